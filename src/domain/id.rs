@@ -1,0 +1,99 @@
+//! A newtype for every id, so that no two kinds can be confused.
+//!
+//! Stripe ids are opaque texts of up to 255 characters whose prefixes are no promise
+//! (<https://docs.stripe.com/upgrades>), so nothing here looks inside them.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize, serde::Deserialize)]
+        #[cbor(transparent)]
+        #[serde(transparent)]
+        pub struct $name(#[n(0)] String);
+
+        impl $name {
+            /// Wraps the id as it came.
+            #[must_use]
+            pub fn new(id: impl Into<String>) -> Self { Self(id.into()) }
+            /// The id's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str { &self.0 }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+        }
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self { Self(id.to_owned()) }
+        }
+    )*};
+}
+
+ids! {
+    /// A provider's event (`evt_…`), or the name we gave to a decision or a look-up.
+    EventId;
+    /// A configured source's name, as in `[[source]] name = "stripe"`.
+    SourceName;
+    /// A machine: source and object, as in `stripe/sub_123`.
+    MachineId;
+    /// A Checkout session, `cs_…`.
+    SessionId;
+    /// A subscription, `sub_…`.
+    SubscriptionId;
+    /// An item of a subscription, `si_…`.
+    ItemId;
+    /// An invoice, `in_…`.
+    InvoiceId;
+    /// A payment intent, `pi_…`.
+    PaymentIntentId;
+    /// A charge, `ch_…` or `py_…`.
+    ChargeId;
+    /// A refund, `re_…`.
+    RefundId;
+    /// A dispute, `dp_…` or `du_…`.
+    DisputeId;
+    /// A customer, `cus_…` (or an account that stands in for one).
+    CustomerId;
+    /// A price, `price_…` (or an old `plan` id).
+    PriceId;
+    /// A product, `prod_…`.
+    ProductId;
+    /// A license application at the license service; opaque.
+    AppId;
+    /// A plan's name in the config.
+    PlanName;
+    /// A policy's name in the config.
+    PolicyName;
+}
+
+/// A license key. It is a customer's property and opens their software, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct LicenseKey(#[n(0)] String);
+
+impl LicenseKey {
+    /// Wraps a key as the license service gave it; opaque.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+    /// The key itself: for the customer, the license service and the operator's own eyes; never for a log.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LicenseKey {
+    /// The last four characters tell keys apart in a log without giving one away.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tail: String = self.0.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+        write!(f, "…{tail}")
+    }
+}

@@ -1,0 +1,277 @@
+//! Instants and durations as plain values. The domain never asks what time it is: instants are handed in.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+
+use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use minicbor::{Decode, Encode};
+
+/// An instant in UTC, in milliseconds since 1970. Stripe's instants are whole seconds; ours need the milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Timestamp(#[n(0)] i64);
+
+/// The last instant that prints as an ordinary date (9999-12-31T23:59:59Z); what lies beyond is clamped to it.
+const LATEST_MS: i64 = 253_402_300_799_000;
+/// The first one (0001-01-01T00:00:00Z).
+const EARLIEST_MS: i64 = -62_135_596_800_000;
+
+impl Timestamp {
+    /// From milliseconds since 1970, clamped to the years 1 to 9999 so that no later arithmetic or printing can fail.
+    #[must_use]
+    pub const fn from_ms(ms: i64) -> Self {
+        if ms > LATEST_MS {
+            Self(LATEST_MS)
+        } else if ms < EARLIEST_MS {
+            Self(EARLIEST_MS)
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// From whole seconds since 1970, as Stripe gives them.
+    #[must_use]
+    pub const fn from_s(s: i64) -> Self {
+        Self::from_ms(s.saturating_mul(1000))
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    #[must_use]
+    pub const fn s(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The same instant without its fraction of a second.
+    #[must_use]
+    pub const fn whole_s(self) -> Self {
+        Self::from_s(self.s())
+    }
+
+    /// Reads RFC 3339 or whole seconds since 1970.
+    ///
+    /// # Errors
+    /// When the text is neither.
+    pub fn parse(text: &str) -> Result<Self, NotATime> {
+        if let Ok(s) = text.parse::<i64>() {
+            return Ok(Self::from_s(s));
+        }
+        DateTime::parse_from_rfc3339(text)
+            .map(|t| Self::from_ms(t.timestamp_millis()))
+            .map_err(|_| NotATime(text.chars().take(60).collect()))
+    }
+}
+
+/// A text that should have been an instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an instant: write 2026-03-01T00:00:00Z or seconds since 1970")]
+pub struct NotATime(String);
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        match Utc.timestamp_millis_opt(self.0).single() {
+            Some(t) => f.write_str(&t.to_rfc3339_opts(format, true)),
+            None => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Seconds(i64),
+            Text(String),
+        }
+        match Either::deserialize(deserializer)? {
+            Either::Seconds(s) => Ok(Self::from_s(s)),
+            Either::Text(text) => Self::parse(&text).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Self;
+    fn add(self, span: Span) -> Self {
+        Self::from_ms(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub<Span> for Timestamp {
+    type Output = Self;
+    fn sub(self, span: Span) -> Self {
+        Self::from_ms(self.0.saturating_sub(span.0))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Span;
+    fn sub(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A length of time, in milliseconds. In the config it reads like `14d`, `36h`, `10m`, `35s`, `1h30m`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Span(#[n(0)] i64);
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// From milliseconds.
+    #[must_use]
+    pub const fn from_ms(ms: i64) -> Self {
+        Self(ms)
+    }
+    /// From whole seconds.
+    #[must_use]
+    pub const fn from_s(s: i64) -> Self {
+        Self(s.saturating_mul(1000))
+    }
+    /// From minutes.
+    #[must_use]
+    pub const fn from_minutes(m: i64) -> Self {
+        Self::from_s(m.saturating_mul(60))
+    }
+    /// From hours.
+    #[must_use]
+    pub const fn from_hours(h: i64) -> Self {
+        Self::from_s(h.saturating_mul(3600))
+    }
+    /// From days of 86,400 s.
+    #[must_use]
+    pub const fn from_days(d: i64) -> Self {
+        Self::from_s(d.saturating_mul(86_400))
+    }
+    /// Milliseconds.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+    /// As the standard library's duration; negative becomes zero.
+    #[must_use]
+    pub fn to_std(self) -> std::time::Duration {
+        std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
+    }
+}
+
+/// A text that should have been a length of time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a length of time: write a number and s, m, h, d or w, like 14d or 1h30m")]
+pub struct NotASpan(String);
+
+impl FromStr for Span {
+    type Err = NotASpan;
+
+    /// Only s, m, h, d and w: a month or a year has no fixed length, and `M` beside `m` invites mistakes.
+    fn from_str(text: &str) -> Result<Self, NotASpan> {
+        let no = || NotASpan(text.chars().take(60).collect());
+        let (mut total_s, mut number) = (0_i64, String::new());
+        for c in text.trim().chars() {
+            if c.is_ascii_digit() {
+                number.push(c);
+                continue;
+            }
+            let unit_s = match c {
+                's' => 1,
+                'm' => 60,
+                'h' => 3600,
+                'd' => 86_400,
+                'w' => 604_800,
+                _ => return Err(no()),
+            };
+            let n: i64 = number.parse().map_err(|_| no())?;
+            total_s = n.checked_mul(unit_s).and_then(|s| total_s.checked_add(s)).ok_or_else(no)?;
+            number.clear();
+        }
+        if !number.is_empty() || text.trim().is_empty() || total_s > LATEST_MS / 1000 {
+            return Err(no());
+        }
+        Ok(Self::from_s(total_s))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest_s = self.0 / 1000;
+        if self.0 % 1000 != 0 {
+            return write!(f, "{}ms", self.0);
+        }
+        if rest_s == 0 {
+            return f.write_str("0s");
+        }
+        if rest_s < 0 {
+            f.write_str("-")?;
+            rest_s = -rest_s;
+        }
+        for (unit, unit_s) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+            if rest_s >= unit_s {
+                write!(f, "{}{unit}", rest_s / unit_s)?;
+                rest_s %= unit_s;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_and_print() {
+        for (text, s, printed) in
+            [("14d", 1_209_600, "14d"), ("1h30m", 5400, "1h30m"), ("2w", 1_209_600, "14d"), ("0d", 0, "0s")]
+        {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span, Span::from_s(s), "{text}");
+            assert_eq!(span.to_string(), printed);
+        }
+        for bad in ["", "14", "d", "1M", "1y", "-3d", "99999999999999999d", "1.5h"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn instants_read_and_print() {
+        let t = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
+        assert_eq!(t.to_string(), "2026-03-01T00:00:00Z");
+        assert_eq!(Timestamp::parse(&t.s().to_string()).unwrap(), t);
+        assert_eq!(Timestamp::from_s(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
+        assert!(Timestamp::parse("yesterday").is_err());
+    }
+}

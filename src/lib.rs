@@ -1,0 +1,6 @@
+//! Keyward turns payments into license keys and keeps the two in step for as long as the customer pays.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod domain;
+pub mod secret;

@@ -1,0 +1,4 @@
+//! Arguments, logging, exit code.
+#![forbid(unsafe_code)]
+
+fn main() {}
