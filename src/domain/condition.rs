@@ -32,7 +32,8 @@ impl Disputes {
         match self.0.get(&dispute.id).map(|(status, _)| *status) {
             _ if new == DisputeStatus::Unknown => {}
             Some(old) if old == new => {}
-            Some(DisputeStatus::Won | DisputeStatus::Lost) if !matches!(new, DisputeStatus::Won | DisputeStatus::Lost) => {}
+            Some(DisputeStatus::Won | DisputeStatus::Lost)
+                if !matches!(new, DisputeStatus::Won | DisputeStatus::Lost) => {}
             Some(_) | None => {
                 self.0.insert(dispute.id.clone(), (new, at));
             }
@@ -43,7 +44,11 @@ impl Disputes {
     #[must_use]
     pub fn gravest(&self) -> Disputed {
         let first = |wanted: DisputeStatus| {
-            self.0.iter().filter(|(_, (s, _))| *s == wanted).min_by_key(|(_, (_, at))| *at).map(|(id, (_, at))| (id.clone(), *at))
+            self.0
+                .iter()
+                .filter(|(_, (s, _))| *s == wanted)
+                .min_by_key(|(_, (_, at))| *at)
+                .map(|(id, (_, at))| (id.clone(), *at))
         };
         if let Some((id, at)) = first(DisputeStatus::Open) {
             return Disputed::Open(id, at);

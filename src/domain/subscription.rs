@@ -208,7 +208,9 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::CalledActive => Stay("a status proves no payment"),
             Trigger::Paid | Trigger::WrittenOff => To(Active),
             Trigger::PaidOther => Stay("the present is still unpaid"),
-            Trigger::FirstPaymentFailed | Trigger::RenewalFailed => Stay("it lapsed; a further failure changes nothing"),
+            Trigger::FirstPaymentFailed | Trigger::RenewalFailed => {
+                Stay("it lapsed; a further failure changes nothing")
+            }
             Trigger::SideInvoiceFailed => Stay("it lapsed; a further failure changes nothing"),
             Trigger::GraceOver => Stay("it is over already"),
             Trigger::GaveUp | Trigger::Cancelled => To(Ended),

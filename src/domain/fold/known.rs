@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Decided;
 use crate::domain::fact::{
-    BillingReason, Fact, Invoice, InvoiceEvent, Item, Line, PaymentStatus, Priced, Says, SessionEvent,
+    BillingReason, Fact, Invoice, InvoiceEvent, Item, Line, PaymentStatus, Priced, Says, SessionEvent, Wants,
 };
 use crate::domain::id::{ChargeId, InvoiceId, PaymentIntentId};
 use crate::domain::plan::Plan;
@@ -37,6 +37,8 @@ pub struct Known {
     pub session_unpaid: bool,
     /// Whether there is anything besides sessions.
     pub has_subscription_facts: bool,
+    /// The license that the guide's metadata asks for, where no plan names any of the prices.
+    pub asked: Option<Wants>,
     invoice_of_intent: BTreeMap<PaymentIntentId, InvoiceId>,
     invoice_of_charge: BTreeMap<ChargeId, InvoiceId>,
     intent_of_charge: BTreeMap<ChargeId, PaymentIntentId>,
@@ -74,9 +76,10 @@ impl Known {
                 }
             }
         }
+        known.ask(facts, revisions, decided);
         known.paid_invoice_heard = facts.iter().any(|fact| match &fact.says {
             Says::Invoice(i) if i.event == InvoiceEvent::Paid && i.paid => {
-                i.lines.iter().any(|l| known.plan_of_line(l, fact.at, revisions, decided).is_some())
+                i.lines.iter().any(|l| known.licenses_line(l, fact.at, revisions, decided))
             }
             _ => false,
         });
@@ -184,16 +187,61 @@ impl Known {
         self.items.iter().find(|(k, _)| k == key).map(|(_, h)| h)
     }
 
-    /// The plan that a line's price stands for, by all that any snapshot told of that price.
+    /// The guide's metadata asks for a license without any plan: for the first item that is not billed by use.
+    fn ask(&mut self, facts: &[&Fact], revisions: &Revisions, decided: &Decided) {
+        let planned = |(at, p): &(Timestamp, Priced)| revisions.plan_for(p, decided.judged_at(*at)).is_some();
+        if self.items.iter().flat_map(|(_, h)| &h.prices).any(planned) {
+            return;
+        }
+        for fact in facts {
+            let wants = match &fact.says {
+                Says::Session(s) => &s.wants,
+                Says::Subscription(s) => &s.wants,
+                Says::Invoice(i) => &i.wants,
+                Says::Payment(_)
+                | Says::Charge(_)
+                | Says::Refund(_)
+                | Says::Dispute(_)
+                | Says::FraudWarning(_)
+                | Says::Decision(_)
+                | Says::LineItems(_) => continue,
+            };
+            if wants.app_id.is_some() || wants.plan.is_some() {
+                self.asked = Some(wants.clone());
+            }
+        }
+    }
+
+    /// The plan that an item's price stands for, or the one that the metadata names.
     #[must_use]
-    pub fn plan_of_line<'r>(
+    pub fn plan_of<'r>(
         &self,
-        line: &Line,
+        price: &Priced,
         at: Timestamp,
         revisions: &'r Revisions,
         decided: &Decided,
     ) -> Option<&'r Plan> {
-        let told = self.items.iter().flat_map(|(_, h)| &h.prices).find(|(_, p)| p.id.is_some() && p.id == line.price.id);
+        let judged = decided.judged_at(at);
+        let named = || self.asked.as_ref().and_then(|w| w.plan.as_ref()).and_then(|n| revisions.plan_named(n, judged));
+        revisions.plan_for(price, judged).or_else(|| if self.is_asked_item(price) { named() } else { None })
+    }
+
+    /// Whether a price is licensed: a plan names it, or the metadata asks for a license and this is the item it means.
+    #[must_use]
+    pub fn licenses(&self, price: &Priced, at: Timestamp, revisions: &Revisions, decided: &Decided) -> bool {
+        self.plan_of(price, at, revisions, decided).is_some()
+            || (self.asked.as_ref().is_some_and(|w| w.app_id.is_some()) && self.is_asked_item(price))
+    }
+
+    fn is_asked_item(&self, price: &Priced) -> bool {
+        self.asked.is_some() && self.items.first().is_some_and(|(_, h)| h.prices.iter().any(|(_, p)| p.id == price.id))
+    }
+
+    /// Whether a line's price is licensed, by all that any snapshot told of that price.
+    #[must_use]
+    pub fn licenses_line(&self, line: &Line, at: Timestamp, revisions: &Revisions, decided: &Decided) -> bool {
+        let told =
+            self.items.iter().flat_map(|(_, h)| &h.prices).find(|(_, p)| p.id.is_some() && p.id == line.price.id);
         let price = match told {
             Some((_, p)) => Priced {
                 id: p.id.clone(),
@@ -202,7 +250,7 @@ impl Known {
             },
             None => line.price.clone(),
         };
-        revisions.plan_for(&price, decided.judged_at(at))
+        self.licenses(&price, at, revisions, decided)
     }
 
     /// Whether a line belongs to a trial's zero invoice, which pays for nothing beyond the trial.

@@ -177,7 +177,10 @@ impl Walk {
         let refunded = matches!(self.fold.returned, Returned::All | Returned::Part(_));
         if trigger == Trigger::Paid && refunded {
             // The refund was dated before the payment's own event: it counts now that there is a payment.
-            self.step(fact, if self.fold.returned == Returned::All { Trigger::FullyRefunded } else { Trigger::PartRefunded });
+            self.step(
+                fact,
+                if self.fold.returned == Returned::All { Trigger::FullyRefunded } else { Trigger::PartRefunded },
+            );
         }
     }
 
