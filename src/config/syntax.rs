@@ -1,0 +1,95 @@
+//! What is wrong with the text itself, and the text as it may be shown.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::report::Place;
+use super::tree::Found;
+
+/// Adds the mistakes of syntax, and takes out what they may have caused.
+pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Found>) {
+    if errors.is_empty() {
+        return;
+    }
+    let line_of = |at: &Range<usize>| Place::of(text, at.clone()).line;
+    let broken: Vec<usize> = errors.iter().filter_map(toml::de::Error::span).map(|s| line_of(&s)).collect();
+    found.retain(|f| !f.absence && f.at.as_ref().is_some_and(|at| !broken.contains(&line_of(at))));
+    for error in errors {
+        let hint = error.span().and_then(|at| syntax_hint(text, &at));
+        let at = error.span();
+        found.push(Found { warning: false, absence: false, at, message: error.message().to_owned(), hint });
+    }
+}
+
+/// What a broken line probably lacks, by what stands there.
+fn syntax_hint(text: &str, at: &Range<usize>) -> Option<String> {
+    let place = Place::of(text, at.clone());
+    let line = text.lines().nth(place.line - 1)?.trim();
+    let (key, value) = line.split_once('=').map_or((line, ""), |(k, v)| (k.trim(), v.trim()));
+    let hint = if line.starts_with('[') {
+        "a heading is `[name]`, or `[[source]]` and `[[plan]]` for those of which there may be several"
+    } else if !line.contains('=') {
+        "every line is `key = value`, a `[heading]`, or a `# comment`"
+    } else if value.is_empty() {
+        return Some(format!("the value of `{key}` is missing"));
+    } else if value.starts_with(|c: char| c.is_ascii_digit()) && value.ends_with(|c: char| c.is_alphabetic()) {
+        return Some(format!("put the value in quotes: `{key} = \"{value}\"`"));
+    } else {
+        "texts stand in quotes, lists in `[…]` with commas between"
+    };
+    Some(hint.to_owned())
+}
+
+/// Where secrets stand that are written in the file itself, so that no message prints them.
+pub(super) fn secrets(text: &str, file: &DeTable<'_>) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    collect_secrets(text, file, &mut spans);
+    spans
+}
+
+fn collect_secrets(text: &str, table: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
+    for (name, item) in table.iter() {
+        match name.get_ref().as_ref() {
+            "signing_secrets" | "api_key" => spans.push(item.span()),
+            "url" => spans.extend(user_info(text, item.span())),
+            _ => {}
+        }
+        match item.get_ref() {
+            DeValue::Table(inner) => collect_secrets(text, inner, spans),
+            DeValue::Array(items) => {
+                for inner in items.iter().filter_map(|i| i.get_ref().as_table()) {
+                    collect_secrets(text, inner, spans);
+                }
+            }
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {}
+        }
+    }
+}
+
+/// Where name and password stand in a URL.
+fn user_info(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let url = text.get(at.clone())?;
+    let (from, to) = (url.find("://").map_or(0, |i| i + 3), url.rfind('@')?);
+    Some(at.start + from..at.start + to)
+}
+
+/// The text with the letters and digits of those spans blanked, byte by byte so that places hold. `${NAME}` stays: the
+/// name of a variable is no secret, and it is what the reader looks for.
+pub(super) fn blanked(text: &str, spans: &[Range<usize>]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut in_variable = false;
+    for (i, c) in text.char_indices() {
+        in_variable = (in_variable || text[i..].starts_with("${")) && c != '}';
+        if !in_variable && (c.is_alphanumeric() || c == '+' || c == '/') && spans.iter().any(|s| s.contains(&i)) {
+            out.extend(std::iter::repeat_n('*', c.len_utf8()));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
