@@ -171,7 +171,9 @@ fn plans(config: &Config, reader: &Reader<'_>) {
         let sold = plan.prices.iter().map(|p| ("price", "prices", p.as_str()));
         let sold = sold.chain(plan.lookup_keys.iter().map(|k| ("lookup key", "lookup_keys", k.as_str())));
         let sold: Vec<_> = sold.chain(plan.products.iter().map(|p| ("product", "products", p.as_str()))).collect();
-        if sold.is_empty() && !["prices", "lookup_keys", "products"].iter().any(|k| is_given(reader, i, k)) {
+        if sold.is_empty()
+            && !["prices", "lookup_keys", "products"].iter().any(|k| reader.told_in(&format!("/plan/{i}/{k}")))
+        {
             let message = format!("the plan \"{name}\" has no price: only `metadata.plan` of a purchase can name it");
             reader.warning(
                 at("name"),
@@ -189,12 +191,6 @@ fn plans(config: &Config, reader: &Reader<'_>) {
         unknown_policy(config, plan, reader, at("policy"));
         devices(config, plan, reader, at("license"));
     }
-}
-
-/// Whether a key of a plan holds anything, be it wrong: then its being empty is not to be blamed as well.
-fn is_given(reader: &Reader<'_>, plan: usize, key: &str) -> bool {
-    let (list, table) = (reader.spot(&format!("/plan/{plan}/{key}")), reader.spot(&format!("/plan/{plan}")));
-    list != table && reader.spot(&format!("/plan/{plan}/{key}/0")) != list
 }
 
 fn unknown_policy(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {

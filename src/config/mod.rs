@@ -21,6 +21,9 @@ mod judge;
 mod docs;
 mod report;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,7 +72,7 @@ pub struct Config {
     pub time: Time,
     /// The plans, in the file's order, names unlike.
     pub plans: Vec<Plan>,
-    /// The policies of the file, by name. A plan's policy is among them, or is `standard`.
+    /// The policies of the file, by name. Those that plans name are among them.
     pub policies: Vec<Policy>,
 }
 
@@ -115,6 +118,10 @@ impl Config {
         let (mistakes, warnings) = shown(found, path, text, &secrets);
         if !mistakes.is_empty() {
             return Err(Mistakes { mistakes, warnings });
+        }
+        let standard_is_named = config.plans.iter().any(|p| p.policy.as_ref().is_some_and(|p| p.as_str() == STANDARD));
+        if standard_is_named && config.policies.iter().all(|p| p.name.as_str() != STANDARD) {
+            config.policies.push(Policy::default());
         }
         if config.sources.is_empty() && env.is_lenient() {
             config.sources = vec![Source::for_replay()];

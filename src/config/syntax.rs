@@ -16,15 +16,18 @@ pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Fou
     let broken: Vec<usize> = errors.iter().filter_map(toml::de::Error::span).map(|s| line_of(&s)).collect();
     found.retain(|f| !f.absence && f.at.as_ref().is_some_and(|at| !broken.contains(&line_of(at))));
     for error in errors {
-        let hint = error.span().and_then(|at| syntax_hint(text, &at));
+        let hint = error.span().and_then(|at| syntax_hint(error.message(), text, &at));
         let at = error.span();
         found.push(Found { warning: false, absence: false, at, message: error.message().to_owned(), hint });
     }
 }
 
 /// What a broken line probably lacks, by what stands there.
-fn syntax_hint(text: &str, at: &Range<usize>) -> Option<String> {
+fn syntax_hint(message: &str, text: &str, at: &Range<usize>) -> Option<String> {
     let place = Place::of(text, at.clone());
+    if message.starts_with("duplicate") {
+        return Some("it stands above already; keep one of the two".to_owned());
+    }
     let line = text.lines().nth(place.line - 1)?.trim();
     let (key, value) = line.split_once('=').map_or((line, ""), |(k, v)| (k.trim(), v.trim()));
     let hint = if line.starts_with('[') {

@@ -79,6 +79,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a mistake was told inside the value at a path, so that its emptiness is not to be blamed as well.
+    pub(super) fn told_in(&self, path: &str) -> bool {
+        let spot = self.spots.borrow().get(path).cloned();
+        let inside = |at: &Range<usize>| spot.as_ref().is_some_and(|s| s.start <= at.start && at.end <= s.end);
+        self.found.borrow().iter().any(|f| !f.warning && f.at.as_ref().is_some_and(inside))
+    }
+
     /// A table of the file, whose keys are those of a section; tells the ones that are not.
     pub(super) fn table(
         &'a self,
@@ -254,7 +261,9 @@ impl<'a> Value<'a> {
         if let DeValue::Table(entries) = self.value {
             Some(self.reader.table(&self.path, entries, self.span.clone(), section))
         } else {
-            self.wrong("a table");
+            let name = self.path.trim_start_matches('/').replace('/', ".");
+            let hint = self.key.kind.heading().map(|h| format!("it is written as {h}")).unwrap_or_default();
+            self.mistake(format!("`{name}` must be a table, not {}", self.type_name()), hint);
             None
         }
     }

@@ -93,6 +93,11 @@ impl Value<'_> {
             self.mistake(format!("`{}` holds an empty secret", self.key.name), hint);
             return None;
         }
+        if matches!(self.key.kind, Kind::Secret) && text.contains(|c: char| c.is_control() || !c.is_ascii()) {
+            let message = format!("the key in `{}` holds characters that cannot be sent", self.key.name);
+            self.mistake(message, "copy it again; it is ASCII without line breaks");
+            return None;
+        }
         if text.trim() != text {
             let message = format!("the secret in `{}` begins or ends with a blank or a line break", self.key.name);
             self.reader.warning(
@@ -100,11 +105,6 @@ impl Value<'_> {
                 message,
                 "it is used as it is, and will probably not be accepted",
             );
-        }
-        if matches!(self.key.kind, Kind::Secret) && text.contains(|c: char| c.is_control() || !c.is_ascii()) {
-            let message = format!("the key in `{}` holds characters that cannot be sent", self.key.name);
-            self.mistake(message, "copy it again; it is ASCII without line breaks");
-            return None;
         }
         Some(Secret::new(text))
     }
@@ -212,19 +212,22 @@ impl Value<'_> {
         None
     }
 
-    fn integer(&self) -> Option<i128> {
+    /// A whole number of a range.
+    fn integer(&self, from: u32, to: u32) -> Option<u32> {
         let DeValue::Integer(n) = self.value else {
             self.wrong("a whole number");
             return None;
         };
-        // What does not even fit here is out of every range.
-        Some(i128::from_str_radix(n.as_str(), n.radix()).unwrap_or(i128::MAX))
+        let parsed = u32::from_str_radix(n.as_str(), n.radix()).ok().filter(|n| (from..=to).contains(n));
+        if parsed.is_none() {
+            self.mistake(format!("`{}` is {n}, which is out of range", self.key.name), format!("from {from} to {to}"));
+        }
+        parsed
     }
 
     fn count(&self) -> Option<u32> {
         let Kind::Count(from, to) = self.key.kind else { return None };
-        let n = self.within(self.integer()?, i128::from(from), i128::from(to))?;
-        u32::try_from(n).ok()
+        self.integer(from, to)
     }
 
     fn devices(&self) -> Option<Devices> {
@@ -240,10 +243,7 @@ impl Value<'_> {
                 );
                 None
             }
-            DeValue::Integer(_) => {
-                let n = self.within(self.integer()?, 1, 1_000_000)?;
-                u32::try_from(n).ok().map(Devices::Count)
-            }
+            DeValue::Integer(_) => self.integer(1, 1_000_000).map(Devices::Count),
             DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 self.wrong("a whole number or \"unlimited\"");
                 None
