@@ -11,9 +11,12 @@ use crate::domain::time::Span;
 pub fn markdown() -> String {
     let mut page = String::from(HEAD);
     for section in SECTIONS {
-        let title = if section.heading.is_empty() { "Top of the file" } else { section.heading };
+        let title = match section.heading {
+            "" => "Top of the file".to_owned(),
+            heading => format!("`{heading}`"),
+        };
         // Writing to a String cannot fail.
-        let _ = write!(page, "\n## `{title}`\n\n{}\n\n", section.doc);
+        let _ = write!(page, "\n## {title}\n\n{}\n\n", section.doc);
         page.push_str("| key | takes | default | meaning |\n|---|---|---|---|\n");
         for key in section.keys {
             let cells = [format!("`{}`", key.name), kind(key), absent(key), key.doc.to_owned()];
@@ -24,7 +27,7 @@ pub fn markdown() -> String {
 }
 
 const HEAD: &str = "\
-<!-- Printed from src/config/keys.rs; a test compares. Renew it with KEYWARD_BLESS=1 cargo test --test it config. -->
+<!-- Printed from src/config/keys/table.rs; a test compares. Renew it with KEYWARD_BLESS=1 cargo test --test it config. -->
 
 # The config file
 

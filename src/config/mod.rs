@@ -114,7 +114,7 @@ impl Config {
         check::check(&config, &reader);
         let mut found = reader.into_found();
         syntax::syntax(text, &errors, &mut found);
-        let secrets = syntax::secrets(text, file.get_ref());
+        let secrets = syntax::secrets(text, file.get_ref(), &errors);
         let (mistakes, warnings) = shown(found, path, text, &secrets);
         if !mistakes.is_empty() {
             return Err(Mistakes { mistakes, warnings });

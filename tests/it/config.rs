@@ -118,6 +118,9 @@ fn secrets_are_never_shown() {
     let said = read(text).unwrap_err().to_string();
     assert_eq!(said.matches("error").count(), 5, "{said}");
     assert!(!said.contains("ush"), "{said}");
+    let broken = "[licenses]\napi_key = 5hush_hush\n[mail]\nurl = smtp://u:hush@h\nfrom = \n";
+    let said = read(broken).unwrap_err().to_string();
+    assert!(said.contains("put the value in quotes") && !said.contains("ush"), "{said}");
     let config = fs::read_to_string(folder("valid").join("everything.toml")).unwrap();
     let shown = format!("{:?}", read(&config).unwrap());
     for secret in ["whsec_", "rk_live_1", "af_live_1", "p%40ss"] {
