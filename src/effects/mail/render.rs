@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
 
 use super::dates::long_date;
 use super::letter::{Letter, one_line};
-use super::templates::{PARTS, Sources};
+use super::templates::{HTML, SUBJECT, Sources, TEXT};
 
 /// How many steps a template may take. A mail with a thousand keys needs some 60,000; a loop without end is stopped here.
 const FUEL: u64 = 500_000;
@@ -96,25 +96,64 @@ pub(super) fn parts(
     lang: &str,
     letter: &Letter,
 ) -> Result<Parts, RenderError> {
+    let writer = Writer { engine, sources, kind, lang, values: values(kind, lang, letter) };
+    Ok(Parts { subject: writer.subject()?, text: writer.text()?, html: writer.html()? })
+}
+
+/// Every mistake that the three parts make with a letter.
+pub(super) fn mistakes(
+    engine: &Environment<'static>,
+    sources: &Sources,
+    kind: &str,
+    lang: &str,
+    letter: &Letter,
+) -> Vec<RenderError> {
+    let writer = Writer { engine, sources, kind, lang, values: values(kind, lang, letter) };
+    [writer.subject(), writer.text(), writer.html()].into_iter().filter_map(Result::err).collect()
+}
+
+/// What a template can use: the letter, and which mail it is.
+fn values(kind: &str, lang: &str, letter: &Letter) -> Value {
     let mut values = letter.values();
     values.insert("lang".to_owned(), lang.into());
     values.insert("kind".to_owned(), kind.into());
-    let values = Value::from(Serde(values));
-    let write = |part: &str| {
-        let name = format!("{kind}/{lang}/{part}");
-        let written = engine.get_template(&name).and_then(|template| template.render(values.clone()));
-        written.map_err(|error| RenderError::of(sources, &name, &error))
-    };
-    let [subject, text, html] = PARTS;
-    let (subject_name, subject) = (subject, one_line(&write(subject)?));
-    if subject.is_empty() {
-        return Err(RenderError::new(
-            sources.shown(&format!("{kind}/{lang}/{subject_name}")),
-            None,
-            "the subject is empty",
-        ));
+    Value::from(Serde(values))
+}
+
+struct Writer<'a> {
+    engine: &'a Environment<'static>,
+    sources: &'a Sources,
+    kind: &'a str,
+    lang: &'a str,
+    values: Value,
+}
+
+impl Writer<'_> {
+    fn name(&self, part: &str) -> String {
+        format!("{}/{}/{part}", self.kind, self.lang)
     }
-    Ok(Parts { subject, text: tidy(&write(text)?, 1), html: tidy(&write(html)?, 0) })
+
+    fn part(&self, part: &str) -> Result<String, RenderError> {
+        let name = self.name(part);
+        let written = self.engine.get_template(&name).and_then(|template| template.render(self.values.clone()));
+        written.map_err(|error| RenderError::of(self.sources, &name, &error))
+    }
+
+    fn subject(&self) -> Result<String, RenderError> {
+        let subject = one_line(&self.part(SUBJECT)?);
+        if subject.is_empty() {
+            return Err(RenderError::new(self.sources.shown(&self.name(SUBJECT)), None, "the subject is empty"));
+        }
+        Ok(subject)
+    }
+
+    fn text(&self) -> Result<String, RenderError> {
+        Ok(tidy(&self.part(TEXT)?, 1))
+    }
+
+    fn html(&self) -> Result<String, RenderError> {
+        Ok(tidy(&self.part(HTML)?, 0))
+    }
 }
 
 /// The mistake that keeps a template from compiling, if there is one.

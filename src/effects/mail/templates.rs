@@ -14,8 +14,11 @@ use super::render::{self, Parts, RenderError};
 #[folder = "src/effects/mail/templates"]
 struct Embedded;
 
+pub(super) const SUBJECT: &str = "subject.txt";
+pub(super) const TEXT: &str = "text.txt";
+pub(super) const HTML: &str = "html.html";
 /// The three files of a mail, in the folder `<kind>/<language>/`.
-pub(super) const PARTS: [&str; 3] = ["subject.txt", "text.txt", "html.html"];
+const PARTS: [&str; 3] = [SUBJECT, TEXT, HTML];
 /// The largest template file that is read; a mail above this size would not be delivered anyway.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// How deep the operator's folder is read: `<kind>/<language>/<file>`.
@@ -119,7 +122,7 @@ impl Templates {
                 mistakes.extend(self.sources.missing(kind, &lang));
                 if self.sources.has(kind, &lang) {
                     for letter in [Letter::sample(), Letter::bare_sample()] {
-                        mistakes.extend(render::parts(&self.engine, &self.sources, kind, &lang, &letter).err());
+                        mistakes.extend(render::mistakes(&self.engine, &self.sources, kind, &lang, &letter));
                     }
                 }
             }

@@ -41,10 +41,7 @@ fn every_kind_says_what_matters_in_every_language() {
             let parts = built_in().render(kind, lang, &letter).unwrap();
             for part in [&parts.subject, &parts.text, &parts.html] {
                 assert!(part.contains("Pixel Forge Pro"), "{kind} {lang} does not name the product: {part}");
-                assert!(
-                    !part.contains("{{") && !part.contains("{%") && !part.contains("none"),
-                    "{kind} {lang}: {part}"
-                );
+                assert!(!part.contains("{{") && !part.contains("{%"), "{kind} {lang}: {part}");
             }
             assert!(!parts.text.contains("none"), "an absent value shows: {}", parts.text);
             assert!(parts.html.contains(&format!("<html lang=\"{lang}\">")), "{kind} {lang}");
