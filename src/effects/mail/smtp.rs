@@ -50,13 +50,9 @@ impl Smtp {
         let mut connection = None;
         let talk = self.talk(message, &mut phase, &mut connection);
         // lettre's own time limit covers connecting only (lettre/lettre#1027): this one covers the whole conversation.
-        let heard = match tokio::time::timeout(self.timeout, talk).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(heard)) => Err(heard),
-            Err(_) => Err(Heard::Silence),
-        };
-        goodbye(connection).await;
-        match heard {
+        let said = tokio::time::timeout(self.timeout, talk).await.unwrap_or(Err(Heard::Silence));
+        goodbye(connection, said.as_ref().err()).await;
+        match said {
             Ok(response) => MailAnswer::Sent { response: excerpt(&words(&response)) },
             Err(heard) => self.without_password(meaning(phase, &heard)),
         }
@@ -67,7 +63,7 @@ impl Smtp {
         let (mut phase, mut connection) = (Phase::Connecting, None);
         let opening = self.open(&mut phase, &mut connection);
         let opened = tokio::time::timeout(self.timeout, opening).await.unwrap_or(Err(Heard::Silence));
-        goodbye(connection).await;
+        goodbye(connection, opened.as_ref().err()).await;
         opened.map_err(|heard| self.without_password(meaning(phase, &heard)))?;
         let login = if self.url.login.is_some() { "logged in" } else { "no login" };
         let protection = match self.url.protection {
@@ -78,22 +74,25 @@ impl Smtp {
         Ok(format!("{}:{} answers ({protection}, {login})", self.url.host, self.url.port))
     }
 
-    /// Connection, encryption, login. The connection is handed out as soon as there is one, so that it can be closed
-    /// properly whatever follows.
+    /// Connection, encryption, login. The connection is handed out as soon as a goodbye can be said over it, so that it is
+    /// closed properly whatever follows.
     async fn open(&self, phase: &mut Phase, slot: &mut Option<AsyncSmtpConnection>) -> Result<(), Heard> {
         let server = (self.url.host.as_str(), self.url.port);
         let implicit = self.tls.clone().filter(|_| self.url.protection == Protection::Implicit);
         let connecting =
             Box::pin(AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &self.hello, implicit, None));
-        let connection = slot.insert(connecting.await.map_err(heard)?);
+        let mut connection = connecting.await.map_err(heard)?;
         if let Some(tls) = self.tls.clone().filter(|_| self.url.protection == Protection::StartTls) {
             if !connection.can_starttls() {
+                *slot = Some(connection);
                 return Err(Heard::Lacking(
                     "the server offers no STARTTLS, and nothing goes out without it".to_owned(),
                 ));
             }
+            // Not in the slot: after a failed handshake lettre's connection has no stream left, and a goodbye would panic.
             Box::pin(connection.starttls(tls, &self.hello)).await.map_err(heard)?;
         }
+        let connection = slot.insert(connection);
         if let Some((user, password)) = self.url.login.clone() {
             *phase = Phase::Login;
             connection.auth(DEFAULT_MECHANISMS, &Credentials::new(user, password)).await.map_err(heard)?;
@@ -163,8 +162,14 @@ fn options(connection: &AsyncSmtpConnection, message: &Message, bytes: &[u8]) ->
     Ok(options)
 }
 
-async fn goodbye(connection: Option<AsyncSmtpConnection>) {
-    if let Some(mut connection) = connection {
+/// Ends the conversation properly where the server still listens; else the connection is just dropped. After a silence
+/// the goodbye could even end up inside a half-sent message.
+async fn goodbye(connection: Option<AsyncSmtpConnection>, last: Option<&Heard>) {
+    let listening = match last {
+        None | Some(Heard::Code { .. } | Heard::Lacking(_) | Heard::BadAddress(_)) => true,
+        Some(Heard::Tls(_) | Heard::Gone(_) | Heard::Silence) => false,
+    };
+    if let Some(mut connection) = connection.filter(|_| listening) {
         // The mail's fate is known; a server that does not say goodbye changes nothing.
         let _ = tokio::time::timeout(QUIT, connection.quit()).await;
     }
