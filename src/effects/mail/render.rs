@@ -15,7 +15,7 @@ use super::templates::{HTML, SUBJECT, Sources, TEXT};
 const FUEL: u64 = 500_000;
 
 /// A mail as it will be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Parts {
     /// One line.
     pub subject: String,
@@ -23,6 +23,13 @@ pub struct Parts {
     pub text: String,
     /// The HTML part, a whole document.
     pub html: String,
+}
+
+impl fmt::Debug for Parts {
+    /// The bodies hold license keys, so only the subject shows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("subject", &self.subject).finish_non_exhaustive()
+    }
 }
 
 /// A mistake in a template, and where it is.
