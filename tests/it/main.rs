@@ -1,3 +1,6 @@
 //! The integration tests.
 
+#[cfg(test)]
 mod config;
+#[cfg(test)]
+mod mail_smtp;
