@@ -6,7 +6,7 @@ use crate::domain::id::{ChargeId, PaymentIntentId};
 
 use super::super::json::Json;
 use super::super::reason::Reason;
-use super::{currency, own_id, payer, reference};
+use super::{currency, first_reference, own_id, payer, reference};
 
 pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Reason> {
     let paid_by = object.get("payment");
@@ -94,7 +94,9 @@ fn refund_of(object: &Json<'_>) -> Result<Refund, Reason> {
 
 pub(in super::super) fn dispute(object: &Json<'_>) -> Result<Dispute, Reason> {
     let dispute = Dispute {
-        id: own_id(object)?,
+        // Until 2014 a dispute had no id, and a charge had at most one.
+        id: first_reference(&[object.get("id"), object.get("charge")])
+            .ok_or_else(|| Reason::unreadable("data.object.id", object.get("id")))?,
         charge: reference(object.get("charge")),
         payment_intent: reference(object.get("payment_intent")),
         status: match object.get("status").text() {
