@@ -3,8 +3,7 @@
 
 use keyward::domain::fact::{Charge, Dispute, Fact, Invoice, Payment, Refund, Says, Session, Subscription};
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{Event, Heard, read};
-use keyward::sources::stripe::reason::Reason;
+use keyward::sources::stripe::event::{Event, Heard, Reason, read};
 use serde_json::{Value, json};
 
 /// When every event of these tests says it happened.

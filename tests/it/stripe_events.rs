@@ -1,10 +1,8 @@
 //! The envelope, what is ignored and why, and what is no event.
 
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{Heard, Malformed, parse, read};
-use keyward::sources::stripe::reason::Reason;
+use keyward::sources::stripe::event::{EVENT_TYPES, Heard, Malformed, Reason, parse, read};
 use keyward::sources::stripe::signature::{sign, verify};
-use keyward::sources::stripe::types::EVENT_TYPES;
 use serde_json::{Value, json};
 
 use crate::stripe_build::{CREATED_S, RECEIVED_S, event, fact_of, ignored, read_event, with};

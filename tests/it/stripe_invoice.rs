@@ -2,7 +2,7 @@
 
 use keyward::domain::fact::{BillingReason, Invoice, InvoiceEvent};
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::reason::Reason;
+use keyward::sources::stripe::event::Reason;
 use serde_json::{Value, json};
 
 use crate::stripe_build::{CREATED_S, ignored, invoice, with};

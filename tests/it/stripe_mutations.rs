@@ -3,9 +3,8 @@
 
 use keyward::domain::time::{Span, Timestamp};
 use keyward::secret::Secret;
-use keyward::sources::stripe::event::{Heard, read};
+use keyward::sources::stripe::event::{EVENT_TYPES, Heard, read};
 use keyward::sources::stripe::signature::verify;
-use keyward::sources::stripe::types::EVENT_TYPES;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -2,7 +2,7 @@
 
 use keyward::domain::fact::{PaymentStatus, SessionEvent, SessionMode};
 use keyward::domain::time::Span;
-use keyward::sources::stripe::reason::Reason;
+use keyward::sources::stripe::event::Reason;
 use serde_json::{Value, json};
 
 use crate::stripe_build::{ignored, session, with};

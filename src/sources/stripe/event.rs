@@ -10,9 +10,12 @@ use crate::domain::time::Timestamp;
 
 use super::chain;
 use super::json::Json;
-use super::reason::{self, Reason};
+use super::reason;
 use super::shape::{customer, invoice, money, session, subscription};
 use super::signature::Verified;
+
+pub use super::reason::Reason;
+pub use super::types::EVENT_TYPES;
 
 /// One of Stripe's events, as far as Keyward reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 //!
 //! `signature` says who sent it and when; `event` reads the envelope and decides what the event is about; `shape` knows
 //! where each API version keeps its fields; `chain` tells apart snapshots of one second; `reason` says why something
-//! is ignored. Nothing here knows a machine, a plan or a store, and nothing asks Stripe back.
+//! is ignored; `types` lists what to enable at Stripe. Nothing here knows a machine, a plan or a store, and nothing asks Stripe back.
 
 pub mod event;
-pub mod reason;
 pub mod signature;
-pub mod types;
 
 mod chain;
 mod json;
+mod reason;
 mod shape;
+mod types;
