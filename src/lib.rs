@@ -7,3 +7,4 @@ pub mod domain;
 pub mod effects;
 pub mod secret;
 pub mod store;
+pub mod sources;
