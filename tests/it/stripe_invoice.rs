@@ -194,11 +194,14 @@ fn where_a_line_keeps_price_item_and_proration() {
         "invoice_item_details": {"subscription": null, "proration": false}}});
     let manual_beside = json!({"parent": {"type": "invoice_item_details",
         "invoice_item_details": {"subscription": "sub_1", "proration": false}}});
+    let both_filled = json!({"parent": {"type": "invoice_item_details", "invoice_item_details": {"subscription": "sub_1"},
+        "subscription_item_details": {"subscription": "sub_2", "subscription_item": "si_2", "proration": true}}});
     let item = json!({"type": "subscription", "subscription": "sub_1", "subscription_item": "si_1"});
     for (name, fields, price, item, proration, of_subscription) in [
         ("basil", json!({}), "price_1", Some("si_1"), false, true),
         ("basil, proration", basil_item, "price_1", None, true, true),
         ("basil, one-off", basil_one_off, "price_1", None, false, false),
+        ("basil, its type says which part counts", both_filled, "price_1", None, false, false),
         ("basil, by hand on a subscription's invoice", manual_beside, "price_1", None, false, false),
         (
             "price",

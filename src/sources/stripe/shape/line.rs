@@ -17,10 +17,11 @@ pub(super) fn shown<'s, 'a>(invoice: &'s Json<'a>) -> Vec<&'s Json<'a>> {
     }
 }
 
-/// Which part of a line's `parent` is filled.
+/// The filled part of a line's `parent`: the one that its `type` names.
 fn parent<'s, 'a>(line: &'s Json<'a>) -> &'s Json<'a> {
     let parent = line.get("parent");
-    parent.get("subscription_item_details").or(parent.get("invoice_item_details"))
+    let named = parent.get("type").text().map_or(&Json::Null, |kind| parent.get(kind));
+    named.or(parent.get("subscription_item_details")).or(parent.get("invoice_item_details"))
 }
 
 /// The subscription that a line bills or stands beside.
@@ -38,7 +39,8 @@ pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<Line, Reason
         None => is_item && names_subscription,
     };
     let item = first_reference(&[parent(line).get("subscription_item"), line.get("subscription_item")]);
-    let of_subscription = line.get("parent").get("subscription_item_details").is_map()
+    let of_item = line.get("parent").get("subscription_item_details");
+    let of_subscription = (of_item.is_map() && std::ptr::eq(of_item, parent(line)))
         || line.get("type").text() == Some("subscription")
         || (proration && names_subscription)
         || (item.is_some() && !is_item);
