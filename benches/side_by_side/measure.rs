@@ -27,6 +27,8 @@ pub(crate) struct Figures {
     pub(crate) cpu_ms: f64,
     /// The same, and what followed within [`SETTLE`].
     pub(crate) cpu_settled_ms: f64,
+    /// What the generator and the license service used beside it, per purchase: no part of any target.
+    pub(crate) harness_cpu_ms: f64,
     /// Purchases that had their license, per second of that time.
     pub(crate) fulfilled_per_s: f64,
     pub(crate) memory: Memory,
@@ -48,6 +50,7 @@ pub(crate) struct Bench {
 pub(crate) struct Stretch {
     pub(crate) load: Load,
     pub(crate) cpu: Duration,
+    pub(crate) harness_cpu: Duration,
     pub(crate) until_last_license: Duration,
     purchases: usize,
 }
@@ -76,7 +79,7 @@ impl Bench {
 
     fn try_buy(&mut self, purchases: usize) -> Result<Stretch> {
         let (first, mut load) = (self.sent, Load::default());
-        let (mut before, mut making) = (None, Duration::ZERO);
+        let (mut before, mut making, mut harness_cpu) = (None, Duration::ZERO, Duration::ZERO);
         let end = first + purchases;
         let mut watch = Stopwatch::start();
         while self.sent < end {
@@ -88,13 +91,15 @@ impl Bench {
             } else {
                 making += making_watch.elapsed();
             }
+            let own_before = proc::own_cpu()?;
             load.add(send(requests, self.server.port)?);
+            harness_cpu += proc::own_cpu()?.saturating_sub(own_before);
             self.sent = upto;
         }
         self.wait_for_licenses()?;
         let until_last_license = watch.elapsed().saturating_sub(making);
         let cpu = proc::cpu(self.server.pid())?.saturating_sub(before.unwrap_or_default());
-        Ok(Stretch { load, cpu, until_last_license, purchases })
+        Ok(Stretch { load, cpu, harness_cpu, until_last_license, purchases })
     }
 
     fn wait_for_licenses(&self) -> Result<()> {
@@ -142,6 +147,7 @@ pub(crate) fn run(kind: Kind, settings: &Settings, purchases: usize) -> Result<F
         p99_ms: stretch.load.percentile_ms(99),
         cpu_ms: stretch.cpu_ms(),
         cpu_settled_ms: stretch.cpu_ms() + later.as_secs_f64() * 1e3 / counted,
+        harness_cpu_ms: stretch.harness_cpu.as_secs_f64() * 1e3 / counted,
         fulfilled_per_s: counted / stretch.until_last_license.as_secs_f64(),
         memory,
         disk_mib: bench.server.disk_mib(),

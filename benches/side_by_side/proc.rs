@@ -19,6 +19,13 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_s()?))
 }
 
+/// Time that this process used itself: the load generator and the license service.
+pub(crate) fn own_cpu() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let ticks = ticks(&stat, 11..13).context("/proc/self/stat")?;
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_per_s()?))
+}
+
 /// Time that children of this process used which have ended.
 pub(crate) fn cpu_of_the_waited_for() -> Result<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use keyward::clock::Stopwatch;
 
 use crate::history::{self, EVENTS};
@@ -17,6 +17,8 @@ use crate::settings::Settings;
 const MACHINES: usize = 10_000;
 /// "In seconds".
 const LIMIT_S: f64 = 30.0;
+/// A replay that takes longer is ended.
+const GIVE_UP: Duration = Duration::from_secs(600);
 
 /// Replays both histories.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
@@ -65,6 +67,11 @@ fn replay(settings: &Settings, history: &Path) -> Result<Run> {
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
+        }
+        if watch.elapsed() > GIVE_UP {
+            child.kill()?;
+            child.wait()?;
+            bail!("keyward replay of {} took more than {GIVE_UP:?}", history.display());
         }
         if let Ok(now) = proc::memory(child.id()) {
             memory.peak_mib = memory.peak_mib.max(now.peak_mib);

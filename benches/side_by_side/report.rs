@@ -88,6 +88,7 @@ pub(crate) const ROWS: &[Row] = &[
     ("purchases fulfilled a second", |f| f.fulfilled_per_s),
     ("CPU per fulfilled purchase, ms", |f| f.cpu_ms),
     ("  and the 2 s after, ms", |f| f.cpu_settled_ms),
+    ("generator and license service, ms", |f| f.harness_cpu_ms),
     ("memory at the end, MiB", |f| f.memory.now_mib),
     ("memory at its highest, MiB", |f| f.memory.peak_mib),
     ("store on disk, MiB", |f| f.disk_mib),
