@@ -22,7 +22,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let empty = stretches(&mut bench, stretch)?;
     bench.buy(many.saturating_sub(STRETCHES * stretch))?;
     let at_many = proc::memory(bench.server.pid())?;
-    progress(&bench, "half-way memory", many)?;
+    progress(&bench, "filled", many)?;
     let mut stored = many.max(STRETCHES * stretch);
     while stored < most {
         let next = (most - stored).min(100_000);

@@ -45,11 +45,8 @@ impl Report {
                 Limit::AtLeast(limit) => ("≥", limit),
                 Limit::AtMost(limit) => ("≤", limit),
             };
-            line(&format!(
-                "  {verdict}  {:<58} target {sign} {limit:<8} measured {}",
-                check.what,
-                figure(check.measured)
-            ));
+            let (limit, measured) = (figure(limit), figure(check.measured));
+            line(&format!("  {verdict}  {:<58} target {sign} {limit:<6} measured {measured}", check.what));
         }
         for what in &self.missing {
             line(&format!("  MISS  {what}"));
