@@ -43,7 +43,7 @@ fn exit(outcome: Result<bool>, no_fail: bool) -> ExitCode {
         Ok(met) if met || no_fail => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
-            line(&format!("\nerror: {error:?}"));
+            line(&format!("\nerror: {error:#}"));
             ExitCode::from(2)
         }
     }
