@@ -25,6 +25,9 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
     let mut out = Vec::new();
     let matched = match_seats(machine, due);
     for (seat, grant) in due.seats.iter().zip(&matched) {
+        if grant.is_none() && moved_away(machine, seat) {
+            continue;
+        }
         seat_differences(seat, grant.map(|g| &machine.grants[g]), abilities, now, &mut out);
     }
     for (index, grant) in machine.grants.iter().enumerate() {
@@ -34,6 +37,12 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         }
     }
     out
+}
+
+/// Whether the seat's license went to another machine of the same customer: it is never due here again.
+fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
+    let named = |item: &str| machine.moved_out.iter().any(|m| *m == format!("{item}#{}", seat.unit));
+    named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
 /// Which grant stands for each seat: the newest that is not replaced, by the item's own name first, then by a former one.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::domain::action::{Abilities, Outcome};
+use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
-use crate::domain::fact::LineItems;
+use crate::domain::fact::{Fact, LineItems};
 use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
-use crate::sources::stripe::event::Event;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -103,17 +103,38 @@ pub enum Order {
     Abandon,
 }
 
-/// A verified and parsed event.
-#[derive(Debug)]
+/// A verified event, read by its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// The source.
     pub source: SourceName,
+    /// The event's id: alone it decides what is a duplicate.
+    pub id: EventId,
+    /// Its type.
+    pub kind: String,
+    /// Its `created`.
+    pub created: Timestamp,
+    /// Live or test mode.
+    pub livemode: Option<bool>,
+    /// Connect: the account whose event it is.
+    pub account: Option<String>,
     /// What it says.
-    pub event: Event,
+    pub heard: Heard,
     /// The body as it came.
     pub raw: Vec<u8>,
     /// When it reached us.
     pub received: Timestamp,
+}
+
+/// What an event comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something about a purchase.
+    Fact(Box<Fact>),
+    /// Something about a customer apart from any purchase.
+    Customer(Customer),
+    /// Nothing, because.
+    Ignored(String),
 }
 
 /// What became of an input. It exists only after the sync.

@@ -29,6 +29,8 @@ pub enum Table {
     Link = b'l',
     /// `m`: a machine.
     Machine = b'm',
+    /// `p`: a parked event's fact: scope, event id.
+    Waiting = b'p',
     /// `q`: what could not be read as an event: instant (8 bytes), hash.
     Refused = b'q',
     /// `r`: a revision: number (8 bytes).
@@ -89,6 +91,12 @@ pub fn link(scope: &str, name: &str) -> Vec<u8> {
 #[must_use]
 pub fn parked(scope: &str, name: &str, event: &EventId) -> Vec<u8> {
     key(Table::Parked, &[scope, name, event.as_str()])
+}
+
+/// A parked event's fact.
+#[must_use]
+pub fn waiting(scope: &str, event: &EventId) -> Vec<u8> {
+    key(Table::Waiting, &[scope, event.as_str()])
 }
 
 /// A customer's record.

@@ -9,11 +9,10 @@ use crate::domain::fact::{Fact, InvoiceEvent, Name, Says, SessionMode};
 use crate::domain::fold::Kind;
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::revision::Revisions;
-use crate::domain::time::Timestamp;
 
 /// Where a fact goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
+pub(super) enum Route {
     /// To this machine, which may not exist yet.
     To {
         /// The machine.
@@ -38,7 +37,7 @@ pub enum Route {
 
 /// The source, with the connected account if there is one: ids are unique only within it.
 #[must_use]
-pub fn scope(source: &SourceName, account: Option<&str>) -> String {
+pub(super) fn scope(source: &SourceName, account: Option<&str>) -> String {
     match account {
         Some(account) => format!("{source}/{account}"),
         None => source.as_str().to_owned(),
@@ -49,7 +48,7 @@ pub fn scope(source: &SourceName, account: Option<&str>) -> String {
 ///
 /// # Errors
 /// The store's.
-pub fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
+pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
     let linked = || -> Result<Option<MachineId>, RecordError> {
         for name in fact.names() {
             if let Some(machine) = lookup(view, scope, name.as_str())? {
@@ -70,7 +69,9 @@ pub fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -
                 Ok(Route::To { machine, kind: Kind::Payment, object: s.id.as_str().to_owned(), takes_over })
             }
             (SessionMode::Subscription, Some(subscription)) => Ok(subscription_machine(scope, subscription.as_str())),
-            (SessionMode::Subscription, None) => Ok(Route::Nowhere("a subscription checkout that started no subscription")),
+            (SessionMode::Subscription, None) => {
+                Ok(Route::Nowhere("a subscription checkout that started no subscription"))
+            }
             (SessionMode::Setup, _) => Ok(Route::Nowhere("a setup checkout sells nothing")),
         },
         Says::Subscription(s) => Ok(subscription_machine(scope, s.id.as_str())),
@@ -109,7 +110,7 @@ pub fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -
 ///
 /// # Errors
 /// The store's.
-pub fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
+pub(super) fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
     let linked = view.get(&key::link(scope, name))?;
     let id = linked.and_then(|bytes| String::from_utf8(bytes).ok()).map(MachineId::new);
     if id.is_some() {
@@ -122,7 +123,7 @@ pub fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<Machine
 
 /// A machine's id.
 #[must_use]
-pub fn machine_id(scope: &str, object: &str) -> MachineId {
+pub(super) fn machine_id(scope: &str, object: &str) -> MachineId {
     MachineId::new(format!("{scope}/{object}"))
 }
 
@@ -143,12 +144,6 @@ fn wait(fact: &Fact, link: bool) -> Route {
 
 /// Names of a fact that should lead to its machine from now on. The machine's own object needs no link.
 #[must_use]
-pub fn names_to_link(fact: &Fact, object: &str) -> Vec<Name> {
+pub(super) fn names_to_link(fact: &Fact, object: &str) -> Vec<Name> {
     fact.names().into_iter().filter(|n| n.as_str() != object).collect()
-}
-
-/// When a parked fact is given up.
-#[must_use]
-pub fn parked_until(received: Timestamp) -> Timestamp {
-    received + crate::domain::time::Span::from_days(400)
 }

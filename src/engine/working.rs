@@ -9,23 +9,45 @@ use crate::store::{Direction, KeyRange, Read, ReadError};
 pub struct Working<'a> {
     base: &'a dyn Read,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What the input under way replaced, newest last, so that one that fails leaves nothing behind.
+    undo: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
 }
 
 impl<'a> Working<'a> {
     /// Nothing written yet.
     #[must_use]
     pub fn new(base: &'a dyn Read) -> Self {
-        Self { base, writes: BTreeMap::new() }
+        Self { base, writes: BTreeMap::new(), undo: Vec::new() }
     }
 
     /// Writes a value.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.writes.insert(key, Some(value));
+        self.write(key, Some(value));
+    }
+
+    fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let before = self.writes.insert(key.clone(), value);
+        self.undo.push((key, before));
+    }
+
+    /// Begins an input: what it writes can be taken back until the next one begins.
+    pub fn begin(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Takes back what the input under way wrote.
+    pub fn roll_back(&mut self) {
+        while let Some((key, before)) = self.undo.pop() {
+            match before {
+                Some(before) => self.writes.insert(key, before),
+                None => self.writes.remove(&key),
+            };
+        }
     }
 
     /// Deletes a key.
     pub fn delete(&mut self, key: Vec<u8>) {
-        self.writes.insert(key, None);
+        self.write(key, None);
     }
 
     /// What was written.

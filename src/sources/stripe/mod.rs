@@ -4,6 +4,7 @@
 //! where each API version keeps its fields; `chain` tells apart snapshots of one second; `reason` says why something
 //! is ignored; `types` lists what to enable at Stripe. Nothing here knows a machine, a plan or a store, and nothing asks Stripe back.
 
+pub mod delivery;
 pub mod event;
 pub mod signature;
 
