@@ -7,5 +7,6 @@ pub mod domain;
 pub mod effects;
 pub mod engine;
 pub mod secret;
+pub mod sim;
 pub mod sources;
 pub mod store;
