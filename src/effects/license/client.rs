@@ -1,0 +1,403 @@
+//! Sends the calls of the license API over one pooled connection set, and turns whatever comes back, or does not, into
+//! an [`Answer`].
+//!
+//! Each call is one request, sent at once and never repeated by itself: when to call, how often and how many at a time
+//! is the caller's business. Only what [`Abilities`] leave open is looked at with a second request, a read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Request, Response, Url, redirect};
+
+use super::answer::{meaning, retry_after};
+use super::stop::SuspendBy;
+use super::wire::{self, Act, Page};
+use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status, tls};
+use crate::domain::id::{AppId, LicenseKey};
+use crate::domain::plan::Devices;
+use crate::domain::time::{Span, Timestamp};
+use crate::secret::Secret;
+
+/// The most of an answer that is read, in bytes: a full page of 200 licenses is under 100 KB.
+pub const BODY_MAX: usize = 1024 * 1024;
+/// How long an idle connection is kept: shorter than the minute after which gateways close theirs, for a request sent
+/// into a connection that is just being closed has an unknown outcome.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// Where a license service is and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// The base address, such as `https://api.authforge.cc/v1/`.
+    pub api_base: String,
+    /// The API key, sent as a bearer token.
+    pub api_key: Secret,
+    /// How long a whole request may take. At least 30 s for AuthForge, so that most slow creates answer in time.
+    pub request_timeout: Span,
+    /// How long making a connection may take.
+    pub connect_timeout: Span,
+    /// How many requests the caller runs at once: so many connections are kept warm.
+    pub in_flight: usize,
+    /// What the service can do.
+    pub abilities: Abilities,
+    /// How a license is stopped before its end.
+    pub suspend: SuspendBy,
+}
+
+impl ClientConfig {
+    /// The documented defaults for a service at an address: 35 s a request, 5 s to connect, 8 at a time, and the
+    /// abilities that AuthForge's documentation promises.
+    #[must_use]
+    pub fn new(api_base: impl Into<String>, api_key: Secret) -> Self {
+        Self {
+            api_base: api_base.into(),
+            api_key,
+            request_timeout: Span::from_s(35),
+            connect_timeout: Span::from_s(5),
+            in_flight: 8,
+            abilities: Abilities::authforge(),
+            suspend: SuspendBy::Shorten,
+        }
+    }
+
+    /// The same for the service inside this binary.
+    #[must_use]
+    pub fn embedded(api_base: impl Into<String>, token: Secret) -> Self {
+        Self { abilities: Abilities::embedded(), suspend: SuspendBy::Native, ..Self::new(api_base, token) }
+    }
+}
+
+/// Why there is no client: the configuration is wrong, or the system cannot do TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The base address cannot be used.
+    #[error("the license service's address `{0}` is not an http(s) address")]
+    Base(String),
+    /// The API key holds what no HTTP header can carry.
+    #[error("the license service's API key holds characters that cannot be sent: was it copied whole?")]
+    Key,
+    /// The HTTP client could not be built.
+    #[error("no HTTP client: {0}")]
+    Http(#[source] reqwest::Error),
+}
+
+/// A client of one license service. Cheap to clone; all clones share the connections.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    licenses: Url,
+    api_key: Secret,
+    abilities: Abilities,
+    suspend: SuspendBy,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("licenses", &self.0.licenses.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address or the API key cannot be used, or TLS cannot be set up.
+    pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
+        tls::install_default();
+        let bad_base = || ClientError::Base(config.api_base.clone());
+        let base = format!("{}/licenses", config.api_base.trim_end_matches('/'));
+        let licenses = Url::parse(&base).map_err(|_| bad_base())?;
+        if !matches!(licenses.scheme(), "http" | "https") || !licenses.has_host() || licenses.password().is_some() {
+            return Err(bad_base());
+        }
+        let bearer = format!("Bearer {}", config.api_key.reveal());
+        let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| ClientError::Key)?;
+        bearer.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, bearer);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .tls_certs_merge(tls::mozilla_roots())
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .http1_only()
+            .tcp_nodelay(true)
+            .timeout(config.request_timeout.to_std())
+            .connect_timeout(config.connect_timeout.to_std())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(config.in_flight)
+            .build()
+            .map_err(|e| ClientError::Http(e.without_url()))?;
+        let (api_key, abilities, suspend) = (config.api_key, config.abilities, config.suspend);
+        Ok(Self(Arc::new(Inner { http, licenses, api_key, abilities, suspend })))
+    }
+
+    /// What the service can do.
+    #[must_use]
+    pub fn abilities(&self) -> &Abilities {
+        &self.0.abilities
+    }
+
+    /// How a license is stopped before its end.
+    #[must_use]
+    pub fn suspend_by(&self) -> SuspendBy {
+        self.0.suspend
+    }
+
+    /// Makes one license. Not harmless to repeat: after [`Answer::Unknown`] look for the label first.
+    pub async fn create(&self, new: &NewLicense) -> Answer<License> {
+        if let Some(refusal) = self.too_many(new.devices) {
+            return Answer::Refused(refusal);
+        }
+        let request = self.request(Method::POST, self.0.licenses.clone(), wire::create(new));
+        self.send(request, None, wire::created).await
+    }
+
+    /// Reads one license with all its details.
+    pub async fn get(&self, key: &LicenseKey) -> Answer<License> {
+        match self.url_of(key) {
+            Ok(url) => self.send(Ok(Request::new(Method::GET, url)), Some(key), wire::license).await,
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    /// Reads one page of an application's licenses, the first without a cursor.
+    pub async fn list(&self, app: &AppId, cursor: Option<&str>) -> Answer<Page> {
+        self.page(app, wire::PAGE_MAX, cursor, None).await
+    }
+
+    /// Reads one page of an application's licenses with a label; only for a service that
+    /// [`finds_by_label`](Abilities::finds_by_label).
+    pub async fn list_labelled(&self, app: &AppId, label: &str, cursor: Option<&str>) -> Answer<Page> {
+        self.page(app, wire::PAGE_MAX, cursor, Some(label)).await
+    }
+
+    /// Whether the service answers for an application at all. Where it does, a 404 for one key means that the license
+    /// is gone; where this too is a 404, the base address is wrong.
+    pub async fn reachable(&self, app: &AppId) -> Answer<()> {
+        self.page(app, 1, None, None).await.map(|_| ())
+    }
+
+    /// Sets a license's end; `None` is for life. Confirmed by what the service shows afterwards.
+    pub async fn set_expiry(&self, key: &LicenseKey, to: Option<Timestamp>) -> Answer<License> {
+        self.update(key, Act::Extend(to), |l| l.expires_at.shows(to)).await
+    }
+
+    /// Ends a license for good.
+    pub async fn revoke(&self, key: &LicenseKey) -> Answer<License> {
+        self.update(key, Act::Revoke, |l| l.status == Status::Revoked).await
+    }
+
+    /// Undoes a native suspension or a revocation, where the service can. [`Client::reinstate`](super::stop) is the
+    /// whole way back, whatever the way of stopping was.
+    pub async fn activate(&self, key: &LicenseKey) -> Answer<License> {
+        if !(self.0.abilities.native_suspend || self.0.abilities.revoke_reversible) {
+            return cannot("make a stopped license active again");
+        }
+        self.update(key, Act::Activate, |l| l.status == Status::Active).await
+    }
+
+    /// Suspends natively, where the service can; [`Client::suspend`](super::stop) chooses the way.
+    pub(super) async fn suspend_natively(&self, key: &LicenseKey) -> Answer<License> {
+        if !self.0.abilities.native_suspend {
+            return cannot("suspend a license");
+        }
+        self.update(key, Act::Suspend, |l| l.status == Status::Suspended).await
+    }
+
+    /// Changes how many devices a license allows, where the service can.
+    pub async fn set_devices(&self, key: &LicenseKey, devices: Devices) -> Answer<License> {
+        if !self.0.abilities.set_devices {
+            return cannot("change the number of devices: change it in its dashboard");
+        }
+        if let Some(refusal) = self.too_many(devices) {
+            return Answer::Refused(refusal);
+        }
+        self.update(key, Act::Devices(devices), |l| l.devices == Some(devices)).await
+    }
+
+    /// Unbinds all devices. Only the acceptance is confirmed: by the time of a look, the customer may have bound anew.
+    pub async fn reset_devices(&self, key: &LicenseKey) -> Answer<()> {
+        self.put(key, Act::ResetDevices, |_| Some(())).await
+    }
+
+    /// An absolute change: sent, then confirmed by its answer, or by a read where that does not show it. A 400 is
+    /// also looked at, for a service may refuse what is so already.
+    async fn update(&self, key: &LicenseKey, act: Act, shows: impl Fn(&License) -> bool) -> Answer<License> {
+        let refused = match self.put(key, act, |body| Some(wire::license(body))).await.confirmed() {
+            Ok(Some(license)) if is_whole(&license, key) && shows(&license) => return Answer::Done(license),
+            Ok(_) => None,
+            Err(Answer::Refused(refusal)) if refusal.kind == RefusalKind::BadRequest => Some(refusal),
+            Err(other) => return other,
+        };
+        match (self.get(key).await.confirmed(), refused) {
+            (Ok(license), _) if shows(&license) => Answer::Done(license),
+            (_, Some(refusal)) => Answer::Refused(refusal),
+            (Ok(_), None) => no_effect("accepted, but the license does not show it".into()),
+            (Err(unread), None) => unconfirmed(unread),
+        }
+    }
+
+    async fn put<T>(&self, key: &LicenseKey, act: Act, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
+        match self.url_of(key) {
+            Ok(url) => self.send(self.request(Method::PUT, url, wire::update(act)), Some(key), read).await,
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    async fn page(&self, app: &AppId, limit: usize, cursor: Option<&str>, label: Option<&str>) -> Answer<Page> {
+        let mut url = self.0.licenses.clone();
+        let mut query = url.query_pairs_mut();
+        query.append_pair("appId", app.as_str()).append_pair("limit", &limit.to_string());
+        if let Some(label) = label {
+            query.append_pair("label", label);
+        }
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", cursor);
+        }
+        drop(query);
+        self.send(Ok(Request::new(Method::GET, url)), None, |body| wire::page(body, limit)).await
+    }
+
+    fn request(&self, method: Method, url: Url, body: serde_json::Result<Vec<u8>>) -> serde_json::Result<Request> {
+        let mut request = Request::new(method, url);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(body?.into());
+        Ok(request)
+    }
+
+    /// The address of one license; the key is opaque, so whatever is in it is encoded.
+    fn url_of(&self, key: &LicenseKey) -> Result<Url, Refusal> {
+        let mut url = self.0.licenses.clone();
+        // A path cannot carry these: they would name the list, or what is above it.
+        if matches!(key.reveal(), "" | "." | "..") {
+            return Err(unsent(RefusalKind::BadRequest, "this is not a license key".into()));
+        }
+        match url.path_segments_mut() {
+            Ok(mut path) => drop(path.push(key.reveal())),
+            Err(()) => return Err(unsent(RefusalKind::Other, "the base address cannot have a path".into())),
+        }
+        Ok(url)
+    }
+
+    fn too_many(&self, devices: Devices) -> Option<Refusal> {
+        let max = self.0.abilities.devices_max;
+        match devices {
+            Devices::Count(n) if n == 0 || n > max => {
+                let message = format!("{n} devices on one license: the service takes 1 to {max}");
+                Some(unsent(RefusalKind::BadRequest, message))
+            }
+            Devices::Count(_) | Devices::Unlimited => None,
+        }
+    }
+
+    async fn send<T>(
+        &self,
+        request: serde_json::Result<Request>,
+        key: Option<&LicenseKey>,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
+        let request = match request {
+            Ok(request) => request,
+            Err(e) => return Answer::NotSent { why: format!("the request could not be written: {e}") },
+        };
+        let answer = match self.0.http.execute(request).await {
+            Ok(response) => heard(response, read).await,
+            Err(e) if e.is_connect() || e.is_builder() => Answer::NotSent { why: chain(e) },
+            Err(e) if e.is_timeout() => Answer::Unknown { after: None, why: "no answer in time".into() },
+            Err(e) => Answer::Unknown { after: None, why: chain(e) },
+        };
+        self.scrub(answer, key)
+    }
+
+    /// Takes the keys out of what a person or a log will read, should the service have repeated them.
+    fn scrub<T>(&self, answer: Answer<T>, key: Option<&LicenseKey>) -> Answer<T> {
+        let clean = |text: String| {
+            let text = text.replace(self.0.api_key.reveal(), "…");
+            key.map_or_else(|| text.clone(), |key| text.replace(key.reveal(), &format!("{key:?}")))
+        };
+        match answer {
+            Answer::Done(t) => Answer::Done(t),
+            Answer::Again { after, why } => Answer::Again { after, why: clean(why) },
+            Answer::NotSent { why } => Answer::NotSent { why: clean(why) },
+            Answer::Unknown { after, why } => Answer::Unknown { after, why: clean(why) },
+            Answer::Refused(r) => Answer::Refused(Refusal { code: clean(r.code), message: clean(r.message), ..r }),
+        }
+    }
+}
+
+/// Reads an answer up to the cap, with the words that help the service's support find the request.
+async fn heard<T>(mut response: Response, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
+    let status = response.status().as_u16();
+    let text = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let after = text(RETRY_AFTER).and_then(|value| retry_after(value, text(DATE)));
+    let mut body = Vec::new();
+    // A body that breaks off is judged as far as it came: the status has been heard, and half a JSON is unreadable.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = BODY_MAX - body.len();
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        if body.len() == BODY_MAX {
+            break;
+        }
+    }
+    let id = request_id(response.headers());
+    match meaning(status, &body, after, read) {
+        Answer::Done(t) => Answer::Done(t),
+        Answer::Again { after, why } => Answer::Again { after, why: why + &id },
+        Answer::NotSent { why } => Answer::NotSent { why },
+        Answer::Unknown { after, why } => Answer::Unknown { after, why: why + &id },
+        Answer::Refused(r) => Answer::Refused(Refusal { message: r.message + &id, ..r }),
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let id = headers.iter().find(|(name, _)| name.as_str().contains("request-id"));
+    let id = id.and_then(|(name, value)| Some(format!(" ({name} {:.80})", value.to_str().ok()?)));
+    id.unwrap_or_default()
+}
+
+/// Whether an update's answer tells enough of the right license to spare the read.
+fn is_whole(license: &License, key: &LicenseKey) -> bool {
+    license.key == *key && license.status != Status::Other(String::new())
+}
+
+/// An accepted change whose confirmation could not be read: it is absolute, so it may be sent again.
+fn unconfirmed(unread: Answer<License>) -> Answer<License> {
+    let (after, why) = match unread {
+        Answer::Again { after, why } | Answer::Unknown { after, why } => (after, why),
+        Answer::NotSent { why } => (None, why),
+        Answer::Refused(refusal) => (None, refusal.to_string()),
+        Answer::Done(license) => return Answer::Done(license),
+    };
+    Answer::Unknown { after, why: format!("accepted, but not confirmed: {why}") }
+}
+
+/// A change that was accepted and did not come about.
+pub(super) fn no_effect<T>(message: String) -> Answer<T> {
+    Answer::Refused(Refusal { kind: RefusalKind::NoEffect, status: 200, code: String::new(), message })
+}
+
+fn unsent(kind: RefusalKind, message: String) -> Refusal {
+    Refusal { kind, status: 0, code: String::new(), message }
+}
+
+pub(super) fn cannot<T>(what: &str) -> Answer<T> {
+    Answer::Refused(unsent(RefusalKind::CannotDo, format!("this license service cannot {what}")))
+}
+
+/// An error with its causes and without the address, which holds a license key.
+fn chain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(e) = cause {
+        words = format!("{words}: {e}");
+        cause = e.source();
+    }
+    words
+}

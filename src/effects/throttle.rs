@@ -1,0 +1,1 @@
+//! Rate limit and circuit breaker of one service.
