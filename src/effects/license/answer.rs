@@ -6,6 +6,7 @@
 
 use super::{Answer, Refusal, RefusalKind};
 use crate::domain::time::Span;
+use crate::effects::throttle::Heard;
 
 /// The longest wait that a service may ask for; more is a mistake, and a person can always retry sooner.
 pub const RETRY_AFTER_MAX: Span = Span::from_hours(1);
@@ -38,6 +39,31 @@ pub fn meaning<T>(
     };
     let (code, message) = told(body);
     Answer::Refused(Refusal { kind, status, code, message })
+}
+
+impl<T> Answer<T> {
+    /// What it tells the service's breaker.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        match self {
+            Self::Done(_) => Heard::Good,
+            Self::Again { after, .. } => Heard::Slow { after: *after },
+            Self::NotSent { .. } | Self::Unknown { .. } => Heard::Broken,
+            Self::Refused(refusal) if refusal.status == 0 => Heard::Unsent,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => Heard::Locked,
+            Self::Refused(_) => Heard::Good,
+        }
+    }
+
+    /// What it tells the breaker of the creates, which is about credits alone.
+    #[must_use]
+    pub fn heard_of_credits(&self) -> Heard {
+        match self {
+            Self::Done(_) => Heard::Good,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::NoCredits => Heard::Locked,
+            Self::Refused(_) | Self::Again { .. } | Self::NotSent { .. } | Self::Unknown { .. } => Heard::Unsent,
+        }
+    }
 }
 
 /// Reads `Retry-After`: seconds, or a date, which is measured against the answer's own `Date` so that no clock of ours
