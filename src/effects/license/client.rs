@@ -107,11 +107,12 @@ impl Client {
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         tls::install_default();
         let bad_base = || ClientError::Base(config.api_base.clone());
-        let base = format!("{}/licenses", config.api_base.trim_end_matches('/'));
-        let licenses = Url::parse(&base).map_err(|_| bad_base())?;
-        if !matches!(licenses.scheme(), "http" | "https") || !licenses.has_host() || licenses.password().is_some() {
+        let base = Url::parse(config.api_base.trim_end_matches('/')).map_err(|_| bad_base())?;
+        if !matches!(base.scheme(), "http" | "https") || base.password().is_some() {
             return Err(bad_base());
         }
+        let licenses = Url::parse(&format!("{}/licenses", base.as_str().trim_end_matches('/')));
+        let licenses = licenses.map_err(|_| bad_base())?;
         let bearer = format!("Bearer {}", config.api_key.reveal());
         let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| ClientError::Key)?;
         bearer.set_sensitive(true);
