@@ -8,4 +8,5 @@
 )]
 
 mod license_client;
+mod license_lookup;
 mod support;

@@ -24,7 +24,8 @@ pub fn meaning<T>(
         200..=299 => {
             return match read(body) {
                 Some(t) => Answer::Done(t),
-                None => Answer::Unknown { after: None, why: format!("{status}, but illegible: {}", excerpt(body)) },
+                // Not even its beginning is shown: it may hold the new license's key.
+                None => Answer::Unknown { after: None, why: format!("{status}, but illegible ({} bytes)", body.len()) },
             };
         }
         429 => return Answer::Again { after: retry_after, why: words(status, body) },
@@ -89,9 +90,14 @@ fn told(body: &[u8]) -> (String, String) {
         message: String,
     }
     match serde_json::from_slice::<Told>(body) {
-        Ok(told) => (excerpt(told.error.as_bytes()), excerpt(told.message.as_bytes())),
-        Err(_) => (String::new(), excerpt(body)),
+        Ok(told) if is_code(&told.error) => (told.error, excerpt(told.message.as_bytes())),
+        Ok(_) | Err(_) => (String::new(), excerpt(body)),
     }
+}
+
+/// A word for programs, and not a sentence that might repeat a key.
+fn is_code(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
 fn words(status: u16, body: &[u8]) -> String {

@@ -1,29 +1,20 @@
-//! Sends the calls of the license API over one pooled connection set, and turns whatever comes back, or does not, into
-//! an [`Answer`].
+//! The calls of the license API.
 //!
 //! Each call is one request, sent at once and never repeated by itself: when to call, how often and how many at a time
 //! is the caller's business. Only what [`Abilities`] leave open is looked at with a second request, a read.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Request, Response, Url, redirect};
+use reqwest::{Method, Request};
 
-use super::answer::{meaning, retry_after};
+use super::send::{Sender, unsent};
 use super::stop::SuspendBy;
 use super::wire::{self, Act, Page};
-use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status, tls};
+use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
-
-/// The most of an answer that is read, in bytes: a full page of 200 licenses is under 100 KB.
-pub const BODY_MAX: usize = 1024 * 1024;
-/// How long an idle connection is kept: shorter than the minute after which gateways close theirs, for a request sent
-/// into a connection that is just being closed has an unknown outcome.
-const IDLE: Duration = Duration::from_secs(20);
 
 /// Where a license service is and how it is spoken to.
 #[derive(Clone, Debug)]
@@ -86,16 +77,14 @@ pub enum ClientError {
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
-    licenses: Url,
-    api_key: Secret,
+    sender: Sender,
     abilities: Abilities,
     suspend: SuspendBy,
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("licenses", &self.0.licenses.as_str()).finish_non_exhaustive()
+        f.debug_struct("Client").field("licenses", &self.0.sender.licenses().as_str()).finish_non_exhaustive()
     }
 }
 
@@ -105,37 +94,8 @@ impl Client {
     /// # Errors
     /// When the address or the API key cannot be used, or TLS cannot be set up.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
-        tls::install_default();
-        let bad_base = || ClientError::Base(config.api_base.clone());
-        let base = Url::parse(config.api_base.trim_end_matches('/')).map_err(|_| bad_base())?;
-        if !matches!(base.scheme(), "http" | "https") || base.password().is_some() {
-            return Err(bad_base());
-        }
-        let licenses = Url::parse(&format!("{}/licenses", base.as_str().trim_end_matches('/')));
-        let licenses = licenses.map_err(|_| bad_base())?;
-        let bearer = format!("Bearer {}", config.api_key.reveal());
-        let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| ClientError::Key)?;
-        bearer.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, bearer);
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            .tls_certs_merge(tls::mozilla_roots())
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
-            .tcp_nodelay(true)
-            .timeout(config.request_timeout.to_std())
-            .connect_timeout(config.connect_timeout.to_std())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(config.in_flight)
-            .build()
-            .map_err(|e| ClientError::Http(e.without_url()))?;
-        let (api_key, abilities, suspend) = (config.api_key, config.abilities, config.suspend);
-        Ok(Self(Arc::new(Inner { http, licenses, api_key, abilities, suspend })))
+        let sender = Sender::new(&config)?;
+        Ok(Self(Arc::new(Inner { sender, abilities: config.abilities, suspend: config.suspend })))
     }
 
     /// What the service can do.
@@ -155,14 +115,14 @@ impl Client {
         if let Some(refusal) = self.too_many(new.devices) {
             return Answer::Refused(refusal);
         }
-        let request = self.request(Method::POST, self.0.licenses.clone(), wire::create(new));
-        self.send(request, None, wire::created).await
+        let request = Sender::request(Method::POST, self.0.sender.licenses().clone(), wire::create(new));
+        self.0.sender.send(request, None, wire::created).await
     }
 
     /// Reads one license with all its details.
     pub async fn get(&self, key: &LicenseKey) -> Answer<License> {
-        match self.url_of(key) {
-            Ok(url) => self.send(Ok(Request::new(Method::GET, url)), Some(key), wire::license).await,
+        match self.0.sender.url_of(key) {
+            Ok(url) => self.0.sender.send(Ok(Request::new(Method::GET, url)), Some(key), wire::license).await,
             Err(refusal) => Answer::Refused(refusal),
         }
     }
@@ -245,45 +205,20 @@ impl Client {
     }
 
     async fn put<T>(&self, key: &LicenseKey, act: Act, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
-        match self.url_of(key) {
-            Ok(url) => self.send(self.request(Method::PUT, url, wire::update(act)), Some(key), read).await,
+        match self.0.sender.url_of(key) {
+            Ok(url) => self.0.sender.send(Sender::request(Method::PUT, url, wire::update(act)), Some(key), read).await,
             Err(refusal) => Answer::Refused(refusal),
         }
     }
 
     async fn page(&self, app: &AppId, limit: usize, cursor: Option<&str>, label: Option<&str>) -> Answer<Page> {
-        let mut url = self.0.licenses.clone();
-        let mut query = url.query_pairs_mut();
-        query.append_pair("appId", app.as_str()).append_pair("limit", &limit.to_string());
-        if let Some(label) = label {
-            query.append_pair("label", label);
-        }
-        if let Some(cursor) = cursor {
-            query.append_pair("cursor", cursor);
-        }
-        drop(query);
-        self.send(Ok(Request::new(Method::GET, url)), None, |body| wire::page(body, limit)).await
-    }
-
-    fn request(&self, method: Method, url: Url, body: serde_json::Result<Vec<u8>>) -> serde_json::Result<Request> {
-        let mut request = Request::new(method, url);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        *request.body_mut() = Some(body?.into());
-        Ok(request)
-    }
-
-    /// The address of one license; the key is opaque, so whatever is in it is encoded.
-    fn url_of(&self, key: &LicenseKey) -> Result<Url, Refusal> {
-        let mut url = self.0.licenses.clone();
-        // A path cannot carry these: they would name the list, or what is above it.
-        if matches!(key.reveal(), "" | "." | "..") {
-            return Err(unsent(RefusalKind::BadRequest, "this is not a license key".into()));
-        }
-        match url.path_segments_mut() {
-            Ok(mut path) => drop(path.push(key.reveal())),
-            Err(()) => return Err(unsent(RefusalKind::Other, "the base address cannot have a path".into())),
-        }
-        Ok(url)
+        let mut url = self.0.sender.licenses().clone();
+        url.query_pairs_mut()
+            .append_pair("appId", app.as_str())
+            .append_pair("limit", &limit.to_string())
+            .extend_pairs(label.map(|label| ("label", label)))
+            .extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        self.0.sender.send(Ok(Request::new(Method::GET, url)), None, |body| wire::page(body, limit)).await
     }
 
     fn too_many(&self, devices: Devices) -> Option<Refusal> {
@@ -296,70 +231,6 @@ impl Client {
             Devices::Count(_) | Devices::Unlimited => None,
         }
     }
-
-    async fn send<T>(
-        &self,
-        request: serde_json::Result<Request>,
-        key: Option<&LicenseKey>,
-        read: impl FnOnce(&[u8]) -> Option<T>,
-    ) -> Answer<T> {
-        let request = match request {
-            Ok(request) => request,
-            Err(e) => return Answer::NotSent { why: format!("the request could not be written: {e}") },
-        };
-        let answer = match self.0.http.execute(request).await {
-            Ok(response) => heard(response, read).await,
-            Err(e) if e.is_connect() || e.is_builder() => Answer::NotSent { why: chain(e) },
-            Err(e) if e.is_timeout() => Answer::Unknown { after: None, why: "no answer in time".into() },
-            Err(e) => Answer::Unknown { after: None, why: chain(e) },
-        };
-        self.scrub(answer, key)
-    }
-
-    /// Takes the keys out of what a person or a log will read, should the service have repeated them.
-    fn scrub<T>(&self, answer: Answer<T>, key: Option<&LicenseKey>) -> Answer<T> {
-        let clean = |text: String| {
-            let text = text.replace(self.0.api_key.reveal(), "…");
-            key.map_or_else(|| text.clone(), |key| text.replace(key.reveal(), &format!("{key:?}")))
-        };
-        match answer {
-            Answer::Done(t) => Answer::Done(t),
-            Answer::Again { after, why } => Answer::Again { after, why: clean(why) },
-            Answer::NotSent { why } => Answer::NotSent { why: clean(why) },
-            Answer::Unknown { after, why } => Answer::Unknown { after, why: clean(why) },
-            Answer::Refused(r) => Answer::Refused(Refusal { code: clean(r.code), message: clean(r.message), ..r }),
-        }
-    }
-}
-
-/// Reads an answer up to the cap, with the words that help the service's support find the request.
-async fn heard<T>(mut response: Response, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
-    let status = response.status().as_u16();
-    let text = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
-    let after = text(RETRY_AFTER).and_then(|value| retry_after(value, text(DATE)));
-    let mut body = Vec::new();
-    // A body that breaks off is judged as far as it came: the status has been heard, and half a JSON is unreadable.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = BODY_MAX - body.len();
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
-        if body.len() == BODY_MAX {
-            break;
-        }
-    }
-    let id = request_id(response.headers());
-    match meaning(status, &body, after, read) {
-        Answer::Done(t) => Answer::Done(t),
-        Answer::Again { after, why } => Answer::Again { after, why: why + &id },
-        Answer::NotSent { why } => Answer::NotSent { why },
-        Answer::Unknown { after, why } => Answer::Unknown { after, why: why + &id },
-        Answer::Refused(r) => Answer::Refused(Refusal { message: r.message + &id, ..r }),
-    }
-}
-
-fn request_id(headers: &HeaderMap) -> String {
-    let id = headers.iter().find(|(name, _)| name.as_str().contains("request-id"));
-    let id = id.and_then(|(name, value)| Some(format!(" ({name} {:.80})", value.to_str().ok()?)));
-    id.unwrap_or_default()
 }
 
 /// Whether an update's answer tells enough of the right license to spare the read.
@@ -383,22 +254,6 @@ pub(super) fn no_effect<T>(message: String) -> Answer<T> {
     Answer::Refused(Refusal { kind: RefusalKind::NoEffect, status: 200, code: String::new(), message })
 }
 
-fn unsent(kind: RefusalKind, message: String) -> Refusal {
-    Refusal { kind, status: 0, code: String::new(), message }
-}
-
 pub(super) fn cannot<T>(what: &str) -> Answer<T> {
     Answer::Refused(unsent(RefusalKind::CannotDo, format!("this license service cannot {what}")))
-}
-
-/// An error with its causes and without the address, which holds a license key.
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(e) = cause {
-        words = format!("{words}: {e}");
-        cause = e.source();
-    }
-    words
 }

@@ -2,13 +2,16 @@
 //! this room sees HTTP.
 //!
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
-//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` sends, `stop` knows the ways to stop
-//! a license, `lookup` finds licenses by label. When a call may be made is the [`throttle`](super::throttle)'s.
+//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `stop` knows the ways to stop
+//! a license, `lookup` finds licenses by label, and `sweep` is its
+//! way through a list. When a call may be made is the [`throttle`](super::throttle)'s.
 
 pub mod answer;
 pub mod client;
 pub mod lookup;
+mod send;
 pub mod stop;
+pub mod sweep;
 pub mod tls;
 pub mod wire;
 
@@ -220,6 +223,17 @@ impl<T> Answer<T> {
         match self.confirmed() {
             Ok(t) => Answer::Done(f(t)),
             Err(other) => other,
+        }
+    }
+
+    /// The same answer in other words.
+    fn reworded(self, words: impl Fn(String) -> String) -> Self {
+        match self {
+            Self::Done(t) => Self::Done(t),
+            Self::Again { after, why } => Self::Again { after, why: words(why) },
+            Self::NotSent { why } => Self::NotSent { why: words(why) },
+            Self::Unknown { after, why } => Self::Unknown { after, why: words(why) },
+            Self::Refused(r) => Self::Refused(Refusal { message: words(r.message), ..r }),
         }
     }
 
