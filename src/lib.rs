@@ -4,4 +4,5 @@
 pub mod clock;
 pub mod domain;
 pub mod effects;
+pub mod embedded;
 pub mod secret;

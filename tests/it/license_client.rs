@@ -244,6 +244,11 @@ async fn without_a_connection_nothing_was_sent() {
     let (sorted, _, why) = sort(client.create(&new("Stripe sub sub_1")).await);
     assert_eq!(sorted, "not sent", "{why}");
     assert_eq!(sort(client.get(&LicenseKey::new("K")).await).0, "not sent");
+    // Nor is anything sent before the service has shown who it is.
+    let fake = Fake::start(Faults::default()).await;
+    let tls = ClientConfig { api_base: fake.base().replace("http:", "https:"), ..config(&fake) };
+    let (sorted, _, why) = sort(Client::new(tls).unwrap().create(&new("Stripe sub sub_1")).await);
+    assert_eq!(sorted, "not sent", "{why}");
 }
 
 #[tokio::test]

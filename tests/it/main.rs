@@ -8,5 +8,7 @@
 )]
 
 mod license_client;
+mod license_embedded;
+mod license_fake_process;
 mod license_lookup;
 mod support;
