@@ -429,4 +429,26 @@ mod tests {
         drop(first);
         waiting.await.unwrap();
     }
+
+    /// Whether a call may be made without waiting.
+    async fn passes(throttle: &Throttle, share: Share) -> bool {
+        tokio::select! {
+            biased;
+            _ = throttle.pass(share) => true,
+            () = tokio::task::yield_now() => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn sweeps_do_not_use_up_the_actions_rate() {
+        let throttle = Throttle::new(2, 8);
+        assert!(passes(&throttle, Share::Sweep).await);
+        assert!(!passes(&throttle, Share::Sweep).await, "one a second is half of two");
+        assert!(passes(&throttle, Share::Actions).await);
+        assert!(!passes(&throttle, Share::Actions).await);
+        let unlimited = Throttle::new(0, 8);
+        for _ in 0..1000 {
+            assert!(passes(&unlimited, Share::Sweep).await);
+        }
+    }
 }

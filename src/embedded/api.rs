@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use super::book::{Act, No, Order};
 use super::record::Record;
 use super::writer::Writer;
+use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -131,7 +132,7 @@ async fn list(
 }
 
 async fn one(State(writer): State<Writer>, Path(key): Path<String>) -> Response {
-    let record = writer.book().get(&key).cloned();
+    let record = writer.book().get(&LicenseKey::new(key)).cloned();
     record.map_or_else(|| no(&No::NotFound), |record| json(StatusCode::OK, &record.shown(true)))
 }
 
@@ -172,7 +173,7 @@ impl Update {
 
 async fn update(State(writer): State<Writer>, Path(key): Path<String>, body: Bytes) -> Response {
     let updated = match read::<Update>(&body).and_then(|update| update.act()) {
-        Ok(act) => writer.order(Order::Update { key, act }).await,
+        Ok(act) => writer.order(Order::Update { key: LicenseKey::new(key), act }).await,
         Err(bad) => Err(bad),
     };
     match updated.as_deref() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::record::{Record, Status};
+use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 
@@ -11,7 +12,7 @@ use crate::domain::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Create { app_id: String, quantity: u32, expires_at: Option<Timestamp>, devices: Devices, label: Option<String> },
-    Update { key: String, act: Act },
+    Update { key: LicenseKey, act: Act },
 }
 
 /// A change to one license. All are absolute, so repeating one is harmless.
@@ -39,7 +40,7 @@ pub(super) enum No {
 /// All licenses.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    by_key: HashMap<String, Arc<Record>>,
+    by_key: HashMap<LicenseKey, Arc<Record>>,
     apps: HashMap<String, App>,
     last_seq: u64,
 }
@@ -51,7 +52,7 @@ struct App {
 }
 
 impl Book {
-    pub(super) fn get(&self, key: &str) -> Option<&Arc<Record>> {
+    pub(super) fn get(&self, key: &LicenseKey) -> Option<&Arc<Record>> {
         self.by_key.get(key)
     }
 
@@ -108,7 +109,7 @@ pub(super) fn changed(record: &Record, act: Act) -> Result<Record, No> {
 }
 
 /// A key of AuthForge's form from dice: four groups of letters without I and O and digits 2 to 9, 80 bits.
-pub(super) fn key_from(dice: [u8; 16]) -> String {
+pub(super) fn key_from(dice: [u8; 16]) -> LicenseKey {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let mut key = String::with_capacity(19);
     for (place, die) in dice.into_iter().enumerate() {
@@ -117,7 +118,7 @@ pub(super) fn key_from(dice: [u8; 16]) -> String {
         }
         key.push(char::from(ALPHABET[usize::from(die % 32)]));
     }
-    key
+    LicenseKey::new(key)
 }
 
 #[cfg(test)]
@@ -127,7 +128,7 @@ mod tests {
     fn record(seq: u64, label: &str) -> Record {
         Record {
             seq,
-            key: format!("K{seq}"),
+            key: LicenseKey::new(format!("K{seq}")),
             app_id: "app".into(),
             status: Status::Active,
             expires_at: None,
@@ -156,7 +157,7 @@ mod tests {
         assert_eq!(seqs(Some("even"), 0, 9), (vec![2, 4], false));
         assert_eq!(seqs(Some("neither"), 0, 9), (vec![], false));
         assert_eq!(book.page("other", None, 0, 9), (vec![], false));
-        assert_eq!((book.get("K2").unwrap().status, book.last_seq()), (Status::Revoked, 5));
+        assert_eq!((book.get(&LicenseKey::new("K2")).unwrap().status, book.last_seq()), (Status::Revoked, 5));
     }
 
     #[test]
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn keys_have_the_documented_form() {
         let dice: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
-        assert_eq!(key_from(dice), "ATCV-EXGZ-J3L5-N7Q9");
-        assert_eq!(key_from([255; 16]), "9999-9999-9999-9999");
+        assert_eq!(key_from(dice).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
+        assert_eq!(key_from([255; 16]).reveal(), "9999-9999-9999-9999");
     }
 }

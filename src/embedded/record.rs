@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 
 use super::ledger::LedgerError;
+use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 
@@ -14,7 +15,7 @@ pub(super) struct Record {
     #[n(0)]
     pub(super) seq: u64,
     #[n(1)]
-    pub(super) key: String,
+    pub(super) key: LicenseKey,
     #[n(2)]
     pub(super) app_id: String,
     #[n(3)]
@@ -50,7 +51,7 @@ const FORMAT: u8 = 1;
 impl Record {
     /// Where it is stored.
     pub(super) fn store_key(&self) -> Vec<u8> {
-        [b"license/", self.key.as_bytes()].concat()
+        [b"license/", self.key.reveal().as_bytes()].concat()
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, LedgerError> {
@@ -78,7 +79,7 @@ impl Record {
             Devices::Unlimited => (1, true),
         };
         Shown {
-            license_key: &self.key,
+            license_key: self.key.reveal(),
             app_id: &self.app_id,
             status: self.status,
             expires_at: self.expires_at,
@@ -115,7 +116,7 @@ mod tests {
     fn stored_bytes_stay_readable() {
         let record = Record {
             seq: 1,
-            key: "ABCD-EFGH-JKLM-NPQR".into(),
+            key: LicenseKey::new("ABCD-EFGH-JKLM-NPQR"),
             app_id: "app".into(),
             status: Status::Suspended,
             expires_at: Some(Timestamp::from_s(1)),

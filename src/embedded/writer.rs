@@ -12,6 +12,7 @@ use super::book::{Book, No, Order, changed, key_from};
 use super::ledger::{Ledger, LedgerError};
 use super::record::{Record, Status};
 use crate::clock::Clock;
+use crate::domain::id::LicenseKey;
 
 /// How many orders may wait; past it, whoever orders waits to be heard.
 const QUEUE_MAX: usize = 1024;
@@ -106,11 +107,11 @@ fn write(
 struct Batch<'a> {
     book: &'a RwLock<Book>,
     last_seq: u64,
-    fresh: HashMap<String, Arc<Record>>,
+    fresh: HashMap<LicenseKey, Arc<Record>>,
 }
 
 impl Batch<'_> {
-    fn get(&self, key: &str) -> Option<Arc<Record>> {
+    fn get(&self, key: &LicenseKey) -> Option<Arc<Record>> {
         self.fresh.get(key).cloned().or_else(|| read(self.book).get(key).cloned())
     }
 
@@ -144,7 +145,7 @@ impl Batch<'_> {
         }
     }
 
-    fn new_key(&self) -> String {
+    fn new_key(&self) -> LicenseKey {
         loop {
             let key = key_from(rand::random());
             if self.get(&key).is_none() {

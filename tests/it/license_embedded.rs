@@ -13,7 +13,7 @@ use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, Expiry, License, NewLicense, RefusalKind, Status,
 };
 use keyward::effects::throttle::Throttle;
-use keyward::embedded::{Ledger, LedgerError, ServeError, new_token, serve};
+use keyward::embedded::{DEVICES_MAX, Ledger, LedgerError, ServeError, new_token, serve};
 use keyward::secret::Secret;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -102,7 +102,8 @@ async fn a_license_goes_through_all_that_the_service_can_do() {
     assert_eq!(client.suspend(&key, NOW).await.done().unwrap().status, Status::Suspended);
     let back = client.reinstate(&key, None).await.done().unwrap();
     assert_eq!((back.status, back.expires_at), (Status::Active, Expiry::Never));
-    for devices in [Devices::Count(5), Devices::Unlimited, Devices::Count(1)] {
+    assert_eq!(client.abilities().devices_max, DEVICES_MAX);
+    for devices in [Devices::Count(DEVICES_MAX), Devices::Unlimited, Devices::Count(1)] {
         assert_eq!(client.set_devices(&key, devices).await.done().unwrap().devices, Some(devices));
     }
     assert_eq!(client.reset_devices(&key).await, Answer::Done(()));

@@ -59,7 +59,8 @@ async fn create_surely(client: &Client, finder: &Finder, label: &str) -> License
             Answer::Refused(refusal) => panic!("{refusal}"),
             Answer::Unknown { .. } => {
                 for _ in 0..2 {
-                    if let Some(license) = found(finder, label).await.pop() {
+                    let found = finder.find_one(&app(), wanted(label), held_by_nobody).await;
+                    if let Some(license) = found.unwrap().pop() {
                         return license.key;
                     }
                 }
@@ -196,4 +197,42 @@ async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
     finder.with_memory(|memory| memory.learn(kept));
     finder.crawl(&app(), held_by_nobody).await.unwrap();
     assert_eq!(fake.counter("GET one"), reads);
+}
+
+#[tokio::test]
+async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
+    let (fake, client, finder) = setup(Faults { latency_ms: 1, ..Faults::default() }).await;
+    for n in 0..20 {
+        client.create(&new(&n.to_string())).await.done().unwrap();
+    }
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..40 {
+        let finder = finder.clone();
+        tasks.spawn(async move {
+            let found = finder.find_one(&app(), wanted(&n.to_string()), held_by_nobody).await.unwrap();
+            (n, found.len())
+        });
+    }
+    for (n, found) in tasks.join_all().await {
+        assert_eq!(found, usize::from(n < 20), "{n}");
+    }
+    assert_eq!(fake.counter("GET list"), 2, "the first asked alone, all others together");
+}
+
+#[tokio::test]
+async fn whoever_looks_for_others_may_be_dropped() {
+    let (fake, client, finder) = setup(Faults::default()).await;
+    client.create(&new("one")).await.done().unwrap();
+    fake.switch(|f| f.hang_pct = 100);
+    let ask = || {
+        let finder = finder.clone();
+        tokio::spawn(async move { finder.find_one(&app(), wanted("one"), held_by_nobody).await })
+    };
+    let (first, second) = (ask(), ask());
+    while fake.counter("GET list") == 0 {
+        tokio::task::yield_now().await;
+    }
+    first.abort();
+    fake.switch(|f| f.hang_pct = 0);
+    assert_eq!(second.await.unwrap().unwrap().len(), 1);
 }

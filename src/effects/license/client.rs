@@ -122,7 +122,10 @@ impl Client {
     /// Reads one license with all its details.
     pub async fn get(&self, key: &LicenseKey) -> Answer<License> {
         match self.0.sender.url_of(key) {
-            Ok(url) => self.0.sender.send(Ok(Request::new(Method::GET, url)), Some(key), wire::license).await,
+            Ok(url) => {
+                let read = |body: &[u8]| wire::license(body).filter(|license| license.key == *key);
+                self.0.sender.send(Ok(Request::new(Method::GET, url)), Some(key), read).await
+            }
             Err(refusal) => Answer::Refused(refusal),
         }
     }
@@ -147,6 +150,21 @@ impl Client {
     /// Sets a license's end; `None` is for life. Confirmed by what the service shows afterwards.
     pub async fn set_expiry(&self, key: &LicenseKey, to: Option<Timestamp>) -> Answer<License> {
         self.update(key, Act::Extend(to), |l| l.expires_at.shows(to)).await
+    }
+
+    /// Sets a license's end to an earlier instant. That the service can is assumed, not documented, so it counts only
+    /// when a read shows it, whatever the answer to the change said. Without effect it comes back as a refusal, kind
+    /// [`NoEffect`](RefusalKind::NoEffect) or [`BadRequest`](RefusalKind::BadRequest): nothing changed.
+    pub async fn shorten(&self, key: &LicenseKey, to: Timestamp) -> Answer<License> {
+        if !self.0.abilities.can_shorten {
+            return cannot("move an end to an earlier instant");
+        }
+        match self.set_expiry(key, Some(to)).await {
+            Answer::Done(_) => self.confirm(key, |l| l.expires_at.shows(Some(to)), None).await,
+            other @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } | Answer::Refused(_)) => {
+                other
+            }
+        }
     }
 
     /// Ends a license for good.
@@ -196,6 +214,16 @@ impl Client {
             Err(Answer::Refused(refusal)) if refusal.kind == RefusalKind::BadRequest => Some(refusal),
             Err(other) => return other,
         };
+        self.confirm(key, shows, refused).await
+    }
+
+    /// Reads whether a change came about that was accepted, or `refused`.
+    async fn confirm(
+        &self,
+        key: &LicenseKey,
+        shows: impl Fn(&License) -> bool,
+        refused: Option<Refusal>,
+    ) -> Answer<License> {
         match (self.get(key).await.confirmed(), refused) {
             (Ok(license), _) if shows(&license) => Answer::Done(license),
             (_, Some(refusal)) => Answer::Refused(refusal),

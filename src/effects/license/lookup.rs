@@ -3,18 +3,18 @@
 //! One look at a time per application serves everybody who waits; while it runs, others queue. A service that can be
 //! asked for a label is asked; elsewhere the whole list is swept, at most half the rate being used.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
 use super::sweep::{Endless, Index, Memory, Sweep, Swept, Wanted};
 use super::wire::Page;
-use super::{Answer, Client, License, Refusal, RefusalKind, Status};
+use super::{Answer, Client, License, Refusal, RefusalKind};
 use crate::clock::pause;
 use crate::domain::id::{AppId, LicenseKey};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Span;
 use crate::effects::throttle::{Share, Throttle};
 
 /// How many licenses are read side by side.
@@ -59,14 +59,29 @@ pub struct Finder {
     throttle: Throttle,
     patience: Patience,
     memory: Arc<Mutex<Memory>>,
-    turns: Arc<Mutex<HashMap<AppId, Arc<tokio::sync::Mutex<()>>>>>,
+    desks: Arc<Mutex<HashMap<AppId, Arc<Desk>>>>,
+}
+
+/// Where those who look through one application meet.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Whoever holds it looks.
+    turn: tokio::sync::Mutex<()>,
+    /// Who waits for the next look.
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    wanted: Wanted,
+    reply: oneshot::Sender<Result<Vec<License>, Failed>>,
 }
 
 impl Finder {
     /// A finder with an empty memory.
     #[must_use]
     pub fn new(client: Client, throttle: Throttle, patience: Patience) -> Self {
-        Self { client, throttle, patience, memory: Arc::default(), turns: Arc::default() }
+        Self { client, throttle, patience, memory: Arc::default(), desks: Arc::default() }
     }
 
     /// Looks once through an application for licenses with these labels. A label that is missing from the result was
@@ -84,18 +99,48 @@ impl Finder {
         wanted: &[Wanted],
         is_held: impl Fn(&LicenseKey) -> bool,
     ) -> Result<HashMap<String, Vec<License>>, Failed> {
-        let turn = self.turn(app);
-        let _turn = turn.lock().await;
-        if !self.client.abilities().finds_by_label {
-            let sweep = Sweep::for_labels(wanted, self.client.abilities().list_shows_label);
-            return Ok(self.run(app, None, sweep, is_held).await?.found);
+        let desk = self.desk(app);
+        let _turn = desk.turn.lock().await;
+        self.look(app, wanted, is_held).await
+    }
+
+    /// The same for one label, together with all who ask while a look is under way: the next one serves them all. A
+    /// look begins after everybody whom it serves has asked. `is_held` must answer alike for all.
+    ///
+    /// # Errors
+    /// When the look could not be completed.
+    pub async fn find_one(
+        &self,
+        app: &AppId,
+        wanted: Wanted,
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<Vec<License>, Failed> {
+        let desk = self.desk(app);
+        loop {
+            let (reply, mut answer) = oneshot::channel();
+            let waiting = || desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting().push(Waiting { wanted: wanted.clone(), reply });
+            let _turn = desk.turn.lock().await;
+            match answer.try_recv() {
+                Ok(result) => return result,
+                // Whoever looked for us gave up half-way: ask again.
+                Err(TryRecvError::Closed) => continue,
+                Err(TryRecvError::Empty) => {}
+            }
+            let served = std::mem::take(&mut *waiting());
+            let labels: Vec<Wanted> = served.iter().map(|w| w.wanted.clone()).collect();
+            let found = self.look(app, &labels, &is_held).await;
+            let of = |label: &str| match &found {
+                Ok(found) => Ok(found.get(label).cloned().unwrap_or_default()),
+                Err(failed) => Err(failed.clone()),
+            };
+            let ours = of(&wanted.label);
+            for other in served {
+                // Whoever no longer waits needs no answer.
+                let _ = other.reply.send(of(&other.wanted.label));
+            }
+            return ours;
         }
-        let mut found = HashMap::new();
-        for one in wanted {
-            let sweep = Sweep::for_labels(std::slice::from_ref(one), self.client.abilities().list_shows_label);
-            found.extend(self.run(app, Some(&one.label), sweep, &is_held).await?.found);
-        }
-        Ok(found)
     }
 
     /// Reads all labels of an application (BEHAVIOUR 52). Should it break off, the next one reads only what this one
@@ -104,8 +149,8 @@ impl Finder {
     /// # Errors
     /// When the crawl could not be completed.
     pub async fn crawl(&self, app: &AppId, is_held: impl Fn(&LicenseKey) -> bool) -> Result<Index, Failed> {
-        let turn = self.turn(app);
-        let _turn = turn.lock().await;
+        let desk = self.desk(app);
+        let _turn = desk.turn.lock().await;
         let sweep = Sweep::for_all(self.client.abilities().list_shows_label);
         Ok(self.run(app, None, sweep, is_held).await?.index)
     }
@@ -116,9 +161,27 @@ impl Finder {
         f(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn turn(&self, app: &AppId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(app.clone()).or_default())
+    fn desk(&self, app: &AppId) -> Arc<Desk> {
+        Arc::clone(self.desks.lock().unwrap_or_else(PoisonError::into_inner).entry(app.clone()).or_default())
+    }
+
+    /// One look, by whoever has the turn.
+    async fn look(
+        &self,
+        app: &AppId,
+        wanted: &[Wanted],
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<HashMap<String, Vec<License>>, Failed> {
+        if !self.client.abilities().finds_by_label {
+            let sweep = Sweep::for_labels(wanted, self.client.abilities().list_shows_label);
+            return Ok(self.run(app, None, sweep, is_held).await?.found);
+        }
+        let mut found = HashMap::new();
+        for one in wanted {
+            let sweep = Sweep::for_labels(std::slice::from_ref(one), self.client.abilities().list_shows_label);
+            found.extend(self.run(app, Some(&one.label), sweep, &is_held).await?.found);
+        }
+        Ok(found)
     }
 
     async fn run(
@@ -223,69 +286,4 @@ impl Tries {
 /// Whether a refused page may be the cursor's fault.
 fn is_cursors(refusal: &Refusal) -> bool {
     matches!(refusal.kind, RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Other)
-}
-
-/// The one of several licenses with one label that a machine takes, and the others, of which the operator is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// This one.
-    pub adopt: License,
-    /// The rest; not touched.
-    pub others: Vec<License>,
-}
-
-/// Chooses among licenses with one label: a live one before one that is stopped or expired, that before a revoked one;
-/// then one with bound devices; then the older (BEHAVIOUR 52).
-#[must_use]
-pub fn choose(mut licenses: Vec<License>, now: Timestamp) -> Option<Choice> {
-    licenses.sort_by_cached_key(|license| {
-        let rank = match (license.is_live(now), &license.status) {
-            (Some(true), _) => 0,
-            (Some(false) | None, Status::Active | Status::Suspended) => 1,
-            (Some(false) | None, Status::Other(_)) => 2,
-            (Some(false) | None, Status::Revoked) => 3,
-        };
-        let has_devices = license.bound.is_some_and(|n| n > 0);
-        let made = license.created_at.map_or(i64::MAX, Timestamp::ms);
-        (rank, Reverse(has_devices), made, license.key.reveal().to_owned())
-    });
-    let mut licenses = licenses.into_iter();
-    let adopt = licenses.next()?;
-    Some(Choice { adopt, others: licenses.collect() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Expiry;
-    use super::*;
-
-    #[test]
-    fn the_choice_among_several_is_live_then_in_use_then_older() {
-        let now = Timestamp::from_s(1000);
-        let one = |key: &str, status: &str, end_s: i64, bound: u32, made_s: i64| License {
-            key: LicenseKey::new(key),
-            app_id: None,
-            status: if status == "active" { Status::Active } else { Status::Revoked },
-            expires_at: Expiry::At(Timestamp::from_s(end_s)),
-            devices: None,
-            bound: Some(bound),
-            label: None,
-            created_at: Some(Timestamp::from_s(made_s)),
-        };
-        let best_first = [
-            one("in use", "active", 2000, 2, 50),
-            one("older", "active", 2000, 0, 10),
-            one("newer", "active", 2000, 0, 20),
-            one("expired", "active", 900, 1, 1),
-            one("revoked", "revoked", 2000, 9, 0),
-        ];
-        for turned in 0..best_first.len() {
-            let mut licenses = best_first.to_vec();
-            licenses.rotate_left(turned);
-            let choice = choose(licenses, now).unwrap();
-            assert_eq!(choice.adopt, best_first[0]);
-            assert_eq!(choice.others, best_first[1..]);
-        }
-        assert_eq!(choose(vec![], now), None);
-    }
 }

@@ -17,20 +17,19 @@ pub enum SuspendBy {
     Shorten,
     /// It is revoked, and later made active again.
     Revoke,
-    /// Not at all: it runs to its end.
+    /// Not at all: it runs to its end, and a suspension is refused as
+    /// [`CannotDo`](super::RefusalKind::CannotDo).
     Wait,
 }
 
 impl Client {
     /// Stops a license now so that it can be started again, in the configured way, and confirms it.
-    /// [`Shorten`](SuspendBy::Shorten) without effect comes back as a refusal, kind
-    /// [`NoEffect`](super::RefusalKind::NoEffect) or [`BadRequest`](super::RefusalKind::BadRequest): nothing changed.
+    /// A service that turns out not to be able to shorten refuses as [`Client::shorten`] says.
     pub async fn suspend(&self, key: &LicenseKey, now: Timestamp) -> Answer<License> {
         match self.suspend_by() {
             SuspendBy::Native => self.suspend_natively(key).await,
-            SuspendBy::Shorten if self.abilities().can_shorten => self.set_expiry(key, Some(now)).await,
+            SuspendBy::Shorten => self.shorten(key, now).await,
             SuspendBy::Revoke if self.abilities().revoke_reversible => self.revoke(key).await,
-            SuspendBy::Shorten => cannot("move an end to an earlier instant"),
             SuspendBy::Revoke => cannot("undo a revocation, so it is not used to suspend"),
             SuspendBy::Wait => cannot("stop a license before its end (suspend = \"wait\")"),
         }
