@@ -172,7 +172,7 @@ impl Client {
         self.update(key, Act::Revoke, |l| l.status == Status::Revoked).await
     }
 
-    /// Undoes a native suspension or a revocation, where the service can. [`Client::reinstate`](super::stop) is the
+    /// Undoes a native suspension or a revocation, where the service can. [`Client::reinstate`] is the
     /// whole way back, whatever the way of stopping was.
     pub async fn activate(&self, key: &LicenseKey) -> Answer<License> {
         if !(self.0.abilities.native_suspend || self.0.abilities.revoke_reversible) {
@@ -181,7 +181,7 @@ impl Client {
         self.update(key, Act::Activate, |l| l.status == Status::Active).await
     }
 
-    /// Suspends natively, where the service can; [`Client::suspend`](super::stop) chooses the way.
+    /// Suspends natively, where the service can; [`Client::suspend`] chooses the way.
     pub(super) async fn suspend_natively(&self, key: &LicenseKey) -> Answer<License> {
         if !self.0.abilities.native_suspend {
             return cannot("suspend a license");
