@@ -2,7 +2,11 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod effects;
 pub mod embedded;
+pub mod engine;
 pub mod secret;
+pub mod sources;
+pub mod store;

@@ -1,7 +1,24 @@
 //! The rules, as plain functions of values: no store, no socket, no clock, no randomness.
 
+pub mod action;
+pub mod condition;
+pub mod customer;
+pub mod decide;
+pub mod decision;
+pub mod entitlement;
+pub mod fact;
+pub mod fold;
 pub mod id;
+pub mod machine;
 pub mod money;
+pub mod notice;
+pub mod order;
+pub mod payment;
 pub mod plan;
 pub mod policy;
+pub mod reconcile;
+pub mod retry;
+pub mod revision;
+pub mod step;
+pub mod subscription;
 pub mod time;

@@ -16,7 +16,7 @@ mod record;
 mod writer;
 
 pub use api::DEVICES_MAX;
-pub use ledger::{Ledger, LedgerError, MemoryLedger};
+pub use ledger::{Ledger, LedgerError, MemoryLedger, StoreLedger};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use super::ledger::LedgerError;
+use super::ledger::{LedgerError, PREFIX};
 use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
@@ -51,24 +51,25 @@ const FORMAT: u8 = 1;
 impl Record {
     /// Where it is stored.
     pub(super) fn store_key(&self) -> Vec<u8> {
-        [b"license/", self.key.reveal().as_bytes()].concat()
+        [PREFIX, self.key.reveal().as_bytes()].concat()
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, LedgerError> {
         let mut bytes = vec![FORMAT];
-        minicbor::encode(self, &mut bytes).map_err(|e| LedgerError(format!("a license could not be written: {e}")))?;
+        minicbor::encode(self, &mut bytes)
+            .map_err(|e| LedgerError::Broken(format!("a license could not be written: {e}")))?;
         Ok(bytes)
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, LedgerError> {
         match bytes.split_first() {
             Some((&FORMAT, rest)) => {
-                minicbor::decode(rest).map_err(|e| LedgerError(format!("a stored license cannot be read: {e}")))
+                minicbor::decode(rest).map_err(|e| LedgerError::Broken(format!("a stored license cannot be read: {e}")))
             }
             Some((format, _)) => {
-                Err(LedgerError(format!("a stored license has format {format}, made by a newer version")))
+                Err(LedgerError::Broken(format!("a stored license has format {format}, made by a newer version")))
             }
-            None => Err(LedgerError("a stored license is empty".into())),
+            None => Err(LedgerError::Broken("a stored license is empty".into())),
         }
     }
 

@@ -19,6 +19,9 @@ const QUEUE_MAX: usize = 1024;
 /// How many orders share one write at most.
 const BATCH_MAX: usize = 512;
 
+/// How many licenses go into one write: below 1 KB each, so that 4 MiB are never reached.
+const WRITE_MAX: usize = 4000;
+
 type Outcome = Result<Vec<Arc<Record>>, No>;
 
 struct Asked {
@@ -88,17 +91,27 @@ fn write(
         let answers: Vec<_> =
             gathered.drain(..).map(|asked| (asked.reply, batch.carry_out(asked.order, clock))).collect();
         let records: Vec<Arc<Record>> = batch.fresh.into_values().collect();
-        // An error leaves every asker without an answer, which they hear as a failure.
-        if !records.is_empty() {
-            let writes = records.iter().map(|r| Ok((r.store_key(), r.to_bytes()?)));
-            ledger.put(writes.collect::<Result<_, LedgerError>>()?)?;
-            let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
-            records.into_iter().for_each(|record| book.put(record));
-        }
+        let stored = match store(&mut ledger, book, &records) {
+            Ok(()) => true,
+            Err(LedgerError::Full(_)) => false,
+            // Every asker is left without an answer, which they hear as a failure.
+            Err(broken @ LedgerError::Broken(_)) => return Err(broken),
+        };
         for (reply, outcome) in answers {
             // Whoever asked may have gone; what was done is done.
-            let _ = reply.send(outcome);
+            let _ = reply.send(if stored { outcome } else { Err(No::Failed) });
         }
+    }
+    Ok(())
+}
+
+/// To disk, then to memory, in pieces that the store takes.
+fn store(ledger: &mut impl Ledger, book: &RwLock<Book>, records: &[Arc<Record>]) -> Result<(), LedgerError> {
+    for piece in records.chunks(WRITE_MAX) {
+        let writes = piece.iter().map(|r| Ok((r.store_key(), r.to_bytes()?)));
+        ledger.put(writes.collect::<Result<_, LedgerError>>()?)?;
+        let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
+        piece.iter().for_each(|record| book.put(Arc::clone(record)));
     }
     Ok(())
 }
@@ -176,7 +189,7 @@ mod tests {
         }
         fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
             self.began.send(writes.len()).unwrap();
-            if self.go.recv().unwrap() { Ok(()) } else { Err(LedgerError("the disk is full".into())) }
+            if self.go.recv().unwrap() { Ok(()) } else { Err(LedgerError::Broken("the disk failed".into())) }
         }
     }
 
@@ -213,7 +226,7 @@ mod tests {
             assert_eq!(one.await.unwrap(), Err(No::Failed));
         }
         assert_eq!(writer.order(create()).await, Err(No::Failed), "after a failed write there is no other");
-        assert_eq!(ended.await.unwrap(), Err(LedgerError("the disk is full".into())));
+        assert_eq!(ended.await.unwrap(), Err(LedgerError::Broken("the disk failed".into())));
     }
 
     #[tokio::test]

@@ -13,8 +13,9 @@ use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, Expiry, License, NewLicense, RefusalKind, Status,
 };
 use keyward::effects::throttle::Throttle;
-use keyward::embedded::{DEVICES_MAX, Ledger, LedgerError, ServeError, new_token, serve};
+use keyward::embedded::{DEVICES_MAX, Ledger, LedgerError, ServeError, StoreLedger, new_token, serve};
 use keyward::secret::Secret;
+use keyward::store::{Create, Options};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,7 @@ struct Disk(Arc<Mutex<Platter>>);
 #[derive(Default)]
 struct Platter {
     values: BTreeMap<Vec<u8>, Vec<u8>>,
-    full: bool,
+    fails_with: Option<LedgerError>,
 }
 
 impl Ledger for Disk {
@@ -37,10 +38,10 @@ impl Ledger for Disk {
 
     fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
         let mut disk = self.0.lock().unwrap();
-        if disk.full {
-            return Err(LedgerError("the disk is full".into()));
+        match disk.fails_with.clone() {
+            Some(error) => return Err(error),
+            None => disk.values.extend(writes),
         }
-        disk.values.extend(writes);
         Ok(())
     }
 }
@@ -54,10 +55,14 @@ struct Service {
 
 impl Service {
     async fn start(disk: &Disk) -> Self {
+        Self::over(disk.clone()).await
+    }
+
+    async fn over(ledger: impl Ledger) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1/", listener.local_addr().unwrap());
         let (token, stop) = (new_token(), CancellationToken::new());
-        let serving = serve(listener, disk.clone(), token.clone(), Clock::virtual_at(NOW), stop.clone());
+        let serving = serve(listener, ledger, token.clone(), Clock::virtual_at(NOW), stop.clone());
         Self { base, token, stop, served: tokio::spawn(serving) }
     }
 
@@ -192,12 +197,36 @@ async fn a_store_that_fails_ends_the_service_and_answers_nobody() {
     let service = Service::start(&disk).await;
     let client = service.client();
     made(&client, "one").await;
-    disk.0.lock().unwrap().full = true;
+    let fail_with = |error| disk.0.lock().unwrap().fails_with = error;
+    fail_with(Some(LedgerError::Full("no room".into())));
     assert!(matches!(client.create(&new("two")).await, Answer::Unknown { .. }));
+    fail_with(None);
+    made(&client, "three").await;
+    assert_eq!(client.list(&app(), None).await.done().unwrap().licenses.len(), 2);
+    fail_with(Some(LedgerError::Broken("the disk failed".into())));
+    assert!(matches!(client.create(&new("four")).await, Answer::Unknown { .. }));
     let served = service.served.await.unwrap();
     assert!(matches!(served, Err(ServeError::Ledger(_))), "{served:?}");
-    assert!(matches!(client.create(&new("three")).await, Answer::NotSent { .. }));
+    assert!(matches!(client.create(&new("five")).await, Answer::NotSent { .. }));
     disk.0.lock().unwrap().values.insert(b"license/x".to_vec(), b"\x09".to_vec());
     let refused = Service::start(&disk).await.served.await.unwrap();
     assert!(refused.unwrap_err().to_string().contains("made by a newer version"));
+}
+
+#[tokio::test]
+async fn the_durable_store_keeps_what_was_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut keys = Vec::new();
+    for round in 0..2 {
+        let create = if round == 0 { Create::IfMissing } else { Create::Never };
+        let options = Options { create, ..Options::default() };
+        let (writer, reader) = keyward::store::sled::Store::open(dir.path(), options).unwrap();
+        let service = Service::over(StoreLedger::new(reader, writer)).await;
+        let client = service.client();
+        for key in &keys {
+            assert_eq!(client.get(key).await.done().unwrap().status, Status::Active);
+        }
+        keys.push(made(&client, &format!("round {round}")).await.key);
+        service.end().await.unwrap();
+    }
 }

@@ -13,7 +13,6 @@ pub mod lookup;
 mod send;
 pub mod stop;
 pub mod sweep;
-pub mod tls;
 pub mod wire;
 
 pub use client::{Client, ClientConfig, ClientError};

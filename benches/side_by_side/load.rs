@@ -1,0 +1,152 @@
+//! The load generator: requests that are ready as bytes, over keep-alive connections, each answered before the next. It
+//! speaks just enough HTTP/1.1 to cost little beside the server that it measures.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use keyward::clock::{Stopwatch, pause};
+use keyward::domain::time::Span;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::purchase::Requests;
+
+/// How many connections Stripe is played with.
+pub(crate) const CONNECTIONS: usize = 64;
+/// No answer for so long means that the server hangs.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// A server may say 503 so often to one delivery before the run is given up.
+const TRIES_MAX: u32 = 1_000;
+/// A refused delivery comes again after this; Stripe would wait longer.
+const COME_AGAIN: Span = Span::from_ms(20);
+/// The head of an answer fits into this.
+const ANSWER_MAX: usize = 32 * 1024;
+
+/// What a run of requests showed.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// From the first byte sent to the last acknowledgement.
+    pub(crate) elapsed: Duration,
+    /// One per request, from its first sending to its 2xx.
+    pub(crate) latencies_us: Vec<u32>,
+    /// Deliveries that were told to come again (429 or 503).
+    pub(crate) refused: usize,
+}
+
+impl Load {
+    /// Adds a later run's figures.
+    pub(crate) fn add(&mut self, later: Self) {
+        self.elapsed += later.elapsed;
+        self.latencies_us.extend(later.latencies_us);
+        self.refused += later.refused;
+    }
+
+    /// Acknowledgements a second.
+    pub(crate) fn acks_per_s(&self) -> f64 {
+        self.latencies_us.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// A latency in milliseconds that so many per cent do not exceed.
+    pub(crate) fn percentile_ms(&self, per_cent: usize) -> f64 {
+        let mut sorted = self.latencies_us.clone();
+        sorted.sort_unstable();
+        let at = (sorted.len() * per_cent).div_ceil(100).saturating_sub(1);
+        sorted.get(at).map_or(f64::NAN, |us| f64::from(*us) / 1e3)
+    }
+}
+
+/// Sends all requests and waits until each is acknowledged.
+pub(crate) fn send(requests: Requests, port: u16) -> Result<Load> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let (requests, next) = (Rc::new(requests), Rc::new(AtomicUsize::new(0)));
+        let watch = Stopwatch::start();
+        let connections: Vec<_> = (0..CONNECTIONS)
+            .map(|_| tokio::task::spawn_local(connection(Rc::clone(&requests), Rc::clone(&next), port)))
+            .collect();
+        let mut load = Load::default();
+        for connection in connections {
+            load.add(connection.await.context("a connection's task")??);
+        }
+        load.elapsed = watch.elapsed();
+        Ok(load)
+    })
+}
+
+async fn connection(requests: Rc<Requests>, next: Rc<AtomicUsize>, port: u16) -> Result<Load> {
+    let mut load = Load::default();
+    let mut stream = connect(port).await?;
+    let mut buffer = vec![0; ANSWER_MAX];
+    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let watch = Stopwatch::start();
+        let mut tries = 0;
+        loop {
+            let answer = tokio::time::timeout(ANSWER_LIMIT, exchange(&mut stream, request, &mut buffer));
+            let answer = answer.await.context("the server did not answer")?.context("the server broke a connection")?;
+            if answer.close {
+                stream = connect(port).await?;
+            }
+            match answer.status {
+                200..=299 => break,
+                429 | 503 if tries < TRIES_MAX => {
+                    tries += 1;
+                    load.refused += 1;
+                    pause(COME_AGAIN).await;
+                }
+                status => bail!("a delivery was answered with {status} (try {})", tries + 1),
+            }
+        }
+        load.latencies_us.push(u32::try_from(watch.elapsed().as_micros()).unwrap_or(u32::MAX));
+    }
+    Ok(load)
+}
+
+async fn connect(port: u16) -> Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting to the server")?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    close: bool,
+}
+
+async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> Result<Answer> {
+    stream.write_all(request).await?;
+    let mut filled = 0;
+    loop {
+        ensure!(filled < buffer.len(), "an answer of more than {ANSWER_MAX} bytes");
+        let read = stream.read(&mut buffer[filled..]).await?;
+        ensure!(read > 0, "closed before the answer was whole");
+        filled += read;
+        if let Some(answer) = whole(&buffer[..filled])? {
+            return Ok(answer);
+        }
+    }
+}
+
+/// The answer, if all of it is there.
+fn whole(bytes: &[u8]) -> Result<Option<Answer>> {
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&bytes[..end]).context("the answer's head")?;
+    let status = head.get(9..12).and_then(|s| s.parse().ok()).with_context(|| format!("not a status line: {head}"))?;
+    let (mut length, mut close, mut chunked) = (0, false, false);
+    for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(':')) {
+        let value = value.trim();
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().with_context(|| format!("not a length: {value}"))?;
+        } else if name.eq_ignore_ascii_case("connection") {
+            close = value.eq_ignore_ascii_case("close");
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = value.eq_ignore_ascii_case("chunked");
+        }
+    }
+    let body = &bytes[end + 4..];
+    let complete = if chunked { body.ends_with(b"0\r\n\r\n") } else { body.len() >= length };
+    Ok(complete.then_some(Answer { status, close }))
+}

@@ -1,0 +1,241 @@
+//! Judgements across keys and tables: what cannot be meant is a mistake, what is unwise a warning.
+
+use std::collections::BTreeMap;
+
+use super::Config;
+use super::tree::{Reader, nearest};
+use super::types::{Licenses, Livemode, Service, Source, Transport};
+use crate::domain::plan::{AtDeviceLimit, Devices, Plan, Seats};
+use crate::domain::policy::STANDARD;
+use crate::domain::time::Span;
+
+/// What AuthForge allows on one key (reference: its "Update a license").
+const AUTHFORGE_DEVICES_MAX: u32 = 16;
+/// A request that is cut off sooner leaves outcomes unknown that a little patience would have told.
+const AUTHFORGE_TIMEOUT_ADVISED: Span = Span::from_s(30);
+
+/// Judges a config that was read.
+pub(super) fn check(config: &Config, reader: &Reader<'_>) {
+    sources(config, reader);
+    public_url(config, reader);
+    services(config, reader);
+    plans(config, reader);
+    for policy in &config.policies {
+        super::judge::policy(policy, reader);
+    }
+}
+
+/// Whether a URL leads to this machine only.
+pub(super) fn is_loopback(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn is_open(url: &str) -> bool {
+    url.starts_with("http://") && !is_loopback(url)
+}
+
+fn sources(config: &Config, reader: &Reader<'_>) {
+    if config.sources.is_empty() && !reader.env.is_lenient() && reader.spot("/source").is_none_or(|s| s.is_empty()) {
+        let hint = "add a table `[[source]]` with `name = \"stripe\"` and its `signing_secrets`";
+        reader.absence(None, "there is no source of events", hint);
+    }
+    let mut seen = BTreeMap::new();
+    for (i, source) in config.sources.iter().enumerate() {
+        let at = |key: &str| reader.spot(&format!("/source/{i}/{key}"));
+        let name = source.name.as_str();
+        if !name.is_empty() && seen.insert(name, i).is_some() {
+            reader.mistake(
+                at("name"),
+                format!("two sources are called \"{name}\""),
+                "each is served at an address of its own",
+            );
+        }
+        if is_open(&source.api_base) {
+            let hint = "use https://; only a stand-in on this machine needs none";
+            reader.warning(at("api_base"), "the API key is sent unencrypted to `api_base`", hint);
+        }
+        mode(source, reader, at("livemode"), at("api_key"));
+    }
+    shared_licenses(config, reader);
+}
+
+fn mode(
+    source: &Source,
+    reader: &Reader<'_>,
+    at: Option<std::ops::Range<usize>>,
+    key_at: Option<std::ops::Range<usize>>,
+) {
+    if source.livemode == Livemode::Any && !reader.env.is_lenient() {
+        let hint = "have a source for each mode; each has its signing secret anyway";
+        reader.warning(at, "`livemode = \"any\"` hands out real licenses for test purchases", hint);
+    }
+    let Some(key) = source.api_key.as_ref().map(crate::secret::Secret::reveal) else { return };
+    let is = |mode: &str| ["sk_", "rk_"].iter().any(|kind| key.starts_with(&format!("{kind}{mode}_")));
+    let other = match source.livemode {
+        Livemode::Live => is("test").then_some("test"),
+        Livemode::Test => is("live").then_some("live"),
+        Livemode::Any => None,
+    };
+    if let Some(other) = other {
+        let hint = "what it looks up is never what this source's events are about";
+        reader.warning(key_at, format!("`api_key` is a key of {other} mode, and the source takes the other one"), hint);
+    }
+}
+
+/// A test source whose licenses come from where a live source's do.
+fn shared_licenses(config: &Config, reader: &Reader<'_>) {
+    let live = config.sources.iter().find(|s| s.livemode == Livemode::Live);
+    let Some(live) = live else { return };
+    for (i, test) in config.sources.iter().enumerate().filter(|(_, s)| s.livemode == Livemode::Test) {
+        if identity(config.licenses_of(&live.name)) == identity(test.licenses.as_ref().unwrap_or(&config.licenses)) {
+            let at =
+                reader.spot(&format!("/source/{i}/licenses")).or_else(|| reader.spot(&format!("/source/{i}/name")));
+            let message = format!("the test source \"{}\" hands out the same licenses as \"{}\"", test.name, live.name);
+            reader.warning(
+                at,
+                message,
+                "give it its own: `licenses = { service = \"embedded\" }`, or another `app_id`",
+            );
+        }
+    }
+}
+
+/// Which licenses a table hands out.
+fn identity(licenses: &Licenses) -> (Option<&str>, &str) {
+    let base = match &licenses.service {
+        Service::AuthForge { api_base, .. } => Some(api_base.as_str()),
+        Service::Embedded { .. } => None,
+    };
+    (base, licenses.app_id.as_str())
+}
+
+fn public_url(config: &Config, reader: &Reader<'_>) {
+    let given = reader.spot("/public_url").filter(|s| !s.is_empty());
+    if given.is_none() && !reader.env.is_lenient() {
+        let message = format!("without `public_url` the links in mails lead to {}", config.public_url);
+        reader.warning(None, message, "add `public_url = \"https://buy.example.com\"`");
+    } else if is_open(&config.public_url) {
+        let hint = "Stripe delivers live events over https:// only, and keys should not travel unencrypted";
+        reader.warning(given, "`public_url` is unencrypted", hint);
+    }
+}
+
+fn services(config: &Config, reader: &Reader<'_>) {
+    let own = config
+        .sources
+        .iter()
+        .enumerate()
+        .filter_map(|(i, s)| Some((format!("/source/{i}/licenses"), s.licenses.as_ref()?)));
+    for (path, licenses) in own.chain([("/licenses".to_owned(), &config.licenses)]) {
+        let Service::AuthForge { api_base, .. } = &licenses.service else { continue };
+        if is_open(api_base) {
+            let hint = "use https://; only a stand-in on this machine needs none";
+            reader.warning(
+                reader.spot(&format!("{path}/api_base")),
+                "the API key is sent unencrypted to `api_base`",
+                hint,
+            );
+        }
+        if licenses.request_timeout < AUTHFORGE_TIMEOUT_ADVISED && !is_loopback(api_base) {
+            let message = format!(
+                "a `request_timeout` of {} cuts off slow requests that would have succeeded",
+                licenses.request_timeout
+            );
+            let hint = "each is looked up before it is repeated, which is slower than waiting; 30s or more is advised";
+            reader.warning(reader.spot(&format!("{path}/request_timeout")), message, hint);
+        }
+    }
+    if config.mail.transport == Transport::None
+        && !reader.env.is_lenient()
+        && config.sources.iter().any(|s| s.mail.is_none())
+    {
+        let at = reader.spot("/mail").filter(|s| !s.is_empty());
+        reader.warning(
+            at,
+            "no mail is sent: customers see their keys on the success page only",
+            "set `transport` in `[mail]`",
+        );
+    }
+}
+
+fn plans(config: &Config, reader: &Reader<'_>) {
+    let (mut names, mut prices) = (BTreeMap::new(), BTreeMap::new());
+    for (i, plan) in config.plans.iter().enumerate() {
+        let at = |key: &str| reader.spot(&format!("/plan/{i}/{key}"));
+        let name = plan.name.as_str();
+        if !name.is_empty() && names.insert(name, i).is_some() {
+            reader.mistake(at("name"), format!("two plans are called \"{name}\""), "each needs a name of its own");
+        }
+        let sold = plan.prices.iter().map(|p| ("price", "prices", p.as_str()));
+        let sold = sold.chain(plan.lookup_keys.iter().map(|k| ("lookup key", "lookup_keys", k.as_str())));
+        let sold: Vec<_> = sold.chain(plan.products.iter().map(|p| ("product", "products", p.as_str()))).collect();
+        if sold.is_empty()
+            && !["prices", "lookup_keys", "products"].iter().any(|k| reader.told_in(&format!("/plan/{i}/{k}")))
+        {
+            let message = format!("the plan \"{name}\" has no price: only `metadata.plan` of a purchase can name it");
+            reader.warning(
+                at("name"),
+                message,
+                "add `prices`, `lookup_keys` or `products`; `prices = [\"*\"]` takes the rest",
+            );
+        }
+        for (what, key, id) in sold {
+            if let Some(first) = prices.insert((what, id), name) {
+                let by =
+                    if first == name { "twice".to_owned() } else { format!("by the plans \"{first}\" and \"{name}\"") };
+                reader.warning(at(key), format!("the {what} \"{id}\" is named {by}"), "the first one counts");
+            }
+        }
+        unknown_policy(config, plan, reader, at("policy"));
+        devices(config, plan, reader, at("license"));
+    }
+}
+
+fn unknown_policy(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
+    let Some(policy) = plan.policy.as_ref().map(|p| p.as_str()) else { return };
+    let known = || config.policies.iter().map(|p| p.name.as_str()).chain([STANDARD]);
+    if known().any(|name| name == policy) {
+        return;
+    }
+    let hint = match nearest(policy, known()) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("add a table `[policy.{policy}]`, or leave `policy` out for the standard one"),
+    };
+    reader.mistake(at, format!("the plan \"{}\" names a policy \"{policy}\" that is not there", plan.name), hint);
+}
+
+fn devices(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
+    let everywhere = config.sources.iter().map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
+    let authforge = everywhere.into_iter().any(|l| matches!(l.service, Service::AuthForge { .. }));
+    let most = |n: Option<u32>| n.is_some_and(|n| n > AUTHFORGE_DEVICES_MAX);
+    let fixed = plan.license.devices.and_then(|d| match d {
+        Devices::Count(n) => Some(n),
+        Devices::Unlimited => None,
+    });
+    if authforge && (most(fixed) || most(plan.license.devices_per_unit)) {
+        let message = format!(
+            "the plan \"{}\" allows more devices than AuthForge does on one key ({AUTHFORGE_DEVICES_MAX})",
+            plan.name
+        );
+        let what = match plan.license.at_device_limit {
+            AtDeviceLimit::Split => {
+                "the customer gets several keys that share them; `at_device_limit = \"unlimited\"` gives one without a limit"
+            }
+            AtDeviceLimit::Unlimited => {
+                "the customer gets one key without a limit; `at_device_limit = \"split\"` gives several that share them"
+            }
+        };
+        reader.warning(at.clone(), message, what);
+    }
+    if plan.license.devices_per_unit.is_some() && plan.seats == Seats::Keys {
+        let message =
+            format!("`devices_per_unit` of the plan \"{}\" counts for nothing: its units are keys", plan.name);
+        reader.warning(at.clone(), message, "set `devices` for each key, or `seats = \"devices\"`");
+    }
+    if plan.license.devices_per_unit.is_some() && plan.license.devices == Some(Devices::Unlimited) {
+        let message = format!("`devices_per_unit` of the plan \"{}\" adds nothing to \"unlimited\"", plan.name);
+        reader.warning(at, message, "leave one of the two out");
+    }
+}

@@ -1,0 +1,82 @@
+//! `docs/config.md`, printed from the table of keys.
+
+use std::fmt::Write as _;
+
+use super::keys::{Absent, Key, Kind, SECTIONS};
+use super::size::ByteSize;
+use crate::domain::time::Span;
+
+/// The page that documents every key, as Markdown.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = String::from(HEAD);
+    for section in SECTIONS {
+        let title = match section.heading {
+            "" => "Top of the file".to_owned(),
+            heading => format!("`{heading}`"),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(page, "\n## {title}\n\n{}\n\n", section.doc);
+        page.push_str("| key | takes | default | meaning |\n|---|---|---|---|\n");
+        for key in section.keys {
+            let cells = [format!("`{}`", key.name), kind(key), absent(key), key.doc.to_owned()];
+            let _ = writeln!(page, "| {} |", cells.map(|c| c.replace('|', "\\|")).join(" | "));
+        }
+    }
+    page
+}
+
+const HEAD: &str = "\
+<!-- Printed from src/config/keys/table.rs; a test compares. Renew it with KEYWARD_BLESS=1 cargo test --test it config. -->
+
+# The config file
+
+One TOML file, `./keyward.toml` unless `--config` says otherwise. `keyward init` writes one with every key in it, and
+`keyward check` tells every mistake at once, with its line and what would be right.
+
+- `${NAME}` inside any text is the environment variable of that name; `$${` is a plain `${`. A variable that is not set is
+  a mistake.
+- Relative paths count from the folder of the config file.
+- Lengths of time are a number and `s`, `m` (minutes), `h`, `d` or `w`, also together: `1h30m`. Sizes are a number and `B`,
+  `KiB`, `MiB` or `GiB`.
+- What is only unwise is a warning and stops nothing.
+";
+
+fn kind(key: &Key) -> String {
+    match key.kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Texts => "list of texts".to_owned(),
+        Kind::Secret => "secret text".to_owned(),
+        Kind::Secrets => "list of secret texts".to_owned(),
+        Kind::SmtpUrl => "`smtp://` or `smtps://` URL".to_owned(),
+        Kind::Url => "`http://` or `https://` URL".to_owned(),
+        Kind::Socket => "address:port".to_owned(),
+        Kind::Networks => "list of addresses or networks".to_owned(),
+        Kind::Mailbox => "mailbox".to_owned(),
+        Kind::Path => "path".to_owned(),
+        Kind::Span(from_s, to_s) => format!("length of time, {}", span_range(from_s, to_s)),
+        Kind::Spans(from_s, to_s) => format!("list of lengths of time, {}", span_range(from_s, to_s)),
+        Kind::Size(from, to) => {
+            format!("size, {} to {}", ByteSize::from_bytes(from), ByteSize::from_bytes(to))
+        }
+        Kind::Count(from, to) => format!("number, {from} to {to}"),
+        Kind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
+        Kind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),
+        Kind::Cron => "cron expression".to_owned(),
+        Kind::Choice(choices) => choices.iter().map(|c| format!("`\"{c}\"`")).collect::<Vec<_>>().join(" | "),
+        Kind::Table(heading) => format!("table, see `{heading}`"),
+        Kind::Tables(heading) => format!("tables, see `{heading}`"),
+    }
+}
+
+fn span_range(from_s: i64, to_s: i64) -> String {
+    format!("{} to {}", Span::from_s(from_s), Span::from_s(to_s))
+}
+
+fn absent(key: &Key) -> String {
+    match key.absent {
+        Absent::Required => "**required**".to_owned(),
+        Absent::Is(value) => format!("`{value}`"),
+        Absent::Means(words) => words.to_owned(),
+    }
+}

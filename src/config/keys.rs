@@ -1,0 +1,123 @@
+//! What the config knows of a key: its name, what it takes, its default, and the sentence that explains it.
+//!
+//! The keys themselves stand in `table`. The reader takes ranges and suggestions from there, and `docs/config.md` is
+//! printed from it.
+
+mod table;
+
+pub(super) use table::{HTTP, LICENSE, LICENSES, MAIL, PLAN, POLICY, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME};
+
+/// What a key takes. Ranges are inclusive.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// Any text that is not empty.
+    Text,
+    /// A list of texts that are not empty.
+    Texts,
+    /// A text that is not shown.
+    Secret,
+    /// A list of those.
+    Secrets,
+    /// An SMTP server's URL, whose password is not shown.
+    SmtpUrl,
+    /// An `http://` or `https://` URL.
+    Url,
+    /// An address and a port.
+    Socket,
+    /// Addresses or networks.
+    Networks,
+    /// A mailbox, with a name or without.
+    Mailbox,
+    /// A file or a folder; relative to the config file's folder.
+    Path,
+    /// A length of time, from and to in seconds.
+    Span(i64, i64),
+    /// A list of those; each from and to in seconds.
+    Spans(i64, i64),
+    /// A size in bytes, from and to.
+    Size(u64, u64),
+    /// A whole number, from and to.
+    Count(u32, u32),
+    /// A whole number from 1, or `"unlimited"`.
+    Devices,
+    /// `"keep"`, `"revoke"`, or a percentage.
+    Share,
+    /// A cron expression of six fields.
+    Cron,
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// A table, described in the section of this heading.
+    Table(&'static str),
+    /// Tables of one's own naming, described there.
+    Tables(&'static str),
+}
+
+impl Kind {
+    /// The heading of the table, or tables, that the key takes.
+    pub(super) const fn heading(self) -> Option<&'static str> {
+        if let Self::Table(heading) | Self::Tables(heading) = self { Some(heading) } else { None }
+    }
+}
+
+/// What holds when the key is absent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Absent {
+    /// The key must be there.
+    Required,
+    /// This value, as TOML.
+    Is(&'static str),
+    /// What these words say.
+    Means(&'static str),
+}
+
+/// A key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) absent: Absent,
+    pub(super) doc: &'static str,
+}
+
+/// A table of keys.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// As it is written in the file; empty for the file's top.
+    pub(super) heading: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) keys: &'static [Key],
+}
+
+impl Section {
+    /// The key of that name.
+    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|k| k.name == name)
+    }
+}
+
+/// What a key's value can look like, as TOML.
+pub(super) fn example(key: &Key) -> &'static str {
+    match (key.name, key.absent) {
+        ("trusted_proxies", _) => "[\"127.0.0.1\", \"172.16.0.0/12\"]",
+        ("prices", _) => "[\"price_…\"]",
+        ("products", _) => "[\"prod_…\"]",
+        ("lookup_keys", _) => "[\"pro_monthly\"]",
+        ("requests_per_s", _) => "40",
+        ("tolerance", _) => "\"300s\"",
+        ("duration", _) => "\"365d\"",
+        ("policy", _) => "\"standard\"",
+        ("url", _) => "\"smtps://user:${SMTP_PASSWORD}@smtp.example.com:465\"",
+        ("path", _) => "\"./mail\"",
+        ("public_url", _) => "\"https://buy.example.com\"",
+        ("signing_secrets", _) => "[\"${STRIPE_WEBHOOK_SECRET}\"]",
+        ("app_id", _) => "\"00000000-0000-0000-0000-000000000000\"",
+        (_, Absent::Is(value)) => value,
+        ("api_key", _) => "\"${API_KEY}\"",
+        ("from" | "reply_to", _) => "\"Example <keys@example.com>\"",
+        ("devices" | "devices_per_unit", _) => "3",
+        ("ca_file", _) => "\"./ca.pem\"",
+        ("templates", _) => "\"./templates\"",
+        ("name", _) => "\"NAME\"",
+        (_, Absent::Required | Absent::Means(_)) => "\"…\"",
+    }
+}

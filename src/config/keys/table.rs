@@ -1,0 +1,429 @@
+//! Every key of the config, once. Not a place for logic: it is read like the page that is printed from it.
+
+use super::{Absent, Key, Kind, Section};
+
+const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) -> Key {
+    Key { name, kind, absent, doc }
+}
+
+use Absent::{Is, Means, Required};
+use Kind::{
+    Choice, Count, Cron, Devices, Mailbox, Networks, Path, Secret, Secrets, Share, Size, SmtpUrl, Socket, Span, Spans,
+    Table, Tables, Text, Texts, Url,
+};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const TIB: u64 = 1 << 40;
+const DAY_S: i64 = 86_400;
+/// No length of time in the config is longer than a hundred years.
+const CENTURY_S: i64 = 36_525 * DAY_S;
+
+/// The file's top.
+pub(in crate::config) const ROOT: Section = Section {
+    heading: "",
+    doc: "The file's top, above the first table.",
+    keys: &[
+        key(
+            "listen",
+            Socket,
+            Is("\"127.0.0.1:8080\""),
+            "Where the server listens; put Caddy or nginx with TLS in front.",
+        ),
+        key(
+            "data_dir",
+            Path,
+            Is("\"./keyward-data\""),
+            "The folder of the store, made by `keyward init` or `keyward serve --new`.",
+        ),
+        key(
+            "public_url",
+            Url,
+            Means("`http://` and `listen`, which only this machine can open"),
+            "The address that customers and Stripe see; links in mails begin with it.",
+        ),
+        key(
+            "source",
+            Table("[[source]]"),
+            Required,
+            "Who sends events; one table for each Stripe account or endpoint.",
+        ),
+        key("licenses", Table("[licenses]"), Means("the embedded service"), "The license service."),
+        key("mail", Table("[mail]"), Means("no mail"), "How customers are written to."),
+        key("store", Table("[store]"), Means("its defaults"), "The store's size and limits."),
+        key("scheduler", Table("[scheduler]"), Means("its defaults"), "When the scheduler rings."),
+        key("http", Table("[http]"), Means("its defaults"), "The HTTP server's limits."),
+        key("time", Table("[time]"), Means("its defaults"), "Clocks and outages."),
+        key(
+            "plan",
+            Table("[[plan]]"),
+            Means("purchase metadata alone says what is bought"),
+            "What a price stands for; one table for each plan.",
+        ),
+        key(
+            "policy",
+            Tables("[policy.NAME]"),
+            Means("the defaults of each key"),
+            "What happens after the purchase; `[policy.standard]` counts where a plan names none.",
+        ),
+    ],
+};
+
+/// `[[source]]`.
+pub(in crate::config) const SOURCE: Section = Section {
+    heading: "[[source]]",
+    doc: "A Stripe account or endpoint. `licenses` and `mail` inside it are whole tables that stand in for those below, \
+          so that a test source cannot hand out live keys.",
+    keys: &[
+        key(
+            "name",
+            Text,
+            Required,
+            "Its name, of letters, digits, `-` and `_`; Stripe posts to `/webhooks/NAME`. Machines are called by it: never rename a source that has sold something.",
+        ),
+        key("kind", Choice(&["stripe"]), Is("\"stripe\""), "The kind of provider."),
+        key(
+            "signing_secrets",
+            Secrets,
+            Required,
+            "The endpoint's signing secrets (`whsec_…`); several while one is being rolled.",
+        ),
+        key(
+            "livemode",
+            Choice(&["live", "test", "any"]),
+            Is("\"live\""),
+            "Which mode's events count; the other mode's are kept apart and change nothing.",
+        ),
+        key(
+            "api_key",
+            Secret,
+            Means("nothing is looked up at Stripe"),
+            "A restricted key (`rk_…`) for look-ups at Stripe.",
+        ),
+        key("api_base", Url, Is("\"https://api.stripe.com\""), "Where Stripe's API is."),
+        key("tolerance", Span(1, DAY_S), Means("that of `[http]`"), "How old a signature may be."),
+        key(
+            "connect",
+            Choice(&["ignore", "accept"]),
+            Is("\"ignore\""),
+            "What to do with the events of connected accounts.",
+        ),
+        key(
+            "licenses",
+            Table("[licenses]"),
+            Means("the table `[licenses]`"),
+            "The license service for this source's purchases.",
+        ),
+        key("mail", Table("[mail]"), Means("the table `[mail]`"), "The mail for this source's customers."),
+    ],
+};
+
+/// `[licenses]`.
+pub(in crate::config) const LICENSES: Section = Section {
+    heading: "[licenses]",
+    doc: "The license service: AuthForge's Developer API, or the one embedded in Keyward.",
+    keys: &[
+        key("service", Choice(&["embedded", "authforge"]), Is("\"embedded\""), "Which service."),
+        key("api_base", Url, Is("\"https://api.authforge.cc\""), "authforge: where its Developer API is."),
+        key(
+            "api_key",
+            Secret,
+            Means("embedded: none is needed; authforge: required"),
+            "authforge: the Developer API's key (`af_live_…`).",
+        ),
+        key(
+            "app_id",
+            Text,
+            Means("embedded: `keyward`; authforge: required"),
+            "The application whose licenses are made where neither plan nor purchase names one.",
+        ),
+        key(
+            "requests_per_s",
+            Count(0, 100_000),
+            Means("authforge: 40; embedded: 0"),
+            "Requests a second at most; 0 is no limit. AuthForge allows 50 sustained.",
+        ),
+        key("in_flight", Count(1, 1_000), Is("8"), "Requests under way at one time at most."),
+        key(
+            "request_timeout",
+            Span(1, 3600),
+            Is("\"35s\""),
+            "How long a request may take before its outcome counts as unknown.",
+        ),
+        key(
+            "lookup_after",
+            Spans(0, DAY_S),
+            Is("[\"2s\", \"15s\"]"),
+            "After an unknown outcome: how long to wait before each look-up that tells whether it happened.",
+        ),
+        key(
+            "suspend",
+            Choice(&["shorten", "revoke", "wait"]),
+            Is("\"shorten\""),
+            "authforge, which knows no suspension: how a license is stopped early. `wait` tells the operator instead.",
+        ),
+        key(
+            "listen",
+            Socket,
+            Is("\"127.0.0.1:0\""),
+            "embedded: the loopback address that it listens on; port 0 takes a free one.",
+        ),
+    ],
+};
+
+/// `[mail]`.
+pub(in crate::config) const MAIL: Section = Section {
+    heading: "[mail]",
+    doc: "How customers are written to.",
+    keys: &[
+        key(
+            "transport",
+            Choice(&["none", "smtp", "folder"]),
+            Is("\"none\""),
+            "To a server, into a folder of `.eml` files, or not at all: then keys are shown on the success page only.",
+        ),
+        key("from", Mailbox, Means("smtp: required; else `Keyward <keyward@localhost>`"), "Who writes."),
+        key("reply_to", Mailbox, Means("answers go to `from`"), "Who gets the answers."),
+        key(
+            "url",
+            SmtpUrl,
+            Means("smtp: required"),
+            "smtp: the server, as `smtps://user:pass@host:465` (TLS), `smtp://user:pass@host:587?tls=required` (STARTTLS) or `smtp://host:25` (plain). Percent-encode what is special in a URL.",
+        ),
+        key("path", Path, Means("folder: required"), "folder: where the mails go."),
+        key(
+            "ca_file",
+            Path,
+            Means("the usual authorities"),
+            "smtp: a PEM file with certificate authorities to trust besides the usual ones.",
+        ),
+        key(
+            "templates",
+            Path,
+            Means("the built-in templates"),
+            "A folder whose files go before the built-in templates of the same name.",
+        ),
+        key("default_language", Text, Is("\"en\""), "The language of those who have not said theirs."),
+        key("timeout", Span(1, 3600), Is("\"60s\""), "How long handing over a mail may take."),
+    ],
+};
+
+/// `[store]`.
+pub(in crate::config) const STORE: Section = Section {
+    heading: "[store]",
+    doc: "The store's size and limits.",
+    keys: &[
+        key("cache", Size(MIB, TIB), Is("\"16MiB\""), "The page cache."),
+        key(
+            "min_free",
+            Size(0, TIB),
+            Is("\"256MiB\""),
+            "Free space below which deliveries are answered 503 instead of stored; Stripe comes again.",
+        ),
+    ],
+};
+
+/// `[scheduler]`.
+pub(in crate::config) const SCHEDULER: Section = Section {
+    heading: "[scheduler]",
+    doc: "When the scheduler rings: cron expressions of six fields (second, minute, hour, day, month, weekday), in UTC.",
+    keys: &[
+        key("due", Cron, Is("\"* * * * * *\""), "Looking for what is due: grace ends, reminders, retries."),
+        key(
+            "repair",
+            Cron,
+            Is("\"0 * * * * *\""),
+            "The repair sweep: every machine whose licenses are not what they should be gets its next action.",
+        ),
+        key("metrics", Cron, Is("\"*/5 * * * * *\""), "Upkeep of the metrics."),
+    ],
+};
+
+/// `[http]`.
+pub(in crate::config) const HTTP: Section = Section {
+    heading: "[http]",
+    doc: "The HTTP server's limits.",
+    keys: &[
+        key("body_limit", Size(KIB, 64 * MIB), Is("\"1MiB\""), "The largest body of a delivery; above it 413."),
+        key(
+            "tolerance",
+            Span(1, DAY_S),
+            Is("\"300s\""),
+            "How old a signature may be, where a source says nothing else.",
+        ),
+        key("connections_max", Count(1, 1_000_000), Is("1024"), "Open connections at most; further ones wait."),
+        key(
+            "queue_len_max",
+            Count(1, 1_000_000),
+            Is("4096"),
+            "Deliveries that wait to be stored at most; above it 503, and Stripe comes again.",
+        ),
+        key("header_timeout", Span(1, 3600), Is("\"10s\""), "How long a request's head may take."),
+        key("body_timeout", Span(1, 3600), Is("\"30s\""), "How long a request's body may take."),
+        key(
+            "trusted_proxies",
+            Networks,
+            Is("[]"),
+            "Addresses or networks of proxies whose `X-Forwarded-For` is believed when the success page limits the rate of its visitors.",
+        ),
+    ],
+};
+
+/// `[time]`.
+pub(in crate::config) const TIME: Section = Section {
+    heading: "[time]",
+    doc: "Clocks and outages.",
+    keys: &[key(
+        "catch_up",
+        Span(0, 7 * DAY_S),
+        Is("\"2h\""),
+        "After an outage or a clock that jumped: how long nobody is stopped by time alone, because Stripe may be about to tell of payments.",
+    )],
+};
+
+/// `[[plan]]`.
+pub(in crate::config) const PLAN: Section = Section {
+    heading: "[[plan]]",
+    doc: "What a price stands for. A change counts for what is bought from its loading on.",
+    keys: &[
+        key("name", Text, Required, "Its name; `metadata.plan` of a purchase can name it."),
+        key("prices", Texts, Is("[]"), "Stripe's price ids; `[\"*\"]` is every price that no other plan names."),
+        key("lookup_keys", Texts, Is("[]"), "Stripe's lookup keys of prices."),
+        key("products", Texts, Is("[]"), "Stripe's product ids."),
+        key("policy", Text, Means("`standard`"), "The policy's name."),
+        key(
+            "seats",
+            Choice(&["devices", "keys"]),
+            Is("\"devices\""),
+            "What a quantity buys: more devices on one key (with `devices_per_unit`), or a key for each unit.",
+        ),
+        key("license", Table("license = { … } in a plan"), Means("its defaults"), "What a license looks like."),
+    ],
+};
+
+/// `license` in a plan.
+pub(in crate::config) const LICENSE: Section = Section {
+    heading: "license = { … } in a plan",
+    doc: "What a license of the plan looks like.",
+    keys: &[
+        key(
+            "devices",
+            Devices,
+            Means("none beside `devices_per_unit`; without that, 1"),
+            "How many devices a key allows, or `\"unlimited\"`.",
+        ),
+        key(
+            "devices_per_unit",
+            Count(1, 1_000_000),
+            Means("the quantity does not count"),
+            "Further devices for each unit bought, with `seats = \"devices\"`.",
+        ),
+        key(
+            "duration",
+            Span(1, CENTURY_S),
+            Means("for life"),
+            "One-time purchases: how long from the payment. Subscriptions live while they are paid.",
+        ),
+        key("app_id", Text, Means("that of `[licenses]`"), "The application at the license service."),
+        key(
+            "at_device_limit",
+            Choice(&["split", "unlimited"]),
+            Is("\"split\""),
+            "Above the devices that the service allows on one key (AuthForge: 16): several keys, or one without a limit.",
+        ),
+    ],
+};
+
+/// `[policy.NAME]`.
+pub(in crate::config) const POLICY: Section = Section {
+    heading: "[policy.NAME]",
+    doc: "What happens after the purchase. An episode that runs keeps the policy under which it began.",
+    keys: &[
+        key(
+            "grace",
+            Span(0, CENTURY_S),
+            Is("\"16d\""),
+            "From the first failed renewal to the stop. Stripe's own retries take two weeks.",
+        ),
+        key(
+            "reminders",
+            Spans(0, CENTURY_S),
+            Is("[\"0d\", \"7d\", \"14d\"]"),
+            "When the customer is written to, counted from the failure, ascending.",
+        ),
+        key(
+            "at_grace_end",
+            Choice(&["suspend", "revoke", "keep"]),
+            Is("\"suspend\""),
+            "What happens when the grace is over.",
+        ),
+        key(
+            "on_cancel",
+            Choice(&["period_end", "now", "keep"]),
+            Is("\"period_end\""),
+            "What a cancellation does: the license lives to the end of what was paid, ends at once, or lives on.",
+        ),
+        key("on_refund", Choice(&["revoke", "keep"]), Is("\"revoke\""), "What a full refund does."),
+        key(
+            "on_partial_refund",
+            Share,
+            Is("\"keep\""),
+            "What a partial refund does; a percentage revokes once that share of the charge is refunded.",
+        ),
+        key("on_dispute", Choice(&["suspend", "keep"]), Is("\"suspend\""), "What an open dispute does."),
+        key(
+            "on_inquiry",
+            Choice(&["keep", "suspend"]),
+            Is("\"keep\""),
+            "What an inquiry does, a dispute that has moved no money.",
+        ),
+        key(
+            "on_dispute_won",
+            Choice(&["reinstate", "keep"]),
+            Is("\"reinstate\""),
+            "What a won dispute does; `keep` leaves the license as the dispute left it.",
+        ),
+        key("on_dispute_lost", Choice(&["revoke", "keep"]), Is("\"revoke\""), "What a lost dispute does."),
+        key(
+            "on_pause",
+            Choice(&["keep", "suspend"]),
+            Is("\"keep\""),
+            "What a pause does: periods that turn meanwhile are granted, or the license stops until the pause ends.",
+        ),
+        key(
+            "expiry_margin",
+            Span(0, CENTURY_S),
+            Is("\"3d\""),
+            "How long a license outlives the paid end, so that a renewal has time to be paid.",
+        ),
+        key(
+            "processing_margin",
+            Span(0, CENTURY_S),
+            Is("\"14d\""),
+            "How long an open renewal invoice that has not failed keeps a license alive; bank debits take days.",
+        ),
+        key("trial", Choice(&["license", "none"]), Is("\"license\""), "What a trial hands out."),
+        key(
+            "resubscribe",
+            Choice(&["restore", "new"]),
+            Is("\"restore\""),
+            "What a former customer gets who subscribes to the same plan again: the old key, or a new one.",
+        ),
+        key(
+            "notice_delay",
+            Span(0, CENTURY_S),
+            Is("\"10m\""),
+            "How long an alarming notice waits, in case the failure is over before it is known.",
+        ),
+        key(
+            "dunning_mail",
+            Choice(&["keyward", "stripe"]),
+            Is("\"keyward\""),
+            "Who warns of failed payments; with `stripe`, Keyward tells only of a stop, an end, and of being restored.",
+        ),
+    ],
+};
+
+/// All tables, in the order of the documentation.
+pub(in crate::config) const SECTIONS: &[&Section] =
+    &[&ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &PLAN, &LICENSE, &POLICY];

@@ -1,0 +1,297 @@
+//! Values of every kind that a key can take. Each getter is `None` for what is absent, or wrong and told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use lettre::message::Mailbox;
+use toml::de::DeValue;
+
+use super::super::keys::{Kind, example};
+use super::super::size::ByteSize;
+use super::super::tree::{Table, Value, nearest};
+use super::super::types::{Cron, Network};
+use crate::domain::plan::Devices;
+use crate::domain::policy::OnPartialRefund;
+use crate::domain::time::Span;
+use crate::secret::Secret;
+
+impl Table<'_> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name)?.text()
+    }
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
+        self.list(name, Value::text)
+    }
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        self.get(name)?.secret()
+    }
+    pub(super) fn secrets(&self, name: &str) -> Option<Vec<Secret>> {
+        self.list(name, Value::secret)
+    }
+    pub(super) fn url(&self, name: &str) -> Option<String> {
+        self.get(name)?.url()
+    }
+    pub(super) fn socket(&self, name: &str) -> Option<SocketAddr> {
+        self.get(name)?.socket()
+    }
+    pub(super) fn networks(&self, name: &str) -> Option<Vec<Network>> {
+        self.list(name, Value::network)
+    }
+    pub(super) fn mailbox(&self, name: &str) -> Option<Mailbox> {
+        self.get(name)?.mailbox()
+    }
+    pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name)?.path()
+    }
+    pub(super) fn length(&self, name: &str) -> Option<Span> {
+        self.get(name)?.length()
+    }
+    pub(super) fn lengths(&self, name: &str) -> Option<Vec<Span>> {
+        self.list(name, Value::length)
+    }
+    pub(super) fn size(&self, name: &str) -> Option<ByteSize> {
+        self.get(name)?.size()
+    }
+    pub(super) fn count(&self, name: &str) -> Option<u32> {
+        self.get(name)?.count()
+    }
+    pub(super) fn cron(&self, name: &str) -> Option<Cron> {
+        self.get(name)?.cron()
+    }
+    pub(super) fn devices(&self, name: &str) -> Option<Devices> {
+        self.get(name)?.devices()
+    }
+    pub(super) fn share(&self, name: &str) -> Option<OnPartialRefund> {
+        self.get(name)?.share()
+    }
+    pub(super) fn choice<T: Copy>(&self, name: &str, choices: &[(&'static str, T)]) -> Option<T> {
+        self.get(name)?.choice(choices)
+    }
+
+    /// A list; its wrong items are told and left out.
+    fn list<'v, T>(&'v self, name: &str, read: impl Fn(&Value<'v>) -> Option<T>) -> Option<Vec<T>> {
+        Some(self.get(name)?.items()?.iter().filter_map(read).collect())
+    }
+}
+
+impl Value<'_> {
+    /// A text that is not empty.
+    pub(super) fn text(&self) -> Option<String> {
+        let text = self.filled()?;
+        if text.trim().is_empty() {
+            self.mistake(format!("`{}` is empty", self.key.name), "write it, or leave the key out");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A secret that is not empty; blanks around it are told, for they are the commonest reason why one fails.
+    fn secret(&self) -> Option<Secret> {
+        let text = self.filled()?;
+        if text.trim().is_empty() {
+            let hint = "with an empty secret anybody could pass; check the variable that it comes from";
+            self.mistake(format!("`{}` holds an empty secret", self.key.name), hint);
+            return None;
+        }
+        if matches!(self.key.kind, Kind::Secret) && text.contains(|c: char| c.is_control() || !c.is_ascii()) {
+            let message = format!("the key in `{}` holds characters that cannot be sent", self.key.name);
+            self.mistake(message, "copy it again; it is ASCII without line breaks");
+            return None;
+        }
+        if text.trim() != text {
+            let message = format!("the secret in `{}` begins or ends with a blank or a line break", self.key.name);
+            self.reader.warning(
+                Some(self.span.clone()),
+                message,
+                "it is used as it is, and will probably not be accepted",
+            );
+        }
+        Some(Secret::new(text))
+    }
+
+    /// An address on the web, without a slash at the end.
+    fn url(&self) -> Option<String> {
+        let text = self.text()?;
+        let expected = format!("`{}` must begin with http:// or https:// and name a host", self.key.name);
+        let hint = format!("like `{} = {}`", self.key.name, example(self.key));
+        let Some(url) =
+            reqwest::Url::parse(&text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
+        else {
+            self.mistake(expected, hint);
+            return None;
+        };
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            self.mistake(
+                format!("`{}` must be a plain address, without name, password, `?` or `#`", self.key.name),
+                hint,
+            );
+            return None;
+        }
+        Some(text.trim().trim_end_matches('/').to_owned())
+    }
+
+    fn socket(&self) -> Option<SocketAddr> {
+        let text = self.text()?;
+        let text = text.replacen("localhost:", "127.0.0.1:", 1);
+        let parsed = text.trim().parse().ok();
+        if parsed.is_none() {
+            let message = format!("`{}` must be an address and a port from 0 to 65535", self.key.name);
+            self.mistake(message, "like `127.0.0.1:8080`, `0.0.0.0:8080` or `[::1]:8080`");
+        }
+        parsed
+    }
+
+    fn network(&self) -> Option<Network> {
+        let text = self.text()?;
+        let parsed = Network::parse(text.trim());
+        if parsed.is_none() {
+            self.mistake(
+                format!("`{text}` is neither an address nor a network"),
+                "like `127.0.0.1` or `172.16.0.0/12`",
+            );
+        }
+        parsed
+    }
+
+    fn mailbox(&self) -> Option<Mailbox> {
+        let text = self.text()?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            let message = format!("`{}` is not a mailbox", self.key.name);
+            self.mistake(message, "like `Example <keys@example.com>` or `keys@example.com`");
+        }
+        parsed
+    }
+
+    /// A path; a relative one counts from the config file's folder.
+    fn path(&self) -> Option<PathBuf> {
+        let text = self.text()?;
+        // `./mail` and `mail` shall print alike, and `Path::join` keeps the dot.
+        Some(self.reader.dir.join(text.strip_prefix("./").unwrap_or(&text)))
+    }
+
+    fn length(&self) -> Option<Span> {
+        let (Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s)) = self.key.kind else { return None };
+        if matches!(self.value, DeValue::Integer(_)) {
+            self.wrong("a length of time with its unit");
+            return None;
+        }
+        let text = self.text()?;
+        let span: Span = match text.parse() {
+            Ok(span) => span,
+            Err(e) => {
+                let hint = "s, m (minutes), h, d and w are understood; a month or a year has no fixed length";
+                self.mistake(e.to_string(), hint);
+                return None;
+            }
+        };
+        let (from, to) = (Span::from_s(from_s), Span::from_s(to_s));
+        self.within(span, from, to)
+    }
+
+    fn size(&self) -> Option<ByteSize> {
+        let Kind::Size(from, to) = self.key.kind else { return None };
+        if matches!(self.value, DeValue::Integer(_)) {
+            self.wrong("a size with its unit");
+            return None;
+        }
+        match self.text()?.parse::<ByteSize>() {
+            Ok(size) => self.within(size, ByteSize::from_bytes(from), ByteSize::from_bytes(to)),
+            Err(e) => {
+                self.mistake(e.to_string(), format!("like `{} = {}`", self.key.name, example(self.key)));
+                None
+            }
+        }
+    }
+
+    fn within<T: PartialOrd + std::fmt::Display>(&self, value: T, from: T, to: T) -> Option<T> {
+        if from <= value && value <= to {
+            return Some(value);
+        }
+        self.mistake(format!("`{}` is {value}, which is out of range", self.key.name), format!("from {from} to {to}"));
+        None
+    }
+
+    /// A whole number of a range.
+    fn integer(&self, from: u32, to: u32) -> Option<u32> {
+        let DeValue::Integer(n) = self.value else {
+            self.wrong("a whole number");
+            return None;
+        };
+        let parsed = u32::from_str_radix(n.as_str(), n.radix()).ok().filter(|n| (from..=to).contains(n));
+        if parsed.is_none() {
+            self.mistake(format!("`{}` is {n}, which is out of range", self.key.name), format!("from {from} to {to}"));
+        }
+        parsed
+    }
+
+    fn count(&self) -> Option<u32> {
+        let Kind::Count(from, to) = self.key.kind else { return None };
+        self.integer(from, to)
+    }
+
+    fn devices(&self) -> Option<Devices> {
+        match self.value {
+            DeValue::String(_) => {
+                let text = self.text()?;
+                if text == "unlimited" {
+                    return Some(Devices::Unlimited);
+                }
+                self.mistake(
+                    format!("`{}` must be a whole number or \"unlimited\"", self.key.name),
+                    "like `devices = 3`",
+                );
+                None
+            }
+            DeValue::Integer(_) => self.integer(1, 1_000_000).map(Devices::Count),
+            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                self.wrong("a whole number or \"unlimited\"");
+                None
+            }
+        }
+    }
+
+    fn share(&self) -> Option<OnPartialRefund> {
+        let text = self.text()?;
+        let parsed = OnPartialRefund::parse(&text);
+        if parsed.is_none() {
+            let message = format!("`{}` cannot be \"{text}\"", self.key.name);
+            self.mistake(message, "\"keep\", \"revoke\", or a percentage from \"1%\" to \"100%\"");
+        }
+        parsed
+    }
+
+    fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let all = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+            let hint = match nearest(&text, choices.iter().map(|(name, _)| *name)) {
+                Some(near) => format!("did you mean \"{near}\"? There are: {all}"),
+                None => format!("there are: {all}"),
+            };
+            self.mistake(format!("`{}` cannot be \"{text}\"", self.key.name), hint);
+        }
+        found
+    }
+
+    /// A cron expression, read by the scheduler's own parser, that will occur.
+    fn cron(&self) -> Option<Cron> {
+        let text = self.text()?;
+        let parser =
+            croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).dom_and_dow(true).build();
+        let hint = "six fields: second minute hour day month weekday, like `0 */5 * * * *` for every five minutes";
+        match parser.parse(&text) {
+            Err(e) => {
+                self.mistake(format!("`{}` is not a cron expression: {e}", self.key.name), hint);
+                None
+            }
+            // Any instant will do to ask from: what occurs at all occurs again.
+            Ok(cron) if cron.find_next_occurrence(&chrono::DateTime::UNIX_EPOCH, false).is_err() => {
+                self.mistake(format!("`{}` names a moment that never comes", self.key.name), hint);
+                None
+            }
+            Ok(_) => Some(Cron(text)),
+        }
+    }
+}

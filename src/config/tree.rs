@@ -1,0 +1,315 @@
+//! The first step: a tree that knows where every value stands, and one place where all that is found wrong is collected.
+//!
+//! A getter answers `None` for a key that is absent, and for one whose value is wrong, which it has then told. So reading
+//! goes on with a default, and the next mistake is found too.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+use super::env::Env;
+use super::keys::{Key, Kind, Section, example};
+
+/// How alike two names must be for one to be suggested for the other.
+const ALIKE_MIN: f64 = 0.8;
+
+/// Something found wrong, before it is known which text it is shown in.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) warning: bool,
+    /// Whether it says that something is not there; that may be a syntax error's doing.
+    pub(super) absence: bool,
+    pub(super) at: Option<Range<usize>>,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+/// Reads tables, and remembers what it found and where.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    pub(super) env: &'a Env<'a>,
+    /// The config file's folder.
+    pub(super) dir: PathBuf,
+    found: RefCell<Vec<Found>>,
+    spots: RefCell<BTreeMap<String, Range<usize>>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(env: &'a Env<'a>, dir: PathBuf) -> Self {
+        Self { env, dir, found: RefCell::default(), spots: RefCell::default() }
+    }
+
+    /// What was found, in the order of finding.
+    pub(super) fn into_found(self) -> Vec<Found> {
+        self.found.into_inner()
+    }
+
+    /// Tells a mistake.
+    pub(super) fn mistake(&self, at: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(false, false, at, message.into(), hint.into());
+    }
+
+    /// Tells that something is not there that must be.
+    pub(super) fn absence(&self, at: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(false, true, at, message.into(), hint.into());
+    }
+
+    /// Tells what is unwise.
+    pub(super) fn warning(&self, at: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(true, false, at, message.into(), hint.into());
+    }
+
+    fn push(&self, warning: bool, absence: bool, at: Option<Range<usize>>, message: String, hint: String) {
+        let hint = Some(hint).filter(|h| !h.is_empty());
+        self.found.borrow_mut().push(Found { warning, absence, at, message, hint });
+    }
+
+    /// Where something stands, by its path like `policy/standard/grace`; what is absent stands where its table does.
+    pub(super) fn spot(&self, path: &str) -> Option<Range<usize>> {
+        let spots = self.spots.borrow();
+        let mut path = path;
+        loop {
+            if let Some(span) = spots.get(path) {
+                return Some(span.clone());
+            }
+            path = path.rsplit_once('/')?.0;
+        }
+    }
+
+    /// Whether a mistake was told inside the value at a path, so that its emptiness is not to be blamed as well.
+    pub(super) fn told_in(&self, path: &str) -> bool {
+        let spot = self.spots.borrow().get(path).cloned();
+        let inside = |at: &Range<usize>| spot.as_ref().is_some_and(|s| s.start <= at.start && at.end <= s.end);
+        self.found.borrow().iter().any(|f| !f.warning && f.at.as_ref().is_some_and(inside))
+    }
+
+    /// A table of the file, whose keys are those of a section; tells the ones that are not.
+    pub(super) fn table(
+        &'a self,
+        path: &str,
+        entries: &'a DeTable<'a>,
+        span: Range<usize>,
+        section: &'static Section,
+    ) -> Table<'a> {
+        for (name, _) in entries.iter().filter(|(name, _)| section.key(name.get_ref()).is_none()) {
+            self.unknown(name.get_ref(), name.span(), section);
+        }
+        self.spots.borrow_mut().insert(path.to_owned(), span);
+        Table { reader: self, path: path.to_owned(), entries, section }
+    }
+
+    fn unknown(&self, name: &str, at: Range<usize>, section: &Section) {
+        let place = if section.heading.is_empty() { "the top of the file" } else { section.heading };
+        let elsewhere = || super::keys::SECTIONS.iter().find(|s| s.key(name).is_some() && !s.heading.is_empty());
+        let hint = match (nearest(name, section.keys.iter().map(|k| k.name)), elsewhere()) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(other)) => format!("`{name}` belongs to {}", other.heading),
+            (None, None) => {
+                let names: Vec<_> = section.keys.iter().map(|k| k.name).collect();
+                format!("there are: {}", names.join(", "))
+            }
+        };
+        self.mistake(Some(at), format!("unknown key `{name}` in {place}"), hint);
+    }
+}
+
+/// The name that was probably meant.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    names
+        .map(|n| (strsim::jaro_winkler(&name.to_lowercase(), &n.to_lowercase()), n))
+        .filter(|(alike, _)| *alike > ALIKE_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, n)| n)
+}
+
+/// A table that is being read.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) path: String,
+    pub(super) entries: &'a DeTable<'a>,
+    section: &'static Section,
+}
+
+/// A value that is being read, with its place and its key.
+#[derive(Clone, Debug)]
+pub(super) struct Value<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) path: String,
+    pub(super) value: &'a DeValue<'a>,
+    pub(super) span: Range<usize>,
+    pub(super) key: &'static Key,
+}
+
+impl<'a> Table<'a> {
+    /// The value of a key, if it is there.
+    pub(super) fn get(&self, name: &str) -> Option<Value<'a>> {
+        let key = self.section.key(name);
+        debug_assert!(key.is_some(), "`{name}` of {} is missing in the table of keys", self.section.heading);
+        let value = self.entries.get(name)?;
+        let path = format!("{}/{name}", self.path);
+        self.reader.spots.borrow_mut().insert(path.clone(), value.span());
+        Some(Value { reader: self.reader, path, value: value.get_ref(), span: value.span(), key: key? })
+    }
+
+    /// Whether the key is there, right or wrong.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Where the table stands.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        self.reader.spot(&self.path)
+    }
+
+    /// Tells when a key that is needed is not there, with the reason why it is needed. Replay needs no secrets.
+    pub(super) fn require(&self, name: &str, why: &str) {
+        let secret =
+            self.section.key(name).is_some_and(|k| matches!(k.kind, Kind::Secret | Kind::Secrets | Kind::SmtpUrl));
+        if self.has(name) || (self.reader.env.is_lenient() && (secret || name == "app_id")) {
+            return;
+        }
+        let example = self.section.key(name).map(example).unwrap_or_default();
+        self.reader.absence(self.span(), format!("`{name}` is missing: {why}"), format!("add `{name} = {example}`"));
+    }
+
+    /// Tells keys that change nothing here.
+    pub(super) fn idle(&self, names: &[&str], why: &str) {
+        for name in names.iter().filter(|n| self.has(n)) {
+            let at = self.get(name).map(|v| v.span);
+            self.reader.warning(at, format!("`{name}` has no effect {why}"), "leave it out");
+        }
+    }
+
+    /// The tables of an array of tables like `[[plan]]`.
+    pub(super) fn tables(&self, name: &str, section: &'static Section) -> Vec<Table<'a>> {
+        let Some(value) = self.get(name) else { return Vec::new() };
+        let DeValue::Array(items) = value.value else {
+            value.wrong(&format!("tables under the heading `[[{name}]]`"));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let value = Value {
+                path: format!("{}/{i}", value.path),
+                value: item.get_ref(),
+                span: item.span(),
+                ..value.clone()
+            };
+            tables.extend(value.table(section));
+        }
+        tables
+    }
+
+    /// The tables inside a table like `policy`, with their names.
+    pub(super) fn named_tables(&self, name: &str, section: &'static Section) -> Vec<(&'a str, Table<'a>)> {
+        let Some(value) = self.get(name) else { return Vec::new() };
+        let DeValue::Table(entries) = value.value else {
+            value.wrong(&format!("tables under headings like `[{name}.standard]`"));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for (own, item) in entries.iter() {
+            let own: &'a str = own.get_ref();
+            let value = Value {
+                path: format!("{}/{own}", value.path),
+                value: item.get_ref(),
+                span: item.span(),
+                ..value.clone()
+            };
+            tables.extend(value.table(section).map(|t| (own, t)));
+        }
+        tables
+    }
+
+    /// The table of a key.
+    pub(super) fn sub(&self, name: &str, section: &'static Section) -> Option<Table<'a>> {
+        self.get(name)?.table(section)
+    }
+}
+
+impl<'a> Value<'a> {
+    /// Tells a mistake at this value.
+    pub(super) fn mistake(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.reader.mistake(Some(self.span.clone()), message, hint);
+    }
+
+    /// Tells that the value is of another type than expected.
+    pub(super) fn wrong(&self, expected: &str) {
+        let message = format!("`{}` must be {expected}, not {}", self.key.name, self.type_name());
+        let like = || format!("like `{} = {}`", self.key.name, example(self.key));
+        let hint = self.key.kind.heading().map_or_else(like, |heading| format!("it is written as {heading}"));
+        self.mistake(message, hint);
+    }
+
+    fn type_name(&self) -> &'static str {
+        match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        }
+    }
+
+    fn table(&self, section: &'static Section) -> Option<Table<'a>> {
+        if let DeValue::Table(entries) = self.value {
+            Some(self.reader.table(&self.path, entries, self.span.clone(), section))
+        } else {
+            let name = self.path.trim_start_matches('/').replace('/', ".");
+            let hint = self.key.kind.heading().map(|h| format!("it is written as {h}")).unwrap_or_default();
+            self.mistake(format!("`{name}` must be a table, not {}", self.type_name()), hint);
+            None
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        let DeValue::Array(items) = self.value else {
+            self.wrong("a list");
+            return None;
+        };
+        let mut values = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let path = format!("{}/{i}", self.path);
+            self.reader.spots.borrow_mut().insert(path.clone(), item.span());
+            values.push(Value { path, value: item.get_ref(), span: item.span(), ..self.clone() });
+        }
+        Some(values)
+    }
+
+    /// A text with its variables filled in. `None` when it is none, or (in replay, without a word) when a variable is missing.
+    pub(super) fn filled(&self) -> Option<String> {
+        let DeValue::String(text) = self.value else {
+            self.wrong(if self.path.ends_with(self.key.name) { "a text" } else { "a list of texts" });
+            return None;
+        };
+        let filled = self.reader.env.fill(text);
+        if filled.broken {
+            self.mistake(
+                "`${` begins the name of an environment variable, and this is none",
+                "write `${NAME}` with letters, digits and `_`; a plain `${` is written `$${`",
+            );
+            return None;
+        }
+        if filled.missing.is_empty() {
+            return Some(filled.text);
+        }
+        if !self.reader.env.is_lenient() {
+            for name in &filled.missing {
+                self.mistake(
+                    format!("the environment variable `{name}` is not set"),
+                    format!(
+                        "set it where Keyward is started: `export {name}=…`, or `Environment=` in its systemd unit"
+                    ),
+                );
+            }
+        }
+        None
+    }
+}

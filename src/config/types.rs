@@ -1,0 +1,299 @@
+//! The valid configuration, table by table. Whoever holds one of these validates nothing again.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use lettre::message::Mailbox;
+
+use super::size::ByteSize;
+use crate::domain::id::{AppId, SourceName};
+use crate::domain::time::Span;
+use crate::secret::Secret;
+
+/// A Stripe account or endpoint that sends events: one `[[source]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// Its name, safe in a URL: the events come in at `/webhooks/{name}`.
+    pub name: SourceName,
+    /// What kind of provider it is.
+    pub kind: SourceKind,
+    /// The endpoint's signing secrets, several while one is being rolled. Empty only in replay.
+    pub signing_secrets: Vec<Secret>,
+    /// Which mode's events count; the other mode's are kept apart and change nothing.
+    pub livemode: Livemode,
+    /// A key for look-ups at Stripe; without one nothing is looked up.
+    pub api_key: Option<Secret>,
+    /// Where Stripe's API is, without a slash at the end.
+    pub api_base: String,
+    /// How old a signature may be: the source's own, else that of `[http]`.
+    pub tolerance: Span,
+    /// What to do with the events of connected accounts.
+    pub connect: Connect,
+    /// The license service for this source's purchases, instead of `[licenses]`.
+    pub licenses: Option<Licenses>,
+    /// The mail for this source's customers, instead of `[mail]`.
+    pub mail: Option<Mail>,
+}
+
+/// The kinds of source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Stripe's webhooks.
+    Stripe,
+}
+
+impl SourceKind {
+    /// Every value as it is written in the config, the default first.
+    pub const CHOICES: &'static [(&'static str, Self)] = &[("stripe", Self::Stripe)];
+}
+
+/// Which of Stripe's modes a source takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Livemode {
+    /// Real purchases.
+    Live,
+    /// Test purchases.
+    Test,
+    /// Both: for trying things out and for replay.
+    Any,
+}
+
+impl Livemode {
+    /// Every value as it is written in the config, the default first.
+    pub const CHOICES: &'static [(&'static str, Self)] =
+        &[("live", Self::Live), ("test", Self::Test), ("any", Self::Any)];
+
+    /// Whether an event with this `livemode` counts.
+    #[must_use]
+    pub const fn takes(self, livemode: bool) -> bool {
+        match self {
+            Self::Live => livemode,
+            Self::Test => !livemode,
+            Self::Any => true,
+        }
+    }
+}
+
+/// What to do with the events of connected accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connect {
+    /// They are ignored with a reason.
+    Ignore,
+    /// They count, with ids scoped by account.
+    Accept,
+}
+
+impl Connect {
+    /// Every value as it is written in the config, the default first.
+    pub const CHOICES: &'static [(&'static str, Self)] = &[("ignore", Self::Ignore), ("accept", Self::Accept)];
+}
+
+/// A license service and how to treat it: `[licenses]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Licenses {
+    /// Which service, and how to reach it.
+    pub service: Service,
+    /// The application whose licenses are made where neither plan nor purchase names one.
+    pub app_id: AppId,
+    /// Requests a second at most; `None`: no limit.
+    pub requests_per_s: Option<NonZeroU32>,
+    /// Requests under way at one time at most.
+    pub in_flight: u32,
+    /// How long a request may take before its outcome counts as unknown.
+    pub request_timeout: Span,
+    /// After an unknown outcome: how long to wait before each look-up. Never empty.
+    pub lookup_after: Vec<Span>,
+    /// How a license is stopped early at a service that knows no suspension.
+    pub suspend: SuspendBy,
+}
+
+/// The license services.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Service {
+    /// AuthForge's Developer API.
+    AuthForge {
+        /// Where it is, without a slash at the end.
+        api_base: String,
+        /// The Developer API's key.
+        api_key: Secret,
+    },
+    /// The one inside this binary, on a store of its own.
+    Embedded {
+        /// The loopback address that it listens on; port 0 takes a free one.
+        listen: SocketAddr,
+    },
+}
+
+/// How a license is stopped early where the service has no suspension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuspendBy {
+    /// Its expiry moves to now, and later back.
+    Shorten,
+    /// It is revoked, and later activated again.
+    Revoke,
+    /// Not at all: the operator is told.
+    Wait,
+}
+
+impl SuspendBy {
+    /// Every value as it is written in the config, the default first.
+    pub const CHOICES: &'static [(&'static str, Self)] =
+        &[("shorten", Self::Shorten), ("revoke", Self::Revoke), ("wait", Self::Wait)];
+}
+
+/// How customers are written to: `[mail]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mail {
+    /// How a mail leaves.
+    pub transport: Transport,
+    /// Who writes.
+    pub from: Mailbox,
+    /// Who gets the answers, if somebody else does.
+    pub reply_to: Option<Mailbox>,
+    /// A folder whose files go before the built-in templates of the same name.
+    pub templates: Option<PathBuf>,
+    /// The language of those who have not said theirs, like `en` or `pt-BR`.
+    pub default_language: String,
+    /// How long handing over a mail may take.
+    pub timeout: Span,
+}
+
+/// How a mail leaves.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Transport {
+    /// To an SMTP server.
+    Smtp {
+        /// The server, with name and password; checked to be what lettre's `from_url` takes.
+        url: Secret,
+        /// A PEM file with certificate authorities to trust besides the usual ones.
+        ca_file: Option<PathBuf>,
+    },
+    /// Into a folder, one `.eml` file a mail.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Not at all: keys are shown on the success page only.
+    None,
+}
+
+/// The store's size and limits: `[store]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// sled's page cache.
+    pub cache: ByteSize,
+    /// Free space below which deliveries are answered 503 instead of stored.
+    pub min_free: ByteSize,
+}
+
+/// When the scheduler rings: `[scheduler]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduler {
+    /// Looking for wake-ups that are due.
+    pub due: Cron,
+    /// The repair sweep.
+    pub repair: Cron,
+    /// Upkeep of the metrics.
+    pub metrics: Cron,
+}
+
+/// A cron expression of six fields, in UTC, checked to be one that the scheduler takes and that will occur.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cron(pub(super) String);
+
+impl Cron {
+    /// The expression.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The limits of the HTTP server: `[http]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// The largest body of a delivery; above it 413.
+    pub body_limit: ByteSize,
+    /// How old a signature may be, where a source says nothing else.
+    pub tolerance: Span,
+    /// Open connections at most; further ones wait to be accepted.
+    pub connections_max: u32,
+    /// Deliveries that wait for the committer at most; above it 503.
+    pub queue_len_max: u32,
+    /// How long a request's head may take.
+    pub header_timeout: Span,
+    /// How long a request's body may take.
+    pub body_timeout: Span,
+    /// Proxies whose `X-Forwarded-For` is believed: the rightmost hop that is none of them is the client.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// An address or a network, like `127.0.0.1` or `172.16.0.0/12`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The network's address.
+    pub address: IpAddr,
+    /// How many leading bits count.
+    pub prefix: u8,
+}
+
+impl Network {
+    /// Reads an address, or an address with a prefix.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().ok()?;
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Some(bits), |p| p.parse().ok().filter(|p| *p <= bits))?;
+        Some(Self { address, prefix })
+    }
+
+    /// Whether an address lies in it. An IPv4 address that came as `::ffff:a.b.c.d` counts as IPv4.
+    #[must_use]
+    pub fn contains(self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(a)) => {
+                let shift = 32 - u32::from(self.prefix.min(32));
+                let cut = |a: u32| a.checked_shr(shift).unwrap_or(0);
+                cut(net.to_bits()) == cut(a.to_bits())
+            }
+            (IpAddr::V6(net), IpAddr::V6(a)) => {
+                let shift = 128 - u32::from(self.prefix.min(128));
+                let cut = |a: u128| a.checked_shr(shift).unwrap_or(0);
+                cut(net.to_bits()) == cut(a.to_bits())
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+/// What concerns clocks and outages: `[time]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// After an outage: how long nobody is stopped by time alone, because Stripe may be about to tell of payments.
+    pub catch_up: Span,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_what_they_should() {
+        for (net, inside, outside) in [
+            ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
+            ("172.16.0.0/12", "172.31.255.255", "172.32.0.0"),
+            ("0.0.0.0/0", "8.8.8.8", "::1"),
+            ("2001:db8::/32", "2001:db8:1::1", "2001:db9::"),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", "::ffff:11.0.0.1"),
+        ] {
+            let net = Network::parse(net).unwrap();
+            assert!(net.contains(inside.parse().unwrap()), "{net:?} {inside}");
+            assert!(!net.contains(outside.parse().unwrap()), "{net:?} {outside}");
+        }
+        for bad in ["", "localhost", "10.0.0.0/33", "10.0.0.0/", "::/129", "1.2.3.4:80"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+}

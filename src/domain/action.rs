@@ -1,0 +1,223 @@
+//! Actions: durable pieces of outside work at the license service, and what comes of them.
+
+use minicbor::{Decode, Encode};
+
+use super::id::{AppId, LicenseKey};
+use super::plan::Devices;
+use super::policy::choices;
+use super::time::{Span, Timestamp};
+
+choices! {
+    /// What an action does.
+    ActionKind {
+        /// Make a license.
+        0 Create = "create_license",
+        /// Set the expiry, later or earlier.
+        1 Extend = "extend_license",
+        /// Stop it, so that it can come back.
+        2 Suspend = "suspend_license",
+        /// Make it work again.
+        3 Reinstate = "reinstate_license",
+        /// End it.
+        4 Revoke = "revoke_license",
+        /// Set the devices.
+        5 Update = "update_license",
+        /// Read it once more: a request of unknown outcome may have landed late.
+        6 Check = "check_license",
+    }
+    /// What became of an action.
+    ActionOutcome {
+        /// It waits for its instant, or is under way.
+        0 Pending = "pending",
+        /// The service confirmed it.
+        1 Done = "done",
+        /// Somebody or something holds it back.
+        2 Held = "held",
+        /// It was no longer needed when its turn came.
+        3 Superseded = "superseded",
+        /// The service refused it, and a retry cannot mend that.
+        4 Refused = "refused",
+        /// A person gave it up.
+        5 Abandoned = "abandoned",
+    }
+}
+
+/// One piece of work at the license service.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Action {
+    /// Its number within the machine; with the machine's id it is the action's name.
+    #[n(0)]
+    pub id: u32,
+    /// What it does.
+    #[n(1)]
+    pub kind: ActionKind,
+    /// The license's number within the machine.
+    #[n(2)]
+    pub seat: u32,
+    /// What it sets.
+    #[n(3)]
+    pub target: Target,
+    /// When it was decided; for one that was carried out, when that was.
+    #[n(4)]
+    pub at: Timestamp,
+    /// What became of it.
+    #[n(5)]
+    pub outcome: ActionOutcome,
+    /// How often it was sent.
+    #[n(6)]
+    pub attempts: u32,
+    /// When it is due next.
+    #[n(7)]
+    pub due: Timestamp,
+    /// What the service said last, if that was no success.
+    #[n(8)]
+    pub error: Option<String>,
+    /// Where a create stands.
+    #[n(9)]
+    pub phase: Phase,
+    /// Why it is held.
+    #[n(10)]
+    pub held: Option<String>,
+}
+
+/// What an action sets. Absolute values only: repeating it is harmless, except for a create.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Target {
+    /// The item.
+    #[n(0)]
+    pub item: String,
+    /// Its unit.
+    #[n(1)]
+    pub unit: u32,
+    /// The application; `None`: the one under `[licenses]`.
+    #[n(2)]
+    pub app_id: Option<AppId>,
+    /// The expiry; `None`: for life.
+    #[n(3)]
+    pub expires_at: Option<Timestamp>,
+    /// The devices.
+    #[n(4)]
+    pub devices: Devices,
+    /// The key; `None` for a create.
+    #[n(5)]
+    pub key: Option<LicenseKey>,
+    /// The label of a create.
+    #[n(6)]
+    pub label: String,
+    /// The plan, for the record.
+    #[n(7)]
+    pub plan: Option<super::id::PlanName>,
+}
+
+/// Where a create stands between "never sent" and "known to exist or not".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Phase {
+    /// It may be sent.
+    #[n(0)]
+    Ready,
+    /// It may have acted: look for its label first. `absent` counts complete sweeps that did not find it.
+    #[n(1)]
+    Look {
+        /// When the attempt ended; a sweep counts only if it began later.
+        #[n(0)]
+        since: Timestamp,
+        /// Complete sweeps without it.
+        #[n(1)]
+        absent: u32,
+        /// Whether licenses of any age count (the purchase is older than this store).
+        #[n(2)]
+        any_age: bool,
+    },
+}
+
+/// A license as the service confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// The key.
+    pub key: LicenseKey,
+    /// Its status.
+    pub status: GrantStatus,
+    /// Its expiry.
+    pub expires_at: Option<Timestamp>,
+    /// Its devices, where told.
+    pub devices: Option<Devices>,
+    /// Found by its label instead of made.
+    pub adopted: bool,
+}
+
+choices! {
+    /// What the service says of a license.
+    GrantStatus {
+        /// It works until its expiry.
+        0 Live = "live",
+        /// Stopped, and can come back.
+        1 Suspended = "suspended",
+        /// Ended.
+        2 Revoked = "revoked",
+    }
+}
+
+/// What came of carrying an action out, sorted by what is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The service confirmed the state.
+    Done(Confirmed),
+    /// Nothing happened: try again, not before the given span if there is one.
+    Again {
+        /// The service's own wish.
+        after: Option<Span>,
+        /// What happened.
+        why: String,
+    },
+    /// It may have acted.
+    Unknown {
+        /// What happened.
+        why: String,
+    },
+    /// It will not, and a retry does not mend that.
+    Refused {
+        /// What it said.
+        why: String,
+        /// Whether the whole service is concerned (bad key, no credits): tried again when it recovers.
+        service_wide: bool,
+    },
+    /// A complete sweep that began at the instant did not find a create's label.
+    Absent {
+        /// When the sweep began.
+        began: Timestamp,
+    },
+    /// The license is gone at the service.
+    Gone,
+}
+
+/// What the license service can do. Declared by its adapter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Whether an expiry can be moved to an earlier instant.
+    pub can_shorten: bool,
+    /// Whether a revocation can be undone.
+    pub revoke_reversible: bool,
+    /// Whether devices can be changed.
+    pub set_devices: bool,
+    /// The most devices on one key.
+    pub devices_max: u32,
+    /// A request of unknown outcome may land until this long after it was sent.
+    pub request_timeout: Span,
+    /// How long to wait before each of the sweeps that look for a create of unknown outcome.
+    pub lookup_after: Vec<Span>,
+}
+
+impl Abilities {
+    /// What replay's simulated services can: everything.
+    #[must_use]
+    pub fn simulated() -> Self {
+        Self {
+            can_shorten: true,
+            revoke_reversible: true,
+            set_devices: true,
+            devices_max: 16,
+            request_timeout: Span::from_s(35),
+            lookup_after: vec![Span::from_s(2), Span::from_s(15)],
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Decisions: facts whose source is a person. They survive replay, restore and new configs.
+
+use minicbor::{Decode, Encode};
+
+use super::time::Timestamp;
+
+/// What somebody decided about one machine, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
+pub struct Decision {
+    /// What.
+    #[n(0)]
+    #[serde(flatten)]
+    pub verb: Verb,
+    /// Who.
+    #[n(1)]
+    #[serde(default)]
+    pub author: String,
+    /// Why.
+    #[n(2)]
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The things that a person can decide.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Verb {
+    /// The customer has a live license until then, whatever was paid; without an instant for life.
+    #[n(0)]
+    Grant {
+        /// Until when; `None` for life.
+        #[n(0)]
+        #[serde(default)]
+        until: Option<Timestamp>,
+    },
+    /// The paid end counts as not earlier than this.
+    #[n(1)]
+    Extend {
+        /// The new paid end.
+        #[n(0)]
+        until: Timestamp,
+    },
+    /// A running or coming grace does not end before this.
+    #[n(2)]
+    Exempt {
+        /// Until when.
+        #[n(0)]
+        until: Timestamp,
+    },
+    /// The licenses end; a later renewal does not revive them.
+    #[n(3)]
+    Revoke,
+    /// The customer keeps the license despite a refund or dispute.
+    #[n(4)]
+    Keep,
+    /// A new key; the old one ends.
+    #[n(5)]
+    Rekey,
+    /// Mail goes to this address from now on.
+    #[n(6)]
+    Address {
+        /// The address.
+        #[n(0)]
+        email: String,
+    },
+    /// The devices bound to the keys are forgotten.
+    #[n(7)]
+    ResetDevices,
+    /// The newest revision of the config judges everything from the beginning.
+    #[n(8)]
+    ApplyRevision,
+}
+
+impl Verb {
+    /// The verb as it appears in a timeline.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Grant { .. } => "grant",
+            Self::Extend { .. } => "extend",
+            Self::Exempt { .. } => "exempt",
+            Self::Revoke => "revoke",
+            Self::Keep => "keep",
+            Self::Rekey => "rekey",
+            Self::Address { .. } => "address",
+            Self::ResetDevices => "reset_devices",
+            Self::ApplyRevision => "apply_revision",
+        }
+    }
+}

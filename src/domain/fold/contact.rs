@@ -1,0 +1,85 @@
+//! Whom a machine belongs to and how to reach them, as its own facts tell.
+
+use crate::domain::decision::Verb;
+use crate::domain::fact::{Fact, Says, Wants};
+use crate::domain::id::CustomerId;
+
+/// Whom a machine belongs to. The customer's own record (`customer.updated`) goes before these when a mail is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// The customer at Stripe; `None` for guests.
+    pub customer: Option<CustomerId>,
+    /// What the buyer typed in the checkout.
+    pub session_email: Option<String>,
+    /// The address on the newest invoice.
+    pub invoice_email: Option<String>,
+    /// An address that a person set.
+    pub decided_email: Option<String>,
+    /// Where keys go instead (gifts, teams).
+    pub deliver_to: Option<String>,
+    /// The buyer's name.
+    pub name: Option<String>,
+    /// The checkout's language.
+    pub locale: Option<String>,
+}
+
+impl Contact {
+    pub(super) fn of(facts: &[&Fact]) -> Self {
+        let mut contact = Self::default();
+        for fact in facts {
+            match &fact.says {
+                Says::Session(s) => {
+                    set(&mut contact.customer, s.customer.as_ref());
+                    set(&mut contact.session_email, s.email.as_ref());
+                    set(&mut contact.name, s.name.as_ref());
+                    set(&mut contact.locale, s.locale.as_ref());
+                    contact.wants(&s.wants);
+                }
+                Says::Subscription(s) => {
+                    set(&mut contact.customer, s.customer.as_ref());
+                    contact.wants(&s.wants);
+                }
+                Says::Invoice(i) => {
+                    set(&mut contact.customer, i.customer.as_ref());
+                    set(&mut contact.invoice_email, i.email.as_ref());
+                    set(&mut contact.name, i.name.as_ref());
+                    contact.wants(&i.wants);
+                }
+                Says::Decision(d) => {
+                    if let Verb::Address { email } = &d.verb {
+                        contact.decided_email = Some(email.clone());
+                    }
+                }
+                Says::Charge(c) => set(&mut contact.customer, c.customer.as_ref()),
+                Says::Payment(_) | Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) | Says::LineItems(_) => {}
+            }
+        }
+        contact
+    }
+
+    fn wants(&mut self, wants: &Wants) {
+        set(&mut self.deliver_to, wants.deliver_to.as_ref());
+    }
+
+    /// The address for everything about payment, the customer's own record first.
+    #[must_use]
+    pub fn payer(&self, on_record: Option<&str>) -> Option<String> {
+        let own = [&self.decided_email].into_iter().flatten().cloned().next();
+        own.or_else(|| on_record.map(str::to_owned))
+            .or_else(|| self.session_email.clone())
+            .or_else(|| self.invoice_email.clone())
+    }
+
+    /// The address for keys.
+    #[must_use]
+    pub fn key_holder(&self, on_record: Option<&str>) -> Option<String> {
+        self.deliver_to.clone().or_else(|| self.payer(on_record))
+    }
+}
+
+/// What is told later goes before what was told earlier; silence changes nothing.
+fn set<T: Clone>(known: &mut Option<T>, told: Option<&T>) {
+    if let Some(told) = told {
+        *known = Some(told.clone());
+    }
+}

@@ -1,0 +1,248 @@
+//! A machine: everything kept of one payment or subscription. Its state is not kept but folded from its facts.
+
+use minicbor::{Decode, Encode};
+
+use super::action::{Action, ActionKind, ActionOutcome, GrantStatus, Phase};
+use super::fact::Fact;
+use super::fold::{Kind, Report, State, Transition};
+use super::id::{AppId, LicenseKey, MachineId, PlanName, SourceName};
+use super::notice::Notice;
+use super::plan::Devices;
+use super::time::Timestamp;
+
+/// One payment or subscription, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Machine {
+    /// Source and object, as in `stripe/sub_123`.
+    #[n(0)]
+    pub id: MachineId,
+    /// Payment or subscription.
+    #[n(1)]
+    pub kind: Kind,
+    /// The source.
+    #[n(2)]
+    pub source: SourceName,
+    /// The mode of its first fact; facts of the other mode change nothing.
+    #[n(3)]
+    pub livemode: Option<bool>,
+    /// The object's id at the provider, for labels.
+    #[n(4)]
+    pub object: String,
+    /// Everything that was said about it, in the order of arrival.
+    #[n(5)]
+    pub facts: Vec<Fact>,
+    /// Its licenses as the service last confirmed them, oldest first.
+    #[n(6)]
+    pub grants: Vec<Grant>,
+    /// Work at the license service, oldest first.
+    #[n(7)]
+    pub actions: Vec<Action>,
+    /// E-mails, oldest first.
+    #[n(8)]
+    pub notices: Vec<Notice>,
+    /// What was seen of its state, as it was seen.
+    #[n(9)]
+    pub journal: Vec<Seen>,
+    /// The highest number of a license that was ever asked for.
+    #[n(10)]
+    pub last_number: u32,
+    /// Reports already told to the operator.
+    #[n(11)]
+    pub told: Vec<Report>,
+    /// Why it is held: it failed its own check, or a person said so. Nothing is done for it.
+    #[n(12)]
+    pub held: Option<String>,
+    /// Labels of moved creates and machines that this one took over, for look-ups.
+    #[n(13)]
+    pub moved_out: Vec<String>,
+    /// When time alone changes something next.
+    #[n(14)]
+    pub wake_at: Option<Timestamp>,
+}
+
+/// A transition with when it was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Seen {
+    /// What changed.
+    #[n(0)]
+    pub what: Transition,
+    /// When we saw it.
+    #[n(1)]
+    pub seen_at: Timestamp,
+}
+
+/// One license as the service last confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Grant {
+    /// Its number within the machine, never used again.
+    #[n(0)]
+    pub number: u32,
+    /// The item that it stands for.
+    #[n(1)]
+    pub item: String,
+    /// The item's unit.
+    #[n(2)]
+    pub unit: u32,
+    /// The key.
+    #[n(3)]
+    pub key: LicenseKey,
+    /// The application.
+    #[n(4)]
+    pub app_id: Option<AppId>,
+    /// The plan.
+    #[n(5)]
+    pub plan: Option<PlanName>,
+    /// What the service says.
+    #[n(6)]
+    pub status: GrantStatus,
+    /// Its expiry.
+    #[n(7)]
+    pub expires_at: Option<Timestamp>,
+    /// Its devices.
+    #[n(8)]
+    pub devices: Devices,
+    /// When we got it.
+    #[n(9)]
+    pub since: Timestamp,
+    /// Whether it was found instead of made.
+    #[n(10)]
+    pub adopted: bool,
+    /// Whether it was ever revoked.
+    #[n(11)]
+    pub ever_revoked: bool,
+    /// Whether another license took its place (a re-key, a unit given up): nothing brings it back.
+    #[n(12)]
+    pub replaced: bool,
+    /// Until when a request of unknown outcome may still land.
+    #[n(13)]
+    pub unsettled_until: Option<Timestamp>,
+    /// Whether it came from another machine (a resubscription).
+    #[n(14)]
+    pub moved_in: bool,
+}
+
+impl Grant {
+    /// The word for people: revoked before suspended before expired before live.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp) -> &'static str {
+        match self.status {
+            GrantStatus::Revoked => "revoked",
+            GrantStatus::Suspended => "suspended",
+            GrantStatus::Live if self.expires_at.is_some_and(|t| t <= now) => "expired",
+            GrantStatus::Live => "live",
+        }
+    }
+
+    /// Whether the license works at an instant, as far as the service confirmed.
+    #[must_use]
+    pub fn live_at(&self, now: Timestamp) -> bool {
+        self.status == GrantStatus::Live && self.expires_at.is_none_or(|t| t > now)
+    }
+}
+
+impl Machine {
+    /// A machine about which nothing is known yet.
+    #[must_use]
+    pub fn new(id: MachineId, kind: Kind, source: SourceName, object: &str, livemode: Option<bool>) -> Self {
+        Self {
+            id,
+            kind,
+            source,
+            livemode,
+            object: object.to_owned(),
+            facts: Vec::new(),
+            grants: Vec::new(),
+            actions: Vec::new(),
+            notices: Vec::new(),
+            journal: Vec::new(),
+            last_number: 0,
+            told: Vec::new(),
+            held: None,
+            moved_out: Vec::new(),
+            wake_at: None,
+        }
+    }
+
+    /// The state as it was last seen.
+    #[must_use]
+    pub fn state(&self) -> Option<State> {
+        self.journal.last().map(|s| s.what.to)
+    }
+
+    /// The label of the machine's n-th license: the guide's own form, so that what its handler made is found too.
+    /// Over 128 characters (the service's limit): the first 100 and a hash.
+    #[must_use]
+    pub fn label(&self, number: u32) -> String {
+        let base = match self.kind {
+            Kind::Subscription => format!("Stripe sub {}", self.object),
+            Kind::Payment if self.id.as_str().rsplit('/').next().is_some_and(|o| o.starts_with("in_")) => {
+                format!("Stripe invoice {}", self.object)
+            }
+            Kind::Payment => format!("Stripe session {}", self.object),
+        };
+        let label = if number <= 1 { base } else { format!("{base} #{number}") };
+        if label.chars().count() <= 128 {
+            return label;
+        }
+        let head: String = label.chars().take(100).collect();
+        format!("{head}~{:08x}", crc32fast::hash(label.as_bytes()))
+    }
+
+    /// Actions that wait or are under way.
+    pub fn open_actions(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|a| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Held))
+    }
+
+    /// An action by its number.
+    #[must_use]
+    pub fn action_mut(&mut self, id: u32) -> Option<&mut Action> {
+        self.actions.iter_mut().find(|a| a.id == id)
+    }
+
+    /// Whether this event is known.
+    #[must_use]
+    pub fn knows(&self, fact: &Fact) -> bool {
+        self.facts.iter().any(|f| f.id == fact.id)
+    }
+
+    /// How many licenses were really made for it.
+    #[must_use]
+    pub fn licenses_created(&self) -> usize {
+        let made = |a: &&Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Done;
+        let adopted = self.grants.iter().filter(|g| g.adopted).count();
+        self.actions.iter().filter(made).count().saturating_sub(adopted)
+    }
+
+    /// What types cannot say: checked before a machine is written and after it is read. One that fails is held.
+    ///
+    /// # Errors
+    /// The invariant that does not hold, in words for the operator.
+    pub fn check(&self) -> Result<(), String> {
+        let mut numbers: Vec<u32> = self.grants.iter().filter(|g| !g.moved_in).map(|g| g.number).collect();
+        numbers.sort_unstable();
+        if numbers.windows(2).any(|w| w[0] == w[1]) {
+            return Err("two licenses have one number".to_owned());
+        }
+        let mut keys: Vec<&LicenseKey> = self.grants.iter().map(|g| &g.key).collect();
+        keys.sort_unstable();
+        if keys.windows(2).any(|w| w[0] == w[1]) {
+            return Err("one license key is listed twice".to_owned());
+        }
+        if self.grants.iter().any(|g| g.number > self.last_number && !g.moved_in) {
+            return Err("a license has a number that was never given out".to_owned());
+        }
+        let creating = |a: &&Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending;
+        let mut seats: Vec<(&str, u32)> =
+            self.actions.iter().filter(creating).map(|a| (a.target.item.as_str(), a.target.unit)).collect();
+        seats.sort_unstable();
+        if seats.windows(2).any(|w| w[0] == w[1]) {
+            return Err("two creates wait for one seat".to_owned());
+        }
+        for action in self.actions.iter().filter(creating) {
+            if action.attempts > 0 && action.phase == Phase::Ready && action.error.is_none() {
+                return Err(format!("create {} was sent and nobody knows what came of it", action.id));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,218 @@
+//! The difference between what should be and what is, as the next act for each license.
+//!
+//! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
+
+use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
+use super::entitlement::{Entitlement, SeatDue, Want};
+use super::machine::{Grant, Machine};
+use super::plan::Devices;
+use super::time::Timestamp;
+
+/// One act that would bring a license nearer to what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What to do.
+    pub kind: ActionKind,
+    /// The license's number; `None` for one to be made.
+    pub grant: Option<u32>,
+    /// What to set.
+    pub target: Target,
+}
+
+/// The differences of a machine, in the order in which they should be carried out for each license.
+#[must_use]
+pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, now: Timestamp) -> Vec<Difference> {
+    let mut out = Vec::new();
+    let matched = match_seats(machine, due);
+    for (seat, grant) in due.seats.iter().zip(&matched) {
+        if grant.is_none() && moved_away(machine, seat) {
+            continue;
+        }
+        seat_differences(seat, grant.map(|g| &machine.grants[g]), abilities, now, &mut out);
+    }
+    for (index, grant) in machine.grants.iter().enumerate() {
+        let given_up = due.complete && !matched.contains(&Some(index));
+        if (grant.replaced || given_up) && grant.status != GrantStatus::Revoked {
+            out.push(on(grant, ActionKind::Revoke));
+        }
+    }
+    out
+}
+
+/// Whether the seat's license went to another machine of the same customer: it is never due here again.
+fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
+    let named = |item: &str| machine.moved_out.iter().any(|m| *m == format!("{item}#{}", seat.unit));
+    named(&seat.item) || seat.aliases.iter().any(|a| named(a))
+}
+
+/// Which grant stands for each seat: the newest that is not replaced, by the item's own name first, then by a former one.
+#[must_use]
+pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
+    let mut taken = vec![false; machine.grants.len()];
+    let mut matched = vec![None; due.seats.len()];
+    for exact in [true, false] {
+        for (n, seat) in due.seats.iter().enumerate() {
+            if matched[n].is_some() {
+                continue;
+            }
+            let fits = |g: &Grant| {
+                let named = if exact { g.item == seat.item } else { seat.aliases.contains(&g.item) };
+                named && g.unit == seat.unit && !g.replaced
+            };
+            let found = machine.grants.iter().enumerate().rev().find(|(i, g)| !taken[*i] && fits(g)).map(|(i, _)| i);
+            if let Some(index) = found {
+                taken[index] = true;
+                matched[n] = Some(index);
+            }
+        }
+    }
+    matched
+}
+
+/// Whether an action is about a seat, by the item's name or a former one.
+#[must_use]
+pub fn is_for(action: &Action, seat: &SeatDue) -> bool {
+    action.target.unit == seat.unit && (action.target.item == seat.item || seat.aliases.contains(&action.target.item))
+}
+
+fn seat_differences(
+    seat: &SeatDue,
+    grant: Option<&Grant>,
+    abilities: &Abilities,
+    now: Timestamp,
+    out: &mut Vec<Difference>,
+) {
+    let Some(grant) = grant else {
+        if let Want::Live { until } = seat.want
+            && seat.want.live_at(now)
+        {
+            out.push(create(seat, until));
+        }
+        return;
+    };
+    match (seat.want, grant.status) {
+        (Want::Live { until }, GrantStatus::Revoked) if seat.want.live_at(now) => {
+            out.push(if abilities.revoke_reversible {
+                with(grant, ActionKind::Reinstate, until, grant.devices)
+            } else {
+                create(seat, until)
+            });
+        }
+        (Want::Live { until }, GrantStatus::Suspended) => {
+            // An end that came while it was stopped needs no reinstating: it stays stopped.
+            if seat.want.live_at(now) {
+                out.push(with(grant, ActionKind::Reinstate, until, grant.devices));
+            }
+        }
+        (Want::Live { until }, GrantStatus::Live) => {
+            live_differences(seat, grant, until, abilities, now, out);
+        }
+        (Want::Suspended | Want::Nothing, GrantStatus::Live) => out.push(on(grant, ActionKind::Suspend)),
+        (Want::Revoked, GrantStatus::Live | GrantStatus::Suspended) => out.push(on(grant, ActionKind::Revoke)),
+        (Want::Live { .. } | Want::Suspended | Want::Nothing | Want::Revoked, GrantStatus::Revoked)
+        | (Want::Suspended | Want::Nothing, GrantStatus::Suspended) => {}
+    }
+}
+
+fn live_differences(
+    seat: &SeatDue,
+    grant: &Grant,
+    until: Option<Timestamp>,
+    abilities: &Abilities,
+    now: Timestamp,
+    out: &mut Vec<Difference>,
+) {
+    let is = grant.expires_at.map(Timestamp::whole_s);
+    let should = until.map(Timestamp::whole_s);
+    let shorter = match (should, is) {
+        (Some(should), Some(is)) => should < is,
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    // Both in the past: it does not work and should not, whatever the exact instant.
+    let both_over = should.is_some_and(|t| t <= now) && is.is_some_and(|t| t <= now);
+    if should != is && !both_over && (!shorter || abilities.can_shorten) {
+        out.push(with(grant, ActionKind::Extend, should, grant.devices));
+    }
+    if seat.devices != grant.devices && abilities.set_devices && seat.want.live_at(now) {
+        out.push(with(grant, ActionKind::Update, should, seat.devices));
+    }
+}
+
+fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
+    Difference {
+        kind: ActionKind::Create,
+        grant: None,
+        target: Target {
+            item: seat.item.clone(),
+            unit: seat.unit,
+            app_id: seat.app_id.clone(),
+            expires_at: until.map(Timestamp::whole_s),
+            devices: seat.devices,
+            key: None,
+            label: String::new(),
+            plan: seat.plan.clone(),
+        },
+    }
+}
+
+fn on(grant: &Grant, kind: ActionKind) -> Difference {
+    with(grant, kind, grant.expires_at, grant.devices)
+}
+
+fn with(grant: &Grant, kind: ActionKind, expires_at: Option<Timestamp>, devices: Devices) -> Difference {
+    Difference {
+        kind,
+        grant: Some(grant.number),
+        target: Target {
+            item: grant.item.clone(),
+            unit: grant.unit,
+            app_id: grant.app_id.clone(),
+            expires_at: expires_at.map(Timestamp::whole_s),
+            devices,
+            key: Some(grant.key.clone()),
+            label: String::new(),
+            plan: grant.plan.clone(),
+        },
+    }
+}
+
+impl Difference {
+    /// Whether an action does this very thing.
+    #[must_use]
+    pub fn is(&self, action: &Action) -> bool {
+        let same_license = match self.grant {
+            Some(number) => action.seat == number && action.target.key == self.target.key,
+            None => action.target.item == self.target.item && action.target.unit == self.target.unit,
+        };
+        self.kind == action.kind
+            && same_license
+            && match self.kind {
+                ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate => {
+                    action.target.expires_at == self.target.expires_at
+                }
+                ActionKind::Update => action.target.devices == self.target.devices,
+                ActionKind::Suspend | ActionKind::Revoke | ActionKind::Check => true,
+            }
+    }
+
+    /// Whether a refusal of that action stands in the way: same license and attribute, and the same target.
+    #[must_use]
+    pub fn was_refused(&self, action: &Action) -> bool {
+        matches!(action.outcome, ActionOutcome::Refused | ActionOutcome::Abandoned)
+            && match self.kind {
+                // A refused create blocks its seat, whatever the expiry would be by now.
+                ActionKind::Create => {
+                    action.kind == ActionKind::Create
+                        && action.target.item == self.target.item
+                        && action.target.unit == self.target.unit
+                }
+                ActionKind::Extend
+                | ActionKind::Reinstate
+                | ActionKind::Update
+                | ActionKind::Suspend
+                | ActionKind::Revoke
+                | ActionKind::Check => self.is(action),
+            }
+    }
+}

@@ -1,0 +1,112 @@
+//! Revisions: plans and policies as they were loaded, each from its instant on, and which of them judges what.
+//!
+//! An edited config never reaches back: what happened is judged by the revision that was in force then.
+
+use minicbor::{Decode, Encode};
+
+use super::fact::Priced;
+use super::id::{PlanName, PolicyName};
+use super::plan::Plan;
+use super::policy::{Policy, STANDARD};
+use super::time::Timestamp;
+
+/// One loaded state of plans and policies.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Revision {
+    /// From when it counts.
+    #[n(0)]
+    pub from: Timestamp,
+    /// The plans.
+    #[n(1)]
+    pub plans: Vec<Plan>,
+    /// The policies.
+    #[n(2)]
+    pub policies: Vec<Policy>,
+}
+
+/// All revisions, oldest first, and what replay's `--policy` sets for every machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revisions {
+    list: Vec<Revision>,
+    forced: Option<PolicyName>,
+}
+
+impl Revisions {
+    /// Sorts the revisions by their instant.
+    #[must_use]
+    pub fn new(mut list: Vec<Revision>) -> Self {
+        list.sort_by_key(|r| r.from);
+        Self { list, forced: None }
+    }
+
+    /// A single revision that has always been in force.
+    #[must_use]
+    pub fn always(plans: Vec<Plan>, policies: Vec<Policy>) -> Self {
+        Self::new(vec![Revision { from: Timestamp::from_ms(0), plans, policies }])
+    }
+
+    /// Applies one policy to every machine (replay's `--policy`).
+    #[must_use]
+    pub fn force_policy(mut self, name: PolicyName) -> Self {
+        self.forced = Some(name);
+        self
+    }
+
+    /// The newest revision.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Revision> {
+        self.list.last()
+    }
+
+    /// Whether some revision has a policy of that name.
+    #[must_use]
+    pub fn has_policy(&self, name: &PolicyName) -> bool {
+        name.as_str() == STANDARD || self.list.iter().any(|r| r.policies.iter().any(|p| p.name == *name))
+    }
+
+    fn index_at(&self, at: Timestamp) -> usize {
+        self.list.iter().rposition(|r| r.from <= at).unwrap_or(0)
+    }
+
+    /// The plan that a price stood for at an instant. A price that the revision in force does not name keeps the plan
+    /// that it last had; one that no earlier revision knew takes the first later one that names it.
+    #[must_use]
+    pub fn plan_for(&self, price: &Priced, at: Timestamp) -> Option<&Plan> {
+        self.search(at, |revision| plan_in(revision, price))
+    }
+
+    /// The plan of a name at an instant, found in the same way.
+    #[must_use]
+    pub fn plan_named(&self, name: &str, at: Timestamp) -> Option<&Plan> {
+        self.search(at, |revision| revision.plans.iter().find(|p| p.name.as_str() == name))
+    }
+
+    fn search<'a, T: ?Sized>(&'a self, at: Timestamp, find: impl Fn(&'a Revision) -> Option<&'a T>) -> Option<&'a T> {
+        if self.list.is_empty() {
+            return None;
+        }
+        let index = self.index_at(at);
+        let earlier = self.list[..=index].iter().rev().find_map(&find);
+        earlier.or_else(|| self.list[index + 1..].iter().find_map(&find))
+    }
+
+    /// The policy that judges what happened to a plan's purchase at an instant.
+    #[must_use]
+    pub fn policy(&self, plan: Option<&PlanName>, at: Timestamp) -> Policy {
+        let named = plan.and_then(|name| self.plan_named(name.as_str(), at)).and_then(|p| p.policy.clone());
+        let name = self.forced.clone().or(named).unwrap_or_else(|| PolicyName::from(STANDARD));
+        self.search(at, |r| r.policies.iter().find(|p| p.name == name))
+            .or_else(|| self.search(at, |r| r.policies.iter().find(|p| p.name.as_str() == STANDARD)))
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// The plan that names the price by id, else by lookup key, else by product, else the one that takes the rest.
+fn plan_in<'a>(revision: &'a Revision, price: &Priced) -> Option<&'a Plan> {
+    let by = |test: &dyn Fn(&Plan) -> bool| revision.plans.iter().find(|p| test(p));
+    by(&|p| price.id.as_ref().is_some_and(|id| p.prices.contains(id)))
+        .or_else(|| by(&|p| price.lookup_key.as_ref().is_some_and(|key| p.lookup_keys.contains(key))))
+        .or_else(|| by(&|p| price.product.as_ref().is_some_and(|product| p.products.contains(product))))
+        .or_else(|| if price.id.is_some() || price.product.is_some() { by(&Plan::is_rest) } else { None })
+}

@@ -1,0 +1,208 @@
+//! What a mail server's answer means for the notice. Pure: every answer that we have met is a test.
+
+use crate::domain::time::Span;
+
+/// How long to wait when a server puts off a recipient: grey lists usually want five minutes.
+const GREY_LIST: Span = Span::from_minutes(5);
+/// How much of a server's text is kept.
+const EXCERPT_CHARS_MAX: usize = 300;
+
+/// What came of sending a mail, sorted by what is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailAnswer {
+    /// The server took it.
+    Sent {
+        /// The server's words, often with its queue's id.
+        response: String,
+    },
+    /// Not now: the mail was not taken, a later attempt may succeed.
+    Again {
+        /// How long to wait at least, where that is known.
+        after: Option<Span>,
+        /// What happened.
+        why: String,
+    },
+    /// The address is refused for good: another attempt cannot succeed, another address can.
+    Undeliverable {
+        /// What the server said.
+        why: String,
+    },
+    /// The server does not take mail from us as we are set up: the operator must act.
+    Refused {
+        /// What happened, and where possible the way out.
+        why: String,
+    },
+    /// The mail was handed over and no answer came: it may have arrived. Sending again is harmless as far as the
+    /// recipient's server heeds the Message-ID.
+    Unknown {
+        /// What happened.
+        why: String,
+    },
+}
+
+/// How far a conversation with the server has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Name look-up, connection, greeting, encryption.
+    Connecting,
+    /// User and password.
+    Login,
+    /// `MAIL FROM`.
+    Sender,
+    /// `RCPT TO`.
+    Recipient,
+    /// `DATA`, before anything of the message is sent.
+    Data,
+    /// The message is on its way; from here on, silence tells nothing.
+    Message,
+}
+
+impl Phase {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Connecting => "while connecting",
+            Self::Login => "at the login",
+            Self::Sender => "for the sender's address",
+            Self::Recipient => "for the recipient's address",
+            Self::Data => "before the message",
+            Self::Message => "after the message",
+        }
+    }
+}
+
+/// What we heard instead of consent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// A negative reply.
+    Code { code: u16, text: String },
+    /// The encryption failed: wrong certificate, or no TLS at that port.
+    Tls(String),
+    /// We cannot go on with this server: it lacks something that we insist on.
+    Lacking(String),
+    /// The recipient's address is beyond what this server takes.
+    BadAddress(String),
+    /// The connection failed or broke.
+    Gone(String),
+    /// Nothing, for too long.
+    Silence,
+}
+
+/// What it means. The codes are those of RFC 5321, the enhanced ones (`5.1.1`) of RFC 3463.
+pub(super) fn meaning(phase: Phase, heard: &Heard) -> MailAnswer {
+    let words = phase.words();
+    match heard {
+        Heard::Code { code, text } => of_code(phase, *code, &format!("{code} {words}: {}", excerpt(text))),
+        Heard::Tls(why) => MailAnswer::Refused { why: format!("TLS failed: {}", excerpt(why)) },
+        Heard::Lacking(why) => MailAnswer::Refused { why: excerpt(why) },
+        Heard::BadAddress(why) => MailAnswer::Undeliverable { why: excerpt(why) },
+        Heard::Gone(why) => lost(phase, format!("connection lost {words}: {}", excerpt(why))),
+        Heard::Silence => lost(phase, format!("no answer in time {words}")),
+    }
+}
+
+fn lost(phase: Phase, why: String) -> MailAnswer {
+    if phase == Phase::Message { MailAnswer::Unknown { why } } else { MailAnswer::Again { after: None, why } }
+}
+
+fn of_code(phase: Phase, code: u16, why: &str) -> MailAnswer {
+    let why = why.to_owned();
+    if code < 500 {
+        let put_off = matches!(phase, Phase::Recipient | Phase::Data | Phase::Message);
+        return MailAnswer::Again { after: put_off.then_some(GREY_LIST), why };
+    }
+    if about_us(code, &why) {
+        return MailAnswer::Refused { why };
+    }
+    match phase {
+        Phase::Connecting | Phase::Login | Phase::Sender | Phase::Data => MailAnswer::Refused { why },
+        Phase::Recipient => MailAnswer::Undeliverable { why },
+        // Some servers look at the address only now; else it is the message that they do not like.
+        Phase::Message if enhanced(&why).is_some_and(|e| e.starts_with("5.1.") || e.starts_with("5.2.")) => {
+            MailAnswer::Undeliverable { why }
+        }
+        Phase::Message => MailAnswer::Refused { why },
+    }
+}
+
+/// Whether a refusal is about us rather than about the address: login wanted (530, 534, 535, 538), commands not known
+/// (500, 502 to 504, 555), or policy (5.7.x: relaying denied, listed as a spammer). Else one lapse in the set-up would mark
+/// every customer's address as dead.
+fn about_us(code: u16, why: &str) -> bool {
+    matches!(code, 500 | 502..=504 | 530 | 534 | 535 | 538 | 555)
+        || enhanced(why).is_some_and(|e| e.starts_with("5.7.") || e.starts_with("5.5."))
+}
+
+/// The enhanced status code at the start of the server's text (`5.1.1`), if it gives one.
+fn enhanced(why: &str) -> Option<&str> {
+    let text = why.split_once(": ").map_or(why, |(_, text)| text);
+    let word = text.split([' ', '-']).next()?;
+    let digits = word.split('.').filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())).count();
+    (digits == 3 && word.split('.').count() == 3).then_some(word)
+}
+
+/// The beginning of a text, on one line.
+pub(super) fn excerpt(text: &str) -> String {
+    super::letter::one_line(text).chars().take(EXCERPT_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answer's name, and the wait if there is one.
+    fn name(answer: &MailAnswer) -> &'static str {
+        match answer {
+            MailAnswer::Sent { .. } => "sent",
+            MailAnswer::Again { after: Some(_), .. } => "again, later",
+            MailAnswer::Again { after: None, .. } => "again",
+            MailAnswer::Undeliverable { .. } => "undeliverable",
+            MailAnswer::Refused { .. } => "refused",
+            MailAnswer::Unknown { .. } => "unknown",
+        }
+    }
+
+    #[test]
+    fn every_reply_has_one_meaning() {
+        for (phase, code, text, means) in [
+            (Phase::Connecting, 421, "4.3.2 try later", "again"),
+            (Phase::Connecting, 554, "No SMTP service here", "refused"),
+            (Phase::Login, 535, "5.7.8 Authentication failed", "refused"),
+            (Phase::Login, 454, "4.7.0 Temporary authentication failure", "again"),
+            (Phase::Sender, 550, "5.1.0 sender rejected", "refused"),
+            (Phase::Recipient, 550, "no such user", "undeliverable"),
+            (Phase::Recipient, 550, "5.1.1 <x@example.com>: user unknown", "undeliverable"),
+            (Phase::Recipient, 552, "5.2.2 mailbox full", "undeliverable"),
+            (Phase::Recipient, 554, "5.7.1 Relay access denied", "refused"),
+            (Phase::Recipient, 550, "5.7.1-blocked, see the list\n5.7.1 again", "refused"),
+            (Phase::Recipient, 530, "Authentication required", "refused"),
+            (Phase::Recipient, 503, "bad sequence", "refused"),
+            (Phase::Recipient, 451, "4.7.1 Greylisted", "again, later"),
+            (Phase::Recipient, 452, "too many recipients", "again, later"),
+            (Phase::Data, 554, "no", "refused"),
+            (Phase::Message, 451, "try later", "again, later"),
+            (Phase::Message, 550, "5.1.1 unknown after all", "undeliverable"),
+            (Phase::Message, 554, "5.6.0 looks like spam", "refused"),
+            (Phase::Message, 552, "message too large", "refused"),
+        ] {
+            let answer = meaning(phase, &Heard::Code { code, text: text.to_owned() });
+            assert_eq!(name(&answer), means, "{phase:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn silence_matters_only_after_the_message() {
+        for phase in [Phase::Connecting, Phase::Login, Phase::Sender, Phase::Recipient, Phase::Data] {
+            assert_eq!(name(&meaning(phase, &Heard::Silence)), "again");
+            assert_eq!(name(&meaning(phase, &Heard::Gone("reset".to_owned()))), "again");
+        }
+        assert_eq!(name(&meaning(Phase::Message, &Heard::Silence)), "unknown");
+        assert_eq!(name(&meaning(Phase::Message, &Heard::Gone("reset".to_owned()))), "unknown");
+    }
+
+    #[test]
+    fn what_the_server_says_is_kept_short_and_on_one_line() {
+        let answer = meaning(Phase::Login, &Heard::Tls(format!("bad\r\n{}", "x".repeat(5000))));
+        let MailAnswer::Refused { why } = answer else { panic!("{answer:?}") };
+        assert!(why.starts_with("TLS failed: bad xxx") && why.len() < 400, "{why}");
+    }
+}

@@ -1,0 +1,28 @@
+//! Mail to customers: a notice becomes three parts, and the parts become one message at a server.
+//!
+//! In: a [`Letter`] with everything a mail may say, already decided and formatted. Out: a [`MailAnswer`] that says what is
+//! to be done next. This room knows nothing of machines, episodes or due instants; it keeps no state and never retries.
+
+mod address;
+mod answer;
+mod dates;
+mod folder;
+mod kind;
+mod letter;
+mod message;
+mod render;
+mod send;
+mod smtp;
+mod templates;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{Sender, message_id};
+pub use answer::MailAnswer;
+pub use kind::{KINDS, LANGUAGES};
+pub use letter::{Letter, LetterKey};
+pub use render::{Parts, RenderError};
+pub use send::{CannotMail, MailConfig, Mailer, Outgoing, Transport};
+pub use templates::Templates;

@@ -1,0 +1,208 @@
+//! Where the templates come from: the operator's folder, file by file, else the binary.
+//!
+//! Everything is read once, here; rendering is a function of what was read. To pick up edited files, load again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::kind::{KINDS, language_tag};
+use super::letter::Letter;
+use super::render::{self, Parts, RenderError};
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "src/effects/mail/templates"]
+struct Embedded;
+
+pub(super) const SUBJECT: &str = "subject.txt";
+pub(super) const TEXT: &str = "text.txt";
+pub(super) const HTML: &str = "html.html";
+/// The three files of a mail, in the folder `<kind>/<language>/`.
+const PARTS: [&str; 3] = [SUBJECT, TEXT, HTML];
+/// The largest template file that is read; a mail above this size would not be delivered anyway.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// How deep the operator's folder is read: `<kind>/<language>/<file>`.
+const DEPTH_MAX: usize = 3;
+
+/// Sources by template name, with the file that each operator's template came from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    texts: BTreeMap<String, String>,
+    files: BTreeMap<String, PathBuf>,
+}
+
+impl Sources {
+    /// The template's text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
+    }
+
+    /// Where a person finds the template: the operator's file, or its name among the built-in ones.
+    pub(super) fn shown(&self, name: &str) -> String {
+        self.files.get(name).map_or_else(|| format!("built-in {name}"), |file| file.display().to_string())
+    }
+
+    /// Whether a mail of the kind can be written in the language.
+    pub(super) fn has(&self, kind: &str, lang: &str) -> bool {
+        PARTS.iter().all(|part| self.texts.contains_key(&format!("{kind}/{lang}/{part}")))
+    }
+
+    /// Every language in which at least one file of the kind is there.
+    fn languages(&self, kind: &str) -> BTreeSet<String> {
+        let prefix = format!("{kind}/");
+        let of_kind = self.texts.keys().filter_map(|name| name.strip_prefix(&prefix));
+        of_kind.filter_map(|rest| rest.split_once('/')).map(|(lang, _)| lang.to_owned()).collect()
+    }
+
+    /// The parts that a language lacks.
+    fn missing(&self, kind: &str, lang: &str) -> Vec<RenderError> {
+        let name = |part: &&str| format!("{kind}/{lang}/{part}");
+        let missing = PARTS.iter().map(name).filter(|name| !self.texts.contains_key(name));
+        missing
+            .map(|name| RenderError::new(name, None, "this file is missing: a language needs all three parts"))
+            .collect()
+    }
+}
+
+/// The mail templates: the built-in ones, each replaced by the operator's file of the same name where there is one.
+#[derive(Debug)]
+pub struct Templates {
+    sources: Arc<Sources>,
+    engine: minijinja::Environment<'static>,
+    default_lang: String,
+    unread: Vec<RenderError>,
+}
+
+impl Templates {
+    /// Reads the templates. `folder` has the operator's own files; `default_lang` is used where a customer's language is
+    /// unknown or not written. What could not be read is told by [`Self::check`].
+    #[must_use]
+    pub fn load(folder: Option<&Path>, default_lang: &str) -> Self {
+        let (mut sources, mut unread) = (built_in(), Vec::new());
+        if let Some(folder) = folder {
+            read_folder(folder, folder, 1, &mut sources, &mut unread);
+        }
+        let sources = Arc::new(sources);
+        let engine = render::engine(Arc::clone(&sources));
+        let default_lang = language_tag(default_lang).unwrap_or_else(|| "en".to_owned());
+        Self { sources, engine, default_lang, unread }
+    }
+
+    /// Writes a mail: a pure function of what was loaded and the arguments.
+    ///
+    /// # Errors
+    /// When there is no such kind, or the template has a mistake; the error names file and line.
+    pub fn render(&self, kind: &str, lang: &str, letter: &Letter) -> Result<Parts, RenderError> {
+        if !KINDS.contains(&kind) {
+            return Err(RenderError::new(kind, None, "there is no such kind of mail"));
+        }
+        render::parts(&self.engine, &self.sources, kind, &self.language(kind, lang), letter)
+    }
+
+    /// The language in which a mail of the kind will be written for a customer who asked for `lang`.
+    #[must_use]
+    pub fn language(&self, kind: &str, lang: &str) -> String {
+        let wanted = language_tag(lang);
+        let wishes = wanted.iter().map(String::as_str).chain([self.default_lang.as_str(), "en"]);
+        let with_base = wishes.flat_map(|tag| [tag, tag.split('-').next().unwrap_or(tag)]);
+        with_base.into_iter().find(|tag| self.sources.has(kind, tag)).unwrap_or("en").to_owned()
+    }
+
+    /// Tries every kind in every language with everything present and with everything optional absent, and reads every file of
+    /// the operator's folder. Empty: all is well.
+    #[must_use]
+    pub fn check(&self) -> Vec<RenderError> {
+        let mut mistakes = self.unread.clone();
+        for name in self.sources.files.keys() {
+            mistakes.extend(misplaced(name));
+            mistakes.extend(render::compiles(&self.engine, &self.sources, name));
+        }
+        for kind in KINDS {
+            for lang in self.sources.languages(kind) {
+                mistakes.extend(self.sources.missing(kind, &lang));
+                if self.sources.has(kind, &lang) {
+                    for letter in [Letter::sample(), Letter::bare_sample()] {
+                        mistakes.extend(render::mistakes(&self.engine, &self.sources, kind, &lang, &letter));
+                    }
+                }
+            }
+        }
+        mistakes.sort();
+        mistakes.dedup();
+        mistakes
+    }
+}
+
+fn built_in() -> Sources {
+    let mut sources = Sources::default();
+    for name in Embedded::iter() {
+        let text = Embedded::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+        sources.texts.extend(text.map(|text| (name.into_owned(), text)));
+    }
+    sources
+}
+
+/// Reads the operator's files below `folder` into `sources`; hidden files are none of our business.
+fn read_folder(root: &Path, folder: &Path, depth: usize, sources: &mut Sources, unread: &mut Vec<RenderError>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(why) => return unread.push(RenderError::new(folder.display().to_string(), None, why.to_string())),
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            continue;
+        }
+        if path.is_dir() && depth < DEPTH_MAX {
+            read_folder(root, &path, depth + 1, sources, unread);
+            continue;
+        }
+        match read_file(root, &path) {
+            Ok((name, text)) => {
+                sources.texts.insert(name.clone(), text);
+                sources.files.insert(name, path);
+            }
+            Err(why) => unread.push(RenderError::new(path.display().to_string(), None, why)),
+        }
+    }
+}
+
+/// A template's name (with `/`, whatever the system's separator) and text.
+fn read_file(root: &Path, path: &Path) -> Result<(String, String), String> {
+    let size = std::fs::metadata(path).map_err(|why| why.to_string())?;
+    if !size.is_file() {
+        return Err("is no file; templates lie in <kind>/<language>/".to_owned());
+    }
+    if size.len() > FILE_BYTES_MAX {
+        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
+    }
+    let inside = path.strip_prefix(root).map_err(|why| why.to_string())?;
+    let name: Vec<String> = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
+    Ok((name.join("/"), text))
+}
+
+/// Whether an operator's file lies where nothing looks for it: a slip of the pen would otherwise just have no effect.
+fn misplaced(name: &str) -> Option<RenderError> {
+    let parts: Vec<&str> = name.split('/').collect();
+    let why = match parts[..] {
+        [_] => return None,
+        ["shared", ..] => return None,
+        [kind, ..] if !KINDS.contains(&kind) => unknown(kind, &KINDS, "kind of mail"),
+        [_, lang, _] if language_tag(lang).as_deref() != Some(lang) => {
+            format!("`{lang}` is not a language: write it in lower case, like `de` or `pt-br`")
+        }
+        [_, _, part] if !PARTS.contains(&part) => unknown(part, &PARTS, "part of a mail"),
+        [_, _, _] => return None,
+        _ => "templates lie in <kind>/<language>/".to_owned(),
+    };
+    Some(RenderError::new(name, None, why))
+}
+
+fn unknown(word: &str, known: &[&str], what: &str) -> String {
+    let near = known.iter().find(|known| strsim::jaro_winkler(known, word) > 0.8);
+    let hint = near.map_or_else(|| format!("there are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+    format!("`{word}` is no {what}; {hint}")
+}

@@ -1,0 +1,87 @@
+//! Links, and claiming what was parked: a machine that gets a name gets everything that waits for it, and so on.
+
+use super::key::{self, Table};
+use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::route::names_to_link;
+use super::transact::Transaction;
+use crate::domain::fact::Fact;
+use crate::domain::id::EventId;
+use crate::domain::machine::Machine;
+
+/// The most events that one link claims in one batch. Far above any honest number: one payment has a handful.
+const CLAIMS_MAX: usize = 500;
+
+/// Links a fact's names to a machine, and claims what waits for any of them, through several links too.
+pub(super) fn link(
+    tx: &mut Transaction<'_, '_>,
+    scope: &str,
+    machine: &mut Machine,
+    fact: &Fact,
+    fresh: bool,
+) -> Result<(), RecordError> {
+    let mut names: Vec<String> = Vec::new();
+    if fresh {
+        names.push(machine.object.clone());
+    }
+    new_names(tx, scope, machine, fact, &mut names)?;
+    while let Some(name) = names.pop() {
+        let waiting = tx.working.range(&key::under(Table::Parked, &[scope, &name]), CLAIMS_MAX)?;
+        for (entry, _) in waiting {
+            let Some(event) = key::parts(&entry).last().map(|e| EventId::from(*e)) else { continue };
+            if let Some(claimed) = claim(tx, scope, machine, &event)? {
+                new_names(tx, scope, machine, &claimed, &mut names)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Links the names of a fact that lead nowhere yet, and lists them.
+fn new_names(
+    tx: &mut Transaction<'_, '_>,
+    scope: &str,
+    machine: &Machine,
+    fact: &Fact,
+    names: &mut Vec<String>,
+) -> Result<(), RecordError> {
+    for name in names_to_link(fact, &machine.object) {
+        let entry = key::link(scope, name.as_str());
+        if tx.working.get(&entry)?.is_none() {
+            tx.working.put(entry, machine.id.as_str().as_bytes().to_vec());
+            names.push(name.as_str().to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Takes a parked event in: its fact joins the machine, and the event's record says where it went.
+fn claim(
+    tx: &mut Transaction<'_, '_>,
+    scope: &str,
+    machine: &mut Machine,
+    event: &EventId,
+) -> Result<Option<Fact>, RecordError> {
+    let waiting = key::waiting(scope, event);
+    let Some(fact) = record::get::<Fact>(tx.working, &waiting)? else { return Ok(None) };
+    for name in fact.names() {
+        tx.working.delete(key::parked(scope, name.as_str(), event));
+    }
+    record::delete(tx.working, waiting)?;
+    let key = key::event(scope, event);
+    if let Some(mut kept) = record::get::<EventRecord>(tx.working, &key)? {
+        if let (Some(is), Some(told)) = (machine.livemode, kept.livemode)
+            && is != told
+        {
+            kept.disposition =
+                Disposition::Ignored("an event of the other mode than the purchase that it names".to_owned());
+            record::put(tx.working, key, &kept)?;
+            return Ok(None);
+        }
+        kept.disposition = Disposition::Applied(Some(machine.id.clone()));
+        record::put(tx.working, key, &kept)?;
+    }
+    if !machine.knows(&fact) {
+        machine.facts.push(fact.clone());
+    }
+    Ok(Some(fact))
+}

@@ -1,0 +1,272 @@
+//! The one writer: a thread that gathers inputs, carries them out over one view, commits them as one batch, and only then
+//! answers. While one batch is synced the next one gathers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::input::{Input, Receipt, Rules};
+use super::record::{RecordError, View};
+use super::transact::{Now, Told, Transaction};
+use super::working::Working;
+use crate::clock::Clock;
+use crate::store::{Batch, Commit, CommitError, Read};
+
+/// Inputs in one batch. More would delay readers; fewer would sync more often.
+const GATHER_MAX: usize = 64;
+/// Bytes in one batch before it is committed, well below what the store takes.
+const BATCH_LEN_MAX: usize = 256 << 10;
+
+/// Why an input got no receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The queue is full, or the disk: come again.
+    #[error("busy: too much is waiting, or the disk is nearly full")]
+    Busy,
+    /// The engine is stopping or has stopped.
+    #[error("stopping")]
+    Stopped,
+}
+
+struct Job {
+    input: Input,
+    answer: oneshot::Sender<Result<Receipt, SubmitError>>,
+}
+
+/// The engine's door: submit an input, get a receipt; ask; hear the bell.
+#[derive(Clone)]
+pub struct Handle {
+    jobs: mpsc::Sender<Job>,
+    bell: watch::Receiver<u64>,
+    reader: Arc<dyn Read>,
+    rules: Arc<ArcSwap<Rules>>,
+    full: Arc<AtomicBool>,
+    clock: Clock,
+}
+
+/// The thread, to be joined at the end.
+pub struct Committer(JoinHandle<Ended>);
+
+/// How the committer ended.
+pub type Ended = Result<Box<dyn Commit>, String>;
+
+impl Committer {
+    /// Waits until everything that was queued is committed. All handles must be gone.
+    ///
+    /// # Errors
+    /// What broke.
+    pub fn join(self) -> Ended {
+        self.0.join().unwrap_or_else(|_| Err("the committer panicked".to_owned()))
+    }
+
+    /// Whether it has ended: then nothing can be written any more.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+/// Starts the committer over a store.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn start(
+    store: Box<dyn Commit>,
+    reader: Arc<dyn Read>,
+    rules: Rules,
+    clock: Clock,
+    queue_len_max: usize,
+) -> std::io::Result<(Handle, Committer)> {
+    let (jobs, inbox) = mpsc::channel(queue_len_max.max(1));
+    let (ring, bell) = watch::channel(0);
+    let rules = Arc::new(ArcSwap::from_pointee(rules));
+    let full = Arc::new(AtomicBool::new(false));
+    let writer = Writer {
+        store,
+        reader: Arc::clone(&reader),
+        rules: Arc::clone(&rules),
+        clock: clock.clone(),
+        ring,
+        full: Arc::clone(&full),
+    };
+    let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
+    Ok((Handle { jobs, bell, reader, rules, full, clock }, Committer(thread)))
+}
+
+impl Handle {
+    /// Hands an input in and waits for its receipt, which exists only after the sync. A full queue is [`SubmitError::Busy`]
+    /// at once: for what can come again.
+    ///
+    /// # Errors
+    /// When the input was not carried out.
+    pub async fn submit(&self, input: Input) -> Result<Receipt, SubmitError> {
+        let (answer, receipt) = oneshot::channel();
+        self.jobs.try_send(Job { input, answer }).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
+            mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
+        })?;
+        receipt.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// The same, but waits for a place in the queue: for outcomes, which must not be lost.
+    ///
+    /// # Errors
+    /// When the engine has stopped, or the disk is full.
+    pub async fn submit_waiting(&self, input: Input) -> Result<Receipt, SubmitError> {
+        let (answer, receipt) = oneshot::channel();
+        self.jobs.send(Job { input, answer }).await.map_err(|_| SubmitError::Stopped)?;
+        receipt.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Rings after every commit.
+    #[must_use]
+    pub fn bell(&self) -> watch::Receiver<u64> {
+        self.bell.clone()
+    }
+
+    /// Committed state.
+    #[must_use]
+    pub fn reader(&self) -> &dyn Read {
+        self.reader.as_ref()
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// Replaces the rules; the next input is judged by them.
+    pub fn set_rules(&self, rules: Rules) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// The engine's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Inputs that wait.
+    #[must_use]
+    pub fn queue_len(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// Whether the last commit was refused for want of space.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Whether the committer takes inputs.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.jobs.is_closed()
+    }
+}
+
+struct Writer {
+    store: Box<dyn Commit>,
+    reader: Arc<dyn Read>,
+    rules: Arc<ArcSwap<Rules>>,
+    clock: Clock,
+    ring: watch::Sender<u64>,
+    full: Arc<AtomicBool>,
+}
+
+impl Writer {
+    fn run(mut self, mut inbox: mpsc::Receiver<Job>) -> Ended {
+        let mut gathered = Vec::with_capacity(GATHER_MAX);
+        while inbox.blocking_recv_many(&mut gathered, GATHER_MAX) > 0 {
+            // An error of the store means that nothing may be answered and nothing read any more: the thread ends, the
+            // process follows.
+            self.batch(&mut gathered)?;
+        }
+        Ok(self.store)
+    }
+
+    fn batch(&mut self, gathered: &mut Vec<Job>) -> Result<(), String> {
+        let rules = self.rules.load_full();
+        let reader = Arc::clone(&self.reader);
+        let mut jobs = gathered.drain(..).peekable();
+        while jobs.peek().is_some() {
+            let mut working = Working::new(reader.as_ref());
+            let mut answers = Vec::with_capacity(GATHER_MAX);
+            let mut told = Vec::new();
+            let now = Now { rules: &rules, at: self.clock.now(), dice: rand::random_range(0..1000) };
+            while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
+                working.begin();
+                let mut transaction = Transaction::new(&mut working, now);
+                let result = transaction.input(&job.input);
+                let mut said = transaction.told;
+                match result {
+                    Ok(receipt) => {
+                        told.append(&mut said);
+                        answers.push((job.answer, receipt));
+                    }
+                    Err(RecordError::Read(error)) => return Err(error.to_string()),
+                    Err(error @ RecordError::Form { .. }) => {
+                        working.roll_back();
+                        // Nobody can say what this input would mean: no answer, so it comes again after the repair.
+                        tracing::error!(%error, "a stored record cannot be read; the input was not taken");
+                        let _ = job.answer.send(Err(SubmitError::Busy));
+                    }
+                }
+            }
+            let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
+            self.commit(&batch, answers, &told)?;
+        }
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        batch: &Batch,
+        answers: Vec<(oneshot::Sender<Result<Receipt, SubmitError>>, Receipt)>,
+        told: &[Told],
+    ) -> Result<(), String> {
+        let committed = if batch.is_empty() { Ok(()) } else { self.store.commit(batch).map(|_| ()) };
+        let result = match committed {
+            Ok(()) => {
+                self.full.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(CommitError::Full(cause)) => {
+                tracing::warn!(?cause, "nothing is taken: the disk or the memory for it is nearly full");
+                self.full.store(true, Ordering::Relaxed);
+                Err(SubmitError::Busy)
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        for (answer, receipt) in answers {
+            // Whoever gave up waiting hears nothing; what was committed stays so.
+            let _ = answer.send(result.map(|()| receipt));
+        }
+        if result.is_ok() {
+            for Told { machine, report } in told {
+                tracing::warn!(machine.id = %machine, at = %report.at, "{}", report.what);
+            }
+            self.ring.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        Ok(())
+    }
+}
+
+/// Reads through a handle.
+impl View for Handle {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, crate::store::ReadError> {
+        super::working::Committed(self.reader.as_ref()).get(key)
+    }
+
+    fn range(
+        &self,
+        range: &crate::store::KeyRange,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, crate::store::ReadError> {
+        super::working::Committed(self.reader.as_ref()).range(range, limit)
+    }
+}

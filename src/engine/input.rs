@@ -1,0 +1,183 @@
+//! All that can ever happen: everything that changes the store comes in as one of these.
+
+use std::collections::BTreeMap;
+
+use crate::domain::action::{Abilities, Outcome};
+use crate::domain::customer::Customer;
+use crate::domain::decide::Mailed;
+use crate::domain::decision::Decision;
+use crate::domain::fact::{Fact, LineItems};
+use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::revision::Revisions;
+use crate::domain::time::Timestamp;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A verified event of a source.
+    Delivery(Box<Delivery>),
+    /// A create is about to be sent: this is on disk before it is.
+    Attempt {
+        /// Its machine.
+        machine: MachineId,
+        /// Its number.
+        action: u32,
+    },
+    /// What came of an action.
+    Outcome {
+        /// Its machine.
+        machine: MachineId,
+        /// Its number.
+        action: u32,
+        /// What came of it.
+        outcome: Outcome,
+        /// When it was sent.
+        sent: Timestamp,
+    },
+    /// What came of a mail.
+    Mailed {
+        /// The machine.
+        machine: MachineId,
+        /// The notice's number.
+        notice: u32,
+        /// What came of it.
+        mailed: Mailed,
+    },
+    /// An instant came at which something may change, or somebody wants a machine looked at.
+    WakeUp {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// What a person decided about a machine.
+    Decision {
+        /// The machine.
+        machine: MachineId,
+        /// Its id as a fact.
+        id: EventId,
+        /// What.
+        decision: Decision,
+        /// When.
+        at: Timestamp,
+    },
+    /// What a look-up said a session sold.
+    LookedUp {
+        /// The source.
+        source: SourceName,
+        /// Its id as a fact.
+        id: EventId,
+        /// What it said.
+        items: LineItems,
+        /// When.
+        at: Timestamp,
+    },
+    /// What the operator says of actions: the next try now, or never.
+    Actions {
+        /// The machine.
+        machine: MachineId,
+        /// One action; `None`: all that are refused or wait.
+        action: Option<u32>,
+        /// What to do with them.
+        order: Order,
+    },
+    /// A signed delivery that is no event: kept for the operator.
+    Refused {
+        /// The source.
+        source: SourceName,
+        /// Why.
+        why: String,
+        /// The beginning of the body.
+        body: Vec<u8>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The process lives: an instant kept so that the next start knows how long it was away.
+    Heartbeat,
+}
+
+/// What the operator wants done with actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Try now, also what was refused.
+    Retry,
+    /// Give up.
+    Abandon,
+}
+
+/// A verified event, read by its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The source.
+    pub source: SourceName,
+    /// The event's id: alone it decides what is a duplicate.
+    pub id: EventId,
+    /// Its type.
+    pub kind: String,
+    /// Its `created`.
+    pub created: Timestamp,
+    /// Live or test mode.
+    pub livemode: Option<bool>,
+    /// Connect: the account whose event it is.
+    pub account: Option<String>,
+    /// What it says.
+    pub heard: Heard,
+    /// The body as it came.
+    pub raw: Vec<u8>,
+    /// When it reached us.
+    pub received: Timestamp,
+}
+
+/// What an event comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Something about a purchase.
+    Fact(Box<Fact>),
+    /// Something about a customer apart from any purchase.
+    Customer(Customer),
+    /// Nothing, because.
+    Ignored(String),
+}
+
+/// What became of an input. It exists only after the sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// The event belongs to a machine (or is a record of its own).
+    Applied(Option<MachineId>),
+    /// It waits for one of these names.
+    Parked(Vec<String>),
+    /// It changes nothing, because.
+    Ignored(String),
+    /// It was known.
+    Duplicate,
+    /// The input was carried out.
+    Done,
+    /// There is no such machine, action or notice.
+    Unknown,
+}
+
+/// What the engine must know of the config: replaced as a whole when it is loaded anew.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Plans and policies through time.
+    pub revisions: Revisions,
+    /// What is taken from each source.
+    pub sources: BTreeMap<SourceName, SourceRules>,
+    /// When this store began; `None` in replay, where nothing is older.
+    pub store_since: Option<Timestamp>,
+}
+
+/// What is taken from a source.
+#[derive(Clone, Debug)]
+pub struct SourceRules {
+    /// The mode that counts; `None`: both.
+    pub livemode: Option<bool>,
+    /// Whether events of connected accounts count.
+    pub connect: bool,
+    /// What its license service can do.
+    pub abilities: Abilities,
+}
+
+impl Default for SourceRules {
+    fn default() -> Self {
+        Self { livemode: None, connect: false, abilities: Abilities::simulated() }
+    }
+}

@@ -1,0 +1,18 @@
+//! The only place where the domain and the store meet.
+//!
+//! Everything that happens comes in as an [`input::Input`], is carried out over a view of the store by
+//! [`transact::Transaction`], and is written by the committer, the one writer. A receipt exists only after the sync.
+
+mod claim;
+pub mod committer;
+pub mod input;
+pub mod key;
+mod raw;
+pub mod record;
+mod restore;
+mod route;
+pub mod transact;
+pub mod view;
+pub mod working;
+
+pub use committer::{Handle, SubmitError};

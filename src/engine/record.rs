@@ -1,0 +1,226 @@
+//! Stored forms: numbered CBOR fields, so that a field can join or go without breaking old records; longer ones
+//! compressed; those too long for one key continued under `x`.
+//!
+//! The numbers stand at the domain's own types (`#[n(..)]`); a number is never used again.
+
+use minicbor::{Decode, Encode};
+
+use super::key::{Table, key};
+use super::working::Working;
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+use crate::store::ReadError;
+
+/// Plain CBOR.
+const PLAIN: u8 = 1;
+/// CBOR, zstd.
+const ZSTD: u8 = 2;
+/// A record in several parts: their number, then the first part.
+const PARTS: u8 = 3;
+/// Values shorter than this are not worth compressing.
+const COMPRESS_OVER: usize = 900;
+/// Longest part, safely below the store's limit for a value.
+const PART_LEN: usize = 5_800;
+/// No record is larger than this when it is unpacked: a guard against damage, far above what the intake lets in.
+const RECORD_LEN_MAX: usize = 64 << 20;
+/// zstd's level for records that are written often.
+const LEVEL: i32 = 1;
+
+/// A stored record that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The store.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The bytes.
+    #[error("the record under {key} cannot be read: {why}")]
+    Form {
+        /// The key, for people.
+        key: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Encodes a value.
+pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
+    let mut plain = vec![PLAIN];
+    // Writing to a Vec cannot fail, and no type here refuses to be encoded.
+    let _ = minicbor::encode(value, &mut plain);
+    if plain.len() < COMPRESS_OVER {
+        return plain;
+    }
+    match zstd::bulk::compress(&plain[1..], LEVEL) {
+        Ok(small) if small.len() + 5 < plain.len() => {
+            let mut out = vec![ZSTD];
+            out.extend_from_slice(&u32::try_from(plain.len() - 1).unwrap_or(u32::MAX).to_be_bytes());
+            out.extend_from_slice(&small);
+            out
+        }
+        Ok(_) | Err(_) => plain,
+    }
+}
+
+/// Decodes a value.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, String> {
+    match bytes.split_first() {
+        Some((&PLAIN, rest)) => minicbor::decode(rest).map_err(|e| e.to_string()),
+        Some((&ZSTD, rest)) => {
+            let len = rest.get(..4).and_then(|l| l.try_into().ok()).map(u32::from_be_bytes).ok_or("no length")?;
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            if len > RECORD_LEN_MAX {
+                return Err(format!("it claims to unpack to {len} bytes"));
+            }
+            let plain = zstd::bulk::decompress(&rest[4..], len).map_err(|e| e.to_string())?;
+            minicbor::decode(&plain).map_err(|e| e.to_string())
+        }
+        Some((other, _)) => Err(format!("unknown format {other}")),
+        None => Err("it is empty".to_owned()),
+    }
+}
+
+fn part_key(first: &[u8], n: usize) -> Vec<u8> {
+    let mut key = vec![Table::Part as u8];
+    key.extend_from_slice(first);
+    key.push(0);
+    key.extend_from_slice(&u16::try_from(n).unwrap_or(u16::MAX).to_be_bytes());
+    key
+}
+
+/// Writes a record under a key, in parts if it is long; parts of a longer former value are deleted.
+pub fn put<T: Encode<()>>(working: &mut Working<'_>, key: Vec<u8>, value: &T) -> Result<(), ReadError> {
+    let bytes = encode(value);
+    let before = working.get(&key)?.map_or(0, |old| part_count(&old));
+    let mut parts = 0;
+    if bytes.len() <= PART_LEN {
+        working.put(key.clone(), bytes);
+    } else {
+        let chunks: Vec<&[u8]> = bytes.chunks(PART_LEN).collect();
+        parts = chunks.len();
+        let mut first = vec![PARTS];
+        first.extend_from_slice(&u16::try_from(parts).unwrap_or(u16::MAX).to_be_bytes());
+        first.extend_from_slice(chunks[0]);
+        working.put(key.clone(), first);
+        for (n, chunk) in chunks.iter().enumerate().skip(1) {
+            working.put(part_key(&key, n), chunk.to_vec());
+        }
+    }
+    for n in parts.max(1)..before {
+        working.delete(part_key(&key, n));
+    }
+    Ok(())
+}
+
+fn part_count(bytes: &[u8]) -> usize {
+    match bytes {
+        [PARTS, a, b, ..] => usize::from(u16::from_be_bytes([*a, *b])),
+        _ => 0,
+    }
+}
+
+/// Reads a record.
+///
+/// # Errors
+/// The store's, or what is wrong with the bytes.
+pub fn get<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8]) -> Result<Option<T>, RecordError> {
+    let Some(first) = view.get(key)? else { return Ok(None) };
+    whole(view, key, first).map(Some)
+}
+
+/// Puts a record together from its first part.
+///
+/// # Errors
+/// The store's, or what is wrong with the bytes.
+pub fn whole<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8], first: Vec<u8>) -> Result<T, RecordError> {
+    let form = |why: String| RecordError::Form { key: String::from_utf8_lossy(key).replace('\0', "/"), why };
+    let parts = part_count(&first);
+    if parts == 0 {
+        return decode(&first).map_err(form);
+    }
+    let mut bytes = first.get(3..).unwrap_or_default().to_vec();
+    for n in 1..parts {
+        let part = view.get(&part_key(key, n))?.ok_or_else(|| form(format!("part {n} of {parts} is missing")))?;
+        bytes.extend_from_slice(&part);
+    }
+    decode(&bytes).map_err(form)
+}
+
+/// Deletes a record with its parts.
+pub fn delete(working: &mut Working<'_>, key: Vec<u8>) -> Result<(), ReadError> {
+    let parts = working.get(&key)?.map_or(0, |old| part_count(&old));
+    for n in 1..parts {
+        working.delete(part_key(&key, n));
+    }
+    working.delete(key);
+    Ok(())
+}
+
+/// Reads by key: the store, or the store with writes over it that are not committed yet.
+pub trait View {
+    /// The value under a key.
+    ///
+    /// # Errors
+    /// The store's.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
+    /// At most `limit` pairs of a range, in order.
+    ///
+    /// # Errors
+    /// The store's.
+    fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError>;
+}
+
+/// What became of an event.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Disposition {
+    /// It belongs to this machine.
+    #[n(0)]
+    Applied(#[n(0)] Option<MachineId>),
+    /// It waits for one of these names.
+    #[n(1)]
+    Parked(#[n(0)] Vec<String>),
+    /// It changes nothing, because.
+    #[n(2)]
+    Ignored(#[n(0)] String),
+}
+
+/// An event as it is kept: what became of it, and what came.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct EventRecord {
+    /// Its type.
+    #[n(0)]
+    pub kind: String,
+    /// Its `created`.
+    #[n(1)]
+    pub created: Timestamp,
+    /// When it reached us.
+    #[n(2)]
+    pub received: Timestamp,
+    /// What became of it.
+    #[n(3)]
+    pub disposition: Disposition,
+    /// The body as it came, compressed.
+    #[n(4)]
+    #[cbor(with = "minicbor::bytes")]
+    pub raw: Vec<u8>,
+    /// Its mode.
+    #[n(5)]
+    pub livemode: Option<bool>,
+}
+
+/// Loads a machine and checks it; one that fails its check is held.
+///
+/// # Errors
+/// The store's, or what is wrong with the bytes.
+pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, RecordError> {
+    let Some(mut machine) = get::<Machine>(view, &key(Table::Machine, &[id.as_str()]))? else { return Ok(None) };
+    if machine.held.is_none()
+        && let Err(why) = machine.check()
+    {
+        machine.held = Some(why);
+    }
+    Ok(Some(machine))
+}

@@ -1,0 +1,114 @@
+//! What moves between machines: an invoice's purchase to the session that names it, and a former customer's license to the
+//! new subscription. Each in one batch, so that a license is never listed twice.
+
+use super::key::{self, Table};
+use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::transact::{Transaction, dues};
+use crate::domain::action::{ActionKind, ActionOutcome, Phase};
+use crate::domain::decide::Settled;
+use crate::domain::fold::{Report, State};
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::policy::Resubscribe;
+use crate::domain::subscription::State as S;
+
+/// The most former machines of a customer that are looked at for a license to bring back.
+const FORMER_MAX: usize = 100;
+
+/// Moves everything of an invoice's machine to the session's: nothing is created, ended or mailed again.
+pub(super) fn take_over(
+    tx: &mut Transaction<'_, '_>,
+    scope: &str,
+    machine: &mut Machine,
+    old: &MachineId,
+) -> Result<(), RecordError> {
+    let Some(from) = record::machine(tx.working, old)? else { return Ok(()) };
+    for due in dues(&from) {
+        tx.working.delete(due);
+    }
+    for fact in &from.facts {
+        for name in fact.names() {
+            tx.working.put(key::link(scope, name.as_str()), machine.id.as_str().as_bytes().to_vec());
+        }
+        let entry = key::event(scope, &fact.id);
+        if let Some(mut kept) = record::get::<EventRecord>(tx.working, &entry)? {
+            kept.disposition = Disposition::Applied(Some(machine.id.clone()));
+            record::put(tx.working, entry, &kept)?;
+        }
+    }
+    tx.working.put(key::link(scope, &from.object), machine.id.as_str().as_bytes().to_vec());
+    record::delete(tx.working, key::machine(old))?;
+    machine.facts.extend(from.facts);
+    machine.grants.extend(from.grants);
+    machine.actions.extend(from.actions);
+    machine.notices.extend(from.notices);
+    machine.told.extend(from.told);
+    machine.last_number = machine.last_number.max(from.last_number);
+    Ok(())
+}
+
+/// Gives a new subscription the license of the same customer's ended one, if the policy says so. Returns whether it did.
+pub(super) fn resubscription(
+    tx: &mut Transaction<'_, '_>,
+    scope: &str,
+    machine: &mut Machine,
+    settled: &Settled,
+) -> Result<bool, RecordError> {
+    let Some(customer) = &settled.folded.contact.customer else { return Ok(false) };
+    let unsent = |a: &&crate::domain::action::Action| {
+        a.kind == ActionKind::Create
+            && a.outcome == ActionOutcome::Pending
+            && a.attempts == 0
+            && (a.phase == Phase::Ready || matches!(a.phase, Phase::Look { any_age: true, .. }))
+            && tx_policy(a.target.plan.as_ref(), settled, tx)
+    };
+    let wanted: Vec<_> = machine.actions.iter().filter(unsent).map(|a| (a.id, a.target.clone(), a.seat)).collect();
+    if wanted.is_empty() {
+        return Ok(false);
+    }
+    let mut moved = false;
+    let range = key::under(Table::ByCustomer, &[scope, customer.as_str()]);
+    let former: Vec<MachineId> = tx
+        .working
+        .range(&range, FORMER_MAX)?
+        .iter()
+        .filter_map(|(entry, _)| key::parts(entry).last().map(|m| MachineId::from(*m)))
+        .filter(|id| *id != machine.id)
+        .collect();
+    for (action, target, number) in wanted {
+        for id in &former {
+            let Some(mut old) = record::machine(tx.working, id)? else { continue };
+            if old.state() != Some(State::Subscription(S::Ended))
+                || tx.working.get(&key::attempt(&machine.id, action))?.is_some()
+            {
+                continue;
+            }
+            let fits = |g: &crate::domain::machine::Grant| {
+                g.plan == target.plan && !g.ever_revoked && !g.replaced && g.app_id == target.app_id
+            };
+            let Some(index) = old.grants.iter().rposition(fits) else { continue };
+            let before = dues(&old);
+            let mut grant = old.grants.remove(index);
+            old.moved_out.push(format!("{}#{}", grant.item, grant.unit));
+            let what = format!("its license went to {}, the same customer's new subscription", machine.id);
+            old.told.push(Report { at: tx.now.at, what });
+            for open in old.actions.iter_mut().filter(|a| a.seat == grant.number && a.outcome == ActionOutcome::Pending)
+            {
+                open.outcome = ActionOutcome::Superseded;
+            }
+            tx.write(&mut old, &before)?;
+            (grant.number, grant.moved_in) = (number, true);
+            (grant.item, grant.unit) = (target.item.clone(), target.unit);
+            machine.grants.push(grant);
+            machine.actions.retain(|a| a.id != action);
+            moved = true;
+            break;
+        }
+    }
+    Ok(moved)
+}
+
+fn tx_policy(plan: Option<&crate::domain::id::PlanName>, settled: &Settled, tx: &Transaction<'_, '_>) -> bool {
+    let began = settled.folded.transitions.first().map_or(tx.now.at, |t| t.at);
+    tx.now.rules.revisions.policy(plan, began).resubscribe == Resubscribe::Restore
+}

@@ -1,0 +1,149 @@
+//! Which machine a fact belongs to.
+//!
+//! A fact names objects; links lead from names to machines. What cannot be linked yet is parked under each of its names
+//! and claimed by the machine that first gets one of them, through several links too.
+
+use super::key;
+use super::record::{RecordError, View};
+use crate::domain::fact::{Fact, InvoiceEvent, Name, Says, SessionMode};
+use crate::domain::fold::Kind;
+use crate::domain::id::{MachineId, SourceName};
+use crate::domain::revision::Revisions;
+
+/// Where a fact goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// To this machine, which may not exist yet.
+    To {
+        /// The machine.
+        machine: MachineId,
+        /// What it is.
+        kind: Kind,
+        /// The object at the provider, for labels.
+        object: String,
+        /// A machine of the session's own invoice, to be taken over.
+        takes_over: Option<MachineId>,
+    },
+    /// Nowhere yet.
+    Wait {
+        /// The names it waits for.
+        names: Vec<String>,
+        /// Whether it is a mere link between names: that is a record of its own, not something that waits for its machine.
+        link: bool,
+    },
+    /// Nowhere, ever.
+    Nowhere(&'static str),
+}
+
+/// The source, with the connected account if there is one: ids are unique only within it.
+#[must_use]
+pub(super) fn scope(source: &SourceName, account: Option<&str>) -> String {
+    match account {
+        Some(account) => format!("{source}/{account}"),
+        None => source.as_str().to_owned(),
+    }
+}
+
+/// Finds a fact's machine.
+///
+/// # Errors
+/// The store's.
+pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
+    let linked = || -> Result<Option<MachineId>, RecordError> {
+        for name in fact.names() {
+            if let Some(machine) = lookup(view, scope, name.as_str())? {
+                return Ok(Some(machine));
+            }
+        }
+        Ok(None)
+    };
+    match &fact.says {
+        Says::Session(s) => match (s.mode, &s.subscription) {
+            (SessionMode::Payment, _) => {
+                let own = s.invoice.as_ref().map(|i| machine_id(scope, i.as_str()));
+                let takes_over = match own {
+                    Some(id) if view.get(&key::machine(&id))?.is_some() => Some(id),
+                    Some(_) | None => None,
+                };
+                let machine = machine_id(scope, s.id.as_str());
+                Ok(Route::To { machine, kind: Kind::Payment, object: s.id.as_str().to_owned(), takes_over })
+            }
+            (SessionMode::Subscription, Some(subscription)) => Ok(subscription_machine(scope, subscription.as_str())),
+            (SessionMode::Subscription, None) => {
+                Ok(Route::Nowhere("a subscription checkout that started no subscription"))
+            }
+            (SessionMode::Setup, _) => Ok(Route::Nowhere("a setup checkout sells nothing")),
+        },
+        Says::Subscription(s) => Ok(subscription_machine(scope, s.id.as_str())),
+        Says::Invoice(invoice) => {
+            if let Some(subscription) = &invoice.subscription {
+                return Ok(subscription_machine(scope, subscription.as_str()));
+            }
+            if let Some(machine) = linked()? {
+                return Ok(existing(machine));
+            }
+            let sells = !invoice.wants.is_empty()
+                || invoice.lines.iter().any(|l| revisions.plan_for(&l.price, fact.at).is_some_and(|p| !p.is_rest()));
+            if invoice.event == InvoiceEvent::Paid && invoice.paid && sells {
+                let machine = machine_id(scope, invoice.id.as_str());
+                let object = invoice.id.as_str().to_owned();
+                return Ok(Route::To { machine, kind: Kind::Payment, object, takes_over: None });
+            }
+            if invoice.payment_intent.is_some() || invoice.charge.is_some() {
+                return Ok(wait(fact, true));
+            }
+            Ok(Route::Nowhere("a one-off invoice that sells no plan"))
+        }
+        Says::Payment(_) => Ok(linked()?.map_or_else(|| wait(fact, true), existing)),
+        Says::Charge(c) => {
+            let link = c.amount_refunded == 0 && !c.refunded;
+            Ok(linked()?.map_or_else(|| wait(fact, link), existing))
+        }
+        Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) | Says::LineItems(_) => {
+            Ok(linked()?.map_or_else(|| wait(fact, false), existing))
+        }
+        Says::Decision(_) => Ok(Route::Nowhere("a decision names its machine itself")),
+    }
+}
+
+/// The machine that a name is linked to.
+///
+/// # Errors
+/// The store's.
+pub(super) fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
+    let linked = view.get(&key::link(scope, name))?;
+    let id = linked.and_then(|bytes| String::from_utf8(bytes).ok()).map(MachineId::new);
+    if id.is_some() {
+        return Ok(id);
+    }
+    // A machine's own object needs no link.
+    let own = machine_id(scope, name);
+    Ok(view.get(&key::machine(&own))?.map(|_| own))
+}
+
+/// A machine's id.
+#[must_use]
+pub(super) fn machine_id(scope: &str, object: &str) -> MachineId {
+    MachineId::new(format!("{scope}/{object}"))
+}
+
+fn subscription_machine(scope: &str, id: &str) -> Route {
+    let machine = machine_id(scope, id);
+    Route::To { machine, kind: Kind::Subscription, object: id.to_owned(), takes_over: None }
+}
+
+/// A machine that exists: its kind and object are its own.
+fn existing(machine: MachineId) -> Route {
+    let object = machine.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+    Route::To { machine, kind: Kind::Payment, object, takes_over: None }
+}
+
+fn wait(fact: &Fact, link: bool) -> Route {
+    Route::Wait { names: fact.names().iter().map(|n| n.as_str().to_owned()).collect(), link }
+}
+
+/// Names of a fact that should lead to its machine from now on. The machine's own object needs no link.
+#[must_use]
+pub(super) fn names_to_link(fact: &Fact, object: &str) -> Vec<Name> {
+    fact.names().into_iter().filter(|n| n.as_str() != object).collect()
+}

@@ -1,0 +1,377 @@
+//! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
+
+use std::collections::BTreeSet;
+
+use super::claim;
+use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
+use super::key::{self, Item};
+use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::restore;
+use super::route::{Route, route, scope};
+use super::working::Working;
+use crate::domain::action::{ActionOutcome, Phase};
+use crate::domain::customer::Customer;
+use crate::domain::decide::{self, World};
+use crate::domain::fact::{Fact, Says};
+use crate::domain::fold::{Kind, Report};
+use crate::domain::id::{MachineId, SourceName};
+use crate::domain::machine::Machine;
+use crate::domain::notice::NoticeStatus;
+use crate::domain::time::Timestamp;
+
+/// What a transaction depends on besides the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    /// The config, as the engine needs it.
+    pub rules: &'a Rules,
+    /// The instant.
+    pub at: Timestamp,
+    /// A number from 0 to 999 for jitter.
+    pub dice: u32,
+}
+
+/// What the operator should be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The machine.
+    pub machine: MachineId,
+    /// What.
+    pub report: Report,
+}
+
+/// A transaction under way.
+pub struct Transaction<'w, 'a> {
+    pub(super) working: &'w mut Working<'a>,
+    pub(super) now: Now<'w>,
+    /// What the operator should be told when it is committed.
+    pub told: Vec<Told>,
+}
+
+impl<'w, 'a> Transaction<'w, 'a> {
+    /// Begins one over a view.
+    #[must_use]
+    pub fn new(working: &'w mut Working<'a>, now: Now<'w>) -> Self {
+        Self { working, now, told: Vec::new() }
+    }
+
+    /// Carries an input out.
+    ///
+    /// # Errors
+    /// The store's, or a record that cannot be read.
+    pub fn input(&mut self, input: &Input) -> Result<Receipt, RecordError> {
+        match input {
+            Input::Delivery(delivery) => self.delivery(delivery),
+            Input::Attempt { machine, action } => {
+                self.working.put(key::attempt(machine, *action), self.now.at.ms().to_be_bytes().to_vec());
+                Ok(Receipt::Done)
+            }
+            Input::Outcome { machine, action, outcome, sent } => {
+                self.working.delete(key::attempt(machine, *action));
+                self.change(machine, |m, world| decide::outcome(m, *action, outcome, *sent, world))
+            }
+            Input::Mailed { machine, notice, mailed } => {
+                self.change(machine, |m, world| decide::mailed(m, *notice, mailed, world))
+            }
+            Input::WakeUp { machine } => self.change(machine, |_, _| {}),
+            Input::Decision { machine, id, decision, at } => {
+                let fact = Fact {
+                    id: id.clone(),
+                    kind: format!("decision.{}", decision.verb.as_str()),
+                    at: *at,
+                    received: self.now.at,
+                    says: Says::Decision(Box::new(decision.clone())),
+                    chain: None,
+                };
+                self.change(machine, |m, _| {
+                    if !m.knows(&fact) {
+                        m.facts.push(fact.clone());
+                    }
+                })
+            }
+            Input::LookedUp { source, id, items, at } => {
+                let fact = Fact {
+                    id: id.clone(),
+                    kind: "lookup.line_items".to_owned(),
+                    at: *at,
+                    received: self.now.at,
+                    says: Says::LineItems(items.clone()),
+                    chain: None,
+                };
+                let disposition = self.fact(source, source.as_str(), None, &fact)?;
+                Ok(receipt(&disposition))
+            }
+            Input::Actions { machine, action, order } => {
+                self.change(machine, |m, world| order_actions(m, *action, *order, world.now))
+            }
+            Input::Refused { source, why, body, at } => {
+                let mut key = vec![key::Table::Refused as u8];
+                key.extend_from_slice(&at.ms().max(0).to_be_bytes());
+                key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
+                let excerpt: String = String::from_utf8_lossy(body).chars().take(500).collect();
+                self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
+                Ok(Receipt::Done)
+            }
+            Input::Heartbeat => {
+                self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
+                Ok(Receipt::Done)
+            }
+        }
+    }
+
+    fn delivery(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
+        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let key = key::event(&scope, &delivery.id);
+        if self.working.get(&key)?.is_some() {
+            return Ok(Receipt::Duplicate);
+        }
+        let rules = self.source_rules(&delivery.source);
+        let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
+        let disposition = if other_mode {
+            Disposition::Ignored("an event of the other mode (live or test) than this source takes".to_owned())
+        } else if delivery.account.is_some() && !rules.connect {
+            Disposition::Ignored(
+                "an event of a connected account, and the source does not say connect = \"accept\"".to_owned(),
+            )
+        } else {
+            match &delivery.heard {
+                Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,
+                Heard::Customer(customer) => self.customer(&scope, customer)?,
+                Heard::Ignored(reason) => Disposition::Ignored(reason.clone()),
+            }
+        };
+        let receipt = receipt(&disposition);
+        let record = EventRecord {
+            kind: delivery.kind.clone(),
+            created: delivery.created,
+            received: delivery.received,
+            disposition,
+            raw: super::raw::pack(&delivery.raw),
+            livemode: delivery.livemode,
+        };
+        record::put(self.working, key, &record)?;
+        Ok(receipt)
+    }
+
+    fn source_rules(&self, source: &SourceName) -> SourceRules {
+        self.now.rules.sources.get(source).cloned().unwrap_or_default()
+    }
+
+    /// Gives a fact to its machine, or parks it.
+    pub(super) fn fact(
+        &mut self,
+        source: &SourceName,
+        scope: &str,
+        livemode: Option<bool>,
+        fact: &Fact,
+    ) -> Result<Disposition, RecordError> {
+        if fact.names().iter().any(|n| n.as_str().contains('\0')) {
+            return Ok(Disposition::Ignored("it names an object by an id with a zero byte".to_owned()));
+        }
+        match route(self.working, scope, fact, &self.now.rules.revisions)? {
+            Route::Nowhere(why) => Ok(Disposition::Ignored(why.to_owned())),
+            Route::Wait { names, .. } if names.is_empty() => {
+                Ok(Disposition::Ignored("it names nothing that could lead to a purchase".to_owned()))
+            }
+            Route::Wait { names, link } => {
+                for name in &names {
+                    self.working.put(key::parked(scope, name, &fact.id), Vec::new());
+                }
+                record::put(self.working, key::waiting(scope, &fact.id), fact)?;
+                Ok(if link { Disposition::Applied(None) } else { Disposition::Parked(names) })
+            }
+            Route::To { machine: id, kind, object, takes_over } => {
+                let loaded = record::machine(self.working, &id)?;
+                let before = loaded.as_ref().map(dues).unwrap_or_default();
+                let fresh = loaded.is_none();
+                let mut machine = loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), &object, livemode));
+                if let (Some(is), Some(told)) = (machine.livemode, livemode)
+                    && is != told
+                {
+                    return Ok(Disposition::Ignored(
+                        "an event of the other mode than the purchase that it names".to_owned(),
+                    ));
+                }
+                machine.livemode = machine.livemode.or(livemode);
+                if let Some(old) = takes_over {
+                    restore::take_over(self, scope, &mut machine, &old)?;
+                }
+                if !machine.knows(fact) {
+                    machine.facts.push(fact.clone());
+                }
+                claim::link(self, scope, &mut machine, fact, fresh)?;
+                let id = machine.id.clone();
+                self.settle_and_write(scope, machine, &before)?;
+                Ok(Disposition::Applied(Some(id)))
+            }
+        }
+    }
+
+    /// A customer's record: the newest by the event's own time counts.
+    fn customer(&mut self, scope: &str, customer: &Customer) -> Result<Disposition, RecordError> {
+        let key = key::customer(scope, &customer.id);
+        let known: Option<Customer> = record::get(self.working, &key)?;
+        if known.is_none_or(|k| k.at <= customer.at) {
+            record::put(self.working, key, customer)?;
+            let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
+            for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
+                if let Some(machine) = key::parts(&entry).last() {
+                    self.change(&MachineId::from(*machine), |_, _| {})?;
+                }
+            }
+        }
+        Ok(Disposition::Applied(None))
+    }
+
+    /// Loads a machine, lets something change it, and settles it.
+    pub(super) fn change(
+        &mut self,
+        id: &MachineId,
+        change: impl FnOnce(&mut Machine, &World<'_>),
+    ) -> Result<Receipt, RecordError> {
+        let Some(mut machine) = record::machine(self.working, id)? else { return Ok(Receipt::Unknown) };
+        let before = dues(&machine);
+        let scope = scope_of(&machine);
+        let customer = self.customer_of(&scope, &machine)?;
+        let rules = self.source_rules(&machine.source);
+        change(&mut machine, &self.world(&rules, customer.as_ref()));
+        self.settle_and_write(&scope, machine, &before)?;
+        Ok(Receipt::Done)
+    }
+
+    fn world<'r>(&'r self, rules: &'r SourceRules, customer: Option<&'r Customer>) -> World<'r> {
+        World {
+            revisions: &self.now.rules.revisions,
+            now: self.now.at,
+            abilities: &rules.abilities,
+            customer,
+            store_since: self.now.rules.store_since,
+            dice: self.now.dice,
+        }
+    }
+
+    fn customer_of(&self, scope: &str, machine: &Machine) -> Result<Option<Customer>, RecordError> {
+        let named = machine.facts.iter().rev().find_map(|f| match &f.says {
+            Says::Session(s) => s.customer.clone(),
+            Says::Subscription(s) => s.customer.clone(),
+            Says::Invoice(i) => i.customer.clone(),
+            Says::Charge(c) => c.customer.clone(),
+            Says::Payment(_)
+            | Says::Refund(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::Decision(_)
+            | Says::LineItems(_) => None,
+        });
+        match named {
+            Some(id) => record::get(self.working, &key::customer(scope, &id)),
+            None => Ok(None),
+        }
+    }
+
+    /// Settles a machine and writes it with what is due for it.
+    pub(super) fn settle_and_write(
+        &mut self,
+        scope: &str,
+        mut machine: Machine,
+        before: &BTreeSet<Vec<u8>>,
+    ) -> Result<(), RecordError> {
+        let customer = self.customer_of(scope, &machine)?;
+        let rules = self.source_rules(&machine.source);
+        let mut settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref()));
+        if machine.kind == Kind::Subscription && restore::resubscription(self, scope, &mut machine, &settled)? {
+            settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref()));
+        }
+        for report in settled.reports {
+            self.told.push(Told { machine: machine.id.clone(), report });
+        }
+        if let Some(customer) = &settled.folded.contact.customer {
+            let unreached = machine.notices.iter().any(|n| n.status == NoticeStatus::NoAddress);
+            if machine.kind == Kind::Subscription || unreached {
+                let entry = key::by_customer(scope, customer, &machine.id);
+                if self.working.get(&entry)?.is_none() {
+                    self.working.put(entry, Vec::new());
+                }
+            }
+        }
+        self.write(&mut machine, before)
+    }
+
+    /// Writes a machine and the difference of what is due for it. One that fails its own check is held.
+    pub(super) fn write(&mut self, machine: &mut Machine, before: &BTreeSet<Vec<u8>>) -> Result<(), RecordError> {
+        if machine.held.is_none()
+            && let Err(why) = machine.check()
+        {
+            let report = Report { at: self.now.at, what: format!("the machine is held: {why}") };
+            self.told.push(Told { machine: machine.id.clone(), report });
+            machine.held = Some(why);
+        }
+        let after = dues(machine);
+        for gone in before.difference(&after) {
+            self.working.delete(gone.clone());
+        }
+        for new in after.difference(before) {
+            self.working.put(new.clone(), Vec::new());
+        }
+        record::put(self.working, key::machine(&machine.id), machine)?;
+        Ok(())
+    }
+}
+
+/// The most machines of one customer that a change of the address looks at in one batch.
+const CUSTOMER_MACHINES_MAX: usize = 200;
+
+/// The source and account that a machine's id begins with.
+#[must_use]
+pub fn scope_of(machine: &Machine) -> String {
+    machine.id.as_str().rsplit_once('/').map_or_else(String::new, |(scope, _)| scope.to_owned())
+}
+
+fn receipt(disposition: &Disposition) -> Receipt {
+    match disposition {
+        Disposition::Applied(machine) => Receipt::Applied(machine.clone()),
+        Disposition::Parked(names) => Receipt::Parked(names.clone()),
+        Disposition::Ignored(why) => Receipt::Ignored(why.clone()),
+    }
+}
+
+/// The due entries that a machine should have.
+#[must_use]
+pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
+    let mut out = BTreeSet::new();
+    if machine.held.is_some() {
+        return out;
+    }
+    for action in machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending) {
+        out.insert(key::due(action.due, &machine.id, Item::Action(action.id)));
+    }
+    for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {
+        out.insert(key::due(notice.due, &machine.id, Item::Notice(notice.id)));
+    }
+    if let Some(at) = machine.wake_at {
+        out.insert(key::due(at, &machine.id, Item::Wake));
+    }
+    out
+}
+
+/// What the operator wants done: what was refused is tried again, or what waits is given up.
+fn order_actions(machine: &mut Machine, only: Option<u32>, order: Order, now: Timestamp) {
+    for action in machine.actions.iter_mut().filter(|a| only.is_none_or(|id| a.id == id)) {
+        match (order, action.outcome) {
+            (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {
+                // A refusal blocks its difference; without it the difference is found anew.
+                action.outcome = ActionOutcome::Superseded;
+            }
+            (Order::Retry, ActionOutcome::Pending) => action.due = now,
+            (Order::Retry, ActionOutcome::Held) => {
+                (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+            }
+            (Order::Abandon, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused) => {
+                action.outcome = ActionOutcome::Abandoned;
+                action.phase = Phase::Ready;
+                action.at = now;
+            }
+            (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)
+            | (Order::Abandon, ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned) => {}
+        }
+    }
+}

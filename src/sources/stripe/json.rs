@@ -1,0 +1,263 @@
+//! A parsed body that borrows its texts, and lenient readers for single values.
+//!
+//! Why not `serde_json::Value`: it copies every key and text, which is most of the time that an event takes. Every reader
+//! answers `None` to what it cannot read exactly; whether that matters is for the caller to say.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::domain::time::Timestamp;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Json<'a> {
+    /// Also what an absent field reads as.
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Fractions, and whole numbers beyond 64 bits.
+    Float(f64),
+    Text(Cow<'a, str>),
+    List(Vec<Self>),
+    /// In the order of the text. Of a repeated key the last one counts.
+    Map(Vec<(Cow<'a, str>, Self)>),
+}
+
+/// Whole numbers up to here are exact as floats.
+const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
+/// How much of an unreadable text is shown.
+const SHOWN_CHARS_MAX: usize = 40;
+
+impl<'a> Json<'a> {
+    /// The field, or `Null`, also where this is no object.
+    pub(super) fn get(&self, key: &str) -> &Self {
+        match self {
+            Self::Map(fields) => fields.iter().rev().find(|(k, _)| k == key).map_or(&Self::Null, |(_, v)| v),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) => &Self::Null,
+        }
+    }
+
+    /// Whether an object names the field at all, be it null.
+    pub(super) fn has(&self, key: &str) -> bool {
+        matches!(self, Self::Map(fields) if fields.iter().any(|(k, _)| k == key))
+    }
+
+    /// This, or the other where this is null.
+    pub(super) fn or<'s>(&'s self, other: &'s Self) -> &'s Self {
+        if self.is_null() { other } else { self }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    pub(super) fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_))
+    }
+
+    /// Fields of an object; none of anything else.
+    pub(super) fn fields(&self) -> &[(Cow<'a, str>, Self)] {
+        if let Self::Map(fields) = self { fields } else { &[] }
+    }
+
+    /// Elements of a list; none of anything else.
+    pub(super) fn list(&self) -> &[Self] {
+        if let Self::List(list) = self { list } else { &[] }
+    }
+
+    /// Elements of one of Stripe's lists, `{"object": "list", "data": […]}`, or of a plain one.
+    pub(super) fn data(&self) -> &[Self] {
+        match self.get("data").list() {
+            [] => self.list(),
+            data => data,
+        }
+    }
+
+    /// A text that says something, without blanks around it.
+    pub(super) fn text(&self) -> Option<&str> {
+        let Self::Text(text) = self else { return None };
+        let text = text.trim();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The id of a reference, which may be the id or the object itself (expanded).
+    pub(super) fn id(&self) -> Option<&str> {
+        if self.is_map() { self.get("id").text() } else { self.text() }
+    }
+
+    /// A whole number, also written as a text or as a float without a fraction.
+    pub(super) fn int(&self) -> Option<i64> {
+        match self {
+            Self::Int(n) => Some(*n),
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range where floats are exact")]
+            Self::Float(f) if f.fract() == 0.0 && f.abs() <= EXACT_FLOAT_MAX => Some(*f as i64),
+            Self::Text(text) => text.trim().parse().ok().or_else(|| {
+                let (whole, fraction) = text.trim().split_once('.')?;
+                fraction.bytes().all(|b| b == b'0').then(|| whole.parse().ok()).flatten()
+            }),
+            Self::Null | Self::Bool(_) | Self::Float(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// True or false, also written as a text.
+    pub(super) fn bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(b) => Some(*b),
+            Self::Text(text) if text == "true" => Some(true),
+            Self::Text(text) if text == "false" => Some(false),
+            Self::Null | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
+    /// An instant: seconds since 1970, or RFC 3339.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        self.int().map(Timestamp::from_s).or_else(|| Timestamp::parse(self.text()?).ok())
+    }
+
+    /// What stands here, for a person.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Null => "nothing".to_owned(),
+            Self::Bool(b) => b.to_string(),
+            Self::Int(n) => format!("the number {n}"),
+            Self::Float(f) => format!("the number {f}"),
+            Self::Text(text) if text.chars().count() > SHOWN_CHARS_MAX => {
+                format!("the text `{}…`", text.chars().take(SHOWN_CHARS_MAX).collect::<String>())
+            }
+            Self::Text(text) => format!("the text `{text}`"),
+            Self::List(_) => "a list".to_owned(),
+            Self::Map(_) => "an object".to_owned(),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+    fn visit_bool<E>(self, b: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(b))
+    }
+    fn visit_i64<E>(self, n: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Int(n))
+    }
+    #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits nothing here is a number that we would use")]
+    fn visit_u64<E>(self, n: u64) -> Result<Json<'de>, E> {
+        Ok(i64::try_from(n).map_or(Json::Float(n as f64), Json::Int))
+    }
+    fn visit_f64<E>(self, f: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Float(f))
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            list.push(value);
+        }
+        Ok(Json::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((Key(key), value)) = map.next_entry()? {
+            fields.push((key, value));
+        }
+        Ok(Json::Map(fields))
+    }
+}
+
+/// A key, borrowed where it holds no escapes. (`Cow`'s own reader always copies.)
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyReader;
+        impl<'de> Visitor<'de> for KeyReader {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyReader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_where_they_are_exact() {
+        for (text, int) in [
+            ("5", Some(5)),
+            ("\"5\"", Some(5)),
+            ("\" 5 \"", Some(5)),
+            ("5.0", Some(5)),
+            ("\"5.00\"", Some(5)),
+            ("-7", Some(-7)),
+            ("1e3", Some(1000)),
+            ("5.5", None),
+            ("\"5.5\"", None),
+            ("\"5x\"", None),
+            ("\"\"", None),
+            ("1e300", None),
+            ("18446744073709551615", None),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("99999999999999999999999", None),
+            ("true", None),
+            ("[5]", None),
+        ] {
+            let json: Json<'_> = serde_json::from_str(text).unwrap();
+            assert_eq!(json.int(), int, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absent_field_reads_as_null_however_deep() {
+        let json: Json<'_> = serde_json::from_str(r#"{"a": {"b": "x"}, "n": null, "a\u0062": 1}"#).unwrap();
+        assert_eq!(json.get("a").get("b").text(), Some("x"));
+        assert!(json.get("a").get("b").get("c").get("d").is_null());
+        assert!(json.has("n") && !json.has("m"));
+        assert_eq!(json.get("ab").int(), Some(1));
+    }
+
+    #[test]
+    fn a_reference_is_an_id_or_the_object() {
+        for (text, id) in [
+            (r#""sub_1""#, Some("sub_1")),
+            (r#"{"id": "sub_1"}"#, Some("sub_1")),
+            (r#""""#, None),
+            ("{}", None),
+            ("7", None),
+            ("null", None),
+        ] {
+            let json: Json<'_> = serde_json::from_str(text).unwrap();
+            assert_eq!(json.id(), id, "{text}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Stripe: raw bytes of a webhook, or a recorded event, to a fact that the rules understand.
+//!
+//! `signature` says who sent it and when; `event` reads the envelope and decides what the event is about; `shape` knows
+//! where each API version keeps its fields; `chain` tells apart snapshots of one second; `reason` says why something
+//! is ignored; `types` lists what to enable at Stripe. Nothing here knows a machine, a plan or a store, and nothing asks Stripe back.
+
+pub mod delivery;
+pub mod event;
+pub mod signature;
+
+mod chain;
+mod json;
+mod reason;
+mod shape;
+mod types;

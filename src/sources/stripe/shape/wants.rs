@@ -1,0 +1,115 @@
+//! The metadata that asks Keyward for something: the keys of AuthForge's guide, and our own.
+
+use crate::domain::fact::Wants;
+use crate::domain::time::Span;
+
+use super::super::json::Json;
+
+/// The longest address that mail knows (RFC 5321, erratum 1690).
+const ADDRESS_BYTES_MAX: usize = 254;
+
+/// Reads one object's `metadata`.
+pub(super) fn read(metadata: &Json<'_>) -> Wants {
+    let mut wants = Wants::default();
+    for key in ["authforge_app_id", "license_duration", "max_hwid_slots", "plan", "keyward_deliver_to"] {
+        let value = metadata.get(key);
+        // Nothing, and an empty text, ask for nothing.
+        if value.is_null() || matches!(value, Json::Text(t) if t.trim().is_empty()) {
+            continue;
+        }
+        if !take(&mut wants, key, value) {
+            wants.unreadable.push(key.to_owned());
+        }
+    }
+    wants
+}
+
+/// Takes one value over; false where it cannot be read.
+fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
+    let positive = value.int().filter(|n| *n > 0);
+    match key {
+        "authforge_app_id" => wants.app_id = opaque(value),
+        "license_duration" => wants.duration = positive.map(Span::from_days),
+        "max_hwid_slots" => wants.devices = positive.and_then(|n| u32::try_from(n).ok()),
+        "plan" => wants.plan = value.text().map(str::to_owned),
+        _ => wants.deliver_to = value.text().filter(|t| looks_like_an_address(t)).map(str::to_owned),
+    }
+    match key {
+        "authforge_app_id" => wants.app_id.is_some(),
+        "license_duration" => wants.duration.is_some(),
+        "max_hwid_slots" => wants.devices.is_some(),
+        "plan" => wants.plan.is_some(),
+        _ => wants.deliver_to.is_some(),
+    }
+}
+
+/// A text, or a whole number where a hand-made event left the quotes away.
+fn opaque(value: &Json<'_>) -> Option<String> {
+    value.text().map(str::to_owned).or_else(|| value.int().map(|n| n.to_string()))
+}
+
+/// One `@` with something on both sides, a dot in the domain, and nothing that belongs into a list or a header. What is
+/// really deliverable only the mail server knows.
+fn looks_like_an_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')');
+    text.len() <= ADDRESS_BYTES_MAX
+        && !local.is_empty()
+        && !domain.contains('@')
+        && domain.split('.').count() >= 2
+        && domain.split('.').all(|label| !label.is_empty())
+        && !text.contains(odd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(metadata: &str) -> Wants {
+        read(&serde_json::from_str(metadata).unwrap())
+    }
+
+    #[test]
+    fn the_guide_s_keys_are_read() {
+        let wants = read_text(
+            r#"{"authforge_app_id": "app_7", "license_duration": "30", "max_hwid_slots": "2", "plan": "pro",
+                "keyward_deliver_to": "a@example.com", "another": "x"}"#,
+        );
+        assert_eq!(wants.app_id.as_deref(), Some("app_7"));
+        assert_eq!(wants.duration, Some(Span::from_days(30)));
+        assert_eq!(wants.devices, Some(2));
+        assert_eq!(wants.plan.as_deref(), Some("pro"));
+        assert_eq!(wants.deliver_to.as_deref(), Some("a@example.com"));
+        assert!(wants.unreadable.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (key, value) in [
+            ("license_duration", r#""a month""#),
+            ("license_duration", r#""0""#),
+            ("license_duration", r#""-3""#),
+            ("license_duration", r#""1.5""#),
+            ("license_duration", "{}"),
+            ("max_hwid_slots", r#""many""#),
+            ("max_hwid_slots", r#""99999999999""#),
+            ("authforge_app_id", "[]"),
+            ("plan", "7"),
+            ("keyward_deliver_to", r#""the boss""#),
+            ("keyward_deliver_to", r#""a@b""#),
+            ("keyward_deliver_to", r#""a@b.c, d@e.f""#),
+            ("keyward_deliver_to", r#""A <a@b.c>""#),
+            ("keyward_deliver_to", r#""a@.c""#),
+        ] {
+            let wants = read_text(&format!(r#"{{"{key}": {value}}}"#));
+            assert_eq!(wants, Wants { unreadable: vec![key.to_owned()], ..Wants::default() }, "{key} {value}");
+        }
+    }
+
+    #[test]
+    fn nothing_asks_for_nothing() {
+        for metadata in ["null", "{}", r#"{"license_duration": ""}"#, r#"{"plan": null}"#, "[]", "7"] {
+            assert!(read_text(metadata).is_empty(), "{metadata}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One suite of tests for every store: each is a function of any writer and reader, run for sled and for memory.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::memory::Memory;
+use super::sled::{Reader, Store, Writer};
+use super::{
+    Batch, Commit, CommitError, Create, Direction, KeyRange, MAX_BATCH, MAX_KEY, MAX_VALUE, Options, Read, Seq, Value,
+};
+
+type Pairs = Vec<(Vec<u8>, Value)>;
+
+fn put(store: &mut dyn Commit, key: &str, value: &str) -> Seq {
+    let mut batch = Batch::new();
+    batch.put(key, value);
+    store.commit(&batch).unwrap()
+}
+
+fn keys(pairs: &Pairs) -> Vec<&str> {
+    pairs.iter().map(|(key, _)| std::str::from_utf8(key).unwrap()).collect()
+}
+
+/// What was committed is read, with the number of its commit; numbers count up by one.
+fn reads_see_commits(store: &mut dyn Commit, reader: &dyn Read) {
+    let before = reader.seq().unwrap();
+    let one = put(store, "a", "1");
+    assert_eq!(one, Seq(before.0 + 1));
+    let two = put(store, "b", "");
+    assert_eq!((two, reader.seq().unwrap()), (Seq(one.0 + 1), two));
+    assert_eq!(reader.get(b"a").unwrap(), Some(Value { bytes: b"1".to_vec(), seq: one }));
+    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: Vec::new(), seq: two }));
+    assert_eq!(reader.get(b"c").unwrap(), None);
+
+    let three = store.commit(Batch::new().delete("a").delete("never").put("b", "2")).unwrap();
+    assert_eq!(reader.get(b"a").unwrap(), None);
+    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: b"2".to_vec(), seq: three }));
+    assert_eq!(store.commit(&Batch::new()).unwrap(), three, "a batch without writes is no commit");
+}
+
+/// Ranges are bytewise, half open, limited, and go both ways.
+fn ranges_are_ordered(store: &mut dyn Commit, reader: &dyn Read) {
+    let mut batch = Batch::new();
+    for key in ["r/a", "r/b", "r/ba", "r/c", "s"] {
+        batch.put(key, key);
+    }
+    store.commit(&batch).unwrap();
+    store.commit(Batch::new().delete("r/b")).unwrap();
+    let range = |range: &KeyRange, direction, limit| reader.range(range, direction, limit).unwrap();
+    let all = KeyRange::prefix(b"r/");
+    assert_eq!(keys(&range(&all, Direction::Forward, 9)), ["r/a", "r/ba", "r/c"]);
+    assert_eq!(keys(&range(&all, Direction::Backward, 9)), ["r/c", "r/ba", "r/a"]);
+    assert_eq!(keys(&range(&all, Direction::Forward, 2)), ["r/a", "r/ba"]);
+    assert_eq!(keys(&range(&all, Direction::Backward, 1)), ["r/c"]);
+    assert_eq!(keys(&range(&KeyRange::new("r/a", "r/c"), Direction::Backward, 9)), ["r/ba", "r/a"]);
+    assert!(range(&all, Direction::Forward, 0).is_empty());
+    assert!(range(&KeyRange::new("s", "r"), Direction::Forward, 9).is_empty());
+    assert!(range(&KeyRange::new("r", "r"), Direction::Backward, 9).is_empty());
+    assert_eq!(
+        keys(&range(&KeyRange::prefix(b""), Direction::Backward, 1)),
+        ["s"],
+        "the store's own keys are not seen"
+    );
+    assert_eq!(range(&all, Direction::Forward, 1)[0].1.bytes, b"r/a");
+}
+
+/// A condition that does not hold refuses the whole batch.
+fn conditions_are_checked(store: &mut dyn Commit, reader: &dyn Read) {
+    let one = put(store, "m", "1");
+    let refused = store.commit(Batch::new().expect("m", Some(Seq(one.0 + 1))).put("x", "y"));
+    assert!(matches!(refused, Err(CommitError::Conflict { key }) if key == b"m"));
+    let refused = store.commit(Batch::new().expect("m", None).put("x", "y"));
+    assert!(matches!(refused, Err(CommitError::Conflict { .. })));
+    assert_eq!((reader.get(b"x").unwrap(), reader.seq().unwrap()), (None, one));
+
+    let two = store.commit(Batch::new().expect("m", Some(one)).expect("x", None).put("m", "2")).unwrap();
+    store.commit(Batch::new().expect("m", Some(two)).delete("m")).unwrap();
+    store.commit(Batch::new().expect("m", None).put("m", "3")).unwrap();
+    assert!(store.commit(Batch::new().expect("m", Some(two))).is_err(), "without writes, too");
+}
+
+/// Limits hold exactly, and a refused batch leaves nothing behind.
+fn limits_hold(store: &mut dyn Commit, reader: &dyn Read) {
+    let longest = vec![7; MAX_KEY];
+    store.commit(Batch::new().put(longest.clone(), vec![1; MAX_VALUE])).unwrap();
+    assert_eq!(reader.get(&longest).unwrap().unwrap().bytes.len(), MAX_VALUE);
+    let before = reader.seq().unwrap();
+    let refused = store.commit(Batch::new().put("a", "ok").put("big", vec![1; MAX_VALUE + 1]));
+    assert!(matches!(refused, Err(CommitError::TooLarge { key, len }) if key == b"big" && len == MAX_VALUE + 1));
+    assert!(matches!(store.commit(Batch::new().delete(vec![7; MAX_KEY + 1])), Err(CommitError::TooLarge { .. })));
+    assert!(matches!(store.commit(Batch::new().put("", "x")), Err(CommitError::BadKey { .. })));
+    assert!(matches!(store.commit(Batch::new().put([0, 1], "x")), Err(CommitError::BadKey { .. })));
+    let mut batch = Batch::new();
+    for n in 0..=(MAX_BATCH / MAX_VALUE) {
+        batch.put(format!("n{n:06}"), vec![0; MAX_VALUE]);
+    }
+    assert!(matches!(store.commit(&batch), Err(CommitError::TooLarge { key, .. }) if key.is_empty()));
+    assert_eq!((reader.get(b"a").unwrap(), reader.seq().unwrap()), (None, before));
+}
+
+fn suite(mut open: impl FnMut() -> (Box<dyn Commit>, Box<dyn Read>)) {
+    for test in [reads_see_commits, ranges_are_ordered, conditions_are_checked, limits_hold] {
+        let (mut writer, reader) = open();
+        test(&mut *writer, &*reader);
+    }
+}
+
+fn options() -> Options {
+    Options { create: Create::IfMissing, min_free_bytes: 0, cache_bytes: 1 << 20, ..Options::default() }
+}
+
+#[test]
+fn memory_keeps_the_contract() {
+    suite(|| {
+        let memory = Memory::new();
+        (Box::new(memory.clone()), Box::new(memory))
+    });
+}
+
+#[test]
+fn sled_keeps_the_contract_out_of_the_overlay() {
+    let mut dirs = Vec::new();
+    suite(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = Store::open(dir.path(), options()).unwrap();
+        dirs.push(dir);
+        (Box::new(opened.0), Box::new(opened.1))
+    });
+}
+
+#[test]
+fn sled_keeps_the_contract_while_it_flushes() {
+    let mut dirs = Vec::new();
+    suite(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { flush_every: Duration::from_micros(50), ..options() };
+        let opened = Store::open(dir.path(), options).unwrap();
+        dirs.push(dir);
+        (Box::new(opened.0), Box::new(opened.1))
+    });
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Commit(Vec<(u8, Option<u8>)>),
+    Range(u8, u8, bool, usize),
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let write = (0..24u8, proptest::option::weighted(0.6, any::<u8>()));
+    prop_oneof![
+        6 => proptest::collection::vec(write, 1..12).prop_map(Step::Commit),
+        4 => (0..26u8, 0..26u8, any::<bool>(), 0..30usize).prop_map(|(a, b, back, n)| Step::Range(a, b, back, n)),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+fn key(n: u8) -> Vec<u8> {
+    vec![1, n]
+}
+
+/// Runs steps against a store and a plain map side by side.
+fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>) -> (W, R)) {
+    let (mut writer, mut reader) = open(None);
+    let mut map: BTreeMap<Vec<u8>, Value> = BTreeMap::new();
+    for step in steps {
+        match step {
+            Step::Commit(writes) => {
+                let mut batch = Batch::new();
+                for (n, value) in writes {
+                    batch.writes.insert(key(*n), value.map(|byte| vec![byte; usize::from(byte)]));
+                    batch.expect(key(*n), map.get(&key(*n)).map(|value| value.seq));
+                }
+                let seq = writer.commit(&batch).unwrap();
+                for (key, value) in batch.writes {
+                    match value {
+                        Some(bytes) => map.insert(key, Value { bytes, seq }),
+                        None => map.remove(&key),
+                    };
+                }
+            }
+            Step::Range(a, b, backward, limit) => {
+                let direction = if *backward { Direction::Backward } else { Direction::Forward };
+                let range = KeyRange::new(key(*a), key(*b));
+                let mut expected: Pairs = match a < b {
+                    true => map.range(key(*a)..key(*b)).map(|(key, value)| (key.clone(), value.clone())).collect(),
+                    false => Vec::new(),
+                };
+                if *backward {
+                    expected.reverse();
+                }
+                expected.truncate(*limit);
+                assert_eq!(reader.range(&range, direction, *limit).unwrap(), expected);
+            }
+            Step::Reopen => (writer, reader) = open(Some((writer, reader))),
+        }
+        for n in 0..24 {
+            assert_eq!(reader.get(&key(n)).unwrap().as_ref(), map.get(&key(n)));
+        }
+    }
+}
+
+fn sled_model(steps: &[Step], close: bool, flush_every: Duration) {
+    let dir = tempfile::tempdir().unwrap();
+    model(steps, |old: Option<(Writer, Reader)>| {
+        if let Some((writer, reader)) = old {
+            drop(reader);
+            if close {
+                writer.close().unwrap();
+            }
+        }
+        let options = Options { flush_every, log_file_bytes: 2_000, verify: super::Verify::Everything, ..options() };
+        let (writer, reader) = Store::open(dir.path(), options).unwrap();
+        assert!(writer.report().repaired.is_empty(), "{:?}", writer.report());
+        (writer, reader)
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn memory_is_a_map(steps in proptest::collection::vec(step(), 1..60)) {
+        let memory = Memory::new();
+        model(&steps, |_| (memory.clone(), memory.clone()));
+    }
+
+    #[test]
+    fn sled_is_a_map(steps in proptest::collection::vec(step(), 1..40), close: bool) {
+        sled_model(&steps, close, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn sled_is_a_map_while_it_flushes(steps in proptest::collection::vec(step(), 1..40), close: bool) {
+        sled_model(&steps, close, Duration::from_micros(100));
+    }
+}

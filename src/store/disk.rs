@@ -1,0 +1,202 @@
+//! All that touches sled. Its panics are caught here, its errors sorted, and its file synced by a handle of our own.
+
+use std::fs::{self, File, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::overlay::Layer;
+use super::record::{Hash, Link};
+use super::{Direction, KeyRange, Seq, Value, codec, log, preflight};
+
+/// Under this key sled holds which commit it has been given last, written after all of that commit's keys.
+pub(super) const APPLIED: &[u8] = b"\0s";
+
+/// Writes per sled batch. sled lets nobody read while it applies one: 100 writes keep a `get` waiting about 1 ms,
+/// 2,000 up to 10 ms.
+const CHUNK: usize = 100;
+
+/// What sled said instead of doing what it was asked.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) why: String,
+    /// Its data are not to be trusted any more, as opposed to the disk being full or away.
+    pub(super) damaged: bool,
+}
+
+impl Trouble {
+    fn damaged(why: impl ToString) -> Self {
+        Self { why: why.to_string(), damaged: true }
+    }
+}
+
+impl From<::sled::Error> for Trouble {
+    fn from(error: ::sled::Error) -> Self {
+        Self { damaged: !matches!(error, ::sled::Error::Io(_)), why: error.to_string() }
+    }
+}
+
+/// Calls into sled, which panics where others return errors.
+fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(Trouble::from),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            Err(Trouble::damaged(format!("sled panicked: {text}")))
+        }
+    }
+}
+
+/// An open sled.
+#[derive(Debug)]
+pub(super) struct Disk {
+    db: ::sled::Db,
+    /// Open since before the first write: Linux tells of a failed write-back once per handle, so a handle opened
+    /// later may hear nothing.
+    file: File,
+    path: PathBuf,
+}
+
+/// The directory of sled's files in a store.
+pub(super) fn path(store: &Path) -> PathBuf {
+    store.join("sled")
+}
+
+impl Disk {
+    /// Opens what is there. Nothing sled would silently begin anew is let through.
+    pub(super) fn open(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+        let path = path(store);
+        remove_half_snapshots(&path).map_err(Trouble::damaged)?;
+        preflight::check(&path.join("db")).map_err(Trouble::damaged)?;
+        let disk = Self::start(path, cache_bytes)?;
+        match disk.db.was_recovered() {
+            true => Ok(disk),
+            false => Err(Trouble::damaged("sled found nothing in a file that was not empty")),
+        }
+    }
+
+    /// Makes a new, empty one. The directory must not exist.
+    pub(super) fn create(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+        let path = path(store);
+        let io = |error: std::io::Error| Trouble { why: error.to_string(), damaged: false };
+        fs::create_dir(&path).map_err(io)?;
+        let disk = Self::start(path, cache_bytes)?;
+        // sled syncs neither its directory nor `conf`.
+        disk.sync()?;
+        let conf = disk.path.join("conf");
+        if conf.exists() {
+            File::open(&conf).and_then(|conf| conf.sync_all()).map_err(io)?;
+        }
+        log::sync_dir(&disk.path).and_then(|()| log::sync_dir(store)).map_err(io)?;
+        Ok(disk)
+    }
+
+    fn start(path: PathBuf, cache_bytes: u64) -> Result<Self, Trouble> {
+        let config = ::sled::Config::new()
+            .path(&path)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None) // only the flush thread writes, so no error is swallowed elsewhere
+            .mode(::sled::Mode::LowSpace);
+        let db = calmly(|| config.open())?;
+        let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
+        let file = file.map_err(|error| Trouble { why: error.to_string(), damaged: false })?;
+        Ok(Self { db, file, path })
+    }
+
+    /// The directory of sled's files.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of sled's files.
+    pub(super) fn size_bytes(&self) -> Result<u64, Trouble> {
+        calmly(|| self.db.size_on_disk())
+    }
+
+    /// The value under a key, checked.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
+        match calmly(|| self.db.get(key))? {
+            Some(framed) => decode(key, &framed).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether there is a value under a key.
+    pub(super) fn contains(&self, key: &[u8]) -> Result<bool, Trouble> {
+        calmly(|| self.db.contains_key(key))
+    }
+
+    /// The values of a range in order. Stop at the first error: sled's iterator would return it for ever.
+    pub(super) fn range(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+    ) -> impl Iterator<Item = Result<(::sled::IVec, Value), Trouble>> + use<> {
+        let mut found = self.db.range(range.start.as_slice()..range.end.as_slice());
+        std::iter::from_fn(move || {
+            let next = calmly(|| {
+                match direction {
+                    Direction::Forward => found.next(),
+                    Direction::Backward => found.next_back(),
+                }
+                .transpose()
+            });
+            let (key, framed) = match next.transpose()? {
+                Ok(pair) => pair,
+                Err(trouble) => return Some(Err(trouble)),
+            };
+            Some(decode(&key, &framed).map(|value| (key, value)))
+        })
+    }
+
+    /// The last commit whose writes are all here.
+    pub(super) fn applied(&self) -> Result<Option<Link>, Trouble> {
+        let Some(value) = self.get(APPLIED)? else { return Ok(None) };
+        let hash = Hash::try_from(value.bytes.as_slice()).map_err(Trouble::damaged)?;
+        Ok(Some(Link { seq: value.seq.0, hash }))
+    }
+
+    /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
+    /// the middle it leaves some of the writes; the log has them all.
+    pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
+        let mut batch = ::sled::Batch::default();
+        let mut count = 0;
+        for (key, entry) in layer {
+            match &entry.value {
+                Some(value) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
+                // What sled never had costs it nothing.
+                None if !self.contains(key)? => continue,
+                None => batch.remove(&**key),
+            }
+            count += 1;
+            if count == CHUNK {
+                let full = std::mem::take(&mut batch);
+                calmly(|| self.db.apply_batch(full))?;
+                count = 0;
+            }
+        }
+        batch.insert(APPLIED, codec::encode(APPLIED, Seq(link.seq), &link.hash));
+        calmly(|| self.db.apply_batch(batch))
+    }
+
+    /// Returns when everything written survives a power cut. sled's own flush does not do that.
+    pub(super) fn sync(&self) -> Result<(), Trouble> {
+        calmly(|| self.db.flush())?;
+        self.file.sync_data().map_err(|error| Trouble { why: error.to_string(), damaged: false })
+    }
+}
+
+fn decode(key: &[u8], framed: &[u8]) -> Result<Value, Trouble> {
+    codec::decode(key, framed).map_err(|error| Trouble::damaged(format!("key {}: {error}", hex::encode(key))))
+}
+
+/// sled takes the last snapshot by name, and a half-made one sorts last: it would lock us out.
+fn remove_half_snapshots(path: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! The commit log's files: append a record, sync, and only then say that it is there. Knows no sled.
+//!
+//! `log/00000001`, `log/00000002`, … each begin with a header that names the record before their first one; records
+//! follow without gaps. Files are never changed behind their end, so their content is evidence. Nothing deletes them
+//! yet: once there are backups, the files whose records are all in the newest verified one may go, oldest first.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::OpenError;
+use super::fault::Doing;
+use super::record::{self, Hash, Link};
+
+/// `KWLOG`, then the format as two bytes.
+const MAGIC: &[u8; 6] = b"KWLOG\0";
+const FORMAT: u16 = 1;
+/// Header: magic 6, format 2, number 8, sequence before 8, hash before 16, CRC-32 4.
+pub(super) const SEGMENT_HEAD: usize = 44;
+
+/// Zeros are written this far ahead when small records come. A sync into bytes that exist already need not commit
+/// the file system's journal, which more than halves its time; for records that are large themselves it would only
+/// double the bytes written.
+const AHEAD: u64 = 1 << 20;
+const AHEAD_RECORD_MAX: usize = 16 << 10;
+
+/// A file of the log, and the chain's place at its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// Counted from 1; the file's name.
+    pub(super) number: u64,
+    /// The last record before this file's first one.
+    pub(super) before: Link,
+}
+
+/// The path of a segment.
+pub(super) fn segment_path(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("{number:08}"))
+}
+
+/// Makes a directory's entries durable.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Makes a new segment. It gets its name only when it is whole and synced, so a segment without a header is damage.
+pub(super) fn create_segment(dir: &Path, segment: Segment) -> io::Result<File> {
+    let mut head = Vec::with_capacity(SEGMENT_HEAD);
+    head.extend_from_slice(MAGIC);
+    head.extend_from_slice(&FORMAT.to_be_bytes());
+    head.extend_from_slice(&segment.number.to_be_bytes());
+    head.extend_from_slice(&segment.before.seq.to_be_bytes());
+    head.extend_from_slice(&segment.before.hash);
+    head.extend_from_slice(&crc32fast::hash(&head).to_be_bytes());
+
+    let path = segment_path(dir, segment.number);
+    let new = path.with_extension("new");
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new)?;
+    file.write_all_at(&head, 0)?;
+    file.sync_all()?;
+    fs::rename(&new, &path)?;
+    sync_dir(dir)?;
+    Ok(file)
+}
+
+/// The segments of a log directory in order, their headers checked. Half-made ones are removed.
+pub(super) fn list(store: &Path, dir: &Path) -> Result<Vec<Segment>, OpenError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).doing("listing the commit log", dir)? {
+        let entry = entry.doing("listing the commit log", dir)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".new") {
+            fs::remove_file(entry.path()).doing("removing a half-made log file", &entry.path())?;
+        } else if let (8.., Ok(number)) = (name.len(), name.parse::<u64>()) {
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    let mut segments: Vec<Segment> = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        if let Some(last) = segments.last()
+            && last.number + 1 != number
+        {
+            let why = format!("file {:08} is not there, but {number:08} is", last.number + 1);
+            return Err(OpenError::LogMissing { path: dir.to_owned(), why });
+        }
+        segments.push(read_head(store, dir, number)?);
+    }
+    Ok(segments)
+}
+
+fn read_head(store: &Path, dir: &Path, number: u64) -> Result<Segment, OpenError> {
+    let path = segment_path(dir, number);
+    let mut head = [0; SEGMENT_HEAD];
+    let mut file = File::open(&path).doing("opening a log file", &path)?;
+    let damaged =
+        |why: &str| OpenError::LogDamaged { dir: store.to_owned(), path: path.clone(), offset: 0, why: why.to_owned() };
+    match file.read_exact(&mut head) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(damaged("the header is cut off")),
+        Err(source) => return Err(OpenError::Io { doing: "reading a log file", path: path.clone(), source }),
+    }
+    if crc32fast::hash(&head[..40]) != record::be32(&head[40..]) || head[..6] != *MAGIC {
+        return Err(damaged("the header's checksum does not match"));
+    }
+    let found = u16::from_be_bytes([head[6], head[7]]);
+    if found != FORMAT {
+        return Err(OpenError::Newer { path, found: found.into(), known: FORMAT.into() });
+    }
+    if record::be64(&head[8..16]) != number {
+        return Err(damaged("the header belongs to another log file"));
+    }
+    let mut hash = Hash::default();
+    hash.copy_from_slice(&head[24..40]);
+    Ok(Segment { number, before: Link { seq: record::be64(&head[16..24]), hash } })
+}
+
+/// The writing end.
+#[derive(Debug)]
+pub(super) struct Appender {
+    dir: PathBuf,
+    file: File,
+    number: u64,
+    /// Where the next record goes.
+    offset: u64,
+    /// How far the file reaches, zeros included.
+    allocated: u64,
+    last: Link,
+    segment_max: u64,
+    /// Reused, so that a steady writer does not allocate.
+    buffer: Vec<u8>,
+}
+
+impl Appender {
+    /// Takes up writing at the end of the newest segment, which the caller has read and, if needed, cut.
+    ///
+    /// The last record is written once more: if its sync failed before, the system may hold its page as clean though
+    /// the disk never got it, and only a new write makes the sync mean something.
+    pub(super) fn resume(dir: &Path, number: u64, end: Resume, segment_max: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(segment_path(dir, number))?;
+        let mut buffer = vec![0; (end.offset - end.last_record) as usize];
+        file.read_exact_at(&mut buffer, end.last_record)?;
+        file.write_all_at(&buffer, end.last_record)?;
+        file.sync_all()?;
+        let allocated = file.metadata()?.len();
+        let dir = dir.to_owned();
+        Ok(Self { dir, file, number, offset: end.offset, allocated, last: end.link, segment_max, buffer })
+    }
+
+    /// The newest record.
+    pub(super) fn last(&self) -> Link {
+        self.last
+    }
+
+    /// The file being written.
+    pub(super) fn path(&self) -> PathBuf {
+        segment_path(&self.dir, self.number)
+    }
+
+    /// Appends one record and returns when it survives a power cut. After an error nothing is known about it, and
+    /// nothing may be appended any more.
+    pub(super) fn append<'a>(
+        &mut self,
+        writes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> io::Result<Link> {
+        if self.offset >= self.segment_max {
+            self.rotate()?;
+        }
+        self.buffer.clear();
+        let link = record::encode(&mut self.buffer, self.last, writes);
+        let len = self.buffer.len();
+        let end = self.offset + len as u64;
+        if end > self.allocated {
+            let ahead = if len <= AHEAD_RECORD_MAX { AHEAD } else { 0 };
+            self.buffer.resize(len + ahead as usize, 0);
+            self.allocated = end + ahead;
+        }
+        self.file.write_all_at(&self.buffer, self.offset)?;
+        self.file.sync_data()?;
+        self.offset = end;
+        self.last = link;
+        Ok(link)
+    }
+
+    /// Ends this file where its records end, and begins the next.
+    fn rotate(&mut self) -> io::Result<()> {
+        self.file.set_len(self.offset)?;
+        self.file.sync_all()?;
+        self.file = create_segment(&self.dir, Segment { number: self.number + 1, before: self.last })?;
+        self.number += 1;
+        self.offset = SEGMENT_HEAD as u64;
+        self.allocated = self.offset;
+        Ok(())
+    }
+}
+
+/// Where a log that was read ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resume {
+    /// The newest record.
+    pub(super) link: Link,
+    /// Where it begins in its file.
+    pub(super) last_record: u64,
+    /// Where the next one goes.
+    pub(super) offset: u64,
+}

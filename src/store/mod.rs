@@ -1,0 +1,173 @@
+//! Bytes and keys: an ordered map that survives power cuts. It does not know what a license is.
+//!
+//! The seam is three calls: [`Read::get`], a bounded ordered [`Read::range`], and [`Commit::commit`], where a batch
+//! may carry conditions. Nothing above may assume that it is alone except through a condition, so that a store with
+//! several writers can stand behind the same calls one day.
+//!
+//! [`sled::Store`] is the durable one, [`memory::Memory`] the simulator's; `contract` is one suite of tests for both.
+//! How the durable one works, in reading order:
+//!
+//! * [`Batch`] is appended to the commit log (`record`, `log`) and synced: from that moment on it is acknowledged.
+//! * It becomes visible in the `overlay`, an ordered map in memory which all reads go through.
+//! * About once a second `flush` gives sled the net writes, syncs sled's file, and writes `highwater`: a checkpoint.
+//! * `open` finds loss and damage before anything is served, and repairs sled from the log or refuses.
+
+mod batch;
+pub mod codec;
+#[cfg(test)]
+mod contract;
+mod disk;
+mod fault;
+mod flush;
+mod highwater;
+mod lock;
+mod log;
+pub mod memory;
+mod migrate;
+mod open;
+mod overlay;
+mod preflight;
+mod rebuild;
+mod record;
+mod scan;
+pub mod sled;
+mod space;
+mod verify;
+
+pub use batch::Batch;
+pub use fault::{CommitError, FullCause, OpenError, ReadError, StoreFault};
+pub use open::{Create, OnBroken, OpenReport, Options, Verify};
+
+/// The longest key, in bytes. Keys are table byte plus ids of providers (up to 255 characters each).
+pub const MAX_KEY: usize = 1024;
+
+/// The longest value, in bytes. sled rewrites leaves of up to 16 values whole, and a leaf of more than a quarter
+/// segment (131,020 bytes) goes to a blob file that is never synced; 17 × 6 KiB with keys stays below that. Whoever
+/// has a larger value splits it over several keys.
+pub const MAX_VALUE: usize = 6 * 1024;
+
+/// The largest batch, in bytes of keys and values. A batch is one log record, which recovery holds in memory.
+pub const MAX_BATCH: usize = 4 << 20;
+
+/// The number of a commit. The first commit of a store has 1 or 2, each later one exactly one more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+/// A stored value and the commit that wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// The bytes as they were put.
+    pub bytes: Vec<u8>,
+    /// The commit that wrote it: the version to name in [`Batch::expect`].
+    pub seq: Seq,
+}
+
+/// The way through a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the smallest key up.
+    Forward,
+    /// From the greatest key down.
+    Backward,
+}
+
+/// Keys from `start` up to but not including `end`, in bytewise order. Empty if `start >= end`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The first key that may be in the range.
+    pub start: Vec<u8>,
+    /// The first key behind the range.
+    pub end: Vec<u8>,
+}
+
+impl KeyRange {
+    /// Keys from `start` up to but not including `end`.
+    #[must_use]
+    pub fn new(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Self {
+        Self { start: start.into(), end: end.into() }
+    }
+
+    /// All keys that begin with a prefix. The empty prefix means all keys.
+    #[must_use]
+    pub fn prefix(prefix: &[u8]) -> Self {
+        let mut end = prefix.to_vec();
+        while let Some(last) = end.last_mut() {
+            if *last < u8::MAX {
+                *last += 1;
+                return Self { start: prefix.to_vec(), end };
+            }
+            end.pop();
+        }
+        // Nothing can be counted up: the range ends behind the greatest key that is allowed.
+        Self { start: prefix.to_vec(), end: vec![u8::MAX; MAX_KEY + 1] }
+    }
+}
+
+/// Reads of committed and synced state. Every single call sees one instant between two commits; two calls may see two.
+/// Whoever needs one instant over several calls compares [`Read::seq`] before and after, or is the committer.
+pub trait Read: Send + Sync {
+    /// The value under a key.
+    ///
+    /// # Errors
+    /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError>;
+
+    /// At most `limit` pairs of a range in bytewise order of keys, or its reverse.
+    ///
+    /// # Errors
+    /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.
+    fn range(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, ReadError>;
+
+    /// The newest commit that reads can see.
+    ///
+    /// # Errors
+    /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.
+    fn seq(&self) -> Result<Seq, ReadError>;
+}
+
+/// The one writer's side of a store.
+pub trait Commit: Send {
+    /// Writes a batch, all or nothing. Returns only when it survives a power cut and reads see it. A batch without
+    /// writes checks its conditions and returns the present sequence.
+    ///
+    /// # Errors
+    /// [`CommitError`]; all but [`CommitError::Broken`] leave the store exactly as it was. After `Broken` it is not
+    /// known whether the batch will be there at the next open.
+    fn commit(&mut self, batch: &Batch) -> Result<Seq, CommitError>;
+}
+
+/// Whether a store takes this key. The empty key and those that begin with a zero byte are the store's own.
+fn key_is_ours(key: &[u8]) -> bool {
+    key.first().is_none_or(|first| *first == 0)
+}
+
+/// Checks a batch's keys and sizes, which every store refuses alike.
+fn check_batch(batch: &Batch) -> Result<(), CommitError> {
+    for (key, value) in &batch.writes {
+        if key_is_ours(key) {
+            return Err(CommitError::BadKey { key: key.clone() });
+        }
+        let len = value.as_ref().map_or(0, Vec::len);
+        if key.len() > MAX_KEY || len > MAX_VALUE {
+            return Err(CommitError::TooLarge { key: key.clone(), len: key.len().max(len) });
+        }
+    }
+    match batch.size() {
+        len if len > MAX_BATCH => Err(CommitError::TooLarge { key: Vec::new(), len }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_the_next_one_begins() {
+        assert_eq!(KeyRange::prefix(b"ab"), KeyRange::new(b"ab", b"ac"));
+        assert_eq!(KeyRange::prefix(&[1, 255, 255]), KeyRange::new([1, 255, 255], [2]));
+        let all = KeyRange::prefix(&[255]);
+        assert!(all.end > vec![255; MAX_KEY]);
+        assert!(KeyRange::prefix(b"").start.is_empty());
+    }
+}

@@ -1,0 +1,190 @@
+//! Committed writes that sled does not have yet, in order, in memory.
+//!
+//! Two layers: `live` takes commits; `frozen` is being given to sled. What is in neither is in sled. A layer's entry
+//! hides sled's, so a reader who holds the lock over both sees one instant, whatever sled is doing meanwhile.
+
+use std::collections::{BTreeMap, HashSet};
+use std::iter::Peekable;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::record::Link;
+use super::{Batch, Direction, KeyRange, Seq, Value};
+
+/// What an entry costs beside its key and value, about: two boxes, the entry, its share of a tree node.
+const ENTRY_COST: usize = 96;
+
+/// A write that sled does not have.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) seq: Seq,
+    /// `None`: deleted.
+    pub(super) value: Option<Box<[u8]>>,
+}
+
+impl Entry {
+    /// The value, unless it is deleted.
+    pub(super) fn value(&self) -> Option<Value> {
+        self.value.as_ref().map(|bytes| Value { bytes: bytes.to_vec(), seq: self.seq })
+    }
+}
+
+/// Writes by key.
+pub(super) type Layer = BTreeMap<Box<[u8]>, Entry>;
+
+/// Both layers, and the newest commit in them.
+#[derive(Debug, Default)]
+pub(super) struct Overlay {
+    live: Layer,
+    live_bytes: usize,
+    frozen: Option<Arc<Layer>>,
+    frozen_bytes: usize,
+    last: Link,
+}
+
+impl Overlay {
+    /// An overlay over a sled that has everything up to `last`.
+    pub(super) fn new(last: Link) -> Self {
+        Self { last, ..Self::default() }
+    }
+
+    /// The newest commit.
+    pub(super) fn last(&self) -> Link {
+        self.last
+    }
+
+    /// Bytes held in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.live_bytes + self.frozen_bytes
+    }
+
+    /// Bytes that wait for the next freeze, about.
+    pub(super) fn live_bytes(&self) -> usize {
+        self.live_bytes
+    }
+
+    /// What the overlay knows about a key; `None`: ask sled.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.live.get(key).or_else(|| self.frozen.as_ref()?.get(key))
+    }
+
+    /// Whether a deletion of this key could leave nothing behind, if sled does not have it.
+    pub(super) fn only_live(&self, key: &[u8]) -> bool {
+        self.live.contains_key(key) && !self.frozen.as_ref().is_some_and(|frozen| frozen.contains_key(key))
+    }
+
+    /// Makes a synced batch visible. `absent` names deleted keys that were [`Self::only_live`] and that sled did not
+    /// have a moment ago: they vanish without a trace, so what lives for milliseconds costs neither memory nor sled.
+    pub(super) fn publish(&mut self, batch: &Batch, absent: &HashSet<&[u8]>, link: Link) {
+        for (key, value) in &batch.writes {
+            // A freeze in between may have taken the key away: then it is on its way to sled, and needs a deletion.
+            if value.is_none() && absent.contains(key.as_slice()) && self.only_live(key) {
+                if let Some((key, entry)) = self.live.remove_entry(key.as_slice()) {
+                    self.live_bytes -= cost(&key, &entry);
+                }
+                continue;
+            }
+            self.insert(key, Seq(link.seq), value.as_deref());
+        }
+        self.last = link;
+    }
+
+    /// Takes one write over from the log, at opening.
+    pub(super) fn insert(&mut self, key: &[u8], seq: Seq, value: Option<&[u8]>) {
+        let entry = Entry { seq, value: value.map(Box::from) };
+        self.live_bytes += cost(key, &entry);
+        if let Some(old) = self.live.insert(Box::from(key), entry) {
+            self.live_bytes -= cost(key, &old);
+        }
+    }
+
+    /// Says which commit the writes taken over reach up to.
+    pub(super) fn reach(&mut self, link: Link) {
+        self.last = link;
+    }
+
+    /// Freezes what is live, for sled; the layer stays readable until [`Self::thaw`].
+    pub(super) fn freeze(&mut self) -> (Arc<Layer>, Link) {
+        let frozen = Arc::new(std::mem::take(&mut self.live));
+        self.frozen_bytes = std::mem::take(&mut self.live_bytes);
+        self.frozen = Some(Arc::clone(&frozen));
+        (frozen, self.last)
+    }
+
+    /// Drops the frozen layer: sled has it.
+    pub(super) fn thaw(&mut self) -> Option<Arc<Layer>> {
+        self.frozen_bytes = 0;
+        self.frozen.take()
+    }
+
+    /// The entries of a range in order, deletions included.
+    pub(super) fn range<'a>(
+        &'a self,
+        range: &'a KeyRange,
+        direction: Direction,
+    ) -> impl Iterator<Item = (&'a [u8], &'a Entry)> {
+        let live = layer_range(&self.live, range, direction);
+        match &self.frozen {
+            Some(frozen) => Merge::new(live, layer_range(frozen, range, direction), direction).boxed(),
+            None => live,
+        }
+    }
+}
+
+fn cost(key: &[u8], entry: &Entry) -> usize {
+    key.len() + entry.value.as_ref().map_or(0, |value| value.len()) + ENTRY_COST
+}
+
+type Entries<'a> = Box<dyn Iterator<Item = (&'a [u8], &'a Entry)> + 'a>;
+
+fn layer_range<'a>(layer: &'a Layer, range: &'a KeyRange, direction: Direction) -> Entries<'a> {
+    let bounds = (Bound::Included(range.start.as_slice()), Bound::Excluded(range.end.as_slice()));
+    let entries = layer.range::<[u8], _>(bounds).map(|(key, entry)| (&**key, entry));
+    match direction {
+        Direction::Forward => Box::new(entries),
+        Direction::Backward => Box::new(entries.rev()),
+    }
+}
+
+/// Two ordered iterators as one; where both have a key, the upper one's entry counts.
+struct Merge<'a> {
+    upper: Peekable<Entries<'a>>,
+    lower: Peekable<Entries<'a>>,
+    direction: Direction,
+}
+
+impl<'a> Merge<'a> {
+    fn new(upper: Entries<'a>, lower: Entries<'a>, direction: Direction) -> Self {
+        Self { upper: upper.peekable(), lower: lower.peekable(), direction }
+    }
+
+    fn boxed(self) -> Entries<'a> {
+        Box::new(self)
+    }
+}
+
+impl<'a> Iterator for Merge<'a> {
+    type Item = (&'a [u8], &'a Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (Some((upper, _)), Some((lower, _))) = (self.upper.peek(), self.lower.peek()) else {
+            return self.upper.next().or_else(|| self.lower.next());
+        };
+        if upper == lower {
+            self.lower.next();
+            return self.upper.next();
+        }
+        match precedes(self.direction, upper, lower) {
+            true => self.upper.next(),
+            false => self.lower.next(),
+        }
+    }
+}
+
+/// Whether `a` comes before `b` on the way through a range.
+pub(super) fn precedes(direction: Direction, a: &[u8], b: &[u8]) -> bool {
+    match direction {
+        Direction::Forward => a < b,
+        Direction::Backward => a > b,
+    }
+}
