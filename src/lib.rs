@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod effects;
+pub mod embedded;
 pub mod engine;
 pub mod secret;
 pub mod sim;

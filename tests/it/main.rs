@@ -3,6 +3,14 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod license_client;
+#[cfg(test)]
+mod license_embedded;
+#[cfg(test)]
+mod license_fake_process;
+#[cfg(test)]
+mod license_lookup;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod stripe_build;
@@ -22,3 +30,5 @@ mod stripe_session;
 mod stripe_signature;
 #[cfg(test)]
 mod stripe_subscription;
+#[cfg(test)]
+mod support;
