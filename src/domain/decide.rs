@@ -184,6 +184,10 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
 pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestamp, world: &World<'_>) {
     let Some(index) = machine.actions.iter().position(|a| a.id == id) else { return };
     let action = machine.actions[index].clone();
+    let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
+    if !open && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
+        return;
+    }
     match outcome {
         Outcome::Done(confirmed) => {
             confirm(machine, &action, confirmed, world.now);
@@ -364,6 +368,7 @@ fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, world: &Wor
         let to = recipient(call.kind, folded, on_record);
         let status = match (call.skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
+            (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
             (None, None) => NoticeStatus::NoAddress,
             (None, Some(_)) => NoticeStatus::Pending,
         };
@@ -378,7 +383,7 @@ fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, world: &Wor
             seats: call.seats.clone(),
             attempts: 0,
             due: world.now,
-            error: call.skip.map(str::to_owned),
+            error: call.skip.or((!world.abilities.sends_mail).then_some("mail is switched off")).map(str::to_owned),
         });
     }
 }

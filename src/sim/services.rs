@@ -90,7 +90,11 @@ impl Licenses {
 
     fn look(&self, action: &Action, now: Timestamp) -> Outcome {
         match self.all.iter().find(|(_, l)| l.label == action.target.label) {
-            Some((key, license)) => Outcome::Done(confirmed(key, license, true)),
+            Some((key, license)) => {
+                // What our own lost attempt made is ours; only what others made before us is adopted.
+                let made_by_others = matches!(action.phase, Phase::Look { any_age: true, .. });
+                Outcome::Done(confirmed(key, license, made_by_others))
+            }
             None => Outcome::Absent { began: now },
         }
     }
