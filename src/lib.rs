@@ -6,6 +6,7 @@ pub mod config;
 pub mod domain;
 pub mod effects;
 pub mod engine;
+pub mod http;
 pub mod secret;
 pub mod sources;
 pub mod store;
