@@ -7,6 +7,7 @@ pub mod domain;
 pub mod effects;
 pub mod embedded;
 pub mod engine;
+pub mod http;
 pub mod secret;
 pub mod sim;
 pub mod sources;
