@@ -1,8 +1,9 @@
 //! All that touches sled. Its panics are caught here, its errors sorted, and its file synced by a handle of our own.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::overlay::Layer;
 use super::record::{Hash, Link};
@@ -15,6 +16,10 @@ pub(super) const APPLIED: &[u8] = b"\0s";
 /// 2,000 up to 10 ms.
 const CHUNK: usize = 100;
 
+/// How often, and how far apart, sled's file lock is asked for.
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// What sled said instead of doing what it was asked.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
@@ -26,6 +31,10 @@ pub(super) struct Trouble {
 impl Trouble {
     fn damaged(why: impl ToString) -> Self {
         Self { why: why.to_string(), damaged: true }
+    }
+
+    fn undamaged(why: impl ToString) -> Self {
+        Self { why: why.to_string(), damaged: false }
     }
 }
 
@@ -68,6 +77,7 @@ impl Disk {
         let path = path(store);
         remove_half_snapshots(&path).map_err(Trouble::damaged)?;
         preflight::check(&path.join("db")).map_err(Trouble::damaged)?;
+        Self::wait_for_earlier_handle(&path.join("db")).map_err(Trouble::undamaged)?;
         let disk = Self::start(path, cache_bytes)?;
         match disk.db.was_recovered() {
             true => Ok(disk),
@@ -78,16 +88,15 @@ impl Disk {
     /// Makes a new, empty one. The directory must not exist.
     pub(super) fn create(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
         let path = path(store);
-        let io = |error: std::io::Error| Trouble { why: error.to_string(), damaged: false };
-        fs::create_dir(&path).map_err(io)?;
+        fs::create_dir(&path).map_err(Trouble::undamaged)?;
         let disk = Self::start(path, cache_bytes)?;
         // sled syncs neither its directory nor `conf`.
         disk.sync()?;
         let conf = disk.path.join("conf");
         if conf.exists() {
-            File::open(&conf).and_then(|conf| conf.sync_all()).map_err(io)?;
+            File::open(&conf).and_then(|conf| conf.sync_all()).map_err(Trouble::undamaged)?;
         }
-        log::sync_dir(&disk.path).and_then(|()| log::sync_dir(store)).map_err(io)?;
+        log::sync_dir(&disk.path).and_then(|()| log::sync_dir(store)).map_err(Trouble::undamaged)?;
         Ok(disk)
     }
 
@@ -99,8 +108,22 @@ impl Disk {
             .mode(::sled::Mode::LowSpace);
         let db = calmly(|| config.open())?;
         let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
-        let file = file.map_err(|error| Trouble { why: error.to_string(), damaged: false })?;
+        let file = file.map_err(Trouble::undamaged)?;
         Ok(Self { db, file, path })
+    }
+
+    /// sled lets go of its file a moment after it was dropped, from another thread, and opening it does not wait. Our
+    /// own lock was taken before, so whoever has the file is an earlier handle of this very process.
+    fn wait_for_earlier_handle(db: &Path) -> std::io::Result<()> {
+        let file = OpenOptions::new().read(true).write(true).open(db)?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        file.unlock()
     }
 
     /// The directory of sled's files.
@@ -182,7 +205,7 @@ impl Disk {
     /// Returns when everything written survives a power cut. sled's own flush does not do that.
     pub(super) fn sync(&self) -> Result<(), Trouble> {
         calmly(|| self.db.flush())?;
-        self.file.sync_data().map_err(|error| Trouble { why: error.to_string(), damaged: false })
+        self.file.sync_data().map_err(Trouble::undamaged)
     }
 }
 
