@@ -19,12 +19,12 @@ use super::log::{self, Appender, Resume, SEGMENT_HEAD, Segment};
 use super::overlay::Overlay;
 use super::rebuild;
 use super::record::Link;
-use super::scan::Log;
+use super::scan::{Known, Log};
 use super::verify::Mentions;
 use super::{OpenError, Seq, StoreFault};
 
 /// How much of the log's end is read for that, about; with large batches this is fewer records.
-const VERIFY_BYTES: u64 = 64 << 20;
+const VERIFY_BYTES: u64 = 32 << 20;
 
 /// Whether a store may be made where there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Create {
 /// How much of sled is checked against the log at opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verify {
-    /// What the newest records mention: so many of them, or 64 MiB if that is fewer.
+    /// What the newest records mention: so many of them, or 32 MiB if that is fewer.
     Recent {
         /// How many records, at least; whole log files are read.
         records: u64,
@@ -200,6 +200,8 @@ fn create(store: &Path) -> Result<Lock, OpenError> {
 enum Judged {
     Sound(Disk, Overlay, Resume, u64),
     Unsound(String),
+    /// There never was anything in it.
+    Unmade,
 }
 
 fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, OpenError> {
@@ -222,6 +224,10 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
         Judged::Sound(disk, overlay, resume, replayed) => {
             report.replayed = replayed;
             (disk, overlay, resume, synced)
+        }
+        Judged::Unmade => {
+            let (disk, resume) = rebuild::rebuild(store, &log, synced, options.cache_bytes, &mut report.repaired)?;
+            (disk, Overlay::new(resume.link), resume, resume.link)
         }
         Judged::Unsound(why) => {
             tracing::warn!(why, "sled's files cannot be trusted and are rebuilt from the commit log");
@@ -265,7 +271,7 @@ fn judge(
         return Ok(Judged::Unsound(format!("they were found damaged while the store was in use ({why})")));
     }
     if !disk::path(store).exists() {
-        return Ok(Judged::Unsound("they are missing".to_owned()));
+        return Ok(if log.is_empty() { Judged::Unmade } else { Judged::Unsound("they are missing".to_owned()) });
     }
     let opened = Disk::open(store, options.cache_bytes).and_then(|disk| Ok((disk.applied()?, disk)));
     let (applied, disk) = match opened {
@@ -281,7 +287,7 @@ fn judge(
     let mut overlay = Overlay::new(synced);
     let mut strange = false;
     let mut replayed = 0;
-    let resume = log.read(start, synced, cuts, &mut |record| {
+    let resume = log.read(start, Known { synced, applied: applied.seq }, cuts, &mut |record| {
         strange |= record.link.seq == applied.seq && record.link.hash != applied.hash;
         if record.link.seq <= synced.seq {
             mentions.record(record);
@@ -294,10 +300,6 @@ fn judge(
         overlay.reach(record.link);
         Ok(())
     })?;
-    if applied.seq > resume.link.seq {
-        let why = format!("the newest record is {}, but sled has commit {}", resume.link.seq, applied.seq);
-        return Err(OpenError::LogMissing { path: log::segment_path(log.dir(), log.newest()), why });
-    }
     if applied.seq < synced.seq {
         let why = format!("sled has commits up to {} only, of {} that it had once", applied.seq, synced.seq);
         return Ok(Judged::Unsound(why));

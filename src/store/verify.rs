@@ -44,7 +44,10 @@ impl Mentions {
     /// What sled has wrong, in words; empty if nothing. Keys in the overlay are left out: sled is yet to be given them.
     pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, Trouble> {
         let mut findings = Findings::default();
-        for (key, mention) in &self.0 {
+        // In order, so that each of sled's leaves is read once and not once per key.
+        let mut mentions: Vec<_> = self.0.iter().collect();
+        mentions.sort_unstable_by_key(|(key, _)| *key);
+        for (key, mention) in mentions {
             if overlay.get(key).is_some() {
                 continue;
             }
