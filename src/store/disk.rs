@@ -59,7 +59,8 @@ fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
 /// An open sled.
 #[derive(Debug)]
 pub(super) struct Disk {
-    db: ::sled::Db,
+    /// `None` only while it is being dropped.
+    db: Option<::sled::Db>,
     /// Open since before the first write: Linux tells of a failed write-back once per handle, so a handle opened
     /// later may hear nothing.
     file: File,
@@ -79,7 +80,7 @@ impl Disk {
         preflight::check(&path.join("db")).map_err(Trouble::damaged)?;
         Self::wait_for_earlier_handle(&path.join("db")).map_err(Trouble::undamaged)?;
         let disk = Self::start(path, cache_bytes)?;
-        match disk.db.was_recovered() {
+        match disk.db()?.was_recovered() {
             true => Ok(disk),
             false => Err(Trouble::damaged("sled found nothing in a file that was not empty")),
         }
@@ -109,7 +110,7 @@ impl Disk {
         let db = calmly(|| config.open())?;
         let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
         let file = file.map_err(Trouble::undamaged)?;
-        Ok(Self { db, file, path })
+        Ok(Self { db: Some(db), file, path })
     }
 
     /// sled lets go of its file a moment after it was dropped, from another thread, and opening it does not wait. Our
@@ -126,6 +127,10 @@ impl Disk {
         file.unlock()
     }
 
+    fn db(&self) -> Result<&::sled::Db, Trouble> {
+        self.db.as_ref().ok_or_else(|| Trouble::undamaged("sled is closed"))
+    }
+
     /// The directory of sled's files.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -133,12 +138,14 @@ impl Disk {
 
     /// Bytes of sled's files.
     pub(super) fn size_bytes(&self) -> Result<u64, Trouble> {
-        calmly(|| self.db.size_on_disk())
+        let db = self.db()?;
+        calmly(|| db.size_on_disk())
     }
 
     /// The value under a key, checked.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        match calmly(|| self.db.get(key))? {
+        let db = self.db()?;
+        match calmly(|| db.get(key))? {
             Some(framed) => decode(key, &framed).map(Some),
             None => Ok(None),
         }
@@ -146,7 +153,8 @@ impl Disk {
 
     /// Whether there is a value under a key.
     pub(super) fn contains(&self, key: &[u8]) -> Result<bool, Trouble> {
-        calmly(|| self.db.contains_key(key))
+        let db = self.db()?;
+        calmly(|| db.contains_key(key))
     }
 
     /// The values of a range in order. Stop at the first error: sled's iterator would return it for ever.
@@ -154,9 +162,9 @@ impl Disk {
         &self,
         range: &KeyRange,
         direction: Direction,
-    ) -> impl Iterator<Item = Result<(::sled::IVec, Value), Trouble>> + use<> {
-        let mut found = self.db.range(range.start.as_slice()..range.end.as_slice());
-        std::iter::from_fn(move || {
+    ) -> Result<impl Iterator<Item = Result<(::sled::IVec, Value), Trouble>> + use<>, Trouble> {
+        let mut found = self.db()?.range(range.start.as_slice()..range.end.as_slice());
+        Ok(std::iter::from_fn(move || {
             let next = calmly(|| {
                 match direction {
                     Direction::Forward => found.next(),
@@ -169,7 +177,7 @@ impl Disk {
                 Err(trouble) => return Some(Err(trouble)),
             };
             Some(decode(&key, &framed).map(|value| (key, value)))
-        })
+        }))
     }
 
     /// The last commit whose writes are all here.
@@ -182,6 +190,7 @@ impl Disk {
     /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
     /// the middle it leaves some of the writes; the log has them all.
     pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
+        let db = self.db()?;
         let mut batch = ::sled::Batch::default();
         let mut count = 0;
         for (key, entry) in layer {
@@ -194,18 +203,33 @@ impl Disk {
             count += 1;
             if count == CHUNK {
                 let full = std::mem::take(&mut batch);
-                calmly(|| self.db.apply_batch(full))?;
+                calmly(|| db.apply_batch(full))?;
                 count = 0;
             }
         }
         batch.insert(APPLIED, codec::encode(APPLIED, Seq(link.seq), &link.hash));
-        calmly(|| self.db.apply_batch(batch))
+        calmly(|| db.apply_batch(batch))
     }
 
     /// Returns when everything written survives a power cut. sled's own flush does not do that.
     pub(super) fn sync(&self) -> Result<(), Trouble> {
-        calmly(|| self.db.flush())?;
+        let db = self.db()?;
+        calmly(|| db.flush())?;
         self.file.sync_data().map_err(Trouble::undamaged)
+    }
+}
+
+impl Drop for Disk {
+    /// sled panics while it is dropped if its last sync fails. Whatever matters was synced, or has been reported.
+    fn drop(&mut self) {
+        let db = self.db.take();
+        let closed = calmly(|| {
+            drop(db);
+            Ok(())
+        });
+        if let Err(trouble) = closed {
+            tracing::error!(why = trouble.why, "sled did not close");
+        }
     }
 }
 

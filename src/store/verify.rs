@@ -64,7 +64,7 @@ impl Mentions {
     /// Like [`Self::check`] in the other direction, for when all records were read: keys in sled that no record put.
     pub(super) fn check_surplus(&self, disk: &Disk, overlay: &Overlay, findings: &mut Findings) -> Result<(), Trouble> {
         let all = KeyRange::prefix(b"");
-        for pair in disk.range(&all, Direction::Forward) {
+        for pair in disk.range(&all, Direction::Forward)? {
             let (key, value) = pair?;
             let known = self.0.contains_key(&*key) || overlay.get(&key).is_some();
             if *key != *APPLIED && !known {

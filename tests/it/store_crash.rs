@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use keyward::store::sled::Store;
-use keyward::store::{Batch, Commit, Options, Read};
+use keyward::store::{Batch, Commit, CommitError, Options, Read};
 
 use crate::store_support::{
     assert_holds, batch, copy, noise, number, open, open_sound, options, rounds, settle, write,
@@ -258,6 +258,54 @@ fn a_nearly_full_disk_refuses_until_there_is_room() {
     fs::remove_file(&ballast).unwrap();
     write(&mut writer, n + 1, n + 10);
     assert_holds(&reader, n + 10);
+}
+
+/// A disk that fails breaks the store: no answer, no more reads, no panic on the way out.
+#[test]
+fn a_failing_disk_breaks_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Cuttable::make(dir.path()) else {
+        return say("A FAILING DISK WAS NOT TESTED: no file system can be mounted here");
+    };
+    let store = disk.mount.join("store");
+    let (mut writer, reader) = Store::open(&store, options()).unwrap();
+    write(&mut writer, 1, 20);
+    assert!(disk.cut());
+    assert!(matches!(writer.commit(&batch(21)), Err(CommitError::Broken(_))));
+    assert!(matches!(writer.commit(&batch(21)), Err(CommitError::Broken(_))));
+    assert!(reader.get(b"number").is_err());
+    assert!(writer.close().is_err());
+    drop(reader);
+    assert!(disk.detach() && disk.attach());
+    check(&store, 20);
+}
+
+/// A disk that is really full, because somebody else filled it, costs a restart and nothing else.
+#[test]
+fn a_full_disk_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Cuttable::make(dir.path()) else {
+        return say("A FULL DISK WAS NOT TESTED: no file system can be mounted here");
+    };
+    let ballast = disk.mount.join("ballast");
+    let store = disk.mount.join("store");
+    let (mut writer, reader) = Store::open(&store, options()).unwrap();
+    write(&mut writer, 1, 5);
+    let full = !run("dd", &["if=/dev/zero", &format!("of={}", ballast.display()), "bs=64k"]);
+    assert!(full);
+    let mut n = 5;
+    let error = loop {
+        match writer.commit(&batch(n + 1)) {
+            Ok(_) => n += 1,
+            Err(error) => break error,
+        }
+    };
+    // Refused while there is still a little room, or broken by the log's or sled's own attempt: both may happen first.
+    assert!(matches!(error, CommitError::Full(_) | CommitError::Broken(_)), "{error}");
+    let _ = writer.close();
+    drop(reader);
+    fs::remove_file(&ballast).unwrap();
+    check(&store, n);
 }
 
 /// Writes that come faster than sled takes them are refused, not gathered without bound.
