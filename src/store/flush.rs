@@ -92,21 +92,27 @@ pub(super) fn run(shared: &Shared, every: Duration, mut checkpoint: Link) {
 
 /// A second thread's life: to notice when the first one hangs.
 pub(super) fn watch(shared: &Shared, patience: Duration) {
+    if hangs(&shared.bell, patience) {
+        let why = format!("sled has not come back for {} s", patience.as_secs());
+        shared.break_off(StoreFault::new("giving sled its writes", shared.disk().path(), why), false);
+    }
+}
+
+/// Returns when a flush takes longer than `patience` (true), or when there will be no more (false).
+fn hangs(bell: &Bell, patience: Duration) -> bool {
     loop {
         let idle = |state: &mut State| !state.busy && !state.ended;
-        let state = shared.bell.changed.wait_while(shared.bell.state(), idle).unwrap_or_else(PoisonError::into_inner);
+        let state = bell.changed.wait_while(bell.state(), idle).unwrap_or_else(PoisonError::into_inner);
         if state.ended {
-            return;
+            return false;
         }
         let round = state.round;
         let same = |state: &mut State| state.busy && state.round == round;
-        let waited = shared.bell.changed.wait_timeout_while(state, patience, same);
+        let waited = bell.changed.wait_timeout_while(state, patience, same);
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         drop(state);
         if waited.timed_out() {
-            let why = format!("sled has not come back for {} s", patience.as_secs());
-            shared.break_off(StoreFault::new("giving sled its writes", shared.disk().path(), why), false);
-            return;
+            return true;
         }
     }
 }
@@ -133,4 +139,35 @@ fn flush(shared: &Shared, checkpoint: &mut Link) {
     // The last reference to the layer is dropped here, outside the lock.
     let thawed = shared.overlay_mut().thaw();
     drop(thawed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flush_that_does_not_end_is_noticed_and_short_ones_are_not() {
+        let bell = Bell::default();
+        let begin = |state: &mut State| (state.busy, state.round) = (true, state.round + 1);
+        std::thread::scope(|scope| {
+            let watch = scope.spawn(|| hangs(&bell, Duration::from_secs(60)));
+            for _ in 0..1_000 {
+                bell.change(begin);
+                bell.change(|state| state.busy = false);
+            }
+            bell.change(|state| state.ended = true);
+            assert!(!watch.join().unwrap());
+        });
+        bell.change(|state| state.ended = false);
+        bell.change(begin);
+        assert!(hangs(&bell, Duration::from_millis(5)));
+    }
+
+    #[test]
+    fn a_ring_that_nobody_waited_for_is_not_lost() {
+        let bell = Bell::default();
+        bell.ring();
+        assert!(!bell.wait(Duration::from_secs(3600)));
+        assert!(!bell.wait(Duration::ZERO));
+    }
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, OnceLock};
 use keyward::store::sled::Store;
 use keyward::store::{Commit, Create, OnBroken, OpenError, Options, Read, Seq, Verify};
 
-use crate::store_support::{after, assert_holds, batch, copy, noise, number, open, open_sound, options, settle, write};
+use crate::store_support::{
+    after, assert_holds, batch, copy, noise, number, open, open_sound, options, rounds, settle, write,
+};
 
 const BATCHES: u64 = 400;
 
@@ -139,6 +141,26 @@ fn flipped_bits_in_sleds_file_are_repaired() {
             edit(&db(store), |all| {
                 let at = all.len() * place / 10 / 4096 * 4096;
                 all[at..at + 4096].copy_from_slice(&noise(place as u64, 0, 4096));
+            });
+        });
+    }
+}
+
+/// What nobody thought of: some bytes anywhere in sled's files.
+#[test]
+fn damage_anywhere_in_sled_is_repaired() {
+    for round in 0..rounds(10, 300) {
+        let dice = noise(round, 77, 24);
+        let number = |at: usize| u64::from_be_bytes(dice[at..at + 8].try_into().unwrap()) as usize;
+        check(&format!("round {round}"), Then::Either, |store| {
+            edit(&db(store), |all| {
+                let at = number(0) % all.len();
+                let len = (number(8) % [2, 100, 5_000, 600_000][number(16) % 4]).min(all.len() - at);
+                match number(16) / 4 % 3 {
+                    0 => all[at..at + len].fill(0),
+                    1 => all[at..at + len].copy_from_slice(&noise(round, 78, len)),
+                    _ => all[at] ^= 1 << (len % 8),
+                }
             });
         });
     }
