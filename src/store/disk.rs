@@ -5,11 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::digest::Digest;
 use super::overlay::Layer;
 use super::record::{Hash, Link};
 use super::{Direction, KeyRange, Seq, Value, codec, log, preflight};
 
-/// Under this key sled holds which commit it has been given last, written after all of that commit's keys.
+/// Under this key sled holds which commit it has been given last, written after all of that commit's keys; and the
+/// digest of all that it holds, written with every batch.
 pub(super) const APPLIED: &[u8] = b"\0s";
 
 /// Writes per sled batch. sled lets nobody read while it applies one: 100 writes keep a `get` waiting about 1 ms,
@@ -65,6 +67,28 @@ pub(super) struct Disk {
     /// later may hear nothing.
     file: File,
     path: PathBuf,
+}
+
+/// What sled says about itself, under [`APPLIED`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Applied {
+    /// The last commit whose writes are all here.
+    pub(super) link: Link,
+    /// What is here, later writes included.
+    pub(super) digest: Digest,
+}
+
+impl Applied {
+    fn framed(&self) -> Vec<u8> {
+        let payload = [&self.link.hash[..], &self.digest.to_bytes()].concat();
+        codec::encode(APPLIED, Seq(self.link.seq), &payload)
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        let (hash, digest) = value.bytes.split_first_chunk::<{ size_of::<Hash>() }>()?;
+        let digest = Digest::from_bytes(digest.try_into().ok()?);
+        Some(Self { link: Link { seq: value.seq.0, hash: *hash }, digest })
+    }
 }
 
 /// The directory of sled's files in a store.
@@ -180,34 +204,56 @@ impl Disk {
         }))
     }
 
-    /// The last commit whose writes are all here.
-    pub(super) fn applied(&self) -> Result<Option<Link>, Trouble> {
+    /// What sled says about itself.
+    pub(super) fn applied(&self) -> Result<Option<Applied>, Trouble> {
         let Some(value) = self.get(APPLIED)? else { return Ok(None) };
-        let hash = Hash::try_from(value.bytes.as_slice()).map_err(Trouble::damaged)?;
-        Ok(Some(Link { seq: value.seq.0, hash }))
+        Applied::parse(&value).map(Some).ok_or_else(|| Trouble::damaged("what sled says about itself is malformed"))
+    }
+
+    /// What is in fact there, found by walking through all of it.
+    pub(super) fn digest(&self) -> Result<Digest, Trouble> {
+        let db = self.db()?;
+        let mut digest = Digest::default();
+        let mut all = db.iter();
+        while let Some((key, framed)) = calmly(|| all.next().transpose())? {
+            if *key != *APPLIED {
+                digest.add(&key, version(&key, &framed)?);
+            }
+        }
+        Ok(digest)
     }
 
     /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
     /// the middle it leaves some of the writes; the log has them all.
     pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
         let db = self.db()?;
+        let mut applied = self.applied()?.unwrap_or_default();
         let mut batch = ::sled::Batch::default();
         let mut count = 0;
         for (key, entry) in layer {
-            match &entry.value {
-                Some(value) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
+            let old = calmly(|| db.get(key))?.map(|framed| version(key, &framed)).transpose()?;
+            match (&entry.value, old) {
+                (Some(value), _) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
+                (None, Some(_)) => batch.remove(&**key),
                 // What sled never had costs it nothing.
-                None if !self.contains(key)? => continue,
-                None => batch.remove(&**key),
+                (None, None) => continue,
+            }
+            if let Some(old) = old {
+                applied.digest.remove(key, old);
+            }
+            if entry.value.is_some() {
+                applied.digest.add(key, entry.seq);
             }
             count += 1;
             if count == CHUNK {
-                let full = std::mem::take(&mut batch);
+                let mut full = std::mem::take(&mut batch);
+                full.insert(APPLIED, applied.framed());
                 calmly(|| db.apply_batch(full))?;
                 count = 0;
             }
         }
-        batch.insert(APPLIED, codec::encode(APPLIED, Seq(link.seq), &link.hash));
+        applied.link = link;
+        batch.insert(APPLIED, applied.framed());
         calmly(|| db.apply_batch(batch))
     }
 
@@ -231,6 +277,11 @@ impl Drop for Disk {
             tracing::error!(why = trouble.why, "sled did not close");
         }
     }
+}
+
+fn version(key: &[u8], framed: &[u8]) -> Result<Seq, Trouble> {
+    let opened = codec::open(key, framed);
+    opened.map(|(seq, _)| seq).map_err(|error| Trouble::damaged(format!("key {}: {error}", hex::encode(key))))
 }
 
 fn decode(key: &[u8], framed: &[u8]) -> Result<Value, Trouble> {

@@ -16,6 +16,7 @@ mod batch;
 pub mod codec;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod disk;
 mod fault;
 mod flush;
