@@ -151,6 +151,12 @@ impl Disk {
         file.unlock()
     }
 
+    /// Puts something under a key that is no value, as damage would.
+    #[cfg(test)]
+    pub(super) fn spoil(&self, key: &[u8]) {
+        self.db().unwrap().insert(key, b"spoiled by a test").unwrap();
+    }
+
     fn db(&self) -> Result<&::sled::Db, Trouble> {
         self.db.as_ref().ok_or_else(|| Trouble::undamaged("sled is closed"))
     }

@@ -361,3 +361,60 @@ impl Read for Reader {
         Ok(Seq(self.shared.overlay().last().seq))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Create;
+    use super::*;
+
+    fn settle(reader: &Reader) {
+        while reader.overlay_bytes() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn damage_found_while_running_breaks_the_store_and_is_repaired_at_the_next_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let heard: Arc<OnceLock<String>> = Arc::default();
+        let told = Arc::clone(&heard);
+        let options = Options {
+            create: Create::IfMissing,
+            min_free_bytes: 0,
+            flush_every: Duration::from_millis(1),
+            on_broken: Some(Arc::new(move |fault| drop(told.set(fault.to_string())))),
+            ..Options::default()
+        };
+        for by_range in [false, true] {
+            let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+            writer.commit(Batch::new().put("k", "value").put("l", "other")).unwrap();
+            settle(&reader);
+            writer.shared.disk.spoil(b"k");
+            match by_range {
+                true => assert!(reader.range(&KeyRange::prefix(b""), Direction::Backward, 9).is_err()),
+                false => assert!(reader.get(b"k").is_err()),
+            }
+            assert!(reader.get(b"l").is_err(), "a broken store reads nothing more");
+            assert!(reader.seq().is_err());
+            let refused = writer.commit(Batch::new().put("l", "more"));
+            assert!(matches!(refused, Err(CommitError::Broken(_))), "and takes nothing more");
+            assert!(heard.get().unwrap().contains("hint"));
+            assert!(writer.close().is_err());
+            drop(reader);
+            let (writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+            assert!(writer.report().repaired[0].contains("while the store was in use"), "{:?}", writer.report());
+            assert_eq!(reader.get(b"k").unwrap().unwrap().bytes, b"value");
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { create: Create::IfMissing, min_free_bytes: 0, ..Options::default() };
+        let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+        writer.write(Batch::new().put(migrate::SCHEMA_KEY, (migrate::SCHEMA + 1).to_be_bytes())).unwrap();
+        drop((writer, reader));
+        let refused = Store::open(dir.path(), options).err().unwrap();
+        assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }), "{refused}");
+    }
+}

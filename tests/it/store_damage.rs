@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use keyward::store::sled::Store;
-use keyward::store::{Commit, Create, OnBroken, OpenError, Options, Read, Seq, Verify};
+use keyward::store::{Commit, Create, OpenError, Options, Read, Seq};
 
 use crate::store_support::{
-    after, assert_holds, batch, copy, noise, number, open, open_sound, options, rounds, settle, write,
+    assert_holds, batch, copy, noise, number, open, open_sound, options, rounds, settle, write,
 };
 
 const BATCHES: u64 = 400;
@@ -415,37 +415,4 @@ fn making_a_store_can_be_cut_off_anywhere() {
         write(&mut writer, 1, 2);
         assert_eq!(number(&reader), 2);
     }
-}
-
-#[test]
-fn damage_found_while_running_breaks_the_store_and_is_repaired_at_the_next_open() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = dir.path().join("store");
-    copy(&images().snap, &store);
-    drop(open(&store).unwrap());
-    // The pages with one old value, wherever they lie.
-    let key = b"event/00000009/3";
-    let value = after(9).remove(key.as_slice()).unwrap();
-    edit(&db(&store), |all| {
-        let places: Vec<_> =
-            all.windows(16).enumerate().filter(|(_, at)| *at == &value[..16]).map(|(at, _)| at).collect();
-        assert!(!places.is_empty());
-        places.into_iter().for_each(|at| all[at] ^= 1);
-    });
-    let broken = Arc::new(OnceLock::new());
-    let heard = Arc::clone(&broken);
-    let on_broken: OnBroken = Arc::new(move |fault| drop(heard.set(fault.to_string())));
-    let verify = Verify::Recent { records: 0 };
-    let (mut writer, reader) =
-        Store::open(&store, Options { verify, on_broken: Some(on_broken), ..options() }).unwrap();
-    assert!(writer.report().repaired.is_empty(), "{:?}", writer.report());
-
-    assert!(reader.get(key).is_err(), "not noticed");
-    assert!(reader.get(b"number").is_err(), "a broken store reads nothing more");
-    assert!(writer.commit(&batch(BATCHES + 1)).is_err(), "and takes nothing more");
-    assert!(broken.get().unwrap().contains("hint"));
-    drop((writer, reader));
-    let (writer, reader) = open(&store).unwrap();
-    assert!(writer.report().repaired.iter().any(|what| what.contains("rebuilt")));
-    assert_holds(&reader, BATCHES);
 }
