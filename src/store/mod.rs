@@ -10,12 +10,14 @@
 //! * [`Batch`] is appended to the commit log (`record`, `log`) and synced: from that moment on it is acknowledged.
 //! * It becomes visible in the `overlay`, an ordered map in memory which all reads go through.
 //! * About once a second `flush` gives sled the net writes, syncs sled's file, and writes `highwater`: a checkpoint.
+//! * Each of sled's batches carries a `digest` of the state that it leads to.
 //! * `open` finds loss and damage before anything is served, and repairs sled from the log or refuses.
 
 mod batch;
 pub mod codec;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod disk;
 mod fault;
 mod flush;

@@ -1,4 +1,4 @@
-//! The integration tests.
+//! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
 mod config;
@@ -12,6 +12,12 @@ mod license_fake_process;
 mod license_lookup;
 #[cfg(test)]
 mod mail_smtp;
+#[cfg(test)]
+mod store_crash;
+#[cfg(test)]
+mod store_damage;
+#[cfg(test)]
+mod store_support;
 #[cfg(test)]
 mod stripe_build;
 #[cfg(test)]
