@@ -136,6 +136,14 @@ pub trait Commit: Send {
     /// [`CommitError`]; all but [`CommitError::Broken`] leave the store exactly as it was. After `Broken` it is not
     /// known whether the batch will be there at the next open.
     fn commit(&mut self, batch: &Batch) -> Result<Seq, CommitError>;
+
+    /// Ends in order: what waits in memory is written out. Nothing acknowledged depends on it.
+    ///
+    /// # Errors
+    /// What broke the store, then or before.
+    fn close(self: Box<Self>) -> Result<(), StoreFault> {
+        Ok(())
+    }
 }
 
 /// Whether a store takes this key. The empty key and those that begin with a zero byte are the store's own.

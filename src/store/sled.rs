@@ -256,6 +256,10 @@ impl Commit for Writer {
         self.wait_for_room(batch.size())?;
         Ok(self.write(batch)?)
     }
+
+    fn close(self: Box<Self>) -> Result<(), StoreFault> {
+        Writer::close(*self)
+    }
 }
 
 impl Drop for Writer {
