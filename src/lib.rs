@@ -7,6 +7,7 @@ pub mod domain;
 pub mod effects;
 pub mod engine;
 pub mod http;
+pub mod scheduler;
 pub mod secret;
 pub mod sources;
 pub mod store;
