@@ -38,14 +38,14 @@ pub struct Peer(pub SocketAddr);
 
 /// The limits that the loop keeps.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub(super) struct Limits {
     connections_max: usize,
     header_timeout: Span,
 }
 
 impl Limits {
     /// From the config.
-    pub(crate) fn of(http: &Http) -> Self {
+    pub(super) fn of(http: &Http) -> Self {
         Self {
             connections_max: usize::try_from(http.connections_max).unwrap_or(Semaphore::MAX_PERMITS),
             header_timeout: http.header_timeout,
@@ -54,7 +54,7 @@ impl Limits {
 }
 
 /// Accepts and serves connections until the token is cancelled; then lets requests under way end.
-pub(crate) async fn run(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub(super) async fn run(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let permits = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout.to_std()).max_buf_size(HEAD_LEN_MAX);

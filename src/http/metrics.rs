@@ -59,10 +59,15 @@ fn describe() {
     metrics::describe_counter!(PAGES, Unit::Count, "Success pages, by what they said");
 }
 
+/// Counts a success page by what it said.
+pub(super) fn page_said(word: &'static str) {
+    metrics::counter!(PAGES, "said" => word).increment(1);
+}
+
 /// What can become of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
-pub(crate) enum Told {
+pub(super) enum Told {
     Applied,
     Parked,
     Ignored,
@@ -87,7 +92,7 @@ impl Told {
         Self::Busy,
     ];
 
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
             Self::Parked => "parked",
@@ -103,7 +108,7 @@ impl Told {
 }
 
 /// The counters of one source, registered once so that counting is one atomic addition.
-pub(crate) struct Door {
+pub(super) struct Door {
     source: String,
     told: [Counter; Told::ALL.len()],
     ack_s: Histogram,
@@ -111,25 +116,25 @@ pub(crate) struct Door {
 
 impl Door {
     /// Of a source.
-    pub(crate) fn of(source: &Source) -> Self {
+    pub(super) fn of(source: &Source) -> Self {
         let name = source.name.to_string();
         let told = Told::ALL.map(|t| metrics::counter!(DELIVERIES, "source" => name.clone(), "result" => t.as_str()));
         Self { source: name, told, ack_s: metrics::histogram!(ACK_S) }
     }
 
     /// Counts a delivery.
-    pub(crate) fn count(&self, told: Told) {
+    pub(super) fn count(&self, told: Told) {
         self.told[told as usize].increment(1);
     }
 
     /// Notes how long a receipt took.
-    pub(crate) fn acked(&self, told: Told, took: std::time::Duration) {
+    pub(super) fn acked(&self, told: Told, took: std::time::Duration) {
         self.count(told);
         self.ack_s.record(took.as_secs_f64());
     }
 
     /// Counts a refused signature.
-    pub(crate) fn refused(&self, refusal: &Refusal) {
+    pub(super) fn refused(&self, refusal: &Refusal) {
         self.count(Told::Unsigned);
         metrics::counter!(SIGNATURE_FAILURES, "source" => self.source.clone(), "reason" => refusal.code()).increment(1);
     }

@@ -6,8 +6,13 @@
 pub mod accept;
 pub mod health;
 mod intake;
+mod limit;
 pub mod metrics;
 mod problem;
+mod said;
+mod success;
+mod web;
+mod words;
 
 use std::sync::Arc;
 
@@ -25,15 +30,17 @@ pub use accept::Peer;
 #[derive(Clone)]
 pub struct App {
     /// The engine's door.
-    pub(crate) handle: engine::Handle,
+    handle: engine::Handle,
     /// The config as it was loaded.
-    pub(crate) config: Arc<Config>,
+    config: Arc<Config>,
     /// The webhook counters of every source, in the config's order.
-    pub(crate) doors: Arc<[metrics::Door]>,
+    doors: Arc<[metrics::Door]>,
+    /// How often one client may ask for success pages.
+    limiter: Arc<limit::Limiter>,
     /// Set while the server drains.
-    pub(crate) stopping: CancellationToken,
+    stopping: CancellationToken,
     /// The scheduler's last runs.
-    pub(crate) jobs: health::Jobs,
+    jobs: health::Jobs,
 }
 
 impl App {
@@ -43,7 +50,8 @@ impl App {
         metrics::install();
         let doors = config.sources.iter().map(metrics::Door::of).collect();
         let jobs: health::Jobs = Arc::new(Vec::new);
-        Self { handle, config, doors, stopping: CancellationToken::new(), jobs }
+        let limiter = Arc::new(limit::Limiter::new());
+        Self { handle, config, doors, limiter, stopping: CancellationToken::new(), jobs }
     }
 
     /// Shows the scheduler's last runs in `/readyz`.
@@ -55,15 +63,16 @@ impl App {
 }
 
 /// Every route.
-#[must_use]
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/webhooks/{source}", post(intake::receive))
+        .route("/success", get(success::page))
+        .route("/assets/{name}", get(web::asset))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::page))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::wrong_method)
+        .fallback(web::not_found)
+        .method_not_allowed_fallback(web::wrong_method)
         .with_state(Arc::new(app))
 }
 

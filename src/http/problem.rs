@@ -9,14 +9,14 @@ const RETRY_AFTER_S: u16 = 5;
 
 /// Why a request was not carried out: a status, a word for programs, a text for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
+pub(super) struct Problem {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: String,
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
 }
@@ -35,14 +35,4 @@ impl IntoResponse for Problem {
         }
         response
     }
-}
-
-/// An unknown path.
-pub(crate) async fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "404: there is nothing at this address\n").into_response()
-}
-
-/// A known path with another method.
-pub(crate) async fn wrong_method() -> Response {
-    (StatusCode::METHOD_NOT_ALLOWED, "405: this address does not take this method\n").into_response()
 }
