@@ -1,4 +1,6 @@
 //! Arguments, logging, exit code.
 #![forbid(unsafe_code)]
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    keyward::cli::main()
+}
