@@ -1,0 +1,224 @@
+//! Every command and flag on one page.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use super::demo::DemoArgs;
+use super::replay::ReplayArgs;
+use super::when::When;
+
+/// Durable license fulfillment for software sold through Stripe.
+#[derive(Debug, Parser)]
+#[command(name = "keyward", version, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
+pub struct Cli {
+    /// The config file. Relative paths in it count from its folder.
+    #[arg(long, global = true, value_name = "FILE", default_value = "./keyward.toml", env = "KEYWARD_CONFIG")]
+    pub config: PathBuf,
+    /// How log lines on stderr look; KEYWARD_LOG says which (info for a server, warn else).
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "KEYWARD_LOG_FORMAT")]
+    pub log_format: LogFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object a line, fields flat.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented config file (never over an existing one) and create the store.
+    Init,
+    /// Tell every mistake in the config, with its line and what would be right.
+    Check(CheckArgs),
+    /// Run the server.
+    Serve(ServeArgs),
+    /// Play bundled purchases at a real server on this machine: no account, no network.
+    Demo(DemoArgs),
+    /// Run a recorded history through the same rules with a virtual clock, and print its timeline.
+    Replay(ReplayArgs),
+    /// Find purchases by e-mail address, license key, or any id.
+    Find(FindArgs),
+    /// Show one purchase: state, licenses, timeline, what comes next.
+    Show(ShowArgs),
+    /// List events and what became of them, oldest first.
+    Events(EventsArgs),
+    /// List signed deliveries that were no events.
+    Refused(ListArgs),
+    /// Print the event types to enable at Stripe, and what each is for.
+    StripeEvents(JsonArgs),
+    /// List the work at the license service that waits, is held or was refused.
+    Actions(ListArgs),
+    /// Try actions again now, also refused ones.
+    Retry(RetryArgs),
+    /// Give an action up.
+    Abandon(AbandonArgs),
+    /// Give a license until an instant, or for life, whatever was paid.
+    Grant(GrantArgs),
+    /// Count the paid time as not ending before an instant.
+    Extend(UntilArgs),
+    /// Let no grace period end before an instant.
+    Exempt(UntilArgs),
+    /// End the licenses of a purchase for good.
+    Revoke(DecisionArgs),
+    /// Let the customer keep the license despite a refund or dispute.
+    Keep(DecisionArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    Man,
+    /// Print docs/cli.md.
+    #[command(hide = true)]
+    MarkdownHelp,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Also try the license service, the mail server, and the account at Stripe.
+    #[arg(long)]
+    pub online: bool,
+}
+
+/// `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Create the store if there is none. Without it a missing or empty data directory is an error.
+    #[arg(long)]
+    pub new: bool,
+}
+
+/// A list that can be JSON.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct JsonArgs {
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A list that can be cut.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ListArgs {
+    /// The newest so many only.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `find`.
+#[derive(Args, Debug)]
+pub struct FindArgs {
+    /// An e-mail address, a license key, or any id.
+    pub text: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
+    pub machine: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `events`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("which").multiple(false))]
+pub struct EventsArgs {
+    /// Only those that belong to a purchase or customer.
+    #[arg(long, group = "which")]
+    pub applied: bool,
+    /// Only those that wait for something, with what they wait for.
+    #[arg(long, group = "which")]
+    pub parked: bool,
+    /// Only those that change nothing, with the reason.
+    #[arg(long, group = "which")]
+    pub ignored: bool,
+    /// How many, and in which form.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// `retry`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("what").required(true).multiple(false))]
+pub struct RetryArgs {
+    /// An action, like `stripe/sub_123#4`, or all of one purchase, like `stripe/sub_123`.
+    #[arg(group = "what", value_name = "ID")]
+    pub id: Option<String>,
+    /// All at one license service: `authforge` or `embedded`.
+    #[arg(long, group = "what", value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// All.
+    #[arg(long, group = "what")]
+    pub all: bool,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `abandon`.
+#[derive(Args, Debug)]
+pub struct AbandonArgs {
+    /// The action, like `stripe/sub_123#4`.
+    pub id: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A decision.
+#[derive(Args, Clone, Debug)]
+pub struct DecisionArgs {
+    /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
+    pub machine: String,
+    /// Why: kept with the decision, for whoever asks later.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `grant`.
+#[derive(Args, Clone, Debug)]
+pub struct GrantArgs {
+    /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`. Absent: for life.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// For which purchase, and why.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
+/// `extend` and `exempt`.
+#[derive(Args, Clone, Debug)]
+pub struct UntilArgs {
+    /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`.
+    #[arg(long, value_name = "WHEN")]
+    pub until: When,
+    /// For which purchase, and why.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,42 @@
+//! `keyward check`: every mistake at once, and with `--online` what the services say.
+
+use std::path::Path;
+
+use super::args::CheckArgs;
+use super::ask::load;
+use super::fail::Failure;
+use super::online::{self, Tried, Verdict};
+use super::report;
+use crate::config::Env;
+
+/// Checks the config.
+///
+/// # Errors
+/// That there are mistakes, or services that do not do what the config says.
+pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
+    let (config, warnings) = load(path, &Env::process())?;
+    report::findings(&warnings);
+    let count = match warnings.len() {
+        0 => String::new(),
+        1 => ", with 1 warning".to_owned(),
+        n => format!(", with {n} warnings"),
+    };
+    report::data(&format!("{} is valid{count}", path.display()));
+    if !args.online {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
+    let tried = runtime.block_on(online::all(&config));
+    tried.iter().for_each(|t| report::data(&line(t)));
+    match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
+        0 => Ok(()),
+        1 => Err(Failure::input("1 thing does not work as configured")),
+        n => Err(Failure::input(format!("{n} things do not work as configured"))),
+    }
+}
+
+fn line(tried: &Tried) -> String {
+    let hint = tried.hint.as_deref().map_or(String::new(), |hint| format!("\n        hint: {hint}"));
+    format!("{:<5}  {}: {}{hint}", tried.verdict.as_str(), tried.subject, tried.what)
+}

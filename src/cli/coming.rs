@@ -1,0 +1,72 @@
+//! What comes next for a purchase, and when, in words for a support person.
+
+use super::desk::Coming;
+use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus, Phase};
+use crate::domain::entitlement::entitlement;
+use crate::domain::fold::{Folded, Life, Outcome};
+use crate::domain::machine::Machine;
+use crate::domain::notice::{NoticeStatus, called};
+use crate::domain::policy::AtGraceEnd;
+use crate::domain::revision::Revisions;
+use crate::domain::time::Timestamp;
+
+/// Enough for what depends on a license's devices, which nothing here does.
+const DEVICES_MAX: u32 = 16;
+
+/// What will happen if nothing else does, earliest first.
+#[must_use]
+pub(super) fn coming(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<Coming> {
+    if machine.held.is_some() {
+        return Vec::new();
+    }
+    let mut out = work(machine);
+    mails(machine, folded, revisions, now, &mut out);
+    if let Life::Subscription(s) = &folded.life {
+        for episode in s.episodes.iter().filter(|e| e.outcome == Outcome::Open && e.lapsed.is_none()) {
+            let what = match episode.policy.at_grace_end {
+                AtGraceEnd::Suspend => "the license is suspended",
+                AtGraceEnd::Revoke => "the license is revoked",
+                AtGraceEnd::Keep => "the license stays, as the policy says",
+            };
+            let what = format!("the grace for {} ends unless it is paid: {what}", episode.id);
+            out.push(Coming { at: episode.ends, what });
+        }
+    }
+    for grant in &machine.grants {
+        if let Some(at) = grant.expires_at.filter(|at| grant.status == GrantStatus::Live && *at > now) {
+            out.push(Coming { at, what: format!("license {} expires, if nothing extends it", grant.number) });
+        }
+    }
+    if let Some(at) = machine.wake_at.filter(|at| out.iter().all(|c| c.at != *at)) {
+        out.push(Coming { at, what: "Keyward looks at it again".to_owned() });
+    }
+    out.sort();
+    out
+}
+
+fn work(machine: &Machine) -> Vec<Coming> {
+    let pending = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending);
+    pending
+        .map(|a| {
+            let what = match (a.kind, a.phase) {
+                (ActionKind::Check, _) => format!("license {} is read once more", a.seat),
+                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.seat),
+                (kind, Phase::Ready) => format!("{} for license {}, try {}", kind.as_str(), a.seat, a.attempts + 1),
+            };
+            Coming { at: a.due, what }
+        })
+        .collect()
+}
+
+fn mails(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp, out: &mut Vec<Coming>) {
+    for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {
+        let tried = if notice.attempts == 0 { String::new() } else { format!(", try {}", notice.attempts + 1) };
+        out.push(Coming { at: notice.due, what: format!("mail {}{tried}", notice.kind.as_str()) });
+    }
+    let due = entitlement(folded, revisions, now, DEVICES_MAX);
+    for call in called(machine, folded, &due, revisions, now) {
+        if call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)) {
+            out.push(Coming { at: call.due, what: format!("mail {}, if it is still true", call.kind.as_str()) });
+        }
+    }
+}

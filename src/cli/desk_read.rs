@@ -1,0 +1,230 @@
+//! Answers without effects.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::coming;
+use super::desk::{Desk, Response, What, Which};
+use super::fail::Failure;
+use crate::domain::action::{Action, ActionKind, ActionOutcome};
+use crate::domain::fold::{Folded, fold};
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+use crate::engine::key::Table;
+use crate::engine::record;
+use crate::engine::transact::scope_of;
+use crate::engine::view::{self, EventView, Keys, MachineView};
+use crate::store::{Direction, KeyRange};
+
+/// Rows in one list at most, so that a list of a large store stays within memory on both sides of the socket.
+const ROWS_MAX: usize = 100_000;
+/// Refused deliveries read from the store at once.
+const PAGE: usize = 500;
+
+/// Conditions in which another try means something.
+pub(super) const OPEN_OR_GIVEN_UP: &[ActionOutcome] =
+    &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused, ActionOutcome::Abandoned];
+/// Conditions that an operator wants to see.
+const OPEN: &[ActionOutcome] = &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused];
+
+pub(super) fn no_machine(text: &str) -> Failure {
+    Failure::input(format!("there is no purchase `{text}`"))
+        .hint("`keyward find` takes an e-mail address, a license key, or any id at Stripe")
+}
+
+fn rows_max(limit: Option<u32>) -> usize {
+    limit.map_or(ROWS_MAX, |n| usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX))
+}
+
+fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
+    serde_json::value::to_raw_value(value).map_err(|e| Failure::ours(e.to_string()))
+}
+
+fn hits(desk: &Desk, text: &str) -> Result<Vec<MachineId>, Failure> {
+    let scopes: Vec<String> = desk.handle.rules().sources.keys().map(ToString::to_string).collect();
+    Ok(view::find(desk.handle.reader(), &scopes, text)?)
+}
+
+/// The one purchase that a text leads to.
+pub(super) fn resolve(desk: &Desk, text: &str) -> Result<MachineId, Failure> {
+    let mut found = hits(desk, text)?;
+    match found.len() {
+        0 => Err(no_machine(text)),
+        1 => Ok(found.remove(0)),
+        n => {
+            let list: Vec<_> = found.iter().take(5).map(|id| format!("\n  {id}")).collect();
+            let more = if n > 5 { format!("\n  and {} more", n - 5) } else { String::new() };
+            Err(Failure::input(format!("`{text}` leads to {n} purchases:{}{more}", list.concat()))
+                .hint("name one of them"))
+        }
+    }
+}
+
+struct Page {
+    view: MachineView,
+    folded: Folded,
+    machine: Machine,
+}
+
+fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
+    let reader = desk.handle.reader();
+    let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(id.as_str()))?;
+    let revisions = &desk.handle.rules().revisions;
+    let folded = fold(machine.kind, &machine.facts, revisions, now);
+    let customer = match &folded.contact.customer {
+        Some(customer) => view::customer(reader, &scope_of(&machine), customer)?,
+        None => None,
+    };
+    let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
+    let view = MachineView::of(&machine, on_record, revisions, now, Keys::Shown);
+    Ok(Page { view, folded, machine })
+}
+
+pub(super) fn find(desk: &Desk, text: &str) -> Result<Response, Failure> {
+    let now = desk.handle.clock().now();
+    let pages = hits(desk, text)?.into_iter().map(|id| raw(&page(desk, &id, now)?.view));
+    Ok(Response::Found { machines: pages.collect::<Result<_, _>>()? })
+}
+
+pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
+    let now = desk.handle.clock().now();
+    let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
+    let next = coming::coming(&machine, &folded, &desk.handle.rules().revisions, now);
+    Ok(Response::Machine { view: raw(&view)?, next })
+}
+
+pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut newest: BTreeMap<(Timestamp, String), EventView> = BTreeMap::new();
+    let mut more = 0;
+    view::events(desk.handle.reader(), |event| {
+        if which.is_none_or(|w| w.as_str() == event.disposition) {
+            newest.insert((event.received, event.event.clone()), event);
+            if newest.len() > max {
+                newest.pop_first();
+                more += 1;
+            }
+        }
+        true
+    })?;
+    Ok(Response::List { rows: newest.values().map(raw).collect::<Result<_, _>>()?, more })
+}
+
+/// A signed delivery that was no event.
+#[derive(Clone, Debug, Serialize)]
+struct RefusedRow {
+    at: Timestamp,
+    source: String,
+    why: String,
+    body: String,
+}
+
+pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut rows = VecDeque::new();
+    let mut range = KeyRange::prefix(&[Table::Refused as u8]);
+    let mut more = 0;
+    loop {
+        let page = desk.handle.reader().range(&range, Direction::Backward, PAGE);
+        let page = page.map_err(|e| Failure::ours(e.to_string()))?;
+        let Some((last, _)) = page.last() else { break };
+        range.end.clone_from(last);
+        for (key, value) in page {
+            if rows.len() >= max {
+                more += 1;
+                continue;
+            }
+            let at = key.get(1..9).and_then(|b| b.try_into().ok()).map_or(0, i64::from_be_bytes);
+            let text: String = record::decode(&value.bytes).unwrap_or_else(|e| format!("?: unreadable: {e}\n"));
+            let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
+            let (source, why) = head.split_once(": ").unwrap_or(("?", head));
+            rows.push_front(raw(&RefusedRow {
+                at: Timestamp::from_ms(at),
+                source: source.to_owned(),
+                why: why.to_owned(),
+                body: body.to_owned(),
+            })?);
+        }
+    }
+    Ok(Response::List { rows: rows.into(), more })
+}
+
+/// An action, as lists show it.
+#[derive(Clone, Debug, Serialize)]
+struct ActionRow<'a> {
+    id: String,
+    machine: &'a str,
+    service: &'a str,
+    at: Timestamp,
+    kind: &'static str,
+    seat: u32,
+    outcome: &'static str,
+    attempts: u32,
+    error: Option<&'a str>,
+    next: Option<Timestamp>,
+}
+
+fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {
+    desk.services.get(&machine.source).copied().unwrap_or("unknown")
+}
+
+pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut newest = BTreeMap::new();
+    let mut more = 0;
+    view::machines(desk.handle.reader(), |machine| {
+        let open = |a: &&Action| OPEN.contains(&a.outcome) && a.kind != ActionKind::Check;
+        for action in machine.actions.iter().filter(open) {
+            let row = raw(&ActionRow {
+                id: format!("{}#{}", machine.id, action.id),
+                machine: machine.id.as_str(),
+                service: service_of(desk, &machine),
+                at: action.at,
+                kind: action.kind.as_str(),
+                seat: action.seat,
+                outcome: action.outcome.as_str(),
+                attempts: action.attempts,
+                error: action.error.as_deref().or(action.held.as_deref()).or(machine.held.as_deref()),
+                next: (action.outcome == ActionOutcome::Pending && machine.held.is_none()).then_some(action.due),
+            });
+            newest.insert((action.at, machine.id.clone(), action.id), row);
+            if newest.len() > max {
+                newest.pop_first();
+                more += 1;
+            }
+        }
+        true
+    })?;
+    Ok(Response::List { rows: newest.into_values().collect::<Result<_, _>>()?, more })
+}
+
+/// The open actions that an order is about, by purchase.
+pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
+    let open =
+        |m: &Machine| -> Vec<u32> { m.actions.iter().filter(|a| OPEN.contains(&a.outcome)).map(|a| a.id).collect() };
+    if let What::Id(id) = what {
+        let id = resolve(desk, id)?;
+        let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+        let numbers = open(&machine);
+        if numbers.is_empty() {
+            return Err(Failure::input(format!("nothing waits or was refused for {id}")));
+        }
+        return Ok([(id, numbers)].into());
+    }
+    let mut out = BTreeMap::new();
+    view::machines(desk.handle.reader(), |machine| {
+        let concerned = match what {
+            What::Service(service) => service_of(desk, &machine) == service,
+            What::All | What::Id(_) => true,
+        };
+        let numbers = open(&machine);
+        if concerned && !numbers.is_empty() {
+            out.insert(machine.id, numbers);
+        }
+        true
+    })?;
+    Ok(out)
+}

@@ -1,0 +1,65 @@
+//! `keyward init`: a commented config file and a store.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use super::ask::load;
+use super::fail::Failure;
+use super::report;
+use super::store::open_store;
+use crate::clock::Clock;
+use crate::config::{Env, TEMPLATE};
+
+/// Writes what is missing, and says what to do next.
+///
+/// # Errors
+/// What cannot be written.
+pub(super) fn run(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    let written = write_new(path).map_err(|e| {
+        Failure::input(format!("cannot write {shown}: {e}")).hint("`--config` names another place for it")
+    })?;
+    if written {
+        report::say(&format!("wrote {shown}"));
+    } else {
+        report::say(&format!("{shown} is there already and stays as it is"));
+    }
+    // Secrets come later: the store needs none of them.
+    let (config, _) = load(path, &Env::process().lenient())?;
+    let (writer, reader) = open_store(&config, true, Clock::Wall.now(), None)?;
+    let created = writer.report().created;
+    drop(reader);
+    writer.close().map_err(|e| Failure::ours(e.to_string()))?;
+    let dir = config.data_dir.display();
+    if created {
+        report::say(&format!("created the store in {dir}"));
+    } else {
+        report::say(&format!("the store in {dir} is there already and stays as it is"));
+    }
+    let option = if path == Path::new("./keyward.toml") { String::new() } else { format!(" --config {shown}") };
+    report::say(&format!(
+        "\nnext:\n  1. edit {shown}: your address, your plans, where licenses and mail go\n  \
+         2. `keyward stripe-events` prints the events to enable at Stripe; put the endpoint's signing secret into the \
+         environment\n  3. `keyward check --online{option}` tells what is still missing\n  4. `keyward serve{option}`"
+    ));
+    Ok(())
+}
+
+/// Writes the file unless there is one. Only its owner can read it: people put secrets into such files.
+fn write_new(path: &Path) -> std::io::Result<bool> {
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent)?;
+    }
+    let mut options = OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.write(true).create_new(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(TEMPLATE.as_bytes())?;
+            file.sync_all()?;
+            Ok(true)
+        }
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,138 @@
+//! The commands that ask: each sends one request, and prints the answer as JSON or text.
+
+use std::path::Path;
+
+use serde_json::value::RawValue;
+
+use super::args::{EventsArgs, FindArgs, ListArgs, ShowArgs};
+use super::ask::ask;
+use super::desk::{Request, Response, Which};
+use super::fail::Failure;
+use super::page::{self, ActionRow, Event, Page, Refused};
+use super::{report, show};
+
+fn other() -> Failure {
+    Failure::ours("the server answered something else").hint("is the server of the same version as this command?")
+}
+
+/// `find`: nothing found is an error, so that scripts can ask.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
+    let Response::Found { machines } = ask(config, Request::Find { text: args.text.clone() })? else {
+        return Err(other());
+    };
+    if args.json {
+        report::json(&machines)?;
+    } else if !machines.is_empty() {
+        let rows = page::read::<Page>(&machines)?.into_iter().map(|p| {
+            let live = p.licenses.iter().filter(|l| l.status == "live").count();
+            let licenses = format!("{live} of {} live", p.licenses.len());
+            let email = p.email.clone().unwrap_or_default();
+            vec![p.id.clone(), p.word().to_owned(), licenses, p.customer.clone().unwrap_or_default(), email]
+        });
+        report::data(&report::table(&["purchase", "state", "licenses", "customer", "email"], rows.collect()));
+        if machines.len() >= crate::engine::view::FOUND_MAX {
+            report::say("there may be more: give a more telling text");
+        }
+    }
+    if machines.is_empty() {
+        return Err(Failure::input(format!("nothing is known of `{}`", args.text))
+            .hint("`keyward events --parked` lists what waits for its purchase"));
+    }
+    Ok(())
+}
+
+/// `show`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
+    let Response::Machine { view, next } = ask(config, Request::Show { machine: args.machine.clone() })? else {
+        return Err(other());
+    };
+    if args.json {
+        return report::json(&view);
+    }
+    let pages = page::read::<Page>(&[view])?;
+    pages.iter().for_each(|p| report::data(&show::show(p, &next)));
+    Ok(())
+}
+
+fn list(config: &Path, request: Request, json: bool) -> Result<Option<Vec<Box<RawValue>>>, Failure> {
+    let Response::List { rows, more } = ask(config, request)? else { return Err(other()) };
+    if more > 0 {
+        report::say(&format!("{more} older ones are left out"));
+    }
+    if json {
+        report::json(&rows)?;
+        return Ok(None);
+    }
+    Ok(Some(rows))
+}
+
+/// `events`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
+    let which = [(args.applied, Which::Applied), (args.parked, Which::Parked), (args.ignored, Which::Ignored)];
+    let which = which.into_iter().find_map(|(asked, which)| asked.then_some(which));
+    let request = Request::Events { which, limit: args.list.limit };
+    let Some(rows) = list(config, request, args.list.json)? else { return Ok(()) };
+    if rows.is_empty() {
+        report::say("no events");
+        return Ok(());
+    }
+    let rows = page::read::<Event>(&rows)?.into_iter().map(|e| {
+        let about = match (e.machine, e.reason) {
+            (Some(machine), _) => machine,
+            (None, Some(reason)) => reason,
+            (None, None) => {
+                let waits = e.waits_for.join(", ");
+                if waits.is_empty() { String::new() } else { format!("waits for {waits}") }
+            }
+        };
+        vec![e.received, e.event, e.kind, e.disposition, about]
+    });
+    report::data(&report::table(&["received", "event", "type", "what became of it", ""], rows.collect()));
+    Ok(())
+}
+
+/// `refused`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn refused(config: &Path, args: ListArgs) -> Result<(), Failure> {
+    let Some(rows) = list(config, Request::Refused { limit: args.limit }, args.json)? else { return Ok(()) };
+    if rows.is_empty() {
+        report::say("nothing signed was refused");
+        return Ok(());
+    }
+    let rows = page::read::<Refused>(&rows)?.into_iter().map(|r| {
+        let body: String = r.body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        vec![r.at, r.source, r.why, body]
+    });
+    report::data(&report::table(&["at", "source", "why", "body"], rows.collect()));
+    Ok(())
+}
+
+/// `actions`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn actions(config: &Path, args: ListArgs) -> Result<(), Failure> {
+    let Some(rows) = list(config, Request::Actions { limit: args.limit }, args.json)? else { return Ok(()) };
+    if rows.is_empty() {
+        report::say("nothing waits, is held or was refused");
+        return Ok(());
+    }
+    let rows = page::read::<ActionRow>(&rows)?.into_iter().map(|a| {
+        let (next, error) = (a.next.unwrap_or_else(|| "-".to_owned()), a.error.unwrap_or_default());
+        vec![a.id, a.service, a.kind, a.outcome, a.attempts.to_string(), next, error]
+    });
+    let header = ["id", "service", "what", "outcome", "attempts", "next", "last error"];
+    report::data(&report::table(&header, rows.collect()));
+    Ok(())
+}

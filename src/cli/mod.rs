@@ -1,0 +1,106 @@
+//! The command line: every command in a file of its own, one printer, and three exit codes.
+//!
+//! In: arguments. `args` has them all on one page. Questions and orders about a store are [`desk::Request`]s, which `desk`
+//! answers for the server's `control` socket and for a command that finds none alike.
+
+pub mod args;
+mod ask;
+mod check;
+mod coming;
+pub mod control;
+pub mod demo;
+pub mod desk;
+mod desk_read;
+pub mod docs;
+pub mod fail;
+mod init;
+mod lists;
+mod logging;
+pub mod online;
+mod orders;
+mod page;
+pub mod replay;
+pub mod report;
+pub mod serve;
+mod show;
+pub mod store;
+mod stripe_events;
+pub mod when;
+pub mod wiring;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
+
+use crate::clock::Clock;
+use crate::domain::decision::Verb;
+use args::{Cli, Command};
+use fail::Failure;
+
+/// Runs the command that the process was started with: 0 done, 1 your input, 2 ours.
+#[must_use]
+pub fn main() -> ExitCode {
+    let matches = match Cli::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let named = matches.value_source("config").is_some_and(|s| s != ValueSource::DefaultValue);
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    logging::start(cli.log_format, &cli.command);
+    crate::effects::tls::install();
+    match run(&cli, named.then_some(&cli.config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::failure(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Help and version are what was asked for; anything else is the input's fault.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody reads what cannot be printed.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+}
+
+fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
+    let config = &cli.config;
+    let now = || Clock::Wall.now();
+    match &cli.command {
+        Command::Init => init::run(config),
+        Command::Check(args) => check::run(config, args),
+        Command::Serve(args) => serve::run(config, args),
+        Command::Demo(args) => demo::run(args),
+        Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
+        Command::Find(args) => lists::find(config, args),
+        Command::Show(args) => lists::show(config, args),
+        Command::Events(args) => lists::events(config, args),
+        Command::Refused(args) => lists::refused(config, *args),
+        Command::StripeEvents(args) => stripe_events::run(*args),
+        Command::Actions(args) => lists::actions(config, *args),
+        Command::Retry(args) => orders::retry(config, args),
+        Command::Abandon(args) => orders::abandon(config, args),
+        Command::Grant(args) => {
+            let until = args.until.map(|when| when.from(now()));
+            orders::decide(config, &args.decision, Verb::Grant { until })
+        }
+        Command::Extend(args) => orders::decide(config, &args.decision, Verb::Extend { until: args.until.from(now()) }),
+        Command::Exempt(args) => orders::decide(config, &args.decision, Verb::Exempt { until: args.until.from(now()) }),
+        Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
+        Command::Keep(args) => orders::decide(config, args, Verb::Keep),
+        Command::Completions(args) => {
+            docs::completions(args.shell);
+            Ok(())
+        }
+        Command::Man => docs::man(),
+        Command::MarkdownHelp => {
+            report::data(&docs::markdown());
+            Ok(())
+        }
+    }
+}

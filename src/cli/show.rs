@@ -1,0 +1,120 @@
+//! A purchase's page, as a support person reads it.
+
+use std::fmt::Write;
+
+use super::desk::Coming;
+use super::page::{Action, Page};
+use super::report::{BOLD, DIM, styled, table};
+
+/// The whole page.
+#[must_use]
+pub(super) fn show(page: &Page, next: &[Coming]) -> String {
+    let mut out = head(page);
+    let mut part = |title: &str, body: String| {
+        if !body.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\n{}\n{body}", styled(BOLD, title));
+        }
+    };
+    part("Licenses", licenses(page));
+    part("Timeline", timeline(page));
+    part("Actions", actions(page));
+    part("To know", page.reports.iter().map(|r| format!("  {r}\n")).collect());
+    part("What comes next", coming(page, next));
+    out
+}
+
+fn head(page: &Page) -> String {
+    let mut out = format!("{}  {}  {}\n", styled(BOLD, &page.id), page.kind, styled(BOLD, page.word()));
+    let customer = [page.customer.as_deref(), page.email.as_deref()];
+    let customer = customer.into_iter().flatten().collect::<Vec<_>>().join("  ");
+    let customer = if customer.is_empty() { "nobody that is known yet" } else { &customer };
+    let _ = writeln!(out, "  customer: {customer}");
+    if let Some(why) = &page.held {
+        let _ = writeln!(out, "  held, so nothing is done for it: {why}");
+    }
+    out
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+fn licenses(page: &Page) -> String {
+    if page.licenses.is_empty() {
+        return "  none\n".to_owned();
+    }
+    let row = |l: &super::page::License| {
+        vec![
+            l.seat.to_string(),
+            l.status.clone(),
+            l.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
+            l.devices.as_str().map_or_else(|| l.devices.to_string(), str::to_owned),
+            l.plan.clone().unwrap_or_default(),
+            l.key.clone().unwrap_or_default(),
+        ]
+    };
+    indented(&table(&["no", "status", "expires", "devices", "plan", "key"], page.licenses.iter().map(row).collect()))
+}
+
+/// Transitions, finished actions and mails, merged by time.
+fn timeline(page: &Page) -> String {
+    let mut lines: Vec<(&str, u8, String)> = Vec::new();
+    for t in &page.transitions {
+        let from = t.from.as_deref().map_or(String::new(), |from| format!("{from} -> "));
+        // The day is enough to say that it was heard of late.
+        let late = if t.seen_at.get(..10) == t.at.get(..10) {
+            String::new()
+        } else {
+            styled(DIM, format!("  (seen {})", t.seen_at))
+        };
+        lines.push((&t.at, 0, format!("{from}{}  by {}{late}", styled(BOLD, &t.to), t.cause)));
+    }
+    for a in page.actions.iter().filter(|a| a.outcome == "done") {
+        lines.push((&a.at, 1, done(a)));
+    }
+    for n in &page.notices {
+        let to = n.to.as_deref().map_or(String::new(), |to| format!(" to {to}"));
+        let why = n.why.as_deref().filter(|_| n.status != "sent").map_or(String::new(), |why| format!(": {why}"));
+        lines.push((&n.at, 2, format!("mail {} ({}) {}{to}{why}", n.kind, n.episode, n.status)));
+    }
+    lines.sort_by(|a, b| instant(a.0).cmp(&instant(b.0)).then(a.1.cmp(&b.1)));
+    lines.into_iter().map(|(at, _, what)| format!("  {at}  {what}\n")).collect()
+}
+
+fn instant(text: &str) -> Option<crate::domain::time::Timestamp> {
+    crate::domain::time::Timestamp::parse(text).ok()
+}
+
+fn done(a: &Action) -> String {
+    let until = a.expires_at.as_deref().map_or(String::new(), |t| format!(" until {t}"));
+    let tries = if a.attempts > 1 { format!(", after {} tries", a.attempts) } else { String::new() };
+    format!("{} {}{until}{tries}", a.kind, a.seat)
+}
+
+/// What is not done: it waits, was refused, or came to nothing.
+fn actions(page: &Page) -> String {
+    let rows = page.actions.iter().filter(|a| a.outcome != "done").map(|a| {
+        vec![
+            format!("#{}", a.id),
+            format!("{} {}", a.kind, a.seat),
+            a.outcome.clone(),
+            a.attempts.to_string(),
+            a.next.clone().unwrap_or_else(|| "-".to_owned()),
+            a.error.clone().unwrap_or_default(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    indented(&table(&["id", "what", "outcome", "attempts", "next", "last error"], rows))
+}
+
+fn coming(page: &Page, next: &[Coming]) -> String {
+    match next {
+        [] if page.held.is_some() => "  nothing, while it is held\n".to_owned(),
+        [] => "  nothing, unless Stripe or a person says so\n".to_owned(),
+        next => next.iter().map(|c| format!("  {}  {}\n", c.at, c.what)).collect(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Instants as people write them on a command line.
+
+use std::str::FromStr;
+
+use crate::domain::time::{Span, Timestamp};
+
+/// An instant, or a span from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// This instant.
+    At(Timestamp),
+    /// So long from now.
+    In(Span),
+}
+
+impl When {
+    /// The instant that is meant.
+    #[must_use]
+    pub fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(span) => (now + span).whole_s(),
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
+        Timestamp::parse(text)
+            .or_else(|_| day())
+            .map(Self::At)
+            .or_else(|_| text.parse::<Span>().map(Self::In))
+            .map_err(|_| "write a day like 2026-03-01, an instant like 2026-03-01T00:00:00Z, or a span like 30d".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_instants_and_spans_are_read() {
+        let at = |text: &str| text.parse::<When>().map(|w| w.from(Timestamp::from_s(1000)).to_string());
+        assert_eq!(at("2026-03-01").as_deref(), Ok("2026-03-01T00:00:00Z"));
+        assert_eq!(at("2026-03-01T10:00:00+01:00").as_deref(), Ok("2026-03-01T09:00:00Z"));
+        assert_eq!(at("1d").as_deref(), Ok("1970-01-02T00:16:40Z"));
+        assert!(at("tomorrow").is_err());
+    }
+}
