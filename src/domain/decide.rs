@@ -9,7 +9,7 @@ use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fold::{Folded, Report, Transition, fold};
 use super::machine::{Grant, Machine, Seen};
 use super::notice::{Called, Notice, NoticeKind, NoticeStatus, called};
-use super::reconcile::{Difference, differences};
+use super::reconcile::{Difference, differences, name_plans};
 use super::retry::next_try;
 use super::revision::Revisions;
 use super::time::{Span, Timestamp};
@@ -48,6 +48,7 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     let due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
     rekey(machine, &folded);
+    name_plans(machine, &due);
     if machine.held.is_none() {
         actions(machine, &due, world);
     }
@@ -89,11 +90,8 @@ fn rekey(machine: &mut Machine, folded: &Folded) {
     if folded.decided.rekeys == 0 {
         return;
     }
-    let decided = machine.facts.iter().filter_map(|f| match &f.says {
-        super::fact::Says::Decision(d) if d.verb == super::decision::Verb::Rekey => Some(f.received),
-        _ => None,
-    });
-    if let Some(last) = decided.max() {
+    let rekeys = |f: &&super::fact::Fact| f.decision().is_some_and(|d| d.verb == super::decision::Verb::Rekey);
+    if let Some(last) = machine.facts.iter().filter(rekeys).map(|f| f.received).max() {
         for grant in machine.grants.iter_mut().filter(|g| g.since <= last) {
             grant.replaced = true;
         }

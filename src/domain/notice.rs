@@ -215,7 +215,7 @@ impl Ctx<'_> {
     fn delayed(&self, out: &mut Vec<Called>) {
         let matched = match_seats(self.machine, self.due);
         let late = |(seat, grant): &(&SeatDue, Option<usize>)| {
-            grant.is_none() && seat.want.live_at(self.now) && !seat.since.is_none()
+            grant.is_none() && seat.want.live_at(self.now) && seat.since.is_some()
         };
         let learned = self.machine.facts.iter().map(|f| f.received).min();
         let since = self.due.seats.iter().zip(matched).filter(late).filter_map(|(s, _)| s.since).min();

@@ -164,6 +164,9 @@ pub fn delete(working: &mut Working<'_>, key: Vec<u8>) -> Result<(), ReadError> 
     Ok(())
 }
 
+/// A key with its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// Reads by key: the store, or the store with writes over it that are not committed yet.
 pub trait View {
     /// The value under a key.
@@ -175,7 +178,7 @@ pub trait View {
     ///
     /// # Errors
     /// The store's.
-    fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError>;
+    fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError>;
 }
 
 /// What became of an event.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod license_client;
 #[cfg(test)]
 mod license_embedded;
