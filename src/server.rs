@@ -24,7 +24,7 @@ use crate::engine::record::RecordError;
 use crate::engine::{Handle, key, record, view};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
-use crate::store::{Batch, Commit, CommitError, Create, OpenError, Options, Read, StoreFault};
+use crate::store::{Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault};
 
 /// How long the committer has to write what is queued after the order to stop.
 const DRAIN: Span = Span::from_s(15);
@@ -80,11 +80,15 @@ pub struct Opened {
 ///
 /// # Errors
 /// [`OpenError`], which says what to do.
-pub fn open(config: &Config, create: Create) -> Result<Opened, OpenError> {
+pub fn open(config: &Config, create: Create, on_broken: Option<OnBroken>) -> Result<Opened, OpenError> {
+    if create != Create::Never {
+        make_private(&config.data_dir);
+    }
     let options = || Options {
         cache_bytes: config.store.cache.bytes(),
         min_free_bytes: config.store.min_free.bytes(),
         create,
+        on_broken: on_broken.clone(),
         ..Options::default()
     };
     let store = Store::open(&config.data_dir, options())?;
@@ -97,6 +101,15 @@ pub fn open(config: &Config, create: Create) -> Result<Opened, OpenError> {
         None
     };
     Ok(Opened { store, licenses })
+}
+
+/// Makes the data directory for its owner only: it holds customers' addresses and keys. What goes wrong here is told by
+/// opening the store in it.
+fn make_private(dir: &Path) {
+    use std::os::unix::fs::DirBuilderExt;
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty());
+    let made = parent.map_or(Ok(()), std::fs::create_dir_all);
+    let _ = made.and_then(|()| std::fs::DirBuilder::new().mode(0o700).create(dir));
 }
 
 fn uses_embedded(config: &Config) -> bool {
@@ -215,13 +228,14 @@ impl Server {
             .map_err(system("starting the committer"))?;
         let stop = CancellationToken::new();
         let due = Arc::new(Notify::new());
-        let scheduler = crate::scheduler::start(handle.clone(), &config.scheduler, stop.clone(), Arc::clone(&due))
-            .await
-            .map_err(|error| CannotStart::System {
+        let bells = crate::scheduler::Bells { due: Arc::clone(&due), upkeep: Arc::new(http::metrics::upkeep) };
+        let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells).await.map_err(|error| {
+            CannotStart::System {
                 what: "starting the scheduler".to_owned(),
                 error: std::io::Error::other(error.to_string()),
-            })?;
-        let app = http::App::new(handle.clone(), Arc::clone(&config)).with_jobs(scheduler.jobs());
+            }
+        })?;
+        let app = http::App::new(handle.clone(), Arc::clone(&config)).with_jobs(jobs(&scheduler));
         let http = tokio::spawn(http::serve(listener, app, stop.clone()));
         let dispatcher =
             tokio::spawn(dispatcher::run(handle.clone(), Arc::clone(&services), Arc::clone(&due), stop.clone()));
@@ -240,7 +254,8 @@ impl Server {
     ///
     /// # Errors
     /// [`Broke`]: the process should end at once and be restarted.
-    pub async fn run(self) -> Result<(), Broke> {
+    /// `others` ends when everybody else who holds a handle to the engine has let it go.
+    pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), Broke> {
         let Self { handle, stop, committer, mut tasks, services, .. } = self;
         let broken = loop {
             tokio::select! {
@@ -261,8 +276,9 @@ impl Server {
             return Err(why.map_or(broke, Broke::Store));
         }
         let _ = tasks.http.await;
-        tasks.scheduler.stop().await;
+        tasks.scheduler.shutdown().await;
         let _ = tasks.dispatcher.await;
+        others.await;
         drop((handle, services));
         let joined = tokio::task::spawn_blocking(move || committer.join());
         let store = tokio::select! {
@@ -279,6 +295,19 @@ impl Server {
             Err(_) => Err(Broke::Task("the committer")),
         }
     }
+}
+
+/// The scheduler's last runs, as `/readyz` shows them.
+fn jobs(scheduler: &crate::scheduler::Scheduler) -> http::health::Jobs {
+    let runs = scheduler.runs();
+    Arc::new(move || {
+        let run = |r: crate::scheduler::Run| http::health::JobRun {
+            name: r.job.as_str(),
+            last_run: r.last,
+            silent: r.silent,
+        };
+        runs.all().into_iter().map(run).collect()
+    })
 }
 
 /// How often the committer's thread is looked at.

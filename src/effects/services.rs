@@ -214,13 +214,13 @@ fn mail_error(error: CannotMail, name: &str) -> CannotServe {
 fn license_service(config: &config::Licenses, embedded: Option<&EmbeddedAt>) -> Result<LicenseService, NoLicense> {
     let mut client = match &config.service {
         config::Service::AuthForge { api_base, api_key } => {
-            let mut client = ClientConfig::new(api_base.clone(), api_key.clone());
+            let mut client = ClientConfig::new(versioned(api_base), api_key.clone());
             client.suspend = suspend_by(config.suspend);
             client
         }
         config::Service::Embedded { .. } => {
             let at = embedded.ok_or(NoLicense::NoEmbedded)?;
-            ClientConfig::embedded(format!("http://{}", at.address), at.token.clone())
+            ClientConfig::embedded(versioned(&format!("http://{}", at.address)), at.token.clone())
         }
     };
     let in_flight = usize::try_from(config.in_flight).unwrap_or(usize::MAX).max(1);
@@ -239,6 +239,12 @@ fn license_service(config: &config::Licenses, embedded: Option<&EmbeddedAt>) -> 
         credits: Mutex::new(Breaker::new(BreakerSettings::credits(flow))),
         request_timeout: config.request_timeout,
     })
+}
+
+/// The API's root: the config names the host, the version is ours (its documentation: "Base").
+fn versioned(api_base: &str) -> String {
+    let base = api_base.trim_end_matches('/');
+    if base.ends_with("/v1") { base.to_owned() } else { format!("{base}/v1") }
 }
 
 const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
