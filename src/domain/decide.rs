@@ -29,6 +29,8 @@ pub struct World<'a> {
     pub store_since: Option<Timestamp>,
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
+    /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
+    pub under_way: &'a [u32],
 }
 
 /// What a settling found besides what it wrote into the machine.
@@ -103,7 +105,7 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
     for action in &mut machine.actions {
         let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let may_have_acted = matches!(action.phase, Phase::Look { .. });
+        let may_have_acted = matches!(action.phase, Phase::Look { .. }) || world.under_way.contains(&action.id);
         if open && action.kind != ActionKind::Check && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
             action.outcome = ActionOutcome::Superseded;
             action.at = world.now;
