@@ -7,7 +7,7 @@ mod claim;
 pub mod committer;
 pub mod input;
 pub mod key;
-mod raw;
+pub mod raw;
 pub mod record;
 mod restore;
 mod route;

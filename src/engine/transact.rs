@@ -145,7 +145,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             created: delivery.created,
             received: delivery.received,
             disposition,
-            raw: super::raw::pack(&delivery.raw),
+            raw: delivery.raw.clone(),
             livemode: delivery.livemode,
         };
         record::put(self.working, key, &record)?;

@@ -16,6 +16,7 @@ use crate::config::Source;
 use crate::domain::time::Timestamp;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
+use crate::engine::raw::pack;
 use crate::sources::stripe::delivery::delivery;
 use crate::sources::stripe::event::{self, Event, Malformed};
 use crate::sources::stripe::signature::{self, Refusal};
@@ -70,7 +71,7 @@ async fn take(app: &App, source: &Source, door: &Door, headers: &HeaderMap, body
             .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "unreadable", "the body could not be read"))?
     };
     let input = match read {
-        Ok(event) => Input::Delivery(Box::new(delivery(event, &source.name, body.into(), received))),
+        Ok(event) => Input::Delivery(Box::new(delivery(event, &source.name, pack(&body), received))),
         Err(Unread::Refused(refusal)) => {
             door.refused(&refusal);
             return Err(Problem::new(StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string()));
