@@ -20,8 +20,8 @@ const BODY_LEN_MAX: usize = 64 << 20;
 /// `zstd --train` on a third of the fixtures' events, indented as Stripe sends them, `--maxdict=16384`.
 const BYTES: &[u8] = include_bytes!("raw/stripe-1.dict");
 
-static ENCODER: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::new(BYTES, LEVEL));
-static DECODER: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::new(BYTES));
+static ENCODER: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(BYTES, LEVEL));
+static DECODER: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(BYTES));
 
 thread_local! {
     /// A compressor takes longer to make than to use.
