@@ -3,6 +3,14 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod http_intake;
+#[cfg(test)]
+mod http_pages;
+#[cfg(test)]
+mod http_scheduler;
+#[cfg(test)]
+mod http_support;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod stripe_build;
