@@ -1,5 +1,6 @@
 //! The success page in every state, its limits and headers; health and metrics.
 
+use keyward::config::Transport;
 use keyward::domain::action::Outcome;
 use keyward::domain::id::MachineId;
 use keyward::domain::time::{Span, Timestamp};
@@ -18,7 +19,6 @@ fn shown(html: &str) -> String {
 
 #[tokio::test]
 async fn what_a_purchase_comes_to() {
-    let server = Server::start().await;
     for (history, session) in [
         ("onetime-card", "OnetimeCard"),
         ("onetime-lifetime", "OnetimeLifetime"),
@@ -30,11 +30,23 @@ async fn what_a_purchase_comes_to() {
         ("team-beyond-device-limit", "TeamBeyondDeviceLimit"),
         ("payment-link-without-metadata", "PaymentLinkWithoutMetadata"),
     ] {
+        let server = Server::start().await;
         server.play(history).await;
         let answer = server.get(&format!("/success?session_id=cs_live_{session}01")).await;
         assert_eq!(answer.status, 200, "{history}: {}", answer.text);
         insta::assert_snapshot!(history, shown(&answer.text));
+        server.end().await;
     }
+}
+
+#[tokio::test]
+async fn until_what_it_sells_was_looked_up_nobody_is_told_that_it_brings_nothing() {
+    let server = Server::start().await;
+    server.play("payment-link-without-metadata").await;
+    let path = "/success?session_id=cs_live_PaymentLinkWithoutMetadata01";
+    assert!(server.get(path).await.text.contains("is being made"));
+    server.clock.advance_to(server.clock.now() + Span::from_minutes(11));
+    insta::assert_snapshot!("nothing", shown(&server.get(path).await.text));
     server.end().await;
 }
 
@@ -49,7 +61,9 @@ fn session(id: &str, payment_status: &str) -> String {
 
 #[tokio::test]
 async fn from_the_redirect_to_the_key() {
-    let server = Server::start().await;
+    let mut config = config();
+    config.mail.transport = Transport::Folder { path: "mail".into() };
+    let server = Server::with(config).await;
     let path = "/success?session_id=cs_test_a_long_session_1";
     insta::assert_snapshot!("on-its-way", shown(&server.get(path).await.text));
     assert_eq!(server.post(&session("1", "unpaid")).await.status, 200);
@@ -81,16 +95,15 @@ async fn a_refused_license_is_called_delayed() {
 #[tokio::test]
 async fn an_unpaid_renewal_first_warns_and_then_pauses() {
     let server = Server::start().await;
-    server.play("failing-stays-past-due").await;
+    let at = |text| Timestamp::parse(text).unwrap();
+    server.play_until("failing-stays-past-due", at("2026-02-10T00:00:00Z")).await;
+    let path = "/success?session_id=cs_live_FailingStaysPastDue01";
+    insta::assert_snapshot!("grace", shown(&server.get(path).await.text));
     let id = MachineId::from("stripe/sub_FailingStaysPastDue01");
-    for _ in 0..100 {
-        let machine = view::machine(server.handle.reader(), &id).unwrap().unwrap();
-        let Some(wake) = machine.wake_at else { break };
-        server.clock.advance_to(wake);
-        server.handle.submit(Input::WakeUp { machine: id.clone() }).await.unwrap();
-        server.carry_out().await;
-    }
-    let page = server.get("/success?session_id=cs_live_FailingStaysPastDue01").await.text;
+    server.clock.advance_to(at("2026-02-22T00:00:00Z"));
+    server.handle.submit(Input::WakeUp { machine: id }).await.unwrap();
+    server.carry_out().await;
+    let page = server.get(path).await.text;
     insta::assert_snapshot!("lapsed", shown(&page));
     server.end().await;
 }

@@ -91,11 +91,19 @@ impl Server {
 
     /// Plays a history, moving the clock along, and carries out every action at once.
     pub(crate) async fn play(&self, history: &str) {
+        self.play_until(history, Timestamp::from_s(i64::MAX)).await;
+    }
+
+    /// The same, only up to an instant.
+    pub(crate) async fn play_until(&self, history: &str, until: Timestamp) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories").join(history).join("history.jsonl");
         for line in std::fs::read_to_string(path).unwrap().lines() {
             let event: serde_json::Value = serde_json::from_str(line).unwrap();
             // What a look-up said comes by another way.
             let Some(created) = event["created"].as_i64() else { continue };
+            if Timestamp::from_s(created) > until {
+                return;
+            }
             self.clock.advance_to(Timestamp::from_s(created + 1));
             let answer = self.post(line).await;
             assert_eq!(answer.status, 200, "{}", answer.text);
