@@ -66,10 +66,8 @@ fn matter(machine: &Machine, folded: &Folded, should: &Entitlement, shown: &[&Gr
             return matter;
         }
     }
-    match by_state(folded.state, should, live > 0) {
-        Matter::Nothing if is_news(folded, now) => Matter::Preparing,
-        other => other,
-    }
+    let matter = by_state(folded.state, should, live > 0);
+    if matter == Matter::Nothing && is_news(folded, now) { Matter::Preparing } else { matter }
 }
 
 fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> Matter {

@@ -201,20 +201,17 @@ async fn a_drain_answers_what_was_asked_and_takes_nothing_new() {
     server.end().await;
 }
 
-struct Fails(CommitError);
+struct Fails(fn() -> CommitError);
 
 impl Commit for Fails {
     fn commit(&mut self, _: &Batch) -> Result<Seq, CommitError> {
-        Err(match &self.0 {
-            CommitError::Full(_) => CommitError::Full(FullCause::FreeSpace { free_bytes: 1, needed_bytes: 2 }),
-            _ => CommitError::BadKey { key: Vec::new() },
-        })
+        Err(self.0())
     }
 }
 
 #[tokio::test]
 async fn a_full_disk_says_come_again_and_a_broken_store_says_stop() {
-    let full = CommitError::Full(FullCause::FreeSpace { free_bytes: 1, needed_bytes: 2 });
+    let full = || CommitError::Full(FullCause::FreeSpace { free_bytes: 1, needed_bytes: 2 });
     let server = Server::over(config(), Box::new(Fails(full)), Memory::new()).await;
     assert_eq!(server.get("/readyz").await.status, 200);
     let refused = server.post(&purchase(1)).await;
@@ -223,7 +220,7 @@ async fn a_full_disk_says_come_again_and_a_broken_store_says_stop() {
     assert_eq!((ready.status, &ready.json()["full"]), (503, &json!(true)));
     server.end().await;
 
-    let broken = CommitError::BadKey { key: Vec::new() };
+    let broken = || CommitError::BadKey { key: Vec::new() };
     let server = Server::over(config(), Box::new(Fails(broken)), Memory::new()).await;
     let refused = server.post(&purchase(1)).await;
     assert_eq!((refused.status, &refused.json()["error"]), (503, &json!("stopping")));
@@ -264,5 +261,48 @@ async fn connections_over_the_bound_wait() {
     assert!(second.try_read(&mut [0; 1]).is_err());
     drop(first);
     assert_eq!(answer(&mut second).await.status, 200);
+    server.end().await;
+}
+
+#[tokio::test]
+async fn ids_that_no_key_could_hold_stop_nothing() {
+    let server = Server::start().await;
+    let long = "x".repeat(5000);
+    let session = |fields: serde_json::Value| {
+        let mut object = json!({"id": "cs_test_purchase_number_9", "object": "checkout.session", "mode": "payment",
+            "payment_status": "paid", "payment_intent": "pi_9", "customer": "cus_9", "metadata": {"authforge_app_id": "app"}});
+        object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        object
+    };
+    let item = json!({"data": [{"id": &long, "price": {"id": &long}, "quantity": 1}]});
+    let objects = [
+        ("checkout.session.completed", session(json!({"id": &long}))),
+        ("checkout.session.completed", session(json!({"payment_intent": &long}))),
+        ("checkout.session.completed", session(json!({"customer": &long}))),
+        ("checkout.session.completed", session(json!({"invoice": &long}))),
+        ("checkout.session.completed", session(json!({"mode": "subscription", "subscription": &long}))),
+        ("customer.updated", json!({"id": &long, "object": "customer"})),
+        (
+            "customer.subscription.created",
+            json!({"id": &long, "object": "subscription", "customer": "cus_1", "items": item}),
+        ),
+        (
+            "customer.subscription.created",
+            json!({"id": "sub_9", "object": "subscription", "customer": &long, "items": item}),
+        ),
+        ("invoice.paid", json!({"id": &long, "object": "invoice", "subscription": "sub_9", "customer": &long})),
+        (
+            "charge.refunded",
+            json!({"id": &long, "object": "charge", "amount": 5, "amount_refunded": 5, "payment_intent": &long}),
+        ),
+        ("refund.created", json!({"id": &long, "object": "refund", "amount": 5, "charge": &long})),
+        ("charge.dispute.created", json!({"id": &long, "object": "dispute", "status": "lost", "charge": &long})),
+        (long.as_str(), json!({"id": "x"})),
+    ];
+    for (n, (kind, object)) in objects.iter().enumerate() {
+        let answer = server.post(&event(&format!("evt_long_{n}"), kind, object)).await;
+        let what: String = format!("{kind} {object}").chars().take(120).collect();
+        assert!(answer.status < 500, "{what}: {}", answer.text);
+    }
     server.end().await;
 }
