@@ -5,6 +5,7 @@
 
 mod claim;
 pub mod committer;
+mod fits;
 pub mod input;
 pub mod key;
 pub mod raw;

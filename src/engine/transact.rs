@@ -132,6 +132,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(
                 "an event of a connected account, and the source does not say connect = \"accept\"".to_owned(),
             )
+        } else if !super::fits::fits(&delivery.heard) {
+            Disposition::Ignored("it names an object by an id that is too long, or holds a zero byte".to_owned())
         } else {
             match &delivery.heard {
                 Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,

@@ -30,6 +30,8 @@ const DRAIN_TIMES: usize = 8;
 const EXCERPT_LEN_MAX: usize = 4 << 10;
 /// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>).
 const ID_LEN_MAX: usize = 255;
+/// The account's id stands twice in the longest key of the store; real ones have about 20 characters.
+const ACCOUNT_LEN_MAX: usize = 100;
 
 /// Takes a delivery.
 pub(super) async fn receive(
@@ -112,9 +114,12 @@ fn verify_and_read(source: &Source, header: Option<&str>, body: &[u8], received:
         .map_err(Unread::Refused)?;
     let event =
         event::parse(&verified, received).map_err(|m| Unread::Malformed { code: code(&m), why: m.to_string() })?;
-    let fits = |id: &str| id.len() <= ID_LEN_MAX && !id.contains('\0');
-    if !fits(event.id.as_str()) || !event.account.as_deref().is_none_or(fits) {
-        let why = format!("the event's `id` or `account` is longer than {ID_LEN_MAX} bytes or holds a zero byte");
+    let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
+    let account = event.account.as_deref().unwrap_or_default();
+    if !fits(event.id.as_str(), ID_LEN_MAX) || !fits(account, ACCOUNT_LEN_MAX) {
+        let why = format!(
+            "the event's `id` is longer than {ID_LEN_MAX} bytes, its `account` than {ACCOUNT_LEN_MAX}, or one holds a zero byte"
+        );
         return Err(Unread::Malformed { code: "not_an_event", why });
     }
     Ok(event)

@@ -1,7 +1,7 @@
 //! What the success page says of a purchase, from what should be and what is. Pure: no request, no clock.
 
 use super::web::{License, Page};
-use super::words::{Matter, table};
+use super::words::{Matter, table, to_come};
 use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, Why};
 use crate::domain::fold::{Folded, Life, State, fold};
@@ -10,8 +10,11 @@ use crate::domain::payment::State as Payment;
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
 use crate::domain::subscription::State as Subscription;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::engine::view;
+
+/// A purchase that says nothing of what it sells is looked up at the provider; within this that has happened or failed.
+const LOOKED_UP_WITHIN: Span = Span::from_minutes(10);
 
 /// What is said.
 pub(super) struct Said {
@@ -24,15 +27,17 @@ pub(super) struct Said {
 }
 
 /// What a purchase comes to; `None` is one that we have not heard of yet, since the redirect can be faster than the webhook.
-pub(super) fn of(machine: Option<&Machine>, revisions: &Revisions, now: Timestamp) -> Said {
-    let Some(machine) = machine else { return words(Matter::OnItsWay, Vec::new(), None) };
+///
+/// `mails` says whether keys are mailed at all.
+pub(super) fn of(machine: Option<&Machine>, revisions: &Revisions, now: Timestamp, mails: bool) -> Said {
+    let Some(machine) = machine else { return words(Matter::OnItsWay, mails, Vec::new(), None) };
     let folded = fold(machine.kind, &machine.facts, revisions, now);
     let should = view::seats(machine, revisions, now);
     let shown: Vec<&Grant> =
         machine.grants.iter().filter(|g| !g.replaced && g.status != GrantStatus::Revoked).collect();
     let matter = matter(machine, &folded, &should, &shown, now);
     let licenses = if shows_keys(matter) { shown.iter().map(|g| license(g, now)).collect() } else { Vec::new() };
-    words(matter, licenses, grace_ends(&folded))
+    words(matter, mails, licenses, grace_ends(&folded))
 }
 
 fn matter(machine: &Machine, folded: &Folded, should: &Entitlement, shown: &[&Grant], now: Timestamp) -> Matter {
@@ -61,7 +66,8 @@ fn matter(machine: &Machine, folded: &Folded, should: &Entitlement, shown: &[&Gr
             return matter;
         }
     }
-    by_state(folded.state, should, live > 0)
+    let matter = by_state(folded.state, should, live > 0);
+    if matter == Matter::Nothing && is_news(folded, now) { Matter::Preparing } else { matter }
 }
 
 fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> Matter {
@@ -87,6 +93,11 @@ fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> Matter {
         Some(State::Subscription(_)) if should.seats.iter().all(|s| s.why == Why::NotPaid) => Matter::OnItsWay,
         Some(State::Payment(_) | State::Subscription(_)) => Matter::Ended,
     }
+}
+
+/// Whether it happened so lately that what was bought may still be looked up at the provider.
+fn is_news(folded: &Folded, now: Timestamp) -> bool {
+    folded.transitions.last().is_some_and(|t| now - t.at < LOOKED_UP_WITHIN)
 }
 
 /// Whether somebody must look at it before a key can come.
@@ -151,9 +162,10 @@ fn day(at: Timestamp) -> String {
         .map_or_else(|| at.to_string(), |t| t.format("%-d %B %Y").to_string())
 }
 
-fn words(matter: Matter, licenses: Vec<License>, grace_ends: Option<Timestamp>) -> Said {
+fn words(matter: Matter, mails: bool, licenses: Vec<License>, grace_ends: Option<Timestamp>) -> Said {
     let (word, waits, tone, title, lines) = table(matter);
     let mut page = Page { licenses, ..Page::plain(tone, title, lines) };
+    page.lines.extend(to_come(matter, mails).map(str::to_owned));
     if let (Matter::Grace, Some(ends)) = (matter, grace_ends) {
         page.lines.push(format!("Without a payment it stops working on {}.", day(ends)));
     }

@@ -11,6 +11,7 @@ use axum::response::Response;
 
 use super::web::{Page, Refresh};
 use super::{App, Peer, limit, metrics, said};
+use crate::config::Transport;
 use crate::domain::machine::Machine;
 use crate::engine::record::RecordError;
 use crate::engine::view;
@@ -35,7 +36,7 @@ pub(super) async fn page(
     let Some(session) = query.get("session_id").filter(|id| well_formed(id)) else {
         let lines = [
             "The address does not hold the number of a purchase.",
-            "Please use the link that you were sent to after paying. Your license key also comes by e-mail.",
+            "Please use the link that you were sent to after paying.",
         ];
         metrics::page_said("malformed");
         return Page::plain("bad", "This link is not complete", &lines).respond(&app, StatusCode::BAD_REQUEST);
@@ -50,7 +51,11 @@ pub(super) async fn page(
         metrics::page_said("error");
         return Page::plain("wait", "One moment, please", &lines).respond(&app, StatusCode::SERVICE_UNAVAILABLE);
     };
-    let said = said::of(machine.as_ref(), &app.handle.rules().revisions, app.handle.clock().now());
+    let mails = match &machine {
+        Some(machine) => app.config.mail_of(&machine.source).transport != Transport::None,
+        None => app.config.mail.transport != Transport::None,
+    };
+    let said = said::of(machine.as_ref(), &app.handle.rules().revisions, app.handle.clock().now(), mails);
     metrics::page_said(said.word);
     let mut page = said.page;
     if said.waits {

@@ -33,7 +33,7 @@ pub(super) const fn table(matter: Matter) -> Words {
             true,
             "wait",
             "Your payment is on its way",
-            &["Thank you! As soon as the payment is confirmed, your license key appears here and comes by e-mail."],
+            &["Thank you! As soon as the payment is confirmed, your license key appears here."],
         ),
         Matter::AwaitingPayment => (
             "awaiting_payment",
@@ -42,7 +42,7 @@ pub(super) const fn table(matter: Matter) -> Words {
             "Waiting for your payment",
             &[
                 "Your order is complete, but the money has not arrived yet. With bank transfers and vouchers that can take a few days.",
-                "Your license key comes by e-mail as soon as it has. You need not keep this page open.",
+                "Your license key is made as soon as it has.",
             ],
         ),
         Matter::Preparing => (
@@ -50,7 +50,7 @@ pub(super) const fn table(matter: Matter) -> Words {
             true,
             "good",
             "Your payment has arrived",
-            &["Thank you! Your license key is being made and appears here in a moment. It also comes by e-mail."],
+            &["Thank you! Your license key is being made and appears here in a moment."],
         ),
         Matter::Delayed => (
             "delayed",
@@ -59,10 +59,10 @@ pub(super) const fn table(matter: Matter) -> Words {
             "Your payment has arrived",
             &[
                 "Thank you! Making your license key takes longer than usual. The seller has been told.",
-                "It comes by e-mail as soon as it is there. You have nothing to do, and will not be charged again.",
+                "You have nothing to do, and will not be charged again.",
             ],
         ),
-        Matter::Keys => ("keys", false, "good", "Thank you! Here is your license", &["Keep it in a safe place."]),
+        Matter::Keys => ("keys", false, "good", "Thank you! Here is your license", &["Keep the key in a safe place."]),
         Matter::MoreKeys => (
             "more_keys",
             true,
@@ -77,13 +77,9 @@ pub(super) const fn table(matter: Matter) -> Words {
             "Your last payment failed",
             &["Your license still works. Please bring your payment details up to date so that it stays so."],
         ),
-        Matter::Trial => (
-            "trial",
-            false,
-            "good",
-            "Your trial has begun",
-            &["Your license key comes by e-mail once the first payment is made."],
-        ),
+        Matter::Trial => {
+            ("trial", false, "good", "Your trial has begun", &["Your license key is made once the first payment is."])
+        }
         Matter::Lapsed => (
             "lapsed",
             false,
@@ -155,5 +151,33 @@ pub(super) const fn table(matter: Matter) -> Words {
                 "Thank you! This purchase brings no license key by itself. If you expected one, please write to the seller.",
             ],
         ),
+    }
+}
+
+/// What is added where a key is still to come.
+pub(super) const fn to_come(matter: Matter, mails: bool) -> Option<&'static str> {
+    match matter {
+        Matter::OnItsWay | Matter::AwaitingPayment | Matter::Preparing | Matter::Delayed | Matter::Trial => {
+            Some(if mails {
+                "The key also comes by e-mail: you need not keep this page open."
+            } else {
+                "The key is shown here only: please keep the address of this page."
+            })
+        }
+        Matter::Keys | Matter::MoreKeys if !mails => {
+            Some("The key is shown here only: please keep it, or the address of this page.")
+        }
+        Matter::Keys
+        | Matter::MoreKeys
+        | Matter::Grace
+        | Matter::Lapsed
+        | Matter::Paused
+        | Matter::Disputed
+        | Matter::Refunded
+        | Matter::Revoked
+        | Matter::Ended
+        | Matter::Failed
+        | Matter::Expired
+        | Matter::Nothing => None,
     }
 }

@@ -12,6 +12,13 @@ mod license_embedded;
 mod license_fake_process;
 #[cfg(test)]
 mod license_lookup;
+mod http_intake;
+#[cfg(test)]
+mod http_pages;
+#[cfg(test)]
+mod http_scheduler;
+#[cfg(test)]
+mod http_support;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
