@@ -112,6 +112,8 @@ pub enum Response {
     Machine {
         /// Its page.
         view: Box<RawValue>,
+        /// What people decided about it.
+        decided: Vec<Coming>,
         /// What comes next.
         next: Vec<Coming>,
     },
@@ -128,7 +130,7 @@ pub enum Response {
     Failed(Failure),
 }
 
-/// Something that will happen.
+/// Something that happened or will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Coming {
     /// When.
