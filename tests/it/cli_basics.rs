@@ -1,5 +1,4 @@
 //! Commands that need no store, and those that make one.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -94,4 +93,14 @@ fn the_docs_are_printed_from_the_arguments() {
     }
     let current = fs::read_to_string(&page).unwrap_or_default();
     assert!(current == printed, "docs/cli.md is old: KEYWARD_BLESS=1 cargo test --test it cli");
+}
+
+#[test]
+fn check_tries_the_operators_templates() {
+    let place = Place::with(&CONFIG.replace("from = ", "templates = \"./t\"\nfrom = "));
+    fs::create_dir_all(place.path("t/ended/en")).unwrap();
+    fs::write(place.path("t/ended/en/subject.txt"), "Over: {{ nothing_of_the_kind }}").unwrap();
+    let said = place.run_with_secret(&["check"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.out.contains("fails  mail: ") && said.out.contains("ended/en/subject.txt"), "{said}");
 }

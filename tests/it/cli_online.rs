@@ -1,5 +1,4 @@
 //! `check --online` against a small stand-in for Stripe.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::sync::{Arc, Mutex};
 
