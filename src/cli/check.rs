@@ -7,7 +7,7 @@ use super::ask::load;
 use super::fail::Failure;
 use super::online::{self, Tried, Verdict};
 use super::report;
-use crate::config::Env;
+use crate::config::{Config, Env};
 
 /// Checks the config.
 ///
@@ -22,18 +22,22 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         n => format!(", with {n} warnings"),
     };
     report::data(&format!("{} is valid{count}", path.display()));
-    if !args.online {
-        return Ok(());
+    let mut tried = online::letters(&config);
+    if args.online {
+        tried.extend(online(&config)?);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
-    let tried = runtime.block_on(online::all(&config));
     tried.iter().for_each(|t| report::data(&line(t)));
     match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
         0 => Ok(()),
         1 => Err(Failure::input("1 thing does not work as configured")),
         n => Err(Failure::input(format!("{n} things do not work as configured"))),
     }
+}
+
+fn online(config: &Config) -> Result<Vec<Tried>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
+    Ok(runtime.block_on(online::all(config)))
 }
 
 fn line(tried: &Tried) -> String {

@@ -2,7 +2,9 @@
 
 use super::desk::Coming;
 use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus, Phase};
+use crate::domain::decision::Verb;
 use crate::domain::entitlement::entitlement;
+use crate::domain::fact::Says;
 use crate::domain::fold::{Folded, Life, Outcome};
 use crate::domain::machine::Machine;
 use crate::domain::notice::{NoticeStatus, called};
@@ -40,8 +42,43 @@ pub(super) fn coming(machine: &Machine, folded: &Folded, revisions: &Revisions, 
     if let Some(at) = machine.wake_at.filter(|at| out.iter().all(|c| c.at != *at)) {
         out.push(Coming { at, what: "Keyward looks at it again".to_owned() });
     }
+    for due in out.iter_mut().filter(|c| c.at <= now) {
+        due.what.push_str(" (due now)");
+    }
     out.sort();
     out
+}
+
+/// What people decided about it.
+#[must_use]
+pub(super) fn decided(machine: &Machine) -> Vec<Coming> {
+    let decisions = machine.facts.iter().filter_map(|fact| match &fact.says {
+        Says::Decision(decision) => Some((fact.at, decision)),
+        Says::Session(_)
+        | Says::Subscription(_)
+        | Says::Invoice(_)
+        | Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_)
+        | Says::LineItems(_) => None,
+    });
+    decisions
+        .map(|(at, decision)| {
+            let end = match &decision.verb {
+                Verb::Grant { until: Some(until) } | Verb::Extend { until } | Verb::Exempt { until } => {
+                    format!(" until {until}")
+                }
+                Verb::Grant { until: None } => " for life".to_owned(),
+                Verb::Address { email } => format!(" {email}"),
+                Verb::Revoke | Verb::Keep | Verb::Rekey | Verb::ResetDevices | Verb::ApplyRevision => String::new(),
+            };
+            let author = if decision.author.is_empty() { "somebody" } else { &decision.author };
+            let what = format!("{author} decided: {}{end} ({})", decision.verb.as_str(), decision.reason);
+            Coming { at, what }
+        })
+        .collect()
 }
 
 fn work(machine: &Machine) -> Vec<Coming> {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use tokio::task::JoinSet;
+
 use super::desk_read as read;
 use super::fail::Failure;
 use crate::domain::action::ActionOutcome;
@@ -15,6 +17,9 @@ use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::engine::Handle;
 use crate::engine::input::{Input, Order, Receipt};
 use crate::engine::view;
+
+/// Orders that wait for one sync together, so that thousands take seconds: as many as the committer gathers.
+const ORDERS_UNDER_WAY_MAX: usize = 64;
 
 /// What an operator asks or orders.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -112,6 +117,8 @@ pub enum Response {
     Machine {
         /// Its page.
         view: Box<RawValue>,
+        /// What people decided about it.
+        decided: Vec<Coming>,
         /// What comes next.
         next: Vec<Coming>,
     },
@@ -128,7 +135,7 @@ pub enum Response {
     Failed(Failure),
 }
 
-/// Something that will happen.
+/// Something that happened or will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Coming {
     /// When.
@@ -253,13 +260,21 @@ impl Desk {
                 .hint(format!("the config has {known}")));
         }
         let all = self.read(move |desk| read::to_retry(desk, &what)).await?;
+        let mut under_way = JoinSet::new();
         let mut total = 0;
-        for (machine, numbers) in &all {
-            for number in numbers {
-                let input = Input::Actions { machine: machine.clone(), action: Some(*number), order: Order::Retry };
-                self.submit(machine, input).await?;
-                total += 1;
+        for (machine, number) in all.iter().flat_map(|(machine, numbers)| numbers.iter().map(move |n| (machine, *n))) {
+            if under_way.len() >= ORDERS_UNDER_WAY_MAX {
+                under_way.join_next().await.transpose().map_err(|e| Failure::ours(e.to_string()))?.transpose()?;
             }
+            let (desk, machine) = (self.clone(), machine.clone());
+            under_way.spawn(async move {
+                let input = Input::Actions { machine: machine.clone(), action: Some(number), order: Order::Retry };
+                desk.submit(&machine, input).await
+            });
+            total += 1;
+        }
+        while let Some(done) = under_way.join_next().await {
+            done.map_err(|e| Failure::ours(e.to_string()))??;
         }
         Ok(changed(all.into_keys(), total))
     }

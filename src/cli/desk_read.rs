@@ -93,7 +93,7 @@ pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
     let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
     let next = coming::coming(&machine, &folded, &desk.handle.rules().revisions, now);
-    Ok(Response::Machine { view: raw(&view)?, next })
+    Ok(Response::Machine { view: raw(&view)?, decided: coming::decided(&machine), next })
 }
 
 pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> Result<Response, Failure> {

@@ -49,14 +49,15 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
-    let Response::Machine { view, next } = ask(config, Request::Show { machine: args.machine.clone() })? else {
+    let Response::Machine { view, decided, next } = ask(config, Request::Show { machine: args.machine.clone() })?
+    else {
         return Err(other());
     };
     if args.json {
         return report::json(&view);
     }
     let pages = page::read::<Page>(&[view])?;
-    pages.iter().for_each(|p| report::data(&show::show(p, &next)));
+    pages.iter().for_each(|p| report::data(&show::show(p, &decided, &next)));
     Ok(())
 }
 

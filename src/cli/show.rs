@@ -8,7 +8,7 @@ use super::report::{BOLD, DIM, styled, table};
 
 /// The whole page.
 #[must_use]
-pub(super) fn show(page: &Page, next: &[Coming]) -> String {
+pub(super) fn show(page: &Page, decided: &[Coming], next: &[Coming]) -> String {
     let mut out = head(page);
     let mut part = |title: &str, body: String| {
         if !body.is_empty() {
@@ -17,7 +17,7 @@ pub(super) fn show(page: &Page, next: &[Coming]) -> String {
         }
     };
     part("Licenses", licenses(page));
-    part("Timeline", timeline(page));
+    part("Timeline", timeline(page, decided));
     part("Actions", actions(page));
     part("To know", page.reports.iter().map(|r| format!("  {r}\n")).collect());
     part("What comes next", coming(page, next));
@@ -57,9 +57,9 @@ fn licenses(page: &Page) -> String {
     indented(&table(&["no", "status", "expires", "devices", "plan", "key"], page.licenses.iter().map(row).collect()))
 }
 
-/// Transitions, finished actions and mails, merged by time.
-fn timeline(page: &Page) -> String {
-    let mut lines: Vec<(&str, u8, String)> = Vec::new();
+/// Transitions, decisions, finished actions and mails, merged by time.
+fn timeline(page: &Page, decided: &[Coming]) -> String {
+    let mut lines: Vec<(String, u8, String)> = decided.iter().map(|d| (d.at.to_string(), 0, d.what.clone())).collect();
     for t in &page.transitions {
         let from = t.from.as_deref().map_or(String::new(), |from| format!("{from} -> "));
         // The day is enough to say that it was heard of late.
@@ -68,17 +68,17 @@ fn timeline(page: &Page) -> String {
         } else {
             styled(DIM, format!("  (seen {})", t.seen_at))
         };
-        lines.push((&t.at, 0, format!("{from}{}  by {}{late}", styled(BOLD, &t.to), t.cause)));
+        lines.push((t.at.clone(), 1, format!("{from}{}  by {}{late}", styled(BOLD, &t.to), t.cause)));
     }
     for a in page.actions.iter().filter(|a| a.outcome == "done") {
-        lines.push((&a.at, 1, done(a)));
+        lines.push((a.at.clone(), 2, done(a)));
     }
     for n in &page.notices {
         let to = n.to.as_deref().map_or(String::new(), |to| format!(" to {to}"));
         let why = n.why.as_deref().filter(|_| n.status != "sent").map_or(String::new(), |why| format!(": {why}"));
-        lines.push((&n.at, 2, format!("mail {} ({}) {}{to}{why}", n.kind, n.episode, n.status)));
+        lines.push((n.at.clone(), 3, format!("mail {} ({}) {}{to}{why}", n.kind, n.episode, n.status)));
     }
-    lines.sort_by(|a, b| instant(a.0).cmp(&instant(b.0)).then(a.1.cmp(&b.1)));
+    lines.sort_by(|a, b| instant(&a.0).cmp(&instant(&b.0)).then(a.1.cmp(&b.1)));
     lines.into_iter().map(|(at, _, what)| format!("  {at}  {what}\n")).collect()
 }
 

@@ -1,6 +1,16 @@
 //! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
+mod cli_basics;
+#[cfg(test)]
+mod cli_online;
+#[cfg(test)]
+mod cli_serve;
+#[cfg(test)]
+mod cli_store;
+#[cfg(test)]
+mod cli_support;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod histories;

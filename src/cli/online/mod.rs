@@ -6,7 +6,7 @@ mod stripe;
 use crate::config::{Config, Licenses, Mail, Service};
 use crate::effects::mail::{MailAnswer, Mailer};
 
-use super::wiring::mail_config;
+use super::wiring::{mail_config, templates};
 
 /// How a trial went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,14 +57,15 @@ impl Tried {
 
 /// Tries everything that the config names.
 pub async fn all(config: &Config) -> Vec<Tried> {
-    let mut out = vec![licenses("licenses", &config.licenses).await, mail("mail", &config.mail).await];
+    let mut out = vec![licenses("licenses", &config.licenses).await];
+    out.extend(mail("mail", &config.mail).await);
     for source in &config.sources {
         let of = |what: &str| format!("{what} of {}", source.name);
         if let Some(own) = &source.licenses {
             out.push(licenses(&of("licenses"), own).await);
         }
         if let Some(own) = &source.mail {
-            out.push(mail(&of("mail"), own).await);
+            out.extend(mail(&of("mail"), own).await);
         }
         match &source.api_key {
             Some(key) => out.extend(stripe::account(config, source, key).await),
@@ -94,23 +95,33 @@ async fn reach(_licenses: &Licenses) -> Result<String, String> {
     Ok("not tried".to_owned())
 }
 
+/// What can be said of the mail tables without the network: whether mail can be set up, and whether the templates render.
+#[must_use]
+pub fn letters(config: &Config) -> Vec<Tried> {
+    let own = config.sources.iter().filter_map(|s| Some((format!("mail of {}", s.name), s.mail.as_ref()?)));
+    let all = std::iter::once(("mail".to_owned(), &config.mail)).chain(own);
+    let wrong = all.flat_map(|(subject, mail)| {
+        let setup = Mailer::new(mail_config(mail)).err().map(|e| Tried::new(Verdict::Bad, &subject, e.to_string()));
+        let errors = templates(mail).check();
+        let letters = errors.iter().map(|e| Tried::new(Verdict::Bad, &subject, e.to_string())).collect::<Vec<_>>();
+        setup.into_iter().chain(letters)
+    });
+    wrong.collect()
+}
+
 /// Whether mail can leave.
-async fn mail(subject: &str, mail: &Mail) -> Tried {
-    let mailer = match Mailer::new(mail_config(mail)) {
-        Ok(mailer) => mailer,
-        Err(error) => return Tried::new(Verdict::Bad, subject, error.to_string()),
+async fn mail(subject: &str, mail: &Mail) -> Option<Tried> {
+    // One that cannot even be set up was told of by `letters`.
+    let mailer = Mailer::new(mail_config(mail)).ok()?;
+    let why = match mailer.check().await {
+        Ok(said) => return Some(Tried::new(Verdict::Good, subject, said)),
+        Err(MailAnswer::Sent { response }) => response,
+        Err(
+            MailAnswer::Again { why, .. }
+            | MailAnswer::Undeliverable { why }
+            | MailAnswer::Refused { why }
+            | MailAnswer::Unknown { why },
+        ) => why,
     };
-    match mailer.check().await {
-        Ok(said) => Tried::new(Verdict::Good, subject, said),
-        Err(answer) => {
-            let why = match answer {
-                MailAnswer::Sent { response } => response,
-                MailAnswer::Again { why, .. }
-                | MailAnswer::Undeliverable { why }
-                | MailAnswer::Refused { why }
-                | MailAnswer::Unknown { why } => why,
-            };
-            Tried::new(Verdict::Bad, subject, why).hint("`url` under `[mail]`; docs/config.md has its forms")
-        }
-    }
+    Some(Tried::new(Verdict::Bad, subject, why).hint("`url` under `[mail]`; docs/config.md has its forms"))
 }

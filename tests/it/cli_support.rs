@@ -1,0 +1,228 @@
+//! The binary as somebody runs it, in a folder of its own, and a store filled through the library.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use keyward::cli::store::{open_store, revise, rules};
+use keyward::clock::Clock;
+use keyward::config::{Config, Env};
+use keyward::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome};
+use keyward::domain::decide::Mailed;
+use keyward::domain::id::{LicenseKey, MachineId, SourceName};
+use keyward::domain::time::{Span, Timestamp};
+use keyward::engine::committer;
+use keyward::engine::input::{Delivery, Heard, Input, Receipt};
+use keyward::engine::key::Item;
+use keyward::engine::{Handle, view};
+use keyward::sources::stripe::event;
+
+/// The least config: every price is one plan, nothing leaves the machine.
+pub(crate) const CONFIG: &str = r#"
+listen = "127.0.0.1:0"
+data_dir = "./data"
+public_url = "http://localhost:8080"
+[[source]]
+name = "stripe"
+signing_secrets = ["${STRIPE_WEBHOOK_SECRET}"]
+[licenses]
+service = "embedded"
+[mail]
+transport = "none"
+from = "Example <keys@example.com>"
+[[plan]]
+name = "pro"
+prices = ["*"]
+license = { devices = 3 }
+"#;
+
+/// What a command said.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self}"))
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let code = self.code.map_or("killed".to_owned(), |c| c.to_string());
+        write!(f, "exit code {code}\n--- stdout\n{}--- stderr\n{}", self.out, self.err)
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// A folder to run in.
+pub(crate) struct Place(tempfile::TempDir);
+
+impl Place {
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn with(config: &str) -> Self {
+        let place = Self::empty();
+        std::fs::write(place.path("keyward.toml"), config).unwrap();
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
+        command.args(args).current_dir(self.0.path());
+        for name in ["KEYWARD_CONFIG", "KEYWARD_LOG", "KEYWARD_LOG_FORMAT", "STRIPE_WEBHOOK_SECRET", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        command.env("USER", "ada");
+        command
+    }
+
+    /// Runs a command to its end, without secrets in its environment.
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// The same with the webhook's secret.
+    pub(crate) fn run_with_secret(&self, args: &[&str]) -> Said {
+        self.command(args).env("STRIPE_WEBHOOK_SECRET", "whsec_1").output().unwrap().into()
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let (mut config, _) = Config::load(&self.path("keyward.toml"), &Env::new(|_| None).lenient()).unwrap();
+        config.data_dir = self.path("data");
+        config
+    }
+
+    /// Plays histories into the store; actions are answered as `service` says, mails are all sent.
+    pub(crate) fn fill(&self, histories: &[&str], service: impl Fn(&MachineId, &Action) -> Outcome) {
+        let events: Vec<_> = histories.iter().flat_map(|name| history(name)).collect();
+        let clock = Clock::virtual_at(events[0].received);
+        let config = self.config();
+        let (mut writer, reader) = open_store(&config, true, clock.now(), None).unwrap();
+        revise(&config, &mut writer, &reader, clock.now()).unwrap();
+        let rules = rules(&config, &reader).unwrap();
+        let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock.clone(), 16).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            for event in events {
+                clock.advance_to(event.received);
+                submit(&handle, Input::Delivery(Box::new(event))).await;
+                work(&handle, &service).await;
+            }
+            clock.advance_to(clock.now() + Span::from_hours(1));
+            work(&handle, &service).await;
+            let body = b"{\"hello\": 1}".to_vec();
+            let (source, why) =
+                (SourceName::from("stripe"), "the body is no Stripe event: it has no `type`".to_owned());
+            let at = clock.now();
+            submit(&handle, Input::Refused { source, why, body, at }).await;
+        });
+        drop(handle);
+        thread.join().map(drop).unwrap();
+    }
+}
+
+async fn submit(handle: &Handle, input: Input) -> Receipt {
+    handle.submit(input).await.unwrap()
+}
+
+/// Carries out what is due, as the dispatcher would.
+async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome) {
+    for _ in 0..20 {
+        let now = handle.clock().now();
+        let due = view::due(handle.reader(), now, 100).unwrap();
+        if due.is_empty() {
+            return;
+        }
+        for (_, machine, item) in due {
+            match item {
+                Item::Action(action) => {
+                    let kept = view::machine(handle.reader(), &machine).unwrap().unwrap();
+                    let what = kept.actions.iter().find(|a| a.id == action).unwrap();
+                    let outcome = service(&machine, what);
+                    if what.kind == ActionKind::Create {
+                        submit(handle, Input::Attempt { machine: machine.clone(), action }).await;
+                    }
+                    submit(handle, Input::Outcome { machine, action, outcome, sent: now }).await;
+                }
+                Item::Notice(notice) => {
+                    let mailed = Mailed::Sent { to: "ada@example.com".to_owned() };
+                    submit(handle, Input::Mailed { machine, notice, mailed }).await;
+                }
+                Item::Wake => {
+                    submit(handle, Input::WakeUp { machine }).await;
+                }
+            }
+        }
+    }
+}
+
+/// A service that does what it is asked.
+pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
+    let key = action.target.key.clone();
+    let status = match action.kind {
+        ActionKind::Suspend => GrantStatus::Suspended,
+        ActionKind::Revoke => GrantStatus::Revoked,
+        ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate | ActionKind::Update | ActionKind::Check => {
+            GrantStatus::Live
+        }
+    };
+    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.as_str().rsplit('/').next().unwrap(), action.seat));
+    Outcome::Done(Confirmed {
+        key: key.unwrap_or_else(made),
+        status,
+        expires_at: action.target.expires_at,
+        devices: Some(action.target.devices),
+        adopted: false,
+    })
+}
+
+/// A service that refuses.
+pub(crate) fn refusing(_: &MachineId, _: &Action) -> Outcome {
+    Outcome::Refused { why: "402 no_credits: the balance is too low".to_owned(), service_wide: false }
+}
+
+/// A fixture's events, as the intake hands them in.
+fn history(name: &str) -> Vec<Delivery> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories").join(name).join("history.jsonl");
+    let text = std::fs::read_to_string(path).unwrap();
+    let delivery = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let event = if line["event"].is_object() { &line["event"] } else { &line };
+        let told = line["received_at"].as_str().map(|text| Timestamp::parse(text).unwrap());
+        let unix = || line["received_at"].as_i64().or(event["created"].as_i64()).unwrap();
+        let received = told.unwrap_or_else(|| Timestamp::from_s(unix()));
+        let raw = event.to_string().into_bytes();
+        let read = event::read(&raw, received).unwrap();
+        Delivery {
+            source: SourceName::from("stripe"),
+            id: read.id,
+            kind: read.kind,
+            created: read.created,
+            livemode: read.livemode,
+            account: read.account,
+            heard: match read.says {
+                event::Heard::Fact(fact) => Heard::Fact(Box::new(fact)),
+                event::Heard::Customer(customer) => Heard::Customer(customer),
+                event::Heard::Ignored(why) => Heard::Ignored(why.to_string()),
+            },
+            raw,
+            received,
+        }
+    };
+    text.lines().map(delivery).collect()
+}
