@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::action::{ActionKind, ActionOutcome, GrantStatus};
+use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
 use super::condition::Disputed;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::fold::{Episode, Folded, Life, Outcome, SideFailure, SubscriptionFold};
@@ -214,14 +214,16 @@ impl Ctx<'_> {
 
     fn delayed(&self, out: &mut Vec<Called>) {
         let matched = match_seats(self.machine, self.due);
-        let late = |(seat, grant): &(&SeatDue, Option<usize>)| {
-            grant.is_none() && seat.want.live_at(self.now) && seat.since.is_some()
+        let missing = |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(self.now);
+        // Late is what waits for the service, counted from when we set out to make it.
+        let asked = |seat: &SeatDue| {
+            let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
+            let creates = self.machine.actions.iter().filter(|a| a.kind == ActionKind::Create && is_for(a, seat));
+            creates.filter(open).map(|a| a.at).min()
         };
-        let learned = self.machine.facts.iter().map(|f| f.received).min();
-        let since = self.due.seats.iter().zip(matched).filter(late).filter_map(|(s, _)| s.since).min();
+        let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();
         if let Some(since) = since {
-            let due = since.max(learned.unwrap_or(since)) + DELAYED;
-            out.push(Called::new(NoticeKind::LicenseDelayed, "first", due));
+            out.push(Called::new(NoticeKind::LicenseDelayed, "first", since + DELAYED));
         }
     }
 
@@ -314,11 +316,9 @@ impl Ctx<'_> {
 
     fn trial_ending(&self, s: &SubscriptionFold, out: &mut Vec<Called>) {
         let Some(trial) = &s.trial_ending else { return };
-        let mut call = Called::new(
-            NoticeKind::TrialEnding,
-            &format!("trial until {}", trial.trial_end),
-            trial.learned.max(trial.at),
-        );
+        let delay = self.revisions.policy(self.plan(), self.folded.decided.judged_at(trial.at)).notice_delay;
+        let episode = format!("trial until {}", trial.trial_end);
+        let mut call = Called::new(NoticeKind::TrialEnding, &episode, trial.learned.max(trial.at) + delay);
         if trial.trial_end <= self.now || s.state != S::Trialing {
             call.skip = Some("the trial is over");
         }
@@ -327,8 +327,9 @@ impl Ctx<'_> {
 
     /// The end that a cancellation brings, told when the license runs out.
     fn ended(&self, s: &SubscriptionFold, out: &mut Vec<Called>) {
+        let told_by_failure = |e: &Episode| e.lapsed.is_some() && e.policy.at_grace_end != AtGraceEnd::Keep;
         let over_by_failure =
-            s.episodes.iter().any(|e| e.lapsed.is_some() && !matches!(e.outcome, Outcome::Recovered(_)));
+            s.episodes.iter().any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
         if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license() {
             return;
         }
@@ -380,8 +381,11 @@ impl Ctx<'_> {
     fn restored(&self, out: &mut Vec<Called>) {
         let stops = [NoticeKind::Suspended, NoticeKind::Ended, NoticeKind::Refunded, NoticeKind::Disputed];
         let told = self.machine.notices.iter().filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
+        // Another seat of the purchase may never have stopped: what was told is undone when nothing is stopped any more.
+        let stopped = [Why::Lapsed, Why::Refunded, Why::Disputed, Why::DisputeLost];
+        let any_stopped = self.due.seats.iter().any(|s| stopped.contains(&s.why));
         for stop in told {
-            if self.all_live() && stop.episode != "end" {
+            if !any_stopped && self.all_live() && stop.episode != "end" {
                 out.push(Called::new(NoticeKind::Restored, &stop.episode, self.now));
             }
         }
