@@ -262,11 +262,15 @@ impl Desk {
         let all = self.read(move |desk| read::to_retry(desk, &what)).await?;
         let mut under_way = JoinSet::new();
         let mut total = 0;
-        for (machine, number) in all.iter().flat_map(|(machine, numbers)| numbers.iter().map(move |n| (machine, *n))) {
+        let mut orders: Vec<(MachineId, u32)> = Vec::new();
+        for (machine, numbers) in &all {
+            orders.extend(numbers.iter().map(|number| (machine.clone(), *number)));
+        }
+        for (machine, number) in orders {
             if under_way.len() >= ORDERS_UNDER_WAY_MAX {
                 under_way.join_next().await.transpose().map_err(|e| Failure::ours(e.to_string()))?.transpose()?;
             }
-            let (desk, machine) = (self.clone(), machine.clone());
+            let desk = self.clone();
             under_way.spawn(async move {
                 let input = Input::Actions { machine: machine.clone(), action: Some(number), order: Order::Retry };
                 desk.submit(&machine, input).await
