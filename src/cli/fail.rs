@@ -5,6 +5,7 @@ use std::fmt;
 use crate::config::Mistakes;
 use crate::engine::SubmitError;
 use crate::engine::record::RecordError;
+use crate::server::{Broke, CannotStart};
 use crate::store::OpenError;
 
 /// Who can mend it: the exit code.
@@ -90,6 +91,26 @@ impl From<OpenError> for Failure {
             | OpenError::Io { .. }
             | OpenError::Broken(_) => Self::ours(error.to_string()),
         }
+    }
+}
+
+impl From<CannotStart> for Failure {
+    fn from(error: CannotStart) -> Self {
+        match error {
+            CannotStart::Open(error) => error.into(),
+            CannotStart::Service(error) => {
+                Self::input(error.to_string()).hint("`keyward check` tells every mistake in the config")
+            }
+            CannotStart::Commit(_) | CannotStart::Record(_) | CannotStart::System { .. } => {
+                Self::ours(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<Broke> for Failure {
+    fn from(error: Broke) -> Self {
+        Self::ours(error.to_string())
     }
 }
 

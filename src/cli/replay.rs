@@ -1,16 +1,26 @@
-//! `keyward replay`: a recorded history through the same rules.
+//! `keyward replay`: a recorded history through the same rules, with a virtual clock and simulated services.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::fail::Failure;
+use super::report;
 use super::when::When;
+use crate::clock::Clock;
+use crate::config::{Config, Env};
+use crate::domain::action::Abilities;
+use crate::domain::id::PolicyName;
+use crate::domain::revision::Revisions;
+use crate::engine::input::Rules;
+use crate::server::source_rules;
+use crate::sim::{self, history, timeline};
 
 /// `replay`.
 #[derive(Args, Debug)]
 pub struct ReplayArgs {
-    /// Histories in delivery order: JSONL, a JSON array, or a list as Stripe gives it.
+    /// Histories in delivery order: JSONL, a JSON array, or a list as Stripe gives it. `-` is stdin.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The policy for every purchase, instead of its plan's.
@@ -42,6 +52,57 @@ pub enum Format {
 ///
 /// # Errors
 /// What went wrong.
-pub fn run(_config: Option<&Path>, _: &ReplayArgs) -> Result<(), Failure> {
-    Err(Failure::ours("replay is not built yet"))
+pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
+    let config = match config {
+        Some(path) => {
+            let loaded = Config::load(path, &Env::process().lenient());
+            loaded.inspect_err(report::mistakes)?.0
+        }
+        None => Config::for_replay(),
+    };
+    let rules = rules(&config, args.policy.as_deref())?;
+    let mut lines = VecDeque::new();
+    for file in &args.files {
+        let name = file.display().to_string();
+        lines.append(&mut history::read(&name, &text(file)?).map_err(|e| Failure::input(e.to_string()))?);
+    }
+    if args.files.len() > 1 {
+        // Several files are one history: each is in the order of delivery, and so is the whole.
+        lines.make_contiguous().sort_by_key(|l| l.received);
+    }
+    let until = args.until.map(|when| when.from(Clock::Wall.now()));
+    let (_, answer) = sim::replay(lines, rules, until, args.faults).map_err(|e| Failure::ours(e.to_string()))?;
+    match args.format {
+        Format::Text => report::data(&timeline::text(&answer)),
+        Format::Json => report::json(&answer)?,
+        Format::Mermaid => report::data(&timeline::mermaid(&answer)),
+    }
+    Ok(())
+}
+
+fn text(file: &Path) -> Result<String, Failure> {
+    let read =
+        if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    read.map_err(|e| Failure::input(format!("{} cannot be read: {e}", file.display())))
+}
+
+/// Replay's rules: the config as if it had always been in force, and services that can do everything.
+fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
+    let mut revisions = Revisions::always(config.plans.clone(), config.policies.clone());
+    if let Some(name) = policy.map(PolicyName::from) {
+        if !revisions.has_policy(&name) {
+            let known: Vec<&str> = config.policies.iter().map(|p| p.name.as_str()).collect();
+            let hint = format!(
+                "the config has: {}",
+                if known.is_empty() { "none but `standard`".to_owned() } else { known.join(", ") }
+            );
+            return Err(Failure::input(format!("no policy is named `{name}`")).hint(hint));
+        }
+        revisions = revisions.force_policy(name);
+    }
+    let mut sources = source_rules(config);
+    for source in sources.values_mut() {
+        source.abilities = Abilities::simulated();
+    }
+    Ok(Rules { revisions, sources, store_since: None })
 }

@@ -6,13 +6,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::args::ServeArgs;
 use super::ask::load;
@@ -20,15 +17,11 @@ use super::control;
 use super::desk::Desk;
 use super::fail::Failure;
 use super::report;
-use super::store::{OnBroken, open_store, revise, rules};
 use super::wiring::services;
 use crate::clock::Clock;
 use crate::config::{Config, Env};
-use crate::engine::Handle;
-use crate::engine::committer::{self, Committer};
-
-/// How long actions in flight, and requests that are being answered, get to end by themselves.
-const DRAIN: Duration = Duration::from_secs(10);
+use crate::server::{self, Server};
+use crate::store::{Create, OnBroken};
 
 /// Runs the server until it is told to stop.
 ///
@@ -37,32 +30,41 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub fn run(config_path: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let (config, warnings) = load(config_path, &Env::process())?;
     report::findings(&warnings);
-    let (handle, committer) = open_engine(&config, args.new, Clock::Wall)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
-    let served = runtime.block_on(live(Arc::new(config), handle));
-    // Whatever still holds a handle ends here, so that the committer can.
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    committer.join().map_err(|why| Failure::ours(format!("the store broke: {why}")))?;
-    tracing::info!("the store is closed");
-    served
+    runtime.block_on(live(config, args.new))
 }
 
-/// Opens the store, keeps a new revision where plans or policies changed, and starts the committer.
-///
-/// # Errors
-/// Why not.
-pub fn open_engine(config: &Config, new: bool, clock: Clock) -> Result<(Handle, Committer), Failure> {
-    let (mut writer, reader) = open_store(config, new, clock.now(), Some(end_at_once()))?;
-    let opened = writer.report();
-    tracing::info!(seq = opened.seq.0, replayed = opened.replayed, created = opened.created, "the store is open");
-    if revise(config, &mut writer, &reader, clock.now())? {
-        tracing::info!("plans and policies of the config are a new revision, in force from now on");
-    }
-    let rules = rules(config, &reader)?;
-    let queue_len_max = usize::try_from(config.http.queue_len_max).unwrap_or(usize::MAX);
-    committer::start(Box::new(writer), Arc::new(reader), rules, clock, queue_len_max)
-        .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))
+async fn live(config: Config, new: bool) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let listener = bind(config.listen).await?;
+    let opened = server::open(&config, if new { Create::IfMissing } else { Create::Never }, Some(end_at_once()))?;
+    let (data_dir, names) = (config.data_dir.clone(), services(&config));
+    let running = Server::start(config, opened, listener, Clock::Wall).await?;
+    let door = control::bind(&data_dir)
+        .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", data_dir.display())))?;
+    let stop = running.stopper();
+    let desk = Desk::new(running.handle.clone(), names);
+    let asked = tokio::spawn(door.serve(desk, stop.clone()));
+    tracing::info!(address = %running.address, "listening");
+    tell(NotifyState::Ready);
+    let order = stop.clone();
+    tokio::spawn(async move {
+        let name = signals.next().await;
+        tracing::info!(signal = name, "stopping: what is queued is committed, actions in flight get 10 s");
+        tell(NotifyState::Stopping);
+        order.cancel();
+        signals.next().await;
+        tracing::warn!("told twice to stop: ended without waiting; what was in flight is looked up at the next start");
+        std::process::exit(2);
+    });
+    let ended = running.run(async move {
+        // The control socket holds a handle to the engine, which must be gone before the store can close.
+        let _ = asked.await;
+    });
+    ended.await?;
+    tracing::info!("the store is closed");
+    Ok(())
 }
 
 /// A store that broke says nothing true any more: the process ends at once, and the next start repairs or refuses.
@@ -73,85 +75,11 @@ fn end_at_once() -> OnBroken {
     })
 }
 
-/// What runs, in the two groups in which it ends.
-struct Running {
-    /// Cancelled when the end begins.
-    stop: CancellationToken,
-    /// What brings work in: HTTP, the control socket, the scheduler.
-    front: TaskTracker,
-    /// What carries work out: the dispatcher, and the embedded license service under it.
-    effects: TaskTracker,
-}
-
-async fn live(config: Arc<Config>, handle: Handle) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
-    let listener = bind(config.listen).await?;
-    let running = start(&config, &handle, listener)?;
-    tell(NotifyState::Ready);
-    let ended = tokio::select! {
-        name = signals.next() => {
-            tracing::info!(signal = name, "stopping: what is queued is committed, actions in flight get 10 s");
-            Ok(())
-        }
-        () = engine_ended(&handle) => Err(Failure::ours("the engine ended by itself; see the log")),
-    };
-    drop(handle);
-    tell(NotifyState::Stopping);
-    tokio::select! {
-        () = running.drain() => ended,
-        _ = signals.next() => Err(Failure::ours("told twice to stop: ended without waiting")
-            .hint("nothing that was acknowledged is lost; what was in flight is looked up at the next start")),
-    }
-}
-
-/// Starts everything that runs beside the committer. Each part gets what it needs and the stop token, no more.
-fn start(config: &Arc<Config>, handle: &Handle, listener: TcpListener) -> Result<Running, Failure> {
-    let running = Running { stop: CancellationToken::new(), front: TaskTracker::new(), effects: TaskTracker::new() };
-    let desk = Desk::new(handle.clone(), services(config));
-    let door = control::bind(&config.data_dir)
-        .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", config.data_dir.display())))?;
-    running.front.spawn(door.serve(desk, running.stop.clone()));
-    let address = listener.local_addr().map_err(|e| Failure::ours(format!("no address: {e}")))?;
-    tracing::info!(%address, public = config.public_url, "listening");
-    running.front.spawn(hold(listener, running.stop.clone()));
-    running.front.close();
-    running.effects.close();
-    Ok(running)
-}
-
-/// Keeps the address until the end.
-async fn hold(listener: TcpListener, stop: CancellationToken) {
-    stop.cancelled().await;
-    drop(listener);
-}
-
-impl Running {
-    /// Ends both groups, each within its time from the same instant.
-    async fn drain(&self) {
-        self.stop.cancel();
-        let front = tokio::time::timeout(DRAIN, self.front.wait());
-        let effects = tokio::time::timeout(DRAIN, self.effects.wait());
-        let (front, effects) = tokio::join!(front, effects);
-        if front.is_err() {
-            tracing::warn!("requests that took too long were cut off");
-        }
-        if effects.is_err() {
-            tracing::warn!("actions that took too long were left; their outcome is looked up at the next start");
-        }
-    }
-}
-
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|e| {
         Failure::input(format!("cannot listen on {address}: {e}"))
             .hint("is another server running there? `listen` in the config says where")
     })
-}
-
-/// Returns when the committer's thread has ended: its bell falls silent.
-async fn engine_ended(handle: &Handle) {
-    let mut bell = handle.bell();
-    while bell.changed().await.is_ok() {}
 }
 
 /// Tells systemd, if it started us. That it did not is no error.

@@ -21,6 +21,7 @@ pub fn abilities(licenses: &Licenses) -> Abilities {
         can_shorten: true,
         revoke_reversible: embedded || licenses.suspend == SuspendBy::Revoke,
         set_devices: embedded,
+        sends_mail: true,
         devices_max: if embedded { EMBEDDED_DEVICES_MAX } else { AUTHFORGE_DEVICES_MAX },
         request_timeout: licenses.request_timeout,
         lookup_after: licenses.lookup_after.clone(),

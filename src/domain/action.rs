@@ -201,6 +201,8 @@ pub struct Abilities {
     pub set_devices: bool,
     /// The most devices on one key.
     pub devices_max: u32,
+    /// Whether mail is sent at all.
+    pub sends_mail: bool,
     /// A request of unknown outcome may land until this long after it was sent.
     pub request_timeout: Span,
     /// How long to wait before each of the sweeps that look for a create of unknown outcome.
@@ -216,6 +218,7 @@ impl Abilities {
             revoke_reversible: true,
             set_devices: true,
             devices_max: 16,
+            sends_mail: true,
             request_timeout: Span::from_s(35),
             lookup_after: vec![Span::from_s(2), Span::from_s(15)],
         }

@@ -9,7 +9,7 @@ use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fold::{Folded, Report, Transition, fold};
 use super::machine::{Grant, Machine, Seen};
 use super::notice::{Called, Notice, NoticeKind, NoticeStatus, called};
-use super::reconcile::{Difference, differences};
+use super::reconcile::{Difference, differences, name_plans};
 use super::retry::next_try;
 use super::revision::Revisions;
 use super::time::{Span, Timestamp};
@@ -29,6 +29,8 @@ pub struct World<'a> {
     pub store_since: Option<Timestamp>,
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
+    /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
+    pub under_way: &'a [u32],
 }
 
 /// What a settling found besides what it wrote into the machine.
@@ -48,6 +50,7 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     let due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
     rekey(machine, &folded);
+    name_plans(machine, &due);
     if machine.held.is_none() {
         actions(machine, &due, world);
     }
@@ -89,11 +92,8 @@ fn rekey(machine: &mut Machine, folded: &Folded) {
     if folded.decided.rekeys == 0 {
         return;
     }
-    let decided = machine.facts.iter().filter_map(|f| match &f.says {
-        super::fact::Says::Decision(d) if d.verb == super::decision::Verb::Rekey => Some(f.received),
-        _ => None,
-    });
-    if let Some(last) = decided.max() {
+    let rekeys = |f: &&super::fact::Fact| f.decision().is_some_and(|d| d.verb == super::decision::Verb::Rekey);
+    if let Some(last) = machine.facts.iter().filter(rekeys).map(|f| f.received).max() {
         for grant in machine.grants.iter_mut().filter(|g| g.since <= last) {
             grant.replaced = true;
         }
@@ -105,7 +105,7 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
     for action in &mut machine.actions {
         let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let may_have_acted = matches!(action.phase, Phase::Look { .. });
+        let may_have_acted = matches!(action.phase, Phase::Look { .. }) || world.under_way.contains(&action.id);
         if open && action.kind != ActionKind::Check && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
             action.outcome = ActionOutcome::Superseded;
             action.at = world.now;
@@ -184,6 +184,10 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
 pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestamp, world: &World<'_>) {
     let Some(index) = machine.actions.iter().position(|a| a.id == id) else { return };
     let action = machine.actions[index].clone();
+    let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
+    if !open && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
+        return;
+    }
     match outcome {
         Outcome::Done(confirmed) => {
             confirm(machine, &action, confirmed, world.now);
@@ -364,6 +368,7 @@ fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, world: &Wor
         let to = recipient(call.kind, folded, on_record);
         let status = match (call.skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
+            (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
             (None, None) => NoticeStatus::NoAddress,
             (None, Some(_)) => NoticeStatus::Pending,
         };
@@ -378,7 +383,7 @@ fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, world: &Wor
             seats: call.seats.clone(),
             attempts: 0,
             due: world.now,
-            error: call.skip.map(str::to_owned),
+            error: call.skip.or((!world.abilities.sends_mail).then_some("mail is switched off")).map(str::to_owned),
         });
     }
 }

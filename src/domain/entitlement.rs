@@ -350,7 +350,8 @@ impl Ctx<'_> {
         let episode = s.open_episode().map(|e| e.ends);
         let kept = s.open_episode().and_then(|e| keep_until(e.ends, self.now)).map(|u| u - KEEP_AHEAD);
         let margins = out.seats.iter().filter_map(|seat| s.base_end(&seat.item, self.decided));
-        let margins: Vec<_> = margins.chain(episode).chain(kept).chain(s.processing).chain(s.sent_until).collect();
+        let margins: Vec<_> =
+            margins.chain(episode).chain(kept).chain(s.processing).chain(s.sent_until).chain(s.speaks_at).collect();
         out.wake = earliest(None, margins, self.now);
         out
     }
@@ -389,7 +390,8 @@ impl Ctx<'_> {
         let margin = self.policy(plan, paid_at.unwrap_or(self.now)).expiry_margin;
         let episode = s.open_episode();
         if let Some(ended) = s.ended.as_ref().filter(|e| !(e.gave_up && episode.is_some())) {
-            if ended.never_began {
+            // Stripe giving up is no cancellation: what was paid all the same lives to its end.
+            if ended.never_began || ended.gave_up {
                 return ends(base);
             }
             return match self.policy(plan, ended.told).on_cancel {

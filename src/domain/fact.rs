@@ -719,6 +719,18 @@ impl Name {
 }
 
 impl Fact {
+    /// The invoice that it shows.
+    #[must_use]
+    pub fn invoice(&self) -> Option<&Invoice> {
+        if let Says::Invoice(invoice) = &self.says { Some(invoice) } else { None }
+    }
+
+    /// What a person decided.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Decision> {
+        if let Says::Decision(decision) = &self.says { Some(decision) } else { None }
+    }
+
     /// Everything that the fact names, most telling first: what belongs to one machine is linked through these.
     #[must_use]
     pub fn names(&self) -> Vec<Name> {

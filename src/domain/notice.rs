@@ -199,7 +199,8 @@ impl Ctx<'_> {
                 && a.outcome == ActionOutcome::Pending
                 && self.due.seats.iter().any(|s| is_for(a, s))
         });
-        let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
+        let mut seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
+        seats.sort_unstable();
         let names: Vec<String> = seats.iter().map(u32::to_string).collect();
         let mut call = Called::new(NoticeKind::LicenseIssued, &names.join(","), first);
         if waiting {
@@ -214,14 +215,17 @@ impl Ctx<'_> {
 
     fn delayed(&self, out: &mut Vec<Called>) {
         let matched = match_seats(self.machine, self.due);
-        let late = |(seat, grant): &(&SeatDue, Option<usize>)| {
-            grant.is_none() && seat.want.live_at(self.now) && !seat.since.is_none()
+        // A seat waits since its create was decided, which may be long after the purchase (a unit added later).
+        let waits_since = |(seat, _): (&SeatDue, Option<usize>)| {
+            let creates = self.machine.actions.iter().filter(|a| a.kind == ActionKind::Create && is_for(a, seat));
+            creates
+                .filter(|a| !matches!(a.outcome, ActionOutcome::Superseded | ActionOutcome::Done))
+                .map(|a| a.at)
+                .min()
         };
-        let learned = self.machine.facts.iter().map(|f| f.received).min();
-        let since = self.due.seats.iter().zip(matched).filter(late).filter_map(|(s, _)| s.since).min();
-        if let Some(since) = since {
-            let due = since.max(learned.unwrap_or(since)) + DELAYED;
-            out.push(Called::new(NoticeKind::LicenseDelayed, "first", due));
+        let missing = self.due.seats.iter().zip(matched).filter(|(s, g)| g.is_none() && s.want.live_at(self.now));
+        if let Some(since) = missing.filter_map(waits_since).min() {
+            out.push(Called::new(NoticeKind::LicenseDelayed, "first", since + DELAYED));
         }
     }
 

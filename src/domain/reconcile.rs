@@ -57,7 +57,9 @@ pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
             }
             let fits = |g: &Grant| {
                 let named = if exact { g.item == seat.item } else { seat.aliases.contains(&g.item) };
-                named && g.unit == seat.unit && !g.replaced
+                // A license cannot move to another application: a plan of another one needs a key of its own.
+                let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
+                named && g.unit == seat.unit && !g.replaced && !elsewhere
             };
             let found = machine.grants.iter().enumerate().rev().find(|(i, g)| !taken[*i] && fits(g)).map(|(i, _)| i);
             if let Some(index) = found {
@@ -67,6 +69,15 @@ pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
         }
     }
     matched
+}
+
+/// Writes down which plan each license stands for now: a changed price changes the same license.
+pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
+    for (seat, grant) in due.seats.iter().zip(match_seats(machine, due)) {
+        if let Some(index) = grant {
+            machine.grants[index].plan.clone_from(&seat.plan);
+        }
+    }
 }
 
 /// Whether an action is about a seat, by the item's name or a former one.

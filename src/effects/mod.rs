@@ -1,4 +1,10 @@
-//! What Keyward does in the world: each room carries one kind of action out and says what came of it.
+//! What reaches outside: license services and mail. Outcomes go back through the engine's door, nothing else does.
 
+mod carry;
+pub mod dispatcher;
+pub mod license;
 pub mod mail;
+mod post;
+pub mod services;
+pub mod throttle;
 pub mod tls;

@@ -120,7 +120,7 @@ pub struct Delivery {
     pub account: Option<String>,
     /// What it says.
     pub heard: Heard,
-    /// The body as it came.
+    /// The body as it came, packed by [`super::raw::pack`].
     pub raw: Vec<u8>,
     /// When it reached us.
     pub received: Timestamp,

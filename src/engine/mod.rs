@@ -5,9 +5,10 @@
 
 mod claim;
 pub mod committer;
+mod fits;
 pub mod input;
 pub mod key;
-mod raw;
+pub mod raw;
 pub mod record;
 mod restore;
 mod route;

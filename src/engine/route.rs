@@ -92,7 +92,11 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
             if invoice.payment_intent.is_some() || invoice.charge.is_some() {
                 return Ok(wait(fact, true));
             }
-            Ok(Route::Nowhere("a one-off invoice that sells no plan"))
+            Ok(Route::Nowhere(if sells {
+                "a one-off invoice counts when it is paid"
+            } else {
+                "a one-off invoice that sells no plan"
+            }))
         }
         Says::Payment(_) => Ok(linked()?.map_or_else(|| wait(fact, true), existing)),
         Says::Charge(c) => {

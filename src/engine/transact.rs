@@ -9,7 +9,7 @@ use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
 use super::route::{Route, route, scope};
 use super::working::Working;
-use crate::domain::action::{ActionOutcome, Phase};
+use crate::domain::action::{ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
@@ -132,6 +132,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(
                 "an event of a connected account, and the source does not say connect = \"accept\"".to_owned(),
             )
+        } else if !super::fits::fits(&delivery.heard) {
+            Disposition::Ignored("it names an object by an id that is too long, or holds a zero byte".to_owned())
         } else {
             match &delivery.heard {
                 Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,
@@ -145,7 +147,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             created: delivery.created,
             received: delivery.received,
             disposition,
-            raw: super::raw::pack(&delivery.raw),
+            raw: delivery.raw.clone(),
             livemode: delivery.livemode,
         };
         record::put(self.working, key, &record)?;
@@ -233,12 +235,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let scope = scope_of(&machine);
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
-        change(&mut machine, &self.world(&rules, customer.as_ref()));
+        let under_way = self.under_way(&machine)?;
+        change(&mut machine, &self.world(&rules, customer.as_ref(), &under_way));
         self.settle_and_write(&scope, machine, &before)?;
         Ok(Receipt::Done)
     }
 
-    fn world<'r>(&'r self, rules: &'r SourceRules, customer: Option<&'r Customer>) -> World<'r> {
+    fn world<'r>(&'r self, rules: &'r SourceRules, customer: Option<&'r Customer>, under_way: &'r [u32]) -> World<'r> {
         World {
             revisions: &self.now.rules.revisions,
             now: self.now.at,
@@ -246,7 +249,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
             customer,
             store_since: self.now.rules.store_since,
             dice: self.now.dice,
+            under_way,
         }
+    }
+
+    /// Creates of a machine whose attempt is on disk: they were sent, or are just about to be.
+    fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
+        let mut out = Vec::new();
+        for action in
+            machine.actions.iter().filter(|a| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending)
+        {
+            if self.working.get(&key::attempt(&machine.id, action.id))?.is_some() {
+                out.push(action.id);
+            }
+        }
+        Ok(out)
     }
 
     fn customer_of(&self, scope: &str, machine: &Machine) -> Result<Option<Customer>, RecordError> {
@@ -277,9 +294,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
     ) -> Result<(), RecordError> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
-        let mut settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref()));
+        let under_way = self.under_way(&machine)?;
+        let mut settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref(), &under_way));
         if machine.kind == Kind::Subscription && restore::resubscription(self, scope, &mut machine, &settled)? {
-            settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref()));
+            settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref(), &under_way));
         }
         for report in settled.reports {
             self.told.push(Told { machine: machine.id.clone(), report });

@@ -320,6 +320,17 @@ pub fn machine(reader: &dyn Read, id: &MachineId) -> Result<Option<Machine>, Rec
     record::machine(&Committed(reader), id)
 }
 
+/// The machine that a name leads to within a scope: its own object's id, or an id that is linked to it. Nothing is searched.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn by_name(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Machine>, RecordError> {
+    match super::route::lookup(&Committed(reader), scope, name)? {
+        Some(id) => machine(reader, &id),
+        None => Ok(None),
+    }
+}
+
 /// The raw body of an event.
 ///
 /// # Errors

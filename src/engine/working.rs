@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::record::View;
+use super::record::{Pair, View};
 use crate::store::{Direction, KeyRange, Read, ReadError};
+
+/// What was written under a key; `None` deletes it.
+type Written = Option<Vec<u8>>;
 
 /// The store as it will be when the writes are committed.
 pub struct Working<'a> {
     base: &'a dyn Read,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What the input under way replaced, newest last, so that one that fails leaves nothing behind.
-    undo: Vec<(Vec<u8>, Option<Option<Vec<u8>>>)>,
+    undo: Vec<(Vec<u8>, Option<Written>)>,
 }
 
 impl<'a> Working<'a> {
@@ -71,7 +74,7 @@ impl View for Working<'_> {
         }
     }
 
-    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError> {
         let written: Vec<_> = self.writes.range(range.start.clone()..range.end.clone()).collect();
         // Written keys may hide stored ones, so as many more are read as could be hidden.
         let stored = self.base.range(range, Direction::Forward, limit.saturating_add(written.len()))?;
@@ -94,7 +97,7 @@ impl View for Committed<'_> {
         Ok(self.0.get(key)?.map(|v| v.bytes))
     }
 
-    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError> {
         Ok(self.0.range(range, Direction::Forward, limit)?.into_iter().map(|(k, v)| (k, v.bytes)).collect())
     }
 }

@@ -51,6 +51,15 @@ pub fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
 /// # Errors
 /// [`CodecError`] if the bytes are not what [`encode`] made for this key.
 pub fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
+    let (seq, payload) = open(key, framed)?;
+    Ok(Value { bytes: payload.to_vec(), seq })
+}
+
+/// Checks a framed value and looks into it without copying.
+///
+/// # Errors
+/// [`CodecError`] if the bytes are not what [`encode`] made for this key.
+pub fn open<'f>(key: &[u8], framed: &'f [u8]) -> Result<(Seq, &'f [u8]), CodecError> {
     let (body, foot) = framed.split_last_chunk::<FOOT>().ok_or(CodecError::Short)?;
     let (head, payload) = body.split_first_chunk::<HEAD>().ok_or(CodecError::Short)?;
     if crc(key, body) != u32::from_be_bytes(*foot) {
@@ -60,7 +69,7 @@ pub fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
     if format != FORMAT {
         return Err(CodecError::Format(format));
     }
-    Ok(Value { bytes: payload.to_vec(), seq: Seq(u64::from_be_bytes(seq)) })
+    Ok((Seq(u64::from_be_bytes(seq)), payload))
 }
 
 #[cfg(test)]

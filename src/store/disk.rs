@@ -1,19 +1,26 @@
 //! All that touches sled. Its panics are caught here, its errors sorted, and its file synced by a handle of our own.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::digest::Digest;
 use super::overlay::Layer;
 use super::record::{Hash, Link};
 use super::{Direction, KeyRange, Seq, Value, codec, log, preflight};
 
-/// Under this key sled holds which commit it has been given last, written after all of that commit's keys.
+/// Under this key sled holds which commit it has been given last, written after all of that commit's keys; and the
+/// digest of all that it holds, written with every batch.
 pub(super) const APPLIED: &[u8] = b"\0s";
 
 /// Writes per sled batch. sled lets nobody read while it applies one: 100 writes keep a `get` waiting about 1 ms,
 /// 2,000 up to 10 ms.
 const CHUNK: usize = 100;
+
+/// How often, and how far apart, sled's file lock is asked for.
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What sled said instead of doing what it was asked.
 #[derive(Clone, Debug)]
@@ -26,6 +33,10 @@ pub(super) struct Trouble {
 impl Trouble {
     fn damaged(why: impl ToString) -> Self {
         Self { why: why.to_string(), damaged: true }
+    }
+
+    fn undamaged(why: impl ToString) -> Self {
+        Self { why: why.to_string(), damaged: false }
     }
 }
 
@@ -50,11 +61,34 @@ fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
 /// An open sled.
 #[derive(Debug)]
 pub(super) struct Disk {
-    db: ::sled::Db,
+    /// `None` only while it is being dropped.
+    db: Option<::sled::Db>,
     /// Open since before the first write: Linux tells of a failed write-back once per handle, so a handle opened
     /// later may hear nothing.
     file: File,
     path: PathBuf,
+}
+
+/// What sled says about itself, under [`APPLIED`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Applied {
+    /// The last commit whose writes are all here.
+    pub(super) link: Link,
+    /// What is here, later writes included.
+    pub(super) digest: Digest,
+}
+
+impl Applied {
+    fn framed(&self) -> Vec<u8> {
+        let payload = [&self.link.hash[..], &self.digest.to_bytes()].concat();
+        codec::encode(APPLIED, Seq(self.link.seq), &payload)
+    }
+
+    fn parse(value: &Value) -> Option<Self> {
+        let (hash, digest) = value.bytes.split_first_chunk::<{ size_of::<Hash>() }>()?;
+        let digest = Digest::from_bytes(digest.try_into().ok()?);
+        Some(Self { link: Link { seq: value.seq.0, hash: *hash }, digest })
+    }
 }
 
 /// The directory of sled's files in a store.
@@ -68,8 +102,9 @@ impl Disk {
         let path = path(store);
         remove_half_snapshots(&path).map_err(Trouble::damaged)?;
         preflight::check(&path.join("db")).map_err(Trouble::damaged)?;
+        Self::wait_for_earlier_handle(&path.join("db")).map_err(Trouble::undamaged)?;
         let disk = Self::start(path, cache_bytes)?;
-        match disk.db.was_recovered() {
+        match disk.db()?.was_recovered() {
             true => Ok(disk),
             false => Err(Trouble::damaged("sled found nothing in a file that was not empty")),
         }
@@ -78,16 +113,15 @@ impl Disk {
     /// Makes a new, empty one. The directory must not exist.
     pub(super) fn create(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
         let path = path(store);
-        let io = |error: std::io::Error| Trouble { why: error.to_string(), damaged: false };
-        fs::create_dir(&path).map_err(io)?;
+        fs::create_dir(&path).map_err(Trouble::undamaged)?;
         let disk = Self::start(path, cache_bytes)?;
         // sled syncs neither its directory nor `conf`.
         disk.sync()?;
         let conf = disk.path.join("conf");
         if conf.exists() {
-            File::open(&conf).and_then(|conf| conf.sync_all()).map_err(io)?;
+            File::open(&conf).and_then(|conf| conf.sync_all()).map_err(Trouble::undamaged)?;
         }
-        log::sync_dir(&disk.path).and_then(|()| log::sync_dir(store)).map_err(io)?;
+        log::sync_dir(&disk.path).and_then(|()| log::sync_dir(store)).map_err(Trouble::undamaged)?;
         Ok(disk)
     }
 
@@ -99,8 +133,32 @@ impl Disk {
             .mode(::sled::Mode::LowSpace);
         let db = calmly(|| config.open())?;
         let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
-        let file = file.map_err(|error| Trouble { why: error.to_string(), damaged: false })?;
-        Ok(Self { db, file, path })
+        let file = file.map_err(Trouble::undamaged)?;
+        Ok(Self { db: Some(db), file, path })
+    }
+
+    /// sled lets go of its file a moment after it was dropped, from another thread, and opening it does not wait. Our
+    /// own lock was taken before, so whoever has the file is an earlier handle of this very process.
+    fn wait_for_earlier_handle(db: &Path) -> std::io::Result<()> {
+        let file = OpenOptions::new().read(true).write(true).open(db)?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        file.unlock()
+    }
+
+    /// Puts something under a key that is no value, as damage would.
+    #[cfg(test)]
+    pub(super) fn spoil(&self, key: &[u8]) {
+        self.db().unwrap().insert(key, b"spoiled by a test").unwrap();
+    }
+
+    fn db(&self) -> Result<&::sled::Db, Trouble> {
+        self.db.as_ref().ok_or_else(|| Trouble::undamaged("sled is closed"))
     }
 
     /// The directory of sled's files.
@@ -110,12 +168,14 @@ impl Disk {
 
     /// Bytes of sled's files.
     pub(super) fn size_bytes(&self) -> Result<u64, Trouble> {
-        calmly(|| self.db.size_on_disk())
+        let db = self.db()?;
+        calmly(|| db.size_on_disk())
     }
 
     /// The value under a key, checked.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        match calmly(|| self.db.get(key))? {
+        let db = self.db()?;
+        match calmly(|| db.get(key))? {
             Some(framed) => decode(key, &framed).map(Some),
             None => Ok(None),
         }
@@ -123,7 +183,8 @@ impl Disk {
 
     /// Whether there is a value under a key.
     pub(super) fn contains(&self, key: &[u8]) -> Result<bool, Trouble> {
-        calmly(|| self.db.contains_key(key))
+        let db = self.db()?;
+        calmly(|| db.contains_key(key))
     }
 
     /// The values of a range in order. Stop at the first error: sled's iterator would return it for ever.
@@ -131,9 +192,9 @@ impl Disk {
         &self,
         range: &KeyRange,
         direction: Direction,
-    ) -> impl Iterator<Item = Result<(::sled::IVec, Value), Trouble>> + use<> {
-        let mut found = self.db.range(range.start.as_slice()..range.end.as_slice());
-        std::iter::from_fn(move || {
+    ) -> Result<impl Iterator<Item = Result<(::sled::IVec, Value), Trouble>> + use<>, Trouble> {
+        let mut found = self.db()?.range(range.start.as_slice()..range.end.as_slice());
+        Ok(std::iter::from_fn(move || {
             let next = calmly(|| {
                 match direction {
                     Direction::Forward => found.next(),
@@ -146,44 +207,87 @@ impl Disk {
                 Err(trouble) => return Some(Err(trouble)),
             };
             Some(decode(&key, &framed).map(|value| (key, value)))
-        })
+        }))
     }
 
-    /// The last commit whose writes are all here.
-    pub(super) fn applied(&self) -> Result<Option<Link>, Trouble> {
+    /// What sled says about itself.
+    pub(super) fn applied(&self) -> Result<Option<Applied>, Trouble> {
         let Some(value) = self.get(APPLIED)? else { return Ok(None) };
-        let hash = Hash::try_from(value.bytes.as_slice()).map_err(Trouble::damaged)?;
-        Ok(Some(Link { seq: value.seq.0, hash }))
+        Applied::parse(&value).map(Some).ok_or_else(|| Trouble::damaged("what sled says about itself is malformed"))
+    }
+
+    /// What is in fact there, found by walking through all of it.
+    pub(super) fn digest(&self) -> Result<Digest, Trouble> {
+        let db = self.db()?;
+        let mut digest = Digest::default();
+        let mut all = db.iter();
+        while let Some((key, framed)) = calmly(|| all.next().transpose())? {
+            if *key != *APPLIED {
+                digest.add(&key, version(&key, &framed)?);
+            }
+        }
+        Ok(digest)
     }
 
     /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
     /// the middle it leaves some of the writes; the log has them all.
     pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
+        let db = self.db()?;
+        let mut applied = self.applied()?.unwrap_or_default();
         let mut batch = ::sled::Batch::default();
         let mut count = 0;
         for (key, entry) in layer {
-            match &entry.value {
-                Some(value) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
+            let old = calmly(|| db.get(key))?.map(|framed| version(key, &framed)).transpose()?;
+            match (&entry.value, old) {
+                (Some(value), _) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
+                (None, Some(_)) => batch.remove(&**key),
                 // What sled never had costs it nothing.
-                None if !self.contains(key)? => continue,
-                None => batch.remove(&**key),
+                (None, None) => continue,
+            }
+            if let Some(old) = old {
+                applied.digest.remove(key, old);
+            }
+            if entry.value.is_some() {
+                applied.digest.add(key, entry.seq);
             }
             count += 1;
             if count == CHUNK {
-                let full = std::mem::take(&mut batch);
-                calmly(|| self.db.apply_batch(full))?;
+                let mut full = std::mem::take(&mut batch);
+                full.insert(APPLIED, applied.framed());
+                calmly(|| db.apply_batch(full))?;
                 count = 0;
             }
         }
-        batch.insert(APPLIED, codec::encode(APPLIED, Seq(link.seq), &link.hash));
-        calmly(|| self.db.apply_batch(batch))
+        applied.link = link;
+        batch.insert(APPLIED, applied.framed());
+        calmly(|| db.apply_batch(batch))
     }
 
     /// Returns when everything written survives a power cut. sled's own flush does not do that.
     pub(super) fn sync(&self) -> Result<(), Trouble> {
-        calmly(|| self.db.flush())?;
-        self.file.sync_data().map_err(|error| Trouble { why: error.to_string(), damaged: false })
+        let db = self.db()?;
+        calmly(|| db.flush())?;
+        self.file.sync_data().map_err(Trouble::undamaged)
     }
+}
+
+impl Drop for Disk {
+    /// sled panics while it is dropped if its last sync fails. Whatever matters was synced, or has been reported.
+    fn drop(&mut self) {
+        let db = self.db.take();
+        let closed = calmly(|| {
+            drop(db);
+            Ok(())
+        });
+        if let Err(trouble) = closed {
+            tracing::error!(why = trouble.why, "sled did not close");
+        }
+    }
+}
+
+fn version(key: &[u8], framed: &[u8]) -> Result<Seq, Trouble> {
+    let opened = codec::open(key, framed);
+    opened.map(|(seq, _)| seq).map_err(|error| Trouble::damaged(format!("key {}: {error}", hex::encode(key))))
 }
 
 fn decode(key: &[u8], framed: &[u8]) -> Result<Value, Trouble> {

@@ -161,7 +161,11 @@ pub enum OpenError {
         known: u32,
     },
     /// sled's part is unusable and could not be rebuilt from the log either.
-    #[error("the store {} could not be rebuilt from its log: {why}", dir.display())]
+    #[error(
+        "the store {} could not be rebuilt from its log: {why}\n  hint: nothing was deleted. Copy the directory away, \
+         then put the older log files back from where they went",
+        dir.display()
+    )]
     Unrepaired {
         /// The store's directory.
         dir: PathBuf,

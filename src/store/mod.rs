@@ -10,12 +10,14 @@
 //! * [`Batch`] is appended to the commit log (`record`, `log`) and synced: from that moment on it is acknowledged.
 //! * It becomes visible in the `overlay`, an ordered map in memory which all reads go through.
 //! * About once a second `flush` gives sled the net writes, syncs sled's file, and writes `highwater`: a checkpoint.
+//! * Each of sled's batches carries a `digest` of the state that it leads to.
 //! * `open` finds loss and damage before anything is served, and repairs sled from the log or refuses.
 
 mod batch;
 pub mod codec;
 #[cfg(test)]
 mod contract;
+mod digest;
 mod disk;
 mod fault;
 mod flush;
@@ -134,6 +136,14 @@ pub trait Commit: Send {
     /// [`CommitError`]; all but [`CommitError::Broken`] leave the store exactly as it was. After `Broken` it is not
     /// known whether the batch will be there at the next open.
     fn commit(&mut self, batch: &Batch) -> Result<Seq, CommitError>;
+
+    /// Ends in order: what waits in memory is written out. Nothing acknowledged depends on it.
+    ///
+    /// # Errors
+    /// What broke the store, then or before.
+    fn close(self: Box<Self>) -> Result<(), StoreFault> {
+        Ok(())
+    }
 }
 
 /// Whether a store takes this key. The empty key and those that begin with a zero byte are the store's own.

@@ -188,3 +188,69 @@ pub(super) fn precedes(direction: Direction, a: &[u8], b: &[u8]) -> bool {
         Direction::Backward => a > b,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(seq: u64) -> Link {
+        Link { seq, ..Link::default() }
+    }
+
+    fn commit(overlay: &mut Overlay, seq: u64, batch: &Batch, absent: &[&[u8]]) {
+        overlay.publish(batch, &absent.iter().copied().collect(), link(seq));
+    }
+
+    fn entries(overlay: &Overlay, direction: Direction) -> Vec<(&[u8], u64, bool)> {
+        // A range for the whole test: its iterator borrows it.
+        static ALL: std::sync::OnceLock<KeyRange> = std::sync::OnceLock::new();
+        let all = ALL.get_or_init(|| KeyRange::prefix(b""));
+        overlay.range(all, direction).map(|(key, entry)| (key, entry.seq.0, entry.value.is_some())).collect()
+    }
+
+    #[test]
+    fn the_live_layer_hides_the_frozen_one() {
+        let mut overlay = Overlay::default();
+        commit(&mut overlay, 1, Batch::new().put("a", "1").put("b", "1").put("d", "1"), &[]);
+        let (frozen, at) = overlay.freeze();
+        assert_eq!((frozen.len(), at), (3, link(1)));
+        commit(&mut overlay, 2, Batch::new().delete("b").put("c", "2").put("d", "2"), &[]);
+        let expected = [(&b"a"[..], 1, true), (b"b", 2, false), (b"c", 2, true), (b"d", 2, true)];
+        assert_eq!(entries(&overlay, Direction::Forward), expected);
+        assert!(entries(&overlay, Direction::Backward).iter().eq(expected.iter().rev()));
+        assert!(overlay.get(b"b").unwrap().value.is_none());
+        overlay.thaw();
+        assert!(overlay.get(b"a").is_none(), "sled has it now");
+        assert_eq!(entries(&overlay, Direction::Forward), expected[1..]);
+    }
+
+    #[test]
+    fn what_sled_never_had_vanishes_unless_it_is_on_its_way() {
+        let mut overlay = Overlay::default();
+        commit(&mut overlay, 1, Batch::new().put("x", "1"), &[]);
+        assert!(overlay.only_live(b"x"));
+        commit(&mut overlay, 2, Batch::new().delete("x"), &[b"x"]);
+        assert_eq!((overlay.bytes(), overlay.last()), (0, link(2)));
+
+        commit(&mut overlay, 3, Batch::new().put("x", "3"), &[]);
+        overlay.freeze();
+        // It was judged absent a moment before the freeze.
+        commit(&mut overlay, 4, Batch::new().delete("x"), &[b"x"]);
+        assert!(overlay.get(b"x").unwrap().value.is_none(), "sled must be told to delete it");
+        overlay.thaw();
+        assert!(overlay.bytes() > 0);
+    }
+
+    #[test]
+    fn bytes_are_given_back() {
+        let mut overlay = Overlay::default();
+        for seq in 1..100 {
+            commit(&mut overlay, seq, Batch::new().put("same", vec![0; seq as usize]), &[]);
+        }
+        assert_eq!(overlay.bytes(), 4 + 99 + ENTRY_COST);
+        overlay.freeze();
+        assert_eq!((overlay.live_bytes(), overlay.bytes()), (0, 4 + 99 + ENTRY_COST));
+        overlay.thaw();
+        assert_eq!(overlay.bytes(), 0);
+    }
+}

@@ -8,7 +8,7 @@ use super::disk::{self, Disk, Trouble};
 use super::log::{self, Resume};
 use super::overlay::Overlay;
 use super::record::Link;
-use super::scan::Log;
+use super::scan::{Known, Log};
 use super::{OpenError, Seq, StoreFault, highwater};
 
 /// Net writes are gathered up to this many bytes, then given to sled.
@@ -56,7 +56,7 @@ pub(super) fn rebuild(
         overlay.thaw();
         written
     };
-    let resume = log.read(0, synced, cuts, &mut |record| {
+    let resume = log.read(0, Known { synced, applied: 0 }, cuts, &mut |record| {
         for (key, value) in record.writes().flatten() {
             gathered.insert(key, Seq(record.link.seq), value);
         }

@@ -26,6 +26,15 @@ pub(super) struct Log {
     segments: Vec<Segment>,
 }
 
+/// What is known about the log from elsewhere, before it is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// The checkpoint: this record was synced.
+    pub(super) synced: Link,
+    /// sled has this commit, and it was given only what was synced.
+    pub(super) applied: u64,
+}
+
 /// Something behind the last good record that is not one.
 #[derive(Debug)]
 struct Tail {
@@ -78,15 +87,21 @@ impl Log {
         fs::metadata(log::segment_path(&self.dir, segment.number)).map_or(0, |meta| meta.len())
     }
 
-    /// Reads all records from the file with this index on. A torn tail that ends behind `synced` is cut off, and said
-    /// in `cuts`; any other fault is an error.
+    /// Whether no record was ever written.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(*self.segments, [only] if only.before == Link::default() && self.size(only) <= SEGMENT_HEAD as u64)
+    }
+
+    /// Reads all records from the file with this index on. A torn tail behind all that is known to be synced is cut
+    /// off, and said in `cuts`; any other fault is an error, and changes nothing.
     pub(super) fn read(
         &self,
         start: usize,
-        synced: Link,
+        known: Known,
         cuts: &mut Vec<String>,
         visit: &mut Visit<'_>,
     ) -> Result<Resume, OpenError> {
+        let Known { synced, applied } = known;
         let mut link = self.segments[start].before;
         let mut resume = Resume { link, last_record: SEGMENT_HEAD as u64, offset: SEGMENT_HEAD as u64 };
         let mut visit = |record: &Record<'_>| {
@@ -107,11 +122,15 @@ impl Log {
             link = resume.link;
             if let Some(tail) = tail {
                 let last = index + 1 == self.segments.len();
-                self.judge(&path, &tail, last && link.seq >= synced.seq, cuts)?;
+                self.judge(&path, &tail, last && link.seq >= synced.seq.max(applied), cuts)?;
             }
         }
         if link.seq < synced.seq {
             let why = format!("the newest record is {}, but record {} was synced once", link.seq, synced.seq);
+            return Err(OpenError::LogMissing { path: log::segment_path(&self.dir, self.newest()), why });
+        }
+        if link.seq < applied {
+            let why = format!("the newest record is {}, but sled has commit {applied}", link.seq);
             return Err(OpenError::LogMissing { path: log::segment_path(&self.dir, self.newest()), why });
         }
         Ok(resume)

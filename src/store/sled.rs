@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::disk::{Disk, Trouble};
+use super::fault::Doing;
 use super::flush::{self, Bell};
 use super::lock::Lock;
 use super::log::Appender;
@@ -101,22 +102,28 @@ impl Store {
             _lock: lock,
         });
         let reader = Reader { shared: Arc::clone(&shared) };
-        let flusher = {
-            let (shared, every) = (Arc::clone(&shared), options.flush_every);
-            let thread = std::thread::Builder::new().name("store-flush".to_owned());
-            thread.spawn(move || flush::run(&shared, every, checkpoint)).map_err(|source| OpenError::Io {
-                doing: "starting a thread",
-                path: dir.to_owned(),
-                source,
-            })?
-        };
+        let every = options.flush_every;
+        let threads = [
+            spawn("store-flush", &shared, move |shared| flush::run(shared, every, checkpoint))?,
+            spawn("store-watch", &shared, |shared| flush::watch(shared, flush::PATIENCE))?,
+        ];
         let space = Space::new(dir, options.min_free_bytes);
         let (overlay_max, full_wait) = (options.overlay_max_bytes, options.full_wait);
-        let mut writer = Writer { shared, appender, space, overlay_max, full_wait, flusher: Some(flusher), report };
+        let mut writer = Writer { shared, appender, space, overlay_max, full_wait, threads: Some(threads), report };
         migrate::bring_up(&mut writer, &reader)?;
         writer.report.seq = reader.seq().map_err(|ReadError::Broken(fault)| fault)?;
         Ok((writer, reader))
     }
+}
+
+fn spawn(
+    name: &str,
+    shared: &Arc<Shared>,
+    run: impl FnOnce(&Shared) + Send + 'static,
+) -> Result<JoinHandle<()>, OpenError> {
+    let theirs = Arc::clone(shared);
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&theirs));
+    thread.doing("starting a thread", &shared.store)
 }
 
 /// The one writer. Dropping it closes the store like [`Writer::close`], with errors only logged.
@@ -126,7 +133,7 @@ pub struct Writer {
     space: Space,
     overlay_max: usize,
     full_wait: Duration,
-    flusher: Option<JoinHandle<()>>,
+    threads: Option<[JoinHandle<()>; 2]>,
     report: OpenReport,
 }
 
@@ -154,11 +161,15 @@ impl Writer {
     }
 
     fn stop(&mut self) {
-        self.shared.bell.stop();
-        if let Some(flusher) = self.flusher.take()
-            && flusher.join().is_err()
-        {
-            self.shared.break_off(StoreFault::new("closing the store", &self.shared.store, "a thread panicked"), false);
+        let Some(threads) = self.threads.take() else { return };
+        if !self.shared.bell.stop() {
+            let why = "the flush thread does not end";
+            self.shared.break_off(StoreFault::new("closing the store", &self.shared.store, why), false);
+            return;
+        }
+        for thread in threads {
+            // Its panics were caught inside, and the watch has none.
+            let _ = thread.join();
         }
     }
 
@@ -245,11 +256,15 @@ impl Commit for Writer {
         self.wait_for_room(batch.size())?;
         Ok(self.write(batch)?)
     }
+
+    fn close(self: Box<Self>) -> Result<(), StoreFault> {
+        Writer::close(*self)
+    }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        if self.flusher.is_some() {
+        if self.threads.is_some() {
             self.stop();
             if let Some(fault) = self.shared.fault() {
                 tracing::error!(%fault, "the store was closed broken");
@@ -323,7 +338,7 @@ impl Read for Reader {
         // Held to the end: meanwhile sled changes only under keys that the frozen layer hides, so this is one instant.
         let overlay = self.shared.overlay();
         let mut upper = overlay.range(&range, direction).peekable();
-        let mut lower = self.shared.disk.range(&range, direction).peekable();
+        let mut lower = self.disk(self.shared.disk.range(&range, direction))?.peekable();
         let mut found = Vec::new();
         while found.len() < limit {
             let from_upper = match (upper.peek(), lower.peek()) {
@@ -348,5 +363,62 @@ impl Read for Reader {
     fn seq(&self) -> Result<Seq, ReadError> {
         self.shared.sound()?;
         Ok(Seq(self.shared.overlay().last().seq))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Create;
+    use super::*;
+
+    fn settle(reader: &Reader) {
+        while reader.overlay_bytes() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn damage_found_while_running_breaks_the_store_and_is_repaired_at_the_next_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let heard: Arc<OnceLock<String>> = Arc::default();
+        let told = Arc::clone(&heard);
+        let options = Options {
+            create: Create::IfMissing,
+            min_free_bytes: 0,
+            flush_every: Duration::from_millis(1),
+            on_broken: Some(Arc::new(move |fault| drop(told.set(fault.to_string())))),
+            ..Options::default()
+        };
+        for by_range in [false, true] {
+            let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+            writer.commit(Batch::new().put("k", "value").put("l", "other")).unwrap();
+            settle(&reader);
+            writer.shared.disk.spoil(b"k");
+            match by_range {
+                true => assert!(reader.range(&KeyRange::prefix(b""), Direction::Backward, 9).is_err()),
+                false => assert!(reader.get(b"k").is_err()),
+            }
+            assert!(reader.get(b"l").is_err(), "a broken store reads nothing more");
+            assert!(reader.seq().is_err());
+            let refused = writer.commit(Batch::new().put("l", "more"));
+            assert!(matches!(refused, Err(CommitError::Broken(_))), "and takes nothing more");
+            assert!(heard.get().unwrap().contains("hint"));
+            assert!(writer.close().is_err());
+            drop(reader);
+            let (writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+            assert!(writer.report().repaired[0].contains("while the store was in use"), "{:?}", writer.report());
+            assert_eq!(reader.get(b"k").unwrap().unwrap().bytes, b"value");
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { create: Create::IfMissing, min_free_bytes: 0, ..Options::default() };
+        let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+        writer.write(Batch::new().put(migrate::SCHEMA_KEY, (migrate::SCHEMA + 1).to_be_bytes())).unwrap();
+        drop((writer, reader));
+        let refused = Store::open(dir.path(), options).err().unwrap();
+        assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }), "{refused}");
     }
 }

@@ -44,7 +44,10 @@ impl Mentions {
     /// What sled has wrong, in words; empty if nothing. Keys in the overlay are left out: sled is yet to be given them.
     pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, Trouble> {
         let mut findings = Findings::default();
-        for (key, mention) in &self.0 {
+        // In order, so that each of sled's leaves is read once and not once per key.
+        let mut mentions: Vec<_> = self.0.iter().collect();
+        mentions.sort_unstable_by_key(|(key, _)| *key);
+        for (key, mention) in mentions {
             if overlay.get(key).is_some() {
                 continue;
             }
@@ -61,7 +64,7 @@ impl Mentions {
     /// Like [`Self::check`] in the other direction, for when all records were read: keys in sled that no record put.
     pub(super) fn check_surplus(&self, disk: &Disk, overlay: &Overlay, findings: &mut Findings) -> Result<(), Trouble> {
         let all = KeyRange::prefix(b"");
-        for pair in disk.range(&all, Direction::Forward) {
+        for pair in disk.range(&all, Direction::Forward)? {
             let (key, value) = pair?;
             let known = self.0.contains_key(&*key) || overlay.get(&key).is_some();
             if *key != *APPLIED && !known {

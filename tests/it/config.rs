@@ -1,5 +1,4 @@
 //! The config room from outside: its fixtures, the file that `init` writes, and its page in the docs.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The integration tests.
+//! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
 mod cli_basics;
@@ -13,7 +13,30 @@ mod cli_support;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
+mod license_client;
+#[cfg(test)]
+mod license_embedded;
+#[cfg(test)]
+mod license_fake_process;
+#[cfg(test)]
+mod license_lookup;
+mod http_intake;
+#[cfg(test)]
+mod http_pages;
+#[cfg(test)]
+mod http_scheduler;
+#[cfg(test)]
+mod http_support;
+#[cfg(test)]
 mod mail_smtp;
+#[cfg(test)]
+mod store_crash;
+#[cfg(test)]
+mod store_damage;
+#[cfg(test)]
+mod store_support;
 #[cfg(test)]
 mod stripe_build;
 #[cfg(test)]
@@ -32,3 +55,5 @@ mod stripe_session;
 mod stripe_signature;
 #[cfg(test)]
 mod stripe_subscription;
+#[cfg(test)]
+mod support;

@@ -1,5 +1,4 @@
 //! Small events to read: an envelope around whatever object a test is about.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: what they cannot read fails the test")]
 
 use keyward::domain::fact::{Charge, Dispute, Fact, Invoice, Payment, Refund, Says, Session, Subscription};
 use keyward::domain::time::Timestamp;

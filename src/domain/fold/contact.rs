@@ -64,7 +64,7 @@ impl Contact {
     /// The address for everything about payment, the customer's own record first.
     #[must_use]
     pub fn payer(&self, on_record: Option<&str>) -> Option<String> {
-        let own = [&self.decided_email].into_iter().flatten().cloned().next();
+        let own = self.decided_email.clone();
         own.or_else(|| on_record.map(str::to_owned))
             .or_else(|| self.session_email.clone())
             .or_else(|| self.invoice_email.clone())

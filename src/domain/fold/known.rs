@@ -33,8 +33,11 @@ pub struct Known {
     pub trial_ends: BTreeSet<Timestamp>,
     /// Whether a paid invoice with a line for a licensed item was ever heard of (a trial's zero invoice counts).
     pub paid_invoice_heard: bool,
-    /// Whether the checkout ended unpaid and no payment was told of since.
-    pub session_unpaid: bool,
+    /// Whether the checkout ended unpaid and no payment was told of since, or the first invoice is known and nobody told
+    /// that it was paid.
+    pub first_unpaid: bool,
+    /// Whether the checkout itself says that it is paid.
+    pub session_paid: bool,
     /// Whether there is anything besides sessions.
     pub has_subscription_facts: bool,
     /// The license that the guide's metadata asks for, where no plan names any of the prices.
@@ -58,7 +61,9 @@ impl Known {
                 }
             }
             if let Says::Session(s) = &fact.says {
-                known.session_unpaid = match s.event {
+                known.session_paid |=
+                    s.event == SessionEvent::AsyncSucceeded || s.payment_status == PaymentStatus::Paid;
+                known.first_unpaid = match s.event {
                     SessionEvent::Completed => s.payment_status == PaymentStatus::Unpaid,
                     SessionEvent::AsyncSucceeded => false,
                     SessionEvent::AsyncFailed | SessionEvent::Expired => true,
@@ -77,11 +82,10 @@ impl Known {
             }
         }
         known.ask(facts, revisions, decided);
-        known.paid_invoice_heard = facts.iter().any(|fact| match &fact.says {
-            Says::Invoice(i) if i.event == InvoiceEvent::Paid && i.paid => {
-                i.lines.iter().any(|l| known.licenses_line(l, fact.at, revisions, decided))
-            }
-            _ => false,
+        known.first_unpaid |= first_invoice_open(facts);
+        known.paid_invoice_heard = facts.iter().any(|fact| {
+            let paid = fact.invoice().filter(|i| i.event == InvoiceEvent::Paid && i.paid);
+            paid.is_some_and(|i| i.lines.iter().any(|l| known.licenses_line(l, fact.at, revisions, decided)))
         });
         known
     }
@@ -260,6 +264,14 @@ impl Known {
             && matches!(invoice.reason, BillingReason::Create | BillingReason::Update | BillingReason::Other)
             && self.trial_ends.contains(&line.end)
     }
+}
+
+/// Whether the subscription's first invoice is known and no event of it says that it was paid. A failure alone does not
+/// count: an endpoint that hears of failures only will not hear of the payment that follows.
+fn first_invoice_open(facts: &[&Fact]) -> bool {
+    let first = facts.iter().filter_map(|f| f.invoice()).filter(|i| i.reason == BillingReason::Create);
+    let attempt = |e: InvoiceEvent| matches!(e, InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired);
+    first.clone().any(|i| !attempt(i.event)) && !first.clone().any(|i| i.event == InvoiceEvent::Paid && i.paid)
 }
 
 /// The name that a price gives to an item without an id.

@@ -43,6 +43,8 @@ pub struct SubscriptionFold {
     pub processing: Option<Timestamp>,
     /// The due date of an open sent renewal invoice.
     pub sent_until: Option<Timestamp>,
+    /// When a snapshot will speak for a payment, if no invoice is heard of until then.
+    pub speaks_at: Option<Timestamp>,
     /// How it ended.
     pub ended: Option<Ending>,
     /// When an end was planned.
@@ -227,6 +229,7 @@ impl SubscriptionFold {
             side_failures: Vec::new(),
             processing: None,
             sent_until: None,
+            speaks_at: None,
             ended: None,
             planned_since: None,
             paused: None,

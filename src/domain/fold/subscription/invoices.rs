@@ -138,12 +138,12 @@ impl Walk<'_> {
     }
 
     fn gave_up_in_grace(&self) -> bool {
-        self.state == Some(S::Grace) && self.fold.ended.is_some()
+        self.fold.ended.is_some() && self.fold.open_episode().is_some()
     }
 
-    /// Paid in a grace that outlived the subscription: it pays for its period, and there it ends.
+    /// Paid after Stripe ended the subscription, in the grace or after it: it pays for its period, and there it ends.
     fn end_paid(&mut self, fact: &Fact) {
-        if let Some(episode) = self.fold.episodes.last_mut() {
+        if let Some(episode) = self.fold.episodes.last_mut().filter(|e| e.outcome == super::Outcome::Open) {
             episode.outcome = super::Outcome::Recovered(fact.at);
         }
         self.go(fact.at, S::Ended, super::Cause::event(fact));

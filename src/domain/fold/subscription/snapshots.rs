@@ -6,7 +6,11 @@ use super::{Ending, Pause, TrialEnding, Walk};
 use crate::domain::fact::{Fact, PauseReason, Subscription, SubscriptionEvent, SubscriptionStatus};
 use crate::domain::fold::cover::Cover;
 use crate::domain::subscription::{State as S, Trigger};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
+
+/// A new subscription's first snapshot can be `active` while its first payment is under way. Its first invoice is told of
+/// in the same second; if none was by this long after, the endpoint hears of no invoices, and the snapshot speaks.
+const SPEAKS_AFTER: Span = Span::from_minutes(10);
 
 impl Walk<'_> {
     pub(super) fn snapshot(&mut self, fact: &Fact, snapshot: &Subscription) {
@@ -133,7 +137,13 @@ impl Walk<'_> {
 
     /// The snapshot speaks: `active` pays to its period's end, unless something told says otherwise.
     fn snapshot_pays(&mut self, fact: &Fact, snapshot: &Subscription) {
-        let first_unpaid = self.fold.known.session_unpaid;
+        let first_unpaid = self.fold.known.first_unpaid;
+        let speaks_at = fact.at + SPEAKS_AFTER;
+        let alone = snapshot.event == SubscriptionEvent::Created && !self.fold.known.session_paid;
+        if alone && self.now < speaks_at {
+            self.fold.speaks_at = Some(speaks_at);
+            return;
+        }
         for item in &snapshot.items {
             let (Some(start), Some(end)) = (item.period_start, item.period_end) else { continue };
             let Some(key) = self.fold.known.key_of_item(item).cloned() else { continue };

@@ -1,0 +1,218 @@
+//! Carries one action out at the license service, and says what came of it in the domain's words.
+
+use std::sync::PoisonError;
+
+use super::license::choice::choose;
+use super::license::sweep::Wanted;
+use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
+use super::services::{LicenseService, Services};
+use super::throttle::{Gate, Share};
+use crate::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome, Phase};
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::time::Timestamp;
+use crate::engine::Handle;
+
+/// What the carrier of one action works with.
+pub(super) struct Carrier<'a> {
+    pub(super) handle: &'a Handle,
+    pub(super) services: &'a Services,
+    pub(super) service: &'a LicenseService,
+}
+
+impl LicenseService {
+    /// Whether an action may go now; one that may counts as under way until its answer is heard.
+    pub(super) fn gate(&self, action: &Action, now: Timestamp) -> Gate {
+        let creates = action.kind == ActionKind::Create && action.phase == Phase::Ready;
+        if creates {
+            let gate = self.credits.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+            if gate != Gate::Go {
+                return gate;
+            }
+        }
+        let gate = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+        if gate != Gate::Go && creates {
+            let heard = super::throttle::Heard::Unsent;
+            self.credits.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+        }
+        gate
+    }
+
+    /// Whether the service's breaker is open: asked before anything is read for an action.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).open_until().is_some_and(|until| until > now)
+    }
+
+    fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(answer.heard(), now);
+        if action.kind == ActionKind::Create && action.phase == Phase::Ready {
+            let heard = answer.heard_of_credits();
+            self.credits.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+        }
+    }
+
+    /// Lets calls through again, as after a person's word that the service is mended.
+    pub fn release(&self, now: Timestamp) {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).release(now);
+        self.credits.lock().unwrap_or_else(PoisonError::into_inner).release(now);
+    }
+}
+
+impl Carrier<'_> {
+    /// Carries an action out. The attempt of a create is on disk already.
+    pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
+        if let (ActionKind::Create, Phase::Look { since, any_age, .. }) = (action.kind, action.phase) {
+            // A look reports to no breaker; the place that the gate counted is given back.
+            let unsent: Answer<()> = Answer::Refused(unsent());
+            self.service.heard(action, &unsent, self.now());
+            return self.look(action, (!any_age).then_some(since)).await;
+        }
+        let grant = machine.grants.iter().find(|g| g.number == action.seat);
+        if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
+            let unsent: Answer<()> = Answer::Refused(unsent());
+            self.service.heard(action, &unsent, self.now());
+            return stopped;
+        }
+        let _pass = self.service.throttle.pass(Share::Actions).await;
+        let answer = self.call(action, grant).await;
+        self.service.heard(action, &answer, self.now());
+        self.outcome(action, grant, answer).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.handle.clock().now()
+    }
+
+    /// A stop at the grace's end needs no call where a stop is an expiry: it came by itself.
+    fn stopped_by_itself(&self, action: &Action, grant: &Grant) -> Option<Outcome> {
+        let native = self.service.client.abilities().native_suspend;
+        let over = grant.status == GrantStatus::Live && grant.expires_at.is_some_and(|t| t <= self.now());
+        (action.kind == ActionKind::Suspend && !native && over).then(|| {
+            Outcome::Done(Confirmed {
+                key: grant.key.clone(),
+                status: GrantStatus::Suspended,
+                expires_at: grant.expires_at,
+                devices: Some(grant.devices),
+                adopted: false,
+            })
+        })
+    }
+
+    async fn call(&self, action: &Action, grant: Option<&Grant>) -> Answer<License> {
+        let client = &self.service.client;
+        let target = &action.target;
+        if action.kind == ActionKind::Create {
+            let app_id = target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
+            let new = NewLicense {
+                app_id,
+                label: target.label.clone(),
+                expires_at: target.expires_at,
+                devices: target.devices,
+            };
+            return client.create(&new).await;
+        }
+        let Some(key) = &target.key else { return Answer::Refused(unsent()) };
+        let earlier = |to: &Timestamp| grant.is_some_and(|g| g.expires_at.is_none_or(|is| is > *to));
+        match action.kind {
+            ActionKind::Extend => match target.expires_at.filter(earlier) {
+                Some(to) => client.shorten(key, to).await,
+                None => client.set_expiry(key, target.expires_at).await,
+            },
+            ActionKind::Suspend => client.suspend(key, self.now().whole_s()).await,
+            ActionKind::Reinstate => client.reinstate(key, target.expires_at).await,
+            ActionKind::Revoke => client.revoke(key).await,
+            ActionKind::Update => client.set_devices(key, target.devices).await,
+            ActionKind::Check | ActionKind::Create => client.get(key).await,
+        }
+    }
+
+    async fn outcome(&self, action: &Action, grant: Option<&Grant>, answer: Answer<License>) -> Outcome {
+        match answer {
+            Answer::Done(license) => {
+                self.services.hold(&license.key);
+                confirmed(action, grant, &license, self.now())
+            }
+            Answer::Again { after, why } => Outcome::Again { after, why },
+            Answer::NotSent { why } => Outcome::Again { after: None, why },
+            Answer::Unknown { why, .. } => Outcome::Unknown { why },
+            Answer::Refused(refusal) => self.refused(action, refusal).await,
+        }
+    }
+
+    async fn refused(&self, action: &Action, refusal: Refusal) -> Outcome {
+        let why = refusal.to_string();
+        match refusal.kind {
+            RefusalKind::BadKey | RefusalKind::NoCredits => Outcome::Refused { why, service_wide: true },
+            RefusalKind::NotFound if action.kind != ActionKind::Create => {
+                // One missing license and a wrong address look alike: whether the application answers tells them apart.
+                let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
+                let _pass = self.service.throttle.pass(Share::Actions).await;
+                match self.service.client.reachable(&app).await {
+                    Answer::Done(()) => Outcome::Gone,
+                    Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } => {
+                        Outcome::Again { after: None, why }
+                    }
+                    Answer::Refused(_) => Outcome::Refused { why, service_wide: true },
+                }
+            }
+            RefusalKind::NotFound
+            | RefusalKind::Forbidden
+            | RefusalKind::BadRequest
+            | RefusalKind::NoEffect
+            | RefusalKind::CannotDo
+            | RefusalKind::Other => Outcome::Refused { why, service_wide: false },
+        }
+    }
+
+    /// Looks for a create's label: it may have been made by an attempt whose answer was lost, or by others before us.
+    async fn look(&self, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
+        if let Err(error) = self.services.load_held(self.handle.reader()) {
+            return Outcome::Again { after: None, why: error.to_string() };
+        }
+        let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
+        let began = self.now();
+        let wanted = Wanted { label: action.target.label.clone(), sent_at };
+        let found = self.service.finder.find_one(&app, wanted, |key| self.services.is_held(key)).await;
+        match found {
+            Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
+            Ok(licenses) => match choose(licenses, self.now()) {
+                None => Outcome::Absent { began },
+                Some(choice) => {
+                    for other in &choice.others {
+                        tracing::warn!(license = ?other.key, label = %action.target.label, "a second license has this label; it is left alone");
+                    }
+                    self.services.hold(&choice.adopt.key);
+                    match confirmed(action, None, &choice.adopt, self.now()) {
+                        Outcome::Done(c) => Outcome::Done(Confirmed { adopted: sent_at.is_none(), ..c }),
+                        other => other,
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// A refusal of ours before anything was sent: it tells a breaker nothing.
+fn unsent() -> Refusal {
+    Refusal { kind: RefusalKind::CannotDo, status: 0, code: String::new(), message: "nothing was sent".to_owned() }
+}
+
+/// What the service confirmed, as the domain sees it: whether a stopped license counts as suspended is known only to us
+/// where the service has no word for it.
+fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Timestamp) -> Outcome {
+    let expires_at = license.expires_at.told().unwrap_or(action.target.expires_at);
+    let over = expires_at.is_some_and(|t| t <= now);
+    let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
+    let status = match (&license.status, action.kind) {
+        (Status::Active | Status::Revoked | Status::Suspended, ActionKind::Suspend) => GrantStatus::Suspended,
+        (Status::Active, ActionKind::Check) if was_suspended && over => GrantStatus::Suspended,
+        (Status::Active, _) => GrantStatus::Live,
+        (Status::Suspended, _) => GrantStatus::Suspended,
+        (Status::Revoked, _) => GrantStatus::Revoked,
+        (Status::Other(word), ActionKind::Create) if word.is_empty() => GrantStatus::Live,
+        (Status::Other(word), _) => {
+            let why = format!("the service shows the license in a state that is not known: `{word}`");
+            return Outcome::Refused { why, service_wide: false };
+        }
+    };
+    Outcome::Done(Confirmed { key: license.key.clone(), status, expires_at, devices: license.devices, adopted: false })
+}

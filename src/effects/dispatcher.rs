@@ -1,0 +1,261 @@
+//! Due action → its service → outcome. It decides nothing: what is due stands in the store, and what came of it goes back
+//! through the engine's door.
+//!
+//! Machines run side by side, bounded per service; of one license one action at a time, in order.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::carry::Carrier;
+use super::post;
+use super::services::{LicenseService, Services};
+use super::throttle::Gate;
+use crate::clock::pause;
+use crate::domain::action::{Action, ActionKind, ActionOutcome, Outcome, Phase};
+use crate::domain::id::{MachineId, SourceName};
+use crate::domain::machine::Machine;
+use crate::domain::notice::NoticeStatus;
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::{Input, Receipt};
+use crate::engine::key::Item;
+use crate::engine::record::RecordError;
+use crate::engine::{Handle, SubmitError, view};
+
+/// Due entries looked at in one pass, beyond those under way.
+const LOOK_AT: usize = 256;
+/// Mails on their way side by side, over all servers.
+const MAILS_AT_ONCE: usize = 4;
+/// How long actions under way may take after the order to stop.
+const DRAIN: Span = Span::from_s(10);
+/// How long an outcome waits before it is handed in again to an engine that has no room on its disk.
+const FULL_WAIT: Span = Span::from_s(1);
+
+/// What is under way, so that nothing is begun twice.
+#[derive(Default)]
+struct UnderWay(Mutex<HashSet<(MachineId, Lane)>>);
+
+/// What must not run side by side within a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lane {
+    License(u32),
+    Mail,
+}
+
+impl UnderWay {
+    fn begin(&self, machine: &MachineId, lane: Lane) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((machine.clone(), lane))
+    }
+
+    fn end(&self, machine: &MachineId, lane: Lane) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(machine.clone(), lane));
+    }
+
+    fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// The dispatcher's own part, shared with its tasks.
+struct Dispatcher {
+    handle: Handle,
+    services: Arc<Services>,
+    under_way: UnderWay,
+    places: Mutex<HashMap<usize, Arc<Semaphore>>>,
+    mails: Arc<Semaphore>,
+    freed: Notify,
+}
+
+/// Runs until the stop token, then gives what is under way ten seconds. `due` rings when time may have made something due.
+///
+/// # Errors
+/// The store's, which ends the process.
+pub async fn run(
+    handle: Handle,
+    services: Arc<Services>,
+    due: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<(), RecordError> {
+    let dispatcher = Arc::new(Dispatcher {
+        handle,
+        services,
+        under_way: UnderWay::default(),
+        places: Mutex::default(),
+        mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
+        freed: Notify::new(),
+    });
+    let tasks = TaskTracker::new();
+    dispatcher.take_up_attempts().await?;
+    let mut bell = dispatcher.handle.bell();
+    loop {
+        bell.borrow_and_update();
+        dispatcher.pass(&tasks)?;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            changed = bell.changed() => if changed.is_err() { break },
+            () = due.notified() => {}
+            () = dispatcher.freed.notified() => {}
+        }
+    }
+    tasks.close();
+    tokio::select! {
+        () = tasks.wait() => {}
+        () = pause(DRAIN) => tracing::warn!("actions are still under way; they are looked up at the next start"),
+    }
+    Ok(())
+}
+
+impl Dispatcher {
+    /// Creates that were under way when the process ended may have acted.
+    async fn take_up_attempts(&self) -> Result<(), RecordError> {
+        for (machine, action, sent) in view::attempts(self.handle.reader())? {
+            let why = "the process ended while it was under way".to_owned();
+            let input = Input::Outcome { machine, action, outcome: Outcome::Unknown { why }, sent };
+            if self.handle.submit_waiting(input).await == Err(SubmitError::Stopped) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins everything that is due and may run.
+    fn pass(self: &Arc<Self>, tasks: &TaskTracker) -> Result<(), RecordError> {
+        let now = self.handle.clock().now();
+        let due = view::due(self.handle.reader(), now, self.under_way.len() + LOOK_AT)?;
+        for (_, machine, item) in due {
+            match item {
+                Item::Wake => {}
+                Item::Action(id) => self.begin_action(tasks, machine, id, now)?,
+                Item::Notice(id) => self.begin_mail(tasks, machine, id)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_action(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        id: MachineId,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<(), RecordError> {
+        let source = source_of(&id);
+        let Some(service) = self.services.license(&source).cloned() else { return Ok(()) };
+        if service.is_shut(now) {
+            return Ok(());
+        }
+        let Ok(permit) = self.places(&service).try_acquire_owned() else { return Ok(()) };
+        let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
+        let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
+        let Some(action) = machine.actions.iter().find(open).cloned() else { return Ok(()) };
+        let lane = Lane::License(action.seat);
+        if !self.under_way.begin(&id, lane) {
+            return Ok(());
+        }
+        if service.gate(&action, now) != Gate::Go {
+            self.under_way.end(&id, lane);
+            return Ok(());
+        }
+        let this = Arc::clone(self);
+        tasks.spawn(async move {
+            this.act(&machine, &action, &service, permit).await;
+            this.under_way.end(&id, lane);
+            this.freed.notify_one();
+        });
+        Ok(())
+    }
+
+    async fn act(&self, machine: &Machine, action: &Action, service: &LicenseService, permit: OwnedSemaphorePermit) {
+        if action.kind == ActionKind::Create && action.phase == Phase::Ready {
+            // On disk before it is sent: after a crash exactly the creates that may have acted are known.
+            let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id };
+            if self.handle.submit_waiting(attempt).await.is_err() {
+                return;
+            }
+        }
+        let sent = self.handle.clock().now();
+        let carrier = Carrier { handle: &self.handle, services: &self.services, service };
+        let outcome = carrier.carry(machine, action).await;
+        drop(permit);
+        report(machine, action, &outcome);
+        self.hand_in(|| Input::Outcome {
+            machine: machine.id.clone(),
+            action: action.id,
+            outcome: outcome.clone(),
+            sent,
+        })
+        .await;
+    }
+
+    fn begin_mail(self: &Arc<Self>, tasks: &TaskTracker, id: MachineId, number: u32) -> Result<(), RecordError> {
+        let Some(mail) = self.services.mail(&source_of(&id)).cloned() else { return Ok(()) };
+        let Ok(permit) = Arc::clone(&self.mails).try_acquire_owned() else { return Ok(()) };
+        let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
+        let open = machine.notices.iter().find(|n| n.id == number && n.status == NoticeStatus::Pending).cloned();
+        let Some(notice) = open else { return Ok(()) };
+        if !self.under_way.begin(&id, Lane::Mail) {
+            return Ok(());
+        }
+        let this = Arc::clone(self);
+        tasks.spawn(async move {
+            match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
+                Ok(mailed) => {
+                    let input = || Input::Mailed { machine: id.clone(), notice: number, mailed: mailed.clone() };
+                    this.hand_in(input).await;
+                }
+                Err(error) => tracing::error!(machine.id = %id, %error, "a mail could not be written"),
+            }
+            drop(permit);
+            this.under_way.end(&id, Lane::Mail);
+            this.freed.notify_one();
+        });
+        Ok(())
+    }
+
+    /// Hands an outcome in until it is taken: it must not be lost while the process lives.
+    async fn hand_in(&self, input: impl Fn() -> Input) -> Option<Receipt> {
+        loop {
+            match self.handle.submit_waiting(input()).await {
+                Ok(receipt) => return Some(receipt),
+                Err(SubmitError::Stopped) => return None,
+                Err(SubmitError::Busy) => pause(FULL_WAIT).await,
+            }
+        }
+    }
+
+    fn places(&self, service: &Arc<LicenseService>) -> Arc<Semaphore> {
+        let key = Arc::as_ptr(service) as usize;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        // A few more than may be in flight, so that the next request's attempt is on disk when a place becomes free.
+        Arc::clone(places.entry(key).or_insert_with(|| Arc::new(Semaphore::new(service.in_flight * 2))))
+    }
+}
+
+/// Tells the operator of refusals, once each, where they are handled.
+fn report(machine: &Machine, action: &Action, outcome: &Outcome) {
+    let kind = action.kind.as_str();
+    match outcome {
+        Outcome::Refused { why, service_wide: true } => {
+            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");
+        }
+        Outcome::Refused { why, service_wide: false } => {
+            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
+        }
+        Outcome::Gone => {
+            tracing::warn!(machine.id = %machine.id, action.kind = kind, "the license is gone at the license service");
+        }
+        Outcome::Unknown { why } => {
+            tracing::debug!(machine.id = %machine.id, action.kind = kind, "unknown outcome: {why}")
+        }
+        Outcome::Done(_) | Outcome::Again { .. } | Outcome::Absent { .. } => {}
+    }
+}
+
+/// The source is the first part of a machine's id.
+fn source_of(id: &MachineId) -> SourceName {
+    SourceName::from(id.as_str().split('/').next().unwrap_or_default())
+}

@@ -1,0 +1,289 @@
+//! Finds licenses by our label: for creates whose outcome is unknown, and for what others made before us.
+//!
+//! One look at a time per application serves everybody who waits; while it runs, others queue. A service that can be
+//! asked for a label is asked; elsewhere the whole list is swept, at most half the rate being used.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot::{self, error::TryRecvError};
+use tokio::task::JoinSet;
+
+use super::sweep::{Endless, Index, Memory, Sweep, Swept, Wanted};
+use super::wire::Page;
+use super::{Answer, Client, License, Refusal, RefusalKind};
+use crate::clock::pause;
+use crate::domain::id::{AppId, LicenseKey};
+use crate::domain::time::Span;
+use crate::effects::throttle::{Share, Throttle};
+
+/// How many licenses are read side by side.
+const READS_AT_ONCE: usize = 4;
+/// How often a list that refuses its own cursor is begun again.
+const RESTARTS_MAX: u32 = 5;
+
+/// Why a look came to no result. Nothing may be concluded from it: look again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// The service refuses.
+    #[error("the license service refused the look-up: {0}")]
+    Refused(#[from] Refusal),
+    /// The service does not answer, or asks for more patience than a look has.
+    #[error("the license service could not be looked through: {0}")]
+    Unanswered(String),
+    /// The list does not end.
+    #[error(transparent)]
+    Endless(#[from] Endless),
+}
+
+/// How often one call of a look is tried, and how long it waits between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Tries of one call.
+    pub tries: u32,
+    /// The wait after the first try; each further one doubles it. A longer one that the service asks for is kept.
+    pub first_wait: Span,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        // 1 + 2 + 4 + 8 + 16 s: past that, the caller's own back-off knows better.
+        Self { tries: 6, first_wait: Span::from_s(1) }
+    }
+}
+
+/// Finds licenses by label at one service, and remembers the labels that it has read.
+#[derive(Clone, Debug)]
+pub struct Finder {
+    client: Client,
+    throttle: Throttle,
+    patience: Patience,
+    memory: Arc<Mutex<Memory>>,
+    desks: Arc<Mutex<HashMap<AppId, Arc<Desk>>>>,
+}
+
+/// Where those who look through one application meet.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Whoever holds it looks.
+    turn: tokio::sync::Mutex<()>,
+    /// Who waits for the next look.
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    wanted: Wanted,
+    reply: oneshot::Sender<Result<Vec<License>, Failed>>,
+}
+
+impl Finder {
+    /// A finder with an empty memory.
+    #[must_use]
+    pub fn new(client: Client, throttle: Throttle, patience: Patience) -> Self {
+        Self { client, throttle, patience, memory: Arc::default(), desks: Arc::default() }
+    }
+
+    /// Looks once through an application for licenses with these labels. A label that is missing from the result was
+    /// absent from the whole list at some time while we looked; lists may lag, so absent means two such looks, the
+    /// second `lookup_after` later.
+    ///
+    /// `is_held`: whether any machine holds, or held, this key; such a key is never found. Keys of creates that are
+    /// still unresolved are not held.
+    ///
+    /// # Errors
+    /// When the look could not be completed.
+    pub async fn find(
+        &self,
+        app: &AppId,
+        wanted: &[Wanted],
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<HashMap<String, Vec<License>>, Failed> {
+        let desk = self.desk(app);
+        let _turn = desk.turn.lock().await;
+        self.look(app, wanted, is_held).await
+    }
+
+    /// The same for one label, together with all who ask while a look is under way: the next one serves them all. A
+    /// look begins after everybody whom it serves has asked. `is_held` must answer alike for all.
+    ///
+    /// # Errors
+    /// When the look could not be completed.
+    pub async fn find_one(
+        &self,
+        app: &AppId,
+        wanted: Wanted,
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<Vec<License>, Failed> {
+        let desk = self.desk(app);
+        loop {
+            let (reply, mut answer) = oneshot::channel();
+            let waiting = || desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting().push(Waiting { wanted: wanted.clone(), reply });
+            let _turn = desk.turn.lock().await;
+            match answer.try_recv() {
+                Ok(result) => return result,
+                // Whoever looked for us gave up half-way: ask again.
+                Err(TryRecvError::Closed) => continue,
+                Err(TryRecvError::Empty) => {}
+            }
+            let served = std::mem::take(&mut *waiting());
+            let labels: Vec<Wanted> = served.iter().map(|w| w.wanted.clone()).collect();
+            let found = self.look(app, &labels, &is_held).await;
+            let of = |label: &str| match &found {
+                Ok(found) => Ok(found.get(label).cloned().unwrap_or_default()),
+                Err(failed) => Err(failed.clone()),
+            };
+            let ours = of(&wanted.label);
+            for other in served {
+                // Whoever no longer waits needs no answer.
+                let _ = other.reply.send(of(&other.wanted.label));
+            }
+            return ours;
+        }
+    }
+
+    /// Reads all labels of an application (BEHAVIOUR 52). Should it break off, the next one reads only what this one
+    /// did not: see [`Finder::with_memory`].
+    ///
+    /// # Errors
+    /// When the crawl could not be completed.
+    pub async fn crawl(&self, app: &AppId, is_held: impl Fn(&LicenseKey) -> bool) -> Result<Index, Failed> {
+        let desk = self.desk(app);
+        let _turn = desk.turn.lock().await;
+        let sweep = Sweep::for_all(self.client.abilities().list_shows_label);
+        Ok(self.run(app, None, sweep, is_held).await?.index)
+    }
+
+    /// Looks into the memory, to keep it or to take up what was kept.
+    pub fn with_memory<T>(&self, f: impl FnOnce(&mut Memory) -> T) -> T {
+        // Each change of it is one insert, so what a panicking task left is whole.
+        f(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn desk(&self, app: &AppId) -> Arc<Desk> {
+        Arc::clone(self.desks.lock().unwrap_or_else(PoisonError::into_inner).entry(app.clone()).or_default())
+    }
+
+    /// One look, by whoever has the turn.
+    async fn look(
+        &self,
+        app: &AppId,
+        wanted: &[Wanted],
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<HashMap<String, Vec<License>>, Failed> {
+        if !self.client.abilities().finds_by_label {
+            let sweep = Sweep::for_labels(wanted, self.client.abilities().list_shows_label);
+            return Ok(self.run(app, None, sweep, is_held).await?.found);
+        }
+        let mut found = HashMap::new();
+        for one in wanted {
+            let sweep = Sweep::for_labels(std::slice::from_ref(one), self.client.abilities().list_shows_label);
+            found.extend(self.run(app, Some(&one.label), sweep, &is_held).await?.found);
+        }
+        Ok(found)
+    }
+
+    async fn run(
+        &self,
+        app: &AppId,
+        label: Option<&str>,
+        mut sweep: Sweep,
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<Swept, Failed> {
+        let mut restarts = 0;
+        while let Some(cursor) = sweep.next_page() {
+            match self.page(app, label, cursor.as_deref()).await {
+                Ok(page) => self.with_memory(|memory| sweep.page(page, memory, &is_held))?,
+                Err(Failed::Refused(refusal))
+                    if cursor.is_some() && is_cursors(&refusal) && restarts < RESTARTS_MAX =>
+                {
+                    restarts += 1;
+                    sweep.restart();
+                }
+                Err(failed) => return Err(failed),
+            }
+        }
+        let mut reads = JoinSet::new();
+        loop {
+            while reads.len() < READS_AT_ONCE
+                && let Some(key) = sweep.next_read()
+            {
+                let finder = self.clone();
+                reads.spawn(async move { finder.read(&key).await });
+            }
+            match reads.join_next().await {
+                None => return Ok(sweep.finish()),
+                Some(Ok(Ok(Some(license)))) => self.with_memory(|memory| sweep.read(license, memory)),
+                // Gone since it was listed.
+                Some(Ok(Ok(None))) => {}
+                Some(Ok(Err(failed))) => return Err(failed),
+                Some(Err(broken)) => return Err(Failed::Unanswered(broken.to_string())),
+            }
+        }
+    }
+
+    async fn page(&self, app: &AppId, label: Option<&str>, cursor: Option<&str>) -> Result<Page, Failed> {
+        let mut tries = Tries::new(self.patience);
+        loop {
+            let pass = self.throttle.pass(Share::Sweep).await;
+            let answer = match label {
+                Some(label) => self.client.list_labelled(app, label, cursor).await,
+                None => self.client.list(app, cursor).await,
+            };
+            drop(pass);
+            if let Some(page) = tries.judge(answer).await? {
+                return Ok(page);
+            }
+        }
+    }
+
+    async fn read(&self, key: &LicenseKey) -> Result<Option<License>, Failed> {
+        let mut tries = Tries::new(self.patience);
+        loop {
+            let pass = self.throttle.pass(Share::Sweep).await;
+            let answer = self.client.get(key).await;
+            drop(pass);
+            match tries.judge(answer).await {
+                Ok(Some(license)) => return Ok(Some(license)),
+                Ok(None) => {}
+                Err(Failed::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => return Ok(None),
+                Err(failed) => return Err(failed),
+            }
+        }
+    }
+}
+
+/// The tries of one call that changes nothing, so that it may be repeated whatever came of it.
+struct Tries {
+    left: u32,
+    wait: Span,
+}
+
+impl Tries {
+    const fn new(patience: Patience) -> Self {
+        Self { left: patience.tries, wait: patience.first_wait }
+    }
+
+    /// The result; or nothing, once the wait is over and it may be tried again.
+    async fn judge<T>(&mut self, answer: Answer<T>) -> Result<Option<T>, Failed> {
+        let (after, why) = match answer {
+            Answer::Done(t) => return Ok(Some(t)),
+            Answer::Refused(refusal) => return Err(refusal.into()),
+            Answer::Again { after, why } | Answer::Unknown { after, why } => (after, why),
+            Answer::NotSent { why } => (None, why),
+        };
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return Err(Failed::Unanswered(why));
+        }
+        pause(self.wait.max(after.unwrap_or(Span::ZERO))).await;
+        self.wait = Span::from_ms(self.wait.ms().saturating_mul(2));
+        Ok(None)
+    }
+}
+
+/// Whether a refused page may be the cursor's fault.
+fn is_cursors(refusal: &Refusal) -> bool {
+    matches!(refusal.kind, RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Other)
+}

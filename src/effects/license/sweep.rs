@@ -1,0 +1,331 @@
+//! The way through an application's whole list that finds licenses by label, where the list neither shows labels nor
+//! can be asked for one. Pure: pages and licenses go in, what to fetch next comes out.
+//!
+//! First all pages are read, quickly, for a cursor may not live long; then each license that is left is read by
+//! itself, once in its lifetime, for a label never changes. "Absent" may be concluded only from a sweep that is over.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+use super::License;
+use super::wire::Page;
+use crate::domain::id::LicenseKey;
+use crate::domain::time::{Span, Timestamp};
+
+/// How far the service's clock may be off ours when a license's age is compared with an attempt.
+pub const CLOCK_SKEW: Span = Span::from_minutes(10);
+/// The most pages of one sweep: 4 million licenses. What is longer does not end.
+pub const PAGES_MAX: u32 = 20_000;
+/// The most licenses that one sweep reads: some 40 MB of keys, and hours at the usual rate.
+pub const READS_MAX: usize = 500_000;
+/// The most licenses whose labels are remembered, 16 bytes each and some; those beyond are read in each sweep.
+pub const MEMORY_MAX: usize = 1_000_000;
+
+/// A hash that is the same in every process, so that what was learnt may be kept. 64 bits: among a million licenses
+/// the chance that any two meet is one in 37 million, and a label that seems to fit is always read and compared whole.
+pub(super) fn hash(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+/// Which license carries which label, as far as it was ever read: hashes only.
+#[derive(Debug, Default)]
+pub struct Memory(HashMap<u64, u64>);
+
+impl Memory {
+    /// What was learnt, as pairs to keep over a restart.
+    pub fn pairs(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.0.iter().map(|(key, label)| (*key, *label))
+    }
+
+    /// Takes up pairs that were kept.
+    pub fn learn(&mut self, pairs: impl IntoIterator<Item = (u64, u64)>) {
+        for (key, label) in pairs {
+            self.keep(key, label);
+        }
+    }
+
+    fn keep(&mut self, key: u64, label: u64) {
+        if self.0.len() < MEMORY_MAX || self.0.contains_key(&key) {
+            self.0.insert(key, label);
+        }
+    }
+}
+
+/// A label that is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The label, byte for byte.
+    pub label: String,
+    /// When our own attempt was sent, where the question is only whether that came through; `None`: whoever made it,
+    /// whenever (BEHAVIOUR 52).
+    pub sent_at: Option<Timestamp>,
+}
+
+/// A list that is too long, or does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the list of licenses does not end: {pages} pages, {reads} licenses to be read")]
+pub struct Endless {
+    /// Pages so far.
+    pub pages: u32,
+    /// Licenses left to be read.
+    pub reads: usize,
+}
+
+/// A complete sweep's result.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The licenses that carry each wanted label; a label that is missing here is absent from the list.
+    pub found: HashMap<String, Vec<License>>,
+    /// Of a crawl: all labels.
+    pub index: Index,
+}
+
+/// All labels of an application and the keys that carry them.
+#[derive(Debug, Default)]
+pub struct Index(HashMap<u64, Vec<LicenseKey>>);
+
+impl Index {
+    /// The keys that carry a label. Read them before they are believed: the index knows hashes.
+    #[must_use]
+    pub fn keys_of(&self, label: &str) -> &[LicenseKey] {
+        self.0.get(&hash(label)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// One way through an application's list.
+#[derive(Debug)]
+pub struct Sweep {
+    /// Hashes of the wanted labels; `None`: all labels.
+    wanted: Option<HashSet<u64>>,
+    labels: HashSet<String>,
+    /// Licenses made before this cannot be from the attempts in question.
+    not_before: Option<Timestamp>,
+    /// Whether a list entry without a label has none.
+    list_shows_label: bool,
+    next_page: Option<Option<String>>,
+    pages: u32,
+    cursors: HashSet<u64>,
+    seen: HashSet<u64>,
+    unread: Vec<LicenseKey>,
+    swept: Swept,
+}
+
+impl Sweep {
+    /// Looks for these labels.
+    #[must_use]
+    pub fn for_labels(wanted: &[Wanted], list_shows_label: bool) -> Self {
+        let sent: Option<Vec<Timestamp>> = wanted.iter().map(|w| w.sent_at).collect();
+        Self {
+            wanted: Some(wanted.iter().map(|w| hash(&w.label)).collect()),
+            labels: wanted.iter().map(|w| w.label.clone()).collect(),
+            not_before: sent.and_then(|sent| sent.into_iter().min()).map(|first| first - CLOCK_SKEW),
+            ..Self::for_all(list_shows_label)
+        }
+    }
+
+    /// Looks for all labels.
+    #[must_use]
+    pub fn for_all(list_shows_label: bool) -> Self {
+        Self {
+            wanted: None,
+            labels: HashSet::new(),
+            not_before: None,
+            list_shows_label,
+            next_page: Some(None),
+            pages: 0,
+            cursors: HashSet::new(),
+            seen: HashSet::new(),
+            unread: Vec::new(),
+            swept: Swept::default(),
+        }
+    }
+
+    /// The page to fetch next, by its cursor (`Some(None)`: the first); then [`page`](Self::page) or
+    /// [`restart`](Self::restart). `None`: all pages were read.
+    #[must_use]
+    pub fn next_page(&self) -> Option<Option<String>> {
+        self.next_page.clone()
+    }
+
+    /// Hands out a license to be read by itself, once; then [`read`](Self::read), unless it is gone. `None`, after all
+    /// pages: none is left.
+    pub fn next_read(&mut self) -> Option<LicenseKey> {
+        self.unread.pop()
+    }
+
+    /// Takes a page: drops what is held, what is too old, and what is known to carry another label.
+    ///
+    /// # Errors
+    /// When the list does not end.
+    pub fn page(
+        &mut self,
+        page: Page,
+        memory: &mut Memory,
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<(), Endless> {
+        for license in page.licenses {
+            let key = hash(license.key.reveal());
+            if !self.seen.insert(key) || is_held(&license.key) {
+                continue;
+            }
+            if license.label.is_some() || self.list_shows_label {
+                memory.keep(key, hash(license.label.as_deref().unwrap_or_default()));
+            }
+            match memory.0.get(&key) {
+                Some(label) => self.known(*label, license.key),
+                None if self.is_too_old(license.created_at) => {}
+                None => self.unread.push(license.key),
+            }
+        }
+        self.pages += 1;
+        // A cursor that comes twice would lead round in circles.
+        let circles = page.cursor.as_deref().is_some_and(|cursor| !self.cursors.insert(hash(cursor)));
+        if circles || self.pages > PAGES_MAX || self.unread.len() > READS_MAX {
+            return Err(Endless { pages: self.pages, reads: self.unread.len() });
+        }
+        self.next_page = page.cursor.map(Some);
+        Ok(())
+    }
+
+    /// The cursor was refused: from the first page again. What was seen stays seen.
+    pub fn restart(&mut self) {
+        self.next_page = Some(None);
+        self.cursors.clear();
+    }
+
+    /// Takes a license that was read by itself.
+    pub fn read(&mut self, license: License, memory: &mut Memory) {
+        let label = license.label.clone().unwrap_or_default();
+        memory.keep(hash(license.key.reveal()), hash(&label));
+        if self.wanted.is_none() {
+            self.swept.index.0.entry(hash(&label)).or_default().push(license.key);
+        } else if self.labels.contains(&label) {
+            self.swept.found.entry(label).or_default().push(license);
+        }
+    }
+
+    /// The result, once there is no next page and no next read, and all that was handed out has come back.
+    #[must_use]
+    pub fn finish(self) -> Swept {
+        self.swept
+    }
+
+    fn known(&mut self, label: u64, key: LicenseKey) {
+        match &self.wanted {
+            None => self.swept.index.0.entry(label).or_default().push(key),
+            // Read for its details, and to compare the label itself.
+            Some(wanted) if wanted.contains(&label) => self.unread.push(key),
+            Some(_) => {}
+        }
+    }
+
+    fn is_too_old(&self, created_at: Option<Timestamp>) -> bool {
+        matches!((created_at, self.not_before), (Some(made), Some(cut)) if made < cut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Expiry, Status};
+    use super::*;
+
+    fn license(key: &str, label: Option<&str>, created_s: i64) -> License {
+        License {
+            key: LicenseKey::new(key),
+            app_id: None,
+            status: Status::Active,
+            expires_at: Expiry::Never,
+            devices: None,
+            bound: None,
+            label: label.map(Into::into),
+            created_at: Some(Timestamp::from_s(created_s)),
+        }
+    }
+
+    fn page(keys: &[&str], cursor: Option<&str>) -> Page {
+        let licenses = keys.iter().map(|k| license(k, None, 10_000)).collect();
+        Page { licenses, cursor: cursor.map(Into::into) }
+    }
+
+    fn wanted(label: &str, sent_at: Option<i64>) -> Wanted {
+        Wanted { label: label.into(), sent_at: sent_at.map(Timestamp::from_s) }
+    }
+
+    /// The licenses that are read by themselves, in a service where `labels` says which key carries which label.
+    fn reads(sweep: &mut Sweep, memory: &mut Memory, labels: &[(&str, &str)]) -> Vec<String> {
+        let mut reads = Vec::new();
+        while let Some(key) = sweep.next_read() {
+            let label = labels.iter().find(|(k, _)| *k == key.reveal()).map(|(_, l)| *l);
+            sweep.read(license(key.reveal(), label, 10_000), memory);
+            reads.push(key.reveal().to_owned());
+        }
+        reads.sort();
+        reads
+    }
+
+    #[test]
+    fn a_license_is_read_once_in_its_lifetime_and_one_that_fits_each_time() {
+        let mut memory = Memory::default();
+        let labels = [("A", "one"), ("B", "two")];
+        for (look_for, read, found) in [("one", vec!["A", "B", "C"], 1), ("two", vec!["B"], 1), ("three", vec![], 0)] {
+            let mut sweep = Sweep::for_labels(&[wanted(look_for, None)], false);
+            assert_eq!(sweep.next_page(), Some(None));
+            sweep.page(page(&["A", "B"], Some("2")), &mut memory, |_| false).unwrap();
+            assert_eq!(sweep.next_page(), Some(Some("2".into())));
+            sweep.page(page(&["B", "C"], None), &mut memory, |_| false).unwrap();
+            assert_eq!(reads(&mut sweep, &mut memory, &labels), read, "{look_for}");
+            assert_eq!(sweep.finish().found.get(look_for).map_or(0, Vec::len), found, "{look_for}");
+        }
+        let mut kept = Memory::default();
+        kept.learn(memory.pairs());
+        assert_eq!(kept.0, memory.0);
+    }
+
+    #[test]
+    fn held_and_old_licenses_are_dropped_without_a_read() {
+        let sweep_over = |wants: &[Wanted]| {
+            let (mut sweep, mut memory) = (Sweep::for_labels(wants, false), Memory::default());
+            let licenses = vec![license("OLD", None, 99), license("NEW", None, 100), license("HELD", None, 100)];
+            let all = Page { licenses, cursor: None };
+            sweep.page(all, &mut memory, |k| k.reveal() == "HELD").unwrap();
+            reads(&mut sweep, &mut memory, &[])
+        };
+        // The attempts were sent at 700 s; 600 s of skew are allowed for.
+        assert_eq!(sweep_over(&[wanted("a", Some(800)), wanted("b", Some(700))]), ["NEW"]);
+        assert_eq!(sweep_over(&[wanted("a", Some(700)), wanted("b", None)]), ["NEW", "OLD"]);
+    }
+
+    #[test]
+    fn a_list_that_shows_labels_spares_all_reads_but_those_that_fit() {
+        let mut memory = Memory::default();
+        let mut sweep = Sweep::for_labels(&[wanted("one", None)], true);
+        let licenses = vec![license("A", Some("one"), 0), license("B", Some("one!"), 0), license("C", None, 0)];
+        sweep.page(Page { licenses, cursor: None }, &mut memory, |_| false).unwrap();
+        assert_eq!(reads(&mut sweep, &mut memory, &[("A", "one")]), ["A"]);
+    }
+
+    #[test]
+    fn a_refused_cursor_starts_over_and_circles_are_noticed() {
+        let mut memory = Memory::default();
+        let mut sweep = Sweep::for_all(false);
+        sweep.page(page(&["A"], Some("2")), &mut memory, |_| false).unwrap();
+        sweep.restart();
+        assert_eq!(sweep.next_page(), Some(None));
+        sweep.page(page(&["A"], Some("2")), &mut memory, |_| false).unwrap();
+        assert!(sweep.page(page(&["B"], Some("2")), &mut memory, |_| false).is_err());
+    }
+
+    #[test]
+    fn a_crawl_knows_all_labels() {
+        let mut memory = Memory::default();
+        memory.learn([(hash("A"), hash("one"))]);
+        let mut sweep = Sweep::for_all(false);
+        sweep.page(page(&["A", "B", "C"], None), &mut memory, |_| false).unwrap();
+        assert_eq!(reads(&mut sweep, &mut memory, &[("B", "one"), ("C", "two")]), ["B", "C"]);
+        let index = sweep.finish().index;
+        assert_eq!(index.keys_of("one"), [LicenseKey::new("A"), LicenseKey::new("B")]);
+        assert_eq!((index.keys_of("two").len(), index.keys_of("three").len()), (1, 0));
+    }
+}

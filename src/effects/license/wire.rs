@@ -1,0 +1,316 @@
+//! The license API's JSON: what we send, strictly; what we read, tolerantly.
+//!
+//! Field names and envelopes are those of AuthForge's Developer API (`docs.authforge.cc/api/licenses`), as far as it is
+//! documented. Unknown fields are ignored; a known one in a form that we cannot read counts as not told. Only a license
+//! without a key, or a page that may not be whole, is unreadable.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{Expiry, License, NewLicense, Status};
+use crate::domain::id::{AppId, LicenseKey};
+use crate::domain::plan::Devices;
+use crate::domain::time::Timestamp;
+
+/// The most licenses on one page of the list, as AuthForge documents it.
+pub const PAGE_MAX: usize = 200;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Create<'a> {
+    app_id: &'a str,
+    quantity: u32,
+    expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_hwid_slots: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlimited_hwid_slots: Option<bool>,
+    label: &'a str,
+}
+
+/// The body that makes one license.
+///
+/// # Errors
+/// Never for these values; the error is serde's.
+pub fn create(new: &NewLicense) -> serde_json::Result<Vec<u8>> {
+    let (max_hwid_slots, unlimited_hwid_slots) = slots(new.devices);
+    serde_json::to_vec(&Create {
+        app_id: new.app_id.as_str(),
+        quantity: 1,
+        expires_at: new.expires_at,
+        max_hwid_slots,
+        unlimited_hwid_slots,
+        label: &new.label,
+    })
+}
+
+/// What an update asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Set the end; `None` is for life.
+    Extend(Option<Timestamp>),
+    /// End it.
+    Revoke,
+    /// Undo a stop or a revocation.
+    Activate,
+    /// Stop it reversibly; only the embedded service.
+    Suspend,
+    /// Change the number of devices; only the embedded service, until a probe has told AuthForge's form.
+    Devices(Devices),
+    /// Unbind all devices.
+    ResetDevices,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Update {
+    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Option<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_hwid_slots: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unlimited_hwid_slots: Option<bool>,
+}
+
+/// The body of an update.
+///
+/// # Errors
+/// Never for these values; the error is serde's.
+pub fn update(act: Act) -> serde_json::Result<Vec<u8>> {
+    let plain = |action| Update { action, expires_at: None, max_hwid_slots: None, unlimited_hwid_slots: None };
+    serde_json::to_vec(&match act {
+        Act::Extend(to) => Update { expires_at: Some(to), ..plain("extend") },
+        Act::Revoke => plain("revoke"),
+        Act::Activate => plain("activate"),
+        Act::Suspend => plain("suspend"),
+        Act::ResetDevices => plain("reset-hwid"),
+        Act::Devices(Devices::Unlimited) => Update { unlimited_hwid_slots: Some(true), ..plain("update") },
+        Act::Devices(Devices::Count(n)) => {
+            Update { max_hwid_slots: Some(n), unlimited_hwid_slots: Some(false), ..plain("update") }
+        }
+    })
+}
+
+const fn slots(devices: Devices) -> (Option<u32>, Option<bool>) {
+    match devices {
+        Devices::Count(n) => (Some(n), None),
+        Devices::Unlimited => (None, Some(true)),
+    }
+}
+
+/// One page of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its licenses, mostly without label and devices.
+    pub licenses: Vec<License>,
+    /// Where the next page begins; `None`: this was the last.
+    pub cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LicenseIn {
+    license_key: String,
+    #[serde(default, deserialize_with = "lenient")]
+    app_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "expiry")]
+    expires_at: Expiry,
+    #[serde(default, deserialize_with = "lenient")]
+    max_hwid_slots: Option<u32>,
+    #[serde(default, deserialize_with = "lenient")]
+    unlimited_hwid_slots: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    hwid_list: Option<Vec<serde::de::IgnoredAny>>,
+    #[serde(default, deserialize_with = "lenient")]
+    label: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created_at: Option<Timestamp>,
+}
+
+/// A value of the expected form, or nothing.
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Lenient<T> {
+        Fits(T),
+        Not(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Lenient<T>>::deserialize(deserializer)? {
+        Some(Lenient::Fits(t)) => Some(t),
+        Some(Lenient::Not(_)) | None => None,
+    })
+}
+
+/// Called only when the field is there: `null` says "for life", a missing field says nothing.
+fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expiry, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        At(Timestamp),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(match Option::<Either>::deserialize(deserializer)? {
+        None => Expiry::Never,
+        Some(Either::At(at)) => Expiry::At(at),
+        Some(Either::Other(_)) => Expiry::Untold,
+    })
+}
+
+impl From<LicenseIn> for License {
+    fn from(read: LicenseIn) -> Self {
+        Self {
+            key: LicenseKey::new(read.license_key),
+            app_id: read.app_id.map(AppId::new),
+            status: match read.status.as_deref() {
+                Some("active") => Status::Active,
+                Some("revoked") => Status::Revoked,
+                Some("suspended") => Status::Suspended,
+                other => Status::Other(other.unwrap_or_default().chars().take(40).collect()),
+            },
+            expires_at: read.expires_at,
+            devices: match (read.unlimited_hwid_slots, read.max_hwid_slots) {
+                (Some(true), _) => Some(Devices::Unlimited),
+                (_, n) => n.map(Devices::Count),
+            },
+            bound: read.hwid_list.map(|list| u32::try_from(list.len()).unwrap_or(u32::MAX)),
+            label: read.label,
+            created_at: read.created_at,
+        }
+    }
+}
+
+/// Reads one license, bare or in a `license` envelope.
+#[must_use]
+pub fn license(body: &[u8]) -> Option<License> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Envelope {
+        Wrapped { license: LicenseIn },
+        Bare(LicenseIn),
+    }
+    let read = match serde_json::from_slice::<Envelope>(body).ok()? {
+        Envelope::Wrapped { license } | Envelope::Bare(license) => license,
+    };
+    (!read.license_key.is_empty()).then(|| read.into())
+}
+
+/// Reads the answer to a create: exactly one license, for we ask for one. Any other number is unreadable, so that a
+/// look-up finds them all and tells the operator.
+#[must_use]
+pub fn created(body: &[u8]) -> Option<License> {
+    #[derive(Deserialize)]
+    struct Created {
+        licenses: Vec<LicenseIn>,
+    }
+    let mut licenses = serde_json::from_slice::<Created>(body).ok()?.licenses;
+    let one = licenses.pop()?;
+    (licenses.is_empty() && !one.license_key.is_empty()).then(|| one.into())
+}
+
+/// Reads a page of the list, asked for with `limit`. A full page that does not say whether there is another is unreadable: taking it for the
+/// last would let a look-up say "absent" too early.
+#[must_use]
+pub fn page(body: &[u8], limit: usize) -> Option<Page> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum CursorIn {
+        Text(String),
+        Number(u64),
+    }
+    #[derive(Deserialize)]
+    struct PageIn {
+        licenses: Vec<LicenseIn>,
+        #[serde(default, deserialize_with = "told")]
+        cursor: Option<Option<CursorIn>>,
+    }
+    fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+        T::deserialize(deserializer).map(Some)
+    }
+    let read: PageIn = serde_json::from_slice(body).ok()?;
+    let cursor = match read.cursor {
+        Some(Some(CursorIn::Text(text))) => Some(text).filter(|t| !t.is_empty()),
+        Some(Some(CursorIn::Number(n))) => Some(n.to_string()),
+        Some(None) => None,
+        None if read.licenses.len() < limit => None,
+        None => return None,
+    };
+    let licenses = read.licenses.into_iter().map(|l| (!l.license_key.is_empty()).then(|| l.into()));
+    Some(Page { licenses: licenses.collect::<Option<Vec<License>>>()?, cursor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_license_is_read_as_far_as_it_tells() {
+        let read = |body: &str| license(body.as_bytes());
+        let bare = read(r#"{"licenseKey":"K"}"#).unwrap();
+        assert_eq!((&bare.status, bare.expires_at), (&Status::Other(String::new()), Expiry::Untold));
+        let full = r#"{"licenseKey":"K","appId":"a","status":"revoked","expiresAt":null,"maxHwidSlots":2,
+            "unlimitedHwidSlots":false,"hwidList":["x",{"y":1}],"label":"Stripe sub sub_1","new":[],
+            "createdAt":"2026-03-01T00:00:00.123Z"}"#;
+        let full = read(&format!(r#"{{"license":{full}}}"#)).unwrap();
+        assert_eq!((full.devices, full.bound, full.expires_at), (Some(Devices::Count(2)), Some(2), Expiry::Never));
+        assert_eq!((full.status, full.label.as_deref()), (Status::Revoked, Some("Stripe sub sub_1")));
+        assert_eq!(full.created_at, Some(Timestamp::parse("2026-03-01T00:00:00.123Z").unwrap()));
+        let odd =
+            read(r#"{"licenseKey":"K","status":7,"expiresAt":"soon","maxHwidSlots":"two","hwidList":{},"label":[]}"#);
+        let odd = odd.unwrap();
+        assert_eq!((odd.expires_at, odd.devices, odd.bound, odd.label), (Expiry::Untold, None, None, None));
+        let moved = read(r#"{"licenseKey":"K","expiresAt":"2026-03-01T02:00:00+02:00"}"#).unwrap();
+        assert!(moved.expires_at.shows(Some(Timestamp::parse("2026-03-01T00:00:00.9Z").unwrap())));
+        for bad in ["", "{}", "[]", "null", r#"{"licenseKey":""}"#, r#"{"licenseKey":5}"#, r#"{"license":{}}"#] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_create_counts_only_with_exactly_one_key() {
+        assert!(created(br#"{"licenses":[{"licenseKey":"K"}]}"#).is_some());
+        for bad in
+            [r#"{"licenses":[]}"#, r#"{"licenses":[{"licenseKey":"K"},{"licenseKey":"L"}]}"#, r#"{"licenseKey":"K"}"#]
+        {
+            assert_eq!(created(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_says_whether_it_is_the_last() {
+        let cursor = |body: &str| page(body.as_bytes(), 2).map(|p| p.cursor);
+        let full = r#"{"licenseKey":"K"},{"licenseKey":"L"}"#;
+        assert_eq!(cursor(&format!(r#"{{"licenses":[{full}],"cursor":"c"}}"#)), Some(Some("c".into())));
+        assert_eq!(cursor(r#"{"licenses":[],"cursor":17}"#), Some(Some("17".into())));
+        assert_eq!(cursor(&format!(r#"{{"licenses":[{full}],"cursor":null}}"#)), Some(None));
+        assert_eq!(cursor(r#"{"licenses":[{"licenseKey":"K"}]}"#), Some(None));
+        assert_eq!(cursor(&format!(r#"{{"licenses":[{full}]}}"#)), None, "full, and silent about the next");
+        assert_eq!(cursor(r#"{"licenses":[{"label":"x"}],"cursor":null}"#), None, "an entry without a key");
+    }
+
+    #[test]
+    fn requests_are_written_as_documented() {
+        let text = |bytes: serde_json::Result<Vec<u8>>| String::from_utf8(bytes.unwrap()).unwrap();
+        let mut new = NewLicense {
+            app_id: AppId::new("a"),
+            label: "Stripe sub sub_1".into(),
+            expires_at: None,
+            devices: Devices::Count(3),
+        };
+        let expected = r#"{"appId":"a","quantity":1,"expiresAt":null,"maxHwidSlots":3,"label":"Stripe sub sub_1"}"#;
+        assert_eq!(text(create(&new)), expected);
+        (new.expires_at, new.devices) = (Some(Timestamp::from_s(0)), Devices::Unlimited);
+        let expected = r#"{"appId":"a","quantity":1,"expiresAt":"1970-01-01T00:00:00Z","unlimitedHwidSlots":true,"label":"Stripe sub sub_1"}"#;
+        assert_eq!(text(create(&new)), expected);
+        for (act, expected) in [
+            (Act::Revoke, r#"{"action":"revoke"}"#),
+            (Act::ResetDevices, r#"{"action":"reset-hwid"}"#),
+            (Act::Extend(None), r#"{"action":"extend","expiresAt":null}"#),
+            (Act::Extend(Some(Timestamp::from_s(0))), r#"{"action":"extend","expiresAt":"1970-01-01T00:00:00Z"}"#),
+            (Act::Devices(Devices::Count(2)), r#"{"action":"update","maxHwidSlots":2,"unlimitedHwidSlots":false}"#),
+        ] {
+            assert_eq!(text(update(act)), expected);
+        }
+    }
+}

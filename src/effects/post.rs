@@ -1,0 +1,129 @@
+//! One notice to one mail: the letter's content from the machine, its language, and what came of sending it.
+
+use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
+use super::services::{MailService, Services};
+use crate::domain::customer::Customer;
+use crate::domain::decide::{Mailed, recipient};
+use crate::domain::fold::{Episode, Folded, Life, fold};
+use crate::domain::machine::Machine;
+use crate::domain::money::Money;
+use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::plan::Devices;
+use crate::domain::policy::AtGraceEnd;
+use crate::engine::Handle;
+use crate::engine::record::RecordError;
+use crate::engine::transact::scope_of;
+use crate::engine::view;
+
+/// Sends a notice.
+pub(super) async fn send(
+    handle: &Handle,
+    services: &Services,
+    mail: &MailService,
+    machine: &Machine,
+    notice: &Notice,
+) -> Result<Mailed, RecordError> {
+    let now = handle.clock().now();
+    let rules = handle.rules();
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let customer = match &folded.contact.customer {
+        Some(id) => view::customer(handle.reader(), &scope_of(machine), id)?.filter(|c| !c.deleted),
+        None => None,
+    };
+    let email = customer.as_ref().and_then(|c| c.email.as_deref());
+    let Some(to) = recipient(notice.kind, &folded, email) else {
+        return Ok(Mailed::Again { why: "nobody knows where to send it".to_owned() });
+    };
+    let lang = customer
+        .as_ref()
+        .and_then(|c| c.locale.clone())
+        .or_else(|| folded.contact.locale.clone())
+        .unwrap_or_else(|| mail.default_language.clone());
+    let kind = notice.kind.as_str();
+    let lang = mail.templates.language(kind, &lang);
+    let letter = letter(services, mail, machine, notice, &folded, customer.as_ref(), &to);
+    let parts = match mail.templates.render(kind, &lang, &letter) {
+        Ok(parts) => parts,
+        Err(error) => {
+            tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
+            return Ok(Mailed::Again { why: error.to_string() });
+        }
+    };
+    let name = format!("{}/{}/{}/{}", machine.id, kind, notice.episode, notice.part);
+    let outgoing = Outgoing {
+        message_id: message_id(&name, mail.mailer.sender().domain()),
+        to: to.clone(),
+        parts,
+        lang,
+        date: now,
+    };
+    Ok(match mail.mailer.send(outgoing).await {
+        MailAnswer::Sent { .. } => Mailed::Sent { to },
+        MailAnswer::Undeliverable { why } => Mailed::Undeliverable { why },
+        MailAnswer::Again { why, .. } | MailAnswer::Unknown { why } => Mailed::Again { why },
+        MailAnswer::Refused { why } => {
+            tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server refuses us; check [mail], the mail waits");
+            Mailed::Again { why }
+        }
+    })
+}
+
+fn letter(
+    services: &Services,
+    mail: &MailService,
+    machine: &Machine,
+    notice: &Notice,
+    folded: &Folded,
+    customer: Option<&Customer>,
+    to: &str,
+) -> Letter {
+    let subscription = matches!(folded.life, Life::Subscription(_));
+    let keys = machine.grants.iter().filter(|g| notice.seats.contains(&g.number)).map(|g| LetterKey {
+        key: g.key.reveal().to_owned(),
+        devices: match g.devices {
+            Devices::Count(n) => Some(n),
+            Devices::Unlimited => None,
+        },
+        expires_at: g.expires_at.filter(|_| !subscription).map(|t| t.to_string()),
+    });
+    let product = machine.grants.iter().find_map(|g| g.plan.as_ref()).map(ToString::to_string);
+    let vendor = mail.mailer.sender().vendor().to_owned();
+    let mut letter = Letter {
+        product: product.unwrap_or_else(|| vendor.clone()),
+        keys: keys.collect(),
+        customer_name: customer.and_then(|c| c.name.clone()).or_else(|| folded.contact.name.clone()),
+        customer_email: to.to_owned(),
+        vendor,
+        reply_to: mail.reply_to.clone(),
+        ..Letter::default()
+    };
+    match &folded.life {
+        Life::Payment(p) => {
+            letter.amount = p.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
+            letter.success_url = Some(format!("{}/success?session_id={}", services.public_url, machine.object))
+                .filter(|_| machine.object.starts_with("cs_"));
+        }
+        Life::Subscription(s) => {
+            let ends = s.covers.values().filter_map(|c| c.end).chain(s.trial_until).max();
+            letter.paid_until = ends.map(|t| t.to_string());
+            if let Some(episode) = s.episodes.iter().rev().find(|e| e.id == notice.episode) {
+                about_failure(&mut letter, episode);
+            } else if let Some(side) = s.side_failures.iter().find(|f| f.invoice.as_str() == notice.episode) {
+                letter.pay_url.clone_from(&side.hosted_url);
+                letter.next_attempt = side.next_attempt.map(|t| t.to_string());
+                letter.amount = side.owed.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
+            }
+            if notice.kind == NoticeKind::Ended && notice.episode != "end" {
+                letter.reason = Some("payment".to_owned());
+            }
+        }
+    }
+    letter
+}
+
+fn about_failure(letter: &mut Letter, episode: &Episode) {
+    letter.pay_url.clone_from(&episode.hosted_url);
+    letter.next_attempt = episode.next_attempt.map(|t| t.to_string());
+    letter.amount = episode.owed.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
+    letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep).then(|| episode.ends.to_string());
+}

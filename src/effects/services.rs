@@ -1,0 +1,291 @@
+//! The services as the config names them: for each source a license service and a mailer, the default ones shared.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::license::lookup::{Finder, Patience};
+use super::license::stop::SuspendBy;
+use super::license::{Client, ClientConfig, ClientError};
+use super::mail::{CannotMail, MailConfig, Mailer, Templates, Transport};
+use super::throttle::{Breaker, BreakerSettings, Throttle};
+use crate::config::{self, Config};
+use crate::domain::action::Abilities;
+use crate::domain::id::{AppId, LicenseKey, SourceName};
+use crate::engine::record::RecordError;
+use crate::engine::view;
+use crate::secret::Secret;
+use crate::store::Read;
+
+/// Where the embedded license service listens, and what opens it.
+#[derive(Clone, Debug)]
+pub struct EmbeddedAt {
+    /// Its loopback address.
+    pub address: SocketAddr,
+    /// Its bearer token.
+    pub token: Secret,
+}
+
+/// A config whose services cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotServe {
+    /// The license service.
+    #[error("the license service of {source_name}: {error}")]
+    License {
+        /// Whose.
+        source_name: SourceName,
+        /// Why.
+        error: ClientError,
+    },
+    /// The mail.
+    #[error("the mail of {source_name}: {error}")]
+    Mail {
+        /// Whose.
+        source_name: SourceName,
+        /// Why.
+        error: CannotMail,
+    },
+    /// The embedded service is named but does not run.
+    #[error("the embedded license service is configured but was not started")]
+    NoEmbedded,
+}
+
+/// A license service with everything that guards it.
+#[derive(Debug)]
+pub struct LicenseService {
+    /// The client.
+    pub client: Client,
+    /// Rate and places.
+    pub throttle: Throttle,
+    /// Looks for licenses by label.
+    pub finder: Finder,
+    /// The application where none is named.
+    pub app_id: AppId,
+    /// How many requests run side by side.
+    pub in_flight: usize,
+    /// Open when the service is down.
+    pub breaker: Mutex<Breaker>,
+    /// Open when there are no credits: creates wait, other acts go on.
+    pub credits: Mutex<Breaker>,
+    /// How long a request may take.
+    pub request_timeout: crate::domain::time::Span,
+}
+
+/// A mailer with its templates.
+#[derive(Debug)]
+pub struct MailService {
+    /// The mailer.
+    pub mailer: Mailer,
+    /// The templates.
+    pub templates: Templates,
+    /// Where answers go.
+    pub reply_to: Option<String>,
+    /// The language where nothing tells another.
+    pub default_language: String,
+}
+
+/// Everything that reaches outside.
+#[derive(Debug)]
+pub struct Services {
+    licenses: BTreeMap<SourceName, Arc<LicenseService>>,
+    mail: BTreeMap<SourceName, Arc<MailService>>,
+    /// Where our own pages are.
+    pub public_url: String,
+    /// Keys that some machine holds or held, as digests; read from the store when a look-up first needs them.
+    held: Mutex<Option<HashSet<u128>>>,
+}
+
+impl Services {
+    /// Builds the services of a config.
+    ///
+    /// # Errors
+    /// [`CannotServe`].
+    pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, CannotServe> {
+        let shared_licenses = Arc::new(license_service(&config.licenses, embedded).map_err(|e| e.of("[licenses]"))?);
+        let shared_mail = Arc::new(mail_service(&config.mail).map_err(|e| mail_error(e, "[mail]"))?);
+        let (mut licenses, mut mail) = (BTreeMap::new(), BTreeMap::new());
+        for source in &config.sources {
+            let own = source.licenses.as_ref().map(|l| license_service(l, embedded)).transpose();
+            let own = own.map_err(|e| e.of(source.name.as_str()))?;
+            licenses.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_licenses), Arc::new));
+            let own = source.mail.as_ref().map(mail_service).transpose();
+            let own = own.map_err(|e| mail_error(e, source.name.as_str()))?;
+            mail.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_mail), Arc::new));
+        }
+        Ok(Self { licenses, mail, public_url: config.public_url.clone(), held: Mutex::default() })
+    }
+
+    /// A source's license service.
+    #[must_use]
+    pub fn license(&self, source: &SourceName) -> Option<&Arc<LicenseService>> {
+        self.licenses.get(source)
+    }
+
+    /// A source's mail.
+    #[must_use]
+    pub fn mail(&self, source: &SourceName) -> Option<&Arc<MailService>> {
+        self.mail.get(source)
+    }
+
+    /// Every license service, each once.
+    #[must_use]
+    pub fn license_services(&self) -> Vec<(&SourceName, &Arc<LicenseService>)> {
+        let mut seen: Vec<(&SourceName, &Arc<LicenseService>)> = Vec::new();
+        for (name, service) in &self.licenses {
+            if !seen.iter().any(|(_, s)| Arc::ptr_eq(s, service)) {
+                seen.push((name, service));
+            }
+        }
+        seen
+    }
+
+    /// Every mailer, each once.
+    #[must_use]
+    pub fn mail_services(&self) -> Vec<(&SourceName, &Arc<MailService>)> {
+        let mut seen: Vec<(&SourceName, &Arc<MailService>)> = Vec::new();
+        for (name, service) in &self.mail {
+            if !seen.iter().any(|(_, s)| Arc::ptr_eq(s, service)) {
+                seen.push((name, service));
+            }
+        }
+        seen
+    }
+
+    /// Reads every key that is held into memory, if that was not done yet. Only look-ups need it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn load_held(&self, reader: &dyn Read) -> Result<(), RecordError> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.is_none() {
+            let mut keys = HashSet::new();
+            view::machines(reader, |m| {
+                keys.extend(m.grants.iter().map(|g| digest(&g.key)));
+                true
+            })?;
+            *held = Some(keys);
+        }
+        Ok(())
+    }
+
+    /// Notes a key that a machine holds from now on.
+    pub fn hold(&self, key: &LicenseKey) {
+        if let Some(held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            held.insert(digest(key));
+        }
+    }
+
+    /// Whether a machine holds or held a key. Before the keys are loaded nothing is known to be held.
+    #[must_use]
+    pub fn is_held(&self, key: &LicenseKey) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().is_some_and(|keys| keys.contains(&digest(key)))
+    }
+}
+
+fn digest(key: &LicenseKey) -> u128 {
+    let hash = Sha256::digest(key.reveal().as_bytes());
+    let mut first = [0; 16];
+    first.copy_from_slice(&hash[..16]);
+    u128::from_be_bytes(first)
+}
+
+/// Why a license service cannot be built, before it is known whose it is.
+enum NoLicense {
+    Client(ClientError),
+    NoEmbedded,
+}
+
+impl NoLicense {
+    fn of(self, name: &str) -> CannotServe {
+        match self {
+            Self::Client(error) => CannotServe::License { source_name: SourceName::from(name), error },
+            Self::NoEmbedded => CannotServe::NoEmbedded,
+        }
+    }
+}
+
+fn mail_error(error: CannotMail, name: &str) -> CannotServe {
+    CannotServe::Mail { source_name: SourceName::from(name), error }
+}
+
+fn license_service(config: &config::Licenses, embedded: Option<&EmbeddedAt>) -> Result<LicenseService, NoLicense> {
+    let mut client = match &config.service {
+        config::Service::AuthForge { api_base, api_key } => {
+            let mut client = ClientConfig::new(versioned(api_base), api_key.clone());
+            client.suspend = suspend_by(config.suspend);
+            client
+        }
+        config::Service::Embedded { .. } => {
+            let at = embedded.ok_or(NoLicense::NoEmbedded)?;
+            ClientConfig::embedded(versioned(&format!("http://{}", at.address)), at.token.clone())
+        }
+    };
+    let in_flight = usize::try_from(config.in_flight).unwrap_or(usize::MAX).max(1);
+    client.request_timeout = config.request_timeout;
+    client.in_flight = in_flight;
+    let client = Client::new(client).map_err(NoLicense::Client)?;
+    let throttle = Throttle::new(config.requests_per_s.map_or(0, std::num::NonZeroU32::get), in_flight);
+    let flow = u32::try_from(in_flight).unwrap_or(u32::MAX);
+    Ok(LicenseService {
+        finder: Finder::new(client.clone(), throttle.clone(), Patience::default()),
+        client,
+        throttle,
+        app_id: config.app_id.clone(),
+        in_flight,
+        breaker: Mutex::new(Breaker::new(BreakerSettings::service(flow))),
+        credits: Mutex::new(Breaker::new(BreakerSettings::credits(flow))),
+        request_timeout: config.request_timeout,
+    })
+}
+
+/// The API's root: the config names the host, the version is ours (its documentation: "Base").
+fn versioned(api_base: &str) -> String {
+    let base = api_base.trim_end_matches('/');
+    if base.ends_with("/v1") { base.to_owned() } else { format!("{base}/v1") }
+}
+
+const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
+    match configured {
+        config::SuspendBy::Shorten => SuspendBy::Shorten,
+        config::SuspendBy::Revoke => SuspendBy::Revoke,
+        config::SuspendBy::Wait => SuspendBy::Wait,
+    }
+}
+
+fn mail_service(config: &config::Mail) -> Result<MailService, CannotMail> {
+    let transport = match &config.transport {
+        config::Transport::Smtp { url, ca_file } => Transport::Smtp { url: url.clone(), ca: ca_file.clone() },
+        config::Transport::Folder { path } => Transport::Folder { path: path.clone() },
+        config::Transport::None => Transport::None,
+    };
+    let reply_to = config.reply_to.as_ref().map(ToString::to_string);
+    let mailer = Mailer::new(MailConfig {
+        transport,
+        from: config.from.to_string(),
+        reply_to: reply_to.clone(),
+        timeout: config.timeout.to_std(),
+    })?;
+    let templates = Templates::load(config.templates.as_deref(), &config.default_language);
+    Ok(MailService { mailer, templates, reply_to, default_language: config.default_language.clone() })
+}
+
+/// What a source's license service can, as the domain asks it.
+#[must_use]
+pub fn abilities(licenses: &config::Licenses, mail: &config::Mail) -> Abilities {
+    let declared = match licenses.service {
+        config::Service::AuthForge { .. } => super::license::Abilities::authforge(),
+        config::Service::Embedded { .. } => super::license::Abilities::embedded(),
+    };
+    Abilities {
+        can_shorten: declared.can_shorten,
+        revoke_reversible: declared.revoke_reversible,
+        set_devices: declared.set_devices,
+        devices_max: declared.devices_max,
+        sends_mail: mail.transport != config::Transport::None,
+        request_timeout: licenses.request_timeout,
+        lookup_after: licenses.lookup_after.clone(),
+    }
+}

@@ -1,0 +1,327 @@
+//! The circuit breaker, a plain value: what was heard and the present instant go in, and whether a call may go comes
+//! out. It knows no clock, no task and no service.
+
+use crate::domain::time::{Span, Timestamp};
+
+/// What a call told about the service's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It answered; what it answered is another matter.
+    Good,
+    /// It asks for patience (429).
+    Slow {
+        /// How long it asked us to wait.
+        after: Option<Span>,
+    },
+    /// No connection, no answer in time, or a server's error.
+    Broken,
+    /// It will refuse everything until a person has mended something (a bad API key, no credits).
+    Locked,
+    /// The call was not made after all.
+    Unsent,
+}
+
+/// Whether a call may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Yes; report what was [`heard`](Breaker::heard).
+    Go,
+    /// Not before this instant.
+    Until(Timestamp),
+    /// Enough are under way to tell whether the service is back: ask again when one is answered, at the latest then.
+    Busy(Timestamp),
+}
+
+/// How a breaker behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// So many failures in a row open it.
+    pub failures_max: u32,
+    /// How long it stays open at first; each trial that fails doubles it.
+    pub first_wait: Span,
+    /// The longest that it stays open.
+    pub longest_wait: Span,
+    /// How long it stays open when only a person can mend it, between rare trials.
+    pub locked_wait: Span,
+    /// After this long without an answer a call under way no longer holds others back. Above the request time-out.
+    pub answer_within: Span,
+    /// So many at a time is the full flow; until then each success doubles what is let out.
+    pub full_flow: u32,
+}
+
+impl BreakerSettings {
+    /// For a whole service that takes `full_flow` calls at a time.
+    #[must_use]
+    pub const fn service(full_flow: u32) -> Self {
+        Self {
+            // Under a fault rate of one in three this opens about once in 10,000 calls; when a service is down, eight
+            // calls at a time find out within one time-out.
+            failures_max: 8,
+            first_wait: Span::from_s(1),
+            longest_wait: Span::from_minutes(1),
+            locked_wait: Span::from_minutes(10),
+            answer_within: Span::from_minutes(2),
+            full_flow,
+        }
+    }
+
+    /// For the creates alone, which wait when the credits are used up.
+    #[must_use]
+    pub const fn credits(full_flow: u32) -> Self {
+        Self { locked_wait: Span::from_hours(1), ..Self::service(full_flow) }
+    }
+}
+
+/// A circuit breaker: a value that is told what was heard, and says whether the next call may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    settings: BreakerSettings,
+    state: State,
+    /// Calls let go and not yet reported.
+    out: u32,
+    /// When the last call was let go.
+    last_go: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Calls go: all of them when `flow` is `None`, else so many at a time.
+    Closed { failures: u32, flow: Option<u32> },
+    /// None goes before `until`.
+    Open { until: Timestamp, wait: Span },
+    /// One goes; its answer decides.
+    Trial { wait: Span },
+}
+
+impl Breaker {
+    /// A closed breaker.
+    #[must_use]
+    pub const fn new(settings: BreakerSettings) -> Self {
+        let state = State::Closed { failures: 0, flow: None };
+        Self { settings, state, out: 0, last_go: Timestamp::from_ms(0) }
+    }
+
+    /// Whether a call may be made now. After [`Gate::Go`] it counts as under way until it is reported.
+    pub fn ask(&mut self, now: Timestamp) -> Gate {
+        let patience_ends = self.last_go + self.settings.answer_within;
+        if now >= patience_ends {
+            self.out = 0;
+        }
+        let limit = match self.state {
+            State::Open { until, .. } if now < until => return Gate::Until(until),
+            State::Open { wait, .. } => {
+                self.state = State::Trial { wait };
+                self.out = 0;
+                1
+            }
+            State::Trial { .. } => 1,
+            State::Closed { flow, .. } => flow.unwrap_or(u32::MAX),
+        };
+        if self.out >= limit {
+            return Gate::Busy(patience_ends);
+        }
+        self.out += 1;
+        self.last_go = now;
+        Gate::Go
+    }
+
+    /// Takes note of what a call told about the service.
+    pub fn heard(&mut self, heard: Heard, now: Timestamp) {
+        self.out = self.out.saturating_sub(1);
+        self.state = match heard {
+            Heard::Unsent => self.state,
+            Heard::Good => self.after_success(),
+            Heard::Broken => self.after_failure(now),
+            Heard::Locked => self.open(now, self.settings.locked_wait, self.settings.first_wait),
+            Heard::Slow { after } => match self.state {
+                // Calls that were under way together are one sign, not many.
+                State::Open { until, wait } => {
+                    State::Open { until: until.max(now + after.unwrap_or(Span::ZERO)), wait }
+                }
+                State::Closed { .. } => {
+                    self.open(now, after.unwrap_or(self.settings.first_wait), self.settings.first_wait)
+                }
+                State::Trial { wait } => {
+                    let wait = self.longer(wait);
+                    self.open(now, after.unwrap_or(wait), wait)
+                }
+            },
+        };
+    }
+
+    /// A person says that it is mended: the next call is the trial.
+    pub fn release(&mut self, now: Timestamp) {
+        if let State::Open { wait, .. } = self.state {
+            self.state = State::Open { until: now, wait };
+        }
+    }
+
+    /// Until when nothing is called, if it is open.
+    #[must_use]
+    pub const fn open_until(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Open { until, .. } => Some(until),
+            State::Closed { .. } | State::Trial { .. } => None,
+        }
+    }
+
+    fn after_success(&self) -> State {
+        match self.state {
+            // An answer to what was sent before it opened says nothing about now.
+            open @ State::Open { .. } => open,
+            State::Trial { .. } => State::Closed { failures: 0, flow: self.wider(1) },
+            State::Closed { flow, .. } => State::Closed { failures: 0, flow: flow.and_then(|f| self.wider(f)) },
+        }
+    }
+
+    fn after_failure(&self, now: Timestamp) -> State {
+        match self.state {
+            open @ State::Open { .. } => open,
+            State::Trial { wait } => {
+                let wait = self.longer(wait);
+                self.open(now, wait, wait)
+            }
+            State::Closed { failures, .. } if failures + 1 >= self.settings.failures_max => {
+                self.open(now, self.settings.first_wait, self.settings.first_wait)
+            }
+            State::Closed { failures, flow } => State::Closed { failures: failures + 1, flow },
+        }
+    }
+
+    fn open(&self, now: Timestamp, span: Span, wait: Span) -> State {
+        State::Open { until: now + span, wait }
+    }
+
+    fn longer(&self, wait: Span) -> Span {
+        Span::from_ms(wait.ms().saturating_mul(2)).min(self.settings.longest_wait)
+    }
+
+    fn wider(&self, flow: u32) -> Option<u32> {
+        Some(flow.saturating_mul(2)).filter(|wider| *wider < self.settings.full_flow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T0: Timestamp = Timestamp::from_s(1_000_000);
+
+    fn at(s: i64) -> Timestamp {
+        T0 + Span::from_s(s)
+    }
+
+    fn breaker() -> Breaker {
+        Breaker::new(BreakerSettings { failures_max: 3, ..BreakerSettings::service(8) })
+    }
+
+    /// Opens it at `at(0)`.
+    fn opened() -> Breaker {
+        let mut b = breaker();
+        for _ in 0..3 {
+            assert_eq!(b.ask(at(0)), Gate::Go);
+            b.heard(Heard::Broken, at(0));
+        }
+        b
+    }
+
+    /// How many calls go at once at an instant.
+    fn burst(b: &mut Breaker, now: Timestamp) -> u32 {
+        (0..100).take_while(|_| b.ask(now) == Gate::Go).count().try_into().unwrap()
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_a_success_between_starts_the_count_anew() {
+        let mut b = breaker();
+        for heard in [Heard::Broken, Heard::Broken, Heard::Good, Heard::Broken, Heard::Broken] {
+            assert_eq!(b.ask(at(0)), Gate::Go);
+            b.heard(heard, at(0));
+        }
+        assert_eq!(b.open_until(), None);
+        b.heard(Heard::Broken, at(0));
+        assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
+    }
+
+    #[test]
+    fn half_open_lets_one_through_and_each_failed_trial_doubles_the_wait() {
+        let mut b = opened();
+        let (mut now, mut waits) = (1, Vec::new());
+        for _ in 0..8 {
+            assert_eq!(b.ask(at(now)), Gate::Go);
+            assert_eq!(b.ask(at(now)), Gate::Busy(at(now + 120)));
+            b.heard(Heard::Broken, at(now));
+            let Some(until) = b.open_until() else { panic!("it should be open") };
+            waits.push((until - at(now)).ms() / 1000);
+            now = until.s() - T0.s();
+        }
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn one_success_closes_it_and_the_backlog_comes_out_gradually() {
+        let mut b = opened();
+        assert_eq!(burst(&mut b, at(1)), 1);
+        b.heard(Heard::Good, at(2));
+        assert_eq!(burst(&mut b, at(2)), 2);
+        b.heard(Heard::Good, at(3));
+        assert_eq!(burst(&mut b, at(3)), 3, "four at a time, of which one is still under way");
+        b.heard(Heard::Good, at(4));
+        assert_eq!(burst(&mut b, at(4)), 100, "full flow");
+    }
+
+    #[test]
+    fn a_few_failures_while_it_recovers_do_not_open_it_again() {
+        let mut b = opened();
+        assert_eq!(b.ask(at(1)), Gate::Go);
+        b.heard(Heard::Good, at(1));
+        b.heard(Heard::Broken, at(1));
+        assert_eq!(b.open_until(), None);
+    }
+
+    #[test]
+    fn a_call_that_is_never_reported_holds_the_trial_up_only_for_a_while() {
+        let mut b = opened();
+        assert_eq!(b.ask(at(1)), Gate::Go);
+        assert_eq!(b.ask(at(120)), Gate::Busy(at(121)));
+        assert_eq!(b.ask(at(121)), Gate::Go);
+    }
+
+    #[test]
+    fn a_call_that_was_not_made_gives_its_place_back() {
+        let mut b = opened();
+        assert_eq!(b.ask(at(1)), Gate::Go);
+        b.heard(Heard::Unsent, at(1));
+        assert_eq!(b.ask(at(1)), Gate::Go);
+    }
+
+    #[test]
+    fn too_many_requests_slow_the_whole_service_down_as_one_sign() {
+        let mut b = breaker();
+        let slow = |s: Option<i64>| Heard::Slow { after: s.map(Span::from_s) };
+        assert_eq!(burst(&mut b, at(0)), 100);
+        b.heard(slow(None), at(0));
+        b.heard(slow(None), at(0));
+        assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
+        b.heard(slow(Some(30)), at(0));
+        assert_eq!(b.ask(at(0)), Gate::Until(at(30)), "what the service asks for is honoured");
+        assert_eq!(burst(&mut b, at(30)), 1);
+        b.heard(slow(None), at(30));
+        assert_eq!(b.ask(at(30)), Gate::Until(at(32)));
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_is_tried_rarely_or_when_told() {
+        let mut b = breaker();
+        b.heard(Heard::Locked, at(0));
+        assert_eq!(b.ask(at(0)), Gate::Until(at(600)));
+        b.heard(Heard::Good, at(1));
+        assert_eq!(b.ask(at(1)), Gate::Until(at(600)), "an old answer");
+        b.release(at(5));
+        assert_eq!(burst(&mut b, at(5)), 1);
+        b.heard(Heard::Locked, at(6));
+        assert_eq!(b.open_until(), Some(at(606)));
+        assert_eq!(burst(&mut b, at(606)), 1);
+        b.heard(Heard::Good, at(606));
+        assert_eq!(b.open_until(), None);
+    }
+}

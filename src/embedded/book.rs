@@ -1,0 +1,183 @@
+//! All licenses in memory, and the rules of the service. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::record::{Record, Status};
+use crate::domain::id::LicenseKey;
+use crate::domain::plan::Devices;
+use crate::domain::time::Timestamp;
+
+/// What can be asked of the service that changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Create { app_id: String, quantity: u32, expires_at: Option<Timestamp>, devices: Devices, label: Option<String> },
+    Update { key: LicenseKey, act: Act },
+}
+
+/// A change to one license. All are absolute, so repeating one is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Extend(Option<Timestamp>),
+    Suspend,
+    Activate,
+    Revoke,
+    SetDevices(Devices),
+    ResetDevices,
+}
+
+/// Why an order is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum No {
+    /// There is no such license.
+    NotFound,
+    /// It cannot be done to this license.
+    BadRequest(&'static str),
+    /// The store failed; whether it was done is uncertain.
+    Failed,
+}
+
+/// All licenses.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    by_key: HashMap<LicenseKey, Arc<Record>>,
+    apps: HashMap<String, App>,
+    last_seq: u64,
+}
+
+#[derive(Debug, Default)]
+struct App {
+    by_seq: BTreeMap<u64, Arc<Record>>,
+    by_label: HashMap<String, Vec<u64>>,
+}
+
+impl Book {
+    pub(super) fn get(&self, key: &LicenseKey) -> Option<&Arc<Record>> {
+        self.by_key.get(key)
+    }
+
+    pub(super) const fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Enters a license, new or changed.
+    pub(super) fn put(&mut self, record: Arc<Record>) {
+        self.last_seq = self.last_seq.max(record.seq);
+        let app = self.apps.entry(record.app_id.clone()).or_default();
+        let is_new = app.by_seq.insert(record.seq, Arc::clone(&record)).is_none();
+        if let (true, Some(label)) = (is_new, &record.label) {
+            app.by_label.entry(label.clone()).or_default().push(record.seq);
+        }
+        self.by_key.insert(record.key.clone(), record);
+    }
+
+    /// A page of an application's licenses in the order of their making, those after a cursor, and whether there are
+    /// more.
+    pub(super) fn page(&self, app: &str, label: Option<&str>, after: u64, limit: usize) -> (Vec<Arc<Record>>, bool) {
+        let Some(app) = self.apps.get(app) else { return (Vec::new(), false) };
+        let from = after.saturating_add(1)..;
+        let mut page: Vec<Arc<Record>> = match label {
+            None => app.by_seq.range(from).take(limit + 1).map(|(_, record)| Arc::clone(record)).collect(),
+            Some(label) => {
+                let seqs = app.by_label.get(label).map_or(&[][..], Vec::as_slice).iter();
+                let records = seqs.filter(|seq| from.contains(seq)).filter_map(|seq| app.by_seq.get(seq));
+                records.take(limit + 1).map(Arc::clone).collect()
+            }
+        };
+        let more = page.len() > limit;
+        page.truncate(limit);
+        (page, more)
+    }
+}
+
+/// What a change makes of a license.
+pub(super) fn changed(record: &Record, act: Act) -> Result<Record, No> {
+    let mut record = record.clone();
+    match act {
+        // As AuthForge is assumed to do: an extension never changes the status.
+        Act::Extend(to) => record.expires_at = to,
+        Act::Suspend if record.status == Status::Revoked => {
+            return Err(No::BadRequest("a revoked license cannot be suspended"));
+        }
+        Act::Suspend => record.status = Status::Suspended,
+        Act::Activate => record.status = Status::Active,
+        Act::Revoke => record.status = Status::Revoked,
+        Act::SetDevices(devices) => record.devices = devices,
+        Act::ResetDevices => record.hwids.clear(),
+    }
+    Ok(record)
+}
+
+/// A key of AuthForge's form from dice: four groups of letters without I and O and digits 2 to 9, 80 bits.
+pub(super) fn key_from(dice: [u8; 16]) -> LicenseKey {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let mut key = String::with_capacity(19);
+    for (place, die) in dice.into_iter().enumerate() {
+        if place > 0 && place % 4 == 0 {
+            key.push('-');
+        }
+        key.push(char::from(ALPHABET[usize::from(die % 32)]));
+    }
+    LicenseKey::new(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(seq: u64, label: &str) -> Record {
+        Record {
+            seq,
+            key: LicenseKey::new(format!("K{seq}")),
+            app_id: "app".into(),
+            status: Status::Active,
+            expires_at: None,
+            devices: Devices::Count(1),
+            hwids: vec!["x".into()],
+            label: Some(label.into()),
+            created_at: Timestamp::from_s(0),
+        }
+    }
+
+    #[test]
+    fn pages_go_through_all_in_order() {
+        let mut book = Book::default();
+        for seq in 1..=5 {
+            book.put(Arc::new(record(seq, if seq % 2 == 0 { "even" } else { "odd" })));
+        }
+        book.put(Arc::new(Record { status: Status::Revoked, ..record(2, "even") }));
+        let seqs = |label, after, limit| {
+            let (page, more) = book.page("app", label, after, limit);
+            (page.iter().map(|r| r.seq).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(seqs(None, 0, 2), (vec![1, 2], true));
+        assert_eq!(seqs(None, 2, 3), (vec![3, 4, 5], false));
+        assert_eq!(seqs(None, u64::MAX, 3), (vec![], false));
+        assert_eq!(seqs(Some("odd"), 1, 1), (vec![3], true));
+        assert_eq!(seqs(Some("even"), 0, 9), (vec![2, 4], false));
+        assert_eq!(seqs(Some("neither"), 0, 9), (vec![], false));
+        assert_eq!(book.page("other", None, 0, 9), (vec![], false));
+        assert_eq!((book.get(&LicenseKey::new("K2")).unwrap().status, book.last_seq()), (Status::Revoked, 5));
+    }
+
+    #[test]
+    fn changes_are_absolute() {
+        let all =
+            [Act::Suspend, Act::Activate, Act::Revoke, Act::Extend(Some(Timestamp::from_s(9))), Act::ResetDevices];
+        for act in all.into_iter().chain([Act::SetDevices(Devices::Unlimited)]) {
+            let once = changed(&record(1, ""), act).unwrap();
+            assert_eq!(changed(&once, act).unwrap(), once, "{act:?}");
+        }
+        let revoked = changed(&record(1, ""), Act::Revoke).unwrap();
+        assert!(changed(&revoked, Act::Suspend).is_err());
+        assert_eq!(changed(&revoked, Act::Extend(None)).unwrap().status, Status::Revoked);
+        assert_eq!(changed(&revoked, Act::Activate).unwrap().status, Status::Active);
+    }
+
+    #[test]
+    fn keys_have_the_documented_form() {
+        let dice: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
+        assert_eq!(key_from(dice).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
+        assert_eq!(key_from([255; 16]).reveal(), "9999-9999-9999-9999");
+    }
+}

@@ -1,0 +1,218 @@
+//! `POST /webhooks/{source}`: bytes in, receipt out. A 2xx goes out only after the receipt, which exists only after the sync.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
+
+use super::App;
+use super::metrics::{Door, Told};
+use super::problem::Problem;
+use crate::clock::Stopwatch;
+use crate::config::Source;
+use crate::domain::time::Timestamp;
+use crate::engine::SubmitError;
+use crate::engine::input::{Input, Receipt};
+use crate::engine::raw::pack;
+use crate::sources::stripe::delivery::delivery;
+use crate::sources::stripe::event::{self, Event, Malformed};
+use crate::sources::stripe::signature::{self, Refusal};
+
+/// Bodies up to this length are verified and read where they are: it takes well under a millisecond.
+const INLINE_LEN_MAX: usize = 64 << 10;
+/// A body over the limit is still read up to this many times the limit and thrown away: a sender that is cut off in the
+/// middle of its body sees a broken connection instead of the 413.
+const DRAIN_TIMES: usize = 8;
+/// So much of a body that is no event is kept for the operator.
+const EXCERPT_LEN_MAX: usize = 4 << 10;
+/// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>).
+const ID_LEN_MAX: usize = 255;
+/// The account's id stands twice in the longest key of the store; real ones have about 20 characters.
+const ACCOUNT_LEN_MAX: usize = 100;
+
+/// Takes a delivery.
+pub(super) async fn receive(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some((source, door)) = app.door(&name) else {
+        return Problem::new(StatusCode::NOT_FOUND, "unknown_source", "no [[source]] of this name is configured")
+            .into_response();
+    };
+    let watch = Stopwatch::start();
+    match take(&app, source, door, &headers, body).await {
+        Ok(told) => {
+            door.acked(told, watch.elapsed());
+            acknowledged(told)
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl App {
+    fn door(&self, name: &str) -> Option<(&Source, &Door)> {
+        self.config.sources.iter().zip(self.doors.iter()).find(|(source, _)| source.name.as_str() == name)
+    }
+}
+
+async fn take(app: &App, source: &Source, door: &Door, headers: &HeaderMap, body: Body) -> Result<Told, Problem> {
+    let body = read(app, door, headers, body).await?;
+    let received = app.handle.clock().now();
+    let header = headers.get("stripe-signature").map(|h| h.to_str().unwrap_or_default());
+    let read = if body.len() <= INLINE_LEN_MAX {
+        verify_and_read(source, header, &body, received)
+    } else {
+        let (source, header, body) = (source.clone(), header.map(str::to_owned), body.clone());
+        tokio::task::spawn_blocking(move || verify_and_read(&source, header.as_deref(), &body, received))
+            .await
+            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "unreadable", "the body could not be read"))?
+    };
+    let input = match read {
+        Ok(event) => Input::Delivery(Box::new(delivery(event, &source.name, pack(&body), received))),
+        Err(Unread::Refused(refusal)) => {
+            door.refused(&refusal);
+            return Err(Problem::new(StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string()));
+        }
+        Err(Unread::Malformed { code, why }) => {
+            return Err(malformed(app, source, door, Bad { code, why, body, received }).await);
+        }
+    };
+    let receipt = app.handle.submit(input).await.map_err(|e| busy(door, e))?;
+    Ok(match receipt {
+        Receipt::Applied(_) | Receipt::Done => Told::Applied,
+        Receipt::Parked(_) => Told::Parked,
+        Receipt::Ignored(_) | Receipt::Unknown => Told::Ignored,
+        Receipt::Duplicate => Told::Duplicate,
+    })
+}
+
+fn acknowledged(told: Told) -> Response {
+    let body = match told {
+        Told::Applied => r#"{"received":true,"disposition":"applied"}"#,
+        Told::Parked => r#"{"received":true,"disposition":"parked"}"#,
+        Told::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
+        Told::Ignored | Told::Unsigned | Told::Malformed | Told::TooLarge | Told::TooSlow | Told::Busy => {
+            r#"{"received":true,"disposition":"ignored"}"#
+        }
+    };
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// A body that is no delivery.
+enum Unread {
+    Refused(Refusal),
+    Malformed { code: &'static str, why: String },
+}
+
+fn verify_and_read(source: &Source, header: Option<&str>, body: &[u8], received: Timestamp) -> Result<Event, Unread> {
+    let verified = signature::verify(body, header, &source.signing_secrets, source.tolerance, received)
+        .map_err(Unread::Refused)?;
+    let event =
+        event::parse(&verified, received).map_err(|m| Unread::Malformed { code: code(&m), why: m.to_string() })?;
+    let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
+    let account = event.account.as_deref().unwrap_or_default();
+    if !fits(event.id.as_str(), ID_LEN_MAX) || !fits(account, ACCOUNT_LEN_MAX) {
+        let why = format!(
+            "the event's `id` is longer than {ID_LEN_MAX} bytes, its `account` than {ACCOUNT_LEN_MAX}, or one holds a zero byte"
+        );
+        return Err(Unread::Malformed { code: "not_an_event", why });
+    }
+    Ok(event)
+}
+
+fn code(malformed: &Malformed) -> &'static str {
+    match malformed {
+        Malformed::NotJson { .. } => "not_json",
+        Malformed::NotAnEvent { .. } => "not_an_event",
+        Malformed::Thin { .. } => "thin_event",
+    }
+}
+
+struct Bad {
+    code: &'static str,
+    why: String,
+    body: Bytes,
+    received: Timestamp,
+}
+
+/// Notes a signed body that is no event for the operator: the sender is right to be told, the operator must mend it.
+async fn malformed(app: &App, source: &Source, door: &Door, bad: Bad) -> Problem {
+    let excerpt = bad.body[..bad.body.len().min(EXCERPT_LEN_MAX)].to_vec();
+    let noted = Input::Refused { source: source.name.clone(), why: bad.why.clone(), body: excerpt, at: bad.received };
+    if let Err(error) = app.handle.submit(noted).await {
+        return busy(door, error);
+    }
+    door.count(Told::Malformed);
+    tracing::warn!(source = %source.name, why = %bad.why, "a signed delivery is no event");
+    Problem::new(StatusCode::BAD_REQUEST, bad.code, bad.why)
+}
+
+fn busy(door: &Door, error: SubmitError) -> Problem {
+    door.count(Told::Busy);
+    let code = match error {
+        SubmitError::Busy => "busy",
+        SubmitError::Stopped => "stopping",
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, format!("{error}; come again"))
+}
+
+/// Reads a body within its limit and its deadline, which a trickle does not move.
+async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let limit = usize::try_from(app.config.http.body_limit.bytes()).unwrap_or(usize::MAX);
+    let too_large = || {
+        door.count(Told::TooLarge);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body is longer than {limit} bytes"))
+    };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|len| len > limit.saturating_mul(DRAIN_TIMES) as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(app.config.http.body_timeout.to_std(), collect(body, limit)).await {
+        Ok(Collected::Whole(bytes)) => Ok(bytes),
+        Ok(Collected::TooLarge) => Err(too_large()),
+        Ok(Collected::Broken) => {
+            door.count(Told::TooSlow);
+            Err(Problem::new(StatusCode::BAD_REQUEST, "cut_off", "the body ended before its announced length"))
+        }
+        Err(_) => {
+            door.count(Told::TooSlow);
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"))
+        }
+    }
+}
+
+enum Collected {
+    Whole(Bytes),
+    TooLarge,
+    Broken,
+}
+
+async fn collect(mut body: Body, limit: usize) -> Collected {
+    let (mut first, mut rest, mut len) = (Bytes::new(), Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Collected::Broken };
+        let Ok(data) = frame.into_data() else { continue };
+        len = len.saturating_add(data.len());
+        if len > limit {
+            (first, rest) = (Bytes::new(), Vec::new());
+            if len > limit.saturating_mul(DRAIN_TIMES) {
+                break;
+            }
+        } else if first.is_empty() {
+            first = data;
+        } else {
+            // Only bodies of several segments are copied together.
+            rest.extend_from_slice(&data);
+        }
+    }
+    match (len > limit, rest.is_empty()) {
+        (true, _) => Collected::TooLarge,
+        (false, true) => Collected::Whole(first),
+        (false, false) => Collected::Whole([first.as_ref(), &rest].concat().into()),
+    }
+}

@@ -1,0 +1,86 @@
+//! The HTTP server: webhooks in, the success page, health and metrics.
+//!
+//! Knows the engine by its [`engine::Handle`] and its views only; decides nothing about purchases. Its input comes from the
+//! network by the accept loop (`accept`), its output is receipts turned into statuses, and pages.
+
+pub mod accept;
+pub mod health;
+mod intake;
+mod limit;
+pub mod metrics;
+mod problem;
+mod said;
+mod success;
+mod web;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::engine;
+
+pub use accept::Peer;
+
+/// What every handler knows.
+#[derive(Clone)]
+pub struct App {
+    /// The engine's door.
+    handle: engine::Handle,
+    /// The config as it was loaded.
+    config: Arc<Config>,
+    /// The webhook counters of every source, in the config's order.
+    doors: Arc<[metrics::Door]>,
+    /// How often one client may ask for success pages.
+    limiter: Arc<limit::Limiter>,
+    /// Set while the server drains.
+    stopping: CancellationToken,
+    /// The scheduler's last runs.
+    jobs: health::Jobs,
+}
+
+impl App {
+    /// An app over an engine.
+    #[must_use]
+    pub fn new(handle: engine::Handle, config: Arc<Config>) -> Self {
+        metrics::install();
+        let doors = config.sources.iter().map(metrics::Door::of).collect();
+        let jobs: health::Jobs = Arc::new(Vec::new);
+        let limiter = Arc::new(limit::Limiter::new());
+        Self { handle, config, doors, limiter, stopping: CancellationToken::new(), jobs }
+    }
+
+    /// Shows the scheduler's last runs in `/readyz`.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: health::Jobs) -> Self {
+        self.jobs = jobs;
+        self
+    }
+}
+
+/// Every route.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/webhooks/{source}", post(intake::receive))
+        .route("/success", get(success::page))
+        .route("/assets/{name}", get(web::asset))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::page))
+        .fallback(web::not_found)
+        .method_not_allowed_fallback(web::wrong_method)
+        .with_state(Arc::new(app))
+}
+
+/// Serves until the token is cancelled, then answers what has been asked and ends.
+///
+/// The app's handles to the engine are gone when this returns.
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
+    let limits = accept::Limits::of(&app.config.http);
+    let app = App { stopping: stop.clone(), ..app };
+    accept::run(listener, router(app), limits, stop).await;
+}

@@ -1,0 +1,183 @@
+//! The words of the success page.
+
+/// The matter, before it is put into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Matter {
+    OnItsWay,
+    AwaitingPayment,
+    Preparing,
+    Delayed,
+    Keys,
+    MoreKeys,
+    Grace,
+    Trial,
+    Lapsed,
+    Paused,
+    Disputed,
+    Refunded,
+    Revoked,
+    Ended,
+    Failed,
+    Expired,
+    Nothing,
+}
+
+/// A matter's word for the metric, whether it waits, its tone, its title and its text.
+pub(super) type Words = (&'static str, bool, &'static str, &'static str, &'static [&'static str]);
+
+#[expect(clippy::too_many_lines, reason = "a flat table: every text of the page in one place")]
+pub(super) const fn table(matter: Matter) -> Words {
+    match matter {
+        Matter::OnItsWay => (
+            "on_its_way",
+            true,
+            "wait",
+            "Your payment is on its way",
+            &["Thank you! As soon as the payment is confirmed, your license key appears here."],
+        ),
+        Matter::AwaitingPayment => (
+            "awaiting_payment",
+            true,
+            "wait",
+            "Waiting for your payment",
+            &[
+                "Your order is complete, but the money has not arrived yet. With bank transfers and vouchers that can take a few days.",
+                "Your license key is made as soon as it has.",
+            ],
+        ),
+        Matter::Preparing => (
+            "preparing",
+            true,
+            "good",
+            "Your payment has arrived",
+            &["Thank you! Your license key is being made and appears here in a moment."],
+        ),
+        Matter::Delayed => (
+            "delayed",
+            true,
+            "wait",
+            "Your payment has arrived",
+            &[
+                "Thank you! Making your license key takes longer than usual. The seller has been told.",
+                "You have nothing to do, and will not be charged again.",
+            ],
+        ),
+        Matter::Keys => ("keys", false, "good", "Thank you! Here is your license", &["Keep the key in a safe place."]),
+        Matter::MoreKeys => (
+            "more_keys",
+            true,
+            "good",
+            "Thank you! Here are your licenses",
+            &["Some of them are still being made and appear here in a moment."],
+        ),
+        Matter::Grace => (
+            "grace",
+            false,
+            "wait",
+            "Your last payment failed",
+            &["Your license still works. Please bring your payment details up to date so that it stays so."],
+        ),
+        Matter::Trial => {
+            ("trial", false, "good", "Your trial has begun", &["Your license key is made once the first payment is."])
+        }
+        Matter::Lapsed => (
+            "lapsed",
+            false,
+            "bad",
+            "Your license is paused",
+            &[
+                "The last payment failed and the time to make up for it is over. It works again once the open invoice is paid.",
+            ],
+        ),
+        Matter::Paused => (
+            "paused",
+            false,
+            "wait",
+            "Your subscription is paused",
+            &["Your license works again when the subscription goes on."],
+        ),
+        Matter::Disputed => (
+            "disputed",
+            false,
+            "bad",
+            "Your license is suspended",
+            &["The payment is disputed at the bank. Until that is settled the license does not work."],
+        ),
+        Matter::Refunded => (
+            "refunded",
+            false,
+            "bad",
+            "Your payment was refunded",
+            &["The license of this purchase no longer works. If that is a surprise, please write to the seller."],
+        ),
+        Matter::Revoked => (
+            "revoked",
+            false,
+            "bad",
+            "Your license was withdrawn",
+            &[
+                "The license of this purchase no longer works. Please write to the seller if you think that is a mistake.",
+            ],
+        ),
+        Matter::Ended => (
+            "ended",
+            false,
+            "wait",
+            "Your license has ended",
+            &["The time that was paid for is over. Thank you for having been a customer!"],
+        ),
+        Matter::Failed => (
+            "failed",
+            false,
+            "bad",
+            "Your payment failed",
+            &[
+                "No money arrived, so no license was made. Please place the order again, perhaps with another means of payment.",
+            ],
+        ),
+        Matter::Expired => (
+            "expired",
+            false,
+            "bad",
+            "This order has expired",
+            &["It was not paid in time and you were not charged. You can place it again."],
+        ),
+        Matter::Nothing => (
+            "nothing",
+            false,
+            "good",
+            "Your payment has arrived",
+            &[
+                "Thank you! This purchase brings no license key by itself. If you expected one, please write to the seller.",
+            ],
+        ),
+    }
+}
+
+/// What is added where a key is still to come.
+pub(super) const fn to_come(matter: Matter, mails: bool) -> Option<&'static str> {
+    match matter {
+        Matter::OnItsWay | Matter::AwaitingPayment | Matter::Preparing | Matter::Delayed | Matter::Trial => {
+            Some(if mails {
+                "The key also comes by e-mail: you need not keep this page open."
+            } else {
+                "The key is shown here only: please keep the address of this page."
+            })
+        }
+        Matter::Keys | Matter::MoreKeys if !mails => {
+            Some("The key is shown here only: please keep it, or the address of this page.")
+        }
+        Matter::Keys
+        | Matter::MoreKeys
+        | Matter::Grace
+        | Matter::Lapsed
+        | Matter::Paused
+        | Matter::Disputed
+        | Matter::Refunded
+        | Matter::Revoked
+        | Matter::Ended
+        | Matter::Failed
+        | Matter::Expired
+        | Matter::Nothing => None,
+    }
+}

@@ -1,0 +1,84 @@
+//! When each job last ran, and when it should have run again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Job;
+use crate::clock::Stopwatch;
+use crate::domain::time::Timestamp;
+
+/// A job's last run, for `/readyz` and people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The job.
+    pub job: Job,
+    /// When it last ended well; `None`: not yet.
+    pub last: Option<Timestamp>,
+    /// Whether its bell stayed silent, so that the watchdog rang.
+    pub silent: bool,
+    /// What went wrong in the last run, if something did.
+    pub error: Option<String>,
+}
+
+struct State {
+    run: Run,
+    since: Stopwatch,
+    next_within: Duration,
+    working: bool,
+    nudged: bool,
+}
+
+/// The runs of all jobs.
+pub(super) struct Runs(Vec<Mutex<State>>);
+
+impl Runs {
+    pub(super) fn new(next_within: impl Fn(Job) -> Duration) -> Self {
+        let state = |job: Job| State {
+            run: Run { job, last: None, silent: false, error: None },
+            since: Stopwatch::start(),
+            next_within: next_within(job),
+            working: false,
+            nudged: false,
+        };
+        Self(Job::ALL.into_iter().map(|job| Mutex::new(state(job))).collect())
+    }
+
+    fn of(&self, job: Job) -> MutexGuard<'_, State> {
+        // Nothing in here panics between two fields that belong together.
+        self.0[job as usize].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A bell was heard; the next one should come within a span.
+    pub(super) fn began(&self, job: Job, next_within: Duration) {
+        let mut state = self.of(job);
+        (state.since, state.next_within, state.working) = (Stopwatch::start(), next_within, true);
+        // Only a ring of the scheduler's own ends its silence.
+        state.run.silent &= std::mem::take(&mut state.nudged);
+    }
+
+    pub(super) fn ended(&self, job: Job, now: Timestamp, error: Option<String>) {
+        let mut state = self.of(job);
+        state.working = false;
+        if error.is_none() {
+            state.run.last = Some(now);
+        }
+        state.run.error = error;
+    }
+
+    /// Whether a bell has been silent for longer than expected and the slack. Says so once per silence.
+    pub(super) fn is_silent(&self, job: Job, slack: Duration) -> bool {
+        let mut state = self.of(job);
+        let silent = !state.working && state.since.elapsed() > state.next_within.saturating_add(slack);
+        if silent {
+            if !state.run.silent {
+                tracing::warn!(job.name = job.as_str(), "the scheduler is silent: the watchdog rings instead");
+            }
+            (state.run.silent, state.nudged) = (true, true);
+        }
+        silent
+    }
+
+    pub(super) fn all(&self) -> Vec<Run> {
+        Job::ALL.into_iter().map(|job| self.of(job).run.clone()).collect()
+    }
+}

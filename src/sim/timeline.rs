@@ -1,0 +1,100 @@
+//! A history's story: a timeline that a support person can read, or a diagram.
+
+use std::fmt::Write;
+
+use super::answer::Answer;
+use crate::domain::time::Timestamp;
+use crate::engine::view::MachineView;
+
+/// The timeline as text.
+#[must_use]
+pub fn text(answer: &Answer) -> String {
+    let mut out = String::new();
+    for machine in &answer.machines {
+        one(&mut out, machine);
+    }
+    for p in &answer.parked {
+        let _ = writeln!(out, "parked   {} {} waits for {}", p.event, p.kind, p.waits_for);
+    }
+    for i in &answer.ignored {
+        let _ = writeln!(out, "ignored  {} {}: {}", i.event, i.kind, i.reason);
+    }
+    let _ = writeln!(out, "as of {}", answer.until);
+    out
+}
+
+fn one(out: &mut String, machine: &MachineView) {
+    let state = machine.state.unwrap_or("nothing known");
+    let email = machine.email.as_deref().unwrap_or("no address");
+    let _ = writeln!(out, "{}  {}  {state}  {email}", machine.id, machine.kind);
+    for (at, line) in story(machine) {
+        let _ = writeln!(out, "  {at}  {line}");
+    }
+    for license in &machine.licenses {
+        let plan = license.plan.as_deref().unwrap_or("by metadata");
+        let until = license.expires_at.map_or_else(|| "for life".to_owned(), |t| format!("until {t}"));
+        let _ = writeln!(
+            out,
+            "  license {}  {}  {until}  ({plan}, {})",
+            license.seat,
+            license.status,
+            devices(license.devices)
+        );
+    }
+    for report in &machine.reports {
+        let _ = writeln!(out, "  for you: {report}");
+    }
+    out.push('\n');
+}
+
+/// Devices in words.
+#[must_use]
+pub fn devices(devices: crate::domain::plan::Devices) -> String {
+    match devices {
+        crate::domain::plan::Devices::Count(1) => "1 device".to_owned(),
+        crate::domain::plan::Devices::Count(n) => format!("{n} devices"),
+        crate::domain::plan::Devices::Unlimited => "any number of devices".to_owned(),
+    }
+}
+
+/// Everything that happened to a machine, merged by time.
+#[must_use]
+pub fn story(machine: &MachineView) -> Vec<(Timestamp, String)> {
+    let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
+    for t in &machine.transitions {
+        let late = if t.seen_at == t.at { String::new() } else { format!(", seen {}", t.seen_at) };
+        let from = t.from.map_or_else(String::new, |f| format!("{f} "));
+        lines.push((t.seen_at.max(t.at), 0, format!("{from}→ {}  ({}{late})", t.to, t.cause)));
+    }
+    for a in &machine.actions {
+        let until = a.expires_at.map_or_else(String::new, |t| format!(" until {t}"));
+        let how = if a.outcome == "done" { String::new() } else { format!(", {}", a.outcome) };
+        let tries = if a.attempts > 1 { format!(", {} attempts", a.attempts) } else { String::new() };
+        lines.push((a.at, 1, format!("{} {}{until}{how}{tries}", a.kind, a.seat)));
+    }
+    for n in &machine.notices {
+        let what = match (n.status, &n.to, &n.why) {
+            ("sent", Some(to), _) => format!("mail {} to {to}", n.kind),
+            (status, _, Some(why)) => format!("mail {} {status}: {why}", n.kind),
+            (status, _, None) => format!("mail {} {status}", n.kind),
+        };
+        lines.push((n.at, 2, what));
+    }
+    lines.sort_by_key(|(at, order, _)| (*at, *order));
+    lines.into_iter().map(|(at, _, line)| (at, line)).collect()
+}
+
+/// The states that each machine went through, as a Mermaid diagram.
+#[must_use]
+pub fn mermaid(answer: &Answer) -> String {
+    let mut out = String::from("stateDiagram-v2\n");
+    for (n, machine) in answer.machines.iter().enumerate() {
+        let _ = writeln!(out, "  state \"{}\" as m{n} {{", machine.id);
+        for t in &machine.transitions {
+            let from = t.from.map_or_else(|| "[*]".to_owned(), |f| format!("m{n}_{f}"));
+            let _ = writeln!(out, "    {from} --> m{n}_{}: {} {}", t.to, t.at, t.cause);
+        }
+        out.push_str("  }\n");
+    }
+    out
+}

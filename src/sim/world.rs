@@ -1,0 +1,183 @@
+//! The one loop: time jumps to whatever comes next, a delivery or something due, and nothing sleeps.
+
+use std::collections::VecDeque;
+
+use super::history::Line;
+use super::services::Licenses;
+use crate::domain::decide::{Mailed, recipient};
+use crate::domain::fold::fold;
+use crate::domain::id::{EventId, MachineId};
+use crate::domain::machine::Machine;
+use crate::domain::notice::NoticeStatus;
+use crate::domain::time::Timestamp;
+use crate::engine::input::{Input, Receipt, Rules};
+use crate::engine::key::{self, Item};
+use crate::engine::record::RecordError;
+use crate::engine::transact::{Now, Transaction, scope_of};
+use crate::engine::view;
+use crate::engine::working::Working;
+use crate::store::memory::Memory;
+use crate::store::{Batch, Commit, CommitError, Direction, Read};
+
+/// More steps than this within one instant mean that two parts answer each other without end.
+const STEPS_MAX: u32 = 100_000;
+
+/// A simulation that cannot go on. Each of these is a defect of Keyward, never of a history.
+#[derive(Debug, thiserror::Error)]
+pub enum Stuck {
+    /// A record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A commit.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// No end.
+    #[error("at {at} something keeps coming due without time passing ({machine})")]
+    Endless {
+        /// The instant.
+        at: Timestamp,
+        /// The machine that came up last.
+        machine: MachineId,
+    },
+}
+
+/// A simulated world.
+pub struct World {
+    /// The store.
+    pub store: Memory,
+    /// The rules.
+    pub rules: Rules,
+    /// The license service.
+    pub licenses: Licenses,
+    /// The instant.
+    pub now: Timestamp,
+    /// Events in the order in which they first came.
+    pub events: Vec<(String, EventId)>,
+}
+
+impl World {
+    /// A world without history.
+    #[must_use]
+    pub fn new(rules: Rules, seed: Option<u64>) -> Self {
+        Self {
+            store: Memory::new(),
+            rules,
+            licenses: Licenses::new(seed),
+            now: Timestamp::from_ms(0),
+            events: Vec::new(),
+        }
+    }
+
+    /// Plays a history and then lets time run on to an instant. What was received later is not used.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn play(&mut self, lines: VecDeque<Line>, until: Timestamp) -> Result<(), Stuck> {
+        for line in lines {
+            if line.received > until {
+                continue;
+            }
+            self.advance(line.received)?;
+            self.deliver(line)?;
+            self.work_off()?;
+        }
+        self.advance(until)
+    }
+
+    /// Hands one line in, at its instant or at the present one if that is later.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn deliver(&mut self, line: Line) -> Result<Receipt, Stuck> {
+        self.now = self.now.max(line.received);
+        if let Input::Delivery(delivery) = &line.input {
+            let scope = delivery
+                .account
+                .as_ref()
+                .map_or_else(|| delivery.source.to_string(), |account| format!("{}/{account}", delivery.source));
+            let id = delivery.id.clone();
+            let receipt = self.submit(&line.input)?;
+            if receipt != Receipt::Duplicate {
+                self.events.push((scope, id));
+            }
+            return Ok(receipt);
+        }
+        self.submit(&line.input)
+    }
+
+    /// Lets time run to an instant, stopping at everything that is due.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn advance(&mut self, to: Timestamp) -> Result<(), Stuck> {
+        self.work_off()?;
+        while let Some(next) = self.next_due()?.filter(|at| *at <= to) {
+            self.now = self.now.max(next);
+            self.work_off()?;
+        }
+        self.now = self.now.max(to);
+        Ok(())
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, Stuck> {
+        let all = crate::store::KeyRange::prefix(&[key::Table::Due as u8]);
+        let first = self.store.range(&all, Direction::Forward, 1).map_err(RecordError::from)?;
+        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _, _)| at))
+    }
+
+    /// Carries out everything that is due by now.
+    fn work_off(&mut self) -> Result<(), Stuck> {
+        let mut steps = 0;
+        while let Some((_, machine, item)) = view::due(&self.store, self.now, 1)?.pop() {
+            steps += 1;
+            if steps > STEPS_MAX {
+                return Err(Stuck::Endless { at: self.now, machine });
+            }
+            self.step(machine, item)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, id: MachineId, item: Item) -> Result<(), Stuck> {
+        let Some(machine) = view::machine(&self.store, &id)? else { return Ok(()) };
+        let input = match item {
+            Item::Wake => Input::WakeUp { machine: id },
+            Item::Action(action) => {
+                let Some(found) = machine.actions.iter().find(|a| a.id == action) else { return Ok(()) };
+                let outcome = self.licenses.carry_out(found, self.now);
+                Input::Outcome { machine: id, action, outcome, sent: self.now }
+            }
+            Item::Notice(notice) => {
+                let mailed = self.mail(&machine, notice)?;
+                Input::Mailed { machine: id, notice, mailed }
+            }
+        };
+        self.submit(&input)?;
+        Ok(())
+    }
+
+    /// The simulated mail server takes everything.
+    fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, Stuck> {
+        let folded = fold(machine.kind, &machine.facts, &self.rules.revisions, self.now);
+        let on_record = match &folded.contact.customer {
+            Some(customer) => view::customer(&self.store, &scope_of(machine), customer)?,
+            None => None,
+        };
+        let notice = machine.notices.iter().find(|n| n.id == id && n.status == NoticeStatus::Pending);
+        let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
+        let to = notice.and_then(|n| recipient(n.kind, &folded, email.as_deref()));
+        Ok(to.map_or_else(|| Mailed::Again { why: "no address".to_owned() }, |to| Mailed::Sent { to }))
+    }
+
+    fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
+        let base = self.store.clone();
+        let mut working = Working::new(&base);
+        let now = Now { rules: &self.rules, at: self.now, dice: 500 };
+        let receipt = Transaction::new(&mut working, now).input(input)?;
+        let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
+        if !batch.is_empty() {
+            self.store.commit(&batch)?;
+        }
+        Ok(receipt)
+    }
+}

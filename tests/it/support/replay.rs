@@ -1,0 +1,80 @@
+//! Histories from `fixtures/histories`, and how a test replays them.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keyward::config::{Config, Connect, Env, Livemode};
+use keyward::domain::revision::Revisions;
+use keyward::domain::time::Timestamp;
+use keyward::engine::input::{Rules, SourceRules};
+use keyward::sim::history::{self, Line};
+use keyward::sim::{Answer, World};
+
+/// One recorded life cycle.
+pub(crate) struct History {
+    /// Its folder's name.
+    pub(crate) name: String,
+    /// Its folder.
+    pub(crate) folder: PathBuf,
+    /// The config under which it is read.
+    pub(crate) rules: Rules,
+    text: String,
+}
+
+/// Every history, in the order of its name.
+pub(crate) fn all() -> Vec<History> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories");
+    let shared = rules(&root.join("keyward.toml"));
+    let mut folders: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|f| f.unwrap().path()).collect();
+    folders.retain(|f| f.is_dir());
+    folders.sort();
+    assert!(folders.len() > 200, "the histories are not there");
+    let only = std::env::var("HISTORY").ok();
+    let history = |folder: PathBuf| {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let own = folder.join("keyward.toml");
+        let rules = if own.exists() { self::rules(&own) } else { shared.clone() };
+        let text = fs::read_to_string(folder.join("history.jsonl")).unwrap();
+        History { name, folder, rules, text }
+    };
+    folders.into_iter().map(history).filter(|h| only.as_ref().is_none_or(|o| h.name == *o)).collect()
+}
+
+impl History {
+    /// What was delivered, in the order of delivery.
+    pub(crate) fn lines(&self) -> VecDeque<Line> {
+        history::read(&self.name, &self.text).unwrap()
+    }
+
+    /// Plays it.
+    pub(crate) fn replay(&self, until: Option<Timestamp>) -> (World, Answer) {
+        keyward::sim::replay(self.lines(), self.rules.clone(), until, None)
+            .unwrap_or_else(|stuck| panic!("{}: {stuck}", self.name))
+    }
+
+    /// What its author wrote about it.
+    pub(crate) fn about(&self) -> String {
+        fs::read_to_string(self.folder.join("about.txt")).unwrap()
+    }
+}
+
+/// The rules of a config file, in force from the beginning.
+pub(crate) fn rules(file: &Path) -> Rules {
+    let (config, _) = Config::load(file, &Env::process().lenient()).unwrap_or_else(|m| panic!("{m}"));
+    let livemode = |mode| match mode {
+        Livemode::Live => Some(true),
+        Livemode::Test => Some(false),
+        Livemode::Any => None,
+    };
+    let source = |s: &keyward::config::Source| SourceRules {
+        livemode: livemode(s.livemode),
+        connect: s.connect == Connect::Accept,
+        ..SourceRules::default()
+    };
+    Rules {
+        sources: config.sources.iter().map(|s| (s.name.clone(), source(s))).collect(),
+        revisions: Revisions::always(config.plans, config.policies),
+        store_since: None,
+    }
+}
