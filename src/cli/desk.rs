@@ -262,7 +262,7 @@ impl Desk {
         let all = self.read(move |desk| read::to_retry(desk, &what)).await?;
         let mut under_way = JoinSet::new();
         let mut total = 0;
-        let mut orders = Vec::new();
+        let mut orders: Vec<(MachineId, u32)> = Vec::new();
         for (machine, numbers) in &all {
             orders.extend(numbers.iter().map(|number| (machine.clone(), *number)));
         }

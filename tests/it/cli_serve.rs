@@ -127,7 +127,8 @@ fn clients_that_talk_nonsense_are_answered_and_let_go() {
     // More silent clients than are served at one time: the server still ends.
     let silent: Vec<_> = (0..20).map(|_| UnixStream::connect(place.path("data/control.sock")).unwrap()).collect();
     server.signal("-TERM");
-    assert_eq!(server.end().code, Some(0));
+    let ended = server.end();
+    assert_eq!(ended.code, Some(0), "{ended}");
     drop(silent);
 }
 
@@ -162,13 +163,15 @@ fn a_taken_port_and_an_edited_config_are_told() {
     let said = place.run_with_secret(&["serve", "--new"]);
     assert!(said.code == Some(1) && said.err.contains("cannot listen on"), "{said}");
     drop(taken);
-    // The first revision is kept by now; the same config adds none, another one does.
+    assert!(!place.path("data").exists(), "the port comes before the store");
+    // The same config adds no revision, another one does.
     let revised = |place: &Place| {
-        let server = Server::start(place, &[]);
+        let server = Server::start(place, &["--new"]);
         server.signal("-TERM");
         server.end().err.contains("new revision")
     };
     std::fs::write(place.path("keyward.toml"), CONFIG).unwrap();
+    assert!(revised(&place));
     assert!(!revised(&place));
     std::fs::write(place.path("keyward.toml"), CONFIG.replace("devices = 3", "devices = 4")).unwrap();
     assert!(revised(&place));
