@@ -5,6 +5,8 @@ mod config;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod license_client;
 #[cfg(test)]
 mod license_embedded;
