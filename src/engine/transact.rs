@@ -7,7 +7,7 @@ use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
-use super::route::{Route, route, scope};
+use super::route::{Meanwhile, Route, route, scope};
 use super::working::Working;
 use crate::domain::action::{ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
@@ -174,12 +174,16 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Route::Wait { names, .. } if names.is_empty() => {
                 Ok(Disposition::Ignored("it names nothing that could lead to a purchase".to_owned()))
             }
-            Route::Wait { names, link } => {
+            Route::Wait { names, counts } => {
                 for name in &names {
                     self.working.put(key::parked(scope, name, &fact.id), Vec::new());
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
-                Ok(if link { Disposition::Applied(None) } else { Disposition::Parked(names) })
+                Ok(match counts {
+                    Meanwhile::Parked => Disposition::Parked(names),
+                    Meanwhile::Link => Disposition::Applied(None),
+                    Meanwhile::Ignored(why) => Disposition::Ignored(why.to_owned()),
+                })
             }
             Route::To { machine: id, kind, object, takes_over } => {
                 let loaded = record::machine(self.working, &id)?;
