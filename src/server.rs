@@ -3,6 +3,8 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod guard;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -188,6 +190,7 @@ struct Tasks {
     http: tokio::task::JoinHandle<()>,
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
+    guard: tokio::task::JoinHandle<()>,
     embedded: Option<tokio::task::JoinHandle<Result<(), embedded::ServeError>>>,
     embedded_stop: CancellationToken,
 }
@@ -211,6 +214,7 @@ impl Server {
         let address = listener.local_addr().map_err(system("reading the listening address"))?;
         let (mut writer, reader) = opened.store;
         let rules = rules(&config, &mut writer, &reader, clock.now())?;
+        let heartbeat = guard::last_heartbeat(&reader);
         let config = Arc::new(config);
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {
@@ -228,7 +232,17 @@ impl Server {
             .map_err(system("starting the committer"))?;
         let stop = CancellationToken::new();
         let due = Arc::new(Notify::new());
-        let bells = crate::scheduler::Bells { due: Arc::clone(&due), upkeep: Arc::new(http::metrics::upkeep) };
+        let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
+        let bells = crate::scheduler::Bells {
+            due: Arc::clone(&due),
+            // A full channel has jumps enough that are not looked at yet.
+            jumped: Arc::new(move |jump| {
+                let _ = jumped.try_send(jump);
+            }),
+            upkeep: Arc::new(http::metrics::upkeep),
+        };
+        let guard = guard::run(handle.clone(), heartbeat, jumps, config.time.catch_up, stop.clone());
+        let guard = tokio::spawn(guard);
         let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells).await.map_err(|error| {
             CannotStart::System {
                 what: "starting the scheduler".to_owned(),
@@ -239,7 +253,7 @@ impl Server {
         let http = tokio::spawn(http::serve(listener, app, stop.clone()));
         let dispatcher =
             tokio::spawn(dispatcher::run(handle.clone(), Arc::clone(&services), Arc::clone(&due), stop.clone()));
-        let tasks = Tasks { http, dispatcher, scheduler, embedded, embedded_stop };
+        let tasks = Tasks { http, dispatcher, scheduler, guard, embedded, embedded_stop };
         Ok(Self { address, handle, services, due, embedded: embedded_at, stop, committer, tasks })
     }
 
@@ -277,6 +291,7 @@ impl Server {
         }
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
+        let _ = tasks.guard.await;
         let _ = tasks.dispatcher.await;
         others.await;
         drop((handle, services));
@@ -309,6 +324,9 @@ fn jobs(scheduler: &crate::scheduler::Scheduler) -> http::health::Jobs {
         runs.all().into_iter().map(run).collect()
     })
 }
+
+/// Jumps of the clock that wait to be looked at.
+const JUMPS_MAX: usize = 4;
 
 /// How often the committer's thread is looked at.
 const WATCH: Span = Span::from_ms(500);
