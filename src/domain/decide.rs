@@ -77,6 +77,11 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     if was == Some(last.to) {
         return;
     }
+    // The past reads differently now, but what comes after the state that was seen joins on to it.
+    if let Some(joins) = transitions.iter().rposition(|t| t.from == was) {
+        machine.journal.extend(transitions[joins..].iter().cloned().map(|what| Seen { what, seen_at: now }));
+        return;
+    }
     let mut what = last.clone();
     what.from = was;
     let latest_fact = machine.facts.last().filter(|f| f.received <= now);
@@ -317,7 +322,8 @@ fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: T
             expires_at: confirmed.expires_at,
             devices: confirmed.devices.unwrap_or(action.target.devices),
             since: now,
-            adopted: confirmed.adopted,
+            // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
+            adopted: confirmed.adopted && matches!(action.phase, Phase::Look { any_age: true, .. }),
             ever_revoked: confirmed.status == GrantStatus::Revoked,
             replaced: false,
             unsettled_until: None,

@@ -16,6 +16,9 @@ use super::time::{Span, Timestamp};
 /// Under `at_grace_end = "keep"` the expiry is moved on in steps of this length, one to two steps ahead of the present.
 const KEEP_AHEAD: Span = Span::from_days(30);
 
+/// So long after a payment nobody is told that it names nothing to hand out: Stripe may still be asked what it sold.
+const LOOKUP_TAKES: Span = Span::from_minutes(10);
+
 /// One license that the purchase stands for, and what should hold of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatDue {
@@ -239,7 +242,11 @@ impl Ctx<'_> {
                 lines.push(("purchase".to_owned(), 1, None));
             }
         }
-        if lines.is_empty() && p.paid_at.is_some() {
+        // A look-up may be under way that says what was bought.
+        let told_by = p.paid_learned.filter(|_| !p.lines_told).map_or(at, |learned| learned + LOOKUP_TAKES);
+        if lines.is_empty() && p.paid_at.is_some() && self.now < told_by {
+            out.wake = Some(told_by);
+        } else if lines.is_empty() && p.paid_at.is_some() {
             out.report(
                 at,
                 "paid, but nothing to hand out: the purchase names neither a plan nor an application".to_owned(),
@@ -350,8 +357,13 @@ impl Ctx<'_> {
         let episode = s.open_episode().map(|e| e.ends);
         let kept = s.open_episode().and_then(|e| keep_until(e.ends, self.now)).map(|u| u - KEEP_AHEAD);
         let margins = out.seats.iter().filter_map(|seat| s.base_end(&seat.item, self.decided));
-        let margins: Vec<_> =
-            margins.chain(episode).chain(kept).chain(s.processing).chain(s.sent_until).chain(s.speaks_at).collect();
+        let margins: Vec<_> = margins
+            .chain(episode)
+            .chain(kept)
+            .chain(s.processing.iter().copied())
+            .chain(s.sent_until)
+            .chain(s.speaks_at)
+            .collect();
         out.wake = earliest(None, margins, self.now);
         out
     }
@@ -425,8 +437,9 @@ impl Ctx<'_> {
             }
         }
         let ordinary = (base + margin).max(s.sent_until.unwrap_or(base));
-        let under_way = s.processing.filter(|until| self.now >= ordinary && *until > ordinary);
-        live(under_way.unwrap_or(ordinary))
+        // Looked at when the license would run out, so that an ordinary renewal stays one extend.
+        let under_way = s.processing.iter().find(|until| self.now >= ordinary && **until > self.now.max(ordinary));
+        live(under_way.copied().unwrap_or(ordinary))
     }
 
     /// Whether the money of the running period went back: its own invoice's, with no other payment reaching as far.

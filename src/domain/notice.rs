@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::action::{ActionKind, ActionOutcome, GrantStatus};
+use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
 use super::condition::Disputed;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::fold::{Episode, Folded, Life, Outcome, SideFailure, SubscriptionFold};
@@ -199,8 +199,7 @@ impl Ctx<'_> {
                 && a.outcome == ActionOutcome::Pending
                 && self.due.seats.iter().any(|s| is_for(a, s))
         });
-        let mut seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
-        seats.sort_unstable();
+        let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
         let names: Vec<String> = seats.iter().map(u32::to_string).collect();
         let mut call = Called::new(NoticeKind::LicenseIssued, &names.join(","), first);
         if waiting {
@@ -215,16 +214,15 @@ impl Ctx<'_> {
 
     fn delayed(&self, out: &mut Vec<Called>) {
         let matched = match_seats(self.machine, self.due);
-        // A seat waits since its create was decided, which may be long after the purchase (a unit added later).
-        let waits_since = |(seat, _): (&SeatDue, Option<usize>)| {
+        let missing = |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(self.now);
+        // Late is what waits for the service, counted from when we set out to make it.
+        let asked = |seat: &SeatDue| {
+            let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
             let creates = self.machine.actions.iter().filter(|a| a.kind == ActionKind::Create && is_for(a, seat));
-            creates
-                .filter(|a| !matches!(a.outcome, ActionOutcome::Superseded | ActionOutcome::Done))
-                .map(|a| a.at)
-                .min()
+            creates.filter(open).map(|a| a.at).min()
         };
-        let missing = self.due.seats.iter().zip(matched).filter(|(s, g)| g.is_none() && s.want.live_at(self.now));
-        if let Some(since) = missing.filter_map(waits_since).min() {
+        let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();
+        if let Some(since) = since {
             out.push(Called::new(NoticeKind::LicenseDelayed, "first", since + DELAYED));
         }
     }
@@ -318,11 +316,9 @@ impl Ctx<'_> {
 
     fn trial_ending(&self, s: &SubscriptionFold, out: &mut Vec<Called>) {
         let Some(trial) = &s.trial_ending else { return };
-        let mut call = Called::new(
-            NoticeKind::TrialEnding,
-            &format!("trial until {}", trial.trial_end),
-            trial.learned.max(trial.at),
-        );
+        let delay = self.revisions.policy(self.plan(), self.folded.decided.judged_at(trial.at)).notice_delay;
+        let episode = format!("trial until {}", trial.trial_end);
+        let mut call = Called::new(NoticeKind::TrialEnding, &episode, trial.learned.max(trial.at) + delay);
         if trial.trial_end <= self.now || s.state != S::Trialing {
             call.skip = Some("the trial is over");
         }
@@ -331,8 +327,9 @@ impl Ctx<'_> {
 
     /// The end that a cancellation brings, told when the license runs out.
     fn ended(&self, s: &SubscriptionFold, out: &mut Vec<Called>) {
+        let told_by_failure = |e: &Episode| e.lapsed.is_some() && e.policy.at_grace_end != AtGraceEnd::Keep;
         let over_by_failure =
-            s.episodes.iter().any(|e| e.lapsed.is_some() && !matches!(e.outcome, Outcome::Recovered(_)));
+            s.episodes.iter().any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
         if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license() {
             return;
         }
@@ -384,8 +381,11 @@ impl Ctx<'_> {
     fn restored(&self, out: &mut Vec<Called>) {
         let stops = [NoticeKind::Suspended, NoticeKind::Ended, NoticeKind::Refunded, NoticeKind::Disputed];
         let told = self.machine.notices.iter().filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
+        // Another seat of the purchase may never have stopped: what was told is undone when nothing is stopped any more.
+        let stopped = [Why::Lapsed, Why::Refunded, Why::Disputed, Why::DisputeLost];
+        let any_stopped = self.due.seats.iter().any(|s| stopped.contains(&s.why));
         for stop in told {
-            if self.all_live() && stop.episode != "end" {
+            if !any_stopped && self.all_live() && stop.episode != "end" {
                 out.push(Called::new(NoticeKind::Restored, &stop.episode, self.now));
             }
         }

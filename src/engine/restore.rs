@@ -4,7 +4,7 @@
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
-use crate::domain::action::{ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Abilities, ActionKind, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
 use crate::domain::fold::{Report, State};
 use crate::domain::id::MachineId;
@@ -40,8 +40,26 @@ pub(super) fn take_over(
     record::delete(tx.working, key::machine(old))?;
     machine.facts.extend(from.facts);
     machine.grants.extend(from.grants);
-    machine.actions.extend(from.actions);
-    machine.notices.extend(from.notices);
+    if machine.journal.is_empty() {
+        machine.journal = from.journal;
+    }
+    // Numbers of actions and notices are names within a machine: those that come in take the next ones.
+    let (actions, notices) = (machine.actions.last().map_or(0, |a| a.id), machine.notices.last().map_or(0, |n| n.id));
+    for mut action in from.actions {
+        if tx.working.get(&key::attempt(old, action.id))?.is_some() {
+            // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
+            tx.working.delete(key::attempt(old, action.id));
+            let since = tx.now.at + Abilities::simulated().request_timeout;
+            (action.phase, action.due) = (Phase::Look { since, absent: 0, any_age: false }, since);
+            action.attempts += 1;
+        }
+        action.id += actions;
+        machine.actions.push(action);
+    }
+    for mut notice in from.notices {
+        notice.id += notices;
+        machine.notices.push(notice);
+    }
     machine.told.extend(from.told);
     machine.last_number = machine.last_number.max(from.last_number);
     Ok(())
@@ -90,7 +108,10 @@ pub(super) fn resubscription(
             let before = dues(&old);
             let mut grant = old.grants.remove(index);
             old.moved_out.push(format!("{}#{}", grant.item, grant.unit));
-            let what = format!("its license went to {}, the same customer's new subscription", machine.id);
+            let mut what = format!("its license went to {}, the same customer's new subscription", machine.id);
+            if let Some(until) = grant.expires_at.filter(|t| *t > tx.now.at) {
+                what.push_str(&format!("; what is still paid here, until {until}, is not carried over"));
+            }
             old.told.push(Report { at: tx.now.at, what });
             for open in old.actions.iter_mut().filter(|a| a.seat == grant.number && a.outcome == ActionOutcome::Pending)
             {

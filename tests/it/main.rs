@@ -15,13 +15,6 @@ mod config;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
-mod license_client;
-#[cfg(test)]
-mod license_embedded;
-#[cfg(test)]
-mod license_fake_process;
-#[cfg(test)]
-mod license_lookup;
 mod http_intake;
 #[cfg(test)]
 mod http_pages;
@@ -29,6 +22,14 @@ mod http_pages;
 mod http_scheduler;
 #[cfg(test)]
 mod http_support;
+#[cfg(test)]
+mod license_client;
+#[cfg(test)]
+mod license_embedded;
+#[cfg(test)]
+mod license_fake_process;
+#[cfg(test)]
+mod license_lookup;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]

@@ -179,6 +179,20 @@ impl Known {
         self.find(line.item.as_ref().map(crate::domain::id::ItemId::as_str), &line.price)
     }
 
+    /// An invoice's lines with the items that they bill. A price that no snapshot has shown yet belongs to the one item
+    /// whose time the same invoice takes back: that is how a change of price is billed.
+    #[must_use]
+    pub fn lines_of<'i>(&self, invoice: &'i Invoice) -> Vec<(ItemKey, &'i Line)> {
+        let credited = invoice.lines.iter().filter(|l| l.amount < 0).filter_map(|l| self.key_of_line(l));
+        let credited: BTreeSet<&ItemKey> = credited.collect();
+        let only = credited.first().filter(|_| credited.len() == 1);
+        let named = |l: &'i Line| {
+            let known = self.key_of_line(l).or_else(|| only.filter(|_| l.item.is_none()).copied());
+            known.map(|key| (key.clone(), l))
+        };
+        invoice.lines.iter().filter_map(named).collect()
+    }
+
     fn find(&self, id: Option<&str>, price: &Priced) -> Option<&ItemKey> {
         let by_id = id.and_then(|id| self.items.iter().find(|(key, h)| key == id || h.aliases.contains(id)));
         let had = |h: &ItemHistory| price.id.is_some() && h.prices.iter().any(|(_, p)| p.id == price.id);

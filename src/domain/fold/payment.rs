@@ -3,7 +3,7 @@
 use super::{Cause, Contact, Decided, Folded, Life, Report, State, Transition};
 use crate::domain::condition::{Disputed, Disputes, Refunds, Returned};
 use crate::domain::fact::{
-    Bought, Fact, Invoice, InvoiceEvent, PaymentStatus, Says, Session, SessionEvent, SessionMode, Wants,
+    Bought, Fact, Invoice, InvoiceEvent, Line, PaymentStatus, Says, Session, SessionEvent, SessionMode, Wants,
 };
 use crate::domain::payment::{self, Trigger};
 use crate::domain::time::Timestamp;
@@ -13,10 +13,14 @@ use crate::domain::time::Timestamp;
 pub struct PaymentFold {
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
+    /// When we heard that.
+    pub paid_learned: Option<Timestamp>,
     /// What its metadata asks for.
     pub wants: Wants,
     /// What was bought, where the lines are known.
     pub lines: Vec<Bought>,
+    /// Whether anybody told what was bought.
+    pub lines_told: bool,
     /// How much went back, and since when.
     pub returned: Returned,
     /// Since when that much went back.
@@ -43,8 +47,10 @@ pub(super) fn fold(facts: &[&Fact], decided: Decided, contact: Contact, _now: Ti
         reports: Vec::new(),
         fold: PaymentFold {
             paid_at: None,
+            paid_learned: None,
             wants: Wants::default(),
             lines: Vec::new(),
+            lines_told: false,
             returned: Returned::Nothing,
             returned_at: None,
             disputed: Disputed::No,
@@ -72,7 +78,7 @@ impl Walk {
         match &fact.says {
             Says::Session(session) => self.session(fact, session),
             Says::Invoice(invoice) => self.invoice(fact, invoice),
-            Says::LineItems(items) => self.fold.lines.clone_from(&items.lines),
+            Says::LineItems(items) => self.bought(items.lines.clone()),
             Says::Charge(charge) => {
                 self.refunds.note_charge(charge);
                 self.money_back(fact);
@@ -95,7 +101,7 @@ impl Walk {
         }
         self.wants(fact, &session.wants);
         if !session.line_items.is_empty() {
-            self.fold.lines.clone_from(&session.line_items);
+            self.bought(session.line_items.clone());
         }
         self.refunds.assume_charged(session.amount);
         if let (Some(amount), Some(currency)) = (session.amount, &session.currency) {
@@ -119,9 +125,9 @@ impl Walk {
         self.wants(fact, &invoice.wants);
         if self.fold.lines.is_empty() {
             let sold = invoice.lines.iter().filter(|l| l.amount >= 0 && !l.of_subscription);
-            self.fold.lines = sold
-                .map(|l| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) })
-                .collect();
+            let bought =
+                |l: &Line| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) };
+            self.bought(sold.map(bought).collect());
         }
         self.refunds.assume_charged(Some(invoice.total));
         if self.fold.amount.is_none() {
@@ -130,6 +136,10 @@ impl Walk {
         if invoice.event == InvoiceEvent::Paid && invoice.paid {
             self.step(fact, Trigger::Paid);
         }
+    }
+
+    fn bought(&mut self, lines: Vec<Bought>) {
+        (self.fold.lines, self.fold.lines_told) = (lines, true);
     }
 
     fn wants(&mut self, fact: &Fact, wants: &Wants) {
@@ -157,7 +167,7 @@ impl Walk {
 
     fn step(&mut self, fact: &Fact, trigger: Trigger) {
         if trigger == Trigger::Paid && self.fold.paid_at.is_none() {
-            self.fold.paid_at = Some(fact.at);
+            (self.fold.paid_at, self.fold.paid_learned) = (Some(fact.at), Some(fact.received));
         }
         let next = match self.state {
             Some(state) => payment::step(state, trigger).from(state),

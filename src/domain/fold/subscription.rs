@@ -39,8 +39,8 @@ pub struct SubscriptionFold {
     pub episodes: Vec<Episode>,
     /// Failed invoices for something else.
     pub side_failures: Vec<SideFailure>,
-    /// Open renewal invoices that keep a license alive for a while: item ends and until when.
-    pub processing: Option<Timestamp>,
+    /// Open renewal invoices keep a license alive for a while: until when, ascending.
+    pub processing: Vec<Timestamp>,
     /// The due date of an open sent renewal invoice.
     pub sent_until: Option<Timestamp>,
     /// When a snapshot will speak for a payment, if no invoice is heard of until then.
@@ -227,7 +227,7 @@ impl SubscriptionFold {
             began: None,
             episodes: Vec::new(),
             side_failures: Vec::new(),
-            processing: None,
+            processing: Vec::new(),
             sent_until: None,
             speaks_at: None,
             ended: None,

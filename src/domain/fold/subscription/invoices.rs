@@ -49,12 +49,8 @@ impl Walk<'_> {
 
     /// Notes what every event of an invoice tells: its lines for licensed items, and whether it renews them.
     fn note(&mut self, fact: &Fact, invoice: &Invoice) {
-        let lines: Vec<(ItemKey, &Line)> = invoice
-            .lines
-            .iter()
-            .filter(|l| self.fold.known.licenses_line(l, fact.at, self.revisions, &self.decided))
-            .filter_map(|l| self.fold.known.key_of_line(l).cloned().map(|key| (key, l)))
-            .collect();
+        let mut lines = self.fold.known.lines_of(invoice);
+        lines.retain(|(_, l)| self.fold.known.licenses_line(l, fact.at, self.revisions, &self.decided));
         let base: Vec<_> = lines
             .iter()
             .filter(|(_, l)| !l.proration && l.amount >= 0)
@@ -100,12 +96,8 @@ impl Walk<'_> {
         }
         let mut touched = false;
         let mut on_trial = false;
-        let lines: Vec<(ItemKey, Line)> = invoice
-            .lines
-            .iter()
-            .filter(|l| self.fold.known.licenses_line(l, fact.at, self.revisions, &self.decided) || l.amount < 0)
-            .filter_map(|l| self.fold.known.key_of_line(l).cloned().map(|key| (key, l.clone())))
-            .collect();
+        let mut lines = self.fold.known.lines_of(invoice);
+        lines.retain(|(_, l)| l.amount < 0 || self.fold.known.licenses_line(l, fact.at, self.revisions, &self.decided));
         for (key, line) in lines.iter().filter(|(_, l)| l.amount < 0) {
             self.cover_mut(key).credit(line.start);
         }
@@ -133,7 +125,7 @@ impl Walk<'_> {
     }
 
     /// Whether what was just paid reaches beyond the present.
-    fn covered_any(&self, fact: &Fact, lines: &[(ItemKey, Line)]) -> bool {
+    fn covered_any(&self, fact: &Fact, lines: &[(ItemKey, &Line)]) -> bool {
         lines.iter().any(|(key, _)| self.fold.covers.get(key).is_some_and(|c| c.covers(fact.at)))
     }
 
@@ -253,18 +245,21 @@ impl Walk<'_> {
 
     /// Open renewal invoices at the end of the walk: they keep a license alive for a while.
     pub(super) fn open_invoices(&mut self) {
-        let margin = self.policy_at(self.now).processing_margin;
-        for seen in self.invoices.values() {
+        let invoices = std::mem::take(&mut self.invoices);
+        for seen in invoices.values() {
             let open = seen.paid.is_none() && !seen.closed_unpaid && seen.failed.is_none() && seen.renews;
             if !open {
                 continue;
             }
-            let under_way = seen.finalized.or(seen.finalization_failed).map(|at| at + margin);
             if seen.due.is_some() {
                 self.fold.sent_until = self.fold.sent_until.max(seen.due);
-            } else {
-                self.fold.processing = self.fold.processing.max(under_way);
+                continue;
+            }
+            for at in seen.finalized.into_iter().chain(seen.finalization_failed) {
+                let margin = self.policy_at(at).processing_margin;
+                self.fold.processing.push(at + margin);
             }
         }
+        self.fold.processing.sort_unstable();
     }
 }
