@@ -124,6 +124,7 @@ impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         let hint = match error {
             SubmitError::Busy => "try again in a moment; `df` shows whether the disk is full",
+            SubmitError::TooLarge => "nothing was changed; see the server's log",
             SubmitError::Stopped => "nothing was changed; see the server's log",
         };
         Self::ours(format!("the engine took nothing: {error}")).hint(hint)

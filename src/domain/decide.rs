@@ -3,7 +3,7 @@
 //! `settle` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
 //! called. It never asks what happened: it compares what should be with what is.
 
-use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
+use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase, Target};
 use super::customer::Customer;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fold::{Folded, Report, Transition, fold};
@@ -117,6 +117,7 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
         }
     }
     for difference in wanted {
+        refresh(machine, &difference);
         if stands(machine, &difference) || blocked(machine, &difference) {
             continue;
         }
@@ -125,16 +126,20 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
     }
 }
 
+/// A create that waits makes what is due when it is sent, not what was due when it was decided. Its label stays.
+fn refresh(machine: &mut Machine, difference: &Difference) {
+    let waits = |a: &&mut Action| {
+        a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready
+    };
+    if let Some(action) = machine.actions.iter_mut().filter(waits).find(|a| difference.is(a)) {
+        let label = std::mem::take(&mut action.target.label);
+        action.target = Target { label, ..difference.target.clone() };
+    }
+}
+
 /// Whether an open action does this already, or a refusal stands in its way.
 fn stands(machine: &Machine, difference: &Difference) -> bool {
-    let same_seat = |a: &Action| {
-        difference.kind == ActionKind::Create
-            && a.kind == ActionKind::Create
-            && a.target.item == difference.target.item
-            && a.target.unit == difference.target.unit
-    };
-    machine.open_actions().any(|a| difference.is(a) || same_seat(a))
-        || machine.actions.iter().any(|a| difference.was_refused(a))
+    machine.open_actions().any(|a| difference.is(a)) || machine.actions.iter().any(|a| difference.was_refused(a))
 }
 
 /// One act at a time on one license, in order: the next waits until the one before is settled.

@@ -19,6 +19,9 @@ const KEEP_AHEAD: Span = Span::from_days(30);
 /// So long after a payment nobody is told that it names nothing to hand out: Stripe may still be asked what it sold.
 const LOOKUP_TAKES: Span = Span::from_minutes(10);
 
+/// The name of what the metadata asks for, where no line or item of its own stands for it.
+const PURCHASE: &str = "purchase";
+
 /// One license that the purchase stands for, and what should hold of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatDue {
@@ -237,9 +240,9 @@ impl Ctx<'_> {
         }
         if lines.is_empty() {
             if let Some((_, Some(plan))) = named {
-                lines.push(("purchase".to_owned(), p.lines.first().map_or(1, |l| l.quantity), Some(plan)));
+                lines.push((PURCHASE.to_owned(), p.lines.first().map_or(1, |l| l.quantity), Some(plan)));
             } else if p.wants.app_id.is_some() {
-                lines.push(("purchase".to_owned(), 1, None));
+                lines.push((PURCHASE.to_owned(), 1, None));
             }
         }
         // A look-up may be under way that says what was bought.
@@ -255,7 +258,7 @@ impl Ctx<'_> {
         for (key, quantity, plan) in lines {
             let wished = self.wished(plan, &p.wants);
             let want = self.payment_want(p, &wished, plan.map(|p| &p.name));
-            for mut seat in self.seats(&key, &BTreeSet::from(["purchase".to_owned()]), &wished, quantity.max(1)) {
+            for mut seat in self.seats(&key, &BTreeSet::from([PURCHASE.to_owned()]), &wished, quantity.max(1)) {
                 (seat.want, seat.why) = want;
                 seat.since = p.paid_at;
                 out.seats.push(seat);
@@ -330,6 +333,7 @@ impl Ctx<'_> {
         let mut out = Entitlement::default();
         let wants = s.snapshot.as_ref().map(|(_, snap)| snap.wants.clone()).unwrap_or_default();
         let wants = if wants.is_empty() { s.known.asked.clone().unwrap_or_default() } else { wants };
+        let mut ends = Vec::new();
         for (key, price, quantity, metered) in items(s) {
             let Some(history) = s.known.history(&key) else { continue };
             let licensed = |(at, p): &&(Timestamp, Priced)| s.known.licenses(p, *at, self.revisions, self.decided);
@@ -347,7 +351,17 @@ impl Ctx<'_> {
             let wished = self.wished(plan, &wants);
             let policy_plan = plan.map(|p| &p.name);
             let want = self.item_want(s, &key, policy_plan, sells);
-            for mut seat in self.seats(&key, &history.aliases, &wished, quantity) {
+            // What the metadata asks for is one thing, whichever item is taken for it as more becomes known.
+            let by_metadata = s.known.only_asked(last, *since, self.revisions, self.decided);
+            let mut aliases = history.aliases.clone();
+            if by_metadata {
+                aliases.insert(key.clone());
+            } else if s.known.items.first().is_some_and(|(first, _)| *first == key) {
+                aliases.insert(PURCHASE.to_owned());
+            }
+            let item = if by_metadata { PURCHASE.to_owned() } else { key.clone() };
+            ends.extend(s.base_end(&key, self.decided));
+            for mut seat in self.seats(&item, &aliases, &wished, quantity) {
                 (seat.want, seat.why) = want;
                 seat.since = s.began;
                 out.seats.push(seat);
@@ -356,8 +370,8 @@ impl Ctx<'_> {
         out.complete = s.snapshot.as_ref().is_some_and(|(_, snap)| !snap.items.is_empty());
         let episode = s.open_episode().map(|e| e.ends);
         let kept = s.open_episode().and_then(|e| keep_until(e.ends, self.now)).map(|u| u - KEEP_AHEAD);
-        let margins = out.seats.iter().filter_map(|seat| s.base_end(&seat.item, self.decided));
-        let margins: Vec<_> = margins
+        let margins: Vec<_> = ends
+            .into_iter()
             .chain(episode)
             .chain(kept)
             .chain(s.processing.iter().copied())

@@ -199,31 +199,16 @@ impl Difference {
         self.kind == action.kind
             && same_license
             && match self.kind {
-                ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate => {
-                    action.target.expires_at == self.target.expires_at
-                }
+                ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at == self.target.expires_at,
                 ActionKind::Update => action.target.devices == self.target.devices,
-                ActionKind::Suspend | ActionKind::Revoke | ActionKind::Check => true,
+                // A seat gets one license, whatever it should look like by now.
+                ActionKind::Create | ActionKind::Suspend | ActionKind::Revoke | ActionKind::Check => true,
             }
     }
 
     /// Whether a refusal of that action stands in the way: same license and attribute, and the same target.
     #[must_use]
     pub fn was_refused(&self, action: &Action) -> bool {
-        matches!(action.outcome, ActionOutcome::Refused | ActionOutcome::Abandoned)
-            && match self.kind {
-                // A refused create blocks its seat, whatever the expiry would be by now.
-                ActionKind::Create => {
-                    action.kind == ActionKind::Create
-                        && action.target.item == self.target.item
-                        && action.target.unit == self.target.unit
-                }
-                ActionKind::Extend
-                | ActionKind::Reinstate
-                | ActionKind::Update
-                | ActionKind::Suspend
-                | ActionKind::Revoke
-                | ActionKind::Check => self.is(action),
-            }
+        matches!(action.outcome, ActionOutcome::Refused | ActionOutcome::Abandoned) && self.is(action)
     }
 }

@@ -221,7 +221,8 @@ impl Dispatcher {
         loop {
             match self.handle.submit_waiting(input()).await {
                 Ok(receipt) => return Some(receipt),
-                Err(SubmitError::Stopped) => return None,
+                // A machine that has grown beyond a batch: told where it was refused, and left for a person.
+                Err(SubmitError::Stopped | SubmitError::TooLarge) => return None,
                 Err(SubmitError::Busy) => pause(FULL_WAIT).await,
             }
         }

@@ -19,6 +19,8 @@ use crate::store::{Batch, Commit, CommitError, Read};
 const GATHER_MAX: usize = 64;
 /// Bytes in one batch before it is committed, well below what the store takes.
 const BATCH_LEN_MAX: usize = 256 << 10;
+/// One input that writes more than this is refused: the store takes 4 MiB, keys and frames included.
+const INPUT_LEN_MAX: usize = 3 << 20;
 
 /// Why an input got no receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum SubmitError {
     /// The queue is full, or the disk: come again.
     #[error("busy: too much is waiting, or the disk is nearly full")]
     Busy,
+    /// What it would write is more than one batch may hold.
+    #[error("too large: it would write more than one batch may hold")]
+    TooLarge,
     /// The engine is stopping or has stopped.
     #[error("stopping")]
     Stopped,
@@ -204,6 +209,11 @@ impl Writer {
                 let result = transaction.input(&job.input);
                 let mut said = transaction.told;
                 match result {
+                    Ok(_) if working.written() > INPUT_LEN_MAX => {
+                        working.roll_back();
+                        tracing::error!("an input would write more than one batch may hold; it was not taken");
+                        let _ = job.answer.send(Err(SubmitError::TooLarge));
+                    }
                     Ok(receipt) => {
                         told.append(&mut said);
                         answers.push((job.answer, receipt));

@@ -28,11 +28,22 @@ pub(super) enum Route {
     Wait {
         /// The names it waits for.
         names: Vec<String>,
-        /// Whether it is a mere link between names: that is a record of its own, not something that waits for its machine.
-        link: bool,
+        /// What it counts as meanwhile.
+        counts: Meanwhile,
     },
     /// Nowhere, ever.
     Nowhere(&'static str),
+}
+
+/// What an event counts as that no machine has claimed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meanwhile {
+    /// It waits for its machine.
+    Parked,
+    /// A mere link between names: a record of its own.
+    Link,
+    /// Nothing, because.
+    Ignored(&'static str),
 }
 
 /// The source, with the connected account if there is one: ids are unique only within it.
@@ -89,22 +100,25 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 let object = invoice.id.as_str().to_owned();
                 return Ok(Route::To { machine, kind: Kind::Payment, object, takes_over: None });
             }
-            if invoice.payment_intent.is_some() || invoice.charge.is_some() {
-                return Ok(wait(fact, true));
-            }
-            Ok(Route::Nowhere(if sells {
-                "a one-off invoice counts when it is paid"
-            } else {
-                "a one-off invoice that sells no plan"
-            }))
+            Ok(wait(
+                fact,
+                if sells {
+                    Meanwhile::Ignored("a one-off invoice counts when it is paid")
+                } else if invoice.payment_intent.is_some() || invoice.charge.is_some() {
+                    Meanwhile::Link
+                } else {
+                    Meanwhile::Ignored("a one-off invoice that sells no plan")
+                },
+            ))
         }
-        Says::Payment(_) => Ok(linked()?.map_or_else(|| wait(fact, true), existing)),
+        Says::Payment(_) => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), existing)),
         Says::Charge(c) => {
-            let link = c.amount_refunded == 0 && !c.refunded;
+            let gives_back = c.amount_refunded > 0 || c.refunded;
+            let link = if gives_back { Meanwhile::Parked } else { Meanwhile::Link };
             Ok(linked()?.map_or_else(|| wait(fact, link), existing))
         }
         Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) | Says::LineItems(_) => {
-            Ok(linked()?.map_or_else(|| wait(fact, false), existing))
+            Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Parked), existing))
         }
         Says::Decision(_) => Ok(Route::Nowhere("a decision names its machine itself")),
     }
@@ -142,8 +156,8 @@ fn existing(machine: MachineId) -> Route {
     Route::To { machine, kind: Kind::Payment, object, takes_over: None }
 }
 
-fn wait(fact: &Fact, link: bool) -> Route {
-    Route::Wait { names: fact.names().iter().map(|n| n.as_str().to_owned()).collect(), link }
+fn wait(fact: &Fact, counts: Meanwhile) -> Route {
+    Route::Wait { names: fact.names().iter().map(|n| n.as_str().to_owned()).collect(), counts }
 }
 
 /// Names of a fact that should lead to its machine from now on. The machine's own object needs no link.

@@ -7,7 +7,7 @@ use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
-use super::route::{Route, route, scope};
+use super::route::{Meanwhile, Route, route, scope};
 use super::working::Working;
 use crate::domain::action::{ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
@@ -174,16 +174,20 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Route::Wait { names, .. } if names.is_empty() => {
                 Ok(Disposition::Ignored("it names nothing that could lead to a purchase".to_owned()))
             }
-            Route::Wait { names, link } => {
+            Route::Wait { names, counts } => {
                 for name in &names {
                     self.working.put(key::parked(scope, name, &fact.id), Vec::new());
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
-                Ok(if link { Disposition::Applied(None) } else { Disposition::Parked(names) })
+                Ok(match counts {
+                    Meanwhile::Parked => Disposition::Parked(names),
+                    Meanwhile::Link => Disposition::Applied(None),
+                    Meanwhile::Ignored(why) => Disposition::Ignored(why.to_owned()),
+                })
             }
             Route::To { machine: id, kind, object, takes_over } => {
                 let loaded = record::machine(self.working, &id)?;
-                let before = loaded.as_ref().map(dues).unwrap_or_default();
+                let before = loaded.as_ref().map(dues_as_kept).unwrap_or_default();
                 let fresh = loaded.is_none();
                 let mut machine = loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), &object, livemode));
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
@@ -231,7 +235,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         change: impl FnOnce(&mut Machine, &World<'_>),
     ) -> Result<Receipt, RecordError> {
         let Some(mut machine) = record::machine(self.working, id)? else { return Ok(Receipt::Unknown) };
-        let before = dues(&machine);
+        let before = dues_as_kept(&machine);
         let scope = scope_of(&machine);
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
@@ -355,10 +359,13 @@ fn receipt(disposition: &Disposition) -> Receipt {
 /// The due entries that a machine should have.
 #[must_use]
 pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
+    if machine.held.is_some() { BTreeSet::new() } else { dues_as_kept(machine) }
+}
+
+/// The due entries that a machine's record stands for, also those of one that turned out to be held when it was read:
+/// these are what must go.
+fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     let mut out = BTreeSet::new();
-    if machine.held.is_some() {
-        return out;
-    }
     for action in machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending) {
         out.insert(key::due(action.due, &machine.id, Item::Action(action.id)));
     }

@@ -38,6 +38,13 @@ impl<'a> Working<'a> {
         self.undo.clear();
     }
 
+    /// Bytes that the input under way wrote.
+    #[must_use]
+    pub fn written(&self) -> usize {
+        let len = |key: &Vec<u8>| key.len() + self.writes.get(key).and_then(Option::as_ref).map_or(0, Vec::len);
+        self.undo.iter().map(|(key, _)| len(key)).sum()
+    }
+
     /// Takes back what the input under way wrote.
     pub fn roll_back(&mut self) {
         while let Some((key, before)) = self.undo.pop() {

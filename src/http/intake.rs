@@ -153,11 +153,15 @@ async fn malformed(app: &App, source: &Source, door: &Door, bad: Bad) -> Problem
 }
 
 fn busy(door: &Door, error: SubmitError) -> Problem {
-    door.count(Told::Busy);
     let code = match error {
         SubmitError::Busy => "busy",
         SubmitError::Stopped => "stopping",
+        SubmitError::TooLarge => {
+            door.count(Told::TooLarge);
+            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string());
+        }
     };
+    door.count(Told::Busy);
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, format!("{error}; come again"))
 }
 

@@ -1,7 +1,7 @@
 //! Every history in `fixtures/histories`: what its author said must come out, its whole timeline, and what no history may
 //! leave behind.
 
-mod said;
+pub(crate) mod said;
 
 use std::collections::BTreeSet;
 

@@ -22,6 +22,7 @@ mod http_pages;
 mod http_scheduler;
 #[cfg(test)]
 mod http_support;
+mod laws;
 #[cfg(test)]
 mod license_client;
 #[cfg(test)]

@@ -244,7 +244,7 @@ pub(in crate::config) const HTTP: Section = Section {
     heading: "[http]",
     doc: "The HTTP server's limits.",
     keys: &[
-        key("body_limit", Size(KIB, 64 * MIB), Is("\"1MiB\""), "The largest body of a delivery; above it 413."),
+        key("body_limit", Size(KIB, 2 * MIB), Is("\"1MiB\""), "The largest body of a delivery; above it 413."),
         key(
             "tolerance",
             Span(1, DAY_S),

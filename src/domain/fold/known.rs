@@ -75,8 +75,9 @@ impl Known {
             let Says::Invoice(invoice) = &fact.says else { continue };
             known.has_subscription_facts = true;
             if !from_snapshots {
-                let licensed = |l: &&Line| l.of_subscription && l.amount >= 0;
-                for line in invoice.lines.iter().filter(licensed) {
+                // A proration bills a change; what is changed is told by others.
+                let base = |l: &&Line| l.of_subscription && l.amount >= 0 && !l.proration;
+                for line in invoice.lines.iter().filter(base) {
                     known.see(line.item.as_ref().map(|id| id.as_str().to_owned()), &line.price, fact.at, false);
                 }
             }
@@ -249,6 +250,12 @@ impl Known {
     pub fn licenses(&self, price: &Priced, at: Timestamp, revisions: &Revisions, decided: &Decided) -> bool {
         self.plan_of(price, at, revisions, decided).is_some()
             || (self.asked.as_ref().is_some_and(|w| w.app_id.is_some()) && self.is_asked_item(price))
+    }
+
+    /// Whether a price is licensed by the metadata alone.
+    #[must_use]
+    pub fn only_asked(&self, price: &Priced, at: Timestamp, revisions: &Revisions, decided: &Decided) -> bool {
+        self.is_asked_item(price) && revisions.plan_for(price, decided.judged_at(at)).is_none()
     }
 
     fn is_asked_item(&self, price: &Priced) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use keyward::config::{Config, Connect, Env, Livemode};
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
-use keyward::engine::input::{Rules, SourceRules};
+use keyward::engine::input::{Heard, Input, Rules, SourceRules};
 use keyward::sim::history::{self, Line};
 use keyward::sim::{Answer, World};
 
@@ -77,4 +77,26 @@ pub(crate) fn rules(file: &Path) -> Rules {
         revisions: Revisions::always(config.plans, config.policies),
         store_since: None,
     }
+}
+
+/// The same line, received at another instant.
+pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
+    let input = match &line.input {
+        Input::Delivery(delivery) => {
+            let mut delivery = delivery.clone();
+            delivery.received = at;
+            if let Heard::Fact(fact) = &mut delivery.heard {
+                fact.received = at;
+            }
+            Input::Delivery(delivery)
+        }
+        Input::Decision { machine, id, decision, at } => {
+            Input::Decision { machine: machine.clone(), id: id.clone(), decision: decision.clone(), at: *at }
+        }
+        Input::LookedUp { source, id, items, at } => {
+            Input::LookedUp { source: source.clone(), id: id.clone(), items: items.clone(), at: *at }
+        }
+        other => panic!("a history has no {other:?}"),
+    };
+    Line { received: at, input }
 }
