@@ -273,6 +273,8 @@ impl Server {
         let Self { handle, stop, committer, mut tasks, services, .. } = self;
         let broken = loop {
             tokio::select! {
+                // In this order: on an order to stop the tasks end too, and that they did is no defect then.
+                biased;
                 () = stop.cancelled() => break None,
                 ended = &mut tasks.dispatcher => break Some(match ended {
                     Ok(Err(error)) => Broke::Store(error.to_string()),
