@@ -22,6 +22,7 @@ mod http_pages;
 mod http_scheduler;
 #[cfg(test)]
 mod http_support;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod license_client;
