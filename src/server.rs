@@ -134,7 +134,10 @@ pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestam
     let mut batch = Batch::new();
     let newest = revisions.last();
     if newest.is_none_or(|r| r.plans != config.plans || r.policies != config.policies) {
-        let revision = Revision { from: now, plans: config.plans.clone(), policies: config.policies.clone() };
+        // A clock that went back must not put the newest revision before an older one.
+        let from = newest.map_or(now, |r| r.from.max(now));
+        let revision = Revision { from, plans: config.plans.clone(), policies: config.policies.clone() };
+        tracing::info!(%from, "the config's plans and policies are a new revision; what happened before is judged as before");
         let number = u64::try_from(revisions.len()).unwrap_or(u64::MAX);
         let mut working = crate::engine::working::Working::new(reader);
         record::put(&mut working, key::revision(number), &revision).map_err(RecordError::from)?;
