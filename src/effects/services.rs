@@ -15,9 +15,8 @@ use crate::config::{self, Config};
 use crate::domain::action::Abilities;
 use crate::domain::id::{AppId, LicenseKey, SourceName};
 use crate::engine::record::RecordError;
-use crate::engine::view;
+use crate::engine::{Read, view};
 use crate::secret::Secret;
-use crate::store::Read;
 
 /// Where the embedded license service listens, and what opens it.
 #[derive(Clone, Debug)]

@@ -12,8 +12,12 @@ pub mod raw;
 pub mod record;
 mod restore;
 mod route;
+pub mod sweep;
 pub mod transact;
 pub mod view;
 pub mod working;
 
 pub use committer::{Handle, SubmitError};
+
+/// What [`Handle::reader`] lends, for the rooms that do not know the store.
+pub use crate::store::Read;

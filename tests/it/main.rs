@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
+mod architecture;
 mod cli_basics;
 #[cfg(test)]
 mod cli_online;
@@ -35,6 +36,7 @@ mod license_lookup;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
+mod repository;
 mod store_crash;
 #[cfg(test)]
 mod store_damage;
