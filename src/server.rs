@@ -3,6 +3,8 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod guard;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -132,7 +134,10 @@ pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestam
     let mut batch = Batch::new();
     let newest = revisions.last();
     if newest.is_none_or(|r| r.plans != config.plans || r.policies != config.policies) {
-        let revision = Revision { from: now, plans: config.plans.clone(), policies: config.policies.clone() };
+        // A clock that went back must not put the newest revision before an older one.
+        let from = newest.map_or(now, |r| r.from.max(now));
+        let revision = Revision { from, plans: config.plans.clone(), policies: config.policies.clone() };
+        tracing::info!(%from, "the config's plans and policies are a new revision; what happened before is judged as before");
         let number = u64::try_from(revisions.len()).unwrap_or(u64::MAX);
         let mut working = crate::engine::working::Working::new(reader);
         record::put(&mut working, key::revision(number), &revision).map_err(RecordError::from)?;
@@ -188,6 +193,7 @@ struct Tasks {
     http: tokio::task::JoinHandle<()>,
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
+    guard: tokio::task::JoinHandle<()>,
     embedded: Option<tokio::task::JoinHandle<Result<(), embedded::ServeError>>>,
     embedded_stop: CancellationToken,
 }
@@ -211,6 +217,7 @@ impl Server {
         let address = listener.local_addr().map_err(system("reading the listening address"))?;
         let (mut writer, reader) = opened.store;
         let rules = rules(&config, &mut writer, &reader, clock.now())?;
+        let heartbeat = guard::last_heartbeat(&reader);
         let config = Arc::new(config);
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {
@@ -228,7 +235,17 @@ impl Server {
             .map_err(system("starting the committer"))?;
         let stop = CancellationToken::new();
         let due = Arc::new(Notify::new());
-        let bells = crate::scheduler::Bells { due: Arc::clone(&due), upkeep: Arc::new(http::metrics::upkeep) };
+        let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
+        let bells = crate::scheduler::Bells {
+            due: Arc::clone(&due),
+            // A full channel has jumps enough that are not looked at yet.
+            jumped: Arc::new(move |jump| {
+                let _ = jumped.try_send(jump);
+            }),
+            upkeep: Arc::new(http::metrics::upkeep),
+        };
+        let guard = guard::run(handle.clone(), heartbeat, jumps, config.time.catch_up, stop.clone());
+        let guard = tokio::spawn(guard);
         let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells).await.map_err(|error| {
             CannotStart::System {
                 what: "starting the scheduler".to_owned(),
@@ -239,7 +256,7 @@ impl Server {
         let http = tokio::spawn(http::serve(listener, app, stop.clone()));
         let dispatcher =
             tokio::spawn(dispatcher::run(handle.clone(), Arc::clone(&services), Arc::clone(&due), stop.clone()));
-        let tasks = Tasks { http, dispatcher, scheduler, embedded, embedded_stop };
+        let tasks = Tasks { http, dispatcher, scheduler, guard, embedded, embedded_stop };
         Ok(Self { address, handle, services, due, embedded: embedded_at, stop, committer, tasks })
     }
 
@@ -259,6 +276,8 @@ impl Server {
         let Self { handle, stop, committer, mut tasks, services, .. } = self;
         let broken = loop {
             tokio::select! {
+                // In this order: on an order to stop the tasks end too, and that they did is no defect then.
+                biased;
                 () = stop.cancelled() => break None,
                 ended = &mut tasks.dispatcher => break Some(match ended {
                     Ok(Err(error)) => Broke::Store(error.to_string()),
@@ -277,6 +296,7 @@ impl Server {
         }
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
+        let _ = tasks.guard.await;
         let _ = tasks.dispatcher.await;
         others.await;
         drop((handle, services));
@@ -309,6 +329,9 @@ fn jobs(scheduler: &crate::scheduler::Scheduler) -> http::health::Jobs {
         runs.all().into_iter().map(run).collect()
     })
 }
+
+/// Jumps of the clock that wait to be looked at.
+const JUMPS_MAX: usize = 4;
 
 /// How often the committer's thread is looked at.
 const WATCH: Span = Span::from_ms(500);

@@ -43,7 +43,7 @@ pub(super) fn ask(config_path: &Path, request: Request) -> Result<Response, Fail
 /// Answers from the store itself, with an engine of our own.
 fn alone(config: &Config, request: Request) -> Result<Response, Failure> {
     let clock = Clock::Wall;
-    let (writer, reader) = open_store(config, false, clock.now(), None)?;
+    let (writer, reader) = open_store(config)?;
     let rules = rules(config, &reader)?;
     let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock, QUEUE_LEN_MAX)
         .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))?;

@@ -8,6 +8,7 @@ use super::fail::Failure;
 use super::online::{self, Tried, Verdict};
 use super::report;
 use crate::config::{Config, Env};
+use crate::effects::services::Services;
 
 /// Checks the config.
 ///
@@ -22,10 +23,15 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         n => format!(", with {n} warnings"),
     };
     report::data(&format!("{} is valid{count}", path.display()));
-    let mut tried = online::letters(&config);
-    if args.online {
-        tried.extend(online(&config)?);
-    }
+    let tried = match online::services(&config) {
+        Ok((services, mut tried)) => {
+            if args.online {
+                tried.extend(online(&config, &services)?);
+            }
+            tried
+        }
+        Err(wrong) => vec![wrong],
+    };
     tried.iter().for_each(|t| report::data(&line(t)));
     match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
         0 => Ok(()),
@@ -34,10 +40,10 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
     }
 }
 
-fn online(config: &Config) -> Result<Vec<Tried>, Failure> {
+fn online(config: &Config, services: &Services) -> Result<Vec<Tried>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
-    Ok(runtime.block_on(online::all(config)))
+    Ok(runtime.block_on(online::all(config, services)))
 }
 
 fn line(tried: &Tried) -> String {

@@ -7,9 +7,9 @@ use std::path::Path;
 use super::ask::load;
 use super::fail::Failure;
 use super::report;
-use super::store::open_store;
-use crate::clock::Clock;
 use crate::config::{Env, TEMPLATE};
+use crate::server;
+use crate::store::Create;
 
 /// Writes what is missing, and says what to do next.
 ///
@@ -27,10 +27,12 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     }
     // Secrets come later: the store needs none of them.
     let (config, _) = load(path, &Env::process().lenient())?;
-    let (writer, reader) = open_store(&config, true, Clock::Wall.now(), None)?;
-    let created = writer.report().created;
-    drop(reader);
-    writer.close().map_err(|e| Failure::ours(e.to_string()))?;
+    let opened = server::open(&config, Create::IfMissing, None)?;
+    let created = opened.store.0.report().created;
+    for (writer, reader) in [Some(opened.store), opened.licenses].into_iter().flatten() {
+        drop(reader);
+        writer.close().map_err(|e| Failure::ours(e.to_string()))?;
+    }
     let dir = config.data_dir.display();
     if created {
         report::say(&format!("created the store in {dir}"));

@@ -31,6 +31,9 @@ pub struct World<'a> {
     pub dice: u32,
     /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
     pub under_way: &'a [u32],
+    /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
+    /// against it.
+    pub stops_held: Option<&'a str>,
 }
 
 /// What a settling found besides what it wrote into the machine.
@@ -116,6 +119,7 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
             action.at = world.now;
         }
     }
+    release(machine, world);
     for difference in wanted {
         refresh(machine, &difference);
         if stands(machine, &difference) || blocked(machine, &difference) {
@@ -125,6 +129,21 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
         machine.actions.push(action);
     }
 }
+
+/// Stops that were held because time could not be trusted go ahead when it can be.
+fn release(machine: &mut Machine, world: &World<'_>) {
+    if world.stops_held.is_some() {
+        return;
+    }
+    for action in machine.actions.iter_mut().filter(|a| a.outcome == ActionOutcome::Held) {
+        if action.held.as_deref().is_some_and(|why| why.starts_with(TIME_NOT_TRUSTED)) {
+            (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, world.now);
+        }
+    }
+}
+
+/// How the reason of a hold begins that ends by itself.
+pub const TIME_NOT_TRUSTED: &str = "time cannot be trusted yet: ";
 
 /// A create that waits makes what is due when it is sent, not what was due when it was decided. Its label stays.
 fn refresh(machine: &mut Machine, difference: &Difference) {
@@ -171,6 +190,7 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
     {
         due = due.max(until);
     }
+    let hold = world.stops_held.filter(|_| difference.by_time).map(|why| format!("{TIME_NOT_TRUSTED}{why}"));
     let older = world.store_since.is_some_and(|since| machine.facts.iter().any(|f| f.at < since));
     let look_first = difference.kind == ActionKind::Create && older;
     let phase = if look_first { Phase::Look { since: world.now, absent: 1, any_age: true } } else { Phase::Ready };
@@ -180,12 +200,12 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         seat,
         target,
         at: world.now,
-        outcome: ActionOutcome::Pending,
+        outcome: if hold.is_some() { ActionOutcome::Held } else { ActionOutcome::Pending },
         attempts: 0,
         due,
         error: None,
         phase,
-        held: None,
+        held: hold,
     }
 }
 

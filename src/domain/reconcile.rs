@@ -3,7 +3,7 @@
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
-use super::entitlement::{Entitlement, SeatDue, Want};
+use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::machine::{Grant, Machine};
 use super::plan::Devices;
 use super::time::Timestamp;
@@ -17,6 +17,8 @@ pub struct Difference {
     pub grant: Option<u32>,
     /// What to set.
     pub target: Target,
+    /// Whether only time that passed asks for it: a grace that ended without a payment being heard of.
+    pub by_time: bool,
 }
 
 /// The differences of a machine, in the order in which they should be carried out for each license.
@@ -118,8 +120,8 @@ fn seat_differences(
         (Want::Live { until }, GrantStatus::Live) => {
             live_differences(seat, grant, until, abilities, now, out);
         }
-        (Want::Suspended | Want::Nothing, GrantStatus::Live) => out.push(on(grant, ActionKind::Suspend)),
-        (Want::Revoked, GrantStatus::Live | GrantStatus::Suspended) => out.push(on(grant, ActionKind::Revoke)),
+        (Want::Suspended | Want::Nothing, GrantStatus::Live) => out.push(stop(seat, grant, ActionKind::Suspend)),
+        (Want::Revoked, GrantStatus::Live | GrantStatus::Suspended) => out.push(stop(seat, grant, ActionKind::Revoke)),
         (Want::Live { .. } | Want::Suspended | Want::Nothing | Want::Revoked, GrantStatus::Revoked)
         | (Want::Suspended | Want::Nothing, GrantStatus::Suspended) => {}
     }
@@ -164,7 +166,12 @@ fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
             label: String::new(),
             plan: seat.plan.clone(),
         },
+        by_time: false,
     }
+}
+
+fn stop(seat: &SeatDue, grant: &Grant, kind: ActionKind) -> Difference {
+    Difference { by_time: seat.why == Why::Lapsed, ..on(grant, kind) }
 }
 
 fn on(grant: &Grant, kind: ActionKind) -> Difference {
@@ -185,6 +192,7 @@ fn with(grant: &Grant, kind: ActionKind, expires_at: Option<Timestamp>, devices:
             label: String::new(),
             plan: grant.plan.clone(),
         },
+        by_time: false,
     }
 }
 

@@ -46,17 +46,21 @@ struct UnderWay(Mutex<HashSet<(MachineId, Lane)>>);
 /// What must not run side by side within a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lane {
+    /// A due entry. Taken before the machine is read: what was read before the last one ended may be out of date.
+    Due(Item),
+    /// One license.
     License(u32),
+    /// The mails.
     Mail,
 }
 
-impl UnderWay {
-    fn begin(&self, machine: &MachineId, lane: Lane) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((machine.clone(), lane))
-    }
+/// A lane that is taken until this is dropped.
+struct Turn(Arc<UnderWay>, MachineId, Lane);
 
-    fn end(&self, machine: &MachineId, lane: Lane) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(machine.clone(), lane));
+impl UnderWay {
+    fn begin(self: &Arc<Self>, machine: &MachineId, lane: Lane) -> Option<Turn> {
+        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((machine.clone(), lane));
+        fresh.then(|| Turn(Arc::clone(self), machine.clone(), lane))
     }
 
     fn len(&self) -> usize {
@@ -64,11 +68,17 @@ impl UnderWay {
     }
 }
 
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.1.clone(), self.2));
+    }
+}
+
 /// The dispatcher's own part, shared with its tasks.
 struct Dispatcher {
     handle: Handle,
     services: Arc<Services>,
-    under_way: UnderWay,
+    under_way: Arc<UnderWay>,
     places: Mutex<HashMap<usize, Arc<Semaphore>>>,
     looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
@@ -90,7 +100,7 @@ pub async fn run(
     let dispatcher = Arc::new(Dispatcher {
         handle,
         services,
-        under_way: UnderWay::default(),
+        under_way: Arc::default(),
         places: Mutex::default(),
         looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
@@ -188,6 +198,7 @@ impl Dispatcher {
             return Ok(());
         }
         let Ok(permit) = self.places(&service).try_acquire_owned() else { return Ok(()) };
+        let Some(entry) = self.under_way.begin(&id, Lane::Due(Item::Action(number))) else { return Ok(()) };
         let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
         let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
         let Some(action) = machine.actions.iter().find(open).cloned() else { return Ok(()) };
@@ -199,18 +210,14 @@ impl Dispatcher {
                 Err(_) => return Ok(()),
             },
         };
-        let lane = Lane::License(action.seat);
-        if !self.under_way.begin(&id, lane) {
-            return Ok(());
-        }
+        let Some(license) = self.under_way.begin(&id, Lane::License(action.seat)) else { return Ok(()) };
         if service.gate(&action, now) != Gate::Go {
-            self.under_way.end(&id, lane);
             return Ok(());
         }
         let this = Arc::clone(self);
         tasks.spawn(async move {
             this.unless_over(this.act(&machine, &action, &service, permit)).await;
-            this.under_way.end(&id, lane);
+            drop((entry, license));
             this.freed.notify_one();
         });
         Ok(())
@@ -241,12 +248,10 @@ impl Dispatcher {
     fn begin_mail(self: &Arc<Self>, tasks: &TaskTracker, id: MachineId, number: u32) -> Result<(), RecordError> {
         let Some(mail) = self.services.mail(&source_of(&id)).cloned() else { return Ok(()) };
         let Ok(permit) = Arc::clone(&self.mails).try_acquire_owned() else { return Ok(()) };
+        let Some(turn) = self.under_way.begin(&id, Lane::Mail) else { return Ok(()) };
         let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
         let open = machine.notices.iter().find(|n| n.id == number && n.status == NoticeStatus::Pending).cloned();
         let Some(notice) = open else { return Ok(()) };
-        if !self.under_way.begin(&id, Lane::Mail) {
-            return Ok(());
-        }
         let this = Arc::clone(self);
         tasks.spawn(async move {
             this.unless_over(async {
@@ -259,8 +264,7 @@ impl Dispatcher {
                 }
             })
             .await;
-            drop(permit);
-            this.under_way.end(&id, Lane::Mail);
+            drop((permit, turn));
             this.freed.notify_one();
         });
         Ok(())

@@ -6,5 +6,6 @@ pub mod license;
 pub mod mail;
 mod post;
 pub mod services;
+mod smtp_words;
 pub mod throttle;
 pub mod tls;

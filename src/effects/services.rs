@@ -257,7 +257,9 @@ const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
 
 fn mail_service(config: &config::Mail) -> Result<MailService, CannotMail> {
     let transport = match &config.transport {
-        config::Transport::Smtp { url, ca_file } => Transport::Smtp { url: url.clone(), ca: ca_file.clone() },
+        config::Transport::Smtp { url, ca_file } => {
+            Transport::Smtp { url: super::smtp_words::said(url), ca: ca_file.clone() }
+        }
         config::Transport::Folder { path } => Transport::Folder { path: path.clone() },
         config::Transport::None => Transport::None,
     };

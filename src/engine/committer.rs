@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::input::{Input, Receipt, Rules};
@@ -13,8 +13,11 @@ use super::record::{RecordError, View};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
 use crate::clock::Clock;
+use crate::domain::time::{Span, Timestamp};
 use crate::store::{Batch, Commit, CommitError, Read};
 
+/// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
+const CLOCKS_APART_MAX: Span = Span::from_minutes(2);
 /// Inputs in one batch. More would delay readers; fewer would sync more often.
 const GATHER_MAX: usize = 64;
 /// Bytes in one batch before it is committed, well below what the store takes.
@@ -49,6 +52,8 @@ pub struct Handle {
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
     full: Arc<AtomicBool>,
+    stops_held: Arc<ArcSwapOption<String>>,
+    clock_agrees: Arc<AtomicBool>,
     clock: Clock,
 }
 
@@ -89,6 +94,7 @@ pub fn start(
     let (ring, bell) = watch::channel(0);
     let rules = Arc::new(ArcSwap::from_pointee(rules));
     let full = Arc::new(AtomicBool::new(false));
+    let stops_held = Arc::new(ArcSwapOption::empty());
     let writer = Writer {
         store,
         reader: Arc::clone(&reader),
@@ -96,9 +102,10 @@ pub fn start(
         clock: clock.clone(),
         ring,
         full: Arc::clone(&full),
+        stops_held: Arc::clone(&stops_held),
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
-    Ok((Handle { jobs, bell, reader, rules, full, clock }, Committer(thread)))
+    Ok((Handle { jobs, bell, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock }, Committer(thread)))
 }
 
 impl Handle {
@@ -149,6 +156,34 @@ impl Handle {
         self.rules.store(Arc::new(rules));
     }
 
+    /// From now on nobody is stopped by time alone; `None`: nothing speaks against it any more.
+    pub fn hold_stops(&self, why: Option<String>) {
+        self.stops_held.store(why.map(Arc::new));
+    }
+
+    /// Why nobody is stopped by time alone at present.
+    #[must_use]
+    pub fn stops_held(&self) -> Option<Arc<String>> {
+        self.stops_held.load_full()
+    }
+
+    /// Notes whether a provider's clock, as a verified delivery shows it, agrees with ours.
+    pub fn note_clock(&self, signed: Timestamp, received: Timestamp) {
+        let apart = (received - signed).ms().abs();
+        if apart <= CLOCKS_APART_MAX.ms() && !self.clock_agrees.load(Ordering::Relaxed) {
+            self.clock_agrees.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a verified delivery has confirmed our clock since this was last asked with `forget`.
+    pub fn clock_agrees(&self, forget: bool) -> bool {
+        if forget {
+            self.clock_agrees.swap(false, Ordering::Relaxed)
+        } else {
+            self.clock_agrees.load(Ordering::Relaxed)
+        }
+    }
+
     /// The engine's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
@@ -181,6 +216,7 @@ struct Writer {
     clock: Clock,
     ring: watch::Sender<u64>,
     full: Arc<AtomicBool>,
+    stops_held: Arc<ArcSwapOption<String>>,
 }
 
 impl Writer {
@@ -202,7 +238,9 @@ impl Writer {
             let mut working = Working::new(reader.as_ref());
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let mut told = Vec::new();
-            let now = Now { rules: &rules, at: self.clock.now(), dice: rand::random_range(0..1000) };
+            let held = self.stops_held.load_full();
+            let (at, stops_held) = (self.clock.now(), held.as_ref().map(|why| why.as_str()));
+            let now = Now { rules: &rules, at, dice: rand::random_range(0..1000), stops_held };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
                 let mut transaction = Transaction::new(&mut working, now);

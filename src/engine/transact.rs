@@ -28,6 +28,8 @@ pub struct Now<'a> {
     pub at: Timestamp,
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
+    /// Why nobody is stopped by time alone at present.
+    pub stops_held: Option<&'a str>,
 }
 
 /// What the operator should be told.
@@ -254,6 +256,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             store_since: self.now.rules.store_since,
             dice: self.now.dice,
             under_way,
+            stops_held: self.now.stops_held,
         }
     }
 

@@ -34,6 +34,8 @@ struct Readiness {
     queue_len: usize,
     queue_len_max: u32,
     now: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stops_held: Option<String>,
     jobs: Vec<JobRun>,
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         queue_len: app.handle.queue_len(),
         queue_len_max: app.config.http.queue_len_max,
         now: app.handle.clock().now(),
+        stops_held: app.handle.stops_held().map(|why| why.as_str().to_owned()),
         jobs: (app.jobs)(),
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -73,7 +73,10 @@ async fn take(app: &App, source: &Source, door: &Door, headers: &HeaderMap, body
             .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "unreadable", "the body could not be read"))?
     };
     let input = match read {
-        Ok(event) => Input::Delivery(Box::new(delivery(event, &source.name, pack(&body), received))),
+        Ok((event, signed)) => {
+            app.handle.note_clock(signed, received);
+            Input::Delivery(Box::new(delivery(event, &source.name, pack(&body), received)))
+        }
         Err(Unread::Refused(refusal)) => {
             door.refused(&refusal);
             return Err(Problem::new(StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string()));
@@ -109,7 +112,12 @@ enum Unread {
     Malformed { code: &'static str, why: String },
 }
 
-fn verify_and_read(source: &Source, header: Option<&str>, body: &[u8], received: Timestamp) -> Result<Event, Unread> {
+fn verify_and_read(
+    source: &Source,
+    header: Option<&str>,
+    body: &[u8],
+    received: Timestamp,
+) -> Result<(Event, Timestamp), Unread> {
     let verified = signature::verify(body, header, &source.signing_secrets, source.tolerance, received)
         .map_err(Unread::Refused)?;
     let event =
@@ -122,7 +130,7 @@ fn verify_and_read(source: &Source, header: Option<&str>, body: &[u8], received:
         );
         return Err(Unread::Malformed { code: "not_an_event", why });
     }
-    Ok(event)
+    Ok((event, verified.signed_at()))
 }
 
 fn code(malformed: &Malformed) -> &'static str {

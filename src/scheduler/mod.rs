@@ -70,13 +70,15 @@ impl Job {
 pub struct Bells {
     /// Something is due: for the dispatcher.
     pub due: Arc<Notify>,
+    /// Told by how much the wall clock jumped.
+    pub jumped: Arc<dyn Fn(crate::domain::time::Span) + Send + Sync>,
     /// Upkeep of the metrics, which live in another room.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Default for Bells {
     fn default() -> Self {
-        Self { due: Arc::new(Notify::new()), upkeep: Arc::new(|| {}) }
+        Self { due: Arc::new(Notify::new()), jumped: Arc::new(|_| {}), upkeep: Arc::new(|| {}) }
     }
 }
 
@@ -130,8 +132,9 @@ pub async fn start(
         });
     }
     let (watched, ended, clock) = (Arc::clone(&runs), stop.clone(), handle.clock().clone());
+    let told = bells.clone();
     tasks.spawn(async move {
-        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &rings, &clock) => {} }
+        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &rings, &clock, &told) => {} }
     });
     if let Err(error) = cron.start().await {
         let _ = cron.shutdown().await;
@@ -232,11 +235,12 @@ impl Rhythm {
     }
 }
 
-async fn watch(runs: &Runs, rings: &[Arc<Notify>; Job::ALL.len()], clock: &Clock) {
+async fn watch(runs: &Runs, rings: &[Arc<Notify>; Job::ALL.len()], clock: &Clock, bells: &Bells) {
     let mut jumps = watchdog::JumpWatch::new(clock);
     loop {
         pause(watchdog::LOOK_EVERY).await;
         if let Some(jump) = jumps.look(clock) {
+            (bells.jumped)(jump);
             let seconds = jump.ms() / 1000;
             tracing::warn!(seconds, "the wall clock jumped: check NTP, and whether this machine was asleep");
         }

@@ -102,5 +102,5 @@ fn check_tries_the_operators_templates() {
     fs::write(place.path("t/ended/en/subject.txt"), "Over: {{ nothing_of_the_kind }}").unwrap();
     let said = place.run_with_secret(&["check"]);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.out.contains("fails  mail: ") && said.out.contains("ended/en/subject.txt"), "{said}");
+    assert!(said.out.contains("fails  mail of stripe: ") && said.out.contains("ended/en/subject.txt"), "{said}");
 }

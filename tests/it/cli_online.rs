@@ -126,8 +126,14 @@ fn what_is_wrong_with_an_account_is_told() {
 #[test]
 fn services_that_do_not_answer_are_told() {
     let dead = "transport = \"smtp\"\nurl = \"smtp://127.0.0.1:1\"";
-    let place = Place::with(&CONFIG.replace("transport = \"none\"", dead));
+    let authforge =
+        "service = \"authforge\"\napi_base = \"http://127.0.0.1:1\"\napi_key = \"hush\"\napp_id = \"app-1\"";
+    let config =
+        CONFIG.replace("service = \"embedded\"", authforge).replace("transport = \"folder\"\npath = \"./mail\"", dead);
+    let place = Place::with(&config);
     let said = place.run_with_secret(&["check", "--online"]);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.out.contains("fails  mail: "), "{said}");
+    assert!(said.out.contains("fails  mail of stripe: "), "{said}");
+    assert!(said.out.contains("fails  licenses of stripe: http://127.0.0.1:1: "), "{said}");
+    assert!(!said.to_string().contains("hush"), "{said}");
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use keyward::cli::store::{open_store, revise, rules};
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
 use keyward::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome};
@@ -15,7 +14,9 @@ use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
 use keyward::engine::key::Item;
 use keyward::engine::{Handle, view};
+use keyward::server;
 use keyward::sources::stripe::event;
+use keyward::store::Create;
 
 /// The least config: every price is one plan, nothing leaves the machine.
 pub(crate) const CONFIG: &str = r#"
@@ -28,7 +29,8 @@ signing_secrets = ["${STRIPE_WEBHOOK_SECRET}"]
 [licenses]
 service = "embedded"
 [mail]
-transport = "none"
+transport = "folder"
+path = "./mail"
 from = "Example <keys@example.com>"
 [[plan]]
 name = "pro"
@@ -112,9 +114,8 @@ impl Place {
         let events: Vec<_> = histories.iter().flat_map(|name| history(name)).collect();
         let clock = Clock::virtual_at(events[0].received);
         let config = self.config();
-        let (mut writer, reader) = open_store(&config, true, clock.now(), None).unwrap();
-        revise(&config, &mut writer, &reader, clock.now()).unwrap();
-        let rules = rules(&config, &reader).unwrap();
+        let (mut writer, reader) = server::open(&config, Create::IfMissing, None).unwrap().store;
+        let rules = server::rules(&config, &mut writer, &reader, clock.now()).unwrap();
         let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock.clone(), 16).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
@@ -125,11 +126,16 @@ impl Place {
             }
             clock.advance_to(clock.now() + Span::from_hours(1));
             work(&handle, &service).await;
+            let at = clock.now();
             let body = b"{\"hello\": 1}".to_vec();
             let (source, why) =
                 (SourceName::from("stripe"), "the body is no Stripe event: it has no `type`".to_owned());
-            let at = clock.now();
             submit(&handle, Input::Refused { source, why, body, at }).await;
+            // From one due instant to the next up to the present, so that a server finds nothing to do.
+            while let Some((due, ..)) = view::due(handle.reader(), Clock::Wall.now(), 1).unwrap().first() {
+                clock.advance_to(*due);
+                work(&handle, &service).await;
+            }
         });
         drop(handle);
         thread.join().map(drop).unwrap();

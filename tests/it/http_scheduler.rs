@@ -56,7 +56,7 @@ async fn the_bells_ring_and_everything_ends() {
     let server = Server::start().await;
     let (upkeep, heard) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let rings = Arc::clone(&heard);
-    let bells = Bells { due: upkeep, upkeep: Arc::new(move || rings.notify_one()) };
+    let bells = Bells { due: upkeep, upkeep: Arc::new(move || rings.notify_one()), ..Bells::default() };
     let stop = CancellationToken::new();
     let scheduler = scheduler::start(server.handle.clone(), &config(), &stop, bells).await.unwrap();
     in_time(heard.notified()).await;
@@ -85,7 +85,7 @@ async fn a_job_that_panics_rings_on() {
         }
         assert!(n > 0, "the first run panics on purpose");
     };
-    let bells = Bells { due: Arc::new(Notify::new()), upkeep: Arc::new(upkeep) };
+    let bells = Bells { upkeep: Arc::new(upkeep), ..Bells::default() };
     let stop = CancellationToken::new();
     let mut config = config();
     config.scheduler.metrics = config.scheduler.due.clone();

@@ -3,10 +3,14 @@
 mod judge;
 mod stripe;
 
-use crate::config::{Config, Licenses, Mail, Service};
-use crate::effects::mail::{MailAnswer, Mailer};
+use std::net::SocketAddr;
 
-use super::wiring::{mail_config, templates};
+use crate::config::{Config, Service};
+use crate::domain::id::SourceName;
+use crate::effects::license::Answer;
+use crate::effects::mail::MailAnswer;
+use crate::effects::services::{EmbeddedAt, LicenseService, MailService, Services};
+use crate::secret::Secret;
 
 /// How a trial went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,66 +59,78 @@ impl Tried {
     }
 }
 
+/// Builds the services as `serve` would, and tries the mail templates: no network is needed for that.
+///
+/// # Errors
+/// What `serve` would refuse.
+pub fn services(config: &Config) -> Result<(Services, Vec<Tried>), Tried> {
+    // Nobody asks the embedded service here, so it may be anywhere.
+    let nowhere = EmbeddedAt { address: SocketAddr::from(([127, 0, 0, 1], 1)), token: Secret::new("none") };
+    let services =
+        Services::new(config, Some(&nowhere)).map_err(|e| Tried::new(Verdict::Bad, "services", e.to_string()))?;
+    let mut wrong = Vec::new();
+    for (source, mail) in services.mail_services() {
+        let errors = mail.templates.check();
+        wrong.extend(errors.iter().map(|e| Tried::new(Verdict::Bad, &of("mail", source), e.to_string())));
+    }
+    Ok((services, wrong))
+}
+
+fn of(what: &str, source: &SourceName) -> String {
+    format!("{what} of {source}")
+}
+
 /// Tries everything that the config names.
-pub async fn all(config: &Config) -> Vec<Tried> {
-    let mut out = vec![licenses("licenses", &config.licenses).await];
-    out.extend(mail("mail", &config.mail).await);
+pub async fn all(config: &Config, services: &Services) -> Vec<Tried> {
+    let mut out = Vec::new();
+    for (source, service) in services.license_services() {
+        out.push(licenses(config, source, service).await);
+    }
+    for (source, service) in services.mail_services() {
+        out.push(mail(source, service).await);
+    }
     for source in &config.sources {
-        let of = |what: &str| format!("{what} of {}", source.name);
-        if let Some(own) = &source.licenses {
-            out.push(licenses(&of("licenses"), own).await);
-        }
-        if let Some(own) = &source.mail {
-            out.extend(mail(&of("mail"), own).await);
-        }
         match &source.api_key {
             Some(key) => out.extend(stripe::account(config, source, key).await),
             None => out.push(
-                Tried::new(Verdict::Good, &of("Stripe account"), "not looked at, for the source has no `api_key`")
-                    .hint("a restricted key that may read webhook endpoints, subscriptions and customers is enough"),
+                Tried::new(
+                    Verdict::Good,
+                    &of("Stripe account", &source.name),
+                    "not looked at, for the source has no `api_key`",
+                )
+                .hint("a restricted key that may read webhook endpoints, subscriptions and customers is enough"),
             ),
         }
     }
     out
 }
 
-/// Whether a license service answers.
-async fn licenses(subject: &str, licenses: &Licenses) -> Tried {
-    match &licenses.service {
-        Service::Embedded { .. } => Tried::new(Verdict::Good, subject, "the service inside Keyward needs no network"),
-        Service::AuthForge { api_base, .. } => match reach(licenses).await {
-            Ok(said) => Tried::new(Verdict::Good, subject, format!("{api_base}: {said}")),
-            Err(why) => Tried::new(Verdict::Bad, subject, format!("{api_base}: {why}"))
-                .hint("`api_base`, `api_key` and `app_id` under `[licenses]`"),
-        },
-    }
-}
-
-/// Asks the license service for the first page of the application's licenses.
-async fn reach(_licenses: &Licenses) -> Result<String, String> {
-    Ok("not tried".to_owned())
-}
-
-/// What can be said of the mail tables without the network: whether mail can be set up, and whether the templates render.
-#[must_use]
-pub fn letters(config: &Config) -> Vec<Tried> {
-    let own = config.sources.iter().filter_map(|s| Some((format!("mail of {}", s.name), s.mail.as_ref()?)));
-    let all = std::iter::once(("mail".to_owned(), &config.mail)).chain(own);
-    let wrong = all.flat_map(|(subject, mail)| {
-        let setup = Mailer::new(mail_config(mail)).err().map(|e| Tried::new(Verdict::Bad, &subject, e.to_string()));
-        let errors = templates(mail).check();
-        let letters = errors.iter().map(|e| Tried::new(Verdict::Bad, &subject, e.to_string())).collect::<Vec<_>>();
-        setup.into_iter().chain(letters)
-    });
-    wrong.collect()
+/// Whether a license service answers for its application.
+async fn licenses(config: &Config, source: &SourceName, service: &LicenseService) -> Tried {
+    let subject = of("licenses", source);
+    let api_base = match &config.licenses_of(source).service {
+        Service::Embedded { .. } => {
+            return Tried::new(Verdict::Good, &subject, "the service inside Keyward needs no network");
+        }
+        Service::AuthForge { api_base, .. } => api_base,
+    };
+    let why = match service.client.reachable(&service.app_id).await {
+        Answer::Done(()) => {
+            let what = format!("{api_base} answers for the application {}", service.app_id);
+            return Tried::new(Verdict::Good, &subject, what);
+        }
+        Answer::Again { why, .. } | Answer::NotSent { why } | Answer::Unknown { why, .. } => why,
+        Answer::Refused(refusal) => refusal.to_string(),
+    };
+    Tried::new(Verdict::Bad, &subject, format!("{api_base}: {why}"))
+        .hint("`api_base`, `api_key` and `app_id` under `[licenses]`")
 }
 
 /// Whether mail can leave.
-async fn mail(subject: &str, mail: &Mail) -> Option<Tried> {
-    // One that cannot even be set up was told of by `letters`.
-    let mailer = Mailer::new(mail_config(mail)).ok()?;
-    let why = match mailer.check().await {
-        Ok(said) => return Some(Tried::new(Verdict::Good, subject, said)),
+async fn mail(source: &SourceName, service: &MailService) -> Tried {
+    let subject = of("mail", source);
+    let why = match service.mailer.check().await {
+        Ok(said) => return Tried::new(Verdict::Good, &subject, said),
         Err(MailAnswer::Sent { response }) => response,
         Err(
             MailAnswer::Again { why, .. }
@@ -123,5 +139,5 @@ async fn mail(subject: &str, mail: &Mail) -> Option<Tried> {
             | MailAnswer::Unknown { why },
         ) => why,
     };
-    Some(Tried::new(Verdict::Bad, subject, why).hint("`url` under `[mail]`; docs/config.md has its forms"))
+    Tried::new(Verdict::Bad, &subject, why).hint("`url` under `[mail]`; docs/config.md has its forms")
 }

@@ -1,0 +1,95 @@
+//! After an outage, or a clock that jumped, nobody is stopped by time alone at once: Stripe may be about to tell of payments.
+//!
+//! The hold ends when a verified delivery has confirmed our clock and `catch_up` has passed since it began. The operator can
+//! release a single stop before (`keyward retry`).
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::pause;
+use crate::domain::action::ActionOutcome;
+use crate::domain::decide::TIME_NOT_TRUSTED;
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::Input;
+use crate::engine::{Handle, key, view};
+use crate::store::Read;
+
+/// A heartbeat that is older at the start means an outage; one is kept each minute.
+const AWAY_MAX: Span = Span::from_minutes(10);
+/// A wall clock that moved by more against the monotonic one jumped.
+const JUMP_MAX: Span = Span::from_minutes(2);
+/// How often it is looked whether the hold can end.
+const LOOK_EVERY: Span = Span::from_s(5);
+
+/// The last heartbeat that a store holds.
+pub(super) fn last_heartbeat(reader: &dyn Read) -> Option<Timestamp> {
+    let kept = reader.get(&key::general("heartbeat")).ok()??;
+    kept.bytes.try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
+}
+
+/// Holds stops while time cannot be trusted, until the token is cancelled.
+pub(super) async fn run(
+    handle: Handle,
+    heartbeat: Option<Timestamp>,
+    mut jumps: mpsc::Receiver<Span>,
+    catch_up: Span,
+    stop: CancellationToken,
+) {
+    let away = heartbeat.map(|at| handle.clock().now() - at).filter(|away| away.ms().abs() > AWAY_MAX.ms());
+    let mut why = away.map(|away| format!("the server was away for {}", seconds(away)));
+    loop {
+        if let Some(why) = why.take() {
+            hold(&handle, &why, catch_up, &stop).await;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            jump = jumps.recv() => match jump {
+                Some(jump) if jump.ms().abs() > JUMP_MAX.ms() => {
+                    why = Some(format!("the clock jumped by {}", seconds(jump)));
+                }
+                Some(_) => {}
+                None => return,
+            }
+        }
+    }
+}
+
+fn seconds(span: Span) -> Span {
+    Span::from_s(span.ms() / 1000)
+}
+
+async fn hold(handle: &Handle, why: &str, catch_up: Span, stop: &CancellationToken) {
+    let until = handle.clock().now() + catch_up;
+    handle.clock_agrees(true);
+    handle.hold_stops(Some(format!("{why}; until {until} and a delivery that confirms the clock")));
+    tracing::warn!(%until, "{why}: nobody is stopped by time alone until payments had time to be told of");
+    while handle.clock().now() < until || !handle.clock_agrees(false) {
+        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+    }
+    handle.hold_stops(None);
+    tracing::info!("time is trusted again: stops that were held go ahead");
+    release(handle).await;
+}
+
+/// Wakes every machine with a stop that was held.
+async fn release(handle: &Handle) {
+    let held = |m: &Machine| {
+        let by_time = |why: &str| why.starts_with(TIME_NOT_TRUSTED);
+        m.actions.iter().any(|a| a.outcome == ActionOutcome::Held && a.held.as_deref().is_some_and(by_time))
+    };
+    let mut machines: Vec<MachineId> = Vec::new();
+    let read = view::machines(handle.reader(), |m| {
+        if held(&m) {
+            machines.push(m.id);
+        }
+        true
+    });
+    if let Err(error) = read {
+        tracing::error!(%error, "held stops could not be looked for; the repair sweep finds them");
+    }
+    for machine in machines {
+        let _ = handle.submit_waiting(Input::WakeUp { machine }).await;
+    }
+}
