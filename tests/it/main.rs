@@ -15,6 +15,8 @@ mod license_fake_process;
 #[cfg(test)]
 mod license_lookup;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod stripe_build;
