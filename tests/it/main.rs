@@ -14,6 +14,10 @@ mod cli_support;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod http_intake;
@@ -23,6 +27,8 @@ mod http_pages;
 mod http_scheduler;
 #[cfg(test)]
 mod http_support;
+#[cfg(test)]
+mod kill;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -34,9 +40,13 @@ mod license_fake_process;
 #[cfg(test)]
 mod license_lookup;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod repository;
+mod smtp_e2e;
+#[cfg(test)]
 mod store_crash;
 #[cfg(test)]
 mod store_damage;
@@ -50,6 +60,8 @@ mod stripe_chain;
 mod stripe_events;
 #[cfg(test)]
 mod stripe_invoice;
+#[cfg(test)]
+mod stripe_libraries;
 #[cfg(test)]
 mod stripe_money;
 #[cfg(test)]
