@@ -96,21 +96,13 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::LookedUp { source, id, items, at } => {
             Input::LookedUp { source: source.clone(), id: id.clone(), items: items.clone(), at: *at }
         }
-<<<<<<< HEAD
-        other @ (Input::Attempt { .. }
-=======
         Input::Attempt { .. }
->>>>>>> domain
         | Input::Outcome { .. }
         | Input::Mailed { .. }
         | Input::WakeUp { .. }
         | Input::Actions { .. }
         | Input::Refused { .. }
-<<<<<<< HEAD
-        | Input::Heartbeat) => panic!("a history has no {other:?}"),
-=======
         | Input::Heartbeat => panic!("a history has none of these"),
->>>>>>> domain
     };
     Line { received: at, input }
 }
