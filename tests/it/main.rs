@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
 mod cli_basics;
 #[cfg(test)]
 mod cli_online;
@@ -15,6 +16,10 @@ mod cli_support;
 mod config;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod dependencies;
+#[cfg(test)]
+mod docs;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
@@ -45,6 +50,7 @@ mod lives;
 mod mail_smtp;
 #[cfg(test)]
 mod repository;
+#[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;
@@ -74,3 +80,5 @@ mod stripe_signature;
 mod stripe_subscription;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;

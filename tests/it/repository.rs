@@ -1,6 +1,6 @@
 //! The repository as text: its files, and Rust code without what is not code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Folders that are not the repository's: built, installed, or made by running it.
 const NOT_OURS: [&str; 6] = [".git", ".venv", "__pycache__", "keyward-data", "node_modules", "target"];
@@ -16,10 +16,11 @@ pub(crate) fn files(below: &str) -> Vec<(String, String)> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
             let path = entry.unwrap().path();
+            if NOT_OURS.contains(&path.file_name().unwrap().to_str().unwrap()) {
+                continue;
+            }
             if path.is_dir() {
-                if !NOT_OURS.contains(&path.file_name().unwrap().to_str().unwrap()) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if let Ok(text) = std::fs::read_to_string(&path)
                 && !name_of(&path).ends_with(".snap.new")
             {
@@ -36,7 +37,7 @@ pub(crate) fn files_ending(below: &str, end: &str) -> Vec<(String, String)> {
     files(below).into_iter().filter(|(name, _)| name.ends_with(end)).collect()
 }
 
-fn name_of(path: &PathBuf) -> String {
+fn name_of(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned()
 }
 
