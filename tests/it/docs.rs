@@ -82,6 +82,9 @@ fn arguments(line: &str) -> Option<Vec<String>> {
         let start = words.iter().position(|w| w == "--")?;
         return Some(words.split_off(start + 1));
     }
+    if words.first().is_some_and(|w| w == "systemd-run") {
+        words.drain(..words.iter().position(|w| w.ends_with("/keyward"))?);
+    }
     let first = words.first()?;
     (first == "keyward" || first.ends_with("/keyward")).then(|| words.split_off(1))
 }
