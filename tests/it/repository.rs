@@ -22,7 +22,7 @@ pub(crate) fn files(below: &str) -> Vec<(String, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(text) = std::fs::read_to_string(&path)
-                && !name_of(&path).ends_with(".snap.new")
+                && ![".snap.new", ".pending-snap"].iter().any(|end| name_of(&path).ends_with(end))
             {
                 found.push((name_of(&path), text));
             }
