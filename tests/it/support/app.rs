@@ -123,14 +123,10 @@ impl Door {
     /// Delivers an event, again and again until it is acknowledged.
     pub(crate) async fn event(&self, event: &Value) {
         let watch = Stopwatch::start();
-        while self.try_event(event).await.is_ok_and(|a| a.status != 200) || !self.has(event) {
+        while !self.try_event(event).await.is_ok_and(|a| a.status == 200) {
             assert!(watch.elapsed() < PATIENCE, "{} is not acknowledged", event["id"]);
             pause(Span::from_ms(20)).await;
         }
-    }
-
-    fn has(&self, event: &Value) -> bool {
-        self.acknowledged.lock().unwrap().contains(event["id"].as_str().unwrap())
     }
 
     /// Every event that was acknowledged.
