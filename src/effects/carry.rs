@@ -42,6 +42,12 @@ impl LicenseService {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner).open_until().is_some_and(|until| until > now)
     }
 
+    /// An action that was let through was not sent after all: its place is given back.
+    pub(super) fn not_sent(&self, action: &Action, now: Timestamp) {
+        let unsent: Answer<()> = Answer::Refused(unsent());
+        self.heard(action, &unsent, now);
+    }
+
     fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(answer.heard(), now);
         if action.kind == ActionKind::Create && action.phase == Phase::Ready {
@@ -62,14 +68,12 @@ impl Carrier<'_> {
     pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
         if let (ActionKind::Create, Phase::Look { since, any_age, .. }) = (action.kind, action.phase) {
             // A look reports to no breaker; the place that the gate counted is given back.
-            let unsent: Answer<()> = Answer::Refused(unsent());
-            self.service.heard(action, &unsent, self.now());
+            self.service.not_sent(action, self.now());
             return self.look(action, (!any_age).then_some(since)).await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.seat);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
-            let unsent: Answer<()> = Answer::Refused(unsent());
-            self.service.heard(action, &unsent, self.now());
+            self.service.not_sent(action, self.now());
             return stopped;
         }
         let _pass = self.service.throttle.pass(Share::Actions).await;

@@ -227,7 +227,9 @@ impl Dispatcher {
         if action.kind == ActionKind::Create && action.phase == Phase::Ready {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
             let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id };
-            if self.handle.submit_waiting(attempt).await.is_err() {
+            if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {
+                // It is no longer wanted, or nothing can be written.
+                service.not_sent(action, self.handle.clock().now());
                 return;
             }
         }

@@ -9,7 +9,7 @@ use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
 use super::route::{Meanwhile, Route, route, scope};
 use super::working::Working;
-use crate::domain::action::{ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
@@ -64,6 +64,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
         match input {
             Input::Delivery(delivery) => self.delivery(delivery),
             Input::Attempt { machine, action } => {
+                // Whoever wants to send read the machine a moment ago: it may have been refunded since.
+                let stands =
+                    |a: &Action| a.id == *action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready;
+                let kept = record::machine(self.working, machine)?;
+                if !kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)) {
+                    return Ok(Receipt::Unknown);
+                }
                 self.working.put(key::attempt(machine, *action), self.now.at.ms().to_be_bytes().to_vec());
                 Ok(Receipt::Done)
             }

@@ -39,6 +39,8 @@ mod license_fake_process;
 #[cfg(test)]
 mod license_lookup;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod smtp_e2e;
