@@ -41,6 +41,8 @@ mod license_lookup;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod look_first;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod smtp_e2e;

@@ -187,7 +187,7 @@ impl TestApp {
     /// A second process on the same config, not waited for.
     pub(crate) fn spawn(&self, stderr: &str) -> Child {
         let said = OpenOptions::new().create(true).append(true).open(self.dir().join(stderr)).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
+        let mut command = Command::new(binary());
         command.args(["serve", "--new", "--config"]).arg(self.config());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
     }
@@ -252,7 +252,7 @@ impl TestApp {
 
     /// Runs a command on the same config; JSON from its standard output.
     pub(crate) fn ask(&self, args: &[&str]) -> Value {
-        let out = Command::new(env!("CARGO_BIN_EXE_keyward"))
+        let out = Command::new(binary())
             .args(args)
             .args(["--json", "--config"])
             .arg(self.config())
@@ -297,6 +297,11 @@ impl Drop for TestApp {
             let _ = child.wait();
         }
     }
+}
+
+/// The binary: this build's, or the one that `KEYWARD_BIN` names (a release build, for the full campaign).
+fn binary() -> PathBuf {
+    std::env::var_os("KEYWARD_BIN").map_or_else(|| env!("CARGO_BIN_EXE_keyward").into(), PathBuf::from)
 }
 
 /// A port that nobody listens on. Below the range from which the system takes ports for outgoing connections, so that
