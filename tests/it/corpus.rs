@@ -26,7 +26,8 @@ const CONNECTIONS: usize = 16;
 const OBJECT: &str = "/data/object";
 /// The longest id that a listed event has.
 const ID_LEN_MAX: usize = 255;
-/// Plans that take everything, so that as much as possible comes of each event.
+/// A source and plans that take everything, so that as much as possible comes of each event.
+const SOURCE: &str = "livemode = \"any\"\nconnect = \"accept\"\n";
 const PLANS: &str = "[[plan]]\nname = \"all\"\nprices = [\"*\"]\nlicense = { devices = 2 }\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +56,7 @@ struct Body {
 
 async fn run(folder: &Path, mutations: u64, seed: u64) {
     println!("KEYWARD_SEED={seed}");
-    let setup = Setup { more: PLANS.to_owned(), livemode: "any", ..Setup::embedded() };
+    let setup = Setup { more: PLANS.to_owned(), source: SOURCE, ..Setup::embedded() };
     let mut app = TestApp::start(setup).await;
     let bodies = Arc::new(bodies(folder, mutations, seed));
     let watch = Stopwatch::start();

@@ -28,8 +28,8 @@ const TAIL_LEN: usize = 4_000;
 pub(crate) struct Setup {
     /// The signing secrets, the newest first.
     pub(crate) secrets: Vec<String>,
-    /// Which mode counts.
-    pub(crate) livemode: &'static str,
+    /// Further lines of `[[source]]`.
+    pub(crate) source: &'static str,
     /// The body of `[licenses]`, where it is not the fake's.
     pub(crate) licenses: String,
     /// The body of `[mail]`.
@@ -55,7 +55,7 @@ impl Setup {
     pub(crate) fn embedded() -> Self {
         Self {
             secrets: vec![SECRET.to_owned()],
-            livemode: "live",
+            source: "livemode = \"live\"\n",
             licenses: "service = \"embedded\"\n".to_owned(),
             mail: "transport = \"none\"\n".to_owned(),
             more: String::new(),
@@ -64,10 +64,10 @@ impl Setup {
     }
 
     fn config(&self, port: u16) -> String {
-        let Self { secrets, livemode, licenses, mail, more, fake: _ } = self;
+        let Self { secrets, source, licenses, mail, more, fake: _ } = self;
         format!(
             "listen = \"127.0.0.1:{port}\"\ndata_dir = \"./data\"\npublic_url = \"http://127.0.0.1:{port}\"\n\n\
-             [[source]]\nname = \"stripe\"\nkind = \"stripe\"\nsigning_secrets = {secrets:?}\nlivemode = \"{livemode}\"\n\n\
+             [[source]]\nname = \"stripe\"\nkind = \"stripe\"\nsigning_secrets = {secrets:?}\n{source}\n\
              [licenses]\n{licenses}\n[mail]\n{mail}\n[store]\nmin_free = \"1MiB\"\n\n{more}\n"
         )
     }
