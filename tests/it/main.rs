@@ -47,6 +47,8 @@ mod license_lookup;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod look_first;
+#[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
 mod repository;
