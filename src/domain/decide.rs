@@ -5,7 +5,9 @@
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase, Target};
 use super::customer::Customer;
+use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
+use super::fact::Fact;
 use super::fold::{Folded, Report, Transition, fold};
 use super::machine::{Grant, Machine, Seen};
 use super::notice::{Called, Notice, NoticeKind, NoticeStatus, called};
@@ -42,12 +44,24 @@ pub struct Settled {
     pub reports: Vec<Report>,
 }
 
+/// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it.
+pub fn learn(machine: &mut Machine, fact: &Fact) {
+    if machine.knows(fact) {
+        return;
+    }
+    machine.facts.push(fact.clone());
+    if fact.decision().is_some_and(|d| d.verb == Verb::Rekey) {
+        for grant in &mut machine.grants {
+            grant.replaced = true;
+        }
+    }
+}
+
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     let folded = fold(machine.kind, &machine.facts, world.revisions, world.now);
     let due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
-    rekey(machine, &folded);
     name_plans(machine, &due);
     if machine.held.is_none() {
         actions(machine, &due, world);
@@ -88,19 +102,6 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
         what.at = fact.at;
     }
     machine.journal.push(Seen { what, seen_at: now });
-}
-
-/// Marks the licenses that a re-key replaces: all that were there when it was decided.
-fn rekey(machine: &mut Machine, folded: &Folded) {
-    if folded.decided.rekeys == 0 {
-        return;
-    }
-    let rekeys = |f: &&super::fact::Fact| f.decision().is_some_and(|d| d.verb == super::decision::Verb::Rekey);
-    if let Some(last) = machine.facts.iter().filter(rekeys).map(|f| f.received).max() {
-        for grant in machine.grants.iter_mut().filter(|g| g.since <= last) {
-            grant.replaced = true;
-        }
-    }
 }
 
 fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {

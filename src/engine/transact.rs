@@ -82,11 +82,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     says: Says::Decision(Box::new(decision.clone())),
                     chain: None,
                 };
-                self.change(machine, |m, _| {
-                    if !m.knows(&fact) {
-                        m.facts.push(fact.clone());
-                    }
-                })
+                self.change(machine, |m, _| decide::learn(m, &fact))
             }
             Input::LookedUp { source, id, items, at } => {
                 let fact = Fact {
@@ -199,9 +195,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let Some(old) = takes_over {
                     restore::take_over(self, scope, &mut machine, &old)?;
                 }
-                if !machine.knows(fact) {
-                    machine.facts.push(fact.clone());
-                }
+                decide::learn(&mut machine, fact);
                 claim::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
                 self.settle_and_write(scope, machine, &before)?;
