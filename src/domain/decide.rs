@@ -11,7 +11,7 @@ use super::fact::Fact;
 use super::fold::{Folded, Report, Transition, fold};
 use super::machine::{Grant, Machine, Seen};
 use super::notice::{Called, Notice, NoticeKind, NoticeStatus, called};
-use super::reconcile::{Difference, differences, name_plans};
+use super::reconcile::{Difference, differences, name_plans, revoked_by_others};
 use super::retry::next_try;
 use super::revision::Revisions;
 use super::time::{Span, Timestamp};
@@ -70,6 +70,12 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     notices(machine, &calls, &folded, world);
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
     let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().collect();
+    for number in revoked_by_others(machine, &due, world.now) {
+        let what = format!(
+            "license {number} was revoked at the license service by somebody else: it is left so until you say"
+        );
+        reports.push(Report { at: world.now, what });
+    }
     reports.retain(|r| !machine.told.iter().any(|t| t.what == r.what));
     machine.told.extend(reports.iter().cloned());
     Settled { folded, due, reports }

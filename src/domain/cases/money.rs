@@ -26,25 +26,11 @@ fn refunds_add_up_and_can_fail() {
 #[test]
 fn a_refund_counts_for_its_own_period() {
     let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0).paid(30.1, "in_2", 30.0, 60.0).is("active: live 63");
+    let second = invoice("in_2", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    case.paid(0.0, "in_1", 0.0, 30.0).told(30.1, "invoice.paid", second).is("active: live 63");
     case.told(35.0, "refund.created", refund("re_1", "in_1", 29, true)).is("active: live 63");
-    case.told(36.0, "refund.created", refund("re_2", "in_2", 29, true)).is("active: live 63");
-    // What was charged is told by the charge: only then is it known to be all of it.
-    case.told(
-        36.0,
-        "charge.refunded",
-        Says::Charge(Charge {
-            id: "ch_2".into(),
-            payment_intent: Some("pi_in_2".into()),
-            invoice: None,
-            customer: None,
-            amount: 29,
-            amount_refunded: 29,
-            refunded: true,
-            refunds: Vec::new(),
-        }),
-    )
-    .is("active: revoked");
+    case.told(36.0, "refund.created", refund("re_2", "in_2", 9, true)).is("active: live 63");
+    case.told(37.0, "refund.created", refund("re_3", "in_2", 20, true)).is("active: revoked");
     case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
 }
 

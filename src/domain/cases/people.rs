@@ -75,3 +75,14 @@ fn apply_to_existing_is_a_person_s_word() {
     case.paid(0.0, "in_1", 0.0, 30.0).on(11.0).acts("create");
     case.decide(12.0, Verb::ApplyRevision).acts("create update");
 }
+
+/// Rule 51: what somebody else revoked at the service is left until a person says.
+#[test]
+fn what_another_hand_revoked_is_left() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    case.machine.grants[0].status = GrantStatus::Revoked;
+    case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked").acts("create");
+    assert!(case.machine.told.iter().any(|r| r.what.contains("revoked at the license service by somebody else")));
+    case.decide(31.0, Verb::Grant { until: Some(day(60.0)) }).is("active: live 63");
+}

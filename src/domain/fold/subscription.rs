@@ -160,6 +160,7 @@ pub struct TrialEnding {
 /// What is known of one invoice while walking.
 #[derive(Clone, Debug, Default)]
 struct InvoiceSeen {
+    total: Option<i64>,
     failed: Option<Timestamp>,
     paid: Option<Timestamp>,
     closed_unpaid: bool,
@@ -311,7 +312,12 @@ impl Walk<'_> {
     }
 
     fn money_back(&mut self, name: &str, fact: &Fact) {
-        let returned = self.refunds.get(name).map_or(Returned::Nothing, Refunds::returned);
+        let invoice = self.refund_invoices.get(name).cloned().flatten();
+        let total = invoice.and_then(|i| self.invoices.get(&i)).and_then(|seen| seen.total);
+        let refunds = self.refunds.entry(name.to_owned()).or_default();
+        // Where the charge itself was not told of, its invoice says how much it was.
+        refunds.assume_charged(total);
+        let returned = refunds.returned();
         match self.refund_invoices.get(name).cloned().flatten() {
             Some(invoice) => {
                 let changed = self.fold.returned.get(&invoice).map(|(r, _)| *r) != Some(returned);

@@ -62,6 +62,7 @@ impl Walk<'_> {
         }
         let first = self.is_first(invoice);
         let seen = self.seen(invoice);
+        seen.total = Some(invoice.total).filter(|t| *t > 0);
         if !base.is_empty() {
             seen.base_lines = base;
         }
