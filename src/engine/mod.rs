@@ -5,6 +5,7 @@
 
 mod claim;
 pub mod committer;
+pub mod forget;
 pub mod input;
 pub mod key;
 mod raw;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::claim;
+use super::forget;
 use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
@@ -105,6 +106,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
                 let excerpt: String = String::from_utf8_lossy(body).chars().take(500).collect();
                 self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
+                Ok(Receipt::Done)
+            }
+            Input::Forget => {
+                forget::never_linked(self)?;
                 Ok(Receipt::Done)
             }
             Input::Heartbeat => {
