@@ -90,6 +90,8 @@ pub enum Input {
         /// When.
         at: Timestamp,
     },
+    /// What has waited too long for its machine is given up.
+    Forget,
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }

@@ -6,6 +6,7 @@
 mod claim;
 pub mod committer;
 mod fits;
+pub mod forget;
 pub mod input;
 pub mod key;
 pub mod raw;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::claim;
+use super::forget;
 use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
@@ -92,11 +93,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     says: Says::Decision(Box::new(decision.clone())),
                     chain: None,
                 };
-                self.change(machine, |m, _| {
-                    if !m.knows(&fact) {
-                        m.facts.push(fact.clone());
-                    }
-                })
+                self.change(machine, |m, _| decide::learn(m, &fact))
             }
             Input::LookedUp { source, id, items, at } => {
                 let fact = Fact {
@@ -119,6 +116,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
                 let excerpt: String = String::from_utf8_lossy(body).chars().take(500).collect();
                 self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
+                Ok(Receipt::Done)
+            }
+            Input::Forget => {
+                forget::never_linked(self)?;
                 Ok(Receipt::Done)
             }
             Input::Heartbeat => {
@@ -212,9 +213,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let Some(old) = takes_over {
                     restore::take_over(self, scope, &mut machine, &old)?;
                 }
-                if !machine.knows(fact) {
-                    machine.facts.push(fact.clone());
-                }
+                decide::learn(&mut machine, fact);
                 claim::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
                 self.settle_and_write(scope, machine, &before)?;

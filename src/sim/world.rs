@@ -81,7 +81,8 @@ impl World {
             self.deliver(line)?;
             self.work_off()?;
         }
-        self.advance(until)
+        self.advance(until)?;
+        self.submit(&Input::Forget).map(|_| ())
     }
 
     /// Hands one line in, at its instant or at the present one if that is later.
