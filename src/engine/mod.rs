@@ -12,6 +12,7 @@ pub mod raw;
 pub mod record;
 mod restore;
 mod route;
+pub mod search;
 pub mod transact;
 pub mod view;
 pub mod working;

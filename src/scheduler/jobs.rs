@@ -90,7 +90,8 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
     }
     let page = handle.reader().range(&range, Direction::Forward, REPAIR_MAX)?;
     let swept = page.iter().filter_map(|(k, _)| key::parts(k).first().map(|id| MachineId::from(*id)));
-    let machines: BTreeSet<MachineId> = swept.chain(overdue.into_iter().map(|(_, machine, _)| machine)).collect();
+    let overdue = overdue.into_iter().filter(|(_, _, item)| *item != Item::Search).map(|(_, machine, _)| machine);
+    let machines: BTreeSet<MachineId> = swept.chain(overdue).collect();
     let woken = wake(handle, machines).await?;
     // Only now: what an error left out is looked at again.
     cursor.0 = page.last().filter(|_| page.len() == REPAIR_MAX).map(|(k, _)| [k.as_slice(), &[0]].concat());
