@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Config, Livemode, Service};
+use crate::domain::action::Abilities;
 use crate::domain::revision::{Revision, Revisions};
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
@@ -167,7 +168,10 @@ pub fn source_rules(config: &Config) -> std::collections::BTreeMap<crate::domain
             Livemode::Any => None,
         },
         connect: s.connect == crate::config::Connect::Accept,
-        abilities: abilities(config.licenses_of(&s.name), config.mail_of(&s.name)),
+        abilities: Abilities {
+            looks_up: s.api_key.is_some(),
+            ..abilities(config.licenses_of(&s.name), config.mail_of(&s.name))
+        },
     };
     config.sources.iter().map(|s| (s.name.clone(), rule(s))).collect()
 }

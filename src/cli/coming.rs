@@ -87,6 +87,7 @@ fn work(machine: &Machine) -> Vec<Coming> {
         .map(|a| {
             let what = match (a.kind, a.phase) {
                 (ActionKind::Check, _) => format!("license {} is read once more", a.seat),
+                (ActionKind::LookUp, _) => format!("Stripe is asked about {}, try {}", a.target.label, a.attempts + 1),
                 (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.seat),
                 (kind, Phase::Ready) => format!("{} for license {}, try {}", kind.as_str(), a.seat, a.attempts + 1),
             };

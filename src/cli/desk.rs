@@ -252,6 +252,7 @@ impl Desk {
             return Ok(changed([machine], 1));
         }
         if let What::Service(service) = &what
+            && service != read::STRIPE
             && !self.services.values().any(|s| s == service)
         {
             let known: BTreeSet<_> = self.services.values().map(|s| format!("`{s}`")).collect();

@@ -110,7 +110,18 @@ pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> R
         }
         true
     })?;
-    Ok(Response::List { rows: newest.values().map(raw).collect::<Result<_, _>>()?, more })
+    let now = desk.handle.clock().now();
+    let rows = newest.into_values().map(|event| raw(&waited(desk, event, now)?));
+    Ok(Response::List { rows: rows.collect::<Result<_, _>>()?, more })
+}
+
+/// What there is to say of an event that waits: for how long, and how often Stripe was asked.
+fn waited(desk: &Desk, mut event: EventView, now: Timestamp) -> Result<EventView, Failure> {
+    if let Some(name) = event.waits_for.first() {
+        event.age_s = Some((now - event.received).ms() / 1000);
+        event.looked_up = view::search(desk.handle.reader(), &event.scope, name)?.map(|s| s.answered);
+    }
+    Ok(event)
 }
 
 /// A signed delivery that was no event.
@@ -171,6 +182,9 @@ fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {
     desk.services.get(&machine.source).copied().unwrap_or("unknown")
 }
 
+/// What look-ups are asked of; the other services are those of licenses.
+pub(super) const STRIPE: &str = "stripe";
+
 pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failure> {
     let max = rows_max(limit);
     let mut newest = BTreeMap::new();
@@ -181,7 +195,7 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
             let row = raw(&ActionRow {
                 id: format!("{}#{}", machine.id, action.id),
                 machine: machine.id.as_str(),
-                service: service_of(desk, &machine),
+                service: if action.kind == ActionKind::LookUp { STRIPE } else { service_of(desk, &machine) },
                 at: action.at,
                 kind: action.kind.as_str(),
                 seat: action.seat,
@@ -203,8 +217,14 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
 
 /// The open actions that an order is about, by purchase.
 pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
-    let open =
-        |m: &Machine| -> Vec<u32> { m.actions.iter().filter(|a| OPEN.contains(&a.outcome)).map(|a| a.id).collect() };
+    let concerns = |m: &Machine, a: &Action| match what {
+        What::Service(service) if a.kind == ActionKind::LookUp => service == STRIPE,
+        What::Service(service) => service_of(desk, m) == service,
+        What::All | What::Id(_) => true,
+    };
+    let open = |m: &Machine| -> Vec<u32> {
+        m.actions.iter().filter(|a| OPEN.contains(&a.outcome) && concerns(m, a)).map(|a| a.id).collect()
+    };
     if let What::Id(id) = what {
         let id = resolve(desk, id)?;
         let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
@@ -216,12 +236,8 @@ pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, V
     }
     let mut out = BTreeMap::new();
     view::machines(desk.handle.reader(), |machine| {
-        let concerned = match what {
-            What::Service(service) => service_of(desk, &machine) == service,
-            What::All | What::Id(_) => true,
-        };
         let numbers = open(&machine);
-        if concerned && !numbers.is_empty() {
+        if !numbers.is_empty() {
             out.insert(machine.id, numbers);
         }
         true

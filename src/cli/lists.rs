@@ -87,18 +87,30 @@ pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let rows = page::read::<Event>(&rows)?.into_iter().map(|e| {
-        let about = match (e.machine, e.reason) {
-            (Some(machine), _) => machine,
-            (None, Some(reason)) => reason,
-            (None, None) => {
-                let waits = e.waits_for.join(", ");
-                if waits.is_empty() { String::new() } else { format!("waits for {waits}") }
-            }
+        let about = match (&e.machine, &e.reason) {
+            (Some(machine), _) => machine.clone(),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => waits(&e.waits_for, e.age_s, e.looked_up),
         };
         vec![e.received, e.event, e.kind, e.disposition, about]
     });
     report::data(&report::table(&["received", "event", "type", "what became of it", ""], rows.collect()));
     Ok(())
+}
+
+/// What an event waits for, for how long, and what Stripe was asked about it.
+fn waits(names: &[String], age_s: Option<i64>, looked_up: Option<u32>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let age = age_s.map(|s| match s {
+        ..60 => format!(", {s} s"),
+        60..3_600 => format!(", {} min", s / 60),
+        3_600..86_400 => format!(", {} h", s / 3_600),
+        86_400.. => format!(", {} d", s / 86_400),
+    });
+    let asked = looked_up.map(|n| format!("; Stripe was asked {n} times"));
+    format!("waits for {}{}{}", names.join(", "), age.unwrap_or_default(), asked.unwrap_or_default())
 }
 
 /// `refused`.

@@ -91,6 +91,8 @@ pub(super) struct Event {
     pub(super) machine: Option<String>,
     #[serde(default)]
     pub(super) waits_for: Vec<String>,
+    pub(super) age_s: Option<i64>,
+    pub(super) looked_up: Option<u32>,
     pub(super) reason: Option<String>,
 }
 

@@ -24,6 +24,8 @@ choices! {
         5 Update = "update_license",
         /// Read it once more: a request of unknown outcome may have landed late.
         6 Check = "check_license",
+        /// Ask Stripe for something that no event tells ([`super::look_up`]).
+        7 LookUp = "look_up",
     }
     /// What became of an action.
     ActionOutcome {
@@ -188,6 +190,8 @@ pub enum Outcome {
     },
     /// The license is gone at the service.
     Gone,
+    /// A look-up was answered. What it said came in as a fact or a record of its own.
+    Answered,
 }
 
 /// What the license service can do. Declared by its adapter.
@@ -203,6 +207,8 @@ pub struct Abilities {
     pub devices_max: u32,
     /// Whether mail is sent at all.
     pub sends_mail: bool,
+    /// Whether Stripe can be asked (the source has an API key).
+    pub looks_up: bool,
     /// A request of unknown outcome may land until this long after it was sent.
     pub request_timeout: Span,
     /// How long to wait before each of the sweeps that look for a create of unknown outcome.
@@ -219,6 +225,8 @@ impl Abilities {
             set_devices: true,
             devices_max: 16,
             sends_mail: true,
+            // What look-ups said stands in the history.
+            looks_up: false,
             request_timeout: Span::from_s(35),
             lookup_after: vec![Span::from_s(2), Span::from_s(15)],
         }

@@ -15,6 +15,7 @@ use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::fold::{Folded, Report, Transition, fold};
+use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{Called, called};
 use super::reconcile::{Difference, differences, name_plans, revoked_by_others};
@@ -79,6 +80,9 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     }
     let calls = called(machine, &folded, &due, world.revisions, world.now);
     notices(machine, &calls, &folded, world);
+    if machine.held.is_none() {
+        look_ups(machine, &folded, &due, world);
+    }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
     let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().collect();
     for number in revoked_by_others(machine, &due, world.now) {
@@ -87,7 +91,7 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
         );
         reports.push(Report { at: world.now, what });
     }
-    reports.retain(|r| !machine.told.iter().any(|t| t.what == r.what));
+    reports.retain(|r| !machine.told.iter().any(|t| t.what == r.what) && !look_up::waits(machine, r));
     machine.told.extend(reports.iter().cloned());
     Settled { folded, due, reports }
 }
@@ -127,7 +131,8 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
         let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
         let may_have_acted = matches!(action.phase, Phase::Look { .. }) || world.under_way.contains(&action.id);
-        if open && action.kind != ActionKind::Check && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
+        let of_a_license = !matches!(action.kind, ActionKind::Check | ActionKind::LookUp);
+        if open && of_a_license && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
             action.outcome = ActionOutcome::Superseded;
             action.at = world.now;
         }

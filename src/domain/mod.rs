@@ -12,6 +12,7 @@ pub mod entitlement;
 pub mod fact;
 pub mod fold;
 pub mod id;
+pub mod look_up;
 pub mod machine;
 pub mod money;
 pub mod notice;

@@ -230,7 +230,11 @@ impl Difference {
                 ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at == self.target.expires_at,
                 ActionKind::Update => action.target.devices == self.target.devices,
                 // A seat gets one license, whatever it should look like by now.
-                ActionKind::Create | ActionKind::Suspend | ActionKind::Revoke | ActionKind::Check => true,
+                ActionKind::Create
+                | ActionKind::Suspend
+                | ActionKind::Revoke
+                | ActionKind::Check
+                | ActionKind::LookUp => true,
             }
     }
 

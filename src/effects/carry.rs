@@ -125,7 +125,7 @@ impl Carrier<'_> {
             ActionKind::Reinstate => client.reinstate(key, target.expires_at).await,
             ActionKind::Revoke => client.revoke(key).await,
             ActionKind::Update => client.set_devices(key, target.devices).await,
-            ActionKind::Check | ActionKind::Create => client.get(key).await,
+            ActionKind::Check | ActionKind::Create | ActionKind::LookUp => client.get(key).await,
         }
     }
 

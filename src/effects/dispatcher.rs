@@ -3,6 +3,8 @@
 //!
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
+mod look;
+
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -172,11 +174,11 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// How many actions and mails could begin now.
+    /// How many actions, mails and look-ups could begin now.
     fn free(&self, now: Timestamp) -> usize {
         let open = self.places.iter().filter(|(service, _)| !service.is_shut(now));
         let licenses: usize = open.map(|(_, places)| places.available_permits()).sum();
-        licenses + if self.mail_is_on { self.mails.available_permits() } else { 0 }
+        licenses + self.free_to_ask(now) + if self.mail_is_on { self.mails.available_permits() } else { 0 }
     }
 
     /// Begins what may run of a stretch of the due entries. Returns where the next stretch begins, if there is one.
@@ -193,6 +195,8 @@ impl Dispatcher {
                 Item::Wake => {}
                 Item::Action(id) => self.begin_action(tasks, machine, id, now)?,
                 Item::Notice(id) => self.begin_mail(tasks, machine, id)?,
+                Item::LookUp(id) => self.begin_look_up(tasks, machine, id, now)?,
+                Item::Search => self.begin_search(tasks, machine, now)?,
             }
         }
         Ok(next)
@@ -323,7 +327,7 @@ fn report(machine: &Machine, action: &Action, outcome: &Outcome) {
         Outcome::Unknown { why } => {
             tracing::debug!(machine.id = %machine.id, action.kind = kind, "unknown outcome: {why}")
         }
-        Outcome::Done(_) | Outcome::Again { .. } | Outcome::Absent { .. } => {}
+        Outcome::Done(_) | Outcome::Again { .. } | Outcome::Absent { .. } | Outcome::Answered => {}
     }
 }
 

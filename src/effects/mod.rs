@@ -7,5 +7,6 @@ pub mod mail;
 mod post;
 pub mod services;
 mod smtp_words;
+pub mod stripe;
 pub mod throttle;
 pub mod tls;

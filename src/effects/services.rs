@@ -10,6 +10,7 @@ use super::license::lookup::{Finder, Patience};
 use super::license::stop::SuspendBy;
 use super::license::{Client, ClientConfig, ClientError};
 use super::mail::{CannotMail, MailConfig, Mailer, Templates, Transport};
+use super::stripe::{Account, CannotAsk};
 use super::throttle::{Breaker, BreakerSettings, Throttle};
 use crate::config::{self, Config};
 use crate::domain::action::Abilities;
@@ -45,6 +46,14 @@ pub enum CannotServe {
         source_name: SourceName,
         /// Why.
         error: CannotMail,
+    },
+    /// The look-ups at Stripe.
+    #[error("the look-ups at Stripe of {source_name}: {error}")]
+    Stripe {
+        /// Whose.
+        source_name: SourceName,
+        /// Why.
+        error: CannotAsk,
     },
     /// The embedded service is named but does not run.
     #[error("the embedded license service is configured but was not started")]
@@ -90,6 +99,7 @@ pub struct MailService {
 pub struct Services {
     licenses: BTreeMap<SourceName, Arc<LicenseService>>,
     mail: BTreeMap<SourceName, Arc<MailService>>,
+    stripe: BTreeMap<SourceName, Arc<Account>>,
     /// Where our own pages are.
     pub public_url: String,
     /// Keys that some machine holds or held, as digests; read from the store when a look-up first needs them.
@@ -113,13 +123,30 @@ impl Services {
             let own = own.map_err(|e| mail_error(e, source.name.as_str()))?;
             mail.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_mail), Arc::new));
         }
-        Ok(Self { licenses, mail, public_url: config.public_url.clone(), held: Mutex::default() })
+        let keys = config.sources.iter().filter_map(|s| Some((s, s.api_key.as_ref()?)));
+        let account = |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key) {
+            Ok(account) => Ok((s.name.clone(), Arc::new(account))),
+            Err(error) => Err(CannotServe::Stripe { source_name: s.name.clone(), error }),
+        };
+        let stripe = keys.map(account).collect::<Result<_, _>>()?;
+        Ok(Self { licenses, mail, stripe, public_url: config.public_url.clone(), held: Mutex::default() })
     }
 
     /// A source's license service.
     #[must_use]
     pub fn license(&self, source: &SourceName) -> Option<&Arc<LicenseService>> {
         self.licenses.get(source)
+    }
+
+    /// A source's account at Stripe, where it has an API key.
+    #[must_use]
+    pub fn stripe(&self, source: &SourceName) -> Option<&Arc<Account>> {
+        self.stripe.get(source)
+    }
+
+    /// Every account at Stripe that can be asked.
+    pub fn stripe_accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.stripe.values()
     }
 
     /// A source's mail.
@@ -285,6 +312,8 @@ pub fn abilities(licenses: &config::Licenses, mail: &config::Mail) -> Abilities 
         revoke_reversible: declared.revoke_reversible,
         set_devices: declared.set_devices,
         devices_max: declared.devices_max,
+        // Whether it does is the source's matter, not its services'.
+        looks_up: false,
         sends_mail: mail.transport != config::Transport::None,
         request_timeout: licenses.request_timeout,
         lookup_after: licenses.lookup_after.clone(),

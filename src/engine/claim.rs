@@ -3,6 +3,7 @@
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::route::names_to_link;
+use super::search;
 use super::transact::Transaction;
 use crate::domain::decide;
 use crate::domain::fact::Fact;
@@ -68,6 +69,7 @@ fn claim(
         tx.working.delete(key::parked(scope, name.as_str(), event));
     }
     record::delete(tx.working, waiting)?;
+    search::end(tx, scope, &fact)?;
     let key = key::event(scope, event);
     if let Some(mut kept) = record::get::<EventRecord>(tx.working, &key)? {
         if let (Some(is), Some(told)) = (machine.livemode, kept.livemode)

@@ -6,7 +6,7 @@ use crate::domain::action::{Abilities, Outcome};
 use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
-use crate::domain::fact::{Fact, LineItems};
+use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -59,16 +59,14 @@ pub enum Input {
         /// When.
         at: Timestamp,
     },
-    /// What a look-up said a session sold.
-    LookedUp {
-        /// The source.
-        source: SourceName,
-        /// Its id as a fact.
-        id: EventId,
-        /// What it said.
-        items: LineItems,
-        /// When.
-        at: Timestamp,
+    /// What came of asking Stripe for the purchase of a parked name. A link that was found came as a delivery before.
+    Searched {
+        /// The source, with the connected account if there is one.
+        scope: String,
+        /// The name.
+        name: String,
+        /// What came of it.
+        outcome: Outcome,
     },
     /// What the operator says of actions: the next try now, or never.
     Actions {

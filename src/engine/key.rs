@@ -35,6 +35,8 @@ pub enum Table {
     Refused = b'q',
     /// `r`: a revision: number (8 bytes).
     Revision = b'r',
+    /// `s`: the search for what a parked name belongs to: scope, name.
+    Search = b's',
     /// `x`: the further parts of a value that is too long for one key.
     Part = b'x',
 }
@@ -99,6 +101,12 @@ pub fn waiting(scope: &str, event: &EventId) -> Vec<u8> {
     key(Table::Waiting, &[scope, event.as_str()])
 }
 
+/// The search for what a parked name belongs to.
+#[must_use]
+pub fn search(scope: &str, name: &str) -> Vec<u8> {
+    key(Table::Search, &[scope, name])
+}
+
 /// A customer's record.
 #[must_use]
 pub fn customer(scope: &str, id: &CustomerId) -> Vec<u8> {
@@ -140,6 +148,10 @@ pub enum Item {
     Notice(u32),
     /// Time alone changes something.
     Wake,
+    /// A look-up at Stripe, by its action's number.
+    LookUp(u32),
+    /// The search for a parked name; it stands in the place of the machine's id, after its scope and a slash.
+    Search,
 }
 
 /// A due entry: sorts by instant, then machine.
@@ -154,6 +166,8 @@ pub fn due(at: Timestamp, machine: &MachineId, item: Item) -> Vec<u8> {
         Item::Action(n) => key.extend_from_slice(format!("a{n}").as_bytes()),
         Item::Notice(n) => key.extend_from_slice(format!("n{n}").as_bytes()),
         Item::Wake => key.push(b'w'),
+        Item::LookUp(n) => key.extend_from_slice(format!("l{n}").as_bytes()),
+        Item::Search => key.push(b's'),
     }
     key
 }
@@ -177,6 +191,8 @@ pub fn parse_due(key: &[u8]) -> Option<(Timestamp, MachineId, Item)> {
         b'a' => Item::Action(number()?),
         b'n' => Item::Notice(number()?),
         b'w' => Item::Wake,
+        b'l' => Item::LookUp(number()?),
+        b's' => Item::Search,
         _ => return None,
     };
     Some((Timestamp::from_ms(at), MachineId::from(machine), item))
@@ -189,13 +205,29 @@ mod tests {
     #[test]
     fn due_entries_sort_by_instant_and_read_back() {
         let machine = MachineId::from("stripe/sub_1");
-        let mut keys: Vec<_> = [(5, Item::Wake), (1, Item::Notice(12)), (256, Item::Action(3)), (1, Item::Action(2))]
-            .iter()
-            .map(|(s, item)| due(Timestamp::from_s(*s), &machine, *item))
-            .collect();
+        let mut keys: Vec<_> = [
+            (5, Item::Wake),
+            (1, Item::Notice(12)),
+            (256, Item::Action(3)),
+            (1, Item::Action(2)),
+            (300, Item::LookUp(4)),
+        ]
+        .iter()
+        .map(|(s, item)| due(Timestamp::from_s(*s), &machine, *item))
+        .collect();
         keys.sort();
         let read: Vec<_> = keys.iter().filter_map(|k| parse_due(k)).map(|(at, _, item)| (at.s(), item)).collect();
-        assert_eq!(read, [(1, Item::Action(2)), (1, Item::Notice(12)), (5, Item::Wake), (256, Item::Action(3))]);
+        assert_eq!(
+            read,
+            [
+                (1, Item::Action(2)),
+                (1, Item::Notice(12)),
+                (5, Item::Wake),
+                (256, Item::Action(3)),
+                (300, Item::LookUp(4))
+            ]
+        );
+        assert_eq!(parse_due(&due(Timestamp::from_s(7), &machine, Item::Search)).map(|d| d.2), Some(Item::Search));
         let until = due_until(Timestamp::from_s(5));
         assert_eq!(keys.iter().filter(|k| **k >= until.start && **k < until.end).count(), 3);
         assert!(parse_due(b"d").is_none());

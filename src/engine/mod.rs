@@ -13,6 +13,7 @@ pub mod raw;
 pub mod record;
 mod restore;
 mod route;
+pub mod search;
 pub mod sweep;
 pub mod transact;
 pub mod view;

@@ -111,13 +111,13 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 },
             ))
         }
-        Says::Payment(_) => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), existing)),
+        Says::Payment(_) | Says::LineItems(_) => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), existing)),
         Says::Charge(c) => {
             let gives_back = c.amount_refunded > 0 || c.refunded;
             let link = if gives_back { Meanwhile::Parked } else { Meanwhile::Link };
             Ok(linked()?.map_or_else(|| wait(fact, link), existing))
         }
-        Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) | Says::LineItems(_) => {
+        Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) => {
             Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Parked), existing))
         }
         Says::Decision(_) => Ok(Route::Nowhere("a decision names its machine itself")),

@@ -10,6 +10,7 @@ use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
 use super::route::{Meanwhile, Route, route, scope};
+use super::search;
 use super::working::Working;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
@@ -95,17 +96,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 };
                 self.change(machine, |m, _| decide::learn(m, &fact))
             }
-            Input::LookedUp { source, id, items, at } => {
-                let fact = Fact {
-                    id: id.clone(),
-                    kind: "lookup.line_items".to_owned(),
-                    at: *at,
-                    received: self.now.at,
-                    says: Says::LineItems(items.clone()),
-                    chain: None,
-                };
-                let disposition = self.fact(source, source.as_str(), None, &fact)?;
-                Ok(receipt(&disposition))
+            Input::Searched { scope, name, outcome } => {
+                let known = search::looked(self, scope, name, outcome)?;
+                Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
                 self.change(machine, |m, world| order_actions(m, *action, *order, world.now))
@@ -191,6 +184,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     self.working.put(key::parked(scope, name, &fact.id), Vec::new());
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
+                if counts == Meanwhile::Parked && self.source_rules(source).abilities.looks_up {
+                    search::begin(self, scope, fact)?;
+                }
                 Ok(match counts {
                     Meanwhile::Parked => Disposition::Parked(names),
                     Meanwhile::Link => Disposition::Applied(None),
@@ -378,7 +374,8 @@ pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
 fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     let mut out = BTreeSet::new();
     for action in machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending) {
-        out.insert(key::due(action.due, &machine.id, Item::Action(action.id)));
+        let item = if action.kind == ActionKind::LookUp { Item::LookUp(action.id) } else { Item::Action(action.id) };
+        out.insert(key::due(action.due, &machine.id, item));
     }
     for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {
         out.insert(key::due(notice.due, &machine.id, Item::Notice(notice.id)));

@@ -164,7 +164,12 @@ impl MachineView {
                     cause: seen.what.cause.to_string(),
                 })
                 .collect(),
-            actions: machine.actions.iter().filter(|a| a.kind != ActionKind::Check).map(action).collect(),
+            actions: machine
+                .actions
+                .iter()
+                .filter(|a| !matches!(a.kind, ActionKind::Check | ActionKind::LookUp))
+                .map(action)
+                .collect(),
             notices: machine.notices.iter().map(notice).collect(),
             wake_at: machine.wake_at,
             held: machine.held.clone(),
@@ -220,6 +225,9 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
 /// An event, as lists show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct EventView {
+    /// The source, with the connected account if there is one.
+    #[serde(skip)]
+    pub scope: String,
     /// The event.
     pub event: String,
     /// Its type.
@@ -237,14 +245,21 @@ pub struct EventView {
     /// The names that it waits for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<String>,
+    /// How long it has waited, in seconds, where somebody said what time it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<i64>,
+    /// How often Stripe was asked for what it waits for and knew no link; absent where nobody asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_up: Option<u32>,
     /// Why it changes nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl EventView {
-    fn of(id: &str, record: &EventRecord) -> Self {
+    fn of(scope: &str, id: &str, record: &EventRecord) -> Self {
         let mut view = Self {
+            scope: scope.to_owned(),
             event: id.to_owned(),
             kind: record.kind.clone(),
             created: record.created,
@@ -252,6 +267,8 @@ impl EventView {
             disposition: "applied",
             machine: None,
             waits_for: Vec::new(),
+            age_s: None,
+            looked_up: None,
             reason: None,
         };
         match &record.disposition {
@@ -297,8 +314,9 @@ pub fn walk(
 pub fn events(reader: &dyn Read, mut visit: impl FnMut(EventView) -> bool) -> Result<(), RecordError> {
     walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
         let record: EventRecord = record::whole(&Committed(reader), key, first)?;
-        let id = key::parts(key).last().copied().unwrap_or_default().to_owned();
-        Ok(visit(EventView::of(&id, &record)))
+        let parts = key::parts(key);
+        let part = |n: usize| parts.get(n).copied().unwrap_or_default();
+        Ok(visit(EventView::of(part(0), part(1), &record)))
     })
 }
 
@@ -462,4 +480,28 @@ pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, R
 pub fn seats(machine: &Machine, revisions: &Revisions, now: Timestamp) -> crate::domain::entitlement::Entitlement {
     let folded = fold(machine.kind, &machine.facts, revisions, now);
     entitlement(&folded, revisions, now, 16)
+}
+
+/// How the search for a parked name's purchase stands.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn search(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<super::search::Search>, RecordError> {
+    record::get(&Committed(reader), &key::search(scope, name))
+}
+
+/// The first fact that is parked under a name.
+///
+/// # Errors
+/// The store's.
+pub fn parked_under(
+    reader: &dyn Read,
+    scope: &str,
+    name: &str,
+) -> Result<Option<crate::domain::fact::Fact>, RecordError> {
+    let first = reader.range(&key::under(Table::Parked, &[scope, name]), Direction::Forward, 1)?;
+    match first.first().and_then(|(k, _)| key::parts(k).last().map(|e| EventId::from(*e))) {
+        Some(event) => record::get(&Committed(reader), &key::waiting(scope, &event)),
+        None => Ok(None),
+    }
 }

@@ -69,10 +69,11 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
     if rang {
         bell.notify_one();
     }
+    // A search belongs to no machine yet.
+    let overdue = overdue.into_iter().filter(|(_, _, item)| *item != Item::Search);
     let mut next = cursor.clone();
     let swept = sweep::machines(handle.reader(), &mut next, REPAIR_MAX)?;
-    let machines: BTreeSet<MachineId> =
-        swept.into_iter().chain(overdue.into_iter().map(|(_, machine, _)| machine)).collect();
+    let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue.map(|(_, machine, _)| machine)).collect();
     let woken = wake(handle, machines).await?;
     // Only now: what an error left out is looked at again.
     *cursor = next;

@@ -4,14 +4,13 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::domain::customer::Customer;
 use crate::domain::decision::Decision;
-use crate::domain::fact::{Bought, LineItems, Priced};
-use crate::domain::id::{CustomerId, EventId, MachineId, PriceId, ProductId, SessionId, SourceName};
+use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::domain::time::Timestamp;
-use crate::engine::input::{Delivery, Heard, Input};
+use crate::engine::input::Input;
 use crate::sources::stripe::delivery::delivery;
 use crate::sources::stripe::event;
+use crate::sources::stripe::lookup;
 
 /// One line of a history.
 #[derive(Debug)]
@@ -79,6 +78,8 @@ fn is_list(text: &str) -> bool {
 struct Envelope<'a> {
     received_at: Option<Timestamp>,
     source: Option<String>,
+    /// Of a look-up: the connected account that was asked about. (Events name it themselves, by the same word.)
+    account: Option<Value>,
     #[serde(borrow)]
     event: Option<&'a serde_json::value::RawValue>,
     #[serde(borrow)]
@@ -94,7 +95,12 @@ fn line(text: &str) -> Result<Line, String> {
         return decided(decision.get(), envelope.received_at, &source);
     }
     if let Some(lookup) = envelope.lookup {
-        return looked_up(lookup.get(), envelope.received_at, source);
+        return looked_up(
+            lookup.get(),
+            envelope.received_at,
+            &source,
+            envelope.account.as_ref().and_then(Value::as_str),
+        );
     }
     let body = envelope.event.map_or(text, serde_json::value::RawValue::get);
     let mut event = event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
@@ -129,49 +135,13 @@ fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Resu
     Ok(Line { received, input })
 }
 
-fn looked_up(text: &str, received: Option<Timestamp>, source: SourceName) -> Result<Line, String> {
-    let value: Value = serde_json::from_str(text).map_err(|e| format!("a look-up: {e}"))?;
+fn looked_up(
+    text: &str,
+    received: Option<Timestamp>,
+    source: &SourceName,
+    account: Option<&str>,
+) -> Result<Line, String> {
     let received = received.ok_or("a look-up needs `received_at`")?;
-    let id = EventId::new(format!("lookup_{}_{:08x}", received.s(), crc32fast::hash(text.as_bytes())));
-    if value["object"] == "customer" {
-        let text = |name: &str| value[name].as_str().map(str::to_owned);
-        let customer = Customer {
-            id: CustomerId::new(text("id").ok_or("a looked-up customer needs `id`")?),
-            at: received,
-            email: text("email"),
-            name: text("name"),
-            locale: value["preferred_locales"][0].as_str().map(str::to_owned),
-            deleted: value["deleted"] == true,
-        };
-        let delivery = Delivery {
-            source,
-            id,
-            kind: "lookup.customer".to_owned(),
-            created: received,
-            livemode: None,
-            account: None,
-            heard: Heard::Customer(customer),
-            raw: Vec::new(),
-            received,
-        };
-        return Ok(Line { received, input: Input::Delivery(Box::new(delivery)) });
-    }
-    let session = value["session"].as_str().ok_or("a look-up of line items needs `session`")?;
-    let lines = value["data"].as_array().into_iter().flatten().map(bought).collect();
-    let items = LineItems { session: SessionId::from(session), lines };
-    Ok(Line { received, input: Input::LookedUp { source, id, items, at: received } })
-}
-
-fn bought(line: &Value) -> Bought {
-    let price = &line["price"];
-    let product = price["product"].as_str().or_else(|| price["product"]["id"].as_str());
-    Bought {
-        line: line["id"].as_str().map(str::to_owned),
-        price: Priced {
-            id: price["id"].as_str().or_else(|| price.as_str()).map(PriceId::from),
-            lookup_key: price["lookup_key"].as_str().map(str::to_owned),
-            product: product.map(ProductId::from),
-        },
-        quantity: line["quantity"].as_u64().and_then(|q| u32::try_from(q).ok()).unwrap_or(1),
-    }
+    let delivery = lookup::delivery(text.as_bytes(), source, account, received, Vec::new())?;
+    Ok(Line { received, input: Input::Delivery(Box::new(delivery)) })
 }

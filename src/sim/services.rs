@@ -127,7 +127,7 @@ impl Licenses {
             ActionKind::Reinstate => license.status = GrantStatus::Live,
             ActionKind::Revoke => license.status = GrantStatus::Revoked,
             ActionKind::Update => license.devices = target.devices,
-            ActionKind::Check | ActionKind::Create => {}
+            ActionKind::Check | ActionKind::Create | ActionKind::LookUp => {}
         }
         Outcome::Done(confirmed(key, license, false))
     }

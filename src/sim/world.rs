@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::history::Line;
 use super::services::Licenses;
+use crate::domain::action::Outcome;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::fold::fold;
 use crate::domain::id::{EventId, MachineId};
@@ -143,6 +144,12 @@ impl World {
         let Some(machine) = view::machine(&self.store, &id)? else { return Ok(()) };
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
+            // What Stripe would have been asked stands in the history.
+            Item::LookUp(action) => {
+                let outcome = Outcome::Refused { why: "not asked in a replay".to_owned(), service_wide: false };
+                Input::Outcome { machine: id, action, outcome, sent: self.now }
+            }
+            Item::Search => return Ok(()),
             Item::Action(action) => {
                 let Some(found) = machine.actions.iter().find(|a| a.id == action) else { return Ok(()) };
                 let outcome = self.licenses.carry_out(found, self.now);

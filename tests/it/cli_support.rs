@@ -169,6 +169,7 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
                     let mailed = Mailed::Sent { to: "ada@example.com".to_owned() };
                     submit(handle, Input::Mailed { machine, notice, mailed }).await;
                 }
+                Item::LookUp(_) | Item::Search => {}
                 Item::Wake => {
                     submit(handle, Input::WakeUp { machine }).await;
                 }
@@ -183,9 +184,12 @@ pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
     let status = match action.kind {
         ActionKind::Suspend => GrantStatus::Suspended,
         ActionKind::Revoke => GrantStatus::Revoked,
-        ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate | ActionKind::Update | ActionKind::Check => {
-            GrantStatus::Live
-        }
+        ActionKind::Create
+        | ActionKind::Extend
+        | ActionKind::Reinstate
+        | ActionKind::Update
+        | ActionKind::Check
+        | ActionKind::LookUp => GrantStatus::Live,
     };
     let made = || LicenseKey::new(format!("KEY-{}-{}", machine.as_str().rsplit('/').next().unwrap(), action.seat));
     Outcome::Done(Confirmed {

@@ -137,7 +137,8 @@ impl Server {
             | ActionKind::Extend
             | ActionKind::Reinstate
             | ActionKind::Update
-            | ActionKind::Check => GrantStatus::Live,
+            | ActionKind::Check
+            | ActionKind::LookUp => GrantStatus::Live,
         };
         let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object.to_uppercase()));
         let confirmed = Confirmed {

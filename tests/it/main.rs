@@ -71,6 +71,8 @@ mod stripe_invoice;
 #[cfg(test)]
 mod stripe_libraries;
 #[cfg(test)]
+mod stripe_lookups;
+#[cfg(test)]
 mod stripe_money;
 #[cfg(test)]
 mod stripe_mutations;

@@ -160,7 +160,7 @@ impl Case {
             ActionKind::Create | ActionKind::Reinstate => GrantStatus::Live,
             ActionKind::Suspend => GrantStatus::Suspended,
             ActionKind::Revoke => GrantStatus::Revoked,
-            ActionKind::Extend | ActionKind::Update | ActionKind::Check => grant.unwrap().status,
+            ActionKind::Extend | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => grant.unwrap().status,
         };
         let key = action.target.key.clone().unwrap_or_else(|| {
             self.made += 1;
@@ -168,7 +168,7 @@ impl Case {
         });
         let expires_at = match action.kind {
             ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at,
-            ActionKind::Suspend | ActionKind::Revoke | ActionKind::Update | ActionKind::Check => {
+            ActionKind::Suspend | ActionKind::Revoke | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => {
                 grant.unwrap().expires_at
             }
         };
@@ -178,7 +178,8 @@ impl Case {
             | ActionKind::Suspend
             | ActionKind::Reinstate
             | ActionKind::Revoke
-            | ActionKind::Check => grant.unwrap().devices,
+            | ActionKind::Check
+            | ActionKind::LookUp => grant.unwrap().devices,
         };
         Confirmed { key, status, expires_at, devices: Some(devices), adopted: false }
     }

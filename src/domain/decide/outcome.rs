@@ -39,6 +39,7 @@ pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestam
                 finish(machine, index, ActionOutcome::Refused, Some(why.clone()), world.now);
             }
         }
+        Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
         Outcome::Gone => gone(machine, index, &action, world.now),
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Method, Request, Response, Url, redirect};
+use reqwest::{Method, Request, Response, Url, redirect};
 
 use super::answer::{meaning, retry_after};
 use super::{Answer, ClientConfig, ClientError, Refusal, RefusalKind};
@@ -41,7 +41,7 @@ impl Sender {
         let http = reqwest::Client::builder()
             .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .tls_certs_merge(mozilla_roots())
+            .tls_certs_merge(tls::mozilla_roots())
             .redirect(redirect::Policy::none())
             .no_proxy()
             .referer(false)
@@ -110,12 +110,6 @@ impl Sender {
         };
         answer.reworded(clean)
     }
-}
-
-/// Mozilla's root certificates, to be merged with the system's: on a bare container there are none, and then reqwest
-/// builds no client at all, not even for `http://` (seanmonstar/reqwest#2988).
-fn mozilla_roots() -> impl Iterator<Item = Certificate> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| Certificate::from_der(der).ok())
 }
 
 fn list_url(api_base: &str) -> Option<Url> {

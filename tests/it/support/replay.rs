@@ -93,10 +93,8 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Decision { machine, id, decision, at } => {
             Input::Decision { machine: machine.clone(), id: id.clone(), decision: decision.clone(), at: *at }
         }
-        Input::LookedUp { source, id, items, at } => {
-            Input::LookedUp { source: source.clone(), id: id.clone(), items: items.clone(), at: *at }
-        }
         Input::Attempt { .. }
+        | Input::Searched { .. }
         | Input::Outcome { .. }
         | Input::Mailed { .. }
         | Input::WakeUp { .. }

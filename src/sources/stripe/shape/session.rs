@@ -61,6 +61,6 @@ fn payment_status(object: &Json<'_>, event: SessionEvent) -> PaymentStatus {
     }
 }
 
-fn bought(line: &Json<'_>) -> Bought {
+pub(in super::super) fn bought(line: &Json<'_>) -> Bought {
     Bought { line: owned(line.get("id")), price: price::of_item(line), quantity: quantity(line).unwrap_or(1) }
 }

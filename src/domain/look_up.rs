@@ -1,0 +1,360 @@
+//! What a machine must ask Stripe: what a session sold, and where a customer can be reached. Each question is a durable
+//! piece of work that is asked once; what the answer says comes in as a fact or a record like any other.
+
+use super::action::{Action, ActionKind, ActionOutcome, Phase, Target};
+use super::decide::World;
+use super::entitlement::Entitlement;
+use super::fact::{Fact, Says, SessionMode};
+use super::fold::{Folded, Life, Report};
+use super::id::{CustomerId, SessionId};
+use super::machine::Machine;
+use super::notice::NoticeStatus;
+use super::plan::Devices;
+
+/// How the report begins that waits for a look-up.
+const NOTHING_TO_HAND_OUT: &str = "paid, but nothing to hand out";
+/// The target's item where a session's lines are asked for; its label is the session.
+const LINE_ITEMS: &str = "line_items";
+/// The target's item where a customer is asked for; its label is the customer.
+const CUSTOMER: &str = "customer";
+
+/// A question to Stripe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// What a session sold.
+    LineItems(SessionId),
+    /// A customer's address.
+    Customer(CustomerId),
+}
+
+impl Asked {
+    /// What an action asks; `None` where it asks nothing.
+    #[must_use]
+    pub fn of(action: &Action) -> Option<Self> {
+        let about = action.target.label.as_str();
+        match (action.kind, action.target.item.as_str()) {
+            (ActionKind::LookUp, LINE_ITEMS) => Some(Self::LineItems(SessionId::from(about))),
+            (ActionKind::LookUp, CUSTOMER) => Some(Self::Customer(CustomerId::from(about))),
+            _ => None,
+        }
+    }
+
+    fn target(&self) -> Target {
+        let (item, about) = match self {
+            Self::LineItems(session) => (LINE_ITEMS, session.as_str()),
+            Self::Customer(customer) => (CUSTOMER, customer.as_str()),
+        };
+        Target {
+            item: item.to_owned(),
+            unit: 0,
+            app_id: None,
+            expires_at: None,
+            devices: Devices::Count(0),
+            key: None,
+            label: about.to_owned(),
+            plan: None,
+        }
+    }
+
+    /// Whether what it asks for has been said.
+    fn is_answered(&self, machine: &Machine, world: &World<'_>) -> bool {
+        match self {
+            Self::LineItems(_) => machine.facts.iter().any(|f| matches!(f.says, Says::LineItems(_))),
+            Self::Customer(customer) => world.customer.is_some_and(|c| c.id == *customer),
+        }
+    }
+}
+
+/// Asks what is to be asked, and closes what is answered or no longer of interest. What was refused or given up is not
+/// asked again unless a person says so.
+pub(super) fn look_ups(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) {
+    let wanted = if world.abilities.looks_up { wanted(machine, folded, due, world) } else { Vec::new() };
+    let open: Vec<(usize, Asked)> = (0..).zip(&machine.actions).filter_map(|(n, a)| Some((n, open(a)?))).collect();
+    for (index, asked) in open {
+        if wanted.contains(&asked) {
+            continue;
+        }
+        let answered = asked.is_answered(machine, world);
+        let action = &mut machine.actions[index];
+        action.at = world.now;
+        if answered {
+            (action.outcome, action.error) = (ActionOutcome::Done, None);
+            action.attempts += 1;
+        } else {
+            action.outcome = ActionOutcome::Superseded;
+        }
+    }
+    for asked in wanted {
+        let again = |a: &Action| a.outcome == ActionOutcome::Superseded;
+        if !machine.actions.iter().any(|a| Asked::of(a).as_ref() == Some(&asked) && !again(a)) {
+            let id = machine.actions.last().map_or(1, |a| a.id + 1);
+            machine.actions.push(Action {
+                id,
+                kind: ActionKind::LookUp,
+                seat: 0,
+                target: asked.target(),
+                at: world.now,
+                outcome: ActionOutcome::Pending,
+                attempts: 0,
+                due: world.now,
+                error: None,
+                phase: Phase::Ready,
+                held: None,
+            });
+        }
+    }
+}
+
+fn open(action: &Action) -> Option<Asked> {
+    let is_open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
+    Asked::of(action).filter(|_| is_open)
+}
+
+fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Asked> {
+    let mut wanted = Vec::new();
+    if let Life::Payment(payment) = &folded.life
+        && payment.paid_at.is_some()
+        && !payment.lines_told
+        && due.seats.is_empty()
+    {
+        let of_fact = |f: &Fact| {
+            if let Says::Session(s) = &f.says { (s.mode == SessionMode::Payment).then(|| s.id.clone()) } else { None }
+        };
+        let session = machine.facts.iter().find_map(of_fact);
+        wanted.extend(session.map(Asked::LineItems));
+    }
+    let unreached = machine.notices.iter().any(|n| n.status == NoticeStatus::NoAddress);
+    if let Some(customer) = folded.contact.customer.as_ref().filter(|_| unreached && world.customer.is_none()) {
+        wanted.push(Asked::Customer(customer.clone()));
+    }
+    wanted
+}
+
+/// Whether a report is not to be told yet, for Stripe is being asked.
+pub(super) fn waits(machine: &Machine, report: &Report) -> bool {
+    let asks = |a: &Action| matches!(open(a), Some(Asked::LineItems(_)));
+    report.what.starts_with(NOTHING_TO_HAND_OUT) && machine.actions.iter().any(asks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::{Abilities, Confirmed, GrantStatus, Outcome};
+    use crate::domain::customer::Customer;
+    use crate::domain::decide::{outcome, settle};
+    use crate::domain::fact::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, Wants};
+    use crate::domain::fold::Kind;
+    use crate::domain::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+    use crate::domain::plan::{Plan, Seats, Template};
+    use crate::domain::revision::Revisions;
+    use crate::domain::time::{Span, Timestamp};
+
+    const BOUGHT: Timestamp = Timestamp::from_s(1_000_000);
+
+    /// A machine with what it depends on, and an instant that only moves when told.
+    struct Case {
+        machine: Machine,
+        revisions: Revisions,
+        abilities: Abilities,
+        customer: Option<Customer>,
+        now: Timestamp,
+        reports: Vec<String>,
+    }
+
+    impl Case {
+        /// A session that was paid for a price, by a customer without an address.
+        fn new(wants: Wants) -> Self {
+            let plan = Plan {
+                name: PlanName::from("tool"),
+                prices: vec![PriceId::from("price_tool")],
+                lookup_keys: Vec::new(),
+                products: Vec::new(),
+                policy: None,
+                seats: Seats::Devices,
+                license: Template::default(),
+            };
+            let mut case = Self {
+                machine: Machine::new(
+                    MachineId::from("stripe/cs_1"),
+                    Kind::Payment,
+                    SourceName::from("stripe"),
+                    "cs_1",
+                    None,
+                ),
+                revisions: Revisions::always(vec![plan], Vec::new()),
+                abilities: Abilities { looks_up: true, ..Abilities::simulated() },
+                customer: None,
+                now: BOUGHT,
+                reports: Vec::new(),
+            };
+            let session = Session {
+                id: SessionId::from("cs_1"),
+                event: SessionEvent::Completed,
+                mode: SessionMode::Payment,
+                payment_status: PaymentStatus::Paid,
+                customer: Some(CustomerId::from("cus_1")),
+                email: None,
+                name: None,
+                payment_intent: None,
+                subscription: None,
+                invoice: None,
+                wants,
+                locale: None,
+                amount: None,
+                currency: None,
+                line_items: Vec::new(),
+            };
+            case.hear(Says::Session(Box::new(session)));
+            case
+        }
+
+        fn with_world<T>(&mut self, with: impl FnOnce(&mut Machine, &World<'_>) -> T) -> T {
+            let world = World {
+                revisions: &self.revisions,
+                now: self.now,
+                abilities: &self.abilities,
+                customer: self.customer.as_ref(),
+                store_since: None,
+                dice: 500,
+                under_way: &[],
+                stops_held: None,
+            };
+            with(&mut self.machine, &world)
+        }
+
+        fn settle(&mut self) {
+            let settled = self.with_world(settle);
+            self.reports.extend(settled.reports.into_iter().map(|r| r.what));
+        }
+
+        fn hear(&mut self, says: Says) {
+            let id = format!("evt_{}", self.machine.facts.len()).as_str().into();
+            self.machine.facts.push(Fact {
+                id,
+                kind: "test".to_owned(),
+                at: self.now,
+                received: self.now,
+                says,
+                chain: None,
+            });
+            self.settle();
+        }
+
+        fn sold(&mut self, prices: &[&str]) {
+            let price = |p: &&str| Priced { id: Some(PriceId::from(*p)), ..Priced::default() };
+            let line = |p| Bought { line: None, price: price(p), quantity: 1 };
+            let lines = prices.iter().map(line).collect();
+            self.hear(Says::LineItems(LineItems { session: SessionId::from("cs_1"), lines }));
+        }
+
+        fn came(&mut self, kind: ActionKind, came: &Outcome) {
+            let id = self.machine.actions.iter().rfind(|a| a.kind == kind).unwrap().id;
+            let now = self.now;
+            self.with_world(|m, world| outcome(m, id, came, now, world));
+            self.settle();
+        }
+
+        fn later(&mut self, span: Span) {
+            self.now = self.now + span;
+            self.settle();
+        }
+
+        /// Its work in short: `look_up pending, create_license done`.
+        fn work(&self) -> String {
+            let word = |a: &Action| format!("{} {}", a.kind.as_str(), a.outcome.as_str());
+            self.machine.actions.iter().map(word).collect::<Vec<_>>().join(", ")
+        }
+    }
+
+    #[test]
+    fn what_a_session_sold_is_asked_once_and_handed_out() {
+        let mut case = Case::new(Wants::default());
+        case.settle();
+        assert_eq!(case.work(), "look_up pending");
+        assert_eq!(Asked::of(&case.machine.actions[0]), Some(Asked::LineItems(SessionId::from("cs_1"))));
+        case.later(Span::from_hours(9));
+        assert_eq!(case.reports, Vec::<String>::new(), "it waits for the answer");
+        case.sold(&["price_tool"]);
+        assert_eq!(case.work(), "look_up done, create_license pending");
+        assert_eq!(case.reports, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_answer_that_names_no_plan_is_told() {
+        let mut case = Case::new(Wants::default());
+        case.sold(&["price_sticker"]);
+        assert_eq!(case.work(), "look_up done");
+        assert!(case.reports[0].starts_with(NOTHING_TO_HAND_OUT), "{:?}", case.reports);
+    }
+
+    #[test]
+    fn nothing_is_asked_that_is_known_or_cannot_be_asked() {
+        let named = Case::new(Wants { app_id: Some("app".to_owned()), ..Wants::default() });
+        assert_eq!(named.work(), "create_license pending");
+        let mut deaf = Case::new(Wants::default());
+        deaf.abilities.looks_up = false;
+        deaf.settle();
+        assert_eq!(deaf.work(), "look_up superseded", "the key was taken away");
+        deaf.later(Span::from_minutes(11));
+        assert!(deaf.reports[0].starts_with(NOTHING_TO_HAND_OUT));
+        deaf.abilities.looks_up = true;
+        deaf.settle();
+        assert_eq!(deaf.work(), "look_up superseded, look_up pending", "and given back");
+    }
+
+    #[test]
+    fn a_refusal_is_told_and_not_asked_again_until_somebody_says_so() {
+        let mut case = Case::new(Wants::default());
+        let slow = Outcome::Refused { why: "403".to_owned(), service_wide: true };
+        case.came(ActionKind::LookUp, &slow);
+        assert_eq!(case.work(), "look_up pending");
+        assert!(case.machine.actions[0].due > case.now + Span::from_minutes(2));
+        case.came(ActionKind::LookUp, &Outcome::Again { after: Some(Span::from_s(9)), why: "429".to_owned() });
+        assert!(case.machine.actions[0].due >= case.now + Span::from_s(9));
+        case.came(ActionKind::LookUp, &Outcome::Refused { why: "404".to_owned(), service_wide: false });
+        case.later(Span::from_hours(1));
+        assert_eq!(case.work(), "look_up refused");
+        assert!(case.reports[0].starts_with(NOTHING_TO_HAND_OUT));
+        // What `keyward retry` does.
+        case.machine.actions[0].outcome = ActionOutcome::Superseded;
+        case.settle();
+        assert_eq!(case.work(), "look_up superseded, look_up pending");
+    }
+
+    #[test]
+    fn an_address_is_asked_for_when_a_mail_needs_it() {
+        let mut case = Case::new(Wants { app_id: Some("app".to_owned()), ..Wants::default() });
+        let made = Confirmed {
+            key: LicenseKey::new("KEY-1"),
+            status: GrantStatus::Live,
+            expires_at: None,
+            devices: None,
+            adopted: false,
+        };
+        case.came(ActionKind::Create, &Outcome::Done(made));
+        assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);
+        assert_eq!(case.work(), "create_license done, look_up pending");
+        let told = |email: Option<&str>, deleted| Customer {
+            id: CustomerId::from("cus_1"),
+            at: BOUGHT,
+            email: email.map(str::to_owned),
+            name: None,
+            locale: None,
+            deleted,
+        };
+        case.customer = Some(told(None, true));
+        case.settle();
+        assert_eq!(case.work(), "create_license done, look_up done", "deleted there: nobody is asked again");
+        assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);
+        case.customer = Some(told(Some("a@example.com"), false));
+        case.settle();
+        assert_eq!(case.machine.notices[0].status, NoticeStatus::Pending);
+    }
+
+    #[test]
+    fn an_answer_without_effect_is_not_asked_for_again() {
+        let mut case = Case::new(Wants::default());
+        case.came(ActionKind::LookUp, &Outcome::Answered);
+        assert_eq!(case.work(), "look_up done");
+    }
+}

@@ -1,0 +1,172 @@
+//! Look-ups at Stripe: what a machine asks, and the search for what a parked name belongs to. What was answered comes in as
+//! a delivery of its own, then the work hears what came of it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use super::{Dispatcher, Lane, Turn, source_of};
+use crate::domain::action::{ActionOutcome, Outcome};
+use crate::domain::id::{MachineId, SourceName};
+use crate::domain::look_up::Asked;
+use crate::domain::time::Timestamp;
+use crate::effects::stripe::{Account, Answer};
+use crate::engine::input::{Delivery, Input, Receipt};
+use crate::engine::key::Item;
+use crate::engine::record::RecordError;
+use crate::engine::{raw, view};
+use crate::sources::stripe::lookup;
+
+/// A source with the connected account that is meant, if one is.
+struct Whose {
+    source: SourceName,
+    connected: Option<String>,
+}
+
+impl Whose {
+    /// Of a machine's id, or of a search's place: what stands before the object.
+    fn of(id: &MachineId) -> (Self, String, String) {
+        let (scope, object) = id.as_str().rsplit_once('/').unwrap_or((id.as_str(), ""));
+        let (source, connected) = match scope.split_once('/') {
+            Some((source, account)) => (source, Some(account.to_owned())),
+            None => (scope, None),
+        };
+        (Self { source: SourceName::from(source), connected }, scope.to_owned(), object.to_owned())
+    }
+}
+
+/// A look-up that may begin.
+struct Start {
+    account: Arc<Account>,
+    held: (tokio::sync::OwnedSemaphorePermit, Turn),
+}
+
+impl Dispatcher {
+    /// How many look-ups could begin now.
+    pub(super) fn free_to_ask(&self, now: Timestamp) -> usize {
+        let open = self.services.stripe_accounts().filter(|a| !a.is_shut(now));
+        open.map(|a| a.places.available_permits()).sum()
+    }
+
+    /// Takes a place and the entry, if its source has an account that answers.
+    fn start(&self, id: &MachineId, item: Item, now: Timestamp) -> Option<Start> {
+        let account = Arc::clone(self.services.stripe(&source_of(id))?);
+        if account.is_shut(now) {
+            return None;
+        }
+        let permit = Arc::clone(&account.places).try_acquire_owned().ok()?;
+        let turn = self.under_way.begin(id, Lane::Due(item))?;
+        Some(Start { account, held: (permit, turn) })
+    }
+
+    pub(super) fn begin_look_up(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        id: MachineId,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<(), RecordError> {
+        let Some(Start { account, held }) = self.start(&id, Item::LookUp(number), now) else { return Ok(()) };
+        let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
+        let open =
+            machine.actions.iter().find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
+        let Some(asked) = open.and_then(Asked::of) else { return Ok(()) };
+        if !account.may_begin(now) {
+            return Ok(());
+        }
+        let this = Arc::clone(self);
+        tasks.spawn(async move {
+            this.unless_over(this.look_up(&id, number, &account, &asked)).await;
+            drop(held);
+            this.freed.notify_one();
+        });
+        Ok(())
+    }
+
+    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, asked: &Asked) {
+        let (whose, ..) = Whose::of(id);
+        let sent = self.handle.clock().now();
+        let answer = account.ask(asked, whose.connected.as_deref()).await;
+        account.heard(answer.heard(), self.handle.clock().now());
+        let mut outcome = answer.outcome();
+        if let Answer::Done(object) = &answer
+            && let Err(why) = self.said(&whose, object).await
+        {
+            outcome = Outcome::Refused { why, service_wide: false };
+        }
+        tell(id.as_str(), &whose, &outcome);
+        self.hand_in(|| Input::Outcome { machine: id.clone(), action: number, outcome: outcome.clone(), sent }).await;
+    }
+
+    pub(super) fn begin_search(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        id: MachineId,
+        now: Timestamp,
+    ) -> Result<(), RecordError> {
+        let Some(Start { account, held }) = self.start(&id, Item::Search, now) else { return Ok(()) };
+        let (whose, scope, name) = Whose::of(&id);
+        let fact = view::parked_under(self.handle.reader(), &scope, &name)?;
+        if fact.is_some() && !account.may_begin(now) {
+            return Ok(());
+        }
+        let this = Arc::clone(self);
+        tasks.spawn(async move {
+            this.unless_over(async {
+                let outcome = match &fact {
+                    Some(fact) => {
+                        let answer = account.links(fact, whose.connected.as_deref()).await;
+                        account.heard(answer.heard(), this.handle.clock().now());
+                        let outcome = answer.outcome();
+                        for object in answer.done::<()>().into_iter().flatten() {
+                            // What says nothing links nothing; the next look may find more.
+                            if let Err(why) = this.said(&whose, &object).await {
+                                tracing::debug!(name, "a looked-up object is of no use: {why}");
+                            }
+                        }
+                        outcome
+                    }
+                    // It was claimed meanwhile: the engine drops the search.
+                    None => Outcome::Answered,
+                };
+                tell(&name, &whose, &outcome);
+                let (scope, name, outcome) = (&scope, &name, &outcome);
+                let input = || Input::Searched { scope: scope.clone(), name: name.clone(), outcome: outcome.clone() };
+                this.hand_in(input).await;
+            })
+            .await;
+            drop(held);
+            this.freed.notify_one();
+        });
+        Ok(())
+    }
+
+    /// Hands in what Stripe said.
+    async fn said(&self, whose: &Whose, object: &Value) -> Result<(), String> {
+        let text = object.to_string();
+        let now = self.handle.clock().now();
+        let read = |raw| lookup::delivery(text.as_bytes(), &whose.source, whose.connected.as_deref(), now, raw);
+        let delivery: Delivery = read(raw::pack(text.as_bytes()))?;
+        match self.hand_in(|| Input::Delivery(Box::new(delivery.clone()))).await {
+            Some(Receipt::Ignored(why)) => Err(why),
+            Some(_) => Ok(()),
+            None => Err("the engine did not take it".to_owned()),
+        }
+    }
+}
+
+/// Tells the operator of refusals, once each, where they are handled.
+fn tell(about: &str, whose: &Whose, outcome: &Outcome) {
+    let source = &whose.source;
+    match outcome {
+        Outcome::Refused { why, service_wide: true } => {
+            tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
+        }
+        Outcome::Refused { why, service_wide: false } => {
+            tracing::error!(source.name = %source, about, "what was looked up at Stripe was not found: {why}. `livemode` and `api_key` of the source must be of one mode");
+        }
+        Outcome::Again { why, .. } => tracing::debug!(source.name = %source, about, "Stripe did not answer: {why}"),
+        Outcome::Answered | Outcome::Done(_) | Outcome::Unknown { .. } | Outcome::Absent { .. } | Outcome::Gone => {}
+    }
+}

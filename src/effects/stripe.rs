@@ -1,0 +1,74 @@
+//! Stripe's API, as far as Keyward asks it: reads only, so that repeating one is harmless. `client` sends, `answer` says
+//! what an answer means, `look_up` knows which questions answer what.
+
+pub mod answer;
+pub mod client;
+pub mod look_up;
+
+pub use answer::Answer;
+pub use client::{CannotAsk, Client};
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::throttle::{Breaker, BreakerSettings, Gate, Heard, Share, Throttle};
+use crate::domain::time::{Span, Timestamp};
+use crate::secret::Secret;
+
+/// Requests a second to one account. Stripe allows 25 in a sandbox and 100 live, for all of the vendor's programs together.
+const REQUESTS_PER_S: u32 = 10;
+/// Requests side by side.
+const IN_FLIGHT: usize = 4;
+/// How long one request may take.
+const TIMEOUT: Span = Span::from_s(30);
+/// The largest answer that is read, in bytes: a page of 100 line items is a third of it.
+const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A source's account at Stripe, with everything that guards it.
+#[derive(Debug)]
+pub struct Account {
+    client: Client,
+    throttle: Throttle,
+    breaker: Mutex<Breaker>,
+    /// Look-ups under way; further ones wait where they are due.
+    pub(super) places: Arc<Semaphore>,
+}
+
+impl Account {
+    /// Prepares the questions to one account; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the address or the key cannot be used.
+    pub fn new(base: &str, key: &Secret) -> Result<Self, CannotAsk> {
+        let flow = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
+        Ok(Self {
+            client: Client::new(base, key, TIMEOUT, BODY_BYTES_MAX)?,
+            throttle: Throttle::new(REQUESTS_PER_S, IN_FLIGHT),
+            breaker: Mutex::new(Breaker::new(BreakerSettings::service(flow))),
+            places: Arc::new(Semaphore::new(IN_FLIGHT)),
+        })
+    }
+
+    /// Whether nothing is asked at present: asked before anything is read for a look-up.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).open_until().is_some_and(|until| until > now)
+    }
+
+    /// Whether a look-up may begin; one that does counts as under way until [`Self::heard`].
+    pub(super) fn may_begin(&self, now: Timestamp) -> bool {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).ask(now) == Gate::Go
+    }
+
+    /// Takes note of how a look-up ended.
+    pub(super) fn heard(&self, heard: Heard, now: Timestamp) {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+    }
+
+    /// Sends one request when its turn comes.
+    async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&str>) -> Answer<Value> {
+        let _pass = self.throttle.pass(Share::Actions).await;
+        self.client.get(path, query, account).await
+    }
+}

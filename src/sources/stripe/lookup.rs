@@ -1,0 +1,202 @@
+//! What Stripe answered when it was asked: objects as its API returns them, to what they say. A live look-up and a line of
+//! a replay are read by this same function, so that what was asked once can be replayed for ever.
+
+use super::event::{Envelope, Heard};
+use super::json::Json;
+use super::shape::{customer, money, session};
+use crate::domain::fact::{Fact, LineItems, Payment, Says, SessionEvent};
+use crate::domain::id::{EventId, SessionId, SourceName};
+use crate::domain::time::Timestamp;
+use crate::engine::input::{self, Delivery};
+
+/// What a line of a history, or an answer, may hold.
+const READ: &str = "a customer, checkout.session.line_items, checkout.session, invoice_payment or charge";
+
+/// Reads one answer, received at an instant, as an input of the engine. `raw` is kept with it.
+///
+/// # Errors
+/// Why it says nothing that Keyward could use.
+pub fn delivery(
+    text: &[u8],
+    source: &SourceName,
+    account: Option<&str>,
+    received: Timestamp,
+    raw: Vec<u8>,
+) -> Result<Delivery, String> {
+    let json: Json<'_> = serde_json::from_slice(text).map_err(|e| format!("a look-up: {e}"))?;
+    let id = EventId::new(format!("lookup_{}_{:08x}", received.s(), crc32fast::hash(text)));
+    let (kind, at, heard) = read(&json, &id, received)?;
+    let heard = match heard {
+        Heard::Fact(fact) => input::Heard::Fact(Box::new(Fact { at, ..fact })),
+        Heard::Customer(customer) => input::Heard::Customer(customer),
+        Heard::Ignored(reason) => return Err(format!("a look-up: {reason}")),
+    };
+    Ok(Delivery {
+        source: source.clone(),
+        id,
+        kind: kind.to_owned(),
+        created: received,
+        livemode: json.get("livemode").bool(),
+        account: account.map(str::to_owned),
+        heard,
+        raw,
+        received,
+    })
+}
+
+fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> Result<(&'static str, Timestamp, Heard), String> {
+    let fact = |kind: &str, says| {
+        let (id, kind) = (id.clone(), kind.to_owned());
+        Heard::Fact(Fact { id, kind, at: received, received, says, chain: None })
+    };
+    let told = |reason: super::event::Reason| format!("a look-up: {reason}");
+    match json.get("object").text() {
+        Some("customer") => {
+            let envelope = Envelope {
+                id: id.clone(),
+                kind: "lookup.customer",
+                created: received,
+                received,
+                object: json,
+                previous: &Json::Null,
+            };
+            Ok(("lookup.customer", received, Heard::Customer(customer::read(&envelope).map_err(told)?)))
+        }
+        Some("checkout.session") => {
+            let event = event_of(json)?;
+            let session = session::read(json, event).map_err(told)?;
+            // When it was paid is not told. It was begun less than a day before, and its own event, should it come, wins.
+            let at = json.get("created").time().unwrap_or(received);
+            Ok(("lookup.session", at, fact("lookup.session", Says::Session(Box::new(session)))))
+        }
+        Some("invoice_payment") => {
+            let payment = money::invoice_payment(json).map_err(told)?;
+            Ok(("lookup.invoice_payment", received, fact("lookup.invoice_payment", Says::Payment(payment))))
+        }
+        Some("charge") => {
+            let payment = link_of(json)?;
+            Ok(("lookup.charge", received, fact("lookup.charge", Says::Payment(payment))))
+        }
+        Some("checkout.session.line_items" | "list") | None => {
+            let items = line_items(json)?;
+            Ok(("lookup.line_items", received, fact("lookup.line_items", Says::LineItems(items))))
+        }
+        Some(other) => Err(format!("a look-up of `{other}` says nothing to Keyward: it reads {READ}")),
+    }
+}
+
+/// What happened to a session, as far as the session itself tells.
+fn event_of(session: &Json<'_>) -> Result<SessionEvent, String> {
+    match session.get("status").text() {
+        Some("complete") => Ok(SessionEvent::Completed),
+        Some("expired") => Ok(SessionEvent::Expired),
+        // Before 2021-11 there was no status.
+        None if session.get("payment_status").text() == Some("paid") => Ok(SessionEvent::Completed),
+        Some(_) | None => Err("a look-up: the Checkout session is still open, so nothing was sold yet".to_owned()),
+    }
+}
+
+/// A charge as a mere link: what it was refunded its own events tell.
+fn link_of(charge: &Json<'_>) -> Result<Payment, String> {
+    let id = |key: &str| charge.get(key).id();
+    let payment = Payment {
+        invoice: id("invoice").map(Into::into),
+        payment_intent: id("payment_intent").map(Into::into),
+        charge: Some(id("id").ok_or("a looked-up charge needs `id`")?.into()),
+    };
+    if payment.invoice.is_none() && payment.payment_intent.is_none() {
+        return Err("a look-up: the charge names neither a payment nor an invoice".to_owned());
+    }
+    Ok(payment)
+}
+
+/// The session's own `line_items`, as Stripe lists them. Whose they are stands in `session`, or in the list's `url`.
+fn line_items(json: &Json<'_>) -> Result<LineItems, String> {
+    let of_url = || json.get("url").text()?.strip_prefix("/v1/checkout/sessions/")?.strip_suffix("/line_items");
+    let session = json.get("session").id().or_else(of_url);
+    let session = session.ok_or_else(|| format!("a look-up of line items needs `session`; else it may be {READ}"))?;
+    if json.get("data").is_null() {
+        return Err("a look-up of line items needs `data`, the list of them".to_owned());
+    }
+    if json.get("has_more").bool() == Some(true) {
+        return Err("a look-up of line items must hold all of them, but `has_more` is true".to_owned());
+    }
+    let data = json.get("data").data();
+    Ok(LineItems { session: SessionId::from(session), lines: data.iter().map(session::bought).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> Result<Delivery, String> {
+        delivery(text.as_bytes(), &SourceName::from("stripe"), None, Timestamp::from_s(1_000), Vec::new())
+    }
+
+    fn names(text: &str) -> Vec<String> {
+        match said(text).unwrap().heard {
+            input::Heard::Fact(fact) => fact.names().iter().map(|n| n.as_str().to_owned()).collect(),
+            input::Heard::Customer(customer) => vec![customer.id.to_string()],
+            input::Heard::Ignored(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn each_object_names_what_it_links() {
+        for (text, expected) in [
+            (r#"{"object":"customer","id":"cus_1","email":"a@example.com"}"#, vec!["cus_1"]),
+            (r#"{"object":"customer","id":"cus_1","deleted":true}"#, vec!["cus_1"]),
+            (r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1","invoice":null}"#, vec!["pi_1", "ch_1"]),
+            (
+                r#"{"object":"charge","id":"ch_1","payment_intent":{"id":"pi_1"},"invoice":"in_1"}"#,
+                vec!["in_1", "pi_1", "ch_1"],
+            ),
+            (
+                r#"{"object":"invoice_payment","id":"inpay_1","invoice":"in_1","payment":{"type":"payment_intent","payment_intent":"pi_1"}}"#,
+                vec!["in_1", "pi_1"],
+            ),
+            (
+                r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","payment_intent":"pi_1","created":900}"#,
+                vec!["cs_1", "pi_1"],
+            ),
+            (r#"{"object":"checkout.session.line_items","session":"cs_1","data":[]}"#, vec!["cs_1"]),
+            (
+                r#"{"object":"list","url":"/v1/checkout/sessions/cs_1/line_items","has_more":false,"data":[]}"#,
+                vec!["cs_1"],
+            ),
+        ] {
+            assert_eq!(names(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_dated_by_itself_and_everything_else_by_the_look() {
+        let at = |text: &str| match said(text).unwrap().heard {
+            input::Heard::Fact(fact) => fact.at.s(),
+            input::Heard::Customer(_) | input::Heard::Ignored(_) => panic!("no fact: {text}"),
+        };
+        let session = r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","created":900}"#;
+        assert_eq!(at(session), 900);
+        assert_eq!(at(r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1"}"#), 1_000);
+    }
+
+    #[test]
+    fn what_says_nothing_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("[", "EOF"),
+            (r#"{"object":"payment_intent","id":"pi_1"}"#, "it reads a customer"),
+            (r#"{"object":"customer"}"#, "data.object.id"),
+            (r#"{"object":"charge","id":"ch_1"}"#, "neither a payment nor an invoice"),
+            (r#"{"object":"charge","payment_intent":"pi_1"}"#, "needs `id`"),
+            (r#"{"object":"invoice_payment","payment":{"payment_intent":"pi_1"}}"#, "data.object.invoice"),
+            (r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"open"}"#, "still open"),
+            (r#"{"object":"checkout.session","id":"cs_1","mode":"setup","status":"complete"}"#, "setup"),
+            (r#"{"object":"list","data":[]}"#, "needs `session`"),
+            (r#"{"session":"cs_1"}"#, "needs `data`"),
+            (r#"{"session":"cs_1","has_more":true,"data":[]}"#, "`has_more`"),
+        ] {
+            let why = said(text).unwrap_err();
+            assert!(why.contains(reason), "{text}: {why}");
+        }
+    }
+}
