@@ -71,6 +71,8 @@ pub enum Command {
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
+    /// Mail the keys of a purchase once more.
+    Resend(ResendArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page.
@@ -214,6 +216,22 @@ pub struct UntilArgs {
     /// For which purchase, and why.
     #[command(flatten)]
     pub decision: DecisionArgs,
+}
+
+/// `resend`.
+#[derive(Args, Clone, Debug)]
+pub struct ResendArgs {
+    /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
+    pub machine: String,
+    /// To this address, instead of where its keys go anyway.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// Why: kept with the decision, for whoever asks later.
+    #[arg(long, default_value = "asked for", hide_default_value = true)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `completions`.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::desk_read as read;
 use super::fail::Failure;
 use crate::domain::action::ActionOutcome;
-use crate::domain::decision::Decision;
+use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::engine::Handle;
 use crate::engine::input::{Input, Order, Receipt};
@@ -197,7 +197,9 @@ impl Desk {
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
         static MADE: AtomicU32 = AtomicU32::new(1);
-        let machine = self.read(move |desk| read::resolve(desk, &machine)).await?;
+        let resend = matches!(decision.verb, Verb::Resend { .. });
+        let find = move |desk: &Self| read::resolve(desk, &machine);
+        let machine = self.read(move |desk| find(desk).and_then(|id| read::may(desk, id, resend))).await?;
         let at = self.handle.clock().now();
         let id = format!("dec_{}_{}", at.ms(), MADE.fetch_add(1, Ordering::Relaxed));
         let input = Input::Decision { machine: machine.clone(), id: EventId::new(&id), decision, at };

@@ -93,6 +93,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
         Command::Exempt(args) => orders::decide(config, &args.decision, Verb::Exempt { until: args.until.from(now()) }),
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
+        Command::Resend(args) => orders::resend(config, args),
         Command::Completions(args) => {
             docs::completions(args.shell);
             Ok(())

@@ -4,9 +4,11 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
 use super::condition::Disputed;
+use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::fold::{Episode, Folded, Life, Outcome, SideFailure, SubscriptionFold};
 use super::machine::{Grant, Machine};
+use super::order::canonical;
 use super::policy::{AtGraceEnd, DunningMail, choices};
 use super::reconcile::{is_for, match_seats};
 use super::revision::Revisions;
@@ -114,11 +116,13 @@ pub struct Called {
     pub seats: Vec<u32>,
     /// Why it is not sent any more; `None` while it is true.
     pub skip: Option<&'static str>,
+    /// Whom a person named as its recipient.
+    pub to: Option<String>,
 }
 
 impl Called {
     fn new(kind: NoticeKind, episode: &str, due: Timestamp) -> Self {
-        Self { kind, episode: episode.to_owned(), part: String::new(), due, seats: Vec::new(), skip: None }
+        Self { kind, episode: episode.to_owned(), part: String::new(), due, seats: Vec::new(), skip: None, to: None }
     }
 
     /// Whether a kept notice is this one.
@@ -148,6 +152,7 @@ pub fn called(
     let ctx = Ctx { machine, folded, due, revisions, now };
     let mut out = Vec::new();
     ctx.keys(&mut out);
+    ctx.resent(&mut out);
     ctx.delayed(&mut out);
     if let Life::Subscription(s) = &folded.life {
         for episode in &s.episodes {
@@ -190,7 +195,7 @@ impl Ctx<'_> {
     /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
     fn keys(&self, out: &mut Vec<Called>) {
         let carried =
-            |n: u32| self.machine.notices.iter().any(|m| m.kind == NoticeKind::LicenseIssued && m.seats.contains(&n));
+            |n: u32| self.machine.notices.iter().any(|m| m.kind == NoticeKind::LicenseIssued && m.part.is_empty() && m.seats.contains(&n));
         let fresh: Vec<&Grant> =
             self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
@@ -210,6 +215,31 @@ impl Ctx<'_> {
         }
         call.seats = seats;
         out.push(call);
+    }
+
+    /// Keys that a person wants mailed once more: those that were there when it was said.
+    fn resent(&self, out: &mut Vec<Called>) {
+        let said = canonical(&self.machine.facts).into_iter().filter_map(|f| match &f.decision()?.verb {
+            Verb::Resend { to } => Some((f.received, to)),
+            Verb::Grant { .. }
+            | Verb::Extend { .. }
+            | Verb::Exempt { .. }
+            | Verb::Revoke
+            | Verb::Keep
+            | Verb::Rekey
+            | Verb::Address { .. }
+            | Verb::ResetDevices
+            | Verb::ApplyRevision => None,
+        });
+        for (n, (at, to)) in said.enumerate() {
+            let there = self.machine.grants.iter().filter(|g| g.since <= at && g.can_be_mailed());
+            let seats: Vec<u32> = there.map(|g| g.number).collect();
+            let mut call = Called::new(NoticeKind::LicenseIssued, "resend", at);
+            call.part = format!("resend {}", n + 1);
+            call.skip = seats.is_empty().then_some("there is no key to send");
+            (call.seats, call.to) = (seats, to.clone());
+            out.push(call);
+        }
     }
 
     fn delayed(&self, out: &mut Vec<Called>) {

@@ -31,7 +31,7 @@ pub(super) async fn send(
         None => None,
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
-    let Some(to) = recipient(notice.kind, &folded, email) else {
+    let Some(to) = recipient(notice, &folded, email) else {
         return Ok(Mailed::Again { why: "nobody knows where to send it".to_owned() });
     };
     let lang = customer

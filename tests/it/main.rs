@@ -13,6 +13,8 @@ mod cli_support;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod http_intake;
@@ -41,6 +43,12 @@ mod store_damage;
 #[cfg(test)]
 mod store_support;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod resend;
+#[cfg(test)]
 mod stripe_build;
 #[cfg(test)]
 mod stripe_chain;
@@ -60,3 +68,5 @@ mod stripe_signature;
 mod stripe_subscription;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod whatif;

@@ -198,7 +198,7 @@ impl Decided {
                 Verb::Keep => (decided.kept, decided.revoked) = (true, false),
                 Verb::Rekey => decided.rekeys += 1,
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
-                Verb::Address { .. } | Verb::ResetDevices => {}
+                Verb::Address { .. } | Verb::ResetDevices | Verb::Resend { .. } => {}
             }
         }
         decided
