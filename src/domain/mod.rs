@@ -5,6 +5,7 @@ pub mod condition;
 pub mod customer;
 pub mod decide;
 pub mod decision;
+pub mod diagram;
 pub mod entitlement;
 pub mod fact;
 pub mod fold;

@@ -55,6 +55,10 @@ pub enum Trigger {
     SideInvoiceFailed,
     /// The grace is over.
     GraceOver,
+    /// The grace is over, and Stripe has ended the subscription meanwhile.
+    GraceOutlived,
+    /// A payment covers the present, though Stripe has given up and ended the subscription.
+    PaidAfterEnd,
     /// The vendor wrote the debt off, and Stripe goes on.
     WrittenOff,
     /// Stripe gave up collecting and ended it.
@@ -94,7 +98,7 @@ impl State {
 
 impl Trigger {
     /// All triggers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::FirstPaymentOpen,
         Self::TrialRuns,
         Self::CalledActive,
@@ -104,6 +108,8 @@ impl Trigger {
         Self::RenewalFailed,
         Self::SideInvoiceFailed,
         Self::GraceOver,
+        Self::GraceOutlived,
+        Self::PaidAfterEnd,
         Self::WrittenOff,
         Self::GaveUp,
         Self::Cancelled,
@@ -123,6 +129,8 @@ impl Trigger {
             Self::RenewalFailed => "renewal failed",
             Self::SideInvoiceFailed => "side invoice failed",
             Self::GraceOver => "grace over",
+            Self::GraceOutlived => "grace over, Stripe had given up",
+            Self::PaidAfterEnd => "paid, Stripe had given up",
             Self::WrittenOff => "written off",
             Self::GaveUp => "Stripe gave up",
             Self::Cancelled => "cancelled",
@@ -139,7 +147,7 @@ pub const fn begin(trigger: Trigger) -> State {
         Trigger::TrialRuns => State::Trialing,
         Trigger::CalledActive | Trigger::Paid | Trigger::SideInvoiceFailed | Trigger::WrittenOff => State::Active,
         Trigger::RenewalFailed | Trigger::GraceOver => State::Grace,
-        Trigger::GaveUp | Trigger::Cancelled => State::Ended,
+        Trigger::GaveUp | Trigger::Cancelled | Trigger::GraceOutlived | Trigger::PaidAfterEnd => State::Ended,
         Trigger::FirstPaymentExpired => State::IncompleteExpired,
     }
 }
@@ -158,7 +166,8 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::FirstPaymentFailed => Stay("the customer may try again; nothing was handed out"),
             Trigger::RenewalFailed => To(Grace),
             Trigger::SideInvoiceFailed => Stay("nothing depends on it yet"),
-            Trigger::GraceOver => Stay("no grace is running"),
+            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
+            Trigger::PaidAfterEnd => Stay("it has not ended"),
             Trigger::GaveUp | Trigger::Cancelled => To(Ended),
             Trigger::FirstPaymentExpired => To(IncompleteExpired),
         },
@@ -170,7 +179,8 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::FirstPaymentFailed => Stay("no license hangs on it: the trial handed out none"),
             Trigger::RenewalFailed => To(Grace),
             Trigger::SideInvoiceFailed => Stay("the trial runs on"),
-            Trigger::GraceOver => Stay("no grace is running"),
+            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
+            Trigger::PaidAfterEnd => Stay("it has not ended"),
             Trigger::GaveUp | Trigger::Cancelled => To(Ended),
             Trigger::FirstPaymentExpired => To(IncompleteExpired),
         },
@@ -183,7 +193,8 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::FirstPaymentFailed => Stay("a first payment's failure starts no grace"),
             Trigger::RenewalFailed => To(Grace),
             Trigger::SideInvoiceFailed => Stay("the base period is paid"),
-            Trigger::GraceOver => Stay("no grace is running"),
+            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
+            Trigger::PaidAfterEnd => Stay("it has not ended"),
             Trigger::WrittenOff => Stay("it is active"),
             Trigger::GaveUp | Trigger::Cancelled => To(Ended),
             Trigger::FirstPaymentExpired => To(IncompleteExpired),
@@ -198,6 +209,7 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::RenewalFailed => Stay("the grace runs from the first failure; a retry does not extend it"),
             Trigger::SideInvoiceFailed => Stay("the grace runs from the first failure"),
             Trigger::GraceOver => To(Lapsed),
+            Trigger::GraceOutlived | Trigger::PaidAfterEnd => To(Ended),
             Trigger::GaveUp => Stay("Stripe gave up; the promised grace runs on"),
             Trigger::Cancelled => To(Ended),
             Trigger::FirstPaymentExpired => To(IncompleteExpired),
@@ -212,7 +224,8 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
                 Stay("it lapsed; a further failure changes nothing")
             }
             Trigger::SideInvoiceFailed => Stay("it lapsed; a further failure changes nothing"),
-            Trigger::GraceOver => Stay("it is over already"),
+            Trigger::GraceOver | Trigger::GraceOutlived => Stay("it is over already"),
+            Trigger::PaidAfterEnd => To(Ended),
             Trigger::GaveUp | Trigger::Cancelled => To(Ended),
             Trigger::FirstPaymentExpired => To(IncompleteExpired),
         },
@@ -222,7 +235,8 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::FirstPaymentFailed | Trigger::RenewalFailed | Trigger::SideInvoiceFailed => {
                 Stay("a failure after the end starts nothing")
             }
-            Trigger::GraceOver => Stay("it is over already"),
+            Trigger::GraceOver | Trigger::GraceOutlived => Stay("it is over already"),
+            Trigger::PaidAfterEnd => Stay("it pays for its period, and there it ends"),
             Trigger::WrittenOff => Stay("deleted is final"),
             Trigger::GaveUp | Trigger::Cancelled => Stay("several events of one end count once"),
             Trigger::FirstPaymentExpired => Stay("deleted is final"),
@@ -234,7 +248,8 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::FirstPaymentFailed | Trigger::RenewalFailed | Trigger::SideInvoiceFailed => {
                 Stay("a failure after the end starts nothing")
             }
-            Trigger::GraceOver => Stay("no grace is running"),
+            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
+            Trigger::PaidAfterEnd => Stay("the first payment was never made"),
             Trigger::WrittenOff => Stay("it is final"),
             Trigger::GaveUp | Trigger::Cancelled => Stay("it ended already"),
             Trigger::FirstPaymentExpired => Stay("several events of one end count once"),

@@ -185,10 +185,11 @@ impl Carrier<'_> {
                         tracing::warn!(license = ?other.key, label = %action.target.label, "a second license has this label; it is left alone");
                     }
                     self.services.hold(&choice.adopt.key);
-                    match confirmed(action, None, &choice.adopt, self.now()) {
-                        Outcome::Done(c) => Outcome::Done(Confirmed { adopted: sent_at.is_none(), ..c }),
-                        other => other,
+                    let mut outcome = confirmed(action, None, &choice.adopt, self.now());
+                    if let Outcome::Done(confirmed) = &mut outcome {
+                        confirmed.adopted = sent_at.is_none();
                     }
+                    outcome
                 }
             },
         }

@@ -25,8 +25,13 @@ use crate::engine::key::Item;
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, SubmitError, view};
 
-/// Due entries looked at in one pass, beyond those under way.
+/// Due entries looked at in one pass, beyond those under way; and as many again further down the list.
 const LOOK_AT: usize = 256;
+/// The same further down, when time rings: once a second may cost more than once a commit.
+const LOOK_FURTHER: usize = 5_000;
+/// Look-ups under way side by side. They mostly wait for one another's look, which serves them all, so they take no
+/// place from what is sent.
+const LOOKS_AT_ONCE: usize = 1_000;
 /// Mails on their way side by side, over all servers.
 const MAILS_AT_ONCE: usize = 4;
 /// How long actions under way may take after the order to stop.
@@ -75,8 +80,11 @@ struct Dispatcher {
     services: Arc<Services>,
     under_way: Arc<UnderWay>,
     places: Mutex<HashMap<usize, Arc<Semaphore>>>,
+    looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     freed: Notify,
+    /// Cancelled when the time for what is under way is over.
+    over: CancellationToken,
 }
 
 /// Runs until the stop token, then gives what is under way ten seconds. `due` rings when time may have made something due.
@@ -94,27 +102,36 @@ pub async fn run(
         services,
         under_way: Arc::default(),
         places: Mutex::default(),
+        looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         freed: Notify::new(),
+        over: CancellationToken::new(),
     });
     let tasks = TaskTracker::new();
     dispatcher.take_up_attempts().await?;
     let mut bell = dispatcher.handle.bell();
+    let (mut place, mut further) = (None, LOOK_FURTHER);
     loop {
         bell.borrow_and_update();
-        dispatcher.pass(&tasks)?;
+        dispatcher.pass(&tasks, &mut place, further)?;
+        further = LOOK_AT;
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             changed = bell.changed() => if changed.is_err() { break },
-            () = due.notified() => {}
+            () = due.notified() => further = LOOK_FURTHER,
             () = dispatcher.freed.notified() => {}
         }
     }
     tasks.close();
     tokio::select! {
         () = tasks.wait() => {}
-        () = pause(DRAIN) => tracing::warn!("actions are still under way; they are looked up at the next start"),
+        () = pause(DRAIN) => {
+            tracing::warn!("actions are still under way; they are looked up at the next start");
+            // Each of them holds the engine's door, which must be gone before the store can close.
+            dispatcher.over.cancel();
+            tasks.wait().await;
+        }
     }
     Ok(())
 }
@@ -132,10 +149,32 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Begins everything that is due and may run.
-    fn pass(self: &Arc<Self>, tasks: &TaskTracker) -> Result<(), RecordError> {
+    /// Begins everything that is due and may run: what has been due for longest, and a stretch further down that moves on
+    /// with each pass, so that what waits for one service keeps nothing from another one, or from the mail.
+    fn pass(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        place: &mut Option<Vec<u8>>,
+        further: usize,
+    ) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
-        let due = view::due(self.handle.reader(), now, self.under_way.len() + LOOK_AT)?;
+        let first = self.stretch(tasks, now, None, self.under_way.len() + LOOK_AT)?;
+        *place = match (first, place.take()) {
+            (None, _) => None,
+            (Some(first), place) => self.stretch(tasks, now, Some(place.unwrap_or(first)), further)?,
+        };
+        Ok(())
+    }
+
+    /// Begins what may run of a stretch of the due entries. Returns where the next stretch begins, if there is one.
+    fn stretch(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        now: Timestamp,
+        from: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, RecordError> {
+        let (due, next) = view::due_from(self.handle.reader(), from, now, limit)?;
         for (_, machine, item) in due {
             match item {
                 Item::Wake => {}
@@ -143,7 +182,7 @@ impl Dispatcher {
                 Item::Notice(id) => self.begin_mail(tasks, machine, id)?,
             }
         }
-        Ok(())
+        Ok(next)
     }
 
     fn begin_action(
@@ -163,13 +202,21 @@ impl Dispatcher {
         let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
         let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
         let Some(action) = machine.actions.iter().find(open).cloned() else { return Ok(()) };
+        let permit = match action.phase {
+            Phase::Ready => permit,
+            // Its place goes back at once.
+            Phase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
+                Ok(permit) => permit,
+                Err(_) => return Ok(()),
+            },
+        };
         let Some(license) = self.under_way.begin(&id, Lane::License(action.seat)) else { return Ok(()) };
         if service.gate(&action, now) != Gate::Go {
             return Ok(());
         }
         let this = Arc::clone(self);
         tasks.spawn(async move {
-            this.act(&machine, &action, &service, permit).await;
+            this.unless_over(this.act(&machine, &action, &service, permit)).await;
             drop((entry, license));
             this.freed.notify_one();
         });
@@ -209,17 +256,28 @@ impl Dispatcher {
         let Some(notice) = open else { return Ok(()) };
         let this = Arc::clone(self);
         tasks.spawn(async move {
-            match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
-                Ok(mailed) => {
-                    let input = || Input::Mailed { machine: id.clone(), notice: number, mailed: mailed.clone() };
-                    this.hand_in(input).await;
+            this.unless_over(async {
+                match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
+                    Ok(mailed) => {
+                        let input = || Input::Mailed { machine: id.clone(), notice: number, mailed: mailed.clone() };
+                        this.hand_in(input).await;
+                    }
+                    Err(error) => tracing::error!(machine.id = %id, %error, "a mail could not be written"),
                 }
-                Err(error) => tracing::error!(machine.id = %id, %error, "a mail could not be written"),
-            }
+            })
+            .await;
             drop((permit, turn));
             this.freed.notify_one();
         });
         Ok(())
+    }
+
+    /// Lets go of what is under way when its time is over: what it did is found out at the next start.
+    async fn unless_over(&self, work: impl Future<Output = ()>) {
+        tokio::select! {
+            () = work => {}
+            () = self.over.cancelled() => {}
+        }
     }
 
     /// Hands an outcome in until it is taken: it must not be lost while the process lives.

@@ -17,15 +17,15 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A mail server that ends with the test.
-struct Server {
-    port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     lines: Receiver<Value>,
     child: Child,
     stdin: Option<ChildStdin>,
 }
 
 impl Server {
-    fn start(options: &Value) -> Self {
+    pub(crate) fn start(options: &Value) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp");
         assert!(
             folder.join("node_modules/smtp-server").exists(),
@@ -51,11 +51,11 @@ impl Server {
     }
 
     /// The next mail that the server took.
-    fn mail(&self) -> Value {
+    pub(crate) fn mail(&self) -> Value {
         self.lines.recv_timeout(PATIENCE).expect("no mail arrived")["mail"].clone()
     }
 
-    fn took_nothing(&self) -> bool {
+    pub(crate) fn took_nothing(&self) -> bool {
         self.lines.try_recv().is_err()
     }
 }

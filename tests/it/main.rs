@@ -14,6 +14,9 @@ mod cli_support;
 mod config;
 #[cfg(test)]
 mod export;
+mod corpus;
+#[cfg(test)]
+mod drain;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
@@ -25,6 +28,8 @@ mod http_scheduler;
 #[cfg(test)]
 mod http_support;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod license_client;
@@ -35,7 +40,11 @@ mod license_fake_process;
 #[cfg(test)]
 mod license_lookup;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod mail_smtp;
+#[cfg(test)]
+mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;
 #[cfg(test)]
@@ -56,6 +65,8 @@ mod stripe_chain;
 mod stripe_events;
 #[cfg(test)]
 mod stripe_invoice;
+#[cfg(test)]
+mod stripe_libraries;
 #[cfg(test)]
 mod stripe_money;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 // A real SMTP server for the mail tests: `node server.mjs '{"tls":"starttls"}'`.
 //
 // Options: tls "none" | "starttls" | "implicit"; user, password: a login is required; refuse_login; refuse_recipient,
-// refuse_message: {code, text}; after_data "drop" | "hang"; on_connect "hang".
+// refuse_message: {code, text, times}, for ever where no times are given; after_data "drop" | "hang"; on_connect "hang".
 // Prints one JSON line {port} when it listens, then one {mail} per message, as mailparser reads it. Ends with its stdin.
 import { readFileSync } from 'node:fs';
 import { SMTPServer } from 'smtp-server';
@@ -10,6 +10,7 @@ import { simpleParser } from 'mailparser';
 const options = JSON.parse(process.argv[2] ?? '{}');
 const tlsFile = (name) => readFileSync(new URL(`./tls/${name}`, import.meta.url));
 const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const refuses = (what) => what && (what.times === undefined || what.times-- > 0);
 const refusal = ({ code, text }) => Object.assign(new Error(text), { responseCode: code });
 
 async function read(stream, session) {
@@ -51,13 +52,13 @@ const server = new SMTPServer({
         callback(null, { user: username });
     },
     onRcptTo(_address, _session, callback) {
-        callback(options.refuse_recipient ? refusal(options.refuse_recipient) : null);
+        callback(refuses(options.refuse_recipient) ? refusal(options.refuse_recipient) : null);
     },
     onData(stream, session, callback) {
         read(stream, session).then(() => {
             if (options.after_data === 'drop') return server.connections.forEach((c) => c._socket.destroy());
             if (options.after_data === 'hang') return undefined;
-            return callback(options.refuse_message ? refusal(options.refuse_message) : null, '2.0.0 queued as T1');
+            return callback(refuses(options.refuse_message) ? refusal(options.refuse_message) : null, '2.0.0 queued as T1');
         }, callback);
     },
 });

@@ -336,12 +336,9 @@ impl Walk<'_> {
             episode.lapsed = Some(ends);
         }
         let cause = Cause::deadline("grace over");
-        if gave_up {
-            // Stripe ended it meanwhile: there is nothing left that could lapse and come back by itself.
-            self.go(ends, S::Ended, cause);
-        } else {
-            self.trigger(ends, Trigger::GraceOver, cause);
-        }
+        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
+        let trigger = if gave_up { Trigger::GraceOutlived } else { Trigger::GraceOver };
+        self.trigger(ends, trigger, cause);
     }
 
     fn step(&mut self, fact: &Fact, trigger: Trigger) {
@@ -355,9 +352,12 @@ impl Walk<'_> {
         };
         let was = self.state;
         self.go(at, next, cause);
-        if matches!(was, Some(S::Grace | S::Lapsed)) && !matches!(next, S::Grace | S::Lapsed) {
-            let outcome = if next == S::Ended { Outcome::Ended(at) } else { Outcome::Recovered(at) };
-            if let Some(episode) = self.fold.episodes.last_mut() {
+        let left = matches!(was, Some(S::Grace | S::Lapsed)) && !matches!(next, S::Grace | S::Lapsed);
+        // An episode that outlived the subscription stays open: a payment may still settle it.
+        if (left && trigger != Trigger::GraceOutlived) || trigger == Trigger::PaidAfterEnd {
+            let ended = matches!(trigger, Trigger::GaveUp | Trigger::Cancelled | Trigger::FirstPaymentExpired);
+            let outcome = if ended { Outcome::Ended(at) } else { Outcome::Recovered(at) };
+            if let Some(episode) = self.fold.episodes.last_mut().filter(|e| e.outcome == Outcome::Open) {
                 episode.outcome = outcome;
             }
         }

@@ -47,8 +47,9 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        // 1 + 2 + 4 + 8 + 16 s: past that, the caller's own back-off knows better.
-        Self { tries: 6, first_wait: Span::from_s(1) }
+        // ¼ + ½ + 1 + 2 + 4 + 8 + 16 s: past that, the caller's own back-off knows better. Soon at first, for everybody who
+        // looks waits for the slowest read.
+        Self { tries: 8, first_wait: Span::from_ms(250) }
     }
 }
 

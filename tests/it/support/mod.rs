@@ -1,4 +1,7 @@
 //! What several tests share.
 
+pub(crate) mod app;
 pub(crate) mod fake_licenses;
+pub(crate) mod purchase;
 pub(crate) mod replay;
+pub(crate) mod wait;

@@ -96,7 +96,13 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::LookedUp { source, id, items, at } => {
             Input::LookedUp { source: source.clone(), id: id.clone(), items: items.clone(), at: *at }
         }
-        other => panic!("a history has no {other:?}"),
+        Input::Attempt { .. }
+        | Input::Outcome { .. }
+        | Input::Mailed { .. }
+        | Input::WakeUp { .. }
+        | Input::Actions { .. }
+        | Input::Refused { .. }
+        | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line { received: at, input }
 }

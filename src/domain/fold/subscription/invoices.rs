@@ -117,7 +117,7 @@ impl Walk<'_> {
         let now_paid = touched && !items.is_empty() && self.covered_any(fact, &lines);
         let late = matches!(self.state, Some(S::Grace | S::Lapsed)) && !self.covered(fact.at, &items);
         match (now_paid && !late, on_trial) {
-            (true, _) if self.gave_up_in_grace() => self.end_paid(fact),
+            (true, _) if self.gave_up_in_grace() => self.step(fact, Trigger::PaidAfterEnd),
             (true, _) => self.step(fact, Trigger::Paid),
             (false, true) if self.state.is_none() => self.step(fact, Trigger::TrialRuns),
             (false, _) => self.step(fact, Trigger::PaidOther),
@@ -131,14 +131,6 @@ impl Walk<'_> {
 
     fn gave_up_in_grace(&self) -> bool {
         self.fold.ended.is_some() && self.fold.open_episode().is_some()
-    }
-
-    /// Paid after Stripe ended the subscription, in the grace or after it: it pays for its period, and there it ends.
-    fn end_paid(&mut self, fact: &Fact) {
-        if let Some(episode) = self.fold.episodes.last_mut().filter(|e| e.outcome == super::Outcome::Open) {
-            episode.outcome = super::Outcome::Recovered(fact.at);
-        }
-        self.go(fact.at, S::Ended, super::Cause::event(fact));
     }
 
     fn failed(&mut self, fact: &Fact, invoice: &Invoice) {

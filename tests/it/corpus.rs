@@ -1,0 +1,324 @@
+//! Whatever a signed body holds, the server answers it and lives on, and what has an id and a type is listed with what
+//! became of it.
+//!
+//! `tests/corpus FOLDER [--mutations N] [--seed S]` runs this over any folder of events; by itself it runs over the
+//! project's own fixtures.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use keyward::clock::Stopwatch;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::wait::{PATIENCE, until};
+
+/// Deliveries side by side.
+const CONNECTIONS: usize = 16;
+/// The longest id that a listed event has.
+const ID_LEN_MAX: usize = 255;
+/// Plans that take everything, so that as much as possible comes of each event.
+const PLANS: &str = "[[plan]]\nname = \"all\"\nprices = [\"*\"]\nlicense = { devices = 2 }\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_project_s_own_fixtures_and_their_mutations() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stripe");
+    run(&folder, number("KEYWARD_CORPUS_MUTATIONS", 2_000), number("KEYWARD_SEED", rand::random())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "tests/corpus runs it over a folder of its caller's"]
+async fn a_folder_of_events() {
+    let folder = std::env::var("KEYWARD_CORPUS").expect("run it by tests/corpus FOLDER");
+    run(Path::new(&folder), number("KEYWARD_CORPUS_MUTATIONS", 2_000), number("KEYWARD_SEED", rand::random())).await;
+}
+
+fn number(var: &str, default: u64) -> u64 {
+    std::env::var(var).map_or(default, |n| n.parse().unwrap())
+}
+
+/// A body, and what it was made of.
+#[derive(Clone)]
+struct Body {
+    bytes: Vec<u8>,
+    from: String,
+}
+
+async fn run(folder: &Path, mutations: u64, seed: u64) {
+    println!("KEYWARD_SEED={seed}");
+    let setup = Setup { more: PLANS.to_owned(), livemode: "any", ..Setup::embedded() };
+    let mut app = TestApp::start(setup).await;
+    let bodies = Arc::new(bodies(folder, mutations, seed));
+    let watch = Stopwatch::start();
+    let statuses = post_all(&app, &bodies).await;
+    println!("{} bodies in {:?}, by status: {statuses:?}", bodies.len(), watch.elapsed());
+    until("it is ready afterwards", PATIENCE, async || {
+        app.door().get("/readyz").await.ok().filter(|answered| answered.status == 200)
+    })
+    .await;
+    listed(&app, &bodies);
+    app.terminate();
+    let status = app.ended(Duration::from_secs(20)).await;
+    assert_eq!(status.code(), Some(0), "{}", app.tail());
+    app.restart().await;
+    assert!(!app.said().contains("panicked at"), "{}", app.tail());
+}
+
+/// Posts all bodies; every answer is 200, or a 4xx that the body deserves.
+async fn post_all(app: &TestApp, bodies: &Arc<Vec<Body>>) -> BTreeMap<u16, usize> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let connection = || {
+        let (door, bodies, next) = (app.door().clone(), Arc::clone(bodies), Arc::clone(&next));
+        tokio::spawn(async move {
+            let (mut statuses, mut wrong) = (BTreeMap::<u16, usize>::new(), Vec::new());
+            while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let answered = door.deliver(body.bytes.clone()).await;
+                let status = answered.as_ref().map_or(0, |a| a.status);
+                *statuses.entry(status).or_default() += 1;
+                if !deserved(status, &body.bytes) {
+                    wrong.push(format!("{answered:?} for {}", shown(body)));
+                }
+            }
+            (statuses, wrong)
+        })
+    };
+    let connections: Vec<_> = (0..CONNECTIONS).map(|_| connection()).collect();
+    let (mut all, mut all_wrong) = (BTreeMap::new(), Vec::new());
+    for connection in connections {
+        let (statuses, wrong) = connection.await.unwrap();
+        statuses.into_iter().for_each(|(status, n)| *all.entry(status).or_default() += n);
+        all_wrong.extend(wrong);
+    }
+    let few = all_wrong.iter().take(5).map(String::as_str).collect::<Vec<_>>().join("\n\n");
+    assert!(all_wrong.is_empty(), "{} wrong answers, {all:?}:\n{few}\n{}", all_wrong.len(), app.tail());
+    all
+}
+
+fn shown(body: &Body) -> String {
+    let text: String = String::from_utf8_lossy(&body.bytes).chars().take(1_500).collect();
+    format!("{}, {} bytes: {text}", body.from, body.bytes.len())
+}
+
+/// An event by its envelope alone, however deep its object is nested.
+#[derive(serde::Deserialize)]
+struct Envelope {
+    id: Value,
+    #[serde(rename = "type")]
+    kind: Value,
+    object: Option<Value>,
+}
+
+/// The id of a body that must be listed: it is JSON with an id and a type, and no thin event.
+fn listed_id(body: &[u8]) -> Option<String> {
+    let envelope: Envelope = serde_json::from_slice(body).ok()?;
+    let (id, kind) = (envelope.id.as_str()?, envelope.kind.as_str()?);
+    let thin =
+        envelope.object.is_some_and(|o| o == "v2.core.event") || kind.starts_with("v1.") || kind.starts_with("v2.");
+    let usable = !id.is_empty() && id.len() <= ID_LEN_MAX && !id.contains('\0') && !kind.is_empty();
+    (usable && !thin).then(|| id.to_owned())
+}
+
+fn deserved(status: u16, body: &[u8]) -> bool {
+    match status {
+        200 => listed_id(body).is_some(),
+        400 => listed_id(body).is_none(),
+        413 => body.len() > 1 << 20,
+        _ => false,
+    }
+}
+
+/// Every event with an id and a type is listed: applied, or parked and why, or ignored and why.
+fn listed(app: &TestApp, bodies: &[Body]) {
+    let events = app.events();
+    let (mut dispositions, mut reasons) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
+    for body in bodies.iter().filter(|b| b.bytes.len() <= 1 << 20) {
+        let Some(id) = listed_id(&body.bytes) else { continue };
+        let event = events.get(&id).unwrap_or_else(|| panic!("{id} is not listed; {}", shown(body)));
+        let disposition = event["disposition"].as_str().unwrap();
+        let told = match disposition {
+            "applied" => true,
+            "parked" => event["waits_for"].as_array().is_some_and(|names| !names.is_empty()),
+            "ignored" => event["reason"].as_str().is_some_and(|reason| !reason.is_empty()),
+            _ => false,
+        };
+        assert!(told, "{event}: {}", shown(body));
+        *dispositions.entry(disposition.to_owned()).or_default() += 1;
+        if let Some(reason) = event["reason"].as_str() {
+            *reasons.entry(reason.chars().take(60).collect()).or_default() += 1;
+        }
+    }
+    println!("{dispositions:?}\n{reasons:#?}");
+}
+
+/// All events below a folder, each with an id of its own, and mutations of them.
+fn bodies(folder: &Path, mutations: u64, seed: u64) -> Vec<Body> {
+    let mut files = Vec::new();
+    json_files(folder, &mut files);
+    files.sort();
+    assert!(!files.is_empty(), "no *.json below {}", folder.display());
+    let read = |file: &PathBuf| (file.display().to_string(), std::fs::read(file).unwrap());
+    let originals: Vec<(String, Vec<u8>)> = files.iter().map(read).collect();
+    let parsed: Vec<(&str, Value)> = originals
+        .iter()
+        .filter_map(|(from, bytes)| Some((from.as_str(), serde_json::from_slice(bytes).ok()?)))
+        .collect();
+    let mut dice = StdRng::seed_from_u64(seed);
+    let whole = originals.iter().enumerate().map(|(n, (from, bytes))| {
+        let own = serde_json::from_slice(bytes).map_or_else(|_| bytes.clone(), |event| numbered(event, n, "whole"));
+        Body { bytes: own, from: from.clone() }
+    });
+    let mut bodies: Vec<Body> = whole.collect();
+    for n in 0..usize::try_from(mutations).unwrap() {
+        let (from, event) = parsed.choose(&mut dice).unwrap();
+        let event: Value = serde_json::from_slice(&numbered(event.clone(), n, "mutation")).unwrap();
+        bodies.push(Body { bytes: mutated(event, &mut dice), from: format!("mutation {n} of {from}") });
+    }
+    bodies
+}
+
+fn json_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            json_files(&path, files);
+        } else if path.extension().is_some_and(|e| e == "json") {
+            files.push(path);
+        }
+    }
+}
+
+/// The same event under an id of its own.
+fn numbered(mut event: Value, n: usize, what: &str) -> Vec<u8> {
+    if let Some(id) = event.get_mut("id").filter(|id| id.is_string()) {
+        *id = json!(format!("evt_{what}_{n}"));
+    }
+    serde_json::to_vec(&event).unwrap()
+}
+
+/// One to three things go wrong with an event.
+fn mutated(mut event: Value, dice: &mut StdRng) -> Vec<u8> {
+    let mut hole = None;
+    for _ in 0..dice.random_range(1..=3) {
+        let place = place(&event, dice);
+        match dice.random_range(0..8) {
+            0 | 1 => drop_value(&mut event, &place),
+            2 | 3 => set(&mut event, &place, other_type(dice)),
+            4 => set(&mut event, &place, huge(dice)),
+            5 => wrap(&mut event, &place),
+            6 => copy(&mut event, &place, dice),
+            _ => hole = Some(place),
+        }
+    }
+    let nested = hole.filter(|hole| event.pointer(hole).is_some()).map(|hole| {
+        set(&mut event, &hole, json!("@deep@"));
+        let depth = dice.random_range(10..2_000);
+        let (open, close) = *[("[", "]"), ("{\"a\":", "}")].choose(dice).unwrap();
+        format!("{}1{}", open.repeat(depth), close.repeat(depth))
+    });
+    let text = serde_json::to_string(&event).unwrap();
+    let mut bytes = nested.map_or(text.clone(), |n| text.replace("\"@deep@\"", &n)).into_bytes();
+    if dice.random_ratio(1, 12) {
+        bytes.truncate(dice.random_range(0..bytes.len().max(1)));
+    }
+    if dice.random_ratio(1, 30) && !bytes.is_empty() {
+        let at = dice.random_range(0..bytes.len());
+        bytes[at] = dice.random();
+    }
+    bytes
+}
+
+/// Somewhere in the tree, as a JSON pointer: mostly deep down.
+fn place(event: &Value, dice: &mut StdRng) -> String {
+    let (mut at, mut pointer) = (event, String::new());
+    loop {
+        let steps: Vec<String> = match at {
+            Value::Object(fields) => fields.keys().map(|k| k.replace('~', "~0").replace('/', "~1")).collect(),
+            Value::Array(items) => (0..items.len()).map(|n| n.to_string()).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        };
+        let Some(step) = steps.choose(dice) else { return pointer };
+        if !pointer.is_empty() && dice.random_ratio(1, 5) {
+            return pointer;
+        }
+        pointer = format!("{pointer}/{step}");
+        at = event.pointer(&pointer).unwrap();
+    }
+}
+
+fn set(event: &mut Value, place: &str, value: Value) {
+    if let Some(at) = event.pointer_mut(place) {
+        *at = value;
+    }
+}
+
+fn drop_value(event: &mut Value, place: &str) {
+    let Some((parent, last)) = place.rsplit_once('/') else { return };
+    match event.pointer_mut(parent) {
+        Some(Value::Object(fields)) => drop(fields.remove(&last.replace("~1", "/").replace("~0", "~"))),
+        Some(Value::Array(items)) => {
+            let at = last.parse().unwrap_or(usize::MAX);
+            if at < items.len() {
+                items.remove(at);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn other_type(dice: &mut StdRng) -> Value {
+    let values = [
+        Value::Null,
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(1.5),
+        json!(""),
+        json!("x"),
+        json!("9e9"),
+        json!("\u{0}\n"),
+        json!("🔑 ключ"),
+        json!([]),
+        json!([[]]),
+        json!({}),
+        json!({ "id": null }),
+        json!({ "data": [null, 1, {}] }),
+    ];
+    values.choose(dice).unwrap().clone()
+}
+
+fn huge(dice: &mut StdRng) -> Value {
+    match dice.random_range(0..8) {
+        0 => json!(i64::MAX),
+        1 => json!(i64::MIN),
+        2 => json!(u64::MAX),
+        3 => json!(1e300),
+        4 => json!("9".repeat(30)),
+        5 => json!("x".repeat(dice.random_range(200..120_000))),
+        6 => json!(vec![json!({ "id": "x", "object": "line_item" }); dice.random_range(100..3_000)]),
+        _ => Value::Object((0..dice.random_range(100..2_000)).map(|n| (format!("k{n}"), json!(n))).collect()),
+    }
+}
+
+/// An array where an object was, and the other way round.
+fn wrap(event: &mut Value, place: &str) {
+    if let Some(at) = event.pointer_mut(place) {
+        *at = if let Value::Array(items) = at {
+            items.drain(..).enumerate().map(|(n, v)| (n.to_string(), v)).collect()
+        } else {
+            json!([at.take()])
+        };
+    }
+}
+
+/// What stands elsewhere.
+fn copy(event: &mut Value, place: &str, dice: &mut StdRng) {
+    let elsewhere = self::place(event, dice);
+    let value = event.pointer(&elsewhere).cloned().unwrap_or_default();
+    set(event, place, value);
+}
