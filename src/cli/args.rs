@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
+use super::export::ExportArgs;
 use super::replay::ReplayArgs;
 use super::when::When;
 
@@ -45,6 +46,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run a recorded history through the same rules with a virtual clock, and print its timeline.
     Replay(ReplayArgs),
+    /// Write the store's history as a file that `replay` reads, also while the server runs.
+    Export(ExportArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.

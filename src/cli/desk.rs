@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use tokio::task::JoinSet;
 
+use super::desk_history::{self, Pages};
 use super::desk_read as read;
 use super::fail::Failure;
 use crate::domain::action::ActionOutcome;
@@ -59,6 +60,8 @@ pub enum Request {
         /// The action's name.
         id: String,
     },
+    /// A page of the history.
+    History(Pages),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.
@@ -129,6 +132,15 @@ pub enum Response {
         /// Older rows that were left out.
         more: u64,
     },
+    /// A part of a longer list.
+    Page {
+        /// Its rows.
+        rows: Vec<Box<RawValue>>,
+        /// Where the next part begins; absent: this was the last one.
+        next: Option<String>,
+        /// The instant that it shows.
+        at: crate::domain::time::Timestamp,
+    },
     /// What was changed.
     Changed(Changed),
     /// Nothing came of it.
@@ -179,6 +191,7 @@ impl Desk {
             Request::Events { which, limit } => self.read(move |desk| read::events(desk, which, limit)).await,
             Request::Refused { limit } => self.read(move |desk| read::refused(desk, limit)).await,
             Request::Actions { limit } => self.read(move |desk| read::actions(desk, limit)).await,
+            Request::History(pages) => self.read(move |desk| desk_history::page(desk, &pages)).await,
             Request::Retry(what) => self.retry(what).await,
             Request::Abandon { id } => self.abandon(id).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,

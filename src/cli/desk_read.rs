@@ -39,7 +39,7 @@ fn rows_max(limit: Option<u32>) -> usize {
     limit.map_or(ROWS_MAX, |n| usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX))
 }
 
-fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
+pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
     serde_json::value::to_raw_value(value).map_err(|e| Failure::ours(e.to_string()))
 }
 

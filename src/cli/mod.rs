@@ -5,13 +5,16 @@
 
 pub mod args;
 mod ask;
+mod asked;
 mod check;
 mod coming;
 pub mod control;
 pub mod demo;
 pub mod desk;
+pub mod desk_history;
 mod desk_read;
 pub mod docs;
+pub mod export;
 pub mod fail;
 mod init;
 mod lists;
@@ -77,6 +80,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
+        Command::Export(args) => export::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
         Command::Events(args) => lists::events(config, args),

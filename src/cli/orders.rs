@@ -17,9 +17,11 @@ fn order(config: &Path, request: Request, json: bool, said: impl Fn(&Changed) ->
             report::say(&said(&changed));
             Ok(())
         }
-        Response::Found { .. } | Response::Machine { .. } | Response::List { .. } | Response::Failed(_) => {
-            Err(Failure::ours("the server answered something else"))
-        }
+        Response::Found { .. }
+        | Response::Machine { .. }
+        | Response::List { .. }
+        | Response::Page { .. }
+        | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
     }
 }
 

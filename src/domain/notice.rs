@@ -194,8 +194,12 @@ impl Ctx<'_> {
 
     /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
     fn keys(&self, out: &mut Vec<Called>) {
-        let carried =
-            |n: u32| self.machine.notices.iter().any(|m| m.kind == NoticeKind::LicenseIssued && m.part.is_empty() && m.seats.contains(&n));
+        let carried = |n: u32| {
+            self.machine
+                .notices
+                .iter()
+                .any(|m| m.kind == NoticeKind::LicenseIssued && m.part.is_empty() && m.seats.contains(&n))
+        };
         let fresh: Vec<&Grant> =
             self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else { return };

@@ -11,6 +11,7 @@ pub mod key;
 pub mod raw;
 pub mod record;
 mod restore;
+pub mod revise;
 mod route;
 pub mod transact;
 pub mod view;

@@ -12,7 +12,7 @@ use keyward::store::{Direction, KeyRange, Read as _};
 use super::cli_support::{CONFIG, Place, Said, willing};
 
 /// A server that is killed when the test ends.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     heard: String,
@@ -20,7 +20,7 @@ struct Server {
 
 impl Server {
     /// Starts one and waits until it listens.
-    fn start(place: &Place, args: &[&str]) -> Self {
+    pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
         let mut command = place.command(&[&["serve"], args].concat());
         command.env("STRIPE_WEBHOOK_SECRET", "whsec_1").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -33,13 +33,13 @@ impl Server {
         server
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end.
-    fn end(mut self) -> Said {
+    pub(crate) fn end(mut self) -> Said {
         self.log.read_to_string(&mut self.heard).unwrap();
         let code = self.child.wait().unwrap().code();
         Said { code, out: String::new(), err: std::mem::take(&mut self.heard) }

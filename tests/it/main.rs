@@ -12,11 +12,11 @@ mod cli_store;
 mod cli_support;
 #[cfg(test)]
 mod config;
-#[cfg(test)]
-mod export;
 mod corpus;
 #[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
@@ -44,6 +44,12 @@ mod lives;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod resend;
+#[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;
@@ -51,12 +57,6 @@ mod store_crash;
 mod store_damage;
 #[cfg(test)]
 mod store_support;
-#[cfg(test)]
-mod policy;
-#[cfg(test)]
-mod reload;
-#[cfg(test)]
-mod resend;
 #[cfg(test)]
 mod stripe_build;
 #[cfg(test)]

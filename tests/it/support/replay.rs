@@ -102,6 +102,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::WakeUp { .. }
         | Input::Actions { .. }
         | Input::Refused { .. }
+        | Input::Revision { .. }
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line { received: at, input }
