@@ -3,7 +3,7 @@
 //!
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -25,9 +25,10 @@ use crate::engine::key::Item;
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, SubmitError, view};
 
-/// Due entries looked at in one pass, beyond those under way; and as many again further down the list.
-const LOOK_AT: usize = 256;
-/// The same further down, when time rings: once a second may cost more than once a commit.
+/// Due entries looked at in one pass beyond those under way and those that there are places for: a few, since most passes
+/// follow a commit, thousands of times a second.
+const LOOK_AT: usize = 16;
+/// Entries looked at further down the list when time rings, once a second.
 const LOOK_FURTHER: usize = 5_000;
 /// Look-ups under way side by side. They mostly wait for one another's look, which serves them all, so they take no
 /// place from what is sent.
@@ -79,7 +80,8 @@ struct Dispatcher {
     handle: Handle,
     services: Arc<Services>,
     under_way: Arc<UnderWay>,
-    places: Mutex<HashMap<usize, Arc<Semaphore>>>,
+    places: Vec<(Arc<LicenseService>, Arc<Semaphore>)>,
+    mail_is_on: bool,
     looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     freed: Notify,
@@ -97,11 +99,14 @@ pub async fn run(
     due: Arc<Notify>,
     stop: CancellationToken,
 ) -> Result<(), RecordError> {
+    // A few more than may be in flight, so that the next request's attempt is on disk when a place becomes free.
+    let place = |s: &Arc<LicenseService>| (Arc::clone(s), Arc::new(Semaphore::new(s.in_flight * 2)));
     let dispatcher = Arc::new(Dispatcher {
+        places: services.license_services().into_iter().map(|(_, s)| place(s)).collect(),
+        mail_is_on: services.mail_services().iter().any(|(_, m)| m.mailer.is_on()),
         handle,
         services,
         under_way: Arc::default(),
-        places: Mutex::default(),
         looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         freed: Notify::new(),
@@ -110,16 +115,16 @@ pub async fn run(
     let tasks = TaskTracker::new();
     dispatcher.take_up_attempts().await?;
     let mut bell = dispatcher.handle.bell();
-    let (mut place, mut further) = (None, LOOK_FURTHER);
+    let (mut place, mut rung) = (None, true);
     loop {
         bell.borrow_and_update();
-        dispatcher.pass(&tasks, &mut place, further)?;
-        further = LOOK_AT;
+        dispatcher.pass(&tasks, &mut place, rung)?;
+        rung = false;
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             changed = bell.changed() => if changed.is_err() { break },
-            () = due.notified() => further = LOOK_FURTHER,
+            () = due.notified() => rung = true,
             () = dispatcher.freed.notified() => {}
         }
     }
@@ -149,21 +154,29 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Begins everything that is due and may run: what has been due for longest, and a stretch further down that moves on
-    /// with each pass, so that what waits for one service keeps nothing from another one, or from the mail.
-    fn pass(
-        self: &Arc<Self>,
-        tasks: &TaskTracker,
-        place: &mut Option<Vec<u8>>,
-        further: usize,
-    ) -> Result<(), RecordError> {
+    /// Begins everything that is due and may run: what has been due for longest, and, when time rang, a stretch further
+    /// down that moves on each time, so that what waits for one service keeps nothing from another one, or from the mail.
+    fn pass(self: &Arc<Self>, tasks: &TaskTracker, place: &mut Option<Vec<u8>>, rung: bool) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
-        let first = self.stretch(tasks, now, None, self.under_way.len() + LOOK_AT)?;
+        let free = self.free(now);
+        if free == 0 {
+            return Ok(()); // a place that becomes free rings
+        }
+        let first = self.stretch(tasks, now, None, self.under_way.len() + free + LOOK_AT)?;
         *place = match (first, place.take()) {
             (None, _) => None,
-            (Some(first), place) => self.stretch(tasks, now, Some(place.unwrap_or(first)), further)?,
+            (Some(first), None) if !rung => Some(first),
+            (Some(_), place) if !rung => place,
+            (Some(first), place) => self.stretch(tasks, now, Some(place.unwrap_or(first)), LOOK_FURTHER)?,
         };
         Ok(())
+    }
+
+    /// How many actions and mails could begin now.
+    fn free(&self, now: Timestamp) -> usize {
+        let open = self.places.iter().filter(|(service, _)| !service.is_shut(now));
+        let licenses: usize = open.map(|(_, places)| places.available_permits()).sum();
+        licenses + if self.mail_is_on { self.mails.available_permits() } else { 0 }
     }
 
     /// Begins what may run of a stretch of the due entries. Returns where the next stretch begins, if there is one.
@@ -197,7 +210,8 @@ impl Dispatcher {
         if service.is_shut(now) {
             return Ok(());
         }
-        let Ok(permit) = self.places(&service).try_acquire_owned() else { return Ok(()) };
+        let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
+        let Some(permit) = places.and_then(|p| p.try_acquire_owned().ok()) else { return Ok(()) };
         let Some(entry) = self.under_way.begin(&id, Lane::Due(Item::Action(number))) else { return Ok(()) };
         let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
         let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
@@ -290,13 +304,6 @@ impl Dispatcher {
                 Err(SubmitError::Busy) => pause(FULL_WAIT).await,
             }
         }
-    }
-
-    fn places(&self, service: &Arc<LicenseService>) -> Arc<Semaphore> {
-        let key = Arc::as_ptr(service) as usize;
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        // A few more than may be in flight, so that the next request's attempt is on disk when a place becomes free.
-        Arc::clone(places.entry(key).or_insert_with(|| Arc::new(Semaphore::new(service.in_flight * 2))))
     }
 }
 

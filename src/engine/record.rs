@@ -3,7 +3,10 @@
 //!
 //! The numbers stand at the domain's own types (`#[n(..)]`); a number is never used again.
 
+use std::cell::RefCell;
+
 use minicbor::{Decode, Encode};
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::key::{Table, key};
 use super::working::Working;
@@ -19,7 +22,8 @@ const ZSTD: u8 = 2;
 /// A record in several parts: their number, then the first part.
 const PARTS: u8 = 3;
 /// Values shorter than this are not worth compressing.
-const COMPRESS_OVER: usize = 900;
+/// The machine of a one-time purchase stays below: it is read and written a few times within a second.
+const COMPRESS_OVER: usize = 2_500;
 /// Longest part, safely below the store's limit for a value.
 const PART_LEN: usize = 5_800;
 /// No record is larger than this when it is unpacked: a guard against damage, far above what the intake lets in.
@@ -51,14 +55,14 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     if plain.len() < COMPRESS_OVER {
         return plain;
     }
-    match zstd::bulk::compress(&plain[1..], LEVEL) {
-        Ok(small) if small.len() + 5 < plain.len() => {
+    match compress(&plain[1..]) {
+        Some(small) if small.len() + 5 < plain.len() => {
             let mut out = vec![ZSTD];
             out.extend_from_slice(&u32::try_from(plain.len() - 1).unwrap_or(u32::MAX).to_be_bytes());
             out.extend_from_slice(&small);
             out
         }
-        Ok(_) | Err(_) => plain,
+        Some(_) | None => plain,
     }
 }
 
@@ -75,12 +79,29 @@ pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, String> {
             if len > RECORD_LEN_MAX {
                 return Err(format!("it claims to unpack to {len} bytes"));
             }
-            let plain = zstd::bulk::decompress(&rest[4..], len).map_err(|e| e.to_string())?;
+            let plain = decompress(&rest[4..], len)?;
             minicbor::decode(&plain).map_err(|e| e.to_string())
         }
         Some((other, _)) => Err(format!("unknown format {other}")),
         None => Err("it is empty".to_owned()),
     }
+}
+
+thread_local! {
+    /// A context takes longer to make than to use.
+    static ZSTD_CONTEXTS: RefCell<Option<(Compressor<'static>, Decompressor<'static>)>> =
+        RefCell::new(Compressor::new(LEVEL).and_then(|c| Ok((c, Decompressor::new()?))).ok());
+}
+
+fn compress(plain: &[u8]) -> Option<Vec<u8>> {
+    ZSTD_CONTEXTS.with_borrow_mut(|contexts| contexts.as_mut()?.0.compress(plain).ok())
+}
+
+fn decompress(small: &[u8], len: usize) -> Result<Vec<u8>, String> {
+    ZSTD_CONTEXTS.with_borrow_mut(|contexts| {
+        let (_, decompressor) = contexts.as_mut().ok_or("no memory to unpack it")?;
+        decompressor.decompress(small, len).map_err(|e| e.to_string())
+    })
 }
 
 fn part_key(first: &[u8], n: usize) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::claim;
 use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
@@ -174,8 +175,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(receipt)
     }
 
-    fn source_rules(&self, source: &SourceName) -> SourceRules {
-        self.now.rules.sources.get(source).cloned().unwrap_or_default()
+    fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
+        static DEFAULT: LazyLock<SourceRules> = LazyLock::new(SourceRules::default);
+        self.now.rules.sources.get(source).unwrap_or(&DEFAULT)
     }
 
     /// Gives a fact to its machine, or parks it.
@@ -260,7 +262,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        change(&mut machine, &self.world(&rules, customer.as_ref(), &under_way));
+        change(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
         self.settle_and_write(&scope, machine, &before)?;
         Ok(Receipt::Done)
     }
@@ -320,9 +322,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let mut settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref(), &under_way));
+        let mut settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
         if machine.kind == Kind::Subscription && restore::resubscription(self, scope, &mut machine, &settled)? {
-            settled = decide::settle(&mut machine, &self.world(&rules, customer.as_ref(), &under_way));
+            settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
         }
         for report in settled.reports {
             self.told.push(Told { machine: machine.id.clone(), report });
