@@ -7,6 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use super::demo::DemoArgs;
 use super::export::ExportArgs;
 use super::replay::ReplayArgs;
+use super::whatif::WhatifArgs;
 use super::when::When;
 
 /// Durable license fulfillment for software sold through Stripe.
@@ -48,6 +49,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Write the store's history as a file that `replay` reads, also while the server runs.
     Export(ExportArgs),
+    /// Play the store's own history under the config that `--config` names, and tell what would have been different.
+    Whatif(WhatifArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.

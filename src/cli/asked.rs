@@ -1,14 +1,13 @@
 //! A history asked for page by page, as `export` and `whatif` need it.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::ask::Conversation;
 use super::desk::{Request, Response};
 use super::desk_history::{BODIES_MAX, Entry, Group, Line, Pages};
 use super::fail::Failure;
 use super::page;
-use crate::domain::revision::{Revision, Revisions};
+use crate::domain::revision::Revision;
 use crate::domain::time::Timestamp;
 use crate::engine::record;
 
@@ -96,11 +95,6 @@ pub(super) fn revisions(asked: &mut Conversation) -> Result<Vec<Revision>, Failu
     page.rows.iter().map(read).collect()
 }
 
-/// The same as what judges; before the first load nothing does.
-pub(super) fn in_force(asked: &mut Conversation) -> Result<Revisions, Failure> {
-    Ok(Revisions::new(revisions(asked)?))
-}
-
 /// Runs something in a conversation, and ends it whatever came of it.
 pub(super) fn converse<T>(
     config: &std::path::Path,
@@ -111,6 +105,3 @@ pub(super) fn converse<T>(
     asked.end()?;
     result
 }
-
-/// Rows of JSON that are passed on as they are.
-pub(super) type Rows = Vec<Box<RawValue>>;

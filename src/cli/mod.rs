@@ -28,6 +28,7 @@ pub mod serve;
 mod show;
 pub mod store;
 mod stripe_events;
+pub mod whatif;
 pub mod when;
 pub mod wiring;
 
@@ -55,7 +56,8 @@ pub fn main() -> ExitCode {
     };
     logging::start(cli.log_format, &cli.command);
     crate::effects::tls::install();
-    match run(&cli, named.then_some(&cli.config)) {
+    let on_line = matches.value_source("config") == Some(ValueSource::CommandLine);
+    match run(&cli, named.then_some(&cli.config), on_line.then_some(&cli.config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             report::failure(&failure);
@@ -71,7 +73,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }
 
-fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
+/// `named` is a config that somebody named, on the command line or in the environment; `on_line` one of the former.
+fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<(), Failure> {
     let config = &cli.config;
     let now = || Clock::Wall.now();
     match &cli.command {
@@ -81,6 +84,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
+        Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
         Command::Events(args) => lists::events(config, args),

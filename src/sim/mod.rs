@@ -6,6 +6,7 @@
 
 pub mod anonymize;
 pub mod answer;
+pub mod compare;
 pub mod history;
 pub mod record;
 pub mod services;
