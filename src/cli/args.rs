@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
 use super::export::ExportArgs;
+use super::policy::PolicyArgs;
 use super::replay::ReplayArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
@@ -79,6 +80,8 @@ pub enum Command {
     Keep(DecisionArgs),
     /// Mail the keys of a purchase once more.
     Resend(ResendArgs),
+    /// What a changed config would change, and the newest revision's word on what already is.
+    Policy(PolicyArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page.

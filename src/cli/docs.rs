@@ -54,6 +54,13 @@ pub fn markdown() -> String {
         // Writing to a String cannot fail.
         let _ = write!(out, "\n## {}\n\n{}\n\n    {usage}\n", sub.get_name(), about(sub));
         options(sub, &mut out, false);
+        for inner in sub.get_subcommands().filter(|c| c.get_name() != "help") {
+            let usage = inner.clone().render_usage().to_string();
+            let usage = usage.trim_start_matches("Usage: ").trim();
+            let name = format!("{} {}", sub.get_name(), inner.get_name());
+            let _ = write!(out, "\n### {name}\n\n{}\n\n    {usage}\n", about(inner));
+            options(inner, &mut out, false);
+        }
     }
     format!("{}\n", out.trim_end())
 }

@@ -12,6 +12,7 @@ pub mod control;
 pub mod demo;
 pub mod desk;
 pub mod desk_history;
+mod desk_policy;
 mod desk_read;
 pub mod docs;
 pub mod export;
@@ -22,6 +23,9 @@ mod logging;
 pub mod online;
 mod orders;
 mod page;
+pub mod policy;
+mod policy_diff;
+pub mod reload;
 pub mod replay;
 pub mod report;
 pub mod serve;
@@ -85,6 +89,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
         Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
+        Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
         Command::Events(args) => lists::events(config, args),

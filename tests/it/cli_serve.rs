@@ -21,16 +21,34 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and waits until it listens.
     pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
-        let mut command = place.command(&[&["serve"], args].concat());
+        Self::from(&mut place.command(&[&["serve"], args].concat()))
+    }
+
+    /// The same from a command.
+    pub(crate) fn from(command: &mut std::process::Command) -> Self {
         command.env("STRIPE_WEBHOOK_SECRET", "whsec_1").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut server = Self { child, log, heard: String::new() };
-        while !server.heard.contains("listening") {
-            let read = server.log.read_line(&mut server.heard).unwrap();
-            assert!(read > 0, "the server ended: {}", server.heard);
-        }
+        server.hears("listening");
         server
+    }
+
+    /// Waits until its log says something, after what was waited for before.
+    pub(crate) fn hears(&mut self, text: &str) {
+        loop {
+            let from = self.heard.len();
+            let read = self.log.read_line(&mut self.heard).unwrap();
+            assert!(read > 0, "the server ended: {}", self.heard);
+            if self.heard[from..].contains(text) {
+                return;
+            }
+        }
+    }
+
+    /// All that its log said so far.
+    pub(crate) fn heard(&self) -> &str {
+        &self.heard
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -12,6 +12,7 @@ mod cli_store;
 mod cli_support;
 #[cfg(test)]
 mod config;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod drain;

@@ -59,11 +59,14 @@ fn the_same_config_changes_nothing_and_a_new_plan_sells_what_sold_nothing() {
     place.fill(&["sub-by-api", "onetime-invoice"], willing);
     let same = place.run(&["whatif", "--config", "keyward.toml", "--format", "json"]).json();
     assert_eq!((&same["totals"]["differ"], same["differences"].as_array().unwrap().len()), (&0.into(), 0));
-    std::fs::write(place.path("new.toml"), CONFIG).unwrap();
+    let tool = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool_lifetime\"]\nlicense = { devices = 2 }\n";
+    std::fs::write(place.path("new.toml"), format!("{CONFIG}{tool}")).unwrap();
     let said = place.run(&["whatif", "--config", "new.toml", "--format", "json"]);
     let answer = said.json();
     assert!(answer["totals"]["happened"]["created"]["new"].as_u64() > Some(0), "{said}");
     assert_eq!(answer["totals"]["happened"]["created"]["present"], 0, "{said}");
+    let invoice = find(&answer["differences"], "machine", "stripe/in_OnetimeInvoice01");
+    assert_eq!((&invoice["state"]["present"], &invoice["state"]["new"]), (&Value::Null, &"paid".into()));
     let said = place.run(&["whatif"]);
     assert!(said.code == Some(1) && said.err.contains("which config"), "{said}");
     std::fs::write(place.path("bad.toml"), "nonsense = 1").unwrap();
