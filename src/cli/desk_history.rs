@@ -13,7 +13,7 @@ use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::engine::key::{self, Table};
-use crate::engine::record::{self as stored, Disposition, EventRecord, RecordError};
+use crate::engine::record::{self as stored, Disposition, EventRecord, RecordError, View};
 use crate::engine::transact::scope_of;
 use crate::engine::working::Committed;
 use crate::engine::{raw as body, revise, view};
@@ -162,9 +162,12 @@ impl History<'_> {
         let mut looked = 0;
         view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
-            let said = |f| Some((f, record::said(machine.source.as_str(), &machine.id, f)?));
-            for (fact, text) in machine.facts.iter().filter(|f| f.received <= self.until).filter_map(said) {
-                rows.push(Line { received: fact.received, text: Some(text) });
+            for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
+                let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else { continue };
+                // What was kept as an event is in their list.
+                if Committed(self.reader).get(&key::event(&scope_of(&machine), &fact.id))?.is_none() {
+                    rows.push(Line { received: fact.received, text: Some(text) });
+                }
             }
             looked += 1;
             if looked >= ENTRIES_MAX {
@@ -186,7 +189,7 @@ impl History<'_> {
         let record: Option<EventRecord> = stored::get(&Committed(self.reader), &key::event(scope, id))?;
         Ok(record.map(|record| {
             let whole = body::unpack(&record.raw);
-            let text = whole.and_then(|body| record::event(source(scope), record.received, &body));
+            let text = whole.and_then(|body| record::received(scope, &record.kind, record.received, &body));
             Line { received: record.received, text }
         }))
     }
@@ -225,13 +228,19 @@ impl History<'_> {
     /// The customer of a machine, and all machines that are taken together with it, itself among them. None where it stands
     /// alone.
     fn peers(&self, machine: &Machine) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
-        use stored::View;
         let folded = fold(machine.kind, &machine.facts, &Revisions::default(), self.until);
         let Some(customer) = folded.contact.customer else { return Ok((None, Vec::new())) };
         let range = key::under(Table::ByCustomer, &[&scope_of(machine), customer.as_str()]);
         let entries = Committed(self.reader).range(&range, PEERS_MAX)?;
         let peers = entries.iter().filter_map(|(k, _)| key::parts(k).last().map(|m| MachineId::from(*m)));
-        let peers: Vec<MachineId> = peers.collect();
+        // An entry may outlive its machine, which another one took over.
+        let mut there = Vec::new();
+        for peer in peers {
+            if Committed(self.reader).get(&key::machine(&peer))?.is_some() {
+                there.push(peer);
+            }
+        }
+        let peers = there;
         Ok((Some(customer), if peers.contains(&machine.id) { peers } else { Vec::new() }))
     }
 
@@ -240,13 +249,13 @@ impl History<'_> {
         for machine in &machines {
             let scope = scope_of(machine);
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
-                match record::said(source(&scope), &machine.id, fact) {
-                    Some(text) => lines.push(Line { received: fact.received, text: Some(text) }),
+                lines.push(match self.event(&scope, &fact.id)? {
+                    Some(line) => line,
                     None => {
-                        let line = self.event(&scope, &fact.id)?;
-                        lines.push(line.unwrap_or(Line { received: fact.received, text: None }));
+                        let text = record::said(source(&scope), &machine.id, fact);
+                        Line { received: fact.received, text }
                     }
-                }
+                });
             }
         }
         if let (Some(customer), Some(machine)) = (customer, machines.first()) {

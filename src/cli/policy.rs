@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::ask::{Conversation, ask};
 use super::asked;
-use super::desk::{Request, Response};
+use super::desk::{Changed, Request, Response};
 use super::desk_policy::{Concerned, Counts, Judging};
 use super::fail::Failure;
 use super::policy_diff::{Changes, text};
@@ -129,6 +129,9 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         }
     })?;
     let concerned = page::read::<Concerned>(&rows)?;
+    if args.yes && args.json && concerned.is_empty() {
+        return report::json(&Changed { machines: Vec::new(), actions: None, decision: None });
+    }
     if !args.yes || concerned.is_empty() {
         return previewed(&concerned, &rows, args);
     }

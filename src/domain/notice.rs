@@ -1,14 +1,14 @@
 //! Notices: which e-mails are due, each once per (machine, kind, episode), and which are no longer true.
 
+mod resent;
+
 use minicbor::{Decode, Encode};
 
 use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
 use super::condition::Disputed;
-use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::fold::{Episode, Folded, Life, Outcome, SideFailure, SubscriptionFold};
 use super::machine::{Grant, Machine};
-use super::order::canonical;
 use super::policy::{AtGraceEnd, DunningMail, choices};
 use super::reconcile::{is_for, match_seats};
 use super::revision::Revisions;
@@ -194,12 +194,8 @@ impl Ctx<'_> {
 
     /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
     fn keys(&self, out: &mut Vec<Called>) {
-        let carried = |n: u32| {
-            self.machine
-                .notices
-                .iter()
-                .any(|m| m.kind == NoticeKind::LicenseIssued && m.part.is_empty() && m.seats.contains(&n))
-        };
+        let first = |m: &&Notice| m.kind == NoticeKind::LicenseIssued && m.part.is_empty();
+        let carried = |n: u32| self.machine.notices.iter().filter(first).any(|m| m.seats.contains(&n));
         let fresh: Vec<&Grant> =
             self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
@@ -219,31 +215,6 @@ impl Ctx<'_> {
         }
         call.seats = seats;
         out.push(call);
-    }
-
-    /// Keys that a person wants mailed once more: those that were there when it was said.
-    fn resent(&self, out: &mut Vec<Called>) {
-        let said = canonical(&self.machine.facts).into_iter().filter_map(|f| match &f.decision()?.verb {
-            Verb::Resend { to } => Some((f.received, to)),
-            Verb::Grant { .. }
-            | Verb::Extend { .. }
-            | Verb::Exempt { .. }
-            | Verb::Revoke
-            | Verb::Keep
-            | Verb::Rekey
-            | Verb::Address { .. }
-            | Verb::ResetDevices
-            | Verb::ApplyRevision => None,
-        });
-        for (n, (at, to)) in said.enumerate() {
-            let there = self.machine.grants.iter().filter(|g| g.since <= at && g.can_be_mailed());
-            let seats: Vec<u32> = there.map(|g| g.number).collect();
-            let mut call = Called::new(NoticeKind::LicenseIssued, "resend", at);
-            call.part = format!("resend {}", n + 1);
-            call.skip = seats.is_empty().then_some("there is no key to send");
-            (call.seats, call.to) = (seats, to.clone());
-            out.push(call);
-        }
     }
 
     fn delayed(&self, out: &mut Vec<Called>) {

@@ -8,13 +8,20 @@ use crate::domain::fact::{Bought, Fact, LineItems, Says};
 use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
 
-/// An event, with its body as it came but for the blanks between its values. Nothing where the body is no JSON.
+/// An event, or what a look-up answered, with its body as it came but for the blanks between its values. Nothing where the
+/// body is no JSON.
 #[must_use]
-pub fn event(source: &str, received: Timestamp, body: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(body).ok()?;
-    let minified = minified(text);
+pub fn received(scope: &str, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
+    let minified = minified(std::str::from_utf8(body).ok()?);
     serde_json::from_str::<&serde_json::value::RawValue>(&minified).ok()?;
-    Some(format!(r#"{{"received_at":"{received}","source":{},"event":{minified}}}"#, Value::from(source)))
+    let (source, account) = scope.split_once('/').map_or((scope, None), |(source, account)| (source, Some(account)));
+    let head = format!(r#"{{"received_at":"{at}","source":{}"#, Value::from(source));
+    Some(match (kind.starts_with("lookup."), account) {
+        // An event names its account itself.
+        (false, _) => format!(r#"{head},"event":{minified}}}"#),
+        (true, None) => format!(r#"{head},"lookup":{minified}}}"#),
+        (true, Some(account)) => format!(r#"{head},"account":{},"lookup":{minified}}}"#, Value::from(account)),
+    })
 }
 
 /// What is known of a machine without an event: a person's word, or what a look-up said. Nothing for events.
@@ -45,7 +52,7 @@ fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) 
 
 /// What a look-up said that a session sold.
 #[must_use]
-pub fn items_of(source: &str, received: Timestamp, items: &LineItems) -> String {
+fn items_of(source: &str, received: Timestamp, items: &LineItems) -> String {
     let bought = |line: &Bought| {
         let price = &line.price;
         json!({
@@ -106,8 +113,16 @@ mod tests {
         ] {
             assert_eq!(minified(text), small);
         }
-        assert!(
-            event("s", Timestamp::from_s(1), b"{").is_none() && event("s", Timestamp::from_s(1), b"\xff").is_none()
-        );
+    }
+
+    #[test]
+    fn each_line_is_of_its_form() {
+        let line = |scope: &str, kind: &str, body: &[u8]| received(scope, kind, Timestamp::from_s(1), body);
+        let head = r#"{"received_at":"1970-01-01T00:00:01Z","source":"s""#;
+        assert_eq!(line("s/acct_1", "invoice.paid", b"{ }"), Some(format!(r#"{head},"event":{{}}}}"#)));
+        assert_eq!(line("s", "lookup.customer", b"{}"), Some(format!(r#"{head},"lookup":{{}}}}"#)));
+        let connected = format!(r#"{head},"account":"acct_1","lookup":{{}}}}"#);
+        assert_eq!(line("s/acct_1", "lookup.customer", b"{}"), Some(connected));
+        assert_eq!((line("s", "x", b"{"), line("s", "x", b"\xff")), (None, None));
     }
 }

@@ -68,6 +68,25 @@ fn a_purchase_that_sold_nothing_is_fulfilled_when_the_config_learns_its_price() 
 }
 
 #[test]
+fn templates_are_read_again_and_those_with_mistakes_are_not_taken() {
+    let place = Place::with(&config().replace("path = \"./mail\"", "path = \"./mail\"\ntemplates = \"./templates\""));
+    let folder = place.path("templates/license_issued/en");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("subject.txt"), "Your key").unwrap();
+    let mut server = Server::start(&place, &["--new"]);
+    std::fs::write(folder.join("subject.txt"), "Your {{ key").unwrap();
+    server.signal("-HUP");
+    server.hears("those before stay in use");
+    server.hears("are those in force");
+    assert!(server.heard().contains("subject.txt"), "{}", server.heard());
+    std::fs::write(folder.join("subject.txt"), "Here it is").unwrap();
+    let before = server.heard().len();
+    server.signal("-HUP");
+    server.hears("are those in force");
+    assert!(!server.heard()[before..].contains("stay in use"), "{}", server.heard());
+}
+
+#[test]
 fn systemd_is_told() {
     let place = Place::with(&config());
     let notified = UnixDatagram::bind(place.path("notify")).unwrap();
