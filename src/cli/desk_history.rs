@@ -262,11 +262,7 @@ impl History<'_> {
             let scope = scope_of(machine);
             let known = view::customer(self.reader, &scope, &customer)?.filter(|c| c.at <= self.until);
             // Its own events are not kept by customer; a look-up says what they came to.
-            let line = |c: crate::domain::customer::Customer| Line {
-                received: c.at,
-                text: Some(record::customer(source(&scope), &c)),
-            };
-            lines.extend(known.map(line));
+            lines.extend(known.map(|c| Line { received: c.at, text: record::customer(&scope, &c) }));
         }
         lines.sort_by_key(|l| l.received);
         Ok(Group { machines: machines.into_iter().map(|m| m.id.to_string()).collect(), lines })

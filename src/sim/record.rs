@@ -68,7 +68,7 @@ fn items_of(source: &str, received: Timestamp, items: &LineItems) -> String {
 
 /// What is known of a customer, as a look-up would have said it.
 #[must_use]
-pub fn customer(source: &str, customer: &Customer) -> String {
+pub fn customer(scope: &str, customer: &Customer) -> Option<String> {
     let locales: Vec<&String> = customer.locale.iter().collect();
     let lookup = json!({
         "object": "customer",
@@ -78,7 +78,7 @@ pub fn customer(source: &str, customer: &Customer) -> String {
         "preferred_locales": locales,
         "deleted": customer.deleted,
     });
-    json!({ "received_at": customer.at, "source": source, "lookup": lookup }).to_string()
+    received(scope, "lookup.customer", customer.at, lookup.to_string().as_bytes())
 }
 
 /// JSON without the blanks between its values, on one line; everything else stays as it was written.
