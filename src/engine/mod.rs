@@ -12,6 +12,7 @@ pub mod key;
 pub mod raw;
 pub mod record;
 mod restore;
+pub mod revise;
 mod route;
 pub mod search;
 pub mod sweep;

@@ -9,6 +9,7 @@ use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
+use super::revise;
 use super::route::{Meanwhile, Route, route, scope};
 use super::search;
 use super::working::Working;
@@ -20,6 +21,8 @@ use crate::domain::fold::{Kind, Report};
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
 
 /// What a transaction depends on besides the store.
@@ -115,11 +118,19 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 forget::never_linked(self)?;
                 Ok(Receipt::Done)
             }
+            Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::Heartbeat => {
                 self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
                 Ok(Receipt::Done)
             }
         }
+    }
+
+    /// Keeps plans and policies as the newest revision; a duplicate where it says so already.
+    fn revision(&mut self, plans: &[Plan], policies: &[Policy]) -> Result<Receipt, RecordError> {
+        let kept = revise::kept(self.working)?;
+        let new = revise::put(self.working, &kept, plans, policies, self.now.at)?;
+        Ok(new.map_or(Receipt::Duplicate, |_| Receipt::Done))
     }
 
     fn delivery(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {

@@ -23,6 +23,8 @@ mod docs;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod http_intake;
@@ -51,7 +53,13 @@ mod look_first;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod repository;
+#[cfg(test)]
+mod resend;
 #[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
@@ -86,3 +94,5 @@ mod stripe_subscription;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod whatif;

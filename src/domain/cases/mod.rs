@@ -148,7 +148,7 @@ impl Case {
             let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
             let Some(notice) = notice.cloned() else { return };
             let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
-            let to = recipient(notice.kind, &folded, None).unwrap();
+            let to = recipient(&notice, &folded, None).unwrap();
             mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
         }
         panic!("it never settles");

@@ -22,7 +22,7 @@ pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, 
         }
     }
     for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::NoAddress) {
-        if recipient(notice.kind, folded, on_record).is_some() {
+        if recipient(notice, folded, on_record).is_some() {
             (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
         }
     }
@@ -31,7 +31,7 @@ pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, 
             continue;
         }
         let id = machine.notices.last().map_or(1, |n| n.id + 1);
-        let to = recipient(call.kind, folded, on_record);
+        let to = call.to.clone().or_else(|| usual_recipient(call.kind, folded, on_record));
         let status = match (call.skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
             (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
@@ -45,7 +45,7 @@ pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, 
             part: call.part.clone(),
             status,
             at: world.now,
-            to: None,
+            to: call.to.clone(),
             seats: call.seats.clone(),
             attempts: 0,
             due: world.now,
@@ -54,9 +54,14 @@ pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, 
     }
 }
 
-/// Where a notice goes, resolved when it is sent.
+/// Where a notice goes, resolved when it is sent; one that a person addressed goes there.
 #[must_use]
-pub fn recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -> Option<String> {
+pub fn recipient(notice: &Notice, folded: &Folded, on_record: Option<&str>) -> Option<String> {
+    let named = notice.to.clone().filter(|_| notice.status != NoticeStatus::Sent);
+    named.or_else(|| usual_recipient(notice.kind, folded, on_record))
+}
+
+fn usual_recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -> Option<String> {
     match kind {
         NoticeKind::LicenseIssued | NoticeKind::LicenseDelayed => folded.contact.key_holder(on_record),
         NoticeKind::PaymentFailed

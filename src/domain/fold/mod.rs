@@ -195,7 +195,7 @@ impl Decided {
                 Verb::Revoke => (decided.revoked, decided.grant, decided.kept) = (true, None, false),
                 Verb::Keep => (decided.kept, decided.revoked) = (true, false),
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
-                Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices => {}
+                Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices | Verb::Resend { .. } => {}
             }
         }
         decided

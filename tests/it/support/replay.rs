@@ -101,6 +101,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Actions { .. }
         | Input::Refused { .. }
         | Input::Forget
+        | Input::Revision { .. }
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line { received: at, input }
