@@ -27,6 +27,9 @@ pub(super) fn link(
     }
     new_names(tx, scope, machine, fact, &mut names)?;
     while let Some(name) = names.pop() {
+        if !tx.working.may_be_parked(scope, &name) {
+            continue;
+        }
         let waiting = tx.working.range(&key::under(Table::Parked, &[scope, &name]), CLAIMS_MAX)?;
         for (entry, _) in waiting {
             let Some(event) = key::parts(&entry).last().map(|e| EventId::from(*e)) else { continue };

@@ -9,6 +9,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::input::{Input, Receipt, Rules};
+use super::parked::ParkedNames;
 use super::record::{RecordError, View};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
@@ -103,6 +104,7 @@ pub fn start(
         ring,
         full: Arc::clone(&full),
         stops_held: Arc::clone(&stops_held),
+        parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
     Ok((Handle { jobs, bell, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock }, Committer(thread)))
@@ -217,11 +219,13 @@ struct Writer {
     ring: watch::Sender<u64>,
     full: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<String>>,
+    parked: ParkedNames,
 }
 
 impl Writer {
     fn run(mut self, mut inbox: mpsc::Receiver<Job>) -> Ended {
         let mut gathered = Vec::with_capacity(GATHER_MAX);
+        self.parked = ParkedNames::load(self.reader.as_ref()).map_err(|e| e.to_string())?;
         while inbox.blocking_recv_many(&mut gathered, GATHER_MAX) > 0 {
             // An error of the store means that nothing may be answered and nothing read any more: the thread ends, the
             // process follows.
@@ -235,7 +239,7 @@ impl Writer {
         let reader = Arc::clone(&self.reader);
         let mut jobs = gathered.drain(..).peekable();
         while jobs.peek().is_some() {
-            let mut working = Working::new(reader.as_ref());
+            let mut working = Working::with_parked(reader.as_ref(), &self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let mut told = Vec::new();
             let held = self.stops_held.load_full();
@@ -281,6 +285,9 @@ impl Writer {
         let result = match committed {
             Ok(()) => {
                 self.full.store(false, Ordering::Relaxed);
+                for (key, _) in batch.writes.iter().filter(|(_, value)| value.is_some()) {
+                    self.parked.note(key);
+                }
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {

@@ -9,6 +9,7 @@ mod fits;
 pub mod forget;
 pub mod input;
 pub mod key;
+pub mod parked;
 pub mod raw;
 pub mod record;
 mod restore;

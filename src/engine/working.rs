@@ -1,7 +1,10 @@
 //! A view of the store with writes over it that are not committed yet: what one batch of inputs works on.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
+use super::key::{Table, under};
+use super::parked::ParkedNames;
 use super::record::{Pair, View};
 use crate::store::{Direction, KeyRange, Read, ReadError};
 
@@ -14,13 +17,40 @@ pub struct Working<'a> {
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// What the input under way replaced, newest last, so that one that fails leaves nothing behind.
     undo: Vec<(Vec<u8>, Option<Written>)>,
+    /// What the store said of single keys: inputs of one batch ask for the same ones.
+    read: RefCell<HashMap<Vec<u8>, Written>>,
+    parked: Option<&'a ParkedNames>,
+    size: usize,
+    size_before: usize,
 }
 
 impl<'a> Working<'a> {
     /// Nothing written yet.
     #[must_use]
     pub fn new(base: &'a dyn Read) -> Self {
-        Self { base, writes: BTreeMap::new(), undo: Vec::new() }
+        Self {
+            base,
+            writes: BTreeMap::new(),
+            undo: Vec::new(),
+            read: RefCell::default(),
+            parked: None,
+            size: 0,
+            size_before: 0,
+        }
+    }
+
+    /// The same with the names that parked events wait for at hand.
+    #[must_use]
+    pub fn with_parked(base: &'a dyn Read, parked: &'a ParkedNames) -> Self {
+        Self { parked: Some(parked), ..Self::new(base) }
+    }
+
+    /// Whether a parked event may wait for a name. Without the names at hand the answer is yes.
+    #[must_use]
+    pub fn may_be_parked(&self, scope: &str, name: &str) -> bool {
+        let Some(parked) = self.parked else { return true };
+        let range = under(Table::Parked, &[scope, name]);
+        parked.may_hold(scope, name) || self.writes.range(range.start..range.end).next().is_some()
     }
 
     /// Writes a value.
@@ -29,6 +59,7 @@ impl<'a> Working<'a> {
     }
 
     fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.size += key.len() + value.as_ref().map_or(0, Vec::len);
         let before = self.writes.insert(key.clone(), value);
         self.undo.push((key, before));
     }
@@ -36,17 +67,18 @@ impl<'a> Working<'a> {
     /// Begins an input: what it writes can be taken back until the next one begins.
     pub fn begin(&mut self) {
         self.undo.clear();
+        self.size_before = self.size;
     }
 
     /// Bytes that the input under way wrote.
     #[must_use]
-    pub fn written(&self) -> usize {
-        let len = |key: &Vec<u8>| key.len() + self.writes.get(key).and_then(Option::as_ref).map_or(0, Vec::len);
-        self.undo.iter().map(|(key, _)| len(key)).sum()
+    pub const fn written(&self) -> usize {
+        self.size - self.size_before
     }
 
     /// Takes back what the input under way wrote.
     pub fn roll_back(&mut self) {
+        self.size = self.size_before;
         while let Some((key, before)) = self.undo.pop() {
             match before {
                 Some(before) => self.writes.insert(key, before),
@@ -66,25 +98,33 @@ impl<'a> Working<'a> {
         self.writes
     }
 
-    /// Bytes written so far, for the limit of a batch.
+    /// Bytes written so far, for the limit of a batch; what was written twice counts twice.
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.writes.iter().map(|(k, v)| k.len() + v.as_ref().map_or(0, Vec::len)).sum()
+    pub const fn size(&self) -> usize {
+        self.size
     }
 }
 
 impl View for Working<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        match self.writes.get(key) {
-            Some(written) => Ok(written.clone()),
-            None => Ok(self.base.get(key)?.map(|v| v.bytes)),
+        if let Some(written) = self.writes.get(key) {
+            return Ok(written.clone());
         }
+        if let Some(known) = self.read.borrow().get(key) {
+            return Ok(known.clone());
+        }
+        let stored = self.base.get(key)?.map(|v| v.bytes);
+        self.read.borrow_mut().insert(key.to_vec(), stored.clone());
+        Ok(stored)
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError> {
         let written: Vec<_> = self.writes.range(range.start.clone()..range.end.clone()).collect();
         // Written keys may hide stored ones, so as many more are read as could be hidden.
         let stored = self.base.range(range, Direction::Forward, limit.saturating_add(written.len()))?;
+        if written.is_empty() {
+            return Ok(stored.into_iter().map(|(k, v)| (k, v.bytes)).collect());
+        }
         let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().map(|(k, v)| (k, v.bytes)).collect();
         for (key, value) in written {
             match value {
