@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Config, Livemode, Service};
 use crate::domain::action::Abilities;
-use crate::domain::revision::{Revision, Revisions};
+use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
 use crate::effects::{dispatcher, tls};
@@ -24,7 +24,7 @@ use crate::embedded;
 use crate::engine::committer::{self, Committer};
 use crate::engine::input::{Rules, SourceRules};
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, key, record, view};
+use crate::engine::{Handle, key, revise};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault};
@@ -126,22 +126,12 @@ fn uses_embedded(config: &Config) -> bool {
 /// # Errors
 /// The store's.
 pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestamp) -> Result<Rules, CannotStart> {
-    let view = crate::engine::working::Committed(reader);
-    let mut revisions: Vec<Revision> = Vec::new();
-    view::walk(reader, crate::store::KeyRange::prefix(&[key::Table::Revision as u8]), |k, first| {
-        revisions.push(record::whole(&view, k, first)?);
-        Ok(true)
-    })?;
+    let mut revisions = revise::kept(&crate::engine::working::Committed(reader))?;
     let mut batch = Batch::new();
-    let newest = revisions.last();
-    if newest.is_none_or(|r| r.plans != config.plans || r.policies != config.policies) {
-        // A clock that went back must not put the newest revision before an older one.
-        let from = newest.map_or(now, |r| r.from.max(now));
-        let revision = Revision { from, plans: config.plans.clone(), policies: config.policies.clone() };
+    let mut working = crate::engine::working::Working::new(reader);
+    if let Some(revision) = revise::put(&mut working, &revisions, &config.plans, &config.policies, now)? {
+        let from = revision.from;
         tracing::info!(%from, "the config's plans and policies are a new revision; what happened before is judged as before");
-        let number = u64::try_from(revisions.len()).unwrap_or(u64::MAX);
-        let mut working = crate::engine::working::Working::new(reader);
-        record::put(&mut working, key::revision(number), &revision).map_err(RecordError::from)?;
         batch.writes.extend(working.into_writes());
         revisions.push(revision);
     }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
+use super::export::ExportArgs;
+use super::policy::PolicyArgs;
 use super::replay::ReplayArgs;
+use super::whatif::WhatifArgs;
 use super::when::When;
 
 /// Durable license fulfillment for software sold through Stripe.
@@ -45,6 +48,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run a recorded history through the same rules with a virtual clock, and print its timeline.
     Replay(ReplayArgs),
+    /// Write the store's history as a file that `replay` reads, also while the server runs.
+    Export(ExportArgs),
+    /// Play the store's own history under the config that `--config` names, and tell what would have been different.
+    Whatif(WhatifArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.
@@ -71,6 +78,10 @@ pub enum Command {
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
+    /// Mail the keys of a purchase once more.
+    Resend(ResendArgs),
+    /// What a changed config would change, and the newest revision's word on what already is.
+    Policy(PolicyArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page.
@@ -214,6 +225,22 @@ pub struct UntilArgs {
     /// For which purchase, and why.
     #[command(flatten)]
     pub decision: DecisionArgs,
+}
+
+/// `resend`.
+#[derive(Args, Clone, Debug)]
+pub struct ResendArgs {
+    /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
+    pub machine: String,
+    /// To this address, instead of where its keys go anyway.
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// Why: kept with the decision, for whoever asks later.
+    #[arg(long, default_value = "asked for", hide_default_value = true)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `completions`.

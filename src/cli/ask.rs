@@ -11,7 +11,7 @@ use super::store::{open_store, rules};
 use super::wiring::services;
 use crate::clock::Clock;
 use crate::config::{Config, Env, Warning};
-use crate::engine::committer;
+use crate::engine::committer::{self, Committer};
 
 /// Orders of one command that wait for the committer at most: they come one at a time.
 const QUEUE_LEN_MAX: usize = 16;
@@ -32,25 +32,100 @@ pub(super) fn load(path: &Path, env: &Env<'_>) -> Result<(Config, Vec<Warning>),
 /// # Errors
 /// What went wrong, also at the server.
 pub(super) fn ask(config_path: &Path, request: Request) -> Result<Response, Failure> {
-    let (config, _) = load(config_path, &Env::process().lenient())?;
-    let response = match control::ask(&config.data_dir, &request)? {
-        Some(response) => response,
-        None => alone(&config, request)?,
-    };
-    if let Response::Failed(failure) = response { Err(failure) } else { Ok(response) }
+    let mut conversation = Conversation::begin(config_path)?;
+    let response = conversation.ask(request);
+    conversation.end()?;
+    response
 }
 
-/// Answers from the store itself, with an engine of our own.
-fn alone(config: &Config, request: Request) -> Result<Response, Failure> {
-    let clock = Clock::Wall;
-    let (writer, reader) = open_store(config)?;
-    let rules = rules(config, &reader)?;
-    let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock, QUEUE_LEN_MAX)
-        .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
-    let response = runtime.block_on(Desk::new(handle, services(config)).answer(request));
-    drop(runtime);
-    thread.join().map_err(|why| Failure::ours(format!("the store broke: {why}")))?;
-    Ok(response)
+/// Several questions, all answered by the server, or all by the store itself.
+pub(super) struct Conversation {
+    /// The config.
+    pub(super) config: Config,
+    partner: Partner,
+}
+
+enum Partner {
+    NotFoundYet,
+    Server,
+    Store(Box<Alone>),
+}
+
+impl Conversation {
+    /// Reads the config; whom to ask shows with the first question.
+    ///
+    /// # Errors
+    /// What is wrong with the config.
+    pub(super) fn begin(config_path: &Path) -> Result<Self, Failure> {
+        let (config, _) = load(config_path, &Env::process().lenient())?;
+        Ok(Self { config, partner: Partner::NotFoundYet })
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// What went wrong, also at the server.
+    pub(super) fn ask(&mut self, request: Request) -> Result<Response, Failure> {
+        let response = match &self.partner {
+            Partner::Store(alone) => alone.answer(request),
+            Partner::NotFoundYet | Partner::Server => match control::ask(&self.config.data_dir, &request)? {
+                Some(response) => {
+                    self.partner = Partner::Server;
+                    response
+                }
+                None if matches!(self.partner, Partner::Server) => {
+                    return Err(Failure::ours("the server ended meanwhile").hint("start the command again"));
+                }
+                None => {
+                    let alone = Alone::open(&self.config)?;
+                    let response = alone.answer(request);
+                    self.partner = Partner::Store(Box::new(alone));
+                    response
+                }
+            },
+        };
+        if let Response::Failed(failure) = response { Err(failure) } else { Ok(response) }
+    }
+
+    /// Ends it; a store that was opened is closed.
+    ///
+    /// # Errors
+    /// When the store broke.
+    pub(super) fn end(self) -> Result<(), Failure> {
+        match self.partner {
+            Partner::Store(alone) => alone.close(),
+            Partner::NotFoundYet | Partner::Server => Ok(()),
+        }
+    }
+}
+
+/// The store, with an engine of our own.
+struct Alone {
+    desk: Desk,
+    runtime: tokio::runtime::Runtime,
+    thread: Committer,
+}
+
+impl Alone {
+    fn open(config: &Config) -> Result<Self, Failure> {
+        let clock = Clock::Wall;
+        let (writer, reader) = open_store(config)?;
+        let rules = rules(config, &reader)?;
+        let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock, QUEUE_LEN_MAX)
+            .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
+        Ok(Self { desk: Desk::new(handle, services(config)), runtime, thread })
+    }
+
+    fn answer(&self, request: Request) -> Response {
+        self.runtime.block_on(self.desk.answer(request))
+    }
+
+    fn close(self) -> Result<(), Failure> {
+        let Self { desk, runtime, thread } = self;
+        drop((desk, runtime));
+        thread.join().map_err(|why| Failure::ours(format!("the store broke: {why}")))?;
+        Ok(())
+    }
 }

@@ -72,6 +72,7 @@ pub(super) fn decided(machine: &Machine) -> Vec<Coming> {
                 }
                 Verb::Grant { until: None } => " for life".to_owned(),
                 Verb::Address { email } => format!(" {email}"),
+                Verb::Resend { to } => to.as_ref().map_or_else(String::new, |to| format!(" to {to}")),
                 Verb::Revoke | Verb::Keep | Verb::Rekey | Verb::ResetDevices | Verb::ApplyRevision => String::new(),
             };
             let author = if decision.author.is_empty() { "somebody" } else { &decision.author };

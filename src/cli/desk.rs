@@ -9,10 +9,12 @@ use serde_json::value::RawValue;
 
 use tokio::task::JoinSet;
 
+use super::desk_history::{self, Pages};
+use super::desk_policy::{self, Judging};
 use super::desk_read as read;
 use super::fail::Failure;
 use crate::domain::action::ActionOutcome;
-use crate::domain::decision::Decision;
+use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::engine::Handle;
 use crate::engine::input::{Input, Order, Receipt};
@@ -59,6 +61,10 @@ pub enum Request {
         /// The action's name.
         id: String,
     },
+    /// A page of the history.
+    History(Pages),
+    /// What plans and policies judge, and the newest ones' word on what already is.
+    Policy(Judging),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.
@@ -129,6 +135,15 @@ pub enum Response {
         /// Older rows that were left out.
         more: u64,
     },
+    /// A part of a longer list.
+    Page {
+        /// Its rows.
+        rows: Vec<Box<RawValue>>,
+        /// Where the next part begins; absent: this was the last one.
+        next: Option<String>,
+        /// The instant that it shows.
+        at: crate::domain::time::Timestamp,
+    },
     /// What was changed.
     Changed(Changed),
     /// Nothing came of it.
@@ -179,6 +194,8 @@ impl Desk {
             Request::Events { which, limit } => self.read(move |desk| read::events(desk, which, limit)).await,
             Request::Refused { limit } => self.read(move |desk| read::refused(desk, limit)).await,
             Request::Actions { limit } => self.read(move |desk| read::actions(desk, limit)).await,
+            Request::History(pages) => self.read(move |desk| desk_history::page(desk, &pages)).await,
+            Request::Policy(judging) => desk_policy::answer(self, judging).await,
             Request::Retry(what) => self.retry(what).await,
             Request::Abandon { id } => self.abandon(id).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
@@ -187,7 +204,7 @@ impl Desk {
     }
 
     /// Reads on a thread that may wait for the disk.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
@@ -196,10 +213,11 @@ impl Desk {
     }
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
-        static MADE: AtomicU32 = AtomicU32::new(1);
-        let machine = self.read(move |desk| read::resolve(desk, &machine)).await?;
+        let resend = matches!(decision.verb, Verb::Resend { .. });
+        let find = move |desk: &Self| read::resolve(desk, &machine);
+        let machine = self.read(move |desk| find(desk).and_then(|id| read::may(desk, id, resend))).await?;
         let at = self.handle.clock().now();
-        let id = format!("dec_{}_{}", at.ms(), MADE.fetch_add(1, Ordering::Relaxed));
+        let id = decision_id(at);
         let input = Input::Decision { machine: machine.clone(), id: EventId::new(&id), decision, at };
         self.submit(&machine, input).await?;
         Ok(Response::Changed(Changed { machines: vec![machine.to_string()], actions: None, decision: Some(id) }))
@@ -261,27 +279,34 @@ impl Desk {
                 .hint(format!("the config has {known}")));
         }
         let all = self.read(move |desk| read::to_retry(desk, &what)).await?;
+        let mut orders = Vec::new();
+        for (machine, numbers) in &all {
+            let order = |number: &u32| {
+                let machine = machine.clone();
+                (machine.clone(), Input::Actions { machine, action: Some(*number), order: Order::Retry })
+            };
+            orders.extend(numbers.iter().map(order));
+        }
+        let total = self.submit_all(orders).await?;
+        Ok(changed(all.into_keys(), total))
+    }
+
+    /// Hands many inputs in, so that those of one batch share a sync. Says how many there were.
+    pub(super) async fn submit_all(&self, orders: Vec<(MachineId, Input)>) -> Result<u32, Failure> {
         let mut under_way = JoinSet::new();
         let mut total = 0;
-        let mut orders: Vec<(MachineId, u32)> = Vec::new();
-        for (machine, numbers) in &all {
-            orders.extend(numbers.iter().map(|number| (machine.clone(), *number)));
-        }
-        for (machine, number) in orders {
+        for (machine, input) in orders {
             if under_way.len() >= ORDERS_UNDER_WAY_MAX {
                 under_way.join_next().await.transpose().map_err(|e| Failure::ours(e.to_string()))?.transpose()?;
             }
             let desk = self.clone();
-            under_way.spawn(async move {
-                let input = Input::Actions { machine: machine.clone(), action: Some(number), order: Order::Retry };
-                desk.submit(&machine, input).await
-            });
+            under_way.spawn(async move { desk.submit(&machine, input).await });
             total += 1;
         }
         while let Some(done) = under_way.join_next().await {
             done.map_err(|e| Failure::ours(e.to_string()))??;
         }
-        Ok(changed(all.into_keys(), total))
+        Ok(total)
     }
 
     async fn submit(&self, machine: &MachineId, input: Input) -> Result<(), Failure> {
@@ -292,6 +317,12 @@ impl Desk {
             }
         }
     }
+}
+
+/// A new decision's id.
+pub(super) fn decision_id(at: crate::domain::time::Timestamp) -> String {
+    static MADE: AtomicU32 = AtomicU32::new(1);
+    format!("dec_{}_{}", at.ms(), MADE.fetch_add(1, Ordering::Relaxed))
 }
 
 fn changed(machines: impl IntoIterator<Item = MachineId>, actions: u32) -> Response {

@@ -11,7 +11,7 @@ use super::fail::Failure;
 use crate::domain::action::{Action, ActionKind, ActionOutcome};
 use crate::domain::fold::{Folded, fold};
 use crate::domain::id::MachineId;
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
 use crate::engine::record;
@@ -40,7 +40,7 @@ fn rows_max(limit: Option<u32>) -> usize {
     limit.map_or(ROWS_MAX, |n| usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX))
 }
 
-fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
+pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
     serde_json::value::to_raw_value(value).map_err(|e| Failure::ours(e.to_string()))
 }
 
@@ -62,6 +62,23 @@ pub(super) fn resolve(desk: &Desk, text: &str) -> Result<MachineId, Failure> {
                 .hint("name one of them"))
         }
     }
+}
+
+/// Whether keys can be mailed once more, where that is wanted: they must be there, and mail must be on.
+pub(super) fn may(desk: &Desk, id: MachineId, resend: bool) -> Result<MachineId, Failure> {
+    if !resend {
+        return Ok(id);
+    }
+    let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+    if !machine.grants.iter().any(Grant::can_be_mailed) {
+        return Err(Failure::input(format!("{id} has no key that could be mailed"))
+            .hint(format!("`keyward show {id}` tells what became of its licenses")));
+    }
+    let rules = desk.handle.rules();
+    if rules.sources.get(&machine.source).is_some_and(|s| !s.abilities.sends_mail) {
+        return Err(Failure::input("mail is switched off").hint("`transport` under [mail] in the config says how"));
+    }
+    Ok(id)
 }
 
 struct Page {

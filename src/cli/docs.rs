@@ -43,8 +43,8 @@ pub fn markdown() -> String {
     command.build();
     let mut out = "# Commands\n\nPrinted by `keyward markdown-help`; a test keeps it current. Data goes to stdout, talk to \
         stderr. Exit codes: 0 done, 1 your input (a mistake in the config, something that does not exist), 2 ours (the \
-        store, the machine).\n\n`find`, `show`, `events`, `refused`, `actions`, `retry`, `abandon` and the decisions ask \
-        the running server through `control.sock` in its data directory, and open the store themselves when none runs.\n\n\
+        store, the machine).\n\n`find`, `show`, `events`, `refused`, `actions`, `retry`, `abandon`, `export`, `whatif`, \
+        `policy`, `resend` and the decisions ask the running server through `control.sock` in its data directory, and open the store themselves when none runs.\n\n\
         ## Every command takes\n"
         .to_owned();
     options(&command, &mut out, true);
@@ -54,6 +54,13 @@ pub fn markdown() -> String {
         // Writing to a String cannot fail.
         let _ = write!(out, "\n## {}\n\n{}\n\n    {usage}\n", sub.get_name(), about(sub));
         options(sub, &mut out, false);
+        for inner in sub.get_subcommands().filter(|c| c.get_name() != "help") {
+            let usage = inner.clone().render_usage().to_string();
+            let usage = usage.trim_start_matches("Usage: ").trim();
+            let name = format!("{} {}", sub.get_name(), inner.get_name());
+            let _ = write!(out, "\n### {name}\n\n{}\n\n    {usage}\n", about(inner));
+            options(inner, &mut out, false);
+        }
     }
     format!("{}\n", out.trim_end())
 }

@@ -5,13 +5,17 @@
 
 pub mod args;
 mod ask;
+mod asked;
 mod check;
 mod coming;
 pub mod control;
 pub mod demo;
 pub mod desk;
+pub mod desk_history;
+mod desk_policy;
 mod desk_read;
 pub mod docs;
+pub mod export;
 pub mod fail;
 mod init;
 mod lists;
@@ -19,12 +23,16 @@ mod logging;
 pub mod online;
 mod orders;
 mod page;
+pub mod policy;
+mod policy_diff;
+pub mod reload;
 pub mod replay;
 pub mod report;
 pub mod serve;
 mod show;
 pub mod store;
 mod stripe_events;
+pub mod whatif;
 pub mod when;
 pub mod wiring;
 
@@ -52,7 +60,8 @@ pub fn main() -> ExitCode {
     };
     logging::start(cli.log_format, &cli.command);
     crate::effects::tls::install();
-    match run(&cli, named.then_some(&cli.config)) {
+    let on_line = matches.value_source("config") == Some(ValueSource::CommandLine);
+    match run(&cli, named.then_some(&cli.config), on_line.then_some(&cli.config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             report::failure(&failure);
@@ -68,7 +77,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }
 
-fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
+/// `named` is a config that somebody named, on the command line or in the environment; `on_line` one of the former.
+fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<(), Failure> {
     let config = &cli.config;
     let now = || Clock::Wall.now();
     match &cli.command {
@@ -77,6 +87,9 @@ fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
+        Command::Export(args) => export::run(config, args),
+        Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
+        Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
         Command::Events(args) => lists::events(config, args),
@@ -93,6 +106,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>) -> Result<(), Failure> {
         Command::Exempt(args) => orders::decide(config, &args.decision, Verb::Exempt { until: args.until.from(now()) }),
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
+        Command::Resend(args) => orders::resend(config, args),
         Command::Completions(args) => {
             docs::completions(args.shell);
             Ok(())

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::args::{AbandonArgs, DecisionArgs, RetryArgs};
+use super::args::{AbandonArgs, DecisionArgs, ResendArgs, RetryArgs};
 use super::ask::ask;
 use super::desk::{Changed, Request, Response, What};
 use super::fail::Failure;
 use super::report;
 use crate::domain::decision::{Decision, Verb};
+use crate::effects::mail::Sender;
 
 fn order(config: &Path, request: Request, json: bool, said: impl Fn(&Changed) -> String) -> Result<(), Failure> {
     match ask(config, request)? {
@@ -16,9 +17,11 @@ fn order(config: &Path, request: Request, json: bool, said: impl Fn(&Changed) ->
             report::say(&said(&changed));
             Ok(())
         }
-        Response::Found { .. } | Response::Machine { .. } | Response::List { .. } | Response::Failed(_) => {
-            Err(Failure::ours("the server answered something else"))
-        }
+        Response::Found { .. }
+        | Response::Machine { .. }
+        | Response::List { .. }
+        | Response::Page { .. }
+        | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
     }
 }
 
@@ -52,6 +55,20 @@ pub(super) fn abandon(config: &Path, args: &AbandonArgs) -> Result<(), Failure> 
     })
 }
 
+/// `resend`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
+    if let Some(to) = &args.to
+        && (to.contains('<') || Sender::parse(to).is_err())
+    {
+        return Err(Failure::input(format!("`{to}` is not an address")).hint("one like ada@example.com"));
+    }
+    let (machine, reason, json) = (args.machine.clone(), args.reason.clone(), args.json);
+    decide(config, &DecisionArgs { machine, reason, json }, Verb::Resend { to: args.to.clone() })
+}
+
 /// Hands a person's decision in.
 ///
 /// # Errors
@@ -68,6 +85,8 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Exempt { until } => format!("no grace ends before {until}"),
         Verb::Revoke => "the licenses end for good".to_owned(),
         Verb::Keep => "the customer keeps the license".to_owned(),
+        Verb::Resend { to: None } => "the keys are mailed once more".to_owned(),
+        Verb::Resend { to: Some(to) } => format!("the keys are mailed once more, to {to}"),
         Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices | Verb::ApplyRevision => verb.as_str().to_owned(),
     };
     let decision = Decision { verb, author, reason: args.reason.trim().to_owned() };

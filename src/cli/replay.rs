@@ -100,9 +100,14 @@ fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
         }
         revisions = revisions.force_policy(name);
     }
+    Ok(simulated(config, revisions))
+}
+
+/// A config's rules over services that can do everything.
+pub(super) fn simulated(config: &Config, revisions: Revisions) -> Rules {
     let mut sources = source_rules(config);
     for source in sources.values_mut() {
         source.abilities = Abilities::simulated();
     }
-    Ok(Rules { revisions, sources, store_since: None })
+    Rules { revisions, sources, store_since: None }
 }

@@ -16,6 +16,7 @@ use super::ask::load;
 use super::control;
 use super::desk::Desk;
 use super::fail::Failure;
+use super::reload::Reloader;
 use super::report;
 use super::wiring::services;
 use crate::clock::Clock;
@@ -32,35 +33,41 @@ pub fn run(config_path: &Path, args: &ServeArgs) -> Result<(), Failure> {
     report::findings(&warnings);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
-    runtime.block_on(live(config, args.new))
+    runtime.block_on(live(config_path, config, args.new))
 }
 
-async fn live(config: Config, new: bool) -> Result<(), Failure> {
+async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
+    let hangup = listen_for(SignalKind::hangup())?;
     let listener = bind(config.listen).await?;
     let opened = server::open(&config, if new { Create::IfMissing } else { Create::Never }, Some(end_at_once()))?;
     let (data_dir, names) = (config.data_dir.clone(), services(&config));
+    let started = config.clone();
     let running = Server::start(config, opened, listener, Clock::Wall).await?;
     let door = control::bind(&data_dir)
         .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", data_dir.display())))?;
     let stop = running.stopper();
     let desk = Desk::new(running.handle.clone(), names);
     let asked = tokio::spawn(door.serve(desk, stop.clone()));
+    let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
+    let reloader = Reloader { path: path.to_owned(), started, handle, services };
+    let reloading = tokio::spawn(reloader.run(hangup, stop.clone(), reloads));
     tracing::info!(address = %running.address, "listening");
-    tell(NotifyState::Ready);
+    tell(&[NotifyState::Ready]);
     let order = stop.clone();
     tokio::spawn(async move {
         let name = signals.next().await;
         tracing::info!(signal = name, "stopping: what is queued is committed, actions in flight get 10 s");
-        tell(NotifyState::Stopping);
+        tell(&[NotifyState::Stopping]);
         order.cancel();
         signals.next().await;
         tracing::warn!("told twice to stop: ended without waiting; what was in flight is looked up at the next start");
         std::process::exit(2);
     });
     let ended = running.run(async move {
-        // The control socket holds a handle to the engine, which must be gone before the store can close.
+        // The control socket and the reloader hold handles to the engine, which must be gone before the store can close.
         let _ = asked.await;
+        let _ = reloading.await;
     });
     ended.await?;
     tracing::info!("the store is closed");
@@ -83,10 +90,22 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Tells systemd, if it started us. That it did not is no error.
-fn tell(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told");
     }
+}
+
+/// Tells systemd that the config is being loaded, or that it was.
+fn reloads(begins: bool) {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) if begins => tell(&[NotifyState::Reloading, now]),
+        Ok(_) | Err(_) => tell(&[NotifyState::Ready]),
+    }
+}
+
+fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|e| Failure::ours(format!("no signals: {e}")))
 }
 
 /// SIGTERM and SIGINT.
@@ -94,8 +113,7 @@ struct Signals(Signal, Signal);
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|e| Failure::ours(format!("no signals: {e}")));
-        Ok(Self(listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
+        Ok(Self(listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?))
     }
 
     async fn next(&mut self) -> &'static str {

@@ -69,6 +69,14 @@ pub enum Verb {
     /// The newest revision of the config judges everything from the beginning.
     #[n(8)]
     ApplyRevision,
+    /// The keys are mailed once more.
+    #[n(9)]
+    Resend {
+        /// To this address; `None`: where keys go anyway.
+        #[n(0)]
+        #[serde(default)]
+        to: Option<String>,
+    },
 }
 
 impl Verb {
@@ -85,6 +93,7 @@ impl Verb {
             Self::Address { .. } => "address",
             Self::ResetDevices => "reset_devices",
             Self::ApplyRevision => "apply_revision",
+            Self::Resend { .. } => "resend",
         }
     }
 }

@@ -133,6 +133,12 @@ impl Grant {
         }
     }
 
+    /// Whether its key is of use to somebody: it was not revoked, and no other took its place.
+    #[must_use]
+    pub fn can_be_mailed(&self) -> bool {
+        self.status != GrantStatus::Revoked && !self.replaced
+    }
+
     /// Whether the license works at an instant, as far as the service confirmed.
     #[must_use]
     pub fn live_at(&self, now: Timestamp) -> bool {

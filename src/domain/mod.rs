@@ -1,6 +1,8 @@
 //! The rules, as plain functions of values: no store, no socket, no clock, no randomness.
 
 pub mod action;
+#[cfg(test)]
+mod cases;
 pub mod condition;
 pub mod customer;
 pub mod decide;

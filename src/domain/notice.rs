@@ -1,5 +1,7 @@
 //! Notices: which e-mails are due, each once per (machine, kind, episode), and which are no longer true.
 
+mod resent;
+
 use minicbor::{Decode, Encode};
 
 use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
@@ -114,11 +116,13 @@ pub struct Called {
     pub seats: Vec<u32>,
     /// Why it is not sent any more; `None` while it is true.
     pub skip: Option<&'static str>,
+    /// Whom a person named as its recipient.
+    pub to: Option<String>,
 }
 
 impl Called {
     fn new(kind: NoticeKind, episode: &str, due: Timestamp) -> Self {
-        Self { kind, episode: episode.to_owned(), part: String::new(), due, seats: Vec::new(), skip: None }
+        Self { kind, episode: episode.to_owned(), part: String::new(), due, seats: Vec::new(), skip: None, to: None }
     }
 
     /// Whether a kept notice is this one.
@@ -148,6 +152,7 @@ pub fn called(
     let ctx = Ctx { machine, folded, due, revisions, now };
     let mut out = Vec::new();
     ctx.keys(&mut out);
+    ctx.resent(&mut out);
     ctx.delayed(&mut out);
     if let Life::Subscription(s) = &folded.life {
         for episode in &s.episodes {
@@ -189,8 +194,8 @@ impl Ctx<'_> {
 
     /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
     fn keys(&self, out: &mut Vec<Called>) {
-        let carried =
-            |n: u32| self.machine.notices.iter().any(|m| m.kind == NoticeKind::LicenseIssued && m.seats.contains(&n));
+        let first = |m: &&Notice| m.kind == NoticeKind::LicenseIssued && m.part.is_empty();
+        let carried = |n: u32| self.machine.notices.iter().filter(first).any(|m| m.seats.contains(&n));
         let fresh: Vec<&Grant> =
             self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else { return };

@@ -30,7 +30,11 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         if grant.is_none() && moved_away(machine, seat) {
             continue;
         }
-        seat_differences(seat, grant.map(|g| &machine.grants[g]), abilities, now, &mut out);
+        let grant = grant.map(|g| &machine.grants[g]);
+        if grant.is_some_and(|g| left_revoked(machine, seat, g, now)) {
+            continue;
+        }
+        seat_differences(seat, grant, abilities, now, &mut out);
     }
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
@@ -39,6 +43,22 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         }
     }
     out
+}
+
+/// Licenses that should work and were revoked at the service by somebody else: they are left so until a person says.
+#[must_use]
+pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
+    let matched = match_seats(machine, due);
+    let pairs = due.seats.iter().zip(matched).filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
+    pairs.filter(|(seat, g)| left_revoked(machine, seat, g, now)).map(|(_, g)| g.number).collect()
+}
+
+fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
+    let ours = |a: &Action| a.kind == ActionKind::Revoke && a.seat == grant.number && a.attempts > 0;
+    grant.status == GrantStatus::Revoked
+        && seat.want.live_at(now)
+        && seat.why != Why::Decided
+        && !machine.actions.iter().any(ours)
 }
 
 /// Whether the seat's license went to another machine of the same customer: it is never due here again.

@@ -31,7 +31,7 @@ pub(super) async fn send(
         None => None,
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
-    let Some(to) = recipient(notice.kind, &folded, email) else {
+    let Some(to) = recipient(notice, &folded, email) else {
         return Ok(Mailed::Again { why: "nobody knows where to send it".to_owned() });
     };
     let lang = customer
@@ -40,9 +40,10 @@ pub(super) async fn send(
         .or_else(|| folded.contact.locale.clone())
         .unwrap_or_else(|| mail.default_language.clone());
     let kind = notice.kind.as_str();
-    let lang = mail.templates.language(kind, &lang);
+    let templates = mail.templates.load_full();
+    let lang = templates.language(kind, &lang);
     let letter = letter(services, mail, machine, notice, &folded, customer.as_ref(), &to);
-    let parts = match mail.templates.render(kind, &lang, &letter) {
+    let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");

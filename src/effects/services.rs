@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 
 use super::license::lookup::{Finder, Patience};
 use super::license::stop::SuspendBy;
 use super::license::{Client, ClientConfig, ClientError};
-use super::mail::{CannotMail, MailConfig, Mailer, Templates, Transport};
+use super::mail::{CannotMail, MailConfig, Mailer, RenderError, Templates, Transport};
 use super::stripe::{Account, CannotAsk};
 use super::throttle::{Breaker, BreakerSettings, Throttle};
 use crate::config::{self, Config};
 use crate::domain::action::Abilities;
 use crate::domain::id::{AppId, LicenseKey, SourceName};
 use crate::engine::record::RecordError;
-use crate::engine::view;
+use crate::engine::{Read, view};
 use crate::secret::Secret;
-use crate::store::Read;
 
 /// Where the embedded license service listens, and what opens it.
 #[derive(Clone, Debug)]
@@ -87,8 +87,8 @@ pub struct LicenseService {
 pub struct MailService {
     /// The mailer.
     pub mailer: Mailer,
-    /// The templates.
-    pub templates: Templates,
+    /// The templates; a reload replaces them.
+    pub templates: ArcSwap<Templates>,
     /// Where answers go.
     pub reply_to: Option<String>,
     /// The language where nothing tells another.
@@ -154,6 +154,22 @@ impl Services {
     #[must_use]
     pub fn mail(&self, source: &SourceName) -> Option<&Arc<MailService>> {
         self.mail.get(source)
+    }
+
+    /// Reads the mail templates again. Those of a mailer that have mistakes are not taken; what is wrong is returned.
+    #[must_use]
+    pub fn reload_templates(&self, config: &Config) -> Vec<RenderError> {
+        let mut wrong = Vec::new();
+        for (source, service) in self.mail_services() {
+            let mail = config.mail_of(source);
+            let templates = Templates::load(mail.templates.as_deref(), &mail.default_language);
+            let mut mistakes = templates.check();
+            if mistakes.is_empty() {
+                service.templates.store(Arc::new(templates));
+            }
+            wrong.append(&mut mistakes);
+        }
+        wrong
     }
 
     /// Every license service, each once.
@@ -298,6 +314,7 @@ fn mail_service(config: &config::Mail) -> Result<MailService, CannotMail> {
         timeout: config.timeout.to_std(),
     })?;
     let templates = Templates::load(config.templates.as_deref(), &config.default_language);
+    let templates = ArcSwap::from_pointee(templates);
     Ok(MailService { mailer, templates, reply_to, default_language: config.default_language.clone() })
 }
 

@@ -5,6 +5,7 @@ use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::route::names_to_link;
 use super::search;
 use super::transact::Transaction;
+use crate::domain::decide;
 use crate::domain::fact::Fact;
 use crate::domain::id::EventId;
 use crate::domain::machine::Machine;
@@ -82,8 +83,6 @@ fn claim(
         kept.disposition = Disposition::Applied(Some(machine.id.clone()));
         record::put(tx.working, key, &kept)?;
     }
-    if !machine.knows(&fact) {
-        machine.facts.push(fact.clone());
-    }
+    decide::learn(machine, &fact);
     Ok(Some(fact))
 }

@@ -8,6 +8,8 @@ use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::plan::Plan;
+use crate::domain::policy::Policy;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 
@@ -87,6 +89,15 @@ pub enum Input {
         body: Vec<u8>,
         /// When.
         at: Timestamp,
+    },
+    /// What has waited too long for its machine is given up.
+    Forget,
+    /// The config was loaded again: its plans and policies are in force from now on.
+    Revision {
+        /// The plans.
+        plans: Vec<Plan>,
+        /// The policies.
+        policies: Vec<Policy>,
     },
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,

@@ -6,15 +6,21 @@
 mod claim;
 pub mod committer;
 mod fits;
+pub mod forget;
 pub mod input;
 pub mod key;
 pub mod raw;
 pub mod record;
 mod restore;
+pub mod revise;
 mod route;
 pub mod search;
+pub mod sweep;
 pub mod transact;
 pub mod view;
 pub mod working;
 
 pub use committer::{Handle, SubmitError};
+
+/// What [`Handle::reader`] lends, for the rooms that do not know the store.
+pub use crate::store::Read;

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::claim;
+use super::forget;
 use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
+use super::revise;
 use super::route::{Meanwhile, Route, route, scope};
 use super::search;
 use super::working::Working;
@@ -19,6 +21,8 @@ use crate::domain::fold::{Kind, Report};
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
 
 /// What a transaction depends on besides the store.
@@ -93,11 +97,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     says: Says::Decision(Box::new(decision.clone())),
                     chain: None,
                 };
-                self.change(machine, |m, _| {
-                    if !m.knows(&fact) {
-                        m.facts.push(fact.clone());
-                    }
-                })
+                self.change(machine, |m, _| decide::learn(m, &fact))
             }
             Input::Searched { scope, name, outcome } => {
                 let known = search::looked(self, scope, name, outcome)?;
@@ -114,11 +114,23 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
                 Ok(Receipt::Done)
             }
+            Input::Forget => {
+                forget::never_linked(self)?;
+                Ok(Receipt::Done)
+            }
+            Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::Heartbeat => {
                 self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
                 Ok(Receipt::Done)
             }
         }
+    }
+
+    /// Keeps plans and policies as the newest revision; a duplicate where it says so already.
+    fn revision(&mut self, plans: &[Plan], policies: &[Policy]) -> Result<Receipt, RecordError> {
+        let kept = revise::kept(self.working)?;
+        let new = revise::put(self.working, &kept, plans, policies, self.now.at)?;
+        Ok(new.map_or(Receipt::Duplicate, |_| Receipt::Done))
     }
 
     fn delivery(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
@@ -208,9 +220,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let Some(old) = takes_over {
                     restore::take_over(self, scope, &mut machine, &old)?;
                 }
-                if !machine.knows(fact) {
-                    machine.facts.push(fact.clone());
-                }
+                decide::learn(&mut machine, fact);
                 claim::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
                 self.settle_and_write(scope, machine, &before)?;

@@ -18,7 +18,8 @@ use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::raw::pack;
 use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event::{self, Event, Malformed};
+use crate::sources::stripe::event::{self, Event, Heard, Malformed, Reason};
+
 use crate::sources::stripe::signature::{self, Refusal};
 
 /// Bodies up to this length are verified and read where they are: it takes well under a millisecond.
@@ -120,15 +121,17 @@ fn verify_and_read(
 ) -> Result<(Event, Timestamp), Unread> {
     let verified = signature::verify(body, header, &source.signing_secrets, source.tolerance, received)
         .map_err(Unread::Refused)?;
-    let event =
+    let mut event =
         event::parse(&verified, received).map_err(|m| Unread::Malformed { code: code(&m), why: m.to_string() })?;
     let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
-    let account = event.account.as_deref().unwrap_or_default();
-    if !fits(event.id.as_str(), ID_LEN_MAX) || !fits(account, ACCOUNT_LEN_MAX) {
-        let why = format!(
-            "the event's `id` is longer than {ID_LEN_MAX} bytes, its `account` than {ACCOUNT_LEN_MAX}, or one holds a zero byte"
-        );
+    if !fits(event.id.as_str(), ID_LEN_MAX) {
+        let why = format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
         return Err(Unread::Malformed { code: "not_an_event", why });
+    }
+    if let Some(account) = event.account.take_if(|account| !fits(account, ACCOUNT_LEN_MAX)) {
+        // It has an id and a type, so it is listed; but whose it is cannot be said.
+        let found = format!("a text of {} bytes that is no account's id", account.len());
+        event.says = Heard::Ignored(Reason::Unreadable { field: "account", found });
     }
     Ok((event, verified.signed_at()))
 }

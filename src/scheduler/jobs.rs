@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
-use crate::engine::key::{self, Item, Table};
+use crate::engine::key::Item;
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, SubmitError, view};
-use crate::store::{Direction, KeyRange};
+use crate::engine::{Handle, SubmitError, sweep, view};
+
+pub use crate::engine::sweep::Cursor;
 
 /// Inputs of a job that wait in the committer's queue at one time: a batch's worth, so that deliveries find room.
 const IN_FLIGHT_MAX: usize = 64;
@@ -33,16 +34,6 @@ pub enum JobError {
     Submit(#[from] SubmitError),
 }
 
-impl From<crate::store::ReadError> for JobError {
-    fn from(error: crate::store::ReadError) -> Self {
-        Self::Record(error.into())
-    }
-}
-
-/// Where a job goes on in its next run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cursor(Option<Vec<u8>>);
-
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ran {
@@ -57,14 +48,8 @@ pub struct Ran {
 /// # Errors
 /// The store's, or that the engine takes nothing now.
 pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
-    let mut range = key::due_until(handle.clock().now());
-    if let Some(from) = cursor.0.take() {
-        range.start = from;
-    }
-    let entries = handle.reader().range(&range, Direction::Forward, SCAN_MAX)?;
     // A full page may hide wake-ups behind actions that wait for their service: the next run goes on behind it.
-    cursor.0 = entries.last().filter(|_| entries.len() == SCAN_MAX).map(|(k, _)| [k.as_slice(), &[0]].concat());
-    let due: Vec<_> = entries.iter().filter_map(|(k, _)| key::parse_due(k)).collect();
+    let due = sweep::due(handle.reader(), handle.clock().now(), cursor, SCAN_MAX)?;
     let rang = due.iter().any(|(_, _, item)| *item != Item::Wake);
     if rang {
         bell.notify_one();
@@ -84,17 +69,14 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
     if rang {
         bell.notify_one();
     }
-    let mut range = KeyRange::prefix(&[Table::Machine as u8]);
-    if let Some(from) = &cursor.0 {
-        range.start.clone_from(from);
-    }
-    let page = handle.reader().range(&range, Direction::Forward, REPAIR_MAX)?;
-    let swept = page.iter().filter_map(|(k, _)| key::parts(k).first().map(|id| MachineId::from(*id)));
-    let overdue = overdue.into_iter().filter(|(_, _, item)| *item != Item::Search).map(|(_, machine, _)| machine);
-    let machines: BTreeSet<MachineId> = swept.chain(overdue).collect();
+    // A search belongs to no machine yet.
+    let overdue = overdue.into_iter().filter(|(_, _, item)| *item != Item::Search);
+    let mut next = cursor.clone();
+    let swept = sweep::machines(handle.reader(), &mut next, REPAIR_MAX)?;
+    let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue.map(|(_, machine, _)| machine)).collect();
     let woken = wake(handle, machines).await?;
     // Only now: what an error left out is looked at again.
-    cursor.0 = page.last().filter(|_| page.len() == REPAIR_MAX).map(|(k, _)| [k.as_slice(), &[0]].concat());
+    *cursor = next;
     Ok(Ran { woken, rang })
 }
 

@@ -24,7 +24,7 @@ use runs::Runs;
 
 pub use runs::Run;
 
-/// The jobs, as one table: [`Job::cron`] says when, [`Worker::work`] what.
+/// The jobs, as one table: [`Job::cron`] says when, `Worker::work` what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Job {

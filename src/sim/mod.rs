@@ -4,8 +4,11 @@
 //! Nothing here decides anything. `history` reads what was delivered, `services` plays the license service and the mail
 //! server, `world` is the one loop, and `timeline` tells its story.
 
+pub mod anonymize;
 pub mod answer;
+pub mod compare;
 pub mod history;
+pub mod record;
 pub mod services;
 pub mod timeline;
 pub mod world;

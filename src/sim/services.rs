@@ -23,11 +23,24 @@ pub struct License {
     pub devices: Devices,
 }
 
+/// What a license was from an instant on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// From when.
+    pub at: Timestamp,
+    /// Its status.
+    pub status: GrantStatus,
+    /// Its expiry.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// The simulated license service.
 #[derive(Debug, Default)]
 pub struct Licenses {
     /// Every license that was ever made, by key.
     pub all: BTreeMap<LicenseKey, License>,
+    /// What became of each, oldest first.
+    pub steps: BTreeMap<LicenseKey, Vec<Step>>,
     made: u64,
     faults: Option<SmallRng>,
 }
@@ -76,12 +89,12 @@ impl Licenses {
             return self.look(action, now);
         }
         match self.fault() {
-            Fault::None => self.act(action),
+            Fault::None => self.act(action, now),
             Fault::Busy => {
                 Outcome::Again { after: Some(Span::from_s(5)), why: "429 rate_limited (simulated)".to_owned() }
             }
             Fault::LostAnswer => {
-                let _ = self.act(action);
+                let _ = self.act(action, now);
                 Outcome::Unknown { why: "the answer was lost (simulated)".to_owned() }
             }
             Fault::LostRequest => Outcome::Unknown { why: "500 before anything was done (simulated)".to_owned() },
@@ -99,7 +112,7 @@ impl Licenses {
         }
     }
 
-    fn act(&mut self, action: &Action) -> Outcome {
+    fn act(&mut self, action: &Action, now: Timestamp) -> Outcome {
         let target = &action.target;
         if action.kind == ActionKind::Create {
             self.made += 1;
@@ -116,6 +129,7 @@ impl Licenses {
                 devices: target.devices,
             };
             self.all.insert(key.clone(), license.clone());
+            self.steps.insert(key.clone(), vec![step(&license, now)]);
             return Outcome::Done(confirmed(&key, &license, false));
         }
         let Some((key, license)) = target.key.as_ref().and_then(|key| self.all.get_mut(key).map(|l| (key, l))) else {
@@ -129,6 +143,11 @@ impl Licenses {
             ActionKind::Update => license.devices = target.devices,
             ActionKind::Check | ActionKind::Create | ActionKind::LookUp => {}
         }
+        let now = step(license, now);
+        let steps = self.steps.entry(key.clone()).or_default();
+        if steps.last().is_none_or(|last| (last.status, last.expires_at) != (now.status, now.expires_at)) {
+            steps.push(now);
+        }
         Outcome::Done(confirmed(key, license, false))
     }
 }
@@ -141,4 +160,8 @@ fn confirmed(key: &LicenseKey, license: &License, adopted: bool) -> Confirmed {
         devices: Some(license.devices),
         adopted,
     }
+}
+
+fn step(license: &License, at: Timestamp) -> Step {
+    Step { at, status: license.status, expires_at: license.expires_at }
 }

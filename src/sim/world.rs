@@ -82,7 +82,8 @@ impl World {
             self.deliver(line)?;
             self.work_off()?;
         }
-        self.advance(until)
+        self.advance(until)?;
+        self.submit(&Input::Forget).map(|_| ())
     }
 
     /// Hands one line in, at its instant or at the present one if that is later.
@@ -172,7 +173,7 @@ impl World {
         };
         let notice = machine.notices.iter().find(|n| n.id == id && n.status == NoticeStatus::Pending);
         let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
-        let to = notice.and_then(|n| recipient(n.kind, &folded, email.as_deref()));
+        let to = notice.and_then(|n| recipient(n, &folded, email.as_deref()));
         Ok(to.map_or_else(|| Mailed::Again { why: "no address".to_owned() }, |to| Mailed::Sent { to }))
     }
 

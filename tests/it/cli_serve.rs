@@ -12,7 +12,7 @@ use keyward::store::{Direction, KeyRange, Read as _};
 use super::cli_support::{CONFIG, Place, Said, willing};
 
 /// A server that is killed when the test ends.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     log: BufReader<std::process::ChildStderr>,
     heard: String,
@@ -20,26 +20,44 @@ struct Server {
 
 impl Server {
     /// Starts one and waits until it listens.
-    fn start(place: &Place, args: &[&str]) -> Self {
-        let mut command = place.command(&[&["serve"], args].concat());
+    pub(crate) fn start(place: &Place, args: &[&str]) -> Self {
+        Self::from(&mut place.command(&[&["serve"], args].concat()))
+    }
+
+    /// The same from a command.
+    pub(crate) fn from(command: &mut std::process::Command) -> Self {
         command.env("STRIPE_WEBHOOK_SECRET", "whsec_1").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut server = Self { child, log, heard: String::new() };
-        while !server.heard.contains("listening") {
-            let read = server.log.read_line(&mut server.heard).unwrap();
-            assert!(read > 0, "the server ended: {}", server.heard);
-        }
+        server.hears("listening");
         server
     }
 
-    fn signal(&self, name: &str) {
+    /// Waits until its log says something, after what was waited for before.
+    pub(crate) fn hears(&mut self, text: &str) {
+        loop {
+            let from = self.heard.len();
+            let read = self.log.read_line(&mut self.heard).unwrap();
+            assert!(read > 0, "the server ended: {}", self.heard);
+            if self.heard[from..].contains(text) {
+                return;
+            }
+        }
+    }
+
+    /// All that its log said so far.
+    pub(crate) fn heard(&self) -> &str {
+        &self.heard
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end.
-    fn end(mut self) -> Said {
+    pub(crate) fn end(mut self) -> Said {
         self.log.read_to_string(&mut self.heard).unwrap();
         let code = self.child.wait().unwrap().code();
         Said { code, out: String::new(), err: std::mem::take(&mut self.heard) }

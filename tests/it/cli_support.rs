@@ -111,7 +111,8 @@ impl Place {
 
     /// Plays histories into the store; actions are answered as `service` says, mails are all sent.
     pub(crate) fn fill(&self, histories: &[&str], service: impl Fn(&MachineId, &Action) -> Outcome) {
-        let events: Vec<_> = histories.iter().flat_map(|name| history(name)).collect();
+        let mut events: Vec<_> = histories.iter().flat_map(|name| history(name)).collect();
+        events.sort_by_key(|e| e.received);
         let clock = Clock::virtual_at(events[0].received);
         let config = self.config();
         let (mut writer, reader) = server::open(&config, Create::IfMissing, None).unwrap().store;
@@ -230,7 +231,7 @@ fn history(name: &str) -> Vec<Delivery> {
                 event::Heard::Customer(customer) => Heard::Customer(customer),
                 event::Heard::Ignored(why) => Heard::Ignored(why.to_string()),
             },
-            raw,
+            raw: keyward::engine::raw::pack(&raw),
             received,
         }
     };

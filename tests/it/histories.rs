@@ -6,6 +6,7 @@ pub(crate) mod said;
 use std::collections::BTreeSet;
 
 use keyward::domain::action::ActionOutcome;
+use keyward::domain::time::Span;
 use keyward::engine::view;
 use keyward::sim::timeline;
 
@@ -64,6 +65,19 @@ fn nothing_is_left_open() {
         })
         .unwrap();
     }
+}
+
+/// Rule 7: what no purchase ever claims is ignored after 400 days, and not a day sooner.
+#[test]
+fn what_is_never_linked_is_ignored_in_the_end() {
+    let history = replay::all().into_iter().find(|h| h.name == "refund-never-linked").unwrap();
+    let first = history.lines().iter().map(|l| l.received).min().unwrap();
+    let last = history.lines().iter().map(|l| l.received).max().unwrap();
+    let (_, answer) = history.replay(Some(first + Span::from_days(399)));
+    assert_eq!((answer.parked.len(), answer.ignored.len()), (2, 0));
+    let (_, answer) = history.replay(Some(last + Span::from_days(400)));
+    assert_eq!((answer.parked.len(), answer.ignored.len()), (0, 2));
+    assert!(answer.ignored.iter().all(|i| i.reason.starts_with("never linked")));
 }
 
 /// Reasons for which the events of these histories may be ignored.

@@ -209,7 +209,7 @@ fn lawful(world: &World, name: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 0, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 0, ..ProptestConfig::default() })]
 
     /// Any order, with any repetitions, delivered at one instant.
     #[test]

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod cli_basics;
 #[cfg(test)]
 mod cli_online;
@@ -15,7 +17,13 @@ mod config;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod dependencies;
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod drain;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
@@ -41,7 +49,17 @@ mod license_lookup;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
+mod look_first;
+#[cfg(test)]
 mod mail_smtp;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod repository;
+#[cfg(test)]
+mod resend;
 #[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
@@ -76,3 +94,7 @@ mod stripe_signature;
 mod stripe_subscription;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod whatif;

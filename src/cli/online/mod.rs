@@ -70,7 +70,7 @@ pub fn services(config: &Config) -> Result<(Services, Vec<Tried>), Tried> {
         Services::new(config, Some(&nowhere)).map_err(|e| Tried::new(Verdict::Bad, "services", e.to_string()))?;
     let mut wrong = Vec::new();
     for (source, mail) in services.mail_services() {
-        let errors = mail.templates.check();
+        let errors = mail.templates.load().check();
         wrong.extend(errors.iter().map(|e| Tried::new(Verdict::Bad, &of("mail", source), e.to_string())));
     }
     Ok((services, wrong))

@@ -82,6 +82,7 @@ impl Known {
                 }
             }
         }
+        known.billed_prices(facts);
         known.ask(facts, revisions, decided);
         known.first_unpaid |= first_invoice_open(facts);
         known.paid_invoice_heard = facts.iter().any(|fact| {
@@ -121,6 +122,20 @@ impl Known {
         history.aliases.insert(price_key);
         if history.prices.last().is_none_or(|(_, last)| last.id != price.id) {
             history.prices.push((at, price.clone()));
+        }
+    }
+
+    /// Prices that an item had before any snapshot of it was heard of: only what was billed for it tells of them.
+    fn billed_prices(&mut self, facts: &[&Fact]) {
+        let lines = facts.iter().filter_map(|f| f.invoice()).flat_map(|i| &i.lines);
+        for line in lines.filter(|l| !l.proration && l.amount >= 0) {
+            let Some(id) = &line.item else { continue };
+            let Some((_, history)) = self.items.iter_mut().find(|(key, _)| key == id.as_str()) else { continue };
+            if !history.prices.iter().any(|(_, p)| p.id == line.price.id) {
+                let place = history.prices.partition_point(|(since, _)| *since <= line.start);
+                history.prices.insert(place, (line.start, line.price.clone()));
+                history.aliases.insert(price_key(&line.price));
+            }
         }
     }
 

@@ -178,8 +178,6 @@ pub struct Decided {
     pub extended: Option<Timestamp>,
     /// A grace does not end before this.
     pub exempt: Option<Timestamp>,
-    /// How often a new key was asked for.
-    pub rekeys: u32,
     /// Judge everything before this instant as if it had happened then.
     pub apply_from: Option<Timestamp>,
 }
@@ -196,9 +194,8 @@ impl Decided {
                 Verb::Exempt { until } => decided.exempt = decided.exempt.max(Some(*until)),
                 Verb::Revoke => (decided.revoked, decided.grant, decided.kept) = (true, None, false),
                 Verb::Keep => (decided.kept, decided.revoked) = (true, false),
-                Verb::Rekey => decided.rekeys += 1,
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
-                Verb::Address { .. } | Verb::ResetDevices => {}
+                Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices | Verb::Resend { .. } => {}
             }
         }
         decided

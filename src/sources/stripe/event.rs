@@ -84,7 +84,11 @@ pub fn parse(verified: &Verified<'_>, received: Timestamp) -> Result<Event, Malf
 /// # Errors
 /// When the body is no event.
 pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
-    let json: Json<'_> = serde_json::from_slice(body).map_err(|e| Malformed::NotJson { why: e.to_string() })?;
+    let (json, cut) = match serde_json::from_slice(body) {
+        Ok(json) => (json, false),
+        // JSON nevertheless, if it is only nested too deeply or a number in it is too large.
+        Err(e) => Json::shallow(body).ok_or_else(|| Malformed::NotJson { why: e.to_string() })?,
+    };
     let kind = json.get("type").text().ok_or(Malformed::NotAnEvent { missing: "type" })?;
     if json.get("object").text() == Some("v2.core.event") || kind.starts_with("v1.") || kind.starts_with("v2.") {
         return Err(Malformed::Thin { kind: kind.to_owned() });
@@ -101,6 +105,7 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
     };
     // Without its instant a fact has no place in the order; only what is ignored anyway may lack it.
     let says = match hear(&envelope) {
+        _ if cut && !json.has("data") => Heard::Ignored(Reason::Beyond),
         Err(reason) => Heard::Ignored(reason),
         Ok(_) if created.is_none() => Heard::Ignored(Reason::unreadable("created", json.get("created"))),
         Ok(heard) => heard,

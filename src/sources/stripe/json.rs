@@ -4,9 +4,11 @@
 //! answers `None` to what it cannot read exactly; whether that matters is for the caller to say.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::domain::time::Timestamp;
 
@@ -31,6 +33,20 @@ const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 const SHOWN_CHARS_MAX: usize = 40;
 
 impl<'a> Json<'a> {
+    /// The fields of an object that can be read, and whether others cannot: they are nested too deeply, or hold a
+    /// number beyond a float's bounds. For bodies that are JSON but cannot be read whole; `None` for what is no JSON object at all.
+    pub(super) fn shallow(body: &'a [u8]) -> Option<(Self, bool)> {
+        // A raw value is checked without descending, so that no depth can overflow the stack.
+        let raw: BTreeMap<String, &'a RawValue> = serde_json::from_slice(body).ok()?;
+        let len = raw.len();
+        let read = |(key, value): (String, &'a RawValue)| {
+            serde_json::from_str(value.get()).ok().map(|value| (Cow::Owned(key), value))
+        };
+        let fields: Vec<(Cow<'a, str>, Self)> = raw.into_iter().filter_map(read).collect();
+        let dropped = fields.len() < len;
+        Some((Self::Map(fields), dropped))
+    }
+
     /// The field, or `Null`, also where this is no object.
     pub(super) fn get(&self, key: &str) -> &Self {
         match self {
@@ -244,6 +260,21 @@ mod tests {
         assert!(json.get("a").get("b").get("c").get("d").is_null());
         assert!(json.has("n") && !json.has("m"));
         assert_eq!(json.get("ab").int(), Some(1));
+    }
+
+    #[test]
+    fn of_a_body_that_is_nested_too_deeply_the_rest_is_read() {
+        let deep = |n: usize| format!(r#"{{"id": "evt_1", "data": {}{}}}"#, "[".repeat(n), "]".repeat(n));
+        for depth in [127, 500_000] {
+            let body = deep(depth);
+            assert!(serde_json::from_str::<Json<'_>>(&body).is_err());
+            let (json, dropped) = Json::shallow(body.as_bytes()).unwrap();
+            assert_eq!((json.get("id").text(), json.has("data"), dropped), (Some("evt_1"), false, true));
+        }
+        assert!(serde_json::from_str::<Json<'_>>(&deep(126)).is_ok());
+        for bad in ["[1]", "{", r#"{"id": "evt_1", "data": [[}"#, ""] {
+            assert!(Json::shallow(bad.as_bytes()).is_none(), "{bad}");
+        }
     }
 
     #[test]

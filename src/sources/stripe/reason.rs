@@ -25,6 +25,9 @@ pub enum Reason {
         /// What stood there.
         found: String,
     },
+    /// Its `data` is JSON that no reader of ours takes: nested more deeply than anything that Stripe sends, or with a
+    /// number beyond all bounds.
+    Beyond,
 }
 
 impl Reason {
@@ -42,14 +45,14 @@ impl Reason {
             Self::Setup => "setup_session",
             Self::Upcoming => "upcoming_invoice",
             Self::NamesNothing(_) => "names_nothing",
-            Self::Unreadable { .. } => "unreadable",
+            Self::Unreadable { .. } | Self::Beyond => "unreadable",
         }
     }
 
     /// Whether somebody should look at it.
     #[must_use]
     pub const fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Unreadable { .. })
+        matches!(self, Self::Unreadable { .. } | Self::Beyond)
     }
 }
 
@@ -60,6 +63,7 @@ impl fmt::Display for Reason {
             Self::NotNeeded(why) | Self::NamesNothing(why) => f.write_str(why),
             Self::Setup => f.write_str("a Checkout session of mode `setup` stores a payment method and sells nothing"),
             Self::Upcoming => f.write_str("a forecast of an invoice: nothing is due or paid yet"),
+            Self::Beyond => f.write_str("unreadable: `data` is nested too deeply, or holds a number beyond all bounds"),
             Self::Unreadable { field, found } => write!(f, "unreadable: `{field}` is {found}"),
         }
     }

@@ -100,6 +100,8 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::WakeUp { .. }
         | Input::Actions { .. }
         | Input::Refused { .. }
+        | Input::Forget
+        | Input::Revision { .. }
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line { received: at, input }

@@ -62,6 +62,7 @@ impl Walk<'_> {
         }
         let first = self.is_first(invoice);
         let seen = self.seen(invoice);
+        seen.total = Some(invoice.total).filter(|t| *t > 0);
         if !base.is_empty() {
             seen.base_lines = base;
         }
@@ -120,6 +121,10 @@ impl Walk<'_> {
             (true, _) if self.gave_up_in_grace() => self.step(fact, Trigger::PaidAfterEnd),
             (true, _) => self.step(fact, Trigger::Paid),
             (false, true) if self.state.is_none() => self.step(fact, Trigger::TrialRuns),
+            // Nothing of it is licensed: what was paid is all that tells that it runs.
+            (false, _) if items.is_empty() && invoice.lines.iter().any(|l| l.of_subscription && l.end > fact.at) => {
+                self.step(fact, Trigger::CalledActive);
+            }
             (false, _) => self.step(fact, Trigger::PaidOther),
         }
     }

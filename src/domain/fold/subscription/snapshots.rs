@@ -78,8 +78,8 @@ impl Walk<'_> {
             };
         let failed = by_status && snapshot.pause_reason == Some(PauseReason::PaymentFailed);
         let on = (snapshot.collection_paused || by_status) && !failed;
-        let keeps = self.policy_at(fact.at).on_pause == crate::domain::policy::OnPause::Keep;
         let since = self.fold.paused.map(|p| p.since);
+        let keeps = self.policy_at(since.unwrap_or(fact.at)).on_pause == crate::domain::policy::OnPause::Keep;
         if let Some(since) = since.filter(|_| keeps && !trial_over) {
             self.grant_periods(snapshot, |start| start >= since);
         }

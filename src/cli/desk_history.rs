@@ -1,0 +1,297 @@
+//! A store's history in pages: what was received, in the lines that replay reads. Nothing is kept between pages, so that a
+//! running server can be asked for a history of any length.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::desk::{Desk, Response};
+use super::desk_read::{no_machine, raw, resolve};
+use super::fail::Failure;
+use crate::domain::fold::fold;
+use crate::domain::id::{CustomerId, EventId, MachineId};
+use crate::domain::machine::Machine;
+use crate::domain::revision::Revisions;
+use crate::domain::time::Timestamp;
+use crate::engine::key::{self, Table};
+use crate::engine::record::{self as stored, Disposition, EventRecord, RecordError, View};
+use crate::engine::transact::scope_of;
+use crate::engine::working::Committed;
+use crate::engine::{raw as body, revise, view};
+use crate::sim::record;
+use crate::store::{KeyRange, Read};
+
+/// Entries of the index in one page.
+const ENTRIES_MAX: usize = 5_000;
+/// Events whose bodies are asked for at one time: a request stays below the socket's limit, however long the ids are.
+pub(super) const BODIES_MAX: usize = 100;
+/// A page of whole histories ends when it is longer than this, in bytes.
+const PAGE_LEN: usize = 2 << 20;
+/// The most machines of one customer that are taken together.
+const PEERS_MAX: usize = 200;
+/// Types that may become a purchase, or lead to one, under another config.
+const MAY_SELL: [&str; 3] = ["invoice.paid", "invoice.payment_succeeded", "invoice_payment.paid"];
+
+/// Which page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pages {
+    /// Events without their bodies, in the order of their keys.
+    Events {
+        /// Only those that belong to no purchase and might to one under another config, or that wait.
+        loose: bool,
+        /// After this entry.
+        after: Option<String>,
+        /// What was received until then; absent: until now.
+        until: Option<Timestamp>,
+    },
+    /// Lines for what was said without an event: decisions and look-ups.
+    Said {
+        /// After this entry.
+        after: Option<String>,
+        /// What was received until then.
+        until: Timestamp,
+    },
+    /// Lines of events.
+    Bodies {
+        /// Scope and id of each.
+        events: Vec<(String, String)>,
+    },
+    /// Whole histories, purchases that share a customer together.
+    Groups {
+        /// Only the one that this text leads to, alone.
+        only: Option<String>,
+        /// After this entry.
+        after: Option<String>,
+        /// What was received until then; absent: until now.
+        until: Option<Timestamp>,
+    },
+    /// Every revision, as it is stored.
+    Revisions,
+}
+
+/// An event in the index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it reached us.
+    pub received: Timestamp,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Source, and account.
+    pub scope: String,
+    /// Its id.
+    pub id: String,
+}
+
+/// A line with its instant; without a text where the body is gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Line {
+    /// When it reached us.
+    pub received: Timestamp,
+    /// The line.
+    pub text: Option<String>,
+}
+
+/// Purchases with all that is known of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Group {
+    /// The purchases.
+    pub machines: Vec<String>,
+    /// What was received, in that order.
+    pub lines: Vec<Line>,
+}
+
+/// Reads a page.
+pub(super) fn page(desk: &Desk, pages: &Pages) -> Result<Response, Failure> {
+    let now = desk.handle.clock().now();
+    let history = History { desk, reader: desk.handle.reader(), until: now };
+    let until = |until: &Option<Timestamp>| until.unwrap_or(now);
+    match pages {
+        Pages::Events { loose, after, until: t } => History { until: until(t), ..history }.events(*loose, after),
+        Pages::Said { after, until: t } => History { until: *t, ..history }.said(after),
+        Pages::Bodies { events } => history.bodies(events),
+        Pages::Groups { only, after, until: t } => {
+            let history = History { until: until(t), ..history };
+            match only {
+                Some(text) => history.only(text),
+                None => history.groups(after),
+            }
+        }
+        Pages::Revisions => {
+            let kept = revise::kept(&Committed(history.reader))?;
+            let rows = kept.iter().map(|r| raw(&hex::encode(stored::encode(r))));
+            Ok(Response::Page { rows: rows.collect::<Result<_, _>>()?, next: None, at: now })
+        }
+    }
+}
+
+struct History<'a> {
+    desk: &'a Desk,
+    reader: &'a dyn Read,
+    until: Timestamp,
+}
+
+impl History<'_> {
+    fn answer<T: Serialize>(&self, rows: &[T], next: Option<Vec<u8>>) -> Result<Response, Failure> {
+        let rows: Vec<Box<RawValue>> = rows.iter().map(raw).collect::<Result<_, _>>()?;
+        Ok(Response::Page { rows, next: next.map(hex::encode), at: self.until })
+    }
+
+    fn events(&self, loose: bool, after: &Option<String>) -> Result<Response, Failure> {
+        let mut rows = Vec::new();
+        let mut next = None;
+        let mut looked = 0;
+        view::walk(self.reader, from(Table::Event, after)?, |key, first| {
+            let record: EventRecord = stored::whole(&Committed(self.reader), key, first)?;
+            if record.received <= self.until && (!loose || is_loose(&record)) {
+                let mut parts = key::parts(key).into_iter().map(str::to_owned);
+                let (scope, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+                rows.push(Entry { received: record.received, created: record.created, scope, id });
+            }
+            looked += 1;
+            if looked >= ENTRIES_MAX {
+                next = Some(key.to_vec());
+            }
+            Ok(next.is_none())
+        })?;
+        self.answer(&rows, next)
+    }
+
+    fn said(&self, after: &Option<String>) -> Result<Response, Failure> {
+        let mut rows = Vec::new();
+        let mut next = None;
+        let mut looked = 0;
+        view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
+            let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
+            for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
+                let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else { continue };
+                // What was kept as an event is in their list.
+                if Committed(self.reader).get(&key::event(&scope_of(&machine), &fact.id))?.is_none() {
+                    rows.push(Line { received: fact.received, text: Some(text) });
+                }
+            }
+            looked += 1;
+            if looked >= ENTRIES_MAX {
+                next = Some(key.to_vec());
+            }
+            Ok(next.is_none())
+        })?;
+        self.answer(&rows, next)
+    }
+
+    fn bodies(&self, events: &[(String, String)]) -> Result<Response, Failure> {
+        let line = |(scope, id): &(String, String)| self.event(scope, &EventId::from(id.as_str()));
+        let rows = events.iter().take(BODIES_MAX).filter_map(|e| line(e).transpose());
+        self.answer(&rows.collect::<Result<Vec<_>, _>>()?, None)
+    }
+
+    /// An event's line; `None` where no event of that id is kept.
+    fn event(&self, scope: &str, id: &EventId) -> Result<Option<Line>, RecordError> {
+        let record: Option<EventRecord> = stored::get(&Committed(self.reader), &key::event(scope, id))?;
+        Ok(record.map(|record| {
+            let whole = body::unpack(&record.raw);
+            let text = whole.and_then(|body| record::received(scope, &record.kind, record.received, &body));
+            Line { received: record.received, text }
+        }))
+    }
+
+    fn only(&self, text: &str) -> Result<Response, Failure> {
+        let id = resolve(self.desk, text)?;
+        let machine = view::machine(self.reader, &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+        let (customer, _) = self.peers(&machine)?;
+        self.answer(&[self.group(vec![machine], customer)?], None)
+    }
+
+    fn groups(&self, after: &Option<String>) -> Result<Response, Failure> {
+        let mut groups = Vec::new();
+        let mut next = None;
+        let mut len = 0;
+        view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
+            let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
+            let (customer, peers) = self.peers(&machine)?;
+            if peers.first().is_none_or(|first| *first == machine.id) {
+                let mut machines = vec![machine];
+                for peer in peers.iter().skip(1) {
+                    machines.extend(view::machine(self.reader, peer)?);
+                }
+                let group = self.group(machines, customer)?;
+                len += group.lines.iter().filter_map(|l| l.text.as_ref()).map(String::len).sum::<usize>();
+                groups.push(group);
+            }
+            if len >= PAGE_LEN || groups.len() >= ENTRIES_MAX {
+                next = Some(key.to_vec());
+            }
+            Ok(next.is_none())
+        })?;
+        self.answer(&groups, next)
+    }
+
+    /// The customer of a machine, and all machines that are taken together with it, itself among them. None where it stands
+    /// alone.
+    fn peers(&self, machine: &Machine) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
+        let folded = fold(machine.kind, &machine.facts, &Revisions::default(), self.until);
+        let Some(customer) = folded.contact.customer else { return Ok((None, Vec::new())) };
+        let range = key::under(Table::ByCustomer, &[&scope_of(machine), customer.as_str()]);
+        let entries = Committed(self.reader).range(&range, PEERS_MAX)?;
+        let peers = entries.iter().filter_map(|(k, _)| key::parts(k).last().map(|m| MachineId::from(*m)));
+        // An entry may outlive its machine, which another one took over.
+        let mut there = Vec::new();
+        for peer in peers {
+            if Committed(self.reader).get(&key::machine(&peer))?.is_some() {
+                there.push(peer);
+            }
+        }
+        let peers = there;
+        Ok((Some(customer), if peers.contains(&machine.id) { peers } else { Vec::new() }))
+    }
+
+    fn group(&self, machines: Vec<Machine>, customer: Option<CustomerId>) -> Result<Group, RecordError> {
+        let mut lines = Vec::new();
+        for machine in &machines {
+            let scope = scope_of(machine);
+            for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
+                lines.push(match self.event(&scope, &fact.id)? {
+                    Some(line) => line,
+                    None => {
+                        let text = record::said(source(&scope), &machine.id, fact);
+                        Line { received: fact.received, text }
+                    }
+                });
+            }
+        }
+        if let (Some(customer), Some(machine)) = (customer, machines.first()) {
+            let scope = scope_of(machine);
+            let known = view::customer(self.reader, &scope, &customer)?.filter(|c| c.at <= self.until);
+            // Its own events are not kept by customer; a look-up says what they came to.
+            lines.extend(known.map(|c| Line { received: c.at, text: record::customer(&scope, &c) }));
+        }
+        lines.sort_by_key(|l| l.received);
+        Ok(Group { machines: machines.into_iter().map(|m| m.id.to_string()).collect(), lines })
+    }
+}
+
+/// The source that a scope begins with.
+fn source(scope: &str) -> &str {
+    scope.split('/').next().unwrap_or(scope)
+}
+
+fn is_loose(record: &EventRecord) -> bool {
+    match &record.disposition {
+        Disposition::Applied(Some(_)) => false,
+        Disposition::Parked(_) => true,
+        Disposition::Applied(None) | Disposition::Ignored(_) => MAY_SELL.contains(&record.kind.as_str()),
+    }
+}
+
+/// A table from its beginning, or from after the entry where a page ended.
+fn from(table: Table, after: &Option<String>) -> Result<KeyRange, Failure> {
+    let mut range = KeyRange::prefix(&[table as u8]);
+    if let Some(after) = after {
+        let key = hex::decode(after).map_err(|_| Failure::input("that is no end of a page"))?;
+        if key.first() != Some(&(table as u8)) {
+            return Err(Failure::input("that is no end of a page"));
+        }
+        range.start = key;
+        range.start.push(0);
+    }
+    Ok(range)
+}

@@ -1,0 +1,203 @@
+//! What plans and policies judge, and the newest revision's word on what already is: what it would change, and the order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::desk::{Changed, Desk, Response, decision_id};
+use super::desk_read::raw;
+use super::fail::Failure;
+use crate::domain::action::{Action, ActionKind};
+use crate::domain::decide::{Settled, World, settle};
+use crate::domain::decision::{Decision, Verb};
+use crate::domain::entitlement::entitlement;
+use crate::domain::fact::{Fact, Says};
+use crate::domain::fold::{Life, fold};
+use crate::domain::id::{EventId, MachineId, PlanName};
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+use crate::engine::input::{Input, Rules};
+use crate::engine::view;
+
+/// What is asked or ordered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judging {
+    /// How many live purchases each plan and policy judges.
+    Counts,
+    /// What the newest revision would change for what already is.
+    Preview {
+        /// Only purchases of this plan.
+        plan: Option<String>,
+    },
+    /// The order to judge by it.
+    Apply {
+        /// Only purchases of this plan.
+        plan: Option<String>,
+        /// Who and why.
+        decision: Decision,
+    },
+}
+
+/// How many live purchases are judged by what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counts {
+    /// By plan.
+    pub plans: BTreeMap<String, u64>,
+    /// By policy.
+    pub policies: BTreeMap<String, u64>,
+}
+
+/// A purchase for which the newest revision changes something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Concerned {
+    /// The purchase.
+    pub machine: String,
+    /// Its plans.
+    pub plans: Vec<String>,
+    /// What changes, in words.
+    pub changes: Vec<String>,
+}
+
+pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Failure> {
+    match judging {
+        Judging::Counts => desk.read(counts).await,
+        Judging::Preview { plan } => {
+            let found = desk.read(move |desk| concerned(desk, plan.as_deref())).await?;
+            let rows = found.iter().map(raw).collect::<Result<_, _>>()?;
+            Ok(Response::List { rows, more: 0 })
+        }
+        Judging::Apply { plan, decision } => {
+            let found = desk.read(move |desk| concerned(desk, plan.as_deref())).await?;
+            let at = desk.handle.clock().now();
+            let order = |c: &Concerned| {
+                let machine = MachineId::from(c.machine.as_str());
+                let (id, decision) = (EventId::new(decision_id(at)), decision.clone());
+                (machine.clone(), Input::Decision { machine, id, decision, at })
+            };
+            desk.submit_all(found.iter().map(order).collect()).await?;
+            let machines = found.into_iter().map(|c| c.machine).collect();
+            Ok(Response::Changed(Changed { machines, actions: None, decision: None }))
+        }
+    }
+}
+
+fn counts(desk: &Desk) -> Result<Response, Failure> {
+    let (rules, now) = (desk.handle.rules(), desk.handle.clock().now());
+    let mut counts = Counts::default();
+    view::machines(desk.handle.reader(), |machine| {
+        let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+        let due = entitlement(&folded, &rules.revisions, now, devices_max(&rules, &machine));
+        let live: BTreeSet<_> = due.seats.into_iter().filter(|s| s.want.live_at(now)).map(|s| s.plan).collect();
+        let policies: BTreeSet<_> = live.iter().map(|p| rules.revisions.policy(p.as_ref(), now).name).collect();
+        for plan in live.into_iter().flatten() {
+            *counts.plans.entry(plan.to_string()).or_default() += 1;
+        }
+        for policy in policies {
+            *counts.policies.entry(policy.to_string()).or_default() += 1;
+        }
+        true
+    })?;
+    Ok(Response::Page { rows: vec![raw(&counts)?], next: None, at: now })
+}
+
+fn devices_max(rules: &Rules, machine: &Machine) -> u32 {
+    rules.sources.get(&machine.source).map_or(u32::MAX, |s| s.abilities.devices_max)
+}
+
+/// The purchases for which the newest revision changes something that already is.
+fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure> {
+    let (rules, now) = (desk.handle.rules(), desk.handle.clock().now());
+    if let Some(name) = plan
+        && rules.revisions.plan_named(name, now).is_none()
+    {
+        return Err(Failure::input(format!("no plan is named `{name}`"))
+            .hint("only what a server has loaded counts: `keyward policy diff FILE` tells what a file would change"));
+    }
+    let mut out = Vec::new();
+    view::machines(desk.handle.reader(), |machine| {
+        if machine.held.is_none() {
+            let changes = changes(machine.clone(), &rules, now);
+            let plans = plans(&machine);
+            if !changes.is_empty() && plan.is_none_or(|name| plans.contains(name)) {
+                let plans = plans.into_iter().collect();
+                out.push(Concerned { machine: machine.id.to_string(), plans, changes });
+            }
+        }
+        true
+    })?;
+    Ok(out)
+}
+
+/// The plans of what a purchase holds or waits for.
+fn plans(machine: &Machine) -> BTreeSet<String> {
+    let waits = machine.open_actions().filter_map(|a| a.target.plan.as_ref());
+    machine.grants.iter().filter_map(|g| g.plan.as_ref()).chain(waits).map(PlanName::to_string).collect()
+}
+
+/// What judging everything by the newest revision would change for a purchase, in words. Nothing is written.
+fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
+    let mut applied = as_is.clone();
+    let verb = Verb::ApplyRevision;
+    applied.facts.push(Fact {
+        id: EventId::from("preview"),
+        kind: format!("decision.{}", verb.as_str()),
+        at: now,
+        received: now,
+        says: Says::Decision(Box::new(Decision { verb, author: String::new(), reason: String::new() })),
+        chain: None,
+    });
+    let source = rules.sources.get(&as_is.source).cloned().unwrap_or_default();
+    let world = World {
+        revisions: &rules.revisions,
+        now,
+        abilities: &source.abilities,
+        customer: None,
+        store_since: rules.store_since,
+        dice: 0,
+        under_way: &[],
+        stops_held: None,
+    };
+    let (before, after) = (settle(&mut as_is, &world), settle(&mut applied, &world));
+    let mut out: Vec<String> = Vec::new();
+    let known = |a: &Action| as_is.open_actions().any(|b| (b.kind, b.seat, &b.target) == (a.kind, a.seat, &a.target));
+    out.extend(applied.open_actions().filter(|a| !known(a)).map(act));
+    for notice in applied.notices.iter().filter(|n| !as_is.notices.contains(n)) {
+        out.push(format!("mail {}", notice.kind.as_str()));
+    }
+    out.extend(grace(&before, &after));
+    if out.is_empty() && as_is.wake_at != applied.wake_at {
+        let at = |t: Option<Timestamp>| t.map_or("never".to_owned(), |t| t.to_string());
+        out.push(format!("changes next {} instead of {}", at(applied.wake_at), at(as_is.wake_at)));
+    }
+    out
+}
+
+fn act(action: &Action) -> String {
+    let until = action.target.expires_at.map_or("for life".to_owned(), |t| format!("until {t}"));
+    let seat = action.seat;
+    match action.kind {
+        ActionKind::Create => format!("create license {seat}, {until}"),
+        ActionKind::Extend => format!("license {seat} lives {until}"),
+        ActionKind::Suspend => format!("suspend license {seat}"),
+        ActionKind::Reinstate => format!("reinstate license {seat}, {until}"),
+        ActionKind::Revoke => format!("revoke license {seat}"),
+        ActionKind::Update => format!("change the devices of license {seat}"),
+        ActionKind::Check => format!("read license {seat} once more"),
+        ActionKind::LookUp => "look something up at Stripe".to_owned(),
+    }
+}
+
+/// A running grace that ends at another instant.
+fn grace(before: &Settled, after: &Settled) -> Option<String> {
+    let ends = |s: &Settled| match &s.folded.life {
+        Life::Subscription(s) => s.open_episode().filter(|e| e.lapsed.is_none()).map(|e| e.ends),
+        Life::Payment(_) => None,
+    };
+    match (ends(before), ends(after)) {
+        (Some(was), Some(is)) if was != is => Some(format!("the grace ends {is} instead of {was}")),
+        (Some(was), None) => Some(format!("the grace, which would end {was}, is over")),
+        (None, Some(is)) => Some(format!("the grace runs again until {is}")),
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}

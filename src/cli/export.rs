@@ -1,0 +1,141 @@
+//! `keyward export`: a store's history as a file that `replay` reads.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::ask::Conversation;
+use super::asked;
+use super::desk_history::{Entry, Line};
+use super::fail::Failure;
+use super::report;
+use crate::sim::anonymize::Anonymizer;
+
+/// `export`.
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The file to write, which must not exist yet. `-` is stdout.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Replace ids, names, addresses and free texts, each in the same way wherever it stands. Amounts, instants, prices and
+    /// the names of plans stay: the history replays alike.
+    #[arg(long)]
+    pub anonymize: bool,
+    /// Only one purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
+    #[arg(long, value_name = "ID")]
+    pub machine: Option<String>,
+}
+
+/// Writes the history.
+///
+/// # Errors
+/// What went wrong.
+pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
+    let mut sink = Sink::open(&args.file)?;
+    let written = asked::converse(config, |asked| match &args.machine {
+        Some(machine) => one(asked, machine, args.anonymize, &mut sink),
+        None => all(asked, args.anonymize, &mut sink),
+    })?;
+    sink.finish()?;
+    report::say(&format!("{written} lines; `keyward replay` reads them"));
+    if sink.missing > 0 {
+        report::warning(&format!("{} events are left out: their bodies are not kept any more", sink.missing));
+    }
+    Ok(())
+}
+
+fn one(asked: &mut Conversation, machine: &str, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
+    let group = asked::only(asked, machine)?;
+    // An event's id decides ties: what replaces it must sort alike, so that all are known before the first is written.
+    sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids(&group.lines)));
+    group.lines.into_iter().try_for_each(|line| sink.write(line))?;
+    Ok(sink.lines)
+}
+
+fn ids(lines: &[Line]) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        event: Option<Id>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Id {
+        id: String,
+    }
+    let id = |line: &Line| serde_json::from_str::<Head>(line.text.as_ref()?).ok()?.event;
+    lines.iter().filter_map(id).map(|e| e.id).collect()
+}
+
+fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
+    let (entries, until) = asked::index(asked, false)?;
+    let ids = || entries.iter().map(|e: &Entry| e.id.clone()).collect::<Vec<_>>();
+    sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
+    let mut said = asked::said(asked, until)?.into_iter().peekable();
+    asked::bodies(asked, &entries, |line| {
+        while let Some(earlier) = said.next_if(|s| s.received < line.received) {
+            sink.write(earlier)?;
+        }
+        sink.write(line)
+    })?;
+    said.try_for_each(|line| sink.write(line))?;
+    Ok(sink.lines)
+}
+
+/// Where the lines go: a file that gets its name when it is whole, or stdout.
+struct Sink {
+    out: BufWriter<Box<dyn Write>>,
+    file: Option<(PathBuf, PathBuf)>,
+    anonymizer: Option<Anonymizer>,
+    lines: u64,
+    missing: u64,
+}
+
+impl Sink {
+    fn open(file: &Path) -> Result<Self, Failure> {
+        let sink =
+            |out: Box<dyn Write>, file| Self { out: BufWriter::new(out), file, anonymizer: None, lines: 0, missing: 0 };
+        if file.as_os_str() == "-" {
+            return Ok(sink(Box::new(std::io::stdout()), None));
+        }
+        if file.exists() {
+            return Err(
+                Failure::input(format!("{} exists", file.display())).hint("nothing is written over: name another")
+            );
+        }
+        let mut part = file.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        // It holds customers' addresses: for its owner only.
+        let opened: std::io::Result<File> =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
+        let out = opened.map_err(|e| Failure::input(format!("{} cannot be written: {e}", part.display())))?;
+        Ok(sink(Box::new(out), Some((part, file.to_owned()))))
+    }
+
+    fn write(&mut self, line: Line) -> Result<(), Failure> {
+        let Some(text) = line.text else {
+            self.missing += 1;
+            return Ok(());
+        };
+        let text = match &self.anonymizer {
+            Some(anonymizer) => anonymizer.line(&text).map_err(|e| Failure::ours(format!("a line is no JSON: {e}")))?,
+            None => text,
+        };
+        self.lines += 1;
+        writeln!(self.out, "{text}").map_err(unwritable)
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(unwritable)?;
+        match &self.file {
+            Some((part, file)) => std::fs::rename(part, file).map_err(unwritable),
+            None => Ok(()),
+        }
+    }
+}
+
+fn unwritable(error: std::io::Error) -> Failure {
+    Failure::input(format!("the history cannot be written: {error}"))
+}

@@ -1,0 +1,242 @@
+//! `keyward whatif`: the store's own history under another config, and what would have been different for whom.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::ask::Conversation;
+use super::asked::{self, Part};
+use super::desk_history::{Group, Line, Pages};
+use super::fail::Failure;
+use super::report::{self, BOLD, DIM, styled};
+use super::when::When;
+use crate::clock::Clock;
+use crate::config::{Config, Env};
+use crate::domain::revision::Revisions;
+use crate::domain::time::Timestamp;
+use crate::engine::input::Rules;
+use crate::sim::compare::{self, Both, Difference, Happening, Mail, Totals, Window};
+
+/// `whatif`.
+#[derive(Args, Debug)]
+pub struct WhatifArgs {
+    /// Compare only what happened from this instant on: `2026-03-01`, `2026-03-01T00:00:00Z`, or `30d` for the last 30 days.
+    #[arg(long, value_name = "INSTANT")]
+    pub since: Option<When>,
+    /// How the difference is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// How a difference is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// The answer, as docs/replay.md has it.
+#[derive(Debug, Serialize)]
+struct Answer {
+    config: String,
+    since: Option<Timestamp>,
+    until: Timestamp,
+    totals: Totals,
+    differences: Vec<Difference>,
+    #[serde(skip)]
+    missing: u64,
+}
+
+/// The usual config, whose store is asked: `--config` names the other one.
+const USUAL: &str = "./keyward.toml";
+
+/// Runs the comparison. `new` is what `--config` named, if it did.
+///
+/// # Errors
+/// What went wrong.
+pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
+    let new = new.ok_or_else(|| {
+        Failure::input("which config would it be?")
+            .hint("`--config NEW.toml` names it; the store's own is ./keyward.toml")
+    })?;
+    let loaded = Config::load(new, &Env::process().lenient());
+    let (config, _) = loaded.inspect_err(report::mistakes)?;
+    let answer = asked::converse(&store_of(new), |asked| differences(asked, new, &config, args))?;
+    if answer.missing > 0 {
+        report::warning(&format!("{} events are left out: their bodies are not kept any more", answer.missing));
+    }
+    match args.format {
+        Format::Json => report::json(&answer),
+        Format::Text => {
+            report::data(&text(&answer));
+            Ok(())
+        }
+    }
+}
+
+/// The config whose store is asked: the usual one, or where there is none, the new one, whose `data_dir` is the same.
+fn store_of(new: &Path) -> PathBuf {
+    let named = std::env::var_os("KEYWARD_CONFIG").map(PathBuf::from);
+    let usual = named.unwrap_or_else(|| PathBuf::from(USUAL));
+    if usual.exists() { usual } else { new.to_owned() }
+}
+
+fn differences(asked: &mut Conversation, path: &Path, config: &Config, args: &WhatifArgs) -> Result<Answer, Failure> {
+    let rules = Both { present: present(asked)?, new: super::replay::simulated(config, always(config)) };
+    let since = args.since.map(|when| match when {
+        When::At(at) => at,
+        When::In(span) => (Clock::Wall.now() - span).whole_s(),
+    });
+    let mut answer = Answer {
+        config: path.display().to_string(),
+        since,
+        until: Timestamp::from_ms(0),
+        totals: Totals::default(),
+        differences: Vec::new(),
+        missing: 0,
+    };
+    let (mut after, mut until) = (None, None);
+    loop {
+        let page: Part<Group> = asked::part(asked, Pages::Groups { only: None, after, until })?;
+        (answer.until, until) = (page.at, Some(page.at));
+        for group in page.rows {
+            answer.add(group.lines, &rules)?;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    // What sold nothing so far might have under the new config.
+    let (entries, _) = asked::index(asked, true)?;
+    let mut loose = Vec::new();
+    asked::bodies(asked, &entries, |line| {
+        loose.push(line);
+        Ok(())
+    })?;
+    answer.add(loose, &rules)?;
+    answer.differences.sort_by(|a, b| a.machine.cmp(&b.machine));
+    Ok(answer)
+}
+
+fn always(config: &Config) -> Revisions {
+    Revisions::always(config.plans.clone(), config.policies.clone())
+}
+
+/// What is in force; a store that no server has served yet goes by its config.
+fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
+    let kept = asked::revisions(asked)?;
+    let revisions = if kept.is_empty() { always(&asked.config) } else { Revisions::new(kept) };
+    Ok(super::replay::simulated(&asked.config, revisions))
+}
+
+impl Answer {
+    fn add(&mut self, lines: Vec<Line>, rules: &Both<Rules>) -> Result<(), Failure> {
+        let mut text = String::new();
+        for line in lines {
+            match line.text {
+                Some(line) => text.extend([line.as_str(), "\n"]),
+                None => self.missing += 1,
+            }
+        }
+        let window = Window { since: self.since.unwrap_or(Timestamp::from_ms(0)), until: self.until };
+        let found = compare::compare(&text, rules, window, &mut self.totals);
+        self.differences.append(&mut found.map_err(|e| Failure::ours(e.to_string()))?);
+        Ok(())
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    let since = answer.since.map_or_else(|| "the beginning".to_owned(), |s| s.to_string());
+    let totals = &answer.totals;
+    let mut out = format!(
+        "{} instead of the revisions in force, from {since} to {}: {} of {} purchases would have gone otherwise\n",
+        answer.config, answer.until, totals.differ, totals.machines
+    );
+    for difference in &answer.differences {
+        out.push_str(&one(difference));
+    }
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "\n{}", styled(BOLD, "In all"));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row =
+        |what: &str, present: String, new: String, more: String| rows.push(vec![what.to_owned(), present, new, more]);
+    let counts = totals.happened.iter().map(|(what, n)| (format!("licenses {what}"), *n));
+    for (what, n) in counts.chain([("mails".to_owned(), totals.mails)]) {
+        row(&what, n.present.to_string(), n.new.to_string(), signed(n.new.cast_signed() - n.present.cast_signed()));
+    }
+    let days = totals.license_days;
+    row(
+        "license-days",
+        format!("{:.2}", days.present),
+        format!("{:.2}", days.new),
+        format!("{:+.2}", days.new - days.present),
+    );
+    out.push_str(&report::table(&["", "present", "new", "difference"], rows));
+    out
+}
+
+fn signed(n: i64) -> String {
+    if n == 0 { "0".to_owned() } else { format!("{n:+}") }
+}
+
+fn one(difference: &Difference) -> String {
+    let who = [difference.customer.as_deref(), difference.email.as_deref()];
+    let who = who.into_iter().flatten().collect::<Vec<_>>().join("  ");
+    let mut out = format!("\n{}  {}\n", styled(BOLD, &difference.machine), styled(DIM, who));
+    let mut line = |text: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "  {}", text.trim_end());
+    };
+    difference.happened.iter().for_each(|h| line(happened(h)));
+    difference.mails.iter().for_each(|m| line(mail(m)));
+    let word = |state: Option<&'static str>| state.unwrap_or("nothing");
+    if difference.state.present != difference.state.new {
+        line(format!("at the end: {} instead of {}", word(difference.state.new), word(difference.state.present)));
+    }
+    for license in &difference.licenses {
+        let is = |l: &Option<crate::engine::view::LicenseView>| {
+            l.as_ref().map_or("none".to_owned(), |l| {
+                let until = l.expires_at.map_or("for life".to_owned(), |t| format!("until {t}"));
+                let devices = match l.devices {
+                    crate::domain::plan::Devices::Count(n) => n.to_string(),
+                    crate::domain::plan::Devices::Unlimited => "unlimited".to_owned(),
+                };
+                format!("{} {until}, devices {devices}", l.status)
+            })
+        };
+        line(format!(
+            "license {} at the end: {} instead of {}",
+            license.seat,
+            is(&license.is.new),
+            is(&license.is.present)
+        ));
+    }
+    let days = difference.license_days;
+    line(format!("license-days: {:.2} instead of {:.2}", days.new, days.present));
+    out
+}
+
+fn happened(h: &Happening) -> String {
+    let (seat, what) = (h.seat, h.what.as_str());
+    match (h.at.present, h.at.new) {
+        (Some(present), Some(new)) => format!("license {seat} would have been {what} {new} instead of {present}"),
+        (None, Some(new)) => format!("license {seat} would have been {what} {new}"),
+        (Some(present), None) => format!("license {seat} would not have been {what} {present}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn mail(m: &Mail) -> String {
+    let what = format!("mail {} ({})", m.kind, m.episode);
+    match (m.at.present, m.at.new) {
+        (Some(present), Some(new)) => format!("{what} would have gone out {new} instead of {present}"),
+        (None, Some(new)) => format!("{what} would have gone out {new}"),
+        (Some(present), None) => format!("{what} would not have gone out {present}"),
+        (None, None) => String::new(),
+    }
+}

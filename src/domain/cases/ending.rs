@@ -1,0 +1,70 @@
+//! Pauses and cancellations (rules 33 and 34).
+
+use super::*;
+use crate::domain::policy::{OnCancel, OnPause};
+
+fn paid_once(change: impl FnOnce(&mut Policy)) -> Case {
+    let mut case = Case::subscription(change);
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    case
+}
+
+/// Rule 33: `keep` grants the periods that turn while paused, and the one running at the resume too.
+#[test]
+fn a_pause_keeps_or_suspends() {
+    let mut keeps = paid_once(|_| {});
+    keeps.shown(10.0, 0.0, 30.0, |s| s.collection_paused = true).is("active: live 33");
+    keeps.shown(30.0, 30.0, 60.0, |s| s.collection_paused = true).is("active: live 63");
+    keeps.shown(40.0, 30.0, 60.0, |_| {}).is("active: live 63");
+    // The next period is paid as usual: it is not granted any more.
+    keeps.shown(60.0, 60.0, 90.0, |_| {}).is("active: live 63").mails("license_issued 0");
+    let mut suspends = paid_once(|p| p.on_pause = OnPause::Suspend);
+    suspends.shown(10.0, 0.0, 30.0, |s| s.collection_paused = true).is("active: suspended");
+    suspends.shown(20.0, 0.0, 30.0, |_| {}).is("active: live 33").acts("create suspend reinstate");
+}
+
+/// Rule 34: a scheduled end takes the margin away while it counts, and gives it back when it is taken back.
+#[test]
+fn a_scheduled_end_takes_the_margin_away() {
+    let mut case = paid_once(|_| {});
+    case.shown(10.0, 0.0, 30.0, |s| s.cancel_at_period_end = true).is("active: live 30");
+    case.shown(20.0, 0.0, 30.0, |_| {}).is("active: live 33");
+    // An end beyond the paid end does not count yet.
+    case.shown(21.0, 0.0, 30.0, |s| s.cancel_at = Some(day(45.0))).is("active: live 33");
+    case.paid(30.1, "in_2", 30.0, 60.0).shown(30.1, 30.0, 60.0, |s| s.cancel_at = Some(day(45.0)));
+    case.is("active: live 60").deleted(45.0, 30.0, 60.0, EndReason::Requested).is("ended: live 60");
+    case.on(60.0).is("ended: expired").mails("license_issued 0, ended 60");
+}
+
+/// Rule 34: `now`, `keep`, and mid-period deletions.
+#[test]
+fn a_cancellation_ends_at_the_paid_end_at_once_or_never() {
+    let ended = |on_cancel| {
+        let mut case = paid_once(|p| p.on_cancel = on_cancel);
+        case.deleted(10.0, 0.0, 30.0, EndReason::Requested);
+        case
+    };
+    ended(OnCancel::PeriodEnd).is("ended: live 30");
+    ended(OnCancel::Now).is("ended: expired");
+    ended(OnCancel::Keep).is("ended: live for life");
+}
+
+/// Rule 15: to a price that no plan names, the license lives to what was paid, and later payments do not extend it.
+#[test]
+fn an_unlicensed_price_ends_it_at_the_paid_end() {
+    let mut case = paid_once(|_| {});
+    case.shown(10.0, 0.0, 30.0, |s| s.items = vec![item("si_1", "price_other", 1, 0.0, 30.0)]).is("active: live 30");
+    let other = invoice("in_2", InvoiceEvent::Paid, vec![line("si_1", "price_other", 29, 30.0, 60.0)]);
+    case.told(30.1, "invoice.paid", other).on(31.0).is("active: expired");
+}
+
+/// Rule 14: a unit given up or an item taken out loses its own license, the others keep theirs.
+#[test]
+fn units_come_and_go() {
+    let mut case = Case::subscription(|_| {});
+    case.load(-1.0, |r| r.plans[0].seats = Seats::Keys);
+    let shown = |n: u32| move |s: &mut Subscription| s.items[0].quantity = Some(n);
+    case.paid(0.0, "in_1", 0.0, 30.0).shown(0.0, 0.0, 30.0, shown(2)).is("active: live 33, live 33");
+    case.shown(5.0, 0.0, 30.0, shown(1)).is("active: live 33, revoked");
+    case.shown(6.0, 0.0, 30.0, shown(2)).is("active: live 33, live 33");
+}

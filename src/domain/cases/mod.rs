@@ -1,0 +1,385 @@
+//! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
+//! engine does it, against a license service that does at once what it is asked.
+
+mod ending;
+mod failing;
+mod money;
+mod notices;
+mod paying;
+mod people;
+
+use super::action::{Abilities, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome};
+use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
+use super::decision::{Decision, Verb};
+use super::fact::*;
+use super::fold::{Kind, fold};
+use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+use super::machine::Machine;
+use super::notice::NoticeStatus;
+use super::plan::{Devices, Plan, Seats, Template};
+use super::policy::Policy;
+use super::revision::{Revision, Revisions};
+use super::time::{Span, Timestamp};
+
+/// Days since the first payment; fractions are hours and minutes.
+pub(super) fn day(day: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "days of a test are small")]
+    let s = (day * 86_400.0).round() as i64;
+    Timestamp::from_s(1_767_607_200 + s)
+}
+
+fn days(at: Timestamp) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "days of a test are small")]
+    let days = (at - day(0.0)).ms() as f64 / 86_400_000.0;
+    format!("{}", (days * 100.0).round() / 100.0)
+}
+
+/// One machine through time.
+pub(super) struct Case {
+    machine: Machine,
+    revisions: Vec<Revision>,
+    now: Timestamp,
+    made: u32,
+}
+
+pub(super) fn plan(name: &str, price: &str) -> Plan {
+    Plan {
+        name: PlanName::from(name),
+        prices: vec![PriceId::from(price)],
+        lookup_keys: Vec::new(),
+        products: Vec::new(),
+        policy: None,
+        seats: Seats::Devices,
+        license: Template { devices: Some(Devices::Count(3)), ..Template::default() },
+    }
+}
+
+impl Case {
+    /// A subscription to `price_pro` under a policy.
+    pub(super) fn subscription(change: impl FnOnce(&mut Policy)) -> Self {
+        let id = MachineId::from("stripe/sub_1");
+        let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), "sub_1", Some(true));
+        let mut policy = Policy::default();
+        change(&mut policy);
+        let first = Revision {
+            from: Timestamp::from_ms(0),
+            plans: vec![plan("pro", "price_pro"), plan("team", "price_team")],
+            policies: vec![policy],
+        };
+        Self { machine, revisions: vec![first], now: day(0.0), made: 0 }
+    }
+
+    /// A purchase with the guide's metadata.
+    pub(super) fn purchase(change: impl FnOnce(&mut Policy)) -> Self {
+        let mut case = Self::subscription(change);
+        let id = MachineId::from("stripe/cs_1");
+        case.machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), "cs_1", Some(true));
+        case
+    }
+
+    /// The config is loaded anew.
+    pub(super) fn load(&mut self, at: f64, change: impl FnOnce(&mut Revision)) {
+        let mut next = self.revisions.last().cloned().unwrap();
+        next.from = day(at);
+        change(&mut next);
+        self.revisions.push(next);
+    }
+
+    /// Something is told on the day on which it happened.
+    pub(super) fn told(&mut self, at: f64, kind: &str, says: Says) -> &mut Self {
+        self.told_late(at, at, kind, says)
+    }
+
+    /// Something is told later than it happened.
+    pub(super) fn told_late(&mut self, heard: f64, at: f64, kind: &str, says: Says) -> &mut Self {
+        self.on(heard);
+        let id = format!("evt_{:03}", self.machine.facts.len());
+        let fact = Fact {
+            id: id.as_str().into(),
+            kind: kind.to_owned(),
+            at: day(at),
+            received: day(heard),
+            says,
+            chain: None,
+        };
+        learn(&mut self.machine, &fact);
+        self.settle();
+        self
+    }
+
+    /// Time runs on, stopping wherever something is due.
+    pub(super) fn on(&mut self, to: f64) -> &mut Self {
+        let to = day(to);
+        for _ in 0..1000 {
+            let notices = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending).map(|n| n.due);
+            let next = notices.chain(self.machine.wake_at).filter(|t| *t <= to).min();
+            let Some(next) = next else {
+                self.now = self.now.max(to);
+                return self;
+            };
+            self.now = self.now.max(next);
+            self.settle();
+        }
+        panic!("something keeps coming due");
+    }
+
+    fn settle(&mut self) {
+        let revisions = Revisions::new(self.revisions.clone());
+        let abilities = Abilities::simulated();
+        for _ in 0..1000 {
+            let world = World {
+                revisions: &revisions,
+                now: self.now,
+                abilities: &abilities,
+                customer: None,
+                store_since: None,
+                dice: 0,
+                under_way: &[],
+                stops_held: None,
+            };
+            settle(&mut self.machine, &world);
+            assert_eq!(self.machine.check(), Ok(()));
+            let due = self.machine.actions.iter().find(|a| a.outcome == ActionOutcome::Pending && a.due <= self.now);
+            if let Some(action) = due.cloned() {
+                let confirmed = self.carried_out(&action);
+                outcome(&mut self.machine, action.id, &Outcome::Done(confirmed), self.now, &world);
+                continue;
+            }
+            let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
+            let Some(notice) = notice.cloned() else { return };
+            let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
+            let to = recipient(&notice, &folded, None).unwrap();
+            mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
+        }
+        panic!("it never settles");
+    }
+
+    fn carried_out(&mut self, action: &super::action::Action) -> Confirmed {
+        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.target.key.as_ref());
+        let status = match action.kind {
+            ActionKind::Create | ActionKind::Reinstate => GrantStatus::Live,
+            ActionKind::Suspend => GrantStatus::Suspended,
+            ActionKind::Revoke => GrantStatus::Revoked,
+            ActionKind::Extend | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => grant.unwrap().status,
+        };
+        let key = action.target.key.clone().unwrap_or_else(|| {
+            self.made += 1;
+            LicenseKey::new(format!("KEY-{}", self.made))
+        });
+        let expires_at = match action.kind {
+            ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at,
+            ActionKind::Suspend | ActionKind::Revoke | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => {
+                grant.unwrap().expires_at
+            }
+        };
+        let devices = match action.kind {
+            ActionKind::Create | ActionKind::Update => action.target.devices,
+            ActionKind::Extend
+            | ActionKind::Suspend
+            | ActionKind::Reinstate
+            | ActionKind::Revoke
+            | ActionKind::Check
+            | ActionKind::LookUp => grant.unwrap().devices,
+        };
+        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false }
+    }
+
+    /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
+    #[track_caller]
+    pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
+        let revisions = Revisions::new(self.revisions.clone());
+        let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
+        let licenses = self.machine.grants.iter().map(|g| match (g.status_at(self.now), g.expires_at) {
+            ("live", Some(at)) => format!("live {}", days(at)),
+            ("live", None) => "live for life".to_owned(),
+            (status, _) => status.to_owned(),
+        });
+        let licenses: Vec<String> = licenses.collect();
+        let state = folded.state.map_or("nothing", super::fold::State::as_str);
+        assert_eq!(format!("{state}: {}", licenses.join(", ")).trim_end(), wanted, "on day {}", days(self.now));
+        self
+    }
+
+    /// The mails that went out, as in `license_issued 0, payment_failed 30.05`.
+    #[track_caller]
+    pub(super) fn mails(&mut self, wanted: &str) -> &mut Self {
+        let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
+        let sent: Vec<String> = sent.map(|n| format!("{} {}", n.kind.as_str(), days(n.at))).collect();
+        assert_eq!(sent.join(", "), wanted, "on day {}", days(self.now));
+        self
+    }
+
+    /// The acts that were carried out, by kind.
+    #[track_caller]
+    pub(super) fn acts(&mut self, wanted: &str) -> &mut Self {
+        let done = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Done);
+        let done: Vec<String> = done.map(|a| a.kind.as_str().replace("_license", "")).collect();
+        assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
+        self
+    }
+
+    pub(super) fn decide(&mut self, at: f64, verb: Verb) -> &mut Self {
+        let decision = Decision { verb, author: "op".to_owned(), reason: "test".to_owned() };
+        self.told(at, "decision", Says::Decision(Box::new(decision)))
+    }
+
+    /// An invoice for the period is paid.
+    pub(super) fn paid(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
+        self.told(at, "invoice.paid", invoice(id, InvoiceEvent::Paid, vec![line("si_1", "price_pro", 1, from, to)]))
+    }
+
+    /// An invoice for the period is not paid.
+    pub(super) fn failed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
+        let lines = vec![line("si_1", "price_pro", 1, from, to)];
+        self.told(at, "invoice.payment_failed", invoice(id, InvoiceEvent::PaymentFailed, lines))
+    }
+
+    /// A snapshot of the subscription, its running period given.
+    pub(super) fn shown(&mut self, at: f64, from: f64, to: f64, change: impl FnOnce(&mut Subscription)) -> &mut Self {
+        self.told(at, "customer.subscription.updated", snapshot(from, to, change))
+    }
+
+    /// Stripe ends the subscription.
+    pub(super) fn deleted(&mut self, at: f64, from: f64, to: f64, reason: EndReason) -> &mut Self {
+        self.told(
+            at,
+            "customer.subscription.deleted",
+            snapshot(from, to, |s| {
+                (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
+                (s.end_reason, s.ended_at) = (Some(reason), Some(day(at)));
+            }),
+        )
+    }
+}
+
+pub(super) fn priced(price: &str) -> Priced {
+    Priced { id: Some(price.into()), ..Priced::default() }
+}
+
+pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> Line {
+    Line {
+        item: Some(item.into()),
+        price: priced(price),
+        start: day(from),
+        end: day(to),
+        amount,
+        proration: false,
+        quantity: Some(1),
+        of_subscription: true,
+        id: None,
+    }
+}
+
+/// An invoice; the first is `in_1`.
+pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
+    Says::Invoice(Box::new(Invoice {
+        id: id.into(),
+        event,
+        subscription: Some("sub_1".into()),
+        customer: Some("cus_1".into()),
+        email: Some("ada@example.com".to_owned()),
+        name: None,
+        paid: event == InvoiceEvent::Paid,
+        paid_at: None,
+        reason: if id == "in_1" { BillingReason::Create } else { BillingReason::Cycle },
+        total: lines.iter().map(|l| l.amount).sum(),
+        lines,
+        amount_due: 1,
+        currency: "usd".to_owned(),
+        next_attempt: None,
+        hosted_url: None,
+        due: None,
+        send_invoice: false,
+        payment_intent: Some(format!("pi_{id}").as_str().into()),
+        charge: None,
+        wants: Wants::default(),
+        created: None,
+        draft: false,
+    }))
+}
+
+/// What an invoice says, changed.
+pub(super) fn with(says: Says, change: impl FnOnce(&mut Invoice)) -> Says {
+    let Says::Invoice(mut invoice) = says else { panic!("no invoice") };
+    change(&mut invoice);
+    Says::Invoice(invoice)
+}
+
+pub(super) fn item(id: &str, price: &str, quantity: u32, from: f64, to: f64) -> Item {
+    Item {
+        id: Some(id.into()),
+        price: priced(price),
+        quantity: Some(quantity),
+        period_start: Some(day(from)),
+        period_end: Some(day(to)),
+        metered: false,
+    }
+}
+
+pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription)) -> Says {
+    let mut snapshot = Subscription {
+        id: "sub_1".into(),
+        event: SubscriptionEvent::Updated,
+        status: SubscriptionStatus::Active,
+        customer: Some("cus_1".into()),
+        items: vec![item("si_1", "price_pro", 1, from, to)],
+        wants: Wants::default(),
+        trial_end: None,
+        cancel_at_period_end: false,
+        cancel_at: None,
+        ended_at: None,
+        end_reason: None,
+        collection_paused: false,
+        pause_reason: None,
+        send_invoice: false,
+        latest_invoice: None,
+        began: Some(day(0.0)),
+        previous_status: None,
+    };
+    change(&mut snapshot);
+    Says::Subscription(Box::new(snapshot))
+}
+
+/// A refund of an invoice's payment.
+pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> Says {
+    Says::Refund(Refund {
+        id: id.into(),
+        charge: None,
+        payment_intent: Some(format!("pi_{of}").as_str().into()),
+        amount,
+        stands,
+        created: None,
+    })
+}
+
+pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
+    Says::Dispute(Dispute {
+        id: id.into(),
+        charge: None,
+        payment_intent: Some(format!("pi_{of}").as_str().into()),
+        status,
+        amount: 1,
+        currency: "usd".to_owned(),
+    })
+}
+
+/// The purchase's completed session.
+pub(super) fn session(paid: PaymentStatus) -> Says {
+    Says::Session(Box::new(Session {
+        id: "cs_1".into(),
+        event: SessionEvent::Completed,
+        mode: SessionMode::Payment,
+        payment_status: paid,
+        customer: None,
+        email: Some("grace@example.com".to_owned()),
+        name: None,
+        payment_intent: Some("pi_cs_1".into()),
+        subscription: None,
+        invoice: None,
+        wants: Wants { app_id: Some("app".to_owned()), ..Wants::default() },
+        locale: None,
+        amount: Some(100),
+        currency: Some("usd".to_owned()),
+        line_items: Vec::new(),
+    }))
+}

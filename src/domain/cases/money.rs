@@ -1,0 +1,87 @@
+//! Money back (rules 36 to 39).
+
+use super::*;
+use crate::domain::policy::{OnDispute, OnPartialRefund};
+
+fn bought(change: impl FnOnce(&mut Policy)) -> Case {
+    let mut case = Case::purchase(change);
+    case.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).is("paid: live for life");
+    case
+}
+
+/// Rule 36: once, however many tell of it; parts add up; one that fails is none.
+#[test]
+fn refunds_add_up_and_can_fail() {
+    let mut parts = bought(|_| {});
+    parts.told(1.0, "refund.created", refund("re_1", "cs_1", 40, true)).is("partly_refunded: live for life");
+    parts.told(2.0, "refund.created", refund("re_2", "cs_1", 60, true)).is("refunded: revoked");
+    parts.told(2.0, "refund.updated", refund("re_2", "cs_1", 60, true)).acts("create revoke");
+    parts.told(5.0, "refund.failed", refund("re_2", "cs_1", 60, false)).is("partly_refunded: live for life");
+    let mut half = bought(|p| p.on_partial_refund = OnPartialRefund::Share(50));
+    half.told(1.0, "refund.created", refund("re_1", "cs_1", 49, true)).is("partly_refunded: live for life");
+    half.told(2.0, "refund.created", refund("re_2", "cs_1", 1, true)).is("partly_refunded: revoked");
+}
+
+/// Rule 37: a refund counts for the period that its invoice paid.
+#[test]
+fn a_refund_counts_for_its_own_period() {
+    let mut case = Case::subscription(|_| {});
+    let second = invoice("in_2", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    case.paid(0.0, "in_1", 0.0, 30.0).told(30.1, "invoice.paid", second).is("active: live 63");
+    case.told(35.0, "refund.created", refund("re_1", "in_1", 29, true)).is("active: live 63");
+    case.told(36.0, "refund.created", refund("re_2", "in_2", 9, true)).is("active: live 63");
+    case.told(37.0, "refund.created", refund("re_3", "in_2", 20, true)).is("active: revoked");
+    case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
+}
+
+/// Rule 39: open suspends, won reinstates, lost ends, and lost can still become won.
+#[test]
+fn disputes_stop_end_and_give_back() {
+    let told = |case: &mut Case, at, status| {
+        case.told(at, "charge.dispute.updated", dispute("dp_1", "cs_1", status));
+    };
+    let mut case = bought(|_| {});
+    told(&mut case, 1.0, DisputeStatus::Inquiry);
+    case.is("paid: live for life");
+    told(&mut case, 2.0, DisputeStatus::Open);
+    case.is("paid: suspended");
+    told(&mut case, 9.0, DisputeStatus::Lost);
+    case.is("paid: revoked");
+    told(&mut case, 20.0, DisputeStatus::Won);
+    case.is("paid: live for life");
+    let mut keeps = bought(|p| p.on_dispute = OnDispute::Keep);
+    told(&mut keeps, 2.0, DisputeStatus::Open);
+    keeps.is("paid: live for life");
+}
+
+/// Rule 39: on a subscription a dispute stops all, renewals notwithstanding, and a period paid after a loss lives again.
+#[test]
+fn a_dispute_stops_a_subscription_until_it_is_closed() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0).told(
+        20.0,
+        "charge.dispute.created",
+        dispute("dp_1", "in_1", DisputeStatus::Open),
+    );
+    case.is("active: suspended").paid(30.1, "in_2", 30.0, 60.0).is("active: suspended");
+    case.told(40.0, "charge.dispute.closed", dispute("dp_1", "in_1", DisputeStatus::Lost)).is("active: revoked");
+    case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
+    // A grace that ends meanwhile still counts when the dispute is won.
+    let mut ends = Case::subscription(|_| {});
+    ends.paid(0.0, "in_1", 0.0, 30.0).told(
+        20.0,
+        "charge.dispute.created",
+        dispute("dp_1", "in_1", DisputeStatus::Open),
+    );
+    ends.failed(30.0, "in_2", 30.0, 60.0).on(47.0).is("lapsed: suspended");
+    ends.told(50.0, "charge.dispute.closed", dispute("dp_1", "in_1", DisputeStatus::Won)).is("lapsed: suspended");
+}
+
+/// Rule 5: what is not due is not done.
+#[test]
+fn a_purchase_that_is_refunded_already_gets_nothing() {
+    let mut case = Case::purchase(|_| {});
+    case.told(0.5, "refund.created", refund("re_1", "cs_1", 100, true));
+    case.told_late(1.0, 0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    case.on(2.0).is("refunded:").acts("").mails("");
+}

@@ -1,0 +1,65 @@
+//! Mails (rules 40 to 43) and acts (47).
+
+use super::*;
+use crate::domain::policy::DunningMail;
+
+fn failing(change: impl FnOnce(&mut Policy)) -> Case {
+    let mut case = Case::subscription(change);
+    case.paid(0.0, "in_1", 0.0, 30.0).failed(30.0, "in_2", 30.0, 60.0);
+    case
+}
+
+/// Rule 41: each reminder once, one word for the stop, one for the return, none after it is resolved.
+#[test]
+fn an_episode_says_each_thing_once() {
+    let mut case = failing(|_| {});
+    case.on(60.0).mails("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01");
+    case.deleted(61.0, 30.0, 60.0, EndReason::PaymentFailed).on(70.0);
+    case.mails("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01");
+    let mut paid = failing(|_| {});
+    paid.paid(40.0, "in_2", 30.0, 60.0).on(59.0).mails("license_issued 0, payment_failed 30.01, grace_ending 37");
+    let mut back = failing(|_| {});
+    back.on(50.0).paid(51.0, "in_2", 30.0, 60.0).on(59.0);
+    back.mails(
+        "license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01, restored 51",
+    );
+}
+
+/// Rule 42: what was over before it was known sends nothing; one learned late says first that the payment failed.
+#[test]
+fn what_is_over_or_late_is_not_told_as_news() {
+    let mut quick = failing(|_| {});
+    quick.paid(30.005, "in_2", 30.0, 60.0).on(40.0).mails("license_issued 0");
+    let mut late = Case::subscription(|_| {});
+    late.paid(0.0, "in_1", 0.0, 30.0);
+    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    late.told_late(38.0, 30.0, "invoice.payment_failed", failed).on(45.0);
+    late.mails("license_issued 0, payment_failed 38.01, grace_ending 44");
+}
+
+/// Section K: where Stripe warns, only the stop and the return are told.
+#[test]
+fn where_stripe_warns_we_do_not() {
+    let mut case = failing(|p| p.dunning_mail = DunningMail::Stripe);
+    case.on(50.0).paid(51.0, "in_2", 30.0, 60.0).mails("license_issued 0, suspended 46.01, restored 51");
+}
+
+/// Rule 40: nothing is sent again for the same license.
+#[test]
+fn the_same_key_is_mailed_once() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0).paid(30.1, "in_2", 30.0, 60.0);
+    case.shown(40.0, 30.0, 60.0, |s| s.items = vec![item("si_1", "price_team", 1, 30.0, 60.0)]);
+    case.on(50.0).mails("license_issued 0");
+}
+
+/// Rule 47: where nothing changes nothing is done.
+#[test]
+fn edits_that_change_nothing_do_nothing() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    for n in 1..40 {
+        case.shown(f64::from(n) / 10.0, 0.0, 30.0, |s| s.latest_invoice = Some(format!("in_{n}").as_str().into()));
+    }
+    case.acts("create").is("active: live 33");
+}

@@ -1,0 +1,88 @@
+//! Rules in time, and people (rules 49 and 50).
+
+use super::*;
+use crate::domain::policy::{OnCancel, OnRefund};
+
+/// Rule 49: each thing is judged by the revision in force when it happened, and loading one takes nothing away.
+#[test]
+fn an_edited_file_reaches_nothing_that_has_happened() {
+    let mut case = Case::subscription(|_| {});
+    case.load(10.0, |r| {
+        r.plans[0].license.devices = Some(Devices::Count(1));
+        r.policies[0].grace = Span::from_days(1);
+        r.policies[0].expiry_margin = Span::ZERO;
+        r.policies[0].on_cancel = OnCancel::Now;
+    });
+    case.paid(0.0, "in_1", 0.0, 30.0).on(11.0).is("active: live 33").acts("create");
+    // The failure happens under the new file.
+    case.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 33").on(31.0).is("lapsed: suspended");
+    // A running episode keeps its own.
+    let mut running = Case::subscription(|_| {});
+    running.load(35.0, |r| r.policies[0].grace = Span::from_days(1));
+    running.paid(0.0, "in_1", 0.0, 30.0).failed(30.0, "in_2", 30.0, 60.0).on(40.0).is("grace: live 46");
+    // A refund before the edit stays what it was.
+    let mut refunded = Case::purchase(|_| {});
+    refunded.load(5.0, |r| r.policies[0].on_refund = OnRefund::Keep);
+    refunded.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    refunded.told(1.0, "refund.created", refund("re_1", "cs_1", 100, true)).is("refunded: revoked");
+    refunded.on(6.0).is("refunded: revoked");
+}
+
+/// Rule 49: a price keeps the plan that it last had when it is dropped from the file.
+#[test]
+fn a_dropped_price_keeps_its_plan() {
+    let mut case = Case::subscription(|_| {});
+    case.load(10.0, |r| r.plans.clear());
+    case.paid(0.0, "in_1", 0.0, 30.0).on(20.0).paid(30.1, "in_2", 30.0, 60.0).is("active: live 63");
+    // One that no revision knew takes the first later one that names it (8).
+    let mut later = Case::subscription(|_| {});
+    later.revisions[0].plans.clear();
+    later.paid(0.0, "in_1", 0.0, 30.0).is("active:");
+    later.load(2.0, |r| r.plans = vec![plan("pro", "price_pro")]);
+    later.told(2.0, "customer.subscription.updated", snapshot(0.0, 30.0, |_| {})).is("active: live 33");
+}
+
+/// Rule 50: a person's word is a fact.
+#[test]
+fn a_person_s_word_goes_before() {
+    let mut granted = Case::subscription(|_| {});
+    granted.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Grant { until: Some(day(100.0)) }).is("active: live 100");
+    granted.deleted(20.0, 0.0, 30.0, EndReason::Requested).is("ended: live 100").on(100.0).is("ended: expired");
+    let mut extended = Case::subscription(|_| {});
+    extended.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Extend { until: day(40.0) }).is("active: live 43");
+    let mut exempt = Case::subscription(|_| {});
+    exempt.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Exempt { until: day(80.0) });
+    exempt.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 80").on(80.0).is("lapsed: suspended");
+    let mut running = Case::subscription(|_| {});
+    running.paid(0.0, "in_1", 0.0, 30.0).failed(30.0, "in_2", 30.0, 60.0);
+    running.decide(40.0, Verb::Exempt { until: day(80.0) }).is("grace: live 80");
+    let mut revoked = Case::subscription(|_| {});
+    revoked.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Revoke).is("active: revoked");
+    revoked.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked");
+    let mut kept = Case::purchase(|_| {});
+    kept.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).decide(1.0, Verb::Keep);
+    kept.told(2.0, "refund.created", refund("re_1", "cs_1", 100, true)).is("refunded: live for life");
+    let mut rekeyed = Case::purchase(|_| {});
+    rekeyed.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).decide(1.0, Verb::Rekey);
+    rekeyed.is("paid: revoked, live for life").on(2.0).mails("license_issued 0, license_issued 1");
+}
+
+/// Rule 49: an explicit word makes the newest revision count for everything.
+#[test]
+fn apply_to_existing_is_a_person_s_word() {
+    let mut case = Case::subscription(|_| {});
+    case.load(10.0, |r| r.plans[0].license.devices = Some(Devices::Count(1)));
+    case.paid(0.0, "in_1", 0.0, 30.0).on(11.0).acts("create");
+    case.decide(12.0, Verb::ApplyRevision).acts("create update");
+}
+
+/// Rule 51: what somebody else revoked at the service is left until a person says.
+#[test]
+fn what_another_hand_revoked_is_left() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    case.machine.grants[0].status = GrantStatus::Revoked;
+    case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked").acts("create");
+    assert!(case.machine.told.iter().any(|r| r.what.contains("revoked at the license service by somebody else")));
+    case.decide(31.0, Verb::Grant { until: Some(day(60.0)) }).is("active: live 63");
+}

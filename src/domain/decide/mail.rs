@@ -1,0 +1,118 @@
+//! Notices as they are kept: written down when they come due, skipped when they are no longer true, sent or not.
+
+use super::World;
+use crate::domain::fold::Folded;
+use crate::domain::machine::Machine;
+use crate::domain::notice::{Called, Notice, NoticeKind, NoticeStatus};
+use crate::domain::retry::next_try;
+
+/// Writes down the notices that are due, and skips those that are no longer true.
+pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, world: &World<'_>) {
+    let on_record = world.customer.filter(|c| !c.deleted).and_then(|c| c.email.as_deref());
+    for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::Pending) {
+        let call = calls.iter().find(|c| c.is(notice));
+        let carries_keys = notice.kind == NoticeKind::LicenseIssued;
+        let skip = match call {
+            Some(call) => call.skip,
+            None if carries_keys || notice.kind == NoticeKind::Restored => None,
+            None => Some("it was no longer true when its turn came"),
+        };
+        if let Some(why) = skip {
+            (notice.status, notice.at, notice.error) = (NoticeStatus::Skipped, world.now, Some(why.to_owned()));
+        }
+    }
+    for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::NoAddress) {
+        if recipient(notice, folded, on_record).is_some() {
+            (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
+        }
+    }
+    for call in calls.iter().filter(|c| c.due <= world.now) {
+        if machine.notices.iter().any(|n| call.is(n)) {
+            continue;
+        }
+        let id = machine.notices.last().map_or(1, |n| n.id + 1);
+        let to = call.to.clone().or_else(|| usual_recipient(call.kind, folded, on_record));
+        let status = match (call.skip, &to) {
+            (Some(_), _) => NoticeStatus::Skipped,
+            (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
+            (None, None) => NoticeStatus::NoAddress,
+            (None, Some(_)) => NoticeStatus::Pending,
+        };
+        machine.notices.push(Notice {
+            id,
+            kind: call.kind,
+            episode: call.episode.clone(),
+            part: call.part.clone(),
+            status,
+            at: world.now,
+            to: call.to.clone(),
+            seats: call.seats.clone(),
+            attempts: 0,
+            due: world.now,
+            error: call.skip.or((!world.abilities.sends_mail).then_some("mail is switched off")).map(str::to_owned),
+        });
+    }
+}
+
+/// Where a notice goes, resolved when it is sent; one that a person addressed goes there.
+#[must_use]
+pub fn recipient(notice: &Notice, folded: &Folded, on_record: Option<&str>) -> Option<String> {
+    let named = notice.to.clone().filter(|_| notice.status != NoticeStatus::Sent);
+    named.or_else(|| usual_recipient(notice.kind, folded, on_record))
+}
+
+fn usual_recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -> Option<String> {
+    match kind {
+        NoticeKind::LicenseIssued | NoticeKind::LicenseDelayed => folded.contact.key_holder(on_record),
+        NoticeKind::PaymentFailed
+        | NoticeKind::GraceEnding
+        | NoticeKind::Suspended
+        | NoticeKind::Restored
+        | NoticeKind::Ended
+        | NoticeKind::Refunded
+        | NoticeKind::Disputed
+        | NoticeKind::ActionRequired
+        | NoticeKind::TrialEnding => folded.contact.payer(on_record),
+    }
+}
+
+/// What came of sending a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mailed {
+    /// The mail server took it.
+    Sent {
+        /// Whom it went to.
+        to: String,
+    },
+    /// Try again.
+    Again {
+        /// What happened.
+        why: String,
+    },
+    /// The address was refused for good.
+    Undeliverable {
+        /// What the server said.
+        why: String,
+    },
+}
+
+/// Takes in what came of a notice.
+pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &World<'_>) {
+    let Some(notice) = machine.notices.iter_mut().find(|n| n.id == id && n.status == NoticeStatus::Pending) else {
+        return;
+    };
+    notice.attempts += 1;
+    match mailed {
+        Mailed::Sent { to } => {
+            (notice.status, notice.at, notice.to, notice.error) =
+                (NoticeStatus::Sent, world.now, Some(to.clone()), None);
+        }
+        Mailed::Again { why } => {
+            notice.error = Some(why.clone());
+            notice.due = next_try(world.now, notice.attempts, world.dice, None);
+        }
+        Mailed::Undeliverable { why } => {
+            (notice.status, notice.at, notice.error) = (NoticeStatus::Undeliverable, world.now, Some(why.clone()));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What waited so long for its machine that it never will find one.
+
+use super::key::{self, Table};
+use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::transact::Transaction;
+use crate::domain::fact::Fact;
+use crate::domain::id::EventId;
+use crate::domain::time::Span;
+use crate::store::KeyRange;
+
+/// So long a refund or a dispute waits for its purchase.
+pub const NEVER_LINKED_AFTER: Span = Span::from_days(400);
+
+/// The most waiting events that are looked at in one batch; the caller comes again.
+const LOOKED_AT_MAX: usize = 1_000;
+
+/// Ends the wait of what has waited too long: its event is ignored, and says why.
+pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordError> {
+    let waiting = KeyRange::prefix(&[Table::Waiting as u8]);
+    for (entry, _) in tx.working.range(&waiting, LOOKED_AT_MAX)? {
+        let parts = key::parts(&entry);
+        let (Some(scope), Some(event)) = (parts.first(), parts.last().map(|e| EventId::from(*e))) else { continue };
+        let Some(fact) = record::get::<Fact>(tx.working, &entry)? else { continue };
+        if fact.received + NEVER_LINKED_AFTER > tx.now.at {
+            continue;
+        }
+        for name in fact.names() {
+            tx.working.delete(key::parked(scope, name.as_str(), &event));
+        }
+        let kept_at = key::event(scope, &event);
+        if let Some(mut kept) = record::get::<EventRecord>(tx.working, &kept_at)?
+            && matches!(kept.disposition, Disposition::Parked(_))
+        {
+            kept.disposition = Disposition::Ignored("never linked: no purchase that it names became known".to_owned());
+            record::put(tx.working, kept_at, &kept)?;
+        }
+        record::delete(tx.working, entry.clone())?;
+    }
+    Ok(())
+}

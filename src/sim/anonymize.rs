@@ -1,0 +1,350 @@
+//! Histories without persons: ids, names, addresses and free texts are replaced, each in the same way wherever it stands, by
+//! what a secret makes of them. What Keyward's rules read (kinds, states, prices, amounts, instants) stays as it is.
+//!
+//! Only what is known to be harmless stays; a text that nobody here has heard of is replaced.
+
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Map, Value};
+use sha2::Sha256;
+
+/// Stripe's prefixes. A text that begins otherwise is no id, and keeps nothing of itself.
+const PREFIXES: &[&str] = &[
+    "acct",
+    "ba",
+    "bpc",
+    "bps",
+    "btok",
+    "card",
+    "ch",
+    "cn",
+    "cnli",
+    "cs",
+    "cs_live",
+    "cs_test",
+    "cus",
+    "cusacc",
+    "di",
+    "dp",
+    "dpm",
+    "du",
+    "evt",
+    "fee",
+    "fr",
+    "ii",
+    "il",
+    "in",
+    "inpay",
+    "iinv",
+    "issfr",
+    "li",
+    "mandate",
+    "mbur",
+    "pi",
+    "plink",
+    "pm",
+    "po",
+    "pst",
+    "promo",
+    "py",
+    "pyr",
+    "re",
+    "req",
+    "rcpt",
+    "seti",
+    "setatt",
+    "si",
+    "sli",
+    "src",
+    "sub",
+    "sub_sched",
+    "tax",
+    "tok",
+    "tr",
+    "trr",
+    "txi",
+    "txn",
+    "txr",
+    "we",
+];
+/// Fields whose text is one of Stripe's own words, or a number.
+const WORDS: &[&str] = &[
+    "amount_decimal",
+    "api_version",
+    "behavior",
+    "billing",
+    "billing_cycle_anchor_config",
+    "billing_reason",
+    "billing_scheme",
+    "brand",
+    "collection_method",
+    "cancellation_reason",
+    "capture_method",
+    "currency",
+    "customer_creation",
+    "duration",
+    "failure_code",
+    "failure_reason",
+    "feedback",
+    "fraud_type",
+    "funding",
+    "interval",
+    "kind",
+    "locale",
+    "mode",
+    "missing_payment_method",
+    "network_status",
+    "object",
+    "outcome",
+    "payment_method_collection",
+    "payment_status",
+    "preferred_locales",
+    "proration_behavior",
+    "reason",
+    "risk_level",
+    "save_default_payment_method",
+    "start_date",
+    "status",
+    "submit_type",
+    "tax_behavior",
+    "tiers_mode",
+    "type",
+    "types",
+    "payment_method_types",
+    "ui_mode",
+    "unit_amount_decimal",
+    "usage_type",
+    "aggregate_usage",
+    "source_type",
+];
+/// Metadata that the rules read as it is.
+const ASKED: &[&str] = &["license_duration", "max_hwid_slots", "plan"];
+/// Parts of the paths under which Stripe lists things.
+const PATHS: &[&str] =
+    &["charges", "checkout", "customers", "invoices", "line_items", "lines", "refunds", "sessions", "subscriptions"];
+/// A word of Stripe's is not longer.
+const WORD_LEN_MAX: usize = 48;
+
+/// Replaces what tells who somebody is.
+pub struct Anonymizer {
+    secret: Hmac<Sha256>,
+    /// Where each event stands among all, sorted by id: what replaces an id must decide ties alike.
+    ranks: BTreeMap<String, usize>,
+}
+
+impl std::fmt::Debug for Anonymizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Anonymizer").finish_non_exhaustive()
+    }
+}
+
+/// What surrounds a value, as far as it decides what becomes of it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The field's name.
+    field: &'a str,
+    /// Inside of `price` or `plan`.
+    price: bool,
+    /// Inside of `metadata`.
+    metadata: bool,
+}
+
+impl Anonymizer {
+    /// For one file: a fresh secret, and the ids of all its events.
+    #[must_use]
+    pub fn new(secret: [u8; 64], events: &[String]) -> Self {
+        let mut sorted: Vec<&String> = events.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let ranks = sorted.into_iter().enumerate().map(|(n, id)| (id.clone(), n)).collect();
+        Self { secret: Hmac::new(&secret.into()), ranks }
+    }
+
+    /// A line of a history.
+    ///
+    /// # Errors
+    /// When it is no JSON.
+    pub fn line(&self, line: &str) -> Result<String, serde_json::Error> {
+        let mut line: Value = serde_json::from_str(line)?;
+        if let Some(decision) = line.get_mut("decision").and_then(Value::as_object_mut) {
+            self.decision(decision);
+        }
+        if let Some(Value::String(account)) = line.get_mut("account") {
+            *account = self.text(account);
+        }
+        for part in ["event", "lookup"] {
+            if let Some(value) = line.get_mut(part) {
+                self.value(value, Place { field: part, price: false, metadata: false });
+            }
+        }
+        Ok(line.to_string())
+    }
+
+    /// A decision names its machine; its id and kind are our own.
+    fn decision(&self, decision: &mut Map<String, Value>) {
+        for (field, value) in decision.iter_mut() {
+            let Value::String(text) = value else { continue };
+            match field.as_str() {
+                "id" | "kind" | "until" | "at" => {}
+                "machine" => *text = self.machine(text),
+                _ => *text = self.text(text),
+            }
+        }
+    }
+
+    fn machine(&self, id: &str) -> String {
+        match id.split_once('/') {
+            // The source's name is the config's.
+            Some((source, rest)) => {
+                let parts: Vec<String> = rest.split('/').map(|part| self.text(part)).collect();
+                format!("{source}/{}", parts.join("/"))
+            }
+            None => self.text(id),
+        }
+    }
+
+    fn value(&self, value: &mut Value, place: Place<'_>) {
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => {
+                if !stays(text, place) {
+                    *text = self.text(text);
+                }
+            }
+            Value::Array(list) => list.iter_mut().for_each(|item| self.value(item, place)),
+            Value::Object(fields) => {
+                for (field, value) in fields.iter_mut() {
+                    let priced = ["price", "plan", "price_details"].contains(&field.as_str());
+                    let inside = Place {
+                        field,
+                        price: priced && !place.metadata,
+                        metadata: place.metadata || field == "metadata",
+                    };
+                    let inside = if field == "product" { Place { price: true, ..inside } } else { inside };
+                    let own = place.price && ["id", "product", "lookup_key", "price"].contains(&field.as_str());
+                    self.value(value, if own { Place { price: true, ..inside } } else { inside });
+                }
+            }
+        }
+    }
+
+    /// What stands for a text: of the same kind, and always the same.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return text.to_owned();
+        }
+        let code = self.code(trimmed);
+        if let Some(rank) = self.ranks.get(trimmed) {
+            return format!("evt_{rank:010}{}", &code[..8]);
+        }
+        if let Some(prefix) = prefix(trimmed) {
+            return format!("{prefix}_{code}");
+        }
+        if trimmed.starts_with("https://") || trimmed.starts_with("http://") {
+            return format!("https://example.com/{code}");
+        }
+        if let Some(path) = trimmed.strip_prefix("/v1/") {
+            // Where a list comes from: it may be all that says whose it is.
+            let part = |part: &str| if PATHS.contains(&part) { part.to_owned() } else { self.text(part) };
+            return format!("/v1/{}", path.split('/').map(part).collect::<Vec<_>>().join("/"));
+        }
+        match trimmed.split_once('@') {
+            Some((_, domain)) if domain.contains('.') && !trimmed.contains(char::is_whitespace) => {
+                format!("{code}@example.com")
+            }
+            _ => format!("anon-{code}"),
+        }
+    }
+
+    fn code(&self, text: &str) -> String {
+        let mut mac = self.secret.clone();
+        mac.update(text.as_bytes());
+        hex::encode(&mac.finalize().into_bytes()[..10])
+    }
+}
+
+/// The longest of Stripe's prefixes that the text begins with, and that is followed by more than one letter.
+fn prefix(text: &str) -> Option<&'static str> {
+    let begins = |p: &&&str| {
+        text.strip_prefix(**p)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    };
+    PREFIXES.iter().filter(begins).max_by_key(|p| p.len()).copied()
+}
+
+fn stays(text: &str, place: Place<'_>) -> bool {
+    if place.metadata {
+        return ASKED.contains(&place.field);
+    }
+    let word = text.len() <= WORD_LEN_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-:".contains(&b));
+    place.price && ["id", "product", "lookup_key", "price", "plan"].contains(&place.field)
+        || place.field == "lookup_key"
+        || ["price_", "prod_", "plan_"].iter().any(|p| text.starts_with(p))
+        || WORDS.contains(&place.field) && word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn anonymizer(secret: u8) -> Anonymizer {
+        Anonymizer::new([secret; 64], &["evt_b".to_owned(), "evt_a".to_owned()])
+    }
+
+    #[test]
+    fn texts_become_others_of_their_kind() {
+        let a = anonymizer(1);
+        for (text, begins, ends) in [
+            ("sub_Ada", "sub_", ""),
+            ("cs_test_Ada1", "cs_test_", ""),
+            ("ada@example.org", "", "@example.com"),
+            ("https://pay.stripe.com/ada", "https://example.com/", ""),
+            ("/v1/checkout/sessions/cs_live_Ada/line_items", "/v1/checkout/sessions/cs_live_", "/line_items"),
+            ("ada_lovelace", "anon-", ""),
+            ("Ada Lovelace", "anon-", ""),
+            ("sub_ and more", "anon-", ""),
+        ] {
+            let said = a.text(text);
+            assert!(said.starts_with(begins) && said.ends_with(ends), "{text}: {said}");
+            assert!(!said.to_lowercase().contains("ada"), "{text}: {said}");
+            assert_eq!(said, a.text(text), "the same is the same");
+            assert_ne!(said, anonymizer(2).text(text), "in one file only");
+        }
+        assert_eq!(a.text("  "), "  ");
+        assert!(a.text("evt_a") < a.text("evt_b"), "ids of events sort as before");
+    }
+
+    #[test]
+    fn what_the_rules_read_stays() {
+        let line = r#"{"received_at":"2026-01-01T00:00:00Z","source":"shop","event":{"id":"evt_a","type":"invoice.paid",
+            "created":5,"data":{"object":{"object":"invoice","id":"in_1","status":"paid","customer_name":"Ada",
+            "description":"for Ada","metadata":{"plan":"pro","max_hwid_slots":"2","note":"Ada","authforge_app_id":"app_7",
+            "keyward_deliver_to":"ada@example.org"},"lines":{"data":[{"price":{"id":"gold","product":"tool",
+            "nickname":"Ada's","lookup_key":"pro_monthly"},"plan":{"id":"gold"},"amount":900}]}}}}}"#;
+        let said: Value = serde_json::from_str(&anonymizer(1).line(line).unwrap()).unwrap();
+        assert!(!said.to_string().contains("Ada") && !said.to_string().contains("ada@"), "{said}");
+        let object = &said["event"]["data"]["object"];
+        assert_eq!((&said["source"], &said["event"]["type"]), (&"shop".into(), &"invoice.paid".into()));
+        assert_eq!((&object["status"], &object["object"]), (&"paid".into(), &"invoice".into()));
+        let metadata = &object["metadata"];
+        assert_eq!((&metadata["plan"], &metadata["max_hwid_slots"]), (&"pro".into(), &"2".into()));
+        assert_ne!(metadata["authforge_app_id"], "app_7");
+        let price = &object["lines"]["data"][0]["price"];
+        assert_eq!(
+            (&price["id"], &price["product"], &price["lookup_key"]),
+            (&"gold".into(), &"tool".into(), &"pro_monthly".into())
+        );
+        assert_eq!(object["lines"]["data"][0]["plan"]["id"], "gold");
+        let decision = r#"{"received_at":"2026-01-01T00:00:00Z","decision":{"machine":"shop/sub_1","id":"dec_1","kind":"address",
+            "email":"ada@example.org","author":"Ada","reason":"asked"}}"#;
+        let said: Value = serde_json::from_str(&anonymizer(1).line(decision).unwrap()).unwrap();
+        let decision = &said["decision"];
+        assert_eq!(decision["machine"], format!("shop/{}", anonymizer(1).text("sub_1")));
+        assert_eq!((&decision["kind"], &decision["id"]), (&"address".into(), &"dec_1".into()));
+        assert!(decision["email"].as_str().unwrap().ends_with("@example.com") && decision["author"] != "Ada", "{said}");
+    }
+}

@@ -1,0 +1,368 @@
+//! One history under two sets of rules, and what differs for the customers. The JSON shape is documented in docs/replay.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::answer::Answer;
+use super::history::{self, BadHistory};
+use super::services::Step;
+use super::world::{Stuck, World};
+use crate::domain::action::GrantStatus;
+use crate::domain::id::LicenseKey;
+use crate::domain::time::Timestamp;
+use crate::engine::input::Rules;
+use crate::engine::record::RecordError;
+use crate::engine::view::{self, LicenseView, MachineView};
+
+/// One value under the rules that are in force, and under the other ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Both<T> {
+    /// Under the revisions as they are.
+    pub present: T,
+    /// Under the other config, as if it had always been in force.
+    pub new: T,
+}
+
+/// What can happen to a license, as its holder sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happens {
+    /// It was made.
+    Created,
+    /// It stopped, and may come back.
+    Suspended,
+    /// It ended for good.
+    Revoked,
+    /// It ran out.
+    Expired,
+    /// It works again.
+    Restored,
+}
+
+impl Happens {
+    /// All of them, in the order of lists.
+    pub const ALL: [Self; 5] = [Self::Created, Self::Suspended, Self::Revoked, Self::Expired, Self::Restored];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Restored => "restored",
+        }
+    }
+}
+
+/// Something that happened to a license at another instant, or under one set of rules only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Happening {
+    /// The license's number.
+    pub seat: u32,
+    /// What.
+    pub what: Happens,
+    /// When, under each; null: not at all.
+    #[serde(flatten)]
+    pub at: Both<Option<Timestamp>>,
+}
+
+/// A license that is another at the end.
+#[derive(Clone, Debug, Serialize)]
+pub struct License {
+    /// Its number.
+    pub seat: u32,
+    /// What it is under each; null: there is none.
+    #[serde(flatten)]
+    pub is: Both<Option<LicenseView>>,
+}
+
+/// A mail that goes out at another instant, or under one set of rules only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mail {
+    /// Its kind.
+    pub kind: &'static str,
+    /// What it belongs to.
+    pub episode: String,
+    /// When, under each; null: not at all.
+    #[serde(flatten)]
+    pub at: Both<Option<Timestamp>>,
+}
+
+/// A purchase that would have gone otherwise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// The purchase.
+    pub machine: String,
+    /// The customer at Stripe.
+    pub customer: Option<String>,
+    /// Their address.
+    pub email: Option<String>,
+    /// Its state at the end.
+    pub state: Both<Option<&'static str>>,
+    /// What happened to its licenses.
+    pub happened: Vec<Happening>,
+    /// Its licenses that are others at the end.
+    pub licenses: Vec<License>,
+    /// Its mails.
+    pub mails: Vec<Mail>,
+    /// Days on which its licenses worked, summed over the licenses.
+    pub license_days: Both<f64>,
+}
+
+impl Difference {
+    fn is_none(&self) -> bool {
+        self.happened.is_empty()
+            && self.licenses.is_empty()
+            && self.mails.is_empty()
+            && self.state.present == self.state.new
+            && (self.license_days.present - self.license_days.new).abs() < f64::EPSILON
+    }
+}
+
+/// Sums over all purchases, also those that go alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Totals {
+    /// Purchases.
+    pub machines: u64,
+    /// Those that go otherwise.
+    pub differ: u64,
+    /// How often each thing happened to a license.
+    pub happened: BTreeMap<&'static str, Both<u64>>,
+    /// Mails.
+    pub mails: Both<u64>,
+    /// Days on which licenses worked.
+    pub license_days: Both<f64>,
+}
+
+/// The stretch of time that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// What was before counts for the states but is not compared.
+    pub since: Timestamp,
+    /// The end of the histories.
+    pub until: Timestamp,
+}
+
+/// Why two runs could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotCompare {
+    /// A line.
+    #[error(transparent)]
+    History(#[from] BadHistory),
+    /// A simulation.
+    #[error(transparent)]
+    Stuck(#[from] Stuck),
+}
+
+/// Plays one history, purchases that share a customer together, under both rules, adds it to the totals, and says what
+/// differs.
+///
+/// # Errors
+/// [`CannotCompare`].
+pub fn compare(
+    text: &str,
+    rules: &Both<Rules>,
+    window: Window,
+    totals: &mut Totals,
+) -> Result<Vec<Difference>, CannotCompare> {
+    let mut sides =
+        Both { present: Side::play(text, &rules.present, window)?, new: Side::play(text, &rules.new, window)? };
+    let names: BTreeSet<String> = sides.present.keys().chain(sides.new.keys()).cloned().collect();
+    let mut out = Vec::new();
+    for name in names {
+        let both = Both {
+            present: sides.present.remove(&name).unwrap_or_default(),
+            new: sides.new.remove(&name).unwrap_or_default(),
+        };
+        totals.add(&both);
+        let difference = difference(name, &both, window);
+        if !difference.is_none() {
+            totals.differ += 1;
+            out.push(difference);
+        }
+    }
+    Ok(out)
+}
+
+impl Totals {
+    fn add(&mut self, both: &Both<Side>) {
+        self.machines += 1;
+        for what in Happens::ALL {
+            let count = |side: &Side| {
+                side.happened.iter().filter(|((_, w), _)| *w == what).map(|(_, at)| at.len() as u64).sum::<u64>()
+            };
+            let total = self.happened.entry(what.as_str()).or_default();
+            total.present += count(&both.present);
+            total.new += count(&both.new);
+        }
+        let mails = |side: &Side| side.mails.values().map(|at| at.len() as u64).sum::<u64>();
+        self.mails.present += mails(&both.present);
+        self.mails.new += mails(&both.new);
+        self.license_days.present = rounded(self.license_days.present + both.present.days);
+        self.license_days.new = rounded(self.license_days.new + both.new.days);
+    }
+}
+
+/// What became of one purchase under one set of rules, within the window.
+#[derive(Default)]
+struct Side {
+    view: Option<MachineView>,
+    happened: BTreeMap<(u32, Happens), Vec<Timestamp>>,
+    mails: BTreeMap<(&'static str, String), Vec<Timestamp>>,
+    days: f64,
+}
+
+impl Side {
+    fn play(text: &str, rules: &Rules, window: Window) -> Result<BTreeMap<String, Self>, CannotCompare> {
+        let lines = history::read("the store", text)?;
+        let mut world = World::new(rules.clone(), None);
+        world.play(lines, window.until)?;
+        let mut sides: BTreeMap<String, Self> = BTreeMap::new();
+        for view in Answer::of(&world)?.machines {
+            let mut side = Self::default();
+            for mail in view.notices.iter().filter(|n| n.status == "sent" && n.at >= window.since) {
+                side.mails.entry((mail.kind, mail.episode.clone())).or_default().push(mail.at);
+            }
+            let id = view.id.clone();
+            side.view = Some(view);
+            sides.insert(id, side);
+        }
+        for (id, seat, key) in holders(&world)? {
+            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key)) else { continue };
+            let life = Life::of(steps, window);
+            for (at, what) in life.happened {
+                side.happened.entry((seat, what)).or_default().push(at);
+            }
+            side.days = rounded(side.days + life.days);
+        }
+        Ok(sides)
+    }
+}
+
+/// Which purchase holds which license at the end.
+fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
+    let mut out = Vec::new();
+    view::machines(&world.store, |machine| {
+        out.extend(machine.grants.iter().map(|g| (machine.id.to_string(), g.number, g.key.clone())));
+        true
+    })
+    .map_err(|e: RecordError| Stuck::from(e))?;
+    Ok(out)
+}
+
+struct Life {
+    happened: Vec<(Timestamp, Happens)>,
+    days: f64,
+}
+
+/// A day in milliseconds.
+const DAY_MS: f64 = 86_400_000.0;
+
+impl Life {
+    fn of(steps: &[Step], window: Window) -> Self {
+        let mut happened = Vec::new();
+        let mut live_ms = 0;
+        for (n, step) in steps.iter().enumerate() {
+            let before = n.checked_sub(1).map(|n| steps[n]);
+            happened.extend(change(before.as_ref(), step).map(|what| (step.at, what)));
+            let next = steps.get(n + 1).map_or(window.until, |next| next.at.min(window.until));
+            if step.status != GrantStatus::Live {
+                continue;
+            }
+            let end = step.expires_at.map_or(next, |expires| expires.min(next));
+            live_ms += (end.ms() - step.at.max(window.since).ms()).max(0);
+            // A stop at the very instant of the expiry is the stop.
+            let stopped = steps.get(n + 1).is_some_and(|s| Some(s.at) == step.expires_at);
+            if let Some(expires) = step.expires_at.filter(|e| *e <= next && *e > step.at && !stopped) {
+                happened.push((expires, Happens::Expired));
+            }
+        }
+        happened.retain(|(at, _)| *at >= window.since && *at <= window.until);
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a million years are exact")]
+        let days = rounded(live_ms as f64 / DAY_MS);
+        Self { happened, days }
+    }
+}
+
+/// What a step means to the license's holder.
+fn change(before: Option<&Step>, now: &Step) -> Option<Happens> {
+    let Some(before) = before else { return Some(Happens::Created) };
+    let lives = now.status == GrantStatus::Live && now.expires_at.is_none_or(|e| e > now.at);
+    let lived = before.status == GrantStatus::Live && before.expires_at.is_none_or(|e| e >= now.at);
+    match now.status {
+        GrantStatus::Revoked if before.status != GrantStatus::Revoked => Some(Happens::Revoked),
+        GrantStatus::Suspended if lived => Some(Happens::Suspended),
+        GrantStatus::Live if lives && !lived => Some(Happens::Restored),
+        GrantStatus::Live if lived && !lives => Some(Happens::Expired),
+        GrantStatus::Live | GrantStatus::Suspended | GrantStatus::Revoked => None,
+    }
+}
+
+/// To a hundredth of a day, so that sums read well.
+fn rounded(days: f64) -> f64 {
+    (days * 100.0).round() / 100.0
+}
+
+fn difference(machine: String, both: &Both<Side>, window: Window) -> Difference {
+    let view = both.present.view.as_ref().or(both.new.view.as_ref());
+    let state = |side: &Side| side.view.as_ref().and_then(|v| v.state);
+    let happened = pairs(&both.present.happened, &both.new.happened);
+    let mails = pairs(&both.present.mails, &both.new.mails);
+    Difference {
+        customer: view.and_then(|v| v.customer.clone()),
+        email: view.and_then(|v| v.email.clone()),
+        state: Both { present: state(&both.present), new: state(&both.new) },
+        happened: happened.into_iter().map(|((seat, what), at)| Happening { seat, what, at }).collect(),
+        licenses: licenses(both, window),
+        mails: mails.into_iter().map(|((kind, episode), at)| Mail { kind, episode, at }).collect(),
+        license_days: Both { present: both.present.days, new: both.new.days },
+        machine,
+    }
+}
+
+/// What happened at other instants, or on one side only; what happened at the same instant on both is no difference.
+fn pairs<K: Ord + Clone>(
+    present: &BTreeMap<K, Vec<Timestamp>>,
+    new: &BTreeMap<K, Vec<Timestamp>>,
+) -> Vec<(K, Both<Option<Timestamp>>)> {
+    let keys: BTreeSet<&K> = present.keys().chain(new.keys()).collect();
+    let mut out = Vec::new();
+    for key in keys {
+        let mut left = present.get(key).cloned().unwrap_or_default();
+        let mut right = Vec::new();
+        for at in new.get(key).into_iter().flatten() {
+            match left.iter().position(|l| l == at) {
+                Some(same) => drop(left.remove(same)),
+                None => right.push(*at),
+            }
+        }
+        left.sort_unstable();
+        right.sort_unstable();
+        for n in 0..left.len().max(right.len()) {
+            out.push((key.clone(), Both { present: left.get(n).copied(), new: right.get(n).copied() }));
+        }
+    }
+    out.sort_by_key(|(_, at)| [at.present, at.new].into_iter().flatten().min());
+    out
+}
+
+fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
+    let all = |side: &Side| -> BTreeMap<u32, LicenseView> {
+        side.view.iter().flat_map(|v| &v.licenses).map(|l| (l.seat, l.clone())).collect()
+    };
+    let (mut present, mut new) = (all(&both.present), all(&both.new));
+    let seats: BTreeSet<u32> = present.keys().chain(new.keys()).copied().collect();
+    let words = |l: &LicenseView| {
+        // That a license which was over before would have ended at another instant is no difference within the window.
+        let ended = l.expires_at.filter(|e| *e < window.since && l.status == "expired").map(|_| window.since);
+        (l.status, ended.or(l.expires_at), l.devices, l.plan.clone())
+    };
+    let license = |seat| {
+        let is = Both { present: present.remove(&seat), new: new.remove(&seat) };
+        (is.present.as_ref().map(words) != is.new.as_ref().map(words)).then_some(License { seat, is })
+    };
+    seats.into_iter().filter_map(license).collect()
+}

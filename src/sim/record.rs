@@ -1,0 +1,128 @@
+//! Writes a history in the form in which `history` reads it: a line for each thing that was received.
+
+use serde_json::{Value, json};
+
+use crate::domain::customer::Customer;
+use crate::domain::decision::Decision;
+use crate::domain::fact::{Bought, Fact, LineItems, Says};
+use crate::domain::id::MachineId;
+use crate::domain::time::Timestamp;
+
+/// An event, or what a look-up answered, with its body as it came but for the blanks between its values. Nothing where the
+/// body is no JSON.
+#[must_use]
+pub fn received(scope: &str, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
+    let minified = minified(std::str::from_utf8(body).ok()?);
+    serde_json::from_str::<&serde_json::value::RawValue>(&minified).ok()?;
+    let (source, account) = scope.split_once('/').map_or((scope, None), |(source, account)| (source, Some(account)));
+    let head = format!(r#"{{"received_at":"{at}","source":{}"#, Value::from(source));
+    Some(match (kind.starts_with("lookup."), account) {
+        // An event names its account itself.
+        (false, _) => format!(r#"{head},"event":{minified}}}"#),
+        (true, None) => format!(r#"{head},"lookup":{minified}}}"#),
+        (true, Some(account)) => format!(r#"{head},"account":{},"lookup":{minified}}}"#, Value::from(account)),
+    })
+}
+
+/// What is known of a machine without an event: a person's word, or what a look-up said. Nothing for events.
+#[must_use]
+pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
+    match &fact.says {
+        Says::Decision(decision) => Some(decided(source, machine, fact, decision)),
+        Says::LineItems(items) => Some(items_of(source, fact.received, items)),
+        Says::Session(_)
+        | Says::Subscription(_)
+        | Says::Invoice(_)
+        | Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_) => None,
+    }
+}
+
+fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) -> String {
+    // A decision is made of names and texts: it always has a JSON form.
+    let mut line = serde_json::to_value(decision).unwrap_or_default();
+    line["machine"] = machine.as_str().into();
+    line["id"] = fact.id.as_str().into();
+    line["at"] = fact.at.to_string().into();
+    json!({ "received_at": fact.received, "source": source, "decision": line }).to_string()
+}
+
+/// What a look-up said that a session sold.
+#[must_use]
+fn items_of(source: &str, received: Timestamp, items: &LineItems) -> String {
+    let bought = |line: &Bought| {
+        let price = &line.price;
+        json!({
+            "id": line.line,
+            "quantity": line.quantity,
+            "price": { "id": price.id, "lookup_key": price.lookup_key, "product": price.product },
+        })
+    };
+    let data: Vec<Value> = items.lines.iter().map(bought).collect();
+    json!({ "received_at": received, "source": source, "lookup": { "session": items.session, "data": data } })
+        .to_string()
+}
+
+/// What is known of a customer, as a look-up would have said it.
+#[must_use]
+pub fn customer(scope: &str, customer: &Customer) -> Option<String> {
+    let locales: Vec<&String> = customer.locale.iter().collect();
+    let lookup = json!({
+        "object": "customer",
+        "id": customer.id,
+        "email": customer.email,
+        "name": customer.name,
+        "preferred_locales": locales,
+        "deleted": customer.deleted,
+    });
+    received(scope, "lookup.customer", customer.at, lookup.to_string().as_bytes())
+}
+
+/// JSON without the blanks between its values, on one line; everything else stays as it was written.
+#[must_use]
+pub fn minified(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut quoted, mut escaped) = (false, false);
+    for c in text.chars() {
+        if quoted {
+            quoted = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+        } else if matches!(c, ' ' | '\t' | '\n' | '\r') {
+            continue;
+        } else {
+            quoted = c == '"';
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_blanks_between_values_go() {
+        for (text, small) in [
+            ("{ \"a b\" : 1.50 ,\n\t\"c\": [ true, \" \\\" x \" ] }", "{\"a b\":1.50,\"c\":[true,\" \\\" x \"]}"),
+            (r#"{"a": "\\", "b": 1}"#, r#"{"a":"\\","b":1}"#),
+            (" 5 ", "5"),
+        ] {
+            assert_eq!(minified(text), small);
+        }
+    }
+
+    #[test]
+    fn each_line_is_of_its_form() {
+        let line = |scope: &str, kind: &str, body: &[u8]| received(scope, kind, Timestamp::from_s(1), body);
+        let head = r#"{"received_at":"1970-01-01T00:00:01Z","source":"s""#;
+        assert_eq!(line("s/acct_1", "invoice.paid", b"{ }"), Some(format!(r#"{head},"event":{{}}}}"#)));
+        assert_eq!(line("s", "lookup.customer", b"{}"), Some(format!(r#"{head},"lookup":{{}}}}"#)));
+        let connected = format!(r#"{head},"account":"acct_1","lookup":{{}}}}"#);
+        assert_eq!(line("s/acct_1", "lookup.customer", b"{}"), Some(connected));
+        assert_eq!((line("s", "x", b"{"), line("s", "x", b"\xff")), (None, None));
+    }
+}

@@ -1,0 +1,81 @@
+//! A store that begins beside licenses which others made (BEHAVIOUR 52): theirs are adopted, none is made again, nobody
+//! is written to about them, and whoever buys meanwhile does not wait.
+
+use std::sync::Arc;
+
+use keyward::domain::id::AppId;
+use keyward::domain::plan::Devices;
+use keyward::effects::license::{Client, ClientConfig, NewLicense};
+use keyward::secret::Secret;
+use serde_json::{Value, json};
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::fake_licenses::{API_KEY, Fake, Faults};
+use crate::support::purchase::{label, machine, next_s, one_time};
+use crate::support::wait::{PATIENCE, until};
+
+/// Licenses of other sales, whose labels have to be read too.
+const OTHERS: usize = 200;
+/// How long the service takes for an answer: four at a time, all labels take this 65 times.
+const LATENCY_MS: u64 = 50;
+const DAY_S: i64 = 86_400;
+
+/// What the guide's handler would have made.
+async fn made_before(fake: &Fake, labels: impl IntoIterator<Item = String>) {
+    let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
+    for label in labels {
+        let (app_id, devices) = (AppId::new("app_test"), Devices::Count(2));
+        let new = NewLicense { app_id, label, expires_at: None, devices };
+        client.create(&new).await.done().unwrap();
+    }
+}
+
+fn names(what: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{what}{n:03}")).collect()
+}
+
+fn page(app: &TestApp, name: &str) -> Value {
+    app.ask(&["show", &machine(name)])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn licenses_made_before_are_adopted_and_new_purchases_do_not_wait() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let (held, unmet, new) = (names("Held", 60), names("Unmet", 6), names("New", 10));
+    made_before(&fake, names("Other", OTHERS)).await;
+    made_before(&fake, held.iter().map(|name| label(name))).await;
+    let before = fake.counter("POST");
+    fake.switch(|faults| faults.latency_ms = LATENCY_MS);
+    let mail = "transport = \"folder\"\npath = \"./mail\"\n".to_owned();
+    let app = TestApp::start(Setup { mail, ..Setup::with(&fake) }).await;
+    for name in held.iter().chain(&unmet) {
+        app.door().event(&one_time(name, next_s() - DAY_S)).await;
+    }
+    for name in &new {
+        app.door().event(&one_time(name, next_s())).await;
+    }
+    let all_of = |names: &[String]| names.iter().all(|name| fake.by_label().contains_key(&label(name)));
+    until("licenses of new purchases", PATIENCE, async || all_of(&new).then_some(())).await;
+    assert_eq!(page(&app, &held[0])["licenses"], json!([]), "the look was still under way");
+    until("licenses of all", PATIENCE, async || {
+        let idle = all_of(&unmet) && app.ask(&["actions"]) == json!([]);
+        idle.then_some(())
+    })
+    .await;
+    assert_eq!(fake.counter("POST") - before, (unmet.len() + new.len()) as u64, "made by us");
+    let keys: std::collections::BTreeMap<_, _> =
+        fake.licenses().into_iter().map(|l| (l.label.unwrap_or_default(), l.license_key)).collect();
+    for name in &held {
+        let page = page(&app, name);
+        assert_eq!(page["licenses"][0]["key"], keys[&label(name)].as_str(), "{page:#}");
+        assert_eq!((&page["licenses_created"], &page["notices"]), (&json!(0), &json!([])), "{page:#}");
+    }
+    let mailed = async || {
+        let folder = std::fs::read_dir(app.dir().join("mail")).ok()?;
+        let mails = folder.filter(|f| f.as_ref().unwrap().path().extension().is_some_and(|e| e == "eml")).count();
+        (mails == unmet.len() + new.len()).then_some(())
+    };
+    until("a mail for each key that we made, and no other", PATIENCE, mailed).await;
+    let read = fake.counter("GET one");
+    assert!(read <= 2 * (OTHERS + held.len()) as u64, "each label is read about once: {read}");
+}
