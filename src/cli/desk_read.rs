@@ -15,6 +15,7 @@ use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
 use crate::engine::record;
+use crate::engine::search;
 use crate::engine::transact::scope_of;
 use crate::engine::view::{self, EventView, Keys, MachineView};
 use crate::store::{Direction, KeyRange};
@@ -136,7 +137,7 @@ pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> R
 fn waited(desk: &Desk, mut event: EventView, now: Timestamp) -> Result<EventView, Failure> {
     if let Some(name) = event.waits_for.first() {
         event.age_s = Some((now - event.received).ms() / 1000);
-        event.looked_up = view::search(desk.handle.reader(), &event.scope, name)?.map(|s| s.answered);
+        event.looked_up = search::of(desk.handle.reader(), &event.scope, name)?.map(|s| s.answered);
     }
     Ok(event)
 }

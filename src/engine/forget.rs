@@ -2,6 +2,7 @@
 
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::search;
 use super::transact::Transaction;
 use crate::domain::fact::Fact;
 use crate::domain::id::EventId;
@@ -35,6 +36,7 @@ pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordErr
             record::put(tx.working, kept_at, &kept)?;
         }
         record::delete(tx.working, entry.clone())?;
+        search::end(tx, scope, &fact)?;
     }
     Ok(())
 }

@@ -7,11 +7,13 @@ use minicbor::{Decode, Encode};
 use super::key::{self, Item, Table};
 use super::record::{self, RecordError, View};
 use super::transact::Transaction;
+use super::working::Committed;
 use crate::domain::action::Outcome;
 use crate::domain::fact::{Fact, Name};
-use crate::domain::id::MachineId;
+use crate::domain::id::{EventId, MachineId};
 use crate::domain::retry::next_try;
 use crate::domain::time::{Span, Timestamp};
+use crate::store::{Direction, Read};
 
 /// Most links come by themselves, within seconds of what needs them.
 pub const FIRST_LOOK: Span = Span::from_s(10);
@@ -124,4 +126,24 @@ pub(super) fn looked(
     }
     put(tx, scope, name, &search)?;
     Ok(true)
+}
+
+/// How the search for a parked name's purchase stands.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn of(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Search>, RecordError> {
+    record::get(&Committed(reader), &key::search(scope, name))
+}
+
+/// The first fact that waits for a name.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn waiting(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Fact>, RecordError> {
+    let first = reader.range(&key::under(Table::Parked, &[scope, name]), Direction::Forward, 1)?;
+    match first.first().and_then(|(k, _)| key::parts(k).last().map(|e| EventId::from(*e))) {
+        Some(event) => record::get(&Committed(reader), &key::waiting(scope, &event)),
+        None => Ok(None),
+    }
 }

@@ -481,27 +481,3 @@ pub fn seats(machine: &Machine, revisions: &Revisions, now: Timestamp) -> crate:
     let folded = fold(machine.kind, &machine.facts, revisions, now);
     entitlement(&folded, revisions, now, 16)
 }
-
-/// How the search for a parked name's purchase stands.
-///
-/// # Errors
-/// The store's, or a record that cannot be read.
-pub fn search(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<super::search::Search>, RecordError> {
-    record::get(&Committed(reader), &key::search(scope, name))
-}
-
-/// The first fact that is parked under a name.
-///
-/// # Errors
-/// The store's.
-pub fn parked_under(
-    reader: &dyn Read,
-    scope: &str,
-    name: &str,
-) -> Result<Option<crate::domain::fact::Fact>, RecordError> {
-    let first = reader.range(&key::under(Table::Parked, &[scope, name]), Direction::Forward, 1)?;
-    match first.first().and_then(|(k, _)| key::parts(k).last().map(|e| EventId::from(*e))) {
-        Some(event) => record::get(&Committed(reader), &key::waiting(scope, &event)),
-        None => Ok(None),
-    }
-}

@@ -13,7 +13,7 @@ const MAY_IMPORT: [(&str, &str); 14] = [
     ("config", "domain secret"),
     ("engine", "domain store clock"),
     ("sources", "domain secret engine"),
-    ("effects", "domain engine config secret clock"),
+    ("effects", "domain engine sources config secret clock"),
     ("embedded", "domain store clock secret"),
     ("scheduler", "domain engine config clock"),
     ("http", "domain engine sources config secret clock"),

@@ -85,6 +85,8 @@ mod stripe_money;
 #[cfg(test)]
 mod stripe_mutations;
 #[cfg(test)]
+mod stripe_searches;
+#[cfg(test)]
 mod stripe_session;
 #[cfg(test)]
 mod stripe_signature;

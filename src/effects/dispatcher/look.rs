@@ -15,7 +15,7 @@ use crate::effects::stripe::{Account, Answer};
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::key::Item;
 use crate::engine::record::RecordError;
-use crate::engine::{raw, view};
+use crate::engine::{raw, search, view};
 use crate::sources::stripe::lookup;
 
 /// A source with the connected account that is meant, if one is.
@@ -67,6 +67,11 @@ impl Dispatcher {
         number: u32,
         now: Timestamp,
     ) -> Result<(), RecordError> {
+        if self.services.stripe(&source_of(&id)).is_none() {
+            // Its key was taken away: looked at anew, the machine asks nothing more.
+            self.drop_entry(tasks, &id, Item::LookUp(number), Input::WakeUp { machine: id.clone() });
+            return Ok(());
+        }
         let Some(Start { account, held }) = self.start(&id, Item::LookUp(number), now) else { return Ok(()) };
         let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
         let open =
@@ -82,6 +87,17 @@ impl Dispatcher {
             this.freed.notify_one();
         });
         Ok(())
+    }
+
+    /// Hands in what takes an entry away that nobody will ever work off.
+    fn drop_entry(self: &Arc<Self>, tasks: &TaskTracker, id: &MachineId, item: Item, input: Input) {
+        let Some(turn) = self.under_way.begin(id, Lane::Due(item)) else { return };
+        let this = Arc::clone(self);
+        tasks.spawn(async move {
+            // What is not taken now is still due later.
+            let _ = this.handle.submit_waiting(input).await;
+            drop(turn);
+        });
     }
 
     async fn look_up(&self, id: &MachineId, number: u32, account: &Account, asked: &Asked) {
@@ -105,9 +121,14 @@ impl Dispatcher {
         id: MachineId,
         now: Timestamp,
     ) -> Result<(), RecordError> {
-        let Some(Start { account, held }) = self.start(&id, Item::Search, now) else { return Ok(()) };
         let (whose, scope, name) = Whose::of(&id);
-        let fact = view::parked_under(self.handle.reader(), &scope, &name)?;
+        if self.services.stripe(&whose.source).is_none() {
+            let outcome = Outcome::Refused { why: "the source has no `api_key`".to_owned(), service_wide: false };
+            self.drop_entry(tasks, &id, Item::Search, Input::Searched { scope, name, outcome });
+            return Ok(());
+        }
+        let Some(Start { account, held }) = self.start(&id, Item::Search, now) else { return Ok(()) };
+        let fact = search::waiting(self.handle.reader(), &scope, &name)?;
         if fact.is_some() && !account.may_begin(now) {
             return Ok(());
         }
@@ -164,7 +185,7 @@ fn tell(about: &str, whose: &Whose, outcome: &Outcome) {
             tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
         }
         Outcome::Refused { why, service_wide: false } => {
-            tracing::error!(source.name = %source, about, "what was looked up at Stripe was not found: {why}. `livemode` and `api_key` of the source must be of one mode");
+            tracing::error!(source.name = %source, about, "a look-up at Stripe came to nothing: {why}. Where something is missing there, the `api_key` may be of the other mode");
         }
         Outcome::Again { why, .. } => tracing::debug!(source.name = %source, about, "Stripe did not answer: {why}"),
         Outcome::Answered | Outcome::Done(_) | Outcome::Unknown { .. } | Outcome::Absent { .. } | Outcome::Gone => {}

@@ -2,6 +2,8 @@
 
 pub(crate) mod app;
 pub(crate) mod fake_licenses;
+pub(crate) mod fake_stripe;
 pub(crate) mod purchase;
 pub(crate) mod replay;
+pub(crate) mod shop;
 pub(crate) mod wait;
