@@ -32,6 +32,8 @@ use crate::engine::{Handle, SubmitError, view};
 const LOOK_AT: usize = 16;
 /// Entries looked at further down the list when time rings, once a second.
 const LOOK_FURTHER: usize = 5_000;
+/// How long rings are gathered before a pass.
+const GATHER: Span = Span::from_ms(1);
 /// Look-ups under way side by side. They mostly wait for one another's look, which serves them all, so they take no
 /// place from what is sent.
 const LOOKS_AT_ONCE: usize = 1_000;
@@ -129,6 +131,8 @@ pub async fn run(
             () = due.notified() => rung = true,
             () = dispatcher.freed.notified() => {}
         }
+        // Under load commits follow one another in less than this: one pass serves many of them.
+        tokio::select! { () = stop.cancelled() => break, () = pause(GATHER) => {} }
     }
     tasks.close();
     tokio::select! {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::digest::Digest;
 use super::overlay::Layer;
+use super::presence::Presence;
 use super::record::{Hash, Link};
 use super::{Direction, KeyRange, Seq, Value, codec, log, preflight};
 
@@ -67,6 +68,8 @@ pub(super) struct Disk {
     /// later may hear nothing.
     file: File,
     path: PathBuf,
+    /// Which keys it may hold.
+    presence: Presence,
 }
 
 /// What sled says about itself, under [`APPLIED`].
@@ -103,7 +106,7 @@ impl Disk {
         remove_half_snapshots(&path).map_err(Trouble::damaged)?;
         preflight::check(&path.join("db")).map_err(Trouble::damaged)?;
         Self::wait_for_earlier_handle(&path.join("db")).map_err(Trouble::undamaged)?;
-        let disk = Self::start(path, cache_bytes)?;
+        let disk = Self::start(path, cache_bytes, Presence::default())?;
         match disk.db()?.was_recovered() {
             true => Ok(disk),
             false => Err(Trouble::damaged("sled found nothing in a file that was not empty")),
@@ -114,7 +117,7 @@ impl Disk {
     pub(super) fn create(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
         let path = path(store);
         fs::create_dir(&path).map_err(Trouble::undamaged)?;
-        let disk = Self::start(path, cache_bytes)?;
+        let disk = Self::start(path, cache_bytes, Presence::empty())?;
         // sled syncs neither its directory nor `conf`.
         disk.sync()?;
         let conf = disk.path.join("conf");
@@ -125,7 +128,7 @@ impl Disk {
         Ok(disk)
     }
 
-    fn start(path: PathBuf, cache_bytes: u64) -> Result<Self, Trouble> {
+    fn start(path: PathBuf, cache_bytes: u64, presence: Presence) -> Result<Self, Trouble> {
         let config = ::sled::Config::new()
             .path(&path)
             .cache_capacity(cache_bytes)
@@ -134,7 +137,7 @@ impl Disk {
         let db = calmly(|| config.open())?;
         let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
         let file = file.map_err(Trouble::undamaged)?;
-        Ok(Self { db: Some(db), file, path })
+        Ok(Self { db: Some(db), file, path, presence })
     }
 
     /// sled lets go of its file a moment after it was dropped, from another thread, and opening it does not wait. Our
@@ -154,6 +157,7 @@ impl Disk {
     /// Puts something under a key that is no value, as damage would.
     #[cfg(test)]
     pub(super) fn spoil(&self, key: &[u8]) {
+        self.presence.note(std::iter::once(key));
         self.db().unwrap().insert(key, b"spoiled by a test").unwrap();
     }
 
@@ -174,6 +178,9 @@ impl Disk {
 
     /// The value under a key, checked.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
+        if !self.presence.may_hold(key) {
+            return Ok(None);
+        }
         let db = self.db()?;
         match calmly(|| db.get(key))? {
             Some(framed) => decode(key, &framed).map(Some),
@@ -183,6 +190,9 @@ impl Disk {
 
     /// Whether there is a value under a key.
     pub(super) fn contains(&self, key: &[u8]) -> Result<bool, Trouble> {
+        if !self.presence.may_hold(key) {
+            return Ok(false);
+        }
         let db = self.db()?;
         calmly(|| db.contains_key(key))
     }
@@ -225,7 +235,9 @@ impl Disk {
             if *key != *APPLIED {
                 digest.add(&key, version(&key, &framed)?);
             }
+            self.presence.note(std::iter::once(&*key));
         }
+        self.presence.complete();
         Ok(digest)
     }
 
@@ -234,10 +246,14 @@ impl Disk {
     pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
         let db = self.db()?;
         let mut applied = self.applied()?.unwrap_or_default();
+        let new: Vec<bool> = layer.keys().map(|key| !self.presence.may_hold(key)).collect();
+        let kept = layer.iter().filter(|(_, entry)| entry.value.is_some()).map(|(key, _)| &**key);
+        self.presence.note(std::iter::once(APPLIED).chain(kept));
         let mut batch = ::sled::Batch::default();
         let mut count = 0;
-        for (key, entry) in layer {
-            let old = calmly(|| db.get(key))?.map(|framed| version(key, &framed)).transpose()?;
+        for ((key, entry), new) in layer.iter().zip(new) {
+            let old = if new { None } else { calmly(|| db.get(key))? };
+            let old = old.map(|framed| version(key, &framed)).transpose()?;
             match (&entry.value, old) {
                 (Some(value), _) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
                 (None, Some(_)) => batch.remove(&**key),

@@ -29,6 +29,7 @@ mod migrate;
 mod open;
 mod overlay;
 mod preflight;
+mod presence;
 mod rebuild;
 mod record;
 mod scan;

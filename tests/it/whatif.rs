@@ -15,8 +15,9 @@ fn strict() -> String {
 }
 
 fn find<'a>(list: &'a Value, key: &str, value: &str) -> &'a Value {
-    let found = list.as_array().unwrap().iter().find(|item| item[key] == value);
-    found.unwrap_or_else(|| panic!("no {key} {value} in {list:#}"))
+    let found = list.as_array().into_iter().flatten().find(|item| item[key] == value);
+    assert!(found.is_some(), "no {key} {value} in {list:#}");
+    found.unwrap_or(list)
 }
 
 #[test]

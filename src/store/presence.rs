@@ -1,0 +1,123 @@
+//! Which keys sled may hold, in ten bits a key: most keys that a delivery asks for are new, and a filter that says so spares
+//! the way through sled's tree, which goes to the disk once the store is larger than the cache.
+//!
+//! It may say yes for a key that is not there (about one in a hundred), never no for one that is. Deleted keys stay in it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{PoisonError, RwLock};
+
+/// Keys that the first level holds; each further one holds twice as many as the one before.
+const FIRST_LEVEL_KEYS: usize = 1 << 16;
+/// Bits a key; with [`PROBES`] one in a hundred answers is a needless yes.
+const BITS_PER_KEY: usize = 10;
+/// Bits looked at for a key.
+const PROBES: u64 = 7;
+
+/// The keys that sled may hold.
+#[derive(Debug, Default)]
+pub(super) struct Presence(RwLock<Filter>);
+
+#[derive(Debug, Default)]
+struct Filter {
+    /// Before sled was walked through nothing is known, and the answer is always yes.
+    complete: bool,
+    levels: Vec<Level>,
+}
+
+#[derive(Debug)]
+struct Level {
+    words: Vec<u64>,
+    room: usize,
+}
+
+impl Presence {
+    /// For a sled that is known to be empty.
+    pub(super) fn empty() -> Self {
+        Self(RwLock::new(Filter { complete: true, levels: Vec::new() }))
+    }
+
+    /// Notes keys. They must be noted before sled gets them.
+    pub(super) fn note<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        let mut filter = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            filter.insert(digests(key));
+        }
+    }
+
+    /// From now on a key that was not noted is not there: all of sled has been walked through.
+    pub(super) fn complete(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).complete = true;
+    }
+
+    /// Whether sled may hold a key.
+    pub(super) fn may_hold(&self, key: &[u8]) -> bool {
+        let filter = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        !filter.complete || filter.holds(digests(key))
+    }
+}
+
+impl Filter {
+    fn insert(&mut self, digests: (u64, u64)) {
+        if self.holds(digests) {
+            return;
+        }
+        if self.levels.last().is_none_or(|level| level.room == 0) {
+            let keys = FIRST_LEVEL_KEYS << self.levels.len().min(20);
+            self.levels.push(Level { words: vec![0; keys * BITS_PER_KEY / 64], room: keys });
+        }
+        if let Some(level) = self.levels.last_mut() {
+            level.room -= 1;
+            let bits = level.bits();
+            for bit in probes(digests, bits) {
+                level.words[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+    }
+
+    fn holds(&self, digests: (u64, u64)) -> bool {
+        self.levels.iter().any(|level| {
+            let mut probes = probes(digests, level.bits());
+            probes.all(|bit| level.words[bit / 64] & (1 << (bit % 64)) != 0)
+        })
+    }
+}
+
+impl Level {
+    fn bits(&self) -> u64 {
+        self.words.len() as u64 * 64
+    }
+}
+
+/// Two independent digests of a key.
+fn digests(key: &[u8]) -> (u64, u64) {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    let first = hasher.finish();
+    first.hash(&mut hasher);
+    (first, hasher.finish() | 1)
+}
+
+/// The bits of a key in a level of so many.
+fn probes((first, second): (u64, u64), bits: u64) -> impl Iterator<Item = usize> {
+    // The remainder is below the length of a vector, so it fits.
+    (0..PROBES).map(move |n| usize::try_from(first.wrapping_add(n.wrapping_mul(second)) % bits).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_never_denies_a_key_and_seldom_affirms_a_stranger() {
+        let presence = Presence::default();
+        let key = |n: u32| format!("e\0stripe\0evt_{n}").into_bytes();
+        assert!(presence.may_hold(&key(0)), "nothing is known yet");
+        let keys: Vec<Vec<u8>> = (0..200_000).map(key).collect();
+        presence.note(keys.iter().map(Vec::as_slice));
+        presence.complete();
+        assert!(keys.iter().all(|k| presence.may_hold(k)));
+        let strangers = (1_000_000..1_100_000).filter(|n| presence.may_hold(&key(*n))).count();
+        assert!(strangers < 4_000, "{strangers} of 100,000");
+        assert!(!Presence::empty().may_hold(b"x"));
+    }
+}
