@@ -200,7 +200,7 @@ fn create(store: &Path) -> Result<Lock, OpenError> {
 
 /// sled and what it lacks, or why it is not to be trusted.
 enum Judged {
-    Sound(Disk, Overlay, Resume, u64),
+    Sound(Box<Disk>, Overlay, Resume, u64),
     Unsound(String),
     /// There never was anything in it.
     Unmade,
@@ -224,6 +224,7 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
     };
     let (disk, overlay, resume, checkpoint) = match judged {
         Judged::Sound(disk, overlay, resume, replayed) => {
+            let disk = *disk;
             report.replayed = replayed;
             (disk, overlay, resume, synced)
         }
@@ -310,7 +311,7 @@ fn judge(
         return Ok(Judged::Unsound(format!("sled has another commit {} than the log", applied.seq)));
     }
     match compare(digest, &mentions, &disk, &overlay, options.verify) {
-        Ok(None) => Ok(Judged::Sound(disk, overlay, resume, replayed)),
+        Ok(None) => Ok(Judged::Sound(Box::new(disk), overlay, resume, replayed)),
         Ok(Some(why)) => Ok(Judged::Unsound(why)),
         Err(trouble) => unsound(store, trouble),
     }
