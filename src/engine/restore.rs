@@ -4,7 +4,7 @@
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
-use crate::domain::action::{Abilities, ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Abilities, Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
 use crate::domain::fold::{Report, State};
 use crate::domain::id::MachineId;
@@ -22,7 +22,7 @@ pub(super) fn take_over(
     machine: &mut Machine,
     old: &MachineId,
 ) -> Result<(), RecordError> {
-    let Some(from) = record::machine(tx.working, old)? else { return Ok(()) };
+    let Some(mut from) = record::machine(tx.working, old)? else { return Ok(()) };
     for due in dues(&from) {
         tx.working.delete(due);
     }
@@ -38,30 +38,72 @@ pub(super) fn take_over(
     }
     tx.working.put(key::link(scope, &from.object), machine.id.as_str().as_bytes().to_vec());
     record::delete(tx.working, key::machine(old))?;
-    machine.facts.extend(from.facts);
-    machine.grants.extend(from.grants);
     if machine.journal.is_empty() {
-        machine.journal = from.journal;
+        machine.journal.clone_from(&from.journal);
     }
-    // Numbers of actions and notices are names within a machine: those that come in take the next ones.
+    machine.facts.append(&mut from.facts);
+    merge_licenses(tx, machine, &mut from)?;
+    machine.told.append(&mut from.told);
+    Ok(())
+}
+
+/// Takes in the other machine's licenses, actions and notices, each keeping its label. Numbers are names within a machine:
+/// those that come in go behind its own. Where both served the purchase before the link was known, the fold says which
+/// license stands for the seat, and the operator is told about the other.
+fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mut Machine) -> Result<(), RecordError> {
+    if !machine.grants.is_empty() && !from.grants.is_empty() {
+        let what = format!("it was served twice before its invoice was linked to it: once more as {}", from.id);
+        machine.told.push(Report { at: tx.now.at, what });
+    }
+    let numbers = machine.last_number;
     let (actions, notices) = (machine.actions.last().map_or(0, |a| a.id), machine.notices.last().map_or(0, |n| n.id));
-    for mut action in from.actions {
-        if tx.working.get(&key::attempt(old, action.id))?.is_some() {
+    for mut grant in from.grants.drain(..) {
+        grant.number += numbers;
+        machine.grants.push(grant);
+    }
+    for mut action in from.actions.drain(..) {
+        if tx.working.get(&key::attempt(&from.id, action.id))?.is_some() {
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
-            tx.working.delete(key::attempt(old, action.id));
+            tx.working.delete(key::attempt(&from.id, action.id));
             let since = tx.now.at + Abilities::simulated().request_timeout;
             (action.phase, action.due) = (Phase::Look { since, absent: 0, any_age: false }, since);
             action.attempts += 1;
         }
         action.id += actions;
+        action.seat += numbers;
+        one_create_per_seat(tx, machine, &mut action, &from.object)?;
         machine.actions.push(action);
     }
-    for mut notice in from.notices {
+    for mut notice in from.notices.drain(..) {
         notice.id += notices;
+        notice.seats.iter_mut().for_each(|n| *n += numbers);
         machine.notices.push(notice);
     }
-    machine.told.extend(from.told);
-    machine.last_number = machine.last_number.max(from.last_number);
+    machine.last_number += from.last_number;
+    Ok(())
+}
+
+/// Two creates that wait for one seat: the one that was not sent yet is dropped. If both may have been made, the one that
+/// comes in stands for a seat that nobody is due, so that what came of it is found and ended.
+fn one_create_per_seat(
+    tx: &Transaction<'_, '_>,
+    machine: &mut Machine,
+    incoming: &mut Action,
+    former_object: &str,
+) -> Result<(), RecordError> {
+    let waits = |a: &Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending;
+    let same = |a: &Action| a.target.item == incoming.target.item && a.target.unit == incoming.target.unit;
+    let Some(index) = machine.actions.iter().position(|a| waits(a) && same(a)).filter(|_| waits(incoming)) else {
+        return Ok(());
+    };
+    let own = &mut machine.actions[index];
+    if own.attempts == 0 && tx.working.get(&key::attempt(&machine.id, own.id))?.is_none() {
+        own.outcome = ActionOutcome::Superseded;
+    } else if incoming.attempts == 0 {
+        incoming.outcome = ActionOutcome::Superseded;
+    } else {
+        incoming.target.item = former_object.to_owned();
+    }
     Ok(())
 }
 

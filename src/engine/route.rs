@@ -71,12 +71,8 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
     match &fact.says {
         Says::Session(s) => match (s.mode, &s.subscription) {
             (SessionMode::Payment, _) => {
-                let own = s.invoice.as_ref().map(|i| machine_id(scope, i.as_str()));
-                let takes_over = match own {
-                    Some(id) if view.get(&key::machine(&id))?.is_some() => Some(id),
-                    Some(_) | None => None,
-                };
                 let machine = machine_id(scope, s.id.as_str());
+                let takes_over = invoice_machine(view, scope, fact)?;
                 Ok(Route::To { machine, kind: Kind::Payment, object: s.id.as_str().to_owned(), takes_over })
             }
             (SessionMode::Subscription, Some(subscription)) => Ok(subscription_machine(scope, subscription.as_str())),
@@ -91,7 +87,7 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 return Ok(subscription_machine(scope, subscription.as_str()));
             }
             if let Some(machine) = linked()? {
-                return Ok(existing(machine));
+                return Ok(existing(machine, None));
             }
             let sells = !invoice.wants.is_empty()
                 || invoice.lines.iter().any(|l| revisions.plan_for(&l.price, fact.at).is_some_and(|p| !p.is_rest()));
@@ -111,14 +107,18 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 },
             ))
         }
-        Says::Payment(_) | Says::LineItems(_) => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), existing)),
+        Says::Payment(_) => match session_machine(view, scope, fact)? {
+            Some(session) => Ok(existing(session, invoice_machine(view, scope, fact)?)),
+            None => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), |m| existing(m, None))),
+        },
+        Says::LineItems(_) => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), |m| existing(m, None))),
         Says::Charge(c) => {
             let gives_back = c.amount_refunded > 0 || c.refunded;
             let link = if gives_back { Meanwhile::Parked } else { Meanwhile::Link };
-            Ok(linked()?.map_or_else(|| wait(fact, link), existing))
+            Ok(linked()?.map_or_else(|| wait(fact, link), |m| existing(m, None)))
         }
         Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) => {
-            Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Parked), existing))
+            Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Parked), |m| existing(m, None)))
         }
         Says::Decision(_) => Ok(Route::Nowhere("a decision names its machine itself")),
     }
@@ -151,9 +151,42 @@ fn subscription_machine(scope: &str, id: &str) -> Route {
 }
 
 /// A machine that exists: its kind and object are its own.
-fn existing(machine: MachineId) -> Route {
-    let object = machine.as_str().rsplit('/').next().unwrap_or_default().to_owned();
-    Route::To { machine, kind: Kind::Payment, object, takes_over: None }
+fn existing(machine: MachineId, takes_over: Option<MachineId>) -> Route {
+    let object = object_of(&machine).to_owned();
+    Route::To { machine, kind: Kind::Payment, object, takes_over }
+}
+
+fn object_of(machine: &MachineId) -> &str {
+    machine.as_str().rsplit('/').next().unwrap_or_default()
+}
+
+/// The machine of a one-off invoice that a fact's names lead to: what learns that it is a session's takes it over.
+fn invoice_machine(view: &dyn View, scope: &str, fact: &Fact) -> Result<Option<MachineId>, RecordError> {
+    paid_machine(view, scope, fact, "in_")
+}
+
+/// The machine of a session that a fact's names lead to.
+fn session_machine(view: &dyn View, scope: &str, fact: &Fact) -> Result<Option<MachineId>, RecordError> {
+    paid_machine(view, scope, fact, "cs_")
+}
+
+/// The machine of a kind that the names of a payment's objects lead to.
+fn paid_machine(
+    view: &dyn View,
+    scope: &str,
+    fact: &Fact,
+    object_prefix: &str,
+) -> Result<Option<MachineId>, RecordError> {
+    for name in fact.names() {
+        if matches!(name, Name::Session(_) | Name::Subscription(_)) {
+            continue;
+        }
+        let machine = lookup(view, scope, name.as_str())?;
+        if let Some(machine) = machine.filter(|m| object_of(m).starts_with(object_prefix)) {
+            return Ok(Some(machine));
+        }
+    }
+    Ok(None)
 }
 
 fn wait(fact: &Fact, counts: Meanwhile) -> Route {

@@ -232,3 +232,56 @@ proptest! {
         prop_assert!(answer.parked.is_empty());
     }
 }
+
+/// A session, the invoice that was made of it, and what alone links the two: in whatever order, served in between or not,
+/// there is one purchase with one license that works, and a refund ends it.
+#[test]
+fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
+    let session = json!({"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "payment_intent": "pi_1", "amount_total": 2900, "currency": "usd",
+        "metadata": {"plan": "tool"}, "customer_details": {"email": "grace@example.com"}});
+    let mut bill = invoice(0, true);
+    bill["id"] = json!("in_1");
+    bill["billing_reason"] = json!("manual");
+    bill["parent"] = Value::Null;
+    bill["lines"]["data"][0]["parent"] = Value::Null;
+    bill["lines"]["data"][0]["pricing"]["price_details"]["price"] = json!("price_tool_lifetime");
+    let payment = json!({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "status": "paid",
+        "amount_paid": 2900, "payment": {"type": "payment_intent", "payment_intent": "pi_1"}});
+    let refund = json!({"id": "re_1", "object": "refund", "payment_intent": "pi_1", "charge": "ch_1", "amount": 2900,
+        "currency": "usd", "status": "succeeded"});
+    let kinds = [("checkout.session.completed", &session), ("invoice.paid", &bill), ("invoice_payment.paid", &payment)];
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for (order, gap, seed) in each_way(&orders) {
+        let mut told: Vec<Told> = (0..)
+            .zip(order)
+            .map(|(place, n)| {
+                let (kind, object) = kinds[n];
+                let delay = place * gap;
+                Told { at: BEGIN, delay, event: event(n, kind, BEGIN, object), means: Means::Other }
+            })
+            .collect();
+        let (_, answer) = play(&told, BEGIN + 10 * DAY, seed);
+        let story = format!("{order:?}, {gap} s apart, {seed:?}\n{}", keyward::sim::timeline::text(&answer));
+        let ids: Vec<&str> = answer.machines.iter().map(|m| m.id.as_str()).collect();
+        assert_eq!(ids, ["stripe/cs_1"], "{story}");
+        let live = |a: &Answer| a.machines[0].licenses.iter().filter(|l| l.status == "live").count();
+        assert_eq!(live(&answer), 1, "{story}");
+        // Served under both names before anything linked them, a second one cannot be helped.
+        let unlinked = order[2] == 2;
+        assert_eq!(answer.machines[0].licenses_created, if unlinked { 2 } else { 1 }, "{story}");
+        let (at, kind) = (BEGIN + 11 * DAY, "refund.created");
+        told.push(Told { at, delay: 0, event: event(9, kind, at, &refund), means: Means::Other });
+        let (_, answer) = play(&told, BEGIN + 20 * DAY, seed);
+        assert_eq!(live(&answer), 0, "{}", keyward::sim::timeline::text(&answer));
+    }
+}
+
+/// Every order, at once or a day apart, with a service that works or errs.
+fn each_way(orders: &[[usize; 3]]) -> impl Iterator<Item = ([usize; 3], i64, Option<u64>)> {
+    let each = |order: &[usize; 3]| {
+        let order = *order;
+        [0, DAY].into_iter().flat_map(move |gap| [None, Some(1), Some(2)].map(|seed| (order, gap, seed)))
+    };
+    orders.iter().flat_map(each)
+}

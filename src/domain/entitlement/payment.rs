@@ -3,31 +3,41 @@
 use std::collections::BTreeSet;
 
 use super::{Ctx, Entitlement, LOOKUP_TAKES, PURCHASE, Want, Why, Wished, takes_away};
-use crate::domain::fact::Priced;
+use crate::domain::fact::{Bought, Priced};
 use crate::domain::fold::{ItemKey, PaymentFold};
 use crate::domain::id::PlanName;
 use crate::domain::plan::Plan;
 
+/// One thing that was sold.
+struct Sold<'a> {
+    key: ItemKey,
+    aliases: BTreeSet<ItemKey>,
+    quantity: u32,
+    plan: Option<&'a Plan>,
+}
+
 impl Ctx<'_> {
     pub(super) fn payment(&self, p: &PaymentFold) -> Entitlement {
-        let mut out = Entitlement { complete: false, ..Entitlement::default() };
+        let mut out = Entitlement::default();
         let at = p.paid_at.unwrap_or(self.now);
         let judged = self.decided.judged_at(at);
         let named = p.wants.plan.as_deref().map(|n| (n, self.revisions.plan_named(n, judged)));
         if let Some((name, None)) = named {
             out.report(at, format!("the purchase's metadata names the plan `{name}`, which no config knew"));
         }
-        let mut lines: Vec<(ItemKey, u32, Option<&Plan>)> = Vec::new();
+        let mut lines: Vec<Sold<'_>> = Vec::new();
         for (n, line) in p.lines.iter().enumerate() {
             if let Some(plan) = self.revisions.plan_for(&line.price, judged) {
-                lines.push((line_key(line.line.as_deref(), &line.price, n), line.quantity, Some(plan)));
+                let key = line_key(line.line.as_deref(), &line.price, n);
+                lines.push(Sold { key, aliases: aliases(p, line), quantity: line.quantity, plan: Some(plan) });
             }
         }
         if lines.is_empty() {
+            let whole = |quantity, plan| Sold { key: PURCHASE.to_owned(), aliases: BTreeSet::new(), quantity, plan };
             if let Some((_, Some(plan))) = named {
-                lines.push((PURCHASE.to_owned(), p.lines.first().map_or(1, |l| l.quantity), Some(plan)));
+                lines.push(whole(p.lines.first().map_or(1, |l| l.quantity), Some(plan)));
             } else if p.wants.app_id.is_some() {
-                lines.push((PURCHASE.to_owned(), 1, None));
+                lines.push(whole(1, None));
             }
         }
         // A look-up may be under way that says what was bought.
@@ -40,10 +50,12 @@ impl Ctx<'_> {
                 "paid, but nothing to hand out: the purchase names neither a plan nor an application".to_owned(),
             );
         }
-        for (key, quantity, plan) in lines {
+        // What a purchase holds never shrinks: a license beyond that is one that was made under another name of it.
+        out.complete = p.paid_at.is_some() && !lines.is_empty();
+        for Sold { key, aliases, quantity, plan } in lines {
             let wished = self.wished(plan, &p.wants);
             let want = self.payment_want(p, &wished, plan.map(|p| &p.name));
-            for mut seat in self.seats(&key, &BTreeSet::from([PURCHASE.to_owned()]), &wished, quantity.max(1)) {
+            for mut seat in self.seats(&key, &aliases, &wished, quantity.max(1)) {
                 (seat.want, seat.why) = want;
                 seat.since = p.paid_at;
                 out.seats.push(seat);
@@ -70,6 +82,20 @@ impl Ctx<'_> {
             }
         }
         (Want::Live { until }, Why::Due)
+    }
+}
+
+/// Other names under which a line may have been served already: the purchase as a whole, and the invoice's line of its price.
+fn aliases(p: &PaymentFold, line: &Bought) -> BTreeSet<ItemKey> {
+    let same = p.invoiced.iter().enumerate().filter(|(_, l)| same_price(&l.price, &line.price));
+    let names = same.map(|(n, l)| line_key(l.line.as_deref(), &l.price, n));
+    names.chain([PURCHASE.to_owned()]).collect()
+}
+
+fn same_price(a: &Priced, b: &Priced) -> bool {
+    match (&a.id, &b.id) {
+        (Some(a), Some(b)) => a == b,
+        _ => a.product.is_some() && a.product == b.product,
     }
 }
 

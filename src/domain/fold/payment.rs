@@ -19,6 +19,8 @@ pub struct PaymentFold {
     pub wants: Wants,
     /// What was bought, where the lines are known.
     pub lines: Vec<Bought>,
+    /// The same as its invoice's lines, which have names of their own.
+    pub invoiced: Vec<Bought>,
     /// Whether anybody told what was bought.
     pub lines_told: bool,
     /// How much went back, and since when.
@@ -50,6 +52,7 @@ pub(super) fn fold(facts: &[&Fact], decided: Decided, contact: Contact, _now: Ti
             paid_learned: None,
             wants: Wants::default(),
             lines: Vec::new(),
+            invoiced: Vec::new(),
             lines_told: false,
             returned: Returned::Nothing,
             returned_at: None,
@@ -123,11 +126,12 @@ impl Walk {
 
     fn invoice(&mut self, fact: &Fact, invoice: &Invoice) {
         self.wants(fact, &invoice.wants);
+        let sold = invoice.lines.iter().filter(|l| l.amount >= 0 && !l.of_subscription);
+        let bought =
+            |l: &Line| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) };
+        self.fold.invoiced = sold.map(bought).collect();
         if self.fold.lines.is_empty() {
-            let sold = invoice.lines.iter().filter(|l| l.amount >= 0 && !l.of_subscription);
-            let bought =
-                |l: &Line| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) };
-            self.bought(sold.map(bought).collect());
+            self.bought(self.fold.invoiced.clone());
         }
         self.refunds.assume_charged(Some(invoice.total));
         if self.fold.amount.is_none() {
