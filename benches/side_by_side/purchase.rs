@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use keyward::clock::Clock;
 use sha2::Sha256;
 
-use crate::template::{Template, id};
+use crate::template::{Template, id, timed_id};
 
 /// The endpoint secret that all servers share.
 pub(crate) const SECRET: &str = "whsec_bench5uJm2Qw8ZrT1yXc7VbN4kLp9";
@@ -33,7 +33,7 @@ fn body(template: &Template, n: u64, now_s: i64) -> String {
         "customer" => id(slot, n, 14),
         "postal" => format!("{:05}", n % 99_999),
         "mailbox" => id(slot, n, 9).to_lowercase(),
-        _ => id(slot, n, 23),
+        _ => timed_id(slot, n, now_s),
     })
 }
 

@@ -6,6 +6,7 @@
 mod look;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -27,9 +28,10 @@ use crate::engine::key::Item;
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, SubmitError, view};
 
-/// Due entries looked at in one pass beyond those under way and those that there are places for: a few, since most passes
-/// follow a commit, thousands of times a second.
+/// Due entries looked at in one pass beyond those under way and those that there are places for.
 const LOOK_AT: usize = 16;
+/// Entries kept in mind that found no place; what is beyond is found again in the table.
+const WAITING_MAX: usize = 1_000;
 /// Entries looked at further down the list when time rings, once a second.
 const LOOK_FURTHER: usize = 5_000;
 /// How long rings are gathered before a pass.
@@ -57,6 +59,15 @@ enum Lane {
     License(u32),
     /// The mails.
     Mail,
+}
+
+/// What became of an entry that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry {
+    /// It is under way, or nothing is to be done.
+    Settled,
+    /// It found no place, or something has to end first.
+    Waits,
 }
 
 /// A lane that is taken until this is dropped.
@@ -89,6 +100,8 @@ struct Dispatcher {
     looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     freed: Notify,
+    /// Whether entries may be due that nobody here has in mind: then the table is looked through.
+    behind: AtomicBool,
     /// Cancelled when the time for what is under way is over.
     over: CancellationToken,
 }
@@ -114,15 +127,19 @@ pub async fn run(
         looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         freed: Notify::new(),
+        behind: AtomicBool::new(true),
         over: CancellationToken::new(),
     });
     let tasks = TaskTracker::new();
     dispatcher.take_up_attempts().await?;
     let mut bell = dispatcher.handle.bell();
-    let (mut place, mut rung) = (None, true);
+    let (mut waiting, mut place, mut rung) = (Vec::new(), None, true);
     loop {
         bell.borrow_and_update();
-        dispatcher.pass(&tasks, &mut place, rung)?;
+        dispatcher.fresh(&tasks, &mut waiting)?;
+        if rung || dispatcher.behind.load(Ordering::Relaxed) {
+            dispatcher.pass(&tasks, &mut place, rung)?;
+        }
         rung = false;
         tokio::select! {
             biased;
@@ -160,21 +177,59 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Begins everything that is due and may run: what has been due for longest, and, when time rang, a stretch further
-    /// down that moves on each time, so that what waits for one service keeps nothing from another one, or from the mail.
+    /// Begins what has just become due, and what waited for a place.
+    fn fresh(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        waiting: &mut Vec<(MachineId, Item)>,
+    ) -> Result<(), RecordError> {
+        let now = self.handle.clock().now();
+        match self.handle.take_due() {
+            Some(mut fresh) => waiting.append(&mut fresh),
+            None => self.behind.store(true, Ordering::Relaxed),
+        }
+        if waiting.is_empty() || self.free(now) == 0 {
+            self.forget_some(waiting);
+            return Ok(());
+        }
+        let mut still = Vec::new();
+        for (machine, item) in waiting.drain(..) {
+            if self.begin(tasks, &machine, item, now)? == Entry::Waits {
+                still.push((machine, item));
+            }
+        }
+        *waiting = still;
+        self.forget_some(waiting);
+        Ok(())
+    }
+
+    /// Keeps no more in mind than a few: the table has them all.
+    fn forget_some(&self, waiting: &mut Vec<(MachineId, Item)>) {
+        if waiting.len() > WAITING_MAX {
+            waiting.truncate(WAITING_MAX);
+            self.behind.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Looks through the table and begins everything that is due and may run: what has been due for longest, and, when time
+    /// rang, a stretch further down that moves on each time, so that what waits for one service keeps nothing from another
+    /// one, or from the mail.
     fn pass(self: &Arc<Self>, tasks: &TaskTracker, place: &mut Option<Vec<u8>>, rung: bool) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
         let free = self.free(now);
         if free == 0 {
+            self.behind.store(true, Ordering::Relaxed);
             return Ok(()); // a place that becomes free rings
         }
+        self.behind.store(false, Ordering::Relaxed);
         let first = self.stretch(tasks, now, None, self.under_way.len() + free + LOOK_AT)?;
         *place = match (first, place.take()) {
-            (None, _) => None,
+            (None, _) => return Ok(()),
             (Some(first), None) if !rung => Some(first),
             (Some(_), place) if !rung => place,
             (Some(first), place) => self.stretch(tasks, now, Some(place.unwrap_or(first)), LOOK_FURTHER)?,
         };
+        self.behind.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -195,46 +250,58 @@ impl Dispatcher {
     ) -> Result<Option<Vec<u8>>, RecordError> {
         let (due, next) = view::due_from(self.handle.reader(), from, now, limit)?;
         for (_, machine, item) in due {
-            match item {
-                Item::Wake => {}
-                Item::Action(id) => self.begin_action(tasks, machine, id, now)?,
-                Item::Notice(id) => self.begin_mail(tasks, machine, id)?,
-                Item::LookUp(id) => self.begin_look_up(tasks, machine, id, now)?,
-                Item::Search => self.begin_search(tasks, machine, now)?,
+            if self.begin(tasks, &machine, item, now)? == Entry::Waits {
+                self.behind.store(true, Ordering::Relaxed);
             }
         }
         Ok(next)
     }
 
+    fn begin(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        id: &MachineId,
+        item: Item,
+        now: Timestamp,
+    ) -> Result<Entry, RecordError> {
+        match item {
+            Item::Wake => Ok(Entry::Settled),
+            Item::Action(number) => self.begin_action(tasks, id, number, now),
+            Item::Notice(number) => self.begin_mail(tasks, id, number),
+            Item::LookUp(number) => self.begin_look_up(tasks, id, number, now),
+            Item::Search => self.begin_search(tasks, id, now),
+        }
+    }
+
     fn begin_action(
         self: &Arc<Self>,
         tasks: &TaskTracker,
-        id: MachineId,
+        id: &MachineId,
         number: u32,
         now: Timestamp,
-    ) -> Result<(), RecordError> {
-        let source = source_of(&id);
-        let Some(service) = self.services.license(&source).cloned() else { return Ok(()) };
+    ) -> Result<Entry, RecordError> {
+        let source = source_of(id);
+        let Some(service) = self.services.license(&source).cloned() else { return Ok(Entry::Settled) };
         if service.is_shut(now) {
-            return Ok(());
+            return Ok(Entry::Waits);
         }
         let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
-        let Some(permit) = places.and_then(|p| p.try_acquire_owned().ok()) else { return Ok(()) };
-        let Some(entry) = self.under_way.begin(&id, Lane::Due(Item::Action(number))) else { return Ok(()) };
-        let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
+        let Some(permit) = places.and_then(|p| p.try_acquire_owned().ok()) else { return Ok(Entry::Waits) };
+        let Some(entry) = self.under_way.begin(id, Lane::Due(Item::Action(number))) else { return Ok(Entry::Settled) };
+        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
         let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
-        let Some(action) = machine.actions.iter().find(open).cloned() else { return Ok(()) };
+        let Some(action) = machine.actions.iter().find(open).cloned() else { return Ok(Entry::Settled) };
         let permit = match action.phase {
             Phase::Ready => permit,
             // Its place goes back at once.
             Phase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
                 Ok(permit) => permit,
-                Err(_) => return Ok(()),
+                Err(_) => return Ok(Entry::Waits),
             },
         };
-        let Some(license) = self.under_way.begin(&id, Lane::License(action.seat)) else { return Ok(()) };
+        let Some(license) = self.under_way.begin(id, Lane::License(action.seat)) else { return Ok(Entry::Waits) };
         if service.gate(&action, now) != Gate::Go {
-            return Ok(());
+            return Ok(Entry::Waits);
         }
         let this = Arc::clone(self);
         tasks.spawn(async move {
@@ -242,7 +309,7 @@ impl Dispatcher {
             drop((entry, license));
             this.freed.notify_one();
         });
-        Ok(())
+        Ok(Entry::Settled)
     }
 
     async fn act(&self, machine: &Machine, action: &Action, service: &LicenseService, permit: OwnedSemaphorePermit) {
@@ -250,7 +317,8 @@ impl Dispatcher {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
             let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id };
             if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {
-                // It is no longer wanted, or nothing can be written.
+                // It is no longer wanted, or nothing can be written: then it is still due.
+                self.behind.store(true, Ordering::Relaxed);
                 service.not_sent(action, self.handle.clock().now());
                 return;
             }
@@ -269,14 +337,14 @@ impl Dispatcher {
         .await;
     }
 
-    fn begin_mail(self: &Arc<Self>, tasks: &TaskTracker, id: MachineId, number: u32) -> Result<(), RecordError> {
-        let Some(mail) = self.services.mail(&source_of(&id)).cloned() else { return Ok(()) };
-        let Ok(permit) = Arc::clone(&self.mails).try_acquire_owned() else { return Ok(()) };
-        let Some(turn) = self.under_way.begin(&id, Lane::Mail) else { return Ok(()) };
-        let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
+    fn begin_mail(self: &Arc<Self>, tasks: &TaskTracker, id: &MachineId, number: u32) -> Result<Entry, RecordError> {
+        let Some(mail) = self.services.mail(&source_of(id)).cloned() else { return Ok(Entry::Settled) };
+        let Ok(permit) = Arc::clone(&self.mails).try_acquire_owned() else { return Ok(Entry::Waits) };
+        let Some(turn) = self.under_way.begin(id, Lane::Mail) else { return Ok(Entry::Waits) };
+        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
         let open = machine.notices.iter().find(|n| n.id == number && n.status == NoticeStatus::Pending).cloned();
-        let Some(notice) = open else { return Ok(()) };
-        let this = Arc::clone(self);
+        let Some(notice) = open else { return Ok(Entry::Settled) };
+        let (this, id) = (Arc::clone(self), id.clone());
         tasks.spawn(async move {
             this.unless_over(async {
                 match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
@@ -291,7 +359,7 @@ impl Dispatcher {
             drop((permit, turn));
             this.freed.notify_one();
         });
-        Ok(())
+        Ok(Entry::Settled)
     }
 
     /// Lets go of what is under way when its time is over: what it did is found out at the next start.

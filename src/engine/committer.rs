@@ -8,12 +8,15 @@ use std::thread::JoinHandle;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::fresh::Fresh;
 use super::input::{Input, Receipt, Rules};
+use super::key::Item;
 use super::parked::ParkedNames;
 use super::record::{RecordError, View};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
 use crate::clock::Clock;
+use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Batch, Commit, CommitError, Read};
 
@@ -50,6 +53,7 @@ struct Job {
 pub struct Handle {
     jobs: mpsc::Sender<Job>,
     bell: watch::Receiver<u64>,
+    fresh: Arc<Fresh>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
     full: Arc<AtomicBool>,
@@ -96,7 +100,9 @@ pub fn start(
     let rules = Arc::new(ArcSwap::from_pointee(rules));
     let full = Arc::new(AtomicBool::new(false));
     let stops_held = Arc::new(ArcSwapOption::empty());
+    let fresh = Arc::<Fresh>::default();
     let writer = Writer {
+        fresh: Arc::clone(&fresh),
         store,
         reader: Arc::clone(&reader),
         rules: Arc::clone(&rules),
@@ -107,7 +113,7 @@ pub fn start(
         parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
-    Ok((Handle { jobs, bell, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock }, Committer(thread)))
+    Ok((Handle { jobs, bell, fresh, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock }, Committer(thread)))
 }
 
 impl Handle {
@@ -139,6 +145,13 @@ impl Handle {
     #[must_use]
     pub fn bell(&self) -> watch::Receiver<u64> {
         self.bell.clone()
+    }
+
+    /// What has become due with the commits since this was last asked, for the one who works it off; `None`: too much to
+    /// be kept, look at all that is due.
+    #[must_use]
+    pub fn take_due(&self) -> Option<Vec<(MachineId, Item)>> {
+        self.fresh.take()
     }
 
     /// Committed state.
@@ -212,6 +225,7 @@ impl Handle {
 }
 
 struct Writer {
+    fresh: Arc<Fresh>,
     store: Box<dyn Commit>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
@@ -285,9 +299,9 @@ impl Writer {
         let result = match committed {
             Ok(()) => {
                 self.full.store(false, Ordering::Relaxed);
-                for (key, _) in batch.writes.iter().filter(|(_, value)| value.is_some()) {
-                    self.parked.note(key);
-                }
+                let put = || batch.writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice());
+                put().for_each(|key| self.parked.note(key));
+                self.fresh.note(put(), self.clock.now());
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {

@@ -7,6 +7,7 @@ mod claim;
 pub mod committer;
 mod fits;
 pub mod forget;
+mod fresh;
 pub mod input;
 pub mod key;
 pub mod parked;

@@ -62,7 +62,7 @@ pub(super) fn scope(source: &SourceName, account: Option<&str>) -> String {
 pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
     let linked = || -> Result<Option<MachineId>, RecordError> {
         for name in fact.names() {
-            if let Some(machine) = lookup(view, scope, name.as_str())? {
+            if let Some(machine) = named(view, scope, &name)? {
                 return Ok(Some(machine));
             }
         }
@@ -124,13 +124,25 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
     }
 }
 
+/// The machine that a fact's name is linked to. Payments and charges are never machines themselves.
+fn named(view: &dyn View, scope: &str, name: &Name) -> Result<Option<MachineId>, RecordError> {
+    match name {
+        Name::PaymentIntent(_) | Name::Charge(_) => linked(view, scope, name.as_str()),
+        Name::Session(_) | Name::Subscription(_) | Name::Invoice(_) => lookup(view, scope, name.as_str()),
+    }
+}
+
+fn linked(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
+    let bytes = view.get(&key::link(scope, name))?;
+    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(MachineId::new))
+}
+
 /// The machine that a name is linked to.
 ///
 /// # Errors
 /// The store's.
 pub(super) fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
-    let linked = view.get(&key::link(scope, name))?;
-    let id = linked.and_then(|bytes| String::from_utf8(bytes).ok()).map(MachineId::new);
+    let id = linked(view, scope, name)?;
     if id.is_some() {
         return Ok(id);
     }
@@ -181,7 +193,7 @@ fn paid_machine(
         if matches!(name, Name::Session(_) | Name::Subscription(_)) {
             continue;
         }
-        let machine = lookup(view, scope, name.as_str())?;
+        let machine = named(view, scope, &name)?;
         if let Some(machine) = machine.filter(|m| object_of(m).starts_with(object_prefix)) {
             return Ok(Some(machine));
         }

@@ -17,7 +17,7 @@ pub(super) const APPLIED: &[u8] = b"\0s";
 
 /// Writes per sled batch. sled lets nobody read while it applies one: 100 writes keep a `get` waiting about 1 ms,
 /// 2,000 up to 10 ms.
-const CHUNK: usize = 100;
+const CHUNK: usize = 500;
 
 /// How often, and how far apart, sled's file lock is asked for.
 const LOCK_TRIES: u32 = 500;

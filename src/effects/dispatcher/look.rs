@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use super::{Dispatcher, Lane, Turn, source_of};
+use super::{Dispatcher, Entry, Lane, Turn, source_of};
 use crate::domain::action::{ActionOutcome, Outcome};
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::look_up::Asked;
@@ -63,30 +63,30 @@ impl Dispatcher {
     pub(super) fn begin_look_up(
         self: &Arc<Self>,
         tasks: &TaskTracker,
-        id: MachineId,
+        id: &MachineId,
         number: u32,
         now: Timestamp,
-    ) -> Result<(), RecordError> {
-        if self.services.stripe(&source_of(&id)).is_none() {
+    ) -> Result<Entry, RecordError> {
+        if self.services.stripe(&source_of(id)).is_none() {
             // Its key was taken away: looked at anew, the machine asks nothing more.
-            self.drop_entry(tasks, &id, Item::LookUp(number), Input::WakeUp { machine: id.clone() });
-            return Ok(());
+            self.drop_entry(tasks, id, Item::LookUp(number), Input::WakeUp { machine: id.clone() });
+            return Ok(Entry::Settled);
         }
-        let Some(Start { account, held }) = self.start(&id, Item::LookUp(number), now) else { return Ok(()) };
-        let Some(machine) = view::machine(self.handle.reader(), &id)? else { return Ok(()) };
+        let Some(Start { account, held }) = self.start(id, Item::LookUp(number), now) else { return Ok(Entry::Waits) };
+        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
         let open =
             machine.actions.iter().find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
-        let Some(asked) = open.and_then(Asked::of) else { return Ok(()) };
+        let Some(asked) = open.and_then(Asked::of) else { return Ok(Entry::Settled) };
         if !account.may_begin(now) {
-            return Ok(());
+            return Ok(Entry::Waits);
         }
-        let this = Arc::clone(self);
+        let (this, id) = (Arc::clone(self), id.clone());
         tasks.spawn(async move {
             this.unless_over(this.look_up(&id, number, &account, &asked)).await;
             drop(held);
             this.freed.notify_one();
         });
-        Ok(())
+        Ok(Entry::Settled)
     }
 
     /// Hands in what takes an entry away that nobody will ever work off.
@@ -118,19 +118,19 @@ impl Dispatcher {
     pub(super) fn begin_search(
         self: &Arc<Self>,
         tasks: &TaskTracker,
-        id: MachineId,
+        id: &MachineId,
         now: Timestamp,
-    ) -> Result<(), RecordError> {
-        let (whose, scope, name) = Whose::of(&id);
+    ) -> Result<Entry, RecordError> {
+        let (whose, scope, name) = Whose::of(id);
         if self.services.stripe(&whose.source).is_none() {
             let outcome = Outcome::Refused { why: "the source has no `api_key`".to_owned(), service_wide: false };
-            self.drop_entry(tasks, &id, Item::Search, Input::Searched { scope, name, outcome });
-            return Ok(());
+            self.drop_entry(tasks, id, Item::Search, Input::Searched { scope, name, outcome });
+            return Ok(Entry::Settled);
         }
-        let Some(Start { account, held }) = self.start(&id, Item::Search, now) else { return Ok(()) };
+        let Some(Start { account, held }) = self.start(id, Item::Search, now) else { return Ok(Entry::Waits) };
         let fact = search::waiting(self.handle.reader(), &scope, &name)?;
         if fact.is_some() && !account.may_begin(now) {
-            return Ok(());
+            return Ok(Entry::Waits);
         }
         let this = Arc::clone(self);
         tasks.spawn(async move {
@@ -160,7 +160,7 @@ impl Dispatcher {
             drop(held);
             this.freed.notify_one();
         });
-        Ok(())
+        Ok(Entry::Settled)
     }
 
     /// Hands in what Stripe said.
