@@ -72,6 +72,14 @@ ids! {
     PolicyName;
 }
 
+impl MachineId {
+    /// The object's id at the provider: what stands behind the source, and the account if there is one.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// A license key. It is a customer's property and opens their software, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]

@@ -25,38 +25,35 @@ pub struct Machine {
     /// The mode of its first fact; facts of the other mode change nothing.
     #[n(3)]
     pub livemode: Option<bool>,
-    /// The object's id at the provider, for labels.
-    #[n(4)]
-    pub object: String,
     /// Everything that was said about it, in the order of arrival.
-    #[n(5)]
+    #[n(4)]
     pub facts: Vec<Fact>,
     /// Its licenses as the service last confirmed them, oldest first.
-    #[n(6)]
+    #[n(5)]
     pub grants: Vec<Grant>,
     /// Work at the license service, oldest first.
-    #[n(7)]
+    #[n(6)]
     pub actions: Vec<Action>,
     /// E-mails, oldest first.
-    #[n(8)]
+    #[n(7)]
     pub notices: Vec<Notice>,
     /// What was seen of its state, as it was seen.
-    #[n(9)]
+    #[n(8)]
     pub journal: Vec<Seen>,
     /// The highest number of a license that was ever asked for.
-    #[n(10)]
+    #[n(9)]
     pub last_number: u32,
     /// Reports already told to the operator.
-    #[n(11)]
+    #[n(10)]
     pub told: Vec<Report>,
     /// Why it is held: it failed its own check, or a person said so. Nothing is done for it.
-    #[n(12)]
+    #[n(11)]
     pub held: Option<String>,
     /// Labels of moved creates and machines that this one took over, for look-ups.
-    #[n(13)]
+    #[n(12)]
     pub moved_out: Vec<String>,
     /// When time alone changes something next.
-    #[n(14)]
+    #[n(13)]
     pub wake_at: Option<Timestamp>,
 }
 
@@ -149,13 +146,12 @@ impl Grant {
 impl Machine {
     /// A machine about which nothing is known yet.
     #[must_use]
-    pub fn new(id: MachineId, kind: Kind, source: SourceName, object: &str, livemode: Option<bool>) -> Self {
+    pub fn new(id: MachineId, kind: Kind, source: SourceName, livemode: Option<bool>) -> Self {
         Self {
             id,
             kind,
             source,
             livemode,
-            object: object.to_owned(),
             facts: Vec::new(),
             grants: Vec::new(),
             actions: Vec::new(),
@@ -169,6 +165,12 @@ impl Machine {
         }
     }
 
+    /// The object's id at the provider.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        self.id.object()
+    }
+
     /// The state as it was last seen.
     #[must_use]
     pub fn state(&self) -> Option<State> {
@@ -180,11 +182,9 @@ impl Machine {
     #[must_use]
     pub fn label(&self, number: u32) -> String {
         let base = match self.kind {
-            Kind::Subscription => format!("Stripe sub {}", self.object),
-            Kind::Payment if self.id.as_str().rsplit('/').next().is_some_and(|o| o.starts_with("in_")) => {
-                format!("Stripe invoice {}", self.object)
-            }
-            Kind::Payment => format!("Stripe session {}", self.object),
+            Kind::Subscription => format!("Stripe sub {}", self.object()),
+            Kind::Payment if self.object().starts_with("in_") => format!("Stripe invoice {}", self.object()),
+            Kind::Payment => format!("Stripe session {}", self.object()),
         };
         let label = if number <= 1 { base } else { format!("{base} #{number}") };
         if label.chars().count() <= 128 {

@@ -361,12 +361,14 @@ impl Ctx<'_> {
         let delay = |at| self.revisions.policy(self.plan(), self.folded.decided.judged_at(at)).notice_delay;
         if stopped_by(Why::Refunded) {
             let (episode, at) = match &self.folded.life {
-                Life::Payment(p) => (self.machine.object.clone(), p.returned_at),
+                Life::Payment(p) => (self.machine.object().to_owned(), p.returned_at),
                 Life::Subscription(s) => s
                     .returned
                     .iter()
                     .max_by_key(|(_, (_, at))| *at)
-                    .map_or((self.machine.object.clone(), None), |(i, (_, at))| (i.as_str().to_owned(), Some(*at))),
+                    .map_or((self.machine.object().to_owned(), None), |(i, (_, at))| {
+                        (i.as_str().to_owned(), Some(*at))
+                    }),
             };
             let at = at.unwrap_or(self.now);
             out.push(Called::new(NoticeKind::Refunded, &episode, at + delay(at)));

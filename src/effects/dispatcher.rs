@@ -178,11 +178,7 @@ impl Dispatcher {
     }
 
     /// Begins what has just become due, and what waited for a place.
-    fn fresh(
-        self: &Arc<Self>,
-        tasks: &TaskTracker,
-        waiting: &mut Vec<(MachineId, Item)>,
-    ) -> Result<(), RecordError> {
+    fn fresh(self: &Arc<Self>, tasks: &TaskTracker, waiting: &mut Vec<(MachineId, Item)>) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
         match self.handle.take_due() {
             Some(mut fresh) => waiting.append(&mut fresh),

@@ -101,8 +101,8 @@ fn letter(
     match &folded.life {
         Life::Payment(p) => {
             letter.amount = p.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
-            letter.success_url = Some(format!("{}/success?session_id={}", services.public_url, machine.object))
-                .filter(|_| machine.object.starts_with("cs_"));
+            letter.success_url = Some(format!("{}/success?session_id={}", services.public_url, machine.object()))
+                .filter(|_| machine.object().starts_with("cs_"));
         }
         Life::Subscription(s) => {
             let ends = s.covers.values().filter_map(|c| c.end).chain(s.trial_until).max();

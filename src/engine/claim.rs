@@ -23,7 +23,7 @@ pub(super) fn link(
 ) -> Result<(), RecordError> {
     let mut names: Vec<String> = Vec::new();
     if fresh {
-        names.push(machine.object.clone());
+        names.push(machine.object().to_owned());
     }
     new_names(tx, scope, machine, fact, &mut names)?;
     while let Some(name) = names.pop() {
@@ -49,7 +49,7 @@ fn new_names(
     fact: &Fact,
     names: &mut Vec<String>,
 ) -> Result<(), RecordError> {
-    for name in names_to_link(fact, &machine.object) {
+    for name in names_to_link(fact, machine.object()) {
         let entry = key::link(scope, name.as_str());
         if tx.working.get(&entry)?.is_none() {
             tx.working.put(entry, machine.id.as_str().as_bytes().to_vec());

@@ -113,7 +113,10 @@ pub fn start(
         parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
-    Ok((Handle { jobs, bell, fresh, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock }, Committer(thread)))
+    Ok((
+        Handle { jobs, bell, fresh, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock },
+        Committer(thread),
+    ))
 }
 
 impl Handle {

@@ -7,12 +7,13 @@ use crate::domain::fact::{Fact, Says};
 /// the source and the account, and stays below `store::MAX_KEY`.
 const ID_LEN_MAX: usize = 255;
 
-/// Whether every id that may become part of a key can.
+/// Whether every id that may become part of a key can. A slash would end the object's name within a machine's.
 pub(super) fn fits(heard: &Heard) -> bool {
     let id = |id: &str| id.len() <= ID_LEN_MAX && !id.contains('\0');
+    let object = |name: &str| id(name) && !name.contains('/');
     match heard {
         Heard::Fact(fact) => {
-            fact.names().iter().all(|n| id(n.as_str())) && customer(fact).is_none_or(id) && id(fact.id.as_str())
+            fact.names().iter().all(|n| object(n.as_str())) && customer(fact).is_none_or(id) && id(fact.id.as_str())
         }
         Heard::Customer(customer) => id(customer.id.as_str()),
         Heard::Ignored(_) => true,

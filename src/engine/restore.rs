@@ -36,7 +36,7 @@ pub(super) fn take_over(
             record::put(tx.working, entry, &kept)?;
         }
     }
-    tx.working.put(key::link(scope, &from.object), machine.id.as_str().as_bytes().to_vec());
+    tx.working.put(key::link(scope, from.object()), machine.id.as_str().as_bytes().to_vec());
     record::delete(tx.working, key::machine(old))?;
     if machine.journal.is_empty() {
         machine.journal.clone_from(&from.journal);
@@ -61,7 +61,7 @@ fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mu
         grant.number += numbers;
         machine.grants.push(grant);
     }
-    for mut action in from.actions.drain(..) {
+    for mut action in std::mem::take(&mut from.actions) {
         if tx.working.get(&key::attempt(&from.id, action.id))?.is_some() {
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
             tx.working.delete(key::attempt(&from.id, action.id));
@@ -71,7 +71,7 @@ fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mu
         }
         action.id += actions;
         action.seat += numbers;
-        one_create_per_seat(tx, machine, &mut action, &from.object)?;
+        one_create_per_seat(tx, machine, &mut action, from.object())?;
         machine.actions.push(action);
     }
     for mut notice in from.notices.drain(..) {

@@ -19,8 +19,6 @@ pub(super) enum Route {
         machine: MachineId,
         /// What it is.
         kind: Kind,
-        /// The object at the provider, for labels.
-        object: String,
         /// A machine of the session's own invoice, to be taken over.
         takes_over: Option<MachineId>,
     },
@@ -73,7 +71,7 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
             (SessionMode::Payment, _) => {
                 let machine = machine_id(scope, s.id.as_str());
                 let takes_over = invoice_machine(view, scope, fact)?;
-                Ok(Route::To { machine, kind: Kind::Payment, object: s.id.as_str().to_owned(), takes_over })
+                Ok(Route::To { machine, kind: Kind::Payment, takes_over })
             }
             (SessionMode::Subscription, Some(subscription)) => Ok(subscription_machine(scope, subscription.as_str())),
             (SessionMode::Subscription, None) => {
@@ -93,8 +91,7 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 || invoice.lines.iter().any(|l| revisions.plan_for(&l.price, fact.at).is_some_and(|p| !p.is_rest()));
             if invoice.event == InvoiceEvent::Paid && invoice.paid && sells {
                 let machine = machine_id(scope, invoice.id.as_str());
-                let object = invoice.id.as_str().to_owned();
-                return Ok(Route::To { machine, kind: Kind::Payment, object, takes_over: None });
+                return Ok(Route::To { machine, kind: Kind::Payment, takes_over: None });
             }
             Ok(wait(
                 fact,
@@ -159,17 +156,12 @@ pub(super) fn machine_id(scope: &str, object: &str) -> MachineId {
 
 fn subscription_machine(scope: &str, id: &str) -> Route {
     let machine = machine_id(scope, id);
-    Route::To { machine, kind: Kind::Subscription, object: id.to_owned(), takes_over: None }
+    Route::To { machine, kind: Kind::Subscription, takes_over: None }
 }
 
-/// A machine that exists: its kind and object are its own.
+/// A machine that exists: its kind is its own.
 fn existing(machine: MachineId, takes_over: Option<MachineId>) -> Route {
-    let object = object_of(&machine).to_owned();
-    Route::To { machine, kind: Kind::Payment, object, takes_over }
-}
-
-fn object_of(machine: &MachineId) -> &str {
-    machine.as_str().rsplit('/').next().unwrap_or_default()
+    Route::To { machine, kind: Kind::Payment, takes_over }
 }
 
 /// The machine of a one-off invoice that a fact's names lead to: what learns that it is a session's takes it over.
@@ -194,7 +186,7 @@ fn paid_machine(
             continue;
         }
         let machine = named(view, scope, &name)?;
-        if let Some(machine) = machine.filter(|m| object_of(m).starts_with(object_prefix)) {
+        if let Some(machine) = machine.filter(|m| m.object().starts_with(object_prefix)) {
             return Ok(Some(machine));
         }
     }

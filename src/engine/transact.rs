@@ -148,7 +148,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 "an event of a connected account, and the source does not say connect = \"accept\"".to_owned(),
             )
         } else if !super::fits::fits(&delivery.heard) {
-            Disposition::Ignored("it names an object by an id that is too long, or holds a zero byte".to_owned())
+            Disposition::Ignored(
+                "it names an object by an id that is too long, or holds a zero byte or a slash".to_owned(),
+            )
         } else {
             match &delivery.heard {
                 Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,
@@ -182,9 +184,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
         livemode: Option<bool>,
         fact: &Fact,
     ) -> Result<Disposition, RecordError> {
-        if fact.names().iter().any(|n| n.as_str().contains('\0')) {
-            return Ok(Disposition::Ignored("it names an object by an id with a zero byte".to_owned()));
-        }
         match route(self.working, scope, fact, &self.now.rules.revisions)? {
             Route::Nowhere(why) => Ok(Disposition::Ignored(why.to_owned())),
             Route::Wait { names, .. } if names.is_empty() => {
@@ -204,11 +203,11 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     Meanwhile::Ignored(why) => Disposition::Ignored(why.to_owned()),
                 })
             }
-            Route::To { machine: id, kind, object, takes_over } => {
+            Route::To { machine: id, kind, takes_over } => {
                 let loaded = record::machine(self.working, &id)?;
                 let before = loaded.as_ref().map(dues_as_kept).unwrap_or_default();
                 let fresh = loaded.is_none();
-                let mut machine = loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), &object, livemode));
+                let mut machine = loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), livemode));
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {

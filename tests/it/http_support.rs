@@ -140,7 +140,7 @@ impl Server {
             | ActionKind::Check
             | ActionKind::LookUp => GrantStatus::Live,
         };
-        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object.to_uppercase()));
+        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().to_uppercase()));
         let confirmed = Confirmed {
             key: action.target.key.clone().unwrap_or_else(made),
             status,

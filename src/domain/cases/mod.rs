@@ -58,7 +58,7 @@ impl Case {
     /// A subscription to `price_pro` under a policy.
     pub(super) fn subscription(change: impl FnOnce(&mut Policy)) -> Self {
         let id = MachineId::from("stripe/sub_1");
-        let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), "sub_1", Some(true));
+        let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), Some(true));
         let mut policy = Policy::default();
         change(&mut policy);
         let first = Revision {
@@ -73,7 +73,7 @@ impl Case {
     pub(super) fn purchase(change: impl FnOnce(&mut Policy)) -> Self {
         let mut case = Self::subscription(change);
         let id = MachineId::from("stripe/cs_1");
-        case.machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), "cs_1", Some(true));
+        case.machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
         case
     }
 

@@ -49,6 +49,10 @@ fn finish(machine: &mut Machine, index: usize, outcome: ActionOutcome, error: Op
     if matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held) {
         if outcome == ActionOutcome::Done {
             action.attempts += 1;
+            if action.kind == ActionKind::Create {
+                // It follows from the machine and the number, and is looked for no more.
+                action.target.label.clear();
+            }
         }
         action.outcome = outcome;
         action.at = now;
