@@ -23,7 +23,7 @@ use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::input::{Input, Receipt};
+use crate::engine::input::{Input, Receipt, Version};
 use crate::engine::key::Item;
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, SubmitError, view};
@@ -284,9 +284,12 @@ impl Dispatcher {
         let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
         let Some(permit) = places.and_then(|p| p.try_acquire_owned().ok()) else { return Ok(Entry::Waits) };
         let Some(entry) = self.under_way.begin(id, Lane::Due(Item::Action(number))) else { return Ok(Entry::Settled) };
-        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
+        let Some((machine, read)) = view::machine_and_version(self.handle.reader(), id)? else {
+            return Ok(Entry::Settled);
+        };
         let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
-        let Some(action) = machine.actions.iter().find(open).cloned() else { return Ok(Entry::Settled) };
+        let action = machine.actions.iter().find(open).filter(|_| machine.held.is_none()).cloned();
+        let Some(action) = action else { return Ok(Entry::Settled) };
         let permit = match action.phase {
             Phase::Ready => permit,
             // Its place goes back at once.
@@ -301,17 +304,23 @@ impl Dispatcher {
         }
         let this = Arc::clone(self);
         tasks.spawn(async move {
-            this.unless_over(this.act(&machine, &action, &service, permit)).await;
+            this.unless_over(this.act((&machine, read), &action, &service, permit)).await;
             drop((entry, license));
             this.freed.notify_one();
         });
         Ok(Entry::Settled)
     }
 
-    async fn act(&self, machine: &Machine, action: &Action, service: &LicenseService, permit: OwnedSemaphorePermit) {
+    async fn act(
+        &self,
+        (machine, read): (&Machine, Version),
+        action: &Action,
+        service: &LicenseService,
+        permit: OwnedSemaphorePermit,
+    ) {
         if action.kind == ActionKind::Create && action.phase == Phase::Ready {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
-            let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id };
+            let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id, read };
             if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {
                 // It is no longer wanted, or nothing can be written: then it is still due.
                 self.behind.store(true, Ordering::Relaxed);

@@ -13,6 +13,9 @@ use crate::domain::policy::Policy;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 
+/// The version of a machine's record.
+pub type Version = crate::store::Seq;
+
 /// One thing that happened.
 #[derive(Debug)]
 pub enum Input {
@@ -24,6 +27,8 @@ pub enum Input {
         machine: MachineId,
         /// Its number.
         action: u32,
+        /// The version of the machine's record that whoever sends it has read.
+        read: Version,
     },
     /// What came of an action.
     Outcome {

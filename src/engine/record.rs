@@ -245,11 +245,15 @@ pub struct EventRecord {
 /// # Errors
 /// The store's, or what is wrong with the bytes.
 pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, RecordError> {
-    let Some(mut machine) = get::<Machine>(view, &key(Table::Machine, &[id.as_str()]))? else { return Ok(None) };
+    Ok(get::<Machine>(view, &key(Table::Machine, &[id.as_str()]))?.map(checked))
+}
+
+/// Holds a machine that fails its check.
+pub(super) fn checked(mut machine: Machine) -> Machine {
     if machine.held.is_none()
         && let Err(why) = machine.check()
     {
         machine.held = Some(why);
     }
-    Ok(Some(machine))
+    machine
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::claim;
 use super::forget;
-use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
+use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
@@ -69,12 +69,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
     pub fn input(&mut self, input: &Input) -> Result<Receipt, RecordError> {
         match input {
             Input::Delivery(delivery) => self.delivery(delivery),
-            Input::Attempt { machine, action } => {
-                // Whoever wants to send read the machine a moment ago: it may have been refunded since.
-                let stands =
-                    |a: &Action| a.id == *action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready;
-                let kept = record::machine(self.working, machine)?;
-                if !kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)) {
+            Input::Attempt { machine, action, read } => {
+                if !self.is_wanted(machine, *action, *read)? {
                     return Ok(Receipt::Unknown);
                 }
                 self.working.put(key::attempt(machine, *action), self.now.at.ms().to_be_bytes().to_vec());
@@ -124,6 +120,17 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(Receipt::Done)
             }
         }
+    }
+
+    /// Whether an action is still to be sent. Whoever wants to send it read the machine a moment ago: it may have been
+    /// refunded since.
+    fn is_wanted(&self, machine: &MachineId, action: u32, read: Version) -> Result<bool, RecordError> {
+        if self.working.is_still(&key::machine(machine), read)? {
+            return Ok(true);
+        }
+        let stands = |a: &Action| a.id == action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready;
+        let kept = record::machine(self.working, machine)?;
+        Ok(kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)))
     }
 
     /// Keeps plans and policies as the newest revision; a duplicate where it says so already.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::input::Version;
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError};
 use super::working::Committed;
@@ -336,6 +337,17 @@ pub fn machines(reader: &dyn Read, mut visit: impl FnMut(Machine) -> bool) -> Re
 /// The store's, or a record that cannot be read.
 pub fn machine(reader: &dyn Read, id: &MachineId) -> Result<Option<Machine>, RecordError> {
     record::machine(&Committed(reader), id)
+}
+
+/// The same with the version of its record, for whoever acts on it a moment later.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn machine_and_version(reader: &dyn Read, id: &MachineId) -> Result<Option<(Machine, Version)>, RecordError> {
+    let key = key::machine(id);
+    let Some(found) = reader.get(&key)? else { return Ok(None) };
+    let machine = record::checked(record::whole(&Committed(reader), &key, found.bytes)?);
+    Ok(Some((machine, found.seq)))
 }
 
 /// The machine that a name leads to within a scope: its own object's id, or an id that is linked to it. Nothing is searched.

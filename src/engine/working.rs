@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::key::{Table, under};
 use super::parked::ParkedNames;
 use super::record::{Pair, View};
-use crate::store::{Direction, KeyRange, Read, ReadError};
+use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
 
 /// What was written under a key; `None` deletes it.
 type Written = Option<Vec<u8>>;
@@ -85,6 +85,17 @@ impl<'a> Working<'a> {
                 None => self.writes.remove(&key),
             };
         }
+    }
+
+    /// Whether a record is still of a version that somebody has read.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn is_still(&self, key: &[u8], version: Seq) -> Result<bool, ReadError> {
+        if self.writes.contains_key(key) {
+            return Ok(false);
+        }
+        Ok(self.base.get(key)?.is_some_and(|value| value.seq == version))
     }
 
     /// Deletes a key.

@@ -158,11 +158,11 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
         for (_, machine, item) in due {
             match item {
                 Item::Action(action) => {
-                    let kept = view::machine(handle.reader(), &machine).unwrap().unwrap();
+                    let (kept, read) = view::machine_and_version(handle.reader(), &machine).unwrap().unwrap();
                     let what = kept.actions.iter().find(|a| a.id == action).unwrap();
                     let outcome = service(&machine, what);
                     if what.kind == ActionKind::Create {
-                        submit(handle, Input::Attempt { machine: machine.clone(), action }).await;
+                        submit(handle, Input::Attempt { machine: machine.clone(), action, read }).await;
                     }
                     submit(handle, Input::Outcome { machine, action, outcome, sent: now }).await;
                 }
