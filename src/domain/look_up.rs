@@ -330,6 +330,7 @@ mod tests {
             expires_at: None,
             devices: None,
             adopted: false,
+            others: 0,
         };
         case.came(ActionKind::Create, &Outcome::Done(made));
         assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);

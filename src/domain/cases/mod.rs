@@ -1,14 +1,17 @@
 //! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
 //! engine does it, against a license service that does at once what it is asked.
 
+mod buying;
 mod ending;
 mod failing;
+mod hands;
+mod keys;
 mod money;
 mod notices;
 mod paying;
 mod people;
 
-use super::action::{Abilities, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome};
+use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase, Target};
 use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
@@ -40,6 +43,16 @@ pub(super) struct Case {
     revisions: Vec<Revision>,
     now: Timestamp,
     made: u32,
+    /// The n-th license is made on this day at the earliest: until then the service says that it is busy.
+    ready: Vec<Timestamp>,
+    /// When the store began.
+    since: Option<Timestamp>,
+    /// Why nobody is stopped by time alone at present.
+    stops_held: Option<&'static str>,
+    /// What another hand made of the license, as the next read shows it.
+    shows: Option<(Option<Timestamp>, Devices)>,
+    /// The license that a look finds, made before this store began.
+    there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -66,7 +79,17 @@ impl Case {
             plans: vec![plan("pro", "price_pro"), plan("team", "price_team")],
             policies: vec![policy],
         };
-        Self { machine, revisions: vec![first], now: day(0.0), made: 0 }
+        Self {
+            machine,
+            revisions: vec![first],
+            now: day(0.0),
+            made: 0,
+            ready: Vec::new(),
+            since: None,
+            stops_held: None,
+            shows: None,
+            there: None,
+        }
     }
 
     /// A purchase with the guide's metadata.
@@ -112,7 +135,8 @@ impl Case {
         let to = day(to);
         for _ in 0..1000 {
             let notices = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending).map(|n| n.due);
-            let next = notices.chain(self.machine.wake_at).filter(|t| *t <= to).min();
+            let actions = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending).map(|a| a.due);
+            let next = notices.chain(actions).chain(self.machine.wake_at).filter(|t| *t <= to).min();
             let Some(next) = next else {
                 self.now = self.now.max(to);
                 return self;
@@ -132,17 +156,17 @@ impl Case {
                 now: self.now,
                 abilities: &abilities,
                 customer: None,
-                store_since: None,
+                store_since: self.since,
                 dice: 0,
                 under_way: &[],
-                stops_held: None,
+                stops_held: self.stops_held,
             };
             settle(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));
             let due = self.machine.actions.iter().find(|a| a.outcome == ActionOutcome::Pending && a.due <= self.now);
             if let Some(action) = due.cloned() {
-                let confirmed = self.carried_out(&action);
-                outcome(&mut self.machine, action.id, &Outcome::Done(confirmed), self.now, &world);
+                let came = self.came_of(&action);
+                outcome(&mut self.machine, action.id, &came, self.now, &world);
                 continue;
             }
             let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
@@ -154,34 +178,61 @@ impl Case {
         panic!("it never settles");
     }
 
-    fn carried_out(&mut self, action: &super::action::Action) -> Confirmed {
+    fn came_of(&mut self, action: &Action) -> Outcome {
+        if matches!(action.phase, Phase::Look { .. }) {
+            return self.looked(action);
+        }
+        let ready =
+            self.ready.get(self.made as usize).filter(|at| **at > self.now && action.kind == ActionKind::Create);
+        match ready {
+            Some(at) => Outcome::Again { after: Some(*at - self.now), why: "busy".to_owned() },
+            None => Outcome::Done(self.carried_out(action)),
+        }
+    }
+
+    fn looked(&self, action: &Action) -> Outcome {
+        let Some((status, expires_at, devices)) = self.there else { return Outcome::Absent { began: self.now } };
+        let key = LicenseKey::new(format!("OLD-{}", action.target.label));
+        Outcome::Done(Confirmed { key, status, expires_at, devices: Some(devices), adopted: true, others: 0 })
+    }
+
+    /// Another hand changes the license at the service, and something makes us read it.
+    pub(super) fn changed_there(&mut self, at: f64, until: Option<f64>, devices: u32) -> &mut Self {
+        self.on(at);
+        self.shows = Some((until.map(day), Devices::Count(devices)));
+        let last = self.machine.actions.last().cloned().unwrap();
+        let target = Target { key: Some(self.machine.grants[0].key.clone()), ..last.target.clone() };
+        let (id, seat) = (last.id + 1, self.machine.grants[0].number);
+        let (due, outcome) = (self.now, ActionOutcome::Pending);
+        let kind = ActionKind::Check;
+        self.machine.actions.push(Action { id, kind, seat, target, due, outcome, phase: Phase::Ready, ..last });
+        self.settle();
+        self
+    }
+
+    fn carried_out(&mut self, action: &Action) -> Confirmed {
         let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.target.key.as_ref());
-        let status = match action.kind {
-            ActionKind::Create | ActionKind::Reinstate => GrantStatus::Live,
-            ActionKind::Suspend => GrantStatus::Suspended,
-            ActionKind::Revoke => GrantStatus::Revoked,
-            ActionKind::Extend | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => grant.unwrap().status,
+        let kind = action.kind;
+        let status = if matches!(kind, ActionKind::Create | ActionKind::Reinstate) {
+            GrantStatus::Live
+        } else if kind == ActionKind::Suspend {
+            GrantStatus::Suspended
+        } else if kind == ActionKind::Revoke {
+            GrantStatus::Revoked
+        } else {
+            grant.unwrap().status
         };
         let key = action.target.key.clone().unwrap_or_else(|| {
             self.made += 1;
             LicenseKey::new(format!("KEY-{}", self.made))
         });
-        let expires_at = match action.kind {
-            ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at,
-            ActionKind::Suspend | ActionKind::Revoke | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => {
-                grant.unwrap().expires_at
-            }
-        };
-        let devices = match action.kind {
-            ActionKind::Create | ActionKind::Update => action.target.devices,
-            ActionKind::Extend
-            | ActionKind::Suspend
-            | ActionKind::Reinstate
-            | ActionKind::Revoke
-            | ActionKind::Check
-            | ActionKind::LookUp => grant.unwrap().devices,
-        };
-        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false }
+        let sets_end = matches!(kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
+        let expires_at = if sets_end { action.target.expires_at } else { grant.unwrap().expires_at };
+        let sets_devices = matches!(kind, ActionKind::Create | ActionKind::Update);
+        let devices = if sets_devices { action.target.devices } else { grant.unwrap().devices };
+        let shows = self.shows.filter(|_| kind == ActionKind::Check);
+        let (expires_at, devices) = shows.unwrap_or((expires_at, devices));
+        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false, others: 0 }
     }
 
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
@@ -200,12 +251,39 @@ impl Case {
         self
     }
 
+    /// What the operator was told so far holds this, first told on that day; an empty text: nothing was told.
+    #[track_caller]
+    pub(super) fn tells(&mut self, at: f64, what: &str) -> &mut Self {
+        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.what)).collect();
+        let begins = format!("{}: ", days(day(at)));
+        let said = told.iter().any(|t| t.starts_with(&begins) && t.contains(what));
+        assert!(if what.is_empty() { told.is_empty() } else { said }, "not told: `{begins}{what}`, but {told:#?}");
+        self
+    }
+
+    /// The devices of each license.
+    #[track_caller]
+    pub(super) fn devices(&mut self, wanted: &[u32]) -> &mut Self {
+        let devices: Vec<Devices> = self.machine.grants.iter().map(|g| g.devices).collect();
+        assert_eq!(devices, wanted.iter().map(|n| Devices::Count(*n)).collect::<Vec<_>>(), "on day {}", days(self.now));
+        self
+    }
+
     /// The mails that went out, as in `license_issued 0, payment_failed 30.05`.
     #[track_caller]
     pub(super) fn mails(&mut self, wanted: &str) -> &mut Self {
         let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
         let sent: Vec<String> = sent.map(|n| format!("{} {}", n.kind.as_str(), days(n.at))).collect();
         assert_eq!(sent.join(", "), wanted, "on day {}", days(self.now));
+        self
+    }
+
+    /// Whom each mail that went out went to.
+    #[track_caller]
+    pub(super) fn mailed_to(&mut self, wanted: &[&str]) -> &mut Self {
+        let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
+        let to: Vec<&str> = sent.map(|n| n.to.as_deref().unwrap()).collect();
+        assert_eq!(to, wanted, "on day {}", days(self.now));
         self
     }
 
@@ -352,6 +430,20 @@ pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> Says {
     })
 }
 
+/// The purchase's charge, so much of it given back.
+pub(super) fn charge(amount_refunded: i64) -> Says {
+    Says::Charge(Charge {
+        id: "ch_1".into(),
+        payment_intent: Some("pi_cs_1".into()),
+        invoice: None,
+        customer: None,
+        amount: 100,
+        amount_refunded,
+        refunded: amount_refunded == 100,
+        refunds: Vec::new(),
+    })
+}
+
 pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
     Says::Dispute(Dispute {
         id: id.into(),
@@ -361,6 +453,32 @@ pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
         amount: 1,
         currency: "usd".to_owned(),
     })
+}
+
+/// A paid invoice that bills no subscription, with one line of a price.
+pub(super) fn bill(line_id: &str, price: &str) -> Says {
+    let sold =
+        Line { item: None, of_subscription: false, id: Some(line_id.to_owned()), ..line("", price, 29, 0.0, 0.0) };
+    with(invoice("in_9", InvoiceEvent::Paid, vec![sold]), |i| {
+        (i.subscription, i.reason) = (None, BillingReason::Manual);
+    })
+}
+
+/// What a look-up said of the purchase's session: lines with id, price and quantity.
+pub(super) fn sold(lines: &[(&str, &str, u32)]) -> Says {
+    let bought = |(id, price, quantity): &(&str, &str, u32)| Bought {
+        line: Some((*id).to_owned()),
+        price: priced(price),
+        quantity: *quantity,
+    };
+    Says::LineItems(LineItems { session: "cs_1".into(), lines: lines.iter().map(bought).collect() })
+}
+
+/// What a session says, changed.
+pub(super) fn session_with(paid: PaymentStatus, change: impl FnOnce(&mut Session)) -> Says {
+    let Says::Session(mut session) = session(paid) else { panic!("no session") };
+    change(&mut session);
+    Says::Session(session)
 }
 
 /// The purchase's completed session.
