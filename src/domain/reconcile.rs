@@ -3,6 +3,7 @@
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
+use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::machine::{Given, Grant, Machine};
 use super::plan::Devices;
@@ -36,6 +37,7 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         }
         seat_differences(seat, grant, abilities, now, &mut out);
     }
+    resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
         if (grant.replaced || given_up) && grant.status != GrantStatus::Revoked {
@@ -43,6 +45,21 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         }
     }
     out
+}
+
+/// Devices that a person wants forgotten: on each license that was there when it was said, once.
+fn resets(machine: &Machine, out: &mut Vec<Difference>) {
+    let said = machine.facts.iter().filter(|f| f.decision().is_some_and(|d| d.verb == Verb::ResetDevices));
+    for fact in said {
+        let there = |g: &&Grant| g.since <= fact.received && g.can_be_mailed();
+        for grant in machine.grants.iter().filter(there) {
+            let mut reset = on(grant, ActionKind::ResetDevices);
+            fact.id.as_str().clone_into(&mut reset.target.label);
+            if !machine.actions.iter().any(|a| a.outcome == ActionOutcome::Done && reset.is(a)) {
+                out.push(reset);
+            }
+        }
+    }
 }
 
 /// Licenses that should work and were revoked at the service by somebody else: they are left so until a person says.

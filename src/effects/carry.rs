@@ -169,7 +169,10 @@ impl Carrier<'_> {
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
-            | RefusalKind::Other => Outcome::Refused { why, service_wide: false },
+            | RefusalKind::Other => {
+                let by_hand = if action.kind == ActionKind::ResetDevices { RESET_BY_HAND } else { "" };
+                Outcome::Refused { why: format!("{why}{by_hand}"), service_wide: false }
+            }
         }
     }
 
@@ -203,6 +206,9 @@ impl Carrier<'_> {
         }
     }
 }
+
+/// What remains to be done where a service does not take a reset from us.
+const RESET_BY_HAND: &str = ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
 
 /// How many labels beyond a machine's own numbers are looked at: a purchase was rarely given a new key more often.
 const FURTHER_LABELS: u32 = 3;

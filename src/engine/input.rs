@@ -104,10 +104,12 @@ pub enum Input {
 }
 
 /// What the operator wants done with actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Try now, also what was refused.
+    /// Try now, also what was refused or is held.
     Retry,
+    /// Not until somebody says `Retry`, because.
+    Hold(String),
     /// Give up.
     Abandon,
 }

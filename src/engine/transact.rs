@@ -104,7 +104,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| order_actions(m, *action, *order, world.now))
+                self.change(machine, |m, world| order_actions(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
                 let mut key = vec![key::Table::Refused as u8];
@@ -397,8 +397,8 @@ fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     out
 }
 
-/// What the operator wants done: what was refused is tried again, or what waits is given up.
-fn order_actions(machine: &mut Machine, only: Option<u32>, order: Order, now: Timestamp) {
+/// What the operator wants done: what was refused is tried again, or what waits is held or given up.
+fn order_actions(machine: &mut Machine, only: Option<u32>, order: &Order, now: Timestamp) {
     for action in machine.actions.iter_mut().filter(|a| only.is_none_or(|id| a.id == id)) {
         match (order, action.outcome) {
             (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {
@@ -409,12 +409,19 @@ fn order_actions(machine: &mut Machine, only: Option<u32>, order: Order, now: Ti
             (Order::Retry, ActionOutcome::Held) => {
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
             }
+            (Order::Hold(why), ActionOutcome::Pending | ActionOutcome::Held) => {
+                (action.outcome, action.held) = (ActionOutcome::Held, Some(format!("held by a person: {why}")));
+            }
             (Order::Abandon, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused) => {
                 action.outcome = ActionOutcome::Abandoned;
                 action.phase = Phase::Ready;
                 action.at = now;
             }
             (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)
+            | (
+                Order::Hold(_),
+                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Refused | ActionOutcome::Abandoned,
+            )
             | (Order::Abandon, ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned) => {}
         }
     }

@@ -53,6 +53,8 @@ mod look_first;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod reload;

@@ -441,6 +441,7 @@ pub(super) fn charge(amount_refunded: i64) -> Says {
         amount_refunded,
         refunded: amount_refunded == 100,
         refunds: Vec::new(),
+        email: Some("card@example.com".to_owned()),
     })
 }
 
