@@ -336,6 +336,7 @@ mod tests {
         assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);
         assert_eq!(case.work(), "create_license done, look_up pending");
         let told = |email: Option<&str>, deleted| Customer {
+            livemode: None,
             id: CustomerId::from("cus_1"),
             at: BOUGHT,
             email: email.map(str::to_owned),

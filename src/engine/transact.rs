@@ -152,7 +152,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         } else {
             match &delivery.heard {
                 Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,
-                Heard::Customer(customer) => self.customer(&scope, customer)?,
+                Heard::Customer(customer) => {
+                    let livemode = delivery.livemode.or(customer.livemode);
+                    self.customer(&scope, &Customer { livemode, ..customer.clone() })?
+                }
                 Heard::Ignored(reason) => Disposition::Ignored(reason.clone()),
             }
         };
@@ -229,17 +232,26 @@ impl<'w, 'a> Transaction<'w, 'a> {
         }
     }
 
-    /// A customer's record: the newest by the event's own time counts.
+    /// A customer's record: the newest by the event's own time counts. What test mode says of a live customer is nothing.
     fn customer(&mut self, scope: &str, customer: &Customer) -> Result<Disposition, RecordError> {
         let key = key::customer(scope, &customer.id);
         let known: Option<Customer> = record::get(self.working, &key)?;
-        if known.is_none_or(|k| k.at <= customer.at) {
+        let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
+        let mut machines = Vec::new();
+        for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
+            let id = key::parts(&entry).last().map(|id| MachineId::from(*id));
+            machines.extend(id.and_then(|id| record::machine(self.working, &id).transpose()).transpose()?);
+        }
+        let live = |mode: Option<bool>| mode == Some(true);
+        let names_live = known.as_ref().is_some_and(|k| live(k.livemode)) || machines.iter().any(|m| live(m.livemode));
+        if names_live && customer.livemode == Some(false) {
+            return Ok(Disposition::Ignored("an event of the other mode than the customer that it names".to_owned()));
+        }
+        let of_test = |k: &Customer| k.livemode == Some(false) && live(customer.livemode);
+        if known.is_none_or(|k| k.at <= customer.at || of_test(&k)) {
             record::put(self.working, key, customer)?;
-            let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
-            for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
-                if let Some(machine) = key::parts(&entry).last() {
-                    self.change(&MachineId::from(*machine), |_, _| {})?;
-                }
+            for machine in machines {
+                self.change(&machine.id, |_, _| {})?;
             }
         }
         Ok(Disposition::Applied(None))
@@ -301,10 +313,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
             | Says::Decision(_)
             | Says::LineItems(_) => None,
         });
-        match named {
-            Some(id) => record::get(self.working, &key::customer(scope, &id)),
-            None => Ok(None),
-        }
+        let Some(id) = named else { return Ok(None) };
+        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;
+        Ok(kept.filter(|c| !restore::apart(c.livemode, machine.livemode)))
     }
 
     /// Settles a machine and writes it with what is due for it.
