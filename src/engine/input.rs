@@ -18,6 +18,8 @@ use crate::domain::time::Timestamp;
 pub enum Input {
     /// A verified event of a source.
     Delivery(Box<Delivery>),
+    /// An event that came earlier and could not be read then, as it is read now.
+    ReadAgain(Box<Delivery>),
     /// A create is about to be sent: this is on disk before it is.
     Attempt {
         /// Its machine.
@@ -99,6 +101,8 @@ pub enum Input {
         /// The policies.
         policies: Vec<Policy>,
     },
+    /// Every unread event was read again by this binary.
+    ReadBy(String),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }

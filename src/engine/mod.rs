@@ -9,6 +9,7 @@ mod fits;
 pub mod forget;
 pub mod input;
 pub mod key;
+mod order;
 pub mod parked;
 pub mod raw;
 pub mod record;
@@ -18,6 +19,7 @@ mod route;
 pub mod search;
 pub mod sweep;
 pub mod transact;
+pub mod unread;
 pub mod view;
 pub mod working;
 

@@ -5,13 +5,15 @@ use std::sync::LazyLock;
 
 use super::claim;
 use super::forget;
-use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules};
+use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules};
 use super::key::{self, Item};
+use super::order;
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
 use super::revise;
 use super::route::{Meanwhile, Route, route, scope};
 use super::search;
+use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
@@ -69,6 +71,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     pub fn input(&mut self, input: &Input) -> Result<Receipt, RecordError> {
         match input {
             Input::Delivery(delivery) => self.delivery(delivery),
+            Input::ReadAgain(delivery) => self.read_again(delivery),
             Input::Attempt { machine, action } => {
                 // Whoever wants to send read the machine a moment ago: it may have been refunded since.
                 let stands =
@@ -104,7 +107,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| order_actions(m, *action, order, world.now))
+                self.change(machine, |m, world| order::actions(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
                 let mut key = vec![key::Table::Refused as u8];
@@ -119,6 +122,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(Receipt::Done)
             }
             Input::Revision { plans, policies } => self.revision(plans, policies),
+            Input::ReadBy(binary) => {
+                self.working.put(unread::read_by_key(), binary.clone().into_bytes());
+                Ok(Receipt::Done)
+            }
             Input::Heartbeat => {
                 self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
                 Ok(Receipt::Done)
@@ -139,6 +146,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if self.working.get(&key)?.is_some() {
             return Ok(Receipt::Duplicate);
         }
+        self.take_in(&scope, key, delivery)
+    }
+
+    /// An event that could not be read when it came, as a newer binary reads it: it is taken in now. Any other is known.
+    fn read_again(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
+        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let key = key::event(&scope, &delivery.id);
+        let kept: Option<EventRecord> = record::get(self.working, &key)?;
+        if !kept.is_some_and(|e| e.disposition.is_unreadable()) {
+            return Ok(Receipt::Duplicate);
+        }
+        self.take_in(&scope, key, delivery)
+    }
+
+    fn take_in(&mut self, scope: &str, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
         let rules = self.source_rules(&delivery.source);
         let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
         let disposition = if other_mode {
@@ -151,10 +173,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored("it names an object by an id that is too long, or holds a zero byte".to_owned())
         } else {
             match &delivery.heard {
-                Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,
+                Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
                 Heard::Customer(customer) => {
                     let livemode = delivery.livemode.or(customer.livemode);
-                    self.customer(&scope, &Customer { livemode, ..customer.clone() })?
+                    self.customer(scope, &Customer { livemode, ..customer.clone() })?
                 }
                 Heard::Ignored(reason) => Disposition::Ignored(reason.clone()),
             }
@@ -406,34 +428,4 @@ fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
         out.insert(key::due(at, &machine.id, Item::Wake));
     }
     out
-}
-
-/// What the operator wants done: what was refused is tried again, or what waits is held or given up.
-fn order_actions(machine: &mut Machine, only: Option<u32>, order: &Order, now: Timestamp) {
-    for action in machine.actions.iter_mut().filter(|a| only.is_none_or(|id| a.id == id)) {
-        match (order, action.outcome) {
-            (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {
-                // A refusal blocks its difference; without it the difference is found anew.
-                action.outcome = ActionOutcome::Superseded;
-            }
-            (Order::Retry, ActionOutcome::Pending) => action.due = now,
-            (Order::Retry, ActionOutcome::Held) => {
-                (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
-            }
-            (Order::Hold(why), ActionOutcome::Pending | ActionOutcome::Held) => {
-                (action.outcome, action.held) = (ActionOutcome::Held, Some(format!("held by a person: {why}")));
-            }
-            (Order::Abandon, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused) => {
-                action.outcome = ActionOutcome::Abandoned;
-                action.phase = Phase::Ready;
-                action.at = now;
-            }
-            (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)
-            | (
-                Order::Hold(_),
-                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Refused | ActionOutcome::Abandoned,
-            )
-            | (Order::Abandon, ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned) => {}
-        }
-    }
 }

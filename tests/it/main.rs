@@ -99,4 +99,8 @@ mod support;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod trust;
+#[cfg(test)]
+mod unread;
+#[cfg(test)]
 mod whatif;
