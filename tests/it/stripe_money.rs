@@ -65,7 +65,7 @@ fn refunds() {
         assert_eq!(r.created.unwrap().s(), CREATED_S);
     }
     let nobody = with(object.clone(), json!({"charge": null, "payment_intent": null}));
-    assert_eq!(ignored("refund.created", nobody).to_string(), "unreadable: `data.object.charge` is nothing");
+    assert_eq!(ignored("refund.created", nobody).to_string(), "unreadable: `data.object.charge` is missing");
     assert!(ignored("refund.created", with(object, json!({"amount": null}))).is_unreadable());
 }
 
