@@ -59,6 +59,8 @@ mod policy;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod repository;
 #[cfg(test)]
 mod resend;
