@@ -3,6 +3,7 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod again;
 mod guard;
 
 use std::net::SocketAddr;
@@ -188,6 +189,7 @@ struct Tasks {
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
+    again: tokio::task::JoinHandle<()>,
     embedded: Option<tokio::task::JoinHandle<Result<(), embedded::ServeError>>>,
     embedded_stop: CancellationToken,
 }
@@ -240,6 +242,7 @@ impl Server {
         };
         let guard = guard::run(handle.clone(), heartbeat, jumps, config.time.catch_up, stop.clone());
         let guard = tokio::spawn(guard);
+        let again = tokio::spawn(again::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells).await.map_err(|error| {
             CannotStart::System {
                 what: "starting the scheduler".to_owned(),
@@ -250,7 +253,7 @@ impl Server {
         let http = tokio::spawn(http::serve(listener, app, stop.clone()));
         let dispatcher =
             tokio::spawn(dispatcher::run(handle.clone(), Arc::clone(&services), Arc::clone(&due), stop.clone()));
-        let tasks = Tasks { http, dispatcher, scheduler, guard, embedded, embedded_stop };
+        let tasks = Tasks { http, dispatcher, scheduler, guard, again, embedded, embedded_stop };
         Ok(Self { address, handle, services, due, embedded: embedded_at, stop, committer, tasks })
     }
 
@@ -291,6 +294,7 @@ impl Server {
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
+        let _ = tasks.again.await;
         let _ = tasks.dispatcher.await;
         others.await;
         drop((handle, services));

@@ -68,6 +68,8 @@ pub enum Command {
     Retry(RetryArgs),
     /// Give an action up.
     Abandon(AbandonArgs),
+    /// Hold an action back until `retry`.
+    Hold(HoldArgs),
     /// Give a license until an instant, or for life, whatever was paid.
     Grant(GrantArgs),
     /// Count the paid time as not ending before an instant.
@@ -78,6 +80,12 @@ pub enum Command {
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
+    /// Give a purchase new keys; the old ones end.
+    Rekey(DecisionArgs),
+    /// Send mail of a purchase to this address from now on, also its keys.
+    Address(AddressArgs),
+    /// Forget the devices that are bound to the keys of a purchase.
+    ResetDevices(DecisionArgs),
     /// Mail the keys of a purchase once more.
     Resend(ResendArgs),
     /// What a changed config would change, and the newest revision's word on what already is.
@@ -192,6 +200,19 @@ pub struct AbandonArgs {
     pub json: bool,
 }
 
+/// `hold`.
+#[derive(Args, Debug)]
+pub struct HoldArgs {
+    /// The action, like `stripe/sub_123#4`.
+    pub id: String,
+    /// Why: listed with the action.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A decision.
 #[derive(Args, Clone, Debug)]
 pub struct DecisionArgs {
@@ -222,6 +243,17 @@ pub struct UntilArgs {
     /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`.
     #[arg(long, value_name = "WHEN")]
     pub until: When,
+    /// For which purchase, and why.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
+/// `address`.
+#[derive(Args, Clone, Debug)]
+pub struct AddressArgs {
+    /// The address.
+    #[arg(long = "to", value_name = "ADDRESS")]
+    pub email: String,
     /// For which purchase, and why.
     #[command(flatten)]
     pub decision: DecisionArgs,

@@ -61,6 +61,13 @@ pub enum Request {
         /// The action's name.
         id: String,
     },
+    /// Not before `retry`.
+    Hold {
+        /// The action's name.
+        id: String,
+        /// Why, for whoever sees it in the list.
+        reason: String,
+    },
     /// A page of the history.
     History(Pages),
     /// What plans and policies judge, and the newest ones' word on what already is.
@@ -197,7 +204,8 @@ impl Desk {
             Request::History(pages) => self.read(move |desk| desk_history::page(desk, &pages)).await,
             Request::Policy(judging) => desk_policy::answer(self, judging).await,
             Request::Retry(what) => self.retry(what).await,
-            Request::Abandon { id } => self.abandon(id).await,
+            Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
+            Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)
@@ -223,14 +231,18 @@ impl Desk {
         Ok(Response::Changed(Changed { machines: vec![machine.to_string()], actions: None, decision: Some(id) }))
     }
 
-    async fn abandon(&self, id: String) -> Result<Response, Failure> {
+    /// Gives one action up, or holds it.
+    async fn put_off(&self, id: String, order: Order) -> Result<Response, Failure> {
         let (machine, number) = action_name(&id).ok_or_else(|| {
             Failure::input(format!("`{id}` names no action"))
                 .hint("`keyward actions` lists them, like stripe/sub_123#4")
         })?;
-        let open = &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused];
+        let open: &[_] = match &order {
+            Order::Hold(_) => &[ActionOutcome::Pending, ActionOutcome::Held],
+            Order::Abandon | Order::Retry => &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused],
+        };
         let machine = self.with_action(machine, number, open).await?;
-        let input = Input::Actions { machine: machine.clone(), action: Some(number), order: Order::Abandon };
+        let input = Input::Actions { machine: machine.clone(), action: Some(number), order };
         self.submit(&machine, input).await?;
         Ok(changed([machine], 1))
     }

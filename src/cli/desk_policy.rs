@@ -184,6 +184,8 @@ fn act(action: &Action) -> String {
         ActionKind::Revoke => format!("revoke license {seat}"),
         ActionKind::Update => format!("change the devices of license {seat}"),
         ActionKind::Check => format!("read license {seat} once more"),
+        ActionKind::ResetDevices => format!("forget the devices of license {seat}"),
+        ActionKind::Find => "look for a license that should have ended".to_owned(),
         ActionKind::LookUp => "look something up at Stripe".to_owned(),
     }
 }

@@ -98,6 +98,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Actions(args) => lists::actions(config, *args),
         Command::Retry(args) => orders::retry(config, args),
         Command::Abandon(args) => orders::abandon(config, args),
+        Command::Hold(args) => orders::hold(config, args),
         Command::Grant(args) => {
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
@@ -106,6 +107,9 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Exempt(args) => orders::decide(config, &args.decision, Verb::Exempt { until: args.until.from(now()) }),
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
+        Command::Rekey(args) => orders::decide(config, args, Verb::Rekey),
+        Command::Address(args) => orders::address(config, args),
+        Command::ResetDevices(args) => orders::decide(config, args, Verb::ResetDevices),
         Command::Resend(args) => orders::resend(config, args),
         Command::Completions(args) => {
             docs::completions(args.shell);

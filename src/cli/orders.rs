@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{AbandonArgs, DecisionArgs, ResendArgs, RetryArgs};
+use super::args::{AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, ResendArgs, RetryArgs};
 use super::ask::ask;
 use super::desk::{Changed, Request, Response, What};
 use super::fail::Failure;
@@ -55,18 +55,47 @@ pub(super) fn abandon(config: &Path, args: &AbandonArgs) -> Result<(), Failure> 
     })
 }
 
+/// `hold`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn hold(config: &Path, args: &HoldArgs) -> Result<(), Failure> {
+    let reason = reason(&args.reason)?;
+    order(config, Request::Hold { id: args.id.clone(), reason }, args.json, |_| {
+        format!("{} is held; `keyward retry {}` lets it go, if it is still needed then", args.id, args.id)
+    })
+}
+
+/// `address`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn address(config: &Path, args: &AddressArgs) -> Result<(), Failure> {
+    decide(config, &args.decision, Verb::Address { email: one_address(&args.email)? })
+}
+
+fn one_address(text: &str) -> Result<String, Failure> {
+    if text.contains('<') || Sender::parse(text).is_err() {
+        return Err(Failure::input(format!("`{text}` is not an address")).hint("one like ada@example.com"));
+    }
+    Ok(text.to_owned())
+}
+
+fn reason(text: &str) -> Result<String, Failure> {
+    match text.trim() {
+        "" => Err(Failure::input("this needs its reason").hint("`--reason \"…\"`, for whoever asks later")),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
 /// `resend`.
 ///
 /// # Errors
 /// What went wrong.
 pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
-    if let Some(to) = &args.to
-        && (to.contains('<') || Sender::parse(to).is_err())
-    {
-        return Err(Failure::input(format!("`{to}` is not an address")).hint("one like ada@example.com"));
-    }
+    let to = args.to.as_deref().map(one_address).transpose()?;
     let (machine, reason, json) = (args.machine.clone(), args.reason.clone(), args.json);
-    decide(config, &DecisionArgs { machine, reason, json }, Verb::Resend { to: args.to.clone() })
+    decide(config, &DecisionArgs { machine, reason, json }, Verb::Resend { to })
 }
 
 /// Hands a person's decision in.
@@ -74,9 +103,7 @@ pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(), Failure> {
-    if args.reason.trim().is_empty() {
-        return Err(Failure::input("a decision needs its reason").hint("`--reason \"…\"`, for whoever asks later"));
-    }
+    let reason = reason(&args.reason)?;
     let author = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     let what = match &verb {
         Verb::Grant { until: None } => "a license for life is granted".to_owned(),
@@ -87,9 +114,14 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Keep => "the customer keeps the license".to_owned(),
         Verb::Resend { to: None } => "the keys are mailed once more".to_owned(),
         Verb::Resend { to: Some(to) } => format!("the keys are mailed once more, to {to}"),
-        Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices | Verb::ApplyRevision => verb.as_str().to_owned(),
+        Verb::Rekey => "new keys take the place of the old ones".to_owned(),
+        Verb::Address { email } => format!("mail goes to {email} from now on"),
+        Verb::ResetDevices => {
+            "the devices bound to its keys are forgotten as soon as the service confirms it".to_owned()
+        }
+        Verb::ApplyRevision => verb.as_str().to_owned(),
     };
-    let decision = Decision { verb, author, reason: args.reason.trim().to_owned() };
+    let decision = Decision { verb, author, reason };
     let request = Request::Decide { machine: args.machine.clone(), decision };
     order(config, request, args.json, |changed| format!("{}: {what}", changed.machines.join(", ")))
 }

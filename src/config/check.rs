@@ -18,6 +18,7 @@ const AUTHFORGE_TIMEOUT_ADVISED: Span = Span::from_s(30);
 pub(super) fn check(config: &Config, reader: &Reader<'_>) {
     sources(config, reader);
     public_url(config, reader);
+    proxy(config, reader);
     services(config, reader);
     plans(config, reader);
     for policy in &config.policies {
@@ -120,6 +121,21 @@ fn public_url(config: &Config, reader: &Reader<'_>) {
         let hint = "Stripe delivers live events over https:// only, and keys should not travel unencrypted";
         reader.warning(given, "`public_url` is unencrypted", hint);
     }
+}
+
+/// A server that only its own machine can reach, for customers who come from outside: there is a proxy before it, and all
+/// visitors have the proxy's address.
+fn proxy(config: &Config, reader: &Reader<'_>) {
+    let behind_one = config.listen.ip().is_loopback() && !is_loopback(&config.public_url);
+    let told = reader.told_in("/http/trusted_proxies");
+    if !behind_one || !config.http.trusted_proxies.is_empty() || told || reader.env.is_lenient() {
+        return;
+    }
+    let given = |path: &str| reader.spot(path).filter(|s| !s.is_empty());
+    let own = given("/http/trusted_proxies").filter(|at| Some(at.clone()) != given("/http"));
+    let message = "behind a proxy all customers share one rate limit on the success page, for no proxy is trusted";
+    let hint = "add `trusted_proxies = [\"127.0.0.1\"]` to `[http]`, or wherever the proxy's requests come from";
+    reader.warning(own.or_else(|| given("/public_url")), message, hint);
 }
 
 fn services(config: &Config, reader: &Reader<'_>) {

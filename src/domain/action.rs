@@ -26,6 +26,10 @@ choices! {
         6 Check = "check_license",
         /// Ask Stripe for something that no event tells ([`super::look_up`]).
         7 LookUp = "look_up",
+        /// Forget the devices that are bound to it: a person's word, once for each license.
+        8 ResetDevices = "reset_devices",
+        /// Look whether there is one that should end: the purchase is older than this store.
+        9 Find = "find_license",
     }
     /// What became of an action.
     ActionOutcome {
@@ -103,7 +107,7 @@ pub struct Target {
     /// The key; `None` for a create.
     #[n(5)]
     pub key: Option<LicenseKey>,
-    /// The label of a create.
+    /// The label of a create, and what it looks for; of a reset, the decision that asks for it.
     #[n(6)]
     pub label: String,
     /// The plan, for the record.
@@ -145,6 +149,8 @@ pub struct Confirmed {
     pub devices: Option<Devices>,
     /// Found by its label instead of made.
     pub adopted: bool,
+    /// How many further licenses were found that carry a label of the purchase; they are left alone.
+    pub others: usize,
 }
 
 choices! {

@@ -26,4 +26,7 @@ pub struct Customer {
     /// Whether the customer was deleted at Stripe.
     #[n(5)]
     pub deleted: bool,
+    /// Live or test mode, where the event said so.
+    #[n(6)]
+    pub livemode: Option<bool>,
 }

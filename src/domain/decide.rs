@@ -18,7 +18,7 @@ use super::fold::{Folded, Report, Transition, fold};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{Called, called};
-use super::reconcile::{Difference, differences, name_plans, revoked_by_others};
+use super::reconcile::{Difference, differences, finds, given_by_others, name_plans, revoked_by_others};
 use super::revision::Revisions;
 use super::time::Timestamp;
 use mail::notices;
@@ -91,6 +91,8 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
         );
         reports.push(Report { at: world.now, what });
     }
+    let given = given_by_others(machine, &due, world.now);
+    reports.extend(given.into_iter().map(|what| Report { at: world.now, what }));
     reports.retain(|r| !machine.told.iter().any(|t| t.what == r.what) && !look_up::waits(machine, r));
     machine.told.extend(reports.iter().cloned());
     Settled { folded, due, reports }
@@ -126,11 +128,15 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
 }
 
 fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
-    let wanted = differences(machine, due, world.abilities, world.now);
+    let mut wanted = differences(machine, due, world.abilities, world.now);
+    if older_than_the_store(machine, world) {
+        wanted.extend(finds(machine, due, world.now));
+    }
     for action in &mut machine.actions {
         let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let may_have_acted = matches!(action.phase, Phase::Look { .. }) || world.under_way.contains(&action.id);
+        let looks = matches!(action.phase, Phase::Look { .. }) && action.kind != ActionKind::Find;
+        let may_have_acted = looks || world.under_way.contains(&action.id);
         let of_a_license = !matches!(action.kind, ActionKind::Check | ActionKind::LookUp);
         if open && of_a_license && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
             action.outcome = ActionOutcome::Superseded;
@@ -213,8 +219,8 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         due = due.max(until);
     }
     let hold = world.stops_held.filter(|_| difference.by_time).map(|why| format!("{TIME_NOT_TRUSTED}{why}"));
-    let older = world.store_since.is_some_and(|since| machine.facts.iter().any(|f| f.at < since));
-    let look_first = difference.kind == ActionKind::Create && older;
+    let creates = difference.kind == ActionKind::Create;
+    let look_first = difference.kind == ActionKind::Find || (creates && older_than_the_store(machine, world));
     let phase = if look_first { Phase::Look { since: world.now, absent: 1, any_age: true } } else { Phase::Ready };
     Action {
         id,
@@ -229,6 +235,11 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         phase,
         held: hold,
     }
+}
+
+/// Whether the purchase began before this store did: others may have made its license.
+fn older_than_the_store(machine: &Machine, world: &World<'_>) -> bool {
+    world.store_since.is_some_and(|since| machine.facts.iter().any(|f| f.at < since))
 }
 
 /// When time alone changes something next: a license that runs out, a grace that ends, a notice that comes due.

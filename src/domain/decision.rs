@@ -63,7 +63,7 @@ pub enum Verb {
         #[n(0)]
         email: String,
     },
-    /// The devices bound to the keys are forgotten.
+    /// The devices that are bound to the keys at present are forgotten; how many a key allows stays as it is.
     #[n(7)]
     ResetDevices,
     /// The newest revision of the config judges everything from the beginning.

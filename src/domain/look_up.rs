@@ -324,11 +324,13 @@ mod tests {
             expires_at: None,
             devices: None,
             adopted: false,
+            others: 0,
         };
         case.came(ActionKind::Create, &Outcome::Done(made));
         assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);
         assert_eq!(case.work(), "create_license done, look_up pending");
         let told = |email: Option<&str>, deleted| Customer {
+            livemode: None,
             id: CustomerId::from("cus_1"),
             at: BOUGHT,
             email: email.map(str::to_owned),

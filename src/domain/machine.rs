@@ -116,6 +116,20 @@ pub struct Grant {
     /// Whether it came from another machine (a resubscription).
     #[n(14)]
     pub moved_in: bool,
+    /// What another hand gave it at the license service beyond what we set, as it was last read.
+    #[n(15)]
+    pub given: Option<Given>,
+}
+
+/// What a license has from another hand: it is left, until we set more ourselves or a person says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Given {
+    /// Its end.
+    #[n(0)]
+    pub time: bool,
+    /// Its devices.
+    #[n(1)]
+    pub devices: bool,
 }
 
 impl Grant {
@@ -215,7 +229,8 @@ impl Machine {
     #[must_use]
     pub fn licenses_created(&self) -> usize {
         let made = |a: &&Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Done;
-        let adopted = self.grants.iter().filter(|g| g.adopted).count();
+        let found = |g: &Grant| self.actions.iter().any(|a| a.kind == ActionKind::Find && a.seat == g.number);
+        let adopted = self.grants.iter().filter(|g| g.adopted && !found(g)).count();
         self.actions.iter().filter(made).count().saturating_sub(adopted)
     }
 

@@ -354,9 +354,11 @@ impl Ctx<'_> {
 
     /// Licenses that a refund or a dispute stopped.
     fn stopped(&self, out: &mut Vec<Called>) {
-        if !self.has_license() {
-            return;
-        }
+        // A license that was found ended had been ended by others, who told the customer or did not.
+        let by_us = |g: &Grant| self.machine.actions.iter().any(|a| a.kind == ActionKind::Revoke && a.seat == g.number);
+        let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
+        let Some(known) = self.machine.grants.iter().filter(ours).map(|g| g.since).min() else { return };
+        let skip = |at| (known > at + STALE).then_some("it was over for more than a day when its license was found");
         let stopped_by = |why: Why| self.due.seats.iter().any(|s| s.why == why);
         let delay = |at| self.revisions.policy(self.plan(), self.folded.decided.judged_at(at)).notice_delay;
         if stopped_by(Why::Refunded) {
@@ -371,7 +373,7 @@ impl Ctx<'_> {
                     }),
             };
             let at = at.unwrap_or(self.now);
-            out.push(Called::new(NoticeKind::Refunded, &episode, at + delay(at)));
+            out.push(Called { skip: skip(at), ..Called::new(NoticeKind::Refunded, &episode, at + delay(at)) });
         }
         let disputed = match &self.folded.life {
             Life::Payment(p) => &p.disputed,
@@ -380,7 +382,7 @@ impl Ctx<'_> {
         if stopped_by(Why::Disputed)
             && let Disputed::Open(id, at) | Disputed::Inquiry(id, at) = disputed
         {
-            out.push(Called::new(NoticeKind::Disputed, id.as_str(), *at + delay(*at)));
+            out.push(Called { skip: skip(*at), ..Called::new(NoticeKind::Disputed, id.as_str(), *at + delay(*at)) });
         }
     }
 

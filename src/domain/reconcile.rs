@@ -3,8 +3,9 @@
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
+use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
-use super::machine::{Grant, Machine};
+use super::machine::{Given, Grant, Machine};
 use super::plan::Devices;
 use super::time::Timestamp;
 
@@ -36,6 +37,7 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         }
         seat_differences(seat, grant, abilities, now, &mut out);
     }
+    resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
         if (grant.replaced || given_up) && grant.status != GrantStatus::Revoked {
@@ -43,6 +45,21 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
         }
     }
     out
+}
+
+/// Devices that a person wants forgotten: on each license that was there when it was said, once.
+fn resets(machine: &Machine, out: &mut Vec<Difference>) {
+    let said = machine.facts.iter().filter(|f| f.decision().is_some_and(|d| d.verb == Verb::ResetDevices));
+    for fact in said {
+        let there = |g: &&Grant| g.since <= fact.received && g.can_be_mailed();
+        for grant in machine.grants.iter().filter(there) {
+            let mut reset = on(grant, ActionKind::ResetDevices);
+            fact.id.as_str().clone_into(&mut reset.target.label);
+            if !machine.actions.iter().any(|a| a.outcome == ActionOutcome::Done && reset.is(a)) {
+                out.push(reset);
+            }
+        }
+    }
 }
 
 /// Licenses that should work and were revoked at the service by somebody else: they are left so until a person says.
@@ -59,6 +76,60 @@ fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp
         && seat.want.live_at(now)
         && seat.why != Why::Decided
         && !machine.actions.iter().any(ours)
+}
+
+/// What another hand gave a license and a person has not spoken about.
+fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
+    grant.given.filter(|_| seat.why != Why::Decided).unwrap_or_default()
+}
+
+/// Licenses that have more at the service than they should, because another hand gave it: they are left so until a person
+/// says, who reads these words.
+#[must_use]
+pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<String> {
+    let matched = match_seats(machine, due);
+    let pairs = due.seats.iter().zip(matched).filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
+    let mut out = Vec::new();
+    for (seat, grant) in pairs.filter(|(_, g)| g.live_at(now)) {
+        let left = left_as_given(seat, grant);
+        let Want::Live { until } = seat.want else { continue };
+        let more_time =
+            left.time && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
+        let has = match (more_time, left.devices && grant.devices > seat.devices) {
+            (false, false) => continue,
+            (true, true) => "time and devices",
+            (true, false) => "time",
+            (false, true) => "devices",
+        };
+        let number = grant.number;
+        out.push(format!(
+            "license {number} has {has} beyond what should be: another hand gave that at the license service, and it is \
+             left so until you say"
+        ));
+    }
+    out
+}
+
+/// Licenses that should not work and that nobody knows of, for a purchase that is older than this store: somebody may have
+/// made them, and they are looked for, once.
+#[must_use]
+pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Difference> {
+    let matched = match_seats(machine, due);
+    let unknown = due.seats.iter().zip(matched).filter(|(_, grant)| grant.is_none()).map(|(seat, _)| seat);
+    let over = |seat: &&SeatDue| match seat.want {
+        Want::Nothing => false,
+        Want::Suspended | Want::Revoked => true,
+        Want::Live { .. } => !seat.want.live_at(now),
+    };
+    let asked = |seat: &SeatDue| {
+        let sent = |a: &Action| {
+            (a.kind == ActionKind::Find && a.outcome == ActionOutcome::Done)
+                || (a.kind == ActionKind::Create && a.attempts > 0)
+        };
+        machine.actions.iter().any(|a| sent(a) && is_for(a, seat))
+    };
+    let wanted = unknown.filter(over).filter(|seat| !moved_away(machine, seat) && !asked(seat));
+    wanted.map(|seat| Difference { kind: ActionKind::Find, ..create(seat, None) }).collect()
 }
 
 /// Whether the seat's license went to another machine of the same customer: it is never due here again.
@@ -164,10 +235,12 @@ fn live_differences(
     };
     // Both in the past: it does not work and should not, whatever the exact instant.
     let both_over = should.is_some_and(|t| t <= now) && is.is_some_and(|t| t <= now);
-    if should != is && !both_over && (!shorter || abilities.can_shorten) {
+    let left = left_as_given(seat, grant);
+    if should != is && !both_over && (!shorter || (abilities.can_shorten && !left.time)) {
         out.push(with(grant, ActionKind::Extend, should, grant.devices));
     }
-    if seat.devices != grant.devices && abilities.set_devices && seat.want.live_at(now) {
+    let fewer = seat.devices < grant.devices;
+    if seat.devices != grant.devices && abilities.set_devices && seat.want.live_at(now) && !(fewer && left.devices) {
         out.push(with(grant, ActionKind::Update, should, seat.devices));
     }
 }
@@ -231,10 +304,13 @@ impl Difference {
                 ActionKind::Update => action.target.devices == self.target.devices,
                 // A seat gets one license, whatever it should look like by now.
                 ActionKind::Create
+                | ActionKind::Find
                 | ActionKind::Suspend
                 | ActionKind::Revoke
                 | ActionKind::Check
                 | ActionKind::LookUp => true,
+                // Each word of a person is carried out by itself.
+                ActionKind::ResetDevices => action.target.label == self.target.label,
             }
     }
 

@@ -66,10 +66,11 @@ impl LicenseService {
 impl Carrier<'_> {
     /// Carries an action out. The attempt of a create is on disk already.
     pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
-        if let (ActionKind::Create, Phase::Look { since, any_age, .. }) = (action.kind, action.phase) {
+        if let (ActionKind::Create | ActionKind::Find, Phase::Look { since, any_age, .. }) = (action.kind, action.phase)
+        {
             // A look reports to no breaker; the place that the gate counted is given back.
             self.service.not_sent(action, self.now());
-            return self.look(action, (!any_age).then_some(since)).await;
+            return self.look(machine, action, (!any_age).then_some(since)).await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.seat);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
@@ -97,6 +98,7 @@ impl Carrier<'_> {
                 expires_at: grant.expires_at,
                 devices: Some(grant.devices),
                 adopted: false,
+                others: 0,
             })
         })
     }
@@ -125,7 +127,11 @@ impl Carrier<'_> {
             ActionKind::Reinstate => client.reinstate(key, target.expires_at).await,
             ActionKind::Revoke => client.revoke(key).await,
             ActionKind::Update => client.set_devices(key, target.devices).await,
-            ActionKind::Check | ActionKind::Create | ActionKind::LookUp => client.get(key).await,
+            ActionKind::ResetDevices => match client.reset_devices(key).await.confirmed() {
+                Ok(()) => client.get(key).await,
+                Err(other) => other,
+            },
+            ActionKind::Check | ActionKind::Create | ActionKind::Find | ActionKind::LookUp => client.get(key).await,
         }
     }
 
@@ -163,19 +169,24 @@ impl Carrier<'_> {
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
-            | RefusalKind::Other => Outcome::Refused { why, service_wide: false },
+            | RefusalKind::Other => {
+                let by_hand = if action.kind == ActionKind::ResetDevices { RESET_BY_HAND } else { "" };
+                Outcome::Refused { why: format!("{why}{by_hand}"), service_wide: false }
+            }
         }
     }
 
     /// Looks for a create's label: it may have been made by an attempt whose answer was lost, or by others before us.
-    async fn look(&self, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
+    async fn look(&self, machine: &Machine, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
         if let Err(error) = self.services.load_held(self.handle.reader()) {
             return Outcome::Again { after: None, why: error.to_string() };
         }
         let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
         let began = self.now();
-        let wanted = Wanted { label: action.target.label.clone(), sent_at };
-        let found = self.service.finder.find_one(&app, wanted, |key| self.services.is_held(key)).await;
+        // Whoever made licenses before us may have made the purchase several, one for another: all its labels count.
+        let labels = if sent_at.is_some() { vec![action.target.label.clone()] } else { labels(machine, action) };
+        let wanted = labels.into_iter().map(|label| Wanted { label, sent_at }).collect();
+        let found = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key)).await;
         match found {
             Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
             Ok(licenses) => match choose(licenses, self.now()) {
@@ -187,13 +198,29 @@ impl Carrier<'_> {
                     self.services.hold(&choice.adopt.key);
                     let mut outcome = confirmed(action, None, &choice.adopt, self.now());
                     if let Outcome::Done(confirmed) = &mut outcome {
-                        confirmed.adopted = sent_at.is_none();
+                        (confirmed.adopted, confirmed.others) = (sent_at.is_none(), choice.others.len());
                     }
                     outcome
                 }
             },
         }
     }
+}
+
+/// What remains to be done where a service does not take a reset from us.
+const RESET_BY_HAND: &str = ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
+
+/// How many labels beyond a machine's own numbers are looked at: a purchase was rarely given a new key more often.
+const FURTHER_LABELS: u32 = 3;
+
+/// The labels under which an action's license may be found: its own, and those of the purchase that no other look of the
+/// machine is about.
+fn labels(machine: &Machine, action: &Action) -> Vec<String> {
+    let of_others: Vec<&str> =
+        machine.open_actions().filter(|a| a.id != action.id).map(|a| a.target.label.as_str()).collect();
+    let all = (1..=machine.last_number.saturating_add(FURTHER_LABELS)).map(|number| machine.label(number));
+    let further = all.filter(|label| *label != action.target.label && !of_others.contains(&label.as_str()));
+    std::iter::once(action.target.label.clone()).chain(further).collect()
 }
 
 /// A refusal of ours before anything was sent: it tells a breaker nothing.
@@ -209,15 +236,24 @@ fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Tim
     let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
     let status = match (&license.status, action.kind) {
         (Status::Active | Status::Revoked | Status::Suspended, ActionKind::Suspend) => GrantStatus::Suspended,
-        (Status::Active, ActionKind::Check) if was_suspended && over => GrantStatus::Suspended,
+        (Status::Active, ActionKind::Check | ActionKind::ResetDevices) if was_suspended && over => {
+            GrantStatus::Suspended
+        }
         (Status::Active, _) => GrantStatus::Live,
         (Status::Suspended, _) => GrantStatus::Suspended,
         (Status::Revoked, _) => GrantStatus::Revoked,
-        (Status::Other(word), ActionKind::Create) if word.is_empty() => GrantStatus::Live,
+        (Status::Other(word), ActionKind::Create | ActionKind::Find) if word.is_empty() => GrantStatus::Live,
         (Status::Other(word), _) => {
             let why = format!("the service shows the license in a state that is not known: `{word}`");
             return Outcome::Refused { why, service_wide: false };
         }
     };
-    Outcome::Done(Confirmed { key: license.key.clone(), status, expires_at, devices: license.devices, adopted: false })
+    Outcome::Done(Confirmed {
+        key: license.key.clone(),
+        status,
+        expires_at,
+        devices: license.devices,
+        adopted: false,
+        others: 0,
+    })
 }

@@ -21,6 +21,8 @@ pub type Version = crate::store::Seq;
 pub enum Input {
     /// A verified event of a source.
     Delivery(Box<Delivery>),
+    /// An event that came earlier and could not be read then, as it is read now.
+    ReadAgain(Box<Delivery>),
     /// A create is about to be sent: this is on disk before it is.
     Attempt {
         /// Its machine.
@@ -104,15 +106,19 @@ pub enum Input {
         /// The policies.
         policies: Vec<Policy>,
     },
+    /// Every unread event was read again by this binary.
+    ReadBy(String),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }
 
 /// What the operator wants done with actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Try now, also what was refused.
+    /// Try now, also what was refused or is held.
     Retry,
+    /// Not until somebody says `Retry`, because.
+    Hold(String),
     /// Give up.
     Abandon,
 }

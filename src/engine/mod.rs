@@ -10,6 +10,7 @@ pub mod forget;
 mod fresh;
 pub mod input;
 pub mod key;
+mod order;
 pub mod parked;
 pub mod raw;
 pub mod record;
@@ -19,6 +20,7 @@ mod route;
 pub mod search;
 pub mod sweep;
 pub mod transact;
+pub mod unread;
 pub mod view;
 pub mod working;
 

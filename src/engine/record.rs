@@ -216,6 +216,14 @@ pub enum Disposition {
     Ignored(#[n(0)] String),
 }
 
+impl Disposition {
+    /// Whether the event could not be read: the reasons that its source gives for that begin with this word.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Ignored(why) if why.starts_with("unreadable"))
+    }
+}
+
 /// An event as it is kept: what became of it, and what came.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct EventRecord {

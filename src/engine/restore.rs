@@ -15,6 +15,11 @@ use crate::domain::subscription::State as S;
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;
 
+/// Whether two things are of different modes (live and test): then the one says nothing about the other, whatever it names.
+pub(super) fn apart(one: Option<bool>, other: Option<bool>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
+}
+
 /// Moves everything of an invoice's machine to the session's: nothing is created, ended or mailed again.
 pub(super) fn take_over(
     tx: &mut Transaction<'_, '_>,
@@ -22,7 +27,8 @@ pub(super) fn take_over(
     machine: &mut Machine,
     old: &MachineId,
 ) -> Result<(), RecordError> {
-    let Some(mut from) = record::machine(tx.working, old)? else { return Ok(()) };
+    let kept = record::machine(tx.working, old)?;
+    let Some(mut from) = kept.filter(|m| !apart(m.livemode, machine.livemode)) else { return Ok(()) };
     for due in dues(&from) {
         tx.working.delete(due);
     }
@@ -139,6 +145,7 @@ pub(super) fn resubscription(
         for id in &former {
             let Some(mut old) = record::machine(tx.working, id)? else { continue };
             if old.state() != Some(State::Subscription(S::Ended))
+                || apart(old.livemode, machine.livemode)
                 || tx.working.get(&key::attempt(&machine.id, action))?.is_some()
             {
                 continue;

@@ -100,7 +100,9 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 } else if invoice.payment_intent.is_some() || invoice.charge.is_some() {
                     Meanwhile::Link
                 } else {
-                    Meanwhile::Ignored("a one-off invoice that sells no plan")
+                    Meanwhile::Ignored(
+                        "a one-off invoice whose lines no plan names and whose metadata asks for no license",
+                    )
                 },
             ))
         }

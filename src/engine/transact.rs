@@ -5,13 +5,15 @@ use std::sync::LazyLock;
 
 use super::claim;
 use super::forget;
-use super::input::{Delivery, Heard, Input, Order, Receipt, Rules, SourceRules, Version};
+use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
+use super::order;
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
 use super::revise;
 use super::route::{Meanwhile, Route, route, scope};
 use super::search;
+use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
@@ -69,6 +71,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     pub fn input(&mut self, input: &Input) -> Result<Receipt, RecordError> {
         match input {
             Input::Delivery(delivery) => self.delivery(delivery),
+            Input::ReadAgain(delivery) => self.read_again(delivery),
             Input::Attempt { machine, action, read } => {
                 if !self.is_wanted(machine, *action, *read)? {
                     return Ok(Receipt::Unknown);
@@ -100,7 +103,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| order_actions(m, *action, *order, world.now))
+                self.change(machine, |m, world| order::actions(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
                 let mut key = vec![key::Table::Refused as u8];
@@ -115,6 +118,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(Receipt::Done)
             }
             Input::Revision { plans, policies } => self.revision(plans, policies),
+            Input::ReadBy(binary) => {
+                self.working.put(unread::read_by_key(), binary.clone().into_bytes());
+                Ok(Receipt::Done)
+            }
             Input::Heartbeat => {
                 self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
                 Ok(Receipt::Done)
@@ -146,6 +153,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if self.working.get(&key)?.is_some() {
             return Ok(Receipt::Duplicate);
         }
+        self.take_in(&scope, key, delivery)
+    }
+
+    /// An event that could not be read when it came, as a newer binary reads it: it is taken in now. Any other is known.
+    fn read_again(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
+        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let key = key::event(&scope, &delivery.id);
+        let kept: Option<EventRecord> = record::get(self.working, &key)?;
+        if !kept.is_some_and(|e| e.disposition.is_unreadable()) {
+            return Ok(Receipt::Duplicate);
+        }
+        self.take_in(&scope, key, delivery)
+    }
+
+    fn take_in(&mut self, scope: &str, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
         let rules = self.source_rules(&delivery.source);
         let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
         let disposition = if other_mode {
@@ -160,8 +182,11 @@ impl<'w, 'a> Transaction<'w, 'a> {
             )
         } else {
             match &delivery.heard {
-                Heard::Fact(fact) => self.fact(&delivery.source, &scope, delivery.livemode, fact)?,
-                Heard::Customer(customer) => self.customer(&scope, customer)?,
+                Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
+                Heard::Customer(customer) => {
+                    let livemode = delivery.livemode.or(customer.livemode);
+                    self.customer(scope, &Customer { livemode, ..customer.clone() })?
+                }
                 Heard::Ignored(reason) => Disposition::Ignored(reason.clone()),
             }
         };
@@ -235,17 +260,26 @@ impl<'w, 'a> Transaction<'w, 'a> {
         }
     }
 
-    /// A customer's record: the newest by the event's own time counts.
+    /// A customer's record: the newest by the event's own time counts. What test mode says of a live customer is nothing.
     fn customer(&mut self, scope: &str, customer: &Customer) -> Result<Disposition, RecordError> {
         let key = key::customer(scope, &customer.id);
         let known: Option<Customer> = record::get(self.working, &key)?;
-        if known.is_none_or(|k| k.at <= customer.at) {
+        let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
+        let mut machines = Vec::new();
+        for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
+            let id = key::parts(&entry).last().map(|id| MachineId::from(*id));
+            machines.extend(id.and_then(|id| record::machine(self.working, &id).transpose()).transpose()?);
+        }
+        let live = |mode: Option<bool>| mode == Some(true);
+        let names_live = known.as_ref().is_some_and(|k| live(k.livemode)) || machines.iter().any(|m| live(m.livemode));
+        if names_live && customer.livemode == Some(false) {
+            return Ok(Disposition::Ignored("an event of the other mode than the customer that it names".to_owned()));
+        }
+        let of_test = |k: &Customer| k.livemode == Some(false) && live(customer.livemode);
+        if known.is_none_or(|k| k.at <= customer.at || of_test(&k)) {
             record::put(self.working, key, customer)?;
-            let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
-            for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
-                if let Some(machine) = key::parts(&entry).last() {
-                    self.change(&MachineId::from(*machine), |_, _| {})?;
-                }
+            for machine in machines {
+                self.change(&machine.id, |_, _| {})?;
             }
         }
         Ok(Disposition::Applied(None))
@@ -307,10 +341,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
             | Says::Decision(_)
             | Says::LineItems(_) => None,
         });
-        match named {
-            Some(id) => record::get(self.working, &key::customer(scope, &id)),
-            None => Ok(None),
-        }
+        let Some(id) = named else { return Ok(None) };
+        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;
+        Ok(kept.filter(|c| !restore::apart(c.livemode, machine.livemode)))
     }
 
     /// Settles a machine and writes it with what is due for it.
@@ -401,27 +434,4 @@ fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
         out.insert(key::due(at, &machine.id, Item::Wake));
     }
     out
-}
-
-/// What the operator wants done: what was refused is tried again, or what waits is given up.
-fn order_actions(machine: &mut Machine, only: Option<u32>, order: Order, now: Timestamp) {
-    for action in machine.actions.iter_mut().filter(|a| only.is_none_or(|id| a.id == id)) {
-        match (order, action.outcome) {
-            (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {
-                // A refusal blocks its difference; without it the difference is found anew.
-                action.outcome = ActionOutcome::Superseded;
-            }
-            (Order::Retry, ActionOutcome::Pending) => action.due = now,
-            (Order::Retry, ActionOutcome::Held) => {
-                (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
-            }
-            (Order::Abandon, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused) => {
-                action.outcome = ActionOutcome::Abandoned;
-                action.phase = Phase::Ready;
-                action.at = now;
-            }
-            (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)
-            | (Order::Abandon, ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned) => {}
-        }
-    }
 }

@@ -76,6 +76,11 @@ async fn take(app: &App, source: &Source, door: &Door, headers: &HeaderMap, body
     let input = match read {
         Ok((event, signed)) => {
             app.handle.note_clock(signed, received);
+            if let Heard::Ignored(reason) = &event.says
+                && reason.is_unreadable()
+            {
+                tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward events --ignored`)");
+            }
             Input::Delivery(Box::new(delivery(event, &source.name, pack(&body), received)))
         }
         Err(Unread::Refused(refusal)) => {

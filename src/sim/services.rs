@@ -85,7 +85,7 @@ impl Licenses {
 
     /// Carries an action out, or looks for what it may have done.
     pub fn carry_out(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (ActionKind::Create, Phase::Look { .. }) = (action.kind, action.phase) {
+        if let (ActionKind::Create | ActionKind::Find, Phase::Look { .. }) = (action.kind, action.phase) {
             return self.look(action, now);
         }
         match self.fault() {
@@ -141,7 +141,11 @@ impl Licenses {
             ActionKind::Reinstate => license.status = GrantStatus::Live,
             ActionKind::Revoke => license.status = GrantStatus::Revoked,
             ActionKind::Update => license.devices = target.devices,
-            ActionKind::Check | ActionKind::Create | ActionKind::LookUp => {}
+            ActionKind::Check
+            | ActionKind::ResetDevices
+            | ActionKind::Create
+            | ActionKind::Find
+            | ActionKind::LookUp => {}
         }
         let now = step(license, now);
         let steps = self.steps.entry(key.clone()).or_default();
@@ -159,6 +163,7 @@ fn confirmed(key: &LicenseKey, license: &License, adopted: bool) -> Confirmed {
         expires_at: license.expires_at,
         devices: Some(license.devices),
         adopted,
+        others: 0,
     }
 }
 

@@ -190,6 +190,8 @@ pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
         | ActionKind::Reinstate
         | ActionKind::Update
         | ActionKind::Check
+        | ActionKind::ResetDevices
+        | ActionKind::Find
         | ActionKind::LookUp => GrantStatus::Live,
     };
     let made = || LicenseKey::new(format!("KEY-{}-{}", machine.as_str().rsplit('/').next().unwrap(), action.seat));
@@ -199,6 +201,7 @@ pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
         expires_at: action.target.expires_at,
         devices: Some(action.target.devices),
         adopted: false,
+        others: 0,
     })
 }
 

@@ -89,5 +89,6 @@ const EXPLAINED: &[&str] = &[
     "a credit note changes nothing by itself",
     "an event of a connected account, and the source does not say",
     "an event of the other mode (live or test)",
+    "an event of the other mode than the",
     "a Checkout session of mode `setup`",
 ];

@@ -138,6 +138,8 @@ impl Server {
             | ActionKind::Reinstate
             | ActionKind::Update
             | ActionKind::Check
+            | ActionKind::ResetDevices
+            | ActionKind::Find
             | ActionKind::LookUp => GrantStatus::Live,
         };
         let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().to_uppercase()));
@@ -147,6 +149,7 @@ impl Server {
             expires_at: action.target.expires_at,
             devices: Some(action.target.devices),
             adopted: false,
+            others: 0,
         };
         let (outcome, sent) = (Outcome::Done(confirmed), self.clock.now());
         self.handle.submit(Input::Outcome { machine: id, action: number, outcome, sent }).await.unwrap();

@@ -53,13 +53,19 @@ mod look_first;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod policy;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod repository;
 #[cfg(test)]
 mod resend;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
@@ -96,5 +102,9 @@ mod stripe_subscription;
 mod support;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod trust;
+#[cfg(test)]
+mod unread;
 #[cfg(test)]
 mod whatif;

@@ -100,7 +100,7 @@ fn every_type_that_we_ask_for_is_read() {
 #[test]
 fn an_object_that_is_not_there_is_unreadable() {
     for (data, found) in
-        [(json!({}), "nothing"), (json!({"object": "sub_1"}), "the text `sub_1`"), (json!([]), "nothing")]
+        [(json!({}), "missing"), (json!({"object": "sub_1"}), "the text `sub_1`"), (json!([]), "missing")]
     {
         let raw = with(event("invoice.paid", json!({})), json!({"data": data}));
         let expected = Heard::Ignored(Reason::Unreadable { field: "data.object", found: found.to_owned() });

@@ -260,8 +260,8 @@ fn a_line_that_is_billed_by_time_needs_its_period_and_every_line_its_amount() {
         let lines = json!({"lines": {"data": [line(), with(line(), fields)]}});
         ignored("invoice.paid", with(paid(), lines)).to_string()
     };
-    assert_eq!(reason(json!({"period": null})), "unreadable: `lines.data[].period` is nothing");
-    assert_eq!(reason(json!({"period": {"start": START}})), "unreadable: `lines.data[].period.end` is nothing");
+    assert_eq!(reason(json!({"period": null})), "unreadable: `lines.data[].period` is missing");
+    assert_eq!(reason(json!({"period": {"start": START}})), "unreadable: `lines.data[].period.end` is missing");
     assert_eq!(
         reason(json!({"period": {"start": [], "end": END}})),
         "unreadable: `lines.data[].period.start` is a list"

@@ -17,6 +17,11 @@ fn charges() {
     assert_eq!((c.id.as_str(), c.amount, c.amount_refunded, c.refunded), ("ch_1", 1900, 0, false));
     assert_eq!(c.payment_intent.unwrap().as_str(), "pi_1");
     assert_eq!(c.invoice.unwrap().as_str(), "in_1");
+    assert_eq!(c.email, None);
+    let typed = json!({"billing_details": {"email": "ada@example.com"}, "receipt_email": "bo@example.com"});
+    assert_eq!(charge("charge.updated", with(a_charge(), typed)).email.as_deref(), Some("ada@example.com"));
+    let receipt = json!({"billing_details": {"email": null}, "receipt_email": "bo@example.com"});
+    assert_eq!(charge("charge.updated", with(a_charge(), receipt)).email.as_deref(), Some("bo@example.com"));
     let part = charge("charge.refunded", with(a_charge(), json!({"amount_refunded": "500"})));
     assert_eq!((part.amount_refunded, part.refunded), (500, false));
     let all = charge("charge.refunded", with(a_charge(), json!({"amount_refunded": 1900, "refunded": null})));
@@ -60,7 +65,7 @@ fn refunds() {
         assert_eq!(r.created.unwrap().s(), CREATED_S);
     }
     let nobody = with(object.clone(), json!({"charge": null, "payment_intent": null}));
-    assert_eq!(ignored("refund.created", nobody).to_string(), "unreadable: `data.object.charge` is nothing");
+    assert_eq!(ignored("refund.created", nobody).to_string(), "unreadable: `data.object.charge` is missing");
     assert!(ignored("refund.created", with(object, json!({"amount": null}))).is_unreadable());
 }
 

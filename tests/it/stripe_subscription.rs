@@ -187,8 +187,11 @@ fn how_it_is_collected_and_when_it_began() {
 #[test]
 fn what_it_means_nothing_without() {
     let reason = |fields| ignored("customer.subscription.updated", with(running(), fields)).to_string();
-    assert_eq!(reason(json!({"status": null})), "unreadable: `data.object.status` is nothing");
+    assert_eq!(reason(json!({"status": null})), "unreadable: `data.object.status` is missing");
     assert_eq!(reason(json!({"status": 5})), "unreadable: `data.object.status` is the number 5");
     assert_eq!(reason(json!({"id": ["x"]})), "unreadable: `data.object.id` is a list");
-    assert_eq!(reason(json!({"object": "invoice"})), "unreadable: `data.object.object` is the text `invoice`");
+    assert_eq!(
+        reason(json!({"object": "invoice"})),
+        "unreadable: `data.object.object` is the text `invoice`, where this type shows a `subscription`"
+    );
 }

@@ -264,7 +264,7 @@ pub(in crate::config) const HTTP: Section = Section {
             "trusted_proxies",
             Networks,
             Is("[]"),
-            "Addresses or networks of proxies whose `X-Forwarded-For` is believed when the success page limits the rate of its visitors.",
+            "Addresses or networks of proxies whose `X-Forwarded-For` is believed when the success page limits the rate of its visitors. Behind a proxy that is not named here all of them share one limit.",
         ),
     ],
 };

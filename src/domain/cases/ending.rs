@@ -23,6 +23,28 @@ fn a_pause_keeps_or_suspends() {
     suspends.shown(20.0, 0.0, 30.0, |_| {}).is("active: live 33").acts("create suspend reinstate");
 }
 
+/// Rule 33: what fails while the collection is paused starts no grace and is not mailed; what fails after it does both.
+#[test]
+fn a_pause_knows_neither_grace_nor_mail() {
+    let mut case = paid_once(|_| {});
+    case.shown(10.0, 0.0, 30.0, |s| s.collection_paused = true);
+    case.shown(30.0, 30.0, 60.0, |s| s.collection_paused = true).failed(30.1, "in_2", 30.0, 60.0).is("active: live 63");
+    case.on(59.0).is("active: live 63").mails("license_issued 0");
+    case.shown(59.5, 30.0, 60.0, |_| {}).failed(60.1, "in_3", 60.0, 90.0).is("grace: live 76.1").on(61.0);
+    case.mails("license_issued 0, payment_failed 60.11");
+}
+
+/// Rule 34: what is asked for is not when it ends, and a renewal meanwhile is an ordinary one.
+#[test]
+fn a_grace_goes_on_under_a_scheduled_end_that_does_not_count_yet() {
+    let mut case = paid_once(|_| {});
+    case.failed(30.0, "in_2", 30.0, 60.0);
+    case.shown(31.0, 30.0, 60.0, |s| {
+        (s.status, s.cancel_at_period_end) = (SubscriptionStatus::PastDue, true);
+    });
+    case.is("grace: live 46").paid(40.0, "in_2", 30.0, 60.0).is("active: live 60");
+}
+
 /// Rule 34: a scheduled end takes the margin away while it counts, and gives it back when it is taken back.
 #[test]
 fn a_scheduled_end_takes_the_margin_away() {

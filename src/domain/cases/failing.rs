@@ -72,6 +72,19 @@ fn a_debt_that_is_written_off_grants_the_running_period() {
     case.shown(35.0, 30.0, 60.0, |s| s.previous_status = Some(SubscriptionStatus::PastDue)).is("active: live 63");
 }
 
+/// Rule 29: a debt beside another one that is still owed writes nothing off, and one without a turn to `active` neither.
+#[test]
+fn what_is_still_owed_is_not_written_off() {
+    let voided = |id| invoice(id, InvoiceEvent::Voided, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    let mut owes = paid_once(|_| {});
+    owes.failed(30.0, "in_2", 30.0, 60.0).failed(60.0, "in_3", 60.0, 90.0);
+    owes.told(61.0, "invoice.voided", voided("in_2"));
+    owes.shown(61.0, 60.0, 90.0, |s| s.previous_status = Some(SubscriptionStatus::PastDue)).is("lapsed: suspended");
+    let mut one = paid_once(|_| {});
+    one.failed(30.0, "in_2", 30.0, 60.0).told(35.0, "invoice.voided", voided("in_2"));
+    one.is("grace: live 46").on(46.0).is("lapsed: suspended");
+}
+
 /// Rule 30: Stripe giving up shortens nothing, the customer's own word ends it, and a failure after the end is none.
 #[test]
 fn giving_up_does_not_shorten_a_grace_but_a_cancellation_does() {
@@ -79,7 +92,11 @@ fn giving_up_does_not_shorten_a_grace_but_a_cancellation_does() {
     gave_up.failed(30.0, "in_2", 30.0, 60.0).deleted(40.0, 30.0, 60.0, EndReason::PaymentFailed);
     gave_up.is("grace: live 46").on(46.0).is("ended: suspended");
     // Rule 16: paid all the same, it lives to what was paid, without the margin.
-    gave_up.paid(50.0, "in_2", 30.0, 60.0).is("ended: live 60").on(60.0).is("ended: expired");
+    gave_up
+        .paid(50.0, "in_2", 30.0, 60.0)
+        .is("ended: live 60")
+        .tells(50.0, "was paid after the subscription had ended");
+    gave_up.on(60.0).is("ended: expired");
     let mut cancelled = paid_once(|_| {});
     cancelled.failed(30.0, "in_2", 30.0, 60.0).deleted(40.0, 30.0, 60.0, EndReason::Requested).is("ended: expired");
     cancelled.failed(41.0, "in_3", 60.0, 90.0).is("ended: expired");

@@ -1,14 +1,18 @@
 //! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
 //! engine does it, against a license service that does at once what it is asked.
 
+mod buying;
 mod ending;
+mod facts;
 mod failing;
+mod hands;
+mod keys;
 mod money;
 mod notices;
 mod paying;
 mod people;
 
-use super::action::{Abilities, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome};
+use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase, Target};
 use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
@@ -20,6 +24,7 @@ use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
 use super::revision::{Revision, Revisions};
 use super::time::{Span, Timestamp};
+use facts::*;
 
 /// Days since the first payment; fractions are hours and minutes.
 pub(super) fn day(day: f64) -> Timestamp {
@@ -40,6 +45,16 @@ pub(super) struct Case {
     revisions: Vec<Revision>,
     now: Timestamp,
     made: u32,
+    /// The n-th license is made on this day at the earliest: until then the service says that it is busy.
+    ready: Vec<Timestamp>,
+    /// When the store began.
+    since: Option<Timestamp>,
+    /// Why nobody is stopped by time alone at present.
+    stops_held: Option<&'static str>,
+    /// What another hand made of the license, as the next read shows it.
+    shows: Option<(Option<Timestamp>, Devices)>,
+    /// The license that a look finds, made before this store began.
+    there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -66,7 +81,17 @@ impl Case {
             plans: vec![plan("pro", "price_pro"), plan("team", "price_team")],
             policies: vec![policy],
         };
-        Self { machine, revisions: vec![first], now: day(0.0), made: 0 }
+        Self {
+            machine,
+            revisions: vec![first],
+            now: day(0.0),
+            made: 0,
+            ready: Vec::new(),
+            since: None,
+            stops_held: None,
+            shows: None,
+            there: None,
+        }
     }
 
     /// A purchase with the guide's metadata.
@@ -112,7 +137,8 @@ impl Case {
         let to = day(to);
         for _ in 0..1000 {
             let notices = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending).map(|n| n.due);
-            let next = notices.chain(self.machine.wake_at).filter(|t| *t <= to).min();
+            let actions = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending).map(|a| a.due);
+            let next = notices.chain(actions).chain(self.machine.wake_at).filter(|t| *t <= to).min();
             let Some(next) = next else {
                 self.now = self.now.max(to);
                 return self;
@@ -132,17 +158,17 @@ impl Case {
                 now: self.now,
                 abilities: &abilities,
                 customer: None,
-                store_since: None,
+                store_since: self.since,
                 dice: 0,
                 under_way: &[],
-                stops_held: None,
+                stops_held: self.stops_held,
             };
             settle(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));
             let due = self.machine.actions.iter().find(|a| a.outcome == ActionOutcome::Pending && a.due <= self.now);
             if let Some(action) = due.cloned() {
-                let confirmed = self.carried_out(&action);
-                outcome(&mut self.machine, action.id, &Outcome::Done(confirmed), self.now, &world);
+                let came = self.came_of(&action);
+                outcome(&mut self.machine, action.id, &came, self.now, &world);
                 continue;
             }
             let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
@@ -154,34 +180,61 @@ impl Case {
         panic!("it never settles");
     }
 
-    fn carried_out(&mut self, action: &super::action::Action) -> Confirmed {
+    fn came_of(&mut self, action: &Action) -> Outcome {
+        if matches!(action.phase, Phase::Look { .. }) {
+            return self.looked(action);
+        }
+        let ready =
+            self.ready.get(self.made as usize).filter(|at| **at > self.now && action.kind == ActionKind::Create);
+        match ready {
+            Some(at) => Outcome::Again { after: Some(*at - self.now), why: "busy".to_owned() },
+            None => Outcome::Done(self.carried_out(action)),
+        }
+    }
+
+    fn looked(&self, action: &Action) -> Outcome {
+        let Some((status, expires_at, devices)) = self.there else { return Outcome::Absent { began: self.now } };
+        let key = LicenseKey::new(format!("OLD-{}", action.target.label));
+        Outcome::Done(Confirmed { key, status, expires_at, devices: Some(devices), adopted: true, others: 0 })
+    }
+
+    /// Another hand changes the license at the service, and something makes us read it.
+    pub(super) fn changed_there(&mut self, at: f64, until: Option<f64>, devices: u32) -> &mut Self {
+        self.on(at);
+        self.shows = Some((until.map(day), Devices::Count(devices)));
+        let last = self.machine.actions.last().cloned().unwrap();
+        let target = Target { key: Some(self.machine.grants[0].key.clone()), ..last.target.clone() };
+        let (id, seat) = (last.id + 1, self.machine.grants[0].number);
+        let (due, outcome) = (self.now, ActionOutcome::Pending);
+        let kind = ActionKind::Check;
+        self.machine.actions.push(Action { id, kind, seat, target, due, outcome, phase: Phase::Ready, ..last });
+        self.settle();
+        self
+    }
+
+    fn carried_out(&mut self, action: &Action) -> Confirmed {
         let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.target.key.as_ref());
-        let status = match action.kind {
-            ActionKind::Create | ActionKind::Reinstate => GrantStatus::Live,
-            ActionKind::Suspend => GrantStatus::Suspended,
-            ActionKind::Revoke => GrantStatus::Revoked,
-            ActionKind::Extend | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => grant.unwrap().status,
+        let kind = action.kind;
+        let status = if matches!(kind, ActionKind::Create | ActionKind::Reinstate) {
+            GrantStatus::Live
+        } else if kind == ActionKind::Suspend {
+            GrantStatus::Suspended
+        } else if kind == ActionKind::Revoke {
+            GrantStatus::Revoked
+        } else {
+            grant.unwrap().status
         };
         let key = action.target.key.clone().unwrap_or_else(|| {
             self.made += 1;
             LicenseKey::new(format!("KEY-{}", self.made))
         });
-        let expires_at = match action.kind {
-            ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at,
-            ActionKind::Suspend | ActionKind::Revoke | ActionKind::Update | ActionKind::Check | ActionKind::LookUp => {
-                grant.unwrap().expires_at
-            }
-        };
-        let devices = match action.kind {
-            ActionKind::Create | ActionKind::Update => action.target.devices,
-            ActionKind::Extend
-            | ActionKind::Suspend
-            | ActionKind::Reinstate
-            | ActionKind::Revoke
-            | ActionKind::Check
-            | ActionKind::LookUp => grant.unwrap().devices,
-        };
-        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false }
+        let sets_end = matches!(kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
+        let expires_at = if sets_end { action.target.expires_at } else { grant.unwrap().expires_at };
+        let sets_devices = matches!(kind, ActionKind::Create | ActionKind::Update);
+        let devices = if sets_devices { action.target.devices } else { grant.unwrap().devices };
+        let shows = self.shows.filter(|_| kind == ActionKind::Check);
+        let (expires_at, devices) = shows.unwrap_or((expires_at, devices));
+        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false, others: 0 }
     }
 
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
@@ -200,12 +253,39 @@ impl Case {
         self
     }
 
+    /// What the operator was told so far holds this, first told on that day; an empty text: nothing was told.
+    #[track_caller]
+    pub(super) fn tells(&mut self, at: f64, what: &str) -> &mut Self {
+        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.what)).collect();
+        let begins = format!("{}: ", days(day(at)));
+        let said = told.iter().any(|t| t.starts_with(&begins) && t.contains(what));
+        assert!(if what.is_empty() { told.is_empty() } else { said }, "not told: `{begins}{what}`, but {told:#?}");
+        self
+    }
+
+    /// The devices of each license.
+    #[track_caller]
+    pub(super) fn devices(&mut self, wanted: &[u32]) -> &mut Self {
+        let devices: Vec<Devices> = self.machine.grants.iter().map(|g| g.devices).collect();
+        assert_eq!(devices, wanted.iter().map(|n| Devices::Count(*n)).collect::<Vec<_>>(), "on day {}", days(self.now));
+        self
+    }
+
     /// The mails that went out, as in `license_issued 0, payment_failed 30.05`.
     #[track_caller]
     pub(super) fn mails(&mut self, wanted: &str) -> &mut Self {
         let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
         let sent: Vec<String> = sent.map(|n| format!("{} {}", n.kind.as_str(), days(n.at))).collect();
         assert_eq!(sent.join(", "), wanted, "on day {}", days(self.now));
+        self
+    }
+
+    /// Whom each mail that went out went to.
+    #[track_caller]
+    pub(super) fn mailed_to(&mut self, wanted: &[&str]) -> &mut Self {
+        let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
+        let to: Vec<&str> = sent.map(|n| n.to.as_deref().unwrap()).collect();
+        assert_eq!(to, wanted, "on day {}", days(self.now));
         self
     }
 
@@ -250,136 +330,4 @@ impl Case {
             }),
         )
     }
-}
-
-pub(super) fn priced(price: &str) -> Priced {
-    Priced { id: Some(price.into()), ..Priced::default() }
-}
-
-pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> Line {
-    Line {
-        item: Some(item.into()),
-        price: priced(price),
-        start: day(from),
-        end: day(to),
-        amount,
-        proration: false,
-        quantity: Some(1),
-        of_subscription: true,
-        id: None,
-    }
-}
-
-/// An invoice; the first is `in_1`.
-pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
-    Says::Invoice(Box::new(Invoice {
-        id: id.into(),
-        event,
-        subscription: Some("sub_1".into()),
-        customer: Some("cus_1".into()),
-        email: Some("ada@example.com".to_owned()),
-        name: None,
-        paid: event == InvoiceEvent::Paid,
-        paid_at: None,
-        reason: if id == "in_1" { BillingReason::Create } else { BillingReason::Cycle },
-        total: lines.iter().map(|l| l.amount).sum(),
-        lines,
-        amount_due: 1,
-        currency: "usd".to_owned(),
-        next_attempt: None,
-        hosted_url: None,
-        due: None,
-        send_invoice: false,
-        payment_intent: Some(format!("pi_{id}").as_str().into()),
-        charge: None,
-        wants: Wants::default(),
-        created: None,
-        draft: false,
-    }))
-}
-
-/// What an invoice says, changed.
-pub(super) fn with(says: Says, change: impl FnOnce(&mut Invoice)) -> Says {
-    let Says::Invoice(mut invoice) = says else { panic!("no invoice") };
-    change(&mut invoice);
-    Says::Invoice(invoice)
-}
-
-pub(super) fn item(id: &str, price: &str, quantity: u32, from: f64, to: f64) -> Item {
-    Item {
-        id: Some(id.into()),
-        price: priced(price),
-        quantity: Some(quantity),
-        period_start: Some(day(from)),
-        period_end: Some(day(to)),
-        metered: false,
-    }
-}
-
-pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription)) -> Says {
-    let mut snapshot = Subscription {
-        id: "sub_1".into(),
-        event: SubscriptionEvent::Updated,
-        status: SubscriptionStatus::Active,
-        customer: Some("cus_1".into()),
-        items: vec![item("si_1", "price_pro", 1, from, to)],
-        wants: Wants::default(),
-        trial_end: None,
-        cancel_at_period_end: false,
-        cancel_at: None,
-        ended_at: None,
-        end_reason: None,
-        collection_paused: false,
-        pause_reason: None,
-        send_invoice: false,
-        latest_invoice: None,
-        began: Some(day(0.0)),
-        previous_status: None,
-    };
-    change(&mut snapshot);
-    Says::Subscription(Box::new(snapshot))
-}
-
-/// A refund of an invoice's payment.
-pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> Says {
-    Says::Refund(Refund {
-        id: id.into(),
-        charge: None,
-        payment_intent: Some(format!("pi_{of}").as_str().into()),
-        amount,
-        stands,
-        created: None,
-    })
-}
-
-pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
-    Says::Dispute(Dispute {
-        id: id.into(),
-        charge: None,
-        payment_intent: Some(format!("pi_{of}").as_str().into()),
-        status,
-        amount: 1,
-        currency: "usd".to_owned(),
-    })
-}
-
-/// The purchase's completed session.
-pub(super) fn session(paid: PaymentStatus) -> Says {
-    Says::Session(Box::new(Session {
-        id: "cs_1".into(),
-        event: SessionEvent::Completed,
-        mode: SessionMode::Payment,
-        payment_status: paid,
-        customer: None,
-        email: Some("grace@example.com".to_owned()),
-        name: None,
-        payment_intent: Some("pi_cs_1".into()),
-        subscription: None,
-        invoice: None,
-        wants: Wants { app_id: Some("app".to_owned()), ..Wants::default() },
-        locale: None,
-        amount: Some(100),
-        currency: Some("usd".to_owned()),
-        line_items: Vec::new(),
-    }))
 }

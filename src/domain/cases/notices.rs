@@ -63,3 +63,68 @@ fn edits_that_change_nothing_do_nothing() {
     }
     case.acts("create").is("active: live 33");
 }
+
+/// Rule 40: keys of one purchase that are ready within two minutes share a mail; a later one has its own.
+#[test]
+fn keys_that_are_ready_together_share_a_mail() {
+    let keys = |second: f64| {
+        let mut case = Case::subscription(|_| {});
+        case.load(-1.0, |r| r.plans[0].seats = Seats::Keys);
+        case.ready = vec![day(0.0), day(second)];
+        case.shown(0.0, 0.0, 30.0, |s| {
+            (s.items[0].quantity, s.status) = (Some(2), SubscriptionStatus::Incomplete);
+        });
+        case.paid(0.0, "in_1", 0.0, 30.0).on(1.0).is("active: live 33, live 33");
+        case.machine.notices.iter().map(|n| n.seats.clone()).collect::<Vec<_>>()
+    };
+    let second = 1.0 / 86_400.0;
+    assert_eq!(keys(0.0), [[1, 2]]);
+    assert_eq!(keys(119.0 * second), [[1, 2]]);
+    assert_eq!(keys(180.0 * second), [[1], [2]]);
+}
+
+/// Rule 40: a key that is paid for and over half an hour late is told of, once.
+#[test]
+fn a_late_key_is_told_of_once() {
+    let late = |minutes: f64| {
+        let mut case = Case::subscription(|_| {});
+        case.ready = vec![day(minutes / 1440.0)];
+        case.paid(0.0, "in_1", 0.0, 30.0);
+        case.on(5.0);
+        case
+    };
+    late(29.0).mails("license_issued 0.02");
+    late(300.0).mails("license_delayed 0.02, license_issued 0.21");
+}
+
+/// Rule 42: reminders that came due before the failure was known are recorded as skipped, and say why.
+#[test]
+fn what_is_skipped_says_why() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    case.told_late(45.0, 30.0, "invoice.payment_failed", failed).on(45.5);
+    case.mails("license_issued 0, payment_failed 45.01");
+    let skipped = case.machine.notices.iter().filter(|n| n.status == NoticeStatus::Skipped);
+    let why: Vec<_> = skipped.map(|n| (n.part.as_str(), n.error.as_deref().unwrap())).collect();
+    assert_eq!(why, ["7d", "14d"].map(|part| (part, "it was due before the failure was known")));
+}
+
+/// Rule 43: the address that the customer typed goes before the invoice's, that before the one beside the card.
+#[test]
+fn the_charge_s_address_is_the_last_resort() {
+    let guest = |with_invoice: bool| {
+        let mut case = Case::purchase(|_| {});
+        case.told(0.0, "charge.succeeded", charge(0));
+        if with_invoice {
+            case.told(0.0, "invoice.paid", bill("il_1", "price_tool"));
+        }
+        case.told(0.0, "checkout.session.completed", session_with(PaymentStatus::Paid, |s| s.email = None));
+        case
+    };
+    guest(false).mailed_to(&["card@example.com"]);
+    guest(true).mailed_to(&["ada@example.com"]);
+    let mut typed = Case::purchase(|_| {});
+    typed.told(0.0, "charge.succeeded", charge(0));
+    typed.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).mailed_to(&["grace@example.com"]);
+}

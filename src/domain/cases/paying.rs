@@ -91,7 +91,7 @@ fn an_open_renewal_keeps_the_license_alive_when_it_would_run_out() {
     let failed = invoice("in_2", InvoiceEvent::FinalizationFailed, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
     let mut stuck = Case::subscription(|_| {});
     stuck.paid(0.0, "in_1", 0.0, 30.0).told(30.0, "invoice.finalization_failed", failed);
-    stuck.on(40.0).is("active: live 44").mails("license_issued 0");
+    stuck.tells(30.0, "could not be finalized").on(40.0).is("active: live 44").mails("license_issued 0");
 }
 
 /// Rule 21: each item has its own end, and another one's failure does not touch it.

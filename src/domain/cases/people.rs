@@ -67,6 +67,49 @@ fn a_person_s_word_goes_before() {
     rekeyed.is("paid: revoked, live for life").on(2.0).mails("license_issued 0, license_issued 1");
 }
 
+/// Rule 50: a new key ends the old one and is mailed, whatever comes later goes to the new one.
+#[test]
+fn a_new_key_takes_the_place_of_the_old_one() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Rekey).is("active: revoked, live 33");
+    case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked, live 63").acts("create create revoke extend");
+    case.decide(40.0, Verb::Rekey).is("active: revoked, revoked, live 63").on(50.0);
+    case.mails("license_issued 0, license_issued 10, license_issued 40");
+    let labels: Vec<String> = case.machine.actions.iter().map(|a| a.target.label.clone()).collect();
+    assert_eq!([&labels[0], &labels[1]], ["Stripe sub sub_1", "Stripe sub sub_1 #2"]);
+}
+
+/// Rule 50: the address that a person set is the one for everything from then on; what went out before keeps its own.
+#[test]
+fn an_address_that_a_person_set_goes_before_all_others() {
+    let mut case = Case::purchase(|_| {});
+    let gift = |s: &mut Session| s.wants.deliver_to = Some("gift@example.com".to_owned());
+    case.told(0.0, "checkout.session.completed", session_with(PaymentStatus::Paid, gift));
+    case.decide(1.0, Verb::Address { email: "right@example.com".to_owned() });
+    case.decide(2.0, Verb::Resend { to: None }).told(3.0, "refund.created", refund("re_1", "cs_1", 100, true)).on(4.0);
+    case.mails("license_issued 0, license_issued 2, refunded 3.01");
+    case.mailed_to(&["gift@example.com", "right@example.com", "right@example.com"]);
+}
+
+/// Rule 50: bound devices are forgotten once for each time that it is said, on the keys that were there then.
+#[test]
+fn devices_are_forgotten_once_for_each_word() {
+    let mut case = Case::subscription(|_| {});
+    case.load(-1.0, |r| r.plans[0].seats = Seats::Keys);
+    let shown = |n: u32| move |s: &mut Subscription| s.items[0].quantity = Some(n);
+    case.paid(0.0, "in_1", 0.0, 30.0).shown(0.0, 0.0, 30.0, shown(2)).decide(5.0, Verb::ResetDevices);
+    case.acts("create create reset_devices reset_devices").is("active: live 33, live 33");
+    case.shown(6.0, 0.0, 30.0, shown(3)).paid(30.1, "in_2", 30.0, 60.0).on(40.0);
+    case.acts("create create reset_devices reset_devices create extend extend extend");
+    case.decide(41.0, Verb::ResetDevices);
+    let resets = case.machine.actions.iter().filter(|a| a.kind == ActionKind::ResetDevices).count();
+    assert_eq!(resets, 5);
+    // One that is over has nothing to forget.
+    let mut over = Case::purchase(|_| {});
+    over.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).decide(1.0, Verb::Revoke);
+    over.decide(2.0, Verb::ResetDevices).acts("create revoke");
+}
+
 /// Rule 49: an explicit word makes the newest revision count for everything.
 #[test]
 fn apply_to_existing_is_a_person_s_word() {

@@ -2,7 +2,9 @@
 
 use super::World;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::machine::{Grant, Machine};
+use crate::domain::fold::Report;
+use crate::domain::machine::{Given, Grant, Machine};
+use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
 use crate::domain::time::{Span, Timestamp};
 
@@ -106,7 +108,9 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
     {
         let absent = absent + 1;
         let enough = usize::try_from(absent).unwrap_or(usize::MAX) >= sweeps;
-        if enough {
+        if enough && action.kind == ActionKind::Find {
+            finish(machine, index, ActionOutcome::Done, Some("looked for: there is none".to_owned()), world.now);
+        } else if enough {
             (action.phase, action.due) = (Phase::Ready, world.now);
             action.error = action.error.take().or_else(|| Some("looked for: it was not made".to_owned()));
         } else {
@@ -129,9 +133,20 @@ fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
 }
 
 fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: Timestamp) {
-    if action.kind == ActionKind::Create {
+    if matches!(action.kind, ActionKind::Create | ActionKind::Find) {
         if machine.grants.iter().any(|g| g.key == confirmed.key) {
             return;
+        }
+        // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
+        let adopted = confirmed.adopted && matches!(action.phase, Phase::Look { any_age: true, .. });
+        let target = &action.target;
+        let given = Given {
+            time: later(confirmed.expires_at, target.expires_at),
+            devices: confirmed.devices.is_some_and(|d| d > target.devices),
+        };
+        if confirmed.others > 0 {
+            let what = format!("{} further licenses carry a label of this purchase: left alone", confirmed.others);
+            machine.told.push(Report { at: now, what });
         }
         let replaced_at = machine.grants.iter_mut();
         // A new key for the same seat takes the place of the old one, which nothing brings back.
@@ -149,26 +164,68 @@ fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: T
             expires_at: confirmed.expires_at,
             devices: confirmed.devices.unwrap_or(action.target.devices),
             since: now,
-            // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
-            adopted: confirmed.adopted && matches!(action.phase, Phase::Look { any_age: true, .. }),
+            adopted,
             ever_revoked: confirmed.status == GrantStatus::Revoked,
             replaced: false,
             unsettled_until: None,
             moved_in: false,
+            given: Some(given).filter(|g| adopted && action.kind == ActionKind::Create && *g != Given::default()),
         });
         return;
     }
+    let ours = own_values(machine, action.seat);
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.key == confirmed.key) {
         grant.ever_revoked |= confirmed.status == GrantStatus::Revoked;
         grant.status = confirmed.status;
+        let mut given = grant.given.unwrap_or_default();
+        given.time = if matches!(action.kind, ActionKind::Extend | ActionKind::Reinstate) {
+            false
+        } else if later(confirmed.expires_at, grant.expires_at) {
+            !ours.ends.contains(&confirmed.expires_at)
+        } else {
+            given.time && confirmed.expires_at == grant.expires_at
+        };
         grant.expires_at = confirmed.expires_at;
         if let Some(devices) = confirmed.devices {
+            given.devices = if action.kind == ActionKind::Update {
+                false
+            } else if devices > grant.devices {
+                !ours.devices.contains(&devices)
+            } else {
+                given.devices && devices == grant.devices
+            };
             grant.devices = devices;
         } else if action.kind == ActionKind::Update {
             grant.devices = action.target.devices;
         }
+        grant.given = Some(given).filter(|g| *g != Given::default());
         if action.kind == ActionKind::Check {
             grant.unsettled_until = None;
         }
+    }
+}
+
+/// The values that we ever asked for on a license: what it shows of them may be a request of ours that landed late.
+struct Own {
+    ends: Vec<Option<Timestamp>>,
+    devices: Vec<Devices>,
+}
+
+fn own_values(machine: &Machine, seat: u32) -> Own {
+    let of_it = || machine.actions.iter().filter(|a| a.seat == seat);
+    let sets_end = |a: &&Action| matches!(a.kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
+    let sets_devices = |a: &&Action| matches!(a.kind, ActionKind::Create | ActionKind::Update);
+    Own {
+        ends: of_it().filter(sets_end).map(|a| a.target.expires_at).collect(),
+        devices: of_it().filter(sets_devices).map(|a| a.target.devices).collect(),
+    }
+}
+
+/// Whether the first end is later than the second, to the second; for life is the latest.
+fn later(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
+    match (a, b) {
+        (None, Some(_)) => true,
+        (Some(a), Some(b)) => a.whole_s() > b.whole_s(),
+        (_, None) => false,
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::fact::{Bought, Priced};
 use crate::domain::fold::{ItemKey, PaymentFold};
 use crate::domain::id::PlanName;
 use crate::domain::plan::Plan;
+use crate::domain::time::Timestamp;
 
 /// One thing that was sold.
 struct Sold<'a> {
@@ -25,21 +26,7 @@ impl Ctx<'_> {
         if let Some((name, None)) = named {
             out.report(at, format!("the purchase's metadata names the plan `{name}`, which no config knew"));
         }
-        let mut lines: Vec<Sold<'_>> = Vec::new();
-        for (n, line) in p.lines.iter().enumerate() {
-            if let Some(plan) = self.revisions.plan_for(&line.price, judged) {
-                let key = line_key(line.line.as_deref(), &line.price, n);
-                lines.push(Sold { key, aliases: aliases(p, line), quantity: line.quantity, plan: Some(plan) });
-            }
-        }
-        if lines.is_empty() {
-            let whole = |quantity, plan| Sold { key: PURCHASE.to_owned(), aliases: BTreeSet::new(), quantity, plan };
-            if let Some((_, Some(plan))) = named {
-                lines.push(whole(p.lines.first().map_or(1, |l| l.quantity), Some(plan)));
-            } else if p.wants.app_id.is_some() {
-                lines.push(whole(1, None));
-            }
-        }
+        let lines = self.sold(p, named.and_then(|(_, plan)| plan), judged);
         // A look-up may be under way that says what was bought.
         let told_by = p.paid_learned.filter(|_| !p.lines_told).map_or(at, |learned| learned + LOOKUP_TAKES);
         if lines.is_empty() && p.paid_at.is_some() && self.now < told_by {
@@ -62,6 +49,28 @@ impl Ctx<'_> {
             }
         }
         out
+    }
+
+    /// What was sold: the plan that the metadata names, else each line that a plan names, else what the metadata asks for.
+    fn sold<'r>(&'r self, p: &PaymentFold, named: Option<&'r Plan>, judged: Timestamp) -> Vec<Sold<'r>> {
+        let whole = |quantity, plan, aliases| vec![Sold { key: PURCHASE.to_owned(), aliases, quantity, plan }];
+        if named.is_some() {
+            // It may have been served already by the name of a line, before the metadata was heard of.
+            let names = p.lines.iter().enumerate().chain(p.invoiced.iter().enumerate());
+            let names = names.map(|(n, l)| line_key(l.line.as_deref(), &l.price, n)).collect();
+            return whole(p.lines.first().map_or(1, |l| l.quantity), named, names);
+        }
+        let mut lines: Vec<Sold<'_>> = Vec::new();
+        for (n, line) in p.lines.iter().enumerate() {
+            if let Some(plan) = self.revisions.plan_for(&line.price, judged) {
+                let key = line_key(line.line.as_deref(), &line.price, n);
+                lines.push(Sold { key, aliases: aliases(p, line), quantity: line.quantity, plan: Some(plan) });
+            }
+        }
+        if lines.is_empty() && p.wants.app_id.is_some() {
+            return whole(1, None, BTreeSet::new());
+        }
+        lines
     }
 
     fn payment_want(&self, p: &PaymentFold, wished: &Wished, plan: Option<&PlanName>) -> (Want, Why) {

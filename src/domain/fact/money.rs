@@ -32,6 +32,9 @@ pub struct Charge {
     /// The single refunds where the object lists them (before 2022-11-15).
     #[n(7)]
     pub refunds: Vec<Refund>,
+    /// An address: what was typed beside the card, else where Stripe sends its receipt.
+    #[n(8)]
+    pub email: Option<String>,
 }
 
 /// One refund.

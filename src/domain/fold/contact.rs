@@ -13,6 +13,8 @@ pub struct Contact {
     pub session_email: Option<String>,
     /// The address on the newest invoice.
     pub invoice_email: Option<String>,
+    /// The address that was typed beside the card, or that Stripe sends its receipt to: the last resort.
+    pub charge_email: Option<String>,
     /// An address that a person set.
     pub decided_email: Option<String>,
     /// Where keys go instead (gifts, teams).
@@ -50,7 +52,10 @@ impl Contact {
                         contact.decided_email = Some(email.clone());
                     }
                 }
-                Says::Charge(c) => set(&mut contact.customer, c.customer.as_ref()),
+                Says::Charge(c) => {
+                    set(&mut contact.customer, c.customer.as_ref());
+                    set(&mut contact.charge_email, c.email.as_ref());
+                }
                 Says::Payment(_) | Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) | Says::LineItems(_) => {}
             }
         }
@@ -68,12 +73,14 @@ impl Contact {
         own.or_else(|| on_record.map(str::to_owned))
             .or_else(|| self.session_email.clone())
             .or_else(|| self.invoice_email.clone())
+            .or_else(|| self.charge_email.clone())
     }
 
-    /// The address for keys.
+    /// The address for keys. What a person said goes before what the purchase's metadata says.
     #[must_use]
     pub fn key_holder(&self, on_record: Option<&str>) -> Option<String> {
-        self.deliver_to.clone().or_else(|| self.payer(on_record))
+        let own = self.decided_email.clone();
+        own.or_else(|| self.deliver_to.clone()).or_else(|| self.payer(on_record))
     }
 }
 

@@ -74,7 +74,7 @@ struct Desk {
 
 #[derive(Debug)]
 struct Waiting {
-    wanted: Wanted,
+    wanted: Vec<Wanted>,
     reply: oneshot::Sender<Result<Vec<License>, Failed>>,
 }
 
@@ -116,6 +116,19 @@ impl Finder {
         wanted: Wanted,
         is_held: impl Fn(&LicenseKey) -> bool,
     ) -> Result<Vec<License>, Failed> {
+        self.find_any(app, vec![wanted], is_held).await
+    }
+
+    /// The same for several labels of one purchase.
+    ///
+    /// # Errors
+    /// When the look could not be completed.
+    pub async fn find_any(
+        &self,
+        app: &AppId,
+        wanted: Vec<Wanted>,
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<Vec<License>, Failed> {
         let desk = self.desk(app);
         loop {
             let (reply, mut answer) = oneshot::channel();
@@ -129,16 +142,16 @@ impl Finder {
                 Err(TryRecvError::Empty) => {}
             }
             let served = std::mem::take(&mut *waiting());
-            let labels: Vec<Wanted> = served.iter().map(|w| w.wanted.clone()).collect();
+            let labels: Vec<Wanted> = served.iter().flat_map(|w| w.wanted.clone()).collect();
             let found = self.look(app, &labels, &is_held).await;
-            let of = |label: &str| match &found {
-                Ok(found) => Ok(found.get(label).cloned().unwrap_or_default()),
+            let of = |wanted: &[Wanted]| match &found {
+                Ok(found) => Ok(wanted.iter().filter_map(|w| found.get(&w.label)).flatten().cloned().collect()),
                 Err(failed) => Err(failed.clone()),
             };
-            let ours = of(&wanted.label);
+            let ours = of(&wanted);
             for other in served {
                 // Whoever no longer waits needs no answer.
-                let _ = other.reply.send(of(&other.wanted.label));
+                let _ = other.reply.send(of(&other.wanted));
             }
             return ours;
         }

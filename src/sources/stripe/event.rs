@@ -249,7 +249,10 @@ fn hear(e: &Envelope<'_, '_>) -> Result<Heard, Reason> {
 /// Refuses an object that says it is another than the type promises: its ids would be taken for another kind's.
 fn is_a(object: &Json<'_>, expected: &str) -> Result<(), Reason> {
     match object.get("object").text() {
-        Some(other) if other != expected => Err(Reason::unreadable("data.object.object", object.get("object"))),
+        Some(other) if other != expected => {
+            let found = format!("{}, where this type shows a `{expected}`", object.get("object").describe());
+            Err(Reason::Unreadable { field: "data.object.object", found })
+        }
         _ => Ok(()),
     }
 }

@@ -135,7 +135,7 @@ impl<'a> Json<'a> {
     /// What stands here, for a person.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Null => "nothing".to_owned(),
+            Self::Null => "missing".to_owned(),
             Self::Bool(b) => b.to_string(),
             Self::Int(n) => format!("the number {n}"),
             Self::Float(f) => format!("the number {f}"),

@@ -94,6 +94,8 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
             Input::Decision { machine: machine.clone(), id: id.clone(), decision: decision.clone(), at: *at }
         }
         Input::Attempt { .. }
+        | Input::ReadAgain(_)
+        | Input::ReadBy(_)
         | Input::Searched { .. }
         | Input::Outcome { .. }
         | Input::Mailed { .. }

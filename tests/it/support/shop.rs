@@ -130,6 +130,11 @@ impl Shop {
         self.running().due.notify_one();
     }
 
+    /// Moves the clock while nothing runs.
+    pub(crate) fn later_while_down(&self, span: Span) {
+        self.clock.advance_to(self.clock.now() + span);
+    }
+
     pub(crate) fn machine(&self, id: &str) -> Option<Machine> {
         view::machine(self.running().handle.reader(), &MachineId::from(id)).unwrap()
     }

@@ -16,5 +16,6 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>) -> Result<Customer, Reason> {
         name: owned(object.get("name")),
         locale: object.get("preferred_locales").list().first().and_then(owned),
         deleted: e.kind == "customer.deleted" || object.get("deleted").bool() == Some(true),
+        livemode: object.get("livemode").bool(),
     })
 }

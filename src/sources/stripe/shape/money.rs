@@ -6,7 +6,7 @@ use crate::domain::id::{ChargeId, PaymentIntentId};
 
 use super::super::json::Json;
 use super::super::reason::Reason;
-use super::{currency, first_reference, own_id, payer, reference};
+use super::{currency, first_reference, own_id, owned, payer, reference};
 
 pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Reason> {
     let paid_by = object.get("payment");
@@ -63,6 +63,7 @@ pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
         amount_refunded,
         refunded: refunded.unwrap_or(amount > 0 && amount_refunded >= amount),
         refunds,
+        email: [object.get("billing_details").get("email"), object.get("receipt_email")].into_iter().find_map(owned),
         id,
     })
 }

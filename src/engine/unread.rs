@@ -1,0 +1,52 @@
+//! Events that could not be read when they came: a newer binary may be able to.
+
+use super::key::{self, Table};
+use super::raw;
+use super::record::{self, EventRecord, RecordError};
+use super::view;
+use super::working::Committed;
+use crate::domain::id::SourceName;
+use crate::domain::time::Timestamp;
+use crate::store::{KeyRange, Read};
+
+/// The place where the binary is noted that last read them again.
+const READ_BY: &str = "read_by";
+
+/// An event that waits to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its source.
+    pub source: SourceName,
+    /// When it came.
+    pub received: Timestamp,
+    /// Its body as it came.
+    pub body: Vec<u8>,
+}
+
+/// The binary that last read them again.
+///
+/// # Errors
+/// The store's.
+pub fn read_by(reader: &dyn Read) -> Result<Option<String>, RecordError> {
+    let kept = reader.get(&key::general(READ_BY)).map_err(RecordError::from)?;
+    Ok(kept.and_then(|value| String::from_utf8(value.bytes).ok()))
+}
+
+/// Where [`read_by`] is kept.
+pub(super) fn read_by_key() -> Vec<u8> {
+    key::general(READ_BY)
+}
+
+/// Hands every unread event over, until the visitor has enough; asked after each event, read or not.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn each(reader: &dyn Read, mut visit: impl FnMut(Option<Unread>) -> bool) -> Result<(), RecordError> {
+    view::walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
+        let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
+        let scope = key::parts(key).first().copied().unwrap_or_default();
+        let source = SourceName::from(scope.split('/').next().unwrap_or_default());
+        let body = if kept.disposition.is_unreadable() { raw::unpack(&kept.raw) } else { None };
+        Ok(visit(body.map(|body| Unread { source, received: kept.received, body })))
+    })
+}
