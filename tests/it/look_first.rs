@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keyward::domain::id::AppId;
+use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::effects::license::{Client, ClientConfig, NewLicense};
 use keyward::secret::Secret;
@@ -78,4 +78,27 @@ async fn licenses_made_before_are_adopted_and_new_purchases_do_not_wait() {
     until("a mail for each key that we made, and no other", PATIENCE, mailed).await;
     let read = fake.counter("GET one");
     assert!(read <= 2 * (OTHERS + held.len()) as u64, "each label is read about once: {read}");
+}
+
+/// The guide's handler sells twice when Stripe tells twice: of two licenses the live one is taken, and of the other a person
+/// is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_licenses_the_live_one_is_taken_and_the_other_told() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    made_before(&fake, [label("Twice"), label("Twice")]).await;
+    let keys: Vec<String> = fake.licenses().into_iter().map(|l| l.license_key).collect();
+    let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
+    client.revoke(&LicenseKey::new(&keys[0])).await.done().unwrap();
+    // The law of one license a label holds for what we make: these two were there.
+    let app = TestApp::start(Setup { fake: None, ..Setup::with(&fake) }).await;
+    app.door().event(&one_time("Twice", next_s() - DAY_S)).await;
+    let adopted = async || {
+        let page = page(&app, "Twice");
+        page["licenses"][0].is_object().then_some(page)
+    };
+    let page = until("the purchase's license", PATIENCE, adopted).await;
+    assert_eq!(page["licenses"].as_array().unwrap().len(), 1, "{page:#}");
+    assert_eq!((&page["licenses"][0]["key"], &page["licenses_created"]), (&json!(keys[1]), &json!(0)), "{page:#}");
+    assert!(page["reports"].to_string().contains("left alone"), "{page:#}");
+    assert_eq!(fake.counter("POST"), 2, "those made before");
 }

@@ -84,3 +84,58 @@ fn the_other_choices_are_kept_apart() {
     on_trial(Trial::License).is("trialing: live 17");
     on_trial(Trial::None).is("trialing:");
 }
+
+#[test]
+fn plans_are_found_by_price_lookup_key_product_and_rest() {
+    let named = |name: &str, change: fn(&mut Plan)| {
+        let mut made = plan(name, "price_of_nobody");
+        change(&mut made);
+        made
+    };
+    let plans = vec![
+        named("rest", |p| p.prices = vec!["*".into()]),
+        named("product", |p| p.products = vec!["prod_1".into()]),
+        named("key", |p| p.lookup_keys = vec!["monthly".to_owned()]),
+        plan("price", "price_1"),
+    ];
+    let revisions = Revisions::always(plans, Vec::new());
+    let found = |id: &str, key: Option<&str>, product: &str| {
+        let price = Priced { id: Some(id.into()), lookup_key: key.map(str::to_owned), product: Some(product.into()) };
+        revisions.plan_for(&price, day(0.0)).unwrap().name.as_str().to_owned()
+    };
+    assert_eq!(found("price_1", Some("monthly"), "prod_1"), "price");
+    assert_eq!(found("price_2", Some("monthly"), "prod_1"), "key");
+    assert_eq!(found("price_2", Some("yearly"), "prod_1"), "product");
+    assert_eq!(found("price_2", None, "prod_2"), "rest");
+}
+
+#[test]
+fn a_plan_is_judged_by_its_policy() {
+    let policy = |name: &str, days| Policy { name: name.into(), grace: Span::from_days(days), ..Policy::default() };
+    let mut hard = plan("hard", "price_hard");
+    hard.policy = Some("hard".into());
+    let revisions = |policies| Revisions::always(vec![hard.clone(), plan("pro", "price_pro")], policies);
+    let both = revisions(vec![policy("standard", 9), policy("hard", 1)]);
+    let grace = |revisions: &Revisions, plan: &str| revisions.policy(Some(&plan.into()), day(0.0)).grace;
+    assert_eq!(grace(&both, "hard"), Span::from_days(1));
+    assert_eq!(grace(&both, "pro"), Span::from_days(9));
+    assert_eq!(grace(&revisions(Vec::new()), "pro"), Policy::default().grace);
+}
+
+#[test]
+fn a_template_becomes_licenses() {
+    let made = |change: fn(&mut Plan), quantity| {
+        let mut case = Case::subscription(|_| {});
+        case.load(-1.0, |r| change(&mut r.plans[0]));
+        case.paid(0.0, "in_1", 0.0, 30.0).shown(0.0, 0.0, 30.0, |s| s.items[0].quantity = Some(quantity));
+        let of = |g: &crate::domain::machine::Grant| (g.devices, g.app_id.as_ref().map(|a| a.as_str().to_owned()));
+        case.machine.grants.iter().filter(|g| g.status == GrantStatus::Live).map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(made(|_| {}, 1), [(Devices::Count(3), None)]);
+    assert_eq!(made(|p| p.license.devices = Some(Devices::Unlimited), 1), [(Devices::Unlimited, None)]);
+    assert_eq!(made(|p| p.license.devices_per_unit = Some(2), 4), [(Devices::Count(11), None)]);
+    let app = (Devices::Count(3), Some("app_2".to_owned()));
+    assert_eq!(made(|p| p.license.app_id = Some("app_2".into()), 1), [app]);
+    let keys = |p: &mut Plan| p.seats = Seats::Keys;
+    assert_eq!(made(keys, 2), [(Devices::Count(3), None), (Devices::Count(3), None)]);
+}
