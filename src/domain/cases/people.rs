@@ -75,8 +75,8 @@ fn a_new_key_takes_the_place_of_the_old_one() {
     case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked, live 63").acts("create create revoke extend");
     case.decide(40.0, Verb::Rekey).is("active: revoked, revoked, live 63").on(50.0);
     case.mails("license_issued 0, license_issued 10, license_issued 40");
-    let labels: Vec<String> = case.machine.actions.iter().map(|a| a.target.label.clone()).collect();
-    assert_eq!([&labels[0], &labels[1]], ["Stripe sub sub_1", "Stripe sub sub_1 #2"]);
+    let labels: Vec<String> = case.machine.grants.iter().map(|g| case.machine.label(g.number)).collect();
+    assert_eq!(labels, ["Stripe sub sub_1", "Stripe sub sub_1 #2", "Stripe sub sub_1 #3"]);
 }
 
 /// Rule 50: the address that a person set is the one for everything from then on; what went out before keeps its own.
