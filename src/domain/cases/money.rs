@@ -85,3 +85,16 @@ fn a_purchase_that_is_refunded_already_gets_nothing() {
     case.told_late(1.0, 0.0, "checkout.session.completed", session(PaymentStatus::Paid));
     case.on(2.0).is("refunded:").acts("").mails("");
 }
+
+/// Rule 38: a warning is told once and changes nothing, whatever comes of it.
+#[test]
+fn a_fraud_warning_is_told_and_changes_nothing() {
+    let warning = || {
+        let payment_intent = Some("pi_cs_1".into());
+        Says::FraudWarning(FraudWarning { charge: None, payment_intent })
+    };
+    let mut case = bought(|_| {});
+    case.told(3.0, "radar.early_fraud_warning.created", warning()).tells(3.0, "early fraud warning");
+    case.told(4.0, "radar.early_fraud_warning.updated", warning()).on(9.0).is("paid: live for life").acts("create");
+    assert_eq!(case.machine.told.len(), 1);
+}
