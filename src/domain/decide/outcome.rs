@@ -145,7 +145,8 @@ fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: T
             devices: confirmed.devices.is_some_and(|d| d > target.devices),
         };
         if confirmed.others > 0 {
-            let what = format!("{} further licenses carry a label of this purchase: left alone", confirmed.others);
+            let what =
+                format!("other licenses carry a label of this purchase ({}): they are left alone", confirmed.others);
             machine.told.push(Report { at: now, what });
         }
         let replaced_at = machine.grants.iter_mut();
