@@ -1,6 +1,6 @@
 //! `keyward replay`: a recorded history through the same rules, with a virtual clock and simulated services.
 
-use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -15,7 +15,8 @@ use crate::domain::id::PolicyName;
 use crate::domain::revision::Revisions;
 use crate::engine::input::Rules;
 use crate::server::source_rules;
-use crate::sim::{self, history, timeline};
+use crate::sim::history::{History, Merged};
+use crate::sim::{self, CannotReplay, timeline};
 
 /// `replay`.
 #[derive(Args, Debug)]
@@ -61,17 +62,9 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
         None => Config::for_replay(),
     };
     let rules = rules(&config, args.policy.as_deref())?;
-    let mut lines = VecDeque::new();
-    for file in &args.files {
-        let name = file.display().to_string();
-        lines.append(&mut history::read(&name, &text(file)?).map_err(|e| Failure::input(e.to_string()))?);
-    }
-    if args.files.len() > 1 {
-        // Several files are one history: each is in the order of delivery, and so is the whole.
-        lines.make_contiguous().sort_by_key(|l| l.received);
-    }
+    let histories: Result<_, _> = args.files.iter().map(|file| open(file)).collect();
     let until = args.until.map(|when| when.from(Clock::Wall.now()));
-    let (_, answer) = sim::replay(lines, rules, until, args.faults).map_err(|e| Failure::ours(e.to_string()))?;
+    let (_, answer) = sim::replay(Merged::new(histories?), rules, until, args.faults).map_err(failure)?;
     match args.format {
         Format::Text => report::data(&timeline::text(&answer)),
         Format::Json => report::json(&answer)?,
@@ -80,10 +73,22 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn text(file: &Path) -> Result<String, Failure> {
-    let read =
-        if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    read.map_err(|e| Failure::input(format!("{} cannot be read: {e}", file.display())))
+fn open(file: &Path) -> Result<History<'static>, Failure> {
+    let read: Box<dyn BufRead> = if file.as_os_str() == "-" {
+        Box::new(BufReader::new(std::io::stdin()))
+    } else {
+        let opened = std::fs::File::open(file);
+        let opened = opened.map_err(|e| Failure::input(format!("{} cannot be read: {e}", file.display())))?;
+        Box::new(BufReader::new(opened))
+    };
+    History::new(&file.display().to_string(), read).map_err(|bad| failure(bad.into()))
+}
+
+fn failure(why: CannotReplay) -> Failure {
+    match why {
+        CannotReplay::Bad(bad) => Failure::input(bad.to_string()),
+        CannotReplay::Stuck(stuck) => Failure::ours(stuck.to_string()),
+    }
 }
 
 /// Replay's rules: the config as if it had always been in force, and services that can do everything.

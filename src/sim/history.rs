@@ -1,8 +1,10 @@
 //! Reads a recorded history in each of the forms that people have: JSONL, a JSON array, a list from the events API.
 
-use std::collections::VecDeque;
+use std::io::BufRead;
+use std::iter::Peekable;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::domain::decision::Decision;
 use crate::domain::id::{EventId, MachineId, SourceName};
@@ -31,47 +33,142 @@ pub struct BadHistory {
     pub why: String,
 }
 
-/// Reads a history file.
+/// A recorded history, read as it is played: of JSONL one line at a time is in memory, of an array or a list its text.
+pub struct History<'a> {
+    name: String,
+    form: Form<'a>,
+    /// Lines or entries that were read.
+    count: usize,
+}
+
+enum Form<'a> {
+    /// A line for each thing that was received. The first ones were read already, to tell the form.
+    Lines { first: Option<String>, rest: Box<dyn BufRead + 'a> },
+    /// An array's or a list's entries, in the order of delivery.
+    Entries(std::vec::IntoIter<Box<RawValue>>),
+}
+
+impl<'a> History<'a> {
+    /// Begins to read. The name stands in errors.
+    ///
+    /// # Errors
+    /// What cannot be read of an array or a list as a whole. Everything else is told when its turn comes.
+    pub fn new(name: &str, mut text: impl BufRead + 'a) -> Result<Self, BadHistory> {
+        let bad = |why: String| BadHistory { place: name.to_owned(), why };
+        let (name, mut count, mut first) = (name.to_owned(), 0, String::new());
+        while first.trim().is_empty() {
+            first.clear();
+            if text.read_line(&mut first).map_err(|e| bad(e.to_string()))? == 0 {
+                break;
+            }
+            count += 1;
+        }
+        // A line is an object of its own; what is none is the beginning of one that was laid out over several lines.
+        if first.trim().is_empty() || is_line(&first) {
+            let form = Form::Lines { first: Some(first), rest: Box::new(text) };
+            return Ok(Self { name, form, count: count.max(1) - 1 });
+        }
+        text.read_to_string(&mut first).map_err(|e| bad(e.to_string()))?;
+        let entries = entries(&first).map_err(bad)?;
+        Ok(Self { name, form: Form::Entries(entries.into_iter()), count: 0 })
+    }
+
+    /// The next text, with its place in words.
+    fn text(&mut self) -> Option<Result<(String, String), BadHistory>> {
+        match &mut self.form {
+            Form::Entries(entries) => {
+                self.count += 1;
+                let text = entries.next()?.get().to_owned();
+                Some(Ok((format!("{}, entry {}", self.name, self.count), text)))
+            }
+            Form::Lines { first, rest } => loop {
+                self.count += 1;
+                let place = || format!("{}:{}", self.name, self.count);
+                let mut text = first.take().unwrap_or_default();
+                if text.is_empty() {
+                    match rest.read_line(&mut text) {
+                        Ok(0) => return None,
+                        Ok(_) => {}
+                        Err(e) => return Some(Err(BadHistory { place: place(), why: e.to_string() })),
+                    }
+                }
+                if !text.trim().is_empty() {
+                    return Some(Ok((place(), text)));
+                }
+            },
+        }
+    }
+}
+
+impl Iterator for History<'_> {
+    type Item = Result<Line, BadHistory>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let text = self.text()?;
+        Some(text.and_then(|(place, text)| line(&text).map_err(|why| BadHistory { place, why })))
+    }
+}
+
+/// Several histories as one: each is in the order of delivery, and so is the whole.
+pub struct Merged<'a>(Vec<Peekable<History<'a>>>);
+
+impl<'a> Merged<'a> {
+    /// Of histories; of two lines of one instant the earlier history's comes first.
+    #[must_use]
+    pub fn new(histories: Vec<History<'a>>) -> Self {
+        Self(histories.into_iter().map(Iterator::peekable).collect())
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Result<Line, BadHistory>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let heads = self.0.iter_mut().filter_map(|history| {
+            // What cannot be read is told at once.
+            let at = history.peek()?.as_ref().map_or(Timestamp::from_ms(i64::MIN), |line| line.received);
+            Some((at, history))
+        });
+        heads.min_by_key(|(at, _)| *at)?.1.next()
+    }
+}
+
+/// Reads a whole history.
 ///
 /// # Errors
 /// The first line that cannot be read, with its place.
-pub fn read(name: &str, text: &str) -> Result<VecDeque<Line>, BadHistory> {
-    let bad = |place: String, why: String| BadHistory { place, why };
-    let whole = text.trim_start();
-    if whole.starts_with('[') || is_list(whole) {
-        let value: Value = serde_json::from_str(whole).map_err(|e| bad(name.to_owned(), e.to_string()))?;
-        let items = match value {
-            Value::Array(items) => items,
-            Value::Object(mut list) => match list.remove("data") {
-                // The events API and the CLI give the newest first.
-                Some(Value::Array(items)) => items.into_iter().rev().collect(),
-                Some(_) | None => return Err(bad(name.to_owned(), "the list has no `data`".to_owned())),
-            },
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-        };
-        return items
-            .into_iter()
-            .enumerate()
-            .map(|(n, item)| {
-                let text = item.to_string();
-                line(&text).map_err(|why| bad(format!("{name}, entry {}", n + 1), why))
-            })
-            .collect();
-    }
-    text.lines()
-        .enumerate()
-        .filter(|(_, l)| !l.trim().is_empty())
-        .map(|(n, l)| line(l).map_err(|why| bad(format!("{name}:{}", n + 1), why)))
-        .collect()
+pub fn read(name: &str, text: &str) -> Result<Vec<Line>, BadHistory> {
+    History::new(name, text.as_bytes())?.collect()
 }
 
-/// Whether the text is one object that is a list, and not a line that happens to begin a JSONL file.
-fn is_list(text: &str) -> bool {
+#[derive(serde::Deserialize)]
+struct List {
+    object: Option<String>,
+    data: Option<Vec<Box<RawValue>>>,
+}
+
+/// Whether the text is a whole object that is not a list.
+fn is_line(text: &str) -> bool {
     #[derive(serde::Deserialize)]
     struct Head {
         object: Option<String>,
     }
-    text.starts_with('{') && serde_json::from_str::<Head>(text).is_ok_and(|h| h.object.as_deref() == Some("list"))
+    text.trim_start().starts_with('{')
+        && serde_json::from_str::<Head>(text).is_ok_and(|head| head.object.as_deref() != Some("list"))
+}
+
+/// The entries of an array, or of a list as Stripe gives it: the events API and the CLI give the newest first.
+fn entries(text: &str) -> Result<Vec<Box<RawValue>>, String> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).map_err(|e| e.to_string());
+    }
+    let list: List = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    if list.object.as_deref() != Some("list") {
+        return Err("neither a line for each event, nor an array, nor a list".to_owned());
+    }
+    let mut entries = list.data.ok_or("the list has no `data`")?;
+    entries.reverse();
+    Ok(entries)
 }
 
 #[derive(serde::Deserialize)]
@@ -81,11 +178,11 @@ struct Envelope<'a> {
     /// Of a look-up: the connected account that was asked about. (Events name it themselves, by the same word.)
     account: Option<Value>,
     #[serde(borrow)]
-    event: Option<&'a serde_json::value::RawValue>,
+    event: Option<&'a RawValue>,
     #[serde(borrow)]
-    decision: Option<&'a serde_json::value::RawValue>,
+    decision: Option<&'a RawValue>,
     #[serde(borrow)]
-    lookup: Option<&'a serde_json::value::RawValue>,
+    lookup: Option<&'a RawValue>,
 }
 
 fn line(text: &str) -> Result<Line, String> {
@@ -102,7 +199,7 @@ fn line(text: &str) -> Result<Line, String> {
             envelope.account.as_ref().and_then(Value::as_str),
         );
     }
-    let body = envelope.event.map_or(text, serde_json::value::RawValue::get);
+    let body = envelope.event.map_or(text, RawValue::get);
     let mut event = event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
     let received = envelope.received_at.unwrap_or(event.created);
     if let event::Heard::Fact(fact) = &mut event.says {
@@ -144,4 +241,49 @@ fn looked_up(
     let received = received.ok_or("a look-up needs `received_at`")?;
     let delivery = lookup::delivery(text.as_bytes(), source, account, received, Vec::new())?;
     Ok(Line { received, input: Input::Delivery(Box::new(delivery)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(n: i64) -> String {
+        format!(r#"{{"id":"evt_{n}","object":"event","type":"x.y","created":{n},"data":{{"object":{{"id":"o"}}}}}}"#)
+    }
+
+    fn instants(text: &str) -> Vec<i64> {
+        read("h", text).unwrap().iter().map(|line| line.received.s()).collect()
+    }
+
+    #[test]
+    fn each_form_is_read_in_the_order_of_delivery() {
+        let (one, two) = (event(1), event(2));
+        assert_eq!(instants(&format!("\n  \n{one}\n\n{two}\n")), [1, 2]);
+        assert_eq!(instants(&format!("{two}\n{one}")), [2, 1], "late ones come late");
+        assert_eq!(instants(&format!("[{one},\n{two}]")), [1, 2]);
+        assert_eq!(instants(&format!(r#"{{"object":"list","data":[{two},{one}]}}"#)), [1, 2], "newest first");
+        assert_eq!(instants(&format!("{{\n\"data\":[\n{two},\n{one}],\n\"object\":\"list\"\n}}\n")), [1, 2]);
+        assert_eq!((instants(""), instants("\n \n")), (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_place() {
+        let bad = |text: &str| read("h", text).err().unwrap().to_string();
+        assert!(bad(&format!("\n{}\n{{\"id\"\n", event(1))).starts_with("h:3: "));
+        assert!(bad(&format!("[{}, 5]", event(1))).starts_with("h, entry 2: "));
+        assert!(bad("{\"id\":\n{}\n").contains("at line "));
+        assert!(bad("{\n}").contains("nor a list"));
+        assert!(bad("{\"object\":\"list\"}").contains("no `data`"));
+    }
+
+    #[test]
+    fn several_histories_are_one_by_the_instants_of_their_lines() {
+        let (odd, even) = (format!("{}\n{}", event(1), event(3)), format!("{}\n{}\n{}", event(2), event(3), event(4)));
+        let merged = || {
+            let history = |text| History::new("h", std::io::BufReader::new(std::io::Cursor::new(text))).unwrap();
+            Merged::new(vec![history(odd.clone()), history(even.clone())])
+        };
+        let read: Result<Vec<Line>, _> = merged().collect();
+        assert_eq!(read.unwrap().iter().map(|l| l.received.s()).collect::<Vec<_>>(), [1, 2, 3, 3, 4]);
+    }
 }

@@ -16,28 +16,43 @@ pub mod world;
 pub use answer::Answer;
 pub use world::World;
 
-use std::collections::VecDeque;
-
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Rules;
 
 /// How long a replay runs on after the last delivery when nobody says until when.
 pub const RUNS_ON: Span = Span::from_days(60);
 
-/// Plays histories, each read from a file, and says what became of everything. Without `until`: the last delivery and 60
-/// days.
+/// A replay without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotReplay {
+    /// The history cannot be read.
+    #[error(transparent)]
+    Bad(#[from] history::BadHistory),
+    /// The simulation cannot go on, which is a defect of Keyward.
+    #[error(transparent)]
+    Stuck(#[from] world::Stuck),
+}
+
+/// Plays a history, a line at a time, and says what became of everything. Without `until`: the last delivery and 60 days.
 ///
 /// # Errors
-/// When the simulation cannot go on, which is a defect of Keyward.
+/// [`CannotReplay`].
 pub fn replay(
-    lines: VecDeque<history::Line>,
+    lines: impl IntoIterator<Item = Result<history::Line, history::BadHistory>>,
     rules: Rules,
     until: Option<Timestamp>,
     seed: Option<u64>,
-) -> Result<(World, Answer), world::Stuck> {
-    let last = lines.iter().map(|l| l.received).max().unwrap_or(Timestamp::from_ms(0));
+) -> Result<(World, Answer), CannotReplay> {
     let mut world = World::new(rules, seed);
-    world.play(lines, until.unwrap_or(last + RUNS_ON))?;
+    let mut last = Timestamp::from_ms(0);
+    for line in lines {
+        let line = line?;
+        last = last.max(line.received);
+        if until.is_none_or(|until| line.received <= until) {
+            world.hear(line)?;
+        }
+    }
+    world.end(until.unwrap_or(last + RUNS_ON))?;
     let answer = Answer::of(&world)?;
     Ok((world, answer))
 }

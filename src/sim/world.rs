@@ -1,7 +1,5 @@
 //! The one loop: time jumps to whatever comes next, a delivery or something due, and nothing sleeps.
 
-use std::collections::VecDeque;
-
 use super::history::Line;
 use super::services::Licenses;
 use crate::domain::action::Outcome;
@@ -73,15 +71,30 @@ impl World {
     ///
     /// # Errors
     /// [`Stuck`].
-    pub fn play(&mut self, lines: VecDeque<Line>, until: Timestamp) -> Result<(), Stuck> {
+    pub fn play(&mut self, lines: impl IntoIterator<Item = Line>, until: Timestamp) -> Result<(), Stuck> {
         for line in lines {
-            if line.received > until {
-                continue;
+            if line.received <= until {
+                self.hear(line)?;
             }
-            self.advance(line.received)?;
-            self.deliver(line)?;
-            self.work_off()?;
         }
+        self.end(until)
+    }
+
+    /// Lets time run to a line's instant, and plays it.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn hear(&mut self, line: Line) -> Result<(), Stuck> {
+        self.advance(line.received)?;
+        self.deliver(line)?;
+        self.work_off()
+    }
+
+    /// Lets time run on to an instant after the last line.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
         self.advance(until)?;
         self.submit(&Input::Forget).map(|_| ())
     }

@@ -2,10 +2,8 @@
 //! fail for good, and a purchase with refunds and a dispute. What should come out is worked out here in a few lines that
 //! know nothing of the code, and compared at a random instant.
 
-use std::collections::VecDeque;
-
 use keyward::domain::time::{Span, Timestamp};
-use keyward::sim::history::{self, Line};
+use keyward::sim::history::History;
 use keyward::sim::{Answer, World};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -144,7 +142,8 @@ fn play(told: &[Told], until: i64, seed: Option<u64>) -> (World, Answer) {
     told.sort_by_key(|t| t.at + t.delay);
     let line = |t: &&Told| json!({"received_at": t.at + t.delay, "event": t.event}).to_string();
     let text: Vec<String> = told.iter().map(line).collect();
-    let lines: VecDeque<Line> = history::read("a made-up life", &text.join("\n")).unwrap();
+    let text = text.join("\n");
+    let lines = History::new("a made-up life", text.as_bytes()).unwrap();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
     keyward::sim::replay(lines, replay::rules(&root), Some(Timestamp::from_s(until)), seed).unwrap()
 }

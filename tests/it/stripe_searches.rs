@@ -106,7 +106,8 @@ fn a_replay_takes_links_from_its_lines_and_says_where_one_makes_no_sense() {
     let text = |lines: &[Value]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
     let rules = || crate::http_support::rules(&crate::http_support::config());
     let play = |lines: &[Value]| {
-        let lines = keyward::sim::history::read("test", &text(lines)).unwrap();
+        let text = text(lines);
+        let lines = keyward::sim::history::History::new("test", text.as_bytes()).unwrap();
         keyward::sim::replay(lines, rules(), None, None).unwrap().1
     };
     let parked = play(&[refund.clone(), looked(found.clone())]);

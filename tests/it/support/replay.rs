@@ -1,6 +1,5 @@
 //! Histories from `fixtures/histories`, and how a test replays them.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,13 +42,13 @@ pub(crate) fn all() -> Vec<History> {
 
 impl History {
     /// What was delivered, in the order of delivery.
-    pub(crate) fn lines(&self) -> VecDeque<Line> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         history::read(&self.name, &self.text).unwrap()
     }
 
     /// Plays it.
     pub(crate) fn replay(&self, until: Option<Timestamp>) -> (World, Answer) {
-        keyward::sim::replay(self.lines(), self.rules.clone(), until, None)
+        keyward::sim::replay(self.lines().into_iter().map(Ok), self.rules.clone(), until, None)
             .unwrap_or_else(|stuck| panic!("{}: {stuck}", self.name))
     }
 
