@@ -15,8 +15,10 @@ use crate::domain::id::PolicyName;
 use crate::domain::revision::Revisions;
 use crate::engine::input::Rules;
 use crate::server::source_rules;
+use crate::sim::answer::{self, Told};
 use crate::sim::history::{History, Merged};
-use crate::sim::{self, CannotReplay, timeline};
+use crate::sim::world::Stuck;
+use crate::sim::{self, CannotReplay, World, timeline};
 
 /// `replay`.
 #[derive(Args, Debug)]
@@ -64,13 +66,29 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
     let rules = rules(&config, args.policy.as_deref())?;
     let histories: Result<_, _> = args.files.iter().map(|file| open(file)).collect();
     let until = args.until.map(|when| when.from(Clock::Wall.now()));
-    let (_, answer) = sim::replay(Merged::new(histories?), rules, until, args.faults).map_err(failure)?;
+    let world = sim::replay(Merged::new(histories?), rules, until, args.faults).map_err(failure)?;
     match args.format {
-        Format::Text => report::data(&timeline::text(&answer)),
-        Format::Json => report::json(&answer)?,
-        Format::Mermaid => report::data(&timeline::mermaid(&answer)),
+        Format::Text => text(&world),
+        Format::Json => return report::json(&Told(&world)),
+        Format::Mermaid => mermaid(&world),
     }
+    .map_err(|stuck| failure(stuck.into()))
+}
+
+fn text(world: &World) -> Result<(), Stuck> {
+    answer::each_machine(world, &mut |machine| report::piece(&timeline::machine(&machine)))?;
+    answer::each_event(world, &mut |became| timeline::event(&became).is_none_or(|line| report::piece(&line)))?;
+    report::data(&timeline::as_of(world.now));
     Ok(())
+}
+
+fn mermaid(world: &World) -> Result<(), Stuck> {
+    report::data(timeline::MERMAID);
+    let mut n = 0;
+    answer::each_machine(world, &mut |machine| {
+        n += 1;
+        report::piece(&timeline::mermaid(n - 1, &machine))
+    })
 }
 
 fn open(file: &Path) -> Result<History<'static>, Failure> {

@@ -1,6 +1,6 @@
 //! The only printer: data to stdout, talk to stderr, colour only on a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
@@ -24,16 +24,27 @@ pub fn styled(style: Style, text: impl std::fmt::Display) -> String {
 
 /// Prints data, and ends it with a line's end. Whoever closed the pipe has enough, so an error is none.
 pub fn data(text: &str) {
-    let mut out = anstream::stdout().lock();
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
+    piece(text);
 }
 
-/// Prints a value as JSON.
+/// Prints a part of data that comes in parts, like [`data`]; says whether anybody reads on.
+pub fn piece(text: &str) -> bool {
+    let mut out = anstream::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    write!(out, "{text}{end}").and_then(|()| out.flush()).is_ok()
+}
+
+/// Prints a value as JSON, as it is serialized.
 pub fn json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::ours(format!("no JSON for this: {e}")))?;
-    data(&text);
-    Ok(())
+    let mut out = BufWriter::new(io::stdout().lock());
+    match serde_json::to_writer_pretty(&mut out, value) {
+        Err(error) if !error.is_io() => Err(Failure::ours(format!("no JSON for this: {error}"))),
+        // Somebody who closed the pipe has enough.
+        Ok(()) | Err(_) => {
+            let _ = writeln!(out).and_then(|()| out.flush());
+            Ok(())
+        }
+    }
 }
 
 /// Says something about the work.

@@ -1,8 +1,10 @@
 //! Replay's answer: what became of everything, as JSON. This shape is relied on from outside.
 
-use serde::Serialize;
+use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
+use serde::{Serialize, Serializer};
 
 use super::world::{Stuck, World};
+use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::key;
 use crate::engine::record::{self, Disposition, EventRecord};
@@ -61,51 +63,135 @@ pub struct Applied {
     pub machine: Option<String>,
 }
 
+/// What became of one event.
+#[derive(Clone, Debug)]
+pub enum Became {
+    /// It belongs to a machine.
+    Applied(Applied),
+    /// It waits.
+    Parked(Parked),
+    /// It changes nothing.
+    Ignored(Ignored),
+}
+
 impl Answer {
-    /// What a world has come to.
+    /// What a world has come to, all of it at once.
     ///
     /// # Errors
     /// [`Stuck`].
     pub fn of(world: &World) -> Result<Self, Stuck> {
-        let mut answer = Self {
-            until: world.now,
-            machines: Vec::new(),
-            parked: Vec::new(),
-            ignored: Vec::new(),
-            applied: Vec::new(),
-        };
-        let mut machines = Vec::new();
-        view::machines(&world.store, |m| {
-            machines.push(m);
+        let (mut machines, mut parked, mut ignored, mut applied) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        each_machine(world, &mut |machine| {
+            machines.push(machine);
             true
         })?;
-        for machine in &machines {
-            let named = machine.facts.iter().rev().find_map(crate::sim::answer::customer_of);
-            let on_record = match named {
-                Some(id) => view::customer(&world.store, &scope_of(machine), &id)?,
-                None => None,
-            };
-            let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
-            let view = MachineView::of(machine, email.as_deref(), &world.rules.revisions, world.now, Keys::Hidden);
-            answer.machines.push(view);
-        }
-        for (scope, id) in &world.events {
-            let record: Option<EventRecord> = record::get(&Committed(&world.store), &key::event(scope, id))?;
-            let Some(record) = record else { continue };
-            let (event, kind) = (id.to_string(), record.kind);
-            match record.disposition {
-                Disposition::Applied(machine) => {
-                    answer.applied.push(Applied { event, kind, machine: machine.map(|m| m.to_string()) });
-                }
-                Disposition::Parked(names) => {
-                    let waits_for = names.into_iter().next().unwrap_or_default();
-                    answer.parked.push(Parked { event, kind, waits_for });
-                }
-                Disposition::Ignored(reason) => answer.ignored.push(Ignored { event, kind, reason }),
+        each_event(world, &mut |became| {
+            match became {
+                Became::Applied(event) => applied.push(event),
+                Became::Parked(event) => parked.push(event),
+                Became::Ignored(event) => ignored.push(event),
             }
-        }
-        Ok(answer)
+            true
+        })?;
+        Ok(Self { until: world.now, machines, parked, ignored, applied })
     }
+}
+
+/// The same as an [`Answer`], written without ever being held as a whole.
+#[derive(Clone, Copy)]
+pub struct Told<'w>(pub &'w World);
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(world) = *self;
+        let parked: Each<Parked> = |world, visit| {
+            each_event(world, &mut |became| if let Became::Parked(event) = became { visit(event) } else { true })
+        };
+        let ignored: Each<Ignored> = |world, visit| {
+            each_event(world, &mut |became| if let Became::Ignored(event) = became { visit(event) } else { true })
+        };
+        let applied: Each<Applied> = |world, visit| {
+            each_event(world, &mut |became| if let Became::Applied(event) = became { visit(event) } else { true })
+        };
+        let mut answer = serializer.serialize_struct("Answer", 5)?;
+        answer.serialize_field("until", &world.now)?;
+        answer.serialize_field("machines", &Listed(world, each_machine))?;
+        answer.serialize_field("parked", &Listed(world, parked))?;
+        answer.serialize_field("ignored", &Listed(world, ignored))?;
+        answer.serialize_field("applied", &Listed(world, applied))?;
+        answer.end()
+    }
+}
+
+/// Visits things of a kind, until the visitor has enough.
+type Each<T> = fn(&World, &mut dyn FnMut(T) -> bool) -> Result<(), Stuck>;
+
+/// Things that are written as they are visited.
+struct Listed<'w, T>(&'w World, Each<T>);
+
+impl<T: Serialize> Serialize for Listed<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(world, each) = self;
+        let mut list = serializer.serialize_seq(None)?;
+        let mut failed = None;
+        let mut write = |element: T| {
+            failed = list.serialize_element(&element).err();
+            failed.is_none()
+        };
+        each(world, &mut write).map_err(S::Error::custom)?;
+        failed.map_or_else(|| list.end(), Err)
+    }
+}
+
+/// Visits every machine, in the order of its id, until the visitor has enough.
+///
+/// # Errors
+/// [`Stuck`].
+pub fn each_machine(world: &World, visit: &mut dyn FnMut(MachineView) -> bool) -> Result<(), Stuck> {
+    let mut failed = None;
+    view::machines(&world.store, |machine| match viewed(world, &machine) {
+        Ok(view) => visit(view),
+        Err(error) => {
+            failed = Some(error);
+            false
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
+    let named = machine.facts.iter().rev().find_map(customer_of);
+    let on_record = match named {
+        Some(id) => view::customer(&world.store, &scope_of(machine), &id)?,
+        None => None,
+    };
+    let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
+    Ok(MachineView::of(machine, email.as_deref(), &world.rules.revisions, world.now, Keys::Hidden))
+}
+
+/// Visits every event, in the order in which they first came, until the visitor has enough.
+///
+/// # Errors
+/// [`Stuck`].
+pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Result<(), Stuck> {
+    for (scope, id) in &world.events {
+        let record: Option<EventRecord> = record::get(&Committed(&world.store), &key::event(scope, id))?;
+        let Some(record) = record else { continue };
+        let (event, kind) = (id.to_string(), record.kind);
+        let became = match record.disposition {
+            Disposition::Applied(machine) => {
+                Became::Applied(Applied { event, kind, machine: machine.map(|m| m.to_string()) })
+            }
+            Disposition::Parked(names) => {
+                Became::Parked(Parked { event, kind, waits_for: names.into_iter().next().unwrap_or_default() })
+            }
+            Disposition::Ignored(reason) => Became::Ignored(Ignored { event, kind, reason }),
+        };
+        if !visit(became) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn customer_of(fact: &crate::domain::fact::Fact) -> Option<crate::domain::id::CustomerId> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::answer::each_machine;
 use super::history::{self, BadHistory};
 use super::services::Step;
 use super::world::{Stuck, World};
@@ -221,7 +221,7 @@ impl Side {
         let mut world = World::new(rules.clone(), None);
         world.play(lines, window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
-        for view in Answer::of(&world)?.machines {
+        each_machine(&world, &mut |view| {
             let mut side = Self::default();
             for mail in view.notices.iter().filter(|n| n.status == "sent" && n.at >= window.since) {
                 side.mails.entry((mail.kind, mail.episode.clone())).or_default().push(mail.at);
@@ -229,7 +229,8 @@ impl Side {
             let id = view.id.clone();
             side.view = Some(view);
             sides.insert(id, side);
-        }
+            true
+        })?;
         for (id, seat, key) in holders(&world)? {
             let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key)) else { continue };
             let life = Life::of(steps, window);

@@ -2,28 +2,39 @@
 
 use std::fmt::Write;
 
-use super::answer::Answer;
+use super::answer::{Answer, Became};
 use crate::domain::time::Timestamp;
 use crate::engine::view::MachineView;
 
-/// The timeline as text.
+/// The timeline as text, all of it at once.
 #[must_use]
 pub fn text(answer: &Answer) -> String {
-    let mut out = String::new();
-    for machine in &answer.machines {
-        one(&mut out, machine);
-    }
-    for p in &answer.parked {
-        let _ = writeln!(out, "parked   {} {} waits for {}", p.event, p.kind, p.waits_for);
-    }
-    for i in &answer.ignored {
-        let _ = writeln!(out, "ignored  {} {}: {}", i.event, i.kind, i.reason);
-    }
-    let _ = writeln!(out, "as of {}", answer.until);
-    out
+    let mut out: String = answer.machines.iter().map(machine).collect();
+    let events = answer.parked.iter().cloned().map(Became::Parked);
+    out.extend(events.chain(answer.ignored.iter().cloned().map(Became::Ignored)).filter_map(|e| event(&e)));
+    out + &as_of(answer.until)
 }
 
-fn one(out: &mut String, machine: &MachineView) {
+/// An event that belongs to no machine, as a line.
+#[must_use]
+pub fn event(became: &Became) -> Option<String> {
+    match became {
+        Became::Parked(p) => Some(format!("parked   {} {} waits for {}\n", p.event, p.kind, p.waits_for)),
+        Became::Ignored(i) => Some(format!("ignored  {} {}: {}\n", i.event, i.kind, i.reason)),
+        Became::Applied(_) => None,
+    }
+}
+
+/// The last line.
+#[must_use]
+pub fn as_of(until: Timestamp) -> String {
+    format!("as of {until}\n")
+}
+
+/// A machine's story and its licenses.
+#[must_use]
+pub fn machine(machine: &MachineView) -> String {
+    let mut out = String::new();
     let state = machine.state.unwrap_or("nothing known");
     let email = machine.email.as_deref().unwrap_or("no address");
     let _ = writeln!(out, "{}  {}  {state}  {email}", machine.id, machine.kind);
@@ -45,6 +56,7 @@ fn one(out: &mut String, machine: &MachineView) {
         let _ = writeln!(out, "  for you: {report}");
     }
     out.push('\n');
+    out
 }
 
 /// Devices in words.
@@ -84,17 +96,17 @@ pub fn story(machine: &MachineView) -> Vec<(Timestamp, String)> {
     lines.into_iter().map(|(at, _, line)| (at, line)).collect()
 }
 
-/// The states that each machine went through, as a Mermaid diagram.
+/// The first line of a Mermaid diagram of machines.
+pub const MERMAID: &str = "stateDiagram-v2\n";
+
+/// The states that a machine went through, as its part of a Mermaid diagram; each part has its number.
 #[must_use]
-pub fn mermaid(answer: &Answer) -> String {
-    let mut out = String::from("stateDiagram-v2\n");
-    for (n, machine) in answer.machines.iter().enumerate() {
-        let _ = writeln!(out, "  state \"{}\" as m{n} {{", machine.id);
-        for t in &machine.transitions {
-            let from = t.from.map_or_else(|| "[*]".to_owned(), |f| format!("m{n}_{f}"));
-            let _ = writeln!(out, "    {from} --> m{n}_{}: {} {}", t.to, t.at, t.cause);
-        }
-        out.push_str("  }\n");
+pub fn mermaid(n: usize, machine: &MachineView) -> String {
+    let mut out = format!("  state \"{}\" as m{n} {{\n", machine.id);
+    for t in &machine.transitions {
+        let from = t.from.map_or_else(|| "[*]".to_owned(), |f| format!("m{n}_{f}"));
+        let _ = writeln!(out, "    {from} --> m{n}_{}: {} {}", t.to, t.at, t.cause);
     }
+    out.push_str("  }\n");
     out
 }

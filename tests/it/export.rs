@@ -126,9 +126,7 @@ fn an_anonymized_export_names_nobody_and_replays_alike() {
     assert!(plain.lines().count() > 50);
     assert_eq!(plain.lines().count(), anon.lines().count());
     let rules = replay::rules(&place.path("keyward.toml"));
-    let play = |text: &str| {
-        sim::replay(history::History::new("x", text.as_bytes()).unwrap(), rules.clone(), None, None).unwrap().1
-    };
+    let play = |text: &str| replay::answered("x", text, rules.clone(), None, None).1;
     assert_eq!(shapes(&play(&plain)), shapes(&play(&anon)));
 }
 
@@ -151,17 +149,8 @@ fn every_history_replays_alike_without_its_names() {
         let ids: Vec<String> = lines.iter().filter_map(id).collect();
         let anonymizer = Anonymizer::new([7; 64], &ids);
         let anon: Vec<String> = lines.iter().map(|l| anonymizer.line(l).unwrap()).collect();
-        let play = |lines: &[String]| {
-            let text = lines.join("\n");
-            sim::replay(
-                history::History::new(&history.name, text.as_bytes()).unwrap(),
-                history.rules.clone(),
-                None,
-                None,
-            )
-            .unwrap()
-            .1
-        };
+        let play =
+            |lines: &[String]| replay::answered(&history.name, &lines.join("\n"), history.rules.clone(), None, None).1;
         assert_eq!(shapes(&play(&lines)), shapes(&play(&anon)), "{}", history.name);
     }
 }
@@ -191,8 +180,8 @@ fn what_was_said_without_an_event_is_written_as_it_was_read() {
         assert_eq!(lines.len(), text.lines().count(), "{}", history.name);
         let mut read = history::read(&history.name, &lines.join("\n")).unwrap();
         read.sort_by_key(|l| l.received);
-        let (_, again) = sim::replay(read.into_iter().map(Ok), history.rules.clone(), None, None).unwrap();
-        assert_eq!(shapes(&answer), shapes(&again), "{}", history.name);
+        let again = sim::replay(read.into_iter().map(Ok), history.rules.clone(), None, None).unwrap();
+        assert_eq!(shapes(&answer), shapes(&Answer::of(&again).unwrap()), "{}", history.name);
         written += 1;
     }
     assert!(written > 5, "only {written} histories have decisions or look-ups");

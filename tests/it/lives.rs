@@ -3,7 +3,6 @@
 //! know nothing of the code, and compared at a random instant.
 
 use keyward::domain::time::{Span, Timestamp};
-use keyward::sim::history::History;
 use keyward::sim::{Answer, World};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -143,9 +142,8 @@ fn play(told: &[Told], until: i64, seed: Option<u64>) -> (World, Answer) {
     let line = |t: &&Told| json!({"received_at": t.at + t.delay, "event": t.event}).to_string();
     let text: Vec<String> = told.iter().map(line).collect();
     let text = text.join("\n");
-    let lines = History::new("a made-up life", text.as_bytes()).unwrap();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
-    keyward::sim::replay(lines, replay::rules(&root), Some(Timestamp::from_s(until)), seed).unwrap()
+    replay::answered("a made-up life", &text, replay::rules(&root), Some(Timestamp::from_s(until)), seed)
 }
 
 proptest! {

@@ -105,11 +105,7 @@ fn a_replay_takes_links_from_its_lines_and_says_where_one_makes_no_sense() {
         "currency": "usd", "metadata": { "authforge_app_id": "app" } });
     let text = |lines: &[Value]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
     let rules = || crate::http_support::rules(&crate::http_support::config());
-    let play = |lines: &[Value]| {
-        let text = text(lines);
-        let lines = keyward::sim::history::History::new("test", text.as_bytes()).unwrap();
-        keyward::sim::replay(lines, rules(), None, None).unwrap().1
-    };
+    let play = |lines: &[Value]| crate::support::replay::answered("test", &text(lines), rules(), None, None).1;
     let parked = play(&[refund.clone(), looked(found.clone())]);
     assert_eq!((parked.parked.len(), parked.machines.len()), (1, 0));
     let told = play(&[refund.clone(), looked(found), looked(sold)]);

@@ -18,7 +18,7 @@ pub(crate) struct History {
     pub(crate) folder: PathBuf,
     /// The config under which it is read.
     pub(crate) rules: Rules,
-    text: String,
+    pub(crate) text: String,
 }
 
 /// Every history, in the order of its name.
@@ -48,14 +48,27 @@ impl History {
 
     /// Plays it.
     pub(crate) fn replay(&self, until: Option<Timestamp>) -> (World, Answer) {
-        keyward::sim::replay(self.lines().into_iter().map(Ok), self.rules.clone(), until, None)
-            .unwrap_or_else(|stuck| panic!("{}: {stuck}", self.name))
+        answered(&self.name, &self.text, self.rules.clone(), until, None)
     }
 
     /// What its author wrote about it.
     pub(crate) fn about(&self) -> String {
         fs::read_to_string(self.folder.join("about.txt")).unwrap()
     }
+}
+
+/// Plays a history's text to its end.
+pub(crate) fn answered(
+    name: &str,
+    text: &str,
+    rules: Rules,
+    until: Option<Timestamp>,
+    seed: Option<u64>,
+) -> (World, Answer) {
+    let lines = history::History::new(name, text.as_bytes()).unwrap();
+    let world = keyward::sim::replay(lines, rules, until, seed).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let answer = Answer::of(&world).unwrap();
+    (world, answer)
 }
 
 /// The rules of a config file, in force from the beginning.
