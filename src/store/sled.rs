@@ -412,6 +412,24 @@ mod tests {
     }
 
     #[test]
+    fn what_lives_shortly_never_reaches_sled() {
+        let dir = tempfile::tempdir().unwrap();
+        let flush_every = Duration::from_secs(3600);
+        let options = Options { create: Create::IfMissing, min_free_bytes: 0, flush_every, ..Options::default() };
+        let (mut writer, reader) = Store::open(dir.path(), options).unwrap();
+        writer.commit(Batch::new().put("kept", "x")).unwrap();
+        for n in 0..50_u32 {
+            writer.commit(Batch::new().put(format!("due/{n}"), vec![0; 1_000])).unwrap();
+            writer.commit(Batch::new().delete(format!("due/{n}"))).unwrap();
+        }
+        assert_eq!(reader.shared.overlay().range(&KeyRange::prefix(b"due"), Direction::Forward).count(), 0);
+        reader.shared.bell.ring();
+        settle(&reader);
+        assert_eq!(reader.shared.disk.applied().unwrap().unwrap().digest.count(), 2, "what is kept, and the schema");
+        assert_eq!(reader.seq().unwrap().0, 102);
+    }
+
+    #[test]
     fn a_newer_schema_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let options = Options { create: Create::IfMissing, min_free_bytes: 0, ..Options::default() };

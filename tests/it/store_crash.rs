@@ -329,19 +329,3 @@ fn a_full_overlay_refuses() {
     settle(&reader);
     writer.commit(Batch::new().put("again", "yes")).unwrap();
 }
-
-/// What is put and deleted between two flushes never reaches sled, and leaves no trace in memory.
-#[test]
-fn what_lives_shortly_costs_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let options = Options { flush_every: Duration::from_secs(3600), ..options() };
-    let (mut writer, reader) = Store::open(dir.path(), options).unwrap();
-    writer.commit(Batch::new().put("kept", "x")).unwrap();
-    let before = reader.overlay_bytes();
-    for n in 0..50_u32 {
-        writer.commit(Batch::new().put(format!("due/{n}"), vec![0; 1_000])).unwrap();
-        writer.commit(Batch::new().delete(format!("due/{n}"))).unwrap();
-    }
-    assert_eq!(reader.overlay_bytes(), before);
-    assert_eq!(reader.seq().unwrap().0, 102);
-}
