@@ -62,6 +62,7 @@ pub struct Handle {
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
     full: Arc<AtomicBool>,
+    broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<String>>,
     clock_agrees: Arc<AtomicBool>,
     clock: Clock,
@@ -104,6 +105,7 @@ pub fn start(
     let (ring, bell) = watch::channel(0);
     let rules = Arc::new(ArcSwap::from_pointee(rules));
     let full = Arc::new(AtomicBool::new(false));
+    let broken = Arc::new(AtomicBool::new(false));
     let stops_held = Arc::new(ArcSwapOption::empty());
     let fresh = Arc::<Fresh>::default();
     let writer = Writer {
@@ -114,12 +116,13 @@ pub fn start(
         clock: clock.clone(),
         ring,
         full: Arc::clone(&full),
+        broken: Arc::clone(&broken),
         stops_held: Arc::clone(&stops_held),
         parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
     Ok((
-        Handle { jobs, bell, fresh, reader, rules, full, stops_held, clock_agrees: Arc::default(), clock },
+        Handle { jobs, bell, fresh, reader, rules, full, broken, stops_held, clock_agrees: Arc::default(), clock },
         Committer(thread),
     ))
 }
@@ -228,7 +231,7 @@ impl Handle {
     /// Whether the committer takes inputs.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.jobs.is_closed()
+        !self.broken.load(Ordering::Acquire) && !self.jobs.is_closed()
     }
 }
 
@@ -240,6 +243,8 @@ struct Writer {
     clock: Clock,
     ring: watch::Sender<u64>,
     full: Arc<AtomicBool>,
+    /// Set before anybody hears that nothing is taken any more.
+    broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<String>>,
     parked: ParkedNames,
 }
@@ -288,7 +293,7 @@ impl Writer {
                         told.append(&mut said);
                         answers.push((job.answer, receipt));
                     }
-                    Err(RecordError::Read(error)) => return Err(error.to_string()),
+                    Err(RecordError::Read(error)) => return Err(self.broken_by(&error)),
                     Err(error @ RecordError::Form { .. }) => {
                         working.roll_back();
                         // Nobody can say what this input would mean: no answer, so it comes again after the repair.
@@ -301,6 +306,12 @@ impl Writer {
             self.commit(&batch, answers, &told)?;
         }
         Ok(())
+    }
+
+    /// Notes that the store has failed, while whoever waits for an answer still waits.
+    fn broken_by(&self, error: &impl ToString) -> String {
+        self.broken.store(true, Ordering::Release);
+        error.to_string()
     }
 
     fn commit(
@@ -323,7 +334,7 @@ impl Writer {
                 self.full.store(true, Ordering::Relaxed);
                 Err(SubmitError::Busy)
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(self.broken_by(&error)),
         };
         for (answer, receipt) in answers {
             // Whoever gave up waiting hears nothing; what was committed stays so.
