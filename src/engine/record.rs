@@ -25,7 +25,7 @@ const PARTS: u8 = 3;
 /// The machine of a one-time purchase stays below: it is read and written a few times within a second.
 const COMPRESS_OVER: usize = 2_500;
 /// Longest part, safely below the store's limit for a value.
-const PART_LEN: usize = 5_800;
+const PART_LEN: usize = 5_400;
 /// No record is larger than this when it is unpacked: a guard against damage, far above what the intake lets in.
 const RECORD_LEN_MAX: usize = 64 << 20;
 /// zstd's level for records that are written often.

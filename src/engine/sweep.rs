@@ -38,7 +38,7 @@ pub fn due(
     Ok(page.iter().filter_map(|k| key::parse_due(k)).collect())
 }
 
-/// The next machines, in the order of their keys.
+/// The next machines, in the order in which the store has them.
 ///
 /// # Errors
 /// The store's.

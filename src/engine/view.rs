@@ -321,7 +321,7 @@ pub fn events(reader: &dyn Read, mut visit: impl FnMut(EventView) -> bool) -> Re
     })
 }
 
-/// Every machine, in the order of its id, until the visitor has enough.
+/// Every machine, in the order in which the store has them, until the visitor has enough.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.

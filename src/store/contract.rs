@@ -1,7 +1,8 @@
 //! One suite of tests for every store: each is a function of any writer and reader, run for sled and for memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -144,8 +145,50 @@ fn sled_is_read_whole_while_it_flushes() {
     reads_are_whole(Store::open(dir.path(), options).unwrap());
 }
 
+/// What stays is seen by every read, each key once and in order, while other keys come and go between.
+#[test]
+fn what_stays_is_seen_while_sled_divides_its_blocks() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { flush_every: Duration::from_micros(200), ..options() };
+    let (mut writer, reader) = Store::open(dir.path(), options).unwrap();
+    let stays: Vec<Vec<u8>> = (0..200).map(|n| format!("w/{n:04}").into_bytes()).collect();
+    let mut batch = Batch::new();
+    for key in &stays {
+        batch.put(key.clone(), vec![1; 150]);
+    }
+    writer.commit(&batch).unwrap();
+    let (ended, watched) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let seen = reader.range(&KeyRange::prefix(b"w/"), direction, usize::MAX).unwrap();
+                    let mut seen: Vec<_> = seen.into_iter().map(|(key, _)| key).filter(|key| key.len() == 6).collect();
+                    if direction == Direction::Backward {
+                        seen.reverse();
+                    }
+                    assert_eq!(seen, stays);
+                }
+                assert!(stays.iter().all(|key| reader.get(key).unwrap().is_some()));
+                watched.store(true, Ordering::Relaxed);
+            }
+        });
+        let mut n = 0_u32;
+        while n < 600 || !(watched.load(Ordering::Relaxed) || watching.is_finished()) {
+            let (came, went) = (n.wrapping_mul(7_919) % 200, n.wrapping_mul(104_729) % 200);
+            let mut batch = Batch::new();
+            batch.put(format!("w/{came:04}/{}", n % 5), vec![2; 900]).delete(format!("w/{went:04}/{}", n % 3));
+            writer.commit(&batch).unwrap();
+            n += 1;
+        }
+        ended.store(true, Ordering::Relaxed);
+    });
+    writer.close().unwrap();
+}
+
 fn suite(mut open: impl FnMut() -> (Box<dyn Commit>, Box<dyn Read>)) {
-    for test in [reads_see_commits, ranges_are_ordered, conditions_are_checked, limits_hold] {
+    let tests = [reads_see_commits, ranges_are_ordered, conditions_are_checked, limits_hold, scattered_keys_are_walked];
+    for test in tests {
         let (mut writer, reader) = open();
         test(&mut *writer, &*reader);
     }
@@ -186,6 +229,45 @@ fn sled_keeps_the_contract_while_it_flushes() {
     });
 }
 
+/// Keys that come in no order are walked through page by page, whatever is written meanwhile: what was there before and
+/// stays is met once.
+fn scattered_keys_are_walked(store: &mut dyn Commit, reader: &dyn Read) {
+    let key = |n: u32| format!("m{:08x}", n.wrapping_mul(0x9e37_79b9)).into_bytes();
+    let mut there = BTreeSet::new();
+    for round in 0..30 {
+        let mut batch = Batch::new();
+        for n in round * 40..(round + 1) * 40 {
+            batch.put(key(n), vec![1; 300]);
+            there.insert(key(n));
+        }
+        store.commit(&batch).unwrap();
+        let (mut range, mut met, mut stays) = (KeyRange::prefix(b"m"), Vec::new(), there.clone());
+        loop {
+            let page = reader.range(&range, Direction::Forward, 1 + round as usize * 9).unwrap();
+            let Some((last, _)) = page.last() else { break };
+            range.start = [last.as_slice(), &[0]].concat();
+            // The page's end is deleted, another key is changed, and a new one comes.
+            let (gone, changed) = (last.clone(), key(round * 17));
+            let mut batch = Batch::new();
+            batch.put(key(1_000_000 + round * 2_000 + met.len() as u32), "new");
+            if stays.contains(&changed) {
+                batch.put(changed, vec![2; 700]);
+            }
+            if met.len() % 3 == 0 {
+                batch.delete(gone.clone());
+                stays.remove(&gone);
+            }
+            store.commit(&batch).unwrap();
+            met.extend(page.into_iter().map(|(key, _)| key).filter(|key| there.contains(key)));
+        }
+        let distinct: BTreeSet<_> = met.iter().cloned().collect();
+        assert_eq!(distinct.len(), met.len(), "none twice");
+        assert!(stays.is_subset(&distinct), "all that stayed");
+        there.retain(|key| reader.get(key).unwrap().is_some());
+        assert!(!there.is_empty() && there.is_subset(&stays));
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Vec<(u8, Option<u8>)>),
@@ -215,7 +297,7 @@ fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>
             Step::Commit(writes) => {
                 let mut batch = Batch::new();
                 for (n, value) in writes {
-                    batch.writes.insert(key(*n), value.map(|byte| vec![byte; usize::from(byte)]));
+                    batch.writes.insert(key(*n), value.map(|byte| vec![byte; usize::from(byte) * 20]));
                     batch.expect(key(*n), map.get(&key(*n)).map(|value| value.seq));
                 }
                 let seq = writer.commit(&batch).unwrap();

@@ -5,7 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::block::{self, Editor, Item, Made};
 use super::digest::Digest;
+use super::layout::Layout;
 use super::overlay::Layer;
 use super::presence::Presence;
 use super::record::{Hash, Link};
@@ -15,9 +19,8 @@ use super::{Direction, KeyRange, Seq, Value, codec, log, preflight};
 /// digest of all that it holds, written with every batch.
 pub(super) const APPLIED: &[u8] = b"\0s";
 
-/// Writes per sled batch. sled lets nobody read while it applies one: 100 writes keep a `get` waiting about 1 ms,
-/// 2,000 up to 10 ms.
-const CHUNK: usize = 500;
+/// Blocks per sled batch. sled lets nobody read while it applies one: 100 keep a `get` waiting about 1 ms.
+const CHUNK: usize = 100;
 
 /// How often, and how far apart, sled's file lock is asked for.
 const LOCK_TRIES: u32 = 500;
@@ -70,6 +73,8 @@ pub(super) struct Disk {
     path: PathBuf,
     /// Which keys it may hold.
     presence: Presence,
+    /// Where each key lies. Everything here is asked for places.
+    layout: Layout,
 }
 
 /// What sled says about itself, under [`APPLIED`].
@@ -137,7 +142,7 @@ impl Disk {
         let db = calmly(|| config.open())?;
         let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
         let file = file.map_err(Trouble::undamaged)?;
-        Ok(Self { db: Some(db), file, path, presence })
+        Ok(Self { db: Some(db), file, path, presence, layout: Layout::default() })
     }
 
     /// sled lets go of its file a moment after it was dropped, from another thread, and opening it does not wait. Our
@@ -176,53 +181,79 @@ impl Disk {
         calmly(|| db.size_on_disk())
     }
 
-    /// The value under a key, checked.
-    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Value>, Trouble> {
-        if !self.presence.may_hold(key) {
+    /// Where keys lie, as far as sled was walked through.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The value at a place, checked.
+    pub(super) fn get(&self, place: &[u8]) -> Result<Option<Value>, Trouble> {
+        if !self.presence.may_hold(place) {
             return Ok(None);
         }
-        let db = self.db()?;
-        match calmly(|| db.get(key))? {
-            Some(framed) => decode(key, &framed).map(Some),
-            None => Ok(None),
-        }
+        let Some((fence, framed)) = self.block_of(place)? else { return Ok(None) };
+        let found = block::find(&fence, &framed, place).map_err(|error| damaged(&fence, &error))?;
+        Ok(found.map(|(seq, value)| Value { bytes: value.to_vec(), seq }))
     }
 
-    /// Whether there is a value under a key.
-    pub(super) fn contains(&self, key: &[u8]) -> Result<bool, Trouble> {
-        if !self.presence.may_hold(key) {
-            return Ok(false);
-        }
-        let db = self.db()?;
-        calmly(|| db.contains_key(key))
+    /// Whether there is a value at a place.
+    pub(super) fn contains(&self, place: &[u8]) -> Result<bool, Trouble> {
+        Ok(self.get(place)?.is_some())
     }
 
-    /// The values of a range in order. Stop at the first error: sled's iterator would return it for ever.
+    /// The block that a place belongs to.
+    fn block_of(&self, place: &[u8]) -> Result<Option<(::sled::IVec, ::sled::IVec)>, Trouble> {
+        let db = self.db()?;
+        let before = calmly(|| db.get_lt([place, &[0]].concat()))?;
+        Ok(before.filter(|(fence, _)| fence.first() == place.first() && **fence != *APPLIED))
+    }
+
+    /// The values of a range of places in order. Stop at the first error: sled's iterator would return it for ever.
+    ///
+    /// A block may be divided meanwhile, and what was read in it already be met again in the next one: what is not
+    /// further on is left out.
     pub(super) fn range(
         &self,
         range: &KeyRange,
         direction: Direction,
-    ) -> Result<impl Iterator<Item = Result<(::sled::IVec, Value), Trouble>> + use<>, Trouble> {
-        let mut found = self.db()?.range(range.start.as_slice()..range.end.as_slice());
+    ) -> Result<impl Iterator<Item = Result<(Bytes, Value), Trouble>> + use<>, Trouble> {
+        let first = self.block_of(&range.start)?.map_or_else(|| range.start.clone(), |(fence, _)| fence.to_vec());
+        let mut blocks = self.db()?.range(first.as_slice()..range.end.as_slice());
+        let mut bounds = (range.start.clone(), range.end.clone());
+        let mut items: Vec<Item> = Vec::new();
         Ok(std::iter::from_fn(move || {
-            let next = calmly(|| {
-                match direction {
-                    Direction::Forward => found.next(),
-                    Direction::Backward => found.next_back(),
+            while items.is_empty() {
+                let next = calmly(|| {
+                    match direction {
+                        Direction::Forward => blocks.next(),
+                        Direction::Backward => blocks.next_back(),
+                    }
+                    .transpose()
+                });
+                match next.and_then(|pair| pair.map(|(fence, framed)| taken_apart(&fence, &framed)).transpose()) {
+                    Ok(None) => return None,
+                    Err(trouble) => return Some(Err(trouble)),
+                    Ok(Some(block)) => items = block,
                 }
-                .transpose()
-            });
-            let (key, framed) = match next.transpose()? {
-                Ok(pair) => pair,
-                Err(trouble) => return Some(Err(trouble)),
-            };
-            Some(decode(&key, &framed).map(|value| (key, value)))
+                items.retain(|item| *bounds.0 <= *item.key && *item.key < *bounds.1);
+                if direction == Direction::Forward {
+                    items.reverse();
+                }
+            }
+            let Item { key, seq, value } = items.pop()?;
+            match direction {
+                Direction::Forward => bounds.0 = [&*key, &[0]].concat(),
+                Direction::Backward => bounds.1 = key.to_vec(),
+            }
+            Some(Ok((key, Value { bytes: value.to_vec(), seq })))
         }))
     }
 
     /// What sled says about itself.
     pub(super) fn applied(&self) -> Result<Option<Applied>, Trouble> {
-        let Some(value) = self.get(APPLIED)? else { return Ok(None) };
+        let db = self.db()?;
+        let Some(framed) = calmly(|| db.get(APPLIED))? else { return Ok(None) };
+        let value = codec::decode(APPLIED, &framed).map_err(|error| damaged(APPLIED, &error))?;
         Applied::parse(&value).map(Some).ok_or_else(|| Trouble::damaged("what sled says about itself is malformed"))
     }
 
@@ -231,11 +262,15 @@ impl Disk {
         let db = self.db()?;
         let mut digest = Digest::default();
         let mut all = db.iter();
-        while let Some((key, framed)) = calmly(|| all.next().transpose())? {
-            if *key != *APPLIED {
-                digest.add(&key, version(&key, &framed)?);
+        while let Some((fence, framed)) = calmly(|| all.next().transpose())? {
+            let items = taken_apart(&fence, &framed)?;
+            for item in &items {
+                digest.add(&item.key, item.seq);
+                if !self.layout.note(&item.key) {
+                    return Err(damaged(&fence, &"a key that lies where it was not laid"));
+                }
             }
-            self.presence.note(std::iter::once(&*key));
+            self.presence.note(items.iter().map(|item| &*item.key));
         }
         self.presence.complete();
         Ok(digest)
@@ -244,37 +279,69 @@ impl Disk {
     /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
     /// the middle it leaves some of the writes; the log has them all.
     pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
-        let db = self.db()?;
         let mut applied = self.applied()?.unwrap_or_default();
-        let new: Vec<bool> = layer.keys().map(|key| !self.presence.may_hold(key)).collect();
-        let kept = layer.iter().filter(|(_, entry)| entry.value.is_some()).map(|(key, _)| &**key);
-        self.presence.note(std::iter::once(APPLIED).chain(kept));
-        let mut batch = ::sled::Batch::default();
-        let mut count = 0;
-        for ((key, entry), new) in layer.iter().zip(new) {
-            let old = if new { None } else { calmly(|| db.get(key))? };
-            let old = old.map(|framed| version(key, &framed)).transpose()?;
-            match (&entry.value, old) {
-                (Some(value), _) => batch.insert(&**key, codec::encode(key, entry.seq, value)),
-                (None, Some(_)) => batch.remove(&**key),
-                // What sled never had costs it nothing.
-                (None, None) => continue,
-            }
-            if let Some(old) = old {
-                applied.digest.remove(key, old);
+        let kept = layer.iter().filter(|(_, entry)| entry.value.is_some()).map(|(place, _)| &**place);
+        self.presence.note(kept);
+        let mut made = Vec::new();
+        let mut open: Option<Editor> = None;
+        for (place, entry) in layer {
+            let mut editor = match open.take() {
+                Some(editor) if editor.covers(place) => editor,
+                before => {
+                    if let Some(before) = before {
+                        before.finish(&mut made);
+                        self.give(&mut made, CHUNK, applied)?;
+                    }
+                    self.edit(place)?
+                }
+            };
+            if let Some(old) = editor.set(place, entry.value.clone().map(|value| (entry.seq, value))) {
+                applied.digest.remove(place, old);
             }
             if entry.value.is_some() {
-                applied.digest.add(key, entry.seq);
+                applied.digest.add(place, entry.seq);
             }
-            count += 1;
-            if count == CHUNK {
-                let mut full = std::mem::take(&mut batch);
-                full.insert(APPLIED, applied.framed());
-                calmly(|| db.apply_batch(full))?;
-                count = 0;
+            editor.full(&mut made);
+            if made.len() >= CHUNK {
+                // What is written must be all that was counted, so the last block is made too, full or not.
+                editor.finish(&mut made);
+                self.give(&mut made, CHUNK, applied)?;
+            } else {
+                open = Some(editor);
             }
         }
+        if let Some(last) = open {
+            last.finish(&mut made);
+        }
         applied.link = link;
+        self.give(&mut made, 0, applied)
+    }
+    /// The stretch of sled that a place belongs to.
+    fn edit(&self, place: &Bytes) -> Result<Editor, Trouble> {
+        let db = self.db()?;
+        let block = match self.block_of(place)? {
+            Some((fence, framed)) => Some((Bytes::copy_from_slice(&fence), taken_apart(&fence, &framed)?)),
+            None => None,
+        };
+        let next = calmly(|| db.get_gt(place))?.filter(|(fence, _)| fence.first() == place.first());
+        let table_end = || place.first().and_then(|table| table.checked_add(1)).map(|table| Bytes::from(vec![table]));
+        let end = next.map(|(fence, _)| Bytes::copy_from_slice(&fence)).or_else(table_end);
+        Ok(Editor::new(block, end))
+    }
+
+    /// Gives sled the blocks that were made, if there are as many as `at_least`, and what it says about itself by then.
+    fn give(&self, made: &mut Vec<Made>, at_least: usize, applied: Applied) -> Result<(), Trouble> {
+        if made.len() < at_least {
+            return Ok(());
+        }
+        let db = self.db()?;
+        let mut batch = ::sled::Batch::default();
+        for (fence, block) in made.drain(..) {
+            match block {
+                Some(block) => batch.insert(&*fence, block),
+                None => batch.remove(&*fence),
+            }
+        }
         batch.insert(APPLIED, applied.framed());
         calmly(|| db.apply_batch(batch))
     }
@@ -301,13 +368,16 @@ impl Drop for Disk {
     }
 }
 
-fn version(key: &[u8], framed: &[u8]) -> Result<Seq, Trouble> {
-    let opened = codec::open(key, framed);
-    opened.map(|(seq, _)| seq).map_err(|error| Trouble::damaged(format!("key {}: {error}", hex::encode(key))))
+fn damaged(fence: &[u8], why: &dyn std::fmt::Display) -> Trouble {
+    Trouble::damaged(format!("key {}: {why}", hex::encode(fence)))
 }
 
-fn decode(key: &[u8], framed: &[u8]) -> Result<Value, Trouble> {
-    codec::decode(key, framed).map_err(|error| Trouble::damaged(format!("key {}: {error}", hex::encode(key))))
+/// A block's entries; none of what is no block.
+fn taken_apart(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, Trouble> {
+    if fence == APPLIED {
+        return Ok(Vec::new());
+    }
+    block::items(fence, framed).map_err(|error| damaged(fence, &error))
 }
 
 /// sled takes the last snapshot by name, and a half-made one sorts last: it would lock us out.

@@ -9,11 +9,13 @@
 //!
 //! * [`Batch`] is appended to the commit log (`record`, `log`) and synced: from that moment on it is acknowledged.
 //! * It becomes visible in the `overlay`, an ordered map in memory which all reads go through.
-//! * About once a second `flush` gives sled the net writes, syncs sled's file, and writes `highwater`: a checkpoint.
+//! * About once a second `flush` gives sled the net writes, in `block`s of neighbouring entries, syncs sled's file, and
+//!   writes `highwater`: a checkpoint. Which entries are neighbours is decided by `layout`.
 //! * Each of sled's batches carries a `digest` of the state that it leads to.
 //! * `open` finds loss and damage before anything is served, and repairs sled from the log or refuses.
 
 mod batch;
+mod block;
 pub mod codec;
 #[cfg(test)]
 mod contract;
@@ -22,6 +24,7 @@ mod disk;
 mod fault;
 mod flush;
 mod highwater;
+mod layout;
 mod lock;
 mod log;
 pub mod memory;
@@ -44,10 +47,10 @@ pub use open::{Create, OnBroken, OpenReport, Options, Verify};
 /// The longest key, in bytes. Keys are table byte plus ids of providers (up to 255 characters each).
 pub const MAX_KEY: usize = 1024;
 
-/// The longest value, in bytes. sled rewrites leaves of up to 16 values whole, and a leaf of more than a quarter
-/// segment (131,020 bytes) goes to a blob file that is never synced; 17 × 6 KiB with keys stays below that. Whoever
-/// has a larger value splits it over several keys.
-pub const MAX_VALUE: usize = 6 * 1024;
+/// The longest value, in bytes. sled rewrites leaves of up to 17 blocks whole, and a leaf of more than a quarter segment
+/// (131,020 bytes) goes to a blob file that is never synced; a block of one such value, with its key, the longest fence
+/// and what frames them, stays below a seventeenth of that. Whoever has a larger value splits it over several keys.
+pub const MAX_VALUE: usize = 5_600;
 
 /// The largest batch, in bytes of keys and values. A batch is one log record, which recovery holds in memory.
 pub const MAX_BATCH: usize = 4 << 20;
@@ -115,7 +118,9 @@ pub trait Read: Send + Sync {
     /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError>;
 
-    /// At most `limit` pairs of a range in bytewise order of keys, or its reverse.
+    /// At most `limit` pairs of a range in bytewise order of keys, or its reverse. Keys that begin with an `m` come in an
+    /// order of the store's own, which stays; a range of them begins at the first of them (`m` itself), or behind one of
+    /// them (that key and a zero byte).
     ///
     /// # Errors
     /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.

@@ -282,6 +282,8 @@ fn judge(
         Ok((None, _)) => return Ok(Judged::Unsound("sled does not say which commits it has".to_owned())),
         Err(trouble) => return unsound(store, trouble),
     };
+    // Before the log is read, for what it brings is laid where sled has it.
+    let found = disk.digest();
     let start = match options.verify {
         Verify::Recent { records } => log.start(synced.seq, records, VERIFY_BYTES),
         Verify::Everything => 0,
@@ -298,7 +300,7 @@ fn judge(
         }
         replayed += 1;
         for (key, value) in record.writes().flatten() {
-            overlay.insert(key, Seq(record.link.seq), value);
+            overlay.insert(&disk.layout().place(key), Seq(record.link.seq), value);
         }
         overlay.reach(record.link);
         Ok(())
@@ -310,7 +312,7 @@ fn judge(
     if strange {
         return Ok(Judged::Unsound(format!("sled has another commit {} than the log", applied.seq)));
     }
-    match compare(digest, &mentions, &disk, &overlay, options.verify) {
+    match found.and_then(|found| compare((found, digest), &mentions, &disk, &overlay, options.verify)) {
         Ok(None) => Ok(Judged::Sound(Box::new(disk), overlay, resume, replayed)),
         Ok(Some(why)) => Ok(Judged::Unsound(why)),
         Err(trouble) => unsound(store, trouble),
@@ -319,13 +321,12 @@ fn judge(
 
 /// What sled has wrong: about its own state as a whole, or about what the log says of single keys.
 fn compare(
-    digest: Digest,
+    (found, digest): (Digest, Digest),
     mentions: &Mentions,
     disk: &Disk,
     overlay: &Overlay,
     how: Verify,
 ) -> Result<Option<String>, Trouble> {
-    let found = disk.digest()?;
     if found != digest {
         let (found, should) = (found.count(), digest.count());
         return Ok(Some(format!("sled has {found} keys of {should}, or older values under some of them")));

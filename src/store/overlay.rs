@@ -1,4 +1,4 @@
-//! Committed writes that sled does not have yet, in order, in memory.
+//! Committed writes that sled does not have yet, in order of their places, in memory.
 //!
 //! Two layers: `live` takes commits; `frozen` is being given to sled. What is in neither is in sled. A layer's entry
 //! hides sled's, so a reader who holds the lock over both sees one instant, whatever sled is doing meanwhile.
@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::layout::Layout;
 use super::record::Link;
 use super::{Batch, Direction, KeyRange, Seq, Value};
 
@@ -81,20 +82,21 @@ impl Overlay {
 
     /// Makes a synced batch visible. `absent` names deleted keys that were [`Self::only_live`] and that sled did not
     /// have a moment ago: they vanish without a trace, so what lives for milliseconds costs neither memory nor sled.
-    pub(super) fn publish(&mut self, batch: &Batch, absent: &HashSet<&[u8]>, link: Link) {
+    pub(super) fn publish(&mut self, batch: &Batch, layout: &Layout, absent: &HashSet<&[u8]>, link: Link) {
         let mut memory = BytesMut::with_capacity(batch.size());
         for (key, value) in &batch.writes {
+            let place = layout.place(key);
             // A freeze in between may have taken the key away: then it is on its way to sled, and needs a deletion.
-            if value.is_none() && absent.contains(key.as_slice()) && self.only_live(key) {
-                self.live.remove(key.as_slice());
+            if value.is_none() && absent.contains(key.as_slice()) && self.only_live(&place) {
+                self.live.remove(&*place);
                 continue;
             }
-            self.put(&mut memory, key, Seq(link.seq), value.as_deref());
+            self.put(&mut memory, &place, Seq(link.seq), value.as_deref());
         }
         self.last = link;
     }
 
-    /// Takes one write over from the log, at opening.
+    /// Takes one write over from the log, at opening, to its place.
     pub(super) fn insert(&mut self, key: &[u8], seq: Seq, value: Option<&[u8]>) {
         self.put(&mut BytesMut::with_capacity(key.len() + value.map_or(0, <[u8]>::len)), key, seq, value);
     }
@@ -210,7 +212,7 @@ mod tests {
     }
 
     fn commit(overlay: &mut Overlay, seq: u64, batch: &Batch, absent: &[&[u8]]) {
-        overlay.publish(batch, &absent.iter().copied().collect(), link(seq));
+        overlay.publish(batch, &Layout::default(), &absent.iter().copied().collect(), link(seq));
     }
 
     fn entries(overlay: &Overlay, direction: Direction) -> Vec<(&[u8], u64, bool)> {

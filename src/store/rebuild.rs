@@ -58,7 +58,7 @@ pub(super) fn rebuild(
     };
     let resume = log.read(0, Known { synced, applied: 0 }, cuts, &mut |record| {
         for (key, value) in record.writes().flatten() {
-            gathered.insert(key, Seq(record.link.seq), value);
+            gathered.insert(&disk.layout().place(key), Seq(record.link.seq), value);
         }
         if gathered.bytes() >= GATHER_BYTES {
             give(&mut gathered, record.link)?;

@@ -1,5 +1,6 @@
 //! The durable store: commit log in front, sled behind, the overlay between.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use super::disk::{Disk, Trouble};
 use super::fault::Doing;
 use super::flush::{self, Bell};
+use super::layout::Layout;
 use super::lock::Lock;
 use super::log::Appender;
 use super::open::{self, OnBroken, Opened};
@@ -73,6 +75,19 @@ impl Shared {
             on_broken(&fault);
         }
         fault
+    }
+
+    fn asked<T>(&self, result: Result<T, Trouble>) -> Result<T, StoreFault> {
+        result.map_err(|trouble| self.disk_failed("reading from sled", &trouble))
+    }
+
+    fn read(&self, key: &[u8]) -> Result<Option<Value>, StoreFault> {
+        let Some(place) = self.disk.layout().find(key) else { return Ok(None) };
+        if let Some(entry) = self.overlay().get(&place) {
+            return Ok(entry.value());
+        }
+        // In between the key may be committed and reach sled: then this read simply happened after it.
+        self.asked(self.disk.get(&place))
     }
 
     pub(super) fn disk_failed(&self, doing: &str, trouble: &Trouble) -> StoreFault {
@@ -180,20 +195,11 @@ impl Writer {
 
     fn check_conditions(&self, batch: &Batch) -> Result<(), CommitError> {
         for (key, expected) in &batch.expect {
-            let found = self.shared.overlay().get(key).map(|entry| entry.value.is_some().then_some(entry.seq));
-            let found = match found {
-                Some(found) => found,
-                None => self.disk(self.shared.disk.get(key))?.map(|value| value.seq),
-            };
-            if found != *expected {
+            if self.shared.read(key)?.map(|value| value.seq) != *expected {
                 return Err(CommitError::Conflict { key: key.clone() });
             }
         }
         Ok(())
-    }
-
-    fn disk<T>(&self, result: Result<T, Trouble>) -> Result<T, StoreFault> {
-        result.map_err(|trouble| self.shared.disk_failed("reading from sled", &trouble))
     }
 
     /// Waits a little for sled to catch up if the overlay is full, and then refuses.
@@ -217,9 +223,10 @@ impl Writer {
     /// Deleted keys that only ever were in the live overlay.
     fn absent<'b>(&self, batch: &'b Batch) -> Result<HashSet<&'b [u8]>, StoreFault> {
         let mut absent = HashSet::new();
-        for (key, value) in &batch.writes {
-            let only_live = value.is_none() && self.shared.overlay().only_live(key);
-            if only_live && !self.disk(self.shared.disk.contains(key))? {
+        for (key, _) in batch.writes.iter().filter(|(_, value)| value.is_none()) {
+            let Some(place) = self.shared.disk.layout().find(key) else { continue };
+            let only_live = self.shared.overlay().only_live(&place);
+            if only_live && !self.shared.asked(self.shared.disk.contains(&place))? {
                 absent.insert(key.as_slice());
             }
         }
@@ -234,7 +241,7 @@ impl Writer {
             self.shared.break_off(StoreFault::new("appending to the commit log", &self.appender.path(), error), false)
         })?;
         let mut overlay = self.shared.overlay_mut();
-        overlay.publish(batch, &absent, link);
+        overlay.publish(batch, self.shared.disk.layout(), &absent, link);
         let filling = overlay.live_bytes() > self.overlay_max / 2;
         drop(overlay);
         if filling {
@@ -292,7 +299,7 @@ impl Reader {
     /// If the store is broken, or sled cannot tell.
     pub fn disk_bytes(&self) -> Result<u64, ReadError> {
         self.shared.sound()?;
-        Ok(self.disk(self.shared.disk.size_bytes())?)
+        Ok(self.shared.asked(self.shared.disk.size_bytes())?)
     }
 
     /// Bytes in memory that wait for sled, for the metric.
@@ -308,16 +315,12 @@ impl Reader {
     /// Reads any key, the store's own too.
     pub(super) fn own(&self, key: &[u8]) -> Result<Option<Value>, ReadError> {
         self.shared.sound()?;
-        if let Some(entry) = self.shared.overlay().get(key) {
-            return Ok(entry.value());
-        }
-        // In between the key may be committed and reach sled: then this read simply happened after it.
-        Ok(self.disk(self.shared.disk.get(key))?)
+        Ok(self.shared.read(key)?)
     }
+}
 
-    fn disk<T>(&self, result: Result<T, Trouble>) -> Result<T, StoreFault> {
-        result.map_err(|trouble| self.shared.disk_failed("reading from sled", &trouble))
-    }
+fn key_at(place: &[u8]) -> Option<Vec<u8>> {
+    Layout::key(place).map(Cow::into_owned)
 }
 
 impl Read for Reader {
@@ -335,10 +338,11 @@ impl Read for Reader {
         if range.start >= range.end || limit == 0 {
             return Ok(Vec::new());
         }
+        let range = self.shared.disk.layout().range(&range);
         // Held to the end: meanwhile sled changes only under keys that the frozen layer hides, so this is one instant.
         let overlay = self.shared.overlay();
         let mut upper = overlay.range(&range, direction).peekable();
-        let mut lower = self.disk(self.shared.disk.range(&range, direction))?.peekable();
+        let mut lower = self.shared.asked(self.shared.disk.range(&range, direction))?.peekable();
         let mut found = Vec::new();
         while found.len() < limit {
             let from_upper = match (upper.peek(), lower.peek()) {
@@ -350,11 +354,11 @@ impl Read for Reader {
             if from_upper {
                 let Some((key, entry)) = upper.next() else { break };
                 lower.next_if(|below| below.as_ref().is_ok_and(|(below, _)| **below == *key));
-                found.extend(entry.value().map(|value| (key.to_vec(), value)));
+                found.extend(entry.value().and_then(|value| Some((key_at(key)?, value))));
             } else {
                 let Some(pair) = lower.next() else { break };
-                let (key, value) = self.disk(pair)?;
-                found.push((key.to_vec(), value));
+                let (place, value) = self.shared.asked(pair)?;
+                found.extend(key_at(&place).map(|key| (key, value)));
             }
         }
         Ok(found)

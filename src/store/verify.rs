@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::disk::{APPLIED, Disk, Trouble};
+use super::disk::{Disk, Trouble};
+use super::layout::Layout;
 use super::overlay::Overlay;
 use super::record::{Record, Write};
 use super::{Direction, KeyRange};
@@ -48,10 +49,11 @@ impl Mentions {
         let mut mentions: Vec<_> = self.0.iter().collect();
         mentions.sort_unstable_by_key(|(key, _)| *key);
         for (key, mention) in mentions {
-            if overlay.get(key).is_some() {
+            let place = disk.layout().find(key);
+            if place.as_ref().is_some_and(|place| overlay.get(place).is_some()) {
                 continue;
             }
-            let found = disk.get(key)?;
+            let found = place.map(|place| disk.get(&place)).transpose()?.flatten();
             let (is, should) = (found.as_ref().map(|value| (value.seq.0, crc32fast::hash(&value.bytes))), mention);
             let should = should.crc.map(|crc| (should.seq, crc));
             if is != should {
@@ -65,9 +67,9 @@ impl Mentions {
     pub(super) fn check_surplus(&self, disk: &Disk, overlay: &Overlay, findings: &mut Findings) -> Result<(), Trouble> {
         let all = KeyRange::prefix(b"");
         for pair in disk.range(&all, Direction::Forward)? {
-            let (key, value) = pair?;
-            let known = self.0.contains_key(&*key) || overlay.get(&key).is_some();
-            if *key != *APPLIED && !known {
+            let (place, value) = pair?;
+            let key = Layout::key(&place).unwrap_or_default();
+            if !self.0.contains_key(&*key) && overlay.get(&place).is_none() {
                 findings.add(&key, Some(value.seq.0), None);
             }
         }
