@@ -78,6 +78,11 @@ impl Carrier<'_> {
             return stopped;
         }
         let _pass = self.service.throttle.pass(Share::Actions).await;
+        if self.service.is_shut(self.now()) {
+            // While it waited for its turn others found out that the service is down.
+            self.service.not_sent(action, self.now());
+            return Outcome::Again { after: None, why: "not sent: the license service does not answer".to_owned() };
+        }
         let answer = self.call(action, grant).await;
         self.service.heard(action, &answer, self.now());
         self.outcome(action, grant, answer).await

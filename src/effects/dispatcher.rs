@@ -4,9 +4,10 @@
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
 mod look;
+mod take;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -36,6 +37,8 @@ const WAITING_MAX: usize = 1_000;
 const LOOK_FURTHER: usize = 5_000;
 /// How long rings are gathered before a pass.
 const GATHER: Span = Span::from_ms(1);
+/// So many times as many creates as may be in flight have a place: the attempts of those that come next are on disk by then.
+const PLACES_IN_FLIGHT: usize = 8;
 /// Look-ups under way side by side. They mostly wait for one another's look, which serves them all, so they take no
 /// place from what is sent.
 const LOOKS_AT_ONCE: usize = 1_000;
@@ -70,6 +73,13 @@ enum Entry {
     Waits,
 }
 
+/// A place at a service, and the entry that has it.
+struct Place {
+    service: Arc<LicenseService>,
+    permit: OwnedSemaphorePermit,
+    entry: Turn,
+}
+
 /// A lane that is taken until this is dropped.
 struct Turn(Arc<UnderWay>, MachineId, Lane);
 
@@ -100,6 +110,8 @@ struct Dispatcher {
     looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     freed: Notify,
+    /// How many entries are in mind that found no place.
+    waiting: AtomicUsize,
     /// Whether entries may be due that nobody here has in mind: then the table is looked through.
     behind: AtomicBool,
     /// Cancelled when the time for what is under way is over.
@@ -116,8 +128,7 @@ pub async fn run(
     due: Arc<Notify>,
     stop: CancellationToken,
 ) -> Result<(), RecordError> {
-    // A few more than may be in flight, so that the next request's attempt is on disk when a place becomes free.
-    let place = |s: &Arc<LicenseService>| (Arc::clone(s), Arc::new(Semaphore::new(s.in_flight * 2)));
+    let place = |s: &Arc<LicenseService>| (Arc::clone(s), Arc::new(Semaphore::new(s.in_flight * PLACES_IN_FLIGHT)));
     let dispatcher = Arc::new(Dispatcher {
         places: services.license_services().into_iter().map(|(_, s)| place(s)).collect(),
         mail_is_on: services.mail_services().iter().any(|(_, m)| m.mailer.is_on()),
@@ -127,11 +138,13 @@ pub async fn run(
         looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         freed: Notify::new(),
+        waiting: AtomicUsize::new(0),
         behind: AtomicBool::new(true),
         over: CancellationToken::new(),
     });
     let tasks = TaskTracker::new();
     dispatcher.take_up_attempts().await?;
+    let taking = take::Taking::begin(&dispatcher, &tasks, &stop);
     let mut bell = dispatcher.handle.bell();
     let (mut waiting, mut place, mut rung) = (Vec::new(), None, true);
     loop {
@@ -151,6 +164,7 @@ pub async fn run(
         // Under load commits follow one another in less than this: one pass serves many of them.
         tokio::select! { () = stop.cancelled() => break, () = pause(GATHER) => {} }
     }
+    drop(taking);
     tasks.close();
     tokio::select! {
         () = tasks.wait() => {}
@@ -201,6 +215,7 @@ impl Dispatcher {
 
     /// Keeps no more in mind than a few: the table has them all.
     fn forget_some(&self, waiting: &mut Vec<(MachineId, Item)>) {
+        self.waiting.store(waiting.len(), Ordering::Relaxed);
         if waiting.len() > WAITING_MAX {
             waiting.truncate(WAITING_MAX);
             self.behind.store(true, Ordering::Relaxed);
@@ -276,14 +291,10 @@ impl Dispatcher {
         number: u32,
         now: Timestamp,
     ) -> Result<Entry, RecordError> {
-        let source = source_of(id);
-        let Some(service) = self.services.license(&source).cloned() else { return Ok(Entry::Settled) };
-        if service.is_shut(now) {
-            return Ok(Entry::Waits);
-        }
-        let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
-        let Some(permit) = places.and_then(|p| p.try_acquire_owned().ok()) else { return Ok(Entry::Waits) };
-        let Some(entry) = self.under_way.begin(id, Lane::Due(Item::Action(number))) else { return Ok(Entry::Settled) };
+        let Place { service, permit, entry } = match self.place(id, number, now) {
+            Ok(place) => place,
+            Err(entry) => return Ok(entry),
+        };
         let Some((machine, read)) = view::machine_and_version(self.handle.reader(), id)? else {
             return Ok(Entry::Settled);
         };
@@ -303,22 +314,37 @@ impl Dispatcher {
             return Ok(Entry::Waits);
         }
         let this = Arc::clone(self);
-        tasks.spawn(async move {
-            this.unless_over(this.act((&machine, read), &action, &service, permit)).await;
+        // Boxed here, for it would be moved several times on its way to the runtime, and it is large.
+        tasks.spawn(Box::pin(async move {
+            this.unless_over(this.act(&machine, Some(read), &action, &service, permit)).await;
             drop((entry, license));
             this.freed.notify_one();
-        });
+        }));
         Ok(Entry::Settled)
     }
 
+    /// A place for an action at its license service.
+    fn place(&self, id: &MachineId, number: u32, now: Timestamp) -> Result<Place, Entry> {
+        let service = self.services.license(&source_of(id)).cloned().ok_or(Entry::Settled)?;
+        if service.is_shut(now) {
+            return Err(Entry::Waits);
+        }
+        let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
+        let permit = places.and_then(|p| p.try_acquire_owned().ok()).ok_or(Entry::Waits)?;
+        let entry = self.under_way.begin(id, Lane::Due(Item::Action(number))).ok_or(Entry::Settled)?;
+        Ok(Place { service, permit, entry })
+    }
+
+    /// Carries an action out. `read`: the version of the machine that it was read from; `None`: its attempt is on disk.
     async fn act(
         &self,
-        (machine, read): (&Machine, Version),
+        machine: &Machine,
+        read: Option<Version>,
         action: &Action,
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if action.kind == ActionKind::Create && action.phase == Phase::Ready {
+        if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready) {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
             let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id, read };
             if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {

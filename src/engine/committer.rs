@@ -1,8 +1,8 @@
 //! The one writer: a thread that gathers inputs, carries them out over one view, commits them as one batch, and only then
 //! answers. While one batch is synced the next one gathers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::input::{Input, Receipt, Rules};
 use super::key::Item;
 use super::parked::ParkedNames;
 use super::record::{RecordError, View};
+use super::taker::{Taken, Taker};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
 use crate::clock::Clock;
@@ -59,6 +60,7 @@ pub struct Handle {
     jobs: mpsc::Sender<Job>,
     bell: watch::Receiver<u64>,
     fresh: Arc<Fresh>,
+    taker: Arc<RwLock<Option<Arc<dyn Taker>>>>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
     full: Arc<AtomicBool>,
@@ -108,8 +110,10 @@ pub fn start(
     let broken = Arc::new(AtomicBool::new(false));
     let stops_held = Arc::new(ArcSwapOption::empty());
     let fresh = Arc::<Fresh>::default();
+    let taker = Arc::default();
     let writer = Writer {
         fresh: Arc::clone(&fresh),
+        taker: Arc::clone(&taker),
         store,
         reader: Arc::clone(&reader),
         rules: Arc::clone(&rules),
@@ -122,7 +126,19 @@ pub fn start(
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
     Ok((
-        Handle { jobs, bell, fresh, reader, rules, full, broken, stops_held, clock_agrees: Arc::default(), clock },
+        Handle {
+            jobs,
+            bell,
+            fresh,
+            taker,
+            reader,
+            rules,
+            full,
+            broken,
+            stops_held,
+            clock_agrees: Arc::default(),
+            clock,
+        },
         Committer(thread),
     ))
 }
@@ -163,6 +179,11 @@ impl Handle {
     #[must_use]
     pub fn take_due(&self) -> Option<Vec<(MachineId, Item)>> {
         self.fresh.take()
+    }
+
+    /// Names who may take up creates in the commits that decide them; `None`: nobody.
+    pub fn set_taker(&self, taker: Option<Arc<dyn Taker>>) {
+        *self.taker.write().unwrap_or_else(PoisonError::into_inner) = taker;
     }
 
     /// Committed state.
@@ -237,6 +258,7 @@ impl Handle {
 
 struct Writer {
     fresh: Arc<Fresh>,
+    taker: Arc<RwLock<Option<Arc<dyn Taker>>>>,
     store: Box<dyn Commit>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
@@ -270,19 +292,20 @@ impl Writer {
     fn batch(&mut self, gathered: &mut Vec<Job>) -> Result<(), String> {
         let rules = self.rules.load_full();
         let reader = Arc::clone(&self.reader);
+        let taker = self.taker.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut jobs = gathered.drain(..).peekable();
         while jobs.peek().is_some() {
             let mut working = Working::with_parked(reader.as_ref(), &self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
-            let mut told = Vec::new();
+            let (mut told, mut taken) = (Vec::new(), Vec::new());
             let held = self.stops_held.load_full();
             let (at, stops_held) = (self.clock.now(), held.as_ref().map(|why| why.as_str()));
             let now = Now { rules: &rules, at, dice: rand::random_range(0..1000), stops_held };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
-                let mut transaction = Transaction::new(&mut working, now);
+                let mut transaction = Transaction::new(&mut working, now).with_taker(taker.as_deref());
                 let result = transaction.input(&job.input);
-                let mut said = transaction.told;
+                let (mut said, mut took) = (transaction.told, transaction.taken);
                 match result {
                     Ok(_) if working.written() > INPUT_LEN_MAX => {
                         working.roll_back();
@@ -291,6 +314,7 @@ impl Writer {
                     }
                     Ok(receipt) => {
                         told.append(&mut said);
+                        taken.append(&mut took);
                         answers.push((job.answer, receipt));
                     }
                     Err(RecordError::Read(error)) => return Err(self.broken_by(&error)),
@@ -303,7 +327,7 @@ impl Writer {
                 }
             }
             let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
-            self.commit(&batch, answers, &told)?;
+            self.commit(&batch, answers, &told, taken)?;
         }
         Ok(())
     }
@@ -319,6 +343,7 @@ impl Writer {
         batch: &Batch,
         answers: Vec<(oneshot::Sender<Result<Receipt, SubmitError>>, Receipt)>,
         told: &[Told],
+        taken: Vec<Box<dyn Taken>>,
     ) -> Result<(), String> {
         let committed = if batch.is_empty() { Ok(()) } else { self.store.commit(batch).map(|_| ()) };
         let result = match committed {
@@ -336,6 +361,9 @@ impl Writer {
             }
             Err(error) => return Err(self.broken_by(&error)),
         };
+        if result.is_ok() {
+            taken.into_iter().for_each(|taken| taken.begin());
+        }
         for (answer, receipt) in answers {
             // Whoever gave up waiting hears nothing; what was committed stays so.
             let _ = answer.send(result.map(|()| receipt));

@@ -19,6 +19,7 @@ pub mod revise;
 mod route;
 pub mod search;
 pub mod sweep;
+pub mod taker;
 pub mod transact;
 pub mod unread;
 pub mod view;

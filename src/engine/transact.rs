@@ -13,6 +13,7 @@ use super::restore;
 use super::revise;
 use super::route::{Meanwhile, Route, route, scope};
 use super::search;
+use super::taker::{Taken, Taker};
 use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
@@ -55,13 +56,23 @@ pub struct Transaction<'w, 'a> {
     pub(super) now: Now<'w>,
     /// What the operator should be told when it is committed.
     pub told: Vec<Told>,
+    /// Who may take up what is decided.
+    pub(super) taker: Option<&'w dyn Taker>,
+    /// What was taken up, to begin when it is committed.
+    pub taken: Vec<Box<dyn Taken>>,
 }
 
 impl<'w, 'a> Transaction<'w, 'a> {
     /// Begins one over a view.
     #[must_use]
     pub fn new(working: &'w mut Working<'a>, now: Now<'w>) -> Self {
-        Self { working, now, told: Vec::new() }
+        Self { working, now, told: Vec::new(), taker: None, taken: Vec::new() }
+    }
+
+    /// The same, with somebody who may take up what is decided.
+    #[must_use]
+    pub fn with_taker(self, taker: Option<&'w dyn Taker>) -> Self {
+        Self { taker, ..self }
     }
 
     /// Carries an input out.
@@ -372,7 +383,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
             }
         }
-        self.write(&mut machine, before)
+        self.write(&mut machine, before)?;
+        self.offer(machine)
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held.

@@ -101,6 +101,7 @@ mod stripe_subscription;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod taken_up;
 mod tidy;
 #[cfg(test)]
 mod trust;
