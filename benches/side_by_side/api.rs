@@ -1,21 +1,18 @@
 //! A license service that answers at once: AuthForge's wire shape, licenses in memory, a thread of its own. It is where
-//! licenses are counted, never in the server under test.
+//! licenses are counted, never in the server under test. It speaks just enough HTTP/1.1 to cost little beside that server.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use anyhow::{Context, Result};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use anyhow::{Context, Result, ensure};
 use keyward::clock::Clock;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::purchase::APP;
@@ -117,39 +114,74 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let service = hyper::service::service_fn(|request| answer(request, &shared));
-            // A connection that the server under test drops is no failure of this one.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
+        // A connection that the server under test drops is no failure of this one.
+        tokio::spawn(serve(stream, Arc::clone(&shared)));
     }
 }
 
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let (status, value) = route(&head.method, head.uri.path(), head.uri.query().unwrap_or(""), &body, shared);
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
-    *response.status_mut() = status;
-    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
-    Ok(response)
+/// The longest request that is taken.
+const REQUEST_MAX: usize = 64 * 1024;
+
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
+    let (mut buffer, mut filled) = (vec![0; REQUEST_MAX], 0);
+    loop {
+        ensure!(filled < buffer.len(), "a request of more than {REQUEST_MAX} bytes");
+        let read = stream.read(&mut buffer[filled..]).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        filled += read;
+        while let Some((head_len, len)) = whole(&buffer[..filled])? {
+            let head = std::str::from_utf8(&buffer[..head_len]).context("a request's head")?;
+            let mut words = head.split(' ');
+            let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let (status, value) = route(method, path, query, &buffer[head_len..len], &shared);
+            let body = value.to_string();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await?;
+            buffer.copy_within(len..filled, 0);
+            filled -= len;
+        }
+    }
 }
 
-fn route(method: &Method, path: &str, query: &str, body: &[u8], shared: &Shared) -> (StatusCode, Value) {
+/// The lengths of the first request's head and of all of it, if it is there.
+fn whole(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
+    let Some(head_len) = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(&bytes[..head_len]).context("a request's head")?;
+    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let len = head_len + length.map_or(Ok(0), |(_, value)| value.trim().parse::<usize>()).context("a body's length")?;
+    Ok((bytes.len() >= len).then_some((head_len, len)))
+}
+
+const OK: &str = "200 OK";
+const CREATED: &str = "201 Created";
+const BAD_REQUEST: &str = "400 Bad Request";
+const NOT_FOUND: &str = "404 Not Found";
+
+type Answer = (&'static str, Value);
+
+fn route(method: &str, path: &str, query: &str, body: &[u8], shared: &Shared) -> Answer {
     let key = path.strip_prefix("/v1/licenses/");
     match (method, path, key.and_then(number_of)) {
-        (&Method::POST, "/v1/licenses", _) => create(body, shared),
-        (&Method::GET, "/v1/licenses", _) => list(query, shared),
-        (&Method::GET, _, Some(n)) => one(n, shared, |_| true),
-        (&Method::PUT, _, Some(n)) => update(n, body, shared),
-        _ => refused(StatusCode::NOT_FOUND, "not_found"),
+        ("POST", "/v1/licenses", _) => create(body, shared),
+        ("GET", "/v1/licenses", _) => list(query, shared),
+        ("GET", _, Some(n)) => one(n, shared, |_| true),
+        ("PUT", _, Some(n)) => update(n, body, shared),
+        _ => refused(NOT_FOUND, "not_found"),
     }
 }
 
-fn create(body: &[u8], shared: &Shared) -> (StatusCode, Value) {
+fn create(body: &[u8], shared: &Shared) -> Answer {
     let Ok(create) = serde_json::from_slice::<Create>(body) else {
-        return refused(StatusCode::BAD_REQUEST, "bad_request");
+        return refused(BAD_REQUEST, "bad_request");
     };
     let created_ms = Clock::Wall.now().ms();
     let mut licenses = shared.licenses();
@@ -165,10 +197,10 @@ fn create(body: &[u8], shared: &Shared) -> (StatusCode, Value) {
     }
     let made: Vec<_> = (from..licenses.len()).map(|n| shown(n, &licenses[n], false)).collect();
     shared.made.store(licenses.len(), Ordering::SeqCst);
-    (StatusCode::CREATED, json!({ "licenses": made }))
+    (CREATED, json!({ "licenses": made }))
 }
 
-fn list(query: &str, shared: &Shared) -> (StatusCode, Value) {
+fn list(query: &str, shared: &Shared) -> Answer {
     let number = |name: &str| {
         let found = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
         found.and_then(|(_, value)| value.parse::<usize>().ok())
@@ -178,12 +210,12 @@ fn list(query: &str, shared: &Shared) -> (StatusCode, Value) {
     let to = from.saturating_add(limit).min(licenses.len());
     let page: Vec<_> = (from..to).map(|n| shown(n, &licenses[n], false)).collect();
     let cursor = (to < licenses.len()).then(|| to.to_string());
-    (StatusCode::OK, json!({ "licenses": page, "cursor": cursor }))
+    (OK, json!({ "licenses": page, "cursor": cursor }))
 }
 
-fn update(n: usize, body: &[u8], shared: &Shared) -> (StatusCode, Value) {
+fn update(n: usize, body: &[u8], shared: &Shared) -> Answer {
     let Ok(update) = serde_json::from_slice::<Update>(body) else {
-        return refused(StatusCode::BAD_REQUEST, "bad_request");
+        return refused(BAD_REQUEST, "bad_request");
     };
     one(n, shared, |license| {
         match update.action.as_str() {
@@ -197,16 +229,16 @@ fn update(n: usize, body: &[u8], shared: &Shared) -> (StatusCode, Value) {
     })
 }
 
-fn one(n: usize, shared: &Shared, act: impl FnOnce(&mut License) -> bool) -> (StatusCode, Value) {
+fn one(n: usize, shared: &Shared, act: impl FnOnce(&mut License) -> bool) -> Answer {
     let mut licenses = shared.licenses();
-    let Some(license) = licenses.get_mut(n) else { return refused(StatusCode::NOT_FOUND, "not_found") };
+    let Some(license) = licenses.get_mut(n) else { return refused(NOT_FOUND, "not_found") };
     if !act(license) {
-        return refused(StatusCode::BAD_REQUEST, "bad_request");
+        return refused(BAD_REQUEST, "bad_request");
     }
-    (StatusCode::OK, shown(n, license, true))
+    (OK, shown(n, license, true))
 }
 
-fn refused(status: StatusCode, code: &str) -> (StatusCode, Value) {
+fn refused(status: &'static str, code: &str) -> Answer {
     (status, json!({ "error": code, "message": "refused by the bench's license service" }))
 }
 

@@ -361,8 +361,10 @@ impl Writer {
             }
             Err(error) => return Err(self.broken_by(&error)),
         };
-        if result.is_ok() {
-            taken.into_iter().for_each(|taken| taken.begin());
+        match result {
+            Ok(()) => taken.into_iter().for_each(|taken| taken.begin()),
+            // Their places are free again before anybody hears of it.
+            Err(_) => drop(taken),
         }
         for (answer, receipt) in answers {
             // Whoever gave up waiting hears nothing; what was committed stays so.
