@@ -137,7 +137,7 @@ pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestam
         revisions.push(revision);
     }
     let since = match reader.get(&key::general("since")).map_err(RecordError::from)? {
-        Some(value) => value.bytes.try_into().map(i64::from_be_bytes).map_or(now, Timestamp::from_ms),
+        Some(value) => value.bytes[..].try_into().map(i64::from_be_bytes).map_or(now, Timestamp::from_ms),
         None => {
             batch.put(key::general("since"), now.ms().to_be_bytes().to_vec());
             now

@@ -44,6 +44,6 @@ pub fn rules(config: &Config, reader: &dyn Read) -> Result<Rules, Failure> {
         Revisions::new(list)
     };
     let since = reader.get(&key::general("since")).map_err(|e| Failure::ours(e.to_string()))?;
-    let store_since = since.and_then(|v| v.bytes.try_into().ok()).map(i64::from_be_bytes).map(Timestamp::from_ms);
+    let store_since = since.and_then(|v| v.bytes[..].try_into().ok()).map(i64::from_be_bytes).map(Timestamp::from_ms);
     Ok(Rules { sources: source_rules(config), revisions, store_since })
 }

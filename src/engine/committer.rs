@@ -7,13 +7,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fresh::Fresh;
 use super::input::{Input, Receipt, Rules};
 use super::key::Item;
 use super::parked::ParkedNames;
-use super::record::{RecordError, View};
+use super::record::{Pair, RecordError, View};
 use super::taker::{Taken, Taker};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
@@ -382,15 +383,11 @@ impl Writer {
 
 /// Reads through a handle.
 impl View for Handle {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, crate::store::ReadError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, crate::store::ReadError> {
         super::working::Committed(self.reader.as_ref()).get(key)
     }
 
-    fn range(
-        &self,
-        range: &crate::store::KeyRange,
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, crate::store::ReadError> {
+    fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<Pair>, crate::store::ReadError> {
         super::working::Committed(self.reader.as_ref()).range(range, limit)
     }
 }

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -116,7 +117,7 @@ fn part_key(first: &[u8], n: usize) -> Vec<u8> {
 pub fn put<T: Encode<()>>(working: &mut Working<'_>, key: Vec<u8>, value: &T) -> Result<(), ReadError> {
     let bytes = encode(value);
     let old = working.get(&key)?;
-    if old.as_ref() == Some(&bytes) {
+    if old.as_deref() == Some(&bytes[..]) {
         // The sweep looks at every machine in turn, and mostly finds it as it should be: nothing to sync.
         return Ok(());
     }
@@ -161,7 +162,7 @@ pub fn get<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8]) -> Result<Opt
 ///
 /// # Errors
 /// The store's, or what is wrong with the bytes.
-pub fn whole<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8], first: Vec<u8>) -> Result<T, RecordError> {
+pub fn whole<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8], first: Bytes) -> Result<T, RecordError> {
     let form = |why: String| RecordError::Form { key: String::from_utf8_lossy(key).replace('\0', "/"), why };
     let parts = part_count(&first);
     if parts == 0 {
@@ -186,7 +187,7 @@ pub fn delete(working: &mut Working<'_>, key: Vec<u8>) -> Result<(), ReadError> 
 }
 
 /// A key with its value.
-pub type Pair = (Vec<u8>, Vec<u8>);
+pub type Pair = (Vec<u8>, Bytes);
 
 /// Reads by key: the store, or the store with writes over it that are not committed yet.
 pub trait View {
@@ -194,7 +195,7 @@ pub trait View {
     ///
     /// # Errors
     /// The store's.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError>;
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError>;
     /// At most `limit` pairs of a range, in order.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ fn named(view: &dyn View, scope: &str, name: &Name) -> Result<Option<MachineId>,
 
 fn linked(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
     let bytes = view.get(&key::link(scope, name))?;
-    Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()).map(MachineId::new))
+    Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok().map(str::to_owned)).map(MachineId::new))
 }
 
 /// The machine that a name is linked to.

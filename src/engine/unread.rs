@@ -29,7 +29,7 @@ pub struct Unread {
 /// The store's.
 pub fn read_by(reader: &dyn Read) -> Result<Option<String>, RecordError> {
     let kept = reader.get(&key::general(READ_BY)).map_err(RecordError::from)?;
-    Ok(kept.and_then(|value| String::from_utf8(value.bytes).ok()))
+    Ok(kept.and_then(|value| String::from_utf8(value.bytes.into()).ok()))
 }
 
 /// Where [`read_by`] is kept.

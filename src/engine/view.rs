@@ -1,5 +1,6 @@
 //! Questions without effects: a machine's page, what is due, lists. The shapes here are relied on from outside.
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::input::Version;
@@ -288,7 +289,7 @@ impl EventView {
 pub fn walk(
     reader: &dyn Read,
     range: KeyRange,
-    mut visit: impl FnMut(&[u8], Vec<u8>) -> Result<bool, RecordError>,
+    mut visit: impl FnMut(&[u8], Bytes) -> Result<bool, RecordError>,
 ) -> Result<(), RecordError> {
     let mut range = range;
     loop {
@@ -476,7 +477,7 @@ pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, R
     let mut out = Vec::new();
     walk(reader, KeyRange::prefix(&[Table::Attempt as u8]), |key, value| {
         let parts = key::parts(key);
-        let sent = value.try_into().map(i64::from_be_bytes).map_or(Timestamp::from_ms(0), Timestamp::from_ms);
+        let sent = value[..].try_into().map(i64::from_be_bytes).map_or(Timestamp::from_ms(0), Timestamp::from_ms);
         if let [machine, action] = parts.as_slice()
             && let Ok(action) = action.parse()
         {

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
+use bytes::Bytes;
+
 use super::key::{Table, under};
 use super::parked::ParkedNames;
 use super::record::{Pair, View};
@@ -18,7 +20,7 @@ pub struct Working<'a> {
     /// What the input under way replaced, newest last, so that one that fails leaves nothing behind.
     undo: Vec<(Vec<u8>, Option<Written>)>,
     /// What the store said of single keys: inputs of one batch ask for the same ones.
-    read: RefCell<HashMap<Vec<u8>, Written>>,
+    read: RefCell<HashMap<Vec<u8>, Option<Bytes>>>,
     parked: Option<&'a ParkedNames>,
     size: usize,
     size_before: usize,
@@ -117,9 +119,9 @@ impl<'a> Working<'a> {
 }
 
 impl View for Working<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
         if let Some(written) = self.writes.get(key) {
-            return Ok(written.clone());
+            return Ok(written.as_deref().map(Bytes::copy_from_slice));
         }
         if let Some(known) = self.read.borrow().get(key) {
             return Ok(known.clone());
@@ -136,10 +138,10 @@ impl View for Working<'_> {
         if written.is_empty() {
             return Ok(stored.into_iter().map(|(k, v)| (k, v.bytes)).collect());
         }
-        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = stored.into_iter().map(|(k, v)| (k, v.bytes)).collect();
+        let mut merged: BTreeMap<Vec<u8>, Bytes> = stored.into_iter().map(|(k, v)| (k, v.bytes)).collect();
         for (key, value) in written {
             match value {
-                Some(value) => merged.insert(key.clone(), value.clone()),
+                Some(value) => merged.insert(key.clone(), Bytes::copy_from_slice(value)),
                 None => merged.remove(key),
             };
         }
@@ -151,7 +153,7 @@ impl View for Working<'_> {
 pub struct Committed<'a>(pub &'a dyn Read);
 
 impl View for Committed<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
         Ok(self.0.get(key)?.map(|v| v.bytes))
     }
 

@@ -26,7 +26,7 @@ const LOOK_EVERY: Span = Span::from_s(5);
 /// The last heartbeat that a store holds.
 pub(super) fn last_heartbeat(reader: &dyn Read) -> Option<Timestamp> {
     let kept = reader.get(&key::general("heartbeat")).ok()??;
-    kept.bytes.try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
+    kept.bytes[..].try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
 }
 
 /// Holds stops while time cannot be trusted, until the token is cancelled.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::memory::Memory;
@@ -32,13 +33,13 @@ fn reads_see_commits(store: &mut dyn Commit, reader: &dyn Read) {
     assert_eq!(one, Seq(before.0 + 1));
     let two = put(store, "b", "");
     assert_eq!((two, reader.seq().unwrap()), (Seq(one.0 + 1), two));
-    assert_eq!(reader.get(b"a").unwrap(), Some(Value { bytes: b"1".to_vec(), seq: one }));
-    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: Vec::new(), seq: two }));
+    assert_eq!(reader.get(b"a").unwrap(), Some(Value { bytes: "1".into(), seq: one }));
+    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: Bytes::new(), seq: two }));
     assert_eq!(reader.get(b"c").unwrap(), None);
 
     let three = store.commit(Batch::new().delete("a").delete("never").put("b", "2")).unwrap();
     assert_eq!(reader.get(b"a").unwrap(), None);
-    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: b"2".to_vec(), seq: three }));
+    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: "2".into(), seq: three }));
     assert_eq!(store.commit(&Batch::new()).unwrap(), three, "a batch without writes is no commit");
 }
 
@@ -65,7 +66,7 @@ fn ranges_are_ordered(store: &mut dyn Commit, reader: &dyn Read) {
         ["s"],
         "the store's own keys are not seen"
     );
-    assert_eq!(range(&all, Direction::Forward, 1)[0].1.bytes, b"r/a");
+    assert_eq!(range(&all, Direction::Forward, 1)[0].1.bytes, "r/a");
 }
 
 /// A condition that does not hold refuses the whole batch.
@@ -303,7 +304,7 @@ fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>
                 let seq = writer.commit(&batch).unwrap();
                 for (key, value) in batch.writes {
                     match value {
-                        Some(bytes) => map.insert(key, Value { bytes, seq }),
+                        Some(bytes) => map.insert(key, Value { bytes: bytes.into(), seq }),
                         None => map.remove(&key),
                     };
                 }

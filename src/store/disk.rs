@@ -193,7 +193,7 @@ impl Disk {
         }
         let Some((fence, framed)) = self.block_of(place)? else { return Ok(None) };
         let found = block::find(&fence, &framed, place).map_err(|error| damaged(&fence, &error))?;
-        Ok(found.map(|(seq, value)| Value { bytes: value.to_vec(), seq }))
+        Ok(found.map(|(seq, value)| Value { bytes: Bytes::copy_from_slice(value), seq }))
     }
 
     /// Whether there is a value at a place.
@@ -245,7 +245,7 @@ impl Disk {
                 Direction::Forward => bounds.0 = [&*key, &[0]].concat(),
                 Direction::Backward => bounds.1 = key.to_vec(),
             }
-            Some(Ok((key, Value { bytes: value.to_vec(), seq })))
+            Some(Ok((key, Value { bytes: value, seq })))
         }))
     }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use bytes::Bytes;
+
 use super::{Batch, Commit, CommitError, Direction, KeyRange, Read, ReadError, Seq, Value, check_batch};
 
 #[derive(Debug, Default)]
@@ -67,7 +69,7 @@ impl Commit for Memory {
         let seq = Seq(state.seq);
         for (key, value) in &batch.writes {
             match value {
-                Some(bytes) => state.map.insert(key.clone(), Value { bytes: bytes.clone(), seq }),
+                Some(bytes) => state.map.insert(key.clone(), Value { bytes: Bytes::copy_from_slice(bytes), seq }),
                 None => state.map.remove(key),
             };
         }

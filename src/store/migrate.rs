@@ -55,7 +55,7 @@ fn found_none(writer: &mut Writer, reader: &Reader) -> Result<(), OpenError> {
 fn version(reader: &Reader) -> Result<Option<u32>, OpenError> {
     let value = reader.own(SCHEMA_KEY).map_err(|ReadError::Broken(fault)| fault)?;
     let Some(Value { bytes, .. }) = value else { return Ok(None) };
-    match bytes.try_into() {
+    match bytes[..].try_into() {
         Ok(bytes) => Ok(Some(u32::from_be_bytes(bytes))),
         Err(_) => Err(OpenError::Unrepaired {
             dir: reader.store().to_owned(),

@@ -40,6 +40,8 @@ pub mod sled;
 mod space;
 mod verify;
 
+use bytes::Bytes;
+
 pub use batch::Batch;
 pub use fault::{CommitError, FullCause, OpenError, ReadError, StoreFault};
 pub use open::{Create, OnBroken, OpenReport, Options, Verify};
@@ -63,7 +65,7 @@ pub struct Seq(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
     /// The bytes as they were put.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// The commit that wrote it: the version to name in [`Batch::expect`].
     pub seq: Seq,
 }

@@ -31,7 +31,7 @@ pub(super) struct Entry {
 impl Entry {
     /// The value, unless it is deleted.
     pub(super) fn value(&self) -> Option<Value> {
-        self.value.as_ref().map(|bytes| Value { bytes: bytes.to_vec(), seq: self.seq })
+        self.value.as_ref().map(|bytes| Value { bytes: bytes.clone(), seq: self.seq })
     }
 }
 

@@ -411,7 +411,7 @@ mod tests {
             drop(reader);
             let (writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
             assert!(writer.report().repaired[0].contains("while the store was in use"), "{:?}", writer.report());
-            assert_eq!(reader.get(b"k").unwrap().unwrap().bytes, b"value");
+            assert_eq!(reader.get(b"k").unwrap().unwrap().bytes, "value");
         }
     }
 

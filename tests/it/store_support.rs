@@ -84,14 +84,14 @@ pub(crate) fn dump(reader: &Reader) -> Map {
         let page = reader.range(&range, Direction::Forward, 500).unwrap();
         let Some((last, _)) = page.last() else { return map };
         range.start = [last.as_slice(), &[0]].concat();
-        map.extend(page.into_iter().map(|(key, value)| (key, value.bytes)));
+        map.extend(page.into_iter().map(|(key, value)| (key, value.bytes.to_vec())));
     }
 }
 
 /// The number of batches a store says it holds.
 pub(crate) fn number(reader: &Reader) -> u64 {
     let value = reader.get(b"number").unwrap();
-    value.map_or(0, |value| u64::from_be_bytes(value.bytes.try_into().unwrap()))
+    value.map_or(0, |value| u64::from_be_bytes(value.bytes[..].try_into().unwrap()))
 }
 
 /// Commits batches `from..=to`.

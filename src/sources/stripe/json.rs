@@ -29,6 +29,8 @@ pub(super) enum Json<'a> {
 
 /// Whole numbers up to here are exact as floats.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
+/// Room for so many fields is made for an object that has any.
+const FIELDS: usize = 12;
 /// How much of an unreadable text is shown.
 const SHOWN_CHARS_MAX: usize = 40;
 
@@ -195,6 +197,10 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let mut fields = Vec::new();
         while let Some((Key(key), value)) = map.next_entry()? {
+            if fields.is_empty() {
+                // Most of Stripe's objects have more fields than the four that a vector begins with.
+                fields.reserve(FIELDS);
+            }
             fields.push((key, value));
         }
         Ok(Json::Map(fields))
