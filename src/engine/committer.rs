@@ -18,7 +18,7 @@ use super::record::{Pair, RecordError, View};
 use super::taker::{Taken, Taker};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Batch, Commit, CommitError, Read};
@@ -279,7 +279,11 @@ impl Writer {
         let mut crowded = false;
         while inbox.blocking_recv_many(&mut gathered, GATHER_MAX) > 0 {
             if crowded && gathered.len() < GATHER_MAX {
-                std::thread::park_timeout(MOMENT);
+                // The inbox may have woken this thread in advance, which ends a single wait at once.
+                let watch = Stopwatch::start();
+                while let Some(left) = MOMENT.checked_sub(watch.elapsed()).filter(|left| !left.is_zero()) {
+                    std::thread::park_timeout(left);
+                }
                 gathered.extend(std::iter::from_fn(|| inbox.try_recv().ok()).take(GATHER_MAX - gathered.len()));
             }
             crowded = gathered.len() >= CROWD;
