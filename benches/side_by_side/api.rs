@@ -9,8 +9,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, ensure};
 use keyward::clock::Clock;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -137,7 +136,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
             let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let (status, value) = route(method, path, query, &buffer[head_len..len], &shared);
-            let body = value.to_string();
+            let body = serde_json::to_string(&value).context("an answer")?;
             let answer = format!(
                 "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
@@ -166,7 +165,34 @@ const CREATED: &str = "201 Created";
 const BAD_REQUEST: &str = "400 Bad Request";
 const NOT_FOUND: &str = "404 Not Found";
 
-type Answer = (&'static str, Value);
+type Answer = (&'static str, Body);
+
+/// What an answer says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Body {
+    Made { licenses: Vec<Shown> },
+    Page { licenses: Vec<Shown>, cursor: Option<String> },
+    One(Shown),
+    Refused { error: String, message: &'static str },
+}
+
+/// A license as the service shows it: all of it, or what a list tells.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    license_key: String,
+    app_id: &'static str,
+    status: &'static str,
+    expires_at: Option<Box<str>>,
+    max_hwid_slots: u16,
+    unlimited_hwid_slots: bool,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hwid_list: Option<[&'static str; 0]>,
+}
 
 fn route(method: &str, path: &str, query: &str, body: &[u8], shared: &Shared) -> Answer {
     let key = path.strip_prefix("/v1/licenses/");
@@ -197,7 +223,7 @@ fn create(body: &[u8], shared: &Shared) -> Answer {
     }
     let made: Vec<_> = (from..licenses.len()).map(|n| shown(n, &licenses[n], false)).collect();
     shared.made.store(licenses.len(), Ordering::SeqCst);
-    (CREATED, json!({ "licenses": made }))
+    (CREATED, Body::Made { licenses: made })
 }
 
 fn list(query: &str, shared: &Shared) -> Answer {
@@ -210,7 +236,7 @@ fn list(query: &str, shared: &Shared) -> Answer {
     let to = from.saturating_add(limit).min(licenses.len());
     let page: Vec<_> = (from..to).map(|n| shown(n, &licenses[n], false)).collect();
     let cursor = (to < licenses.len()).then(|| to.to_string());
-    (OK, json!({ "licenses": page, "cursor": cursor }))
+    (OK, Body::Page { licenses: page, cursor })
 }
 
 fn update(n: usize, body: &[u8], shared: &Shared) -> Answer {
@@ -235,28 +261,25 @@ fn one(n: usize, shared: &Shared, act: impl FnOnce(&mut License) -> bool) -> Ans
     if !act(license) {
         return refused(BAD_REQUEST, "bad_request");
     }
-    (OK, shown(n, license, true))
+    (OK, Body::One(shown(n, license, true)))
 }
 
 fn refused(status: &'static str, code: &str) -> Answer {
-    (status, json!({ "error": code, "message": "refused by the bench's license service" }))
+    (status, Body::Refused { error: code.to_owned(), message: "refused by the bench's license service" })
 }
 
-fn shown(n: usize, license: &License, whole: bool) -> Value {
-    let mut value = json!({
-        "licenseKey": key_of(n),
-        "appId": APP,
-        "status": if license.revoked { "revoked" } else { "active" },
-        "expiresAt": license.expires_at,
-        "maxHwidSlots": license.devices,
-        "unlimitedHwidSlots": false,
-        "createdAt": keyward::domain::time::Timestamp::from_ms(license.created_ms).to_string(),
-    });
-    if whole {
-        value["label"] = json!(license.label);
-        value["hwidList"] = json!([]);
+fn shown(n: usize, license: &License, whole: bool) -> Shown {
+    Shown {
+        license_key: key_of(n),
+        app_id: APP,
+        status: if license.revoked { "revoked" } else { "active" },
+        expires_at: license.expires_at.clone(),
+        max_hwid_slots: license.devices,
+        unlimited_hwid_slots: false,
+        created_at: keyward::domain::time::Timestamp::from_ms(license.created_ms).to_string(),
+        label: whole.then(|| license.label.clone()),
+        hwid_list: whole.then_some([]),
     }
-    value
 }
 
 /// AuthForge's alphabet: no I, O, 0 and 1, so five bits a letter.
@@ -264,9 +287,14 @@ const LETTERS: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// The key is its license's number, written as a key.
 fn key_of(n: usize) -> String {
-    let letters: Vec<char> =
-        (0..16).rev().map(|at| char::from(LETTERS[n.checked_shr(at * 5).unwrap_or(0) % 32])).collect();
-    letters.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+    let mut key = String::with_capacity(19);
+    for at in (0..16).rev() {
+        key.push(char::from(LETTERS[n.checked_shr(at * 5).unwrap_or(0) % 32]));
+        if at > 0 && at % 4 == 0 {
+            key.push('-');
+        }
+    }
+    key
 }
 
 fn number_of(key: &str) -> Option<usize> {

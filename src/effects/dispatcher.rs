@@ -38,7 +38,7 @@ const LOOK_FURTHER: usize = 5_000;
 /// How long rings are gathered before a pass.
 const GATHER: Span = Span::from_ms(1);
 /// So many times as many creates as may be in flight have a place: the attempts of those that come next are on disk by then.
-const PLACES_IN_FLIGHT: usize = 8;
+const PLACES_IN_FLIGHT: usize = 2;
 /// Look-ups under way side by side. They mostly wait for one another's look, which serves them all, so they take no
 /// place from what is sent.
 const LOOKS_AT_ONCE: usize = 1_000;
@@ -329,9 +329,9 @@ impl Dispatcher {
         if service.is_shut(now) {
             return Err(Entry::Waits);
         }
+        let entry = self.under_way.begin(id, Lane::Due(Item::Action(number))).ok_or(Entry::Settled)?;
         let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
         let permit = places.and_then(|p| p.try_acquire_owned().ok()).ok_or(Entry::Waits)?;
-        let entry = self.under_way.begin(id, Lane::Due(Item::Action(number))).ok_or(Entry::Settled)?;
         Ok(Place { service, permit, entry })
     }
 

@@ -356,7 +356,7 @@ impl Writer {
                 self.full.store(false, Ordering::Relaxed);
                 let put = || batch.writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice());
                 put().for_each(|key| self.parked.note(key));
-                self.fresh.note(put(), self.clock.now());
+                self.fresh.note(put(), &taken, self.clock.now());
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {

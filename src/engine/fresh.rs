@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::key::{Item, Table, parse_due};
+use super::taker::Taken;
 use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
 
@@ -25,10 +26,16 @@ impl Fresh {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes those of a batch's keys that are due by now. What comes due later is found when time rings.
-    pub(super) fn note<'a>(&self, written: impl Iterator<Item = &'a [u8]>, now: Timestamp) {
+    /// Notes those of a batch's keys that are due by now, but for what was taken up in it. What comes due later is found when
+    /// time rings.
+    pub(super) fn note<'a>(&self, written: impl Iterator<Item = &'a [u8]>, taken: &[Box<dyn Taken>], now: Timestamp) {
         let due = written.filter(|key| key.first() == Some(&(Table::Due as u8))).filter_map(parse_due);
-        let mut due = due.filter(|(at, ..)| *at <= now).map(|(_, machine, item)| (machine, item)).peekable();
+        let due = due.filter(|(at, ..)| *at <= now).map(|(_, machine, item)| (machine, item));
+        let is_taken = |machine: &MachineId, item: &Item| match item {
+            Item::Action(n) => taken.iter().any(|taken| taken.is(machine, *n)),
+            Item::Notice(_) | Item::Wake | Item::LookUp(_) | Item::Search => false,
+        };
+        let mut due = due.filter(|(machine, item)| !is_taken(machine, item)).peekable();
         if due.peek().is_none() {
             return;
         }
@@ -59,12 +66,12 @@ mod tests {
         let machine = |n: usize| MachineId::new(format!("stripe/cs_{n}"));
         let due = |n, at_s| key::due(Timestamp::from_s(at_s), &machine(n), Item::Action(1));
         let keys = [due(1, 100), due(2, 101), key::machine(&machine(3)), due(4, 99)];
-        fresh.note(keys.iter().map(Vec::as_slice), now);
+        fresh.note(keys.iter().map(Vec::as_slice), &[], now);
         assert_eq!(fresh.take(), Some(vec![(machine(1), Item::Action(1)), (machine(4), Item::Action(1))]));
         assert_eq!(fresh.take(), Some(Vec::new()));
         let flood: Vec<_> = (0..=ENTRIES_MAX).map(|n| due(n, 1)).collect();
-        fresh.note(flood.iter().map(Vec::as_slice), now);
-        fresh.note(keys.iter().map(Vec::as_slice), now);
+        fresh.note(flood.iter().map(Vec::as_slice), &[], now);
+        fresh.note(keys.iter().map(Vec::as_slice), &[], now);
         assert_eq!(fresh.take(), None);
         assert_eq!(fresh.take(), Some(Vec::new()));
     }

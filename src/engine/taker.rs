@@ -10,6 +10,7 @@ use super::key;
 use super::record::{RecordError, View};
 use super::transact::Transaction;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 
@@ -21,6 +22,8 @@ pub trait Taker: Send + Sync {
 
 /// A create that was taken up. Dropped before it began it gives its place back.
 pub trait Taken: Send {
+    /// Whether it is this action of this machine.
+    fn is(&self, machine: &MachineId, action: u32) -> bool;
     /// Its attempt is on disk: it is sent.
     fn begin(self: Box<Self>);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use keyward::clock::Clock;
 use keyward::domain::action::Action;
-use keyward::domain::id::SourceName;
+use keyward::domain::id::{MachineId, SourceName};
 use keyward::domain::machine::Machine;
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
@@ -52,6 +52,10 @@ impl Taker for Places {
 }
 
 impl Taken for Held {
+    fn is(&self, machine: &MachineId, action: u32) -> bool {
+        self.machine == machine.as_str() && action == 1
+    }
+
     fn begin(mut self: Box<Self>) {
         let on_disk = view::attempts(&self.store).unwrap();
         assert!(on_disk.iter().any(|(machine, ..)| machine.as_str() == self.machine), "its attempt is written first");
@@ -121,6 +125,7 @@ async fn a_create_begins_when_its_attempt_is_on_disk_with_what_decided_it() {
     let engine = Engine::start(1);
     assert!(matches!(engine.buy("One").await, Ok(Receipt::Applied(_))));
     assert_eq!(engine.begun(), [machine("One")]);
+    assert_eq!(engine.handle.take_due(), Some(Vec::new()), "nobody else need see to it");
     // No place is free: it is due, like everything else.
     assert!(matches!(engine.buy("Two").await, Ok(Receipt::Applied(_))));
     assert_eq!(engine.begun(), [machine("One")]);
@@ -128,6 +133,7 @@ async fn a_create_begins_when_its_attempt_is_on_disk_with_what_decided_it() {
     assert_eq!(attempts.len(), 1);
     let due = view::due(engine.handle.reader(), NOW, 9).unwrap();
     assert_eq!(due.iter().filter(|(_, id, _)| id.as_str() == machine("Two")).count(), 1);
+    assert_eq!(engine.handle.take_due().map(|due| due.len()), Some(1));
     // The same event once more takes nothing up.
     engine.places.free.store(5, Ordering::SeqCst);
     assert_eq!(engine.buy("One").await, Ok(Receipt::Duplicate));

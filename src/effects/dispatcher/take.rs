@@ -10,6 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::{Dispatcher, Lane, Place, Turn};
 use crate::domain::action::Action;
+use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::effects::throttle::Gate;
@@ -80,6 +81,10 @@ struct Create {
 }
 
 impl Taken for Create {
+    fn is(&self, machine: &MachineId, action: u32) -> bool {
+        self.action.id == action && self.machine.id == *machine
+    }
+
     fn begin(mut self: Box<Self>) {
         // An attempt that is not sent any more is looked after at the next start.
         let Some((place, license)) = self.held.take_if(|_| !self.stop.is_cancelled()) else { return };
