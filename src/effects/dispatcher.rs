@@ -313,14 +313,24 @@ impl Dispatcher {
         if service.gate(&action, now) != Gate::Go {
             return Ok(Entry::Waits);
         }
-        let this = Arc::clone(self);
-        // Boxed here, for it would be moved several times on its way to the runtime, and it is large.
-        tasks.spawn(Box::pin(async move {
-            this.unless_over(this.act(&machine, Some(read), &action, &service, permit)).await;
-            drop((entry, license));
-            this.freed.notify_one();
-        }));
+        let place = Place { service, permit, entry };
+        // Boxed, for it would be moved several times on its way to the runtime, and it is large.
+        tasks.spawn(Box::pin(Arc::clone(self).see_to(Arc::new(machine), Some(read), action, place, license)));
         Ok(Entry::Settled)
+    }
+
+    /// Carries an action out in its place, and gives the place to the next one.
+    async fn see_to(
+        self: Arc<Self>,
+        machine: Arc<Machine>,
+        read: Option<Version>,
+        action: Action,
+        Place { service, permit, entry }: Place,
+        license: Turn,
+    ) {
+        self.unless_over(self.act(&machine, read, &action, &service, permit)).await;
+        drop((entry, license));
+        self.freed.notify_one();
     }
 
     /// A place for an action at its license service.

@@ -88,17 +88,9 @@ impl Taken for Create {
     fn begin(mut self: Box<Self>) {
         // An attempt that is not sent any more is looked after at the next start.
         let Some((place, license)) = self.held.take_if(|_| !self.stop.is_cancelled()) else { return };
-        let (tasks, runtime) = (self.tasks.clone(), self.runtime.clone());
-        tasks.spawn_on(
-            Box::pin(async move {
-                let this = &self.dispatcher;
-                let Place { service, permit, entry } = place;
-                this.unless_over(this.act(&self.machine, None, &self.action, &service, permit)).await;
-                drop((entry, license));
-                this.freed.notify_one();
-            }),
-            &runtime,
-        );
+        let (machine, action) = (Arc::clone(&self.machine), self.action.clone());
+        let work = Arc::clone(&self.dispatcher).see_to(machine, None, action, place, license);
+        self.tasks.spawn_on(Box::pin(work), &self.runtime);
     }
 }
 
