@@ -316,6 +316,7 @@ impl Disk {
         applied.link = link;
         self.give(&mut made, 0, applied)
     }
+
     /// The stretch of sled that a place belongs to.
     fn edit(&self, place: &Bytes) -> Result<Editor, Trouble> {
         let db = self.db()?;
