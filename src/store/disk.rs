@@ -218,32 +218,37 @@ impl Disk {
         direction: Direction,
     ) -> Result<impl Iterator<Item = Result<(Bytes, Value), Trouble>> + use<>, Trouble> {
         let first = self.block_of(&range.start)?.map_or_else(|| range.start.clone(), |(fence, _)| fence.to_vec());
-        let mut blocks = self.db()?.range(first.as_slice()..range.end.as_slice());
+        let db = self.db()?.clone();
+        let mut blocks = db.range(first.as_slice()..range.end.as_slice());
         let mut bounds = (range.start.clone(), range.end.clone());
         let mut items: Vec<Item> = Vec::new();
         Ok(std::iter::from_fn(move || {
             while items.is_empty() {
-                let next = calmly(|| {
-                    match direction {
-                        Direction::Forward => blocks.next(),
-                        Direction::Backward => blocks.next_back(),
-                    }
-                    .transpose()
+                let next = calmly(|| match direction {
+                    Direction::Forward => blocks.next().transpose(),
+                    // sled's own way back keeps a leaf as it was, and would miss what is put behind it meanwhile.
+                    Direction::Backward if bounds.0 < bounds.1 => db.get_lt(&bounds.1),
+                    Direction::Backward => Ok(None),
                 });
-                match next.and_then(|pair| pair.map(|(fence, framed)| taken_apart(&fence, &framed)).transpose()) {
+                let (fence, framed) = match next {
                     Ok(None) => return None,
                     Err(trouble) => return Some(Err(trouble)),
-                    Ok(Some(block)) => items = block,
+                    Ok(Some(block)) => block,
+                };
+                match taken_apart(&fence, &framed) {
+                    Ok(block) => items = block,
+                    Err(trouble) => return Some(Err(trouble)),
                 }
                 items.retain(|item| *bounds.0 <= *item.key && *item.key < *bounds.1);
-                if direction == Direction::Forward {
-                    items.reverse();
+                match direction {
+                    Direction::Forward => items.reverse(),
+                    // All from this fence on has been seen at one instant.
+                    Direction::Backward => bounds.1 = fence.to_vec(),
                 }
             }
             let Item { key, seq, value } = items.pop()?;
-            match direction {
-                Direction::Forward => bounds.0 = [&*key, &[0]].concat(),
-                Direction::Backward => bounds.1 = key.to_vec(),
+            if direction == Direction::Forward {
+                bounds.0 = [&*key, &[0]].concat();
             }
             Some(Ok((key, Value { bytes: value, seq })))
         }))
