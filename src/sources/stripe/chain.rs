@@ -170,7 +170,7 @@ fn feed(hasher: &mut crc32fast::Hasher, value: &Json<'_>, rest: &Json<'_>) {
         Json::Text(text) => feed_text(hasher, text),
         Json::List(list) => {
             hasher.update(b"[");
-            for element in list {
+            for element in *list {
                 feed(hasher, element, &Json::Null);
             }
             hasher.update(b"]");

@@ -1,19 +1,20 @@
 //! A parsed body that borrows its texts, and lenient readers for single values.
 //!
-//! Why not `serde_json::Value`: it copies every key and text, which is most of the time that an event takes. Every reader
-//! answers `None` to what it cannot read exactly; whether that matters is for the caller to say.
+//! Why not `serde_json::Value`: it copies every key and text, and asks for memory for each object, which is most of the time
+//! that an event takes. Here all of a body lies in one arena. Every reader answers `None` to what it cannot read exactly;
+//! whether that matters is for the caller to say.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use bumpalo::Bump;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::time::Timestamp;
 
 /// A JSON value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Json<'a> {
     /// Also what an absent field reads as.
     Null,
@@ -21,45 +22,54 @@ pub(super) enum Json<'a> {
     Int(i64),
     /// Fractions, and whole numbers beyond 64 bits.
     Float(f64),
-    Text(Cow<'a, str>),
-    List(Vec<Self>),
+    Text(&'a str),
+    List(&'a [Self]),
     /// In the order of the text. Of a repeated key the last one counts.
-    Map(Vec<(Cow<'a, str>, Self)>),
+    Map(&'a [(&'a str, Self)]),
 }
 
 /// Whole numbers up to here are exact as floats.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
-/// Room for so many fields is made for an object that has any.
-const FIELDS: usize = 12;
 /// How much of an unreadable text is shown.
 const SHOWN_CHARS_MAX: usize = 40;
 
 impl<'a> Json<'a> {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// When it is no JSON, is nested too deeply, or holds a number beyond a float's bounds.
+    pub(super) fn read(text: &'a str, arena: &'a Bump) -> serde_json::Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut reader = Reader { arena, fields: Vec::with_capacity(128), elements: Vec::new() };
+        let json = reader.deserialize(&mut deserializer)?;
+        deserializer.end().map(|()| json)
+    }
+
     /// The fields of an object that can be read, and whether others cannot: they are nested too deeply, or hold a
     /// number beyond a float's bounds. For bodies that are JSON but cannot be read whole; `None` for what is no JSON object at all.
-    pub(super) fn shallow(body: &'a [u8]) -> Option<(Self, bool)> {
+    pub(super) fn shallow(body: &'a str, arena: &'a Bump) -> Option<(Self, bool)> {
         // A raw value is checked without descending, so that no depth can overflow the stack.
-        let raw: BTreeMap<String, &'a RawValue> = serde_json::from_slice(body).ok()?;
+        let raw: BTreeMap<String, &'a RawValue> = serde_json::from_str(body).ok()?;
         let len = raw.len();
         let read = |(key, value): (String, &'a RawValue)| {
-            serde_json::from_str(value.get()).ok().map(|value| (Cow::Owned(key), value))
+            Self::read(value.get(), arena).ok().map(|value| (&*arena.alloc_str(&key), value))
         };
-        let fields: Vec<(Cow<'a, str>, Self)> = raw.into_iter().filter_map(read).collect();
+        let fields: Vec<(&'a str, Self)> = raw.into_iter().filter_map(read).collect();
         let dropped = fields.len() < len;
-        Some((Self::Map(fields), dropped))
+        Some((Self::Map(arena.alloc_slice_copy(&fields)), dropped))
     }
 
     /// The field, or `Null`, also where this is no object.
     pub(super) fn get(&self, key: &str) -> &Self {
         match self {
-            Self::Map(fields) => fields.iter().rev().find(|(k, _)| k == key).map_or(&Self::Null, |(_, v)| v),
+            Self::Map(fields) => fields.iter().rev().find(|(k, _)| *k == key).map_or(&Self::Null, |(_, v)| v),
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) => &Self::Null,
         }
     }
 
     /// Whether an object names the field at all, be it null.
     pub(super) fn has(&self, key: &str) -> bool {
-        matches!(self, Self::Map(fields) if fields.iter().any(|(k, _)| k == key))
+        matches!(self, Self::Map(fields) if fields.iter().any(|(k, _)| *k == key))
     }
 
     /// This, or the other where this is null.
@@ -76,12 +86,12 @@ impl<'a> Json<'a> {
     }
 
     /// Fields of an object; none of anything else.
-    pub(super) fn fields(&self) -> &[(Cow<'a, str>, Self)] {
+    pub(super) fn fields(&self) -> &'a [(&'a str, Self)] {
         if let Self::Map(fields) = self { fields } else { &[] }
     }
 
     /// Elements of a list; none of anything else.
-    pub(super) fn list(&self) -> &[Self] {
+    pub(super) fn list(&self) -> &'a [Self] {
         if let Self::List(list) = self { list } else { &[] }
     }
 
@@ -123,8 +133,8 @@ impl<'a> Json<'a> {
     pub(super) fn bool(&self) -> Option<bool> {
         match self {
             Self::Bool(b) => Some(*b),
-            Self::Text(text) if text == "true" => Some(true),
-            Self::Text(text) if text == "false" => Some(false),
+            Self::Text("true") => Some(true),
+            Self::Text("false") => Some(false),
             Self::Null | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) | Self::Map(_) => None,
         }
     }
@@ -151,81 +161,95 @@ impl<'a> Json<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+/// Reads one value after the other into the arena. What an object or a list holds is gathered first, so that it lies in one
+/// piece that is just as long.
+struct Reader<'a> {
+    arena: &'a Bump,
+    /// Fields of the objects that are not at their end, the innermost last.
+    fields: Vec<(&'a str, Json<'a>)>,
+    /// Elements of the lists that are not.
+    elements: Vec<Json<'a>>,
+}
+
+impl<'a> DeserializeSeed<'a> for &mut Reader<'a> {
+    type Value = Json<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Json<'a>, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Json<'de>;
+impl<'a> Visitor<'a> for &mut Reader<'a> {
+    type Value = Json<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
-    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+    fn visit_unit<E>(self) -> Result<Json<'a>, E> {
         Ok(Json::Null)
     }
-    fn visit_bool<E>(self, b: bool) -> Result<Json<'de>, E> {
+    fn visit_bool<E>(self, b: bool) -> Result<Json<'a>, E> {
         Ok(Json::Bool(b))
     }
-    fn visit_i64<E>(self, n: i64) -> Result<Json<'de>, E> {
+    fn visit_i64<E>(self, n: i64) -> Result<Json<'a>, E> {
         Ok(Json::Int(n))
     }
     #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits nothing here is a number that we would use")]
-    fn visit_u64<E>(self, n: u64) -> Result<Json<'de>, E> {
+    fn visit_u64<E>(self, n: u64) -> Result<Json<'a>, E> {
         Ok(i64::try_from(n).map_or(Json::Float(n as f64), Json::Int))
     }
-    fn visit_f64<E>(self, f: f64) -> Result<Json<'de>, E> {
+    fn visit_f64<E>(self, f: f64) -> Result<Json<'a>, E> {
         Ok(Json::Float(f))
     }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
-        Ok(Json::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<Json<'a>, E> {
+        Ok(Json::Text(text))
     }
-    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
-        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<Json<'a>, E> {
+        Ok(Json::Text(self.arena.alloc_str(text)))
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
-        let mut list = Vec::new();
-        while let Some(value) = seq.next_element()? {
-            list.push(value);
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Json<'a>, A::Error> {
+        let first = self.elements.len();
+        while let Some(element) = seq.next_element_seed(&mut *self)? {
+            self.elements.push(element);
         }
-        Ok(Json::List(list))
+        let elements = self.arena.alloc_slice_copy(&self.elements[first..]);
+        self.elements.truncate(first);
+        Ok(Json::List(elements))
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
-        let mut fields = Vec::new();
-        while let Some((Key(key), value)) = map.next_entry()? {
-            if fields.is_empty() {
-                // Most of Stripe's objects have more fields than the four that a vector begins with.
-                fields.reserve(FIELDS);
-            }
-            fields.push((key, value));
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Json<'a>, A::Error> {
+        let first = self.fields.len();
+        while let Some(key) = map.next_key_seed(Key(self.arena))? {
+            let value = map.next_value_seed(&mut *self)?;
+            self.fields.push((key, value));
         }
+        let fields = self.arena.alloc_slice_copy(&self.fields[first..]);
+        self.fields.truncate(first);
         Ok(Json::Map(fields))
     }
 }
 
-/// A key, borrowed where it holds no escapes. (`Cow`'s own reader always copies.)
-struct Key<'a>(Cow<'a, str>);
+/// A key, borrowed where it holds no escapes.
+struct Key<'a>(&'a Bump);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyReader;
-        impl<'de> Visitor<'de> for KeyReader {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyReader)
+impl<'a> DeserializeSeed<'a> for Key<'a> {
+    type Value = &'a str;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<&'a str, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Key<'a> {
+    type Value = &'a str;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_borrowed_str<E>(self, text: &'a str) -> Result<&'a str, E> {
+        Ok(text)
+    }
+    fn visit_str<E>(self, text: &str) -> Result<&'a str, E> {
+        Ok(self.0.alloc_str(text))
     }
 }
 
@@ -254,14 +278,16 @@ mod tests {
             ("true", None),
             ("[5]", None),
         ] {
-            let json: Json<'_> = serde_json::from_str(text).unwrap();
+            let arena = Bump::new();
+            let json = Json::read(text, &arena).unwrap();
             assert_eq!(json.int(), int, "{text}");
         }
     }
 
     #[test]
     fn an_absent_field_reads_as_null_however_deep() {
-        let json: Json<'_> = serde_json::from_str(r#"{"a": {"b": "x"}, "n": null, "a\u0062": 1}"#).unwrap();
+        let arena = Bump::new();
+        let json = Json::read(r#"{"a": {"b": "x"}, "n": null, "a\u0062": 1}"#, &arena).unwrap();
         assert_eq!(json.get("a").get("b").text(), Some("x"));
         assert!(json.get("a").get("b").get("c").get("d").is_null());
         assert!(json.has("n") && !json.has("m"));
@@ -271,19 +297,20 @@ mod tests {
     #[test]
     fn of_a_body_that_is_nested_too_deeply_the_rest_is_read() {
         let deep = |n: usize| format!(r#"{{"id": "evt_1", "data": {}{}}}"#, "[".repeat(n), "]".repeat(n));
+        let arena = Bump::new();
         for depth in [128, 500_000] {
             let body = deep(depth);
-            assert!(serde_json::from_str::<Json<'_>>(&body).is_err());
-            let (json, dropped) = Json::shallow(body.as_bytes()).unwrap();
+            assert!(Json::read(&body, &arena).is_err());
+            let (json, dropped) = Json::shallow(&body, &arena).unwrap();
             assert_eq!((json.get("id").text(), json.has("data"), dropped), (Some("evt_1"), false, true));
         }
-        assert!(serde_json::from_str::<Json<'_>>(&deep(126)).is_ok());
+        assert!(Json::read(&deep(126), &arena).is_ok());
         // One level too deep for the whole is not too deep for a field by itself.
         let body = deep(127);
-        let (json, dropped) = Json::shallow(body.as_bytes()).unwrap();
+        let (json, dropped) = Json::shallow(&body, &arena).unwrap();
         assert_eq!((json.has("data"), dropped), (true, false));
         for bad in ["[1]", "{", r#"{"id": "evt_1", "data": [[}"#, ""] {
-            assert!(Json::shallow(bad.as_bytes()).is_none(), "{bad}");
+            assert!(Json::shallow(bad, &arena).is_none(), "{bad}");
         }
     }
 
@@ -297,7 +324,8 @@ mod tests {
             ("7", None),
             ("null", None),
         ] {
-            let json: Json<'_> = serde_json::from_str(text).unwrap();
+            let arena = Bump::new();
+            let json = Json::read(text, &arena).unwrap();
             assert_eq!(json.id(), id, "{text}");
         }
     }

@@ -1,6 +1,8 @@
 //! What Stripe answered when it was asked: objects as its API returns them, to what they say. A live look-up and a line of
 //! a replay are read by this same function, so that what was asked once can be replayed for ever.
 
+use bumpalo::Bump;
+
 use super::event::{Envelope, Heard};
 use super::json::Json;
 use super::shape::{customer, money, session};
@@ -23,7 +25,9 @@ pub fn delivery(
     received: Timestamp,
     raw: Vec<u8>,
 ) -> Result<Delivery, String> {
-    let json: Json<'_> = serde_json::from_slice(text).map_err(|e| format!("a look-up: {e}"))?;
+    let arena = Bump::new();
+    let utf8 = std::str::from_utf8(text).map_err(|e| format!("a look-up: {e}"))?;
+    let json = Json::read(utf8, &arena).map_err(|e| format!("a look-up: {e}"))?;
     let id = EventId::new(format!("lookup_{}_{:08x}", received.s(), crc32fast::hash(text)));
     let (kind, at, heard) = read(&json, &id, received)?;
     let heard = match heard {

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn read_text(metadata: &str) -> Wants {
-        read(&serde_json::from_str(metadata).unwrap())
+        read(&Json::read(metadata, &bumpalo::Bump::new()).unwrap())
     }
 
     #[test]
