@@ -97,16 +97,26 @@ impl serde::Serialize for Timestamp {
 
 impl<'de> serde::Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Seconds(i64),
-            Text(String),
-        }
-        match Either::deserialize(deserializer)? {
-            Either::Seconds(s) => Ok(Self::from_s(s)),
-            Either::Text(text) => Self::parse(&text).map_err(serde::de::Error::custom),
-        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl serde::de::Visitor<'_> for Reader {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds since 1970, or an RFC 3339 instant")
+    }
+    fn visit_i64<E>(self, seconds: i64) -> Result<Timestamp, E> {
+        Ok(Timestamp::from_s(seconds))
+    }
+    fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Timestamp, E> {
+        i64::try_from(seconds).map(Timestamp::from_s).map_err(E::custom)
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        Timestamp::parse(text).map_err(E::custom)
     }
 }
 
