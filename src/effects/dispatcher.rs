@@ -6,7 +6,6 @@
 mod look;
 mod take;
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,7 +50,7 @@ const FULL_WAIT: Span = Span::from_s(1);
 
 /// What is under way, so that nothing is begun twice.
 #[derive(Default)]
-struct UnderWay(Mutex<HashSet<(MachineId, Lane)>>);
+struct UnderWay(Mutex<foldhash::HashSet<(MachineId, Lane)>>);
 
 /// What must not run side by side within a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,8 +1,9 @@
 //! The names that parked events wait for, as digests in memory: most names that a machine gets are waited for by nobody, and
 //! to know that without asking the store halves what a delivery costs.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::key::{self, Table};
 use super::record::RecordError;
@@ -12,7 +13,10 @@ use crate::store::{KeyRange, Read};
 /// Names that something may wait for. One that is not here is waited for by nobody; one that is here may have been claimed
 /// since, which costs a look into the store.
 #[derive(Debug, Default)]
-pub struct ParkedNames(HashSet<u64>);
+pub struct ParkedNames {
+    hasher: RandomState,
+    names: foldhash::HashSet<u64>,
+}
 
 impl ParkedNames {
     /// Reads them from a store.
@@ -33,19 +37,13 @@ impl ParkedNames {
         if key.first() == Some(&(Table::Parked as u8))
             && let [scope, name, ..] = key::parts(key).as_slice()
         {
-            self.0.insert(digest(scope, name));
+            self.names.insert(self.hasher.hash_one((scope, name)));
         }
     }
 
     /// Whether something may wait for a name.
     #[must_use]
     pub fn may_hold(&self, scope: &str, name: &str) -> bool {
-        self.0.contains(&digest(scope, name))
+        self.names.contains(&self.hasher.hash_one((scope, name)))
     }
-}
-
-fn digest(scope: &str, name: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (scope, name).hash(&mut hasher);
-    hasher.finish()
 }

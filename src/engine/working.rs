@@ -1,7 +1,7 @@
 //! A view of the store with writes over it that are not committed yet: what one batch of inputs works on.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ pub struct Working<'a> {
     /// What the input under way replaced, newest last, so that one that fails leaves nothing behind.
     undo: Vec<(Vec<u8>, Option<Written>)>,
     /// What the store said of single keys: inputs of one batch ask for the same ones.
-    read: RefCell<HashMap<Vec<u8>, Option<Bytes>>>,
+    read: RefCell<foldhash::HashMap<Vec<u8>, Option<Bytes>>>,
     parked: Option<&'a ParkedNames>,
     size: usize,
     size_before: usize,

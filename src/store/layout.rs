@@ -7,7 +7,6 @@
 //! the keys themselves when a store is opened. The commit log knows nothing of this.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{PoisonError, RwLock};
 
@@ -26,7 +25,7 @@ pub(super) struct Layout(RwLock<Numbers>);
 /// By a key's checksum. Two keys with the same one share a number and lie side by side: they still differ in the rest.
 #[derive(Debug, Default)]
 struct Numbers {
-    of: HashMap<u32, u32>,
+    of: foldhash::HashMap<u32, u32>,
     next: u32,
 }
 

@@ -6,12 +6,13 @@
 //! A batch's keys and values lie in one piece of memory that its entries share. Pieces of their own would lie between
 //! sled's, which stay for longer, and keep whole pages of memory from being given back.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use foldhash::HashSet;
 
 use super::layout::Layout;
 use super::record::Link;

@@ -3,7 +3,7 @@
 //!
 //! It may say yes for a key that is not there (about one in a hundred), never no for one that is. Deleted keys stay in it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 /// Keys that the first level holds; each further one holds twice as many as the one before.
@@ -19,6 +19,7 @@ pub(super) struct Presence(RwLock<Filter>);
 
 #[derive(Debug, Default)]
 struct Filter {
+    hasher: foldhash::quality::RandomState,
     /// Before sled was walked through nothing is known, and the answer is always yes.
     complete: bool,
     levels: Vec<Level>,
@@ -33,14 +34,15 @@ struct Level {
 impl Presence {
     /// For a sled that is known to be empty.
     pub(super) fn empty() -> Self {
-        Self(RwLock::new(Filter { complete: true, levels: Vec::new() }))
+        Self(RwLock::new(Filter { complete: true, ..Filter::default() }))
     }
 
     /// Notes keys. They must be noted before sled gets them.
     pub(super) fn note<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
         let mut filter = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
-            filter.insert(digests(key));
+            let digests = filter.digests(key);
+            filter.insert(digests);
         }
     }
 
@@ -52,11 +54,17 @@ impl Presence {
     /// Whether sled may hold a key.
     pub(super) fn may_hold(&self, key: &[u8]) -> bool {
         let filter = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        !filter.complete || filter.holds(digests(key))
+        !filter.complete || filter.holds(filter.digests(key))
     }
 }
 
 impl Filter {
+    /// Two independent digests of a key.
+    fn digests(&self, key: &[u8]) -> (u64, u64) {
+        let first = self.hasher.hash_one(key);
+        (first, self.hasher.hash_one(first) | 1)
+    }
+
     fn insert(&mut self, digests: (u64, u64)) {
         if self.holds(digests) {
             return;
@@ -86,15 +94,6 @@ impl Level {
     fn bits(&self) -> u64 {
         self.words.len() as u64 * 64
     }
-}
-
-/// Two independent digests of a key.
-fn digests(key: &[u8]) -> (u64, u64) {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    let first = hasher.finish();
-    first.hash(&mut hasher);
-    (first, hasher.finish() | 1)
 }
 
 /// The bits of a key in a level of so many.

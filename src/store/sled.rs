@@ -1,12 +1,13 @@
 //! The durable store: commit log in front, sled behind, the overlay between.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use foldhash::HashSet;
 
 use super::disk::{Disk, Trouble};
 use super::fault::Doing;
@@ -222,7 +223,7 @@ impl Writer {
 
     /// Deleted keys that only ever were in the live overlay.
     fn absent<'b>(&self, batch: &'b Batch) -> Result<HashSet<&'b [u8]>, StoreFault> {
-        let mut absent = HashSet::new();
+        let mut absent = HashSet::default();
         for (key, _) in batch.writes.iter().filter(|(_, value)| value.is_none()) {
             let Some(place) = self.shared.disk.layout().find(key) else { continue };
             let only_live = self.shared.overlay().only_live(&place);
