@@ -300,7 +300,7 @@ impl Writer {
         let taker = self.taker.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut jobs = gathered.drain(..).peekable();
         while jobs.peek().is_some() {
-            let mut working = Working::with_parked(reader.as_ref(), &self.parked);
+            let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let (mut told, mut taken) = (Vec::new(), Vec::new());
             let held = self.stops_held.load_full();
@@ -354,9 +354,8 @@ impl Writer {
         let result = match committed {
             Ok(()) => {
                 self.full.store(false, Ordering::Relaxed);
-                let put = || batch.writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice());
-                put().for_each(|key| self.parked.note(key));
-                self.fresh.note(put(), &taken, self.clock.now());
+                let put = batch.writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice());
+                self.fresh.note(put, &taken, self.clock.now());
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {

@@ -11,7 +11,7 @@ use super::view;
 use crate::store::{KeyRange, Read};
 
 /// Names that something may wait for. One that is not here is waited for by nobody; one that is here may have been claimed
-/// since, which costs a look into the store.
+/// since, or never been committed, which costs a look into the store.
 #[derive(Debug, Default)]
 pub struct ParkedNames {
     hasher: RandomState,

@@ -25,6 +25,8 @@ const PARTS: u8 = 3;
 /// Values shorter than this are not worth compressing.
 /// The machine of a one-time purchase stays below: it is read and written a few times within a second.
 const COMPRESS_OVER: usize = 2_500;
+/// Most records are shorter: room that is made at once.
+const USUAL_LEN: usize = 1_500;
 /// Longest part, safely below the store's limit for a value.
 const PART_LEN: usize = 5_400;
 /// No record is larger than this when it is unpacked: a guard against damage, far above what the intake lets in.
@@ -50,7 +52,8 @@ pub enum RecordError {
 
 /// Encodes a value.
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    let mut plain = vec![PLAIN];
+    let mut plain = Vec::with_capacity(USUAL_LEN);
+    plain.push(PLAIN);
     // Writing to a Vec cannot fail, and no type here refuses to be encoded.
     let _ = minicbor::encode(value, &mut plain);
     if plain.len() < COMPRESS_OVER {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::key::{Table, under};
 use super::parked::ParkedNames;
 use super::record::{Pair, View};
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
@@ -21,7 +20,7 @@ pub struct Working<'a> {
     undo: Vec<(Vec<u8>, Option<Written>)>,
     /// What the store said of single keys: inputs of one batch ask for the same ones.
     read: RefCell<foldhash::HashMap<Vec<u8>, Option<Bytes>>>,
-    parked: Option<&'a ParkedNames>,
+    parked: Option<&'a mut ParkedNames>,
     size: usize,
     size_before: usize,
 }
@@ -43,20 +42,21 @@ impl<'a> Working<'a> {
 
     /// The same with the names that parked events wait for at hand.
     #[must_use]
-    pub fn with_parked(base: &'a dyn Read, parked: &'a ParkedNames) -> Self {
+    pub fn with_parked(base: &'a dyn Read, parked: &'a mut ParkedNames) -> Self {
         Self { parked: Some(parked), ..Self::new(base) }
     }
 
     /// Whether a parked event may wait for a name. Without the names at hand the answer is yes.
     #[must_use]
     pub fn may_be_parked(&self, scope: &str, name: &str) -> bool {
-        let Some(parked) = self.parked else { return true };
-        let range = under(Table::Parked, &[scope, name]);
-        parked.may_hold(scope, name) || self.writes.range(range.start..range.end).next().is_some()
+        self.parked.as_ref().is_none_or(|parked| parked.may_hold(scope, name))
     }
 
     /// Writes a value.
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        if let Some(parked) = &mut self.parked {
+            parked.note(&key);
+        }
         self.write(key, Some(value));
     }
 
