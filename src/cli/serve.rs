@@ -36,8 +36,8 @@ pub fn run(config_path: &Path, args: &ServeArgs) -> Result<(), Failure> {
     runtime.block_on(live(config_path, config, args.new))
 }
 
-/// Threads for requests: one core is left to the committer and to sled, which have threads of their own and all writes to do.
-/// With two cores that is a tenth less CPU a purchase than a worker for each core, which take one another's work.
+/// Threads for requests. A core is left to the committer and to sled, which have threads of their own and all writes to do:
+/// docs/decisions/4-one-writer.md. What takes long, or goes to sled for long, is none of these threads' work.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }

@@ -6,7 +6,8 @@ use super::license::choice::choose;
 use super::license::sweep::Wanted;
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
-use super::throttle::{Gate, Share};
+use super::throttle::{Gate, Pass, Share};
+use crate::clock::Clock;
 use crate::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome, Phase};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
@@ -48,6 +49,16 @@ impl LicenseService {
         self.heard(action, &unsent, now);
     }
 
+    /// Waits for the turn of an action that was let through; `None`: meanwhile others found out that the service is down.
+    async fn turn(&self, action: &Action, clock: &Clock) -> Option<Pass> {
+        let pass = self.throttle.pass(Share::Actions).await;
+        if self.is_shut(clock.now()) {
+            self.not_sent(action, clock.now());
+            return None;
+        }
+        Some(pass)
+    }
+
     fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(answer.heard(), now);
         if action.kind == ActionKind::Create && action.phase == Phase::Ready {
@@ -77,12 +88,9 @@ impl Carrier<'_> {
             self.service.not_sent(action, self.now());
             return stopped;
         }
-        let _pass = self.service.throttle.pass(Share::Actions).await;
-        if self.service.is_shut(self.now()) {
-            // While it waited for its turn others found out that the service is down.
-            self.service.not_sent(action, self.now());
+        let Some(_pass) = self.service.turn(action, self.handle.clock()).await else {
             return Outcome::Again { after: None, why: "not sent: the license service does not answer".to_owned() };
-        }
+        };
         let answer = self.call(action, grant).await;
         self.service.heard(action, &answer, self.now());
         self.outcome(action, grant, answer).await
@@ -261,4 +269,60 @@ fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Tim
         adopted: false,
         others: 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Config, Env};
+    use crate::domain::action::{ActionOutcome, Target};
+    use crate::domain::plan::Devices;
+    use crate::effects::services::EmbeddedAt;
+    use crate::secret::Secret;
+
+    const NOW: Timestamp = Timestamp::from_s(1_767_225_600);
+
+    /// Services that take one call at a time, at an address where nobody is.
+    fn services() -> Services {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
+        let mut config = Config::load(&path, &Env::new(|_| None)).unwrap().0;
+        config.licenses.in_flight = 1;
+        let embedded = EmbeddedAt { address: ([127, 0, 0, 1], 9).into(), token: Secret::new("token") };
+        Services::new(&config, Some(&embedded)).unwrap()
+    }
+
+    fn create() -> Action {
+        let target = Target {
+            item: String::new(),
+            unit: 0,
+            app_id: None,
+            expires_at: None,
+            devices: Devices::Count(1),
+            key: None,
+            label: "Stripe session cs_1".to_owned(),
+            plan: None,
+        };
+        let (kind, outcome, phase) = (ActionKind::Create, ActionOutcome::Pending, Phase::Ready);
+        Action { id: 1, kind, seat: 1, target, at: NOW, outcome, attempts: 0, due: NOW, error: None, phase, held: None }
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_its_turn_is_not_sent_once_the_service_is_known_to_be_down() {
+        let bad_key = Refusal { kind: RefusalKind::BadKey, status: 401, ..unsent() };
+        for is_down in [false, true] {
+            let (services, create, clock) = (services(), create(), Clock::virtual_at(NOW));
+            let (_, service) = services.license_services()[0];
+            let before_it = service.throttle.pass(Share::Actions).await;
+            assert_eq!(service.gate(&create, NOW), Gate::Go);
+            let mut turn = std::pin::pin!(service.turn(&create, &clock));
+            let waits = tokio::select! { biased; _ = &mut turn => false, () = tokio::task::yield_now() => true };
+            assert!(waits, "one call at a time");
+            let answer: Answer<()> = if is_down { Answer::Refused(bad_key.clone()) } else { Answer::Done(()) };
+            service.heard(&create, &answer, NOW);
+            drop(before_it);
+            assert_eq!(turn.await.is_none(), is_down);
+        }
+    }
 }
