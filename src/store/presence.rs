@@ -1,17 +1,20 @@
 //! Which keys sled may hold, in ten bits a key: most keys that a delivery asks for are new, and a filter that says so spares
 //! the way through sled's tree, which goes to the disk once the store is larger than the cache.
 //!
-//! It may say yes for a key that is not there (about one in a hundred), never no for one that is. Deleted keys stay in it.
+//! It may say yes for a key that is not there (about one in fifty), never no for one that is. Deleted keys stay in it.
 
 use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 /// Keys that the first level holds; each further one holds twice as many as the one before.
 const FIRST_LEVEL_KEYS: usize = 1 << 16;
-/// Bits a key; with [`PROBES`] one in a hundred answers is a needless yes.
+/// Bits a key; with [`PROBES`] about one in fifty answers is a needless yes.
 const BITS_PER_KEY: usize = 10;
 /// Bits looked at for a key.
 const PROBES: u64 = 7;
+/// What the processor reads from memory at once. All bits of a key lie in one, so that a look goes to memory once a level.
+type Line = [u64; 8];
+const LINE_BITS: u64 = 512;
 
 /// The keys that sled may hold.
 #[derive(Debug, Default)]
@@ -27,7 +30,7 @@ struct Filter {
 
 #[derive(Debug)]
 struct Level {
-    words: Vec<u64>,
+    lines: Vec<Line>,
     room: usize,
 }
 
@@ -62,7 +65,7 @@ impl Filter {
     /// Two independent digests of a key.
     fn digests(&self, key: &[u8]) -> (u64, u64) {
         let first = self.hasher.hash_one(key);
-        (first, self.hasher.hash_one(first) | 1)
+        (first, self.hasher.hash_one(first))
     }
 
     fn insert(&mut self, digests: (u64, u64)) {
@@ -71,35 +74,38 @@ impl Filter {
         }
         if self.levels.last().is_none_or(|level| level.room == 0) {
             let keys = FIRST_LEVEL_KEYS << self.levels.len().min(20);
-            self.levels.push(Level { words: vec![0; keys * BITS_PER_KEY / 64], room: keys });
+            self.levels.push(Level { lines: vec![Line::default(); keys * BITS_PER_KEY / 512], room: keys });
         }
         if let Some(level) = self.levels.last_mut() {
             level.room -= 1;
-            let bits = level.bits();
-            for bit in probes(digests, bits) {
-                level.words[bit / 64] |= 1 << (bit % 64);
+            let line = level.line_of(digests);
+            for (word, bit) in bits(digests) {
+                level.lines[line][word] |= bit;
             }
         }
     }
 
     fn holds(&self, digests: (u64, u64)) -> bool {
         self.levels.iter().any(|level| {
-            let mut probes = probes(digests, level.bits());
-            probes.all(|bit| level.words[bit / 64] & (1 << (bit % 64)) != 0)
+            let line = &level.lines[level.line_of(digests)];
+            bits(digests).all(|(word, bit)| line[word] & bit != 0)
         })
     }
 }
 
 impl Level {
-    fn bits(&self) -> u64 {
-        self.words.len() as u64 * 64
+    fn line_of(&self, (first, _): (u64, u64)) -> usize {
+        // The remainder is below the length of a vector, so it fits.
+        usize::try_from(first % self.lines.len() as u64).unwrap_or(0)
     }
 }
 
-/// The bits of a key in a level of so many.
-fn probes((first, second): (u64, u64), bits: u64) -> impl Iterator<Item = usize> {
-    // The remainder is below the length of a vector, so it fits.
-    (0..PROBES).map(move |n| usize::try_from(first.wrapping_add(n.wrapping_mul(second)) % bits).unwrap_or(0))
+/// The bits of a key in its line: the word, and the bit in it.
+fn bits((_, second): (u64, u64)) -> impl Iterator<Item = (usize, u64)> {
+    (0..PROBES).map(move |n| {
+        let bit = (second >> (9 * n)) % LINE_BITS;
+        (usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+    })
 }
 
 #[cfg(test)]
