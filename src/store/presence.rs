@@ -1,14 +1,14 @@
 //! Which keys sled may hold, in ten bits a key: most keys that a delivery asks for are new, and a filter that says so spares
 //! the way through sled's tree, which goes to the disk once the store is larger than the cache.
 //!
-//! It may say yes for a key that is not there (about one in fifty), never no for one that is. Deleted keys stay in it.
+//! It may say yes for a key that is not there (about one in a hundred for each full level), never no for one that is. Deleted keys stay in it.
 
 use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
 /// Keys that the first level holds; each further one holds twice as many as the one before.
 const FIRST_LEVEL_KEYS: usize = 1 << 16;
-/// Bits a key; with [`PROBES`] about one in fifty answers is a needless yes.
+/// Bits a key; with [`PROBES`] about one in a hundred strangers gets a needless yes from a full level.
 const BITS_PER_KEY: usize = 10;
 /// Bits looked at for a key.
 const PROBES: u64 = 7;

@@ -30,6 +30,8 @@ pub(super) enum Json<'a> {
 
 /// Whole numbers up to here are exact as floats.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
+/// Room that is made at once for fields of objects that are not at their end: a Checkout Session has about a hundred.
+const OPEN_FIELDS: usize = 128;
 /// How much of an unreadable text is shown.
 const SHOWN_CHARS_MAX: usize = 40;
 
@@ -40,7 +42,7 @@ impl<'a> Json<'a> {
     /// When it is no JSON, is nested too deeply, or holds a number beyond a float's bounds.
     pub(super) fn read(text: &'a str, arena: &'a Bump) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut reader = Reader { arena, fields: Vec::with_capacity(128), elements: Vec::new() };
+        let mut reader = Reader { arena, fields: Vec::with_capacity(OPEN_FIELDS), elements: Vec::new() };
         let json = reader.deserialize(&mut deserializer)?;
         deserializer.end().map(|()| json)
     }
