@@ -5,9 +5,9 @@ use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus, Phase};
 use crate::domain::decision::Verb;
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::Says;
-use crate::domain::fold::{Folded, Life, Outcome};
+use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
-use crate::domain::notice::{NoticeStatus, called};
+use crate::domain::notice::{NoticeStatus, due_notices};
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -24,13 +24,13 @@ pub(super) fn coming(machine: &Machine, folded: &Folded, revisions: &Revisions, 
     let mut out = work(machine);
     mails(machine, folded, revisions, now, &mut out);
     if let Life::Subscription(s) = &folded.life {
-        for episode in s.episodes.iter().filter(|e| e.outcome == Outcome::Open && e.lapsed.is_none()) {
+        for episode in s.episodes.iter().filter(|e| e.is_open() && e.lapsed.is_none()) {
             let what = match episode.policy.at_grace_end {
                 AtGraceEnd::Suspend => "the license is suspended",
                 AtGraceEnd::Revoke => "the license is revoked",
                 AtGraceEnd::Keep => "the license stays, as the policy says",
             };
-            let what = format!("the grace for {} ends unless it is paid: {what}", episode.id);
+            let what = format!("the grace for {} ends unless it is paid: {what}", episode.cause);
             out.push(Coming { at: episode.ends, what });
         }
     }
@@ -103,7 +103,7 @@ fn mails(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timesta
         out.push(Coming { at: notice.due, what: format!("mail {}{tried}", notice.kind.as_str()) });
     }
     let due = entitlement(folded, revisions, now, DEVICES_MAX);
-    for call in called(machine, folded, &due, revisions, now) {
+    for call in due_notices(machine, folded, &due, revisions, now) {
         if call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)) {
             out.push(Coming { at: call.due, what: format!("mail {}, if it is still true", call.kind.as_str()) });
         }

@@ -12,8 +12,8 @@ use crate::domain::decide::{Settled, World, settle};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::{Fact, Says};
-use crate::domain::fold::{Life, fold};
 use crate::domain::id::{EventId, MachineId, PlanName};
+use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};
@@ -192,10 +192,7 @@ fn act(action: &Action) -> String {
 
 /// A running grace that ends at another instant.
 fn grace(before: &Settled, after: &Settled) -> Option<String> {
-    let ends = |s: &Settled| match &s.folded.life {
-        Life::Subscription(s) => s.open_episode().filter(|e| e.lapsed.is_none()).map(|e| e.ends),
-        Life::Payment(_) => None,
-    };
+    let ends = |s: &Settled| s.folded.life.open_episode().filter(|e| e.lapsed.is_none()).map(|e| e.ends);
     match (ends(before), ends(after)) {
         (Some(was), Some(is)) if was != is => Some(format!("the grace ends {is} instead of {was}")),
         (Some(was), None) => Some(format!("the grace, which would end {was}, is over")),

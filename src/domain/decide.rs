@@ -14,10 +14,11 @@ use super::customer::Customer;
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
-use super::fold::{Folded, Report, Transition, fold};
+use super::finding::{Finding, Report};
+use super::lifecycle::{Folded, Transition, fold};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
-use super::notice::{Called, called};
+use super::notice::{DueNotice, due_notices};
 use super::reconcile::{Difference, differences, finds, given_by_others, name_plans, revoked_by_others};
 use super::revision::Revisions;
 use super::time::Timestamp;
@@ -78,24 +79,33 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     if machine.held.is_none() {
         actions(machine, &due, world);
     }
-    let calls = called(machine, &folded, &due, world.revisions, world.now);
+    let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
     notices(machine, &calls, &folded, world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);
     }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
-    let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().collect();
-    for number in revoked_by_others(machine, &due, world.now) {
-        let what = format!(
-            "license {number} was revoked at the license service by somebody else: it is left so until you say"
-        );
-        reports.push(Report { at: world.now, what });
-    }
-    let given = given_by_others(machine, &due, world.now);
-    reports.extend(given.into_iter().map(|what| Report { at: world.now, what }));
-    reports.retain(|r| !machine.told.iter().any(|t| t.what == r.what) && !look_up::waits(machine, r));
-    machine.told.extend(reports.iter().cloned());
+    let reports = new_reports(machine, &folded, &due, world);
     Settled { folded, due, reports }
+}
+
+/// What the operator has not been told yet. A finding is told once, by what it is; one that a license has answered is told
+/// no more (BEHAVIOUR 8).
+fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Report> {
+    let of_now = |finding| Report::new(world.now, finding);
+    let revoked = revoked_by_others(machine, due, world.now).into_iter().map(Finding::RevokedElsewhere);
+    let given = given_by_others(machine, due, world.now);
+    let seen = revoked.chain(given).map(of_now);
+    let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().chain(seen).collect();
+    let made = !machine.grants.is_empty();
+    machine.told.retain(|t| !(made && t.finding == Finding::NothingToHandOut));
+    reports.retain(|r| {
+        let told = machine.told.iter().any(|t| t.finding == r.finding);
+        let answered = made && r.finding == Finding::NothingToHandOut;
+        !(told || answered || look_up::waits(machine, r))
+    });
+    machine.told.extend(reports.iter().cloned());
+    reports
 }
 
 /// Appends what is new of the fold's transitions. Where a late fact rewrote the past, one entry says from what was seen
@@ -121,7 +131,7 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     what.from = was;
     let latest_fact = machine.facts.last().filter(|f| f.received <= now);
     if let Some(fact) = latest_fact {
-        what.cause = super::fold::Cause::event(fact);
+        what.cause = super::lifecycle::Cause::event(fact);
         what.at = fact.at;
     }
     machine.journal.push(Seen { what, seen_at: now });
@@ -247,14 +257,11 @@ fn wake(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
-    calls: &[Called],
+    calls: &[DueNotice],
     world: &World<'_>,
 ) -> Option<Timestamp> {
-    let new = |c: &&Called| !machine.notices.iter().any(|n| c.is(n));
+    let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
-    let grace = match &folded.life {
-        super::fold::Life::Subscription(s) => s.open_episode().map(|e| e.ends),
-        super::fold::Life::Payment(_) => None,
-    };
+    let grace = folded.life.open_episode().map(|e| e.ends);
     earliest(due.wake, notices.chain(grace), world.now)
 }

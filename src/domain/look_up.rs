@@ -5,14 +5,13 @@ use super::action::{Action, ActionKind, ActionOutcome, Phase, Target};
 use super::decide::World;
 use super::entitlement::Entitlement;
 use super::fact::{Fact, Says, SessionMode};
-use super::fold::{Folded, Life, Report};
+use super::finding::{Finding, Report};
 use super::id::{CustomerId, SessionId};
+use super::lifecycle::{Folded, Life};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
 use super::plan::Devices;
 
-/// How the report begins that waits for a look-up.
-const NOTHING_TO_HAND_OUT: &str = "paid, but nothing to hand out";
 /// The target's item where a session's lines are asked for; its label is the session.
 const LINE_ITEMS: &str = "line_items";
 /// The target's item where a customer is asked for; its label is the customer.
@@ -133,7 +132,7 @@ fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'
 /// Whether a report is not to be told yet, for Stripe is being asked.
 pub(super) fn waits(machine: &Machine, report: &Report) -> bool {
     let asks = |a: &Action| matches!(open(a), Some(Asked::LineItems(_)));
-    report.what.starts_with(NOTHING_TO_HAND_OUT) && machine.actions.iter().any(asks)
+    report.finding == Finding::NothingToHandOut && machine.actions.iter().any(asks)
 }
 
 #[cfg(test)]
@@ -143,8 +142,8 @@ mod tests {
     use crate::domain::customer::Customer;
     use crate::domain::decide::{outcome, settle};
     use crate::domain::fact::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, Wants};
-    use crate::domain::fold::Kind;
     use crate::domain::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+    use crate::domain::lifecycle::Kind;
     use crate::domain::plan::{Plan, Seats, Template};
     use crate::domain::revision::Revisions;
     use crate::domain::time::{Span, Timestamp};
@@ -158,7 +157,7 @@ mod tests {
         abilities: Abilities,
         customer: Option<Customer>,
         now: Timestamp,
-        reports: Vec<String>,
+        reports: Vec<Finding>,
     }
 
     impl Case {
@@ -218,7 +217,7 @@ mod tests {
 
         fn settle(&mut self) {
             let settled = self.with_world(settle);
-            self.reports.extend(settled.reports.into_iter().map(|r| r.what));
+            self.reports.extend(settled.reports.into_iter().map(|r| r.finding));
         }
 
         fn hear(&mut self, says: Says) {
@@ -267,10 +266,10 @@ mod tests {
         assert_eq!(case.work(), "look_up pending");
         assert_eq!(Asked::of(&case.machine.actions[0]), Some(Asked::LineItems(SessionId::from("cs_1"))));
         case.later(Span::from_hours(9));
-        assert_eq!(case.reports, Vec::<String>::new(), "it waits for the answer");
+        assert_eq!(case.reports, Vec::<Finding>::new(), "it waits for the answer");
         case.sold(&["price_tool"]);
         assert_eq!(case.work(), "look_up done, create_license pending");
-        assert_eq!(case.reports, Vec::<String>::new());
+        assert_eq!(case.reports, Vec::<Finding>::new());
     }
 
     #[test]
@@ -278,7 +277,7 @@ mod tests {
         let mut case = Case::new(Wants::default());
         case.sold(&["price_sticker"]);
         assert_eq!(case.work(), "look_up done");
-        assert!(case.reports[0].starts_with(NOTHING_TO_HAND_OUT), "{:?}", case.reports);
+        assert_eq!(case.reports, [Finding::NothingToHandOut]);
     }
 
     #[test]
@@ -290,7 +289,7 @@ mod tests {
         deaf.settle();
         assert_eq!(deaf.work(), "look_up superseded", "the key was taken away");
         deaf.later(Span::from_minutes(11));
-        assert!(deaf.reports[0].starts_with(NOTHING_TO_HAND_OUT));
+        assert_eq!(deaf.reports, [Finding::NothingToHandOut]);
         deaf.abilities.looks_up = true;
         deaf.settle();
         assert_eq!(deaf.work(), "look_up superseded, look_up pending", "and given back");
@@ -308,7 +307,7 @@ mod tests {
         case.came(ActionKind::LookUp, &Outcome::Refused { why: "404".to_owned(), service_wide: false });
         case.later(Span::from_hours(1));
         assert_eq!(case.work(), "look_up refused");
-        assert!(case.reports[0].starts_with(NOTHING_TO_HAND_OUT));
+        assert_eq!(case.reports, [Finding::NothingToHandOut]);
         // What `keyward retry` does.
         case.machine.actions[0].outcome = ActionOutcome::Superseded;
         case.settle();

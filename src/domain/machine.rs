@@ -4,8 +4,9 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Action, ActionKind, ActionOutcome, GrantStatus, Phase};
 use super::fact::Fact;
-use super::fold::{Kind, Report, State, Transition};
+use super::finding::Report;
 use super::id::{AppId, LicenseKey, MachineId, PlanName, SourceName};
+use super::lifecycle::{Kind, State, Transition};
 use super::notice::Notice;
 use super::plan::Devices;
 use super::time::Timestamp;

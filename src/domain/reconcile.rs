@@ -5,6 +5,7 @@
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
+use super::finding::Finding;
 use super::machine::{Given, Grant, Machine};
 use super::plan::Devices;
 use super::time::Timestamp;
@@ -84,28 +85,20 @@ fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
 }
 
 /// Licenses that have more at the service than they should, because another hand gave it: they are left so until a person
-/// says, who reads these words.
+/// says.
 #[must_use]
-pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<String> {
+pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Finding> {
     let matched = match_seats(machine, due);
     let pairs = due.seats.iter().zip(matched).filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
     let mut out = Vec::new();
     for (seat, grant) in pairs.filter(|(_, g)| g.live_at(now)) {
         let left = left_as_given(seat, grant);
         let Want::Live { until } = seat.want else { continue };
-        let more_time =
-            left.time && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
-        let has = match (more_time, left.devices && grant.devices > seat.devices) {
-            (false, false) => continue,
-            (true, true) => "time and devices",
-            (true, false) => "time",
-            (false, true) => "devices",
-        };
-        let number = grant.number;
-        out.push(format!(
-            "license {number} has {has} beyond what should be: another hand gave that at the license service, and it is \
-             left so until you say"
-        ));
+        let time = left.time && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
+        let devices = left.devices && grant.devices > seat.devices;
+        if time || devices {
+            out.push(Finding::GivenElsewhere { number: grant.number, time, devices });
+        }
     }
     out
 }

@@ -376,7 +376,7 @@ impl Writer {
         }
         if result.is_ok() {
             for Told { machine, report } in told {
-                tracing::warn!(machine.id = %machine, at = %report.at, "{}", report.what);
+                tracing::warn!(machine.id = %machine, at = %report.at, "{}", report.finding);
             }
             self.ring.send_modify(|n| *n = n.wrapping_add(1));
         }

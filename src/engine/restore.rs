@@ -6,11 +6,12 @@ use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
 use crate::domain::action::{Abilities, Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
-use crate::domain::fold::{Report, State};
+use crate::domain::finding::{Finding, Report};
 use crate::domain::id::MachineId;
+use crate::domain::lifecycle::State;
+use crate::domain::lifecycle::subscription::State as S;
 use crate::domain::machine::Machine;
 use crate::domain::policy::Resubscribe;
-use crate::domain::subscription::State as S;
 
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;
@@ -58,8 +59,7 @@ pub(super) fn take_over(
 /// license stands for the seat, and the operator is told about the other.
 fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mut Machine) -> Result<(), RecordError> {
     if !machine.grants.is_empty() && !from.grants.is_empty() {
-        let what = format!("it was served twice before its invoice was linked to it: once more as {}", from.id);
-        machine.told.push(Report { at: tx.now.at, what });
+        machine.told.push(Report::new(tx.now.at, Finding::ServedTwice(from.id.clone())));
     }
     let numbers = machine.last_number;
     let (actions, notices) = (machine.actions.last().map_or(0, |a| a.id), machine.notices.last().map_or(0, |n| n.id));
@@ -157,11 +157,9 @@ pub(super) fn resubscription(
             let before = dues(&old);
             let mut grant = old.grants.remove(index);
             old.moved_out.push(format!("{}#{}", grant.item, grant.unit));
-            let mut what = format!("its license went to {}, the same customer's new subscription", machine.id);
-            if let Some(until) = grant.expires_at.filter(|t| *t > tx.now.at) {
-                what.push_str(&format!("; what is still paid here, until {until}, is not carried over"));
-            }
-            old.told.push(Report { at: tx.now.at, what });
+            let paid_until = grant.expires_at.filter(|t| *t > tx.now.at);
+            let finding = Finding::MovedTo { machine: machine.id.clone(), paid_until };
+            old.told.push(Report::new(tx.now.at, finding));
             for open in old.actions.iter_mut().filter(|a| a.seat == grant.number && a.outcome == ActionOutcome::Pending)
             {
                 open.outcome = ActionOutcome::Superseded;

@@ -6,8 +6,8 @@
 use super::key;
 use super::record::{RecordError, View};
 use crate::domain::fact::{Fact, InvoiceEvent, Name, Says, SessionMode};
-use crate::domain::fold::Kind;
 use crate::domain::id::{MachineId, SourceName};
+use crate::domain::lifecycle::Kind;
 use crate::domain::revision::Revisions;
 
 /// Where a fact goes.

@@ -20,8 +20,9 @@ use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
-use crate::domain::fold::{Kind, Report};
+use crate::domain::finding::{Finding, Report};
 use crate::domain::id::{MachineId, SourceName};
+use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::plan::Plan;
@@ -392,7 +393,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
-            let report = Report { at: self.now.at, what: format!("the machine is held: {why}") };
+            let report = Report::new(self.now.at, Finding::Held(why.clone()));
             self.told.push(Told { machine: machine.id.clone(), report });
             machine.held = Some(why);
         }

@@ -9,8 +9,8 @@ use super::record::{self, Disposition, EventRecord, RecordError};
 use super::working::Committed;
 use crate::domain::action::{ActionKind, ActionOutcome};
 use crate::domain::entitlement::entitlement;
-use crate::domain::fold::fold;
 use crate::domain::id::{CustomerId, EventId, MachineId};
+use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
@@ -150,7 +150,7 @@ impl MachineView {
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
-            state: folded.state.map(crate::domain::fold::State::as_str),
+            state: folded.state.map(crate::domain::lifecycle::State::as_str),
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
             licenses_created: machine.licenses_created(),
@@ -161,7 +161,7 @@ impl MachineView {
                 .map(|seen| TransitionView {
                     at: seen.what.at,
                     seen_at: seen.seen_at,
-                    from: seen.what.from.map(crate::domain::fold::State::as_str),
+                    from: seen.what.from.map(crate::domain::lifecycle::State::as_str),
                     to: seen.what.to.as_str(),
                     cause: seen.what.cause.to_string(),
                 })
@@ -175,7 +175,7 @@ impl MachineView {
             notices: machine.notices.iter().map(notice).collect(),
             wake_at: machine.wake_at,
             held: machine.held.clone(),
-            reports: machine.told.iter().map(|r| r.what.clone()).collect(),
+            reports: machine.told.iter().map(|r| r.finding.to_string()).collect(),
         }
     }
 }
@@ -217,7 +217,7 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
         id: n.id,
         at: n.at,
         kind: n.kind.as_str(),
-        episode: n.episode.clone(),
+        episode: n.about.to_string(),
         status: n.status.as_str(),
         to: n.to.clone(),
         why: n.error.clone(),

@@ -16,8 +16,9 @@ use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, Gra
 use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
-use super::fold::{Kind, fold};
+use super::finding::Finding;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+use super::lifecycle::{Kind, fold};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
@@ -248,7 +249,7 @@ impl Case {
             (status, _) => status.to_owned(),
         });
         let licenses: Vec<String> = licenses.collect();
-        let state = folded.state.map_or("nothing", super::fold::State::as_str);
+        let state = folded.state.map_or("nothing", super::lifecycle::State::as_str);
         assert_eq!(format!("{state}: {}", licenses.join(", ")).trim_end(), wanted, "on day {}", days(self.now));
         self
     }
@@ -256,7 +257,7 @@ impl Case {
     /// What the operator was told so far holds this, first told on that day; an empty text: nothing was told.
     #[track_caller]
     pub(super) fn tells(&mut self, at: f64, what: &str) -> &mut Self {
-        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.what)).collect();
+        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.finding)).collect();
         let begins = format!("{}: ", days(day(at)));
         let said = told.iter().any(|t| t.starts_with(&begins) && t.contains(what));
         assert!(if what.is_empty() { told.is_empty() } else { said }, "not told: `{begins}{what}`, but {told:#?}");

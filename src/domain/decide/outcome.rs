@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::fold::Report;
+use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{Given, Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
@@ -145,9 +145,8 @@ fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: T
             devices: confirmed.devices.is_some_and(|d| d > target.devices),
         };
         if confirmed.others > 0 {
-            let what =
-                format!("other licenses carry a label of this purchase ({}): they are left alone", confirmed.others);
-            machine.told.push(Report { at: now, what });
+            let others = u32::try_from(confirmed.others).unwrap_or(u32::MAX);
+            machine.told.push(Report::new(now, Finding::OtherLicenses(others)));
         }
         let replaced_at = machine.grants.iter_mut();
         // A new key for the same seat takes the place of the old one, which nothing brings back.
