@@ -52,7 +52,7 @@ pub(super) struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Concerned {
     /// The purchase.
-    pub machine: String,
+    pub machine: MachineId,
     /// Its plans.
     pub plans: Vec<String>,
     /// What changes, in words.
@@ -71,12 +71,12 @@ pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Fa
             let found = desk.read(move |desk| concerned(desk, plan.as_deref())).await?;
             let at = desk.handle.clock().now();
             let order = |c: &Concerned| {
-                let machine = MachineId::from(c.machine.as_str());
+                let machine = c.machine.clone();
                 let (id, decision) = (EventId::new(decision_id(at)), decision.clone());
                 (machine.clone(), Input::Decision { machine, id, decision, at })
             };
             desk.submit_all(found.iter().map(order).collect()).await?;
-            let machines = found.into_iter().map(|c| c.machine).collect();
+            let machines = found.into_iter().map(|c| c.machine.to_string()).collect();
             Ok(Response::Changed(Changed { machines, actions: None, decision: None }))
         }
     }
@@ -121,7 +121,7 @@ fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure>
             let plans = plans(&machine);
             if !changes.is_empty() && plan.is_none_or(|name| plans.contains(name)) {
                 let plans = plans.into_iter().collect();
-                out.push(Concerned { machine: machine.id.to_string(), plans, changes });
+                out.push(Concerned { machine: machine.id.clone(), plans, changes });
             }
         }
         true

@@ -10,13 +10,12 @@ use super::desk::{Desk, Response, What, Which};
 use super::fail::Failure;
 use crate::domain::action::{Action, ActionKind, ActionOutcome};
 use crate::domain::fold::{Folded, fold};
-use crate::domain::id::MachineId;
+use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
 use crate::engine::record;
 use crate::engine::search;
-use crate::engine::transact::scope_of;
 use crate::engine::view::{self, EventView, Keys, MachineView};
 use crate::store::{Direction, KeyRange};
 
@@ -45,7 +44,7 @@ pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
 }
 
 fn hits(desk: &Desk, text: &str) -> Result<Vec<MachineId>, Failure> {
-    let scopes: Vec<String> = desk.handle.rules().sources.keys().map(ToString::to_string).collect();
+    let scopes: Vec<Scope> = desk.handle.rules().sources.keys().map(|s| Scope::new(s.clone(), None)).collect();
     Ok(view::find(desk.handle.reader(), &scopes, text)?)
 }
 
@@ -69,7 +68,7 @@ pub(super) fn may(desk: &Desk, id: MachineId, resend: bool) -> Result<MachineId,
     if !resend {
         return Ok(id);
     }
-    let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+    let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     if !machine.grants.iter().any(Grant::can_be_mailed) {
         return Err(Failure::input(format!("{id} has no key that could be mailed"))
             .hint(format!("`keyward show {id}` tells what became of its licenses")));
@@ -89,11 +88,11 @@ struct Page {
 
 fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
     let reader = desk.handle.reader();
-    let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(id.as_str()))?;
+    let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     let revisions = &desk.handle.rules().revisions;
     let folded = fold(machine.kind, &machine.facts, revisions, now);
     let customer = match &folded.contact.customer {
-        Some(customer) => view::customer(reader, &scope_of(&machine), customer)?,
+        Some(customer) => view::customer(reader, machine.id.scope(), customer)?,
         None => None,
     };
     let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
@@ -185,7 +184,7 @@ pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
 #[derive(Clone, Debug, Serialize)]
 struct ActionRow<'a> {
     id: String,
-    machine: &'a str,
+    machine: String,
     service: &'a str,
     at: Timestamp,
     kind: &'static str,
@@ -212,7 +211,7 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
         for action in machine.actions.iter().filter(open) {
             let row = raw(&ActionRow {
                 id: format!("{}#{}", machine.id, action.id),
-                machine: machine.id.as_str(),
+                machine: machine.id.to_string(),
                 service: if action.kind == ActionKind::LookUp { STRIPE } else { service_of(desk, &machine) },
                 at: action.at,
                 kind: action.kind.as_str(),
@@ -245,7 +244,7 @@ pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, V
     };
     if let What::Id(id) = what {
         let id = resolve(desk, id)?;
-        let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+        let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
         let numbers = open(&machine);
         if numbers.is_empty() {
             return Err(Failure::input(format!("nothing waits or was refused for {id}")));

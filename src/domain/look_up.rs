@@ -174,7 +174,12 @@ mod tests {
                 license: Template::default(),
             };
             let mut case = Self {
-                machine: Machine::new(MachineId::from("stripe/cs_1"), Kind::Payment, SourceName::from("stripe"), None),
+                machine: Machine::new(
+                    "stripe/cs_1".parse::<MachineId>().unwrap(),
+                    Kind::Payment,
+                    SourceName::from("stripe"),
+                    None,
+                ),
                 revisions: Revisions::always(vec![plan], Vec::new()),
                 abilities: Abilities { looks_up: true, ..Abilities::simulated() },
                 customer: None,

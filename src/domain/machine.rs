@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::action::{Action, ActionKind, ActionOutcome, GrantStatus, Phase};
 use super::fact::Fact;
 use super::fold::{Kind, Report, State, Transition};
-use super::id::{AppId, LicenseKey, MachineId, PlanName, SourceName};
+use super::id::{AppId, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
 use super::notice::Notice;
 use super::plan::Devices;
 use super::time::Timestamp;
@@ -181,7 +181,7 @@ impl Machine {
 
     /// The object's id at the provider.
     #[must_use]
-    pub fn object(&self) -> &str {
+    pub fn object(&self) -> &ObjectId {
         self.id.object()
     }
 
@@ -197,7 +197,7 @@ impl Machine {
     pub fn label(&self, number: u32) -> String {
         let base = match self.kind {
             Kind::Subscription => format!("Stripe sub {}", self.object()),
-            Kind::Payment if self.object().starts_with("in_") => format!("Stripe invoice {}", self.object()),
+            Kind::Payment if self.object().kind() == ObjectKind::Invoice => format!("Stripe invoice {}", self.object()),
             Kind::Payment => format!("Stripe session {}", self.object()),
         };
         let label = if number <= 1 { base } else { format!("{base} #{number}") };

@@ -363,12 +363,12 @@ impl Ctx<'_> {
         let delay = |at| self.revisions.policy(self.plan(), self.folded.decided.judged_at(at)).notice_delay;
         if stopped_by(Why::Refunded) {
             let (episode, at) = match &self.folded.life {
-                Life::Payment(p) => (self.machine.object().to_owned(), p.returned_at),
+                Life::Payment(p) => (self.machine.object().to_string(), p.returned_at),
                 Life::Subscription(s) => s
                     .returned
                     .iter()
                     .max_by_key(|(_, (_, at))| *at)
-                    .map_or((self.machine.object().to_owned(), None), |(i, (_, at))| {
+                    .map_or((self.machine.object().to_string(), None), |(i, (_, at))| {
                         (i.as_str().to_owned(), Some(*at))
                     }),
             };

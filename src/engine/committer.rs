@@ -12,14 +12,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fresh::Fresh;
 use super::input::{Input, Receipt, Rules};
-use super::key::Item;
+use super::key::Due;
 use super::parked::ParkedNames;
 use super::record::{Pair, RecordError, View};
 use super::taker::{Taken, Taker};
 use super::transact::{Now, Told, Transaction};
 use super::working::Working;
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Batch, Commit, CommitError, Read};
 
@@ -178,7 +177,7 @@ impl Handle {
     /// What has become due with the commits since this was last asked, for the one who works it off; `None`: too much to
     /// be kept, look at all that is due.
     #[must_use]
-    pub fn take_due(&self) -> Option<Vec<(MachineId, Item)>> {
+    pub fn take_due(&self) -> Option<Vec<Due>> {
         self.fresh.take()
     }
 

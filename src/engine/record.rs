@@ -9,7 +9,7 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::key::{Table, key};
+use super::key::{self, Table};
 use super::working::Working;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
@@ -257,7 +257,7 @@ pub struct EventRecord {
 /// # Errors
 /// The store's, or what is wrong with the bytes.
 pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, RecordError> {
-    Ok(get::<Machine>(view, &key(Table::Machine, &[id.as_str()]))?.map(checked))
+    Ok(get::<Machine>(view, &key::machine(id))?.map(checked))
 }
 
 /// Holds a machine that fails its check.

@@ -7,7 +7,7 @@ use super::transact::{Transaction, dues};
 use crate::domain::action::{Abilities, Action, ActionKind, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
 use crate::domain::fold::{Report, State};
-use crate::domain::id::MachineId;
+use crate::domain::id::{MachineId, ObjectId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::policy::Resubscribe;
 use crate::domain::subscription::State as S;
@@ -23,7 +23,7 @@ pub(super) fn apart(one: Option<bool>, other: Option<bool>) -> bool {
 /// Moves everything of an invoice's machine to the session's: nothing is created, ended or mailed again.
 pub(super) fn take_over(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &mut Machine,
     old: &MachineId,
 ) -> Result<(), RecordError> {
@@ -34,7 +34,7 @@ pub(super) fn take_over(
     }
     for fact in &from.facts {
         for name in fact.names() {
-            tx.working.put(key::link(scope, name.as_str()), machine.id.as_str().as_bytes().to_vec());
+            tx.working.put(key::link(scope, name.as_str()), machine.id.to_string().into_bytes());
         }
         let entry = key::event(scope, &fact.id);
         if let Some(mut kept) = record::get::<EventRecord>(tx.working, &entry)? {
@@ -42,7 +42,7 @@ pub(super) fn take_over(
             record::put(tx.working, entry, &kept)?;
         }
     }
-    tx.working.put(key::link(scope, from.object()), machine.id.as_str().as_bytes().to_vec());
+    tx.working.put(key::link(scope, from.object().as_str()), machine.id.to_string().into_bytes());
     record::delete(tx.working, key::machine(old))?;
     if machine.journal.is_empty() {
         machine.journal.clone_from(&from.journal);
@@ -95,7 +95,7 @@ fn one_create_per_seat(
     tx: &Transaction<'_, '_>,
     machine: &mut Machine,
     incoming: &mut Action,
-    former_object: &str,
+    former_object: &ObjectId,
 ) -> Result<(), RecordError> {
     let waits = |a: &Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending;
     let same = |a: &Action| a.target.item == incoming.target.item && a.target.unit == incoming.target.unit;
@@ -108,7 +108,7 @@ fn one_create_per_seat(
     } else if incoming.attempts == 0 {
         incoming.outcome = ActionOutcome::Superseded;
     } else {
-        incoming.target.item = former_object.to_owned();
+        incoming.target.item = former_object.to_string();
     }
     Ok(())
 }
@@ -116,7 +116,7 @@ fn one_create_per_seat(
 /// Gives a new subscription the license of the same customer's ended one, if the policy says so. Returns whether it did.
 pub(super) fn resubscription(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &mut Machine,
     settled: &Settled,
 ) -> Result<bool, RecordError> {
@@ -133,12 +133,12 @@ pub(super) fn resubscription(
         return Ok(false);
     }
     let mut moved = false;
-    let range = key::under(Table::ByCustomer, &[scope, customer.as_str()]);
+    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
     let former: Vec<MachineId> = tx
         .working
         .range(&range, FORMER_MAX)?
         .iter()
-        .filter_map(|(entry, _)| key::parts(entry).last().map(|m| MachineId::from(*m)))
+        .filter_map(|(entry, _)| key::machine_of(entry))
         .filter(|id| *id != machine.id)
         .collect();
     for (action, target, number) in wanted {

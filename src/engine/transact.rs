@@ -11,7 +11,7 @@ use super::order;
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
 use super::revise;
-use super::route::{Meanwhile, Route, route, scope};
+use super::route::{Meanwhile, Route, route};
 use super::search;
 use super::taker::{Taken, Taker};
 use super::unread;
@@ -21,7 +21,7 @@ use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
 use crate::domain::fold::{Kind, Report};
-use crate::domain::id::{MachineId, SourceName};
+use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::plan::Plan;
@@ -159,7 +159,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     fn delivery(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
-        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         if self.working.get(&key)?.is_some() {
             return Ok(Receipt::Duplicate);
@@ -169,7 +169,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
     /// An event that could not be read when it came, as a newer binary reads it: it is taken in now. Any other is known.
     fn read_again(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
-        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         let kept: Option<EventRecord> = record::get(self.working, &key)?;
         if !kept.is_some_and(|e| e.disposition.is_unreadable()) {
@@ -178,7 +178,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         self.take_in(&scope, key, delivery)
     }
 
-    fn take_in(&mut self, scope: &str, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
+    fn take_in(&mut self, scope: &Scope, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
         let rules = self.source_rules(&delivery.source);
         let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
         let disposition = if other_mode {
@@ -223,7 +223,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     pub(super) fn fact(
         &mut self,
         source: &SourceName,
-        scope: &str,
+        scope: &Scope,
         livemode: Option<bool>,
         fact: &Fact,
     ) -> Result<Disposition, RecordError> {
@@ -272,13 +272,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// A customer's record: the newest by the event's own time counts. What test mode says of a live customer is nothing.
-    fn customer(&mut self, scope: &str, customer: &Customer) -> Result<Disposition, RecordError> {
+    fn customer(&mut self, scope: &Scope, customer: &Customer) -> Result<Disposition, RecordError> {
         let key = key::customer(scope, &customer.id);
         let known: Option<Customer> = record::get(self.working, &key)?;
-        let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
+        let range = key::under(key::Table::ByCustomer, scope, &[customer.id.as_str()]);
         let mut machines = Vec::new();
         for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
-            let id = key::parts(&entry).last().map(|id| MachineId::from(*id));
+            let id = key::machine_of(&entry);
             machines.extend(id.and_then(|id| record::machine(self.working, &id).transpose()).transpose()?);
         }
         let live = |mode: Option<bool>| mode == Some(true);
@@ -304,7 +304,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     ) -> Result<Receipt, RecordError> {
         let Some(mut machine) = record::machine(self.working, id)? else { return Ok(Receipt::Unknown) };
         let before = dues_as_kept(&machine);
-        let scope = scope_of(&machine);
+        let scope = machine.id.scope().clone();
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
@@ -339,7 +339,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(out)
     }
 
-    fn customer_of(&self, scope: &str, machine: &Machine) -> Result<Option<Customer>, RecordError> {
+    fn customer_of(&self, scope: &Scope, machine: &Machine) -> Result<Option<Customer>, RecordError> {
         let named = machine.facts.iter().rev().find_map(|f| match &f.says {
             Says::Session(s) => s.customer.clone(),
             Says::Subscription(s) => s.customer.clone(),
@@ -360,7 +360,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Settles a machine and writes it with what is due for it.
     pub(super) fn settle_and_write(
         &mut self,
-        scope: &str,
+        scope: &Scope,
         mut machine: Machine,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
@@ -410,12 +410,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
 /// The most machines of one customer that a change of the address looks at in one batch.
 const CUSTOMER_MACHINES_MAX: usize = 200;
-
-/// The source and account that a machine's id begins with.
-#[must_use]
-pub fn scope_of(machine: &Machine) -> String {
-    machine.id.as_str().rsplit_once('/').map_or_else(String::new, |(scope, _)| scope.to_owned())
-}
 
 fn receipt(disposition: &Disposition) -> Receipt {
     match disposition {

@@ -44,8 +44,7 @@ pub(super) fn read_by_key() -> Vec<u8> {
 pub fn each(reader: &dyn Read, mut visit: impl FnMut(Option<Unread>) -> bool) -> Result<(), RecordError> {
     view::walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
         let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
-        let scope = key::parts(key).first().copied().unwrap_or_default();
-        let source = SourceName::from(scope.split('/').next().unwrap_or_default());
+        let source = key::scope_of(key).source().clone();
         let body = if kept.disposition.is_unreadable() { raw::unpack(&kept.raw) } else { None };
         Ok(visit(body.map(|body| Unread { source, received: kept.received, body })))
     })

@@ -8,7 +8,6 @@ use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::key;
 use crate::engine::record::{self, Disposition, EventRecord};
-use crate::engine::transact::scope_of;
 use crate::engine::view::{self, Keys, MachineView};
 use crate::engine::working::Committed;
 
@@ -162,7 +161,7 @@ pub fn each_machine(world: &World, visit: &mut dyn FnMut(MachineView) -> bool) -
 fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
     let named = machine.facts.iter().rev().find_map(customer_of);
     let on_record = match named {
-        Some(id) => view::customer(&world.store, &scope_of(machine), &id)?,
+        Some(id) => view::customer(&world.store, machine.id.scope(), &id)?,
         None => None,
     };
     let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);

@@ -12,7 +12,7 @@ use keyward::domain::id::{LicenseKey, MachineId, SourceName};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
-use keyward::engine::key::Item;
+use keyward::engine::key::{Due, Item};
 use keyward::engine::{Handle, view};
 use keyward::server;
 use keyward::sources::stripe::event;
@@ -155,7 +155,8 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
         if due.is_empty() {
             return;
         }
-        for (_, machine, item) in due {
+        for (_, due) in due {
+            let Due::Of(machine, item) = due else { continue };
             match item {
                 Item::Action(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine).unwrap().unwrap();
@@ -170,7 +171,7 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
                     let mailed = Mailed::Sent { to: "ada@example.com".to_owned() };
                     submit(handle, Input::Mailed { machine, notice, mailed }).await;
                 }
-                Item::LookUp(_) | Item::Search => {}
+                Item::LookUp(_) => {}
                 Item::Wake => {
                     submit(handle, Input::WakeUp { machine }).await;
                 }
@@ -194,7 +195,7 @@ pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
         | ActionKind::Find
         | ActionKind::LookUp => GrantStatus::Live,
     };
-    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.as_str().rsplit('/').next().unwrap(), action.seat));
+    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.object(), action.seat));
     Outcome::Done(Confirmed {
         key: key.unwrap_or_else(made),
         status,

@@ -13,7 +13,7 @@ use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
 use keyward::engine::committer::{Committer, start};
 use keyward::engine::input::{Input, Rules};
-use keyward::engine::key::Item;
+use keyward::engine::key::{Due, Item};
 use keyward::engine::{Handle, view};
 use keyward::http::{self, App};
 use keyward::secret::Secret;
@@ -115,8 +115,8 @@ impl Server {
         loop {
             let due = view::due(self.handle.reader(), self.clock.now(), 1000).unwrap();
             let mut acted = false;
-            for (_, machine, item) in due {
-                if let Item::Action(action) = item {
+            for (_, due) in due {
+                if let Due::Of(machine, Item::Action(action)) = due {
                     self.act(machine, action).await;
                     acted = true;
                 }
@@ -142,7 +142,7 @@ impl Server {
             | ActionKind::Find
             | ActionKind::LookUp => GrantStatus::Live,
         };
-        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().to_uppercase()));
+        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().as_str().to_uppercase()));
         let confirmed = Confirmed {
             key: action.target.key.clone().unwrap_or_else(made),
             status,

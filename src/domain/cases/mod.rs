@@ -72,7 +72,7 @@ pub(super) fn plan(name: &str, price: &str) -> Plan {
 impl Case {
     /// A subscription to `price_pro` under a policy.
     pub(super) fn subscription(change: impl FnOnce(&mut Policy)) -> Self {
-        let id = MachineId::from("stripe/sub_1");
+        let id = "stripe/sub_1".parse::<MachineId>().unwrap();
         let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), Some(true));
         let mut policy = Policy::default();
         change(&mut policy);
@@ -97,7 +97,7 @@ impl Case {
     /// A purchase with the guide's metadata.
     pub(super) fn purchase(change: impl FnOnce(&mut Policy)) -> Self {
         let mut case = Self::subscription(change);
-        let id = MachineId::from("stripe/cs_1");
+        let id = "stripe/cs_1".parse::<MachineId>().unwrap();
         case.machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
         case
     }
