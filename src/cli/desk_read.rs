@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::coming;
 use super::desk::{Desk, Response, What, Which};
 use super::fail::Failure;
-use crate::domain::action::{Action, ActionKind, ActionOutcome};
+use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::fold::{Folded, fold};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::{Grant, Machine};
@@ -207,15 +207,15 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
     let mut newest = BTreeMap::new();
     let mut more = 0;
     view::machines(desk.handle.reader(), |machine| {
-        let open = |a: &&Action| OPEN.contains(&a.outcome) && a.kind != ActionKind::Check;
+        let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
         for action in machine.actions.iter().filter(open) {
             let row = raw(&ActionRow {
                 id: format!("{}#{}", machine.id, action.id),
                 machine: machine.id.to_string(),
-                service: if action.kind == ActionKind::LookUp { STRIPE } else { service_of(desk, &machine) },
+                service: if action.act.question().is_some() { STRIPE } else { service_of(desk, &machine) },
                 at: action.at,
-                kind: action.kind.as_str(),
-                seat: action.seat,
+                kind: action.act.as_str(),
+                seat: action.license,
                 outcome: action.outcome.as_str(),
                 attempts: action.attempts,
                 error: action.error.as_deref().or(action.held.as_deref()).or(machine.held.as_deref()),
@@ -235,7 +235,7 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
 /// The open actions that an order is about, by purchase.
 pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
     let concerns = |m: &Machine, a: &Action| match what {
-        What::Service(service) if a.kind == ActionKind::LookUp => service == STRIPE,
+        What::Service(service) if a.act.question().is_some() => service == STRIPE,
         What::Service(service) => service_of(desk, m) == service,
         What::All | What::Id(_) => true,
     };

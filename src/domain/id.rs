@@ -70,6 +70,8 @@ ids! {
     PriceId;
     /// A product, `prod_…`.
     ProductId;
+    /// The text on a license by which it is found again, as in `Stripe sub sub_123 #2`.
+    Label;
     /// A license application at the license service; opaque.
     AppId;
     /// A plan's name in the config.

@@ -4,7 +4,7 @@ mod resent;
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
+use super::action::{Act, Action, ActionOutcome, GrantStatus};
 use super::condition::Disputed;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::fold::{Episode, Folded, Life, Outcome, SideFailure, SubscriptionFold};
@@ -200,9 +200,7 @@ impl Ctx<'_> {
             self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
         let waiting = self.machine.actions.iter().any(|a| {
-            a.kind == ActionKind::Create
-                && a.outcome == ActionOutcome::Pending
-                && self.due.seats.iter().any(|s| is_for(a, s))
+            a.act.creates() && a.outcome == ActionOutcome::Pending && self.due.seats.iter().any(|s| is_for(a, s))
         });
         let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
         let names: Vec<String> = seats.iter().map(u32::to_string).collect();
@@ -223,7 +221,7 @@ impl Ctx<'_> {
         // Late is what waits for the service, counted from when we set out to make it.
         let asked = |seat: &SeatDue| {
             let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
-            let creates = self.machine.actions.iter().filter(|a| a.kind == ActionKind::Create && is_for(a, seat));
+            let creates = self.machine.actions.iter().filter(|a| a.act.creates() && is_for(a, seat));
             creates.filter(open).map(|a| a.at).min()
         };
         let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();
@@ -355,7 +353,9 @@ impl Ctx<'_> {
     /// Licenses that a refund or a dispute stopped.
     fn stopped(&self, out: &mut Vec<Called>) {
         // A license that was found ended had been ended by others, who told the customer or did not.
-        let by_us = |g: &Grant| self.machine.actions.iter().any(|a| a.kind == ActionKind::Revoke && a.seat == g.number);
+        let by_us = |g: &Grant| {
+            self.machine.actions.iter().any(|a| matches!(a.act, Act::Revoke { .. }) && a.license == g.number)
+        };
         let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
         let Some(known) = self.machine.grants.iter().filter(ours).map(|g| g.since).min() else { return };
         let skip = |at| (known > at + STALE).then_some("it was over for more than a day when its license was found");

@@ -18,7 +18,7 @@ use super::post;
 use super::services::{LicenseService, Services};
 use super::throttle::Gate;
 use crate::clock::pause;
-use crate::domain::action::{Action, ActionKind, ActionOutcome, Outcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, Outcome, Phase};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
@@ -302,7 +302,7 @@ impl Dispatcher {
                 Err(_) => return Ok(Entry::Waits),
             },
         };
-        let Some(license) = self.under_way.begin(Lane::License(id.clone(), action.seat)) else {
+        let Some(license) = self.under_way.begin(Lane::License(id.clone(), action.license)) else {
             return Ok(Entry::Waits);
         };
         if service.gate(&action, now) != Gate::Go {
@@ -349,7 +349,7 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready) {
+        if let Some(read) = read.filter(|_| action.act.creates() && action.phase == Phase::Ready) {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
             let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id, read };
             if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {
@@ -421,7 +421,7 @@ impl Dispatcher {
 
 /// Tells the operator of refusals, once each, where they are handled.
 fn report(machine: &Machine, action: &Action, outcome: &Outcome) {
-    let kind = action.kind.as_str();
+    let kind = action.act.as_str();
     match outcome {
         Outcome::Refused { why, service_wide: true } => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");

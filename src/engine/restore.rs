@@ -4,7 +4,7 @@
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
-use crate::domain::action::{Abilities, Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Abilities, Act, Action, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
 use crate::domain::fold::{Report, State};
 use crate::domain::id::{MachineId, ObjectId, Scope};
@@ -76,7 +76,7 @@ fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mu
             action.attempts += 1;
         }
         action.id += actions;
-        action.seat += numbers;
+        action.license += numbers;
         one_create_per_seat(tx, machine, &mut action, from.object())?;
         machine.actions.push(action);
     }
@@ -97,8 +97,9 @@ fn one_create_per_seat(
     incoming: &mut Action,
     former_object: &ObjectId,
 ) -> Result<(), RecordError> {
-    let waits = |a: &Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending;
-    let same = |a: &Action| a.target.item == incoming.target.item && a.target.unit == incoming.target.unit;
+    let waits = |a: &Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
+    let Some(seat) = incoming.act.new_license().map(|new| &new.seat) else { return Ok(()) };
+    let same = |a: &Action| a.act.new_license().is_some_and(|new| new.seat == *seat);
     let Some(index) = machine.actions.iter().position(|a| waits(a) && same(a)).filter(|_| waits(incoming)) else {
         return Ok(());
     };
@@ -107,8 +108,8 @@ fn one_create_per_seat(
         own.outcome = ActionOutcome::Superseded;
     } else if incoming.attempts == 0 {
         incoming.outcome = ActionOutcome::Superseded;
-    } else {
-        incoming.target.item = former_object.to_string();
+    } else if let Act::Create(new) = &mut incoming.act {
+        new.seat.item = former_object.to_string();
     }
     Ok(())
 }
@@ -121,14 +122,15 @@ pub(super) fn resubscription(
     settled: &Settled,
 ) -> Result<bool, RecordError> {
     let Some(customer) = &settled.folded.contact.customer else { return Ok(false) };
-    let unsent = |a: &&crate::domain::action::Action| {
-        a.kind == ActionKind::Create
-            && a.outcome == ActionOutcome::Pending
+    let unsent = |a: &Action| {
+        let Act::Create(new) = &a.act else { return None };
+        let unsent = a.outcome == ActionOutcome::Pending
             && a.attempts == 0
             && (a.phase == Phase::Ready || matches!(a.phase, Phase::Look { any_age: true, .. }))
-            && tx_policy(a.target.plan.as_ref(), settled, tx)
+            && tx_policy(new.plan.as_ref(), settled, tx);
+        unsent.then(|| (a.id, new.clone(), a.license))
     };
-    let wanted: Vec<_> = machine.actions.iter().filter(unsent).map(|a| (a.id, a.target.clone(), a.seat)).collect();
+    let wanted: Vec<_> = machine.actions.iter().filter_map(unsent).collect();
     if wanted.is_empty() {
         return Ok(false);
     }
@@ -141,7 +143,7 @@ pub(super) fn resubscription(
         .filter_map(|(entry, _)| key::machine_of(entry))
         .filter(|id| *id != machine.id)
         .collect();
-    for (action, target, number) in wanted {
+    for (action, new, number) in wanted {
         for id in &former {
             let Some(mut old) = record::machine(tx.working, id)? else { continue };
             if old.state() != Some(State::Subscription(S::Ended))
@@ -151,24 +153,25 @@ pub(super) fn resubscription(
                 continue;
             }
             let fits = |g: &crate::domain::machine::Grant| {
-                g.plan == target.plan && !g.ever_revoked && !g.replaced && g.app_id == target.app_id
+                g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id
             };
             let Some(index) = old.grants.iter().rposition(fits) else { continue };
             let before = dues(&old);
             let mut grant = old.grants.remove(index);
-            old.moved_out.push(format!("{}#{}", grant.item, grant.unit));
+            old.moved_out.push(grant.seat.clone());
             let mut what = format!("its license went to {}, the same customer's new subscription", machine.id);
             if let Some(until) = grant.expires_at.filter(|t| *t > tx.now.at) {
                 what.push_str(&format!("; what is still paid here, until {until}, is not carried over"));
             }
             old.told.push(Report { at: tx.now.at, what });
-            for open in old.actions.iter_mut().filter(|a| a.seat == grant.number && a.outcome == ActionOutcome::Pending)
+            for open in
+                old.actions.iter_mut().filter(|a| a.license == grant.number && a.outcome == ActionOutcome::Pending)
             {
                 open.outcome = ActionOutcome::Superseded;
             }
             tx.write(&mut old, &before)?;
             (grant.number, grant.moved_in) = (number, true);
-            (grant.item, grant.unit) = (target.item.clone(), target.unit);
+            grant.seat = new.seat.clone();
             machine.grants.push(grant);
             machine.actions.retain(|a| a.id != action);
             moved = true;

@@ -16,7 +16,7 @@ use super::search;
 use super::taker::{Taken, Taker};
 use super::unread;
 use super::working::Working;
-use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
@@ -329,9 +329,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Creates of a machine whose attempt is on disk: they were sent, or are just about to be.
     fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
         let mut out = Vec::new();
-        for action in
-            machine.actions.iter().filter(|a| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending)
-        {
+        for action in machine.actions.iter().filter(|a| a.act.creates() && a.outcome == ActionOutcome::Pending) {
             if self.working.get(&key::attempt(&machine.id, action.id))?.is_some() {
                 out.push(action.id);
             }
@@ -430,7 +428,7 @@ pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
 fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     let mut out = BTreeSet::new();
     for action in machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending) {
-        let item = if action.kind == ActionKind::LookUp { Item::LookUp(action.id) } else { Item::Action(action.id) };
+        let item = if action.act.question().is_some() { Item::LookUp(action.id) } else { Item::Action(action.id) };
         out.insert(key::due(action.due, &machine.id, item));
     }
     for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {

@@ -7,7 +7,7 @@ use super::input::Version;
 use super::key::{self, Table};
 use super::record::{self, Disposition, EventRecord, RecordError};
 use super::working::Committed;
-use crate::domain::action::{ActionKind, ActionOutcome};
+use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::fold::fold;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
@@ -169,7 +169,7 @@ impl MachineView {
             actions: machine
                 .actions
                 .iter()
-                .filter(|a| !matches!(a.kind, ActionKind::Check | ActionKind::LookUp))
+                .filter(|a| !matches!(a.act, Act::Read { .. } | Act::Query(_)))
                 .map(action)
                 .collect(),
             notices: machine.notices.iter().map(notice).collect(),
@@ -198,15 +198,14 @@ fn licenses(machine: &Machine, now: Timestamp, keys: Keys) -> Vec<LicenseView> {
 }
 
 fn action(a: &crate::domain::action::Action) -> ActionView {
-    let sets = matches!(a.kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
     ActionView {
         id: a.id,
         at: a.at,
-        kind: a.kind.as_str(),
-        seat: a.seat,
+        kind: a.act.as_str(),
+        seat: a.license,
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
-        expires_at: a.target.expires_at.filter(|_| sets),
+        expires_at: a.act.sets_end().flatten(),
         error: a.error.clone(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
     }

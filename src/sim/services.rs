@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::id::LicenseKey;
+use crate::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome, Phase};
+use crate::domain::id::{Label, LicenseKey};
 use crate::domain::plan::Devices;
 use crate::domain::time::{Span, Timestamp};
 
@@ -14,7 +14,7 @@ use crate::domain::time::{Span, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct License {
     /// Its label.
-    pub label: String,
+    pub label: Label,
     /// Its status.
     pub status: GrantStatus,
     /// Its expiry.
@@ -85,7 +85,7 @@ impl Licenses {
 
     /// Carries an action out, or looks for what it may have done.
     pub fn carry_out(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (ActionKind::Create | ActionKind::Find, Phase::Look { .. }) = (action.kind, action.phase) {
+        if let (Act::Create(_) | Act::Recover(_), Phase::Look { .. }) = (&action.act, action.phase) {
             return self.look(action, now);
         }
         match self.fault() {
@@ -102,7 +102,7 @@ impl Licenses {
     }
 
     fn look(&self, action: &Action, now: Timestamp) -> Outcome {
-        match self.all.iter().find(|(_, l)| l.label == action.target.label) {
+        match self.all.iter().find(|(_, l)| Some(&l.label) == action.label.as_ref()) {
             Some((key, license)) => {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
                 let made_by_others = matches!(action.phase, Phase::Look { any_age: true, .. });
@@ -113,8 +113,7 @@ impl Licenses {
     }
 
     fn act(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        let target = &action.target;
-        if action.kind == ActionKind::Create {
+        if let (Act::Create(new), Some(label)) = (&action.act, &action.label) {
             self.made += 1;
             let key = LicenseKey::new(format!(
                 "SIML-{:04}-{:04}-{:04}",
@@ -123,29 +122,25 @@ impl Licenses {
                 self.made % 10_000
             ));
             let license = License {
-                label: target.label.clone(),
+                label: label.clone(),
                 status: GrantStatus::Live,
-                expires_at: target.expires_at,
-                devices: target.devices,
+                expires_at: new.expires_at,
+                devices: new.devices,
             };
             self.all.insert(key.clone(), license.clone());
             self.steps.insert(key.clone(), vec![step(&license, now)]);
             return Outcome::Done(confirmed(&key, &license, false));
         }
-        let Some((key, license)) = target.key.as_ref().and_then(|key| self.all.get_mut(key).map(|l| (key, l))) else {
+        let Some((key, license)) = action.act.key().and_then(|key| self.all.get_mut(key).map(|l| (key, l))) else {
             return Outcome::Gone;
         };
-        match action.kind {
-            ActionKind::Extend => license.expires_at = target.expires_at,
-            ActionKind::Suspend => license.status = GrantStatus::Suspended,
-            ActionKind::Reinstate => license.status = GrantStatus::Live,
-            ActionKind::Revoke => license.status = GrantStatus::Revoked,
-            ActionKind::Update => license.devices = target.devices,
-            ActionKind::Check
-            | ActionKind::ResetDevices
-            | ActionKind::Create
-            | ActionKind::Find
-            | ActionKind::LookUp => {}
+        match &action.act {
+            Act::SetExpiry { until, .. } => license.expires_at = *until,
+            Act::Suspend { .. } => license.status = GrantStatus::Suspended,
+            Act::Reinstate { .. } => license.status = GrantStatus::Live,
+            Act::Revoke { .. } => license.status = GrantStatus::Revoked,
+            Act::SetDevices { devices, .. } => license.devices = *devices,
+            Act::Read { .. } | Act::ResetDevices { .. } | Act::Create(_) | Act::Recover(_) | Act::Query(_) => {}
         }
         let now = step(license, now);
         let steps = self.steps.entry(key.clone()).or_default();

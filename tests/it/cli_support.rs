@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome};
+use keyward::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome};
 use keyward::domain::decide::Mailed;
-use keyward::domain::id::{LicenseKey, MachineId, SourceName};
+use keyward::domain::id::{LicenseKey, SourceName};
+use keyward::domain::machine::Machine;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
@@ -110,7 +111,7 @@ impl Place {
     }
 
     /// Plays histories into the store; actions are answered as `service` says, mails are all sent.
-    pub(crate) fn fill(&self, histories: &[&str], service: impl Fn(&MachineId, &Action) -> Outcome) {
+    pub(crate) fn fill(&self, histories: &[&str], service: impl Fn(&Machine, &Action) -> Outcome) {
         let mut events: Vec<_> = histories.iter().flat_map(|name| history(name)).collect();
         events.sort_by_key(|e| e.received);
         let clock = Clock::virtual_at(events[0].received);
@@ -148,7 +149,7 @@ async fn submit(handle: &Handle, input: Input) -> Receipt {
 }
 
 /// Carries out what is due, as the dispatcher would.
-async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome) {
+async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) {
     for _ in 0..20 {
         let now = handle.clock().now();
         let due = view::due(handle.reader(), now, 100).unwrap();
@@ -161,8 +162,8 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
                 Item::Action(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine).unwrap().unwrap();
                     let what = kept.actions.iter().find(|a| a.id == action).unwrap();
-                    let outcome = service(&machine, what);
-                    if what.kind == ActionKind::Create {
+                    let outcome = service(&kept, what);
+                    if what.act.creates() {
                         submit(handle, Input::Attempt { machine: machine.clone(), action, read }).await;
                     }
                     submit(handle, Input::Outcome { machine, action, outcome, sent: now }).await;
@@ -181,33 +182,34 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
 }
 
 /// A service that does what it is asked.
-pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
-    let key = action.target.key.clone();
-    let status = match action.kind {
-        ActionKind::Suspend => GrantStatus::Suspended,
-        ActionKind::Revoke => GrantStatus::Revoked,
-        ActionKind::Create
-        | ActionKind::Extend
-        | ActionKind::Reinstate
-        | ActionKind::Update
-        | ActionKind::Check
-        | ActionKind::ResetDevices
-        | ActionKind::Find
-        | ActionKind::LookUp => GrantStatus::Live,
+pub(crate) fn willing(machine: &Machine, action: &Action) -> Outcome {
+    let key = action.act.key().cloned();
+    let status = match &action.act {
+        Act::Suspend { .. } => GrantStatus::Suspended,
+        Act::Revoke { .. } => GrantStatus::Revoked,
+        Act::Create(_)
+        | Act::SetExpiry { .. }
+        | Act::Reinstate { .. }
+        | Act::SetDevices { .. }
+        | Act::Read { .. }
+        | Act::ResetDevices { .. }
+        | Act::Recover(_)
+        | Act::Query(_) => GrantStatus::Live,
     };
-    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.object(), action.seat));
+    let grant = machine.grants.iter().find(|g| g.number == action.license);
+    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.object(), action.license));
     Outcome::Done(Confirmed {
         key: key.unwrap_or_else(made),
         status,
-        expires_at: action.target.expires_at,
-        devices: Some(action.target.devices),
+        expires_at: action.act.sets_end().or(grant.map(|g| g.expires_at)).flatten(),
+        devices: action.act.sets_devices().or(grant.map(|g| g.devices)),
         adopted: false,
         others: 0,
     })
 }
 
 /// A service that refuses.
-pub(crate) fn refusing(_: &MachineId, _: &Action) -> Outcome {
+pub(crate) fn refusing(_: &Machine, _: &Action) -> Outcome {
     Outcome::Refused { why: "402 no_credits: the balance is too low".to_owned(), service_wide: false }
 }
 

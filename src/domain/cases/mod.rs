@@ -12,7 +12,7 @@ mod notices;
 mod paying;
 mod people;
 
-use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase, Target};
+use super::action::{Abilities, Act, Action, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
 use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
@@ -184,8 +184,7 @@ impl Case {
         if matches!(action.phase, Phase::Look { .. }) {
             return self.looked(action);
         }
-        let ready =
-            self.ready.get(self.made as usize).filter(|at| **at > self.now && action.kind == ActionKind::Create);
+        let ready = self.ready.get(self.made as usize).filter(|at| **at > self.now && action.act.creates());
         match ready {
             Some(at) => Outcome::Again { after: Some(*at - self.now), why: "busy".to_owned() },
             None => Outcome::Done(self.carried_out(action)),
@@ -194,7 +193,7 @@ impl Case {
 
     fn looked(&self, action: &Action) -> Outcome {
         let Some((status, expires_at, devices)) = self.there else { return Outcome::Absent { began: self.now } };
-        let key = LicenseKey::new(format!("OLD-{}", action.target.label));
+        let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
         Outcome::Done(Confirmed { key, status, expires_at, devices: Some(devices), adopted: true, others: 0 })
     }
 
@@ -202,37 +201,34 @@ impl Case {
     pub(super) fn changed_there(&mut self, at: f64, until: Option<f64>, devices: u32) -> &mut Self {
         self.on(at);
         self.shows = Some((until.map(day), Devices::Count(devices)));
-        let last = self.machine.actions.last().cloned().unwrap();
-        let target = Target { key: Some(self.machine.grants[0].key.clone()), ..last.target.clone() };
-        let (id, seat) = (last.id + 1, self.machine.grants[0].number);
-        let (due, outcome) = (self.now, ActionOutcome::Pending);
-        let kind = ActionKind::Check;
-        self.machine.actions.push(Action { id, kind, seat, target, due, outcome, phase: Phase::Ready, ..last });
+        let license = &self.machine.grants[0];
+        let read = Act::Read { key: license.key.clone() };
+        self.machine.actions.push(Action::new(self.machine.next_action(), read, license.number, self.now));
         self.settle();
         self
     }
 
     fn carried_out(&mut self, action: &Action) -> Confirmed {
-        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.target.key.as_ref());
-        let kind = action.kind;
-        let status = if matches!(kind, ActionKind::Create | ActionKind::Reinstate) {
-            GrantStatus::Live
-        } else if kind == ActionKind::Suspend {
-            GrantStatus::Suspended
-        } else if kind == ActionKind::Revoke {
-            GrantStatus::Revoked
-        } else {
-            grant.unwrap().status
+        let act = &action.act;
+        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == act.key());
+        let status = match act {
+            Act::Create(_) | Act::Reinstate { .. } => GrantStatus::Live,
+            Act::Suspend { .. } => GrantStatus::Suspended,
+            Act::Revoke { .. } => GrantStatus::Revoked,
+            Act::SetExpiry { .. }
+            | Act::SetDevices { .. }
+            | Act::ResetDevices { .. }
+            | Act::Read { .. }
+            | Act::Recover(_)
+            | Act::Query(_) => grant.unwrap().status,
         };
-        let key = action.target.key.clone().unwrap_or_else(|| {
+        let key = act.key().cloned().unwrap_or_else(|| {
             self.made += 1;
             LicenseKey::new(format!("KEY-{}", self.made))
         });
-        let sets_end = matches!(kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
-        let expires_at = if sets_end { action.target.expires_at } else { grant.unwrap().expires_at };
-        let sets_devices = matches!(kind, ActionKind::Create | ActionKind::Update);
-        let devices = if sets_devices { action.target.devices } else { grant.unwrap().devices };
-        let shows = self.shows.filter(|_| kind == ActionKind::Check);
+        let expires_at = act.sets_end().unwrap_or_else(|| grant.unwrap().expires_at);
+        let devices = act.sets_devices().unwrap_or_else(|| grant.unwrap().devices);
+        let shows = self.shows.filter(|_| matches!(act, Act::Read { .. }));
         let (expires_at, devices) = shows.unwrap_or((expires_at, devices));
         Confirmed { key, status, expires_at, devices: Some(devices), adopted: false, others: 0 }
     }
@@ -293,7 +289,7 @@ impl Case {
     #[track_caller]
     pub(super) fn acts(&mut self, wanted: &str) -> &mut Self {
         let done = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Done);
-        let done: Vec<String> = done.map(|a| a.kind.as_str().replace("_license", "")).collect();
+        let done: Vec<String> = done.map(|a| a.act.as_str().replace("_license", "")).collect();
         assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
         self
     }

@@ -7,9 +7,8 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::{Dispatcher, Entry, Lane, Turn};
-use crate::domain::action::{ActionOutcome, Outcome};
+use crate::domain::action::{ActionOutcome, Outcome, Question};
 use crate::domain::id::{MachineId, Scope};
-use crate::domain::look_up::Asked;
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
 use crate::engine::input::{Delivery, Input, Receipt};
@@ -59,13 +58,13 @@ impl Dispatcher {
         let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
         let open =
             machine.actions.iter().find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
-        let Some(asked) = open.and_then(Asked::of) else { return Ok(Entry::Settled) };
+        let Some(question) = open.and_then(|a| a.act.question()).cloned() else { return Ok(Entry::Settled) };
         if !account.may_begin(now) {
             return Ok(Entry::Waits);
         }
         let (this, id) = (Arc::clone(self), id.clone());
         tasks.spawn(async move {
-            this.unless_over(this.look_up(&id, number, &account, &asked)).await;
+            this.unless_over(this.look_up(&id, number, &account, &question)).await;
             drop(held);
             this.freed.notify_one();
         });
@@ -83,10 +82,10 @@ impl Dispatcher {
         });
     }
 
-    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, asked: &Asked) {
+    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, question: &Question) {
         let scope = id.scope();
         let sent = self.handle.clock().now();
-        let answer = account.ask(asked, scope.account()).await;
+        let answer = account.ask(question, scope.account()).await;
         account.heard(answer.heard(), self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Account, Answer};
+use crate::domain::action::Question;
 use crate::domain::fact::{Fact, Name};
 use crate::domain::id::AccountId;
-use crate::domain::look_up::Asked;
 
 /// Rows of one page.
 const PAGE: &str = "100";
@@ -14,10 +14,10 @@ const PAGES_MAX: usize = 5;
 
 impl Account {
     /// Asks one question. The answer has the form of an object at Stripe.
-    pub(in crate::effects) async fn ask(&self, asked: &Asked, account: Option<&AccountId>) -> Answer<Value> {
-        match asked {
-            Asked::LineItems(session) => self.line_items(session.as_str(), account).await,
-            Asked::Customer(customer) => self.get(&["customers", customer.as_str()], &[], account).await,
+    pub(in crate::effects) async fn ask(&self, question: &Question, account: Option<&AccountId>) -> Answer<Value> {
+        match question {
+            Question::LineItems(session) => self.line_items(session.as_str(), account).await,
+            Question::Customer(customer) => self.get(&["customers", customer.as_str()], &[], account).await,
         }
     }
 

@@ -147,7 +147,7 @@ impl Shop {
     /// A machine's work in short, without what has nothing to do with it.
     pub(crate) fn work(&self, id: &str) -> String {
         let machine = self.machine(id);
-        let word = |a: &keyward::domain::action::Action| format!("{} {}", a.kind.as_str(), a.outcome.as_str());
+        let word = |a: &keyward::domain::action::Action| format!("{} {}", a.act.as_str(), a.outcome.as_str());
         machine.iter().flat_map(|m| &m.actions).map(word).collect::<Vec<_>>().join(", ")
     }
 
