@@ -12,8 +12,9 @@ use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
+use crate::engine::disposition::Disposition;
 use crate::engine::key::{self, Table};
-use crate::engine::record::{self as stored, Disposition, EventRecord, RecordError, View};
+use crate::engine::record::{self as stored, EventRecord, RecordError, View};
 use crate::engine::working::Committed;
 use crate::engine::{raw as body, revise, view};
 use crate::sim::record;
@@ -270,7 +271,9 @@ fn is_loose(record: &EventRecord) -> bool {
     match &record.disposition {
         Disposition::Applied(Some(_)) => false,
         Disposition::Parked(_) => true,
-        Disposition::Applied(None) | Disposition::Ignored(_) => MAY_SELL.contains(&record.kind.as_str()),
+        Disposition::Applied(None) | Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+            MAY_SELL.contains(&record.kind.as_str())
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use super::desk::{Desk, Response, What, Which};
 use super::fail::Failure;
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::fold::{Folded, fold};
-use crate::domain::id::{MachineId, Scope};
+use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
-use crate::engine::record;
+use crate::engine::record::{self, RefusedRecord};
 use crate::engine::search;
 use crate::engine::view::{self, EventView, Keys, MachineView};
 use crate::store::{Direction, KeyRange};
@@ -160,21 +160,19 @@ pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
         let page = page.map_err(|e| Failure::ours(e.to_string()))?;
         let Some((last, _)) = page.last() else { break };
         range.end.clone_from(last);
-        for (key, value) in page {
+        for (_, value) in page {
             if rows.len() >= max {
                 more += 1;
                 continue;
             }
-            let at = key.get(1..9).and_then(|b| b.try_into().ok()).map_or(0, i64::from_be_bytes);
-            let text: String = record::decode(&value.bytes).unwrap_or_else(|e| format!("?: unreadable: {e}\n"));
-            let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
-            let (source, why) = head.split_once(": ").unwrap_or(("?", head));
-            rows.push_front(raw(&RefusedRow {
-                at: Timestamp::from_ms(at),
-                source: source.to_owned(),
-                why: why.to_owned(),
-                body: body.to_owned(),
-            })?);
+            let kept = record::decode(&value.bytes).unwrap_or_else(|e| RefusedRecord {
+                at: Timestamp::from_ms(0),
+                source: SourceName::from("?"),
+                why: format!("unreadable: {e}"),
+                excerpt: String::new(),
+            });
+            let RefusedRecord { at, source, why, excerpt } = kept;
+            rows.push_front(raw(&RefusedRow { at, source: source.to_string(), why, body: excerpt })?);
         }
     }
     Ok(Response::List { rows: rows.into(), more })
@@ -191,8 +189,14 @@ struct ActionRow<'a> {
     seat: u32,
     outcome: &'static str,
     attempts: u32,
-    error: Option<&'a str>,
+    error: Option<String>,
     next: Option<Timestamp>,
+}
+
+/// What an action waits for or failed by, in words.
+fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
+    let held = || action.held.as_ref().map(ToString::to_string);
+    action.error.clone().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
 fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {
@@ -218,7 +222,7 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
                 seat: action.license,
                 outcome: action.outcome.as_str(),
                 attempts: action.attempts,
-                error: action.error.as_deref().or(action.held.as_deref()).or(machine.held.as_deref()),
+                error: waits_because(&machine, action),
                 next: (action.outcome == ActionOutcome::Pending && machine.held.is_none()).then_some(action.due),
             });
             newest.insert((action.at, machine.id.clone(), action.id), row);

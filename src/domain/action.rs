@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::hold::Hold;
 use super::id::{AppId, CustomerId, EventId, Label, LicenseKey, PlanName, SessionId};
 use super::plan::Devices;
 use super::policy::choices;
@@ -60,7 +61,7 @@ pub struct Action {
     pub phase: Phase,
     /// Why it is held.
     #[n(10)]
-    pub held: Option<String>,
+    pub held: Option<Hold>,
 }
 
 impl Action {

@@ -15,6 +15,7 @@ use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::fold::{Folded, Report, Transition, fold};
+use super::hold::{Distrust, Hold};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{Called, called};
@@ -42,7 +43,7 @@ pub struct World<'a> {
     pub under_way: &'a [u32],
     /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
     /// against it.
-    pub stops_held: Option<&'a str>,
+    pub stops_held: Option<Distrust>,
 }
 
 /// What a settling found besides what it wrote into the machine.
@@ -159,14 +160,11 @@ fn release(machine: &mut Machine, world: &World<'_>) {
         return;
     }
     for action in machine.actions.iter_mut().filter(|a| a.outcome == ActionOutcome::Held) {
-        if action.held.as_deref().is_some_and(|why| why.starts_with(TIME_NOT_TRUSTED)) {
+        if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
             (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, world.now);
         }
     }
 }
-
-/// How the reason of a hold begins that ends by itself.
-pub const TIME_NOT_TRUSTED: &str = "time cannot be trusted yet: ";
 
 /// A create that waits makes what is due when it is sent, not what was due when it was decided. Its label stays. One that
 /// is under way is left as it was sent.
@@ -213,7 +211,7 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
     {
         due = due.max(until);
     }
-    let hold = world.stops_held.filter(|_| difference.by_time).map(|why| format!("{TIME_NOT_TRUSTED}{why}"));
+    let hold = world.stops_held.filter(|_| difference.by_time).map(Hold::TimeNotTrusted);
     let makes = difference.act.new_license().is_some();
     let recovers = makes && !difference.act.creates();
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);

@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase, SeatId};
 use super::fact::Fact;
 use super::fold::{Kind, Report, State, Transition};
+use super::hold::Flaw;
 use super::id::{AppId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
 use super::notice::Notice;
 use super::plan::Devices;
@@ -46,9 +47,9 @@ pub struct Machine {
     /// Reports already told to the operator.
     #[n(10)]
     pub told: Vec<Report>,
-    /// Why it is held: it failed its own check, or a person said so. Nothing is done for it.
+    /// Why it is held: it failed its own check. Nothing is done for it.
     #[n(11)]
-    pub held: Option<String>,
+    pub held: Option<Flaw>,
     /// Seats whose licenses went to another machine of the same customer.
     #[n(12)]
     pub moved_out: Vec<SeatId>,
@@ -234,31 +235,31 @@ impl Machine {
     /// What types cannot say: checked before a machine is written and after it is read. One that fails is held.
     ///
     /// # Errors
-    /// The invariant that does not hold, in words for the operator.
-    pub fn check(&self) -> Result<(), String> {
+    /// The invariant that does not hold.
+    pub fn check(&self) -> Result<(), Flaw> {
         let mut numbers: Vec<u32> = self.grants.iter().filter(|g| !g.moved_in).map(|g| g.number).collect();
         numbers.sort_unstable();
         if numbers.windows(2).any(|w| w[0] == w[1]) {
-            return Err("two licenses have one number".to_owned());
+            return Err(Flaw::NumberTwice);
         }
         let mut keys: Vec<&LicenseKey> = self.grants.iter().map(|g| &g.key).collect();
         keys.sort_unstable();
         if keys.windows(2).any(|w| w[0] == w[1]) {
-            return Err("one license key is listed twice".to_owned());
+            return Err(Flaw::KeyTwice);
         }
         if self.grants.iter().any(|g| g.number > self.last_number && !g.moved_in) {
-            return Err("a license has a number that was never given out".to_owned());
+            return Err(Flaw::NumberNotGiven);
         }
         let creating = |a: &&Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
         let mut seats: Vec<&SeatId> =
             self.actions.iter().filter(creating).filter_map(|a| a.act.new_license()).map(|new| &new.seat).collect();
         seats.sort_unstable();
         if seats.windows(2).any(|w| w[0] == w[1]) {
-            return Err("two creates wait for one seat".to_owned());
+            return Err(Flaw::SeatTwice);
         }
         for action in self.actions.iter().filter(creating) {
             if action.attempts > 0 && action.phase == Phase::Ready && action.error.is_none() {
-                return Err(format!("create {} was sent and nobody knows what came of it", action.id));
+                return Err(Flaw::SentUnknown { action: action.id });
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ pub mod diagram;
 pub mod entitlement;
 pub mod fact;
 pub mod fold;
+pub mod hold;
 pub mod id;
 pub mod look_up;
 pub mod machine;

@@ -1,7 +1,8 @@
 //! Links, and claiming what was parked: a machine that gets a name gets everything that waits for it, and so on.
 
+use super::disposition::{Disposition, Reason};
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, View};
 use super::route::names_to_link;
 use super::search;
 use super::transact::Transaction;
@@ -78,8 +79,7 @@ fn claim(
         if let (Some(is), Some(told)) = (machine.livemode, kept.livemode)
             && is != told
         {
-            kept.disposition =
-                Disposition::Ignored("an event of the other mode than the purchase that it names".to_owned());
+            kept.disposition = Disposition::Ignored(Reason::OtherModeThanPurchase);
             record::put(tx.working, key, &kept)?;
             return Ok(None);
         }

@@ -1,7 +1,8 @@
 //! What waited so long for its machine that it never will find one.
 
+use super::disposition::{Disposition, Reason};
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, View};
 use super::search;
 use super::transact::Transaction;
 use crate::domain::fact::Fact;
@@ -30,7 +31,7 @@ pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordErr
         if let Some(mut kept) = record::get::<EventRecord>(tx.working, &kept_at)?
             && matches!(kept.disposition, Disposition::Parked(_))
         {
-            kept.disposition = Disposition::Ignored("never linked: no purchase that it names became known".to_owned());
+            kept.disposition = Disposition::Ignored(Reason::NeverLinked);
             record::put(tx.working, kept_at, &kept)?;
         }
         record::delete(tx.working, entry.clone())?;

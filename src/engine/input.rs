@@ -161,8 +161,10 @@ pub enum Heard {
     Fact(Box<Fact>),
     /// Something about a customer apart from any purchase.
     Customer(Customer),
-    /// Nothing, because.
+    /// Nothing of use, and why, in words.
     Ignored(String),
+    /// It could not be read, and why, in words: a newer binary reads it again.
+    Unreadable(String),
 }
 
 /// What became of an input. It exists only after the sync.

@@ -175,6 +175,15 @@ pub fn attempt(machine: &MachineId, action: u32) -> Vec<u8> {
     key
 }
 
+/// A delivery that was no event.
+#[must_use]
+pub fn refused(at: Timestamp, body: &[u8]) -> Vec<u8> {
+    let mut key = vec![Table::Refused as u8];
+    key.extend_from_slice(&at.ms().max(0).to_be_bytes());
+    key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
+    key
+}
+
 /// A store-wide fact.
 #[must_use]
 pub fn general(name: &str) -> Vec<u8> {

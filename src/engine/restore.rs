@@ -1,8 +1,9 @@
 //! What moves between machines: an invoice's purchase to the session that names it, and a former customer's license to the
 //! new subscription. Each in one batch, so that a license is never listed twice.
 
+use super::disposition::Disposition;
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
 use crate::domain::action::{Abilities, Act, Action, ActionOutcome, Phase};
 use crate::domain::decide::Settled;

@@ -3,6 +3,7 @@
 //! A fact names objects; links lead from names to machines. What cannot be linked yet is parked under each of its names
 //! and claimed by the machine that first gets one of them, through several links too.
 
+use super::disposition::Reason;
 use super::key;
 use super::record::{RecordError, View};
 use crate::domain::fact::{Fact, InvoiceEvent, Name, Says, SessionMode};
@@ -30,18 +31,18 @@ pub(super) enum Route {
         counts: Meanwhile,
     },
     /// Nowhere, ever.
-    Nowhere(&'static str),
+    Nowhere(Reason),
 }
 
 /// What an event counts as that no machine has claimed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meanwhile {
     /// It waits for its machine.
     Parked,
     /// A mere link between names: a record of its own.
     Link,
     /// Nothing, because.
-    Ignored(&'static str),
+    Ignored(Reason),
 }
 
 /// Finds a fact's machine.
@@ -65,10 +66,8 @@ pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Rev
                 Ok(Route::To { machine, kind: Kind::Payment, takes_over })
             }
             (SessionMode::Subscription, Some(subscription)) => Ok(subscription_machine(scope, subscription.as_str())),
-            (SessionMode::Subscription, None) => {
-                Ok(Route::Nowhere("a subscription checkout that started no subscription"))
-            }
-            (SessionMode::Setup, _) => Ok(Route::Nowhere("a setup checkout sells nothing")),
+            (SessionMode::Subscription, None) => Ok(Route::Nowhere(Reason::NoSubscription)),
+            (SessionMode::Setup, _) => Ok(Route::Nowhere(Reason::Setup)),
         },
         Says::Subscription(s) => Ok(subscription_machine(scope, s.id.as_str())),
         Says::Invoice(invoice) => {
@@ -87,13 +86,11 @@ pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Rev
             Ok(wait(
                 fact,
                 if sells {
-                    Meanwhile::Ignored("a one-off invoice counts when it is paid")
+                    Meanwhile::Ignored(Reason::InvoiceNotPaid)
                 } else if invoice.payment_intent.is_some() || invoice.charge.is_some() {
                     Meanwhile::Link
                 } else {
-                    Meanwhile::Ignored(
-                        "a one-off invoice whose lines no plan names and whose metadata asks for no license",
-                    )
+                    Meanwhile::Ignored(Reason::InvoiceOfOthers)
                 },
             ))
         }
@@ -110,7 +107,7 @@ pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Rev
         Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) => {
             Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Parked), |m| existing(m, None)))
         }
-        Says::Decision(_) => Ok(Route::Nowhere("a decision names its machine itself")),
+        Says::Decision(_) => Ok(Route::Nowhere(Reason::Decision)),
     }
 }
 

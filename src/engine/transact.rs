@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use super::claim;
+use super::disposition::{Disposition, Reason};
 use super::forget;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::order;
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::restore;
 use super::revise;
 use super::route::{Meanwhile, Route, route};
@@ -21,6 +22,7 @@ use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
 use crate::domain::fold::{Kind, Report};
+use crate::domain::hold::Distrust;
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
@@ -38,7 +40,7 @@ pub struct Now<'a> {
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
     /// Why nobody is stopped by time alone at present.
-    pub stops_held: Option<&'a str>,
+    pub stops_held: Option<Distrust>,
 }
 
 /// What the operator should be told.
@@ -117,11 +119,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.change(machine, |m, world| order::actions(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
-                let mut key = vec![key::Table::Refused as u8];
-                key.extend_from_slice(&at.ms().max(0).to_be_bytes());
-                key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
-                let excerpt: String = String::from_utf8_lossy(body).chars().take(500).collect();
-                self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
+                let excerpt = String::from_utf8_lossy(body).chars().take(EXCERPT_LEN).collect();
+                let refused = RefusedRecord { at: *at, source: source.clone(), why: why.clone(), excerpt };
+                self.working.put(key::refused(*at, body), record::encode(&refused));
                 Ok(Receipt::Done)
             }
             Input::Forget => {
@@ -172,7 +172,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         let kept: Option<EventRecord> = record::get(self.working, &key)?;
-        if !kept.is_some_and(|e| e.disposition.is_unreadable()) {
+        if !kept.is_some_and(|e| matches!(e.disposition, Disposition::Unreadable(_))) {
             return Ok(Receipt::Duplicate);
         }
         self.take_in(&scope, key, delivery)
@@ -182,15 +182,11 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let rules = self.source_rules(&delivery.source);
         let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
         let disposition = if other_mode {
-            Disposition::Ignored("an event of the other mode (live or test) than this source takes".to_owned())
+            Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
-            Disposition::Ignored(
-                "an event of a connected account, and the source does not say connect = \"accept\"".to_owned(),
-            )
+            Disposition::Ignored(Reason::Connect)
         } else if !super::fits::fits(&delivery.heard) {
-            Disposition::Ignored(
-                "it names an object by an id that is too long, or holds a zero byte or a slash".to_owned(),
-            )
+            Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
                 Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
@@ -198,7 +194,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     let livemode = delivery.livemode.or(customer.livemode);
                     self.customer(scope, &Customer { livemode, ..customer.clone() })?
                 }
-                Heard::Ignored(reason) => Disposition::Ignored(reason.clone()),
+                Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
+                Heard::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
         let receipt = receipt(&disposition);
@@ -228,10 +225,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
         fact: &Fact,
     ) -> Result<Disposition, RecordError> {
         match route(self.working, scope, fact, &self.now.rules.revisions)? {
-            Route::Nowhere(why) => Ok(Disposition::Ignored(why.to_owned())),
-            Route::Wait { names, .. } if names.is_empty() => {
-                Ok(Disposition::Ignored("it names nothing that could lead to a purchase".to_owned()))
-            }
+            Route::Nowhere(why) => Ok(Disposition::Ignored(why)),
+            Route::Wait { names, .. } if names.is_empty() => Ok(Disposition::Ignored(Reason::NamesNothing)),
             Route::Wait { names, counts } => {
                 for name in &names {
                     self.working.put(key::parked(scope, name, &fact.id), Vec::new());
@@ -243,7 +238,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(match counts {
                     Meanwhile::Parked => Disposition::Parked(names),
                     Meanwhile::Link => Disposition::Applied(None),
-                    Meanwhile::Ignored(why) => Disposition::Ignored(why.to_owned()),
+                    Meanwhile::Ignored(why) => Disposition::Ignored(why),
                 })
             }
             Route::To { machine: id, kind, takes_over } => {
@@ -254,9 +249,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {
-                    return Ok(Disposition::Ignored(
-                        "an event of the other mode than the purchase that it names".to_owned(),
-                    ));
+                    return Ok(Disposition::Ignored(Reason::OtherModeThanPurchase));
                 }
                 machine.livemode = machine.livemode.or(livemode);
                 if let Some(old) = takes_over {
@@ -284,7 +277,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let live = |mode: Option<bool>| mode == Some(true);
         let names_live = known.as_ref().is_some_and(|k| live(k.livemode)) || machines.iter().any(|m| live(m.livemode));
         if names_live && customer.livemode == Some(false) {
-            return Ok(Disposition::Ignored("an event of the other mode than the customer that it names".to_owned()));
+            return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer));
         }
         let of_test = |k: &Customer| k.livemode == Some(false) && live(customer.livemode);
         if known.is_none_or(|k| k.at <= customer.at || of_test(&k)) {
@@ -406,6 +399,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 }
 
+/// Characters kept of a delivery that was no event: enough to recognize it.
+const EXCERPT_LEN: usize = 500;
+
 /// The most machines of one customer that a change of the address looks at in one batch.
 const CUSTOMER_MACHINES_MAX: usize = 200;
 
@@ -413,7 +409,9 @@ fn receipt(disposition: &Disposition) -> Receipt {
     match disposition {
         Disposition::Applied(machine) => Receipt::Applied(machine.clone()),
         Disposition::Parked(names) => Receipt::Parked(names.clone()),
-        Disposition::Ignored(why) => Receipt::Ignored(why.clone()),
+        Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+            Receipt::Ignored(disposition.why_ignored().unwrap_or_default())
+        }
     }
 }
 

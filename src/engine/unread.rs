@@ -1,5 +1,6 @@
 //! Events that could not be read when they came: a newer binary may be able to.
 
+use super::disposition::Disposition;
 use super::key::{self, Table};
 use super::raw;
 use super::record::{self, EventRecord, RecordError};
@@ -45,7 +46,8 @@ pub fn each(reader: &dyn Read, mut visit: impl FnMut(Option<Unread>) -> bool) ->
     view::walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
         let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
         let source = key::scope_of(key).source().clone();
-        let body = if kept.disposition.is_unreadable() { raw::unpack(&kept.raw) } else { None };
+        let unread = matches!(kept.disposition, Disposition::Unreadable(_));
+        let body = if unread { raw::unpack(&kept.raw) } else { None };
         Ok(visit(body.map(|body| Unread { source, received: kept.received, body })))
     })
 }

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::disposition::Disposition;
 use super::input::Version;
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError};
+use super::record::{self, EventRecord, RecordError};
 use super::working::Committed;
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
@@ -174,7 +175,7 @@ impl MachineView {
                 .collect(),
             notices: machine.notices.iter().map(notice).collect(),
             wake_at: machine.wake_at,
-            held: machine.held.clone(),
+            held: machine.held.map(|flaw| flaw.to_string()),
             reports: machine.told.iter().map(|r| r.what.clone()).collect(),
         }
     }
@@ -275,7 +276,9 @@ impl EventView {
         match &record.disposition {
             Disposition::Applied(machine) => view.machine = machine.as_ref().map(ToString::to_string),
             Disposition::Parked(names) => (view.disposition, view.waits_for) = ("parked", names.clone()),
-            Disposition::Ignored(why) => (view.disposition, view.reason) = ("ignored", Some(why.clone())),
+            Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+                (view.disposition, view.reason) = ("ignored", record.disposition.why_ignored());
+            }
         }
         view
     }

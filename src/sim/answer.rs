@@ -6,8 +6,9 @@ use serde::{Serialize, Serializer};
 use super::world::{Stuck, World};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
+use crate::engine::disposition::Disposition;
 use crate::engine::key;
-use crate::engine::record::{self, Disposition, EventRecord};
+use crate::engine::record::{self, EventRecord};
 use crate::engine::view::{self, Keys, MachineView};
 use crate::engine::working::Committed;
 
@@ -184,7 +185,10 @@ pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Resul
             Disposition::Parked(names) => {
                 Became::Parked(Parked { event, kind, waits_for: names.into_iter().next().unwrap_or_default() })
             }
-            Disposition::Ignored(reason) => Became::Ignored(Ignored { event, kind, reason }),
+            Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+                let reason = record.disposition.why_ignored().unwrap_or_default();
+                Became::Ignored(Ignored { event, kind, reason })
+            }
         };
         if !visit(became) {
             break;

@@ -17,6 +17,7 @@ use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
 use super::fold::{Kind, fold};
+use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
@@ -50,7 +51,7 @@ pub(super) struct Case {
     /// When the store began.
     since: Option<Timestamp>,
     /// Why nobody is stopped by time alone at present.
-    stops_held: Option<&'static str>,
+    stops_held: Option<Distrust>,
     /// What another hand made of the license, as the next read shows it.
     shows: Option<(Option<Timestamp>, Devices)>,
     /// The license that a look finds, made before this store began.

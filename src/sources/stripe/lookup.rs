@@ -135,7 +135,7 @@ mod tests {
         match said(text).unwrap().heard {
             input::Heard::Fact(fact) => fact.names().iter().map(|n| n.as_str().to_owned()).collect(),
             input::Heard::Customer(customer) => vec![customer.id.to_string()],
-            input::Heard::Ignored(why) => panic!("{why}"),
+            input::Heard::Ignored(why) | input::Heard::Unreadable(why) => panic!("{why}"),
         }
     }
 
@@ -171,7 +171,9 @@ mod tests {
     fn a_session_is_dated_by_itself_and_everything_else_by_the_look() {
         let at = |text: &str| match said(text).unwrap().heard {
             input::Heard::Fact(fact) => fact.at.s(),
-            input::Heard::Customer(_) | input::Heard::Ignored(_) => panic!("no fact: {text}"),
+            input::Heard::Customer(_) | input::Heard::Ignored(_) | input::Heard::Unreadable(_) => {
+                panic!("no fact: {text}")
+            }
         };
         let session = r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","created":900}"#;
         assert_eq!(at(session), 900);
