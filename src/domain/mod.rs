@@ -24,6 +24,7 @@ pub mod policy;
 pub mod reconcile;
 pub mod retry;
 pub mod revision;
+pub mod service;
 pub mod step;
 pub mod subscription;
 pub mod time;

@@ -5,23 +5,10 @@ use std::collections::BTreeMap;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::id::{Label, LicenseKey};
-use crate::domain::plan::Devices;
+use crate::domain::action::{Abilities, Act, Action, GrantStatus, Outcome, Phase};
+use crate::domain::id::LicenseKey;
+use crate::domain::service::{License, apply};
 use crate::domain::time::{Span, Timestamp};
-
-/// A license at the simulated service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct License {
-    /// Its label.
-    pub label: Label,
-    /// Its status.
-    pub status: GrantStatus,
-    /// Its expiry.
-    pub expires_at: Option<Timestamp>,
-    /// Its devices.
-    pub devices: Devices,
-}
 
 /// What a license was from an instant on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,63 +89,41 @@ impl Licenses {
     }
 
     fn look(&self, action: &Action, now: Timestamp) -> Outcome {
-        match self.all.iter().find(|(_, l)| Some(&l.label) == action.label.as_ref()) {
-            Some((key, license)) => {
+        match self.all.values().find(|l| l.label.is_some() && l.label == action.label) {
+            Some(license) => {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
                 let made_by_others = matches!(action.phase, Phase::Look { any_age: true, .. });
-                Outcome::Done(confirmed(key, license, made_by_others))
+                Outcome::Done(license.confirmed(made_by_others))
             }
             None => Outcome::Absent { began: now },
         }
     }
 
     fn act(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (Act::Create(new), Some(label)) = (&action.act, &action.label) {
-            self.made += 1;
-            let key = LicenseKey::new(format!(
-                "SIML-{:04}-{:04}-{:04}",
-                self.made / 100_000_000,
-                self.made / 10_000 % 10_000,
-                self.made % 10_000
-            ));
-            let license = License {
-                label: label.clone(),
-                status: GrantStatus::Live,
-                expires_at: new.expires_at,
-                devices: new.devices,
-            };
-            self.all.insert(key.clone(), license.clone());
-            self.steps.insert(key.clone(), vec![step(&license, now)]);
-            return Outcome::Done(confirmed(&key, &license, false));
+        if let Act::Create(new) = &action.act {
+            let license = License::made(self.next_key(), action.label.clone(), new);
+            let confirmed = license.confirmed(false);
+            self.steps.insert(license.key.clone(), vec![step(&license, now)]);
+            self.all.insert(license.key.clone(), license);
+            return Outcome::Done(confirmed);
         }
-        let Some((key, license)) = action.act.key().and_then(|key| self.all.get_mut(key).map(|l| (key, l))) else {
-            return Outcome::Gone;
+        let Some(license) = action.act.key().and_then(|key| self.all.get_mut(key)) else { return Outcome::Gone };
+        let confirmed = match apply(license, &action.act, &Abilities::simulated()) {
+            Ok(confirmed) => confirmed,
+            Err(cannot) => return Outcome::Refused { why: cannot.to_string(), service_wide: false },
         };
-        match &action.act {
-            Act::SetExpiry { until, .. } => license.expires_at = *until,
-            Act::Suspend { .. } => license.status = GrantStatus::Suspended,
-            Act::Reinstate { .. } => license.status = GrantStatus::Live,
-            Act::Revoke { .. } => license.status = GrantStatus::Revoked,
-            Act::SetDevices { devices, .. } => license.devices = *devices,
-            Act::Read { .. } | Act::ResetDevices { .. } | Act::Create(_) | Act::Recover(_) | Act::Query(_) => {}
-        }
         let now = step(license, now);
-        let steps = self.steps.entry(key.clone()).or_default();
+        let steps = self.steps.entry(license.key.clone()).or_default();
         if steps.last().is_none_or(|last| (last.status, last.expires_at) != (now.status, now.expires_at)) {
             steps.push(now);
         }
-        Outcome::Done(confirmed(key, license, false))
+        Outcome::Done(confirmed)
     }
-}
 
-fn confirmed(key: &LicenseKey, license: &License, adopted: bool) -> Confirmed {
-    Confirmed {
-        key: key.clone(),
-        status: license.status,
-        expires_at: license.expires_at,
-        devices: Some(license.devices),
-        adopted,
-        others: 0,
+    fn next_key(&mut self) -> LicenseKey {
+        self.made += 1;
+        let n = self.made;
+        LicenseKey::new(format!("SIML-{:04}-{:04}-{:04}", n / 100_000_000, n / 10_000 % 10_000, n % 10_000))
     }
 }
 

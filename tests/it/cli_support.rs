@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome};
+use keyward::domain::action::{Abilities, Act, Action, Confirmed, Outcome};
 use keyward::domain::decide::Mailed;
 use keyward::domain::id::{LicenseKey, SourceName};
 use keyward::domain::machine::Machine;
+use keyward::domain::service::{License, apply};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
@@ -183,29 +184,17 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
 
 /// A service that does what it is asked.
 pub(crate) fn willing(machine: &Machine, action: &Action) -> Outcome {
-    let key = action.act.key().cloned();
-    let status = match &action.act {
-        Act::Suspend { .. } => GrantStatus::Suspended,
-        Act::Revoke { .. } => GrantStatus::Revoked,
-        Act::Create(_)
-        | Act::SetExpiry { .. }
-        | Act::Reinstate { .. }
-        | Act::SetDevices { .. }
-        | Act::Read { .. }
-        | Act::ResetDevices { .. }
-        | Act::Recover(_)
-        | Act::Query(_) => GrantStatus::Live,
-    };
-    let grant = machine.grants.iter().find(|g| g.number == action.license);
     let made = || LicenseKey::new(format!("KEY-{}-{}", machine.object(), action.license));
-    Outcome::Done(Confirmed {
-        key: key.unwrap_or_else(made),
-        status,
-        expires_at: action.act.sets_end().or(grant.map(|g| g.expires_at)).flatten(),
-        devices: action.act.sets_devices().or(grant.map(|g| g.devices)),
-        adopted: false,
-        others: 0,
-    })
+    Outcome::Done(carried_out(machine, action, made))
+}
+
+/// What a service makes of an action that can do everything; a license that it makes has this key.
+pub(crate) fn carried_out(machine: &Machine, action: &Action, made: impl FnOnce() -> LicenseKey) -> Confirmed {
+    if let Act::Create(new) = &action.act {
+        return License::made(made(), action.label.clone(), new).confirmed(false);
+    }
+    let grant = machine.grants.iter().find(|g| Some(&g.key) == action.act.key());
+    apply(&mut License::of(grant.unwrap()), &action.act, &Abilities::simulated()).unwrap()
 }
 
 /// A service that refuses.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::action::{Act, Confirmed, GrantStatus, Outcome};
+use keyward::domain::action::Outcome;
 use keyward::domain::id::{LicenseKey, MachineId};
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
@@ -24,6 +24,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::cli_support::carried_out;
 
 pub(crate) const SECRET: &str = "whsec_fixture";
 /// Longer than anything here takes, on any machine: only a hang reaches it.
@@ -130,28 +132,8 @@ impl Server {
     async fn act(&self, id: MachineId, number: u32) {
         let machine = view::machine(self.handle.reader(), &id).unwrap().unwrap();
         let action = machine.actions.iter().find(|a| a.id == number).unwrap();
-        let status = match &action.act {
-            Act::Suspend { .. } => GrantStatus::Suspended,
-            Act::Revoke { .. } => GrantStatus::Revoked,
-            Act::Create(_)
-            | Act::SetExpiry { .. }
-            | Act::Reinstate { .. }
-            | Act::SetDevices { .. }
-            | Act::Read { .. }
-            | Act::ResetDevices { .. }
-            | Act::Recover(_)
-            | Act::Query(_) => GrantStatus::Live,
-        };
-        let grant = machine.grants.iter().find(|g| g.number == action.license);
         let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().as_str().to_uppercase()));
-        let confirmed = Confirmed {
-            key: action.act.key().cloned().unwrap_or_else(made),
-            status,
-            expires_at: action.act.sets_end().or(grant.map(|g| g.expires_at)).flatten(),
-            devices: action.act.sets_devices().or(grant.map(|g| g.devices)),
-            adopted: false,
-            others: 0,
-        };
+        let confirmed = carried_out(&machine, action, made);
         let (outcome, sent) = (Outcome::Done(confirmed), self.clock.now());
         self.handle.submit(Input::Outcome { machine: id, action: number, outcome, sent }).await.unwrap();
     }

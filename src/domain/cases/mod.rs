@@ -24,6 +24,7 @@ use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
 use super::revision::{Revision, Revisions};
+use super::service::{License, apply};
 use super::time::{Span, Timestamp};
 use facts::*;
 
@@ -210,28 +211,17 @@ impl Case {
     }
 
     fn carried_out(&mut self, action: &Action) -> Confirmed {
-        let act = &action.act;
-        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == act.key());
-        let status = match act {
-            Act::Create(_) | Act::Reinstate { .. } => GrantStatus::Live,
-            Act::Suspend { .. } => GrantStatus::Suspended,
-            Act::Revoke { .. } => GrantStatus::Revoked,
-            Act::SetExpiry { .. }
-            | Act::SetDevices { .. }
-            | Act::ResetDevices { .. }
-            | Act::Read { .. }
-            | Act::Recover(_)
-            | Act::Query(_) => grant.unwrap().status,
-        };
-        let key = act.key().cloned().unwrap_or_else(|| {
+        if let Act::Create(new) = &action.act {
             self.made += 1;
-            LicenseKey::new(format!("KEY-{}", self.made))
-        });
-        let expires_at = act.sets_end().unwrap_or_else(|| grant.unwrap().expires_at);
-        let devices = act.sets_devices().unwrap_or_else(|| grant.unwrap().devices);
-        let shows = self.shows.filter(|_| matches!(act, Act::Read { .. }));
-        let (expires_at, devices) = shows.unwrap_or((expires_at, devices));
-        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false, others: 0 }
+            let key = LicenseKey::new(format!("KEY-{}", self.made));
+            return License::made(key, action.label.clone(), new).confirmed(false);
+        }
+        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.act.key());
+        let mut license = License::of(grant.unwrap());
+        if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
+            (license.expires_at, license.devices) = shows;
+        }
+        apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
     }
 
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
