@@ -1,7 +1,7 @@
 //! What comes next for a purchase, and when, in words for a support person.
 
 use super::desk::Coming;
-use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus, Phase};
+use crate::domain::action::{Act, ActionOutcome, GrantStatus, Phase};
 use crate::domain::decision::Verb;
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::Says;
@@ -86,11 +86,13 @@ fn work(machine: &Machine) -> Vec<Coming> {
     let pending = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending);
     pending
         .map(|a| {
-            let what = match (a.kind, a.phase) {
-                (ActionKind::Check, _) => format!("license {} is read once more", a.seat),
-                (ActionKind::LookUp, _) => format!("Stripe is asked about {}, try {}", a.target.label, a.attempts + 1),
-                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.seat),
-                (kind, Phase::Ready) => format!("{} for license {}, try {}", kind.as_str(), a.seat, a.attempts + 1),
+            let what = match (&a.act, a.phase) {
+                (Act::Read { .. }, _) => format!("license {} is read once more", a.license),
+                (Act::Query(question), _) => {
+                    format!("Stripe is asked about {}, try {}", question.about(), a.attempts + 1)
+                }
+                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.license),
+                (act, Phase::Ready) => format!("{} for license {}, try {}", act.as_str(), a.license, a.attempts + 1),
             };
             Coming { at: a.due, what }
         })

@@ -5,11 +5,12 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::hold::Flaw;
 use super::id::{InvoiceId, MachineId, PriceId};
 use super::time::Timestamp;
 
 /// Something that the operator should know of a purchase.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Finding {
     /// An early fraud warning came.
     #[n(0)]
@@ -95,11 +96,11 @@ pub enum Finding {
     },
     /// The machine is held.
     #[n(17)]
-    Held(#[n(0)] String),
+    Held(#[n(0)] Flaw),
 }
 
 /// A finding, and when it was so.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Report {
     /// When it was so.
     #[n(0)]

@@ -34,11 +34,13 @@ pub mod object;
 pub mod action;
 pub mod decide;
 pub mod finding;
+pub mod hold;
 pub mod look_up;
 pub mod machine;
 pub mod notice;
 pub mod reconcile;
 pub mod retry;
+pub mod service;
 
 #[cfg(test)]
 mod cases;

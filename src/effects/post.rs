@@ -4,6 +4,7 @@ use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
+use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::grace::Owed;
 use crate::domain::lifecycle::{Folded, Life, PaidTime, fold};
 use crate::domain::machine::Machine;
@@ -13,7 +14,6 @@ use crate::domain::plan::Devices;
 use crate::domain::policy::AtGraceEnd;
 use crate::engine::Handle;
 use crate::engine::record::RecordError;
-use crate::engine::transact::scope_of;
 use crate::engine::view;
 
 /// Sends a notice.
@@ -28,7 +28,7 @@ pub(super) async fn send(
     let rules = handle.rules();
     let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
     let customer = match &folded.contact.customer {
-        Some(id) => view::customer(handle.reader(), &scope_of(machine), id)?.filter(|c| !c.deleted),
+        Some(id) => view::customer(handle.reader(), machine.id.scope(), id)?.filter(|c| !c.deleted),
         None => None,
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
@@ -103,7 +103,7 @@ fn letter(
         Life::Payment(p) => {
             letter.amount = p.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
             letter.success_url = Some(format!("{}/success?session_id={}", services.public_url, machine.object()))
-                .filter(|_| machine.object().starts_with("cs_"));
+                .filter(|_| machine.object().kind() == ObjectKind::Session);
         }
         Life::Subscription(s) => {
             let ends = s.paid.values().filter_map(PaidTime::end).chain(s.trial_until).max();

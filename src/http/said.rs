@@ -2,7 +2,7 @@
 
 use super::web::{License, Page};
 use super::words::{Matter, table, to_come};
-use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus};
+use crate::domain::action::{ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, Why};
 use crate::domain::lifecycle::payment::State as Payment;
 use crate::domain::lifecycle::subscription::State as Subscription;
@@ -104,7 +104,7 @@ fn is_news(folded: &Folded, now: Timestamp) -> bool {
 fn stuck(machine: &Machine) -> bool {
     let refused =
         |o: ActionOutcome| matches!(o, ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned);
-    machine.held.is_some() || machine.actions.iter().any(|a| a.kind == ActionKind::Create && refused(a.outcome))
+    machine.held.is_some() || machine.actions.iter().any(|a| a.act.creates() && refused(a.outcome))
 }
 
 fn grace_ends(folded: &Folded) -> Option<Timestamp> {

@@ -194,7 +194,7 @@ fn lawful(world: &World, name: &str) {
             assert_eq!(live, 0, "{name}: {id} is refunded and works");
         }
         let mut numbers: Vec<u32> =
-            m.actions.iter().filter(|a| a.attempts > 0 && a.target.key.is_none()).map(|a| a.seat).collect();
+            m.actions.iter().filter(|a| a.attempts > 0 && a.act.key().is_none()).map(|a| a.license).collect();
         numbers.sort_unstable();
         assert!(numbers.windows(2).all(|w| w[0] != w[1]), "{name}: {id}: one number for two licenses");
         if let Life::Subscription(sub) = &folded.life

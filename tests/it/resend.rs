@@ -24,7 +24,7 @@ impl Played {
     fn of(history: &str) -> Self {
         let history = replay::all().into_iter().find(|h| h.name == history).unwrap();
         let (world, answer) = history.replay(None);
-        let machine = MachineId::from(answer.machines[0].id.as_str());
+        let machine = answer.machines[0].id.as_str().parse::<MachineId>().unwrap();
         Self { world, machine, said: 0 }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use crate::domain::id::{DisputeId, InvoiceId};
+use crate::domain::id::{DisputeId, InvoiceId, ObjectId};
 use crate::domain::lifecycle::grace::Cause;
 use crate::domain::time::{Span, Timestamp};
 
@@ -34,7 +34,7 @@ pub enum About {
     Dispute(#[n(0)] DisputeId),
     /// The purchase as a whole, by the object's id.
     #[n(7)]
-    Purchase(#[n(0)] String),
+    Purchase(#[n(0)] ObjectId),
     /// Keys that a person wants mailed once more.
     #[n(8)]
     Resend,
@@ -64,7 +64,7 @@ impl fmt::Display for About {
             Self::TrialUntil(end) => write!(f, "trial until {end}"),
             Self::End => f.write_str("end"),
             Self::Dispute(dispute) => write!(f, "{dispute}"),
-            Self::Purchase(object) => f.write_str(object),
+            Self::Purchase(object) => write!(f, "{object}"),
             Self::Resend => f.write_str("resend"),
         }
     }

@@ -1,7 +1,7 @@
 //! Keys that are to be mailed, and keys that are late.
 
 use super::{About, Ctx, DueNotice, Notice, NoticeKind};
-use crate::domain::action::{Action, ActionKind, ActionOutcome, GrantStatus};
+use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::Grant;
 use crate::domain::reconcile::{is_for, match_seats};
@@ -21,9 +21,7 @@ impl Ctx<'_> {
             self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
         let waiting = self.machine.actions.iter().any(|a| {
-            a.kind == ActionKind::Create
-                && a.outcome == ActionOutcome::Pending
-                && self.due.seats.iter().any(|s| is_for(a, s))
+            a.act.creates() && a.outcome == ActionOutcome::Pending && self.due.seats.iter().any(|s| is_for(a, s))
         });
         let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
         let mut call = DueNotice::new(NoticeKind::LicenseIssued, About::Keys(seats.clone()), first);
@@ -43,7 +41,7 @@ impl Ctx<'_> {
         // Late is what waits for the service, counted from when we set out to make it.
         let asked = |seat: &SeatDue| {
             let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
-            let creates = self.machine.actions.iter().filter(|a| a.kind == ActionKind::Create && is_for(a, seat));
+            let creates = self.machine.actions.iter().filter(|a| a.act.creates() && is_for(a, seat));
             creates.filter(open).map(|a| a.at).min()
         };
         let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();

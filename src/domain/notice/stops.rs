@@ -1,7 +1,7 @@
 //! Licenses that ended or stopped, and work again.
 
 use super::{About, Ctx, DueNotice, NoticeKind, NoticeStatus, STALE};
-use crate::domain::action::{ActionKind, GrantStatus};
+use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::dispute;
 use crate::domain::entitlement::{Want, Why};
 use crate::domain::lifecycle::{Episode, Life, Outcome, SubscriptionLife};
@@ -35,7 +35,9 @@ impl Ctx<'_> {
     /// Licenses that a refund or a dispute stopped.
     pub(super) fn stopped(&self, out: &mut Vec<DueNotice>) {
         // A license that was found ended had been ended by others, who told the customer or did not.
-        let by_us = |g: &Grant| self.machine.actions.iter().any(|a| a.kind == ActionKind::Revoke && a.seat == g.number);
+        let by_us = |g: &Grant| {
+            self.machine.actions.iter().any(|a| matches!(a.act, Act::Revoke { .. }) && a.license == g.number)
+        };
         let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
         let Some(known) = self.machine.grants.iter().filter(ours).map(|g| g.since).min() else { return };
         let skip = |at| (known > at + STALE).then_some("it was over for more than a day when its license was found");
@@ -63,7 +65,7 @@ impl Ctx<'_> {
 
     /// What money went back last, and when.
     fn money_back(&self) -> (About, Option<Timestamp>) {
-        let purchase = About::Purchase(self.machine.object().to_owned());
+        let purchase = About::Purchase(self.machine.object().clone());
         match &self.folded.life {
             Life::Payment(p) => (purchase, p.returned.1),
             Life::Subscription(s) => match s.returned.iter().max_by_key(|(_, (_, at))| *at) {
