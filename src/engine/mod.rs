@@ -5,6 +5,7 @@
 
 mod claim;
 pub mod committer;
+pub mod counts;
 mod fits;
 pub mod forget;
 mod fresh;

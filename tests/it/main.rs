@@ -67,6 +67,8 @@ mod resend;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod services_seen;
+#[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;

@@ -7,11 +7,13 @@ use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
 use super::{Dispatcher, Entry, Lane, Turn, source_of};
-use crate::domain::action::{ActionOutcome, Outcome};
+use crate::domain::action::{ActionKind, ActionOutcome, Outcome};
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::look_up::Asked;
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
+use crate::effects::tally;
+use crate::effects::throttle::Condition;
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::key::Item;
 use crate::engine::record::RecordError;
@@ -104,14 +106,15 @@ impl Dispatcher {
         let (whose, ..) = Whose::of(id);
         let sent = self.handle.clock().now();
         let answer = account.ask(asked, whose.connected.as_deref()).await;
-        account.heard(answer.heard(), self.handle.clock().now());
+        account.heard(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer
             && let Err(why) = self.said(&whose, object).await
         {
             outcome = Outcome::Refused { why, service_wide: false };
         }
-        tell(id.as_str(), &whose, &outcome);
+        tally::action("stripe", &whose.source, ActionKind::LookUp.as_str(), &outcome);
+        tell(id.as_str(), &whose, &outcome, account);
         self.hand_in(|| Input::Outcome { machine: id.clone(), action: number, outcome: outcome.clone(), sent }).await;
     }
 
@@ -138,7 +141,7 @@ impl Dispatcher {
                 let outcome = match &fact {
                     Some(fact) => {
                         let answer = account.links(fact, whose.connected.as_deref()).await;
-                        account.heard(answer.heard(), this.handle.clock().now());
+                        account.heard(&answer, this.handle.clock().now());
                         let outcome = answer.outcome();
                         for object in answer.done::<()>().into_iter().flatten() {
                             // What says nothing links nothing; the next look may find more.
@@ -151,7 +154,8 @@ impl Dispatcher {
                     // It was claimed meanwhile: the engine drops the search.
                     None => Outcome::Answered,
                 };
-                tell(&name, &whose, &outcome);
+                tally::action("stripe", &whose.source, "search", &outcome);
+                tell(&name, &whose, &outcome, &account);
                 let (scope, name, outcome) = (&scope, &name, &outcome);
                 let input = || Input::Searched { scope: scope.clone(), name: name.clone(), outcome: outcome.clone() };
                 this.hand_in(input).await;
@@ -177,10 +181,13 @@ impl Dispatcher {
     }
 }
 
-/// Tells the operator of refusals, once each, where they are handled.
-fn tell(about: &str, whose: &Whose, outcome: &Outcome) {
+/// Tells the operator of refusals, once each, where they are handled; that of the key is told by whoever watches the services.
+fn tell(about: &str, whose: &Whose, outcome: &Outcome, account: &Account) {
     let source = &whose.source;
     match outcome {
+        Outcome::Refused { why, service_wide: true } if account.breaker.health().condition == Condition::Refusing => {
+            tracing::debug!(source.name = %source, about, "Stripe refuses our questions: {why}");
+        }
         Outcome::Refused { why, service_wide: true } => {
             tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
         }

@@ -32,17 +32,55 @@ pub enum Gate {
     Busy(Timestamp),
 }
 
+/// How a service fares, as far as calls have told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Calls go.
+    Up,
+    /// It answers, and asks for patience.
+    Slowed,
+    /// It does not answer, or answers with errors of its own.
+    Down,
+    /// It refuses everything until a person has mended something.
+    Refusing,
+    /// It makes no more licenses until somebody has paid for them.
+    NoCredits,
+}
+
+impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Up, Self::Slowed, Self::Down, Self::Refusing, Self::NoCredits];
+
+    /// The word in `/readyz`, metrics and the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Slowed => "slowed",
+            Self::Down => "down",
+            Self::Refusing => "refusing",
+            Self::NoCredits => "no_credits",
+        }
+    }
+}
+
 /// How a breaker behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerSettings {
     /// So many failures in a row open it.
     pub failures_max: u32,
+    /// So many are enough when nothing else was heard for [`Self::failing_for`]: where little is asked, failures are rare too.
+    pub failures_few: u32,
+    /// See [`Self::failures_few`].
+    pub failing_for: Span,
     /// How long it stays open at first; each trial that fails doubles it.
     pub first_wait: Span,
     /// The longest that it stays open.
     pub longest_wait: Span,
     /// How long it stays open when only a person can mend it, between rare trials.
     pub locked_wait: Span,
+    /// What the service is called then.
+    pub locked: Condition,
     /// After this long without an answer a call under way no longer holds others back. Above the request time-out.
     pub answer_within: Span,
     /// So many at a time is the full flow; until then each success doubles what is let out.
@@ -57,9 +95,12 @@ impl BreakerSettings {
             // Under a fault rate of one in three this opens about once in 10,000 calls; when a service is down, eight
             // calls at a time find out within one time-out.
             failures_max: 8,
+            failures_few: 3,
+            failing_for: Span::from_s(30),
             first_wait: Span::from_s(1),
             longest_wait: Span::from_minutes(1),
             locked_wait: Span::from_minutes(10),
+            locked: Condition::Refusing,
             answer_within: Span::from_minutes(2),
             full_flow,
         }
@@ -68,7 +109,7 @@ impl BreakerSettings {
     /// For the creates alone, which wait when the credits are used up.
     #[must_use]
     pub const fn credits(full_flow: u32) -> Self {
-        Self { locked_wait: Span::from_hours(1), ..Self::service(full_flow) }
+        Self { locked_wait: Span::from_hours(1), locked: Condition::NoCredits, ..Self::service(full_flow) }
     }
 }
 
@@ -81,24 +122,34 @@ pub struct Breaker {
     out: u32,
     /// When the last call was let go.
     last_go: Timestamp,
+    condition: Condition,
+    /// When the condition became what it is; `None`: it never changed.
+    since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Calls go: all of them when `flow` is `None`, else so many at a time.
-    Closed { failures: u32, flow: Option<u32> },
+    Closed { failing: Option<Failing>, flow: Option<u32> },
     /// None goes before `until`.
     Open { until: Timestamp, wait: Span },
     /// One goes; its answer decides.
     Trial { wait: Span },
 }
 
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Failing {
+    count: u32,
+    since: Timestamp,
+}
+
 impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(settings: BreakerSettings) -> Self {
-        let state = State::Closed { failures: 0, flow: None };
-        Self { settings, state, out: 0, last_go: Timestamp::from_ms(0) }
+        let state = State::Closed { failing: None, flow: None };
+        Self { settings, state, out: 0, last_go: Timestamp::from_ms(0), condition: Condition::Up, since: None }
     }
 
     /// Whether a call may be made now. After [`Gate::Go`] it counts as under way until it is reported.
@@ -128,6 +179,7 @@ impl Breaker {
     /// Takes note of what a call told about the service.
     pub fn heard(&mut self, heard: Heard, now: Timestamp) {
         self.out = self.out.saturating_sub(1);
+        let was_open = self.open_until();
         self.state = match heard {
             Heard::Unsent => self.state,
             Heard::Good => self.after_success(),
@@ -147,6 +199,30 @@ impl Breaker {
                 }
             },
         };
+        self.judge(heard, was_open.is_some(), now);
+    }
+
+    /// The condition after something was heard. What comes in while it is open was sent before, and changes nothing, but that
+    /// everything is refused.
+    fn judge(&mut self, heard: Heard, was_open: bool, now: Timestamp) {
+        let is_open = self.open_until().is_some();
+        let condition = match heard {
+            Heard::Locked => self.settings.locked,
+            Heard::Good | Heard::Unsent | Heard::Broken | Heard::Slow { .. } if was_open => self.condition,
+            Heard::Broken if is_open => Condition::Down,
+            Heard::Slow { .. } if is_open => Condition::Slowed,
+            Heard::Good => Condition::Up,
+            Heard::Broken | Heard::Slow { .. } | Heard::Unsent => self.condition,
+        };
+        if condition != self.condition {
+            (self.condition, self.since) = (condition, Some(now));
+        }
+    }
+
+    /// How the service fares, and since when; `None`: since the start. A trial under way has told nothing yet.
+    #[must_use]
+    pub const fn condition(&self) -> (Condition, Option<Timestamp>) {
+        (self.condition, self.since)
     }
 
     /// A person says that it is mended: the next call is the trial.
@@ -169,8 +245,8 @@ impl Breaker {
         match self.state {
             // An answer to what was sent before it opened says nothing about now.
             open @ State::Open { .. } => open,
-            State::Trial { .. } => State::Closed { failures: 0, flow: self.wider(1) },
-            State::Closed { flow, .. } => State::Closed { failures: 0, flow: flow.and_then(|f| self.wider(f)) },
+            State::Trial { .. } => State::Closed { failing: None, flow: self.wider(1) },
+            State::Closed { flow, .. } => State::Closed { failing: None, flow: flow.and_then(|f| self.wider(f)) },
         }
     }
 
@@ -181,11 +257,22 @@ impl Breaker {
                 let wait = self.longer(wait);
                 self.open(now, wait, wait)
             }
-            State::Closed { failures, .. } if failures + 1 >= self.settings.failures_max => {
-                self.open(now, self.settings.first_wait, self.settings.first_wait)
+            State::Closed { failing, flow } => {
+                let before = failing.unwrap_or(Failing { count: 0, since: now });
+                let failing = Failing { count: before.count.saturating_add(1), ..before };
+                if self.is_down(failing, now) {
+                    self.open(now, self.settings.first_wait, self.settings.first_wait)
+                } else {
+                    State::Closed { failing: Some(failing), flow }
+                }
             }
-            State::Closed { failures, flow } => State::Closed { failures: failures + 1, flow },
         }
+    }
+
+    fn is_down(&self, failing: Failing, now: Timestamp) -> bool {
+        let Failing { count, since } = failing;
+        count >= self.settings.failures_max
+            || count >= self.settings.failures_few && now - since >= self.settings.failing_for
     }
 
     fn open(&self, now: Timestamp, span: Span, wait: Span) -> State {
@@ -240,6 +327,44 @@ mod tests {
         assert_eq!(b.open_until(), None);
         b.heard(Heard::Broken, at(0));
         assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
+    }
+
+    #[test]
+    fn a_few_failures_are_enough_where_nothing_else_is_heard_for_long() {
+        let mut b = Breaker::new(BreakerSettings::service(8));
+        for (s, is_open) in [(0, false), (40, false), (41, true)] {
+            assert_eq!(b.ask(at(s)), Gate::Go);
+            b.heard(Heard::Broken, at(s));
+            assert_eq!(b.open_until().is_some(), is_open, "at {s} s");
+        }
+        assert_eq!(b.condition(), (Condition::Down, Some(at(41))));
+        let mut b = Breaker::new(BreakerSettings::service(8));
+        for (s, heard) in [(0, Heard::Broken), (20, Heard::Broken), (40, Heard::Good), (41, Heard::Broken)] {
+            b.heard(heard, at(s));
+        }
+        assert_eq!(b.condition(), (Condition::Up, None));
+    }
+
+    #[test]
+    fn the_condition_lasts_over_trials_until_one_succeeds() {
+        let mut b = opened();
+        let down = (Condition::Down, Some(at(0)));
+        assert_eq!(b.condition(), down);
+        b.heard(Heard::Good, at(0));
+        assert_eq!(b.condition(), down, "an answer to what was sent before");
+        assert_eq!(b.ask(at(1)), Gate::Go);
+        assert_eq!(b.condition(), down, "the trial has told nothing yet");
+        b.heard(Heard::Broken, at(1));
+        assert_eq!(b.condition(), down);
+        assert_eq!(b.ask(at(9)), Gate::Go);
+        b.heard(Heard::Locked, at(9));
+        assert_eq!(b.condition(), (Condition::Refusing, Some(at(9))));
+        assert_eq!(b.ask(at(700)), Gate::Go);
+        b.heard(Heard::Slow { after: None }, at(700));
+        assert_eq!(b.condition(), (Condition::Slowed, Some(at(700))), "it answers");
+        assert_eq!(b.ask(at(710)), Gate::Go);
+        b.heard(Heard::Good, at(711));
+        assert_eq!(b.condition(), (Condition::Up, Some(at(711))));
     }
 
     #[test]
