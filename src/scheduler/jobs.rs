@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::domain::id::MachineId;
 use crate::domain::time::Span;
+use crate::engine::counts::Counts;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::key::{Due, Item};
 use crate::engine::record::RecordError;
@@ -20,6 +21,8 @@ const IN_FLIGHT_MAX: usize = 64;
 const SCAN_MAX: usize = 5_000;
 /// Machines that one run of `repair` looks at.
 const REPAIR_MAX: usize = 1_000;
+/// Stretches of each count in one run: 10,000 due entries, and 1,000 machines.
+const STRETCHES_MAX: usize = 10;
 /// What is due longer than this was forgotten by somebody.
 const OVERDUE: Span = Span::from_minutes(5);
 
@@ -87,6 +90,31 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
 /// That the engine takes nothing now.
 pub async fn heartbeat(handle: &Handle) -> Result<(), JobError> {
     handle.submit_waiting(Input::Heartbeat).await?;
+    Ok(())
+}
+
+/// Counts on: what waits for each service, and, in rounds a minute apart, the licenses.
+///
+/// At the usual run every five seconds this costs up to 60 ms of one core a run where everything is counted to the end. With
+/// 1,000,000 machines a round over the licenses takes 1,000 runs, which is an hour and a half, and reads 12,000 machines a
+/// minute; with 1,000,000 actions waiting a round over these takes 100 runs, which is eight minutes.
+///
+/// # Errors
+/// The store's.
+pub async fn count(handle: &Handle, counts: &Counts) -> Result<(), JobError> {
+    let now = handle.clock().now();
+    for _ in 0..STRETCHES_MAX {
+        if counts.count_backlog(handle.reader(), now)? {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..STRETCHES_MAX {
+        if counts.count_census(handle.reader(), now)? {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     Ok(())
 }
 

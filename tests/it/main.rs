@@ -17,6 +17,8 @@ mod config;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod dependencies;
 #[cfg(test)]
 mod docs;
@@ -68,6 +70,8 @@ mod repository;
 mod resend;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod services_seen;
 #[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
