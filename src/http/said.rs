@@ -8,9 +8,9 @@ use crate::domain::fold::{Folded, Life, State, fold};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::payment::State as Payment;
 use crate::domain::plan::Devices;
-use crate::domain::revision::Revisions;
 use crate::domain::subscription::State as Subscription;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::Rules;
 use crate::engine::view;
 
 /// A purchase that says nothing of what it sells is looked up at the provider; within this that has happened or failed.
@@ -29,10 +29,10 @@ pub(super) struct Said {
 /// What a purchase comes to; `None` is one that we have not heard of yet, since the redirect can be faster than the webhook.
 ///
 /// `mails` says whether keys are mailed at all.
-pub(super) fn of(machine: Option<&Machine>, revisions: &Revisions, now: Timestamp, mails: bool) -> Said {
+pub(super) fn of(machine: Option<&Machine>, rules: &Rules, now: Timestamp, mails: bool) -> Said {
     let Some(machine) = machine else { return words(Matter::OnItsWay, mails, Vec::new(), None) };
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
-    let should = view::seats(machine, revisions, now);
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let should = view::seats(machine, rules, now);
     let shown: Vec<&Grant> =
         machine.grants.iter().filter(|g| !g.replaced && g.status != GrantStatus::Revoked).collect();
     let matter = matter(machine, &folded, &should, &shown, now);

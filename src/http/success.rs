@@ -56,7 +56,7 @@ pub(super) async fn page(
         Some(machine) => app.config.mail_of(&machine.source).transport != Transport::None,
         None => app.config.mail.transport != Transport::None,
     };
-    let said = said::of(machine.as_ref(), &app.handle.rules().revisions, app.handle.clock().now(), mails);
+    let said = said::of(machine.as_ref(), &app.handle.rules(), app.handle.clock().now(), mails);
     metrics::page_said(said.word);
     let mut page = said.page;
     if said.waits {

@@ -19,6 +19,8 @@ mod corpus;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod device_limit;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod drain;
