@@ -9,8 +9,8 @@ use crate::domain::lifecycle::subscription::State as Subscription;
 use crate::domain::lifecycle::{Folded, State, fold};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::plan::Devices;
-use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::Rules;
 use crate::engine::view;
 
 /// A purchase that says nothing of what it sells is looked up at the provider; within this that has happened or failed.
@@ -45,9 +45,9 @@ pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> Sa
 }
 
 /// What a purchase comes to. `mails` says whether keys are mailed at all.
-pub(super) fn of(machine: &Machine, revisions: &Revisions, now: Timestamp, mails: bool) -> Said {
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
-    let should = view::seats(machine, revisions, now);
+pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) -> Said {
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let should = view::seats(machine, rules, now);
     let shown: Vec<&Grant> =
         machine.grants.iter().filter(|g| !g.replaced && g.status != GrantStatus::Revoked).collect();
     let matter = matter(machine, &folded, &should, &shown, now);

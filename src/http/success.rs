@@ -56,9 +56,7 @@ pub(super) async fn page(
     let now = app.handle.clock().now();
     let asked = Asked::of(&query, now);
     let said = match &machine {
-        Some(machine) => {
-            said::of(machine, &app.handle.rules().revisions, now, mails(app.config.mail_of(&machine.source)))
-        }
+        Some(machine) => said::of(machine, &app.handle.rules(), now, mails(app.config.mail_of(&machine.source))),
         None => said::of_unknown(now - asked.since, mails(&app.config.mail), contact(&app.config.mail).as_deref()),
     };
     metrics::page_said(said.word);

@@ -21,6 +21,8 @@ mod demo;
 #[cfg(test)]
 mod dependencies;
 #[cfg(test)]
+mod device_limit;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod drain;
