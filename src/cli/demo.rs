@@ -392,7 +392,7 @@ fn rows(title: &str, page: &MachineView) -> Vec<Vec<String>> {
     let sent = page.notices.iter().filter(|n| n.status == "sent");
     let mut mails: Vec<&str> = sent.map(|n| n.kind).collect();
     mails.dedup();
-    let mut first = vec![title.to_owned(), page.state.unwrap_or("-").to_owned()];
+    let mut first = [title.to_owned(), page.state.unwrap_or("-").to_owned()];
     let mut lines: Vec<Vec<String>> = page.licenses.iter().map(license).collect();
     if lines.is_empty() {
         lines.push(vec!["none yet".to_owned(), String::new(), String::new()]);

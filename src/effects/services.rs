@@ -22,6 +22,9 @@ use crate::engine::record::RecordError;
 use crate::engine::{Read, view};
 use crate::secret::Secret;
 
+/// So many mails at a time are the full flow: the dispatcher sends no more side by side.
+const MAIL_FLOW: u32 = 4;
+
 /// Where the embedded license service listens, and what opens it.
 #[derive(Clone, Debug)]
 pub struct EmbeddedAt {
@@ -353,7 +356,7 @@ fn mail_service(config: &config::Mail, changed: &Arc<Notify>) -> Result<MailServ
     })?;
     let templates = Templates::load(config.templates.as_deref(), &config.default_language);
     let templates = ArcSwap::from_pointee(templates);
-    let breaker = Guard::new(BreakerSettings::service(u32::MAX), changed);
+    let breaker = Guard::new(BreakerSettings::service(MAIL_FLOW), changed);
     Ok(MailService { mailer, breaker, templates, reply_to, default_language: config.default_language.clone() })
 }
 

@@ -95,9 +95,9 @@ pub async fn heartbeat(handle: &Handle) -> Result<(), JobError> {
 
 /// Counts on: what waits for each service, and, in rounds a minute apart, the licenses.
 ///
-/// At the usual run every five seconds this costs up to 60 ms of one core a run where everything is counted to the end. With
-/// 1,000,000 machines a round over the licenses takes 1,000 runs, which is an hour and a half, and reads 12,000 machines a
-/// minute; with 1,000,000 actions waiting a round over these takes 100 runs, which is eight minutes.
+/// A run reads at most 1,000 machines and 10,000 due entries, whatever there is: 0.4 s and as much again in a debug build. At
+/// the usual run every five seconds, 1,000,000 machines are 1,000 runs, so licenses and grace periods are an hour and a half
+/// old at most; 1,000,000 actions that wait are 100 runs, so what waits is eight minutes old at most.
 ///
 /// # Errors
 /// The store's.

@@ -57,7 +57,7 @@ pub(super) async fn run(handle: Handle, services: Arc<Services>, counts: Arc<Cou
     }
 }
 
-/// How much waits for a service now: counted anew, as far as that is soon done. What cannot be counted is told as unknown.
+/// How much waits for a service now: counted anew, as far as that is soon done.
 async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> String {
     counts.restart_backlog();
     for _ in 0..STRETCHES_MAX {
@@ -68,7 +68,7 @@ async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> S
             Err(_) => break,
         }
     }
-    "very much waits".to_owned()
+    "more waits than is counted at once".to_owned()
 }
 
 fn words(work: Work, waits: impl Iterator<Item = Waits>) -> String {

@@ -194,6 +194,30 @@ async fn a_mail_server_that_is_gone_is_seen() {
     server.abort();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unreachable_stripe_is_seen() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut setup = Setup::embedded();
+    setup.more = format!(
+        "[[source]]\nname = \"asks\"\nsigning_secrets = [\"whsec_1\"]\napi_key = \"rk_live_1\"\napi_base = \"{base}\"\n"
+    );
+    let app = TestApp::start(setup).await;
+    for name in names("Asks", 10) {
+        let mut event = one_time(&name, next_s());
+        // It does not say what it sells: Stripe is asked.
+        event["data"]["object"]["metadata"] = serde_json::json!({});
+        assert_eq!(app.door().deliver_to("asks", "whsec_1", &event).await.unwrap().status, 200);
+    }
+    let line = until_state(&app, "stripe", "down", 10).await;
+    assert_eq!(line["sources"], serde_json::json!(["asks"]), "the other source has no key");
+    until("the log says so", PATIENCE, async || (said(&app, "Stripe's API does not answer") == 1).then_some(())).await;
+    let seen = samples(&app).await;
+    let tried = ["service=\"stripe\"", "source=\"asks\"", "kind=\"look_up\"", "outcome=\"retry\""];
+    assert!(sample(&seen, "keyward_actions_total", &tried) >= 8.0, "{seen:#?}");
+}
+
 /// Every metric that the program knows is exported once its occasion has come, with the labels that it is said to have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_exported_is_what_the_table_says() {

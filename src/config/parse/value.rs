@@ -200,12 +200,13 @@ impl Value<'_> {
                 return None;
             }
         };
+        let span = self.within(span, Span::from_s(from_s), Span::from_s(to_s))?;
         if whole_s && span.ms() % 1000 != 0 {
             let message = format!("`{}` is {span}, and it counts in whole seconds", self.key.name);
             self.mistake(message, "only time-outs take `ms`");
             return None;
         }
-        self.within(span, Span::from_s(from_s), Span::from_s(to_s))
+        Some(span)
     }
 
     fn size(&self) -> Option<ByteSize> {

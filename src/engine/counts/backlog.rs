@@ -16,7 +16,7 @@ use crate::engine::record::RecordError;
 use crate::engine::view;
 use crate::store::{Direction, Read};
 
-/// Keys read in one stretch, a few milliseconds' work: nobody else waits for it.
+/// Keys read in one stretch: few enough that the thread is soon free for others.
 const KEYS_MAX: usize = 1_000;
 /// Machines read in one stretch, for what no key says: since when the work waits, and whether it was tried.
 const MACHINES_MAX: usize = 50;
@@ -84,8 +84,8 @@ impl Round {
         (self.from, self.sum) = (None, Backlog::new());
     }
 
-    /// Counts the next stretch: at most [`KEYS_MAX`] keys and [`MACHINES_MAX`] machines, 2 ms of one core with what is read
-    /// in memory. With 100,000 actions waiting a round is 100 of them.
+    /// Counts the next stretch: at most [`KEYS_MAX`] keys and [`MACHINES_MAX`] machines. With 50,000 actions waiting a round
+    /// is 50 of them; each took 20 to 40 ms in a debug build, half of which are the machines.
     pub(super) fn stretch(&mut self, reader: &dyn Read, now: Timestamp) -> Result<Option<Backlog>, RecordError> {
         if self.from.is_none() {
             self.look_at_oldest(reader)?;
