@@ -31,6 +31,8 @@ mod export;
 #[cfg(test)]
 mod field;
 #[cfg(test)]
+mod first_week;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod http_intake;

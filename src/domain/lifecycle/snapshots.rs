@@ -114,8 +114,8 @@ impl<'f> Course<'_, 'f> {
 
     /// The snapshot speaks: `active` pays to its period's end, unless something told says otherwise.
     fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
-        let speaks_at = self.objects.subscription.created().unwrap_or(fact.at) + SPEAKS_AFTER;
-        let paid_session = self.objects.sessions.values().any(|s| s.money);
+        let speaks_at = self.objects.subscription.known_since().unwrap_or(fact.at) + SPEAKS_AFTER;
+        let paid_session = self.has_paid_session();
         if !paid_session && self.now < speaks_at {
             self.life.speaks_at = Some(speaks_at);
             return;
@@ -140,10 +140,17 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
+    fn has_paid_session(&self) -> bool {
+        self.objects.sessions.values().any(|s| s.money)
+    }
+
     /// Whether the checkout ended unpaid and no payment was told of since, or the first invoice is known and nobody told
-    /// that it was paid. A failure alone does not count: an endpoint that hears of failures only will not hear of the
-    /// payment that follows.
+    /// that it was paid. A paid checkout paid it, whichever event comes first; and a failure alone does not count: an
+    /// endpoint that hears of failures only will not hear of the payment that follows.
     fn first_is_unpaid(&self) -> bool {
+        if self.has_paid_session() {
+            return false;
+        }
         let session = self.objects.sessions.values().next_back();
         let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
         let first =
