@@ -67,6 +67,8 @@ mod resend;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;
