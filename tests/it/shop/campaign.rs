@@ -69,14 +69,14 @@ fn check(shop: &Shop, counts: &Counts) -> Result<(), String> {
 }
 
 /// All that somebody needs to look into a mismatch; its history and config are written where `KEYWARD_SHOP_OUT` says.
-fn report(shop: &Shop, why: &str) -> String {
+fn report(shop: &Shop, why: &str, name: &str) -> String {
     let played = play(shop);
     let event = |l: &delivery::Line| format!("  {} received {} {}\n", iso(l.created), iso(l.received), l.kind);
     let timeline: String = played.lines.iter().map(event).collect();
     if let Ok(out) = std::env::var("KEYWARD_SHOP_OUT") {
-        std::fs::write(format!("{out}.jsonl"), &played.text).unwrap();
-        std::fs::write(format!("{out}.toml"), &played.config).unwrap();
-        std::fs::write(format!("{out}.json"), serde_json::to_string_pretty(shop).unwrap()).unwrap();
+        std::fs::write(format!("{out}-{name}.jsonl"), &played.text).unwrap();
+        std::fs::write(format!("{out}-{name}.toml"), &played.config).unwrap();
+        std::fs::write(format!("{out}-{name}.json"), serde_json::to_string_pretty(shop).unwrap()).unwrap();
     }
     let script = serde_json::to_string(shop).unwrap();
     format!("{why}\npolicy:\n{}\nevents:\n{timeline}\nscript:\n{script}\n", shop.policy.toml())
@@ -97,7 +97,7 @@ fn kept_shops() {
     for file in scripts() {
         let shop: Shop = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         if let Err(why) = check(&shop, &counts) {
-            panic!("{}: {}", file.display(), report(&shop, &why));
+            panic!("{}: {}", file.display(), report(&shop, &why, "kept"));
         }
     }
 }
@@ -113,7 +113,7 @@ fn share(seed: u64, shops: u32, counts: &Counts) -> Result<(), String> {
         Ok(()) => Ok(()),
         Err(TestError::Fail(_, shop)) => {
             let why = check(&shop, &Counts::default()).expect_err("it failed just now");
-            Err(format!("seed {seed}: {}", report(&shop, &why)))
+            Err(format!("seed {seed}: {}", report(&shop, &why, &seed.to_string())))
         }
         Err(TestError::Abort(why)) => Err(format!("seed {seed}: {why}")),
     }

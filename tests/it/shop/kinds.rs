@@ -52,10 +52,24 @@ pub(crate) enum Kind {
     TrialNone,
     /// Rule 34: a deletion together with a partial refund of the running period.
     EndedWithMoneyBack,
+    /// Rule 36: money back is counted per invoice, over all its payments.
+    TwoPayments,
+    /// Rule 22: a set-up fee on a trial's first invoice.
+    SetupFee,
+    /// Rule 14: an item that is replaced hands its license on.
+    ItemReplaced,
+    /// Rule 14: an item that is added takes effect at once.
+    ItemAdded,
+    /// Rule 12: a lookup key that moves on takes nobody along.
+    LookupMoved,
+    /// Rule 33: a pause under on_pause = suspend, and its end.
+    PauseSuspends,
+    /// Rule 23: a trial that is added to a paid subscription.
+    TrialAdded,
 }
 
 /// Each kind, and whether shops may do it.
-const KINDS: [(Kind, bool); 38] = [
+const KINDS: [(Kind, bool); 45] = [
     (Kind::Failing, true),
     (Kind::Secure, true),
     (Kind::Debit, true),
@@ -94,6 +108,13 @@ const KINDS: [(Kind, bool); 38] = [
     (Kind::RestRefundedLate, false),
     (Kind::TrialNone, false),
     (Kind::EndedWithMoneyBack, false),
+    (Kind::TwoPayments, false),
+    (Kind::SetupFee, false),
+    (Kind::ItemReplaced, false),
+    (Kind::ItemAdded, false),
+    (Kind::LookupMoved, false),
+    (Kind::PauseSuspends, false),
+    (Kind::TrialAdded, false),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.

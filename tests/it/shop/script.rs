@@ -85,6 +85,10 @@ pub(crate) enum What {
         gives_up: GivesUp,
         /// AuthForge's metadata: devices.
         metadata: Option<u64>,
+        /// A set-up fee stands on the first invoice.
+        fee: bool,
+        /// Invoices are paid in two payments.
+        halves: bool,
         /// Began so many days before it was made.
         backdated: u8,
     },
@@ -330,17 +334,25 @@ fn subscription() -> impl Strategy<Value = What> {
     let first = prop_oneof![9 => Just(Method::Card).boxed(), 1 => method().boxed()];
     let backdated =
         if open(Kind::Backdated) { prop_oneof![9 => Just(0_u8), 1 => 1..25_u8].boxed() } else { Just(0).boxed() };
-    (items, any::<bool>(), first, trial, sent, (1..5_u8, gives_up), metadata, backdated).prop_map(
-        |(items, checkout, method, trial_days, sent, (retries, gives_up), metadata, backdated)| What::Subscription {
-            items,
-            checkout,
-            method,
-            trial_days,
-            sent,
-            retries,
-            gives_up,
-            metadata,
-            backdated: if trial_days > 0 { 0 } else { backdated },
+    let fee = if open(Kind::SetupFee) { prop::bool::weighted(0.2).boxed() } else { Just(false).boxed() };
+    let halves = if open(Kind::TwoPayments) { prop::bool::weighted(0.2).boxed() } else { Just(false).boxed() };
+    let extras = (metadata, backdated, fee, halves);
+    (items, any::<bool>(), first, trial, sent, (1..5_u8, gives_up), extras).prop_map(
+        |(items, checkout, method, trial_days, sent, (retries, gives_up), (metadata, backdated, fee, halves))| {
+            let backdated = if trial_days > 0 { 0 } else { backdated };
+            What::Subscription {
+                items,
+                checkout,
+                method,
+                trial_days,
+                sent,
+                retries,
+                gives_up,
+                metadata,
+                fee,
+                halves,
+                backdated,
+            }
         },
     )
 }

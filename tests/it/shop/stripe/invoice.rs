@@ -166,13 +166,12 @@ impl Stripe {
     pub(super) fn pay(&mut self, i: usize, money: bool, out_of_band: bool) {
         let (now, s) = (self.now, self.invoices[i].sub);
         if money && !out_of_band {
-            let payment = Payment {
-                intent: self.id("pi"),
-                charge: self.id("ch"),
-                amount: self.invoices[i].due_amount(),
-                at: now,
-            };
-            self.invoices[i].payments.push(payment);
+            let due = self.invoices[i].due_amount();
+            let first = if self.subs[s].halves && self.new_shape { due / 2 } else { due };
+            for amount in [first, due - first].into_iter().filter(|amount| *amount > 0) {
+                let payment = Payment { intent: self.id("pi"), charge: self.id("ch"), amount, at: now };
+                self.invoices[i].payments.push(payment);
+            }
         }
         let invoice = &mut self.invoices[i];
         (invoice.paid, invoice.out_of_band, invoice.next_try) = (Some(now), out_of_band, None);
@@ -250,7 +249,7 @@ impl Stripe {
         self.collect(i);
     }
 
-    fn service_line(&mut self, at: Time) -> Line {
+    pub(super) fn service_line(&mut self, at: Time) -> Line {
         Line {
             id: self.id("il"),
             item: None,

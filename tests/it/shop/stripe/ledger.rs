@@ -87,6 +87,8 @@ pub(crate) struct Sub {
     /// Devices that AuthForge's metadata asks for.
     pub(crate) metadata: Option<u64>,
     pub(crate) checkout: bool,
+    /// Invoices are paid in two payments.
+    pub(crate) halves: bool,
     /// As it was from each instant on, oldest first.
     pub(crate) history: Vec<(Time, State)>,
     /// Prorations that wait for the next invoice.

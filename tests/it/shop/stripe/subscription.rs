@@ -8,8 +8,19 @@ use crate::shop::script::{Method, What};
 
 impl Stripe {
     pub(super) fn subscribe(&mut self, n: usize, what: &What) -> usize {
-        let What::Subscription { items, checkout, method, trial_days, sent, retries, gives_up, metadata, backdated } =
-            what
+        let What::Subscription {
+            items,
+            checkout,
+            method,
+            trial_days,
+            sent,
+            retries,
+            gives_up,
+            metadata,
+            fee,
+            halves,
+            backdated,
+        } = what
         else {
             unreachable!("only subscriptions are subscribed to")
         };
@@ -46,12 +57,16 @@ impl Stripe {
             gives_up: *gives_up,
             metadata: *metadata,
             checkout: *checkout && sent.is_none(),
+            halves: *halves,
             history: vec![(self.now, state)],
             pending: Vec::new(),
         };
         self.subs.push(sub);
         let s = self.subs.len() - 1;
-        let lines = self.period_lines(s, &|_| true, trial.is_some());
+        let mut lines = self.period_lines(s, &|_| true, trial.is_some());
+        if *fee {
+            lines.push(self.service_line(self.now));
+        }
         let invoice = self.draft(s, "subscription_create", lines);
         self.subs[s].history[0].1.latest = Some(invoice);
         if self.subs[s].sent_days.is_some() && trial.is_none() {

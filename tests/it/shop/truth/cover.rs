@@ -3,8 +3,8 @@
 use super::Moment;
 use super::chain::Chain;
 use crate::shop::calendar::Time;
-use crate::shop::catalog::plan_of;
-use crate::shop::stripe::ledger::{Invoice, Line, Status};
+use crate::shop::script::Types;
+use crate::shop::stripe::ledger::{Invoice, Status};
 
 /// A stretch of time that is paid for or granted.
 #[derive(Clone, Debug)]
@@ -18,12 +18,6 @@ pub(crate) struct Cover {
 }
 
 impl Chain {
-    /// Whether a line bills this license's item for a licensed price.
-    pub(crate) fn billed(&self, line: &Line) -> bool {
-        line.item.as_ref().is_some_and(|i| self.items.contains(i))
-            && line.price.is_some_and(|p| plan_of(p.id).is_some())
-    }
-
     /// Whether an invoice is a renewal of it: a line that is no proration, for its next period (rule 25).
     pub(crate) fn renewed_by(&self, invoice: &Invoice) -> bool {
         invoice.reason == "subscription_cycle" && invoice.lines.iter().any(|l| self.billed(l) && !l.proration)
@@ -40,6 +34,9 @@ type Change = (Time, Option<usize>, Vec<(Time, Time)>, Vec<(Time, Time)>);
 
 /// What covers a license, by what happened until an instant: grants and paid invoices, in their order.
 pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
+    if moment.delivery.types == Types::Snapshots {
+        return by_snapshots(moment, s, chain, at);
+    }
     let mut changes: Vec<Change> = Vec::new();
     for (n, invoice) in invoices(moment, s) {
         let Some(paid) = invoice.paid.filter(|paid| *paid <= at) else { continue };
@@ -48,8 +45,9 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
         let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end)).collect();
         changes.push((paid, Some(n), taken, given));
     }
-    changes
-        .extend(grants(moment, s, at).into_iter().map(|(since, start, end)| (since, None, vec![], vec![(start, end)])));
+    changes.extend(
+        grants(moment, s, chain, at).into_iter().map(|(since, start, end)| (since, None, vec![], vec![(start, end)])),
+    );
     changes.sort_by_key(|(since, ..)| *since);
     let mut covers: Vec<Cover> = Vec::new();
     for (since, invoice, taken, given) in changes {
@@ -69,7 +67,7 @@ fn without(cover: Cover, start: Time, end: Time) -> Vec<Cover> {
 }
 
 /// What is granted without a payment: since when, from when, until when.
-fn grants(moment: Moment<'_>, s: usize, at: Time) -> Vec<(Time, Time, Time)> {
+fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<(Time, Time, Time)> {
     let sub = &moment.stripe.subs[s];
     let mut grants = Vec::new();
     let history: Vec<_> = sub.history.iter().filter(|(since, _)| *since <= at).collect();
@@ -82,7 +80,11 @@ fn grants(moment: Moment<'_>, s: usize, at: Time) -> Vec<(Time, Time, Time)> {
                 grants.push((*since, start, end));
             }
         }
-        let period = state.items.iter().map(|i| (i.start, i.end)).min();
+        let period = state.items.iter().filter(|i| chain.is_for(i)).map(|i| (i.start, i.end)).max();
+        // Rule 14: what is added takes effect at once, while the running period is paid.
+        if let Some((start, end)) = period.filter(|_| chain.added == Some(*since) && state.status == Status::Active) {
+            grants.push((*since, start.max(*since), end));
+        }
         // Rule 33: periods that turn while paused, and the one running at the resume.
         let resumed = before.is_some_and(|b| b.paused) && !state.paused && !state.status.is_over();
         let paused = state.paused && moment.policy.pause_keeps;
@@ -97,4 +99,26 @@ fn grants(moment: Moment<'_>, s: usize, at: Time) -> Vec<(Time, Time, Time)> {
         }
     }
     grants
+}
+
+/// Where no invoice is ever heard of, the latest snapshot speaks: `active` pays to its period's end, past_due and unpaid only
+/// to the period's start (rule 18).
+fn by_snapshots(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
+    let mut covers: Vec<Cover> = Vec::new();
+    for (since, state) in moment.stripe.subs[s].history.iter().filter(|(since, _)| *since <= at) {
+        for item in state.items.iter().filter(|i| chain.is_for(i)) {
+            match state.status {
+                Status::Active => {
+                    covers.push(Cover { start: item.start, end: item.end, since: *since, invoice: None });
+                }
+                Status::PastDue | Status::Unpaid => covers.retain(|c| c.start < item.start),
+                Status::Incomplete
+                | Status::IncompleteExpired
+                | Status::Trialing
+                | Status::Paused
+                | Status::Canceled => {}
+            }
+        }
+    }
+    covers
 }

@@ -4,6 +4,8 @@ use super::Moment;
 use super::chain::Chain;
 use super::cover::{covers, invoices};
 use crate::shop::calendar::Time;
+use crate::shop::script::Types;
+use crate::shop::stripe::ledger::Status;
 
 /// An unpaid renewal.
 #[derive(Clone, Debug)]
@@ -24,14 +26,24 @@ pub(crate) struct Episode {
 /// The episodes of a license until an instant, oldest first.
 pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episode> {
     let mut fails: Vec<(Time, usize, bool)> = Vec::new();
+    if moment.delivery.types == Types::Guide {
+        return Vec::new();
+    }
+    let snapshots = moment.delivery.types == Types::Snapshots;
     let mut changes: Vec<Time> = moment.stripe.subs[s].history.iter().map(|(at, _)| *at).collect();
     for (n, invoice) in invoices(moment, s) {
         changes.extend([invoice.paid, invoice.voided, invoice.uncollectible].into_iter().flatten());
-        if chain.renewed_by(invoice) {
+        if chain.renewed_by(invoice) && !snapshots {
             let first = invoice.failed.first().copied();
             fails.extend(first.map(|at| (at, n, invoice.secure.contains(&at))));
             fails.extend(invoice.overdue.map(|at| (at, n, false)));
         }
+    }
+    if snapshots {
+        // Where only snapshots come, of the first past_due one.
+        let history = &moment.stripe.subs[s].history;
+        let turned = history.windows(2).filter(|w| w[0].1.status == Status::Active && w[1].1.status == Status::PastDue);
+        fails.extend(turned.filter_map(|w| Some((w[1].0, w[1].1.latest?, false))));
     }
     fails.sort_unstable();
     changes.sort_unstable();
@@ -70,6 +82,9 @@ fn close(moment: Moment<'_>, s: usize, chain: &Chain, episode: &mut Episode, cha
         if paid_for(moment, s, chain, at) {
             episode.resolved = Some(at);
             return;
+        }
+        if moment.delivery.types != Types::All {
+            continue;
         }
         let own = &moment.stripe.invoices[episode.invoice];
         if [own.paid, own.voided, own.uncollectible].into_iter().flatten().any(|closed| closed <= at) {

@@ -93,6 +93,11 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
             Back::Mixed => return (Want::Open("a part revokes and the whole keeps"), "36"),
             Back::Part(since) | Back::Revokes(since) => since,
         };
+        if !moment.stripe.invoices[i].lines.iter().any(|l| chain.billed(l))
+            && moment.stripe.invoices[i].reason != "manual"
+        {
+            continue;
+        }
         let base = ["subscription_create", "subscription_cycle"].contains(&moment.stripe.invoices[i].reason);
         let Some(cover) = paid_by(i).filter(|_| base) else {
             return (Want::Open("an invoice beside the periods is refunded"), "37");
@@ -198,11 +203,13 @@ pub(crate) enum Disputed {
 /// The disputes of a purchase at an instant (rule 39).
 pub(crate) fn disputed(moment: Moment<'_>, of: impl Fn(Paid) -> bool) -> Disputed {
     let policy = moment.policy;
-    let (mut open, mut lost, mut unclear) = (false, None, None);
+    let (mut open, mut lost, mut unclear, mut any_open) = (false, None, None, false);
     for dispute in moment.stripe.disputes.iter().filter(|d| d.at <= moment.at && of(d.of)) {
         let steps = || dispute.steps.iter().filter(|(at, _)| *at <= moment.at);
         let was_lost = steps().any(|(_, word)| *word == "lost");
-        match word_at(&dispute.steps, moment.at) {
+        let now = word_at(&dispute.steps, moment.at);
+        any_open |= now.is_some_and(|word| !["won", "lost", "warning_closed"].contains(&word));
+        match now {
             Some("needs_response" | "under_review") => open |= policy.dispute_suspends,
             Some("warning_needs_response" | "warning_under_review") => open |= !policy.inquiry_keeps,
             Some("lost") if policy.lost_revokes => lost = lost.max(steps().next_back().map(|(at, _)| *at)),
@@ -214,7 +221,7 @@ pub(crate) fn disputed(moment: Moment<'_>, of: impl Fn(Paid) -> bool) -> Dispute
         }
     }
     match (lost, unclear) {
-        (Some(_), _) if open && !kinds::open(Kind::LossBesideOpen) => Disputed::Unclear("closed kind"),
+        (Some(_), _) if any_open && !kinds::open(Kind::LossBesideOpen) => Disputed::Unclear("closed kind"),
         (Some(since), _) => Disputed::Lost(since),
         (None, Some(why)) => Disputed::Unclear(why),
         (None, None) if open => Disputed::Open,

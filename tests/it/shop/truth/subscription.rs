@@ -4,7 +4,7 @@ use super::chain::{Chain, chains};
 use super::cover::{Cover, covers, invoices};
 use super::episode::{Episode, episodes};
 use super::{Expect, Moment, Seat, Want, mails, money};
-use crate::shop::calendar::Time;
+use crate::shop::calendar::{HOUR, Time};
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
 use crate::shop::script::Types;
@@ -34,7 +34,7 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
     for chain in &all {
         let (want, rule) = chain_want(moment, s, chain);
         let held = chain.held(moment.at).unwrap_or_else(|| chain.last());
-        let (count, devices) = held.plan.licenses(held.quantity);
+        let (count, devices) = (held.count, held.devices);
         let (least, most) = chain.counts();
         if least != most || matches!(want, Want::Open(_)) {
             created = None;
@@ -43,7 +43,7 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         created = created.map(|(low, high)| (low + made * least, high + made * most));
         // A unit that came while nothing may work was not made (rule 5).
         let count = if matches!(want, Want::Stopped(_)) { count.min(least) } else { count };
-        let seat = Seat { plan: Some(held.plan.name), devices: Some(devices), want, rule };
+        let seat = Seat { plan: held.plan, devices: Some(devices), want, rule };
         seats.extend(std::iter::repeat_n(seat, usize::try_from(count).unwrap()));
     }
     let again = money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
@@ -53,12 +53,12 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
 }
 
 fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
-    if moment.delivery.types != Types::All {
-        return (Want::Open("not all types are delivered"), "18");
+    if let Some(why) = chain.unclear.or_else(|| unheard(moment, s, chain)) {
+        return (Want::Open(why), "14, 18");
     }
     let state = moment.stripe.subs[s].at(moment.at).unwrap();
-    if state.trial.is_some() && !moment.policy.trial_licenses && !open(Kind::TrialNone) {
-        return (Want::Open("closed kind"), "22");
+    if let Some(rule) = closed(moment, s) {
+        return (Want::Open("closed kind"), rule);
     }
     let covers = covers(moment, s, chain, moment.at);
     let life = Life { state, episodes: episodes(moment, s, chain), covers };
@@ -72,12 +72,52 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
     if !want.0.is_live() {
         return want;
     }
-    if chain.unclear {
-        return (Want::Open("replaced by an item without a plan"), "14, 15");
-    }
     match chain.unlicensed {
         Some(_) => unlicensed(moment, s, &life),
         None => (Want::Stopped(ENDED), "14"),
+    }
+}
+
+/// The rule of a closed kind that a life is of.
+fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
+    let sub = &moment.stripe.subs[s];
+    let mut states = sub.history.iter().filter(|(at, _)| *at <= moment.at).map(|(_, state)| state);
+    let first_trial = sub.history[0].1.trial;
+    let paused = states.clone().any(|x| x.paused);
+    let added = states.clone().any(|x| x.trial != first_trial);
+    let studio = states.any(|x| x.items.iter().any(|i| i.price == "price_studio_m"));
+    if first_trial.is_some() && !moment.policy.trial_licenses && !open(Kind::TrialNone) {
+        Some("22")
+    } else if paused && !moment.policy.pause_keeps && !open(Kind::PauseSuspends) {
+        Some("33")
+    } else if added && !open(Kind::TrialAdded) {
+        Some("23")
+    } else if studio && moment.stripe.lookups_moved && !open(Kind::LookupMoved) {
+        Some("12")
+    } else {
+        None
+    }
+}
+
+/// Why a life cannot be judged from what this endpoint is told.
+fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'static str> {
+    let (sub, stripe) = (&moment.stripe.subs[s], moment.stripe);
+    let plain = sub.history.iter().all(|(_, x)| !x.paused && x.trial.is_none() && x.items.len() == 1)
+        && chain.steps.iter().all(|(_, h)| h.is_some())
+        && sub.sent_days.is_none()
+        && sub.metadata.is_none();
+    let money = super::money::may_be_new(moment, s);
+    let changed =
+        stripe.invoices.iter().any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
+    let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
+    let ended = sub.now().ended_at.is_some();
+    match moment.delivery.types {
+        Types::All => None,
+        _ if !plain || money || changed => Some("not told to an endpoint of few types"),
+        Types::Guide if scheduled || ended => Some("not told to an endpoint of few types"),
+        Types::Guide => None,
+        Types::Snapshots if moment.at < sub.created + HOUR => Some("the first minutes of snapshots alone"),
+        Types::Snapshots => None,
     }
 }
 
