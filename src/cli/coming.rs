@@ -1,13 +1,13 @@
 //! What comes next for a purchase, and when, in words for a support person.
 
 use super::desk::Coming;
-use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus, Phase};
+use crate::domain::action::{Act, ActionOutcome, GrantStatus, Phase};
 use crate::domain::decision::Verb;
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::Says;
-use crate::domain::fold::{Folded, Life, Outcome};
+use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
-use crate::domain::notice::{NoticeStatus, called};
+use crate::domain::notice::{NoticeStatus, due_notices};
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -24,13 +24,13 @@ pub(super) fn coming(machine: &Machine, folded: &Folded, revisions: &Revisions, 
     let mut out = work(machine);
     mails(machine, folded, revisions, now, &mut out);
     if let Life::Subscription(s) = &folded.life {
-        for episode in s.episodes.iter().filter(|e| e.outcome == Outcome::Open && e.lapsed.is_none()) {
+        for episode in s.episodes.iter().filter(|e| e.is_open() && e.lapsed.is_none()) {
             let what = match episode.policy.at_grace_end {
                 AtGraceEnd::Suspend => "the license is suspended",
                 AtGraceEnd::Revoke => "the license is revoked",
                 AtGraceEnd::Keep => "the license stays, as the policy says",
             };
-            let what = format!("the grace for {} ends unless it is paid: {what}", episode.id);
+            let what = format!("the grace for {} ends unless it is paid: {what}", episode.cause);
             out.push(Coming { at: episode.ends, what });
         }
     }
@@ -86,11 +86,13 @@ fn work(machine: &Machine) -> Vec<Coming> {
     let pending = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending);
     pending
         .map(|a| {
-            let what = match (a.kind, a.phase) {
-                (ActionKind::Check, _) => format!("license {} is read once more", a.seat),
-                (ActionKind::LookUp, _) => format!("Stripe is asked about {}, try {}", a.target.label, a.attempts + 1),
-                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.seat),
-                (kind, Phase::Ready) => format!("{} for license {}, try {}", kind.as_str(), a.seat, a.attempts + 1),
+            let what = match (&a.act, a.phase) {
+                (Act::Read { .. }, _) => format!("license {} is read once more", a.license),
+                (Act::Query(question), _) => {
+                    format!("Stripe is asked about {}, try {}", question.about(), a.attempts + 1)
+                }
+                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.license),
+                (act, Phase::Ready) => format!("{} for license {}, try {}", act.as_str(), a.license, a.attempts + 1),
             };
             Coming { at: a.due, what }
         })
@@ -103,7 +105,7 @@ fn mails(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timesta
         out.push(Coming { at: notice.due, what: format!("mail {}{tried}", notice.kind.as_str()) });
     }
     let due = entitlement(folded, revisions, now, DEVICES_MAX);
-    for call in called(machine, folded, &due, revisions, now) {
+    for call in due_notices(machine, folded, &due, revisions, now) {
         if call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)) {
             out.push(Coming { at: call.due, what: format!("mail {}, if it is still true", call.kind.as_str()) });
         }

@@ -15,7 +15,7 @@ use crate::clock::{Clock, Stopwatch, pause};
 use crate::config::{Config, Env, Transport};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Input;
-use crate::engine::key::{self, Item};
+use crate::engine::key::{self, Due, Item};
 use crate::engine::view::{self, Keys, MachineView};
 use crate::secret::Secret;
 use crate::server::{self, Server};
@@ -236,7 +236,7 @@ impl Player<'_> {
         let all = KeyRange::prefix(&[key::Table::Due as u8]);
         let first = self.server.handle.reader().range(&all, Direction::Forward, 1);
         let first = first.map_err(|e| Failure::ours(e.to_string()))?;
-        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _, _)| at))
+        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _)| at))
     }
 
     /// Waits until everything that is due by now is done.
@@ -249,8 +249,8 @@ impl Player<'_> {
             if due.is_empty() {
                 return Ok(());
             }
-            for (_, machine, item) in due {
-                if item == Item::Wake {
+            for (_, due) in due {
+                if let Due::Of(machine, Item::Wake) = due {
                     self.server.handle.submit_waiting(Input::WakeUp { machine }).await?;
                 }
             }

@@ -323,7 +323,7 @@ impl Desk {
 
     async fn submit(&self, machine: &MachineId, input: Input) -> Result<(), Failure> {
         match self.handle.submit_waiting(input).await? {
-            Receipt::Unknown => Err(read::no_machine(machine.as_str())),
+            Receipt::Unknown => Err(read::no_machine(&machine.to_string())),
             Receipt::Applied(_) | Receipt::Parked(_) | Receipt::Ignored(_) | Receipt::Duplicate | Receipt::Done => {
                 Ok(())
             }

@@ -2,35 +2,13 @@
 
 use minicbor::{Decode, Encode};
 
-use super::id::{AppId, LicenseKey};
+use super::hold::Hold;
+use super::id::{AppId, CustomerId, EventId, Label, LicenseKey, PlanName, SessionId};
 use super::plan::Devices;
 use super::policy::choices;
 use super::time::{Span, Timestamp};
 
 choices! {
-    /// What an action does.
-    ActionKind {
-        /// Make a license.
-        0 Create = "create_license",
-        /// Set the expiry, later or earlier.
-        1 Extend = "extend_license",
-        /// Stop it, so that it can come back.
-        2 Suspend = "suspend_license",
-        /// Make it work again.
-        3 Reinstate = "reinstate_license",
-        /// End it.
-        4 Revoke = "revoke_license",
-        /// Set the devices.
-        5 Update = "update_license",
-        /// Read it once more: a request of unknown outcome may have landed late.
-        6 Check = "check_license",
-        /// Ask Stripe for something that no event tells ([`super::look_up`]).
-        7 LookUp = "look_up",
-        /// Forget the devices that are bound to it: a person's word, once for each license.
-        8 ResetDevices = "reset_devices",
-        /// Look whether there is one that should end: the purchase is older than this store.
-        9 Find = "find_license",
-    }
     /// What became of an action.
     ActionOutcome {
         /// It waits for its instant, or is under way.
@@ -48,7 +26,7 @@ choices! {
     }
 }
 
-/// One piece of work at the license service.
+/// One piece of work at the license service, or one question to Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Action {
     /// Its number within the machine; with the machine's id it is the action's name.
@@ -56,13 +34,13 @@ pub struct Action {
     pub id: u32,
     /// What it does.
     #[n(1)]
-    pub kind: ActionKind,
-    /// The license's number within the machine.
+    pub act: Act,
+    /// The license's number within the machine; 0 for a question.
     #[n(2)]
-    pub seat: u32,
-    /// What it sets.
+    pub license: u32,
+    /// The label of a license to be made or found. It is looked for no more once that is done.
     #[n(3)]
-    pub target: Target,
+    pub label: Option<Label>,
     /// When it was decided; for one that was carried out, when that was.
     #[n(4)]
     pub at: Timestamp,
@@ -83,36 +61,256 @@ pub struct Action {
     pub phase: Phase,
     /// Why it is held.
     #[n(10)]
-    pub held: Option<String>,
+    pub held: Option<Hold>,
 }
 
-/// What an action sets. Absolute values only: repeating it is harmless, except for a create.
+impl Action {
+    /// One that was just decided and is due at once.
+    #[must_use]
+    pub fn new(id: u32, act: Act, license: u32, now: Timestamp) -> Self {
+        Self {
+            id,
+            act,
+            license,
+            label: None,
+            at: now,
+            outcome: ActionOutcome::Pending,
+            attempts: 0,
+            due: now,
+            error: None,
+            phase: Phase::Ready,
+            held: None,
+        }
+    }
+
+    /// Whether it waits, is under way, or is held.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.outcome, ActionOutcome::Pending | ActionOutcome::Held)
+    }
+}
+
+/// What an action does. Absolute values only: repeating it is harmless, except for a create.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Target {
-    /// The item.
+pub enum Act {
+    /// Make a license.
     #[n(0)]
-    pub item: String,
-    /// Its unit.
+    Create(#[n(0)] NewLicense),
+    /// Set the end, later or earlier; `None`: for life.
     #[n(1)]
-    pub unit: u32,
-    /// The application; `None`: the one under `[licenses]`.
+    SetExpiry {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+        /// The end.
+        #[n(1)]
+        until: Option<Timestamp>,
+    },
+    /// Stop it, so that it can come back.
     #[n(2)]
+    Suspend {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+    },
+    /// Make it work again, until an end.
+    #[n(3)]
+    Reinstate {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+        /// The end; `None`: for life.
+        #[n(1)]
+        until: Option<Timestamp>,
+    },
+    /// End it.
+    #[n(4)]
+    Revoke {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+    },
+    /// Set the devices.
+    #[n(5)]
+    SetDevices {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+        /// How many.
+        #[n(1)]
+        devices: Devices,
+    },
+    /// Forget the devices that are bound to it, once for each decision.
+    #[n(6)]
+    ResetDevices {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+        /// The decision that asks for it.
+        #[n(1)]
+        decision: EventId,
+    },
+    /// Read it once more: a request of unknown outcome may have landed late.
+    #[n(7)]
+    Read {
+        /// Whose.
+        #[n(0)]
+        key: LicenseKey,
+    },
+    /// Find one that should have ended: the purchase is older than this store, and others may have made it.
+    #[n(8)]
+    Recover(#[n(0)] NewLicense),
+    /// Ask Stripe for something that no event tells ([`super::look_up`]).
+    #[n(9)]
+    Query(#[n(0)] Question),
+}
+
+/// A license to be made, or as one that is found should be.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct NewLicense {
+    /// The seat that it stands for.
+    #[n(0)]
+    pub seat: SeatId,
+    /// The application; `None`: the one under `[licenses]`.
+    #[n(1)]
     pub app_id: Option<AppId>,
+    /// The plan, for the record.
+    #[n(2)]
+    pub plan: Option<PlanName>,
     /// The expiry; `None`: for life.
     #[n(3)]
     pub expires_at: Option<Timestamp>,
     /// The devices.
     #[n(4)]
     pub devices: Devices,
-    /// The key; `None` for a create.
-    #[n(5)]
-    pub key: Option<LicenseKey>,
-    /// The label of a create, and what it looks for; of a reset, the decision that asks for it.
-    #[n(6)]
-    pub label: String,
-    /// The plan, for the record.
-    #[n(7)]
-    pub plan: Option<super::id::PlanName>,
+}
+
+/// A seat of a purchase: an item, or the line that stands for it, and the unit of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct SeatId {
+    /// The item.
+    #[n(0)]
+    pub item: String,
+    /// Its unit.
+    #[n(1)]
+    pub unit: u32,
+}
+
+/// A question to Stripe.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Question {
+    /// What a session sold.
+    #[n(0)]
+    LineItems(#[n(0)] SessionId),
+    /// A customer's address.
+    #[n(1)]
+    Customer(#[n(0)] CustomerId),
+}
+
+impl Question {
+    /// The id of what is asked about.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        match self {
+            Self::LineItems(session) => session.as_str(),
+            Self::Customer(customer) => customer.as_str(),
+        }
+    }
+}
+
+impl Act {
+    /// Its name in lists and answers.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create_license",
+            Self::SetExpiry { .. } => "extend_license",
+            Self::Suspend { .. } => "suspend_license",
+            Self::Reinstate { .. } => "reinstate_license",
+            Self::Revoke { .. } => "revoke_license",
+            Self::SetDevices { .. } => "update_license",
+            Self::ResetDevices { .. } => "reset_devices",
+            Self::Read { .. } => "check_license",
+            Self::Recover(_) => "find_license",
+            Self::Query(_) => "look_up",
+        }
+    }
+
+    /// Whether it makes a license: the one act that must not be repeated.
+    #[must_use]
+    pub const fn creates(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+
+    /// The license that it makes or finds.
+    #[must_use]
+    pub const fn new_license(&self) -> Option<&NewLicense> {
+        match self {
+            Self::Create(new) | Self::Recover(new) => Some(new),
+            Self::SetExpiry { .. }
+            | Self::Suspend { .. }
+            | Self::Reinstate { .. }
+            | Self::Revoke { .. }
+            | Self::SetDevices { .. }
+            | Self::ResetDevices { .. }
+            | Self::Read { .. }
+            | Self::Query(_) => None,
+        }
+    }
+
+    /// The license that it is about, where that exists.
+    #[must_use]
+    pub const fn key(&self) -> Option<&LicenseKey> {
+        match self {
+            Self::SetExpiry { key, .. }
+            | Self::Suspend { key }
+            | Self::Reinstate { key, .. }
+            | Self::Revoke { key }
+            | Self::SetDevices { key, .. }
+            | Self::ResetDevices { key, .. }
+            | Self::Read { key } => Some(key),
+            Self::Create(_) | Self::Recover(_) | Self::Query(_) => None,
+        }
+    }
+
+    /// The end that it sets, for life being `Some(None)`.
+    #[must_use]
+    pub const fn sets_end(&self) -> Option<Option<Timestamp>> {
+        match self {
+            Self::Create(new) => Some(new.expires_at),
+            Self::SetExpiry { until, .. } | Self::Reinstate { until, .. } => Some(*until),
+            Self::Suspend { .. }
+            | Self::Revoke { .. }
+            | Self::SetDevices { .. }
+            | Self::ResetDevices { .. }
+            | Self::Read { .. }
+            | Self::Recover(_)
+            | Self::Query(_) => None,
+        }
+    }
+
+    /// The devices that it sets.
+    #[must_use]
+    pub const fn sets_devices(&self) -> Option<Devices> {
+        match self {
+            Self::Create(new) => Some(new.devices),
+            Self::SetDevices { devices, .. } => Some(*devices),
+            Self::SetExpiry { .. }
+            | Self::Suspend { .. }
+            | Self::Reinstate { .. }
+            | Self::Revoke { .. }
+            | Self::ResetDevices { .. }
+            | Self::Read { .. }
+            | Self::Recover(_)
+            | Self::Query(_) => None,
+        }
+    }
+
+    /// What it asks Stripe.
+    #[must_use]
+    pub const fn question(&self) -> Option<&Question> {
+        if let Self::Query(question) = self { Some(question) } else { None }
+    }
 }
 
 /// Where a create stands between "never sent" and "known to exist or not".

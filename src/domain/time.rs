@@ -18,6 +18,9 @@ const LATEST_MS: i64 = 253_402_300_799_000;
 const EARLIEST_MS: i64 = -62_135_596_800_000;
 
 impl Timestamp {
+    /// The last instant there is.
+    pub const MAX: Self = Self(LATEST_MS);
+
     /// From milliseconds since 1970, clamped to the years 1 to 9999 so that no later arithmetic or printing can fail.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {

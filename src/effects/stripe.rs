@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::throttle::{Breaker, BreakerSettings, Gate, Heard, Share, Throttle};
+use crate::domain::id::AccountId;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
 
@@ -67,7 +68,7 @@ impl Account {
     }
 
     /// Sends one request when its turn comes.
-    async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&str>) -> Answer<Value> {
+    async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Value> {
         let _pass = self.throttle.pass(Share::Actions).await;
         self.client.get(path, query, account).await
     }

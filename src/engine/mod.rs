@@ -5,6 +5,7 @@
 
 mod claim;
 pub mod committer;
+pub mod disposition;
 mod fits;
 pub mod forget;
 mod fresh;

@@ -56,7 +56,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         queue_len: app.handle.queue_len(),
         queue_len_max: app.config.http.queue_len_max,
         now: app.handle.clock().now(),
-        stops_held: app.handle.stops_held().map(|why| why.as_str().to_owned()),
+        stops_held: app.handle.stops_held().map(|why| why.to_string()),
         jobs: (app.jobs)(),
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

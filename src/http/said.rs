@@ -2,14 +2,14 @@
 
 use super::web::{License, Page};
 use super::words::{Matter, table, to_come};
-use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus};
+use crate::domain::action::{ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, Why};
-use crate::domain::fold::{Folded, Life, State, fold};
+use crate::domain::lifecycle::payment::State as Payment;
+use crate::domain::lifecycle::subscription::State as Subscription;
+use crate::domain::lifecycle::{Folded, State, fold};
 use crate::domain::machine::{Grant, Machine};
-use crate::domain::payment::State as Payment;
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
-use crate::domain::subscription::State as Subscription;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::view;
 
@@ -104,14 +104,11 @@ fn is_news(folded: &Folded, now: Timestamp) -> bool {
 fn stuck(machine: &Machine) -> bool {
     let refused =
         |o: ActionOutcome| matches!(o, ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned);
-    machine.held.is_some() || machine.actions.iter().any(|a| a.kind == ActionKind::Create && refused(a.outcome))
+    machine.held.is_some() || machine.actions.iter().any(|a| a.act.creates() && refused(a.outcome))
 }
 
 fn grace_ends(folded: &Folded) -> Option<Timestamp> {
-    match &folded.life {
-        Life::Payment(_) => None,
-        Life::Subscription(s) => s.open_episode().map(|e| e.ends),
-    }
+    folded.life.open_episode().map(|e| e.ends)
 }
 
 fn shows_keys(matter: Matter) -> bool {

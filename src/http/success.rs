@@ -12,6 +12,7 @@ use axum::response::Response;
 use super::web::{Page, Refresh};
 use super::{App, Peer, limit, metrics, said};
 use crate::config::Transport;
+use crate::domain::id::Scope;
 use crate::domain::machine::Machine;
 use crate::engine::record::RecordError;
 use crate::engine::view;
@@ -74,7 +75,7 @@ fn well_formed(id: &str) -> bool {
 /// The purchase of a session, at any of the sources: its own machine, or the subscription that it started.
 fn find(app: &App, session: &str) -> Result<Option<Machine>, RecordError> {
     for source in &app.config.sources {
-        let found = view::by_name(app.handle.reader(), source.name.as_str(), session)?;
+        let found = view::by_name(app.handle.reader(), &Scope::new(source.name.clone(), None), session)?;
         if found.is_some() {
             return Ok(found);
         }

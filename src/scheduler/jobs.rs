@@ -6,9 +6,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::domain::id::MachineId;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Span;
 use crate::engine::input::{Input, Receipt};
-use crate::engine::key::Item;
+use crate::engine::key::{Due, Item};
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, SubmitError, sweep, view};
 
@@ -50,11 +50,12 @@ pub struct Ran {
 pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
     // A full page may hide wake-ups behind actions that wait for their service: the next run goes on behind it.
     let due = sweep::due(handle.reader(), handle.clock().now(), cursor, SCAN_MAX)?;
-    let rang = due.iter().any(|(_, _, item)| *item != Item::Wake);
+    let rang = due.iter().any(|(_, due)| !matches!(due, Due::Of(_, Item::Wake)));
     if rang {
         bell.notify_one();
     }
-    let wakes = due.into_iter().filter(|(_, _, item)| *item == Item::Wake).map(|(_, machine, _)| machine).collect();
+    let to_wake = |(_, due)| if let Due::Of(machine, Item::Wake) = due { Some(machine) } else { None };
+    let wakes = due.into_iter().filter_map(to_wake).collect();
     Ok(Ran { woken: wake(handle, wakes).await?, rang })
 }
 
@@ -63,17 +64,17 @@ pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<
 /// # Errors
 /// The store's, or that the engine takes nothing now.
 pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
-    let overdue: Vec<(Timestamp, MachineId, Item)> =
-        view::due(handle.reader(), handle.clock().now() - OVERDUE, REPAIR_MAX)?;
+    let overdue = view::due(handle.reader(), handle.clock().now() - OVERDUE, REPAIR_MAX)?;
     let rang = !overdue.is_empty();
     if rang {
         bell.notify_one();
     }
     // A search belongs to no machine yet.
-    let overdue = overdue.into_iter().filter(|(_, _, item)| *item != Item::Search);
+    let of_machine = |(_, due)| if let Due::Of(machine, _) = due { Some(machine) } else { None };
+    let overdue = overdue.into_iter().filter_map(of_machine);
     let mut next = cursor.clone();
     let swept = sweep::machines(handle.reader(), &mut next, REPAIR_MAX)?;
-    let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue.map(|(_, machine, _)| machine)).collect();
+    let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue).collect();
     let woken = wake(handle, machines).await?;
     // Only now: what an error left out is looked at again.
     *cursor = next;

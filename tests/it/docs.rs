@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use keyward::config::{Config, Env};
-use keyward::domain::diagram;
+use keyward::domain::lifecycle::diagram;
 
 use crate::repository::{files, files_ending, root};
 
@@ -174,7 +174,12 @@ fn every_name_in_the_pages_exists() {
 /// `docs/states/`, printed from the tables. `docs/config.md` and `docs/cli.md` are compared where they are printed.
 #[test]
 fn the_state_diagrams_are_current() {
-    for (name, text) in [("payment", diagram::payment()), ("subscription", diagram::subscription())] {
+    let pages = [
+        ("payment", diagram::payment()),
+        ("subscription", diagram::subscription()),
+        ("entitlement", keyward::domain::entitlement::printed::page()),
+    ];
+    for (name, text) in pages {
         let file = root().join(format!("docs/states/{name}.md"));
         if std::env::var_os("KEYWARD_BLESS").is_some() {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -83,7 +83,7 @@ async fn from_the_redirect_to_the_key() {
 async fn a_refused_license_is_called_delayed() {
     let server = Server::start().await;
     server.post(&session("1", "paid")).await;
-    let id = MachineId::from("stripe/cs_test_a_long_session_1");
+    let id = "stripe/cs_test_a_long_session_1".parse::<MachineId>().unwrap();
     let action = view::machine(server.handle.reader(), &id).unwrap().unwrap().actions[0].id;
     let outcome = Outcome::Refused { why: "no".to_owned(), service_wide: false };
     server.handle.submit(Input::Outcome { machine: id, action, outcome, sent: server.clock.now() }).await.unwrap();
@@ -99,7 +99,7 @@ async fn an_unpaid_renewal_first_warns_and_then_pauses() {
     server.play_until("failing-stays-past-due", at("2026-02-10T00:00:00Z")).await;
     let path = "/success?session_id=cs_live_FailingStaysPastDue01";
     insta::assert_snapshot!("grace", shown(&server.get(path).await.text));
-    let id = MachineId::from("stripe/sub_FailingStaysPastDue01");
+    let id = "stripe/sub_FailingStaysPastDue01".parse::<MachineId>().unwrap();
     server.clock.advance_to(at("2026-02-22T00:00:00Z"));
     server.handle.submit(Input::WakeUp { machine: id }).await.unwrap();
     server.carry_out().await;

@@ -16,7 +16,7 @@ use crate::http_support::{Server, config, in_time};
 async fn what_is_due_is_woken_and_rung_for() {
     let server = Server::start().await;
     server.play("failing-stays-past-due").await;
-    let id = MachineId::from("stripe/sub_FailingStaysPastDue01");
+    let id = "stripe/sub_FailingStaysPastDue01".parse::<MachineId>().unwrap();
     let state = || view::machine(server.handle.reader(), &id).unwrap().unwrap();
     let wake = state().wake_at.unwrap();
     let bell = Notify::new();

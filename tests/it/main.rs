@@ -25,6 +25,8 @@ mod drain;
 #[cfg(test)]
 mod export;
 #[cfg(test)]
+mod field;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod http_intake;
@@ -102,6 +104,8 @@ mod stripe_signature;
 mod stripe_subscription;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod taken_up;
 mod tidy;
