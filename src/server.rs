@@ -212,8 +212,10 @@ impl Server {
         };
         let address = listener.local_addr().map_err(system("reading the listening address"))?;
         let (mut writer, reader) = opened.store;
-        let rules = rules(&config, &mut writer, &reader, clock.now())?;
+        let now = clock.now();
+        let rules = rules(&config, &mut writer, &reader, now)?;
         let heartbeat = guard::last_heartbeat(&reader);
+        guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {

@@ -10,6 +10,7 @@ pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, Phase, Target};
+use super::adoption::{self, Gap};
 use super::customer::Customer;
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
@@ -36,6 +37,8 @@ pub struct World<'a> {
     pub customer: Option<&'a Customer>,
     /// When this store began; purchases before it look for a license first.
     pub store_since: Option<Timestamp>,
+    /// Times of which the store has no memory, in the order in which they were noticed.
+    pub gaps: &'a [Gap],
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
     /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
@@ -72,8 +75,9 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     let folded = fold(machine.kind, &machine.facts, world.revisions, world.now);
-    let due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
+    let mut due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
+    adoption::bound_ends(machine, &mut due, world.revisions);
     name_plans(machine, &due);
     if machine.held.is_none() {
         actions(machine, &due, world);
@@ -129,9 +133,10 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
 
 fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
     let mut wanted = differences(machine, due, world.abilities, world.now);
-    if older_than_the_store(machine, world) {
+    if adoption::began_before(machine, world.store_since, world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
+    adoption::doubt(machine, world.gaps, world.under_way, world.now);
     for action in &mut machine.actions {
         let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
@@ -219,8 +224,8 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         due = due.max(until);
     }
     let hold = world.stops_held.filter(|_| difference.by_time).map(|why| format!("{TIME_NOT_TRUSTED}{why}"));
-    let creates = difference.kind == ActionKind::Create;
-    let look_first = difference.kind == ActionKind::Find || (creates && older_than_the_store(machine, world));
+    let looks = || adoption::looks_first(machine, &target.item, target.unit, world.store_since, world.gaps);
+    let look_first = difference.kind == ActionKind::Find || (difference.kind == ActionKind::Create && looks());
     let phase = if look_first { Phase::Look { since: world.now, absent: 1, any_age: true } } else { Phase::Ready };
     Action {
         id,
@@ -235,11 +240,6 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         phase,
         held: hold,
     }
-}
-
-/// Whether the purchase began before this store did: others may have made its license.
-fn older_than_the_store(machine: &Machine, world: &World<'_>) -> bool {
-    world.store_since.is_some_and(|since| machine.facts.iter().any(|f| f.at < since))
 }
 
 /// When time alone changes something next: a license that runs out, a grace that ends, a notice that comes due.

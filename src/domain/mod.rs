@@ -1,6 +1,7 @@
 //! The rules, as plain functions of values: no store, no socket, no clock, no randomness.
 
 pub mod action;
+pub mod adoption;
 #[cfg(test)]
 mod cases;
 pub mod condition;

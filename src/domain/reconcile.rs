@@ -3,6 +3,7 @@
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
+use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::machine::{Given, Grant, Machine};
@@ -117,7 +118,7 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
     let matched = match_seats(machine, due);
     let unknown = due.seats.iter().zip(matched).filter(|(_, grant)| grant.is_none()).map(|(seat, _)| seat);
     let over = |seat: &&SeatDue| match seat.want {
-        Want::Nothing => false,
+        Want::Nothing => is_over_unpaid(machine),
         Want::Suspended | Want::Revoked => true,
         Want::Live { .. } => !seat.want.live_at(now),
     };
@@ -236,7 +237,8 @@ fn live_differences(
     // Both in the past: it does not work and should not, whatever the exact instant.
     let both_over = should.is_some_and(|t| t <= now) && is.is_some_and(|t| t <= now);
     let left = left_as_given(seat, grant);
-    if should != is && !both_over && (!shorter || (abilities.can_shorten && !left.time)) {
+    let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
+    if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
         out.push(with(grant, ActionKind::Extend, should, grant.devices));
     }
     let fewer = seat.devices < grant.devices;

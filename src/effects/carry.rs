@@ -1,9 +1,9 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
+mod look;
+
 use std::sync::PoisonError;
 
-use super::license::choice::choose;
-use super::license::sweep::Wanted;
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
@@ -188,53 +188,10 @@ impl Carrier<'_> {
             }
         }
     }
-
-    /// Looks for a create's label: it may have been made by an attempt whose answer was lost, or by others before us.
-    async fn look(&self, machine: &Machine, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
-        if let Err(error) = self.services.load_held(self.handle.reader()) {
-            return Outcome::Again { after: None, why: error.to_string() };
-        }
-        let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
-        let began = self.now();
-        // Whoever made licenses before us may have made the purchase several, one for another: all its labels count.
-        let labels = if sent_at.is_some() { vec![action.target.label.clone()] } else { labels(machine, action) };
-        let wanted = labels.into_iter().map(|label| Wanted { label, sent_at }).collect();
-        let found = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key)).await;
-        match found {
-            Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
-            Ok(licenses) => match choose(licenses, self.now()) {
-                None => Outcome::Absent { began },
-                Some(choice) => {
-                    for other in &choice.others {
-                        tracing::warn!(license = ?other.key, label = %action.target.label, "a second license has this label; it is left alone");
-                    }
-                    self.services.hold(&choice.adopt.key);
-                    let mut outcome = confirmed(action, None, &choice.adopt, self.now());
-                    if let Outcome::Done(confirmed) = &mut outcome {
-                        (confirmed.adopted, confirmed.others) = (sent_at.is_none(), choice.others.len());
-                    }
-                    outcome
-                }
-            },
-        }
-    }
 }
 
 /// What remains to be done where a service does not take a reset from us.
 const RESET_BY_HAND: &str = ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
-
-/// How many labels beyond a machine's own numbers are looked at: a purchase was rarely given a new key more often.
-const FURTHER_LABELS: u32 = 3;
-
-/// The labels under which an action's license may be found: its own, and those of the purchase that no other look of the
-/// machine is about.
-fn labels(machine: &Machine, action: &Action) -> Vec<String> {
-    let of_others: Vec<&str> =
-        machine.open_actions().filter(|a| a.id != action.id).map(|a| a.target.label.as_str()).collect();
-    let all = (1..=machine.last_number.saturating_add(FURTHER_LABELS)).map(|number| machine.label(number));
-    let further = all.filter(|label| *label != action.target.label && !of_others.contains(&label.as_str()));
-    std::iter::once(action.target.label.clone()).chain(further).collect()
-}
 
 /// A refusal of ours before anything was sent: it tells a breaker nothing.
 fn unsent() -> Refusal {

@@ -353,6 +353,13 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
+        if read.is_some() && self.handle.is_doubtful(action) {
+            // Another copy of this store may have sent it: looked at anew, its machine has it looked for first.
+            let _ = self.handle.submit_waiting(Input::WakeUp { machine: machine.id.clone() }).await;
+            self.behind.store(true, Ordering::Relaxed);
+            service.not_sent(action, self.handle.clock().now());
+            return;
+        }
         if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready) {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
             let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id, read };

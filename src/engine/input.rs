@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::action::{Abilities, Outcome};
+use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
@@ -108,6 +109,8 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
+    /// The store has no memory of a time: the clock moved.
+    Gap(Gap),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }

@@ -8,6 +8,7 @@ pub mod committer;
 mod fits;
 pub mod forget;
 mod fresh;
+pub mod gaps;
 pub mod input;
 pub mod key;
 mod order;

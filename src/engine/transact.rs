@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use super::claim;
 use super::forget;
+use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::order;
@@ -17,6 +18,7 @@ use super::taker::{Taken, Taker};
 use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
@@ -39,6 +41,8 @@ pub struct Now<'a> {
     pub dice: u32,
     /// Why nobody is stopped by time alone at present.
     pub stops_held: Option<&'a str>,
+    /// Times of which the store has no memory.
+    pub gaps: &'a [Gap],
 }
 
 /// What the operator should be told.
@@ -131,6 +135,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::ReadBy(binary) => {
                 self.working.put(unread::read_by_key(), binary.clone().into_bytes());
+                Ok(Receipt::Done)
+            }
+            Input::Gap(gap) => {
+                gaps::note(self.working, *gap)?;
                 Ok(Receipt::Done)
             }
             Input::Heartbeat => {
@@ -320,6 +328,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             abilities: &rules.abilities,
             customer,
             store_since: self.now.rules.store_since,
+            gaps: self.now.gaps,
             dice: self.now.dice,
             under_way,
             stops_held: self.now.stops_held,

@@ -1,0 +1,86 @@
+//! Looks for a license before one is made, or where one should end: an attempt of ours whose answer was lost may have made
+//! it, or others before us.
+
+use std::collections::BTreeSet;
+
+use super::{Carrier, confirmed};
+use crate::domain::action::{Action, ActionKind, Outcome, Phase};
+use crate::domain::adoption;
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+use crate::effects::license::License;
+use crate::effects::license::choice::choose;
+use crate::effects::license::sweep::Wanted;
+
+impl Carrier<'_> {
+    /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
+    /// whoever made it, whenever.
+    pub(super) async fn look(&self, machine: &Machine, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
+        if let Err(error) = self.services.load_held(self.handle.reader()) {
+            return Outcome::Again { after: None, why: error.to_string() };
+        }
+        let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
+        let began = self.now();
+        let labels = match sent_at {
+            Some(_) => BTreeSet::from([action.target.label.clone()]),
+            None => self.labels(machine, action),
+        };
+        let wanted = labels.into_iter().map(|label| Wanted { label, sent_at }).collect();
+        let found = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key)).await;
+        match found {
+            Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
+            Ok(licenses) => self.take(machine, action, licenses).unwrap_or(Outcome::Absent { began }),
+        }
+    }
+
+    /// The labels under which an action's license may be found. Whoever made licenses before us may have made the purchase
+    /// several, one for another: all its labels count. What replaces a license of the machine's can only be our own.
+    fn labels(&self, machine: &Machine, action: &Action) -> BTreeSet<String> {
+        if adoption::has_had(machine, &action.target.item, action.target.unit) {
+            return BTreeSet::from([action.target.label.clone()]);
+        }
+        let mut labels = adoption::labels_of(machine, &self.services.adopt);
+        labels.insert(action.target.label.clone());
+        labels
+    }
+
+    /// Takes the best of what was found, unless nothing is left for this action.
+    fn take(&self, machine: &Machine, action: &Action, mut found: Vec<License>) -> Option<Outcome> {
+        let others: Vec<&Action> = machine.open_actions().filter(|a| a.id != action.id && is_look(a)).collect();
+        for other in &others {
+            leave_one(&mut found, &other.target.label, self.now());
+        }
+        let foreign = matches!(action.phase, Phase::Look { any_age: true, .. });
+        loop {
+            let choice = choose(found, self.now())?;
+            if !self.services.reserve(&choice.adopt.key) {
+                found = choice.others;
+                continue;
+            }
+            // What the machine's other looks will take is no leftover.
+            let left: Vec<&License> = choice.others.iter().skip(others.len()).collect();
+            for other in &left {
+                tracing::warn!(machine.id = %machine.id, license = ?other.key, "another license has a label of this purchase; it is left alone");
+            }
+            let mut outcome = confirmed(action, None, &choice.adopt, self.now());
+            if let Outcome::Done(confirmed) = &mut outcome {
+                (confirmed.adopted, confirmed.others) = (foreign, left.len());
+            }
+            return Some(outcome);
+        }
+    }
+}
+
+/// Whether an action looks for what others made.
+fn is_look(action: &Action) -> bool {
+    matches!(action.kind, ActionKind::Create | ActionKind::Find)
+        && matches!(action.phase, Phase::Look { any_age: true, .. })
+}
+
+/// Leaves the best license with the label of another look of the machine to that look.
+fn leave_one(found: &mut Vec<License>, label: &str, now: Timestamp) {
+    let (with, mut rest): (Vec<License>, Vec<License>) =
+        std::mem::take(found).into_iter().partition(|l| l.label.as_deref() == Some(label));
+    rest.extend(choose(with, now).into_iter().flat_map(|choice| choice.others));
+    *found = rest;
+}

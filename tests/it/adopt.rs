@@ -1,0 +1,165 @@
+//! Customers of before keep the key that they have (BEHAVIOUR 52): whatever event of an old purchase comes first, and
+//! whoever labelled its license, that license is found and goes on, or ends. None is made, and no key is mailed.
+
+mod copy;
+mod story;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keyward::clock::Clock;
+use keyward::domain::id::AppId;
+use keyward::domain::plan::Devices;
+use keyward::domain::time::Timestamp;
+use keyward::effects::license::{Client, ClientConfig, NewLicense};
+use keyward::secret::Secret;
+use serde_json::{Value, json};
+
+use self::story::{DAY_S, Old};
+use crate::support::app::{Setup, TestApp};
+use crate::support::fake_licenses::{API_KEY, Fake, Faults, Kept};
+use crate::support::wait::{PATIENCE, within};
+
+/// A plan for the price of every old subscription.
+const PLAN: &str = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicense = { devices = 2 }\n";
+/// How the vendor's own handler labelled some.
+const ADOPT: &str = "[adopt]\nlabels = [\"shop/{invoice}\", \"Shop order of {sub}, paid\", \"{session}@shop\"]\n";
+const FOLDER: &str = "transport = \"folder\"\npath = \"./mail\"\n";
+
+/// What comes first of an old subscription, in the order of its coming, and what becomes of its license.
+const FIRST: [(&str, fn(&Old) -> Vec<Value>, Then); 9] = [
+    ("renewed", |o| vec![o.renewed()], Then::Extended),
+    ("failed", |o| vec![o.failed()], Then::Live),
+    ("updated", |o| vec![o.updated("active")], Then::Extended),
+    ("late", |o| vec![o.updated("past_due")], Then::Untouched),
+    ("deleted", |o| vec![o.deleted()], Then::RunsOut),
+    ("ran-out", |o| vec![o.ran_out()], Then::Over),
+    ("refunded", |o| vec![o.refunded(), o.renewed()], Then::Revoked),
+    ("disputed", |o| vec![o.disputed(), o.renewed()], Then::Over),
+    ("failed-ended", |o| vec![o.failed(), o.deleted()], Then::Over),
+];
+
+/// How its license may be labelled; a session's label needs the event that links the two.
+const LABELS: [&str; 12] = [
+    "Stripe sub {sub}",
+    "Stripe sub {sub} #2",
+    "Stripe sub {sub} #3",
+    "sub_{sub}",
+    "{sub}",
+    "Stripe session {session}",
+    "Stripe session {session} #2",
+    "{session}",
+    "Stripe invoice {invoice}",
+    "shop/{invoice}",
+    "Shop order of {sub}, paid",
+    "{session}@shop",
+];
+
+/// What becomes of a license.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    /// It works to the end of the period and its margin. One that had no end keeps that: another hand gave it.
+    Extended,
+    /// It works to its own end, if that is no later than the period's.
+    RunsOut,
+    /// Nothing is known that anything could follow from.
+    Untouched,
+    /// It works.
+    Live,
+    /// It does not work any more, and was not revoked.
+    Over,
+    Revoked,
+}
+
+impl Then {
+    fn holds(self, old: &Old, had: Option<i64>, license: &Kept) -> bool {
+        let (active, ends) = (license.status == "active", license.expires_at.map(|at| at.timestamp()));
+        let live = active && ends.is_none_or(|end| end > Clock::Wall.now().s());
+        match self {
+            Self::Extended => active && ends == had.map(|_| old.ends_s() + 3 * DAY_S),
+            Self::RunsOut => active && ends == Some(had.unwrap_or(i64::MAX).min(old.ends_s())),
+            Self::Untouched => active && ends == had,
+            Self::Live => live,
+            Self::Over => active && !live,
+            Self::Revoked => license.status == "revoked",
+        }
+    }
+}
+
+/// What another handler made before us.
+async fn made_before(fake: &Fake, label: &str, expires_s: Option<i64>) -> String {
+    let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
+    let expires_at = expires_s.map(Timestamp::from_s);
+    let (app_id, label) = (AppId::new("app_test"), label.to_owned());
+    let new = NewLicense { app_id, label, expires_at, devices: Devices::Count(2) };
+    client.create(&new).await.done().unwrap().key.reveal().to_owned()
+}
+
+fn kept(fake: &Fake, key: &str) -> Kept {
+    fake.licenses().into_iter().find(|l| l.license_key == key).unwrap()
+}
+
+/// Mails that hold a license key.
+fn mailed_keys(app: &TestApp, fake: &Fake) -> Vec<String> {
+    let folder = std::fs::read_dir(app.dir().join("mail")).into_iter().flatten();
+    let mails: Vec<String> = folder.map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap()).collect();
+    let keys = fake.licenses().into_iter().map(|l| l.license_key);
+    keys.filter(|key| mails.iter().any(|mail| mail.contains(key))).collect()
+}
+
+async fn idle(app: &TestApp) {
+    let rest = within(PATIENCE, async || (app.ask(&["actions"]) == json!([])).then_some(())).await;
+    assert!(rest.is_some(), "{:#}", app.ask(&["actions"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_ends() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app =
+        TestApp::start(Setup { mail: FOLDER.to_owned(), more: format!("{PLAN}{ADOPT}"), ..Setup::with(&fake) }).await;
+    let mut cases: BTreeMap<String, (Old, Option<i64>, String, Then)> = BTreeMap::new();
+    for (kind, _, then) in FIRST {
+        for (n, form) in LABELS.iter().enumerate() {
+            let old = Old::new(format!("{kind}-{n:02}"));
+            let label = form
+                .replace("{sub}", &old.sub())
+                .replace("{session}", &old.session())
+                .replace("{invoice}", &old.invoice());
+            // Some had an end that is over by now, some a later one, some none.
+            let ends = [Some(old.turned_s), Some(old.turned_s + DAY_S), None][n % 3];
+            let key = made_before(&fake, &label, ends).await;
+            cases.insert(old.name.clone(), (old, ends, key, then));
+        }
+    }
+    let made = fake.counter("POST");
+    for (kind, events, _) in FIRST {
+        for (n, form) in LABELS.iter().enumerate() {
+            let (old, ..) = &cases[&format!("{kind}-{n:02}")];
+            if form.contains("{session}") {
+                app.door().event(&old.checked_out()).await;
+            }
+            for event in events(old) {
+                app.door().event(&event).await;
+            }
+        }
+    }
+    idle(&app).await;
+    let mut wrong = Vec::new();
+    for (name, (old, had, key, then)) in &cases {
+        let page = app.ask(&["show", &old.machine()]);
+        let ours: Vec<_> = page["licenses"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect();
+        let license = kept(&fake, key);
+        let expected = if *then == Then::Untouched { vec![] } else { vec![key.as_str()] };
+        if ours != expected || !then.holds(old, *had, &license) || page["licenses_created"] != json!(0) {
+            wrong.push(format!(
+                "{name} ({}): {ours:?}, {then:?}: {} until {:?}",
+                license.label.as_deref().unwrap(),
+                license.status,
+                license.expires_at
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert_eq!(fake.counter("POST"), made, "none was made");
+    assert_eq!(mailed_keys(&app, &fake), Vec::<String>::new());
+}
