@@ -25,7 +25,7 @@ use crate::embedded;
 use crate::engine::committer::{self, Committer};
 use crate::engine::input::{Rules, SourceRules};
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, key, revise};
+use crate::engine::{Handle, gaps, key, revise};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault};
@@ -214,7 +214,7 @@ impl Server {
         let (mut writer, reader) = opened.store;
         let now = clock.now();
         let rules = rules(&config, &mut writer, &reader, now)?;
-        let heartbeat = guard::last_heartbeat(&reader);
+        let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
         let embedded_stop = CancellationToken::new();

@@ -11,6 +11,7 @@ pub use outcome::outcome;
 
 use super::action::{Abilities, Action, ActionKind, ActionOutcome, Phase, Target};
 use super::adoption::{self, Gap};
+use super::by_hand;
 use super::customer::Customer;
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
@@ -137,6 +138,8 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
         wanted.extend(finds(machine, due, world.now));
     }
     adoption::doubt(machine, world.gaps, world.under_way, world.now);
+    by_hand::close(machine, &wanted, world.now);
+    wanted.extend(by_hand::reads(machine, world.now));
     for action in &mut machine.actions {
         let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
@@ -256,5 +259,5 @@ fn wake(
         super::fold::Life::Subscription(s) => s.open_episode().map(|e| e.ends),
         super::fold::Life::Payment(_) => None,
     };
-    earliest(due.wake, notices.chain(grace), world.now)
+    earliest(due.wake, notices.chain(grace).chain(by_hand::next_read(machine)), world.now)
 }

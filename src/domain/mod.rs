@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod adoption;
+pub mod by_hand;
 #[cfg(test)]
 mod cases;
 pub mod condition;

@@ -242,7 +242,8 @@ fn live_differences(
         out.push(with(grant, ActionKind::Extend, should, grant.devices));
     }
     let fewer = seat.devices < grant.devices;
-    if seat.devices != grant.devices && abilities.set_devices && seat.want.live_at(now) && !(fewer && left.devices) {
+    // Also where the service cannot: then it is a person's task.
+    if seat.devices != grant.devices && seat.want.live_at(now) && !(fewer && left.devices) {
         out.push(with(grant, ActionKind::Update, should, seat.devices));
     }
 }
@@ -267,6 +268,11 @@ fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
 
 fn stop(seat: &SeatDue, grant: &Grant, kind: ActionKind) -> Difference {
     Difference { by_time: seat.why == Why::Lapsed, ..on(grant, kind) }
+}
+
+/// Reads a license once more.
+pub(super) fn read_again(grant: &Grant) -> Difference {
+    on(grant, ActionKind::Check)
 }
 
 fn on(grant: &Grant, kind: ActionKind) -> Difference {

@@ -9,6 +9,7 @@ use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
 use crate::clock::Clock;
 use crate::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome, Phase};
+use crate::domain::by_hand::SetDevices;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
@@ -161,6 +162,18 @@ impl Carrier<'_> {
         }
     }
 
+    /// What a person can do about a refusal, where that is known.
+    fn by_hand(&self, action: &Action, kind: RefusalKind, why: String) -> String {
+        match (action.kind, &action.target.key) {
+            (ActionKind::ResetDevices, _) => format!("{why}{RESET_BY_HAND}"),
+            (ActionKind::Update, Some(key)) if !self.service.client.abilities().set_devices => {
+                let task = SetDevices { devices: action.target.devices, key: key.clone() };
+                if kind == RefusalKind::CannotDo { task.to_string() } else { format!("{why}. {task}") }
+            }
+            _ => why,
+        }
+    }
+
     async fn refused(&self, action: &Action, refusal: Refusal) -> Outcome {
         let why = refusal.to_string();
         match refusal.kind {
@@ -183,8 +196,7 @@ impl Carrier<'_> {
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
             | RefusalKind::Other => {
-                let by_hand = if action.kind == ActionKind::ResetDevices { RESET_BY_HAND } else { "" };
-                Outcome::Refused { why: format!("{why}{by_hand}"), service_wide: false }
+                Outcome::Refused { why: self.by_hand(action, refusal.kind, why), service_wide: false }
             }
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
+mod doubt;
 mod look;
 mod take;
 
@@ -353,11 +354,7 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if read.is_some() && self.handle.is_doubtful(action) {
-            // Another copy of this store may have sent it: looked at anew, its machine has it looked for first.
-            let _ = self.handle.submit_waiting(Input::WakeUp { machine: machine.id.clone() }).await;
-            self.behind.store(true, Ordering::Relaxed);
-            service.not_sent(action, self.handle.clock().now());
+        if read.is_some() && self.is_doubtful(machine, action, service).await {
             return;
         }
         if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready) {

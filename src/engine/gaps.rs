@@ -1,10 +1,16 @@
 //! The times of which the store has no memory of its own (BEHAVIOUR 52, 54): kept for good, for Stripe may tell of them late.
 
+use super::input::Receipt;
 use super::key;
 use super::record::{self, RecordError, View};
 use super::working::Working;
 use crate::domain::adoption::{Gap, add_gap};
 use crate::domain::time::Timestamp;
+use crate::store::Read;
+
+fn heartbeat_key() -> Vec<u8> {
+    key::general("heartbeat")
+}
 
 fn gaps_key() -> Vec<u8> {
     key::general("gaps")
@@ -22,11 +28,24 @@ pub fn read(view: &dyn View) -> Result<Vec<Gap>, RecordError> {
 ///
 /// # Errors
 /// The store's.
-pub fn note(working: &mut Working<'_>, gap: Gap) -> Result<(), RecordError> {
+pub fn note(working: &mut Working<'_>, gap: Gap) -> Result<Receipt, RecordError> {
     let mut gaps = read(working)?;
     add_gap(&mut gaps, gap);
     record::put(working, gaps_key(), &gaps)?;
-    Ok(())
+    Ok(Receipt::Done)
+}
+
+/// Keeps that the process lives.
+pub(super) fn beat(working: &mut Working<'_>, now: Timestamp) -> Receipt {
+    working.put(heartbeat_key(), now.ms().to_be_bytes().to_vec());
+    Receipt::Done
+}
+
+/// When the process was last known to live.
+#[must_use]
+pub fn last_heartbeat(reader: &dyn Read) -> Option<Timestamp> {
+    let kept = reader.get(&heartbeat_key()).ok()??;
+    kept.bytes[..].try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
 }
 
 /// Keeps the gap that ends with a start: it began at the last heartbeat, or where there is none, at the store's beginning.
@@ -44,5 +63,5 @@ pub fn note_start(
     if last == now {
         return Ok(());
     }
-    note(working, Gap::between(last, now))
+    note(working, Gap::between(last, now)).map(|_| ())
 }

@@ -137,14 +137,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.working.put(unread::read_by_key(), binary.clone().into_bytes());
                 Ok(Receipt::Done)
             }
-            Input::Gap(gap) => {
-                gaps::note(self.working, *gap)?;
-                Ok(Receipt::Done)
-            }
-            Input::Heartbeat => {
-                self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
-                Ok(Receipt::Done)
-            }
+            Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }
 

@@ -16,9 +16,9 @@ use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Input;
 use crate::engine::working::Working;
-use crate::engine::{Handle, gaps, key, view};
+use crate::engine::{Handle, gaps, view};
 use crate::store::sled::{Reader, Writer};
-use crate::store::{Batch, Commit, Read};
+use crate::store::{Batch, Commit};
 
 /// A heartbeat that is older at the start means an outage; one is kept each minute.
 const AWAY_MAX: Span = Span::from_minutes(10);
@@ -26,12 +26,6 @@ const AWAY_MAX: Span = Span::from_minutes(10);
 const JUMP_MAX: Span = Span::from_minutes(2);
 /// How often it is looked whether the hold can end.
 const LOOK_EVERY: Span = Span::from_s(5);
-
-/// The last heartbeat that a store holds.
-pub(super) fn last_heartbeat(reader: &dyn Read) -> Option<Timestamp> {
-    let kept = reader.get(&key::general("heartbeat")).ok()??;
-    kept.bytes[..].try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
-}
 
 /// Keeps the time since the last heartbeat, or since the store's beginning, as one of which the store knows nothing.
 ///

@@ -2,6 +2,7 @@
 //! whoever labelled its license, that license is found and goes on, or ends. None is made, and no key is mailed.
 
 mod copy;
+mod devices;
 mod story;
 
 use std::collections::BTreeMap;
