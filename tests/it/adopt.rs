@@ -5,7 +5,7 @@ mod copy;
 mod devices;
 mod story;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use keyward::clock::Clock;
@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use self::story::{DAY_S, Old};
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{API_KEY, Fake, Faults, Kept};
+use crate::support::purchase::{machine, one_time, session_id};
 use crate::support::wait::{PATIENCE, within};
 
 /// A plan for the price of every old subscription.
@@ -163,4 +164,142 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert_eq!(fake.counter("POST"), made, "none was made");
     assert_eq!(mailed_keys(&app, &fake), Vec::<String>::new());
+}
+
+/// A page of a machine, once it has so many licenses.
+async fn with_licenses(app: &TestApp, machine: &str, count: usize) -> Value {
+    let page = async || {
+        let page = app.ask(&["show", machine]);
+        (page["licenses"].as_array()?.len() == count).then_some(page)
+    };
+    within(PATIENCE, page).await.unwrap_or_else(|| panic!("{:#}", app.ask(&["show", machine])))
+}
+
+fn keys_of(page: &Value) -> BTreeSet<&str> {
+    page["licenses"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect()
+}
+
+/// A key for each unit: where the guide's handler made several with one label, each unit has its own; what is missing is made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_seat_keeps_a_key_of_its_own_and_only_what_is_missing_is_made() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let more = PLAN.replace("license =", "seats = \"keys\"\nlicense =");
+    // The law of one license a label holds for what we make: these were there.
+    let app = TestApp::start(Setup { mail: FOLDER.to_owned(), more, fake: None, ..Setup::with(&fake) }).await;
+    let team = |name: &str, quantity| Old { quantity, ..Old::new(name) };
+    let (alike, numbered, fewer, more) = (team("Alike", 2), team("Numbered", 3), team("Fewer", 1), team("More", 3));
+    let mut had: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (old, label) in [
+        (&alike, "Stripe sub sub_Alike"),
+        (&alike, "Stripe sub sub_Alike"),
+        (&numbered, "Stripe sub sub_Numbered"),
+        (&numbered, "Stripe sub sub_Numbered #2"),
+        (&numbered, "Stripe sub sub_Numbered #3"),
+        (&fewer, "sub_sub_Fewer"),
+        (&fewer, "Stripe sub sub_Fewer"),
+        (&more, "Stripe sub sub_More"),
+    ] {
+        let key = made_before(&fake, label, Some(old.turned_s)).await;
+        had.entry(&old.name).or_default().insert(key);
+    }
+    let made = fake.counter("POST");
+    for old in [&alike, &numbered, &fewer, &more] {
+        app.door().event(&old.updated("active")).await;
+    }
+    for (old, count, created) in [(&alike, 2, 0), (&numbered, 3, 0), (&fewer, 1, 0), (&more, 3, 2)] {
+        let page = with_licenses(&app, &old.machine(), count).await;
+        let (ours, theirs) = (keys_of(&page), &had[old.name.as_str()]);
+        assert_eq!(ours.iter().filter(|k| theirs.contains(**k)).count(), count - created, "{page:#}");
+        assert_eq!(page["licenses_created"], json!(created), "{page:#}");
+        let told = page["reports"].to_string().contains("left alone");
+        assert_eq!(told, old.name == "Fewer", "{page:#}");
+    }
+    idle(&app).await;
+    assert_eq!(fake.counter("POST") - made, 2);
+}
+
+/// A license that somebody else revoked is taken over as it is: reported, not undone, and none is made in its place. Of
+/// two, the one that works is taken, then the one in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_license_is_reported_and_one_that_works_or_is_used_goes_first() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app =
+        TestApp::start(Setup { mail: FOLDER.to_owned(), more: PLAN.to_owned(), fake: None, ..Setup::with(&fake) })
+            .await;
+    let (revoked, both, used) = (Old::new("Revoked"), Old::new("Both"), Old::new("Used"));
+    let dead = made_before(&fake, "Stripe sub sub_Revoked", Some(revoked.turned_s)).await;
+    let (older, live) =
+        (made_before(&fake, "sub_Both", None).await, made_before(&fake, "Stripe sub sub_Both", None).await);
+    let (idle_one, in_use) =
+        (made_before(&fake, "sub_sub_Used", None).await, made_before(&fake, "sub_Used", None).await);
+    for key in [&dead, &older] {
+        fake.third_hand(key, |kept| kept.status = "revoked".to_owned());
+    }
+    fake.third_hand(&in_use, |kept| kept.hwid_list = vec!["f".repeat(64)]);
+    let made = fake.counter("POST");
+    for (old, key, said) in [
+        (&revoked, &dead, "revoked at the license service by somebody else"),
+        (&both, &live, "left alone"),
+        (&used, &in_use, "left alone"),
+    ] {
+        app.door().event(&old.renewed()).await;
+        let page = with_licenses(&app, &old.machine(), 1).await;
+        assert_eq!(page["licenses"][0]["key"], json!(key), "{page:#}");
+        assert!(page["reports"].to_string().contains(said), "{page:#}");
+    }
+    idle(&app).await;
+    assert_eq!((kept(&fake, &dead).status, kept(&fake, &idle_one).expires_at), ("revoked".to_owned(), None));
+    assert_eq!(fake.counter("POST"), made);
+    assert_eq!(mailed_keys(&app, &fake), Vec::<String>::new());
+}
+
+/// One-time sales of the guide's handler that are told again: their keys stand, those refunded since end, and a key that a
+/// purchase holds is never taken by another one, whatever it is called.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_time_sales_told_again_keep_their_keys() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup { mail: FOLDER.to_owned(), more: ADOPT.to_owned(), ..Setup::with(&fake) }).await;
+    let forms = ["Stripe session {session}", "{session}", "pi_{name}", "{session}@shop", "Stripe session {session} #2"];
+    let mut keys = BTreeMap::new();
+    for (n, form) in forms.iter().enumerate() {
+        for refunded in [false, true] {
+            let name = format!("{}{n}", if refunded { "Refunded" } else { "Kept" });
+            let label = form.replace("{session}", &session_id(&name)).replace("{name}", &name);
+            keys.insert(name, (made_before(&fake, &label, None).await, refunded));
+        }
+    }
+    let made = fake.counter("POST");
+    let at_s = Clock::Wall.now().s() - 90 * DAY_S;
+    for (name, (_, refunded)) in &keys {
+        if *refunded {
+            app.door().event(&given_back(name, at_s + DAY_S)).await;
+        }
+        app.door().event(&one_time(name, at_s)).await;
+    }
+    for (name, (key, _)) in &keys {
+        let page = with_licenses(&app, &machine(name), 1).await;
+        assert_eq!((&page["licenses"][0]["key"], &page["licenses_created"]), (&json!(key), &json!(0)), "{page:#}");
+    }
+    idle(&app).await;
+    for (key, refunded) in keys.values() {
+        assert_eq!(kept(&fake, key).status == "revoked", *refunded);
+    }
+    // Its label is another purchase's id, but the key is held.
+    let (held, _) = &keys["Kept0"];
+    fake.third_hand(held, |kept| kept.label = Some(session_id("Other")));
+    app.door().event(&one_time("Other", at_s)).await;
+    let page = with_licenses(&app, &machine("Other"), 1).await;
+    assert_ne!(page["licenses"][0]["key"], json!(held));
+    assert_eq!(fake.counter("POST") - made, 1);
+}
+
+fn given_back(name: &str, at_s: i64) -> Value {
+    let charge = json!({
+        "id": format!("ch_{name}"), "object": "charge", "amount": 4900, "amount_refunded": 4900, "refunded": true,
+        "payment_intent": format!("pi_{name}"), "status": "succeeded", "created": at_s, "livemode": true,
+    });
+    json!({
+        "id": format!("evt_back_{name}"), "object": "event", "api_version": "2024-06-20", "created": at_s,
+        "livemode": true, "type": "charge.refunded", "data": { "object": charge },
+    })
 }
