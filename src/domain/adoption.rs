@@ -56,10 +56,11 @@ pub fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
     gaps.push(gap);
     while gaps.len() > GAPS_MAX {
         let apart = |n: &usize| (gaps[n + 1].from - gaps[*n].to).ms();
-        let Some(first) = (0..gaps.len() - 1).min_by_key(apart) else { return };
+        // The newest stays as it is: by it the creates that wait are judged.
+        let Some(first) = (0..gaps.len() - 2).min_by_key(apart) else { return };
         let later = gaps.remove(first + 1);
         let one = &mut gaps[first];
-        (one.from, one.to, one.noted) = (one.from.min(later.from), one.to.max(later.to), later.noted);
+        (one.from, one.to) = (one.from.min(later.from), one.to.max(later.to));
     }
 }
 
@@ -75,7 +76,15 @@ fn began(machine: &Machine) -> Option<Began> {
     let first = machine.facts.iter().map(|f| f.at).min()?;
     let told = machine.facts.iter().filter_map(|f| match &f.says {
         Says::Subscription(s) => s.began,
-        _ => None,
+        Says::Session(_)
+        | Says::Invoice(_)
+        | Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_)
+        | Says::LineItems(_)
+        | Says::Decision(_) => None,
     });
     if let Some(told) = told.min() {
         return Some(Began::At(told.min(first)));
@@ -84,7 +93,13 @@ fn began(machine: &Machine) -> Option<Began> {
         Says::Session(_) => true,
         Says::Subscription(s) => s.event == SubscriptionEvent::Created,
         Says::Invoice(i) => i.reason == BillingReason::Create,
-        _ => false,
+        Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_)
+        | Says::LineItems(_)
+        | Says::Decision(_) => false,
     };
     let goes_on = |f: &Fact| matches!(&f.says, Says::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));
     let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
@@ -176,9 +191,9 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &R
 
 /// When the end was told, the end of the period in which it fell, and the end itself.
 fn last_period(machine: &Machine) -> Option<(Timestamp, Timestamp, Timestamp)> {
-    let ends = machine.facts.iter().filter_map(|f| match &f.says {
-        Says::Subscription(s) if s.event == SubscriptionEvent::Deleted || s.ended_at.is_some() => Some((f.at, s)),
-        _ => None,
+    let ends = machine.facts.iter().filter_map(|f| {
+        let Says::Subscription(s) = &f.says else { return None };
+        (s.event == SubscriptionEvent::Deleted || s.ended_at.is_some()).then_some((f.at, s))
     });
     let (told, snapshot) = ends.min_by_key(|(at, _)| *at)?;
     let ended_at = snapshot.ended_at.unwrap_or(told);
@@ -255,7 +270,7 @@ mod tests {
         add_gap(&mut gaps, newest);
         assert_eq!(
             (gaps.len(), gaps[0], gaps.last()),
-            (GAPS_MAX, Gap { from: s(0), to: s(110), noted: s(110) }, Some(&newest))
+            (GAPS_MAX, Gap { from: s(0), to: s(110), noted: s(10) }, Some(&newest))
         );
     }
 }

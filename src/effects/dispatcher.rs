@@ -3,7 +3,7 @@
 //!
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
-mod doubt;
+mod attempt;
 mod look;
 mod take;
 
@@ -354,18 +354,10 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if read.is_some() && self.is_doubtful(machine, action, service).await {
+        if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready)
+            && !self.attempt(machine, action, read, service).await
+        {
             return;
-        }
-        if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready) {
-            // On disk before it is sent: after a crash exactly the creates that may have acted are known.
-            let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id, read };
-            if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {
-                // It is no longer wanted, or nothing can be written: then it is still due.
-                self.behind.store(true, Ordering::Relaxed);
-                service.not_sent(action, self.handle.clock().now());
-                return;
-            }
         }
         let sent = self.handle.clock().now();
         let carrier = Carrier { handle: &self.handle, services: &self.services, service };

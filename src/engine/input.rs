@@ -109,6 +109,8 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
+    /// Labels of licenses were read at a license service: pairs of hashes, see [`super::labels`].
+    Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
     Gap(Gap),
     /// The process lives: an instant kept so that the next start knows how long it was away.

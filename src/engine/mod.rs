@@ -11,6 +11,7 @@ mod fresh;
 pub mod gaps;
 pub mod input;
 pub mod key;
+pub mod labels;
 mod order;
 pub mod parked;
 pub mod raw;

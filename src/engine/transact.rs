@@ -8,6 +8,7 @@ use super::forget;
 use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
+use super::labels;
 use super::order;
 use super::record::{self, Disposition, EventRecord, RecordError, View};
 use super::restore;
@@ -128,15 +129,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
                 Ok(Receipt::Done)
             }
-            Input::Forget => {
-                forget::never_linked(self)?;
-                Ok(Receipt::Done)
-            }
+            Input::Forget => forget::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
-            Input::ReadBy(binary) => {
-                self.working.put(unread::read_by_key(), binary.clone().into_bytes());
-                Ok(Receipt::Done)
-            }
+            Input::ReadBy(binary) => Ok(unread::note_reader(self.working, binary)),
+            Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }

@@ -28,8 +28,11 @@ const PLAN: &str = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicens
 const ADOPT: &str = "[adopt]\nlabels = [\"shop/{invoice}\", \"Shop order of {sub}, paid\", \"{session}@shop\"]\n";
 const FOLDER: &str = "transport = \"folder\"\npath = \"./mail\"\n";
 
+/// Events of an old subscription.
+type Events = fn(&Old) -> Vec<Value>;
+
 /// What comes first of an old subscription, in the order of its coming, and what becomes of its license.
-const FIRST: [(&str, fn(&Old) -> Vec<Value>, Then); 9] = [
+const FIRST: [(&str, Events, Then); 9] = [
     ("renewed", |o| vec![o.renewed()], Then::Extended),
     ("failed", |o| vec![o.failed()], Then::Live),
     ("updated", |o| vec![o.updated("active")], Then::Extended),

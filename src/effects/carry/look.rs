@@ -4,19 +4,30 @@
 use std::collections::BTreeSet;
 
 use super::{Carrier, confirmed};
+use crate::clock::pause;
 use crate::domain::action::{Action, ActionKind, Outcome, Phase};
 use crate::domain::adoption;
 use crate::domain::machine::Machine;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::effects::license::License;
 use crate::effects::license::choice::choose;
 use crate::effects::license::sweep::Wanted;
+use crate::effects::services::LicenseService;
+use crate::engine::input::Input;
+use crate::engine::record::RecordError;
+use crate::engine::{Handle, labels};
+
+/// How often a long look keeps what it has read, so that the next process goes on there.
+const KEEP_EVERY: Span = Span::from_s(1);
+/// So many labels are kept in one commit.
+const KEPT_AT_ONCE: usize = 10 * labels::CHUNK_MAX;
 
 impl Carrier<'_> {
     /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
     /// whoever made it, whenever.
     pub(super) async fn look(&self, machine: &Machine, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
-        if let Err(error) = self.services.load_held(self.handle.reader()) {
+        let loaded = self.services.load_held(self.handle.reader()).and_then(|()| self.load_labels());
+        if let Err(error) = loaded {
             return Outcome::Again { after: None, why: error.to_string() };
         }
         let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
@@ -26,11 +37,32 @@ impl Carrier<'_> {
             None => self.labels(machine, action),
         };
         let wanted = labels.into_iter().map(|label| Wanted { label, sent_at }).collect();
-        let found = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key)).await;
+        let find = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key));
+        let mut find = std::pin::pin!(find);
+        let found = loop {
+            tokio::select! {
+                found = &mut find => break found,
+                () = pause(KEEP_EVERY) => self.service.keep_labels(self.handle, labels::CHUNK_MAX).await,
+            }
+        };
+        self.service.keep_labels(self.handle, 1).await;
         match found {
             Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
             Ok(licenses) => self.take(machine, action, licenses).unwrap_or(Outcome::Absent { began }),
         }
+    }
+
+    /// Takes up the labels that former processes have read.
+    fn load_labels(&self) -> Result<(), RecordError> {
+        let finder = &self.service.finder;
+        if !finder.with_memory(|memory| memory.is_loaded) {
+            let kept = labels::read(self.handle.reader())?;
+            finder.with_memory(|memory| {
+                memory.learn(kept);
+                memory.is_loaded = true;
+            });
+        }
+        Ok(())
     }
 
     /// The labels under which an action's license may be found. Whoever made licenses before us may have made the purchase
@@ -67,6 +99,16 @@ impl Carrier<'_> {
                 (confirmed.adopted, confirmed.others) = (foreign, left.len());
             }
             return Some(outcome);
+        }
+    }
+}
+
+impl LicenseService {
+    /// Keeps the labels that were read, once there are so many. Those that cannot be written are read again some day.
+    pub(in crate::effects) async fn keep_labels(&self, handle: &Handle, at_least: usize) {
+        let fresh = self.finder.with_memory(|memory| memory.take_fresh(at_least));
+        for pairs in fresh.chunks(KEPT_AT_ONCE) {
+            let _ = handle.submit_waiting(Input::Labels(pairs.to_vec())).await;
         }
     }
 }

@@ -195,7 +195,11 @@ impl Client {
             // A person may have done it at the service meanwhile.
             return match self.get(key).await {
                 Answer::Done(license) if license.devices != Some(devices) => cannot("change the number of devices"),
-                other => other,
+                other @ (Answer::Done(_)
+                | Answer::Again { .. }
+                | Answer::NotSent { .. }
+                | Answer::Unknown { .. }
+                | Answer::Refused(_)) => other,
             };
         }
         if let Some(refusal) = self.too_many(devices) {

@@ -4,12 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyward::clock::Clock;
+use keyward::domain::id::AppId;
+use keyward::domain::plan::Devices;
+use keyward::effects::license::{Client, ClientConfig, NewLicense};
+use keyward::secret::Secret;
 use serde_json::{Value, json};
 
 use super::story::Old;
 use super::{FOLDER, idle, mailed_keys};
 use crate::support::app::{Setup, TestApp};
-use crate::support::fake_licenses::{Fake, Faults};
+use crate::support::fake_licenses::{API_KEY, Fake, Faults};
 use crate::support::purchase::{label, machine, next_s, one_time};
 use crate::support::wait::{PATIENCE, until};
 
@@ -104,4 +108,31 @@ async fn a_copy_put_back_makes_nothing_twice() {
     assert_eq!(fake.counter("GET list"), lists);
     assert_eq!(app.ask(&["show", &machine("New")])["licenses_created"], json!(1));
     assert_eq!(app.ask(&["actions"]), Value::Array(vec![]));
+}
+
+/// A crawl that the end of the process broke off goes on where it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crawl_goes_on_where_the_last_process_left_it() {
+    const OTHERS: usize = 1_000;
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
+    for n in 0..OTHERS {
+        let (app_id, label) = (AppId::new("app_test"), format!("other {n}"));
+        let new = NewLicense { app_id, label, expires_at: None, devices: Devices::Count(1) };
+        client.create(&new).await.done().unwrap();
+    }
+    fake.switch(|f| f.latency_ms = 10);
+    let mut app = TestApp::start(Setup::with(&fake)).await;
+    let old = one_time("Old", Clock::Wall.now().s() - 3_600);
+    app.door().event(&old).await;
+    let far = async || (fake.counter("GET one") > OTHERS as u64 * 3 / 4).then_some(());
+    until("most of the crawl", PATIENCE, far).await;
+    app.kill9();
+    let before = fake.counter("GET one");
+    assert!(before < OTHERS as u64, "it broke off: {before}");
+    app.restart().await;
+    sold(&app, &fake, &["Old"]).await;
+    let again = fake.counter("GET one") - OTHERS as u64;
+    // Nothing kept would mean that all were; what was read last had not been written yet.
+    assert!(again + 100 < before, "{again} of {before} were read twice");
 }

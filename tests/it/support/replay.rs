@@ -117,6 +117,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Forget
         | Input::Revision { .. }
         | Input::Gap(_)
+        | Input::Labels(_)
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line { received: at, input }
