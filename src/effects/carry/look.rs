@@ -78,9 +78,15 @@ impl Carrier<'_> {
 
     /// Takes the best of what was found, unless nothing is left for this action.
     fn take(&self, machine: &Machine, action: &Action, mut found: Vec<License>) -> Option<Outcome> {
-        let others: Vec<&Action> = machine.open_actions().filter(|a| a.id != action.id && is_look(a)).collect();
-        for other in &others {
-            leave_one(&mut found, &other.target.label, self.now());
+        let mut looks = 0;
+        for other in machine.open_actions().filter(|a| a.id != action.id && !a.target.label.is_empty()) {
+            if is_look(other) {
+                leave_one(&mut found, &other.target.label, self.now());
+                looks += 1;
+            } else {
+                // It may be making this very license.
+                found.retain(|l| l.label.as_ref() != Some(&other.target.label));
+            }
         }
         let foreign = matches!(action.phase, Phase::Look { any_age: true, .. });
         loop {
@@ -90,7 +96,7 @@ impl Carrier<'_> {
                 continue;
             }
             // What the machine's other looks will take is no leftover.
-            let left: Vec<&License> = choice.others.iter().skip(others.len()).collect();
+            let left: Vec<&License> = choice.others.iter().skip(looks).collect();
             for other in &left {
                 tracing::warn!(machine.id = %machine.id, license = ?other.key, "another license has a label of this purchase; it is left alone");
             }
