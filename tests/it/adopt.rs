@@ -136,6 +136,8 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
             cases.insert(old.name.clone(), (old, ends, key, then));
         }
     }
+    // The service errs meanwhile, as it may on any day.
+    fake.switch(|f| (f.seed, f.error_pct, f.limited_pct, f.garbage_pct) = (7, 8, 5, 5));
     let made = fake.counter("POST");
     for (kind, events, _) in FIRST {
         for (n, form) in LABELS.iter().enumerate() {
