@@ -1,36 +1,33 @@
 //! What comes next for a purchase, and when, in words for a support person.
 
 use super::desk::Coming;
-use crate::domain::action::{ActionKind, ActionOutcome, GrantStatus, Phase};
+use crate::domain::action::{Act, ActionOutcome, GrantStatus, Phase};
 use crate::domain::decision::Verb;
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::Says;
-use crate::domain::fold::{Folded, Life, Outcome};
+use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
-use crate::domain::notice::{NoticeStatus, called};
+use crate::domain::notice::{NoticeStatus, due_notices};
 use crate::domain::policy::AtGraceEnd;
-use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
-
-/// Enough for what depends on a license's devices, which nothing here does.
-const DEVICES_MAX: u32 = 16;
+use crate::engine::input::Rules;
 
 /// What will happen if nothing else does, earliest first.
 #[must_use]
-pub(super) fn coming(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<Coming> {
+pub(super) fn coming(machine: &Machine, folded: &Folded, rules: &Rules, now: Timestamp) -> Vec<Coming> {
     if machine.held.is_some() {
         return Vec::new();
     }
     let mut out = work(machine);
-    mails(machine, folded, revisions, now, &mut out);
+    mails(machine, folded, rules, now, &mut out);
     if let Life::Subscription(s) = &folded.life {
-        for episode in s.episodes.iter().filter(|e| e.outcome == Outcome::Open && e.lapsed.is_none()) {
+        for episode in s.episodes.iter().filter(|e| e.is_open() && e.lapsed.is_none()) {
             let what = match episode.policy.at_grace_end {
                 AtGraceEnd::Suspend => "the license is suspended",
                 AtGraceEnd::Revoke => "the license is revoked",
                 AtGraceEnd::Keep => "the license stays, as the policy says",
             };
-            let what = format!("the grace for {} ends unless it is paid: {what}", episode.id);
+            let what = format!("the grace for {} ends unless it is paid: {what}", episode.cause);
             out.push(Coming { at: episode.ends, what });
         }
     }
@@ -86,24 +83,26 @@ fn work(machine: &Machine) -> Vec<Coming> {
     let pending = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending);
     pending
         .map(|a| {
-            let what = match (a.kind, a.phase) {
-                (ActionKind::Check, _) => format!("license {} is read once more", a.seat),
-                (ActionKind::LookUp, _) => format!("Stripe is asked about {}, try {}", a.target.label, a.attempts + 1),
-                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.seat),
-                (kind, Phase::Ready) => format!("{} for license {}, try {}", kind.as_str(), a.seat, a.attempts + 1),
+            let what = match (&a.act, a.phase) {
+                (Act::Read { .. }, _) => format!("license {} is read once more", a.license),
+                (Act::Query(question), _) => {
+                    format!("Stripe is asked about {}, try {}", question.about(), a.attempts + 1)
+                }
+                (_, Phase::Look { .. }) => format!("license {} is looked for before it is made", a.license),
+                (act, Phase::Ready) => format!("{} for license {}, try {}", act.as_str(), a.license, a.attempts + 1),
             };
             Coming { at: a.due, what }
         })
         .collect()
 }
 
-fn mails(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp, out: &mut Vec<Coming>) {
+fn mails(machine: &Machine, folded: &Folded, rules: &Rules, now: Timestamp, out: &mut Vec<Coming>) {
     for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {
         let tried = if notice.attempts == 0 { String::new() } else { format!(", try {}", notice.attempts + 1) };
         out.push(Coming { at: notice.due, what: format!("mail {}{tried}", notice.kind.as_str()) });
     }
-    let due = entitlement(folded, revisions, now, DEVICES_MAX);
-    for call in called(machine, folded, &due, revisions, now) {
+    let due = entitlement(folded, &rules.revisions, now, rules.devices_max(&machine.source));
+    for call in due_notices(machine, folded, &due, &rules.revisions, now) {
         if call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)) {
             out.push(Coming { at: call.due, what: format!("mail {}, if it is still true", call.kind.as_str()) });
         }

@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 use super::desk::{Desk, Response};
 use super::desk_read::{no_machine, raw, resolve};
 use super::fail::Failure;
-use crate::domain::fold::fold;
-use crate::domain::id::{CustomerId, EventId, MachineId};
+use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
+use crate::engine::disposition::Disposition;
 use crate::engine::key::{self, Table};
-use crate::engine::record::{self as stored, Disposition, EventRecord, RecordError, View};
-use crate::engine::transact::scope_of;
+use crate::engine::record::{self as stored, EventRecord, RecordError, View};
 use crate::engine::working::Committed;
 use crate::engine::{raw as body, revise, view};
 use crate::sim::record;
@@ -54,7 +54,7 @@ pub enum Pages {
     /// Lines of events.
     Bodies {
         /// Scope and id of each.
-        events: Vec<(String, String)>,
+        events: Vec<(Scope, EventId)>,
     },
     /// Whole histories, purchases that share a customer together.
     Groups {
@@ -76,10 +76,10 @@ pub struct Entry {
     pub received: Timestamp,
     /// When it was made.
     pub created: Timestamp,
-    /// Source, and account.
-    pub scope: String,
+    /// Where its id is known.
+    pub scope: Scope,
     /// Its id.
-    pub id: String,
+    pub id: EventId,
 }
 
 /// A line with its instant; without a text where the body is gone.
@@ -143,9 +143,8 @@ impl History<'_> {
         view::walk(self.reader, from(Table::Event, after)?, |key, first| {
             let record: EventRecord = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
-                let mut parts = key::parts(key).into_iter().map(str::to_owned);
-                let (scope, id) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-                rows.push(Entry { received: record.received, created: record.created, scope, id });
+                let (scope, id) = (key::scope_of(key), key::event_of(key));
+                rows.extend(id.map(|id| Entry { received: record.received, created: record.created, scope, id }));
             }
             looked += 1;
             if looked >= ENTRIES_MAX {
@@ -165,7 +164,7 @@ impl History<'_> {
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
                 let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else { continue };
                 // What was kept as an event is in their list.
-                if Committed(self.reader).get(&key::event(&scope_of(&machine), &fact.id))?.is_none() {
+                if Committed(self.reader).get(&key::event(machine.id.scope(), &fact.id))?.is_none() {
                     rows.push(Line { received: fact.received, text: Some(text) });
                 }
             }
@@ -178,14 +177,13 @@ impl History<'_> {
         self.answer(&rows, next)
     }
 
-    fn bodies(&self, events: &[(String, String)]) -> Result<Response, Failure> {
-        let line = |(scope, id): &(String, String)| self.event(scope, &EventId::from(id.as_str()));
-        let rows = events.iter().take(BODIES_MAX).filter_map(|e| line(e).transpose());
+    fn bodies(&self, events: &[(Scope, EventId)]) -> Result<Response, Failure> {
+        let rows = events.iter().take(BODIES_MAX).filter_map(|(scope, id)| self.event(scope, id).transpose());
         self.answer(&rows.collect::<Result<Vec<_>, _>>()?, None)
     }
 
     /// An event's line; `None` where no event of that id is kept.
-    fn event(&self, scope: &str, id: &EventId) -> Result<Option<Line>, RecordError> {
+    fn event(&self, scope: &Scope, id: &EventId) -> Result<Option<Line>, RecordError> {
         let record: Option<EventRecord> = stored::get(&Committed(self.reader), &key::event(scope, id))?;
         Ok(record.map(|record| {
             let whole = body::unpack(&record.raw);
@@ -196,7 +194,7 @@ impl History<'_> {
 
     fn only(&self, text: &str) -> Result<Response, Failure> {
         let id = resolve(self.desk, text)?;
-        let machine = view::machine(self.reader, &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+        let machine = view::machine(self.reader, &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
         let (customer, _) = self.peers(&machine)?;
         self.answer(&[self.group(vec![machine], customer)?], None)
     }
@@ -230,9 +228,9 @@ impl History<'_> {
     fn peers(&self, machine: &Machine) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
         let folded = fold(machine.kind, &machine.facts, &Revisions::default(), self.until);
         let Some(customer) = folded.contact.customer else { return Ok((None, Vec::new())) };
-        let range = key::under(Table::ByCustomer, &[&scope_of(machine), customer.as_str()]);
+        let range = key::under(Table::ByCustomer, machine.id.scope(), &[customer.as_str()]);
         let entries = Committed(self.reader).range(&range, PEERS_MAX)?;
-        let peers = entries.iter().filter_map(|(k, _)| key::parts(k).last().map(|m| MachineId::from(*m)));
+        let peers = entries.iter().filter_map(|(k, _)| key::machine_of(k));
         // An entry may outlive its machine, which another one took over.
         let mut there = Vec::new();
         for peer in peers {
@@ -247,38 +245,35 @@ impl History<'_> {
     fn group(&self, machines: Vec<Machine>, customer: Option<CustomerId>) -> Result<Group, RecordError> {
         let mut lines = Vec::new();
         for machine in &machines {
-            let scope = scope_of(machine);
+            let scope = machine.id.scope();
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
-                lines.push(match self.event(&scope, &fact.id)? {
+                lines.push(match self.event(scope, &fact.id)? {
                     Some(line) => line,
                     None => {
-                        let text = record::said(source(&scope), &machine.id, fact);
+                        let text = record::said(scope.source().as_str(), &machine.id, fact);
                         Line { received: fact.received, text }
                     }
                 });
             }
         }
         if let (Some(customer), Some(machine)) = (customer, machines.first()) {
-            let scope = scope_of(machine);
-            let known = view::customer(self.reader, &scope, &customer)?.filter(|c| c.at <= self.until);
+            let scope = machine.id.scope();
+            let known = view::customer(self.reader, scope, &customer)?.filter(|c| c.at <= self.until);
             // Its own events are not kept by customer; a look-up says what they came to.
-            lines.extend(known.map(|c| Line { received: c.at, text: record::customer(&scope, &c) }));
+            lines.extend(known.map(|c| Line { received: c.at, text: record::customer(scope, &c) }));
         }
         lines.sort_by_key(|l| l.received);
         Ok(Group { machines: machines.into_iter().map(|m| m.id.to_string()).collect(), lines })
     }
 }
 
-/// The source that a scope begins with.
-fn source(scope: &str) -> &str {
-    scope.split('/').next().unwrap_or(scope)
-}
-
 fn is_loose(record: &EventRecord) -> bool {
     match &record.disposition {
         Disposition::Applied(Some(_)) => false,
         Disposition::Parked(_) => true,
-        Disposition::Applied(None) | Disposition::Ignored(_) => MAY_SELL.contains(&record.kind.as_str()),
+        Disposition::Applied(None) | Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+            MAY_SELL.contains(&record.kind.as_str())
+        }
     }
 }
 

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::desk::{Changed, Desk, Response, decision_id};
 use super::desk_read::raw;
 use super::fail::Failure;
-use crate::domain::action::{Action, ActionKind};
+use crate::domain::action::{Act, Action};
 use crate::domain::decide::{Settled, World, settle};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::{Fact, Says};
-use crate::domain::fold::{Life, fold};
 use crate::domain::id::{EventId, MachineId, PlanName};
+use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};
@@ -52,7 +52,7 @@ pub(super) struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Concerned {
     /// The purchase.
-    pub machine: String,
+    pub machine: MachineId,
     /// Its plans.
     pub plans: Vec<String>,
     /// What changes, in words.
@@ -71,12 +71,12 @@ pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Fa
             let found = desk.read(move |desk| concerned(desk, plan.as_deref())).await?;
             let at = desk.handle.clock().now();
             let order = |c: &Concerned| {
-                let machine = MachineId::from(c.machine.as_str());
+                let machine = c.machine.clone();
                 let (id, decision) = (EventId::new(decision_id(at)), decision.clone());
                 (machine.clone(), Input::Decision { machine, id, decision, at })
             };
             desk.submit_all(found.iter().map(order).collect()).await?;
-            let machines = found.into_iter().map(|c| c.machine).collect();
+            let machines = found.into_iter().map(|c| c.machine.to_string()).collect();
             Ok(Response::Changed(Changed { machines, actions: None, decision: None }))
         }
     }
@@ -87,7 +87,7 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
     let mut counts = Counts::default();
     view::machines(desk.handle.reader(), |machine| {
         let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
-        let due = entitlement(&folded, &rules.revisions, now, devices_max(&rules, &machine));
+        let due = entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source));
         let live: BTreeSet<_> = due.seats.into_iter().filter(|s| s.want.live_at(now)).map(|s| s.plan).collect();
         let policies: BTreeSet<_> = live.iter().map(|p| rules.revisions.policy(p.as_ref(), now).name).collect();
         for plan in live.into_iter().flatten() {
@@ -99,10 +99,6 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
         true
     })?;
     Ok(Response::Page { rows: vec![raw(&counts)?], next: None, at: now })
-}
-
-fn devices_max(rules: &Rules, machine: &Machine) -> u32 {
-    rules.sources.get(&machine.source).map_or(u32::MAX, |s| s.abilities.devices_max)
 }
 
 /// The purchases for which the newest revision changes something that already is.
@@ -121,7 +117,7 @@ fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure>
             let plans = plans(&machine);
             if !changes.is_empty() && plan.is_none_or(|name| plans.contains(name)) {
                 let plans = plans.into_iter().collect();
-                out.push(Concerned { machine: machine.id.to_string(), plans, changes });
+                out.push(Concerned { machine: machine.id.clone(), plans, changes });
             }
         }
         true
@@ -131,7 +127,7 @@ fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure>
 
 /// The plans of what a purchase holds or waits for.
 fn plans(machine: &Machine) -> BTreeSet<String> {
-    let waits = machine.open_actions().filter_map(|a| a.target.plan.as_ref());
+    let waits = machine.open_actions().filter_map(|a| a.act.new_license()?.plan.as_ref());
     machine.grants.iter().filter_map(|g| g.plan.as_ref()).chain(waits).map(PlanName::to_string).collect()
 }
 
@@ -147,11 +143,11 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         says: Says::Decision(Box::new(Decision { verb, author: String::new(), reason: String::new() })),
         chain: None,
     });
-    let source = rules.sources.get(&as_is.source).cloned().unwrap_or_default();
+    let source = as_is.source.clone();
     let world = World {
         revisions: &rules.revisions,
         now,
-        abilities: &source.abilities,
+        abilities: &rules.source(&source).abilities,
         customer: None,
         store_since: rules.store_since,
         gaps: &[],
@@ -161,7 +157,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
     };
     let (before, after) = (settle(&mut as_is, &world), settle(&mut applied, &world));
     let mut out: Vec<String> = Vec::new();
-    let known = |a: &Action| as_is.open_actions().any(|b| (b.kind, b.seat, &b.target) == (a.kind, a.seat, &a.target));
+    let known = |a: &Action| as_is.open_actions().any(|b| (b.license, &b.act) == (a.license, &a.act));
     out.extend(applied.open_actions().filter(|a| !known(a)).map(act));
     for notice in applied.notices.iter().filter(|n| !as_is.notices.contains(n)) {
         out.push(format!("mail {}", notice.kind.as_str()));
@@ -175,28 +171,25 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
 }
 
 fn act(action: &Action) -> String {
-    let until = action.target.expires_at.map_or("for life".to_owned(), |t| format!("until {t}"));
-    let seat = action.seat;
-    match action.kind {
-        ActionKind::Create => format!("create license {seat}, {until}"),
-        ActionKind::Extend => format!("license {seat} lives {until}"),
-        ActionKind::Suspend => format!("suspend license {seat}"),
-        ActionKind::Reinstate => format!("reinstate license {seat}, {until}"),
-        ActionKind::Revoke => format!("revoke license {seat}"),
-        ActionKind::Update => format!("change the devices of license {seat}"),
-        ActionKind::Check => format!("read license {seat} once more"),
-        ActionKind::ResetDevices => format!("forget the devices of license {seat}"),
-        ActionKind::Find => "look for a license that should have ended".to_owned(),
-        ActionKind::LookUp => "look something up at Stripe".to_owned(),
+    let until = |at: &Option<Timestamp>| at.map_or("for life".to_owned(), |t| format!("until {t}"));
+    let license = action.license;
+    match &action.act {
+        Act::Create(new) => format!("create license {license}, {}", until(&new.expires_at)),
+        Act::SetExpiry { until: end, .. } => format!("license {license} lives {}", until(end)),
+        Act::Suspend { .. } => format!("suspend license {license}"),
+        Act::Reinstate { until: end, .. } => format!("reinstate license {license}, {}", until(end)),
+        Act::Revoke { .. } => format!("revoke license {license}"),
+        Act::SetDevices { .. } => format!("change the devices of license {license}"),
+        Act::Read { .. } => format!("read license {license} once more"),
+        Act::ResetDevices { .. } => format!("forget the devices of license {license}"),
+        Act::Recover(_) => "look for a license that should have ended".to_owned(),
+        Act::Query(_) => "look something up at Stripe".to_owned(),
     }
 }
 
 /// A running grace that ends at another instant.
 fn grace(before: &Settled, after: &Settled) -> Option<String> {
-    let ends = |s: &Settled| match &s.folded.life {
-        Life::Subscription(s) => s.open_episode().filter(|e| e.lapsed.is_none()).map(|e| e.ends),
-        Life::Payment(_) => None,
-    };
+    let ends = |s: &Settled| s.folded.life.open_episode().filter(|e| e.lapsed.is_none()).map(|e| e.ends);
     match (ends(before), ends(after)) {
         (Some(was), Some(is)) if was != is => Some(format!("the grace ends {is} instead of {was}")),
         (Some(was), None) => Some(format!("the grace, which would end {was}, is over")),

@@ -8,15 +8,14 @@ use serde_json::value::RawValue;
 use super::coming;
 use super::desk::{Desk, Response, What, Which};
 use super::fail::Failure;
-use crate::domain::action::{Action, ActionKind, ActionOutcome};
-use crate::domain::fold::{Folded, fold};
-use crate::domain::id::MachineId;
+use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::id::{MachineId, Scope, SourceName};
+use crate::domain::lifecycle::{Folded, fold};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
-use crate::engine::record;
+use crate::engine::record::{self, RefusedRecord};
 use crate::engine::search;
-use crate::engine::transact::scope_of;
 use crate::engine::view::{self, EventView, Keys, MachineView};
 use crate::store::{Direction, KeyRange};
 
@@ -45,7 +44,7 @@ pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
 }
 
 fn hits(desk: &Desk, text: &str) -> Result<Vec<MachineId>, Failure> {
-    let scopes: Vec<String> = desk.handle.rules().sources.keys().map(ToString::to_string).collect();
+    let scopes: Vec<Scope> = desk.handle.rules().sources.keys().map(|s| Scope::new(s.clone(), None)).collect();
     Ok(view::find(desk.handle.reader(), &scopes, text)?)
 }
 
@@ -69,7 +68,7 @@ pub(super) fn may(desk: &Desk, id: MachineId, resend: bool) -> Result<MachineId,
     if !resend {
         return Ok(id);
     }
-    let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+    let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     if !machine.grants.iter().any(Grant::can_be_mailed) {
         return Err(Failure::input(format!("{id} has no key that could be mailed"))
             .hint(format!("`keyward show {id}` tells what became of its licenses")));
@@ -89,11 +88,11 @@ struct Page {
 
 fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
     let reader = desk.handle.reader();
-    let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(id.as_str()))?;
+    let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     let revisions = &desk.handle.rules().revisions;
     let folded = fold(machine.kind, &machine.facts, revisions, now);
     let customer = match &folded.contact.customer {
-        Some(customer) => view::customer(reader, &scope_of(&machine), customer)?,
+        Some(customer) => view::customer(reader, machine.id.scope(), customer)?,
         None => None,
     };
     let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
@@ -110,7 +109,7 @@ pub(super) fn find(desk: &Desk, text: &str) -> Result<Response, Failure> {
 pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
     let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
-    let next = coming::coming(&machine, &folded, &desk.handle.rules().revisions, now);
+    let next = coming::coming(&machine, &folded, &desk.handle.rules(), now);
     Ok(Response::Machine { view: raw(&view)?, decided: coming::decided(&machine), next })
 }
 
@@ -161,21 +160,19 @@ pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
         let page = page.map_err(|e| Failure::ours(e.to_string()))?;
         let Some((last, _)) = page.last() else { break };
         range.end.clone_from(last);
-        for (key, value) in page {
+        for (_, value) in page {
             if rows.len() >= max {
                 more += 1;
                 continue;
             }
-            let at = key.get(1..9).and_then(|b| b.try_into().ok()).map_or(0, i64::from_be_bytes);
-            let text: String = record::decode(&value.bytes).unwrap_or_else(|e| format!("?: unreadable: {e}\n"));
-            let (head, body) = text.split_once('\n').unwrap_or((&text, ""));
-            let (source, why) = head.split_once(": ").unwrap_or(("?", head));
-            rows.push_front(raw(&RefusedRow {
-                at: Timestamp::from_ms(at),
-                source: source.to_owned(),
-                why: why.to_owned(),
-                body: body.to_owned(),
-            })?);
+            let kept = record::decode(&value.bytes).unwrap_or_else(|e| RefusedRecord {
+                at: Timestamp::from_ms(0),
+                source: SourceName::from("?"),
+                why: format!("unreadable: {e}"),
+                excerpt: String::new(),
+            });
+            let RefusedRecord { at, source, why, excerpt } = kept;
+            rows.push_front(raw(&RefusedRow { at, source: source.to_string(), why, body: excerpt })?);
         }
     }
     Ok(Response::List { rows: rows.into(), more })
@@ -185,15 +182,21 @@ pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
 #[derive(Clone, Debug, Serialize)]
 struct ActionRow<'a> {
     id: String,
-    machine: &'a str,
+    machine: String,
     service: &'a str,
     at: Timestamp,
     kind: &'static str,
     seat: u32,
     outcome: &'static str,
     attempts: u32,
-    error: Option<&'a str>,
+    error: Option<String>,
     next: Option<Timestamp>,
+}
+
+/// What an action waits for or failed by, in words.
+fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
+    let held = || action.held.as_ref().map(ToString::to_string);
+    action.error.clone().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
 fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {
@@ -208,18 +211,18 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
     let mut newest = BTreeMap::new();
     let mut more = 0;
     view::machines(desk.handle.reader(), |machine| {
-        let open = |a: &&Action| OPEN.contains(&a.outcome) && a.kind != ActionKind::Check;
+        let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
         for action in machine.actions.iter().filter(open) {
             let row = raw(&ActionRow {
                 id: format!("{}#{}", machine.id, action.id),
-                machine: machine.id.as_str(),
-                service: if action.kind == ActionKind::LookUp { STRIPE } else { service_of(desk, &machine) },
+                machine: machine.id.to_string(),
+                service: if action.act.question().is_some() { STRIPE } else { service_of(desk, &machine) },
                 at: action.at,
-                kind: action.kind.as_str(),
-                seat: action.seat,
+                kind: action.act.as_str(),
+                seat: action.license,
                 outcome: action.outcome.as_str(),
                 attempts: action.attempts,
-                error: action.error.as_deref().or(action.held.as_deref()).or(machine.held.as_deref()),
+                error: waits_because(&machine, action),
                 next: (action.outcome == ActionOutcome::Pending && machine.held.is_none()).then_some(action.due),
             });
             newest.insert((action.at, machine.id.clone(), action.id), row);
@@ -236,7 +239,7 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
 /// The open actions that an order is about, by purchase.
 pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
     let concerns = |m: &Machine, a: &Action| match what {
-        What::Service(service) if a.kind == ActionKind::LookUp => service == STRIPE,
+        What::Service(service) if a.act.question().is_some() => service == STRIPE,
         What::Service(service) => service_of(desk, m) == service,
         What::All | What::Id(_) => true,
     };
@@ -245,7 +248,7 @@ pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, V
     };
     if let What::Id(id) = what {
         let id = resolve(desk, id)?;
-        let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(id.as_str()))?;
+        let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
         let numbers = open(&machine);
         if numbers.is_empty() {
             return Err(Failure::input(format!("nothing waits or was refused for {id}")));

@@ -70,7 +70,7 @@ fn ids(lines: &[Line]) -> Vec<String> {
 
 fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
     let (entries, until) = asked::index(asked, false)?;
-    let ids = || entries.iter().map(|e: &Entry| e.id.clone()).collect::<Vec<_>>();
+    let ids = || entries.iter().map(|e: &Entry| e.id.to_string()).collect::<Vec<_>>();
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
     let mut said = asked::said(asked, until)?.into_iter().peekable();
     asked::bodies(asked, &entries, |line| {

@@ -170,7 +170,7 @@ fn previewed(
 }
 
 fn listed(concerned: &[Concerned]) -> String {
-    let row = |c: &Concerned| vec![c.machine.clone(), c.plans.join(", "), c.changes.join("; ")];
+    let row = |c: &Concerned| vec![c.machine.to_string(), c.plans.join(", "), c.changes.join("; ")];
     report::table(&["purchase", "plan", "what changes"], concerned.iter().map(row).collect())
 }
 

@@ -1,36 +1,18 @@
 //! Actions: durable pieces of outside work at the license service, and what comes of them.
 
+mod act;
+
 use minicbor::{Decode, Encode};
 
-use super::id::{AppId, LicenseKey};
+pub use act::{Act, NewLicense, Question, SeatId};
+
+use super::hold::Hold;
+use super::id::{Label, LicenseKey};
 use super::plan::Devices;
 use super::policy::choices;
 use super::time::{Span, Timestamp};
 
 choices! {
-    /// What an action does.
-    ActionKind {
-        /// Make a license.
-        0 Create = "create_license",
-        /// Set the expiry, later or earlier.
-        1 Extend = "extend_license",
-        /// Stop it, so that it can come back.
-        2 Suspend = "suspend_license",
-        /// Make it work again.
-        3 Reinstate = "reinstate_license",
-        /// End it.
-        4 Revoke = "revoke_license",
-        /// Set the devices.
-        5 Update = "update_license",
-        /// Read it once more: a request of unknown outcome may have landed late.
-        6 Check = "check_license",
-        /// Ask Stripe for something that no event tells ([`super::look_up`]).
-        7 LookUp = "look_up",
-        /// Forget the devices that are bound to it: a person's word, once for each license.
-        8 ResetDevices = "reset_devices",
-        /// Look whether there is one that should end: the purchase is older than this store.
-        9 Find = "find_license",
-    }
     /// What became of an action.
     ActionOutcome {
         /// It waits for its instant, or is under way.
@@ -48,7 +30,7 @@ choices! {
     }
 }
 
-/// One piece of work at the license service.
+/// One piece of work at the license service, or one question to Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Action {
     /// Its number within the machine; with the machine's id it is the action's name.
@@ -56,13 +38,13 @@ pub struct Action {
     pub id: u32,
     /// What it does.
     #[n(1)]
-    pub kind: ActionKind,
-    /// The license's number within the machine.
+    pub act: Act,
+    /// The license's number within the machine; 0 for a question.
     #[n(2)]
-    pub seat: u32,
-    /// What it sets.
+    pub license: u32,
+    /// The label of a license to be made or found. It is looked for no more once that is done.
     #[n(3)]
-    pub target: Target,
+    pub label: Option<Label>,
     /// When it was decided; for one that was carried out, when that was.
     #[n(4)]
     pub at: Timestamp,
@@ -83,36 +65,33 @@ pub struct Action {
     pub phase: Phase,
     /// Why it is held.
     #[n(10)]
-    pub held: Option<String>,
+    pub held: Option<Hold>,
 }
 
-/// What an action sets. Absolute values only: repeating it is harmless, except for a create.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Target {
-    /// The item.
-    #[n(0)]
-    pub item: String,
-    /// Its unit.
-    #[n(1)]
-    pub unit: u32,
-    /// The application; `None`: the one under `[licenses]`.
-    #[n(2)]
-    pub app_id: Option<AppId>,
-    /// The expiry; `None`: for life.
-    #[n(3)]
-    pub expires_at: Option<Timestamp>,
-    /// The devices.
-    #[n(4)]
-    pub devices: Devices,
-    /// The key; `None` for a create.
-    #[n(5)]
-    pub key: Option<LicenseKey>,
-    /// The label of a create, and what it looks for; of a reset, the decision that asks for it.
-    #[n(6)]
-    pub label: String,
-    /// The plan, for the record.
-    #[n(7)]
-    pub plan: Option<super::id::PlanName>,
+impl Action {
+    /// One that was just decided and is due at once.
+    #[must_use]
+    pub fn new(id: u32, act: Act, license: u32, now: Timestamp) -> Self {
+        Self {
+            id,
+            act,
+            license,
+            label: None,
+            at: now,
+            outcome: ActionOutcome::Pending,
+            attempts: 0,
+            due: now,
+            error: None,
+            phase: Phase::Ready,
+            held: None,
+        }
+    }
+
+    /// Whether it waits, is under way, or is held.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.outcome, ActionOutcome::Pending | ActionOutcome::Held)
+    }
 }
 
 /// Where a create stands between "never sent" and "known to exist or not".

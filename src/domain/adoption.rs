@@ -9,15 +9,15 @@ pub use labels::{Template, TemplateError, labels_of};
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Action, ActionKind, ActionOutcome, Phase};
+use super::action::{Action, ActionOutcome, Phase, SeatId};
 use super::entitlement::{Entitlement, Want, Why};
 use super::fact::{BillingReason, EndReason, Fact, Says, SubscriptionEvent};
-use super::fold::{Kind, State};
+use super::lifecycle::subscription::State as Life;
+use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
 use super::policy::OnCancel;
 use super::reconcile::match_seats;
 use super::revision::Revisions;
-use super::subscription::State as Life;
 use super::time::Timestamp;
 
 /// So many gaps are kept apart. Beyond it the two that lie closest together count as one: that only looks more often.
@@ -75,7 +75,8 @@ enum Began {
 fn began(machine: &Machine) -> Option<Began> {
     let first = machine.facts.iter().map(|f| f.at).min()?;
     let told = machine.facts.iter().filter_map(|f| match &f.says {
-        Says::Subscription(s) => s.began,
+        // One that was backdated began before it was made, and one whose start was moved was made before it begins.
+        Says::Subscription(s) => s.began.into_iter().chain(s.created).min(),
         Says::Session(_)
         | Says::Invoice(_)
         | Says::Payment(_)
@@ -127,28 +128,27 @@ fn slept_through(machine: &Machine, gaps: &[Gap]) -> bool {
     machine.facts.iter().filter(of_others).any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
 }
 
-/// Whether the license for an item's unit is looked for before one is made. One that replaces a license which the machine
+/// Whether the license for a seat is looked for before one is made. One that replaces a license which the machine
 /// has, or had, is a new one, unless a gap may hide that it was made.
 #[must_use]
-pub fn looks_first(machine: &Machine, item: &str, unit: u32, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
-    if has_had(machine, item, unit) {
+pub fn looks_first(machine: &Machine, seat: &SeatId, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
+    if has_had(machine, seat) {
         return since.is_some() && slept_through(machine, gaps);
     }
     began_before(machine, since, gaps)
 }
 
-/// Whether a machine has or had a license for an item's unit.
+/// Whether a machine has or had a license for a seat.
 #[must_use]
-pub fn has_had(machine: &Machine, item: &str, unit: u32) -> bool {
-    machine.grants.iter().any(|g| g.item == item && g.unit == unit)
+pub fn has_had(machine: &Machine, seat: &SeatId) -> bool {
+    machine.grants.iter().any(|g| g.seat == *seat)
 }
 
 /// Whether a create that waits was decided before a gap that was noticed since: another copy of this store may have sent
 /// it. A clock that went back leaves some in the future.
 #[must_use]
 pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
-    let waits =
-        create.kind == ActionKind::Create && create.outcome == ActionOutcome::Pending && create.phase == Phase::Ready;
+    let waits = create.act.creates() && create.outcome == ActionOutcome::Pending && create.phase == Phase::Ready;
     waits && gaps.last().is_some_and(|gap| create.at < gap.noted || create.at > now)
 }
 
@@ -222,7 +222,7 @@ mod tests {
     /// A purchase with one fact, of one instant and heard at another.
     fn told(at: i64, received: i64) -> Machine {
         let source = SourceName::from("stripe");
-        let mut machine = Machine::new(MachineId::from("stripe/cs_1"), Kind::Payment, source, None);
+        let mut machine = Machine::new("stripe/cs_1".parse::<MachineId>().unwrap(), Kind::Payment, source, None);
         machine.facts.push(Fact {
             id: "evt_1".into(),
             kind: "test".to_owned(),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
+use super::action::{Act, Action, ActionOutcome, GrantStatus};
 use super::id::LicenseKey;
 use super::machine::{Grant, Machine};
 use super::plan::Devices;
@@ -43,18 +43,18 @@ impl fmt::Display for SetDevices {
 
 /// The refused actions that are tasks: what they ask for can be seen in the license.
 fn tasks(machine: &Machine) -> impl Iterator<Item = (&Action, &Grant)> {
-    let refused = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Refused && can_be_seen(a.kind));
-    refused.filter_map(|a| Some((a, machine.grants.iter().find(|g| g.number == a.seat)?)))
+    let refused = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Refused && can_be_seen(&a.act));
+    refused.filter_map(|a| Some((a, machine.grants.iter().find(|g| g.number == a.license)?)))
 }
 
-const fn can_be_seen(kind: ActionKind) -> bool {
-    match kind {
-        ActionKind::Extend | ActionKind::Suspend | ActionKind::Reinstate | ActionKind::Revoke | ActionKind::Update => {
-            true
-        }
-        ActionKind::Create | ActionKind::Find | ActionKind::Check | ActionKind::LookUp | ActionKind::ResetDevices => {
-            false
-        }
+const fn can_be_seen(act: &Act) -> bool {
+    match act {
+        Act::SetExpiry { .. }
+        | Act::Suspend { .. }
+        | Act::Reinstate { .. }
+        | Act::Revoke { .. }
+        | Act::SetDevices { .. } => true,
+        Act::Create(_) | Act::Recover(_) | Act::Read { .. } | Act::ResetDevices { .. } | Act::Query(_) => false,
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn close(machine: &mut Machine, wanted: &[Difference], now: Timestamp
     let over = tasks(machine).filter(|(a, _)| !wanted.iter().any(|d| d.is(a)));
     let over: Vec<(u32, bool)> = over.map(|(a, grant)| (a.id, is_done(a, grant, now))).collect();
     for (id, done) in over {
-        if let Some(action) = machine.action_mut(id) {
+        if let Some(action) = machine.actions.iter_mut().find(|a| a.id == id) {
             action.outcome = if done { ActionOutcome::Done } else { ActionOutcome::Superseded };
             action.at = now;
             action.error = action.error.take().filter(|_| !done);
@@ -73,22 +73,22 @@ pub(super) fn close(machine: &mut Machine, wanted: &[Difference], now: Timestamp
 
 /// Whether a license shows what an action asked for.
 fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
-    match action.kind {
-        ActionKind::Update => grant.devices == action.target.devices,
-        ActionKind::Extend | ActionKind::Reinstate => {
-            grant.status == GrantStatus::Live && grant.expires_at == action.target.expires_at
+    match &action.act {
+        Act::SetDevices { devices, .. } => grant.devices == *devices,
+        Act::SetExpiry { until, .. } | Act::Reinstate { until, .. } => {
+            grant.status == GrantStatus::Live && grant.expires_at == *until
         }
-        ActionKind::Suspend => !grant.live_at(now),
-        ActionKind::Revoke => grant.status == GrantStatus::Revoked,
-        ActionKind::Create | ActionKind::Find | ActionKind::Check | ActionKind::LookUp | ActionKind::ResetDevices => {
-            false
-        }
+        Act::Suspend { .. } => !grant.live_at(now),
+        Act::Revoke { .. } => grant.status == GrantStatus::Revoked,
+        Act::Create(_) | Act::Recover(_) | Act::Read { .. } | Act::ResetDevices { .. } | Act::Query(_) => false,
     }
 }
 
 /// When a task's license is read again.
 fn read_at(machine: &Machine, task: &Action) -> Timestamp {
-    let read = |a: &&Action| a.kind == ActionKind::Check && a.seat == task.seat && a.outcome == ActionOutcome::Done;
+    let read = |a: &&Action| {
+        matches!(a.act, Act::Read { .. }) && a.license == task.license && a.outcome == ActionOutcome::Done
+    };
     let last = machine.actions.iter().filter(read).map(|a| a.at).max().map_or(task.at, |at| at.max(task.at));
     last + Span::from_ms((last - task.at).ms().clamp(REREAD_MIN.ms(), REREAD_MAX.ms()))
 }

@@ -9,17 +9,19 @@ mod outcome;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
-use super::action::{Abilities, Action, ActionKind, ActionOutcome, Phase, Target};
+use super::action::{Abilities, Act, Action, ActionOutcome, Phase};
 use super::adoption::{self, Gap};
 use super::by_hand;
 use super::customer::Customer;
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
-use super::fold::{Folded, Report, Transition, fold};
+use super::finding::{Finding, Report};
+use super::hold::{Distrust, Hold};
+use super::lifecycle::{Folded, Transition, fold};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
-use super::notice::{Called, called};
+use super::notice::{DueNotice, due_notices};
 use super::reconcile::{Difference, differences, finds, given_by_others, name_plans, revoked_by_others};
 use super::revision::Revisions;
 use super::time::Timestamp;
@@ -46,7 +48,7 @@ pub struct World<'a> {
     pub under_way: &'a [u32],
     /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
     /// against it.
-    pub stops_held: Option<&'a str>,
+    pub stops_held: Option<Distrust>,
 }
 
 /// What a settling found besides what it wrote into the machine.
@@ -83,24 +85,33 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     if machine.held.is_none() {
         actions(machine, &due, world);
     }
-    let calls = called(machine, &folded, &due, world.revisions, world.now);
+    let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
     notices(machine, &calls, &folded, world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);
     }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
-    let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().collect();
-    for number in revoked_by_others(machine, &due, world.now) {
-        let what = format!(
-            "license {number} was revoked at the license service by somebody else: it is left so until you say"
-        );
-        reports.push(Report { at: world.now, what });
-    }
-    let given = given_by_others(machine, &due, world.now);
-    reports.extend(given.into_iter().map(|what| Report { at: world.now, what }));
-    reports.retain(|r| !machine.told.iter().any(|t| t.what == r.what) && !look_up::waits(machine, r));
-    machine.told.extend(reports.iter().cloned());
+    let reports = new_reports(machine, &folded, &due, world);
     Settled { folded, due, reports }
+}
+
+/// What the operator has not been told yet. A finding is told once, by what it is; one that a license has answered is told
+/// no more (BEHAVIOUR 8).
+fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Report> {
+    let of_now = |finding| Report::new(world.now, finding);
+    let revoked = revoked_by_others(machine, due, world.now).into_iter().map(Finding::RevokedElsewhere);
+    let given = given_by_others(machine, due, world.now);
+    let seen = revoked.chain(given).map(of_now);
+    let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().chain(seen).collect();
+    let made = !machine.grants.is_empty();
+    machine.told.retain(|t| !(made && t.finding == Finding::NothingToHandOut));
+    reports.retain(|r| {
+        let told = machine.told.iter().any(|t| t.finding == r.finding);
+        let answered = made && r.finding == Finding::NothingToHandOut;
+        !(told || answered || look_up::waits(machine, r))
+    });
+    machine.told.extend(reports.iter().cloned());
+    reports
 }
 
 /// Appends what is new of the fold's transitions. Where a late fact rewrote the past, one entry says from what was seen
@@ -126,7 +137,7 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     what.from = was;
     let latest_fact = machine.facts.last().filter(|f| f.received <= now);
     if let Some(fact) = latest_fact {
-        what.cause = super::fold::Cause::event(fact);
+        what.cause = super::lifecycle::Cause::event(fact);
         what.at = fact.at;
     }
     machine.journal.push(Seen { what, seen_at: now });
@@ -141,12 +152,11 @@ fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
     by_hand::close(machine, &wanted, world.now);
     wanted.extend(by_hand::reads(machine, world.now));
     for action in &mut machine.actions {
-        let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let looks = matches!(action.phase, Phase::Look { .. }) && action.kind != ActionKind::Find;
+        let looks = matches!(action.phase, Phase::Look { .. }) && action.act.creates();
         let may_have_acted = looks || world.under_way.contains(&action.id);
-        let of_a_license = !matches!(action.kind, ActionKind::Check | ActionKind::LookUp);
-        if open && of_a_license && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
+        let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
+        if action.is_open() && of_a_license && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
             action.outcome = ActionOutcome::Superseded;
             action.at = world.now;
         }
@@ -168,27 +178,23 @@ fn release(machine: &mut Machine, world: &World<'_>) {
         return;
     }
     for action in machine.actions.iter_mut().filter(|a| a.outcome == ActionOutcome::Held) {
-        if action.held.as_deref().is_some_and(|why| why.starts_with(TIME_NOT_TRUSTED)) {
+        if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
             (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, world.now);
         }
     }
 }
 
-/// How the reason of a hold begins that ends by itself.
-pub const TIME_NOT_TRUSTED: &str = "time cannot be trusted yet: ";
-
 /// A create that waits makes what is due when it is sent, not what was due when it was decided. Its label stays. One that
 /// is under way is left as it was sent.
 fn refresh(machine: &mut Machine, difference: &Difference, world: &World<'_>) {
     let waits = |a: &&mut Action| {
-        a.kind == ActionKind::Create
+        a.act.creates()
             && a.outcome == ActionOutcome::Pending
             && a.phase == Phase::Ready
             && !world.under_way.contains(&a.id)
     };
     if let Some(action) = machine.actions.iter_mut().filter(waits).find(|a| difference.is(a)) {
-        let label = std::mem::take(&mut action.target.label);
-        action.target = Target { label, ..difference.target.clone() };
+        action.act = difference.act.clone();
     }
 }
 
@@ -199,25 +205,22 @@ fn stands(machine: &Machine, difference: &Difference) -> bool {
 
 /// One act at a time on one license, in order: the next waits until the one before is settled.
 fn blocked(machine: &Machine, difference: &Difference) -> bool {
-    difference.grant.is_some_and(|n| machine.open_actions().any(|a| a.seat == n && a.kind != ActionKind::Create))
+    difference.grant.is_some_and(|n| machine.open_actions().any(|a| a.license == n && !a.act.creates()))
 }
 
 fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) -> Action {
-    let id = machine.actions.last().map_or(1, |a| a.id + 1);
-    let mut target = difference.target;
-    let seat = difference.grant.unwrap_or_else(|| {
+    let license = difference.grant.unwrap_or_else(|| {
         let unsent = machine
             .actions
             .iter()
-            .filter(|a| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Superseded && a.attempts == 0);
+            .filter(|a| a.act.creates() && a.outcome == ActionOutcome::Superseded && a.attempts == 0);
         // A create that was never sent gives its number back.
         let highest = machine.last_number;
-        let freed = unsent.map(|a| a.seat).filter(|n| *n == highest).max();
-        let free = freed.filter(|n| !machine.open_actions().any(|a| a.kind == ActionKind::Create && a.seat == *n));
+        let freed = unsent.map(|a| a.license).filter(|n| *n == highest).max();
+        let free = freed.filter(|n| !machine.open_actions().any(|a| a.act.creates() && a.license == *n));
         let free = free.filter(|n| !machine.grants.iter().any(|g| g.number == *n));
         let number = free.unwrap_or(highest + 1);
         machine.last_number = highest.max(number);
-        target.label = machine.label(number);
         number
     });
     let mut due = world.now;
@@ -226,23 +229,21 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
     {
         due = due.max(until);
     }
-    let hold = world.stops_held.filter(|_| difference.by_time).map(|why| format!("{TIME_NOT_TRUSTED}{why}"));
-    let looks = || adoption::looks_first(machine, &target.item, target.unit, world.store_since, world.gaps);
-    let look_first = difference.kind == ActionKind::Find || (difference.kind == ActionKind::Create && looks());
-    let phase = if look_first { Phase::Look { since: world.now, absent: 1, any_age: true } } else { Phase::Ready };
-    Action {
-        id,
-        kind: difference.kind,
-        seat,
-        target,
-        at: world.now,
-        outcome: if hold.is_some() { ActionOutcome::Held } else { ActionOutcome::Pending },
-        attempts: 0,
-        due,
-        error: None,
-        phase,
-        held: hold,
+    let hold = world.stops_held.filter(|_| difference.by_time).map(Hold::TimeNotTrusted);
+    let new = difference.act.new_license();
+    let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
+    let looks = |seat| adoption::looks_first(machine, seat, world.store_since, world.gaps);
+    let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
+    let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
+    action.label = makes.then(|| machine.label(license));
+    if looks_first {
+        action.phase = Phase::Look { since: world.now, absent: 1, any_age: true };
     }
+    action.due = due;
+    if hold.is_some() {
+        (action.outcome, action.held) = (ActionOutcome::Held, hold);
+    }
+    action
 }
 
 /// When time alone changes something next: a license that runs out, a grace that ends, a notice that comes due.
@@ -250,14 +251,11 @@ fn wake(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
-    calls: &[Called],
+    calls: &[DueNotice],
     world: &World<'_>,
 ) -> Option<Timestamp> {
-    let new = |c: &&Called| !machine.notices.iter().any(|n| c.is(n));
+    let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
-    let grace = match &folded.life {
-        super::fold::Life::Subscription(s) => s.open_episode().map(|e| e.ends),
-        super::fold::Life::Payment(_) => None,
-    };
+    let grace = folded.life.open_episode().map(|e| e.ends);
     earliest(due.wake, notices.chain(grace).chain(by_hand::next_read(machine)), world.now)
 }

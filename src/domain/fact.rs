@@ -6,6 +6,7 @@
 
 mod invoice;
 mod money;
+pub mod order;
 mod session;
 mod subscription;
 

@@ -1,11 +1,15 @@
 //! A newtype for every id, so that no two kinds can be confused.
 //!
 //! Stripe ids are opaque texts of up to 255 characters whose prefixes are no promise
-//! (<https://docs.stripe.com/upgrades>), so nothing here looks inside them.
+//! (<https://docs.stripe.com/upgrades>), so nothing looks inside them but [`ObjectId::kind`].
+
+mod machine;
 
 use std::fmt;
 
 use minicbor::{Decode, Encode};
+
+pub use machine::{MachineId, NoMachineId, ObjectKind, Scope};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -40,8 +44,10 @@ ids! {
     EventId;
     /// A configured source's name, as in `[[source]] name = "stripe"`.
     SourceName;
-    /// A machine: source and object, as in `stripe/sub_123`.
-    MachineId;
+    /// A connected account, `acct_…`.
+    AccountId;
+    /// The provider's object whose life a machine is: a session, a subscription or a one-off invoice.
+    ObjectId;
     /// A Checkout session, `cs_…`.
     SessionId;
     /// A subscription, `sub_…`.
@@ -64,20 +70,14 @@ ids! {
     PriceId;
     /// A product, `prod_…`.
     ProductId;
+    /// The text on a license by which it is found again, as in `Stripe sub sub_123 #2`.
+    Label;
     /// A license application at the license service; opaque.
     AppId;
     /// A plan's name in the config.
     PlanName;
     /// A policy's name in the config.
     PolicyName;
-}
-
-impl MachineId {
-    /// The object's id at the provider: what stands behind the source, and the account if there is one.
-    #[must_use]
-    pub fn object(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or_default()
-    }
 }
 
 /// A license key. It is a customer's property and opens their software, so `Debug` does not show it.

@@ -1,67 +1,20 @@
 //! What a machine must ask Stripe: what a session sold, and where a customer can be reached. Each question is a durable
 //! piece of work that is asked once; what the answer says comes in as a fact or a record like any other.
 
-use super::action::{Action, ActionKind, ActionOutcome, Phase, Target};
+use super::action::{Act, Action, ActionOutcome, Question};
 use super::decide::World;
 use super::entitlement::Entitlement;
 use super::fact::{Fact, Says, SessionMode};
-use super::fold::{Folded, Life, Report};
-use super::id::{CustomerId, SessionId};
+use super::finding::{Finding, Report};
+use super::lifecycle::{Folded, Life};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
-use super::plan::Devices;
 
-/// How the report begins that waits for a look-up.
-const NOTHING_TO_HAND_OUT: &str = "paid, but nothing to hand out";
-/// The target's item where a session's lines are asked for; its label is the session.
-const LINE_ITEMS: &str = "line_items";
-/// The target's item where a customer is asked for; its label is the customer.
-const CUSTOMER: &str = "customer";
-
-/// A question to Stripe.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// What a session sold.
-    LineItems(SessionId),
-    /// A customer's address.
-    Customer(CustomerId),
-}
-
-impl Asked {
-    /// What an action asks; `None` where it asks nothing.
-    #[must_use]
-    pub fn of(action: &Action) -> Option<Self> {
-        let about = action.target.label.as_str();
-        match (action.kind, action.target.item.as_str()) {
-            (ActionKind::LookUp, LINE_ITEMS) => Some(Self::LineItems(SessionId::from(about))),
-            (ActionKind::LookUp, CUSTOMER) => Some(Self::Customer(CustomerId::from(about))),
-            _ => None,
-        }
-    }
-
-    fn target(&self) -> Target {
-        let (item, about) = match self {
-            Self::LineItems(session) => (LINE_ITEMS, session.as_str()),
-            Self::Customer(customer) => (CUSTOMER, customer.as_str()),
-        };
-        Target {
-            item: item.to_owned(),
-            unit: 0,
-            app_id: None,
-            expires_at: None,
-            devices: Devices::Count(0),
-            key: None,
-            label: about.to_owned(),
-            plan: None,
-        }
-    }
-
-    /// Whether what it asks for has been said.
-    fn is_answered(&self, machine: &Machine, world: &World<'_>) -> bool {
-        match self {
-            Self::LineItems(_) => machine.facts.iter().any(|f| matches!(f.says, Says::LineItems(_))),
-            Self::Customer(customer) => world.customer.is_some_and(|c| c.id == *customer),
-        }
+/// Whether what a question asks for has been said.
+fn is_answered(question: &Question, machine: &Machine, world: &World<'_>) -> bool {
+    match question {
+        Question::LineItems(_) => machine.facts.iter().any(|f| matches!(f.says, Says::LineItems(_))),
+        Question::Customer(customer) => world.customer.is_some_and(|c| c.id == *customer),
     }
 }
 
@@ -69,12 +22,13 @@ impl Asked {
 /// asked again unless a person says so.
 pub(super) fn look_ups(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) {
     let wanted = if world.abilities.looks_up { wanted(machine, folded, due, world) } else { Vec::new() };
-    let open: Vec<(usize, Asked)> = (0..).zip(&machine.actions).filter_map(|(n, a)| Some((n, open(a)?))).collect();
-    for (index, asked) in open {
-        if wanted.contains(&asked) {
+    let open: Vec<(usize, Question)> =
+        (0..).zip(&machine.actions).filter_map(|(n, a)| Some((n, open(a)?.clone()))).collect();
+    for (index, question) in open {
+        if wanted.contains(&question) {
             continue;
         }
-        let answered = asked.is_answered(machine, world);
+        let answered = is_answered(&question, machine, world);
         let action = &mut machine.actions[index];
         action.at = world.now;
         if answered {
@@ -84,33 +38,22 @@ pub(super) fn look_ups(machine: &mut Machine, folded: &Folded, due: &Entitlement
             action.outcome = ActionOutcome::Superseded;
         }
     }
-    for asked in wanted {
+    for question in wanted {
         let again = |a: &Action| a.outcome == ActionOutcome::Superseded;
-        if !machine.actions.iter().any(|a| Asked::of(a).as_ref() == Some(&asked) && !again(a)) {
-            let id = machine.actions.last().map_or(1, |a| a.id + 1);
-            machine.actions.push(Action {
-                id,
-                kind: ActionKind::LookUp,
-                seat: 0,
-                target: asked.target(),
-                at: world.now,
-                outcome: ActionOutcome::Pending,
-                attempts: 0,
-                due: world.now,
-                error: None,
-                phase: Phase::Ready,
-                held: None,
-            });
+        if !machine.actions.iter().any(|a| a.act.question() == Some(&question) && !again(a)) {
+            machine.actions.push(Action::new(machine.next_action(), Act::Query(question), NO_LICENSE, world.now));
         }
     }
 }
 
-fn open(action: &Action) -> Option<Asked> {
-    let is_open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
-    Asked::of(action).filter(|_| is_open)
+/// A question is about no license.
+const NO_LICENSE: u32 = 0;
+
+fn open(action: &Action) -> Option<&Question> {
+    action.act.question().filter(|_| action.is_open())
 }
 
-fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Asked> {
+fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Question> {
     let mut wanted = Vec::new();
     if let Life::Payment(payment) = &folded.life
         && payment.paid_at.is_some()
@@ -121,19 +64,19 @@ fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'
             if let Says::Session(s) = &f.says { (s.mode == SessionMode::Payment).then(|| s.id.clone()) } else { None }
         };
         let session = machine.facts.iter().find_map(of_fact);
-        wanted.extend(session.map(Asked::LineItems));
+        wanted.extend(session.map(Question::LineItems));
     }
     let unreached = machine.notices.iter().any(|n| n.status == NoticeStatus::NoAddress);
     if let Some(customer) = folded.contact.customer.as_ref().filter(|_| unreached && world.customer.is_none()) {
-        wanted.push(Asked::Customer(customer.clone()));
+        wanted.push(Question::Customer(customer.clone()));
     }
     wanted
 }
 
 /// Whether a report is not to be told yet, for Stripe is being asked.
 pub(super) fn waits(machine: &Machine, report: &Report) -> bool {
-    let asks = |a: &Action| matches!(open(a), Some(Asked::LineItems(_)));
-    report.what.starts_with(NOTHING_TO_HAND_OUT) && machine.actions.iter().any(asks)
+    let asks = |a: &Action| matches!(open(a), Some(Question::LineItems(_)));
+    report.finding == Finding::NothingToHandOut && machine.actions.iter().any(asks)
 }
 
 #[cfg(test)]
@@ -143,8 +86,8 @@ mod tests {
     use crate::domain::customer::Customer;
     use crate::domain::decide::{outcome, settle};
     use crate::domain::fact::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, Wants};
-    use crate::domain::fold::Kind;
-    use crate::domain::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+    use crate::domain::id::{CustomerId, LicenseKey, MachineId, PlanName, PriceId, SessionId, SourceName};
+    use crate::domain::lifecycle::Kind;
     use crate::domain::plan::{Plan, Seats, Template};
     use crate::domain::revision::Revisions;
     use crate::domain::time::{Span, Timestamp};
@@ -158,7 +101,7 @@ mod tests {
         abilities: Abilities,
         customer: Option<Customer>,
         now: Timestamp,
-        reports: Vec<String>,
+        reports: Vec<Finding>,
     }
 
     impl Case {
@@ -174,7 +117,12 @@ mod tests {
                 license: Template::default(),
             };
             let mut case = Self {
-                machine: Machine::new(MachineId::from("stripe/cs_1"), Kind::Payment, SourceName::from("stripe"), None),
+                machine: Machine::new(
+                    "stripe/cs_1".parse::<MachineId>().unwrap(),
+                    Kind::Payment,
+                    SourceName::from("stripe"),
+                    None,
+                ),
                 revisions: Revisions::always(vec![plan], Vec::new()),
                 abilities: Abilities { looks_up: true, ..Abilities::simulated() },
                 customer: None,
@@ -219,7 +167,7 @@ mod tests {
 
         fn settle(&mut self) {
             let settled = self.with_world(settle);
-            self.reports.extend(settled.reports.into_iter().map(|r| r.what));
+            self.reports.extend(settled.reports.into_iter().map(|r| r.finding));
         }
 
         fn hear(&mut self, says: Says) {
@@ -242,8 +190,8 @@ mod tests {
             self.hear(Says::LineItems(LineItems { session: SessionId::from("cs_1"), lines }));
         }
 
-        fn came(&mut self, kind: ActionKind, came: &Outcome) {
-            let id = self.machine.actions.iter().rfind(|a| a.kind == kind).unwrap().id;
+        fn came(&mut self, act: &str, came: &Outcome) {
+            let id = self.machine.actions.iter().rfind(|a| a.act.as_str() == act).unwrap().id;
             let now = self.now;
             self.with_world(|m, world| outcome(m, id, came, now, world));
             self.settle();
@@ -256,7 +204,7 @@ mod tests {
 
         /// Its work in short: `look_up pending, create_license done`.
         fn work(&self) -> String {
-            let word = |a: &Action| format!("{} {}", a.kind.as_str(), a.outcome.as_str());
+            let word = |a: &Action| format!("{} {}", a.act.as_str(), a.outcome.as_str());
             self.machine.actions.iter().map(word).collect::<Vec<_>>().join(", ")
         }
     }
@@ -266,12 +214,12 @@ mod tests {
         let mut case = Case::new(Wants::default());
         case.settle();
         assert_eq!(case.work(), "look_up pending");
-        assert_eq!(Asked::of(&case.machine.actions[0]), Some(Asked::LineItems(SessionId::from("cs_1"))));
+        assert_eq!(case.machine.actions[0].act.question(), Some(&Question::LineItems(SessionId::from("cs_1"))));
         case.later(Span::from_hours(9));
-        assert_eq!(case.reports, Vec::<String>::new(), "it waits for the answer");
+        assert_eq!(case.reports, Vec::<Finding>::new(), "it waits for the answer");
         case.sold(&["price_tool"]);
         assert_eq!(case.work(), "look_up done, create_license pending");
-        assert_eq!(case.reports, Vec::<String>::new());
+        assert_eq!(case.reports, Vec::<Finding>::new());
     }
 
     #[test]
@@ -279,7 +227,7 @@ mod tests {
         let mut case = Case::new(Wants::default());
         case.sold(&["price_sticker"]);
         assert_eq!(case.work(), "look_up done");
-        assert!(case.reports[0].starts_with(NOTHING_TO_HAND_OUT), "{:?}", case.reports);
+        assert_eq!(case.reports, [Finding::NothingToHandOut]);
     }
 
     #[test]
@@ -291,7 +239,7 @@ mod tests {
         deaf.settle();
         assert_eq!(deaf.work(), "look_up superseded", "the key was taken away");
         deaf.later(Span::from_minutes(11));
-        assert!(deaf.reports[0].starts_with(NOTHING_TO_HAND_OUT));
+        assert_eq!(deaf.reports, [Finding::NothingToHandOut]);
         deaf.abilities.looks_up = true;
         deaf.settle();
         assert_eq!(deaf.work(), "look_up superseded, look_up pending", "and given back");
@@ -301,15 +249,15 @@ mod tests {
     fn a_refusal_is_told_and_not_asked_again_until_somebody_says_so() {
         let mut case = Case::new(Wants::default());
         let slow = Outcome::Refused { why: "403".to_owned(), service_wide: true };
-        case.came(ActionKind::LookUp, &slow);
+        case.came("look_up", &slow);
         assert_eq!(case.work(), "look_up pending");
         assert!(case.machine.actions[0].due > case.now + Span::from_minutes(2));
-        case.came(ActionKind::LookUp, &Outcome::Again { after: Some(Span::from_s(9)), why: "429".to_owned() });
+        case.came("look_up", &Outcome::Again { after: Some(Span::from_s(9)), why: "429".to_owned() });
         assert!(case.machine.actions[0].due >= case.now + Span::from_s(9));
-        case.came(ActionKind::LookUp, &Outcome::Refused { why: "404".to_owned(), service_wide: false });
+        case.came("look_up", &Outcome::Refused { why: "404".to_owned(), service_wide: false });
         case.later(Span::from_hours(1));
         assert_eq!(case.work(), "look_up refused");
-        assert!(case.reports[0].starts_with(NOTHING_TO_HAND_OUT));
+        assert_eq!(case.reports, [Finding::NothingToHandOut]);
         // What `keyward retry` does.
         case.machine.actions[0].outcome = ActionOutcome::Superseded;
         case.settle();
@@ -327,7 +275,7 @@ mod tests {
             adopted: false,
             others: 0,
         };
-        case.came(ActionKind::Create, &Outcome::Done(made));
+        case.came("create_license", &Outcome::Done(made));
         assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);
         assert_eq!(case.work(), "create_license done, look_up pending");
         let told = |email: Option<&str>, deleted| Customer {
@@ -351,7 +299,7 @@ mod tests {
     #[test]
     fn an_answer_without_effect_is_not_asked_for_again() {
         let mut case = Case::new(Wants::default());
-        case.came(ActionKind::LookUp, &Outcome::Answered);
+        case.came("look_up", &Outcome::Answered);
         assert_eq!(case.work(), "look_up done");
     }
 }

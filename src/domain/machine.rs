@@ -2,10 +2,12 @@
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Action, ActionKind, ActionOutcome, GrantStatus, Phase};
+use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase, SeatId};
 use super::fact::Fact;
-use super::fold::{Kind, Report, State, Transition};
-use super::id::{AppId, LicenseKey, MachineId, PlanName, SourceName};
+use super::finding::Report;
+use super::hold::Flaw;
+use super::id::{AppId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
+use super::lifecycle::{Kind, State, Transition};
 use super::notice::Notice;
 use super::plan::Devices;
 use super::time::Timestamp;
@@ -46,12 +48,12 @@ pub struct Machine {
     /// Reports already told to the operator.
     #[n(10)]
     pub told: Vec<Report>,
-    /// Why it is held: it failed its own check, or a person said so. Nothing is done for it.
+    /// Why it is held: it failed its own check. Nothing is done for it.
     #[n(11)]
-    pub held: Option<String>,
-    /// Labels of moved creates and machines that this one took over, for look-ups.
+    pub held: Option<Flaw>,
+    /// Seats whose licenses went to another machine of the same customer.
     #[n(12)]
-    pub moved_out: Vec<String>,
+    pub moved_out: Vec<SeatId>,
     /// When time alone changes something next.
     #[n(13)]
     pub wake_at: Option<Timestamp>,
@@ -74,12 +76,9 @@ pub struct Grant {
     /// Its number within the machine, never used again.
     #[n(0)]
     pub number: u32,
-    /// The item that it stands for.
+    /// The seat that it stands for.
     #[n(1)]
-    pub item: String,
-    /// The item's unit.
-    #[n(2)]
-    pub unit: u32,
+    pub seat: SeatId,
     /// The key.
     #[n(3)]
     pub key: LicenseKey,
@@ -181,7 +180,7 @@ impl Machine {
 
     /// The object's id at the provider.
     #[must_use]
-    pub fn object(&self) -> &str {
+    pub fn object(&self) -> &ObjectId {
         self.id.object()
     }
 
@@ -194,29 +193,29 @@ impl Machine {
     /// The label of the machine's n-th license: the guide's own form, so that what its handler made is found too.
     /// Over 128 characters (the service's limit): the first 100 and a hash.
     #[must_use]
-    pub fn label(&self, number: u32) -> String {
+    pub fn label(&self, number: u32) -> Label {
         let base = match self.kind {
             Kind::Subscription => format!("Stripe sub {}", self.object()),
-            Kind::Payment if self.object().starts_with("in_") => format!("Stripe invoice {}", self.object()),
+            Kind::Payment if self.object().kind() == ObjectKind::Invoice => format!("Stripe invoice {}", self.object()),
             Kind::Payment => format!("Stripe session {}", self.object()),
         };
         let label = if number <= 1 { base } else { format!("{base} #{number}") };
         if label.chars().count() <= 128 {
-            return label;
+            return Label::new(label);
         }
         let head: String = label.chars().take(100).collect();
-        format!("{head}~{:08x}", crc32fast::hash(label.as_bytes()))
+        Label::new(format!("{head}~{:08x}", crc32fast::hash(label.as_bytes())))
     }
 
     /// Actions that wait or are under way.
     pub fn open_actions(&self) -> impl Iterator<Item = &Action> {
-        self.actions.iter().filter(|a| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Held))
+        self.actions.iter().filter(|a| a.is_open())
     }
 
-    /// An action by its number.
+    /// The number of the next action.
     #[must_use]
-    pub fn action_mut(&mut self, id: u32) -> Option<&mut Action> {
-        self.actions.iter_mut().find(|a| a.id == id)
+    pub fn next_action(&self) -> u32 {
+        self.actions.last().map_or(1, |a| a.id + 1)
     }
 
     /// Whether this event is known.
@@ -228,8 +227,8 @@ impl Machine {
     /// How many licenses were really made for it.
     #[must_use]
     pub fn licenses_created(&self) -> usize {
-        let made = |a: &&Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Done;
-        let found = |g: &Grant| self.actions.iter().any(|a| a.kind == ActionKind::Find && a.seat == g.number);
+        let made = |a: &&Action| a.act.creates() && a.outcome == ActionOutcome::Done;
+        let found = |g: &Grant| self.actions.iter().any(|a| matches!(a.act, Act::Recover(_)) && a.license == g.number);
         let adopted = self.grants.iter().filter(|g| g.adopted && !found(g)).count();
         self.actions.iter().filter(made).count().saturating_sub(adopted)
     }
@@ -237,31 +236,31 @@ impl Machine {
     /// What types cannot say: checked before a machine is written and after it is read. One that fails is held.
     ///
     /// # Errors
-    /// The invariant that does not hold, in words for the operator.
-    pub fn check(&self) -> Result<(), String> {
+    /// The invariant that does not hold.
+    pub fn check(&self) -> Result<(), Flaw> {
         let mut numbers: Vec<u32> = self.grants.iter().filter(|g| !g.moved_in).map(|g| g.number).collect();
         numbers.sort_unstable();
         if numbers.windows(2).any(|w| w[0] == w[1]) {
-            return Err("two licenses have one number".to_owned());
+            return Err(Flaw::NumberTwice);
         }
         let mut keys: Vec<&LicenseKey> = self.grants.iter().map(|g| &g.key).collect();
         keys.sort_unstable();
         if keys.windows(2).any(|w| w[0] == w[1]) {
-            return Err("one license key is listed twice".to_owned());
+            return Err(Flaw::KeyTwice);
         }
         if self.grants.iter().any(|g| g.number > self.last_number && !g.moved_in) {
-            return Err("a license has a number that was never given out".to_owned());
+            return Err(Flaw::NumberNotGiven);
         }
-        let creating = |a: &&Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending;
-        let mut seats: Vec<(&str, u32)> =
-            self.actions.iter().filter(creating).map(|a| (a.target.item.as_str(), a.target.unit)).collect();
+        let creating = |a: &&Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
+        let mut seats: Vec<&SeatId> =
+            self.actions.iter().filter(creating).filter_map(|a| a.act.new_license()).map(|new| &new.seat).collect();
         seats.sort_unstable();
         if seats.windows(2).any(|w| w[0] == w[1]) {
-            return Err("two creates wait for one seat".to_owned());
+            return Err(Flaw::SeatTwice);
         }
         for action in self.actions.iter().filter(creating) {
             if action.attempts > 0 && action.phase == Phase::Ready && action.error.is_none() {
-                return Err(format!("create {} was sent and nobody knows what came of it", action.id));
+                return Err(Flaw::SentUnknown { action: action.id });
             }
         }
         Ok(())

@@ -1,24 +1,23 @@
-//! Notices: which e-mails are due, each once per (machine, kind, episode), and which are no longer true.
+//! Notices: which e-mails are due, each once per (machine, kind, what it is about), and which are no longer true.
 
+mod about;
+mod failures;
+mod keys;
 mod resent;
+mod stops;
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Action, ActionKind, ActionOutcome, GrantStatus};
-use super::condition::Disputed;
-use super::entitlement::{Entitlement, SeatDue, Want, Why};
-use super::fold::{Episode, Folded, Life, Outcome, SideFailure, SubscriptionFold};
-use super::machine::{Grant, Machine};
-use super::policy::{AtGraceEnd, DunningMail, choices};
-use super::reconcile::{is_for, match_seats};
+pub use about::{About, Part};
+
+use super::entitlement::Entitlement;
+use super::lifecycle::{Folded, Life};
+use super::machine::Machine;
+use super::policy::choices;
+use super::reconcile::match_seats;
 use super::revision::Revisions;
-use super::subscription::State as S;
 use super::time::{Span, Timestamp};
 
-/// Keys of one purchase that are ready within this time share a mail.
-const GATHER: Span = Span::from_minutes(2);
-/// A paid key that is later than this is told of.
-const DELAYED: Span = Span::from_minutes(30);
 /// A notice about something that has been over for longer is not sent any more.
 const STALE: Span = Span::from_days(1);
 
@@ -72,12 +71,12 @@ pub struct Notice {
     /// What it says.
     #[n(1)]
     pub kind: NoticeKind,
-    /// What it belongs to: the failed invoice, the dispute, the keys' numbers.
+    /// What it is about: the failed invoice, the dispute, the keys' numbers.
     #[n(2)]
-    pub episode: String,
-    /// Tells notices of one kind and episode apart (the reminder's offset).
+    pub about: About,
+    /// Tells notices of one kind about one thing apart.
     #[n(3)]
-    pub part: String,
+    pub part: Part,
     /// What became of it.
     #[n(4)]
     pub status: NoticeStatus,
@@ -103,13 +102,13 @@ pub struct Notice {
 
 /// A notice that the facts call for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Called {
+pub struct DueNotice {
     /// What it says.
     pub kind: NoticeKind,
-    /// What it belongs to.
-    pub episode: String,
-    /// Tells notices of one kind and episode apart.
-    pub part: String,
+    /// What it is about.
+    pub about: About,
+    /// Tells notices of one kind about one thing apart.
+    pub part: Part,
     /// When it is to be sent.
     pub due: Timestamp,
     /// The licenses that it carries.
@@ -120,15 +119,15 @@ pub struct Called {
     pub to: Option<String>,
 }
 
-impl Called {
-    fn new(kind: NoticeKind, episode: &str, due: Timestamp) -> Self {
-        Self { kind, episode: episode.to_owned(), part: String::new(), due, seats: Vec::new(), skip: None, to: None }
+impl DueNotice {
+    fn new(kind: NoticeKind, about: About, due: Timestamp) -> Self {
+        Self { kind, about, part: Part::Whole, due, seats: Vec::new(), skip: None, to: None }
     }
 
     /// Whether a kept notice is this one.
     #[must_use]
     pub fn is(&self, notice: &Notice) -> bool {
-        self.kind == notice.kind && self.episode == notice.episode && self.part == notice.part
+        self.kind == notice.kind && self.about == notice.about && self.part == notice.part
     }
 }
 
@@ -142,13 +141,13 @@ struct Ctx<'a> {
 
 /// Every notice that the machine's facts call for by now or later, with those that are no longer true marked.
 #[must_use]
-pub fn called(
+pub fn due_notices(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
     revisions: &Revisions,
     now: Timestamp,
-) -> Vec<Called> {
+) -> Vec<DueNotice> {
     let ctx = Ctx { machine, folded, due, revisions, now };
     let mut out = Vec::new();
     ctx.keys(&mut out);
@@ -174,229 +173,35 @@ impl Ctx<'_> {
         !self.machine.grants.is_empty()
     }
 
-    fn sent(&self, kind: NoticeKind, episode: &str) -> bool {
-        self.machine.notices.iter().any(|n| n.kind == kind && n.episode == episode && n.status == NoticeStatus::Sent)
-    }
-
-    /// Whether every license that should work does, as far as the service confirmed.
-    fn all_live(&self) -> bool {
-        let matched = match_seats(self.machine, self.due);
-        let wanted = self.due.seats.iter().zip(matched).filter(|(s, _)| s.want.live_at(self.now));
-        let mut any = false;
-        for (_, grant) in wanted {
-            any = true;
-            if !grant.is_some_and(|g| self.machine.grants[g].live_at(self.now)) {
-                return false;
-            }
-        }
-        any
-    }
-
-    /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
-    fn keys(&self, out: &mut Vec<Called>) {
-        let first = |m: &&Notice| m.kind == NoticeKind::LicenseIssued && m.part.is_empty();
-        let carried = |n: u32| self.machine.notices.iter().filter(first).any(|m| m.seats.contains(&n));
-        let fresh: Vec<&Grant> =
-            self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
-        let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
-        let waiting = self.machine.actions.iter().any(|a| {
-            a.kind == ActionKind::Create
-                && a.outcome == ActionOutcome::Pending
-                && self.due.seats.iter().any(|s| is_for(a, s))
-        });
-        let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
-        let names: Vec<String> = seats.iter().map(u32::to_string).collect();
-        let mut call = Called::new(NoticeKind::LicenseIssued, &names.join(","), first);
-        if waiting {
-            call.due = first + GATHER;
-        }
-        if fresh.iter().all(|g| g.status == GrantStatus::Revoked) {
-            call.skip = Some("the license was ended before its key was mailed");
-        }
-        call.seats = seats;
-        out.push(call);
-    }
-
-    fn delayed(&self, out: &mut Vec<Called>) {
-        let matched = match_seats(self.machine, self.due);
-        let missing = |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(self.now);
-        // Late is what waits for the service, counted from when we set out to make it.
-        let asked = |seat: &SeatDue| {
-            let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
-            let creates = self.machine.actions.iter().filter(|a| a.kind == ActionKind::Create && is_for(a, seat));
-            creates.filter(open).map(|a| a.at).min()
-        };
-        let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();
-        if let Some(since) = since {
-            out.push(Called::new(NoticeKind::LicenseDelayed, "first", since + DELAYED));
-        }
-    }
-
-    fn episode(&self, s: &SubscriptionFold, episode: &Episode, out: &mut Vec<Called>) {
-        let delay = episode.policy.notice_delay;
-        let learned = episode.learned.max(episode.started);
-        if episode.policy.dunning_mail == DunningMail::Keyward {
-            self.reminders(episode, learned, out);
-        }
-        let Some(lapsed) = episode.lapsed else { return };
-        let kind = match episode.policy.at_grace_end {
-            AtGraceEnd::Keep => return,
-            AtGraceEnd::Revoke => NoticeKind::Ended,
-            AtGraceEnd::Suspend if s.state == S::Ended && episode.gave_up => NoticeKind::Ended,
-            AtGraceEnd::Suspend => NoticeKind::Suspended,
-        };
-        // A later deletion changes the word for it but sends no second mail.
-        let told = [NoticeKind::Suspended, NoticeKind::Ended].into_iter().find(|k| self.sent(*k, &episode.id));
-        let mut call = Called::new(told.unwrap_or(kind), &episode.id, lapsed.max(learned) + delay);
-        let stopped = self.due.seats.iter().any(|seat| seat.why == Why::Lapsed);
-        if episode.outcome != Outcome::Open && told.is_none() && !stopped {
-            call.skip = Some("it was over before it was told");
-        } else if !self.has_license() {
-            call.skip = Some("there is no license that could stop");
-        }
-        out.push(call);
-    }
-
-    /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all.
-    fn reminders(&self, episode: &Episode, learned: Timestamp, out: &mut Vec<Called>) {
-        let delay = episode.policy.notice_delay;
-        let over = match episode.outcome {
-            Outcome::Open => episode.lapsed,
-            Outcome::Recovered(at) | Outcome::Ended(at) => Some(episode.lapsed.map_or(at, |l| l.min(at))),
-        };
-        let mut calls: Vec<(Timestamp, Called)> = Vec::new();
-        for offset in &episode.policy.reminders {
-            let nominal = episode.started + *offset;
-            if nominal >= episode.ends {
-                continue;
-            }
-            let kind = match (*offset == Span::ZERO, episode.action_required) {
-                (true, true) => NoticeKind::ActionRequired,
-                (true, false) => NoticeKind::PaymentFailed,
-                (false, _) => NoticeKind::GraceEnding,
-            };
-            let mut call = Called::new(kind, &episode.id, nominal.max(learned + delay));
-            call.part = offset.to_string();
-            calls.push((nominal, call));
-        }
-        // What had passed when we heard of it is said by the first mail.
-        let passed = calls.iter().filter(|(nominal, _)| *nominal <= learned).count();
-        let first =
-            if calls.first().is_some_and(|(n, _)| *n == episode.started) { 0 } else { passed.saturating_sub(1) };
-        let latest_due = calls.iter().rposition(|(nominal, c)| *nominal > learned && c.due <= self.now);
-        for (n, (nominal, call)) in calls.iter_mut().enumerate() {
-            if over.is_some_and(|over| call.due >= over) {
-                call.skip = Some("the failure was settled before");
-                if over.is_some_and(|over| *nominal >= over) {
-                    continue; // it never came due
-                }
-            } else if *nominal <= learned && n != first {
-                call.skip = Some("it was due before the failure was known");
-            } else if latest_due.is_some_and(|latest| n < latest) {
-                call.skip = Some("a later reminder speaks for it");
-            } else if over.is_some() {
-                call.skip = Some("the failure is settled");
-            }
-        }
-        calls.retain(|(nominal, _)| over.is_none_or(|over| *nominal < over));
-        out.extend(calls.into_iter().map(|(_, call)| call));
-    }
-
-    fn side_failure(&self, side: &SideFailure, out: &mut Vec<Called>) {
-        let policy = self.revisions.policy(self.plan(), self.folded.decided.judged_at(side.at));
-        if policy.dunning_mail == DunningMail::Stripe {
-            return;
-        }
-        let kind = if side.action_required { NoticeKind::ActionRequired } else { NoticeKind::PaymentFailed };
-        let mut call = Called::new(kind, side.invoice.as_str(), side.learned.max(side.at) + policy.notice_delay);
-        if side.settled.is_some() {
-            call.skip = Some("it was settled before it was told");
-        }
-        out.push(call);
+    fn sent(&self, kind: NoticeKind, about: &About) -> bool {
+        self.machine.notices.iter().any(|n| n.kind == kind && n.about == *about && n.status == NoticeStatus::Sent)
     }
 
     fn plan(&self) -> Option<&super::id::PlanName> {
         self.due.seats.iter().find_map(|s| s.plan.as_ref())
     }
 
-    fn trial_ending(&self, s: &SubscriptionFold, out: &mut Vec<Called>) {
-        let Some(trial) = &s.trial_ending else { return };
-        let delay = self.revisions.policy(self.plan(), self.folded.decided.judged_at(trial.at)).notice_delay;
-        let episode = format!("trial until {}", trial.trial_end);
-        let mut call = Called::new(NoticeKind::TrialEnding, &episode, trial.learned.max(trial.at) + delay);
-        if trial.trial_end <= self.now || s.state != S::Trialing {
-            call.skip = Some("the trial is over");
-        }
-        out.push(call);
+    fn notice_delay(&self, at: Timestamp) -> Span {
+        self.revisions.policy(self.plan(), self.folded.decided.judged_at(at)).notice_delay
     }
 
-    /// The end that a cancellation brings, told when the license runs out.
-    fn ended(&self, s: &SubscriptionFold, out: &mut Vec<Called>) {
-        let told_by_failure = |e: &Episode| e.lapsed.is_some() && e.policy.at_grace_end != AtGraceEnd::Keep;
-        let over_by_failure =
-            s.episodes.iter().any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
-        if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license() {
-            return;
-        }
-        let ends = self.due.seats.iter().filter_map(|seat| match (seat.want, seat.why) {
-            (Want::Live { until: Some(until) }, Why::Ending) => Some(until),
-            _ => None,
-        });
-        if let Some(end) = ends.max() {
-            let told = s.ended.as_ref().map_or(end, |e| e.told);
-            let mut call = Called::new(NoticeKind::Ended, "end", end.max(told));
-            if self.now > call.due + STALE {
-                call.skip = Some("it has been over for more than a day");
+    /// Whether every license that should work does, as far as the service confirmed, and there is one; `strictly`: whether
+    /// every one that there is should work.
+    fn all_live(&self, strictly: bool) -> bool {
+        let mut any = false;
+        for (seat, grant) in self.due.seats.iter().zip(match_seats(self.machine, self.due)) {
+            let grant = grant.map(|g| &self.machine.grants[g]);
+            if !seat.want.live_at(self.now) {
+                if strictly && grant.is_some() {
+                    return false;
+                }
+                continue;
             }
-            out.push(call);
-        }
-    }
-
-    /// Licenses that a refund or a dispute stopped.
-    fn stopped(&self, out: &mut Vec<Called>) {
-        // A license that was found ended had been ended by others, who told the customer or did not.
-        let by_us = |g: &Grant| self.machine.actions.iter().any(|a| a.kind == ActionKind::Revoke && a.seat == g.number);
-        let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
-        let Some(known) = self.machine.grants.iter().filter(ours).map(|g| g.since).min() else { return };
-        let skip = |at| (known > at + STALE).then_some("it was over for more than a day when its license was found");
-        let stopped_by = |why: Why| self.due.seats.iter().any(|s| s.why == why);
-        let delay = |at| self.revisions.policy(self.plan(), self.folded.decided.judged_at(at)).notice_delay;
-        if stopped_by(Why::Refunded) {
-            let (episode, at) = match &self.folded.life {
-                Life::Payment(p) => (self.machine.object().to_owned(), p.returned_at),
-                Life::Subscription(s) => s
-                    .returned
-                    .iter()
-                    .max_by_key(|(_, (_, at))| *at)
-                    .map_or((self.machine.object().to_owned(), None), |(i, (_, at))| {
-                        (i.as_str().to_owned(), Some(*at))
-                    }),
-            };
-            let at = at.unwrap_or(self.now);
-            out.push(Called { skip: skip(at), ..Called::new(NoticeKind::Refunded, &episode, at + delay(at)) });
-        }
-        let disputed = match &self.folded.life {
-            Life::Payment(p) => &p.disputed,
-            Life::Subscription(s) => &s.disputed,
-        };
-        if stopped_by(Why::Disputed)
-            && let Disputed::Open(id, at) | Disputed::Inquiry(id, at) = disputed
-        {
-            out.push(Called { skip: skip(*at), ..Called::new(NoticeKind::Disputed, id.as_str(), *at + delay(*at)) });
-        }
-    }
-
-    /// Every stop that was told and is undone.
-    fn restored(&self, out: &mut Vec<Called>) {
-        let stops = [NoticeKind::Suspended, NoticeKind::Ended, NoticeKind::Refunded, NoticeKind::Disputed];
-        let told = self.machine.notices.iter().filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
-        // Another seat of the purchase may never have stopped: what was told is undone when nothing is stopped any more.
-        let stopped = [Why::Lapsed, Why::Refunded, Why::Disputed, Why::DisputeLost];
-        let any_stopped = self.due.seats.iter().any(|s| stopped.contains(&s.why));
-        for stop in told {
-            if !any_stopped && self.all_live() && stop.episode != "end" {
-                out.push(Called::new(NoticeKind::Restored, &stop.episode, self.now));
+            any = true;
+            if !grant.is_some_and(|g| g.live_at(self.now)) {
+                return false;
             }
         }
+        any
     }
 }

@@ -2,23 +2,21 @@
 //!
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
-use super::action::{Abilities, Action, ActionKind, ActionOutcome, GrantStatus, Target};
+use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus, NewLicense, SeatId};
 use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
+use super::finding::Finding;
 use super::machine::{Given, Grant, Machine};
-use super::plan::Devices;
 use super::time::Timestamp;
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What to do.
-    pub kind: ActionKind,
+    pub act: Act,
     /// The license's number; `None` for one to be made.
     pub grant: Option<u32>,
-    /// What to set.
-    pub target: Target,
     /// Whether only time that passed asks for it: a grace that ended without a payment being heard of.
     pub by_time: bool,
 }
@@ -42,7 +40,7 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
         if (grant.replaced || given_up) && grant.status != GrantStatus::Revoked {
-            out.push(on(grant, ActionKind::Revoke));
+            out.push(on(grant, revoke(grant)));
         }
     }
     out
@@ -54,8 +52,7 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
     for fact in said {
         let there = |g: &&Grant| g.since <= fact.received && g.can_be_mailed();
         for grant in machine.grants.iter().filter(there) {
-            let mut reset = on(grant, ActionKind::ResetDevices);
-            fact.id.as_str().clone_into(&mut reset.target.label);
+            let reset = on(grant, Act::ResetDevices { key: grant.key.clone(), decision: fact.id.clone() });
             if !machine.actions.iter().any(|a| a.outcome == ActionOutcome::Done && reset.is(a)) {
                 out.push(reset);
             }
@@ -72,7 +69,7 @@ pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -
 }
 
 fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
-    let ours = |a: &Action| a.kind == ActionKind::Revoke && a.seat == grant.number && a.attempts > 0;
+    let ours = |a: &Action| matches!(a.act, Act::Revoke { .. }) && a.license == grant.number && a.attempts > 0;
     grant.status == GrantStatus::Revoked
         && seat.want.live_at(now)
         && seat.why != Why::Decided
@@ -85,28 +82,20 @@ fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
 }
 
 /// Licenses that have more at the service than they should, because another hand gave it: they are left so until a person
-/// says, who reads these words.
+/// says.
 #[must_use]
-pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<String> {
+pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Finding> {
     let matched = match_seats(machine, due);
     let pairs = due.seats.iter().zip(matched).filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
     let mut out = Vec::new();
     for (seat, grant) in pairs.filter(|(_, g)| g.live_at(now)) {
         let left = left_as_given(seat, grant);
         let Want::Live { until } = seat.want else { continue };
-        let more_time =
-            left.time && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
-        let has = match (more_time, left.devices && grant.devices > seat.devices) {
-            (false, false) => continue,
-            (true, true) => "time and devices",
-            (true, false) => "time",
-            (false, true) => "devices",
-        };
-        let number = grant.number;
-        out.push(format!(
-            "license {number} has {has} beyond what should be: another hand gave that at the license service, and it is \
-             left so until you say"
-        ));
+        let time = left.time && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
+        let devices = left.devices && grant.devices > seat.devices;
+        if time || devices {
+            out.push(Finding::GivenElsewhere { number: grant.number, time, devices });
+        }
     }
     out
 }
@@ -124,18 +113,18 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
     };
     let asked = |seat: &SeatDue| {
         let sent = |a: &Action| {
-            (a.kind == ActionKind::Find && a.outcome == ActionOutcome::Done)
-                || (a.kind == ActionKind::Create && a.attempts > 0)
+            (matches!(a.act, Act::Recover(_)) && a.outcome == ActionOutcome::Done)
+                || (a.act.creates() && a.attempts > 0)
         };
         machine.actions.iter().any(|a| sent(a) && is_for(a, seat))
     };
     let wanted = unknown.filter(over).filter(|seat| !moved_away(machine, seat) && !asked(seat));
-    wanted.map(|seat| Difference { kind: ActionKind::Find, ..create(seat, None) }).collect()
+    wanted.map(|seat| Difference { act: Act::Recover(new_license(seat, None)), ..create(seat, None) }).collect()
 }
 
 /// Whether the seat's license went to another machine of the same customer: it is never due here again.
 fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
-    let named = |item: &str| machine.moved_out.iter().any(|m| *m == format!("{item}#{}", seat.unit));
+    let named = |item: &str| machine.moved_out.iter().any(|m| m.item == item && m.unit == seat.unit);
     named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
@@ -150,10 +139,10 @@ pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
                 continue;
             }
             let fits = |g: &Grant| {
-                let named = if exact { g.item == seat.item } else { seat.aliases.contains(&g.item) };
+                let named = if exact { g.seat.item == seat.item } else { seat.aliases.contains(&g.seat.item) };
                 // A license cannot move to another application: a plan of another one needs a key of its own.
                 let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
-                named && g.unit == seat.unit && !g.replaced && !elsewhere
+                named && g.seat.unit == seat.unit && !g.replaced && !elsewhere
             };
             let found = machine.grants.iter().enumerate().rev().find(|(i, g)| !taken[*i] && fits(g)).map(|(i, _)| i);
             if let Some(index) = found {
@@ -174,10 +163,11 @@ pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
     }
 }
 
-/// Whether an action is about a seat, by the item's name or a former one.
+/// Whether an action makes or finds the license of a seat, by the item's name or a former one.
 #[must_use]
 pub fn is_for(action: &Action, seat: &SeatDue) -> bool {
-    action.target.unit == seat.unit && (action.target.item == seat.item || seat.aliases.contains(&action.target.item))
+    let names = |of: &SeatId| of.unit == seat.unit && (of.item == seat.item || seat.aliases.contains(&of.item));
+    action.act.new_license().is_some_and(|new| names(&new.seat))
 }
 
 fn seat_differences(
@@ -197,23 +187,23 @@ fn seat_differences(
     };
     match (seat.want, grant.status) {
         (Want::Live { until }, GrantStatus::Revoked) if seat.want.live_at(now) => {
-            out.push(if abilities.revoke_reversible {
-                with(grant, ActionKind::Reinstate, until, grant.devices)
-            } else {
-                create(seat, until)
-            });
+            out.push(if abilities.revoke_reversible { reinstate(grant, until) } else { create(seat, until) });
         }
         (Want::Live { until }, GrantStatus::Suspended) => {
             // An end that came while it was stopped needs no reinstating: it stays stopped.
             if seat.want.live_at(now) {
-                out.push(with(grant, ActionKind::Reinstate, until, grant.devices));
+                out.push(reinstate(grant, until));
             }
         }
         (Want::Live { until }, GrantStatus::Live) => {
             live_differences(seat, grant, until, abilities, now, out);
         }
-        (Want::Suspended | Want::Nothing, GrantStatus::Live) => out.push(stop(seat, grant, ActionKind::Suspend)),
-        (Want::Revoked, GrantStatus::Live | GrantStatus::Suspended) => out.push(stop(seat, grant, ActionKind::Revoke)),
+        (Want::Suspended | Want::Nothing, GrantStatus::Live) => {
+            out.push(stop(seat, grant, Act::Suspend { key: grant.key.clone() }));
+        }
+        (Want::Revoked, GrantStatus::Live | GrantStatus::Suspended) => {
+            out.push(stop(seat, grant, revoke(grant)));
+        }
         (Want::Live { .. } | Want::Suspended | Want::Nothing | Want::Revoked, GrantStatus::Revoked)
         | (Want::Suspended | Want::Nothing, GrantStatus::Suspended) => {}
     }
@@ -239,87 +229,59 @@ fn live_differences(
     let left = left_as_given(seat, grant);
     let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
     if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
-        out.push(with(grant, ActionKind::Extend, should, grant.devices));
+        out.push(on(grant, Act::SetExpiry { key: grant.key.clone(), until: should }));
     }
     let fewer = seat.devices < grant.devices;
     // Also where the service cannot: then it is a person's task.
     if seat.devices != grant.devices && seat.want.live_at(now) && !(fewer && left.devices) {
-        out.push(with(grant, ActionKind::Update, should, seat.devices));
+        out.push(on(grant, Act::SetDevices { key: grant.key.clone(), devices: seat.devices }));
     }
 }
 
 fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
-    Difference {
-        kind: ActionKind::Create,
-        grant: None,
-        target: Target {
-            item: seat.item.clone(),
-            unit: seat.unit,
-            app_id: seat.app_id.clone(),
-            expires_at: until.map(Timestamp::whole_s),
-            devices: seat.devices,
-            key: None,
-            label: String::new(),
-            plan: seat.plan.clone(),
-        },
-        by_time: false,
+    Difference { act: Act::Create(new_license(seat, until)), grant: None, by_time: false }
+}
+
+fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
+    NewLicense {
+        seat: SeatId { item: seat.item.clone(), unit: seat.unit },
+        app_id: seat.app_id.clone(),
+        plan: seat.plan.clone(),
+        expires_at: until.map(Timestamp::whole_s),
+        devices: seat.devices,
     }
 }
 
-fn stop(seat: &SeatDue, grant: &Grant, kind: ActionKind) -> Difference {
-    Difference { by_time: seat.why == Why::Lapsed, ..on(grant, kind) }
+fn reinstate(grant: &Grant, until: Option<Timestamp>) -> Difference {
+    on(grant, Act::Reinstate { key: grant.key.clone(), until: until.map(Timestamp::whole_s) })
 }
 
 /// Reads a license once more.
 pub(super) fn read_again(grant: &Grant) -> Difference {
-    on(grant, ActionKind::Check)
+    on(grant, Act::Read { key: grant.key.clone() })
 }
 
-fn on(grant: &Grant, kind: ActionKind) -> Difference {
-    with(grant, kind, grant.expires_at, grant.devices)
+fn revoke(grant: &Grant) -> Act {
+    Act::Revoke { key: grant.key.clone() }
 }
 
-fn with(grant: &Grant, kind: ActionKind, expires_at: Option<Timestamp>, devices: Devices) -> Difference {
-    Difference {
-        kind,
-        grant: Some(grant.number),
-        target: Target {
-            item: grant.item.clone(),
-            unit: grant.unit,
-            app_id: grant.app_id.clone(),
-            expires_at: expires_at.map(Timestamp::whole_s),
-            devices,
-            key: Some(grant.key.clone()),
-            label: String::new(),
-            plan: grant.plan.clone(),
-        },
-        by_time: false,
-    }
+fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
+    Difference { by_time: seat.why == Why::Lapsed, ..on(grant, act) }
+}
+
+fn on(grant: &Grant, act: Act) -> Difference {
+    Difference { act, grant: Some(grant.number), by_time: false }
 }
 
 impl Difference {
     /// Whether an action does this very thing.
     #[must_use]
     pub fn is(&self, action: &Action) -> bool {
-        let same_license = match self.grant {
-            Some(number) => action.seat == number && action.target.key == self.target.key,
-            None => action.target.item == self.target.item && action.target.unit == self.target.unit,
-        };
-        self.kind == action.kind
-            && same_license
-            && match self.kind {
-                ActionKind::Extend | ActionKind::Reinstate => action.target.expires_at == self.target.expires_at,
-                ActionKind::Update => action.target.devices == self.target.devices,
-                // A seat gets one license, whatever it should look like by now.
-                ActionKind::Create
-                | ActionKind::Find
-                | ActionKind::Suspend
-                | ActionKind::Revoke
-                | ActionKind::Check
-                | ActionKind::LookUp => true,
-                // Each word of a person is carried out by itself.
-                ActionKind::ResetDevices => action.target.label == self.target.label,
-            }
+        match (&self.act, &action.act) {
+            // A seat gets one license, whatever it should look like by now.
+            (Act::Create(this), Act::Create(that)) | (Act::Recover(this), Act::Recover(that)) => this.seat == that.seat,
+            (this, that) => self.grant == Some(action.license) && this == that,
+        }
     }
 
     /// Whether a refusal of that action stands in the way: same license and attribute, and the same target.

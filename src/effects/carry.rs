@@ -2,14 +2,13 @@
 
 mod look;
 
-use std::sync::PoisonError;
-
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
 use crate::clock::Clock;
-use crate::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome, Phase};
+use crate::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome, Phase};
 use crate::domain::by_hand::SetDevices;
+use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
@@ -24,24 +23,23 @@ pub(super) struct Carrier<'a> {
 impl LicenseService {
     /// Whether an action may go now; one that may counts as under way until its answer is heard.
     pub(super) fn gate(&self, action: &Action, now: Timestamp) -> Gate {
-        let creates = action.kind == ActionKind::Create && action.phase == Phase::Ready;
+        let creates = action.act.creates() && action.phase == Phase::Ready;
         if creates {
-            let gate = self.credits.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+            let gate = self.credits.ask(now);
             if gate != Gate::Go {
                 return gate;
             }
         }
-        let gate = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+        let gate = self.breaker.ask(now);
         if gate != Gate::Go && creates {
-            let heard = super::throttle::Heard::Unsent;
-            self.credits.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+            self.credits.heard(super::throttle::Heard::Unsent, now, String::new);
         }
         gate
     }
 
     /// Whether the service's breaker is open: asked before anything is read for an action.
     pub(super) fn is_shut(&self, now: Timestamp) -> bool {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).open_until().is_some_and(|until| until > now)
+        self.breaker.is_shut(now)
     }
 
     /// An action that was let through was not sent after all: its place is given back.
@@ -61,30 +59,28 @@ impl LicenseService {
     }
 
     fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(answer.heard(), now);
-        if action.kind == ActionKind::Create && action.phase == Phase::Ready {
-            let heard = answer.heard_of_credits();
-            self.credits.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+        self.breaker.heard(answer.heard(), now, || answer.why());
+        if action.act.creates() && action.phase == Phase::Ready {
+            self.credits.heard(answer.heard_of_credits(), now, || answer.why());
         }
     }
 
     /// Lets calls through again, as after a person's word that the service is mended.
-    pub fn release(&self, now: Timestamp) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).release(now);
-        self.credits.lock().unwrap_or_else(PoisonError::into_inner).release(now);
+    pub(super) fn release(&self, now: Timestamp) {
+        self.breaker.release(now);
+        self.credits.release(now);
     }
 }
 
 impl Carrier<'_> {
     /// Carries an action out. The attempt of a create is on disk already.
     pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
-        if let (ActionKind::Create | ActionKind::Find, Phase::Look { since, any_age, .. }) = (action.kind, action.phase)
-        {
+        if let (Act::Create(_) | Act::Recover(_), Phase::Look { since, any_age, .. }) = (&action.act, action.phase) {
             // A look reports to no breaker; the place that the gate counted is given back.
             self.service.not_sent(action, self.now());
             return self.look(machine, action, (!any_age).then_some(since)).await;
         }
-        let grant = machine.grants.iter().find(|g| g.number == action.seat);
+        let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
             self.service.not_sent(action, self.now());
             return stopped;
@@ -105,7 +101,7 @@ impl Carrier<'_> {
     fn stopped_by_itself(&self, action: &Action, grant: &Grant) -> Option<Outcome> {
         let native = self.service.client.abilities().native_suspend;
         let over = grant.status == GrantStatus::Live && grant.expires_at.is_some_and(|t| t <= self.now());
-        (action.kind == ActionKind::Suspend && !native && over).then(|| {
+        (matches!(action.act, Act::Suspend { .. }) && !native && over).then(|| {
             Outcome::Done(Confirmed {
                 key: grant.key.clone(),
                 status: GrantStatus::Suspended,
@@ -119,34 +115,42 @@ impl Carrier<'_> {
 
     async fn call(&self, action: &Action, grant: Option<&Grant>) -> Answer<License> {
         let client = &self.service.client;
-        let target = &action.target;
-        if action.kind == ActionKind::Create {
-            let app_id = target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
-            let new = NewLicense {
-                app_id,
-                label: target.label.clone(),
-                expires_at: target.expires_at,
-                devices: target.devices,
-            };
-            return client.create(&new).await;
-        }
-        let Some(key) = &target.key else { return Answer::Refused(unsent()) };
         let earlier = |to: &Timestamp| grant.is_some_and(|g| g.expires_at.is_none_or(|is| is > *to));
-        match action.kind {
-            ActionKind::Extend => match target.expires_at.filter(earlier) {
+        match &action.act {
+            Act::Create(new) => {
+                let Some(label) = &action.label else { return Answer::Refused(unsent()) };
+                let new = NewLicense {
+                    app_id: self.app_of(action, None),
+                    label: label.to_string(),
+                    expires_at: new.expires_at,
+                    devices: new.devices,
+                };
+                client.create(&new).await
+            }
+            Act::SetExpiry { key, until } => match until.filter(earlier) {
                 Some(to) => client.shorten(key, to).await,
-                None => client.set_expiry(key, target.expires_at).await,
+                None => client.set_expiry(key, *until).await,
             },
-            ActionKind::Suspend => client.suspend(key, self.now().whole_s()).await,
-            ActionKind::Reinstate => client.reinstate(key, target.expires_at).await,
-            ActionKind::Revoke => client.revoke(key).await,
-            ActionKind::Update => client.set_devices(key, target.devices).await,
-            ActionKind::ResetDevices => match client.reset_devices(key).await.confirmed() {
+            Act::Suspend { key } => client.suspend(key, self.now().whole_s()).await,
+            Act::Reinstate { key, until } => client.reinstate(key, *until).await,
+            Act::Revoke { key } => client.revoke(key).await,
+            Act::SetDevices { key, devices } => client.set_devices(key, *devices).await,
+            Act::ResetDevices { key, .. } => match client.reset_devices(key).await.confirmed() {
                 Ok(()) => client.get(key).await,
                 Err(other) => other,
             },
-            ActionKind::Check | ActionKind::Create | ActionKind::Find | ActionKind::LookUp => client.get(key).await,
+            Act::Read { key } => client.get(key).await,
+            Act::Recover(_) | Act::Query(_) => Answer::Refused(unsent()),
         }
+    }
+
+    /// The application that an action's license belongs to.
+    fn app_of(&self, action: &Action, grant: Option<&Grant>) -> AppId {
+        let named = match action.act.new_license() {
+            Some(new) => new.app_id.as_ref(),
+            None => grant.and_then(|g| g.app_id.as_ref()),
+        };
+        named.unwrap_or(&self.service.app_id).clone()
     }
 
     async fn outcome(&self, action: &Action, grant: Option<&Grant>, answer: Answer<License>) -> Outcome {
@@ -158,29 +162,29 @@ impl Carrier<'_> {
             Answer::Again { after, why } => Outcome::Again { after, why },
             Answer::NotSent { why } => Outcome::Again { after: None, why },
             Answer::Unknown { why, .. } => Outcome::Unknown { why },
-            Answer::Refused(refusal) => self.refused(action, refusal).await,
+            Answer::Refused(refusal) => self.refused(action, grant, refusal).await,
         }
     }
 
     /// What a person can do about a refusal, where that is known.
     fn by_hand(&self, action: &Action, kind: RefusalKind, why: String) -> String {
-        match (action.kind, &action.target.key) {
-            (ActionKind::ResetDevices, _) => format!("{why}{RESET_BY_HAND}"),
-            (ActionKind::Update, Some(key)) if !self.service.client.abilities().set_devices => {
-                let task = SetDevices { devices: action.target.devices, key: key.clone() };
+        match &action.act {
+            Act::ResetDevices { .. } => format!("{why}{RESET_BY_HAND}"),
+            Act::SetDevices { key, devices } if !self.service.client.abilities().set_devices => {
+                let task = SetDevices { devices: *devices, key: key.clone() };
                 if kind == RefusalKind::CannotDo { task.to_string() } else { format!("{why}. {task}") }
             }
             _ => why,
         }
     }
 
-    async fn refused(&self, action: &Action, refusal: Refusal) -> Outcome {
+    async fn refused(&self, action: &Action, grant: Option<&Grant>, refusal: Refusal) -> Outcome {
         let why = refusal.to_string();
         match refusal.kind {
             RefusalKind::BadKey | RefusalKind::NoCredits => Outcome::Refused { why, service_wide: true },
-            RefusalKind::NotFound if action.kind != ActionKind::Create => {
+            RefusalKind::NotFound if !action.act.creates() => {
                 // One missing license and a wrong address look alike: whether the application answers tells them apart.
-                let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
+                let app = self.app_of(action, grant);
                 let _pass = self.service.throttle.pass(Share::Actions).await;
                 match self.service.client.reachable(&app).await {
                     Answer::Done(()) => Outcome::Gone,
@@ -213,18 +217,19 @@ fn unsent() -> Refusal {
 /// What the service confirmed, as the domain sees it: whether a stopped license counts as suspended is known only to us
 /// where the service has no word for it.
 fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Timestamp) -> Outcome {
-    let expires_at = license.expires_at.told().unwrap_or(action.target.expires_at);
+    let known = action.act.sets_end().or(grant.map(|g| g.expires_at)).unwrap_or_default();
+    let expires_at = license.expires_at.told().unwrap_or(known);
     let over = expires_at.is_some_and(|t| t <= now);
     let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
-    let status = match (&license.status, action.kind) {
-        (Status::Active | Status::Revoked | Status::Suspended, ActionKind::Suspend) => GrantStatus::Suspended,
-        (Status::Active, ActionKind::Check | ActionKind::ResetDevices) if was_suspended && over => {
+    let status = match (&license.status, &action.act) {
+        (Status::Active | Status::Revoked | Status::Suspended, Act::Suspend { .. }) => GrantStatus::Suspended,
+        (Status::Active, Act::Read { .. } | Act::ResetDevices { .. }) if was_suspended && over => {
             GrantStatus::Suspended
         }
         (Status::Active, _) => GrantStatus::Live,
         (Status::Suspended, _) => GrantStatus::Suspended,
         (Status::Revoked, _) => GrantStatus::Revoked,
-        (Status::Other(word), ActionKind::Create | ActionKind::Find) if word.is_empty() => GrantStatus::Live,
+        (Status::Other(word), Act::Create(_) | Act::Recover(_)) if word.is_empty() => GrantStatus::Live,
         (Status::Other(word), _) => {
             let why = format!("the service shows the license in a state that is not known: `{word}`");
             return Outcome::Refused { why, service_wide: false };
@@ -246,7 +251,8 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Env};
-    use crate::domain::action::{ActionOutcome, Target};
+    use crate::domain::action::{NewLicense, SeatId};
+    use crate::domain::id::Label;
     use crate::domain::plan::Devices;
     use crate::effects::services::EmbeddedAt;
     use crate::secret::Secret;
@@ -263,18 +269,9 @@ mod tests {
     }
 
     fn create() -> Action {
-        let target = Target {
-            item: String::new(),
-            unit: 0,
-            app_id: None,
-            expires_at: None,
-            devices: Devices::Count(1),
-            key: None,
-            label: "Stripe session cs_1".to_owned(),
-            plan: None,
-        };
-        let (kind, outcome, phase) = (ActionKind::Create, ActionOutcome::Pending, Phase::Ready);
-        Action { id: 1, kind, seat: 1, target, at: NOW, outcome, attempts: 0, due: NOW, error: None, phase, held: None }
+        let seat = SeatId { item: String::new(), unit: 0 };
+        let new = NewLicense { seat, app_id: None, plan: None, expires_at: None, devices: Devices::Count(1) };
+        Action { label: Some(Label::from("Stripe session cs_1")), ..Action::new(1, Act::Create(new), 1, NOW) }
     }
 
     #[tokio::test]

@@ -5,6 +5,8 @@
 
 mod attempt;
 mod look;
+mod mail;
+mod refused;
 mod take;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,17 +17,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::carry::Carrier;
-use super::post;
 use super::services::{LicenseService, Services};
+use super::tally;
 use super::throttle::Gate;
 use crate::clock::pause;
-use crate::domain::action::{Action, ActionKind, ActionOutcome, Outcome, Phase};
-use crate::domain::id::{MachineId, SourceName};
+use crate::domain::action::{Action, ActionOutcome, Outcome, Phase};
+use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
-use crate::domain::notice::NoticeStatus;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt, Version};
-use crate::engine::key::Item;
+use crate::engine::key::{Due, Item};
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, SubmitError, view};
 
@@ -51,17 +52,17 @@ const FULL_WAIT: Span = Span::from_s(1);
 
 /// What is under way, so that nothing is begun twice.
 #[derive(Default)]
-struct UnderWay(Mutex<foldhash::HashSet<(MachineId, Lane)>>);
+struct UnderWay(Mutex<foldhash::HashSet<Lane>>);
 
-/// What must not run side by side within a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What must not run side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Lane {
     /// A due entry. Taken before the machine is read: what was read before the last one ended may be out of date.
-    Due(Item),
+    Due(Due),
     /// One license.
-    License(u32),
-    /// The mails.
-    Mail,
+    License(MachineId, u32),
+    /// The mails of a machine.
+    Mail(MachineId),
 }
 
 /// What became of an entry that is due.
@@ -81,12 +82,12 @@ struct Place {
 }
 
 /// A lane that is taken until this is dropped.
-struct Turn(Arc<UnderWay>, MachineId, Lane);
+struct Turn(Arc<UnderWay>, Lane);
 
 impl UnderWay {
-    fn begin(self: &Arc<Self>, machine: &MachineId, lane: Lane) -> Option<Turn> {
-        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((machine.clone(), lane));
-        fresh.then(|| Turn(Arc::clone(self), machine.clone(), lane))
+    fn begin(self: &Arc<Self>, lane: Lane) -> Option<Turn> {
+        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lane.clone());
+        fresh.then(|| Turn(Arc::clone(self), lane))
     }
 
     fn len(&self) -> usize {
@@ -96,7 +97,7 @@ impl UnderWay {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(self.1.clone(), self.2));
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
 }
 
@@ -106,7 +107,6 @@ struct Dispatcher {
     services: Arc<Services>,
     under_way: Arc<UnderWay>,
     places: Vec<(Arc<LicenseService>, Arc<Semaphore>)>,
-    mail_is_on: bool,
     looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     freed: Notify,
@@ -131,7 +131,6 @@ pub async fn run(
     let place = |s: &Arc<LicenseService>| (Arc::clone(s), Arc::new(Semaphore::new(s.in_flight * PLACES_IN_FLIGHT)));
     let dispatcher = Arc::new(Dispatcher {
         places: services.license_services().into_iter().map(|(_, s)| place(s)).collect(),
-        mail_is_on: services.mail_services().iter().any(|(_, m)| m.mailer.is_on()),
         handle,
         services,
         under_way: Arc::default(),
@@ -192,7 +191,7 @@ impl Dispatcher {
     }
 
     /// Begins what has just become due, and what waited for a place.
-    fn fresh(self: &Arc<Self>, tasks: &TaskTracker, waiting: &mut Vec<(MachineId, Item)>) -> Result<(), RecordError> {
+    fn fresh(self: &Arc<Self>, tasks: &TaskTracker, waiting: &mut Vec<Due>) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
         match self.handle.take_due() {
             Some(mut fresh) => waiting.append(&mut fresh),
@@ -203,9 +202,9 @@ impl Dispatcher {
             return Ok(());
         }
         let mut still = Vec::new();
-        for (machine, item) in waiting.drain(..) {
-            if self.begin(tasks, &machine, item, now)? == Entry::Waits {
-                still.push((machine, item));
+        for due in waiting.drain(..) {
+            if self.begin(tasks, &due, now)? == Entry::Waits {
+                still.push(due);
             }
         }
         *waiting = still;
@@ -214,7 +213,7 @@ impl Dispatcher {
     }
 
     /// Keeps no more in mind than a few: the table has them all.
-    fn forget_some(&self, waiting: &mut Vec<(MachineId, Item)>) {
+    fn forget_some(&self, waiting: &mut Vec<Due>) {
         self.waiting.store(waiting.len(), Ordering::Relaxed);
         if waiting.len() > WAITING_MAX {
             waiting.truncate(WAITING_MAX);
@@ -248,7 +247,7 @@ impl Dispatcher {
     fn free(&self, now: Timestamp) -> usize {
         let open = self.places.iter().filter(|(service, _)| !service.is_shut(now));
         let licenses: usize = open.map(|(_, places)| places.available_permits()).sum();
-        licenses + self.free_to_ask(now) + if self.mail_is_on { self.mails.available_permits() } else { 0 }
+        licenses + self.free_to_ask(now) + self.free_to_mail(now)
     }
 
     /// Begins what may run of a stretch of the due entries. Returns where the next stretch begins, if there is one.
@@ -260,27 +259,21 @@ impl Dispatcher {
         limit: usize,
     ) -> Result<Option<Vec<u8>>, RecordError> {
         let (due, next) = view::due_from(self.handle.reader(), from, now, limit)?;
-        for (_, machine, item) in due {
-            if self.begin(tasks, &machine, item, now)? == Entry::Waits {
+        for (_, due) in due {
+            if self.begin(tasks, &due, now)? == Entry::Waits {
                 self.behind.store(true, Ordering::Relaxed);
             }
         }
         Ok(next)
     }
 
-    fn begin(
-        self: &Arc<Self>,
-        tasks: &TaskTracker,
-        id: &MachineId,
-        item: Item,
-        now: Timestamp,
-    ) -> Result<Entry, RecordError> {
-        match item {
-            Item::Wake => Ok(Entry::Settled),
-            Item::Action(number) => self.begin_action(tasks, id, number, now),
-            Item::Notice(number) => self.begin_mail(tasks, id, number),
-            Item::LookUp(number) => self.begin_look_up(tasks, id, number, now),
-            Item::Search => self.begin_search(tasks, id, now),
+    fn begin(self: &Arc<Self>, tasks: &TaskTracker, due: &Due, now: Timestamp) -> Result<Entry, RecordError> {
+        match due {
+            Due::Of(_, Item::Wake) => Ok(Entry::Settled),
+            Due::Of(id, Item::Action(number)) => self.begin_action(tasks, id, *number, now),
+            Due::Of(id, Item::Notice(number)) => self.begin_mail(tasks, id, *number, now),
+            Due::Of(id, Item::LookUp(number)) => self.begin_look_up(tasks, id, *number, now),
+            Due::Search(scope, name) => self.begin_search(tasks, scope, name, now),
         }
     }
 
@@ -309,7 +302,9 @@ impl Dispatcher {
                 Err(_) => return Ok(Entry::Waits),
             },
         };
-        let Some(license) = self.under_way.begin(id, Lane::License(action.seat)) else { return Ok(Entry::Waits) };
+        let Some(license) = self.under_way.begin(Lane::License(id.clone(), action.license)) else {
+            return Ok(Entry::Waits);
+        };
         if service.gate(&action, now) != Gate::Go {
             return Ok(Entry::Waits);
         }
@@ -335,11 +330,11 @@ impl Dispatcher {
 
     /// A place for an action at its license service.
     fn place(&self, id: &MachineId, number: u32, now: Timestamp) -> Result<Place, Entry> {
-        let service = self.services.license(&source_of(id)).cloned().ok_or(Entry::Settled)?;
+        let service = self.services.license(id.source()).cloned().ok_or(Entry::Settled)?;
         if service.is_shut(now) {
             return Err(Entry::Waits);
         }
-        let entry = self.under_way.begin(id, Lane::Due(Item::Action(number))).ok_or(Entry::Settled)?;
+        let entry = self.under_way.begin(Lane::Due(Due::Of(id.clone(), Item::Action(number)))).ok_or(Entry::Settled)?;
         let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
         let permit = places.and_then(|p| p.try_acquire_owned().ok()).ok_or(Entry::Waits)?;
         Ok(Place { service, permit, entry })
@@ -354,7 +349,7 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if let Some(read) = read.filter(|_| action.kind == ActionKind::Create && action.phase == Phase::Ready)
+        if let Some(read) = read.filter(|_| action.act.creates() && action.phase == Phase::Ready)
             && !self.attempt(machine, action, read, service).await
         {
             return;
@@ -363,7 +358,8 @@ impl Dispatcher {
         let carrier = Carrier { handle: &self.handle, services: &self.services, service };
         let outcome = carrier.carry(machine, action).await;
         drop(permit);
-        report(machine, action, &outcome);
+        tally::action(service.name, &machine.source, action.act.as_str(), &outcome);
+        refused::report(machine, action, &outcome, service);
         self.hand_in(|| Input::Outcome {
             machine: machine.id.clone(),
             action: action.id,
@@ -371,31 +367,6 @@ impl Dispatcher {
             sent,
         })
         .await;
-    }
-
-    fn begin_mail(self: &Arc<Self>, tasks: &TaskTracker, id: &MachineId, number: u32) -> Result<Entry, RecordError> {
-        let Some(mail) = self.services.mail(&source_of(id)).cloned() else { return Ok(Entry::Settled) };
-        let Ok(permit) = Arc::clone(&self.mails).try_acquire_owned() else { return Ok(Entry::Waits) };
-        let Some(turn) = self.under_way.begin(id, Lane::Mail) else { return Ok(Entry::Waits) };
-        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
-        let open = machine.notices.iter().find(|n| n.id == number && n.status == NoticeStatus::Pending).cloned();
-        let Some(notice) = open else { return Ok(Entry::Settled) };
-        let (this, id) = (Arc::clone(self), id.clone());
-        tasks.spawn(async move {
-            this.unless_over(async {
-                match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
-                    Ok(mailed) => {
-                        let input = || Input::Mailed { machine: id.clone(), notice: number, mailed: mailed.clone() };
-                        this.hand_in(input).await;
-                    }
-                    Err(error) => tracing::error!(machine.id = %id, %error, "a mail could not be written"),
-                }
-            })
-            .await;
-            drop((permit, turn));
-            this.freed.notify_one();
-        });
-        Ok(Entry::Settled)
     }
 
     /// Lets go of what is under way when its time is over: what it did is found out at the next start.
@@ -417,29 +388,4 @@ impl Dispatcher {
             }
         }
     }
-}
-
-/// Tells the operator of refusals, once each, where they are handled.
-fn report(machine: &Machine, action: &Action, outcome: &Outcome) {
-    let kind = action.kind.as_str();
-    match outcome {
-        Outcome::Refused { why, service_wide: true } => {
-            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");
-        }
-        Outcome::Refused { why, service_wide: false } => {
-            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
-        }
-        Outcome::Gone => {
-            tracing::warn!(machine.id = %machine.id, action.kind = kind, "the license is gone at the license service");
-        }
-        Outcome::Unknown { why } => {
-            tracing::debug!(machine.id = %machine.id, action.kind = kind, "unknown outcome: {why}")
-        }
-        Outcome::Done(_) | Outcome::Again { .. } | Outcome::Absent { .. } | Outcome::Answered => {}
-    }
-}
-
-/// The source is the first part of a machine's id.
-fn source_of(id: &MachineId) -> SourceName {
-    SourceName::from(id.as_str().split('/').next().unwrap_or_default())
 }

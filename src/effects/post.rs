@@ -2,20 +2,23 @@
 
 use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
+use super::tally;
+use super::throttle::Heard;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
-use crate::domain::fold::{Episode, Folded, Life, fold};
+use crate::domain::id::ObjectKind;
+use crate::domain::lifecycle::grace::Owed;
+use crate::domain::lifecycle::{Folded, Life, PaidTime, fold};
 use crate::domain::machine::Machine;
 use crate::domain::money::Money;
-use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::notice::{About, Notice, NoticeKind};
 use crate::domain::plan::Devices;
 use crate::domain::policy::AtGraceEnd;
 use crate::engine::Handle;
 use crate::engine::record::RecordError;
-use crate::engine::transact::scope_of;
 use crate::engine::view;
 
-/// Sends a notice.
+/// Sends a notice that the mail server's breaker has let through, and tells the breaker what came of it.
 pub(super) async fn send(
     handle: &Handle,
     services: &Services,
@@ -27,11 +30,12 @@ pub(super) async fn send(
     let rules = handle.rules();
     let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
     let customer = match &folded.contact.customer {
-        Some(id) => view::customer(handle.reader(), &scope_of(machine), id)?.filter(|c| !c.deleted),
+        Some(id) => view::customer(handle.reader(), machine.id.scope(), id)?.filter(|c| !c.deleted),
         None => None,
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
     let Some(to) = recipient(notice, &folded, email) else {
+        mail.breaker.heard(Heard::Unsent, now, String::new);
         return Ok(Mailed::Again { why: "nobody knows where to send it".to_owned() });
     };
     let lang = customer
@@ -46,11 +50,12 @@ pub(super) async fn send(
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
+            mail.breaker.heard(Heard::Unsent, now, String::new);
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
             return Ok(Mailed::Again { why: error.to_string() });
         }
     };
-    let name = format!("{}/{}/{}/{}", machine.id, kind, notice.episode, notice.part);
+    let name = format!("{}/{}/{}/{}", machine.id, kind, notice.about, notice.part);
     let outgoing = Outgoing {
         message_id: message_id(&name, mail.mailer.sender().domain()),
         to: to.clone(),
@@ -58,12 +63,18 @@ pub(super) async fn send(
         lang,
         date: now,
     };
-    Ok(match mail.mailer.send(outgoing).await {
+    let answer = mail.mailer.send(outgoing).await;
+    mail.breaker.heard(answer.heard(), handle.clock().now(), || answer.why());
+    tally::mail(&machine.source, notice.kind, &answer);
+    Ok(match answer {
         MailAnswer::Sent { .. } => Mailed::Sent { to },
         MailAnswer::Undeliverable { why } => Mailed::Undeliverable { why },
-        MailAnswer::Again { why, .. } | MailAnswer::Unknown { why } => Mailed::Again { why },
-        MailAnswer::Refused { why } => {
-            tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server refuses us; check [mail], the mail waits");
+        // That the server is down or refuses us is told once, for all mails, by whoever watches the services.
+        MailAnswer::Again { why, .. } | MailAnswer::Unknown { why } | MailAnswer::Refused { why } => {
+            Mailed::Again { why }
+        }
+        MailAnswer::Rejected { why } => {
+            tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server does not take this mail: {why}; it waits and is tried again");
             Mailed::Again { why }
         }
     })
@@ -102,19 +113,20 @@ fn letter(
         Life::Payment(p) => {
             letter.amount = p.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
             letter.success_url = Some(format!("{}/success?session_id={}", services.public_url, machine.object()))
-                .filter(|_| machine.object().starts_with("cs_"));
+                .filter(|_| machine.object().kind() == ObjectKind::Session);
         }
         Life::Subscription(s) => {
-            let ends = s.covers.values().filter_map(|c| c.end).chain(s.trial_until).max();
+            let ends = s.paid.values().filter_map(PaidTime::end).chain(s.trial_until).max();
             letter.paid_until = ends.map(|t| t.to_string());
-            if let Some(episode) = s.episodes.iter().rev().find(|e| e.id == notice.episode) {
-                about_failure(&mut letter, episode);
-            } else if let Some(side) = s.side_failures.iter().find(|f| f.invoice.as_str() == notice.episode) {
-                letter.pay_url.clone_from(&side.hosted_url);
-                letter.next_attempt = side.next_attempt.map(|t| t.to_string());
-                letter.amount = side.owed.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
+            if let Some(episode) = s.episodes.iter().rev().find(|e| About::failure(&e.cause) == notice.about) {
+                owed(&mut letter, &episode.owed);
+                letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep).then(|| episode.ends.to_string());
+            } else if let Some(side) =
+                s.side_failures.iter().find(|f| About::Invoice(f.invoice.clone()) == notice.about)
+            {
+                owed(&mut letter, &side.owed);
             }
-            if notice.kind == NoticeKind::Ended && notice.episode != "end" {
+            if notice.kind == NoticeKind::Ended && notice.about != About::End {
                 letter.reason = Some("payment".to_owned());
             }
         }
@@ -122,9 +134,8 @@ fn letter(
     letter
 }
 
-fn about_failure(letter: &mut Letter, episode: &Episode) {
-    letter.pay_url.clone_from(&episode.hosted_url);
-    letter.next_attempt = episode.next_attempt.map(|t| t.to_string());
-    letter.amount = episode.owed.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
-    letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep).then(|| episode.ends.to_string());
+fn owed(letter: &mut Letter, owed: &Owed) {
+    letter.pay_url.clone_from(&owed.hosted_url);
+    letter.next_attempt = owed.next_attempt.map(|t| t.to_string());
+    letter.amount = owed.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
 }

@@ -1,13 +1,14 @@
 //! Links, and claiming what was parked: a machine that gets a name gets everything that waits for it, and so on.
 
+use super::disposition::{Disposition, Reason};
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, View};
 use super::route::names_to_link;
 use super::search;
 use super::transact::Transaction;
 use crate::domain::decide;
 use crate::domain::fact::Fact;
-use crate::domain::id::EventId;
+use crate::domain::id::{EventId, Scope};
 use crate::domain::machine::Machine;
 
 /// The most events that one link claims in one batch. Far above any honest number: one payment has a handful.
@@ -16,23 +17,23 @@ const CLAIMS_MAX: usize = 500;
 /// Links a fact's names to a machine, and claims what waits for any of them, through several links too.
 pub(super) fn link(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &mut Machine,
     fact: &Fact,
     fresh: bool,
 ) -> Result<(), RecordError> {
     let mut names: Vec<String> = Vec::new();
     if fresh {
-        names.push(machine.object().to_owned());
+        names.push(machine.object().to_string());
     }
     new_names(tx, scope, machine, fact, &mut names)?;
     while let Some(name) = names.pop() {
         if !tx.working.may_be_parked(scope, &name) {
             continue;
         }
-        let waiting = tx.working.range(&key::under(Table::Parked, &[scope, &name]), CLAIMS_MAX)?;
+        let waiting = tx.working.range(&key::under(Table::Parked, scope, &[&name]), CLAIMS_MAX)?;
         for (entry, _) in waiting {
-            let Some(event) = key::parts(&entry).last().map(|e| EventId::from(*e)) else { continue };
+            let Some(event) = key::event_of(&entry) else { continue };
             if let Some(claimed) = claim(tx, scope, machine, &event)? {
                 new_names(tx, scope, machine, &claimed, &mut names)?;
             }
@@ -44,7 +45,7 @@ pub(super) fn link(
 /// Links the names of a fact that lead nowhere yet, and lists them.
 fn new_names(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &Machine,
     fact: &Fact,
     names: &mut Vec<String>,
@@ -52,7 +53,7 @@ fn new_names(
     for name in names_to_link(fact, machine.object()) {
         let entry = key::link(scope, name.as_str());
         if tx.working.get(&entry)?.is_none() {
-            tx.working.put(entry, machine.id.as_str().as_bytes().to_vec());
+            tx.working.put(entry, machine.id.to_string().into_bytes());
             names.push(name.as_str().to_owned());
         }
     }
@@ -62,7 +63,7 @@ fn new_names(
 /// Takes a parked event in: its fact joins the machine, and the event's record says where it went.
 fn claim(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &mut Machine,
     event: &EventId,
 ) -> Result<Option<Fact>, RecordError> {
@@ -78,8 +79,7 @@ fn claim(
         if let (Some(is), Some(told)) = (machine.livemode, kept.livemode)
             && is != told
         {
-            kept.disposition =
-                Disposition::Ignored("an event of the other mode than the purchase that it names".to_owned());
+            kept.disposition = Disposition::Ignored(Reason::OtherModeThanPurchase);
             record::put(tx.working, key, &kept)?;
             return Ok(None);
         }

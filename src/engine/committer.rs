@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::fresh::Fresh;
 use super::gaps;
 use super::input::{Input, Receipt, Rules};
-use super::key::Item;
+use super::key::Due;
 use super::parked::ParkedNames;
 use super::record::{Pair, RecordError, View};
 use super::taker::{Taken, Taker};
@@ -22,7 +22,7 @@ use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::action::Action;
 use crate::domain::adoption::{self, Gap};
-use crate::domain::id::MachineId;
+use crate::domain::hold::Distrust;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Batch, Commit, CommitError, Read};
 
@@ -69,7 +69,7 @@ pub struct Handle {
     rules: Arc<ArcSwap<Rules>>,
     full: Arc<AtomicBool>,
     broken: Arc<AtomicBool>,
-    stops_held: Arc<ArcSwapOption<String>>,
+    stops_held: Arc<ArcSwapOption<Distrust>>,
     clock_agrees: Arc<AtomicBool>,
     gaps: Arc<ArcSwap<Vec<Gap>>>,
     clock: Clock,
@@ -185,7 +185,7 @@ impl Handle {
     /// What has become due with the commits since this was last asked, for the one who works it off; `None`: too much to
     /// be kept, look at all that is due.
     #[must_use]
-    pub fn take_due(&self) -> Option<Vec<(MachineId, Item)>> {
+    pub fn take_due(&self) -> Option<Vec<Due>> {
         self.fresh.take()
     }
 
@@ -212,14 +212,14 @@ impl Handle {
     }
 
     /// From now on nobody is stopped by time alone; `None`: nothing speaks against it any more.
-    pub fn hold_stops(&self, why: Option<String>) {
+    pub fn hold_stops(&self, why: Option<Distrust>) {
         self.stops_held.store(why.map(Arc::new));
     }
 
     /// Why nobody is stopped by time alone at present.
     #[must_use]
-    pub fn stops_held(&self) -> Option<Arc<String>> {
-        self.stops_held.load_full()
+    pub fn stops_held(&self) -> Option<Distrust> {
+        self.stops_held.load().as_deref().copied()
     }
 
     /// Notes whether a provider's clock, as a verified delivery shows it, agrees with ours.
@@ -295,7 +295,7 @@ struct Writer {
     full: Arc<AtomicBool>,
     /// Set before anybody hears that nothing is taken any more.
     broken: Arc<AtomicBool>,
-    stops_held: Arc<ArcSwapOption<String>>,
+    stops_held: Arc<ArcSwapOption<Distrust>>,
     gaps: Arc<ArcSwap<Vec<Gap>>>,
     parked: ParkedNames,
 }
@@ -331,8 +331,8 @@ impl Writer {
             let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let (mut told, mut taken) = (Vec::new(), Vec::new());
-            let (held, gaps) = (self.stops_held.load_full(), self.gaps.load_full());
-            let (at, stops_held) = (self.clock.now(), held.as_ref().map(|why| why.as_str()));
+            let (at, gaps) = (self.clock.now(), self.gaps.load_full());
+            let stops_held = self.stops_held.load().as_deref().copied();
             let now = Now { rules: &rules, at, dice: rand::random_range(0..1000), stops_held, gaps: &gaps };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
@@ -404,7 +404,7 @@ impl Writer {
         }
         if result.is_ok() {
             for Told { machine, report } in told {
-                tracing::warn!(machine.id = %machine, at = %report.at, "{}", report.what);
+                tracing::warn!(machine.id = %machine, at = %report.at, "{}", report.finding);
             }
             self.ring.send_modify(|n| *n = n.wrapping_add(1));
         }

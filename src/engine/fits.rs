@@ -16,7 +16,7 @@ pub(super) fn fits(heard: &Heard) -> bool {
             fact.names().iter().all(|n| object(n.as_str())) && customer(fact).is_none_or(id) && id(fact.id.as_str())
         }
         Heard::Customer(customer) => id(customer.id.as_str()),
-        Heard::Ignored(_) => true,
+        Heard::Ignored(_) | Heard::Unreadable(_) => true,
     }
 }
 

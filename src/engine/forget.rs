@@ -1,11 +1,11 @@
 //! What waited so long for its machine that it never will find one.
 
+use super::disposition::{Disposition, Reason};
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, View};
 use super::search;
 use super::transact::Transaction;
 use crate::domain::fact::Fact;
-use crate::domain::id::EventId;
 use crate::domain::time::Span;
 use crate::store::KeyRange;
 
@@ -19,24 +19,23 @@ const LOOKED_AT_MAX: usize = 1_000;
 pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordError> {
     let waiting = KeyRange::prefix(&[Table::Waiting as u8]);
     for (entry, _) in tx.working.range(&waiting, LOOKED_AT_MAX)? {
-        let parts = key::parts(&entry);
-        let (Some(scope), Some(event)) = (parts.first(), parts.last().map(|e| EventId::from(*e))) else { continue };
+        let (scope, Some(event)) = (key::scope_of(&entry), key::event_of(&entry)) else { continue };
         let Some(fact) = record::get::<Fact>(tx.working, &entry)? else { continue };
         if fact.received + NEVER_LINKED_AFTER > tx.now.at {
             continue;
         }
         for name in fact.names() {
-            tx.working.delete(key::parked(scope, name.as_str(), &event));
+            tx.working.delete(key::parked(&scope, name.as_str(), &event));
         }
-        let kept_at = key::event(scope, &event);
+        let kept_at = key::event(&scope, &event);
         if let Some(mut kept) = record::get::<EventRecord>(tx.working, &kept_at)?
             && matches!(kept.disposition, Disposition::Parked(_))
         {
-            kept.disposition = Disposition::Ignored("never linked: no purchase that it names became known".to_owned());
+            kept.disposition = Disposition::Ignored(Reason::NeverLinked);
             record::put(tx.working, kept_at, &kept)?;
         }
         record::delete(tx.working, entry.clone())?;
-        search::end(tx, scope, &fact)?;
+        search::end(tx, &scope, &fact)?;
     }
     Ok(())
 }

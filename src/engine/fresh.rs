@@ -3,9 +3,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::key::{Item, Table, parse_due};
+use super::key::{Due, Item, Table, parse_due};
 use super::taker::Taken;
-use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
 
 /// More than this and the table is looked through instead.
@@ -17,7 +16,7 @@ pub(super) struct Fresh(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    entries: Vec<(MachineId, Item)>,
+    entries: Vec<Due>,
     too_many: bool,
 }
 
@@ -30,12 +29,12 @@ impl Fresh {
     /// time rings.
     pub(super) fn note<'a>(&self, written: impl Iterator<Item = &'a [u8]>, taken: &[Box<dyn Taken>], now: Timestamp) {
         let due = written.filter(|key| key.first() == Some(&(Table::Due as u8))).filter_map(parse_due);
-        let due = due.filter(|(at, ..)| *at <= now).map(|(_, machine, item)| (machine, item));
-        let is_taken = |machine: &MachineId, item: &Item| match item {
-            Item::Action(n) => taken.iter().any(|taken| taken.is(machine, *n)),
-            Item::Notice(_) | Item::Wake | Item::LookUp(_) | Item::Search => false,
+        let due = due.filter(|(at, _)| *at <= now).map(|(_, due)| due);
+        let is_taken = |due: &Due| match due {
+            Due::Of(machine, Item::Action(n)) => taken.iter().any(|taken| taken.is(machine, *n)),
+            Due::Of(_, Item::Notice(_) | Item::Wake | Item::LookUp(_)) | Due::Search(..) => false,
         };
-        let mut due = due.filter(|(machine, item)| !is_taken(machine, item)).peekable();
+        let mut due = due.filter(|due| !is_taken(due)).peekable();
         if due.peek().is_none() {
             return;
         }
@@ -49,7 +48,7 @@ impl Fresh {
     }
 
     /// Takes them; `None`: there were too many to keep.
-    pub(super) fn take(&self) -> Option<Vec<(MachineId, Item)>> {
+    pub(super) fn take(&self) -> Option<Vec<Due>> {
         let State { entries, too_many } = std::mem::take(&mut *self.state());
         (!too_many).then_some(entries)
     }
@@ -59,15 +58,17 @@ impl Fresh {
 mod tests {
     use super::super::key;
     use super::*;
+    use crate::domain::id::MachineId;
 
     #[test]
     fn what_is_due_by_now_is_kept_until_taken_and_a_flood_is_told() {
         let (fresh, now) = (Fresh::default(), Timestamp::from_s(100));
-        let machine = |n: usize| MachineId::new(format!("stripe/cs_{n}"));
+        let machine = |n: usize| format!("stripe/cs_{n}").parse::<MachineId>().unwrap();
+        let of = |n| Due::Of(machine(n), Item::Action(1));
         let due = |n, at_s| key::due(Timestamp::from_s(at_s), &machine(n), Item::Action(1));
         let keys = [due(1, 100), due(2, 101), key::machine(&machine(3)), due(4, 99)];
         fresh.note(keys.iter().map(Vec::as_slice), &[], now);
-        assert_eq!(fresh.take(), Some(vec![(machine(1), Item::Action(1)), (machine(4), Item::Action(1))]));
+        assert_eq!(fresh.take(), Some(vec![of(1), of(4)]));
         assert_eq!(fresh.take(), Some(Vec::new()));
         let flood: Vec<_> = (0..=ENTRIES_MAX).map(|n| due(n, 1)).collect();
         fresh.note(flood.iter().map(Vec::as_slice), &[], now);

@@ -1,6 +1,7 @@
 //! All that can ever happen: everything that changes the store comes in as one of these.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use crate::domain::action::{Abilities, Outcome};
 use crate::domain::adoption::Gap;
@@ -8,7 +9,7 @@ use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
-use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::revision::Revisions;
@@ -71,8 +72,8 @@ pub enum Input {
     },
     /// What came of asking Stripe for the purchase of a parked name. A link that was found came as a delivery before.
     Searched {
-        /// The source, with the connected account if there is one.
-        scope: String,
+        /// Where the name is known.
+        scope: Scope,
         /// The name.
         name: String,
         /// What came of it.
@@ -142,13 +143,21 @@ pub struct Delivery {
     /// Live or test mode.
     pub livemode: Option<bool>,
     /// Connect: the account whose event it is.
-    pub account: Option<String>,
+    pub account: Option<AccountId>,
     /// What it says.
     pub heard: Heard,
     /// The body as it came, packed by [`super::raw::pack`].
     pub raw: Vec<u8>,
     /// When it reached us.
     pub received: Timestamp,
+}
+
+impl Delivery {
+    /// Where the ids that it names are known.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope::new(self.source.clone(), self.account.clone())
+    }
 }
 
 /// What an event comes to.
@@ -158,8 +167,10 @@ pub enum Heard {
     Fact(Box<Fact>),
     /// Something about a customer apart from any purchase.
     Customer(Customer),
-    /// Nothing, because.
+    /// Nothing of use, and why, in words.
     Ignored(String),
+    /// It could not be read, and why, in words: a newer binary reads it again.
+    Unreadable(String),
 }
 
 /// What became of an input. It exists only after the sync.
@@ -188,6 +199,21 @@ pub struct Rules {
     pub sources: BTreeMap<SourceName, SourceRules>,
     /// When this store began; `None` in replay, where nothing is older.
     pub store_since: Option<Timestamp>,
+}
+
+impl Rules {
+    /// What is taken from a source; of one that the config does not name any more, what is taken by default.
+    #[must_use]
+    pub fn source(&self, name: &SourceName) -> &SourceRules {
+        static DEFAULT: LazyLock<SourceRules> = LazyLock::new(SourceRules::default);
+        self.sources.get(name).unwrap_or(&DEFAULT)
+    }
+
+    /// The most devices that a source's license service takes on one key.
+    #[must_use]
+    pub fn devices_max(&self, source: &SourceName) -> u32 {
+        self.source(source).abilities.devices_max
+    }
 }
 
 /// What is taken from a source.

@@ -3,7 +3,7 @@
 //! Few lasting keys per event: one for the event, one for its machine, one for each name that links to the machine.
 //! Ids come from outside; one that holds a zero byte is refused before it gets here (`route.rs`).
 
-use crate::domain::id::{CustomerId, EventId, MachineId};
+use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
 
@@ -17,7 +17,7 @@ pub enum Table {
     ByCustomer = b'b',
     /// `c`: a customer's own record: scope, customer.
     Customer = b'c',
-    /// `d`: what is due: instant (8 bytes), machine, what → nothing.
+    /// `d`: what is due: instant (8 bytes), then machine, what, or scope, name, `s` for a search → nothing.
     Due = b'd',
     /// `e`: an event: scope, event id.
     Event = b'e',
@@ -44,8 +44,7 @@ pub enum Table {
 }
 
 /// Puts a key together.
-#[must_use]
-pub fn key(table: Table, parts: &[&str]) -> Vec<u8> {
+fn key(table: Table, parts: &[&str]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|p| p.len() + 1).sum::<usize>());
     key.push(table as u8);
     for (n, part) in parts.iter().enumerate() {
@@ -57,14 +56,56 @@ pub fn key(table: Table, parts: &[&str]) -> Vec<u8> {
     key
 }
 
-/// All keys of a table that begin with the parts, each whole.
-#[must_use]
-pub fn under(table: Table, parts: &[&str]) -> KeyRange {
-    let mut prefix = key(table, parts);
-    if !parts.is_empty() {
-        prefix.push(0);
+/// Puts a key together that begins with a scope.
+fn scoped(table: Table, scope: &Scope, parts: &[&str]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(64);
+    key.push(table as u8);
+    push_scope(&mut key, scope);
+    for part in parts {
+        key.push(0);
+        key.extend_from_slice(part.as_bytes());
     }
+    key
+}
+
+fn push_scope(key: &mut Vec<u8>, scope: &Scope) {
+    key.extend_from_slice(scope.source().as_str().as_bytes());
+    if let Some(account) = scope.account() {
+        key.push(b'/');
+        key.extend_from_slice(account.as_str().as_bytes());
+    }
+}
+
+fn push_machine(key: &mut Vec<u8>, machine: &MachineId) {
+    push_scope(key, machine.scope());
+    key.push(b'/');
+    key.extend_from_slice(machine.object().as_str().as_bytes());
+}
+
+/// All keys of a table that begin with a scope and the parts, each whole.
+#[must_use]
+pub fn under(table: Table, scope: &Scope, parts: &[&str]) -> KeyRange {
+    let mut prefix = scoped(table, scope, parts);
+    prefix.push(0);
     KeyRange::prefix(&prefix)
+}
+
+/// The scope that a key begins with.
+#[must_use]
+pub fn scope_of(key: &[u8]) -> Scope {
+    Scope::of(parts(key).first().copied().unwrap_or_default())
+}
+
+/// The machine that a key ends with.
+#[must_use]
+pub fn machine_of(key: &[u8]) -> Option<MachineId> {
+    parts(key).last()?.parse().ok()
+}
+
+/// The event that a key ends with.
+#[must_use]
+pub fn event_of(key: &[u8]) -> Option<EventId> {
+    parts(key).last().map(|id| EventId::from(*id))
 }
 
 /// The parts of a key.
@@ -75,56 +116,74 @@ pub fn parts(key: &[u8]) -> Vec<&str> {
 
 /// An event.
 #[must_use]
-pub fn event(scope: &str, id: &EventId) -> Vec<u8> {
-    key(Table::Event, &[scope, id.as_str()])
+pub fn event(scope: &Scope, id: &EventId) -> Vec<u8> {
+    scoped(Table::Event, scope, &[id.as_str()])
 }
 
 /// A machine.
 #[must_use]
 pub fn machine(id: &MachineId) -> Vec<u8> {
-    key(Table::Machine, &[id.as_str()])
+    let mut key = vec![Table::Machine as u8];
+    push_machine(&mut key, id);
+    key
 }
 
 /// A link from a name to its machine.
 #[must_use]
-pub fn link(scope: &str, name: &str) -> Vec<u8> {
-    key(Table::Link, &[scope, name])
+pub fn link(scope: &Scope, name: &str) -> Vec<u8> {
+    scoped(Table::Link, scope, &[name])
 }
 
 /// A parked event under a name.
 #[must_use]
-pub fn parked(scope: &str, name: &str, event: &EventId) -> Vec<u8> {
-    key(Table::Parked, &[scope, name, event.as_str()])
+pub fn parked(scope: &Scope, name: &str, event: &EventId) -> Vec<u8> {
+    scoped(Table::Parked, scope, &[name, event.as_str()])
 }
 
 /// A parked event's fact.
 #[must_use]
-pub fn waiting(scope: &str, event: &EventId) -> Vec<u8> {
-    key(Table::Waiting, &[scope, event.as_str()])
+pub fn waiting(scope: &Scope, event: &EventId) -> Vec<u8> {
+    scoped(Table::Waiting, scope, &[event.as_str()])
 }
 
 /// The search for what a parked name belongs to.
 #[must_use]
-pub fn search(scope: &str, name: &str) -> Vec<u8> {
-    key(Table::Search, &[scope, name])
+pub fn search(scope: &Scope, name: &str) -> Vec<u8> {
+    scoped(Table::Search, scope, &[name])
 }
 
 /// A customer's record.
 #[must_use]
-pub fn customer(scope: &str, id: &CustomerId) -> Vec<u8> {
-    key(Table::Customer, &[scope, id.as_str()])
+pub fn customer(scope: &Scope, id: &CustomerId) -> Vec<u8> {
+    scoped(Table::Customer, scope, &[id.as_str()])
 }
 
 /// A machine under its customer.
 #[must_use]
-pub fn by_customer(scope: &str, customer: &CustomerId, machine: &MachineId) -> Vec<u8> {
-    key(Table::ByCustomer, &[scope, customer.as_str(), machine.as_str()])
+pub fn by_customer(scope: &Scope, customer: &CustomerId, machine: &MachineId) -> Vec<u8> {
+    let mut key = scoped(Table::ByCustomer, scope, &[customer.as_str()]);
+    key.push(0);
+    push_machine(&mut key, machine);
+    key
 }
 
 /// The mark of an attempt.
 #[must_use]
 pub fn attempt(machine: &MachineId, action: u32) -> Vec<u8> {
-    key(Table::Attempt, &[machine.as_str(), &action.to_string()])
+    let mut key = vec![Table::Attempt as u8];
+    push_machine(&mut key, machine);
+    key.push(0);
+    key.extend_from_slice(action.to_string().as_bytes());
+    key
+}
+
+/// A delivery that was no event.
+#[must_use]
+pub fn refused(at: Timestamp, body: &[u8]) -> Vec<u8> {
+    let mut key = vec![Table::Refused as u8];
+    key.extend_from_slice(&at.ms().max(0).to_be_bytes());
+    key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
+    key
 }
 
 /// A store-wide fact.
@@ -149,6 +208,15 @@ pub fn labels(first: u64) -> Vec<u8> {
     key
 }
 
+/// Something that is due.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Due {
+    /// For a machine.
+    Of(MachineId, Item),
+    /// The search for what a parked name belongs to: there is no machine yet.
+    Search(Scope, String),
+}
+
 /// What is due for a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Item {
@@ -160,25 +228,38 @@ pub enum Item {
     Wake,
     /// A look-up at Stripe, by its action's number.
     LookUp(u32),
-    /// The search for a parked name; it stands in the place of the machine's id, after its scope and a slash.
-    Search,
 }
 
-/// A due entry: sorts by instant, then machine.
-#[must_use]
-pub fn due(at: Timestamp, machine: &MachineId, item: Item) -> Vec<u8> {
-    let mut key = Vec::with_capacity(16 + machine.as_str().len());
+fn due_at(at: Timestamp) -> Vec<u8> {
+    let mut key = Vec::with_capacity(64);
     key.push(Table::Due as u8);
     key.extend_from_slice(&at.ms().max(0).to_be_bytes());
-    key.extend_from_slice(machine.as_str().as_bytes());
+    key
+}
+
+/// A due entry of a machine: sorts by instant, then machine.
+#[must_use]
+pub fn due(at: Timestamp, machine: &MachineId, item: Item) -> Vec<u8> {
+    let mut key = due_at(at);
+    push_machine(&mut key, machine);
     key.push(0);
     match item {
         Item::Action(n) => key.extend_from_slice(format!("a{n}").as_bytes()),
         Item::Notice(n) => key.extend_from_slice(format!("n{n}").as_bytes()),
         Item::Wake => key.push(b'w'),
         Item::LookUp(n) => key.extend_from_slice(format!("l{n}").as_bytes()),
-        Item::Search => key.push(b's'),
     }
+    key
+}
+
+/// The due entry of a search.
+#[must_use]
+pub fn due_search(at: Timestamp, scope: &Scope, name: &str) -> Vec<u8> {
+    let mut key = due_at(at);
+    push_scope(&mut key, scope);
+    key.push(0);
+    key.extend_from_slice(name.as_bytes());
+    key.extend_from_slice(b"\0s");
     key
 }
 
@@ -192,20 +273,22 @@ pub fn due_until(at: Timestamp) -> KeyRange {
 
 /// Reads a due entry back; `None` for bytes that are none.
 #[must_use]
-pub fn parse_due(key: &[u8]) -> Option<(Timestamp, MachineId, Item)> {
-    let at = i64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
+pub fn parse_due(key: &[u8]) -> Option<(Timestamp, Due)> {
+    let at = Timestamp::from_ms(i64::from_be_bytes(key.get(1..9)?.try_into().ok()?));
     let rest = std::str::from_utf8(key.get(9..)?).ok()?;
-    let (machine, what) = rest.split_once('\0')?;
+    let (first, what) = rest.split_once('\0')?;
+    if let Some((name, "s")) = what.split_once('\0') {
+        return Some((at, Due::Search(Scope::of(first), name.to_owned())));
+    }
     let number = || what.get(1..)?.parse().ok();
     let item = match what.as_bytes().first()? {
         b'a' => Item::Action(number()?),
         b'n' => Item::Notice(number()?),
         b'w' => Item::Wake,
         b'l' => Item::LookUp(number()?),
-        b's' => Item::Search,
         _ => return None,
     };
-    Some((Timestamp::from_ms(at), MachineId::from(machine), item))
+    Some((at, Due::Of(first.parse().ok()?, item)))
 }
 
 #[cfg(test)]
@@ -214,7 +297,7 @@ mod tests {
 
     #[test]
     fn due_entries_sort_by_instant_and_read_back() {
-        let machine = MachineId::from("stripe/sub_1");
+        let machine: MachineId = "stripe/sub_1".parse().unwrap();
         let mut keys: Vec<_> = [
             (5, Item::Wake),
             (1, Item::Notice(12)),
@@ -226,18 +309,22 @@ mod tests {
         .map(|(s, item)| due(Timestamp::from_s(*s), &machine, *item))
         .collect();
         keys.sort();
-        let read: Vec<_> = keys.iter().filter_map(|k| parse_due(k)).map(|(at, _, item)| (at.s(), item)).collect();
+        let read: Vec<_> = keys.iter().filter_map(|k| parse_due(k)).map(|(at, due)| (at.s(), due)).collect();
+        let of = |item| Due::Of(machine.clone(), item);
         assert_eq!(
             read,
             [
-                (1, Item::Action(2)),
-                (1, Item::Notice(12)),
-                (5, Item::Wake),
-                (256, Item::Action(3)),
-                (300, Item::LookUp(4))
+                (1, of(Item::Action(2))),
+                (1, of(Item::Notice(12))),
+                (5, of(Item::Wake)),
+                (256, of(Item::Action(3))),
+                (300, of(Item::LookUp(4)))
             ]
         );
-        assert_eq!(parse_due(&due(Timestamp::from_s(7), &machine, Item::Search)).map(|d| d.2), Some(Item::Search));
+        for scope in ["stripe", "stripe/acct_1"].map(Scope::of) {
+            let search = due_search(Timestamp::from_s(7), &scope, "pi_1");
+            assert_eq!(parse_due(&search), Some((Timestamp::from_s(7), Due::Search(scope, "pi_1".to_owned()))));
+        }
         let until = due_until(Timestamp::from_s(5));
         assert_eq!(keys.iter().filter(|k| **k >= until.start && **k < until.end).count(), 3);
         assert!(parse_due(b"d").is_none());
@@ -245,10 +332,11 @@ mod tests {
 
     #[test]
     fn a_range_under_a_name_does_not_reach_into_a_longer_name() {
-        let range = under(Table::Link, &["stripe"]);
-        assert!(link("stripe", "pi_1") >= range.start && link("stripe", "pi_1") < range.end);
-        let other = link("stripe2", "pi_1");
+        let stripe = Scope::of("stripe");
+        let range = under(Table::Link, &stripe, &[]);
+        assert!(link(&stripe, "pi_1") >= range.start && link(&stripe, "pi_1") < range.end);
+        let other = link(&Scope::of("stripe2"), "pi_1");
         assert!(other < range.start || other >= range.end);
-        assert_eq!(parts(&link("stripe", "pi_1")), ["stripe", "pi_1"]);
+        assert_eq!(parts(&link(&stripe, "pi_1")), ["stripe", "pi_1"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::input::Order;
 use crate::domain::action::{ActionOutcome, Phase};
+use crate::domain::hold::Hold;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 
@@ -18,7 +19,7 @@ pub(super) fn actions(machine: &mut Machine, only: Option<u32>, order: &Order, n
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
             }
             (Order::Hold(why), ActionOutcome::Pending | ActionOutcome::Held) => {
-                (action.outcome, action.held) = (ActionOutcome::Held, Some(format!("held by a person: {why}")));
+                (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Person { reason: why.clone() }));
             }
             (Order::Abandon, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused) => {
                 action.outcome = ActionOutcome::Abandoned;

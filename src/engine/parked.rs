@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::key::{self, Table};
 use super::record::RecordError;
 use super::view;
+use crate::domain::id::Scope;
 use crate::store::{KeyRange, Read};
 
 /// Names that something may wait for. One that is not here is waited for by nobody; one that is here may have been claimed
@@ -37,13 +38,13 @@ impl ParkedNames {
         if key.first() == Some(&(Table::Parked as u8))
             && let [scope, name, ..] = key::parts(key).as_slice()
         {
-            self.names.insert(self.hasher.hash_one((scope, name)));
+            self.names.insert(self.hasher.hash_one((Scope::of(scope), name)));
         }
     }
 
     /// Whether something may wait for a name.
     #[must_use]
-    pub fn may_hold(&self, scope: &str, name: &str) -> bool {
+    pub fn may_hold(&self, scope: &Scope, name: &str) -> bool {
         self.names.contains(&self.hasher.hash_one((scope, name)))
     }
 }

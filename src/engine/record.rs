@@ -9,9 +9,10 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::key::{Table, key};
+use super::disposition::Disposition;
+use super::key::{self, Table};
 use super::working::Working;
-use crate::domain::id::MachineId;
+use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::store::ReadError;
@@ -206,28 +207,6 @@ pub trait View {
     fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError>;
 }
 
-/// What became of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Disposition {
-    /// It belongs to this machine.
-    #[n(0)]
-    Applied(#[n(0)] Option<MachineId>),
-    /// It waits for one of these names.
-    #[n(1)]
-    Parked(#[n(0)] Vec<String>),
-    /// It changes nothing, because.
-    #[n(2)]
-    Ignored(#[n(0)] String),
-}
-
-impl Disposition {
-    /// Whether the event could not be read: the reasons that its source gives for that begin with this word.
-    #[must_use]
-    pub fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Ignored(why) if why.starts_with("unreadable"))
-    }
-}
-
 /// An event as it is kept: what became of it, and what came.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct EventRecord {
@@ -252,12 +231,29 @@ pub struct EventRecord {
     pub livemode: Option<bool>,
 }
 
+/// A signed delivery that was no event, as it is kept for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct RefusedRecord {
+    /// When it came.
+    #[n(0)]
+    pub at: Timestamp,
+    /// The source.
+    #[n(1)]
+    pub source: SourceName,
+    /// Why it was refused, in words.
+    #[n(2)]
+    pub why: String,
+    /// The beginning of its body.
+    #[n(3)]
+    pub excerpt: String,
+}
+
 /// Loads a machine and checks it; one that fails its check is held.
 ///
 /// # Errors
 /// The store's, or what is wrong with the bytes.
 pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, RecordError> {
-    Ok(get::<Machine>(view, &key(Table::Machine, &[id.as_str()]))?.map(checked))
+    Ok(get::<Machine>(view, &key::machine(id))?.map(checked))
 }
 
 /// Holds a machine that fails its check.

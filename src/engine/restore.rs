@@ -1,16 +1,18 @@
 //! What moves between machines: an invoice's purchase to the session that names it, and a former customer's license to the
 //! new subscription. Each in one batch, so that a license is never listed twice.
 
+use super::disposition::Disposition;
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
-use crate::domain::action::{Abilities, Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Act, Action, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
-use crate::domain::fold::{Report, State};
-use crate::domain::id::MachineId;
+use crate::domain::finding::{Finding, Report};
+use crate::domain::id::{MachineId, ObjectId, Scope};
+use crate::domain::lifecycle::State;
+use crate::domain::lifecycle::subscription::State as S;
 use crate::domain::machine::Machine;
 use crate::domain::policy::Resubscribe;
-use crate::domain::subscription::State as S;
 
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;
@@ -23,7 +25,7 @@ pub(super) fn apart(one: Option<bool>, other: Option<bool>) -> bool {
 /// Moves everything of an invoice's machine to the session's: nothing is created, ended or mailed again.
 pub(super) fn take_over(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &mut Machine,
     old: &MachineId,
 ) -> Result<(), RecordError> {
@@ -34,7 +36,7 @@ pub(super) fn take_over(
     }
     for fact in &from.facts {
         for name in fact.names() {
-            tx.working.put(key::link(scope, name.as_str()), machine.id.as_str().as_bytes().to_vec());
+            tx.working.put(key::link(scope, name.as_str()), machine.id.to_string().into_bytes());
         }
         let entry = key::event(scope, &fact.id);
         if let Some(mut kept) = record::get::<EventRecord>(tx.working, &entry)? {
@@ -42,7 +44,7 @@ pub(super) fn take_over(
             record::put(tx.working, entry, &kept)?;
         }
     }
-    tx.working.put(key::link(scope, from.object()), machine.id.as_str().as_bytes().to_vec());
+    tx.working.put(key::link(scope, from.object().as_str()), machine.id.to_string().into_bytes());
     record::delete(tx.working, key::machine(old))?;
     if machine.journal.is_empty() {
         machine.journal.clone_from(&from.journal);
@@ -58,8 +60,7 @@ pub(super) fn take_over(
 /// license stands for the seat, and the operator is told about the other.
 fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mut Machine) -> Result<(), RecordError> {
     if !machine.grants.is_empty() && !from.grants.is_empty() {
-        let what = format!("it was served twice before its invoice was linked to it: once more as {}", from.id);
-        machine.told.push(Report { at: tx.now.at, what });
+        machine.told.push(Report::new(tx.now.at, Finding::ServedTwice(from.id.clone())));
     }
     let numbers = machine.last_number;
     let (actions, notices) = (machine.actions.last().map_or(0, |a| a.id), machine.notices.last().map_or(0, |n| n.id));
@@ -71,12 +72,12 @@ fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mu
         if tx.working.get(&key::attempt(&from.id, action.id))?.is_some() {
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
             tx.working.delete(key::attempt(&from.id, action.id));
-            let since = tx.now.at + Abilities::simulated().request_timeout;
+            let since = tx.now.at + tx.now.rules.source(&machine.source).abilities.request_timeout;
             (action.phase, action.due) = (Phase::Look { since, absent: 0, any_age: false }, since);
             action.attempts += 1;
         }
         action.id += actions;
-        action.seat += numbers;
+        action.license += numbers;
         one_create_per_seat(tx, machine, &mut action, from.object())?;
         machine.actions.push(action);
     }
@@ -95,10 +96,11 @@ fn one_create_per_seat(
     tx: &Transaction<'_, '_>,
     machine: &mut Machine,
     incoming: &mut Action,
-    former_object: &str,
+    former_object: &ObjectId,
 ) -> Result<(), RecordError> {
-    let waits = |a: &Action| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending;
-    let same = |a: &Action| a.target.item == incoming.target.item && a.target.unit == incoming.target.unit;
+    let waits = |a: &Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
+    let Some(seat) = incoming.act.new_license().map(|new| &new.seat) else { return Ok(()) };
+    let same = |a: &Action| a.act.new_license().is_some_and(|new| new.seat == *seat);
     let Some(index) = machine.actions.iter().position(|a| waits(a) && same(a)).filter(|_| waits(incoming)) else {
         return Ok(());
     };
@@ -107,8 +109,8 @@ fn one_create_per_seat(
         own.outcome = ActionOutcome::Superseded;
     } else if incoming.attempts == 0 {
         incoming.outcome = ActionOutcome::Superseded;
-    } else {
-        incoming.target.item = former_object.to_owned();
+    } else if let Act::Create(new) = &mut incoming.act {
+        new.seat.item = former_object.to_string();
     }
     Ok(())
 }
@@ -116,32 +118,33 @@ fn one_create_per_seat(
 /// Gives a new subscription the license of the same customer's ended one, if the policy says so. Returns whether it did.
 pub(super) fn resubscription(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     machine: &mut Machine,
     settled: &Settled,
 ) -> Result<bool, RecordError> {
     let Some(customer) = &settled.folded.contact.customer else { return Ok(false) };
-    let unsent = |a: &&crate::domain::action::Action| {
-        a.kind == ActionKind::Create
-            && a.outcome == ActionOutcome::Pending
+    let unsent = |a: &Action| {
+        let Act::Create(new) = &a.act else { return None };
+        let unsent = a.outcome == ActionOutcome::Pending
             && a.attempts == 0
             && (a.phase == Phase::Ready || matches!(a.phase, Phase::Look { any_age: true, .. }))
-            && tx_policy(a.target.plan.as_ref(), settled, tx)
+            && tx_policy(new.plan.as_ref(), settled, tx);
+        unsent.then(|| (a.id, new.clone(), a.license))
     };
-    let wanted: Vec<_> = machine.actions.iter().filter(unsent).map(|a| (a.id, a.target.clone(), a.seat)).collect();
+    let wanted: Vec<_> = machine.actions.iter().filter_map(unsent).collect();
     if wanted.is_empty() {
         return Ok(false);
     }
     let mut moved = false;
-    let range = key::under(Table::ByCustomer, &[scope, customer.as_str()]);
+    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
     let former: Vec<MachineId> = tx
         .working
         .range(&range, FORMER_MAX)?
         .iter()
-        .filter_map(|(entry, _)| key::parts(entry).last().map(|m| MachineId::from(*m)))
+        .filter_map(|(entry, _)| key::machine_of(entry))
         .filter(|id| *id != machine.id)
         .collect();
-    for (action, target, number) in wanted {
+    for (action, new, number) in wanted {
         for id in &former {
             let Some(mut old) = record::machine(tx.working, id)? else { continue };
             if old.state() != Some(State::Subscription(S::Ended))
@@ -151,24 +154,23 @@ pub(super) fn resubscription(
                 continue;
             }
             let fits = |g: &crate::domain::machine::Grant| {
-                g.plan == target.plan && !g.ever_revoked && !g.replaced && g.app_id == target.app_id
+                g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id
             };
             let Some(index) = old.grants.iter().rposition(fits) else { continue };
             let before = dues(&old);
             let mut grant = old.grants.remove(index);
-            old.moved_out.push(format!("{}#{}", grant.item, grant.unit));
-            let mut what = format!("its license went to {}, the same customer's new subscription", machine.id);
-            if let Some(until) = grant.expires_at.filter(|t| *t > tx.now.at) {
-                what.push_str(&format!("; what is still paid here, until {until}, is not carried over"));
-            }
-            old.told.push(Report { at: tx.now.at, what });
-            for open in old.actions.iter_mut().filter(|a| a.seat == grant.number && a.outcome == ActionOutcome::Pending)
+            old.moved_out.push(grant.seat.clone());
+            let paid_until = grant.expires_at.filter(|t| *t > tx.now.at);
+            let finding = Finding::MovedTo { machine: machine.id.clone(), paid_until };
+            old.told.push(Report::new(tx.now.at, finding));
+            for open in
+                old.actions.iter_mut().filter(|a| a.license == grant.number && a.outcome == ActionOutcome::Pending)
             {
                 open.outcome = ActionOutcome::Superseded;
             }
             tx.write(&mut old, &before)?;
             (grant.number, grant.moved_in) = (number, true);
-            (grant.item, grant.unit) = (target.item.clone(), target.unit);
+            grant.seat = new.seat.clone();
             machine.grants.push(grant);
             machine.actions.retain(|a| a.id != action);
             moved = true;

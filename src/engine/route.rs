@@ -3,11 +3,12 @@
 //! A fact names objects; links lead from names to machines. What cannot be linked yet is parked under each of its names
 //! and claimed by the machine that first gets one of them, through several links too.
 
+use super::disposition::Reason;
 use super::key;
 use super::record::{RecordError, View};
 use crate::domain::fact::{Fact, InvoiceEvent, Name, Says, SessionMode};
-use crate::domain::fold::Kind;
-use crate::domain::id::{MachineId, SourceName};
+use crate::domain::id::{MachineId, ObjectId, ObjectKind, Scope};
+use crate::domain::lifecycle::Kind;
 use crate::domain::revision::Revisions;
 
 /// Where a fact goes.
@@ -30,34 +31,25 @@ pub(super) enum Route {
         counts: Meanwhile,
     },
     /// Nowhere, ever.
-    Nowhere(&'static str),
+    Nowhere(Reason),
 }
 
 /// What an event counts as that no machine has claimed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meanwhile {
     /// It waits for its machine.
     Parked,
     /// A mere link between names: a record of its own.
     Link,
     /// Nothing, because.
-    Ignored(&'static str),
-}
-
-/// The source, with the connected account if there is one: ids are unique only within it.
-#[must_use]
-pub(super) fn scope(source: &SourceName, account: Option<&str>) -> String {
-    match account {
-        Some(account) => format!("{source}/{account}"),
-        None => source.as_str().to_owned(),
-    }
+    Ignored(Reason),
 }
 
 /// Finds a fact's machine.
 ///
 /// # Errors
 /// The store's.
-pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
+pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
     let linked = || -> Result<Option<MachineId>, RecordError> {
         for name in fact.names() {
             if let Some(machine) = named(view, scope, &name)? {
@@ -74,10 +66,8 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
                 Ok(Route::To { machine, kind: Kind::Payment, takes_over })
             }
             (SessionMode::Subscription, Some(subscription)) => Ok(subscription_machine(scope, subscription.as_str())),
-            (SessionMode::Subscription, None) => {
-                Ok(Route::Nowhere("a subscription checkout that started no subscription"))
-            }
-            (SessionMode::Setup, _) => Ok(Route::Nowhere("a setup checkout sells nothing")),
+            (SessionMode::Subscription, None) => Ok(Route::Nowhere(Reason::NoSubscription)),
+            (SessionMode::Setup, _) => Ok(Route::Nowhere(Reason::Setup)),
         },
         Says::Subscription(s) => Ok(subscription_machine(scope, s.id.as_str())),
         Says::Invoice(invoice) => {
@@ -96,13 +86,11 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
             Ok(wait(
                 fact,
                 if sells {
-                    Meanwhile::Ignored("a one-off invoice counts when it is paid")
+                    Meanwhile::Ignored(Reason::InvoiceNotPaid)
                 } else if invoice.payment_intent.is_some() || invoice.charge.is_some() {
                     Meanwhile::Link
                 } else {
-                    Meanwhile::Ignored(
-                        "a one-off invoice whose lines no plan names and whose metadata asks for no license",
-                    )
+                    Meanwhile::Ignored(Reason::InvoiceOfOthers)
                 },
             ))
         }
@@ -119,28 +107,28 @@ pub(super) fn route(view: &dyn View, scope: &str, fact: &Fact, revisions: &Revis
         Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) => {
             Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Parked), |m| existing(m, None)))
         }
-        Says::Decision(_) => Ok(Route::Nowhere("a decision names its machine itself")),
+        Says::Decision(_) => Ok(Route::Nowhere(Reason::Decision)),
     }
 }
 
 /// The machine that a fact's name is linked to. Payments and charges are never machines themselves.
-fn named(view: &dyn View, scope: &str, name: &Name) -> Result<Option<MachineId>, RecordError> {
+fn named(view: &dyn View, scope: &Scope, name: &Name) -> Result<Option<MachineId>, RecordError> {
     match name {
         Name::PaymentIntent(_) | Name::Charge(_) => linked(view, scope, name.as_str()),
         Name::Session(_) | Name::Subscription(_) | Name::Invoice(_) => lookup(view, scope, name.as_str()),
     }
 }
 
-fn linked(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
+fn linked(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId>, RecordError> {
     let bytes = view.get(&key::link(scope, name))?;
-    Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok().map(str::to_owned)).map(MachineId::new))
+    Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()))
 }
 
 /// The machine that a name is linked to.
 ///
 /// # Errors
 /// The store's.
-pub(super) fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<MachineId>, RecordError> {
+pub(super) fn lookup(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId>, RecordError> {
     let id = linked(view, scope, name)?;
     if id.is_some() {
         return Ok(id);
@@ -152,11 +140,11 @@ pub(super) fn lookup(view: &dyn View, scope: &str, name: &str) -> Result<Option<
 
 /// A machine's id.
 #[must_use]
-pub(super) fn machine_id(scope: &str, object: &str) -> MachineId {
-    MachineId::new(format!("{scope}/{object}"))
+pub(super) fn machine_id(scope: &Scope, object: &str) -> MachineId {
+    MachineId::new(scope.clone(), ObjectId::from(object))
 }
 
-fn subscription_machine(scope: &str, id: &str) -> Route {
+fn subscription_machine(scope: &Scope, id: &str) -> Route {
     let machine = machine_id(scope, id);
     Route::To { machine, kind: Kind::Subscription, takes_over: None }
 }
@@ -167,28 +155,28 @@ fn existing(machine: MachineId, takes_over: Option<MachineId>) -> Route {
 }
 
 /// The machine of a one-off invoice that a fact's names lead to: what learns that it is a session's takes it over.
-fn invoice_machine(view: &dyn View, scope: &str, fact: &Fact) -> Result<Option<MachineId>, RecordError> {
-    paid_machine(view, scope, fact, "in_")
+fn invoice_machine(view: &dyn View, scope: &Scope, fact: &Fact) -> Result<Option<MachineId>, RecordError> {
+    paid_machine(view, scope, fact, ObjectKind::Invoice)
 }
 
 /// The machine of a session that a fact's names lead to.
-fn session_machine(view: &dyn View, scope: &str, fact: &Fact) -> Result<Option<MachineId>, RecordError> {
-    paid_machine(view, scope, fact, "cs_")
+fn session_machine(view: &dyn View, scope: &Scope, fact: &Fact) -> Result<Option<MachineId>, RecordError> {
+    paid_machine(view, scope, fact, ObjectKind::Session)
 }
 
 /// The machine of a kind that the names of a payment's objects lead to.
 fn paid_machine(
     view: &dyn View,
-    scope: &str,
+    scope: &Scope,
     fact: &Fact,
-    object_prefix: &str,
+    kind: ObjectKind,
 ) -> Result<Option<MachineId>, RecordError> {
     for name in fact.names() {
         if matches!(name, Name::Session(_) | Name::Subscription(_)) {
             continue;
         }
         let machine = named(view, scope, &name)?;
-        if let Some(machine) = machine.filter(|m| m.object().starts_with(object_prefix)) {
+        if let Some(machine) = machine.filter(|m| m.object().kind() == kind) {
             return Ok(Some(machine));
         }
     }
@@ -201,6 +189,6 @@ fn wait(fact: &Fact, counts: Meanwhile) -> Route {
 
 /// Names of a fact that should lead to its machine from now on. The machine's own object needs no link.
 #[must_use]
-pub(super) fn names_to_link(fact: &Fact, object: &str) -> Vec<Name> {
-    fact.names().into_iter().filter(|n| n.as_str() != object).collect()
+pub(super) fn names_to_link(fact: &Fact, object: &ObjectId) -> Vec<Name> {
+    fact.names().into_iter().filter(|n| n.as_str() != object.as_str()).collect()
 }

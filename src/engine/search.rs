@@ -4,13 +4,13 @@
 
 use minicbor::{Decode, Encode};
 
-use super::key::{self, Item, Table};
+use super::key::{self, Table};
 use super::record::{self, RecordError, View};
 use super::transact::Transaction;
 use super::working::Committed;
 use crate::domain::action::Outcome;
 use crate::domain::fact::{Fact, Name};
-use crate::domain::id::{EventId, MachineId};
+use crate::domain::id::Scope;
 use crate::domain::retry::next_try;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Direction, Read};
@@ -38,28 +38,22 @@ pub struct Search {
     pub error: Option<String>,
 }
 
-/// The place of a search among what is due: no machine, but its name stands where a machine's id does.
-fn due_key(scope: &str, name: &str, at: Timestamp) -> Vec<u8> {
-    key::due(at, &MachineId::new(format!("{scope}/{name}")), Item::Search)
-}
-
-fn get(tx: &Transaction<'_, '_>, scope: &str, name: &str) -> Result<Option<Search>, RecordError> {
+fn get(tx: &Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
     record::get(tx.working, &key::search(scope, name))
 }
 
-fn put(tx: &mut Transaction<'_, '_>, scope: &str, name: &str, search: &Search) -> Result<(), RecordError> {
+fn put(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str, search: &Search) -> Result<(), RecordError> {
     if let Some(at) = search.due {
-        tx.working.put(due_key(scope, name, at), Vec::new());
+        tx.working.put(key::due_search(at, scope, name), Vec::new());
     }
     Ok(record::put(tx.working, key::search(scope, name), search)?)
 }
 
 /// Begins the search for what was just parked, unless its name is searched for already.
-pub(super) fn begin(tx: &mut Transaction<'_, '_>, scope: &str, fact: &Fact) -> Result<(), RecordError> {
+pub(super) fn begin(tx: &mut Transaction<'_, '_>, scope: &Scope, fact: &Fact) -> Result<(), RecordError> {
     let Some(name) = subject(fact) else { return Ok(()) };
     let name = name.as_str();
-    // A name with a slash is none of Stripe's, and could not be told from its scope.
-    if name.contains('/') || get(tx, scope, name)?.is_some_and(|s| s.due.is_some()) {
+    if get(tx, scope, name)?.is_some_and(|s| s.due.is_some()) {
         return Ok(());
     }
     let search = Search { due: Some(tx.now.at + FIRST_LOOK), attempts: 0, answered: 0, error: None };
@@ -73,17 +67,17 @@ pub fn subject(fact: &Fact) -> Option<Name> {
 }
 
 /// Ends the search for a claimed fact.
-pub(super) fn end(tx: &mut Transaction<'_, '_>, scope: &str, fact: &Fact) -> Result<(), RecordError> {
+pub(super) fn end(tx: &mut Transaction<'_, '_>, scope: &Scope, fact: &Fact) -> Result<(), RecordError> {
     match subject(fact) {
         Some(name) => forget(tx, scope, name.as_str()),
         None => Ok(()),
     }
 }
 
-fn forget(tx: &mut Transaction<'_, '_>, scope: &str, name: &str) -> Result<(), RecordError> {
+fn forget(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<(), RecordError> {
     if let Some(search) = get(tx, scope, name)? {
         if let Some(at) = search.due {
-            tx.working.delete(due_key(scope, name, at));
+            tx.working.delete(key::due_search(at, scope, name));
         }
         tx.working.delete(key::search(scope, name));
     }
@@ -93,15 +87,15 @@ fn forget(tx: &mut Transaction<'_, '_>, scope: &str, name: &str) -> Result<(), R
 /// Takes in what came of a look. Returns whether there was such a search.
 pub(super) fn looked(
     tx: &mut Transaction<'_, '_>,
-    scope: &str,
+    scope: &Scope,
     name: &str,
     outcome: &Outcome,
 ) -> Result<bool, RecordError> {
     let Some(mut search) = get(tx, scope, name)? else { return Ok(false) };
     if let Some(at) = search.due {
-        tx.working.delete(due_key(scope, name, at));
+        tx.working.delete(key::due_search(at, scope, name));
     }
-    if tx.working.range(&key::under(Table::Parked, &[scope, name]), 1)?.is_empty() {
+    if tx.working.range(&key::under(Table::Parked, scope, &[name]), 1)?.is_empty() {
         // Nobody waits for it any more.
         tx.working.delete(key::search(scope, name));
         return Ok(true);
@@ -132,7 +126,7 @@ pub(super) fn looked(
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn of(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Search>, RecordError> {
+pub fn of(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
     record::get(&Committed(reader), &key::search(scope, name))
 }
 
@@ -140,9 +134,9 @@ pub fn of(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Search>, 
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn waiting(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Fact>, RecordError> {
-    let first = reader.range(&key::under(Table::Parked, &[scope, name]), Direction::Forward, 1)?;
-    match first.first().and_then(|(k, _)| key::parts(k).last().map(|e| EventId::from(*e))) {
+pub fn waiting(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Fact>, RecordError> {
+    let first = reader.range(&key::under(Table::Parked, scope, &[name]), Direction::Forward, 1)?;
+    match first.first().and_then(|(k, _)| key::event_of(k)) {
         Some(event) => record::get(&Committed(reader), &key::waiting(scope, &event)),
         None => Ok(None),
     }

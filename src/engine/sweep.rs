@@ -4,7 +4,7 @@ use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
 use crate::store::{Direction, KeyRange, Read};
 
-use super::key::{self, Item, Table};
+use super::key::{self, Due, Table};
 use super::record::RecordError;
 
 /// Where a job goes on in its next run; at the beginning, where the page before was the last one.
@@ -33,7 +33,7 @@ pub fn due(
     until: Timestamp,
     cursor: &mut Cursor,
     limit: usize,
-) -> Result<Vec<(Timestamp, MachineId, Item)>, RecordError> {
+) -> Result<Vec<(Timestamp, Due)>, RecordError> {
     let page = cursor.page(reader, key::due_until(until), limit)?;
     Ok(page.iter().filter_map(|k| key::parse_due(k)).collect())
 }
@@ -44,5 +44,5 @@ pub fn due(
 /// The store's.
 pub fn machines(reader: &dyn Read, cursor: &mut Cursor, limit: usize) -> Result<Vec<MachineId>, RecordError> {
     let page = cursor.page(reader, KeyRange::prefix(&[Table::Machine as u8]), limit)?;
-    Ok(page.iter().filter_map(|k| key::parts(k).first().map(|id| MachineId::from(*id))).collect())
+    Ok(page.iter().filter_map(|k| key::machine_of(k)).collect())
 }

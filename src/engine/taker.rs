@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::key;
 use super::record::{RecordError, View};
 use super::transact::Transaction;
-use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -34,10 +34,7 @@ impl Transaction<'_, '_> {
         let Some(taker) = self.taker.filter(|_| machine.held.is_none()) else { return Ok(()) };
         let now = self.now.at;
         let is_due = |a: &&Action| {
-            a.kind == ActionKind::Create
-                && a.outcome == ActionOutcome::Pending
-                && a.phase == Phase::Ready
-                && a.due <= now
+            a.act.creates() && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready && a.due <= now
         };
         if !machine.actions.iter().any(|a| is_due(&a)) {
             return Ok(());

@@ -1,30 +1,32 @@
 //! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use super::claim;
+use super::disposition::{Disposition, Reason};
 use super::forget;
 use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::labels;
 use super::order;
-use super::record::{self, Disposition, EventRecord, RecordError, View};
+use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::restore;
 use super::revise;
-use super::route::{Meanwhile, Route, route, scope};
+use super::route::{Meanwhile, Route, route};
 use super::search;
 use super::taker::{Taken, Taker};
 use super::unread;
 use super::working::Working;
-use crate::domain::action::{Action, ActionKind, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
-use crate::domain::fold::{Kind, Report};
-use crate::domain::id::{MachineId, SourceName};
+use crate::domain::finding::{Finding, Report};
+use crate::domain::hold::Distrust;
+use crate::domain::id::{MachineId, Scope, SourceName};
+use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::plan::Plan;
@@ -41,7 +43,7 @@ pub struct Now<'a> {
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
     /// Why nobody is stopped by time alone at present.
-    pub stops_held: Option<&'a str>,
+    pub stops_held: Option<Distrust>,
     /// Times of which the store has no memory.
     pub gaps: &'a [Gap],
 }
@@ -122,11 +124,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.change(machine, |m, world| order::actions(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
-                let mut key = vec![key::Table::Refused as u8];
-                key.extend_from_slice(&at.ms().max(0).to_be_bytes());
-                key.extend_from_slice(&crc32fast::hash(body).to_be_bytes());
-                let excerpt: String = String::from_utf8_lossy(body).chars().take(500).collect();
-                self.working.put(key, record::encode(&format!("{source}: {why}\n{excerpt}")));
+                let excerpt = String::from_utf8_lossy(body).chars().take(EXCERPT_LEN).collect();
+                let refused = RefusedRecord { at: *at, source: source.clone(), why: why.clone(), excerpt };
+                self.working.put(key::refused(*at, body), record::encode(&refused));
                 Ok(Receipt::Done)
             }
             Input::Forget => forget::never_linked(self).map(|()| Receipt::Done),
@@ -157,7 +157,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     fn delivery(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
-        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         if self.working.get(&key)?.is_some() {
             return Ok(Receipt::Duplicate);
@@ -167,28 +167,24 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
     /// An event that could not be read when it came, as a newer binary reads it: it is taken in now. Any other is known.
     fn read_again(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
-        let scope = scope(&delivery.source, delivery.account.as_deref());
+        let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         let kept: Option<EventRecord> = record::get(self.working, &key)?;
-        if !kept.is_some_and(|e| e.disposition.is_unreadable()) {
+        if !kept.is_some_and(|e| matches!(e.disposition, Disposition::Unreadable(_))) {
             return Ok(Receipt::Duplicate);
         }
         self.take_in(&scope, key, delivery)
     }
 
-    fn take_in(&mut self, scope: &str, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
+    fn take_in(&mut self, scope: &Scope, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
         let rules = self.source_rules(&delivery.source);
         let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
         let disposition = if other_mode {
-            Disposition::Ignored("an event of the other mode (live or test) than this source takes".to_owned())
+            Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
-            Disposition::Ignored(
-                "an event of a connected account, and the source does not say connect = \"accept\"".to_owned(),
-            )
+            Disposition::Ignored(Reason::Connect)
         } else if !super::fits::fits(&delivery.heard) {
-            Disposition::Ignored(
-                "it names an object by an id that is too long, or holds a zero byte or a slash".to_owned(),
-            )
+            Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
                 Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
@@ -196,7 +192,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     let livemode = delivery.livemode.or(customer.livemode);
                     self.customer(scope, &Customer { livemode, ..customer.clone() })?
                 }
-                Heard::Ignored(reason) => Disposition::Ignored(reason.clone()),
+                Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
+                Heard::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
         let receipt = receipt(&disposition);
@@ -213,23 +210,20 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
-        static DEFAULT: LazyLock<SourceRules> = LazyLock::new(SourceRules::default);
-        self.now.rules.sources.get(source).unwrap_or(&DEFAULT)
+        self.now.rules.source(source)
     }
 
     /// Gives a fact to its machine, or parks it.
     pub(super) fn fact(
         &mut self,
         source: &SourceName,
-        scope: &str,
+        scope: &Scope,
         livemode: Option<bool>,
         fact: &Fact,
     ) -> Result<Disposition, RecordError> {
         match route(self.working, scope, fact, &self.now.rules.revisions)? {
-            Route::Nowhere(why) => Ok(Disposition::Ignored(why.to_owned())),
-            Route::Wait { names, .. } if names.is_empty() => {
-                Ok(Disposition::Ignored("it names nothing that could lead to a purchase".to_owned()))
-            }
+            Route::Nowhere(why) => Ok(Disposition::Ignored(why)),
+            Route::Wait { names, .. } if names.is_empty() => Ok(Disposition::Ignored(Reason::NamesNothing)),
             Route::Wait { names, counts } => {
                 for name in &names {
                     self.working.put(key::parked(scope, name, &fact.id), Vec::new());
@@ -241,7 +235,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(match counts {
                     Meanwhile::Parked => Disposition::Parked(names),
                     Meanwhile::Link => Disposition::Applied(None),
-                    Meanwhile::Ignored(why) => Disposition::Ignored(why.to_owned()),
+                    Meanwhile::Ignored(why) => Disposition::Ignored(why),
                 })
             }
             Route::To { machine: id, kind, takes_over } => {
@@ -252,9 +246,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {
-                    return Ok(Disposition::Ignored(
-                        "an event of the other mode than the purchase that it names".to_owned(),
-                    ));
+                    return Ok(Disposition::Ignored(Reason::OtherModeThanPurchase));
                 }
                 machine.livemode = machine.livemode.or(livemode);
                 if let Some(old) = takes_over {
@@ -270,19 +262,19 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// A customer's record: the newest by the event's own time counts. What test mode says of a live customer is nothing.
-    fn customer(&mut self, scope: &str, customer: &Customer) -> Result<Disposition, RecordError> {
+    fn customer(&mut self, scope: &Scope, customer: &Customer) -> Result<Disposition, RecordError> {
         let key = key::customer(scope, &customer.id);
         let known: Option<Customer> = record::get(self.working, &key)?;
-        let range = key::under(key::Table::ByCustomer, &[scope, customer.id.as_str()]);
+        let range = key::under(key::Table::ByCustomer, scope, &[customer.id.as_str()]);
         let mut machines = Vec::new();
         for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
-            let id = key::parts(&entry).last().map(|id| MachineId::from(*id));
+            let id = key::machine_of(&entry);
             machines.extend(id.and_then(|id| record::machine(self.working, &id).transpose()).transpose()?);
         }
         let live = |mode: Option<bool>| mode == Some(true);
         let names_live = known.as_ref().is_some_and(|k| live(k.livemode)) || machines.iter().any(|m| live(m.livemode));
         if names_live && customer.livemode == Some(false) {
-            return Ok(Disposition::Ignored("an event of the other mode than the customer that it names".to_owned()));
+            return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer));
         }
         let of_test = |k: &Customer| k.livemode == Some(false) && live(customer.livemode);
         if known.is_none_or(|k| k.at <= customer.at || of_test(&k)) {
@@ -302,7 +294,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     ) -> Result<Receipt, RecordError> {
         let Some(mut machine) = record::machine(self.working, id)? else { return Ok(Receipt::Unknown) };
         let before = dues_as_kept(&machine);
-        let scope = scope_of(&machine);
+        let scope = machine.id.scope().clone();
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
@@ -328,9 +320,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Creates of a machine whose attempt is on disk: they were sent, or are just about to be.
     fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
         let mut out = Vec::new();
-        for action in
-            machine.actions.iter().filter(|a| a.kind == ActionKind::Create && a.outcome == ActionOutcome::Pending)
-        {
+        for action in machine.actions.iter().filter(|a| a.act.creates() && a.outcome == ActionOutcome::Pending) {
             if self.working.get(&key::attempt(&machine.id, action.id))?.is_some() {
                 out.push(action.id);
             }
@@ -338,7 +328,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(out)
     }
 
-    fn customer_of(&self, scope: &str, machine: &Machine) -> Result<Option<Customer>, RecordError> {
+    fn customer_of(&self, scope: &Scope, machine: &Machine) -> Result<Option<Customer>, RecordError> {
         let named = machine.facts.iter().rev().find_map(|f| match &f.says {
             Says::Session(s) => s.customer.clone(),
             Says::Subscription(s) => s.customer.clone(),
@@ -359,7 +349,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Settles a machine and writes it with what is due for it.
     pub(super) fn settle_and_write(
         &mut self,
-        scope: &str,
+        scope: &Scope,
         mut machine: Machine,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
@@ -391,7 +381,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
-            let report = Report { at: self.now.at, what: format!("the machine is held: {why}") };
+            let report = Report::new(self.now.at, Finding::Held(why.clone()));
             self.told.push(Told { machine: machine.id.clone(), report });
             machine.held = Some(why);
         }
@@ -407,20 +397,19 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 }
 
+/// Characters kept of a delivery that was no event: enough to recognize it.
+const EXCERPT_LEN: usize = 500;
+
 /// The most machines of one customer that a change of the address looks at in one batch.
 const CUSTOMER_MACHINES_MAX: usize = 200;
-
-/// The source and account that a machine's id begins with.
-#[must_use]
-pub fn scope_of(machine: &Machine) -> String {
-    machine.id.as_str().rsplit_once('/').map_or_else(String::new, |(scope, _)| scope.to_owned())
-}
 
 fn receipt(disposition: &Disposition) -> Receipt {
     match disposition {
         Disposition::Applied(machine) => Receipt::Applied(machine.clone()),
         Disposition::Parked(names) => Receipt::Parked(names.clone()),
-        Disposition::Ignored(why) => Receipt::Ignored(why.clone()),
+        Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+            Receipt::Ignored(disposition.why_ignored().unwrap_or_default())
+        }
     }
 }
 
@@ -435,7 +424,7 @@ pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
 fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     let mut out = BTreeSet::new();
     for action in machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending) {
-        let item = if action.kind == ActionKind::LookUp { Item::LookUp(action.id) } else { Item::Action(action.id) };
+        let item = if action.act.question().is_some() { Item::LookUp(action.id) } else { Item::Action(action.id) };
         out.insert(key::due(action.due, &machine.id, item));
     }
     for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {

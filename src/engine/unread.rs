@@ -1,5 +1,6 @@
 //! Events that could not be read when they came: a newer binary may be able to.
 
+use super::disposition::Disposition;
 use super::input::Receipt;
 use super::key::{self, Table};
 use super::raw;
@@ -46,9 +47,9 @@ pub(super) fn note_reader(working: &mut Working<'_>, binary: &str) -> Receipt {
 pub fn each(reader: &dyn Read, mut visit: impl FnMut(Option<Unread>) -> bool) -> Result<(), RecordError> {
     view::walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
         let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
-        let scope = key::parts(key).first().copied().unwrap_or_default();
-        let source = SourceName::from(scope.split('/').next().unwrap_or_default());
-        let body = if kept.disposition.is_unreadable() { raw::unpack(&kept.raw) } else { None };
+        let source = key::scope_of(key).source().clone();
+        let unread = matches!(kept.disposition, Disposition::Unreadable(_));
+        let body = if unread { raw::unpack(&kept.raw) } else { None };
         Ok(visit(body.map(|body| Unread { source, received: kept.received, body })))
     })
 }

@@ -3,14 +3,15 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::input::Version;
+use super::disposition::Disposition;
+use super::input::{Rules, Version};
 use super::key::{self, Table};
-use super::record::{self, Disposition, EventRecord, RecordError};
+use super::record::{self, EventRecord, RecordError};
 use super::working::Committed;
-use crate::domain::action::{ActionKind, ActionOutcome};
+use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
-use crate::domain::fold::fold;
-use crate::domain::id::{CustomerId, EventId, MachineId};
+use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
@@ -150,7 +151,7 @@ impl MachineView {
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
-            state: folded.state.map(crate::domain::fold::State::as_str),
+            state: folded.state.map(crate::domain::lifecycle::State::as_str),
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
             licenses_created: machine.licenses_created(),
@@ -161,7 +162,7 @@ impl MachineView {
                 .map(|seen| TransitionView {
                     at: seen.what.at,
                     seen_at: seen.seen_at,
-                    from: seen.what.from.map(crate::domain::fold::State::as_str),
+                    from: seen.what.from.map(crate::domain::lifecycle::State::as_str),
                     to: seen.what.to.as_str(),
                     cause: seen.what.cause.to_string(),
                 })
@@ -169,13 +170,13 @@ impl MachineView {
             actions: machine
                 .actions
                 .iter()
-                .filter(|a| !matches!(a.kind, ActionKind::Check | ActionKind::LookUp))
+                .filter(|a| !matches!(a.act, Act::Read { .. } | Act::Query(_)))
                 .map(action)
                 .collect(),
             notices: machine.notices.iter().map(notice).collect(),
             wake_at: machine.wake_at,
-            held: machine.held.clone(),
-            reports: machine.told.iter().map(|r| r.what.clone()).collect(),
+            held: machine.held.map(|flaw| flaw.to_string()),
+            reports: machine.told.iter().map(|r| r.finding.to_string()).collect(),
         }
     }
 }
@@ -198,15 +199,14 @@ fn licenses(machine: &Machine, now: Timestamp, keys: Keys) -> Vec<LicenseView> {
 }
 
 fn action(a: &crate::domain::action::Action) -> ActionView {
-    let sets = matches!(a.kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
     ActionView {
         id: a.id,
         at: a.at,
-        kind: a.kind.as_str(),
-        seat: a.seat,
+        kind: a.act.as_str(),
+        seat: a.license,
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
-        expires_at: a.target.expires_at.filter(|_| sets),
+        expires_at: a.act.sets_end().flatten(),
         error: a.error.clone(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
     }
@@ -217,7 +217,7 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
         id: n.id,
         at: n.at,
         kind: n.kind.as_str(),
-        episode: n.episode.clone(),
+        episode: n.about.to_string(),
         status: n.status.as_str(),
         to: n.to.clone(),
         why: n.error.clone(),
@@ -227,9 +227,9 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
 /// An event, as lists show it.
 #[derive(Clone, Debug, Serialize)]
 pub struct EventView {
-    /// The source, with the connected account if there is one.
+    /// Where its id is known.
     #[serde(skip)]
-    pub scope: String,
+    pub scope: Scope,
     /// The event.
     pub event: String,
     /// Its type.
@@ -259,10 +259,10 @@ pub struct EventView {
 }
 
 impl EventView {
-    fn of(scope: &str, id: &str, record: &EventRecord) -> Self {
+    fn of(scope: Scope, event: String, record: &EventRecord) -> Self {
         let mut view = Self {
-            scope: scope.to_owned(),
-            event: id.to_owned(),
+            scope,
+            event,
             kind: record.kind.clone(),
             created: record.created,
             received: record.received,
@@ -276,7 +276,9 @@ impl EventView {
         match &record.disposition {
             Disposition::Applied(machine) => view.machine = machine.as_ref().map(ToString::to_string),
             Disposition::Parked(names) => (view.disposition, view.waits_for) = ("parked", names.clone()),
-            Disposition::Ignored(why) => (view.disposition, view.reason) = ("ignored", Some(why.clone())),
+            Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+                (view.disposition, view.reason) = ("ignored", record.disposition.why_ignored());
+            }
         }
         view
     }
@@ -316,9 +318,8 @@ pub fn walk(
 pub fn events(reader: &dyn Read, mut visit: impl FnMut(EventView) -> bool) -> Result<(), RecordError> {
     walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
         let record: EventRecord = record::whole(&Committed(reader), key, first)?;
-        let parts = key::parts(key);
-        let part = |n: usize| parts.get(n).copied().unwrap_or_default();
-        Ok(visit(EventView::of(part(0), part(1), &record)))
+        let id = key::event_of(key).map_or_else(String::new, |id| id.to_string());
+        Ok(visit(EventView::of(key::scope_of(key), id, &record)))
     })
 }
 
@@ -355,7 +356,7 @@ pub fn machine_and_version(reader: &dyn Read, id: &MachineId) -> Result<Option<(
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn by_name(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Machine>, RecordError> {
+pub fn by_name(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Machine>, RecordError> {
     match super::route::lookup(&Committed(reader), scope, name)? {
         Some(id) => machine(reader, &id),
         None => Ok(None),
@@ -366,7 +367,7 @@ pub fn by_name(reader: &dyn Read, scope: &str, name: &str) -> Result<Option<Mach
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn raw_event(reader: &dyn Read, scope: &str, id: &EventId) -> Result<Option<Vec<u8>>, RecordError> {
+pub fn raw_event(reader: &dyn Read, scope: &Scope, id: &EventId) -> Result<Option<Vec<u8>>, RecordError> {
     let record: Option<EventRecord> = record::get(&Committed(reader), &key::event(scope, id))?;
     Ok(record.and_then(|r| super::raw::unpack(&r.raw)))
 }
@@ -377,7 +378,7 @@ pub fn raw_event(reader: &dyn Read, scope: &str, id: &EventId) -> Result<Option<
 /// The store's, or a record that cannot be read.
 pub fn customer(
     reader: &dyn Read,
-    scope: &str,
+    scope: &Scope,
     id: &CustomerId,
 ) -> Result<Option<crate::domain::customer::Customer>, RecordError> {
     record::get(&Committed(reader), &key::customer(scope, id))
@@ -387,12 +388,14 @@ pub fn customer(
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn find(reader: &dyn Read, sources: &[String], text: &str) -> Result<Vec<MachineId>, RecordError> {
+pub fn find(reader: &dyn Read, scopes: &[Scope], text: &str) -> Result<Vec<MachineId>, RecordError> {
     let text = text.trim();
-    if machine(reader, &MachineId::from(text))?.is_some() {
-        return Ok(vec![MachineId::from(text)]);
+    if let Ok(id) = text.parse()
+        && machine(reader, &id)?.is_some()
+    {
+        return Ok(vec![id]);
     }
-    for scope in sources {
+    for scope in scopes {
         if let Some(id) = super::route::lookup(&Committed(reader), scope, text)? {
             return Ok(vec![id]);
         }
@@ -450,7 +453,7 @@ pub fn due(reader: &dyn Read, until: Timestamp, limit: usize) -> Result<Due, Rec
 }
 
 /// What is due.
-pub type Due = Vec<(Timestamp, MachineId, key::Item)>;
+pub type Due = Vec<(Timestamp, key::Due)>;
 
 /// The same from a place on, with the place from which to go on, if there may be more.
 ///
@@ -479,18 +482,18 @@ pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, R
         let parts = key::parts(key);
         let sent = value[..].try_into().map(i64::from_be_bytes).map_or(Timestamp::from_ms(0), Timestamp::from_ms);
         if let [machine, action] = parts.as_slice()
-            && let Ok(action) = action.parse()
+            && let (Ok(machine), Ok(action)) = (machine.parse(), action.parse())
         {
-            out.push((MachineId::from(*machine), action, sent));
+            out.push((machine, action, sent));
         }
         Ok(true)
     })?;
     Ok(out)
 }
 
-/// What the customer of a machine should hold, for pages.
+/// What the customer of a machine should hold, for pages: on as many keys as its license service needs for that.
 #[must_use]
-pub fn seats(machine: &Machine, revisions: &Revisions, now: Timestamp) -> crate::domain::entitlement::Entitlement {
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
-    entitlement(&folded, revisions, now, 16)
+pub fn seats(machine: &Machine, rules: &Rules, now: Timestamp) -> crate::domain::entitlement::Entitlement {
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source))
 }

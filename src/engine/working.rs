@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::parked::ParkedNames;
 use super::record::{Pair, View};
+use crate::domain::id::Scope;
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
 
 /// What was written under a key; `None` deletes it.
@@ -48,7 +49,7 @@ impl<'a> Working<'a> {
 
     /// Whether a parked event may wait for a name. Without the names at hand the answer is yes.
     #[must_use]
-    pub fn may_be_parked(&self, scope: &str, name: &str) -> bool {
+    pub fn may_be_parked(&self, scope: &Scope, name: &str) -> bool {
         self.parked.as_ref().is_none_or(|parked| parked.may_hold(scope, name))
     }
 

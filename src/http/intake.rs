@@ -133,9 +133,9 @@ fn verify_and_read(
         let why = format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
         return Err(Unread::Malformed { code: "not_an_event", why });
     }
-    if let Some(account) = event.account.take_if(|account| !fits(account, ACCOUNT_LEN_MAX)) {
+    if let Some(account) = event.account.take_if(|account| !fits(account.as_str(), ACCOUNT_LEN_MAX)) {
         // It has an id and a type, so it is listed; but whose it is cannot be said.
-        let found = format!("a text of {} bytes that is no account's id", account.len());
+        let found = format!("a text of {} bytes that is no account's id", account.as_str().len());
         event.says = Heard::Ignored(Reason::Unreadable { field: "account", found });
     }
     Ok((event, verified.signed_at()))

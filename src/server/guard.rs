@@ -10,7 +10,7 @@ use super::CannotStart;
 use crate::clock::pause;
 use crate::domain::action::ActionOutcome;
 use crate::domain::adoption::Gap;
-use crate::domain::decide::TIME_NOT_TRUSTED;
+use crate::domain::hold::{Distrust, DistrustCause, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
@@ -55,17 +55,17 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let away = heartbeat.map(|at| handle.clock().now() - at).filter(|away| away.ms().abs() > AWAY_MAX.ms());
-    let mut why = away.map(|away| format!("the server was away for {}", seconds(away)));
+    let mut cause = away.map(DistrustCause::Away);
     loop {
-        if let Some(why) = why.take() {
-            hold(&handle, &why, catch_up, &stop).await;
+        if let Some(cause) = cause.take() {
+            hold(&handle, cause, catch_up, &stop).await;
         }
         tokio::select! {
             () = stop.cancelled() => return,
             jump = jumps.recv() => match jump {
                 Some(jump) => {
                     note_jump(&handle, jump).await;
-                    why = (jump.ms().abs() > JUMP_MAX.ms()).then(|| format!("the clock jumped by {}", seconds(jump)));
+                    cause = (jump.ms().abs() > JUMP_MAX.ms()).then_some(DistrustCause::Jumped(jump));
                 }
                 None => return,
             }
@@ -81,15 +81,11 @@ async fn note_jump(handle: &Handle, jump: Span) {
     }
 }
 
-fn seconds(span: Span) -> Span {
-    Span::from_s(span.ms() / 1000)
-}
-
-async fn hold(handle: &Handle, why: &str, catch_up: Span, stop: &CancellationToken) {
+async fn hold(handle: &Handle, cause: DistrustCause, catch_up: Span, stop: &CancellationToken) {
     let until = handle.clock().now() + catch_up;
     handle.clock_agrees(true);
-    handle.hold_stops(Some(format!("{why}; until {until} and a delivery that confirms the clock")));
-    tracing::warn!(%until, "{why}: nobody is stopped by time alone until payments had time to be told of");
+    handle.hold_stops(Some(Distrust { cause, until }));
+    tracing::warn!(%until, "{cause}: nobody is stopped by time alone until payments had time to be told of");
     while handle.clock().now() < until || !handle.clock_agrees(false) {
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }
@@ -101,8 +97,8 @@ async fn hold(handle: &Handle, why: &str, catch_up: Span, stop: &CancellationTok
 /// Wakes every machine with a stop that was held.
 async fn release(handle: &Handle) {
     let held = |m: &Machine| {
-        let by_time = |why: &str| why.starts_with(TIME_NOT_TRUSTED);
-        m.actions.iter().any(|a| a.outcome == ActionOutcome::Held && a.held.as_deref().is_some_and(by_time))
+        let by_time = |hold: &Option<Hold>| matches!(hold, Some(Hold::TimeNotTrusted(_)));
+        m.actions.iter().any(|a| a.outcome == ActionOutcome::Held && by_time(&a.held))
     };
     let mut machines: Vec<MachineId> = Vec::new();
     let read = view::machines(handle.reader(), |m| {

@@ -6,9 +6,9 @@ use serde::{Serialize, Serializer};
 use super::world::{Stuck, World};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
+use crate::engine::disposition::Disposition;
 use crate::engine::key;
-use crate::engine::record::{self, Disposition, EventRecord};
-use crate::engine::transact::scope_of;
+use crate::engine::record::{self, EventRecord};
 use crate::engine::view::{self, Keys, MachineView};
 use crate::engine::working::Committed;
 
@@ -162,7 +162,7 @@ pub fn each_machine(world: &World, visit: &mut dyn FnMut(MachineView) -> bool) -
 fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
     let named = machine.facts.iter().rev().find_map(customer_of);
     let on_record = match named {
-        Some(id) => view::customer(&world.store, &scope_of(machine), &id)?,
+        Some(id) => view::customer(&world.store, machine.id.scope(), &id)?,
         None => None,
     };
     let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
@@ -185,7 +185,10 @@ pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Resul
             Disposition::Parked(names) => {
                 Became::Parked(Parked { event, kind, waits_for: names.into_iter().next().unwrap_or_default() })
             }
-            Disposition::Ignored(reason) => Became::Ignored(Ignored { event, kind, reason }),
+            Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+                let reason = record.disposition.why_ignored().unwrap_or_default();
+                Became::Ignored(Ignored { event, kind, reason })
+            }
         };
         if !visit(became) {
             break;

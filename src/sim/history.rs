@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::domain::decision::Decision;
-use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::id::{AccountId, EventId, MachineId, ObjectId, Scope, SourceName};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::sources::stripe::delivery::delivery;
@@ -195,8 +195,7 @@ fn line(text: &str) -> Result<Line, String> {
         return looked_up(
             lookup.get(),
             envelope.received_at,
-            &source,
-            envelope.account.as_ref().and_then(Value::as_str),
+            &Scope::new(source, envelope.account.as_ref().and_then(Value::as_str).map(AccountId::from)),
         );
     }
     let body = envelope.event.map_or(text, RawValue::get);
@@ -221,25 +220,18 @@ fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Resu
     }
     let said: Said = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
     let received = received.or(said.at).ok_or("a decision needs `received_at` or `at`")?;
-    let machine = if said.machine.contains('/') { said.machine } else { format!("{source}/{}", said.machine) };
+    // An object's id alone is one of the line's source.
+    let own = || MachineId::new(Scope::new(source.clone(), None), ObjectId::from(said.machine.as_str()));
+    let machine = said.machine.parse().unwrap_or_else(|_| own());
     let id = said.id.unwrap_or_else(|| format!("dec_{}_{:08x}", received.s(), crc32fast::hash(text.as_bytes())));
-    let input = Input::Decision {
-        machine: MachineId::new(machine),
-        id: EventId::new(id),
-        decision: said.decision,
-        at: said.at.unwrap_or(received),
-    };
+    let input =
+        Input::Decision { machine, id: EventId::new(id), decision: said.decision, at: said.at.unwrap_or(received) };
     Ok(Line { received, input })
 }
 
-fn looked_up(
-    text: &str,
-    received: Option<Timestamp>,
-    source: &SourceName,
-    account: Option<&str>,
-) -> Result<Line, String> {
+fn looked_up(text: &str, received: Option<Timestamp>, scope: &Scope) -> Result<Line, String> {
     let received = received.ok_or("a look-up needs `received_at`")?;
-    let delivery = lookup::delivery(text.as_bytes(), source, account, received, Vec::new())?;
+    let delivery = lookup::delivery(text.as_bytes(), scope, received, Vec::new())?;
     Ok(Line { received, input: Input::Delivery(Box::new(delivery)) })
 }
 

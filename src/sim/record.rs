@@ -5,22 +5,21 @@ use serde_json::{Value, json};
 use crate::domain::customer::Customer;
 use crate::domain::decision::Decision;
 use crate::domain::fact::{Bought, Fact, LineItems, Says};
-use crate::domain::id::MachineId;
+use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 
 /// An event, or what a look-up answered, with its body as it came but for the blanks between its values. Nothing where the
 /// body is no JSON.
 #[must_use]
-pub fn received(scope: &str, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
+pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
     let minified = minified(std::str::from_utf8(body).ok()?);
     serde_json::from_str::<&serde_json::value::RawValue>(&minified).ok()?;
-    let (source, account) = scope.split_once('/').map_or((scope, None), |(source, account)| (source, Some(account)));
-    let head = format!(r#"{{"received_at":"{at}","source":{}"#, Value::from(source));
-    Some(match (kind.starts_with("lookup."), account) {
+    let head = format!(r#"{{"received_at":"{at}","source":{}"#, Value::from(scope.source().as_str()));
+    Some(match (kind.starts_with("lookup."), scope.account()) {
         // An event names its account itself.
         (false, _) => format!(r#"{head},"event":{minified}}}"#),
         (true, None) => format!(r#"{head},"lookup":{minified}}}"#),
-        (true, Some(account)) => format!(r#"{head},"account":{},"lookup":{minified}}}"#, Value::from(account)),
+        (true, Some(account)) => format!(r#"{head},"account":{},"lookup":{minified}}}"#, Value::from(account.as_str())),
     })
 }
 
@@ -44,7 +43,7 @@ pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
 fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) -> String {
     // A decision is made of names and texts: it always has a JSON form.
     let mut line = serde_json::to_value(decision).unwrap_or_default();
-    line["machine"] = machine.as_str().into();
+    line["machine"] = machine.to_string().into();
     line["id"] = fact.id.as_str().into();
     line["at"] = fact.at.to_string().into();
     json!({ "received_at": fact.received, "source": source, "decision": line }).to_string()
@@ -68,7 +67,7 @@ fn items_of(source: &str, received: Timestamp, items: &LineItems) -> String {
 
 /// What is known of a customer, as a look-up would have said it.
 #[must_use]
-pub fn customer(scope: &str, customer: &Customer) -> Option<String> {
+pub fn customer(scope: &Scope, customer: &Customer) -> Option<String> {
     let locales: Vec<&String> = customer.locale.iter().collect();
     let lookup = json!({
         "object": "customer",
@@ -117,7 +116,7 @@ mod tests {
 
     #[test]
     fn each_line_is_of_its_form() {
-        let line = |scope: &str, kind: &str, body: &[u8]| received(scope, kind, Timestamp::from_s(1), body);
+        let line = |scope: &str, kind: &str, body: &[u8]| received(&Scope::of(scope), kind, Timestamp::from_s(1), body);
         let head = r#"{"received_at":"1970-01-01T00:00:01Z","source":"s""#;
         assert_eq!(line("s/acct_1", "invoice.paid", b"{ }"), Some(format!(r#"{head},"event":{{}}}}"#)));
         assert_eq!(line("s", "lookup.customer", b"{}"), Some(format!(r#"{head},"lookup":{{}}}}"#)));

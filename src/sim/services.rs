@@ -5,23 +5,10 @@ use std::collections::BTreeMap;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome, Phase};
+use crate::domain::action::{Abilities, Act, Action, GrantStatus, Outcome, Phase};
 use crate::domain::id::LicenseKey;
-use crate::domain::plan::Devices;
+use crate::domain::service::{License, apply};
 use crate::domain::time::{Span, Timestamp};
-
-/// A license at the simulated service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct License {
-    /// Its label.
-    pub label: String,
-    /// Its status.
-    pub status: GrantStatus,
-    /// Its expiry.
-    pub expires_at: Option<Timestamp>,
-    /// Its devices.
-    pub devices: Devices,
-}
 
 /// What a license was from an instant on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +72,7 @@ impl Licenses {
 
     /// Carries an action out, or looks for what it may have done.
     pub fn carry_out(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (ActionKind::Create | ActionKind::Find, Phase::Look { .. }) = (action.kind, action.phase) {
+        if let (Act::Create(_) | Act::Recover(_), Phase::Look { .. }) = (&action.act, action.phase) {
             return self.look(action, now);
         }
         match self.fault() {
@@ -102,68 +89,41 @@ impl Licenses {
     }
 
     fn look(&self, action: &Action, now: Timestamp) -> Outcome {
-        match self.all.iter().find(|(_, l)| l.label == action.target.label) {
-            Some((key, license)) => {
+        match self.all.values().find(|l| l.label.is_some() && l.label == action.label) {
+            Some(license) => {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
                 let made_by_others = matches!(action.phase, Phase::Look { any_age: true, .. });
-                Outcome::Done(confirmed(key, license, made_by_others))
+                Outcome::Done(license.confirmed(made_by_others))
             }
             None => Outcome::Absent { began: now },
         }
     }
 
     fn act(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        let target = &action.target;
-        if action.kind == ActionKind::Create {
-            self.made += 1;
-            let key = LicenseKey::new(format!(
-                "SIML-{:04}-{:04}-{:04}",
-                self.made / 100_000_000,
-                self.made / 10_000 % 10_000,
-                self.made % 10_000
-            ));
-            let license = License {
-                label: target.label.clone(),
-                status: GrantStatus::Live,
-                expires_at: target.expires_at,
-                devices: target.devices,
-            };
-            self.all.insert(key.clone(), license.clone());
-            self.steps.insert(key.clone(), vec![step(&license, now)]);
-            return Outcome::Done(confirmed(&key, &license, false));
+        if let Act::Create(new) = &action.act {
+            let license = License::made(self.next_key(), action.label.clone(), new);
+            let confirmed = license.confirmed(false);
+            self.steps.insert(license.key.clone(), vec![step(&license, now)]);
+            self.all.insert(license.key.clone(), license);
+            return Outcome::Done(confirmed);
         }
-        let Some((key, license)) = target.key.as_ref().and_then(|key| self.all.get_mut(key).map(|l| (key, l))) else {
-            return Outcome::Gone;
+        let Some(license) = action.act.key().and_then(|key| self.all.get_mut(key)) else { return Outcome::Gone };
+        let confirmed = match apply(license, &action.act, &Abilities::simulated()) {
+            Ok(confirmed) => confirmed,
+            Err(cannot) => return Outcome::Refused { why: cannot.to_string(), service_wide: false },
         };
-        match action.kind {
-            ActionKind::Extend => license.expires_at = target.expires_at,
-            ActionKind::Suspend => license.status = GrantStatus::Suspended,
-            ActionKind::Reinstate => license.status = GrantStatus::Live,
-            ActionKind::Revoke => license.status = GrantStatus::Revoked,
-            ActionKind::Update => license.devices = target.devices,
-            ActionKind::Check
-            | ActionKind::ResetDevices
-            | ActionKind::Create
-            | ActionKind::Find
-            | ActionKind::LookUp => {}
-        }
         let now = step(license, now);
-        let steps = self.steps.entry(key.clone()).or_default();
+        let steps = self.steps.entry(license.key.clone()).or_default();
         if steps.last().is_none_or(|last| (last.status, last.expires_at) != (now.status, now.expires_at)) {
             steps.push(now);
         }
-        Outcome::Done(confirmed(key, license, false))
+        Outcome::Done(confirmed)
     }
-}
 
-fn confirmed(key: &LicenseKey, license: &License, adopted: bool) -> Confirmed {
-    Confirmed {
-        key: key.clone(),
-        status: license.status,
-        expires_at: license.expires_at,
-        devices: Some(license.devices),
-        adopted,
-        others: 0,
+    fn next_key(&mut self) -> LicenseKey {
+        self.made += 1;
+        let n = self.made;
+        LicenseKey::new(format!("SIML-{:04}-{:04}-{:04}", n / 100_000_000, n / 10_000 % 10_000, n % 10_000))
     }
 }
 

@@ -4,15 +4,15 @@ use super::history::Line;
 use super::services::Licenses;
 use crate::domain::action::Outcome;
 use crate::domain::decide::{Mailed, recipient};
-use crate::domain::fold::fold;
-use crate::domain::id::{EventId, MachineId};
+use crate::domain::id::{EventId, MachineId, Scope};
+use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::key::{self, Item};
+use crate::engine::key::{self, Due, Item};
 use crate::engine::record::RecordError;
-use crate::engine::transact::{Now, Transaction, scope_of};
+use crate::engine::transact::{Now, Transaction};
 use crate::engine::view;
 use crate::engine::working::Working;
 use crate::store::memory::Memory;
@@ -51,7 +51,7 @@ pub struct World {
     /// The instant.
     pub now: Timestamp,
     /// Events in the order in which they first came.
-    pub events: Vec<(String, EventId)>,
+    pub events: Vec<(Scope, EventId)>,
 }
 
 impl World {
@@ -106,11 +106,7 @@ impl World {
     pub fn deliver(&mut self, line: Line) -> Result<Receipt, Stuck> {
         self.now = self.now.max(line.received);
         if let Input::Delivery(delivery) = &line.input {
-            let scope = delivery
-                .account
-                .as_ref()
-                .map_or_else(|| delivery.source.to_string(), |account| format!("{}/{account}", delivery.source));
-            let id = delivery.id.clone();
+            let (scope, id) = (delivery.scope(), delivery.id.clone());
             let receipt = self.submit(&line.input)?;
             if receipt != Receipt::Duplicate {
                 self.events.push((scope, id));
@@ -137,13 +133,15 @@ impl World {
     fn next_due(&self) -> Result<Option<Timestamp>, Stuck> {
         let all = crate::store::KeyRange::prefix(&[key::Table::Due as u8]);
         let first = self.store.range(&all, Direction::Forward, 1).map_err(RecordError::from)?;
-        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _, _)| at))
+        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _)| at))
     }
 
     /// Carries out everything that is due by now.
     fn work_off(&mut self) -> Result<(), Stuck> {
         let mut steps = 0;
-        while let Some((_, machine, item)) = view::due(&self.store, self.now, 1)?.pop() {
+        while let Some((_, due)) = view::due(&self.store, self.now, 1)?.pop() {
+            // Nobody is asked for a parked name's purchase in a replay: no search is ever begun.
+            let Due::Of(machine, item) = due else { return Ok(()) };
             steps += 1;
             if steps > STEPS_MAX {
                 return Err(Stuck::Endless { at: self.now, machine });
@@ -162,7 +160,6 @@ impl World {
                 let outcome = Outcome::Refused { why: "not asked in a replay".to_owned(), service_wide: false };
                 Input::Outcome { machine: id, action, outcome, sent: self.now }
             }
-            Item::Search => return Ok(()),
             Item::Action(action) => {
                 let Some(found) = machine.actions.iter().find(|a| a.id == action) else { return Ok(()) };
                 let outcome = self.licenses.carry_out(found, self.now);
@@ -181,7 +178,7 @@ impl World {
     fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, Stuck> {
         let folded = fold(machine.kind, &machine.facts, &self.rules.revisions, self.now);
         let on_record = match &folded.contact.customer {
-            Some(customer) => view::customer(&self.store, &scope_of(machine), customer)?,
+            Some(customer) => view::customer(&self.store, machine.id.scope(), customer)?,
             None => None,
         };
         let notice = machine.notices.iter().find(|n| n.id == id && n.status == NoticeStatus::Pending);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::action::{Action, ActionKind, Confirmed, GrantStatus, Outcome};
+use keyward::domain::action::{Abilities, Act, Action, Confirmed, Outcome};
 use keyward::domain::decide::Mailed;
-use keyward::domain::id::{LicenseKey, MachineId, SourceName};
+use keyward::domain::id::{LicenseKey, SourceName};
+use keyward::domain::machine::Machine;
+use keyward::domain::service::{License, apply};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
-use keyward::engine::key::Item;
+use keyward::engine::key::{Due, Item};
 use keyward::engine::{Handle, view};
 use keyward::server;
 use keyward::sources::stripe::event;
@@ -110,7 +112,7 @@ impl Place {
     }
 
     /// Plays histories into the store; actions are answered as `service` says, mails are all sent.
-    pub(crate) fn fill(&self, histories: &[&str], service: impl Fn(&MachineId, &Action) -> Outcome) {
+    pub(crate) fn fill(&self, histories: &[&str], service: impl Fn(&Machine, &Action) -> Outcome) {
         let mut events: Vec<_> = histories.iter().flat_map(|name| history(name)).collect();
         events.sort_by_key(|e| e.received);
         let clock = Clock::virtual_at(events[0].received);
@@ -148,20 +150,21 @@ async fn submit(handle: &Handle, input: Input) -> Receipt {
 }
 
 /// Carries out what is due, as the dispatcher would.
-async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome) {
+async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) {
     for _ in 0..20 {
         let now = handle.clock().now();
         let due = view::due(handle.reader(), now, 100).unwrap();
         if due.is_empty() {
             return;
         }
-        for (_, machine, item) in due {
+        for (_, due) in due {
+            let Due::Of(machine, item) = due else { continue };
             match item {
                 Item::Action(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine).unwrap().unwrap();
                     let what = kept.actions.iter().find(|a| a.id == action).unwrap();
-                    let outcome = service(&machine, what);
-                    if what.kind == ActionKind::Create {
+                    let outcome = service(&kept, what);
+                    if what.act.creates() {
                         submit(handle, Input::Attempt { machine: machine.clone(), action, read }).await;
                     }
                     submit(handle, Input::Outcome { machine, action, outcome, sent: now }).await;
@@ -170,7 +173,7 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
                     let mailed = Mailed::Sent { to: "ada@example.com".to_owned() };
                     submit(handle, Input::Mailed { machine, notice, mailed }).await;
                 }
-                Item::LookUp(_) | Item::Search => {}
+                Item::LookUp(_) => {}
                 Item::Wake => {
                     submit(handle, Input::WakeUp { machine }).await;
                 }
@@ -180,33 +183,22 @@ async fn work(handle: &Handle, service: &impl Fn(&MachineId, &Action) -> Outcome
 }
 
 /// A service that does what it is asked.
-pub(crate) fn willing(machine: &MachineId, action: &Action) -> Outcome {
-    let key = action.target.key.clone();
-    let status = match action.kind {
-        ActionKind::Suspend => GrantStatus::Suspended,
-        ActionKind::Revoke => GrantStatus::Revoked,
-        ActionKind::Create
-        | ActionKind::Extend
-        | ActionKind::Reinstate
-        | ActionKind::Update
-        | ActionKind::Check
-        | ActionKind::ResetDevices
-        | ActionKind::Find
-        | ActionKind::LookUp => GrantStatus::Live,
-    };
-    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.as_str().rsplit('/').next().unwrap(), action.seat));
-    Outcome::Done(Confirmed {
-        key: key.unwrap_or_else(made),
-        status,
-        expires_at: action.target.expires_at,
-        devices: Some(action.target.devices),
-        adopted: false,
-        others: 0,
-    })
+pub(crate) fn willing(machine: &Machine, action: &Action) -> Outcome {
+    let made = || LicenseKey::new(format!("KEY-{}-{}", machine.object(), action.license));
+    Outcome::Done(carried_out(machine, action, made))
+}
+
+/// What a service makes of an action that can do everything; a license that it makes has this key.
+pub(crate) fn carried_out(machine: &Machine, action: &Action, made: impl FnOnce() -> LicenseKey) -> Confirmed {
+    if let Act::Create(new) = &action.act {
+        return License::made(made(), action.label.clone(), new).confirmed(false);
+    }
+    let grant = machine.grants.iter().find(|g| Some(&g.key) == action.act.key());
+    apply(&mut License::of(grant.unwrap()), &action.act, &Abilities::simulated()).unwrap()
 }
 
 /// A service that refuses.
-pub(crate) fn refusing(_: &MachineId, _: &Action) -> Outcome {
+pub(crate) fn refusing(_: &Machine, _: &Action) -> Outcome {
     Outcome::Refused { why: "402 no_credits: the balance is too low".to_owned(), service_wide: false }
 }
 

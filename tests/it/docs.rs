@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use keyward::config::{Config, Env};
-use keyward::domain::diagram;
+use keyward::domain::lifecycle::diagram;
 
 use crate::repository::{files, files_ending, root};
 
@@ -174,7 +174,12 @@ fn every_name_in_the_pages_exists() {
 /// `docs/states/`, printed from the tables. `docs/config.md` and `docs/cli.md` are compared where they are printed.
 #[test]
 fn the_state_diagrams_are_current() {
-    for (name, text) in [("payment", diagram::payment()), ("subscription", diagram::subscription())] {
+    let pages = [
+        ("payment", diagram::payment()),
+        ("subscription", diagram::subscription()),
+        ("entitlement", keyward::domain::entitlement::printed::page()),
+    ];
+    for (name, text) in pages {
         let file = root().join(format!("docs/states/{name}.md"));
         if std::env::var_os("KEYWARD_BLESS").is_some() {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -183,4 +188,27 @@ fn the_state_diagrams_are_current() {
         let kept = std::fs::read_to_string(&file).unwrap_or_default();
         assert!(kept == text, "docs/states/{name}.md is old: KEYWARD_BLESS=1 cargo test --test it docs");
     }
+}
+
+/// The table of metrics in `docs/operating.md`, against what the program has: names, labels and types.
+#[test]
+fn the_table_of_metrics_is_complete() {
+    use keyward::measure::{ALL, Kind};
+    let page = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `keyward_"));
+    let told: Vec<(Vec<&str>, &str)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            (cells[0].split('`').skip(1).step_by(2).collect(), cells[1])
+        })
+        .collect();
+    let known = ALL.iter().map(|metric| {
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        (std::iter::once(metric.name).chain(metric.labels.iter().copied()).collect(), kind)
+    });
+    assert_eq!(told, known.collect::<Vec<_>>());
 }

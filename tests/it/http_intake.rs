@@ -40,7 +40,8 @@ async fn what_comes_of_a_signed_delivery() {
         let answer = server.post(&body).await;
         assert_eq!((answer.status, answer.json()), (200, json!({"received": true, "disposition": said})), "{body}");
     }
-    let machine = view::machine(server.handle.reader(), &MachineId::from("stripe/cs_test_purchase_number_1"));
+    let machine =
+        view::machine(server.handle.reader(), &"stripe/cs_test_purchase_number_1".parse::<MachineId>().unwrap());
     assert_eq!(machine.unwrap().unwrap().facts.len(), 1);
     server.end().await;
 }

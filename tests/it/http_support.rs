@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::action::{ActionKind, Confirmed, GrantStatus, Outcome};
+use keyward::domain::action::Outcome;
 use keyward::domain::id::{LicenseKey, MachineId};
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
 use keyward::engine::committer::{Committer, start};
 use keyward::engine::input::{Input, Rules};
-use keyward::engine::key::Item;
+use keyward::engine::key::{Due, Item};
 use keyward::engine::{Handle, view};
 use keyward::http::{self, App};
 use keyward::secret::Secret;
@@ -24,6 +24,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::cli_support::carried_out;
 
 pub(crate) const SECRET: &str = "whsec_fixture";
 /// Longer than anything here takes, on any machine: only a hang reaches it.
@@ -115,8 +117,8 @@ impl Server {
         loop {
             let due = view::due(self.handle.reader(), self.clock.now(), 1000).unwrap();
             let mut acted = false;
-            for (_, machine, item) in due {
-                if let Item::Action(action) = item {
+            for (_, due) in due {
+                if let Due::Of(machine, Item::Action(action)) = due {
                     self.act(machine, action).await;
                     acted = true;
                 }
@@ -130,27 +132,8 @@ impl Server {
     async fn act(&self, id: MachineId, number: u32) {
         let machine = view::machine(self.handle.reader(), &id).unwrap().unwrap();
         let action = machine.actions.iter().find(|a| a.id == number).unwrap();
-        let status = match action.kind {
-            ActionKind::Suspend => GrantStatus::Suspended,
-            ActionKind::Revoke => GrantStatus::Revoked,
-            ActionKind::Create
-            | ActionKind::Extend
-            | ActionKind::Reinstate
-            | ActionKind::Update
-            | ActionKind::Check
-            | ActionKind::ResetDevices
-            | ActionKind::Find
-            | ActionKind::LookUp => GrantStatus::Live,
-        };
-        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().to_uppercase()));
-        let confirmed = Confirmed {
-            key: action.target.key.clone().unwrap_or_else(made),
-            status,
-            expires_at: action.target.expires_at,
-            devices: Some(action.target.devices),
-            adopted: false,
-            others: 0,
-        };
+        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().as_str().to_uppercase()));
+        let confirmed = carried_out(&machine, action, made);
         let (outcome, sent) = (Outcome::Done(confirmed), self.clock.now());
         self.handle.submit(Input::Outcome { machine: id, action: number, outcome, sent }).await.unwrap();
     }

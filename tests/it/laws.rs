@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use keyward::domain::action::ActionOutcome;
 use keyward::domain::entitlement::{Want, Why};
-use keyward::domain::fold::{Kind, Life, State, fold};
-use keyward::domain::payment::State as P;
+use keyward::domain::lifecycle::payment::State as P;
+use keyward::domain::lifecycle::{Kind, Life, State, fold};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::view;
 use keyward::sim::history::Line;
@@ -179,7 +179,7 @@ fn lawful(world: &World, name: &str) {
         assert_eq!(m.check(), Ok(()), "{name}: {id}");
         assert_eq!(m.held, None, "{name}: {id}");
         let folded = fold(m.kind, &m.facts, &world.rules.revisions, now);
-        let due = view::seats(&m, &world.rules.revisions, now);
+        let due = view::seats(&m, &world.rules, now);
         let live = m.grants.iter().filter(|g| g.live_at(now)).count();
         let busy = m.actions.iter().any(|a| a.outcome == ActionOutcome::Pending);
         if !busy && m.moved_out.is_empty() {
@@ -194,14 +194,14 @@ fn lawful(world: &World, name: &str) {
             assert_eq!(live, 0, "{name}: {id} is refunded and works");
         }
         let mut numbers: Vec<u32> =
-            m.actions.iter().filter(|a| a.attempts > 0 && a.target.key.is_none()).map(|a| a.seat).collect();
+            m.actions.iter().filter(|a| a.attempts > 0 && a.act.key().is_none()).map(|a| a.license).collect();
         numbers.sort_unstable();
         assert!(numbers.windows(2).all(|w| w[0] != w[1]), "{name}: {id}: one number for two licenses");
         if let Life::Subscription(sub) = &folded.life
             && let Some(episode) = sub.open_episode().filter(|e| e.lapsed.is_none())
         {
             let promised = |w: Want| matches!(w, Want::Live { until } if until.is_none_or(|u| u >= episode.ends));
-            let short = due.seats.iter().find(|s| s.why == Why::Due && !promised(s.want));
+            let short = due.seats.iter().find(|s| matches!(s.why, Why::Due | Why::Grace) && !promised(s.want));
             assert!(short.is_none(), "{name}: {id}: less grace than promised, {} for {short:?}", episode.ends);
         }
         true

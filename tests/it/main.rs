@@ -19,13 +19,21 @@ mod config;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod dependencies;
+#[cfg(test)]
+mod device_limit;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod export;
+#[cfg(test)]
+mod field;
+#[cfg(test)]
+mod first_week;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
@@ -69,6 +77,8 @@ mod resend;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod services_seen;
+#[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;
@@ -102,6 +112,8 @@ mod stripe_signature;
 mod stripe_subscription;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod taken_up;
 mod tidy;

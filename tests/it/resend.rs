@@ -24,7 +24,7 @@ impl Played {
     fn of(history: &str) -> Self {
         let history = replay::all().into_iter().find(|h| h.name == history).unwrap();
         let (world, answer) = history.replay(None);
-        let machine = MachineId::from(answer.machines[0].id.as_str());
+        let machine = answer.machines[0].id.as_str().parse::<MachineId>().unwrap();
         Self { world, machine, said: 0 }
     }
 
@@ -46,7 +46,9 @@ impl Played {
     fn mails(&self) -> Vec<(String, Option<String>, Vec<u32>)> {
         let machine = self.machine();
         let keys = machine.notices.into_iter().filter(|n| n.kind == NoticeKind::LicenseIssued);
-        keys.inspect(|n| assert_eq!(n.status, NoticeStatus::Sent)).map(|n| (n.part, n.to, n.seats)).collect()
+        keys.inspect(|n| assert_eq!(n.status, NoticeStatus::Sent))
+            .map(|n| (n.part.to_string(), n.to, n.seats))
+            .collect()
     }
 }
 
@@ -73,7 +75,7 @@ fn each_resend_is_one_mail_to_whom_it_was_said() {
 fn a_revoked_key_is_not_sent_again() {
     let mut played = Played::of("refund-full");
     played.say(Verb::Resend { to: Some("new@example.com".to_owned()) });
-    let notice = played.machine().notices.into_iter().find(|n| n.part == "resend 1").unwrap();
+    let notice = played.machine().notices.into_iter().find(|n| n.part.to_string() == "resend 1").unwrap();
     assert_eq!(notice.status, NoticeStatus::Skipped);
     assert_eq!(notice.error.as_deref(), Some("there is no key to send"));
 }

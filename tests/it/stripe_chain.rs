@@ -1,7 +1,7 @@
 //! Snapshots of one second are put in order by what they say of before, whatever their ids.
 
 use keyward::domain::fact::Fact;
-use keyward::domain::order::canonical;
+use keyward::domain::fact::order::canonical;
 use serde_json::{Value, json};
 
 use crate::stripe_build::{event, fact_of, with};

@@ -1,5 +1,6 @@
 //! The envelope, what is ignored and why, and what is no event.
 
+use keyward::domain::id::AccountId;
 use keyward::domain::time::Timestamp;
 use keyward::sources::stripe::event::{EVENT_TYPES, Heard, Malformed, Reason, parse, read};
 use keyward::sources::stripe::signature::{sign, verify};
@@ -22,11 +23,11 @@ fn the_envelope() {
     assert_eq!((f.at.s(), f.received.s()), (CREATED_S, RECEIVED_S));
     // Connect: `account`, and before 2017-05-25 `user_id`.
     raw["user_id"] = json!("acct_1");
-    assert_eq!(read_event(&raw).account.as_deref(), Some("acct_1"));
+    assert_eq!(read_event(&raw).account, Some(AccountId::from("acct_1")));
     raw["account"] = json!("acct_2");
     raw["livemode"] = json!(false);
     let e = read_event(&raw);
-    assert_eq!((e.livemode, e.account.as_deref()), (Some(false), Some("acct_2")));
+    assert_eq!((e.livemode, e.account), (Some(false), Some(AccountId::from("acct_2"))));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The search for the purchase of what is parked.
 
+use keyward::domain::id::Scope;
 use keyward::domain::time::Span;
 use keyward::engine::search;
 use serde_json::{Value, json};
@@ -88,7 +89,10 @@ async fn a_link_that_stripe_does_not_know_is_given_up_after_five_answers() {
     }
     let search = shop.search("pi_1").unwrap();
     assert_eq!(search.due, None);
-    assert!(search::waiting(shop.running().handle.reader(), "stripe", "pi_1").unwrap().is_some(), "still parked");
+    assert!(
+        search::waiting(shop.running().handle.reader(), &Scope::of("stripe"), "pi_1").unwrap().is_some(),
+        "still parked"
+    );
     shop.stop().await;
 }
 

@@ -12,6 +12,7 @@ use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
 use keyward::engine::committer::{self, Committer};
 use keyward::engine::input::{Input, Receipt, Rules};
+use keyward::engine::key::{Due, Item};
 use keyward::engine::taker::{Taken, Taker};
 use keyward::engine::{Handle, SubmitError, raw, view};
 use keyward::sources::stripe::delivery::delivery;
@@ -53,12 +54,15 @@ impl Taker for Places {
 
 impl Taken for Held {
     fn is(&self, machine: &MachineId, action: u32) -> bool {
-        self.machine == machine.as_str() && action == 1
+        self.machine == machine.to_string() && action == 1
     }
 
     fn begin(mut self: Box<Self>) {
         let on_disk = view::attempts(&self.store).unwrap();
-        assert!(on_disk.iter().any(|(machine, ..)| machine.as_str() == self.machine), "its attempt is written first");
+        assert!(
+            on_disk.iter().any(|(machine, ..)| machine.to_string() == self.machine),
+            "its attempt is written first"
+        );
         self.begun.take().unwrap().lock().unwrap().push(self.machine.clone());
     }
 }
@@ -132,7 +136,8 @@ async fn a_create_begins_when_its_attempt_is_on_disk_with_what_decided_it() {
     let attempts = view::attempts(engine.handle.reader()).unwrap();
     assert_eq!(attempts.len(), 1);
     let due = view::due(engine.handle.reader(), NOW, 9).unwrap();
-    assert_eq!(due.iter().filter(|(_, id, _)| id.as_str() == machine("Two")).count(), 1);
+    let two = Due::Of(machine("Two").parse().unwrap(), Item::Action(1));
+    assert_eq!(due.iter().filter(|(_, due)| *due == two).count(), 1);
     assert_eq!(engine.handle.take_due().map(|due| due.len()), Some(1));
     // The same event once more takes nothing up.
     engine.places.free.store(5, Ordering::SeqCst);

@@ -40,7 +40,7 @@ async fn after_an_outage_stops_wait_for_a_delivery_and_for_catching_up() {
     shop.stop().await;
     shop.later_while_down(Span::from_hours(5));
     shop.start(Create::Never).await;
-    let held = || shop.running().handle.stops_held().map(|why| why.as_str().to_owned());
+    let held = || shop.running().handle.stops_held().map(|why| why.to_string());
     until("a hold", PATIENCE, async || held()).await;
     assert!(held().unwrap().starts_with("the server was away for 5h"), "{:?}", held());
     // Time alone ends it as little as a delivery alone.

@@ -18,7 +18,7 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
     let received = NOW + Span::from_s(5);
     let read = event::read(body.as_bytes(), received).unwrap();
     let mut kept = delivery(read, &SourceName::from("stripe"), raw::pack(body.as_bytes()), received);
-    kept.heard = Heard::Ignored("unreadable: `data.object.mode` is a text".to_owned());
+    kept.heard = Heard::Unreadable("unreadable: `data.object.mode` is a text".to_owned());
     Input::Delivery(Box::new(kept))
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::fact::{Fact, Says};
-use crate::domain::fold::Kind;
+use crate::domain::id::ObjectKind;
+use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 
 /// So many further labels of our own form are looked at beyond a machine's numbers: a purchase was rarely given a new key
@@ -81,12 +82,13 @@ struct Ids {
 impl Ids {
     fn of(machine: &Machine) -> Self {
         let mut ids = Self::default();
-        let own = machine.object().to_owned();
-        match machine.kind {
-            Kind::Subscription => ids.subscriptions.insert(own),
-            Kind::Payment if own.starts_with("in_") => ids.invoices.insert(own),
-            Kind::Payment => ids.sessions.insert(own),
+        let own = machine.id.object();
+        let of_its_kind = match (machine.kind, own.kind()) {
+            (Kind::Subscription, _) => &mut ids.subscriptions,
+            (Kind::Payment, ObjectKind::Invoice) => &mut ids.invoices,
+            (Kind::Payment, ObjectKind::Session | ObjectKind::Subscription | ObjectKind::Other) => &mut ids.sessions,
         };
+        of_its_kind.insert(own.to_string());
         machine.facts.iter().for_each(|fact| ids.add(fact));
         ids
     }
@@ -130,7 +132,7 @@ impl Ids {
 pub fn labels_of(machine: &Machine, templates: &[Template]) -> BTreeSet<String> {
     let ids = Ids::of(machine);
     let numbers = 1..=machine.last_number.saturating_add(FURTHER);
-    let mut labels: BTreeSet<String> = numbers.clone().map(|number| machine.label(number)).collect();
+    let mut labels: BTreeSet<String> = numbers.clone().map(|number| machine.label(number).to_string()).collect();
     let forms = [("session", &ids.sessions), ("sub", &ids.subscriptions), ("invoice", &ids.invoices)];
     for (form, ids) in forms {
         for id in ids {
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_form_counts_and_an_id_that_is_not_known_fits_nothing() {
-        let id = MachineId::from("stripe/sub_1");
+        let id = "stripe/sub_1".parse::<MachineId>().unwrap();
         let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), Some(true));
         let template = |text| Template::parse(text).unwrap();
         let templates = [template("order {sub}"), template("order {session}"), template("{sub} of {invoice}")];

@@ -17,6 +17,7 @@ pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> 
         quantity: Some(1),
         of_subscription: true,
         id: None,
+        trial: false,
     }
 }
 
@@ -45,6 +46,8 @@ pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
         wants: Wants::default(),
         created: None,
         draft: false,
+        lines_whole: true,
+        amount_paid: None,
     }))
 }
 
@@ -85,6 +88,8 @@ pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription
         latest_invoice: None,
         began: Some(day(0.0)),
         previous_status: None,
+        items_whole: true,
+        created: None,
     };
     change(&mut snapshot);
     Says::Subscription(Box::new(snapshot))

@@ -1,6 +1,7 @@
 //! Other hands, held work, and time that cannot be trusted (rules 51 to 54).
 
 use super::*;
+use crate::domain::hold::{DistrustCause, Hold};
 
 fn paid_once() -> Case {
     let mut case = Case::subscription(|_| {});
@@ -119,10 +120,11 @@ fn nobody_is_stopped_by_time_alone_while_it_cannot_be_trusted() {
     let held = |meanwhile: fn(&mut Case)| {
         let mut case = paid_once();
         case.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 46");
-        case.stops_held = Some("the server was away");
+        let away = Distrust { cause: DistrustCause::Away(Span::from_days(1)), until: day(46.6) };
+        case.stops_held = Some(away);
         case.on(46.5).acts("create extend");
-        let why = case.machine.actions.last().unwrap().held.clone().unwrap();
-        assert!(why.ends_with("the server was away"), "{why}");
+        let held = case.machine.actions.last().unwrap().held.clone();
+        assert_eq!(held, Some(Hold::TimeNotTrusted(away)));
         meanwhile(&mut case);
         case.stops_held = None;
         case.told(47.0, "invoice.updated", invoice("in_2", InvoiceEvent::Updated, vec![]));
@@ -136,6 +138,7 @@ fn nobody_is_stopped_by_time_alone_while_it_cannot_be_trusted() {
     held(told).is("active: live 63").acts("create extend extend");
     // What a person or Stripe says is no matter of time.
     let mut said = paid_once();
-    said.stops_held = Some("the clock jumped");
+    let jumped = DistrustCause::Jumped(Span::from_hours(1));
+    said.stops_held = Some(Distrust { cause: jumped, until: day(4.0) });
     said.decide(3.0, Verb::Revoke).is("active: revoked");
 }

@@ -12,17 +12,20 @@ mod notices;
 mod paying;
 mod people;
 
-use super::action::{Abilities, Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase, Target};
+use super::action::{Abilities, Act, Action, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
 use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
-use super::fold::{Kind, fold};
+use super::finding::Finding;
+use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+use super::lifecycle::{Kind, fold};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
 use super::revision::{Revision, Revisions};
+use super::service::{License, apply};
 use super::time::{Span, Timestamp};
 use facts::*;
 
@@ -50,7 +53,7 @@ pub(super) struct Case {
     /// When the store began.
     since: Option<Timestamp>,
     /// Why nobody is stopped by time alone at present.
-    stops_held: Option<&'static str>,
+    stops_held: Option<Distrust>,
     /// What another hand made of the license, as the next read shows it.
     shows: Option<(Option<Timestamp>, Devices)>,
     /// The license that a look finds, made before this store began.
@@ -72,7 +75,7 @@ pub(super) fn plan(name: &str, price: &str) -> Plan {
 impl Case {
     /// A subscription to `price_pro` under a policy.
     pub(super) fn subscription(change: impl FnOnce(&mut Policy)) -> Self {
-        let id = MachineId::from("stripe/sub_1");
+        let id = "stripe/sub_1".parse::<MachineId>().unwrap();
         let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), Some(true));
         let mut policy = Policy::default();
         change(&mut policy);
@@ -97,7 +100,7 @@ impl Case {
     /// A purchase with the guide's metadata.
     pub(super) fn purchase(change: impl FnOnce(&mut Policy)) -> Self {
         let mut case = Self::subscription(change);
-        let id = MachineId::from("stripe/cs_1");
+        let id = "stripe/cs_1".parse::<MachineId>().unwrap();
         case.machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
         case
     }
@@ -185,8 +188,7 @@ impl Case {
         if matches!(action.phase, Phase::Look { .. }) {
             return self.looked(action);
         }
-        let ready =
-            self.ready.get(self.made as usize).filter(|at| **at > self.now && action.kind == ActionKind::Create);
+        let ready = self.ready.get(self.made as usize).filter(|at| **at > self.now && action.act.creates());
         match ready {
             Some(at) => Outcome::Again { after: Some(*at - self.now), why: "busy".to_owned() },
             None => Outcome::Done(self.carried_out(action)),
@@ -195,7 +197,7 @@ impl Case {
 
     fn looked(&self, action: &Action) -> Outcome {
         let Some((status, expires_at, devices)) = self.there else { return Outcome::Absent { began: self.now } };
-        let key = LicenseKey::new(format!("OLD-{}", action.target.label));
+        let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
         Outcome::Done(Confirmed { key, status, expires_at, devices: Some(devices), adopted: true, others: 0 })
     }
 
@@ -203,39 +205,25 @@ impl Case {
     pub(super) fn changed_there(&mut self, at: f64, until: Option<f64>, devices: u32) -> &mut Self {
         self.on(at);
         self.shows = Some((until.map(day), Devices::Count(devices)));
-        let last = self.machine.actions.last().cloned().unwrap();
-        let target = Target { key: Some(self.machine.grants[0].key.clone()), ..last.target.clone() };
-        let (id, seat) = (last.id + 1, self.machine.grants[0].number);
-        let (due, outcome) = (self.now, ActionOutcome::Pending);
-        let kind = ActionKind::Check;
-        self.machine.actions.push(Action { id, kind, seat, target, due, outcome, phase: Phase::Ready, ..last });
+        let license = &self.machine.grants[0];
+        let read = Act::Read { key: license.key.clone() };
+        self.machine.actions.push(Action::new(self.machine.next_action(), read, license.number, self.now));
         self.settle();
         self
     }
 
     fn carried_out(&mut self, action: &Action) -> Confirmed {
-        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.target.key.as_ref());
-        let kind = action.kind;
-        let status = if matches!(kind, ActionKind::Create | ActionKind::Reinstate) {
-            GrantStatus::Live
-        } else if kind == ActionKind::Suspend {
-            GrantStatus::Suspended
-        } else if kind == ActionKind::Revoke {
-            GrantStatus::Revoked
-        } else {
-            grant.unwrap().status
-        };
-        let key = action.target.key.clone().unwrap_or_else(|| {
+        if let Act::Create(new) = &action.act {
             self.made += 1;
-            LicenseKey::new(format!("KEY-{}", self.made))
-        });
-        let sets_end = matches!(kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
-        let expires_at = if sets_end { action.target.expires_at } else { grant.unwrap().expires_at };
-        let sets_devices = matches!(kind, ActionKind::Create | ActionKind::Update);
-        let devices = if sets_devices { action.target.devices } else { grant.unwrap().devices };
-        let shows = self.shows.filter(|_| kind == ActionKind::Check);
-        let (expires_at, devices) = shows.unwrap_or((expires_at, devices));
-        Confirmed { key, status, expires_at, devices: Some(devices), adopted: false, others: 0 }
+            let key = LicenseKey::new(format!("KEY-{}", self.made));
+            return License::made(key, action.label.clone(), new).confirmed(false);
+        }
+        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.act.key());
+        let mut license = License::of(grant.unwrap());
+        if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
+            (license.expires_at, license.devices) = shows;
+        }
+        apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
     }
 
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
@@ -249,7 +237,7 @@ impl Case {
             (status, _) => status.to_owned(),
         });
         let licenses: Vec<String> = licenses.collect();
-        let state = folded.state.map_or("nothing", super::fold::State::as_str);
+        let state = folded.state.map_or("nothing", super::lifecycle::State::as_str);
         assert_eq!(format!("{state}: {}", licenses.join(", ")).trim_end(), wanted, "on day {}", days(self.now));
         self
     }
@@ -257,7 +245,7 @@ impl Case {
     /// What the operator was told so far holds this, first told on that day; an empty text: nothing was told.
     #[track_caller]
     pub(super) fn tells(&mut self, at: f64, what: &str) -> &mut Self {
-        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.what)).collect();
+        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.finding)).collect();
         let begins = format!("{}: ", days(day(at)));
         let said = told.iter().any(|t| t.starts_with(&begins) && t.contains(what));
         assert!(if what.is_empty() { told.is_empty() } else { said }, "not told: `{begins}{what}`, but {told:#?}");
@@ -294,7 +282,7 @@ impl Case {
     #[track_caller]
     pub(super) fn acts(&mut self, wanted: &str) -> &mut Self {
         let done = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Done);
-        let done: Vec<String> = done.map(|a| a.kind.as_str().replace("_license", "")).collect();
+        let done: Vec<String> = done.map(|a| a.act.as_str().replace("_license", "")).collect();
         assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
         self
     }

@@ -75,7 +75,7 @@ fn a_new_key_takes_the_place_of_the_old_one() {
     case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked, live 63").acts("create create revoke extend");
     case.decide(40.0, Verb::Rekey).is("active: revoked, revoked, live 63").on(50.0);
     case.mails("license_issued 0, license_issued 10, license_issued 40");
-    let labels: Vec<String> = case.machine.grants.iter().map(|g| case.machine.label(g.number)).collect();
+    let labels: Vec<String> = case.machine.grants.iter().map(|g| case.machine.label(g.number).to_string()).collect();
     assert_eq!(labels, ["Stripe sub sub_1", "Stripe sub sub_1 #2", "Stripe sub sub_1 #3"]);
 }
 
@@ -102,7 +102,7 @@ fn devices_are_forgotten_once_for_each_word() {
     case.shown(6.0, 0.0, 30.0, shown(3)).paid(30.1, "in_2", 30.0, 60.0).on(40.0);
     case.acts("create create reset_devices reset_devices create extend extend extend");
     case.decide(41.0, Verb::ResetDevices);
-    let resets = case.machine.actions.iter().filter(|a| a.kind == ActionKind::ResetDevices).count();
+    let resets = case.machine.actions.iter().filter(|a| matches!(a.act, Act::ResetDevices { .. })).count();
     assert_eq!(resets, 5);
     // One that is over has nothing to forget.
     let mut over = Case::purchase(|_| {});
@@ -126,6 +126,6 @@ fn what_another_hand_revoked_is_left() {
     case.paid(0.0, "in_1", 0.0, 30.0);
     case.machine.grants[0].status = GrantStatus::Revoked;
     case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked").acts("create");
-    assert!(case.machine.told.iter().any(|r| r.what.contains("revoked at the license service by somebody else")));
+    assert!(case.machine.told.iter().any(|r| matches!(r.finding, Finding::RevokedElsewhere(_))));
     case.decide(31.0, Verb::Grant { until: Some(day(60.0)) }).is("active: live 63");
 }

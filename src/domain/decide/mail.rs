@@ -1,13 +1,13 @@
 //! Notices as they are kept: written down when they come due, skipped when they are no longer true, sent or not.
 
 use super::World;
-use crate::domain::fold::Folded;
+use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
-use crate::domain::notice::{Called, Notice, NoticeKind, NoticeStatus};
+use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus};
 use crate::domain::retry::next_try;
 
 /// Writes down the notices that are due, and skips those that are no longer true.
-pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, world: &World<'_>) {
+pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folded, world: &World<'_>) {
     let on_record = world.customer.filter(|c| !c.deleted).and_then(|c| c.email.as_deref());
     for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::Pending) {
         let call = calls.iter().find(|c| c.is(notice));
@@ -41,8 +41,8 @@ pub(super) fn notices(machine: &mut Machine, calls: &[Called], folded: &Folded, 
         machine.notices.push(Notice {
             id,
             kind: call.kind,
-            episode: call.episode.clone(),
-            part: call.part.clone(),
+            about: call.about.clone(),
+            part: call.part,
             status,
             at: world.now,
             to: call.to.clone(),

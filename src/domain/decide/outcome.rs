@@ -1,8 +1,8 @@
 //! What came of an action, as a change of its machine.
 
 use super::World;
-use crate::domain::action::{Action, ActionKind, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::fold::Report;
+use crate::domain::action::{Act, Action, ActionOutcome, Confirmed, GrantStatus, NewLicense, Outcome, Phase};
+use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{Given, Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
@@ -13,8 +13,7 @@ use crate::domain::time::{Span, Timestamp};
 pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestamp, world: &World<'_>) {
     let Some(index) = machine.actions.iter().position(|a| a.id == id) else { return };
     let action = machine.actions[index].clone();
-    let open = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
-    if !open && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
+    if !action.is_open() && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
         return;
     }
     match outcome {
@@ -48,12 +47,12 @@ pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestam
 
 fn finish(machine: &mut Machine, index: usize, outcome: ActionOutcome, error: Option<String>, now: Timestamp) {
     let action = &mut machine.actions[index];
-    if matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held) {
+    if action.is_open() {
         if outcome == ActionOutcome::Done {
             action.attempts += 1;
-            if action.kind == ActionKind::Create {
+            if action.act.creates() {
                 // It follows from the machine and the number, and is looked for no more.
-                action.target.label.clear();
+                action.label = None;
             }
         }
         action.outcome = outcome;
@@ -69,33 +68,22 @@ fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, worl
     let action = &mut machine.actions[index];
     action.attempts += 1;
     action.error = Some(why.to_owned());
-    if action.kind == ActionKind::Create {
+    if action.act.creates() {
         action.phase = Phase::Look { since: world.now, absent: 0, any_age: false };
         action.due = world.now + first_look;
         return;
     }
     action.due = next_try(world.now, action.attempts, world.dice, None);
-    let (seat, target) = (action.seat, action.target.clone());
+    let (license, key) = (action.license, action.act.key().cloned());
     let settled = sent + world.abilities.request_timeout;
-    if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == seat) {
+    if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {
         grant.unsettled_until = grant.unsettled_until.max(Some(settled));
     }
-    let reads = machine.open_actions().any(|a| a.kind == ActionKind::Check && a.seat == seat);
-    if !reads {
-        let id = machine.actions.last().map_or(1, |a| a.id + 1);
-        machine.actions.push(Action {
-            id,
-            kind: ActionKind::Check,
-            seat,
-            target,
-            at: world.now,
-            outcome: ActionOutcome::Pending,
-            attempts: 0,
-            due: settled + world.abilities.request_timeout,
-            error: None,
-            phase: Phase::Ready,
-            held: None,
-        });
+    let reads = machine.open_actions().any(|a| matches!(a.act, Act::Read { .. }) && a.license == license);
+    if let Some(key) = key.filter(|_| !reads) {
+        let mut read = Action::new(machine.next_action(), Act::Read { key }, license, world.now);
+        read.due = settled + world.abilities.request_timeout;
+        machine.actions.push(read);
     }
 }
 
@@ -108,7 +96,7 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
     {
         let absent = absent + 1;
         let enough = usize::try_from(absent).unwrap_or(usize::MAX) >= sweeps;
-        if enough && action.kind == ActionKind::Find {
+        if enough && matches!(action.act, Act::Recover(_)) {
             finish(machine, index, ActionOutcome::Done, Some("looked for: there is none".to_owned()), world.now);
         } else if enough {
             // It is decided anew: what was looked for is not looked for again.
@@ -123,8 +111,8 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
 }
 
 fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
-    let ends = matches!(action.kind, ActionKind::Revoke | ActionKind::Suspend);
-    if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == action.seat && ends) {
+    let ends = matches!(action.act, Act::Revoke { .. } | Act::Suspend { .. });
+    if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == action.license && ends) {
         grant.status = GrantStatus::Revoked;
         grant.ever_revoked = true;
     }
@@ -134,76 +122,85 @@ fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
 }
 
 fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: Timestamp) {
-    if matches!(action.kind, ActionKind::Create | ActionKind::Find) {
-        if machine.grants.iter().any(|g| g.key == confirmed.key) {
-            return;
-        }
-        // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
-        let adopted = confirmed.adopted && matches!(action.phase, Phase::Look { any_age: true, .. });
-        let target = &action.target;
-        let given = Given {
-            time: later(confirmed.expires_at, target.expires_at),
-            devices: confirmed.devices.is_some_and(|d| d > target.devices),
-        };
-        if confirmed.others > 0 {
-            let what =
-                format!("other licenses carry a label of this purchase ({}): they are left alone", confirmed.others);
-            machine.told.push(Report { at: now, what });
-        }
-        let replaced_at = machine.grants.iter_mut();
-        // A new key for the same seat takes the place of the old one, which nothing brings back.
-        for grant in replaced_at.filter(|g| g.item == action.target.item && g.unit == action.target.unit) {
-            grant.replaced = true;
-        }
-        machine.grants.push(Grant {
-            number: action.seat,
-            item: action.target.item.clone(),
-            unit: action.target.unit,
-            key: confirmed.key.clone(),
-            app_id: action.target.app_id.clone(),
-            plan: action.target.plan.clone(),
-            status: confirmed.status,
-            expires_at: confirmed.expires_at,
-            devices: confirmed.devices.unwrap_or(action.target.devices),
-            since: now,
-            adopted,
-            ever_revoked: confirmed.status == GrantStatus::Revoked,
-            replaced: false,
-            unsettled_until: None,
-            moved_in: false,
-            given: Some(given).filter(|g| adopted && action.kind == ActionKind::Create && *g != Given::default()),
-        });
+    match &action.act {
+        Act::Create(new) | Act::Recover(new) => confirm_new(machine, action, new, confirmed, now),
+        act @ (Act::SetExpiry { .. }
+        | Act::Suspend { .. }
+        | Act::Reinstate { .. }
+        | Act::Revoke { .. }
+        | Act::SetDevices { .. }
+        | Act::ResetDevices { .. }
+        | Act::Read { .. }) => confirm_known(machine, action.license, act, confirmed),
+        Act::Query(_) => {}
+    }
+}
+
+fn confirm_new(machine: &mut Machine, action: &Action, new: &NewLicense, confirmed: &Confirmed, now: Timestamp) {
+    if machine.grants.iter().any(|g| g.key == confirmed.key) {
         return;
     }
-    let ours = own_values(machine, action.seat);
-    if let Some(grant) = machine.grants.iter_mut().find(|g| g.key == confirmed.key) {
-        grant.ever_revoked |= confirmed.status == GrantStatus::Revoked;
-        grant.status = confirmed.status;
-        let mut given = grant.given.unwrap_or_default();
-        given.time = if matches!(action.kind, ActionKind::Extend | ActionKind::Reinstate) {
+    // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
+    let adopted = confirmed.adopted && matches!(action.phase, Phase::Look { any_age: true, .. });
+    let given = Given {
+        time: later(confirmed.expires_at, new.expires_at),
+        devices: confirmed.devices.is_some_and(|d| d > new.devices),
+    };
+    if confirmed.others > 0 {
+        let others = u32::try_from(confirmed.others).unwrap_or(u32::MAX);
+        machine.told.push(Report::new(now, Finding::OtherLicenses(others)));
+    }
+    // A new key for the same seat takes the place of the old one, which nothing brings back.
+    for grant in machine.grants.iter_mut().filter(|g| g.seat == new.seat) {
+        grant.replaced = true;
+    }
+    machine.grants.push(Grant {
+        number: action.license,
+        seat: new.seat.clone(),
+        key: confirmed.key.clone(),
+        app_id: new.app_id.clone(),
+        plan: new.plan.clone(),
+        status: confirmed.status,
+        expires_at: confirmed.expires_at,
+        devices: confirmed.devices.unwrap_or(new.devices),
+        since: now,
+        adopted,
+        ever_revoked: confirmed.status == GrantStatus::Revoked,
+        replaced: false,
+        unsettled_until: None,
+        moved_in: false,
+        given: Some(given).filter(|g| adopted && action.act.creates() && *g != Given::default()),
+    });
+}
+
+fn confirm_known(machine: &mut Machine, license: u32, act: &Act, confirmed: &Confirmed) {
+    let ours = own_values(machine, license);
+    let Some(grant) = machine.grants.iter_mut().find(|g| g.key == confirmed.key) else { return };
+    grant.ever_revoked |= confirmed.status == GrantStatus::Revoked;
+    grant.status = confirmed.status;
+    let mut given = grant.given.unwrap_or_default();
+    given.time = if act.sets_end().is_some() {
+        false
+    } else if later(confirmed.expires_at, grant.expires_at) {
+        !ours.ends.contains(&confirmed.expires_at)
+    } else {
+        given.time && confirmed.expires_at == grant.expires_at
+    };
+    grant.expires_at = confirmed.expires_at;
+    if let Some(devices) = confirmed.devices {
+        given.devices = if act.sets_devices().is_some() {
             false
-        } else if later(confirmed.expires_at, grant.expires_at) {
-            !ours.ends.contains(&confirmed.expires_at)
+        } else if devices > grant.devices {
+            !ours.devices.contains(&devices)
         } else {
-            given.time && confirmed.expires_at == grant.expires_at
+            given.devices && devices == grant.devices
         };
-        grant.expires_at = confirmed.expires_at;
-        if let Some(devices) = confirmed.devices {
-            given.devices = if action.kind == ActionKind::Update {
-                false
-            } else if devices > grant.devices {
-                !ours.devices.contains(&devices)
-            } else {
-                given.devices && devices == grant.devices
-            };
-            grant.devices = devices;
-        } else if action.kind == ActionKind::Update {
-            grant.devices = action.target.devices;
-        }
-        grant.given = Some(given).filter(|g| *g != Given::default());
-        if action.kind == ActionKind::Check {
-            grant.unsettled_until = None;
-        }
+        grant.devices = devices;
+    } else if let Some(devices) = act.sets_devices() {
+        grant.devices = devices;
+    }
+    grant.given = Some(given).filter(|g| *g != Given::default());
+    if matches!(act, Act::Read { .. }) {
+        grant.unsettled_until = None;
     }
 }
 
@@ -213,14 +210,9 @@ struct Own {
     devices: Vec<Devices>,
 }
 
-fn own_values(machine: &Machine, seat: u32) -> Own {
-    let of_it = || machine.actions.iter().filter(|a| a.seat == seat);
-    let sets_end = |a: &&Action| matches!(a.kind, ActionKind::Create | ActionKind::Extend | ActionKind::Reinstate);
-    let sets_devices = |a: &&Action| matches!(a.kind, ActionKind::Create | ActionKind::Update);
-    Own {
-        ends: of_it().filter(sets_end).map(|a| a.target.expires_at).collect(),
-        devices: of_it().filter(sets_devices).map(|a| a.target.devices).collect(),
-    }
+fn own_values(machine: &Machine, license: u32) -> Own {
+    let acts = || machine.actions.iter().filter(|a| a.license == license).map(|a| &a.act);
+    Own { ends: acts().filter_map(Act::sets_end).collect(), devices: acts().filter_map(Act::sets_devices).collect() }
 }
 
 /// Whether the first end is later than the second, to the second; for life is the latest.

@@ -107,6 +107,12 @@ pub struct Invoice {
     /// Whether it is a draft.
     #[n(21)]
     pub draft: bool,
+    /// Whether `lines` are all that it has; a list can be cut (`has_more`).
+    #[n(22)]
+    pub lines_whole: bool,
+    /// Minor units that were paid on it, over all its payments; `None`: not told.
+    #[n(23)]
+    pub amount_paid: Option<i64>,
 }
 
 /// An invoice's `billing_reason`.
@@ -159,6 +165,9 @@ pub struct Line {
     /// The line's own id.
     #[n(8)]
     pub id: Option<String>,
+    /// Whether it says itself that it is a trial's: its units would cost something, and it costs nothing.
+    #[n(9)]
+    pub trial: bool,
 }
 
 /// A link between an invoice and what paid it.

@@ -137,6 +137,20 @@ pub struct Subscription {
     /// The status before, if this event changed it.
     #[n(16)]
     pub previous_status: Option<SubscriptionStatus>,
+    /// Whether `items` are all that it has; a list can be cut (`has_more`).
+    #[n(17)]
+    pub items_whole: bool,
+    /// When the object was made; a backdated one began earlier.
+    #[n(18)]
+    pub created: Option<Timestamp>,
+}
+
+impl Subscription {
+    /// Whether this event ended a time of late payment.
+    #[must_use]
+    pub fn was_late(&self) -> bool {
+        matches!(self.previous_status, Some(SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid))
+    }
 }
 
 /// An item of a subscription.

@@ -1,20 +1,20 @@
 //! Keys that a person wants mailed once more.
 
-use super::{Called, Ctx, NoticeKind};
+use super::{About, Ctx, DueNotice, NoticeKind, Part};
 use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
 
 impl Ctx<'_> {
     /// A mail for each time that it was said, with the keys: those that were there when it was said.
-    pub(super) fn resent(&self, out: &mut Vec<Called>) {
+    pub(super) fn resent(&self, out: &mut Vec<DueNotice>) {
         let mut said: Vec<(&Fact, &Option<String>)> = self.machine.facts.iter().filter_map(resend).collect();
         said.sort_by_key(|(fact, _)| (fact.at, &fact.id));
-        for (n, (fact, to)) in said.into_iter().enumerate() {
+        for (n, (fact, to)) in (1..).zip(said) {
             let at = fact.received;
             let there = self.machine.grants.iter().filter(|g| g.since <= at && g.can_be_mailed());
             let seats: Vec<u32> = there.map(|g| g.number).collect();
-            let mut call = Called::new(NoticeKind::LicenseIssued, "resend", at);
-            call.part = format!("resend {}", n + 1);
+            let mut call = DueNotice::new(NoticeKind::LicenseIssued, About::Resend, at);
+            call.part = Part::Time(n);
             call.skip = seats.is_empty().then_some("there is no key to send");
             (call.seats, call.to) = (seats, to.clone());
             out.push(call);

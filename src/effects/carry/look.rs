@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Carrier, confirmed};
 use crate::clock::pause;
-use crate::domain::action::{Action, ActionKind, Outcome, Phase};
+use crate::domain::action::{Action, Outcome, Phase};
 use crate::domain::adoption;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
@@ -30,10 +30,10 @@ impl Carrier<'_> {
         if let Err(error) = loaded {
             return Outcome::Again { after: None, why: error.to_string() };
         }
-        let app = action.target.app_id.clone().unwrap_or_else(|| self.service.app_id.clone());
+        let app = self.app_of(action, None);
         let began = self.now();
         let labels = match sent_at {
-            Some(_) => BTreeSet::from([action.target.label.clone()]),
+            Some(_) => own_label(action),
             None => self.labels(machine, action),
         };
         let wanted = labels.into_iter().map(|label| Wanted { label, sent_at }).collect();
@@ -68,24 +68,24 @@ impl Carrier<'_> {
     /// The labels under which an action's license may be found. Whoever made licenses before us may have made the purchase
     /// several, one for another: all its labels count. What replaces a license of the machine's can only be our own.
     fn labels(&self, machine: &Machine, action: &Action) -> BTreeSet<String> {
-        if adoption::has_had(machine, &action.target.item, action.target.unit) {
-            return BTreeSet::from([action.target.label.clone()]);
+        let mut labels = own_label(action);
+        if !action.act.new_license().is_some_and(|new| adoption::has_had(machine, &new.seat)) {
+            labels.extend(adoption::labels_of(machine, &self.services.adopt));
         }
-        let mut labels = adoption::labels_of(machine, &self.services.adopt);
-        labels.insert(action.target.label.clone());
         labels
     }
 
     /// Takes the best of what was found, unless nothing is left for this action.
     fn take(&self, machine: &Machine, action: &Action, mut found: Vec<License>) -> Option<Outcome> {
         let mut looks = 0;
-        for other in machine.open_actions().filter(|a| a.id != action.id && !a.target.label.is_empty()) {
+        for other in machine.open_actions().filter(|a| a.id != action.id) {
+            let Some(label) = &other.label else { continue };
             if is_look(other) {
-                leave_one(&mut found, &other.target.label, self.now());
+                leave_one(&mut found, label.as_str(), self.now());
                 looks += 1;
             } else {
                 // It may be making this very license.
-                found.retain(|l| l.label.as_ref() != Some(&other.target.label));
+                found.retain(|l| l.label.as_deref() != Some(label.as_str()));
             }
         }
         let foreign = matches!(action.phase, Phase::Look { any_age: true, .. });
@@ -121,8 +121,12 @@ impl LicenseService {
 
 /// Whether an action looks for what others made.
 fn is_look(action: &Action) -> bool {
-    matches!(action.kind, ActionKind::Create | ActionKind::Find)
-        && matches!(action.phase, Phase::Look { any_age: true, .. })
+    action.act.new_license().is_some() && matches!(action.phase, Phase::Look { any_age: true, .. })
+}
+
+/// The label of a license that is to be made or found.
+fn own_label(action: &Action) -> BTreeSet<String> {
+    action.label.iter().map(ToString::to_string).collect()
 }
 
 /// Leaves the best license with the label of another look of the machine to that look.

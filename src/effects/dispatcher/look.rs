@@ -6,35 +6,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio_util::task::TaskTracker;
 
-use super::{Dispatcher, Entry, Lane, Turn, source_of};
-use crate::domain::action::{ActionOutcome, Outcome};
-use crate::domain::id::{MachineId, SourceName};
-use crate::domain::look_up::Asked;
+use super::{Dispatcher, Entry, Lane, Turn};
+use crate::domain::action::{ActionOutcome, Outcome, Question};
+use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
+use crate::effects::tally;
+use crate::effects::throttle::Condition;
 use crate::engine::input::{Delivery, Input, Receipt};
-use crate::engine::key::Item;
+use crate::engine::key::{Due, Item};
 use crate::engine::record::RecordError;
 use crate::engine::{raw, search, view};
 use crate::sources::stripe::lookup;
-
-/// A source with the connected account that is meant, if one is.
-struct Whose {
-    source: SourceName,
-    connected: Option<String>,
-}
-
-impl Whose {
-    /// Of a machine's id, or of a search's place: what stands before the object.
-    fn of(id: &MachineId) -> (Self, String, String) {
-        let (scope, object) = id.as_str().rsplit_once('/').unwrap_or((id.as_str(), ""));
-        let (source, connected) = match scope.split_once('/') {
-            Some((source, account)) => (source, Some(account.to_owned())),
-            None => (scope, None),
-        };
-        (Self { source: SourceName::from(source), connected }, scope.to_owned(), object.to_owned())
-    }
-}
 
 /// A look-up that may begin.
 struct Start {
@@ -50,13 +33,13 @@ impl Dispatcher {
     }
 
     /// Takes a place and the entry, if its source has an account that answers.
-    fn start(&self, id: &MachineId, item: Item, now: Timestamp) -> Option<Start> {
-        let account = Arc::clone(self.services.stripe(&source_of(id))?);
+    fn start(&self, scope: &Scope, due: Due, now: Timestamp) -> Option<Start> {
+        let account = Arc::clone(self.services.stripe(scope.source())?);
         if account.is_shut(now) {
             return None;
         }
         let permit = Arc::clone(&account.places).try_acquire_owned().ok()?;
-        let turn = self.under_way.begin(id, Lane::Due(item))?;
+        let turn = self.under_way.begin(Lane::Due(due))?;
         Some(Start { account, held: (permit, turn) })
     }
 
@@ -67,22 +50,23 @@ impl Dispatcher {
         number: u32,
         now: Timestamp,
     ) -> Result<Entry, RecordError> {
-        if self.services.stripe(&source_of(id)).is_none() {
+        let due = Due::Of(id.clone(), Item::LookUp(number));
+        if self.services.stripe(id.source()).is_none() {
             // Its key was taken away: looked at anew, the machine asks nothing more.
-            self.drop_entry(tasks, id, Item::LookUp(number), Input::WakeUp { machine: id.clone() });
+            self.drop_entry(tasks, due, Input::WakeUp { machine: id.clone() });
             return Ok(Entry::Settled);
         }
-        let Some(Start { account, held }) = self.start(id, Item::LookUp(number), now) else { return Ok(Entry::Waits) };
+        let Some(Start { account, held }) = self.start(id.scope(), due, now) else { return Ok(Entry::Waits) };
         let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
         let open =
             machine.actions.iter().find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
-        let Some(asked) = open.and_then(Asked::of) else { return Ok(Entry::Settled) };
+        let Some(question) = open.and_then(|a| a.act.question()).cloned() else { return Ok(Entry::Settled) };
         if !account.may_begin(now) {
             return Ok(Entry::Waits);
         }
         let (this, id) = (Arc::clone(self), id.clone());
         tasks.spawn(async move {
-            this.unless_over(this.look_up(&id, number, &account, &asked)).await;
+            this.unless_over(this.look_up(&id, number, &account, &question)).await;
             drop(held);
             this.freed.notify_one();
         });
@@ -90,8 +74,8 @@ impl Dispatcher {
     }
 
     /// Hands in what takes an entry away that nobody will ever work off.
-    fn drop_entry(self: &Arc<Self>, tasks: &TaskTracker, id: &MachineId, item: Item, input: Input) {
-        let Some(turn) = self.under_way.begin(id, Lane::Due(item)) else { return };
+    fn drop_entry(self: &Arc<Self>, tasks: &TaskTracker, due: Due, input: Input) {
+        let Some(turn) = self.under_way.begin(Lane::Due(due)) else { return };
         let this = Arc::clone(self);
         tasks.spawn(async move {
             // What is not taken now is still due later.
@@ -100,34 +84,37 @@ impl Dispatcher {
         });
     }
 
-    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, asked: &Asked) {
-        let (whose, ..) = Whose::of(id);
+    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, question: &Question) {
+        let scope = id.scope();
         let sent = self.handle.clock().now();
-        let answer = account.ask(asked, whose.connected.as_deref()).await;
-        account.heard(answer.heard(), self.handle.clock().now());
+        let answer = account.ask(question, scope.account()).await;
+        account.heard(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer
-            && let Err(why) = self.said(&whose, object).await
+            && let Err(why) = self.said(scope, object).await
         {
             outcome = Outcome::Refused { why, service_wide: false };
         }
-        tell(id.as_str(), &whose, &outcome);
+        tally::action("stripe", scope.source(), "look_up", &outcome);
+        tell(&id.to_string(), scope, &outcome, account);
         self.hand_in(|| Input::Outcome { machine: id.clone(), action: number, outcome: outcome.clone(), sent }).await;
     }
 
     pub(super) fn begin_search(
         self: &Arc<Self>,
         tasks: &TaskTracker,
-        id: &MachineId,
+        scope: &Scope,
+        name: &str,
         now: Timestamp,
     ) -> Result<Entry, RecordError> {
-        let (whose, scope, name) = Whose::of(id);
-        if self.services.stripe(&whose.source).is_none() {
+        let (scope, name) = (scope.clone(), name.to_owned());
+        let due = Due::Search(scope.clone(), name.clone());
+        if self.services.stripe(scope.source()).is_none() {
             let outcome = Outcome::Refused { why: "the source has no `api_key`".to_owned(), service_wide: false };
-            self.drop_entry(tasks, id, Item::Search, Input::Searched { scope, name, outcome });
+            self.drop_entry(tasks, due, Input::Searched { scope, name, outcome });
             return Ok(Entry::Settled);
         }
-        let Some(Start { account, held }) = self.start(id, Item::Search, now) else { return Ok(Entry::Waits) };
+        let Some(Start { account, held }) = self.start(&scope, due, now) else { return Ok(Entry::Waits) };
         let fact = search::waiting(self.handle.reader(), &scope, &name)?;
         if fact.is_some() && !account.may_begin(now) {
             return Ok(Entry::Waits);
@@ -137,12 +124,12 @@ impl Dispatcher {
             this.unless_over(async {
                 let outcome = match &fact {
                     Some(fact) => {
-                        let answer = account.links(fact, whose.connected.as_deref()).await;
-                        account.heard(answer.heard(), this.handle.clock().now());
+                        let answer = account.links(fact, scope.account()).await;
+                        account.heard(&answer, this.handle.clock().now());
                         let outcome = answer.outcome();
                         for object in answer.done::<()>().into_iter().flatten() {
                             // What says nothing links nothing; the next look may find more.
-                            if let Err(why) = this.said(&whose, &object).await {
+                            if let Err(why) = this.said(&scope, &object).await {
                                 tracing::debug!(name, "a looked-up object is of no use: {why}");
                             }
                         }
@@ -151,7 +138,8 @@ impl Dispatcher {
                     // It was claimed meanwhile: the engine drops the search.
                     None => Outcome::Answered,
                 };
-                tell(&name, &whose, &outcome);
+                tally::action("stripe", scope.source(), "search", &outcome);
+                tell(&name, &scope, &outcome, &account);
                 let (scope, name, outcome) = (&scope, &name, &outcome);
                 let input = || Input::Searched { scope: scope.clone(), name: name.clone(), outcome: outcome.clone() };
                 this.hand_in(input).await;
@@ -164,10 +152,10 @@ impl Dispatcher {
     }
 
     /// Hands in what Stripe said.
-    async fn said(&self, whose: &Whose, object: &Value) -> Result<(), String> {
+    async fn said(&self, scope: &Scope, object: &Value) -> Result<(), String> {
         let text = object.to_string();
         let now = self.handle.clock().now();
-        let read = |raw| lookup::delivery(text.as_bytes(), &whose.source, whose.connected.as_deref(), now, raw);
+        let read = |raw| lookup::delivery(text.as_bytes(), scope, now, raw);
         let delivery: Delivery = read(raw::pack(text.as_bytes()))?;
         match self.hand_in(|| Input::Delivery(Box::new(delivery.clone()))).await {
             Some(Receipt::Ignored(why)) => Err(why),
@@ -177,10 +165,13 @@ impl Dispatcher {
     }
 }
 
-/// Tells the operator of refusals, once each, where they are handled.
-fn tell(about: &str, whose: &Whose, outcome: &Outcome) {
-    let source = &whose.source;
+/// Tells the operator of refusals, once each, where they are handled; that of the key is told by whoever watches the services.
+fn tell(about: &str, scope: &Scope, outcome: &Outcome, account: &Account) {
+    let source = scope.source();
     match outcome {
+        Outcome::Refused { why, service_wide: true } if account.breaker.health().condition == Condition::Refusing => {
+            tracing::debug!(source.name = %source, about, "Stripe refuses our questions: {why}");
+        }
         Outcome::Refused { why, service_wide: true } => {
             tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
         }

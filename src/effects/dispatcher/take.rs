@@ -49,7 +49,7 @@ impl Taker for Side {
             return None;
         }
         let place = dispatcher.place(&machine.id, action.id, now).ok()?;
-        let license = dispatcher.under_way.begin(&machine.id, Lane::License(action.seat))?;
+        let license = dispatcher.under_way.begin(Lane::License(machine.id.clone(), action.license))?;
         if place.service.gate(action, now) != Gate::Go {
             return None;
         }

@@ -7,6 +7,7 @@ use reqwest::{Response, Url, redirect};
 use serde_json::Value;
 
 use super::answer::{Answer, Hints, meaning};
+use crate::domain::id::AccountId;
 use crate::domain::time::Span;
 use crate::effects::license::answer::retry_after;
 use crate::effects::tls;
@@ -80,7 +81,7 @@ impl Client {
 
     /// Reads one object or page. `path` is what follows `/v1`, part by part; `account` is the connected account that is
     /// meant.
-    pub async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&str>) -> Answer<Value> {
+    pub async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Value> {
         let mut url = self.base.clone();
         // The base was checked to be one that can have a path.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -89,7 +90,7 @@ impl Client {
         url.query_pairs_mut().extend_pairs(query);
         let mut request = self.http.get(url);
         if let Some(account) = account {
-            request = request.header("Stripe-Account", account);
+            request = request.header("Stripe-Account", account.as_str());
         }
         let lost = |why: String| Answer::Again { after: None, limited: false, why: self.scrubbed(&why) };
         match request.send().await {

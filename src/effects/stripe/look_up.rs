@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Account, Answer};
+use crate::domain::action::Question;
 use crate::domain::fact::{Fact, Name};
-use crate::domain::look_up::Asked;
+use crate::domain::id::AccountId;
 
 /// Rows of one page.
 const PAGE: &str = "100";
@@ -13,14 +14,14 @@ const PAGES_MAX: usize = 5;
 
 impl Account {
     /// Asks one question. The answer has the form of an object at Stripe.
-    pub(in crate::effects) async fn ask(&self, asked: &Asked, account: Option<&str>) -> Answer<Value> {
-        match asked {
-            Asked::LineItems(session) => self.line_items(session.as_str(), account).await,
-            Asked::Customer(customer) => self.get(&["customers", customer.as_str()], &[], account).await,
+    pub(in crate::effects) async fn ask(&self, question: &Question, account: Option<&AccountId>) -> Answer<Value> {
+        match question {
+            Question::LineItems(session) => self.line_items(session.as_str(), account).await,
+            Question::Customer(customer) => self.get(&["customers", customer.as_str()], &[], account).await,
         }
     }
 
-    async fn line_items(&self, session: &str, account: Option<&str>) -> Answer<Value> {
+    async fn line_items(&self, session: &str, account: Option<&AccountId>) -> Answer<Value> {
         let mut rows: Vec<Value> = Vec::new();
         for _ in 0..PAGES_MAX {
             let last = rows.last().and_then(|r| r["id"].as_str()).map(str::to_owned);
@@ -42,7 +43,7 @@ impl Account {
 
     /// Asks for what could link a parked fact to its purchase: the charge's payment, the payment's session, else its
     /// invoice. No object at all is an answer too.
-    pub(in crate::effects) async fn links(&self, fact: &Fact, account: Option<&str>) -> Answer<Vec<Value>> {
+    pub(in crate::effects) async fn links(&self, fact: &Fact, account: Option<&AccountId>) -> Answer<Vec<Value>> {
         let (mut payment, mut charge) = (None, None);
         for name in fact.names() {
             match name {
@@ -86,7 +87,7 @@ impl Account {
     }
 
     /// One page of a list; a payment has one session, and few invoices.
-    async fn list(&self, path: &[&str], query: &[(&str, &str)], account: Option<&str>) -> Answer<Vec<Value>> {
+    async fn list(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Vec<Value>> {
         let query = [&[("limit", PAGE)], query].concat();
         match self.get(path, &query, account).await.done() {
             Ok(page) => page["data"].as_array().cloned().map_or_else(no_list, Answer::Done),

@@ -70,7 +70,7 @@ const BEGUN: u8 = 254;
 /// Whether it is decided. The deciding event names the undecided as before.
 const DECIDED: u8 = 255;
 
-/// The chain of a fact, where its object can have several snapshots of one rank in one second (`domain::order`).
+/// The chain of a fact, where its object can have several snapshots of one rank in one second (`domain::fact::order`).
 pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
     let (id, fields) = match says {
         Says::Subscription(s) => (s.id.as_str(), SUBSCRIPTION),

@@ -18,6 +18,7 @@ pub fn delivery(event: Event, source: &SourceName, raw: Vec<u8>, received: Times
         heard: match event.says {
             Heard::Fact(fact) => input::Heard::Fact(Box::new(fact)),
             Heard::Customer(customer) => input::Heard::Customer(customer),
+            Heard::Ignored(reason) if reason.is_unreadable() => input::Heard::Unreadable(reason.to_string()),
             Heard::Ignored(reason) => input::Heard::Ignored(reason.to_string()),
         },
         raw,

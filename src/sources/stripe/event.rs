@@ -7,7 +7,7 @@ use bumpalo::Bump;
 
 use crate::domain::customer::Customer;
 use crate::domain::fact::{Fact, InvoiceEvent, Says, SessionEvent, SubscriptionEvent};
-use crate::domain::id::EventId;
+use crate::domain::id::{AccountId, EventId};
 use crate::domain::time::Timestamp;
 
 use super::chain;
@@ -31,7 +31,7 @@ pub struct Event {
     /// Live or test mode; `None` in very old or hand-made events.
     pub livemode: Option<bool>,
     /// Connect: the connected account whose event it is.
-    pub account: Option<String>,
+    pub account: Option<AccountId>,
     /// What it says.
     pub says: Heard,
 }
@@ -121,7 +121,7 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
         created: envelope.created,
         livemode: json.get("livemode").bool(),
         // `user_id` before 2017-05-25
-        account: json.get("account").id().or(json.get("user_id").id()).map(str::to_owned),
+        account: json.get("account").id().or(json.get("user_id").id()).map(AccountId::from),
         says,
     })
 }

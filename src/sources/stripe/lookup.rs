@@ -7,7 +7,7 @@ use super::event::{Envelope, Heard};
 use super::json::Json;
 use super::shape::{customer, money, session};
 use crate::domain::fact::{Fact, LineItems, Payment, Says, SessionEvent};
-use crate::domain::id::{EventId, SessionId, SourceName};
+use crate::domain::id::{EventId, Scope, SessionId};
 use crate::domain::time::Timestamp;
 use crate::engine::input::{self, Delivery};
 
@@ -18,13 +18,7 @@ const READ: &str = "a customer, checkout.session.line_items, checkout.session, i
 ///
 /// # Errors
 /// Why it says nothing that Keyward could use.
-pub fn delivery(
-    text: &[u8],
-    source: &SourceName,
-    account: Option<&str>,
-    received: Timestamp,
-    raw: Vec<u8>,
-) -> Result<Delivery, String> {
+pub fn delivery(text: &[u8], scope: &Scope, received: Timestamp, raw: Vec<u8>) -> Result<Delivery, String> {
     let arena = Bump::new();
     let utf8 = std::str::from_utf8(text).map_err(|e| format!("a look-up: {e}"))?;
     let json = Json::read(utf8, &arena).map_err(|e| format!("a look-up: {e}"))?;
@@ -36,12 +30,12 @@ pub fn delivery(
         Heard::Ignored(reason) => return Err(format!("a look-up: {reason}")),
     };
     Ok(Delivery {
-        source: source.clone(),
+        source: scope.source().clone(),
         id,
         kind: kind.to_owned(),
         created: received,
         livemode: json.get("livemode").bool(),
-        account: account.map(str::to_owned),
+        account: scope.account().cloned(),
         heard,
         raw,
         received,
@@ -134,14 +128,14 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Result<Delivery, String> {
-        delivery(text.as_bytes(), &SourceName::from("stripe"), None, Timestamp::from_s(1_000), Vec::new())
+        delivery(text.as_bytes(), &Scope::of("stripe"), Timestamp::from_s(1_000), Vec::new())
     }
 
     fn names(text: &str) -> Vec<String> {
         match said(text).unwrap().heard {
             input::Heard::Fact(fact) => fact.names().iter().map(|n| n.as_str().to_owned()).collect(),
             input::Heard::Customer(customer) => vec![customer.id.to_string()],
-            input::Heard::Ignored(why) => panic!("{why}"),
+            input::Heard::Ignored(why) | input::Heard::Unreadable(why) => panic!("{why}"),
         }
     }
 
@@ -177,7 +171,9 @@ mod tests {
     fn a_session_is_dated_by_itself_and_everything_else_by_the_look() {
         let at = |text: &str| match said(text).unwrap().heard {
             input::Heard::Fact(fact) => fact.at.s(),
-            input::Heard::Customer(_) | input::Heard::Ignored(_) => panic!("no fact: {text}"),
+            input::Heard::Customer(_) | input::Heard::Ignored(_) | input::Heard::Unreadable(_) => {
+                panic!("no fact: {text}")
+            }
         };
         let session = r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","created":900}"#;
         assert_eq!(at(session), 900);

@@ -1,6 +1,7 @@
 //! A license service in memory that speaks AuthForge's API as Keyward assumes it, and fails on purpose.
 //!
-//! It knows nothing of Keyward, so the benchmark may include this file by path, and a test may run it as a process of
+//! What an act makes of a license is the one model's ([`keyward::domain::service`]); the HTTP around it, and where AuthForge's
+//! documentation is silent, is this file's. A test may run it as a process of
 //! its own. Which request fails how is decided by the seed and the request's number alone. What it holds is the truth
 //! that the laws are counted against: [`Fake::licenses`].
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses another part; the benchmark a third")]
@@ -18,6 +19,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use keyward::domain::action::{Abilities, Act, GrantStatus};
+use keyward::domain::id::{EventId, LicenseKey};
+use keyward::domain::plan::Devices;
+use keyward::domain::service::{Cannot, License, apply};
+use keyward::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -488,29 +494,50 @@ impl Shared {
 }
 
 fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
-    let before = kept.status.clone();
-    match body["action"].as_str() {
-        Some("revoke") if faults.refuse_repeats && before == "revoked" => return plain_error(400, "bad_request"),
-        Some("revoke") => kept.status = "revoked".into(),
+    let key = LicenseKey::new(kept.license_key.as_str());
+    let is = kept.expires_at.map(instant);
+    let act = match body["action"].as_str() {
+        Some("revoke") if faults.refuse_repeats && kept.status == "revoked" => return plain_error(400, "bad_request"),
+        Some("revoke") => Act::Revoke { key },
         Some("activate") if faults.refuse_activate => return plain_error(400, "bad_request"),
-        Some("activate") if faults.refuse_repeats && before == "active" => return plain_error(400, "bad_request"),
-        Some("activate") => kept.status = "active".into(),
-        Some("reset-hwid") => kept.hwid_list.clear(),
-        Some("extend") => {
-            let Ok(to) = serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) else {
-                return plain_error(400, "bad_request");
-            };
-            let latest = DateTime::<Utc>::MAX_UTC;
-            let earlier = to.unwrap_or(latest) < kept.expires_at.unwrap_or(latest);
-            match faults.shorten.as_str() {
-                "refuse" if earlier => return plain_error(400, "bad_request"),
-                "ignore" if earlier => {}
-                _ => kept.expires_at = to,
-            }
-        }
+        Some("activate") if faults.refuse_repeats && kept.status == "active" => return plain_error(400, "bad_request"),
+        Some("activate") => Act::Reinstate { key, until: is },
+        Some("reset-hwid") => Act::ResetDevices { key, decision: EventId::from("by a call") },
+        Some("extend") => match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {
+            Ok(to) => Act::SetExpiry { key, until: to.map(instant) },
+            Err(_) => return plain_error(400, "bad_request"),
+        },
         _ => return plain_error(400, "bad_request"),
+    };
+    let abilities = Abilities { can_shorten: faults.shorten == "accept", ..Abilities::simulated() };
+    match apply_to(kept, &act, &abilities) {
+        Err(Cannot::Shorten) if faults.shorten == "ignore" => {}
+        Err(_) => return plain_error(400, "bad_request"),
+        Ok(()) => {}
     }
     if faults.silent_updates { (200, "{}".into()) } else { (200, serde_json::to_string(kept).unwrap()) }
+}
+
+/// Lets the model act on a license as it is kept here.
+fn apply_to(kept: &mut Kept, act: &Act, abilities: &Abilities) -> Result<(), Cannot> {
+    let mut license = License {
+        key: LicenseKey::new(kept.license_key.as_str()),
+        label: None,
+        status: if kept.status == "revoked" { GrantStatus::Revoked } else { GrantStatus::Live },
+        expires_at: kept.expires_at.map(instant),
+        devices: Devices::Count(kept.max_hwid_slots),
+    };
+    let confirmed = apply(&mut license, act, abilities)?;
+    kept.status = if confirmed.status == GrantStatus::Revoked { "revoked" } else { "active" }.into();
+    kept.expires_at = confirmed.expires_at.and_then(|at| DateTime::from_timestamp_millis(at.ms()));
+    if matches!(act, Act::ResetDevices { .. }) {
+        kept.hwid_list.clear();
+    }
+    Ok(())
+}
+
+fn instant(at: DateTime<Utc>) -> Timestamp {
+    Timestamp::from_ms(at.timestamp_millis())
 }
 
 impl Faults {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::id::MachineId;
+use keyward::domain::id::{MachineId, Scope};
 use keyward::domain::machine::Machine;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::{search, view};
@@ -136,18 +136,18 @@ impl Shop {
     }
 
     pub(crate) fn machine(&self, id: &str) -> Option<Machine> {
-        view::machine(self.running().handle.reader(), &MachineId::from(id)).unwrap()
+        view::machine(self.running().handle.reader(), &id.parse::<MachineId>().unwrap()).unwrap()
     }
 
     /// How the search for a parked name stands.
     pub(crate) fn search(&self, name: &str) -> Option<search::Search> {
-        search::of(self.running().handle.reader(), "stripe", name).unwrap()
+        search::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
     }
 
     /// A machine's work in short, without what has nothing to do with it.
     pub(crate) fn work(&self, id: &str) -> String {
         let machine = self.machine(id);
-        let word = |a: &keyward::domain::action::Action| format!("{} {}", a.kind.as_str(), a.outcome.as_str());
+        let word = |a: &keyward::domain::action::Action| format!("{} {}", a.act.as_str(), a.outcome.as_str());
         machine.iter().flat_map(|m| &m.actions).map(word).collect::<Vec<_>>().join(", ")
     }
 
@@ -163,7 +163,9 @@ impl Shop {
 
     pub(crate) fn mails(&self) -> Vec<String> {
         let folder = std::fs::read_dir(self.dir.path().join("mail")).into_iter().flatten();
-        folder.map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap()).collect()
+        // A mail that is being written has another name.
+        let mails = folder.map(|f| f.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "eml"));
+        mails.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 }
 

@@ -52,6 +52,8 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         wants: wants_of(object, &shown),
         created,
         draft: object.get("status").text() == Some("draft"),
+        lines_whole: !object.get("lines").get("has_more").bool().unwrap_or(false),
+        amount_paid: object.get("amount_paid").int(),
     })
 }
 

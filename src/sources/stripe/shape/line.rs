@@ -55,6 +55,7 @@ pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<Line, Reason
         quantity: quantity(line),
         of_subscription,
         id: owned(line.get("id")),
+        trial: of_subscription && is_trial(line),
     })
 }
 
@@ -71,6 +72,16 @@ fn period(line: &Json<'_>, needed: bool, otherwise: Timestamp) -> Result<(Timest
             Ok((at, at))
         }
     }
+}
+
+/// Whether its units would cost something while it costs nothing. A line's amount is before discounts, so only a trial
+/// makes that. (`unit_amount_decimal` may have a fraction: it is read up to it.)
+fn is_trial(line: &Json<'_>) -> bool {
+    let decimal = line.get("pricing").get("unit_amount_decimal").text();
+    let unit = decimal.and_then(|d| d.split('.').next()?.parse::<i64>().ok());
+    let unit =
+        unit.or_else(|| line.get("price").get("unit_amount").int()).or_else(|| line.get("plan").get("amount").int());
+    line.get("amount").int() == Some(0) && unit.is_some_and(|u| u > 0) && quantity(line).is_some_and(|q| q > 0)
 }
 
 /// Its sign tells what is bought from what is given back, so it must be there.

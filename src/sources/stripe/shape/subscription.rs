@@ -39,6 +39,8 @@ pub(in super::super) fn read(object: &Json<'_>, previous: &Json<'_>, event: Happ
         // `start` is that of the present plan, so it comes last.
         began: ["start_date", "created", "start"].iter().find_map(|key| object.get(key).time()),
         previous_status: previous.get("status").text().map(status_of),
+        items_whole: !object.get("items").get("has_more").bool().unwrap_or(false),
+        created: object.get("created").time(),
     })
 }
 

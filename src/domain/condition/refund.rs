@@ -1,0 +1,84 @@
+//! Refunds: whether money that went back takes a license away. **This file decides it** (BEHAVIOUR 36, 37).
+
+use crate::domain::id::InvoiceId;
+use crate::domain::lifecycle::PaidTime;
+use crate::domain::object::{Returned, ReturnedByInvoice};
+use crate::domain::policy::{OnPartialRefund, OnRefund, Policy};
+use crate::domain::time::Timestamp;
+
+/// What refunds do to a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefundEffect {
+    /// Nothing, or nothing any more.
+    None,
+    /// The money of the running period went back, and the policy takes the license for it.
+    Taken,
+}
+
+impl RefundEffect {
+    /// Every value, for the printed table.
+    pub const ALL: [Self; 2] = [Self::None, Self::Taken];
+    /// The word in the printed table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "no",
+            Self::Taken => "taken back",
+        }
+    }
+}
+
+/// Whether so much went back that the policy takes the license away.
+#[must_use]
+pub fn takes_away(returned: Returned, policy: &Policy) -> bool {
+    match returned {
+        Returned::Nothing => false,
+        Returned::All => policy.on_refund == OnRefund::Revoke,
+        Returned::Part(percent) => match policy.on_partial_refund {
+            OnPartialRefund::Keep => false,
+            OnPartialRefund::Revoke => true,
+            OnPartialRefund::Share(share) => percent >= share,
+        },
+    }
+}
+
+/// What money that went back does to a subscription's item: a refund counts for the period that its invoice paid. An
+/// earlier period's changes nothing, and a later paid one gives a live license again (rule 37).
+#[must_use]
+pub fn of_item(
+    returned: &ReturnedByInvoice,
+    paid: Option<&PaidTime>,
+    policy: impl Fn(Timestamp) -> Policy,
+) -> RefundEffect {
+    let Some(paid) = paid else { return RefundEffect::None };
+    let gone = |invoice: &InvoiceId| {
+        returned.get(invoice).filter(|(part, at)| takes_away(*part, &policy(*at))).map(|(_, at)| *at)
+    };
+    let taken = paid.periods.iter().any(|period| {
+        // A proration changes a period that another invoice pays for; where that one reaches as far, it carries.
+        let carried = paid
+            .periods
+            .iter()
+            .any(|other| other.invoice != period.invoice && gone(&other.invoice).is_none() && other.carries(period));
+        gone(&period.invoice).is_some_and(|at| at < period.end) && !carried
+    });
+    if taken { RefundEffect::Taken } else { RefundEffect::None }
+}
+
+/// What money that went back does to a one-time purchase.
+#[must_use]
+pub fn of_purchase(
+    (returned, since): (Returned, Option<Timestamp>),
+    policy: impl Fn(Timestamp) -> Policy,
+) -> RefundEffect {
+    let taken = since.is_some_and(|at| takes_away(returned, &policy(at)));
+    if taken { RefundEffect::Taken } else { RefundEffect::None }
+}
+
+/// Since when some of the money of the period that ran at a subscription's end went back, in whole or in part: who ends it
+/// and gets the rest back has no rest (rule 34).
+#[must_use]
+pub fn rest_returned(returned: &ReturnedByInvoice, paid: Option<&PaidTime>, ended: Timestamp) -> Option<Timestamp> {
+    let running = paid?.periods.iter().filter(|p| p.start <= ended && p.end > ended);
+    running.filter_map(|p| returned.get(&p.invoice)).map(|(_, at)| *at).max()
+}

@@ -1,0 +1,164 @@
+//! Step three: what the customer should hold now, seat by seat, whatever the license service has.
+//!
+//! `claims.rs` says what the purchase stands for, `settle.rs` settles each claim's phase and conditions, `table.rs` decides,
+//! `seats.rs` makes as many licenses of it as were bought.
+
+mod claims;
+pub mod printed;
+mod seats;
+mod settle;
+pub mod table;
+
+use std::collections::BTreeSet;
+
+pub use table::Why;
+
+use super::finding::Report;
+use super::id::{AppId, PlanName};
+use super::lifecycle::{Folded, Life};
+use super::object::ItemKey;
+use super::plan::Devices;
+use super::revision::Revisions;
+use super::terms::Terms;
+use super::time::Timestamp;
+use claims::Claim;
+
+/// One license that the purchase stands for, and what should hold of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatDue {
+    /// The item or line.
+    pub item: ItemKey,
+    /// Other names of the item.
+    pub aliases: BTreeSet<ItemKey>,
+    /// Which of its units, from 1.
+    pub unit: u32,
+    /// The plan; `None` for a purchase by metadata alone.
+    pub plan: Option<PlanName>,
+    /// The application; `None`: the one under `[licenses]`.
+    pub app_id: Option<AppId>,
+    /// Devices.
+    pub devices: Devices,
+    /// What should be.
+    pub want: Want,
+    /// Why.
+    pub why: Why,
+    /// When the license became due.
+    pub since: Option<Timestamp>,
+}
+
+/// What should hold of a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Nothing was paid: no license.
+    Nothing,
+    /// It works until then (`None`: for life). An instant in the past is an end that came.
+    Live {
+        /// Its expiry.
+        until: Option<Timestamp>,
+    },
+    /// It does not work, and may come back.
+    Suspended,
+    /// It is over.
+    Revoked,
+}
+
+impl Want {
+    /// Whether the license should work at an instant.
+    #[must_use]
+    pub fn live_at(self, now: Timestamp) -> bool {
+        match self {
+            Self::Live { until } => until.is_none_or(|u| u > now),
+            Self::Nothing | Self::Suspended | Self::Revoked => false,
+        }
+    }
+}
+
+/// What a machine's customer should hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Seat by seat.
+    pub seats: Vec<SeatDue>,
+    /// Whether the seats are all there are: a license that stands for none of them is one given up.
+    pub complete: bool,
+    /// When time alone changes some of it next.
+    pub wake: Option<Timestamp>,
+    /// What the operator should know.
+    pub reports: Vec<Report>,
+}
+
+/// Works out what should be, from a fold.
+#[must_use]
+pub fn entitlement(folded: &Folded, revisions: &Revisions, now: Timestamp, devices_max: u32) -> Entitlement {
+    let ctx = Ctx { terms: Terms { revisions, decided: &folded.decided }, now, devices_max };
+    let mut entitlement = match &folded.life {
+        Life::Payment(p) => ctx.purchase(p),
+        Life::Subscription(s) => ctx.subscription(s),
+    };
+    for seat in &mut entitlement.seats {
+        ctx.decide(seat);
+    }
+    let ends = entitlement.seats.iter().filter_map(|s| match s.want {
+        Want::Live { until } => until,
+        Want::Nothing | Want::Suspended | Want::Revoked => None,
+    });
+    entitlement.wake = earliest(entitlement.wake, ends, now);
+    entitlement
+}
+
+/// Which rows of the table a machine's claims stand in now, by their places in the printed page.
+#[must_use]
+pub fn rows(folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<table::Pair> {
+    let ctx = Ctx { terms: Terms { revisions, decided: &folded.decided }, now, devices_max: u32::MAX };
+    match &folded.life {
+        Life::Payment(p) => ctx.purchase_claims(p).iter().map(|c| ctx.settle_purchase(p, c).pair).collect(),
+        Life::Subscription(s) => {
+            ctx.subscription_claims(s).iter().map(|c| ctx.settle_subscription(s, c).pair).collect()
+        }
+    }
+}
+
+/// The earliest instant after `now`.
+pub(super) fn earliest(
+    known: Option<Timestamp>,
+    more: impl IntoIterator<Item = Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    known.into_iter().chain(more).filter(|t| *t > now).min()
+}
+
+struct Ctx<'a> {
+    terms: Terms<'a>,
+    now: Timestamp,
+    devices_max: u32,
+}
+
+impl Ctx<'_> {
+    /// A person's decision goes before everything (rule 50).
+    fn decide(&self, seat: &mut SeatDue) {
+        let decided = self.terms.decided;
+        if decided.revoked {
+            (seat.want, seat.why) = (Want::Revoked, Why::Decided);
+        } else if let Some(grant) = decided.grant {
+            let live = match seat.want {
+                Want::Live { until } => until.filter(|_| grant.is_some()).max(grant),
+                Want::Nothing | Want::Suspended | Want::Revoked => grant,
+            };
+            let holds =
+                grant.is_none_or(|until| until > self.now) || matches!(seat.want, Want::Live { .. } | Want::Nothing);
+            if holds {
+                (seat.want, seat.why) = (Want::Live { until: live }, Why::Decided);
+                seat.since = seat.since.or(Some(self.now));
+            }
+        }
+    }
+
+    /// The seats of a claim, each as the table says.
+    fn add(&self, out: &mut Entitlement, claim: &Claim, settled: &settle::Settled) {
+        let (should, why) = table::want_of(settled.pair);
+        for mut seat in self.seats(claim) {
+            (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);
+            out.seats.push(seat);
+        }
+        out.wake = earliest(out.wake, settled.dates.turns.iter().copied(), self.now);
+    }
+}

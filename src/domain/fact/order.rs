@@ -1,0 +1,72 @@
+//! The canonical order of facts: a sort key, never a pairwise comparison, so that every order of delivery ends alike.
+//!
+//! The key is (`created`, rank, chain position, event id). The rank follows life; the chain position orders snapshots of
+//! one object within one second by what they say of the value before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Fact, InvoiceEvent, Says, SubscriptionEvent};
+
+/// Facts of one machine in canonical order, each event once. The first-received form of an event id counts.
+#[must_use]
+pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
+    let mut seen = BTreeSet::new();
+    let mut facts: Vec<&Fact> = facts.iter().filter(|f| seen.insert(&f.id)).collect();
+    facts.sort_by(|a, b| (a.at.s(), rank(a), &a.id).cmp(&(b.at.s(), rank(b), &b.id)));
+    let mut start = 0;
+    while start < facts.len() {
+        let (at, r) = (facts[start].at.s(), rank(facts[start]));
+        let len = facts[start..].iter().take_while(|f| f.at.s() == at && rank(f) == r).count();
+        if len > 1 {
+            chain(&mut facts[start..start + len]);
+        }
+        start += len;
+    }
+    facts
+}
+
+/// Where a fact stands in life, among those of one second.
+const fn rank(fact: &Fact) -> u8 {
+    match &fact.says {
+        Says::Session(_) | Says::LineItems(_) | Says::Payment(_) => 0,
+        Says::Subscription(s) => match s.event {
+            SubscriptionEvent::Created => 1,
+            SubscriptionEvent::TrialWillEnd | SubscriptionEvent::Updated => 5,
+            SubscriptionEvent::Deleted => 8,
+        },
+        Says::Invoice(i) => match i.event {
+            InvoiceEvent::Finalized | InvoiceEvent::FinalizationFailed | InvoiceEvent::Updated => 2,
+            InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => 3,
+            InvoiceEvent::Paid | InvoiceEvent::Voided | InvoiceEvent::Uncollectible => 4,
+        },
+        Says::Charge(_) | Says::Refund(_) => 6,
+        Says::Dispute(_) | Says::FraudWarning(_) => 7,
+        Says::Decision(_) => 9,
+    }
+}
+
+/// Orders facts of one second and rank, given in order of their ids: a snapshot that names another's value as its own
+/// past comes after it. Of those that wait for nobody the lowest id goes first, and so it does where they wait in a circle.
+fn chain(group: &mut [&Fact]) {
+    let mut waits: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for (b, later) in group.iter().enumerate() {
+        let before = group.iter().enumerate().filter(|(a, earlier)| *a != b && follows(later, earlier)).map(|(a, _)| a);
+        waits.insert(b, before.collect());
+    }
+    let mut ordered = Vec::with_capacity(group.len());
+    while let Some(next) = waits.iter().find(|(_, w)| w.is_empty()).or_else(|| waits.iter().next()).map(|(n, _)| *n) {
+        waits.remove(&next);
+        for w in waits.values_mut() {
+            w.remove(&next);
+        }
+        ordered.push(group[next]);
+    }
+    group.copy_from_slice(&ordered);
+}
+
+/// Whether `later` names a value that `earlier` shows as the one before its own change.
+fn follows(later: &Fact, earlier: &Fact) -> bool {
+    let (Some(l), Some(e)) = (&later.chain, &earlier.chain) else { return false };
+    l.object == e.object
+        && l.before.iter().any(|(field, was)| e.now.get(field) == Some(was) && l.now.get(field) != Some(was))
+}

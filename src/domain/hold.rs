@@ -1,0 +1,108 @@
+//! Why work is held: an action until something or somebody releases it, a whole machine because it contradicts itself.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+use super::time::{Span, Timestamp};
+
+/// Why an action is held.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Hold {
+    /// It is a stop by time alone, and time cannot be trusted yet. It ends by itself.
+    #[n(0)]
+    TimeNotTrusted(#[n(0)] Distrust),
+    /// A person holds it until a person releases it.
+    #[n(1)]
+    Person {
+        /// What they gave as the reason.
+        #[n(0)]
+        reason: String,
+    },
+}
+
+/// Why time cannot be trusted, and until when at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Distrust {
+    /// What happened.
+    #[n(0)]
+    pub cause: DistrustCause,
+    /// The earliest end; a delivery that confirms the clock is needed besides.
+    #[n(1)]
+    pub until: Timestamp,
+}
+
+/// What made time untrustworthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum DistrustCause {
+    /// The server was away for so long.
+    #[n(0)]
+    Away(#[n(0)] Span),
+    /// The wall clock jumped by so much against the monotonic one.
+    #[n(1)]
+    Jumped(#[n(0)] Span),
+}
+
+/// What a machine says that cannot be: it is held, and nothing is done for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Flaw {
+    /// Two licenses share a number.
+    #[n(0)]
+    NumberTwice,
+    /// One key stands in two places.
+    #[n(1)]
+    KeyTwice,
+    /// A license's number is higher than any that was given out.
+    #[n(2)]
+    NumberNotGiven,
+    /// Two creates would fill the same seat.
+    #[n(3)]
+    SeatTwice,
+    /// A create was sent, and neither its outcome nor a look for it is on record.
+    #[n(4)]
+    SentUnknown {
+        /// The action's number.
+        #[n(0)]
+        action: u32,
+    },
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimeNotTrusted(why) => write!(f, "time cannot be trusted yet: {why}"),
+            Self::Person { reason } => write!(f, "held by a person: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; until {} and a delivery that confirms the clock", self.cause, self.until)
+    }
+}
+
+impl fmt::Display for DistrustCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away(span) => write!(f, "the server was away for {}", seconds(*span)),
+            Self::Jumped(span) => write!(f, "the clock jumped by {}", seconds(*span)),
+        }
+    }
+}
+
+fn seconds(span: Span) -> Span {
+    Span::from_s(span.ms() / 1000)
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NumberTwice => f.write_str("two licenses have one number"),
+            Self::KeyTwice => f.write_str("one license key is listed twice"),
+            Self::NumberNotGiven => f.write_str("a license has a number that was never given out"),
+            Self::SeatTwice => f.write_str("two creates wait for one seat"),
+            Self::SentUnknown { action } => write!(f, "create {action} was sent and nobody knows what came of it"),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! The course of a subscription's life: what its objects say happened, step by step through the table, and the deadlines
+//! between.
+//!
+//! An invoice counts where it was first paid, first failed or given up (`invoices.rs`), a snapshot where it says something
+//! that no invoice tells (`snapshots.rs`).
+
+use std::collections::BTreeMap;
+
+use super::grace::{Episode, Outcome, SideFailure};
+use super::paid_time::PaidTime;
+use super::role::{LicensedLine, Role};
+use super::snapshots::SPEAKS_AFTER;
+use super::subscription::{self, State as S, Trigger};
+use super::{Cause, Life, State, Transition};
+use crate::domain::decision::Decided;
+use crate::domain::fact::{Fact, Says, Wants};
+use crate::domain::finding::{Finding, Findings, Report};
+use crate::domain::id::{InvoiceId, PlanName};
+use crate::domain::object::{Disputes, ItemHistory, ItemKey, ItemThen, Objects, ReturnedByInvoice, Version, session};
+use crate::domain::policy::{Policy, Trial};
+use crate::domain::terms::Terms;
+use crate::domain::time::Timestamp;
+
+/// What holds for a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionLife {
+    /// Its state.
+    pub state: S,
+    /// When the first license became due: the first payment, or the trial's start.
+    pub began: Option<Timestamp>,
+    /// Its items as they are now, with their histories: of the newest snapshot, else as invoices bill them.
+    pub items: Vec<(ItemThen, ItemHistory)>,
+    /// Whether those are all there are: the license of an item that is none of them was given up.
+    pub items_told: bool,
+    /// What metadata asks for: one license for the subscription.
+    pub asked: Option<Wants>,
+    /// Items whose paid time keeps that license alive.
+    pub carriers: Vec<ItemKey>,
+    /// What the newest snapshot's metadata asks for.
+    pub wants: Wants,
+    /// Paid and granted time by item.
+    pub paid: BTreeMap<ItemKey, PaidTime>,
+    /// End of the newest trial that hands out a license.
+    pub trial_until: Option<Timestamp>,
+    /// Grace periods, oldest first.
+    pub episodes: Vec<Episode>,
+    /// Failed invoices for something else.
+    pub side_failures: Vec<SideFailure>,
+    /// Open renewals that keep a license alive for a while, by what they carry to, ascending.
+    pub open_renewals: Vec<OpenRenewal>,
+    /// When a snapshot will speak for a payment, if no invoice is heard of until then.
+    pub speaks_at: Option<Timestamp>,
+    /// How it ended.
+    pub ended: Option<Deleted>,
+    /// When an end was scheduled.
+    pub scheduled_since: Option<Timestamp>,
+    /// `cancel_at`, where one is set.
+    pub cancel_at: Option<Timestamp>,
+    /// Whether it ends with its period.
+    pub cancel_at_period_end: bool,
+    /// A pause that is on.
+    pub paused: Option<Pause>,
+    /// The newest snapshot that said that a trial ends soon.
+    pub trial_ending: Option<TrialEnding>,
+    /// Where its disputes stand.
+    pub disputes: Disputes,
+    /// What went back of its invoices.
+    pub returned: ReturnedByInvoice,
+}
+
+/// How a subscription ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// When.
+    pub at: Timestamp,
+    /// When that was said, by the provider's clock.
+    pub told: Timestamp,
+    /// Whether Stripe gave up collecting.
+    pub gave_up: bool,
+    /// The first payment was never made: nothing remains.
+    pub never_began: bool,
+}
+
+/// A renewal invoice that is final, open and not failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenRenewal {
+    /// Since when it is open. It keeps alive what was alive then; it does not revive.
+    pub since: Timestamp,
+    /// Until when it carries the license.
+    pub until: Timestamp,
+    /// Whether it is a sent invoice, which has until its due date.
+    pub sent: bool,
+}
+
+/// A pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the trial's end brought it, without a payment method.
+    pub trial_over: bool,
+}
+
+/// A snapshot that says that a trial ends soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialEnding {
+    /// When the trial ends.
+    pub trial_end: Timestamp,
+    /// When that was said.
+    pub at: Timestamp,
+    /// When we heard it.
+    pub learned: Timestamp,
+}
+
+impl SubscriptionLife {
+    /// The episode that is running or has lapsed without being settled.
+    #[must_use]
+    pub fn open_episode(&self) -> Option<&Episode> {
+        self.episodes.last().filter(|e| e.is_open())
+    }
+
+    /// The end of an item's time that was paid, granted or on trial; `None`: nothing was.
+    #[must_use]
+    pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
+        let paid = self.paid.get(key).and_then(PaidTime::end);
+        paid.max(self.trial_until).max(decided.extended)
+    }
+}
+
+/// The steps of one life.
+pub(super) struct Course<'o, 'f> {
+    pub(super) objects: &'o Objects<'f>,
+    pub(super) terms: &'o Terms<'o>,
+    pub(super) now: Timestamp,
+    /// Whether only snapshots tell what is paid.
+    pub(super) silent: bool,
+    state: Option<S>,
+    transitions: Vec<Transition>,
+    pub(super) findings: Findings,
+    pub(super) roles: BTreeMap<InvoiceId, (Role, Vec<(ItemKey, LicensedLine<'f>)>)>,
+    pub(super) life: SubscriptionLife,
+    /// The newest snapshot so far.
+    pub(super) shown: Option<&'o Version<'f>>,
+}
+
+/// Lives a subscription's facts, given in canonical order, up to an instant.
+pub(super) fn live(
+    facts: &[&Fact],
+    objects: &Objects<'_>,
+    terms: &Terms<'_>,
+    now: Timestamp,
+) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
+    let mut course = Course {
+        objects,
+        terms,
+        now,
+        silent: !objects.paid_invoice_heard(),
+        state: None,
+        transitions: Vec::new(),
+        findings: Findings::default(),
+        roles: BTreeMap::new(),
+        life: empty(objects),
+        shown: None,
+    };
+    let mut versions = objects.subscription.versions.iter();
+    for fact in facts {
+        course.pass_deadlines(fact.at.min(now));
+        match &fact.says {
+            Says::Session(shown) => course.session(fact, &shown.wants),
+            Says::Subscription(_) => {
+                if let Some(version) = versions.next() {
+                    course.shown = Some(version);
+                    course.version(fact, version);
+                }
+            }
+            Says::Invoice(shown) => course.invoice(fact, &shown.id),
+            Says::Payment(_)
+            | Says::Charge(_)
+            | Says::Refund(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::Decision(_)
+            | Says::LineItems(_) => {}
+        }
+    }
+    course.pass_deadlines(now);
+    course.finish()
+}
+
+fn empty(objects: &Objects<'_>) -> SubscriptionLife {
+    let subscription = &objects.subscription;
+    let newest = subscription.newest().map(|v| v.shown);
+    let wants = newest.map(|s| s.wants.clone()).unwrap_or_default();
+    SubscriptionLife {
+        state: S::Incomplete,
+        began: None,
+        items: Vec::new(),
+        items_told: false,
+        asked: subscription.asked.clone(),
+        carriers: subscription.carriers(),
+        wants,
+        paid: BTreeMap::new(),
+        trial_until: None,
+        episodes: Vec::new(),
+        side_failures: Vec::new(),
+        open_renewals: Vec::new(),
+        speaks_at: None,
+        ended: None,
+        scheduled_since: None,
+        cancel_at: None,
+        cancel_at_period_end: false,
+        paused: None,
+        trial_ending: None,
+        disputes: objects.disputes.clone(),
+        returned: objects.returned_by_invoice(),
+    }
+}
+
+impl Course<'_, '_> {
+    /// A session adds an address and links; only where nothing else is known does it say how the subscription stands.
+    fn session(&mut self, fact: &Fact, wants: &Wants) {
+        self.unreadable(fact.at, wants);
+        if self.objects.has_subscription_facts() || self.state.is_some() {
+            return;
+        }
+        let shown = self.objects.sessions.values().map(|s| s.state);
+        for state in shown {
+            match state {
+                session::State::Paid => self.step(fact, Trigger::Runs),
+                session::State::Unpaid => self.step(fact, Trigger::FirstPaymentOpen),
+                session::State::Failed | session::State::Expired => {}
+            }
+        }
+    }
+
+    pub(super) fn unreadable(&mut self, at: Timestamp, wants: &Wants) {
+        for key in &wants.unreadable {
+            self.findings.add(at, Finding::UnreadableMetadata(key.clone()));
+        }
+    }
+
+    /// Lets the deadlines up to an instant pass.
+    fn pass_deadlines(&mut self, to: Timestamp) {
+        let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open() && e.lapsed.is_none()) else { return };
+        let (ends, gave_up) = (episode.ends, episode.gave_up);
+        if ends > to {
+            return;
+        }
+        episode.lapsed = Some(ends);
+        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
+        let trigger = if gave_up { Trigger::GraceOutlived } else { Trigger::GraceOver };
+        self.trigger(ends, trigger, Cause::deadline("grace over"));
+    }
+
+    pub(super) const fn state(&self) -> Option<S> {
+        self.state
+    }
+
+    pub(super) fn step(&mut self, fact: &Fact, trigger: Trigger) {
+        self.trigger(fact.at, trigger, Cause::event(fact));
+    }
+
+    fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: Cause) {
+        let next = match self.state {
+            Some(state) => subscription::step(state, trigger).from(state),
+            None => subscription::begin(trigger),
+        };
+        self.close_episode(at, trigger, next);
+        if self.state != Some(next) {
+            let (from, to) = (self.state.map(State::Subscription), State::Subscription(next));
+            self.transitions.push(Transition { at, from, to, cause });
+            self.state = Some(next);
+        }
+    }
+
+    /// An episode is over when its subscription leaves it. One that outlived the subscription stays open: a payment may
+    /// still settle it.
+    fn close_episode(&mut self, at: Timestamp, trigger: Trigger, next: S) {
+        let unpaid = |s: S| matches!(s, S::Grace | S::Lapsed);
+        let left = self.state.is_some_and(unpaid) && !unpaid(next);
+        if !(left && trigger != Trigger::GraceOutlived || trigger == Trigger::PaidAfterEnd) {
+            return;
+        }
+        let ended = matches!(trigger, Trigger::GaveUp | Trigger::Cancelled | Trigger::FirstPaymentExpired);
+        if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
+            episode.outcome = if ended { Outcome::Ended(at) } else { Outcome::Recovered(at) };
+        }
+    }
+
+    /// The policy that judges what happens at an instant: that of the first licensed item's plan.
+    pub(super) fn policy_at(&self, at: Timestamp) -> Policy {
+        self.terms.policy(self.plan_name().as_ref(), at)
+    }
+
+    fn plan_name(&self) -> Option<PlanName> {
+        let items = &self.objects.subscription.items;
+        let named = || self.life.asked.as_ref().and_then(|w| w.plan.as_deref()).map(PlanName::from);
+        items.iter().find_map(|(_, h)| h.licensed().and_then(|p| p.plan.clone())).or_else(named)
+    }
+
+    pub(super) fn paid_mut(&mut self, key: &str) -> &mut PaidTime {
+        self.life.paid.entry(key.to_owned()).or_default()
+    }
+
+    /// The end of an item's paid, granted or trial time as the course stands.
+    pub(super) fn base_end(&self, key: &str) -> Option<Timestamp> {
+        self.life.base_end(key, self.terms.decided)
+    }
+
+    /// Whether something is licensed at an instant: an item by a plan, or the subscription by its metadata.
+    pub(super) fn sells_at(&self, at: Timestamp) -> bool {
+        self.life.asked.is_some() || !self.objects.subscription.licensed_at(at).is_empty()
+    }
+
+    /// Whether an instant is paid for (or granted, or on trial), for every licensed item, and for what the metadata asks
+    /// for by any item that carries it.
+    pub(super) fn is_covered(&self, at: Timestamp) -> bool {
+        let reaches = |key: &ItemKey| self.base_end(key).is_some_and(|end| end > at);
+        let items = self.objects.subscription.licensed_at(at).iter().all(reaches);
+        items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
+    }
+
+    pub(super) fn hands_out_trial(&self, at: Timestamp) -> bool {
+        self.policy_at(at).trial == Trial::License
+    }
+
+    /// Whether a failure could start a grace: none is open, the subscription lives, and no pause excuses it.
+    pub(super) fn grace_may_start(&self) -> bool {
+        self.life.open_episode().is_none() && self.life.ended.is_none() && !self.is_excused()
+    }
+
+    /// A pause knows neither grace nor mail.
+    pub(super) fn is_excused(&self) -> bool {
+        self.life.paused.is_some_and(|p| !p.trial_over)
+    }
+
+    fn finish(mut self) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
+        self.note_open_renewals();
+        self.items_now();
+        self.report();
+        self.life.state = self.state.unwrap_or(S::Incomplete);
+        let state = self.state.map(State::Subscription);
+        (state, self.transitions, self.findings.into_vec(), Life::Subscription(Box::new(self.life)))
+    }
+
+    fn items_now(&mut self) {
+        let subscription = &self.objects.subscription;
+        let with_history = |item: &ItemThen| subscription.items.history(&item.key).map(|h| (item.clone(), h.clone()));
+        match subscription.newest().filter(|v| !v.items.is_empty()) {
+            Some(version) => {
+                self.life.items = version.items.iter().filter_map(with_history).collect();
+                self.life.items_told = true;
+            }
+            None => self.life.items = self.billed_items().iter().filter_map(with_history).collect(),
+        }
+    }
+
+    fn report(&mut self) {
+        if let Some(at) = self.objects.fraud_warnings.first() {
+            self.findings.add(*at, Finding::FraudWarning);
+        }
+        if let Some(at) = self.objects.payments.returned_unlinked() {
+            self.findings.add(at, Finding::RefundUnlinked);
+        }
+        if let Some(version) = self.objects.subscription.newest().filter(|_| self.objects.subscription.cut) {
+            self.findings.add(version.at, Finding::ItemsCut);
+        }
+        let since = self.transitions.last().map_or(self.now, |t| t.at);
+        for (item, history) in &self.life.items {
+            if let Some(licensed) = history.licensed().filter(|_| item.quantity == 0 && !item.metered) {
+                self.findings.add(since, Finding::QuantityZero(licensed.price.id.clone()));
+            }
+        }
+        let sold = self.objects.subscription.items.iter().any(|(_, h)| h.licensed().is_some());
+        let priced = self.objects.subscription.items.iter().next().is_some();
+        // Its first invoice, which tells what it costs, may be on the way.
+        let young = self.silent && self.objects.subscription.known_since().is_some_and(|c| self.now < c + SPEAKS_AFTER);
+        let paid = self.objects.invoices.values().any(|i| i.paid.is_some() && i.shown.total > 0);
+        let free = if self.silent { young } else { !paid };
+        if !sold && priced && !free && self.life.asked.is_none() && self.state == Some(S::Active) {
+            self.findings.add(since, Finding::NothingToHandOut);
+        }
+    }
+}

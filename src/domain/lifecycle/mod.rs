@@ -1,0 +1,190 @@
+//! Step two: from the objects, at an instant, how a purchase's life went and where it stands. The tables that people see
+//! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
+
+pub mod course;
+pub mod diagram;
+pub mod grace;
+mod invoices;
+pub mod paid_time;
+pub mod payment;
+pub mod phase;
+pub mod purchase;
+pub mod role;
+mod snapshots;
+pub mod subscription;
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+pub use course::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
+pub use grace::{Episode, Outcome, SideFailure};
+pub use paid_time::{PaidPeriod, PaidTime};
+pub use phase::Phase;
+pub use purchase::PurchaseLife;
+
+use super::contact::Contact;
+use super::decision::Decided;
+use super::fact::Fact;
+use super::fact::order::canonical;
+use super::finding::Report;
+use super::id::EventId;
+use super::object::Objects;
+use super::revision::Revisions;
+use super::terms::Terms;
+use super::time::Timestamp;
+
+/// What a machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A one-time payment: a Checkout session or a one-off invoice.
+    #[n(0)]
+    Payment,
+    /// A subscription.
+    #[n(1)]
+    Subscription,
+}
+
+impl Kind {
+    /// The name in JSON and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Subscription => "subscription",
+        }
+    }
+}
+
+/// The state of either kind of machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum State {
+    /// Of a payment.
+    #[n(0)]
+    Payment(#[n(0)] payment::State),
+    /// Of a subscription.
+    #[n(1)]
+    Subscription(#[n(0)] subscription::State),
+}
+
+impl State {
+    /// The name in timelines and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Payment(s) => s.as_str(),
+            Self::Subscription(s) => s.as_str(),
+        }
+    }
+}
+
+impl serde::Serialize for State {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Why a transition happened: an event, or an instant that came.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Cause {
+    /// The event's type, or what was due.
+    #[n(0)]
+    pub kind: String,
+    /// The event.
+    #[n(1)]
+    pub event: Option<EventId>,
+}
+
+impl Cause {
+    /// An event.
+    #[must_use]
+    pub fn event(fact: &Fact) -> Self {
+        Self { kind: fact.kind.clone(), event: Some(fact.id.clone()) }
+    }
+
+    /// An instant that came.
+    #[must_use]
+    pub fn deadline(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), event: None }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.event {
+            Some(event) => write!(f, "{} {event}", self.kind),
+            None => f.write_str(&self.kind),
+        }
+    }
+}
+
+/// One change of state, in the provider's time.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Transition {
+    /// When it was so.
+    #[n(0)]
+    pub at: Timestamp,
+    /// The state before; `None` at the beginning.
+    #[n(1)]
+    pub from: Option<State>,
+    /// The state after.
+    #[n(2)]
+    pub to: State,
+    /// Why.
+    #[n(3)]
+    pub cause: Cause,
+}
+
+/// What holds for a machine at an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// Its state; `None` while nothing that makes one is known (only an address, say).
+    pub state: Option<State>,
+    /// How it came there.
+    pub transitions: Vec<Transition>,
+    /// Who it belongs to and how to reach them.
+    pub contact: Contact,
+    /// What the operator should know.
+    pub reports: Vec<Report>,
+    /// The kind's own part.
+    pub life: Life,
+    /// The person's word, if there is one.
+    pub decided: Decided,
+}
+
+/// The part of a fold that differs by kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// A one-time purchase's.
+    Payment(Box<PurchaseLife>),
+    /// A subscription's.
+    Subscription(Box<SubscriptionLife>),
+}
+
+impl Life {
+    /// The grace that runs or has lapsed without being settled.
+    #[must_use]
+    pub fn open_episode(&self) -> Option<&Episode> {
+        match self {
+            Self::Payment(_) => None,
+            Self::Subscription(s) => s.open_episode(),
+        }
+    }
+}
+
+/// Folds a machine's facts: a pure function of a set. Neither the order of delivery nor duplicates change what it says,
+/// and deadlines are part of it: a grace that ends at D is over from D on, whether anybody looked at D or not.
+#[must_use]
+pub fn fold(kind: Kind, facts: &[Fact], revisions: &Revisions, now: Timestamp) -> Folded {
+    let facts = canonical(facts);
+    let decided = Decided::of(&facts);
+    let terms = Terms { revisions, decided: &decided };
+    let objects = Objects::of(&facts, &terms);
+    let (state, transitions, reports, life) = match kind {
+        Kind::Payment => purchase::live(&facts, &objects),
+        Kind::Subscription => course::live(&facts, &objects, &terms, now),
+    };
+    let contact = Contact::of(&facts);
+    Folded { state, transitions, contact, reports, life, decided }
+}

@@ -1,0 +1,91 @@
+//! The phase of one item's life at an instant, with its dates.
+
+use super::course::SubscriptionLife;
+use super::grace::Episode;
+use crate::domain::decision::Decided;
+use crate::domain::policy::AtGraceEnd;
+use crate::domain::time::{Span, Timestamp};
+
+/// Where an item's life stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Nothing was paid.
+    NotPaid,
+    /// On a trial that hands out a license.
+    Trial,
+    /// Paid or granted to an end, which may have passed.
+    Paid,
+    /// A renewal failed; the promised grace runs.
+    Grace,
+    /// The grace is over: stopped until it is paid.
+    Lapsed,
+    /// The grace is over, and it is kept until Stripe ends it.
+    LapsedKept,
+    /// The grace is over, and so is the license.
+    LapsedForGood,
+}
+
+impl Phase {
+    /// Every value, for the printed table.
+    pub const ALL: [Self; 7] =
+        [Self::NotPaid, Self::Trial, Self::Paid, Self::Grace, Self::Lapsed, Self::LapsedKept, Self::LapsedForGood];
+
+    /// The word in the printed table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotPaid => "not paid",
+            Self::Trial => "trial",
+            Self::Paid => "paid",
+            Self::Grace => "grace",
+            Self::Lapsed => "lapsed",
+            Self::LapsedKept => "lapsed, kept",
+            Self::LapsedForGood => "lapsed for good",
+        }
+    }
+
+    /// Whether it is in a grace, or beyond its end.
+    #[must_use]
+    pub const fn is_unpaid(self) -> bool {
+        match self {
+            Self::Grace | Self::Lapsed | Self::LapsedKept | Self::LapsedForGood => true,
+            Self::NotPaid | Self::Trial | Self::Paid => false,
+        }
+    }
+}
+
+/// The phase of an item, or of what metadata asks for, whose time ends at `base`.
+#[must_use]
+pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, now: Timestamp) -> Phase {
+    let Some(base) = base else { return Phase::NotPaid };
+    // An item that is paid is no concern of another one's failure, once that has lapsed or Stripe has given up.
+    let concerns = |e: &&Episode| base <= now || (e.lapsed.is_none() && !e.gave_up);
+    match life.open_episode().filter(concerns) {
+        Some(episode) if episode.lapsed.is_none() => Phase::Grace,
+        Some(episode) => match episode.policy.at_grace_end {
+            AtGraceEnd::Suspend => Phase::Lapsed,
+            AtGraceEnd::Keep => Phase::LapsedKept,
+            AtGraceEnd::Revoke => Phase::LapsedForGood,
+        },
+        None if life.trial_until == Some(base) => Phase::Trial,
+        None => Phase::Paid,
+    }
+}
+
+/// The end of what metadata asks for: the latest of the items that carry it (rule 10).
+#[must_use]
+pub fn asked_end(life: &SubscriptionLife, decided: &Decided) -> Option<Timestamp> {
+    life.carriers.iter().filter_map(|key| life.base_end(key, decided)).max()
+}
+
+/// A paid end with its margin, and how long an open renewal carries on from there. An ordinary renewal stays one extend:
+/// a renewal that is being collected is looked at when the license would run out (rule 19).
+#[must_use]
+pub fn with_margin(life: &SubscriptionLife, base: Timestamp, margin: Span, now: Timestamp) -> Timestamp {
+    let alive = base + margin;
+    let carries = || life.open_renewals.iter().filter(|o| o.since <= alive);
+    let sent = carries().filter(|o| o.sent).map(|o| o.until).max();
+    let ordinary = alive.max(sent.unwrap_or(alive));
+    let under_way = carries().find(|o| !o.sent && now >= ordinary && o.until > now.max(ordinary));
+    under_way.map_or(ordinary, |o| o.until)
+}

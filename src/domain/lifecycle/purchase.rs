@@ -1,0 +1,178 @@
+//! The life of a one-time purchase: a Checkout session, or a one-off invoice.
+
+use super::payment::{self, Trigger};
+use super::{Cause, Life, State, Transition};
+use crate::domain::fact::{Bought, Fact, Line, Says, SessionMode, Wants};
+use crate::domain::finding::{Finding, Findings, Report};
+use crate::domain::object::{Disputes, Objects, Returned, session};
+use crate::domain::time::Timestamp;
+
+/// What holds for a one-time purchase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchaseLife {
+    /// Its state.
+    pub state: Option<payment::State>,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// When we heard that.
+    pub paid_learned: Option<Timestamp>,
+    /// What its metadata asks for.
+    pub wants: Wants,
+    /// What was bought, where the lines are known.
+    pub lines: Vec<Bought>,
+    /// The same as its invoice's lines, which have names of their own.
+    pub invoiced: Vec<Bought>,
+    /// Whether anybody told what was bought.
+    pub lines_told: bool,
+    /// How much of what was paid went back, over all its payments, and since when.
+    pub returned: (Returned, Option<Timestamp>),
+    /// Where its disputes stand.
+    pub disputes: Disputes,
+    /// What it cost, for people.
+    pub amount: Option<(i64, String)>,
+}
+
+struct Course {
+    state: Option<payment::State>,
+    transitions: Vec<Transition>,
+    findings: Findings,
+    life: PurchaseLife,
+}
+
+/// Lives a purchase's facts, given in canonical order.
+pub(super) fn live(facts: &[&Fact], objects: &Objects<'_>) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
+    let mut course = Course {
+        state: None,
+        transitions: Vec::new(),
+        findings: Findings::default(),
+        life: PurchaseLife {
+            state: None,
+            paid_at: None,
+            paid_learned: None,
+            wants: Wants::default(),
+            lines: Vec::new(),
+            invoiced: Vec::new(),
+            lines_told: false,
+            returned: returned_by(objects, Timestamp::MAX),
+            disputes: objects.disputes.clone(),
+            amount: cost(objects),
+        },
+    };
+    course.sold(objects);
+    for fact in facts {
+        course.fact(fact, objects);
+    }
+    if let Some(at) = objects.fraud_warnings.first() {
+        course.findings.add(*at, Finding::FraudWarning);
+    }
+    course.life.state = course.state;
+    let state = course.state.map(State::Payment);
+    (state, course.transitions, course.findings.into_vec(), Life::Payment(Box::new(course.life)))
+}
+
+/// What was paid in all: the session's total, else its invoice's.
+fn cost(objects: &Objects<'_>) -> Option<(i64, String)> {
+    let sessions = objects.sessions.values().filter(|s| s.shown.mode == SessionMode::Payment);
+    let of_session = sessions.into_iter().find_map(|s| Some((s.shown.amount?, s.shown.currency.clone()?)));
+    of_session.or_else(|| objects.invoices.values().next_back().map(|i| (i.shown.total, i.shown.currency.clone())))
+}
+
+/// What had gone back at an instant, over all payments of the purchase (rule 36).
+fn returned_by(objects: &Objects<'_>, at: Timestamp) -> (Returned, Option<Timestamp>) {
+    objects.payments.returned_in_all(cost(objects).map(|(amount, _)| amount), at)
+}
+
+impl Course {
+    /// What was sold: what a look-up said, else what the session's own object lists, else its invoice's lines.
+    fn sold(&mut self, objects: &Objects<'_>) {
+        let invoiced = objects.invoices.values().next_back().map(|i| {
+            let sold = i.lines.lines.iter().filter(|l| l.amount >= 0 && !l.of_subscription);
+            let bought =
+                |l: &Line| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) };
+            sold.map(bought).collect::<Vec<_>>()
+        });
+        let expanded = objects.sessions.values().map(|s| &s.shown.line_items).find(|lines| !lines.is_empty());
+        let lines = objects.looked_up_lines.map(<[Bought]>::to_vec).or_else(|| expanded.cloned());
+        self.life.invoiced = invoiced.clone().unwrap_or_default();
+        let known = lines.or(invoiced);
+        self.life.lines_told = known.is_some();
+        self.life.lines = known.unwrap_or_default();
+    }
+
+    fn fact(&mut self, fact: &Fact, objects: &Objects<'_>) {
+        match &fact.says {
+            Says::Session(shown) if shown.mode == SessionMode::Payment => {
+                self.wants(fact, &shown.wants);
+                let paid = session::State::Paid == session::State::of(shown.event, shown.payment_status);
+                let trigger = match session::State::of(shown.event, shown.payment_status) {
+                    session::State::Unpaid => Trigger::Unpaid,
+                    session::State::Paid => Trigger::Paid,
+                    session::State::Failed => Trigger::PaymentFailed,
+                    session::State::Expired => Trigger::SessionExpired,
+                };
+                self.step(fact, trigger);
+                if paid {
+                    self.money_back_before(fact, objects);
+                }
+            }
+            Says::Invoice(shown) => {
+                self.wants(fact, &shown.wants);
+                let paid = objects.invoices.get(&shown.id).and_then(|i| i.paid.as_ref());
+                if paid.is_some_and(|p| p.event == fact.id) {
+                    self.step(fact, Trigger::Paid);
+                    self.money_back_before(fact, objects);
+                }
+            }
+            Says::Charge(_) | Says::Refund(_) => self.money_back(fact, objects),
+            Says::Session(_)
+            | Says::Subscription(_)
+            | Says::Payment(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::LineItems(_)
+            | Says::Decision(_) => {}
+        }
+    }
+
+    fn wants(&mut self, fact: &Fact, wants: &Wants) {
+        if !wants.is_empty() {
+            self.life.wants = wants.clone();
+        }
+        for key in &wants.unreadable {
+            self.findings.add(fact.at, Finding::UnreadableMetadata(key.clone()));
+        }
+    }
+
+    fn money_back(&mut self, fact: &Fact, objects: &Objects<'_>) {
+        let trigger = match returned_by(objects, fact.at).0 {
+            Returned::All => Trigger::FullyRefunded,
+            Returned::Part(_) => Trigger::PartRefunded,
+            Returned::Nothing => Trigger::RefundUndone,
+        };
+        self.step(fact, trigger);
+    }
+
+    /// A refund that is dated before the payment's own event counts now that there is a payment.
+    fn money_back_before(&mut self, fact: &Fact, objects: &Objects<'_>) {
+        if returned_by(objects, fact.at).0 != Returned::Nothing {
+            self.money_back(fact, objects);
+        }
+    }
+
+    fn step(&mut self, fact: &Fact, trigger: Trigger) {
+        if trigger == Trigger::Paid && self.life.paid_at.is_none() {
+            (self.life.paid_at, self.life.paid_learned) = (Some(fact.at), Some(fact.received));
+        }
+        let next = match self.state {
+            Some(state) => payment::step(state, trigger).from(state),
+            None if trigger == Trigger::RefundUndone => return,
+            None => payment::begin(trigger),
+        };
+        if self.state == Some(next) {
+            return;
+        }
+        let (from, to) = (self.state.map(State::Payment), State::Payment(next));
+        self.transitions.push(Transition { at: fact.at, from, to, cause: Cause::event(fact) });
+        self.state = Some(next);
+    }
+}

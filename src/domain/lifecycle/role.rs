@@ -1,0 +1,93 @@
+//! What an invoice of a subscription is for. It is decided once, from the invoice, and not at each try to collect it
+//! (BEHAVIOUR 25).
+
+use crate::domain::fact::{BillingReason, Line};
+use crate::domain::object::{Invoice, ItemKey, Subscription};
+use crate::domain::terms::Terms;
+use crate::domain::time::Timestamp;
+
+/// What an invoice is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The subscription's first that asks for money: a license comes only with its payment, and its failure starts no
+    /// grace (rule 20).
+    First,
+    /// It renews a licensed item: it has a line that is no proration for the item's next period.
+    Renewal,
+    /// Everything else: upgrades, items by hand, an older period's leftovers.
+    Side,
+}
+
+/// A line that bills a licensed item's time.
+#[derive(Clone, Copy, Debug)]
+pub struct LicensedLine<'i> {
+    /// The line.
+    pub line: &'i Line,
+    /// Whether it is the zero line of a trial: it pays for nothing (rule 22).
+    pub trial: bool,
+}
+
+/// An invoice's lines for licensed items, credits among them.
+pub fn licensed_lines<'f>(
+    subscription: &Subscription<'f>,
+    invoice: &Invoice<'f>,
+    terms: &Terms<'_>,
+) -> Vec<(ItemKey, LicensedLine<'f>)> {
+    let lines = subscription.items.lines_of(invoice.lines);
+    let at = invoice.first_at;
+    let carries =
+        |key: &ItemKey| subscription.asked.is_some() && subscription.items.history(key).is_some_and(|h| !h.metered);
+    lines
+        .into_iter()
+        .filter(|(key, l)| {
+            let metered = subscription.items.history(key).is_some_and(|h| h.metered);
+            let plan = subscription.items.plan_of_line(l, at, terms);
+            l.amount < 0 || carries(key) || plan.is_some_and(|p| !(metered && p.is_rest()))
+        })
+        .map(|(key, line)| (key, LicensedLine { line, trial: is_trial_line(subscription, line) }))
+        .collect()
+}
+
+/// Whether a line is a trial's zero line. It says so itself where its units would cost something, whichever event comes
+/// first; else a snapshot that names the trial's end tells.
+fn is_trial_line(subscription: &Subscription<'_>, line: &Line) -> bool {
+    line.amount == 0 && !line.proration && (line.trial || subscription.names_trial_end(line.end))
+}
+
+/// What an invoice is for. `paid_until` tells an item's paid end by the payments before the invoice, and `trial_license`
+/// whether a trial handed out a license before it.
+pub fn role(
+    subscription: &Subscription<'_>,
+    invoice: &Invoice<'_>,
+    lines: &[(ItemKey, LicensedLine<'_>)],
+    paid_until: impl Fn(&ItemKey) -> Option<Timestamp>,
+    trial_license: bool,
+) -> Role {
+    let base = || lines.iter().filter(|(_, l)| !l.line.proration && l.line.amount >= 0 && !l.trial);
+    let anything_before = trial_license || subscription.items.iter().any(|(key, _)| paid_until(key).is_some());
+    match invoice.shown.reason {
+        BillingReason::Create => Role::First,
+        BillingReason::Cycle => {
+            let turn = base().map(|(_, l)| l.line.start).min().unwrap_or(invoice.first_at);
+            if !anything_before && subscription.had_trial_by(turn) {
+                // After a trial that handed out nothing, the first charge is a first payment though Stripe calls it a
+                // renewal.
+                Role::First
+            } else if base().next().is_some() || !invoice.lines.lines_whole {
+                Role::Renewal
+            } else {
+                Role::Side
+            }
+        }
+        BillingReason::Update | BillingReason::Manual | BillingReason::Other => {
+            let next = |key: &ItemKey, start: Timestamp| paid_until(key).is_none_or(|end| start >= end);
+            if !anything_before {
+                Role::First
+            } else if base().any(|(key, l)| next(key, l.line.start)) {
+                Role::Renewal
+            } else {
+                Role::Side
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a subscription's snapshots do to its life.
+//!
+//! A status proves no payment. Only where no paid invoice was ever heard of does a snapshot speak for one.
+
+use super::course::{Course, Deleted, Pause, TrialEnding};
+use super::grace::Cause as FailureCause;
+use super::subscription::{State as S, Trigger};
+use crate::domain::fact::{EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status};
+use crate::domain::object::invoice::State as InvoiceState;
+use crate::domain::object::{ItemKey, Version, session};
+use crate::domain::policy::OnPause;
+use crate::domain::time::{Span, Timestamp};
+
+/// In a subscription's first minutes no snapshot speaks for a payment: its first invoice is on the way, and a key that is
+/// mailed and stopped a moment later is the worst first impression (BEHAVIOUR 18).
+pub(super) const SPEAKS_AFTER: Span = Span::from_minutes(10);
+
+impl<'f> Course<'_, 'f> {
+    pub(super) fn version(&mut self, fact: &Fact, version: &Version<'f>) {
+        let shown = version.shown;
+        self.unreadable(fact.at, &shown.wants);
+        if self.life.ended.is_some() {
+            return;
+        }
+        if shown.event == SubscriptionEvent::TrialWillEnd
+            && let Some(trial_end) = shown.trial_end
+        {
+            self.life.trial_ending = Some(TrialEnding { trial_end, at: fact.at, learned: fact.received });
+        }
+        if shown.event == SubscriptionEvent::Deleted || shown.status == Status::Canceled {
+            self.end(fact, version);
+            return;
+        }
+        self.schedule_end(version);
+        self.pause(fact, version);
+        self.trial(version);
+        match shown.status {
+            Status::Incomplete => self.step(fact, Trigger::FirstPaymentOpen),
+            Status::IncompleteExpired => {
+                self.life.ended = Some(Deleted { at: fact.at, told: fact.at, gave_up: false, never_began: true });
+                self.step(fact, Trigger::FirstPaymentExpired);
+            }
+            Status::Trialing => self.step(fact, Trigger::TrialRuns),
+            Status::Active => self.active(fact, version),
+            Status::PastDue | Status::Unpaid => self.late(fact, version),
+            Status::Paused => self.paused(fact, version),
+            Status::Canceled | Status::Unknown => {}
+        }
+    }
+
+    fn schedule_end(&mut self, version: &Version<'_>) {
+        let shown = version.shown;
+        let scheduled = shown.cancel_at_period_end || shown.cancel_at.is_some();
+        self.life.scheduled_since = scheduled.then(|| self.life.scheduled_since.unwrap_or(version.at));
+        (self.life.cancel_at, self.life.cancel_at_period_end) = (shown.cancel_at, shown.cancel_at_period_end);
+    }
+
+    /// Notes a pause's begin and end. Under `keep`, periods that turn meanwhile are granted; at the end of either kind, the
+    /// period that then runs: Stripe bills nothing for the gap (rule 33).
+    fn pause(&mut self, fact: &Fact, version: &Version<'_>) {
+        let shown = version.shown;
+        let by_status = shown.status == Status::Paused;
+        let trial_over = by_status
+            && match shown.pause_reason {
+                Some(reason) => reason == PauseReason::TrialEnd,
+                None => self.objects.subscription.had_trial_by(fact.at),
+            };
+        let failed = by_status && shown.pause_reason == Some(PauseReason::PaymentFailed);
+        let on = (shown.collection_paused || by_status) && !failed;
+        let before = self.life.paused;
+        if let Some(pause) = before.filter(|p| !p.trial_over && !trial_over) {
+            let keeps = self.policy_at(pause.since).on_pause == OnPause::Keep;
+            let resumed = !on && matches!(shown.status, Status::Active | Status::Trialing);
+            if keeps || resumed {
+                self.grant_periods(version, |start| (keeps && start >= pause.since) || (resumed && start <= fact.at));
+            }
+        }
+        self.life.paused = on.then(|| Pause { since: before.map_or(fact.at, |p| p.since), trial_over });
+    }
+
+    fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
+        for item in &version.items {
+            if let Some((start, end)) = item.period.filter(|(start, _)| counts(*start)) {
+                self.paid_mut(&item.key).grant(start, end);
+            }
+        }
+    }
+
+    /// The newest trial end counts: a trial can be ended early. Rule 23: one that is added to a paid, running subscription
+    /// extends its license, whatever the policy says of trials at the beginning.
+    fn trial(&mut self, version: &Version<'_>) {
+        let (shown, at) = (version.shown, version.at);
+        let Some(trial_end) = shown.trial_end else { return };
+        let runs = shown.status == Status::Trialing;
+        let ended_early = self.life.trial_until.is_some() && trial_end <= at;
+        let added = self.life.began.is_some() && self.life.trial_until.is_none_or(|known| known != trial_end);
+        let gives = self.hands_out_trial(at) || added;
+        if !(runs && gives || ended_early) {
+            return;
+        }
+        if runs {
+            self.life.began = self.life.began.or(Some(at));
+        }
+        self.life.trial_until = Some(trial_end);
+    }
+
+    fn active(&mut self, fact: &Fact, version: &Version<'_>) {
+        self.write_off(fact);
+        self.step(fact, Trigger::Runs);
+        if self.silent && !version.shown.send_invoice {
+            self.snapshot_pays(fact, version);
+        }
+    }
+
+    /// The snapshot speaks: `active` pays to its period's end, unless something told says otherwise.
+    fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
+        let speaks_at = self.objects.subscription.known_since().unwrap_or(fact.at) + SPEAKS_AFTER;
+        let paid_session = self.has_paid_session();
+        if !paid_session && self.now < speaks_at {
+            self.life.speaks_at = Some(speaks_at);
+            return;
+        }
+        for item in &version.items {
+            let Some((start, end)) = item.period else { continue };
+            let first = version.shown.began.is_none_or(|began| start <= began);
+            let unpaid = (first && self.first_is_unpaid()) || self.failed_since(fact.at, &item.key, start, end);
+            let had = self.base_end(&item.key).is_some();
+            let paid = self.paid_mut(&item.key);
+            if unpaid && !had {
+                continue;
+            }
+            paid.credit(start, Timestamp::MAX);
+            if !unpaid {
+                paid.grant(start, end);
+                self.life.began = self.life.began.or(Some(fact.at));
+            }
+        }
+        if self.sells_at(fact.at) && self.is_covered(fact.at) {
+            self.step(fact, Trigger::Paid);
+        }
+    }
+
+    fn has_paid_session(&self) -> bool {
+        self.objects.sessions.values().any(|s| s.money)
+    }
+
+    /// Whether the checkout ended unpaid and no payment was told of since, or the first invoice is known and nobody told
+    /// that it was paid. A paid checkout paid it, whichever event comes first; and a failure alone does not count: an
+    /// endpoint that hears of failures only will not hear of the payment that follows.
+    fn first_is_unpaid(&self) -> bool {
+        if self.has_paid_session() {
+            return false;
+        }
+        let session = self.objects.sessions.values().next_back();
+        let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
+        let first =
+            self.objects.invoices.values().filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
+        unpaid || first.into_iter().any(|i| i.told_besides_failures)
+    }
+
+    /// Whether an invoice with a line for the item's period failed at that instant or later.
+    fn failed_since(&self, at: Timestamp, key: &ItemKey, start: Timestamp, end: Timestamp) -> bool {
+        let bills = |i: &crate::domain::object::Invoice<'_>| {
+            let lines = self.objects.subscription.items.lines_of(i.lines);
+            lines.iter().any(|(k, l)| k == key && !l.proration && l.amount >= 0 && l.start < end && l.end > start)
+        };
+        self.objects.invoices.values().any(|i| i.last_failed.is_some_and(|failed| failed >= at) && bills(i))
+    }
+
+    /// `past_due` or `unpaid`: where the failed invoice is known, its own event began the grace; where only snapshots come
+    /// the period is not paid, and the grace begins here.
+    fn late(&mut self, fact: &Fact, version: &Version<'_>) {
+        if self.is_explained(version) {
+            return;
+        }
+        let first_unpaid = self.roles.values().any(|(role, _)| *role == super::role::Role::First);
+        let created = self.objects.subscription.created();
+        let lived = |start: Timestamp| {
+            created.is_some_and(|c| c < start)
+                && !first_unpaid
+                && !version.shown.send_invoice
+                && !self.objects.subscription.had_trial_by(start)
+        };
+        let periods: Vec<(ItemKey, Timestamp, bool)> =
+            version.items.iter().filter_map(|i| i.period.map(|(s, _)| (i.key.clone(), s, lived(s)))).collect();
+        for (key, start, lived) in periods {
+            let known = self.base_end(&key).is_some();
+            let silent = self.silent;
+            let paid = self.paid_mut(&key);
+            if lived && !known {
+                paid.grant(start, start);
+            }
+            if silent {
+                paid.credit(start, Timestamp::MAX);
+            }
+        }
+        let licensed = self.objects.subscription.licensed_at(fact.at);
+        let carriers = self.life.carriers.iter().filter(|_| self.life.asked.is_some());
+        let had = licensed.iter().chain(carriers).any(|key| self.base_end(key).is_some());
+        if had && !self.is_covered(fact.at) && self.grace_may_start() {
+            self.start_episode(fact, version.learned, cause(fact, version));
+        } else if self.state().is_none() {
+            self.step(fact, Trigger::FirstPaymentOpen);
+        }
+    }
+
+    /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, or a
+    /// renewal whose own failure is known (rule 25).
+    fn is_explained(&self, version: &Version<'_>) -> bool {
+        let side = self.life.side_failures.iter().any(|s| s.settled.is_none());
+        let newest = version.shown.latest_invoice.as_ref().and_then(|id| self.objects.invoices.get(id));
+        side || newest.is_some_and(|i| {
+            let draft = i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
+            draft || (i.failed.is_some() && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
+        })
+    }
+
+    fn paused(&mut self, fact: &Fact, version: &Version<'_>) {
+        if version.shown.pause_reason == Some(PauseReason::PaymentFailed) {
+            if !self.is_covered(fact.at) && self.grace_may_start() {
+                self.start_episode(fact, version.learned, cause(fact, version));
+            }
+        } else if self.state().is_none() {
+            let trial = self.objects.subscription.had_trial_by(fact.at);
+            self.step(fact, if trial { Trigger::TrialRuns } else { Trigger::Runs });
+        }
+    }
+
+    fn end(&mut self, fact: &Fact, version: &Version<'_>) {
+        let before = self.objects.subscription.versions.iter().take_while(|v| !std::ptr::eq(*v, version)).last();
+        let status = before.map(|v| v.shown.status);
+        let late = matches!(status, Some(Status::PastDue | Status::Unpaid))
+            || matches!(self.state(), Some(S::Grace | S::Lapsed));
+        let gave_up = match version.shown.end_reason {
+            Some(EndReason::PaymentFailed) => true,
+            Some(EndReason::Requested | EndReason::PaymentDisputed) => false,
+            None => late,
+        };
+        let at = version.shown.ended_at.unwrap_or(fact.at).min(fact.at);
+        self.life.ended = Some(Deleted { at, told: fact.at, gave_up, never_began: false });
+        if gave_up {
+            if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
+                episode.gave_up = true;
+            }
+            self.step(fact, Trigger::GaveUp);
+        } else {
+            self.step(fact, Trigger::Cancelled);
+        }
+    }
+}
+
+/// A grace that only a snapshot tells of belongs to the subscription's newest invoice, where one is named.
+fn cause(fact: &Fact, version: &Version<'_>) -> FailureCause {
+    version.shown.latest_invoice.clone().map_or(FailureCause::FailureAt(fact.at), FailureCause::Invoice)
+}

@@ -1,0 +1,52 @@
+//! Keys that are to be mailed, and keys that are late.
+
+use super::{About, Ctx, DueNotice, Notice, NoticeKind};
+use crate::domain::action::{Action, ActionOutcome, GrantStatus};
+use crate::domain::entitlement::SeatDue;
+use crate::domain::machine::Grant;
+use crate::domain::reconcile::{is_for, match_seats};
+use crate::domain::time::Span;
+
+/// Keys of one purchase that are ready within this time share a mail.
+const GATHER: Span = Span::from_minutes(2);
+/// A paid key that is later than this is told of.
+const DELAYED: Span = Span::from_minutes(30);
+
+impl Ctx<'_> {
+    /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
+    pub(super) fn keys(&self, out: &mut Vec<DueNotice>) {
+        let first = |m: &&Notice| m.kind == NoticeKind::LicenseIssued && m.about != About::Resend;
+        let carried = |n: u32| self.machine.notices.iter().filter(first).any(|m| m.seats.contains(&n));
+        let fresh: Vec<&Grant> =
+            self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
+        let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
+        let waiting = self.machine.actions.iter().any(|a| {
+            a.act.creates() && a.outcome == ActionOutcome::Pending && self.due.seats.iter().any(|s| is_for(a, s))
+        });
+        let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
+        let mut call = DueNotice::new(NoticeKind::LicenseIssued, About::Keys(seats.clone()), first);
+        if waiting {
+            call.due = first + GATHER;
+        }
+        if fresh.iter().all(|g| g.status == GrantStatus::Revoked) {
+            call.skip = Some("the license was ended before its key was mailed");
+        }
+        call.seats = seats;
+        out.push(call);
+    }
+
+    pub(super) fn delayed(&self, out: &mut Vec<DueNotice>) {
+        let matched = match_seats(self.machine, self.due);
+        let missing = |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(self.now);
+        // Late is what waits for the service, counted from when we set out to make it.
+        let asked = |seat: &SeatDue| {
+            let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
+            let creates = self.machine.actions.iter().filter(|a| a.act.creates() && is_for(a, seat));
+            creates.filter(open).map(|a| a.at).min()
+        };
+        let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();
+        if let Some(since) = since {
+            out.push(DueNotice::new(NoticeKind::LicenseDelayed, About::FirstKey, since + DELAYED));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! One dispute through its life. What the policy makes of all disputes together: `condition/dispute.rs`.
+
+use std::collections::BTreeMap;
+
+use crate::domain::fact::DisputeStatus;
+use crate::domain::id::DisputeId;
+use crate::domain::step::Step::{self, Stay, To};
+use crate::domain::time::Timestamp;
+
+/// Where a dispute stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// An inquiry: a question, no money moved.
+    Inquiry,
+    /// The inquiry was closed, or settled before it became a dispute.
+    Closed,
+    /// Open.
+    Open,
+    /// Won: the money came back.
+    Won,
+    /// Lost: the money is gone.
+    Lost,
+}
+
+impl State {
+    /// What a status says; `None`: a status that we do not know says nothing.
+    #[must_use]
+    pub const fn of(status: DisputeStatus) -> Option<Self> {
+        match status {
+            DisputeStatus::Inquiry => Some(Self::Inquiry),
+            DisputeStatus::InquiryClosed | DisputeStatus::Prevented => Some(Self::Closed),
+            DisputeStatus::Open => Some(Self::Open),
+            DisputeStatus::Won => Some(Self::Won),
+            DisputeStatus::Lost => Some(Self::Lost),
+            DisputeStatus::Unknown => None,
+        }
+    }
+}
+
+/// The table: what a snapshot that comes later makes of a dispute.
+#[must_use]
+pub const fn step(state: State, shown: State) -> Step<State> {
+    use State::{Closed, Inquiry, Lost, Open, Won};
+    match state {
+        Inquiry => match shown {
+            Inquiry => Stay("the inquiry is still open"),
+            Closed | Open | Won | Lost => To(shown),
+        },
+        Closed => match shown {
+            Closed => Stay("it is closed"),
+            Inquiry | Open | Won | Lost => To(shown),
+        },
+        Open => match shown {
+            Open => Stay("it is still open"),
+            Inquiry | Closed | Won | Lost => To(shown),
+        },
+        Won => match shown {
+            Won => Stay("it is won"),
+            Lost => To(Lost),
+            Inquiry | Closed | Open => Stay("a verdict never becomes an open question again"),
+        },
+        Lost => match shown {
+            Lost => Stay("it is lost"),
+            Won => To(Won),
+            Inquiry | Closed | Open => Stay("a verdict never becomes an open question again"),
+        },
+    }
+}
+
+/// A dispute, and since when it stands so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dispute {
+    /// Where it stands.
+    pub state: State,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Dispute {
+    pub(super) fn add(&mut self, shown: State, at: Timestamp) {
+        let next = step(self.state, shown).from(self.state);
+        if next != self.state {
+            *self = Self { state: next, since: at };
+        }
+    }
+}
+
+/// The disputes of one purchase, on whichever of its payments.
+pub type Disputes = BTreeMap<DisputeId, Dispute>;

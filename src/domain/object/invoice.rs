@@ -1,0 +1,256 @@
+//! An invoice through its life: what its own events tell, folded in canonical order.
+//!
+//! What it is *for* (its role) is decided once, by [`super::super::lifecycle`]; here stands only where it is.
+
+use crate::domain::fact::{Fact, Invoice as Shown, InvoiceEvent};
+use crate::domain::id::EventId;
+use crate::domain::step::Step::{self, Stay, To};
+use crate::domain::time::Timestamp;
+
+/// Where an invoice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Not final yet: nobody is asked for money.
+    Draft,
+    /// Final, and waiting for its money.
+    Open,
+    /// A try to collect it failed, or a sent one is late.
+    Failed,
+    /// Paid, by whatever way.
+    Paid,
+    /// Never to be collected.
+    Void,
+    /// Written off; a later payment still counts.
+    Uncollectible,
+}
+
+/// What can happen to an invoice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trigger {
+    /// An event shows it final.
+    Finalized,
+    /// A try to collect it failed, or its due date passed.
+    Failed,
+    /// It was paid.
+    Paid,
+    /// It was voided.
+    Voided,
+    /// It was written off.
+    WrittenOff,
+}
+
+impl State {
+    /// All states, in the order of life.
+    pub const ALL: [Self; 6] = [Self::Draft, Self::Open, Self::Failed, Self::Paid, Self::Void, Self::Uncollectible];
+
+    /// The name in diagrams.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Open => "open",
+            Self::Failed => "failed",
+            Self::Paid => "paid",
+            Self::Void => "void",
+            Self::Uncollectible => "uncollectible",
+        }
+    }
+}
+
+impl Trigger {
+    /// All triggers.
+    pub const ALL: [Self; 5] = [Self::Finalized, Self::Failed, Self::Paid, Self::Voided, Self::WrittenOff];
+
+    /// The name in diagrams.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finalized => "finalized",
+            Self::Failed => "failed",
+            Self::Paid => "paid",
+            Self::Voided => "voided",
+            Self::WrittenOff => "written off",
+        }
+    }
+}
+
+/// The table.
+#[must_use]
+pub const fn step(state: State, trigger: Trigger) -> Step<State> {
+    use State::{Draft, Failed, Open, Paid, Uncollectible, Void};
+    match state {
+        Draft => match trigger {
+            Trigger::Finalized => To(Open),
+            Trigger::Failed => To(Failed),
+            Trigger::Paid => To(Paid),
+            Trigger::Voided => To(Void),
+            Trigger::WrittenOff => To(Uncollectible),
+        },
+        Open => match trigger {
+            Trigger::Finalized => Stay("it is open"),
+            Trigger::Failed => To(Failed),
+            Trigger::Paid => To(Paid),
+            Trigger::Voided => To(Void),
+            Trigger::WrittenOff => To(Uncollectible),
+        },
+        Failed => match trigger {
+            Trigger::Finalized => Stay("an older snapshot: a try failed since"),
+            Trigger::Failed => Stay("the first failed try counts"),
+            Trigger::Paid => To(Paid),
+            Trigger::Voided => To(Void),
+            Trigger::WrittenOff => To(Uncollectible),
+        },
+        Paid => match trigger {
+            Trigger::Paid => Stay("two events of one payment count once"),
+            Trigger::Finalized | Trigger::Failed | Trigger::Voided | Trigger::WrittenOff => Stay("paid is paid"),
+        },
+        Void => match trigger {
+            Trigger::Finalized | Trigger::Failed | Trigger::Paid | Trigger::Voided | Trigger::WrittenOff => {
+                Stay("voided is final")
+            }
+        },
+        Uncollectible => match trigger {
+            Trigger::Paid => To(Paid),
+            Trigger::Voided => To(Void),
+            Trigger::Finalized | Trigger::Failed => Stay("it is written off; a further try changes nothing"),
+            Trigger::WrittenOff => Stay("it is written off"),
+        },
+    }
+}
+
+/// Something that happened to an invoice, with the event that told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// When, by the provider's clock.
+    pub at: Timestamp,
+    /// When it was first heard of.
+    pub learned: Timestamp,
+    /// The event.
+    pub event: EventId,
+}
+
+/// An invoice with everything that its events told.
+#[derive(Clone, Debug)]
+pub struct Invoice<'f> {
+    /// Where it stands.
+    pub state: State,
+    /// Its newest form.
+    pub shown: &'f Shown,
+    /// The newest form that lists what it bills; a cut list gives way to a whole one.
+    pub lines: &'f Shown,
+    /// Its first failed try (of a sent one: that it is late), before it was paid, voided or written off.
+    pub failed: Option<Happened>,
+    /// Its newest failed try.
+    pub last_failed: Option<Timestamp>,
+    /// Whether the customer must act (3-D Secure), by the first failed try.
+    pub action_required: bool,
+    /// When it was paid.
+    pub paid: Option<Happened>,
+    /// When it was voided or written off.
+    pub closed: Option<Happened>,
+    /// When it was finalized.
+    pub finalized: Option<Timestamp>,
+    /// When its finalization failed.
+    pub finalization_failed: Option<Timestamp>,
+    /// An event called it paid while the invoice itself says that it is not: the event's type, and when.
+    pub contradicted: Option<(Timestamp, String)>,
+    /// When its first event was dated.
+    pub first_at: Timestamp,
+    /// Whether anything besides failed tries was told of it: who hears of failures only will not hear of the payment that
+    /// follows.
+    pub told_besides_failures: bool,
+}
+
+impl<'f> Invoice<'f> {
+    pub(super) fn new(fact: &Fact, shown: &'f Shown) -> Self {
+        Self {
+            state: State::Draft,
+            shown,
+            lines: shown,
+            failed: None,
+            last_failed: None,
+            action_required: false,
+            paid: None,
+            closed: None,
+            finalized: None,
+            finalization_failed: None,
+            contradicted: None,
+            first_at: fact.at,
+            told_besides_failures: false,
+        }
+    }
+
+    /// Takes in an event of it, in canonical order.
+    pub(super) fn add(&mut self, fact: &Fact, shown: &'f Shown) {
+        self.shown = shown;
+        // A cut list never takes the place of a whole one; of two alike the newer counts.
+        if !shown.lines.is_empty() && (shown.lines_whole || !self.lines.lines_whole) {
+            self.lines = shown;
+        }
+        self.told_besides_failures |=
+            !matches!(shown.event, InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired);
+        let happened = || Happened { at: fact.at, learned: fact.received, event: fact.id.clone() };
+        let trigger = match shown.event {
+            InvoiceEvent::Paid if shown.paid => Trigger::Paid,
+            InvoiceEvent::Paid => {
+                self.contradicted.get_or_insert_with(|| (fact.at, fact.kind.clone()));
+                return;
+            }
+            InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => Trigger::Failed,
+            InvoiceEvent::Finalized => {
+                self.finalized.get_or_insert(fact.at);
+                Trigger::Finalized
+            }
+            InvoiceEvent::FinalizationFailed => {
+                self.finalization_failed.get_or_insert(fact.at);
+                return;
+            }
+            InvoiceEvent::Voided => Trigger::Voided,
+            InvoiceEvent::Uncollectible => Trigger::WrittenOff,
+            InvoiceEvent::Updated if shown.draft => return,
+            InvoiceEvent::Updated => Trigger::Finalized,
+        };
+        if trigger == Trigger::Failed && !matches!(self.state, State::Paid | State::Void | State::Uncollectible) {
+            self.fail(fact, shown.event);
+        }
+        let next = step(self.state, trigger).from(self.state);
+        if next != self.state {
+            match next {
+                State::Paid => self.paid = Some(happened()),
+                State::Void | State::Uncollectible => {
+                    self.closed.get_or_insert_with(happened);
+                }
+                State::Draft | State::Open | State::Failed => {}
+            }
+        }
+        self.state = next;
+    }
+
+    fn fail(&mut self, fact: &Fact, event: InvoiceEvent) {
+        let happened = Happened { at: fact.at, learned: fact.received, event: fact.id.clone() };
+        self.last_failed = Some(fact.at);
+        let failed = self.failed.get_or_insert(happened);
+        failed.learned = failed.learned.min(fact.received);
+        if fact.at == failed.at {
+            self.action_required |= event == InvoiceEvent::ActionRequired;
+        }
+    }
+
+    /// Whether it still asks for money: final, and neither paid nor given up.
+    #[must_use]
+    pub const fn is_owed(&self) -> bool {
+        matches!(self.state, State::Open | State::Failed)
+    }
+
+    /// Whether it was given up without a payment.
+    #[must_use]
+    pub const fn is_written_off(&self) -> bool {
+        matches!(self.state, State::Void | State::Uncollectible)
+    }
+
+    /// When a sent invoice is due.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        self.shown.due.filter(|_| self.shown.send_invoice)
+    }
+}

@@ -1,0 +1,105 @@
+//! Step one: the facts become the things that Stripe keeps, each folded from its own facts alone in canonical order, each
+//! with its small table. Nothing here knows a policy, a license or the present instant.
+
+pub mod dispute;
+pub mod invoice;
+pub mod items;
+pub mod payment;
+pub mod refund;
+pub mod session;
+pub mod subscription;
+
+use std::collections::BTreeMap;
+
+pub use dispute::{Dispute, Disputes};
+pub use invoice::Invoice;
+pub use items::{ItemHistory, ItemKey, Items};
+pub use payment::{Payments, Returned, ReturnedByInvoice};
+pub use session::Session;
+pub use subscription::{ItemThen, Subscription, Version};
+
+use super::fact::{Bought, Fact, Says};
+use super::id::{InvoiceId, SessionId};
+use super::terms::Terms;
+use super::time::Timestamp;
+
+/// Everything that Stripe keeps of one purchase, as far as its facts tell.
+#[derive(Clone, Debug, Default)]
+pub struct Objects<'f> {
+    /// Its Checkout sessions.
+    pub sessions: BTreeMap<SessionId, Session<'f>>,
+    /// Its subscription; without versions where no snapshot was heard of.
+    pub subscription: Subscription<'f>,
+    /// Its invoices.
+    pub invoices: BTreeMap<InvoiceId, Invoice<'f>>,
+    /// Its payments, with what went back.
+    pub payments: Payments,
+    /// Its disputes.
+    pub disputes: Disputes,
+    /// When an early fraud warning came.
+    pub fraud_warnings: Vec<Timestamp>,
+    /// What a look-up said that its session sold.
+    pub looked_up_lines: Option<&'f [Bought]>,
+}
+
+impl<'f> Objects<'f> {
+    /// Folds facts, given in canonical order. `terms` say which prices are licensed, and so which item took whose place.
+    #[must_use]
+    pub fn of(facts: &[&'f Fact], terms: &Terms<'_>) -> Self {
+        let mut objects = Self::default();
+        for fact in facts {
+            objects.payments.link(fact);
+        }
+        for fact in facts {
+            objects.add(fact);
+        }
+        objects.subscription = Subscription::of(facts, &objects.invoices, terms);
+        objects
+    }
+
+    fn add(&mut self, fact: &'f Fact) {
+        self.payments.add(fact);
+        match &fact.says {
+            Says::Session(s) => self.sessions.entry(s.id.clone()).or_insert_with(|| Session::new(s)).add(s),
+            Says::Invoice(i) => {
+                self.invoices.entry(i.id.clone()).or_insert_with(|| Invoice::new(fact, i)).add(fact, i);
+            }
+            Says::Dispute(d) => {
+                if let Some(shown) = dispute::State::of(d.status) {
+                    let new = Dispute { state: shown, since: fact.at };
+                    self.disputes.entry(d.id.clone()).or_insert(new).add(shown, fact.at);
+                }
+            }
+            Says::FraudWarning(_) => self.fraud_warnings.push(fact.at),
+            Says::LineItems(items) => self.looked_up_lines = Some(&items.lines),
+            Says::Subscription(_) | Says::Payment(_) | Says::Charge(_) | Says::Refund(_) | Says::Decision(_) => {}
+        }
+    }
+
+    /// Whether any paid invoice was ever heard of, whatever it was for: then no snapshot speaks for a payment
+    /// (BEHAVIOUR 18).
+    #[must_use]
+    pub fn paid_invoice_heard(&self) -> bool {
+        self.invoices.values().any(|i| i.paid.is_some())
+    }
+
+    /// What went back of each invoice against what was paid on it (BEHAVIOUR 36).
+    #[must_use]
+    pub fn returned_by_invoice(&self) -> ReturnedByInvoice {
+        let mut by_invoice = BTreeMap::new();
+        for invoice in self.payments.invoices() {
+            let paid = self.invoices.get(invoice).map(|i| i.shown.amount_paid.unwrap_or(i.shown.total));
+            if let (returned @ (Returned::Part(_) | Returned::All), Some(since)) = self.payments.returned(invoice, paid)
+            {
+                by_invoice.insert(invoice.clone(), (returned, since));
+            }
+        }
+        by_invoice
+    }
+
+    /// Whether there is anything besides sessions.
+    #[must_use]
+    pub fn has_subscription_facts(&self) -> bool {
+        !self.subscription.versions.is_empty() || !self.invoices.is_empty()
+    }
+}

@@ -1,0 +1,246 @@
+//! A subscription in its versions: each snapshot with the items that it had then, whatever a cut list shows of them.
+
+use std::collections::BTreeMap;
+
+use super::invoice::Invoice;
+use super::items::{ItemKey, Items};
+use crate::domain::fact::{Fact, Item, Says, Subscription as Shown, SubscriptionStatus, Wants};
+use crate::domain::id::InvoiceId;
+use crate::domain::terms::Terms;
+use crate::domain::time::Timestamp;
+
+/// An item as it was in one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemThen {
+    /// Its name.
+    pub key: ItemKey,
+    /// How many units; one where it is not told.
+    pub quantity: u32,
+    /// Whether it is billed by use.
+    pub metered: bool,
+    /// Its running period.
+    pub period: Option<(Timestamp, Timestamp)>,
+}
+
+/// One snapshot.
+#[derive(Clone, Debug)]
+pub struct Version<'f> {
+    /// When it was so.
+    pub at: Timestamp,
+    /// When we heard of it.
+    pub learned: Timestamp,
+    /// What it shows.
+    pub shown: &'f Shown,
+    /// The items: those that it shows, and of a cut list (`has_more`) those that it does not, as they were. What is not
+    /// shown is unknown, not given up (BEHAVIOUR 14).
+    pub items: Vec<ItemThen>,
+}
+
+/// A subscription with everything that its snapshots told.
+#[derive(Clone, Debug, Default)]
+pub struct Subscription<'f> {
+    /// Its snapshots, in canonical order.
+    pub versions: Vec<Version<'f>>,
+    /// Its items through time.
+    pub items: Items,
+    /// What metadata asks for, where no plan names what the subscription began with: one license, which belongs to the
+    /// subscription and not to an item (BEHAVIOUR 10).
+    pub asked: Option<Wants>,
+    /// Whether a newest list was cut, so that some items are as they were last seen.
+    pub cut: bool,
+}
+
+impl<'f> Subscription<'f> {
+    pub(super) fn of(facts: &[&'f Fact], invoices: &BTreeMap<InvoiceId, Invoice<'f>>, terms: &Terms<'_>) -> Self {
+        let mut subscription = Self::default();
+        let asked = asked(facts);
+        for fact in facts {
+            if let Says::Subscription(shown) = &fact.says {
+                subscription.add(fact, shown, asked.is_some(), terms);
+            }
+        }
+        subscription.add_billed(invoices, terms);
+        if !subscription.began_planned() {
+            subscription.asked = asked;
+        }
+        subscription.settle_absorbed();
+        subscription
+    }
+
+    /// Whether a plan names something that it began with, by units and not by use.
+    fn began_planned(&self) -> bool {
+        let items = self.items.iter().map(|(_, h)| h).filter(|h| !h.metered);
+        let firsts = items.filter_map(|h| h.prices.first());
+        let began = firsts.clone().map(|p| p.since).min();
+        firsts.into_iter().any(|p| Some(p.since) == began && p.plan.is_some())
+    }
+
+    fn add(&mut self, fact: &Fact, shown: &'f Shown, asked: bool, terms: &Terms<'_>) {
+        let former: Vec<ItemThen> = self.versions.last().map(|v| v.items.clone()).unwrap_or_default();
+        let alone = shown.items.len() == 1;
+        let known = self.items.len();
+        let mut items: Vec<ItemThen> = Vec::new();
+        for item in &shown.items {
+            let id = item.id.as_ref().map(|id| id.as_str().to_owned());
+            let index = self.items.add(id, &item.price, fact.at, alone, terms);
+            self.items.history_mut(index).metered = item.metered;
+            items.push(then(self.items.at(index).0.clone(), item));
+        }
+        let whole = shown.items_whole && !shown.items.is_empty();
+        if whole {
+            self.hand_on(known, &former, &mut items, asked);
+        } else {
+            let unseen = former.into_iter().filter(|f| !items.iter().any(|i| i.key == f.key));
+            items.extend(unseen.collect::<Vec<_>>());
+        }
+        self.cut = !shown.items_whole;
+        self.versions.push(Version { at: fact.at, learned: fact.received, shown, items });
+    }
+
+    /// An item that is gone in the same change in which another licensed one appears hands its licenses on: to one of
+    /// the same plan first, then to any (BEHAVIOUR 14). That is how several libraries swap a plan.
+    fn hand_on(&mut self, known: usize, former: &[ItemThen], items: &mut [ItemThen], asked: bool) {
+        let mut gone: Vec<ItemKey> =
+            former.iter().filter(|f| !items.iter().any(|i| i.key == f.key)).map(|f| f.key.clone()).collect();
+        for same_plan in [true, false] {
+            let mut index = known;
+            while index < self.items.len() {
+                let (key, history) = self.items.at(index);
+                let (key, plan) = (key.clone(), history.licensed().and_then(|p| p.plan.clone()));
+                let fits = |g: &ItemKey| {
+                    let old = self.items.history(g).and_then(|h| h.licensed()).and_then(|p| p.plan.clone());
+                    old.is_some() && plan.is_some() && (!same_plan || old == plan)
+                };
+                let successor_of = gone.iter().position(fits);
+                match successor_of.map(|n| gone.remove(n)) {
+                    Some(old) => {
+                        if let Some(former) = self.items.index_of(&old) {
+                            self.items.replace(index, former);
+                            for item in items.iter_mut().filter(|i| i.key == key) {
+                                item.key.clone_from(&old);
+                            }
+                        }
+                    }
+                    None => index += 1,
+                }
+            }
+        }
+        // Metadata asked for the license of what is gone: what takes its place is covered by that license.
+        for index in known..self.items.len() {
+            let unplanned = |g: &ItemKey| self.items.history(g).is_some_and(|h| h.licensed().is_none() && !h.metered);
+            if asked && gone.iter().any(unplanned) {
+                self.items.history_mut(index).absorbed = true;
+            }
+        }
+    }
+
+    /// What only invoices tell of: items, where no snapshot shows them all, and prices that items had before.
+    fn add_billed(&mut self, invoices: &BTreeMap<InvoiceId, Invoice<'f>>, terms: &Terms<'_>) {
+        let mut in_order: Vec<&Invoice<'f>> = invoices.values().collect();
+        in_order.sort_by_key(|i| (i.first_at, &i.shown.id));
+        let unseen = self.versions.is_empty() || self.versions.iter().any(|v| !v.shown.items_whole);
+        for invoice in &in_order {
+            // A proration bills a change; what is changed is told by others.
+            for line in invoice.lines.lines.iter().filter(|l| l.amount >= 0 && !l.proration) {
+                if unseen && line.of_subscription && self.items.key_of_line(line).is_none() {
+                    let id = line.item.as_ref().map(|id| id.as_str().to_owned());
+                    let index = self.items.add(id, &line.price, invoice.first_at, false, terms);
+                    let key = self.items.at(index).0.clone();
+                    let period = Some((line.start, line.end));
+                    let quantity = line.quantity.unwrap_or(1);
+                    for version in self.versions.iter_mut().filter(|v| !v.shown.items_whole) {
+                        version.items.push(ItemThen { key: key.clone(), quantity, metered: false, period });
+                    }
+                }
+                self.items.billed(line, terms);
+            }
+        }
+    }
+
+    /// What the metadata asks for goes on where a plan names its item's later price; without it nothing is absorbed.
+    fn settle_absorbed(&mut self) {
+        for index in 0..self.items.len() {
+            let history = self.items.history_mut(index);
+            let planned_later = history.prices.first().is_some_and(|p| p.plan.is_none());
+            history.absorbed = self.asked.is_some() && (history.absorbed || planned_later);
+        }
+    }
+
+    /// The newest version that is not later than an instant.
+    #[must_use]
+    pub fn version_at(&self, at: Timestamp) -> Option<&Version<'f>> {
+        self.versions.iter().rev().find(|v| v.at <= at)
+    }
+
+    /// The newest version.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Version<'f>> {
+        self.versions.last()
+    }
+
+    /// When the subscription was made, as far as anybody told.
+    #[must_use]
+    pub fn created(&self) -> Option<Timestamp> {
+        self.versions.first().map(|v| v.shown.created.unwrap_or(v.at))
+    }
+
+    /// When it is no longer news, by the provider's clock and ours: then its first invoice, if we hear of invoices, is here.
+    #[must_use]
+    pub fn known_since(&self) -> Option<Timestamp> {
+        self.created().max(self.versions.iter().map(|v| v.learned).min())
+    }
+
+    /// Whether any snapshot named that trial end.
+    #[must_use]
+    pub fn names_trial_end(&self, at: Timestamp) -> bool {
+        self.versions.iter().any(|v| v.shown.trial_end == Some(at))
+    }
+
+    /// Whether any snapshot shows a trial before an instant, running or over.
+    #[must_use]
+    pub fn had_trial_by(&self, at: Timestamp) -> bool {
+        let shows = |v: &Version<'f>| {
+            v.at <= at
+                && (v.shown.status == SubscriptionStatus::Trialing || v.shown.trial_end.is_some_and(|end| end <= at))
+        };
+        self.versions.iter().any(shows)
+    }
+
+    /// Items that a plan names at an instant, or all that the metadata's license lives by; of those that the
+    /// subscription has then.
+    #[must_use]
+    pub fn licensed_at(&self, at: Timestamp) -> Vec<ItemKey> {
+        let shown = self.version_at(at).or_else(|| self.versions.first());
+        let has = |key: &ItemKey| shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| i.key == *key));
+        let licensed = self.items.iter().filter(|(_, h)| h.is_licensed_at(at));
+        licensed.filter(|(key, _)| has(key)).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Items whose paid time keeps the metadata's license alive: all that are not billed by use.
+    #[must_use]
+    pub fn carriers(&self) -> Vec<ItemKey> {
+        self.items.iter().filter(|(_, h)| !h.metered).map(|(key, _)| key.clone()).collect()
+    }
+}
+
+fn then(key: ItemKey, item: &Item) -> ItemThen {
+    let period = item.period_start.zip(item.period_end);
+    ItemThen { key, quantity: item.quantity.unwrap_or(1), metered: item.metered, period }
+}
+
+/// The newest metadata that asks for a license.
+fn asked(facts: &[&Fact]) -> Option<Wants> {
+    let wants = facts.iter().rev().filter_map(|fact| match &fact.says {
+        Says::Session(s) => Some(&s.wants),
+        Says::Subscription(s) => Some(&s.wants),
+        Says::Invoice(i) => Some(&i.wants),
+        Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_)
+        | Says::Decision(_)
+        | Says::LineItems(_) => None,
+    });
+    wants.into_iter().find(|w| w.app_id.is_some() || w.plan.is_some()).cloned()
+}
