@@ -79,6 +79,8 @@ mod rules;
 #[cfg(test)]
 mod services_seen;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod smtp_e2e;
 #[cfg(test)]
 mod store_crash;

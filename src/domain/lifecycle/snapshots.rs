@@ -34,6 +34,7 @@ impl<'f> Course<'_, 'f> {
         self.schedule_end(version);
         self.pause(fact, version);
         self.trial(version);
+        self.added(version);
         match shown.status {
             Status::Incomplete => self.step(fact, Trigger::FirstPaymentOpen),
             Status::IncompleteExpired => {
@@ -102,6 +103,30 @@ impl<'f> Course<'_, 'f> {
             self.life.began = self.life.began.or(Some(at));
         }
         self.life.trial_until = Some(trial_end);
+    }
+
+    /// Rule 14: a licensed item that is added takes effect at once, before any invoice for it, while the running period is
+    /// paid: to the end of that.
+    fn added(&mut self, version: &Version<'_>) {
+        let (at, subscription) = (version.at, &self.objects.subscription);
+        let Some(before) = subscription.versions.iter().take_while(|v| !std::ptr::eq(*v, version)).last() else {
+            return;
+        };
+        let licensed = subscription.licensed_at(at);
+        let (old, new): (Vec<&ItemKey>, Vec<&ItemKey>) =
+            licensed.iter().partition(|key| before.items.iter().any(|i| i.key == **key));
+        let running = old.iter().filter_map(|key| self.base_end(key)).max().filter(|end| *end > at);
+        let Some(running) = running.filter(|_| matches!(version.shown.status, Status::Active | Status::Trialing))
+        else {
+            return;
+        };
+        let ends =
+            |key: &ItemKey| version.items.iter().find(|i| i.key == *key).and_then(|i| i.period).map(|(_, end)| end);
+        let granted: Vec<(ItemKey, Timestamp)> =
+            new.into_iter().map(|key| (key.clone(), ends(key).map_or(running, |end| end.min(running)))).collect();
+        for (key, end) in granted {
+            self.paid_mut(&key).grant(at, end);
+        }
     }
 
     fn active(&mut self, fact: &Fact, version: &Version<'_>) {

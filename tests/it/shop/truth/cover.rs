@@ -1,0 +1,124 @@
+//! The time that is paid for or granted, license by license (rules 16, 17, 22, 29, 33).
+
+use super::Moment;
+use super::chain::Chain;
+use crate::shop::calendar::Time;
+use crate::shop::script::Types;
+use crate::shop::stripe::ledger::{Invoice, Status};
+
+/// A stretch of time that is paid for or granted.
+#[derive(Clone, Debug)]
+pub(crate) struct Cover {
+    pub(crate) start: Time,
+    pub(crate) end: Time,
+    /// Since when it counts.
+    pub(crate) since: Time,
+    /// The invoice that paid for it; none: granted.
+    pub(crate) invoice: Option<usize>,
+}
+
+impl Chain {
+    /// Whether an invoice is a renewal of it: a line that is no proration, for its next period (rule 25).
+    pub(crate) fn renewed_by(&self, invoice: &Invoice) -> bool {
+        invoice.reason == "subscription_cycle" && invoice.lines.iter().any(|l| self.billed(l) && !l.proration)
+    }
+}
+
+/// The invoices of a subscription that were made by an instant.
+pub(crate) fn invoices(moment: Moment<'_>, s: usize) -> impl Iterator<Item = (usize, &Invoice)> {
+    moment.stripe.invoices.iter().enumerate().filter(move |(_, i)| i.sub == s && i.created <= moment.at)
+}
+
+/// Since when, by which invoice, what it takes back, what it gives.
+type Change = (Time, Option<usize>, Vec<(Time, Time)>, Vec<(Time, Time)>);
+
+/// What covers a license, by what happened until an instant: grants and paid invoices, in their order.
+pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
+    if moment.delivery.types == Types::Snapshots {
+        return by_snapshots(moment, s, chain, at);
+    }
+    let mut changes: Vec<Change> = Vec::new();
+    for (n, invoice) in invoices(moment, s) {
+        let Some(paid) = invoice.paid.filter(|paid| *paid <= at) else { continue };
+        let lines = || invoice.lines.iter().filter(|l| chain.billed(l) && !l.trial);
+        let taken = lines().filter(|l| l.amount < 0).map(|l| (l.start, l.end)).collect();
+        let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end)).collect();
+        changes.push((paid, Some(n), taken, given));
+    }
+    changes.extend(
+        grants(moment, s, chain, at).into_iter().map(|(since, start, end)| (since, None, vec![], vec![(start, end)])),
+    );
+    changes.sort_by_key(|(since, ..)| *since);
+    let mut covers: Vec<Cover> = Vec::new();
+    for (since, invoice, taken, given) in changes {
+        for (start, end) in taken {
+            covers = covers.into_iter().flat_map(|c| without(c, start, end)).collect();
+        }
+        covers.extend(given.into_iter().map(|(start, end)| Cover { start, end, since, invoice }));
+    }
+    covers
+}
+
+/// What is left of a cover when a credit takes a stretch back.
+fn without(cover: Cover, start: Time, end: Time) -> Vec<Cover> {
+    let before = Cover { end: cover.end.min(start), ..cover.clone() };
+    let after = Cover { start: cover.start.max(end), ..cover };
+    [before, after].into_iter().filter(|c| c.start < c.end).collect()
+}
+
+/// What is granted without a payment: since when, from when, until when.
+fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<(Time, Time, Time)> {
+    let sub = &moment.stripe.subs[s];
+    let mut grants = Vec::new();
+    let history: Vec<_> = sub.history.iter().filter(|(since, _)| *since <= at).collect();
+    for (n, (since, state)) in history.iter().enumerate() {
+        let before = n.checked_sub(1).map(|n| &history[n].1);
+        if let Some((start, end)) = state.trial.filter(|_| state.status == Status::Trialing) {
+            let began_with_it = before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
+            // Rule 23: a trial that is added to a paid subscription counts whatever `trial` says.
+            if !began_with_it || moment.policy.trial_licenses {
+                grants.push((*since, start, end));
+            }
+        }
+        let period = state.items.iter().filter(|i| chain.is_for(i)).map(|i| (i.start, i.end)).max();
+        // Rule 14: what is added takes effect at once, while the running period is paid.
+        if let Some((start, end)) = period.filter(|_| chain.added == Some(*since) && state.status == Status::Active) {
+            grants.push((*since, start.max(*since), end));
+        }
+        // Rule 33: periods that turn while paused, and the one running at the resume.
+        let resumed = before.is_some_and(|b| b.paused) && !state.paused && !state.status.is_over();
+        let paused = state.paused && moment.policy.pause_keeps;
+        if let Some((start, end)) = period.filter(|_| paused && before.is_some_and(|b| b.paused) || resumed) {
+            grants.push((*since, start, end));
+        }
+        // Rule 29: written off, and back to active without a payment.
+        let back = before.is_some_and(|b| matches!(b.status, Status::PastDue | Status::Unpaid));
+        let written_off = invoices(moment, s).any(|(_, i)| i.voided == Some(*since) || i.uncollectible == Some(*since));
+        if let Some((start, end)) = period.filter(|_| back && state.status == Status::Active && written_off) {
+            grants.push((*since, start, end));
+        }
+    }
+    grants
+}
+
+/// Where no invoice is ever heard of, the latest snapshot speaks: `active` pays to its period's end, past_due and unpaid only
+/// to the period's start (rule 18).
+fn by_snapshots(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
+    let mut covers: Vec<Cover> = Vec::new();
+    for (since, state) in moment.stripe.subs[s].history.iter().filter(|(since, _)| *since <= at) {
+        for item in state.items.iter().filter(|i| chain.is_for(i)) {
+            match state.status {
+                Status::Active => {
+                    covers.push(Cover { start: item.start, end: item.end, since: *since, invoice: None });
+                }
+                Status::PastDue | Status::Unpaid => covers.retain(|c| c.start < item.start),
+                Status::Incomplete
+                | Status::IncompleteExpired
+                | Status::Trialing
+                | Status::Paused
+                | Status::Canceled => {}
+            }
+        }
+    }
+    covers
+}

@@ -1,0 +1,94 @@
+//! Unpaid renewals: when a grace begins and ends, and whether a payment came (rules 25 to 32).
+
+use super::Moment;
+use super::chain::Chain;
+use super::cover::{covers, invoices};
+use crate::shop::calendar::Time;
+use crate::shop::script::Types;
+use crate::shop::stripe::ledger::Status;
+
+/// An unpaid renewal.
+#[derive(Clone, Debug)]
+pub(crate) struct Episode {
+    /// The first failed try of its invoice.
+    pub(crate) start: Time,
+    /// When the grace is over.
+    pub(crate) grace_end: Time,
+    pub(crate) invoice: usize,
+    /// The first try wanted 3-D Secure.
+    pub(crate) secure: bool,
+    /// When the running period was paid for again.
+    pub(crate) resolved: Option<Time>,
+    /// Its own invoice was paid or written off, and the running period is not paid for: the rules do not say which grace runs.
+    pub(crate) unclear: Option<Time>,
+}
+
+/// The episodes of a license until an instant, oldest first.
+pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episode> {
+    let mut fails: Vec<(Time, usize, bool)> = Vec::new();
+    if moment.delivery.types == Types::Guide {
+        return Vec::new();
+    }
+    let snapshots = moment.delivery.types == Types::Snapshots;
+    let mut changes: Vec<Time> = moment.stripe.subs[s].history.iter().map(|(at, _)| *at).collect();
+    for (n, invoice) in invoices(moment, s) {
+        changes.extend([invoice.paid, invoice.voided, invoice.uncollectible].into_iter().flatten());
+        if chain.renewed_by(invoice) && !snapshots {
+            let first = invoice.failed.first().copied();
+            fails.extend(first.map(|at| (at, n, invoice.secure.contains(&at))));
+            fails.extend(invoice.overdue.map(|at| (at, n, false)));
+        }
+    }
+    if snapshots {
+        // Where only snapshots come, of the first past_due one.
+        let history = &moment.stripe.subs[s].history;
+        let turned = history.windows(2).filter(|w| w[0].1.status == Status::Active && w[1].1.status == Status::PastDue);
+        fails.extend(turned.filter_map(|w| Some((w[1].0, w[1].1.latest?, false))));
+    }
+    fails.sort_unstable();
+    changes.sort_unstable();
+    let mut episodes: Vec<Episode> = Vec::new();
+    for (at, n, secure) in fails.into_iter().filter(|(at, ..)| *at <= moment.at) {
+        if let Some(last) = episodes.last_mut() {
+            close(moment, s, chain, last, &changes, at);
+        }
+        let runs = episodes.last().is_some_and(|e| e.resolved.is_none());
+        let ended = moment.stripe.subs[s].at(at).is_some_and(|state| state.status.is_over());
+        if !runs
+            && !ended
+            && !paid_for(moment, s, chain, at)
+            && covers(moment, s, chain, at).iter().any(|c| c.start < at)
+        {
+            let grace_end = at + moment.policy.grace;
+            episodes.push(Episode { start: at, grace_end, invoice: n, secure, resolved: None, unclear: None });
+        }
+    }
+    if let Some(last) = episodes.last_mut() {
+        close(moment, s, chain, last, &changes, moment.at);
+    }
+    episodes
+}
+
+fn paid_for(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> bool {
+    covers(moment, s, chain, at).iter().any(|c| c.end > at)
+}
+
+/// Looks whether a change until an instant resolved an episode.
+fn close(moment: Moment<'_>, s: usize, chain: &Chain, episode: &mut Episode, changes: &[Time], until: Time) {
+    if episode.resolved.is_some() {
+        return;
+    }
+    for at in changes.iter().copied().filter(|at| *at >= episode.start && *at <= until) {
+        if paid_for(moment, s, chain, at) {
+            episode.resolved = Some(at);
+            return;
+        }
+        if moment.delivery.types != Types::All {
+            continue;
+        }
+        let own = &moment.stripe.invoices[episode.invoice];
+        if [own.paid, own.voided, own.uncollectible].into_iter().flatten().any(|closed| closed <= at) {
+            episode.unclear = episode.unclear.or(Some(at));
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! A subscription's licenses at an instant.
+
+use super::chain::{Chain, chains};
+use super::cover::{Cover, covers, invoices};
+use super::episode::{Episode, episodes};
+use super::{Expect, Moment, Seat, Want, mails, money};
+use crate::shop::calendar::{HOUR, Time};
+use crate::shop::kinds::{Kind, open};
+use crate::shop::policy::{AtGraceEnd, OnCancel};
+use crate::shop::script::Types;
+use crate::shop::stripe::ledger::{Invoice, State};
+
+/// A want with its rule.
+pub(crate) type Ruled = (Want, &'static str);
+
+/// Words of a license that no longer works and was not revoked.
+pub(crate) const OVER: &[&str] = &["suspended", "expired"];
+
+/// Words of a license that no longer works.
+pub(crate) const ENDED: &[&str] = &["revoked", "suspended", "expired"];
+
+/// What a license's subscription looks like at the instant.
+pub(crate) struct Life<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) covers: Vec<Cover>,
+    pub(crate) episodes: Vec<Episode>,
+}
+
+/// What a subscription's machine should show.
+pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
+    let machine = format!("stripe/{}", moment.stripe.subs[s].id);
+    let all = chains(moment, s);
+    let (mut seats, mut created) = (Vec::new(), Some((0, 0)));
+    for chain in &all {
+        let (want, rule) = chain_want(moment, s, chain);
+        let held = chain.held(moment.at).unwrap_or_else(|| chain.last());
+        let (count, devices) = (held.count, held.devices);
+        let (least, most) = chain.counts();
+        if least != most || matches!(want, Want::Open(_)) {
+            created = None;
+        }
+        let made = u64::from(want != Want::Nothing);
+        created = created.map(|(low, high)| (low + made * least, high + made * most));
+        // A unit that came while nothing may work was not made (rule 5).
+        let count = if matches!(want, Want::Stopped(_)) { count.min(least) } else { count };
+        let seat = Seat { plan: held.plan, devices: Some(devices), want, rule };
+        seats.extend(std::iter::repeat_n(seat, usize::try_from(count).unwrap()));
+    }
+    let again = money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
+    let created = created.map(|(least, most)| if again { (least, most * 4) } else { (least, most) });
+    let created = created.filter(|_| !moment.delivery.late);
+    Expect { machine, seats, created, mails: mails::of(moment, s, &all) }
+}
+
+fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
+    if let Some(why) = chain.unclear.or_else(|| unheard(moment, s, chain)) {
+        return (Want::Open(why), "14, 18");
+    }
+    let state = moment.stripe.subs[s].at(moment.at).unwrap();
+    if let Some(rule) = closed(moment, s) {
+        return (Want::Open("closed kind"), rule);
+    }
+    let covers = covers(moment, s, chain, moment.at);
+    let life = Life { state, episodes: episodes(moment, s, chain), covers };
+    let want = money::over(moment, s, chain, &life);
+    if chain.held(moment.at).is_some() {
+        return want;
+    }
+    if matches!(want.0, Want::Stopped(_)) {
+        return (Want::Stopped(ENDED), want.1);
+    }
+    if !want.0.is_live() {
+        return want;
+    }
+    match chain.unlicensed {
+        Some(_) => unlicensed(moment, s, &life),
+        None => (Want::Stopped(ENDED), "14"),
+    }
+}
+
+/// The rule of a closed kind that a life is of.
+fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
+    let sub = &moment.stripe.subs[s];
+    let mut states = sub.history.iter().filter(|(at, _)| *at <= moment.at).map(|(_, state)| state);
+    let first_trial = sub.history[0].1.trial;
+    let paused = states.clone().any(|x| x.paused);
+    let added = states.clone().any(|x| x.trial != first_trial);
+    let studio = states.any(|x| x.items.iter().any(|i| i.price == "price_studio_m"));
+    if first_trial.is_some() && !moment.policy.trial_licenses && !open(Kind::TrialNone) {
+        Some("22")
+    } else if paused && !moment.policy.pause_keeps && !open(Kind::PauseSuspends) {
+        Some("33")
+    } else if added && !open(Kind::TrialAdded) {
+        Some("23")
+    } else if studio && moment.stripe.lookups_moved && !open(Kind::LookupMoved) {
+        Some("12")
+    } else {
+        None
+    }
+}
+
+/// Why a life cannot be judged from what this endpoint is told.
+fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'static str> {
+    let (sub, stripe) = (&moment.stripe.subs[s], moment.stripe);
+    let plain = sub.history.iter().all(|(_, x)| !x.paused && x.trial.is_none() && x.items.len() == 1)
+        && chain.steps.iter().all(|(_, h)| h.is_some())
+        && sub.sent_days.is_none()
+        && sub.metadata.is_none();
+    let money = super::money::may_be_new(moment, s);
+    let changed =
+        stripe.invoices.iter().any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
+    let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
+    let ended = sub.now().ended_at.is_some();
+    match moment.delivery.types {
+        Types::All => None,
+        _ if !plain || money || changed => Some("not told to an endpoint of few types"),
+        Types::Guide if scheduled || ended => Some("not told to an endpoint of few types"),
+        Types::Guide => None,
+        Types::Snapshots if moment.at < sub.created + HOUR => Some("the first minutes of snapshots alone"),
+        Types::Snapshots => None,
+    }
+}
+
+/// From a licensed price to one that no plan names: it lives to what was paid, then ends (rule 15).
+fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
+    let end = life.covers.iter().map(|c| c.end).max().unwrap_or(moment.at);
+    let credited = invoices(moment, s).any(|(_, i)| i.lines.iter().any(|l| l.amount < 0));
+    let margin = moment.policy.margin;
+    if life.state.cancel_at.is_some() || life.state.ended_at.is_some() || credited {
+        (Want::Open("no longer licensed, and credited or cancelled"), "15, 17")
+    } else if moment.at < end {
+        (Want::Live(vec![Some(end), Some(end + margin)]), "15")
+    } else if moment.at < end + margin {
+        (Want::Open("no longer licensed: margin or not"), "15")
+    } else {
+        (Want::Stopped(OVER), "15")
+    }
+}
+
+/// What the paid time, the graces and the end make of a license, money that went back aside.
+pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
+    let Some(end) = life.covers.iter().map(|c| c.end).max() else {
+        return (Want::Nothing, "20");
+    };
+    if !open(Kind::TurnWithSideOpen) && turned_with_side_open(moment, s) {
+        return (Want::Open("closed kind"), "25");
+    }
+    if !open(Kind::WriteOffWithOlderOpen) && wrote_off_beside_open(moment, s) {
+        return (Want::Open("closed kind"), "29");
+    }
+    if begins_a_period_and_failed(moment, s, chain) {
+        return (Want::Open("an upgrade that begins a period failed"), "25");
+    }
+    if let Some(episode) = life.episodes.last().filter(|e| e.resolved.is_none()) {
+        return in_episode(moment, life, end, episode);
+    }
+    if let Some(ended) = life.state.ended_at {
+        return after_the_end(moment, life, end, ended);
+    }
+    let (at, margin) = (moment.at, moment.policy.margin);
+    let scheduled = life.state.cancel_at.filter(|end_at| *end_at <= end);
+    match (scheduled, moment.policy.on_cancel) {
+        (Some(_), OnCancel::PeriodEnd) => return until(at, end, "34"),
+        (Some(ends), OnCancel::Now) => {
+            return (Want::Live([ends, end, end + margin].map(Some).to_vec()), "34");
+        }
+        (Some(_), OnCancel::Keep) => return (Want::Live(vec![None, Some(end + margin)]), "34"),
+        (None, _) => {}
+    }
+    if at >= end + margin
+        && let Some((finalized, held)) = open_renewal(moment, s, chain)
+    {
+        if finalized < end + margin {
+            return until(at, held, "19");
+        }
+        if !open(Kind::DebitRevives) {
+            return (Want::Open("closed kind"), "19");
+        }
+    }
+    until(at, end + margin, "19")
+}
+
+/// A period turned while an invoice for something else had failed and was unpaid.
+fn turned_with_side_open(moment: Moment<'_>, s: usize) -> bool {
+    let turns = || moment.stripe.subs[s].history.iter().map(|(at, _)| *at).filter(|at| *at <= moment.at);
+    invoices(moment, s).filter(|(_, i)| i.reason == "subscription_update" || i.reason == "manual").any(|(_, i)| {
+        let first = i.failed.first().copied().unwrap_or(Time::MAX);
+        turns().any(|at| at > first && i.paid.is_none_or(|paid| paid >= at))
+    })
+}
+
+/// A change that began a period at once has failed: the rules do not say whether that is a renewal.
+fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
+    invoices(moment, s).any(|(_, i)| {
+        let failed = i.failed.first().is_some_and(|at| *at <= moment.at);
+        failed && i.reason == "subscription_update" && i.lines.iter().any(|l| chain.billed(l) && !l.proration)
+    })
+}
+
+/// A renewal was written off while another invoice was open.
+fn wrote_off_beside_open(moment: Moment<'_>, s: usize) -> bool {
+    let all: Vec<_> = invoices(moment, s).map(|(_, i)| i).collect();
+    let off = all.iter().filter_map(|i| i.voided.or(i.uncollectible).filter(|at| *at <= moment.at).map(|at| (i, at)));
+    let open_at = |at: Time| {
+        move |i: &&Invoice| {
+            let closed = [i.paid, i.voided, i.uncollectible].into_iter().flatten().min().unwrap_or(Time::MAX);
+            i.finalized.is_some_and(|f| f <= at) && closed > at
+        }
+    };
+    off.into_iter().any(|(off, at)| all.iter().copied().filter(open_at(at)).any(|i| i.id != off.id))
+}
+
+fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
+    if at < end { (Want::until(end), rule) } else { (Want::Stopped(&["expired"]), rule) }
+}
+
+/// A renewal that is finalized, open and not failed: since when, and until when it keeps alive (rules 19, 32).
+fn open_renewal(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(Time, Time)> {
+    let at = moment.at;
+    let waits = |i: &&Invoice| {
+        let closed = [i.paid, i.voided, i.uncollectible, i.failed.first().copied()];
+        i.finalized.is_some_and(|f| f <= at) && closed.into_iter().flatten().all(|c| c > at)
+    };
+    let renewal = invoices(moment, s).map(|(_, i)| i).filter(waits).filter(|i| chain.renewed_by(i)).last()?;
+    let finalized = renewal.finalized?;
+    Some((finalized, renewal.due.unwrap_or(finalized + moment.policy.processing)))
+}
+
+fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode) -> Ruled {
+    let (at, policy) = (moment.at, moment.policy);
+    if episode.unclear.is_some_and(|since| since <= at) {
+        return (Want::Open("an older period is paid, the running one is not"), "28");
+    }
+    let (margin_end, grace_end) = (end + policy.margin, episode.grace_end);
+    if let Some(ended) = life.state.ended_at
+        && !gave_up(moment, life)
+    {
+        // The customer's own cancellation: the paid time is over (rule 30).
+        if policy.on_cancel == OnCancel::Keep {
+            return (Want::Open("cancelled in grace under on_cancel = keep"), "30");
+        }
+        let revoked = ended >= grace_end && policy.at_grace_end == AtGraceEnd::Revoke;
+        return (Want::Stopped(if revoked { &["revoked"] } else { OVER }), "30");
+    }
+    if at < grace_end {
+        let last = grace_end.max(margin_end);
+        let kept = policy.at_grace_end == AtGraceEnd::Keep;
+        return (if kept { Want::LiveFrom(last) } else { Want::until(last) }, "25");
+    }
+    if at < margin_end {
+        return (Want::Open("the grace is over before the margin is"), "25, 27");
+    }
+    let want = match policy.at_grace_end {
+        AtGraceEnd::Suspend => Want::Stopped(&["suspended"]),
+        AtGraceEnd::Revoke => Want::Stopped(&["revoked"]),
+        AtGraceEnd::Keep if life.state.ended_at.is_some() => Want::Stopped(OVER),
+        AtGraceEnd::Keep => Want::LiveFrom(at + 1),
+    };
+    (want, "27")
+}
+
+/// Whether Stripe ended it for want of payment (rule 30).
+fn gave_up(moment: Moment<'_>, life: &Life<'_>) -> bool {
+    // Before there were reasons, a deletion while past_due or unpaid is Stripe's.
+    !moment.stripe.new_shape || life.state.reason == Some("payment_failed")
+}
+
+fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) -> Ruled {
+    let late = life.covers.iter().any(|c| c.since > ended && c.invoice.is_some());
+    if late && life.covers.iter().all(|c| c.since > ended) {
+        return (Want::Open("first paid after the deletion"), "5, 16");
+    }
+    match moment.policy.on_cancel {
+        OnCancel::PeriodEnd if late => {
+            // Paid after the deletion: it pays for its period (rule 16), with or without the margin.
+            let m = moment.policy.margin;
+            if moment.at < end {
+                (Want::Live(vec![Some(end), Some(end + m)]), "16")
+            } else if moment.at < end + m {
+                (Want::Open("paid after the deletion: margin or not"), "16")
+            } else {
+                (Want::Stopped(OVER), "16")
+            }
+        }
+        _ if late => (Want::Open("paid after the deletion, on_cancel is not period_end"), "16, 34"),
+        OnCancel::PeriodEnd if moment.at < end => (Want::until(end), "34"),
+        OnCancel::PeriodEnd | OnCancel::Now => (Want::Stopped(OVER), "34"),
+        OnCancel::Keep => (Want::Live(vec![None]), "34"),
+    }
+}
