@@ -174,7 +174,15 @@ impl Carrier<'_> {
                 let task = SetDevices { devices: *devices, key: key.clone() };
                 if kind == RefusalKind::CannotDo { task.to_string() } else { format!("{why}. {task}") }
             }
-            _ => why,
+            Act::Create(_)
+            | Act::SetExpiry { .. }
+            | Act::Suspend { .. }
+            | Act::Reinstate { .. }
+            | Act::Revoke { .. }
+            | Act::SetDevices { .. }
+            | Act::Read { .. }
+            | Act::Recover(_)
+            | Act::Query(_) => why,
         }
     }
 

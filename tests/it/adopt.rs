@@ -67,6 +67,8 @@ enum Then {
     Extended,
     /// It works to its own end, if that is no later than the period's.
     RunsOut,
+    /// Not yet: in the first minutes no snapshot speaks for a payment, unless a checkout was paid.
+    Waits,
     /// It works.
     Live,
     /// It does not work any more, and was not revoked.
@@ -81,6 +83,7 @@ impl Then {
         match self {
             Self::Extended => active && ends == had.map(|_| old.ends_s() + 3 * DAY_S),
             Self::RunsOut => active && ends == Some(had.unwrap_or(i64::MAX).min(old.ends_s())),
+            Self::Waits => active && ends == had,
             Self::Live => live,
             Self::Over => active && !live,
             Self::Revoked => license.status == "revoked",
@@ -130,6 +133,7 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
             // Some had an end that is over by now, some a later one, some none.
             let ends = [Some(old.turned_s), Some(old.turned_s + DAY_S), None][n % 3];
             let key = made_before(&fake, &label, ends).await;
+            let then = if kind == "updated" && !form.contains("{session}") { Then::Waits } else { then };
             cases.insert(old.name.clone(), (old, ends, key, then));
         }
     }
@@ -153,7 +157,8 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
         let page = app.ask(&["show", &old.machine()]);
         let ours: Vec<_> = page["licenses"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect();
         let license = kept(&fake, key);
-        if ours != [key.as_str()] || !then.holds(old, *had, &license) || page["licenses_created"] != json!(0) {
+        let expected = if *then == Then::Waits { vec![] } else { vec![key.as_str()] };
+        if ours != expected || !then.holds(old, *had, &license) || page["licenses_created"] != json!(0) {
             wrong.push(format!(
                 "{name} ({}): {ours:?}, {then:?}: {} until {:?}",
                 license.label.as_deref().unwrap(),
@@ -205,7 +210,7 @@ async fn each_seat_keeps_a_key_of_its_own_and_only_what_is_missing_is_made() {
     }
     let made = fake.counter("POST");
     for old in [&alike, &numbered, &fewer, &more] {
-        app.door().event(&old.updated("active")).await;
+        app.door().event(&old.renewed()).await;
     }
     for (old, count, created) in [(&alike, 2, 0), (&numbered, 3, 0), (&fewer, 1, 0), (&more, 3, 2)] {
         let page = with_licenses(&app, &old.machine(), count).await;

@@ -85,6 +85,7 @@ async fn a_larger_plan_is_a_task_and_going_back_ends_it() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
     let app = TestApp::start(Setup { more: PLANS.to_owned(), ..Setup::with(&fake) }).await;
     let one = Old::new("Solo");
+    app.door().event(&one.checked_out()).await;
     app.door().event(&changed(&one, "evt_solo", Some("price_solo"))).await;
     until("its license", PATIENCE, async || (fake.licenses().len() == 1).then_some(())).await;
     app.door().event(&changed(&one, "evt_studio", Some("price_studio"))).await;
@@ -114,6 +115,8 @@ async fn what_a_person_did_is_noticed_by_itself() {
     let updated = |id: &str, devices: &str| event(id, "customer.subscription.updated", NOW, snapshot(devices));
     let id = "stripe/sub_1";
     shop.post(&updated("evt_1", "2")).await;
+    // Before that no snapshot speaks for a payment.
+    shop.later(Span::from_minutes(11));
     shop.until_work(id, "create_license done").await;
     shop.post(&event("evt_2", "customer.subscription.updated", NOW + Span::from_s(1), snapshot("3"))).await;
     shop.until_work(id, "create_license done, update_license refused").await;
