@@ -48,6 +48,8 @@ pub struct Known {
     pub deleted: Option<Deleted>,
     /// Whether the item is in a grace, or beyond its end: a scheduled end does not touch that (rule 34).
     pub in_grace: bool,
+    /// Whether something was paid for it after the subscription's end.
+    pub paid_after: bool,
     /// Since when money of the running period went back, with the end or after it.
     pub rest_returned: Option<Timestamp>,
     /// A scheduled end that counts for the item, and since when it is scheduled.
@@ -71,7 +73,8 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
         if ended.never_began {
             return (EndingEffect::AtPaidEnd, ended.at);
         }
-        if ended.gave_up {
+        // What is neither promised a grace nor paid afterwards ends like any other (rule 34).
+        if ended.gave_up && (known.in_grace || known.paid_after) {
             return (EndingEffect::GaveUp, ended.at);
         }
         return by_policy(ended.at, policy(ended.told).on_cancel);

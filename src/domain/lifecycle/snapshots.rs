@@ -229,15 +229,19 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
-    /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, or a
-    /// renewal whose own failure is known (rule 25).
+    /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, a sent
+    /// one that is not due yet, or a renewal whose own failure is known (rules 25, 32).
     fn is_explained(&self, version: &Version<'_>) -> bool {
         let side = self.life.side_failures.iter().any(|s| s.settled.is_none());
         let newest = version.shown.latest_invoice.as_ref().and_then(|id| self.objects.invoices.get(id));
-        side || newest.is_some_and(|i| {
-            let draft = i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
-            draft || (i.failed.is_some() && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
-        })
+        // At the very turn its renewal is a draft: what is late is older.
+        let turns = version.items.iter().any(|i| i.period.is_some_and(|(start, _)| start == version.at));
+        side || turns
+            || newest.is_some_and(|i| {
+                let draft = i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
+                let not_due = i.due().is_some_and(|due| due > version.at);
+                draft || not_due || (i.failed.is_some() && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
+            })
     }
 
     fn paused(&mut self, fact: &Fact, version: &Version<'_>) {

@@ -211,7 +211,8 @@ impl<'f> Subscription<'f> {
     #[must_use]
     pub fn licensed_at(&self, at: Timestamp) -> Vec<ItemKey> {
         let shown = self.version_at(at).or_else(|| self.versions.first());
-        let has = |key: &ItemKey| shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| i.key == *key));
+        let is = |i: &ItemThen, key: &ItemKey| i.key == *key && (i.quantity > 0 || i.metered);
+        let has = |key: &ItemKey| shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| is(i, key)));
         let licensed = self.items.iter().filter(|(_, h)| h.is_licensed_at(at));
         licensed.filter(|(key, _)| has(key)).map(|(key, _)| key.clone()).collect()
     }
