@@ -150,6 +150,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         abilities: &rules.source(&source).abilities,
         customer: None,
         store_since: rules.store_since,
+        gaps: &[],
         dice: 0,
         under_way: &[],
         stops_held: None,

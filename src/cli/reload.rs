@@ -149,6 +149,7 @@ fn differing(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[scheduler]", old.scheduler != new.scheduler),
         ("[http]", old.http != new.http),
         ("[time]", old.time != new.time),
+        ("[adopt]", old.adopt != new.adopt),
     ];
     parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }

@@ -45,7 +45,7 @@ One TOML file, `./keyward.toml` unless `--config` says otherwise. `keyward init`
 fn kind(key: &Key) -> String {
     match key.kind {
         Kind::Text => "text".to_owned(),
-        Kind::Texts => "list of texts".to_owned(),
+        Kind::Texts | Kind::Templates => "list of texts".to_owned(),
         Kind::Secret => "secret text".to_owned(),
         Kind::Secrets => "list of secret texts".to_owned(),
         Kind::SmtpUrl => "`smtp://` or `smtps://` URL".to_owned(),

@@ -157,6 +157,7 @@ mod tests {
                 abilities: &self.abilities,
                 customer: self.customer.as_ref(),
                 store_since: None,
+                gaps: &[],
                 dice: 500,
                 under_way: &[],
                 stops_held: None,

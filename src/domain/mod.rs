@@ -32,6 +32,8 @@ pub mod object;
 
 // What follows.
 pub mod action;
+pub mod adoption;
+pub mod by_hand;
 pub mod decide;
 pub mod finding;
 pub mod hold;

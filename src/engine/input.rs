@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::action::{Abilities, Outcome};
+use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
@@ -109,6 +110,10 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
+    /// Labels of licenses were read at a license service: pairs of hashes, see [`super::labels`].
+    Labels(Vec<(u64, u64)>),
+    /// The store has no memory of a time: the clock moved.
+    Gap(Gap),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }

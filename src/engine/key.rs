@@ -23,6 +23,8 @@ pub enum Table {
     Event = b'e',
     /// `g`: the store's own facts: its beginning, the heartbeat.
     General = b'g',
+    /// `i`: labels of licenses that were read: the first license (8 bytes).
+    Labels = b'i',
     /// `k`: a parked event under each name it waits for: scope, name, event id → nothing.
     Parked = b'k',
     /// `l`: a link: scope, name → machine.
@@ -195,6 +197,14 @@ pub fn general(name: &str) -> Vec<u8> {
 pub fn revision(number: u64) -> Vec<u8> {
     let mut key = vec![Table::Revision as u8];
     key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Labels that were read together, by the first license's hash.
+#[must_use]
+pub fn labels(first: u64) -> Vec<u8> {
+    let mut key = vec![Table::Labels as u8];
+    key.extend_from_slice(&first.to_be_bytes());
     key
 }
 

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use super::claim;
 use super::disposition::{Disposition, Reason};
 use super::forget;
+use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
+use super::labels;
 use super::order;
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::restore;
@@ -17,6 +19,7 @@ use super::taker::{Taken, Taker};
 use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
+use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
@@ -41,6 +44,8 @@ pub struct Now<'a> {
     pub dice: u32,
     /// Why nobody is stopped by time alone at present.
     pub stops_held: Option<Distrust>,
+    /// Times of which the store has no memory.
+    pub gaps: &'a [Gap],
 }
 
 /// What the operator should be told.
@@ -124,19 +129,12 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.working.put(key::refused(*at, body), record::encode(&refused));
                 Ok(Receipt::Done)
             }
-            Input::Forget => {
-                forget::never_linked(self)?;
-                Ok(Receipt::Done)
-            }
+            Input::Forget => forget::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
-            Input::ReadBy(binary) => {
-                self.working.put(unread::read_by_key(), binary.clone().into_bytes());
-                Ok(Receipt::Done)
-            }
-            Input::Heartbeat => {
-                self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
-                Ok(Receipt::Done)
-            }
+            Input::ReadBy(binary) => Ok(unread::note_reader(self.working, binary)),
+            Input::Labels(pairs) => labels::keep(self.working, pairs),
+            Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }
 
@@ -312,6 +310,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             abilities: &rules.abilities,
             customer,
             store_since: self.now.rules.store_since,
+            gaps: self.now.gaps,
             dice: self.now.dice,
             under_way,
             stops_held: self.now.stops_held,
@@ -382,7 +381,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
-            let report = Report::new(self.now.at, Finding::Held(why.clone()));
+            let report = Report::new(self.now.at, Finding::Held(why));
             self.told.push(Told { machine: machine.id.clone(), report });
             machine.held = Some(why);
         }

@@ -190,7 +190,7 @@ impl World {
     fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
-        let now = Now { rules: &self.rules, at: self.now, dice: 500, stops_held: None };
+        let now = Now { rules: &self.rules, at: self.now, dice: 500, stops_held: None, gaps: &[] };
         let receipt = Transaction::new(&mut working, now).input(input)?;
         let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
         if !batch.is_empty() {

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod cli_basics;

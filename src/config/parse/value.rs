@@ -10,6 +10,7 @@ use super::super::keys::{Kind, example};
 use super::super::size::ByteSize;
 use super::super::tree::{Table, Value, nearest};
 use super::super::types::{Cron, Network};
+use crate::domain::adoption::Template;
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
 use crate::domain::time::{NotASpan, Span};
@@ -21,6 +22,9 @@ impl Table<'_> {
     }
     pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
         self.list(name, Value::text)
+    }
+    pub(super) fn templates(&self, name: &str) -> Option<Vec<Template>> {
+        self.list(name, Value::template)
     }
     pub(super) fn secret(&self, name: &str) -> Option<Secret> {
         self.get(name)?.secret()
@@ -268,6 +272,18 @@ impl Value<'_> {
             DeValue::Integer(_) => self.integer(1, 1_000_000).map(Devices::Count),
             DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 self.wrong("a whole number or \"unlimited\"");
+                None
+            }
+        }
+    }
+
+    fn template(&self) -> Option<Template> {
+        let text = self.text()?;
+        match Template::parse(&text) {
+            Ok(template) => Some(template),
+            Err(why) => {
+                let hint = "write `{session}`, `{sub}`, `{invoice}` or `{payment}` where your labels have Stripe's id";
+                self.mistake(format!("`{}` cannot have \"{text}\": {why}", self.key.name), hint);
                 None
             }
         }

@@ -163,6 +163,7 @@ impl Case {
                 abilities: &abilities,
                 customer: None,
                 store_since: self.since,
+                gaps: &[],
                 dice: 0,
                 under_way: &[],
                 stops_held: self.stops_held,

@@ -99,7 +99,8 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
         if enough && matches!(action.act, Act::Recover(_)) {
             finish(machine, index, ActionOutcome::Done, Some("looked for: there is none".to_owned()), world.now);
         } else if enough {
-            (action.phase, action.due) = (Phase::Ready, world.now);
+            // It is decided anew: what was looked for is not looked for again.
+            (action.phase, action.due, action.at) = (Phase::Ready, world.now, world.now);
             action.error = action.error.take().or_else(|| Some("looked for: it was not made".to_owned()));
         } else {
             let wait = world.abilities.lookup_after.get(absent as usize).copied().unwrap_or(Span::from_s(15));
