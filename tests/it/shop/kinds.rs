@@ -121,15 +121,15 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::TwoPayments, true),
     (Kind::SetupFee, true),
     (Kind::ItemReplaced, true),
-    (Kind::ItemAdded, false),
+    (Kind::ItemAdded, true),
     (Kind::LookupMoved, true),
     (Kind::PauseSuspends, true),
     (Kind::TrialAdded, true),
-    (Kind::MixedScheduledEnd, false),
-    (Kind::UnlicensedDevices, false),
-    (Kind::FirstPaidLate, false),
-    (Kind::SentSideOverdue, false),
-    (Kind::PausedUnpaid, false),
+    (Kind::MixedScheduledEnd, true),
+    (Kind::UnlicensedDevices, true),
+    (Kind::FirstPaidLate, true),
+    (Kind::SentSideOverdue, true),
+    (Kind::PausedUnpaid, true),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.

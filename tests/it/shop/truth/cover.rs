@@ -49,8 +49,8 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     let first = changes.iter().filter(|c| !c.3.is_empty()).map(|c| c.0).min();
     let granted = grants(moment, s, chain, at);
     let began = moment.stripe.subs[s].created;
-    let trial = granted.iter().any(|g| g.trial && g.start == began);
-    let counts = |g: &Grant| g.trial || trial || first.is_some_and(|first| first <= g.since);
+    let trial = granted.iter().any(|g| g.alone && g.start == began);
+    let counts = |g: &Grant| g.alone || trial || first.is_some_and(|first| first <= g.since);
     changes.extend(granted.into_iter().filter(counts).map(|g| (g.since, None, vec![], vec![(g.start, g.end)])));
     changes.sort_by_key(|(since, ..)| *since);
     let mut covers: Vec<Cover> = Vec::new();
@@ -75,7 +75,8 @@ struct Grant {
     since: Time,
     start: Time,
     end: Time,
-    trial: bool,
+    /// It needs no payment for this license before: a trial, or an item beside paid ones.
+    alone: bool,
 }
 
 /// What is granted until an instant.
@@ -89,26 +90,28 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
             let began_with_it = before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
             // Rule 23: a trial that is added to a paid subscription counts whatever `trial` says.
             if !began_with_it || moment.policy.trial_licenses {
-                grants.push(Grant { since: *since, start, end, trial: true });
+                grants.push(Grant { since: *since, start, end, alone: true });
             }
         }
         let turned = before.is_some_and(|b| state.items.iter().any(|i| b.items.iter().all(|j| j.start != i.start)));
         let period = state.items.iter().filter(|i| chain.is_for(i)).map(|i| (i.start, i.end)).max();
         // Rule 14: what is added takes effect at once, while the running period is paid.
         if let Some((start, end)) = period.filter(|_| chain.added == Some(*since) && state.status == Status::Active) {
-            grants.push(Grant { since: *since, start: start.max(*since), end, trial: false });
+            // Somebody paid for another item.
+            let paid = invoices(moment, s).any(|(_, i)| i.paid.is_some_and(|paid| paid <= *since));
+            grants.push(Grant { since: *since, start: start.max(*since), end, alone: paid });
         }
         // Rule 33: periods that turn while paused, and the one running at the resume.
         let resumed = before.is_some_and(|b| b.paused) && !state.paused && !state.status.is_over();
         let paused = state.paused && moment.policy.pause_keeps;
         if let Some((start, end)) = period.filter(|_| paused && turned && before.is_some_and(|b| b.paused) || resumed) {
-            grants.push(Grant { since: *since, start, end, trial: false });
+            grants.push(Grant { since: *since, start, end, alone: false });
         }
         // Rule 29: written off, and back to active without a payment.
         let back = before.is_some_and(|b| matches!(b.status, Status::PastDue | Status::Unpaid));
         let written_off = invoices(moment, s).any(|(_, i)| i.voided == Some(*since) || i.uncollectible == Some(*since));
         if let Some((start, end)) = period.filter(|_| back && state.status == Status::Active && written_off) {
-            grants.push(Grant { since: *since, start, end, trial: false });
+            grants.push(Grant { since: *since, start, end, alone: false });
         }
     }
     grants
