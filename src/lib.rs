@@ -9,6 +9,7 @@ pub mod effects;
 pub mod embedded;
 pub mod engine;
 pub mod http;
+pub mod measure;
 pub mod scheduler;
 pub mod secret;
 pub mod server;

@@ -5,6 +5,7 @@
 
 mod again;
 mod guard;
+mod watch;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,6 +24,7 @@ use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
 use crate::effects::{dispatcher, tls};
 use crate::embedded;
 use crate::engine::committer::{self, Committer};
+use crate::engine::counts::Counts;
 use crate::engine::input::{Rules, SourceRules};
 use crate::engine::record::RecordError;
 use crate::engine::{Handle, key, revise};
@@ -190,6 +192,7 @@ struct Tasks {
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
     again: tokio::task::JoinHandle<()>,
+    watch: tokio::task::JoinHandle<()>,
     embedded: Option<tokio::task::JoinHandle<Result<(), embedded::ServeError>>>,
     embedded_stop: CancellationToken,
 }
@@ -239,7 +242,9 @@ impl Server {
                 let _ = jumped.try_send(jump);
             }),
             upkeep: Arc::new(http::metrics::upkeep),
+            counts: Arc::default(),
         };
+        let counts = Arc::clone(&bells.counts);
         let guard = guard::run(handle.clone(), heartbeat, jumps, config.time.catch_up, stop.clone());
         let guard = tokio::spawn(guard);
         let again = tokio::spawn(again::run(handle.clone(), stop.clone()));
@@ -249,11 +254,13 @@ impl Server {
                 error: std::io::Error::other(error.to_string()),
             }
         })?;
-        let app = http::App::new(handle.clone(), Arc::clone(&config)).with_jobs(jobs(&scheduler));
+        let observed = observed(&scheduler, Arc::clone(&services), Arc::clone(&counts));
+        let app = http::App::new(handle.clone(), Arc::clone(&config)).with_observed(observed, Arc::clone(&counts));
+        let watch = tokio::spawn(watch::run(handle.clone(), Arc::clone(&services), counts, stop.clone()));
         let http = tokio::spawn(http::serve(listener, app, stop.clone()));
         let dispatcher =
             tokio::spawn(dispatcher::run(handle.clone(), Arc::clone(&services), Arc::clone(&due), stop.clone()));
-        let tasks = Tasks { http, dispatcher, scheduler, guard, again, embedded, embedded_stop };
+        let tasks = Tasks { http, dispatcher, scheduler, guard, again, watch, embedded, embedded_stop };
         Ok(Self { address, handle, services, due, embedded: embedded_at, stop, committer, tasks })
     }
 
@@ -295,6 +302,7 @@ impl Server {
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
         let _ = tasks.again.await;
+        let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;
         others.await;
         drop((handle, services));
@@ -315,8 +323,12 @@ impl Server {
     }
 }
 
-/// The scheduler's last runs, as `/readyz` shows them.
-fn jobs(scheduler: &crate::scheduler::Scheduler) -> http::health::Jobs {
+/// The scheduler's last runs and the services, as `/readyz` shows them.
+fn observed(
+    scheduler: &crate::scheduler::Scheduler,
+    services: Arc<Services>,
+    counts: Arc<Counts>,
+) -> http::health::Observe {
     let runs = scheduler.runs();
     Arc::new(move || {
         let run = |r: crate::scheduler::Run| http::health::JobRun {
@@ -324,7 +336,10 @@ fn jobs(scheduler: &crate::scheduler::Scheduler) -> http::health::Jobs {
             last_run: r.last,
             silent: r.silent,
         };
-        runs.all().into_iter().map(run).collect()
+        http::health::Observed {
+            jobs: runs.all().into_iter().map(run).collect(),
+            services: watch::reports(&services, &counts),
+        }
     })
 }
 

@@ -40,7 +40,7 @@ pub enum LogFormat {
 pub enum Command {
     /// Write a commented config file (never over an existing one) and create the store.
     Init,
-    /// Tell every mistake in the config, with its line and what would be right.
+    /// Report every config error with its line and a fix.
     Check(CheckArgs),
     /// Run the server.
     Serve(ServeArgs),
@@ -50,7 +50,7 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Write the store's history as a file that `replay` reads, also while the server runs.
     Export(ExportArgs),
-    /// Play the store's own history under the config that `--config` names, and tell what would have been different.
+    /// Play the store's own history under the config that `--config` names, and report what would have been different.
     Whatif(WhatifArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
@@ -64,7 +64,7 @@ pub enum Command {
     StripeEvents(JsonArgs),
     /// List the work at the license service that waits, is held or was refused.
     Actions(ListArgs),
-    /// Try actions again now, also refused ones.
+    /// Retry actions now, also refused ones, and try services that were shut out.
     Retry(RetryArgs),
     /// Give an action up.
     Abandon(AbandonArgs),
@@ -72,9 +72,9 @@ pub enum Command {
     Hold(HoldArgs),
     /// Give a license until an instant, or for life, whatever was paid.
     Grant(GrantArgs),
-    /// Count the paid time as not ending before an instant.
+    /// Extend paid time to at least this date.
     Extend(UntilArgs),
-    /// Let no grace period end before an instant.
+    /// Keep grace periods open until at least this date.
     Exempt(UntilArgs),
     /// End the licenses of a purchase for good.
     Revoke(DecisionArgs),
@@ -88,7 +88,7 @@ pub enum Command {
     ResetDevices(DecisionArgs),
     /// Mail the keys of a purchase once more.
     Resend(ResendArgs),
-    /// What a changed config would change, and the newest revision's word on what already is.
+    /// Preview a config change, or apply the newest policies to existing purchases.
     Policy(PolicyArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),

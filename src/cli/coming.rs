@@ -9,20 +9,17 @@ use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
 use crate::domain::notice::{NoticeStatus, due_notices};
 use crate::domain::policy::AtGraceEnd;
-use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
-
-/// Enough for what depends on a license's devices, which nothing here does.
-const DEVICES_MAX: u32 = 16;
+use crate::engine::input::Rules;
 
 /// What will happen if nothing else does, earliest first.
 #[must_use]
-pub(super) fn coming(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<Coming> {
+pub(super) fn coming(machine: &Machine, folded: &Folded, rules: &Rules, now: Timestamp) -> Vec<Coming> {
     if machine.held.is_some() {
         return Vec::new();
     }
     let mut out = work(machine);
-    mails(machine, folded, revisions, now, &mut out);
+    mails(machine, folded, rules, now, &mut out);
     if let Life::Subscription(s) = &folded.life {
         for episode in s.episodes.iter().filter(|e| e.is_open() && e.lapsed.is_none()) {
             let what = match episode.policy.at_grace_end {
@@ -99,13 +96,13 @@ fn work(machine: &Machine) -> Vec<Coming> {
         .collect()
 }
 
-fn mails(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp, out: &mut Vec<Coming>) {
+fn mails(machine: &Machine, folded: &Folded, rules: &Rules, now: Timestamp, out: &mut Vec<Coming>) {
     for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {
         let tried = if notice.attempts == 0 { String::new() } else { format!(", try {}", notice.attempts + 1) };
         out.push(Coming { at: notice.due, what: format!("mail {}{tried}", notice.kind.as_str()) });
     }
-    let due = entitlement(folded, revisions, now, DEVICES_MAX);
-    for call in due_notices(machine, folded, &due, revisions, now) {
+    let due = entitlement(folded, &rules.revisions, now, rules.devices_max(&machine.source));
+    for call in due_notices(machine, folded, &due, &rules.revisions, now) {
         if call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)) {
             out.push(Coming { at: call.due, what: format!("mail {}, if it is still true", call.kind.as_str()) });
         }

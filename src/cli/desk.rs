@@ -2,6 +2,7 @@
 //! in the command's own process when it does not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use super::fail::Failure;
 use crate::domain::action::ActionOutcome;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::input::{Input, Order, Receipt};
 use crate::engine::view;
@@ -184,13 +186,21 @@ pub struct Changed {
 pub struct Desk {
     pub(super) handle: Handle,
     pub(super) services: BTreeMap<SourceName, &'static str>,
+    /// The services of a running server, whose breakers a retry closes.
+    running: Option<Arc<Services>>,
 }
 
 impl Desk {
     /// Over an engine; `services` are the license services by source.
     #[must_use]
     pub const fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
-        Self { handle, services }
+        Self { handle, services, running: None }
+    }
+
+    /// The same at a running server: a retry also tries services that are down or refuse.
+    #[must_use]
+    pub fn with_running(self, services: Arc<Services>) -> Self {
+        Self { running: Some(services), ..self }
     }
 
     /// Answers one request.
@@ -271,6 +281,10 @@ impl Desk {
     }
 
     async fn retry(&self, what: What) -> Result<Response, Failure> {
+        if let Some(services) = &self.running {
+            // Before anything is due: else it would find the breaker open, and wait for its next trial.
+            services.release(self.handle.clock().now());
+        }
         let one = match &what {
             What::Id(id) => action_name(id).map(|(machine, number)| (machine.to_owned(), number)),
             What::Service(_) | What::All => None,

@@ -87,7 +87,7 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
     let mut counts = Counts::default();
     view::machines(desk.handle.reader(), |machine| {
         let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
-        let due = entitlement(&folded, &rules.revisions, now, devices_max(&rules, &machine));
+        let due = entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source));
         let live: BTreeSet<_> = due.seats.into_iter().filter(|s| s.want.live_at(now)).map(|s| s.plan).collect();
         let policies: BTreeSet<_> = live.iter().map(|p| rules.revisions.policy(p.as_ref(), now).name).collect();
         for plan in live.into_iter().flatten() {
@@ -99,10 +99,6 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
         true
     })?;
     Ok(Response::Page { rows: vec![raw(&counts)?], next: None, at: now })
-}
-
-fn devices_max(rules: &Rules, machine: &Machine) -> u32 {
-    rules.sources.get(&machine.source).map_or(u32::MAX, |s| s.abilities.devices_max)
 }
 
 /// The purchases for which the newest revision changes something that already is.
@@ -147,11 +143,11 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         says: Says::Decision(Box::new(Decision { verb, author: String::new(), reason: String::new() })),
         chain: None,
     });
-    let source = rules.sources.get(&as_is.source).cloned().unwrap_or_default();
+    let source = as_is.source.clone();
     let world = World {
         revisions: &rules.revisions,
         now,
-        abilities: &source.abilities,
+        abilities: &rules.source(&source).abilities,
         customer: None,
         store_since: rules.store_since,
         dice: 0,

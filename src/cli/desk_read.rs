@@ -109,7 +109,7 @@ pub(super) fn find(desk: &Desk, text: &str) -> Result<Response, Failure> {
 pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
     let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
-    let next = coming::coming(&machine, &folded, &desk.handle.rules().revisions, now);
+    let next = coming::coming(&machine, &folded, &desk.handle.rules(), now);
     Ok(Response::Machine { view: raw(&view)?, decided: coming::decided(&machine), next })
 }
 

@@ -53,7 +53,7 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let door = control::bind(&data_dir)
         .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", data_dir.display())))?;
     let stop = running.stopper();
-    let desk = Desk::new(running.handle.clone(), names);
+    let desk = Desk::new(running.handle.clone(), names).with_running(Arc::clone(&running.services));
     let asked = tokio::spawn(door.serve(desk, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader { path: path.to_owned(), started, handle, services };

@@ -32,14 +32,14 @@ const HEAD: &str = "\
 # The config file
 
 One TOML file, `./keyward.toml` unless `--config` says otherwise. `keyward init` writes one with every key in it, and
-`keyward check` tells every mistake at once, with its line and what would be right.
+`keyward check` reports every error at once, with its line and a fix.
 
 - `${NAME}` inside any text is the environment variable of that name; `$${` is a plain `${`. A variable that is not set is
   a mistake.
 - Relative paths count from the folder of the config file.
-- Lengths of time are a number and `s`, `m` (minutes), `h`, `d` or `w`, also together: `1h30m`. Sizes are a number and `B`,
-  `KiB`, `MiB` or `GiB`.
-- What is only unwise is a warning and stops nothing.
+- Lengths of time are a number and `ms`, `s`, `m` (minutes), `h`, `d` or `w`, also together: `1h30m`. Sizes are a number and
+  `B`, `KiB`, `MiB` or `GiB`.
+- Questionable settings only produce warnings.
 ";
 
 fn kind(key: &Key) -> String {
@@ -54,8 +54,10 @@ fn kind(key: &Key) -> String {
         Kind::Networks => "list of addresses or networks".to_owned(),
         Kind::Mailbox => "mailbox".to_owned(),
         Kind::Path => "path".to_owned(),
-        Kind::Span(from_s, to_s) => format!("length of time, {}", span_range(from_s, to_s)),
-        Kind::Spans(from_s, to_s) => format!("list of lengths of time, {}", span_range(from_s, to_s)),
+        Kind::Span(from_s, to_s) => format!("length of time in whole seconds, {}", span_range(from_s, to_s)),
+        Kind::Spans(from_s, to_s) => format!("list of lengths of time in whole seconds, {}", span_range(from_s, to_s)),
+        Kind::Wait(from_s, to_s) => format!("length of time, {}", span_range(from_s, to_s)),
+        Kind::Waits(from_s, to_s) => format!("list of lengths of time, {}", span_range(from_s, to_s)),
         Kind::Size(from, to) => {
             format!("size, {} to {}", ByteSize::from_bytes(from), ByteSize::from_bytes(to))
         }

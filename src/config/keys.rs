@@ -30,10 +30,14 @@ pub(super) enum Kind {
     Mailbox,
     /// A file or a folder; relative to the config file's folder.
     Path,
-    /// A length of time, from and to in seconds.
+    /// A length of time in whole seconds, from and to in seconds: what dates are made of.
     Span(i64, i64),
     /// A list of those; each from and to in seconds.
     Spans(i64, i64),
+    /// A length of time to the millisecond, from and to in seconds: how long is waited for somebody.
+    Wait(i64, i64),
+    /// A list of those; each from and to in seconds.
+    Waits(i64, i64),
     /// A size in bytes, from and to.
     Size(u64, u64),
     /// A whole number, from and to.

@@ -125,6 +125,17 @@ pub enum Service {
     },
 }
 
+impl Service {
+    /// The name that `retry --service` takes, and that logs and metrics give.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::AuthForge { .. } => "authforge",
+            Self::Embedded { .. } => "embedded",
+        }
+    }
+}
+
 /// How a license is stopped early where the service has no suspension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SuspendBy {

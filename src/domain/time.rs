@@ -144,7 +144,7 @@ impl Sub for Timestamp {
     }
 }
 
-/// A length of time, in milliseconds. In the config it reads like `14d`, `36h`, `10m`, `35s`, `1h30m`.
+/// A length of time, in milliseconds. In the config it reads like `14d`, `36h`, `10m`, `35s`, `500ms`, `1h30m`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Span(#[n(0)] i64);
@@ -191,38 +191,84 @@ impl Span {
 }
 
 /// A text that should have been a length of time.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a length of time: write a number and s, m, h, d or w, like 14d or 1h30m")]
-pub struct NotASpan(String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotASpan {
+    text: String,
+    instead: Option<String>,
+}
+
+impl NotASpan {
+    fn of(text: &str, instead: Option<String>) -> Self {
+        Self { text: text.chars().take(60).collect(), instead }
+    }
+
+    /// What was probably meant.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.instead.as_deref()
+    }
+}
+
+impl fmt::Display for NotASpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        write!(f, "`{text}` is not a length of time: write a number and ms, s, m, h, d or w, like 14d or 1h30m")
+    }
+}
+
+impl std::error::Error for NotASpan {}
+
+/// The units, each with its milliseconds. A month or a year has no fixed length, and `M` beside `m` invites mistakes.
+const UNITS: [(&str, i64); 6] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+
+/// What people write instead of a unit, and what it is in ours: a number of them, and the unit.
+const MISNAMED: [(&[&str], i64, &str); 8] = [
+    (&["", "S", "sec", "secs", "second", "seconds"], 1, "s"),
+    (&["millis", "msec", "millisecond", "milliseconds", "MS", "Ms"], 1, "ms"),
+    (&["M", "min", "mins", "minute", "minutes"], 1, "m"),
+    (&["H", "hr", "hrs", "hour", "hours"], 1, "h"),
+    (&["D", "day", "days"], 1, "d"),
+    (&["W", "wk", "week", "weeks"], 1, "w"),
+    (&["mo", "mon", "month", "months"], 30, "d"),
+    (&["y", "Y", "yr", "year", "years"], 365, "d"),
+];
+
+/// What a number with an unknown unit was probably meant to be.
+fn meant(number: &str, unit: &str) -> Option<String> {
+    let number: i64 = number.parse().ok()?;
+    if UNITS.iter().any(|(name, _)| *name == unit) {
+        return Some(format!("{number}{unit}"));
+    }
+    let (_, each, ours) = MISNAMED.iter().find(|(names, ..)| names.contains(&unit))?;
+    Some(format!("{}{ours}", number.checked_mul(*each)?))
+}
 
 impl FromStr for Span {
     type Err = NotASpan;
 
-    /// Only s, m, h, d and w: a month or a year has no fixed length, and `M` beside `m` invites mistakes.
+    /// Reads numbers with their units, one behind the other.
     fn from_str(text: &str) -> Result<Self, NotASpan> {
-        let no = || NotASpan(text.chars().take(60).collect());
-        let (mut total_s, mut number) = (0_i64, String::new());
-        for c in text.trim().chars() {
-            if c.is_ascii_digit() {
-                number.push(c);
-                continue;
-            }
-            let unit_s = match c {
-                's' => 1,
-                'm' => 60,
-                'h' => 3600,
-                'd' => 86_400,
-                'w' => 604_800,
-                _ => return Err(no()),
-            };
-            let n: i64 = number.parse().map_err(|_| no())?;
-            total_s = n.checked_mul(unit_s).and_then(|s| total_s.checked_add(s)).ok_or_else(no)?;
-            number.clear();
-        }
-        if !number.is_empty() || text.trim().is_empty() || total_s > LATEST_MS / 1000 {
+        let (mut rest, mut total_ms) = (text.trim(), 0_i64);
+        let no = || NotASpan::of(text, None);
+        if rest.is_empty() {
             return Err(no());
         }
-        Ok(Self::from_s(total_s))
+        while !rest.is_empty() {
+            let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+            let (unit, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
+            let Some((_, unit_ms)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+                let alone = rest == text.trim() && after.is_empty();
+                return Err(NotASpan::of(text, meant(number, unit.trim()).filter(|_| alone)));
+            };
+            let n: i64 = number.parse().map_err(|_| no())?;
+            total_ms = n.checked_mul(*unit_ms).and_then(|ms| total_ms.checked_add(ms)).ok_or_else(no)?;
+            rest = after;
+        }
+        if total_ms > LATEST_MS {
+            return Err(no());
+        }
+        Ok(Self::from_ms(total_ms))
     }
 }
 
@@ -274,8 +320,32 @@ mod tests {
             assert_eq!(span, Span::from_s(s), "{text}");
             assert_eq!(span.to_string(), printed);
         }
-        for bad in ["", "14", "d", "1M", "1y", "-3d", "99999999999999999d", "1.5h"] {
+        for (text, ms, printed) in [("500ms", 500, "500ms"), ("1s500ms", 1500, "1500ms"), ("2000ms", 2000, "2s")] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!((span.ms(), span.to_string().as_str()), (ms, printed), "{text}");
+            assert_eq!(printed.parse::<Span>().unwrap(), span, "what is printed is read");
+        }
+        for bad in ["", "14", "d", "1M", "1y", "-3d", "99999999999999999d", "1.5h", "5 m", "ms", "1h30"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_unit_is_refused_with_what_was_probably_meant() {
+        for (text, meant) in [
+            ("10min", Some("10m")),
+            ("10 minutes", Some("10m")),
+            ("5 m", Some("5m")),
+            ("30", Some("30s")),
+            ("2weeks", Some("2w")),
+            ("1y", Some("365d")),
+            ("3months", Some("90d")),
+            ("5fortnights", None),
+            ("1h30", None),
+            ("x", None),
+        ] {
+            let error = text.parse::<Span>().unwrap_err();
+            assert_eq!(error.suggestion(), meant, "{text}");
         }
     }
 

@@ -1,7 +1,5 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
-use std::sync::PoisonError;
-
 use super::license::choice::choose;
 use super::license::sweep::Wanted;
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
@@ -26,22 +24,21 @@ impl LicenseService {
     pub(super) fn gate(&self, action: &Action, now: Timestamp) -> Gate {
         let creates = action.act.creates() && action.phase == Phase::Ready;
         if creates {
-            let gate = self.credits.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+            let gate = self.credits.ask(now);
             if gate != Gate::Go {
                 return gate;
             }
         }
-        let gate = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+        let gate = self.breaker.ask(now);
         if gate != Gate::Go && creates {
-            let heard = super::throttle::Heard::Unsent;
-            self.credits.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+            self.credits.heard(super::throttle::Heard::Unsent, now, String::new);
         }
         gate
     }
 
     /// Whether the service's breaker is open: asked before anything is read for an action.
     pub(super) fn is_shut(&self, now: Timestamp) -> bool {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).open_until().is_some_and(|until| until > now)
+        self.breaker.is_shut(now)
     }
 
     /// An action that was let through was not sent after all: its place is given back.
@@ -61,17 +58,16 @@ impl LicenseService {
     }
 
     fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(answer.heard(), now);
+        self.breaker.heard(answer.heard(), now, || answer.why());
         if action.act.creates() && action.phase == Phase::Ready {
-            let heard = answer.heard_of_credits();
-            self.credits.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+            self.credits.heard(answer.heard_of_credits(), now, || answer.why());
         }
     }
 
     /// Lets calls through again, as after a person's word that the service is mended.
-    pub fn release(&self, now: Timestamp) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).release(now);
-        self.credits.lock().unwrap_or_else(PoisonError::into_inner).release(now);
+    pub(super) fn release(&self, now: Timestamp) {
+        self.breaker.release(now);
+        self.credits.release(now);
     }
 }
 

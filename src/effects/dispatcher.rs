@@ -4,6 +4,8 @@
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
 mod look;
+mod mail;
+mod refused;
 mod take;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,14 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::carry::Carrier;
-use super::post;
 use super::services::{LicenseService, Services};
+use super::tally;
 use super::throttle::Gate;
 use crate::clock::pause;
 use crate::domain::action::{Action, ActionOutcome, Outcome, Phase};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
-use crate::domain::notice::NoticeStatus;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt, Version};
 use crate::engine::key::{Due, Item};
@@ -105,7 +106,6 @@ struct Dispatcher {
     services: Arc<Services>,
     under_way: Arc<UnderWay>,
     places: Vec<(Arc<LicenseService>, Arc<Semaphore>)>,
-    mail_is_on: bool,
     looks: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     freed: Notify,
@@ -130,7 +130,6 @@ pub async fn run(
     let place = |s: &Arc<LicenseService>| (Arc::clone(s), Arc::new(Semaphore::new(s.in_flight * PLACES_IN_FLIGHT)));
     let dispatcher = Arc::new(Dispatcher {
         places: services.license_services().into_iter().map(|(_, s)| place(s)).collect(),
-        mail_is_on: services.mail_services().iter().any(|(_, m)| m.mailer.is_on()),
         handle,
         services,
         under_way: Arc::default(),
@@ -247,7 +246,7 @@ impl Dispatcher {
     fn free(&self, now: Timestamp) -> usize {
         let open = self.places.iter().filter(|(service, _)| !service.is_shut(now));
         let licenses: usize = open.map(|(_, places)| places.available_permits()).sum();
-        licenses + self.free_to_ask(now) + if self.mail_is_on { self.mails.available_permits() } else { 0 }
+        licenses + self.free_to_ask(now) + self.free_to_mail(now)
     }
 
     /// Begins what may run of a stretch of the due entries. Returns where the next stretch begins, if there is one.
@@ -271,7 +270,7 @@ impl Dispatcher {
         match due {
             Due::Of(_, Item::Wake) => Ok(Entry::Settled),
             Due::Of(id, Item::Action(number)) => self.begin_action(tasks, id, *number, now),
-            Due::Of(id, Item::Notice(number)) => self.begin_mail(tasks, id, *number),
+            Due::Of(id, Item::Notice(number)) => self.begin_mail(tasks, id, *number, now),
             Due::Of(id, Item::LookUp(number)) => self.begin_look_up(tasks, id, *number, now),
             Due::Search(scope, name) => self.begin_search(tasks, scope, name, now),
         }
@@ -363,7 +362,8 @@ impl Dispatcher {
         let carrier = Carrier { handle: &self.handle, services: &self.services, service };
         let outcome = carrier.carry(machine, action).await;
         drop(permit);
-        report(machine, action, &outcome);
+        tally::action(service.name, &machine.source, action.act.as_str(), &outcome);
+        refused::report(machine, action, &outcome, service);
         self.hand_in(|| Input::Outcome {
             machine: machine.id.clone(),
             action: action.id,
@@ -371,31 +371,6 @@ impl Dispatcher {
             sent,
         })
         .await;
-    }
-
-    fn begin_mail(self: &Arc<Self>, tasks: &TaskTracker, id: &MachineId, number: u32) -> Result<Entry, RecordError> {
-        let Some(mail) = self.services.mail(id.source()).cloned() else { return Ok(Entry::Settled) };
-        let Ok(permit) = Arc::clone(&self.mails).try_acquire_owned() else { return Ok(Entry::Waits) };
-        let Some(turn) = self.under_way.begin(Lane::Mail(id.clone())) else { return Ok(Entry::Waits) };
-        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
-        let open = machine.notices.iter().find(|n| n.id == number && n.status == NoticeStatus::Pending).cloned();
-        let Some(notice) = open else { return Ok(Entry::Settled) };
-        let (this, id) = (Arc::clone(self), id.clone());
-        tasks.spawn(async move {
-            this.unless_over(async {
-                match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
-                    Ok(mailed) => {
-                        let input = || Input::Mailed { machine: id.clone(), notice: number, mailed: mailed.clone() };
-                        this.hand_in(input).await;
-                    }
-                    Err(error) => tracing::error!(machine.id = %id, %error, "a mail could not be written"),
-                }
-            })
-            .await;
-            drop((permit, turn));
-            this.freed.notify_one();
-        });
-        Ok(Entry::Settled)
     }
 
     /// Lets go of what is under way when its time is over: what it did is found out at the next start.
@@ -416,25 +391,5 @@ impl Dispatcher {
                 Err(SubmitError::Busy) => pause(FULL_WAIT).await,
             }
         }
-    }
-}
-
-/// Tells the operator of refusals, once each, where they are handled.
-fn report(machine: &Machine, action: &Action, outcome: &Outcome) {
-    let kind = action.act.as_str();
-    match outcome {
-        Outcome::Refused { why, service_wide: true } => {
-            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");
-        }
-        Outcome::Refused { why, service_wide: false } => {
-            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
-        }
-        Outcome::Gone => {
-            tracing::warn!(machine.id = %machine.id, action.kind = kind, "the license is gone at the license service");
-        }
-        Outcome::Unknown { why } => {
-            tracing::debug!(machine.id = %machine.id, action.kind = kind, "unknown outcome: {why}")
-        }
-        Outcome::Done(_) | Outcome::Again { .. } | Outcome::Absent { .. } | Outcome::Answered => {}
     }
 }

@@ -2,6 +2,8 @@
 
 use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
+use super::tally;
+use super::throttle::Heard;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::ObjectKind;
@@ -16,7 +18,7 @@ use crate::engine::Handle;
 use crate::engine::record::RecordError;
 use crate::engine::view;
 
-/// Sends a notice.
+/// Sends a notice that the mail server's breaker has let through, and tells the breaker what came of it.
 pub(super) async fn send(
     handle: &Handle,
     services: &Services,
@@ -33,6 +35,7 @@ pub(super) async fn send(
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
     let Some(to) = recipient(notice, &folded, email) else {
+        mail.breaker.heard(Heard::Unsent, now, String::new);
         return Ok(Mailed::Again { why: "nobody knows where to send it".to_owned() });
     };
     let lang = customer
@@ -47,6 +50,7 @@ pub(super) async fn send(
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
+            mail.breaker.heard(Heard::Unsent, now, String::new);
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
             return Ok(Mailed::Again { why: error.to_string() });
         }
@@ -59,12 +63,18 @@ pub(super) async fn send(
         lang,
         date: now,
     };
-    Ok(match mail.mailer.send(outgoing).await {
+    let answer = mail.mailer.send(outgoing).await;
+    mail.breaker.heard(answer.heard(), handle.clock().now(), || answer.why());
+    tally::mail(&machine.source, notice.kind, &answer);
+    Ok(match answer {
         MailAnswer::Sent { .. } => Mailed::Sent { to },
         MailAnswer::Undeliverable { why } => Mailed::Undeliverable { why },
-        MailAnswer::Again { why, .. } | MailAnswer::Unknown { why } => Mailed::Again { why },
-        MailAnswer::Refused { why } => {
-            tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server refuses us; check [mail], the mail waits");
+        // That the server is down or refuses us is told once, for all mails, by whoever watches the services.
+        MailAnswer::Again { why, .. } | MailAnswer::Unknown { why } | MailAnswer::Refused { why } => {
+            Mailed::Again { why }
+        }
+        MailAnswer::Rejected { why } => {
+            tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server does not take this mail: {why}; it waits and is tried again");
             Mailed::Again { why }
         }
     })

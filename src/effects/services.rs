@@ -6,19 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use super::license::lookup::{Finder, Patience};
 use super::license::stop::SuspendBy;
 use super::license::{Client, ClientConfig, ClientError};
 use super::mail::{CannotMail, MailConfig, Mailer, RenderError, Templates, Transport};
 use super::stripe::{Account, CannotAsk};
-use super::throttle::{Breaker, BreakerSettings, Throttle};
+use super::throttle::{BreakerSettings, Guard, Throttle};
 use crate::config::{self, Config};
 use crate::domain::action::Abilities;
 use crate::domain::id::{AppId, LicenseKey, SourceName};
+use crate::domain::time::Timestamp;
 use crate::engine::record::RecordError;
 use crate::engine::{Read, view};
 use crate::secret::Secret;
+
+/// So many mails at a time are the full flow: the dispatcher sends no more side by side.
+const MAIL_FLOW: u32 = 4;
 
 /// Where the embedded license service listens, and what opens it.
 #[derive(Clone, Debug)]
@@ -75,9 +80,11 @@ pub struct LicenseService {
     /// How many requests run side by side.
     pub in_flight: usize,
     /// Open when the service is down.
-    pub breaker: Mutex<Breaker>,
+    pub breaker: Guard,
     /// Open when there are no credits: creates wait, other acts go on.
-    pub credits: Mutex<Breaker>,
+    pub credits: Guard,
+    /// What the operator calls it.
+    pub name: &'static str,
     /// How long a request may take.
     pub request_timeout: crate::domain::time::Span,
 }
@@ -87,6 +94,8 @@ pub struct LicenseService {
 pub struct MailService {
     /// The mailer.
     pub mailer: Mailer,
+    /// Open when the mail server is down.
+    pub breaker: Guard,
     /// The templates; a reload replaces them.
     pub templates: ArcSwap<Templates>,
     /// Where answers go.
@@ -101,6 +110,8 @@ pub struct Services {
     licenses: BTreeMap<SourceName, Arc<LicenseService>>,
     mail: BTreeMap<SourceName, Arc<MailService>>,
     stripe: BTreeMap<SourceName, Arc<Account>>,
+    /// Notified when a service goes or comes back.
+    pub changed: Arc<Notify>,
     /// Where our own pages are.
     pub public_url: String,
     /// Keys that some machine holds or held, as digests; read from the store when a look-up first needs them.
@@ -113,11 +124,14 @@ impl Services {
     /// # Errors
     /// [`CannotServe`].
     pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, CannotServe> {
-        let shared_licenses = Arc::new(license_service(&config.licenses, embedded).map_err(|e| e.of("[licenses]"))?);
+        let changed = Arc::default();
+        let license_service = |l: &config::Licenses| license_service(l, embedded, &changed);
+        let mail_service = |m: &config::Mail| mail_service(m, &changed);
+        let shared_licenses = Arc::new(license_service(&config.licenses).map_err(|e| e.of("[licenses]"))?);
         let shared_mail = Arc::new(mail_service(&config.mail).map_err(|e| mail_error(e, "[mail]"))?);
         let (mut licenses, mut mail) = (BTreeMap::new(), BTreeMap::new());
         for source in &config.sources {
-            let own = source.licenses.as_ref().map(|l| license_service(l, embedded)).transpose();
+            let own = source.licenses.as_ref().map(license_service).transpose();
             let own = own.map_err(|e| e.of(source.name.as_str()))?;
             licenses.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_licenses), Arc::new));
             let own = source.mail.as_ref().map(mail_service).transpose();
@@ -125,12 +139,12 @@ impl Services {
             mail.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_mail), Arc::new));
         }
         let keys = config.sources.iter().filter_map(|s| Some((s, s.api_key.as_ref()?)));
-        let account = |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key) {
+        let account = |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, &changed) {
             Ok(account) => Ok((s.name.clone(), Arc::new(account))),
             Err(error) => Err(CannotServe::Stripe { source_name: s.name.clone(), error }),
         };
         let stripe = keys.map(account).collect::<Result<_, _>>()?;
-        Ok(Self { licenses, mail, stripe, public_url: config.public_url.clone(), held: Mutex::default() })
+        Ok(Self { licenses, mail, stripe, changed, public_url: config.public_url.clone(), held: Mutex::default() })
     }
 
     /// A source's license service.
@@ -143,6 +157,21 @@ impl Services {
     #[must_use]
     pub fn stripe(&self, source: &SourceName) -> Option<&Arc<Account>> {
         self.stripe.get(source)
+    }
+
+    /// Each source with its license service.
+    pub(super) fn licenses_by_source(&self) -> impl Iterator<Item = (&SourceName, &Arc<LicenseService>)> {
+        self.licenses.iter()
+    }
+
+    /// Each source with its mail.
+    pub(super) fn mail_by_source(&self) -> impl Iterator<Item = (&SourceName, &Arc<MailService>)> {
+        self.mail.iter()
+    }
+
+    /// Each source that can ask Stripe, with its account.
+    pub(super) fn stripe_by_source(&self) -> impl Iterator<Item = (&SourceName, &Arc<Account>)> {
+        self.stripe.iter()
     }
 
     /// Every account at Stripe that can be asked.
@@ -170,6 +199,13 @@ impl Services {
             wrong.append(&mut mistakes);
         }
         wrong
+    }
+
+    /// A person says that what was wrong is mended: the next call at each service that is held back is the trial.
+    pub fn release(&self, now: Timestamp) {
+        self.licenses.values().for_each(|service| service.release(now));
+        self.mail.values().for_each(|service| service.breaker.release(now));
+        self.stripe.values().for_each(|account| account.breaker.release(now));
     }
 
     /// Every license service, each once.
@@ -254,7 +290,11 @@ fn mail_error(error: CannotMail, name: &str) -> CannotServe {
     CannotServe::Mail { source_name: SourceName::from(name), error }
 }
 
-fn license_service(config: &config::Licenses, embedded: Option<&EmbeddedAt>) -> Result<LicenseService, NoLicense> {
+fn license_service(
+    config: &config::Licenses,
+    embedded: Option<&EmbeddedAt>,
+    changed: &Arc<Notify>,
+) -> Result<LicenseService, NoLicense> {
     let mut client = match &config.service {
         config::Service::AuthForge { api_base, api_key } => {
             let mut client = ClientConfig::new(versioned(api_base), api_key.clone());
@@ -278,8 +318,9 @@ fn license_service(config: &config::Licenses, embedded: Option<&EmbeddedAt>) -> 
         throttle,
         app_id: config.app_id.clone(),
         in_flight,
-        breaker: Mutex::new(Breaker::new(BreakerSettings::service(flow))),
-        credits: Mutex::new(Breaker::new(BreakerSettings::credits(flow))),
+        breaker: Guard::new(BreakerSettings::service(flow), changed),
+        credits: Guard::new(BreakerSettings::credits(flow), changed),
+        name: config.service.as_str(),
         request_timeout: config.request_timeout,
     })
 }
@@ -298,7 +339,7 @@ const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
     }
 }
 
-fn mail_service(config: &config::Mail) -> Result<MailService, CannotMail> {
+fn mail_service(config: &config::Mail, changed: &Arc<Notify>) -> Result<MailService, CannotMail> {
     let transport = match &config.transport {
         config::Transport::Smtp { url, ca_file } => {
             Transport::Smtp { url: super::smtp_words::said(url), ca: ca_file.clone() }
@@ -315,7 +356,8 @@ fn mail_service(config: &config::Mail) -> Result<MailService, CannotMail> {
     })?;
     let templates = Templates::load(config.templates.as_deref(), &config.default_language);
     let templates = ArcSwap::from_pointee(templates);
-    Ok(MailService { mailer, templates, reply_to, default_language: config.default_language.clone() })
+    let breaker = Guard::new(BreakerSettings::service(MAIL_FLOW), changed);
+    Ok(MailService { mailer, breaker, templates, reply_to, default_language: config.default_language.clone() })
 }
 
 /// What a source's license service can, as the domain asks it.

@@ -8,12 +8,12 @@ pub mod look_up;
 pub use answer::Answer;
 pub use client::{CannotAsk, Client};
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
-use super::throttle::{Breaker, BreakerSettings, Gate, Heard, Share, Throttle};
+use super::throttle::{BreakerSettings, Gate, Guard, Heard, Share, Throttle};
 use crate::domain::id::AccountId;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
@@ -32,39 +32,40 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 pub struct Account {
     client: Client,
     throttle: Throttle,
-    breaker: Mutex<Breaker>,
+    pub(super) breaker: Guard,
     /// Look-ups under way; further ones wait where they are due.
     pub(super) places: Arc<Semaphore>,
 }
 
 impl Account {
-    /// Prepares the questions to one account; nothing is sent yet.
+    /// Prepares the questions to one account; nothing is sent yet. `changed` hears when Stripe goes or comes back.
     ///
     /// # Errors
     /// When the address or the key cannot be used.
-    pub fn new(base: &str, key: &Secret) -> Result<Self, CannotAsk> {
+    pub fn new(base: &str, key: &Secret, changed: &Arc<Notify>) -> Result<Self, CannotAsk> {
         let flow = u32::try_from(IN_FLIGHT).unwrap_or(u32::MAX);
         Ok(Self {
             client: Client::new(base, key, TIMEOUT, BODY_BYTES_MAX)?,
             throttle: Throttle::new(REQUESTS_PER_S, IN_FLIGHT),
-            breaker: Mutex::new(Breaker::new(BreakerSettings::service(flow))),
+            breaker: Guard::new(BreakerSettings::service(flow), changed),
             places: Arc::new(Semaphore::new(IN_FLIGHT)),
         })
     }
 
     /// Whether nothing is asked at present: asked before anything is read for a look-up.
     pub(super) fn is_shut(&self, now: Timestamp) -> bool {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).open_until().is_some_and(|until| until > now)
+        self.breaker.is_shut(now)
     }
 
     /// Whether a look-up may begin; one that does counts as under way until [`Self::heard`].
     pub(super) fn may_begin(&self, now: Timestamp) -> bool {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).ask(now) == Gate::Go
+        self.breaker.ask(now) == Gate::Go
     }
 
     /// Takes note of how a look-up ended.
-    pub(super) fn heard(&self, heard: Heard, now: Timestamp) {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner).heard(heard, now);
+    pub(super) fn heard<T>(&self, answer: &Answer<T>, now: Timestamp) {
+        let heard: Heard = answer.heard();
+        self.breaker.heard(heard, now, || answer.why());
     }
 
     /// Sends one request when its turn comes.

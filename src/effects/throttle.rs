@@ -2,8 +2,10 @@
 //! a service which does not answer.
 
 mod breaker;
+mod guard;
 
-pub use breaker::{Breaker, BreakerSettings, Gate, Heard};
+pub use breaker::{Breaker, BreakerSettings, Condition, Gate, Heard};
+pub use guard::{Guard, Health};
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! All that can ever happen: everything that changes the store comes in as one of these.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use crate::domain::action::{Abilities, Outcome};
 use crate::domain::customer::Customer;
@@ -193,6 +194,21 @@ pub struct Rules {
     pub sources: BTreeMap<SourceName, SourceRules>,
     /// When this store began; `None` in replay, where nothing is older.
     pub store_since: Option<Timestamp>,
+}
+
+impl Rules {
+    /// What is taken from a source; of one that the config does not name any more, what is taken by default.
+    #[must_use]
+    pub fn source(&self, name: &SourceName) -> &SourceRules {
+        static DEFAULT: LazyLock<SourceRules> = LazyLock::new(SourceRules::default);
+        self.sources.get(name).unwrap_or(&DEFAULT)
+    }
+
+    /// The most devices that a source's license service takes on one key.
+    #[must_use]
+    pub fn devices_max(&self, source: &SourceName) -> u32 {
+        self.source(source).abilities.devices_max
+    }
 }
 
 /// What is taken from a source.

@@ -5,6 +5,7 @@
 
 mod claim;
 pub mod committer;
+pub mod counts;
 pub mod disposition;
 mod fits;
 pub mod forget;

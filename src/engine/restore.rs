@@ -5,7 +5,7 @@ use super::disposition::Disposition;
 use super::key::{self, Table};
 use super::record::{self, EventRecord, RecordError, View};
 use super::transact::{Transaction, dues};
-use crate::domain::action::{Abilities, Act, Action, ActionOutcome, Phase};
+use crate::domain::action::{Act, Action, ActionOutcome, Phase};
 use crate::domain::decide::Settled;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::id::{MachineId, ObjectId, Scope};
@@ -72,7 +72,7 @@ fn merge_licenses(tx: &mut Transaction<'_, '_>, machine: &mut Machine, from: &mu
         if tx.working.get(&key::attempt(&from.id, action.id))?.is_some() {
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
             tx.working.delete(key::attempt(&from.id, action.id));
-            let since = tx.now.at + Abilities::simulated().request_timeout;
+            let since = tx.now.at + tx.now.rules.source(&machine.source).abilities.request_timeout;
             (action.phase, action.due) = (Phase::Look { since, absent: 0, any_age: false }, since);
             action.attempts += 1;
         }

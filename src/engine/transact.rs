@@ -1,7 +1,6 @@
 //! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use super::claim;
 use super::disposition::{Disposition, Reason};
@@ -213,8 +212,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
-        static DEFAULT: LazyLock<SourceRules> = LazyLock::new(SourceRules::default);
-        self.now.rules.sources.get(source).unwrap_or(&DEFAULT)
+        self.now.rules.source(source)
     }
 
     /// Gives a fact to its machine, or parks it.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::disposition::Disposition;
-use super::input::Version;
+use super::input::{Rules, Version};
 use super::key::{self, Table};
 use super::record::{self, EventRecord, RecordError};
 use super::working::Committed;
@@ -491,9 +491,9 @@ pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, R
     Ok(out)
 }
 
-/// What the customer of a machine should hold, for pages.
+/// What the customer of a machine should hold, for pages: on as many keys as its license service needs for that.
 #[must_use]
-pub fn seats(machine: &Machine, revisions: &Revisions, now: Timestamp) -> crate::domain::entitlement::Entitlement {
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
-    entitlement(&folded, revisions, now, 16)
+pub fn seats(machine: &Machine, rules: &Rules, now: Timestamp) -> crate::domain::entitlement::Entitlement {
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source))
 }

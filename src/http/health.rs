@@ -1,5 +1,6 @@
 //! `GET /healthz`: the process lives. `GET /readyz`: it can take deliveries, with what one would ask next.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,7 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::App;
+use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
+use crate::engine::counts::backlog::Waits;
 
 /// A scheduler job's last run, as `/readyz` tells it.
 #[derive(Clone, Debug, Serialize)]
@@ -22,8 +25,65 @@ pub struct JobRun {
     pub silent: bool,
 }
 
-/// Asks the scheduler for its last runs.
-pub type Jobs = Arc<dyn Fn() -> Vec<JobRun> + Send + Sync>;
+/// A service that Keyward works with, as its breaker has it and as what waits for it was last counted.
+#[derive(Clone, Debug)]
+pub struct ServiceReport {
+    /// `authforge`, `embedded`, `mail` or `stripe`.
+    pub service: &'static str,
+    /// What waits for it, for each source that uses it.
+    pub by_source: BTreeMap<SourceName, Waits>,
+    /// How it fares.
+    pub state: &'static str,
+    /// All words for that.
+    pub states: &'static [&'static str],
+    /// Since when; `None`: since the start.
+    pub since: Option<Timestamp>,
+    /// What it said; empty while it is up.
+    pub why: String,
+}
+
+/// What others know and `/readyz` and `/metrics` show.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The scheduler's last runs.
+    pub jobs: Vec<JobRun>,
+    /// The services.
+    pub services: Vec<ServiceReport>,
+}
+
+/// Asks the others. It reads what is in memory; it never walks the store.
+pub type Observe = Arc<dyn Fn() -> Observed + Send + Sync>;
+
+/// A service's line.
+#[derive(Serialize)]
+struct ServiceLine {
+    service: &'static str,
+    sources: Vec<String>,
+    state: &'static str,
+    /// Absent: since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    why: String,
+    waiting: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_waiting_s: Option<i64>,
+}
+
+impl ServiceLine {
+    fn of(report: ServiceReport, now: Timestamp) -> Self {
+        let waits = report.by_source.values().fold(Waits::default(), |sum, more| sum.and(*more));
+        Self {
+            service: report.service,
+            sources: report.by_source.keys().map(ToString::to_string).collect(),
+            state: report.state,
+            since: report.since,
+            why: report.why,
+            waiting: waits.count,
+            oldest_waiting_s: waits.oldest.map(|since| (now - since).ms().max(0) / 1000),
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Readiness {
@@ -36,6 +96,7 @@ struct Readiness {
     now: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     stops_held: Option<String>,
+    services: Vec<ServiceLine>,
     jobs: Vec<JobRun>,
 }
 
@@ -44,10 +105,12 @@ pub(super) async fn healthz() -> Response {
     ([(header::CACHE_CONTROL, "no-store")], "ok\n").into_response()
 }
 
-/// It can take deliveries. A silent job is told but does not make it unready: deliveries are safe without it.
+/// It can take deliveries. A silent job or a service that is down is told but does not make it unready: deliveries are safe
+/// without them, and what they lead to waits.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let (store_open, full) = (app.handle.is_open(), app.handle.is_full());
     let stopping = app.stopping.is_cancelled();
+    let (now, observed) = (app.handle.clock().now(), (app.observed)());
     let readiness = Readiness {
         ready: store_open && !full && !stopping,
         store_open,
@@ -55,9 +118,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         stopping,
         queue_len: app.handle.queue_len(),
         queue_len_max: app.config.http.queue_len_max,
-        now: app.handle.clock().now(),
+        now,
         stops_held: app.handle.stops_held().map(|why| why.to_string()),
-        jobs: (app.jobs)(),
+        services: observed.services.into_iter().map(|s| ServiceLine::of(s, now)).collect(),
+        jobs: observed.jobs,
     };
     let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(readiness)).into_response()

@@ -1,4 +1,6 @@
-//! What the server counts, and `GET /metrics`. Labels are of fixed sets only: never an id, never what a stranger sent.
+//! What the server counts, and `GET /metrics`. The names are those of [`crate::measure`].
+
+mod gauges;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -11,14 +13,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::App;
 use crate::config::Source;
+use crate::measure::{self, ACK_S, DELIVERIES, Kind, Metric, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES};
 use crate::sources::stripe::signature::Refusal;
-
-const DELIVERIES: &str = "keyward_deliveries_total";
-const SIGNATURE_FAILURES: &str = "keyward_signature_failures_total";
-const ACK_S: &str = "keyward_ack_seconds";
-const QUEUE_LEN: &str = "keyward_queue_length";
-const STORE_BYTES: &str = "keyward_store_bytes";
-const PAGES: &str = "keyward_success_pages_total";
+use gauges::{as_f64, gauge, licenses, services};
 
 /// From an instant store to Stripe's patience.
 const ACK_BUCKETS_S: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
@@ -32,7 +29,7 @@ pub fn install() -> PrometheusHandle {
             let builder = PrometheusBuilder::new();
             // Refused for an empty list only.
             let builder = builder
-                .set_buckets_for_metric(Matcher::Full(ACK_S.to_owned()), &ACK_BUCKETS_S)
+                .set_buckets_for_metric(Matcher::Full(ACK_S.name.to_owned()), &ACK_BUCKETS_S)
                 .unwrap_or_else(|_| PrometheusBuilder::new());
             let recorder = builder.build_recorder();
             let handle = recorder.handle();
@@ -51,17 +48,23 @@ pub fn upkeep() {
 }
 
 fn describe() {
-    metrics::describe_counter!(DELIVERIES, Unit::Count, "Deliveries, by what became of them");
-    metrics::describe_counter!(SIGNATURE_FAILURES, Unit::Count, "Deliveries whose signature was refused, by why");
-    metrics::describe_histogram!(ACK_S, Unit::Seconds, "From a delivery's head to its synced receipt");
-    metrics::describe_gauge!(QUEUE_LEN, Unit::Count, "Inputs that wait for the committer");
-    metrics::describe_gauge!(STORE_BYTES, Unit::Bytes, "Bytes in the data directory");
-    metrics::describe_counter!(PAGES, Unit::Count, "Success pages, by what they said");
+    for Metric { name, kind, help, .. } in measure::ALL {
+        let unit = match name.rsplit('_').next() {
+            Some("seconds") => Unit::Seconds,
+            Some("bytes") => Unit::Bytes,
+            Some(_) | None => Unit::Count,
+        };
+        match kind {
+            Kind::Counter => metrics::describe_counter!(name, unit, help),
+            Kind::Gauge => metrics::describe_gauge!(name, unit, help),
+            Kind::Histogram => metrics::describe_histogram!(name, unit, help),
+        }
+    }
 }
 
 /// Counts a success page by what it said.
 pub(super) fn page_said(word: &'static str) {
-    metrics::counter!(PAGES, "said" => word).increment(1);
+    metrics::counter!(PAGES.name, "said" => word).increment(1);
 }
 
 /// What can become of a delivery.
@@ -118,8 +121,9 @@ impl Door {
     /// Of a source.
     pub(super) fn of(source: &Source) -> Self {
         let name = source.name.to_string();
-        let told = Told::ALL.map(|t| metrics::counter!(DELIVERIES, "source" => name.clone(), "result" => t.as_str()));
-        Self { source: name, told, ack_s: metrics::histogram!(ACK_S) }
+        let told =
+            Told::ALL.map(|t| metrics::counter!(DELIVERIES.name, "source" => name.clone(), "result" => t.as_str()));
+        Self { source: name, told, ack_s: metrics::histogram!(ACK_S.name) }
     }
 
     /// Counts a delivery.
@@ -136,18 +140,21 @@ impl Door {
     /// Counts a refused signature.
     pub(super) fn refused(&self, refusal: &Refusal) {
         self.count(Told::Unsigned);
-        metrics::counter!(SIGNATURE_FAILURES, "source" => self.source.clone(), "reason" => refusal.code()).increment(1);
+        let source = self.source.clone();
+        metrics::counter!(SIGNATURE_FAILURES.name, "source" => source, "reason" => refusal.code()).increment(1);
     }
 }
 
-/// `GET /metrics`
+/// `GET /metrics`. Nothing is counted for it: gauges show what the last round of counting saw.
 pub(super) async fn page(State(app): State<Arc<App>>) -> impl IntoResponse {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; exact far beyond any queue's length")]
-    metrics::gauge!(QUEUE_LEN).set(app.handle.queue_len() as f64);
+    gauge(QUEUE_LEN, &[], as_f64(app.handle.queue_len()));
+    services(&(app.observed)().services, app.handle.clock().now());
+    if let Some(census) = app.counts.census() {
+        licenses(&census);
+    }
     let dir = app.config.data_dir.clone();
     let text = tokio::task::spawn_blocking(move || {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; exact up to 9 PB")]
-        metrics::gauge!(STORE_BYTES).set(bytes_under(&dir, 0) as f64);
+        gauge(STORE_BYTES, &[], as_f64(bytes_under(&dir, 0)));
         let handle = install();
         handle.run_upkeep();
         handle.render()

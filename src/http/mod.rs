@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::engine;
+use crate::engine::counts::Counts;
 
 pub use accept::Peer;
 
@@ -39,8 +40,10 @@ pub struct App {
     limiter: Arc<limit::Limiter>,
     /// Set while the server drains.
     stopping: CancellationToken,
-    /// The scheduler's last runs.
-    jobs: health::Jobs,
+    /// What others know.
+    observed: health::Observe,
+    /// What was counted of the whole store.
+    counts: Arc<Counts>,
 }
 
 impl App {
@@ -49,15 +52,15 @@ impl App {
     pub fn new(handle: engine::Handle, config: Arc<Config>) -> Self {
         metrics::install();
         let doors = config.sources.iter().map(metrics::Door::of).collect();
-        let jobs: health::Jobs = Arc::new(Vec::new);
+        let observed: health::Observe = Arc::new(health::Observed::default);
         let limiter = Arc::new(limit::Limiter::new());
-        Self { handle, config, doors, limiter, stopping: CancellationToken::new(), jobs }
+        Self { handle, config, doors, limiter, stopping: CancellationToken::new(), observed, counts: Arc::default() }
     }
 
-    /// Shows the scheduler's last runs in `/readyz`.
+    /// Shows what others know in `/readyz` and `/metrics`.
     #[must_use]
-    pub fn with_jobs(mut self, jobs: health::Jobs) -> Self {
-        self.jobs = jobs;
+    pub fn with_observed(mut self, observed: health::Observe, counts: Arc<Counts>) -> Self {
+        (self.observed, self.counts) = (observed, counts);
         self
     }
 }

@@ -9,8 +9,8 @@ use crate::domain::lifecycle::subscription::State as Subscription;
 use crate::domain::lifecycle::{Folded, State, fold};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::plan::Devices;
-use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::Rules;
 use crate::engine::view;
 
 /// A purchase that says nothing of what it sells is looked up at the provider; within this that has happened or failed.
@@ -22,17 +22,32 @@ pub(super) struct Said {
     pub(super) word: &'static str,
     /// Whether the page should look again by itself.
     pub(super) waits: bool,
+    /// Whether there is such a purchase, or may soon be.
+    pub(super) found: bool,
     /// The page.
     pub(super) page: Page,
 }
 
-/// What a purchase comes to; `None` is one that we have not heard of yet, since the redirect can be faster than the webhook.
-///
-/// `mails` says whether keys are mailed at all.
-pub(super) fn of(machine: Option<&Machine>, revisions: &Revisions, now: Timestamp, mails: bool) -> Said {
-    let Some(machine) = machine else { return words(Matter::OnItsWay, mails, Vec::new(), None) };
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
-    let should = view::seats(machine, revisions, now);
+/// The redirect can be faster than the webhook, but not by more than this.
+const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
+
+/// What is said of a session that nobody has heard of, to a visitor who has waited so long. `contact`: where to write.
+pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> Said {
+    if waited < WEBHOOK_WITHIN {
+        return words(Matter::OnItsWay, mails, Vec::new(), None);
+    }
+    let mut said = words(Matter::Unknown, mails, Vec::new(), None);
+    said.page.lines.push(match contact {
+        Some(address) => format!("Questions? Please write to {address}."),
+        None => "Questions? Please write to the seller.".to_owned(),
+    });
+    Said { found: false, ..said }
+}
+
+/// What a purchase comes to. `mails` says whether keys are mailed at all.
+pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) -> Said {
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let should = view::seats(machine, rules, now);
     let shown: Vec<&Grant> =
         machine.grants.iter().filter(|g| !g.replaced && g.status != GrantStatus::Revoked).collect();
     let matter = matter(machine, &folded, &should, &shown, now);
@@ -121,6 +136,7 @@ fn shows_keys(matter: Matter) -> bool {
         | Matter::Disputed
         | Matter::Ended => true,
         Matter::OnItsWay
+        | Matter::Unknown
         | Matter::AwaitingPayment
         | Matter::Preparing
         | Matter::Delayed
@@ -166,5 +182,5 @@ fn words(matter: Matter, mails: bool, licenses: Vec<License>, grace_ends: Option
     if let (Matter::Grace, Some(ends)) = (matter, grace_ends) {
         page.lines.push(format!("Without a payment it stops working on {}.", day(ends)));
     }
-    Said { word, waits, page }
+    Said { word, waits, found: true, page }
 }

@@ -11,9 +11,10 @@ use axum::response::Response;
 
 use super::web::{Page, Refresh};
 use super::{App, Peer, limit, metrics, said};
-use crate::config::Transport;
+use crate::config::{Mail, Transport};
 use crate::domain::id::Scope;
 use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
 use crate::engine::record::RecordError;
 use crate::engine::view;
 
@@ -52,20 +53,55 @@ pub(super) async fn page(
         metrics::page_said("error");
         return Page::plain("wait", "One moment, please", &lines).respond(&app, StatusCode::SERVICE_UNAVAILABLE);
     };
-    let mails = match &machine {
-        Some(machine) => app.config.mail_of(&machine.source).transport != Transport::None,
-        None => app.config.mail.transport != Transport::None,
+    let now = app.handle.clock().now();
+    let asked = Asked::of(&query, now);
+    let said = match &machine {
+        Some(machine) => said::of(machine, &app.handle.rules(), now, mails(app.config.mail_of(&machine.source))),
+        None => said::of_unknown(now - asked.since, mails(&app.config.mail), contact(&app.config.mail).as_deref()),
     };
-    let said = said::of(machine.as_ref(), &app.handle.rules().revisions, app.handle.clock().now(), mails);
     metrics::page_said(said.word);
     let mut page = said.page;
     if said.waits {
-        let tries = query.get("n").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0);
-        page.refresh = LOOK_AGAIN_S
-            .get(tries)
-            .map(|after_s| Refresh { after_s: *after_s, url: format!("?session_id={session}&n={}", tries + 1) });
+        page.refresh = asked.again(session, machine.is_none());
     }
-    page.respond(&app, StatusCode::OK)
+    page.respond(&app, if said.found { StatusCode::OK } else { StatusCode::NOT_FOUND })
+}
+
+/// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
+struct Asked {
+    /// How often the page has looked.
+    tries: usize,
+    /// When the visitor asked first.
+    since: Timestamp,
+}
+
+impl Asked {
+    fn of(query: &BTreeMap<String, String>, now: Timestamp) -> Self {
+        let tries = query.get("n").and_then(|n| n.parse().ok()).unwrap_or(0);
+        let since = query.get("since").and_then(|s| s.parse().ok()).map(Timestamp::from_s);
+        Self { tries, since: since.filter(|since| *since <= now).unwrap_or(now) }
+    }
+
+    /// When and where the page looks again, if it does.
+    fn again(&self, session: &str, is_unknown: bool) -> Option<Refresh> {
+        let after_s = *LOOK_AGAIN_S.get(self.tries)?;
+        let mut url = format!("?session_id={session}&n={}", self.tries + 1);
+        if is_unknown {
+            url.push_str(&format!("&since={}", self.since.s()));
+        }
+        Some(Refresh { after_s, url })
+    }
+}
+
+/// Whether keys are mailed at all.
+fn mails(mail: &Mail) -> bool {
+    mail.transport != Transport::None
+}
+
+/// Where a customer can write, where mails have a sender.
+fn contact(mail: &Mail) -> Option<String> {
+    let mailbox = mail.reply_to.as_ref().unwrap_or(&mail.from);
+    mails(mail).then(|| mailbox.email.to_string())
 }
 
 fn well_formed(id: &str) -> bool {

@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Matter {
     OnItsWay,
+    Unknown,
     AwaitingPayment,
     Preparing,
     Delayed,
@@ -35,6 +36,16 @@ pub(super) const fn table(matter: Matter) -> Words {
             "Your payment is on its way",
             &["Thank you! As soon as the payment is confirmed, your license key appears here."],
         ),
+        Matter::Unknown => (
+            "unknown",
+            true,
+            "bad",
+            "We can't find this purchase",
+            &[
+                "This link may be wrong. Please use the link that you were sent to after paying.",
+                "If you have just paid and the payment takes longer than usual, your license key appears here as soon as it is confirmed.",
+            ],
+        ),
         Matter::AwaitingPayment => (
             "awaiting_payment",
             true,
@@ -42,7 +53,7 @@ pub(super) const fn table(matter: Matter) -> Words {
             "Waiting for your payment",
             &[
                 "Your order is complete, but the money has not arrived yet. With bank transfers and vouchers that can take a few days.",
-                "Your license key is made as soon as it has.",
+                "We'll create your license key as soon as the payment arrives.",
             ],
         ),
         Matter::Preparing => (
@@ -50,7 +61,7 @@ pub(super) const fn table(matter: Matter) -> Words {
             true,
             "good",
             "Your payment has arrived",
-            &["Thank you! Your license key is being made and appears here in a moment."],
+            &["Thank you! We're creating your license key; it appears here in a moment."],
         ),
         Matter::Delayed => (
             "delayed",
@@ -58,8 +69,8 @@ pub(super) const fn table(matter: Matter) -> Words {
             "wait",
             "Your payment has arrived",
             &[
-                "Thank you! Making your license key takes longer than usual. The seller has been told.",
-                "You have nothing to do, and will not be charged again.",
+                "Thank you! Creating your license key takes longer than usual. We've told the seller.",
+                "You don't need to do anything, and you won't be charged again.",
             ],
         ),
         Matter::Keys => ("keys", false, "good", "Thank you! Here is your license", &["Keep the key in a safe place."]),
@@ -68,25 +79,29 @@ pub(super) const fn table(matter: Matter) -> Words {
             true,
             "good",
             "Thank you! Here are your licenses",
-            &["Some of them are still being made and appear here in a moment."],
+            &["We're still creating some of them; they appear here in a moment."],
         ),
         Matter::Grace => (
             "grace",
             false,
             "wait",
             "Your last payment failed",
-            &["Your license still works. Please bring your payment details up to date so that it stays so."],
+            &["Your license still works. Please update your payment details to keep it active."],
         ),
-        Matter::Trial => {
-            ("trial", false, "good", "Your trial has begun", &["Your license key is made once the first payment is."])
-        }
+        Matter::Trial => (
+            "trial",
+            false,
+            "good",
+            "Your trial has begun",
+            &["We'll create your license key when the first payment arrives."],
+        ),
         Matter::Lapsed => (
             "lapsed",
             false,
             "bad",
             "Your license is paused",
             &[
-                "The last payment failed and the time to make up for it is over. It works again once the open invoice is paid.",
+                "The last payment failed and the grace period is over. Your license works again once you pay the open invoice.",
             ],
         ),
         Matter::Paused => (
@@ -148,7 +163,7 @@ pub(super) const fn table(matter: Matter) -> Words {
             "good",
             "Your payment has arrived",
             &[
-                "Thank you! This purchase brings no license key by itself. If you expected one, please write to the seller.",
+                "Thank you! This purchase doesn't include a license key. If you expected one, please write to the seller.",
             ],
         ),
     }
@@ -178,6 +193,7 @@ pub(super) const fn to_come(matter: Matter, mails: bool) -> Option<&'static str>
         | Matter::Ended
         | Matter::Failed
         | Matter::Expired
-        | Matter::Nothing => None,
+        | Matter::Nothing
+        | Matter::Unknown => None,
     }
 }

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::domain::id::MachineId;
 use crate::domain::time::Span;
+use crate::engine::counts::Counts;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::key::{Due, Item};
 use crate::engine::record::RecordError;
@@ -20,6 +21,8 @@ const IN_FLIGHT_MAX: usize = 64;
 const SCAN_MAX: usize = 5_000;
 /// Machines that one run of `repair` looks at.
 const REPAIR_MAX: usize = 1_000;
+/// Stretches of each count in one run: 10,000 due entries, and 1,000 machines.
+const STRETCHES_MAX: usize = 10;
 /// What is due longer than this was forgotten by somebody.
 const OVERDUE: Span = Span::from_minutes(5);
 
@@ -87,6 +90,31 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
 /// That the engine takes nothing now.
 pub async fn heartbeat(handle: &Handle) -> Result<(), JobError> {
     handle.submit_waiting(Input::Heartbeat).await?;
+    Ok(())
+}
+
+/// Counts on: what waits for each service, and, in rounds a minute apart, the licenses.
+///
+/// A run reads at most 1,000 machines and 10,000 due entries, whatever there is: 0.4 s and as much again in a debug build. At
+/// the usual run every five seconds, 1,000,000 machines are 1,000 runs, so licenses and grace periods are an hour and a half
+/// old at most; 1,000,000 actions that wait are 100 runs, so what waits is eight minutes old at most.
+///
+/// # Errors
+/// The store's.
+pub async fn count(handle: &Handle, counts: &Counts) -> Result<(), JobError> {
+    let now = handle.clock().now();
+    for _ in 0..STRETCHES_MAX {
+        if counts.count_backlog(handle.reader(), now)? {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..STRETCHES_MAX {
+        if counts.count_census(handle.reader(), now)? {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, pause};
 use crate::config::Config;
 use crate::engine::Handle;
+use crate::engine::counts::Counts;
 use jobs::{Cursor, JobError};
 use runs::Runs;
 
@@ -32,7 +33,7 @@ pub enum Job {
     Due,
     /// The rolling sweep over all machines.
     Repair,
-    /// Upkeep of the metrics.
+    /// Upkeep of the metrics, and the next stretch of what is counted for them.
     Metrics,
     /// Notes that the process lives.
     Heartbeat,
@@ -74,11 +75,14 @@ pub struct Bells {
     pub jumped: Arc<dyn Fn(crate::domain::time::Span) + Send + Sync>,
     /// Upkeep of the metrics, which live in another room.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
+    /// Where what is counted goes.
+    pub counts: Arc<Counts>,
 }
 
 impl Default for Bells {
     fn default() -> Self {
-        Self { due: Arc::new(Notify::new()), jumped: Arc::new(|_| {}), upkeep: Arc::new(|| {}) }
+        let counts = Arc::default();
+        Self { due: Arc::new(Notify::new()), jumped: Arc::new(|_| {}), upkeep: Arc::new(|| {}), counts }
     }
 }
 
@@ -203,7 +207,7 @@ impl Worker {
             Job::Repair => jobs::repair(&self.handle, &self.bells.due, cursor).await.map(|_| ()),
             Job::Metrics => {
                 (self.bells.upkeep)();
-                Ok(())
+                jobs::count(&self.handle, &self.bells.counts).await
             }
             Job::Heartbeat => jobs::heartbeat(&self.handle).await,
         }

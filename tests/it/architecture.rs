@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::repository::{code, files_ending};
 
 /// Each room and the rooms that it may know.
-const MAY_IMPORT: [(&str, &str); 14] = [
+const MAY_IMPORT: [(&str, &str); 15] = [
     ("domain", ""),
     ("store", ""),
     ("secret", ""),
+    ("measure", ""),
     ("clock", "domain"),
     ("config", "domain secret"),
     ("engine", "domain store clock"),
     ("sources", "domain secret engine"),
-    ("effects", "domain engine sources config secret clock"),
+    ("effects", "domain engine sources config secret clock measure"),
     ("embedded", "domain store clock secret"),
     ("scheduler", "domain engine config clock"),
-    ("http", "domain engine sources config secret clock"),
+    ("http", "domain engine sources config secret clock measure"),
     ("sim", "domain store engine sources effects clock"),
     // Put the rooms together, so they know them; the server does not know who puts it to use.
     ("server", "domain store secret clock config engine sources effects embedded scheduler http"),

@@ -189,3 +189,26 @@ fn the_state_diagrams_are_current() {
         assert!(kept == text, "docs/states/{name}.md is old: KEYWARD_BLESS=1 cargo test --test it docs");
     }
 }
+
+/// The table of metrics in `docs/operating.md`, against what the program has: names, labels and types.
+#[test]
+fn the_table_of_metrics_is_complete() {
+    use keyward::measure::{ALL, Kind};
+    let page = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `keyward_"));
+    let told: Vec<(Vec<&str>, &str)> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            (cells[0].split('`').skip(1).step_by(2).collect(), cells[1])
+        })
+        .collect();
+    let known = ALL.iter().map(|metric| {
+        let kind = match metric.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        (std::iter::once(metric.name).chain(metric.labels.iter().copied()).collect(), kind)
+    });
+    assert_eq!(told, known.collect::<Vec<_>>());
+}

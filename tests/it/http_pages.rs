@@ -44,7 +44,7 @@ async fn until_what_it_sells_was_looked_up_nobody_is_told_that_it_brings_nothing
     let server = Server::start().await;
     server.play("payment-link-without-metadata").await;
     let path = "/success?session_id=cs_live_PaymentLinkWithoutMetadata01";
-    assert!(server.get(path).await.text.contains("is being made"));
+    assert!(server.get(path).await.text.contains("creating your license key"));
     server.clock.advance_to(server.clock.now() + Span::from_minutes(11));
     insta::assert_snapshot!("nothing", shown(&server.get(path).await.text));
     server.end().await;
@@ -76,6 +76,38 @@ async fn from_the_redirect_to_the_key() {
     server.carry_out().await;
     let keys = server.get(path).await.text;
     assert!(keys.contains("<code class=\"key\">KEY-CS_TEST_A_LONG_SESSION_1-"), "{keys}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_session_that_never_comes_is_called_unknown_after_two_minutes() {
+    let mut config = config();
+    config.mail.transport = Transport::Folder { path: "mail".into() };
+    let server = Server::with(config).await;
+    let next = |page: &str| {
+        let url = page.split("; url=").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        format!("/success{}", url.replace("&amp;", "&").replace("&#x3d;", "=").replace("&#x3f;", "?"))
+    };
+    let first = server.get("/success?session_id=cs_test_a_long_session_9").await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    server.clock.advance_to(server.clock.now() + Span::from_s(119));
+    let second = server.get(&next(&first.text)).await;
+    assert_eq!(second.status, 200);
+    assert!(second.text.contains("Your payment is on its way"), "{}", second.text);
+    server.clock.advance_to(server.clock.now() + Span::from_s(1));
+    let third = server.get(&next(&second.text)).await;
+    assert_eq!(third.status, 404);
+    insta::assert_snapshot!("unknown", shown(&third.text));
+    // A forged instant of the future, or none at all, is a first visit.
+    for since in ["99999999999", "-5x", ""] {
+        let path = format!("/success?session_id=cs_test_a_long_session_9&since={since}");
+        assert_eq!(server.get(&path).await.status, 200, "{since}");
+    }
+    // A webhook that comes late is seen all the same.
+    assert_eq!(server.post(&session("9", "paid")).await.status, 200);
+    let late = server.get(&next(&third.text)).await;
+    assert_eq!(late.status, 200);
+    assert!(late.text.contains("Your payment has arrived"), "{}", late.text);
     server.end().await;
 }
 

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use keyward::domain::id::MachineId;
+use keyward::domain::id::SourceName;
+use keyward::domain::time::{Span, Timestamp};
+use keyward::engine::counts::Counts;
+use keyward::engine::counts::backlog::{Waits, Work};
 use keyward::engine::key;
 use keyward::engine::view;
 use keyward::scheduler::jobs::{self, Cursor, Ran};
@@ -48,6 +52,47 @@ async fn the_sweep_changes_nothing_where_all_is_well() {
     assert_eq!(cursor, Cursor::default());
     jobs::heartbeat(&server.handle).await.unwrap();
     assert!(server.handle.reader().get(&key::general("heartbeat")).unwrap().is_some());
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_and_what_is_held_by_customers_is_counted() {
+    let server = Server::start().await;
+    let counts = Counts::default();
+    let count = async || jobs::count(&server.handle, &counts).await.unwrap();
+    count().await;
+    assert!(counts.backlog().is_empty() && counts.census().unwrap().licenses.is_empty());
+    server.play("onetime-card").await;
+    server.play_until("failing-stays-past-due", Timestamp::parse("2026-02-10T00:00:00Z").unwrap()).await;
+    let source = SourceName::from("stripe");
+    count().await;
+    let waits = |work| counts.backlog().get(&(source.clone(), work)).copied().unwrap_or_default();
+    // Its licenses were made, its mails were not sent.
+    let mails = waits(Work::Mail);
+    assert!(
+        mails.count >= 2 && mails.oldest.is_some_and(|at| at.to_string().starts_with("2026-01-05T10:")),
+        "{mails:?}"
+    );
+    assert_eq!((waits(Work::Licenses), waits(Work::LookUps)), (Waits::default(), Waits::default()));
+    let session = serde_json::json!({
+        "id": "evt_1", "object": "event", "type": "checkout.session.completed", "created": server.clock.now().s(),
+        "livemode": true, "data": { "object": {
+            "id": "cs_1", "object": "checkout.session", "mode": "payment", "payment_status": "paid",
+            "payment_intent": "pi_1", "metadata": { "authforge_app_id": "app" },
+        } },
+    });
+    assert_eq!(server.post(&session.to_string()).await.status, 200);
+    count().await;
+    assert_eq!(waits(Work::Licenses), Waits { count: 1, oldest: Some(server.clock.now()) });
+    server.carry_out().await;
+    count().await;
+    assert_eq!(waits(Work::Licenses), Waits::default());
+    // The licenses are counted again a minute later.
+    server.clock.advance_to(server.clock.now() + Span::from_minutes(1));
+    count().await;
+    let census = counts.census().unwrap();
+    assert_eq!(census.licenses, [((source.clone(), "live"), 3)].into());
+    assert_eq!(census.in_grace, [(source, 1)].into());
     server.end().await;
 }
 

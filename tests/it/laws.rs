@@ -179,7 +179,7 @@ fn lawful(world: &World, name: &str) {
         assert_eq!(m.check(), Ok(()), "{name}: {id}");
         assert_eq!(m.held, None, "{name}: {id}");
         let folded = fold(m.kind, &m.facts, &world.rules.revisions, now);
-        let due = view::seats(&m, &world.rules.revisions, now);
+        let due = view::seats(&m, &world.rules, now);
         let live = m.grants.iter().filter(|g| g.live_at(now)).count();
         let busy = m.actions.iter().any(|a| a.outcome == ActionOutcome::Pending);
         if !busy && m.moved_out.is_empty() {

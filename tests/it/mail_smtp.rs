@@ -198,7 +198,7 @@ async fn a_refused_recipient_is_undeliverable() {
 async fn a_relay_that_does_not_know_us_condemns_no_address() {
     let refusal = json!({ "tls": "none", "refuse_recipient": { "code": 554, "text": "5.7.1 Relay access denied" } });
     let (answer, _server) = answer(refusal, "smtp://127.0.0.1:{port}?tls=none").await;
-    assert!(matches!(answer, MailAnswer::Refused { .. }), "{answer:?}");
+    assert!(matches!(answer, MailAnswer::Rejected { .. }), "{answer:?}");
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn a_grey_list_means_again_in_a_while() {
 async fn a_refused_message_is_the_operator_s() {
     let refusal = json!({ "tls": "none", "refuse_message": { "code": 554, "text": "5.6.0 looks like spam" } });
     let (answer, server) = answer(refusal, "smtp://127.0.0.1:{port}?tls=none").await;
-    assert!(matches!(answer, MailAnswer::Refused { .. }), "{answer:?}");
+    assert!(matches!(answer, MailAnswer::Rejected { .. }), "{answer:?}");
     server.mail();
 }
 
@@ -234,7 +234,10 @@ async fn silence_after_the_message_is_unknown_and_before_it_means_again() {
         match answer {
             MailAnswer::Unknown { .. } => assert!(unknown, "{answer:?}"),
             MailAnswer::Again { .. } => assert!(!unknown, "{answer:?}"),
-            MailAnswer::Sent { .. } | MailAnswer::Undeliverable { .. } | MailAnswer::Refused { .. } => {
+            MailAnswer::Sent { .. }
+            | MailAnswer::Undeliverable { .. }
+            | MailAnswer::Refused { .. }
+            | MailAnswer::Rejected { .. } => {
                 panic!("{answer:?}")
             }
         }

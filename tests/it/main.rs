@@ -17,7 +17,11 @@ mod config;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod dependencies;
+#[cfg(test)]
+mod device_limit;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
@@ -26,6 +30,8 @@ mod drain;
 mod export;
 #[cfg(test)]
 mod field;
+#[cfg(test)]
+mod first_week;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
@@ -68,6 +74,8 @@ mod repository;
 mod resend;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod services_seen;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]

@@ -136,6 +136,7 @@ async fn mail(source: &SourceName, service: &MailService) -> Tried {
             MailAnswer::Again { why, .. }
             | MailAnswer::Undeliverable { why }
             | MailAnswer::Refused { why }
+            | MailAnswer::Rejected { why }
             | MailAnswer::Unknown { why },
         ) => why,
     };

@@ -9,7 +9,7 @@ const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) 
 use Absent::{Is, Means, Required};
 use Kind::{
     Choice, Count, Cron, Devices, Mailbox, Networks, Path, Secret, Secrets, Share, Size, SmtpUrl, Socket, Span, Spans,
-    Table, Tables, Text, Texts, Url,
+    Table, Tables, Text, Texts, Url, Wait, Waits,
 };
 
 const KIB: u64 = 1 << 10;
@@ -146,13 +146,13 @@ pub(in crate::config) const LICENSES: Section = Section {
         key("in_flight", Count(1, 1_000), Is("8"), "Requests under way at one time at most."),
         key(
             "request_timeout",
-            Span(1, 3600),
+            Wait(1, 3600),
             Is("\"35s\""),
             "How long a request may take before its outcome counts as unknown.",
         ),
         key(
             "lookup_after",
-            Spans(0, DAY_S),
+            Waits(0, DAY_S),
             Is("[\"2s\", \"15s\"]"),
             "After an unknown outcome: how long to wait before each look-up that tells whether it happened.",
         ),
@@ -204,7 +204,7 @@ pub(in crate::config) const MAIL: Section = Section {
             "A folder whose files go before the built-in templates of the same name.",
         ),
         key("default_language", Text, Is("\"en\""), "The language of those who have not said theirs."),
-        key("timeout", Span(1, 3600), Is("\"60s\""), "How long handing over a mail may take."),
+        key("timeout", Wait(1, 3600), Is("\"60s\""), "How long handing over a mail may take."),
     ],
 };
 
@@ -235,7 +235,7 @@ pub(in crate::config) const SCHEDULER: Section = Section {
             Is("\"0 * * * * *\""),
             "The repair sweep: every machine whose licenses are not what they should be gets its next action.",
         ),
-        key("metrics", Cron, Is("\"*/5 * * * * *\""), "Upkeep of the metrics."),
+        key("metrics", Cron, Is("\"*/5 * * * * *\""), "Upkeep of the metrics, and counting what waits."),
     ],
 };
 
@@ -258,8 +258,8 @@ pub(in crate::config) const HTTP: Section = Section {
             Is("4096"),
             "Deliveries that wait to be stored at most; above it 503, and Stripe comes again.",
         ),
-        key("header_timeout", Span(1, 3600), Is("\"10s\""), "How long a request's head may take."),
-        key("body_timeout", Span(1, 3600), Is("\"30s\""), "How long a request's body may take."),
+        key("header_timeout", Wait(1, 3600), Is("\"10s\""), "How long a request's head may take."),
+        key("body_timeout", Wait(1, 3600), Is("\"30s\""), "How long a request's body may take."),
         key(
             "trusted_proxies",
             Networks,

@@ -12,7 +12,7 @@ use super::super::tree::{Table, Value, nearest};
 use super::super::types::{Cron, Network};
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
-use crate::domain::time::Span;
+use crate::domain::time::{NotASpan, Span};
 use crate::secret::Secret;
 
 impl Table<'_> {
@@ -71,6 +71,15 @@ impl Table<'_> {
     /// A list; its wrong items are told and left out.
     fn list<'v, T>(&'v self, name: &str, read: impl Fn(&Value<'v>) -> Option<T>) -> Option<Vec<T>> {
         Some(self.get(name)?.items()?.iter().filter_map(read).collect())
+    }
+}
+
+/// The way out of a length that cannot be read.
+fn length_hint(error: &NotASpan) -> String {
+    let units = "ms, s, m (minutes), h, d and w are understood";
+    match error.suggestion() {
+        Some(meant) => format!("did you mean `{meant}`? {units}"),
+        None => format!("{units}; a month or a year has no fixed length"),
     }
 }
 
@@ -171,7 +180,14 @@ impl Value<'_> {
     }
 
     fn length(&self) -> Option<Span> {
-        let (Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s)) = self.key.kind else { return None };
+        let kind = self.key.kind;
+        let (from_s, to_s, whole_s) = if let Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s) = kind {
+            (from_s, to_s, true)
+        } else if let Kind::Wait(from_s, to_s) | Kind::Waits(from_s, to_s) = kind {
+            (from_s, to_s, false)
+        } else {
+            return None;
+        };
         if matches!(self.value, DeValue::Integer(_)) {
             self.wrong("a length of time with its unit");
             return None;
@@ -179,14 +195,18 @@ impl Value<'_> {
         let text = self.text()?;
         let span: Span = match text.parse() {
             Ok(span) => span,
-            Err(e) => {
-                let hint = "s, m (minutes), h, d and w are understood; a month or a year has no fixed length";
-                self.mistake(e.to_string(), hint);
+            Err(error) => {
+                self.mistake(error.to_string(), length_hint(&error));
                 return None;
             }
         };
-        let (from, to) = (Span::from_s(from_s), Span::from_s(to_s));
-        self.within(span, from, to)
+        let span = self.within(span, Span::from_s(from_s), Span::from_s(to_s))?;
+        if whole_s && span.ms() % 1000 != 0 {
+            let message = format!("`{}` is {span}, and it counts in whole seconds", self.key.name);
+            self.mistake(message, "only time-outs take `ms`");
+            return None;
+        }
+        Some(span)
     }
 
     fn size(&self) -> Option<ByteSize> {
@@ -208,7 +228,9 @@ impl Value<'_> {
         if from <= value && value <= to {
             return Some(value);
         }
-        self.mistake(format!("`{}` is {value}, which is out of range", self.key.name), format!("from {from} to {to}"));
+        let name = self.key.name;
+        let bound = if value < from { format!("at least {from}") } else { format!("at most {to}") };
+        self.mistake(format!("`{name}` is {value}, and it must be {bound}"), format!("from {from} to {to}"));
         None
     }
 

@@ -7,6 +7,7 @@ mod facts;
 mod failing;
 mod hands;
 mod keys;
+mod kinds;
 mod money;
 mod notices;
 mod paying;

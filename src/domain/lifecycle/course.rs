@@ -374,7 +374,7 @@ impl Course<'_, '_> {
         let sold = self.objects.subscription.items.iter().any(|(_, h)| h.licensed().is_some());
         let priced = self.objects.subscription.items.iter().next().is_some();
         // Its first invoice, which tells what it costs, may be on the way.
-        let young = self.silent && self.objects.subscription.created().is_some_and(|c| self.now < c + SPEAKS_AFTER);
+        let young = self.silent && self.objects.subscription.known_since().is_some_and(|c| self.now < c + SPEAKS_AFTER);
         let paid = self.objects.invoices.values().any(|i| i.paid.is_some() && i.shown.total > 0);
         let free = if self.silent { young } else { !paid };
         if !sold && priced && !free && self.life.asked.is_none() && self.state == Some(S::Active) {

@@ -34,6 +34,7 @@ impl<'f> Course<'_, 'f> {
         self.schedule_end(version);
         self.pause(fact, version);
         self.trial(version);
+        self.added(version);
         match shown.status {
             Status::Incomplete => self.step(fact, Trigger::FirstPaymentOpen),
             Status::IncompleteExpired => {
@@ -104,6 +105,30 @@ impl<'f> Course<'_, 'f> {
         self.life.trial_until = Some(trial_end);
     }
 
+    /// Rule 14: a licensed item that is added takes effect at once, before any invoice for it, while the running period is
+    /// paid: to the end of that.
+    fn added(&mut self, version: &Version<'_>) {
+        let (at, subscription) = (version.at, &self.objects.subscription);
+        let Some(before) = subscription.versions.iter().take_while(|v| !std::ptr::eq(*v, version)).last() else {
+            return;
+        };
+        let licensed = subscription.licensed_at(at);
+        let (old, new): (Vec<&ItemKey>, Vec<&ItemKey>) =
+            licensed.iter().partition(|key| before.items.iter().any(|i| i.key == **key));
+        let running = old.iter().filter_map(|key| self.base_end(key)).max().filter(|end| *end > at);
+        let Some(running) = running.filter(|_| matches!(version.shown.status, Status::Active | Status::Trialing))
+        else {
+            return;
+        };
+        let ends =
+            |key: &ItemKey| version.items.iter().find(|i| i.key == *key).and_then(|i| i.period).map(|(_, end)| end);
+        let granted: Vec<(ItemKey, Timestamp)> =
+            new.into_iter().map(|key| (key.clone(), ends(key).map_or(running, |end| end.min(running)))).collect();
+        for (key, end) in granted {
+            self.paid_mut(&key).grant(at, end);
+        }
+    }
+
     fn active(&mut self, fact: &Fact, version: &Version<'_>) {
         self.write_off(fact);
         self.step(fact, Trigger::Runs);
@@ -114,8 +139,8 @@ impl<'f> Course<'_, 'f> {
 
     /// The snapshot speaks: `active` pays to its period's end, unless something told says otherwise.
     fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
-        let speaks_at = self.objects.subscription.created().unwrap_or(fact.at) + SPEAKS_AFTER;
-        let paid_session = self.objects.sessions.values().any(|s| s.money);
+        let speaks_at = self.objects.subscription.known_since().unwrap_or(fact.at) + SPEAKS_AFTER;
+        let paid_session = self.has_paid_session();
         if !paid_session && self.now < speaks_at {
             self.life.speaks_at = Some(speaks_at);
             return;
@@ -140,10 +165,17 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
+    fn has_paid_session(&self) -> bool {
+        self.objects.sessions.values().any(|s| s.money)
+    }
+
     /// Whether the checkout ended unpaid and no payment was told of since, or the first invoice is known and nobody told
-    /// that it was paid. A failure alone does not count: an endpoint that hears of failures only will not hear of the
-    /// payment that follows.
+    /// that it was paid. A paid checkout paid it, whichever event comes first; and a failure alone does not count: an
+    /// endpoint that hears of failures only will not hear of the payment that follows.
     fn first_is_unpaid(&self) -> bool {
+        if self.has_paid_session() {
+            return false;
+        }
         let session = self.objects.sessions.values().next_back();
         let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
         let first =

@@ -184,7 +184,13 @@ impl<'f> Subscription<'f> {
         self.versions.first().map(|v| v.shown.created.unwrap_or(v.at))
     }
 
-    /// Every trial end that any snapshot named.
+    /// When it is no longer news, by the provider's clock and ours: then its first invoice, if we hear of invoices, is here.
+    #[must_use]
+    pub fn known_since(&self) -> Option<Timestamp> {
+        self.created().max(self.versions.iter().map(|v| v.learned).min())
+    }
+
+    /// Whether any snapshot named that trial end.
     #[must_use]
     pub fn names_trial_end(&self, at: Timestamp) -> bool {
         self.versions.iter().any(|v| v.shown.trial_end == Some(at))

@@ -11,6 +11,8 @@ use crate::domain::action::{ActionOutcome, Outcome, Question};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
+use crate::effects::tally;
+use crate::effects::throttle::Condition;
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::key::{Due, Item};
 use crate::engine::record::RecordError;
@@ -86,14 +88,15 @@ impl Dispatcher {
         let scope = id.scope();
         let sent = self.handle.clock().now();
         let answer = account.ask(question, scope.account()).await;
-        account.heard(answer.heard(), self.handle.clock().now());
+        account.heard(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer
             && let Err(why) = self.said(scope, object).await
         {
             outcome = Outcome::Refused { why, service_wide: false };
         }
-        tell(&id.to_string(), scope, &outcome);
+        tally::action("stripe", scope.source(), "look_up", &outcome);
+        tell(&id.to_string(), scope, &outcome, account);
         self.hand_in(|| Input::Outcome { machine: id.clone(), action: number, outcome: outcome.clone(), sent }).await;
     }
 
@@ -122,7 +125,7 @@ impl Dispatcher {
                 let outcome = match &fact {
                     Some(fact) => {
                         let answer = account.links(fact, scope.account()).await;
-                        account.heard(answer.heard(), this.handle.clock().now());
+                        account.heard(&answer, this.handle.clock().now());
                         let outcome = answer.outcome();
                         for object in answer.done::<()>().into_iter().flatten() {
                             // What says nothing links nothing; the next look may find more.
@@ -135,7 +138,8 @@ impl Dispatcher {
                     // It was claimed meanwhile: the engine drops the search.
                     None => Outcome::Answered,
                 };
-                tell(&name, &scope, &outcome);
+                tally::action("stripe", scope.source(), "search", &outcome);
+                tell(&name, &scope, &outcome, &account);
                 let (scope, name, outcome) = (&scope, &name, &outcome);
                 let input = || Input::Searched { scope: scope.clone(), name: name.clone(), outcome: outcome.clone() };
                 this.hand_in(input).await;
@@ -161,10 +165,13 @@ impl Dispatcher {
     }
 }
 
-/// Tells the operator of refusals, once each, where they are handled.
-fn tell(about: &str, scope: &Scope, outcome: &Outcome) {
+/// Tells the operator of refusals, once each, where they are handled; that of the key is told by whoever watches the services.
+fn tell(about: &str, scope: &Scope, outcome: &Outcome, account: &Account) {
     let source = scope.source();
     match outcome {
+        Outcome::Refused { why, service_wide: true } if account.breaker.health().condition == Condition::Refusing => {
+            tracing::debug!(source.name = %source, about, "Stripe refuses our questions: {why}");
+        }
         Outcome::Refused { why, service_wide: true } => {
             tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
         }

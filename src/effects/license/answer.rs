@@ -56,6 +56,16 @@ impl<T> Answer<T> {
         }
     }
 
+    /// What it says, where it is no success.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::Done(_) => String::new(),
+            Self::Again { why, .. } | Self::NotSent { why } | Self::Unknown { why, .. } => why.clone(),
+            Self::Refused(refusal) => refusal.to_string(),
+        }
+    }
+
     /// What it tells the breaker of the creates, which is about credits alone.
     #[must_use]
     pub fn heard_of_credits(&self) -> Heard {

@@ -1,6 +1,7 @@
 //! What a mail server's answer means for the notice. Pure: every answer that we have met is a test.
 
 use crate::domain::time::Span;
+use crate::effects::throttle;
 
 /// How long to wait when a server puts off a recipient: grey lists usually want five minutes.
 const GREY_LIST: Span = Span::from_minutes(5);
@@ -32,12 +33,55 @@ pub enum MailAnswer {
         /// What happened, and where possible the way out.
         why: String,
     },
+    /// The server does not take this mail, or this one to this address. That may be about the mail or about us: the operator
+    /// must look, and other mails are tried.
+    Rejected {
+        /// What happened.
+        why: String,
+    },
     /// The mail was handed over and no answer came: it may have arrived. Sending again is harmless as far as the
     /// recipient's server heeds the Message-ID.
     Unknown {
         /// What happened.
         why: String,
     },
+}
+
+impl MailAnswer {
+    /// What it tells the server's breaker. That a recipient is put off or refused is no fault of the server's; an address that
+    /// is none was refused without asking it.
+    pub(in crate::effects) const fn heard(&self) -> throttle::Heard {
+        match self {
+            Self::Sent { .. } | Self::Again { after: Some(_), .. } => throttle::Heard::Good,
+            Self::Undeliverable { .. } => throttle::Heard::Unsent,
+            Self::Again { after: None, .. } | Self::Unknown { .. } | Self::Rejected { .. } => throttle::Heard::Broken,
+            Self::Refused { .. } => throttle::Heard::Locked,
+        }
+    }
+
+    /// What it says, where the mail was not sent.
+    pub(in crate::effects) fn why(&self) -> String {
+        match self {
+            Self::Sent { .. } => String::new(),
+            Self::Again { why, .. }
+            | Self::Undeliverable { why }
+            | Self::Refused { why }
+            | Self::Rejected { why }
+            | Self::Unknown { why } => why.clone(),
+        }
+    }
+
+    /// The word for it in the metrics.
+    pub(in crate::effects) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Sent { .. } => "sent",
+            Self::Again { .. } => "retry",
+            Self::Undeliverable { .. } => "undeliverable",
+            Self::Refused { .. } => "refused",
+            Self::Rejected { .. } => "rejected",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
 }
 
 /// How far a conversation with the server has come.
@@ -110,25 +154,29 @@ fn of_code(phase: Phase, code: u16, why: &str) -> MailAnswer {
         let put_off = matches!(phase, Phase::Recipient | Phase::Data | Phase::Message);
         return MailAnswer::Again { after: put_off.then_some(GREY_LIST), why };
     }
-    if about_us(code, &why) {
-        return MailAnswer::Refused { why };
-    }
     match phase {
-        Phase::Connecting | Phase::Login | Phase::Sender | Phase::Data => MailAnswer::Refused { why },
+        Phase::Connecting | Phase::Login | Phase::Sender => MailAnswer::Refused { why },
+        Phase::Recipient | Phase::Data | Phase::Message if wants_login(code) => MailAnswer::Refused { why },
+        Phase::Recipient | Phase::Data | Phase::Message if about_us(code, &why) => MailAnswer::Rejected { why },
+        Phase::Data => MailAnswer::Rejected { why },
         Phase::Recipient => MailAnswer::Undeliverable { why },
         // Some servers look at the address only now; else it is the message that they do not like.
         Phase::Message if enhanced(&why).is_some_and(|e| e.starts_with("5.1.") || e.starts_with("5.2.")) => {
             MailAnswer::Undeliverable { why }
         }
-        Phase::Message => MailAnswer::Refused { why },
+        Phase::Message => MailAnswer::Rejected { why },
     }
 }
 
-/// Whether a refusal is about us rather than about the address: login wanted (530, 534, 535, 538), commands not known
-/// (500, 502 to 504, 555), or policy (5.7.x: relaying denied, listed as a spammer). Else one lapse in the set-up would mark
-/// every customer's address as dead.
+/// Whether it takes no mail from anybody who is not logged in.
+const fn wants_login(code: u16) -> bool {
+    matches!(code, 530 | 534 | 535 | 538)
+}
+
+/// Whether a refusal is about us rather than about the address: commands not known (500, 502 to 504, 555), or policy (5.7.x:
+/// relaying denied, listed as a spammer). Else one lapse in the set-up would mark every customer's address as dead.
 fn about_us(code: u16, why: &str) -> bool {
-    matches!(code, 500 | 502..=504 | 530 | 534 | 535 | 538 | 555)
+    matches!(code, 500 | 502..=504 | 555)
         || enhanced(why).is_some_and(|e| e.starts_with("5.7.") || e.starts_with("5.5."))
 }
 
@@ -157,6 +205,7 @@ mod tests {
             MailAnswer::Again { after: None, .. } => "again",
             MailAnswer::Undeliverable { .. } => "undeliverable",
             MailAnswer::Refused { .. } => "refused",
+            MailAnswer::Rejected { .. } => "rejected",
             MailAnswer::Unknown { .. } => "unknown",
         }
     }
@@ -172,21 +221,31 @@ mod tests {
             (Phase::Recipient, 550, "no such user", "undeliverable"),
             (Phase::Recipient, 550, "5.1.1 <x@example.com>: user unknown", "undeliverable"),
             (Phase::Recipient, 552, "5.2.2 mailbox full", "undeliverable"),
-            (Phase::Recipient, 554, "5.7.1 Relay access denied", "refused"),
-            (Phase::Recipient, 550, "5.7.1-blocked, see the list\n5.7.1 again", "refused"),
+            (Phase::Recipient, 554, "5.7.1 Relay access denied", "rejected"),
+            (Phase::Recipient, 550, "5.7.1-blocked, see the list\n5.7.1 again", "rejected"),
             (Phase::Recipient, 530, "Authentication required", "refused"),
-            (Phase::Recipient, 503, "bad sequence", "refused"),
+            (Phase::Recipient, 503, "bad sequence", "rejected"),
             (Phase::Recipient, 451, "4.7.1 Greylisted", "again, later"),
             (Phase::Recipient, 452, "too many recipients", "again, later"),
-            (Phase::Data, 554, "no", "refused"),
+            (Phase::Data, 554, "no", "rejected"),
             (Phase::Message, 451, "try later", "again, later"),
             (Phase::Message, 550, "5.1.1 unknown after all", "undeliverable"),
-            (Phase::Message, 554, "5.6.0 looks like spam", "refused"),
-            (Phase::Message, 552, "message too large", "refused"),
+            (Phase::Message, 554, "5.6.0 looks like spam", "rejected"),
+            (Phase::Message, 552, "message too large", "rejected"),
         ] {
             let answer = meaning(phase, &Heard::Code { code, text: text.to_owned() });
             assert_eq!(name(&answer), means, "{phase:?} {code} {text}");
         }
+    }
+
+    #[test]
+    fn one_customer_s_address_is_no_fault_of_the_server_s() {
+        let heard = |phase, code, text: &str| meaning(phase, &Heard::Code { code, text: text.to_owned() }).heard();
+        assert_eq!(heard(Phase::Recipient, 550, "5.1.1 user unknown"), throttle::Heard::Unsent);
+        assert_eq!(heard(Phase::Recipient, 451, "4.7.1 Greylisted"), throttle::Heard::Good);
+        assert_eq!(heard(Phase::Message, 554, "5.6.0 looks like spam"), throttle::Heard::Broken);
+        assert_eq!(heard(Phase::Connecting, 421, "4.3.2 try later"), throttle::Heard::Broken);
+        assert_eq!(heard(Phase::Login, 535, "5.7.8 Authentication failed"), throttle::Heard::Locked);
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl Mailer {
         };
         let message = match message::build(&self.from, self.reply_to.as_ref(), to, &mail) {
             Ok(message) => message,
-            Err(why) => return MailAnswer::Refused { why },
+            Err(why) => return MailAnswer::Rejected { why },
         };
         match &self.route {
             Route::Smtp(smtp) => Box::pin(smtp.deliver(&message)).await,

@@ -136,6 +136,7 @@ impl Smtp {
             MailAnswer::Again { after, why } => MailAnswer::Again { after, why: clean(why) },
             MailAnswer::Undeliverable { why } => MailAnswer::Undeliverable { why: clean(why) },
             MailAnswer::Refused { why } => MailAnswer::Refused { why: clean(why) },
+            MailAnswer::Rejected { why } => MailAnswer::Rejected { why: clean(why) },
             MailAnswer::Unknown { why } => MailAnswer::Unknown { why: clean(why) },
         }
     }

@@ -119,6 +119,15 @@ impl<T> Answer<T> {
         }
     }
 
+    /// What it says, where it is no success.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::Done(_) => String::new(),
+            Self::Again { why, .. } | Self::Refused { why, .. } => why.clone(),
+        }
+    }
+
     /// What it means for the work that asked.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -1,6 +1,9 @@
 //! The circuit breaker, a plain value: what was heard and the present instant go in, and whether a call may go comes
 //! out. It knows no clock, no task and no service.
 
+#[cfg(test)]
+mod tests;
+
 use crate::domain::time::{Span, Timestamp};
 
 /// What a call told about the service's health.
@@ -32,17 +35,55 @@ pub enum Gate {
     Busy(Timestamp),
 }
 
+/// How a service fares, as far as calls have told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Calls go.
+    Up,
+    /// It answers, and asks for patience.
+    Slowed,
+    /// It does not answer, or answers with errors of its own.
+    Down,
+    /// It refuses everything until a person has mended something.
+    Refusing,
+    /// It makes no more licenses until somebody has paid for them.
+    NoCredits,
+}
+
+impl Condition {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Up, Self::Slowed, Self::Down, Self::Refusing, Self::NoCredits];
+
+    /// The word in `/readyz`, metrics and the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Slowed => "slowed",
+            Self::Down => "down",
+            Self::Refusing => "refusing",
+            Self::NoCredits => "no_credits",
+        }
+    }
+}
+
 /// How a breaker behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerSettings {
     /// So many failures in a row open it.
     pub failures_max: u32,
+    /// So many are enough when nothing else was heard for [`Self::failing_for`]: where little is asked, failures are rare too.
+    pub failures_few: u32,
+    /// See [`Self::failures_few`].
+    pub failing_for: Span,
     /// How long it stays open at first; each trial that fails doubles it.
     pub first_wait: Span,
     /// The longest that it stays open.
     pub longest_wait: Span,
     /// How long it stays open when only a person can mend it, between rare trials.
     pub locked_wait: Span,
+    /// What the service is called then.
+    pub locked: Condition,
     /// After this long without an answer a call under way no longer holds others back. Above the request time-out.
     pub answer_within: Span,
     /// So many at a time is the full flow; until then each success doubles what is let out.
@@ -57,9 +98,12 @@ impl BreakerSettings {
             // Under a fault rate of one in three this opens about once in 10,000 calls; when a service is down, eight
             // calls at a time find out within one time-out.
             failures_max: 8,
+            failures_few: 3,
+            failing_for: Span::from_s(30),
             first_wait: Span::from_s(1),
             longest_wait: Span::from_minutes(1),
             locked_wait: Span::from_minutes(10),
+            locked: Condition::Refusing,
             answer_within: Span::from_minutes(2),
             full_flow,
         }
@@ -68,7 +112,7 @@ impl BreakerSettings {
     /// For the creates alone, which wait when the credits are used up.
     #[must_use]
     pub const fn credits(full_flow: u32) -> Self {
-        Self { locked_wait: Span::from_hours(1), ..Self::service(full_flow) }
+        Self { locked_wait: Span::from_hours(1), locked: Condition::NoCredits, ..Self::service(full_flow) }
     }
 }
 
@@ -81,24 +125,34 @@ pub struct Breaker {
     out: u32,
     /// When the last call was let go.
     last_go: Timestamp,
+    condition: Condition,
+    /// When the condition became what it is; `None`: it never changed.
+    since: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Calls go: all of them when `flow` is `None`, else so many at a time.
-    Closed { failures: u32, flow: Option<u32> },
+    Closed { failing: Option<Failing>, flow: Option<u32> },
     /// None goes before `until`.
     Open { until: Timestamp, wait: Span },
     /// One goes; its answer decides.
     Trial { wait: Span },
 }
 
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Failing {
+    count: u32,
+    since: Timestamp,
+}
+
 impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(settings: BreakerSettings) -> Self {
-        let state = State::Closed { failures: 0, flow: None };
-        Self { settings, state, out: 0, last_go: Timestamp::from_ms(0) }
+        let state = State::Closed { failing: None, flow: None };
+        Self { settings, state, out: 0, last_go: Timestamp::from_ms(0), condition: Condition::Up, since: None }
     }
 
     /// Whether a call may be made now. After [`Gate::Go`] it counts as under way until it is reported.
@@ -128,6 +182,7 @@ impl Breaker {
     /// Takes note of what a call told about the service.
     pub fn heard(&mut self, heard: Heard, now: Timestamp) {
         self.out = self.out.saturating_sub(1);
+        let was_open = self.open_until();
         self.state = match heard {
             Heard::Unsent => self.state,
             Heard::Good => self.after_success(),
@@ -147,6 +202,30 @@ impl Breaker {
                 }
             },
         };
+        self.judge(heard, was_open.is_some(), now);
+    }
+
+    /// The condition after something was heard. What comes in while it is open was sent before, and changes nothing, but that
+    /// everything is refused.
+    fn judge(&mut self, heard: Heard, was_open: bool, now: Timestamp) {
+        let is_open = self.open_until().is_some();
+        let condition = match heard {
+            Heard::Locked => self.settings.locked,
+            Heard::Good | Heard::Unsent | Heard::Broken | Heard::Slow { .. } if was_open => self.condition,
+            Heard::Broken if is_open => Condition::Down,
+            Heard::Slow { .. } if is_open => Condition::Slowed,
+            Heard::Good => Condition::Up,
+            Heard::Broken | Heard::Slow { .. } | Heard::Unsent => self.condition,
+        };
+        if condition != self.condition {
+            (self.condition, self.since) = (condition, Some(now));
+        }
+    }
+
+    /// How the service fares, and since when; `None`: since the start. A trial under way has told nothing yet.
+    #[must_use]
+    pub const fn condition(&self) -> (Condition, Option<Timestamp>) {
+        (self.condition, self.since)
     }
 
     /// A person says that it is mended: the next call is the trial.
@@ -169,8 +248,8 @@ impl Breaker {
         match self.state {
             // An answer to what was sent before it opened says nothing about now.
             open @ State::Open { .. } => open,
-            State::Trial { .. } => State::Closed { failures: 0, flow: self.wider(1) },
-            State::Closed { flow, .. } => State::Closed { failures: 0, flow: flow.and_then(|f| self.wider(f)) },
+            State::Trial { .. } => State::Closed { failing: None, flow: self.wider(1) },
+            State::Closed { flow, .. } => State::Closed { failing: None, flow: flow.and_then(|f| self.wider(f)) },
         }
     }
 
@@ -181,11 +260,22 @@ impl Breaker {
                 let wait = self.longer(wait);
                 self.open(now, wait, wait)
             }
-            State::Closed { failures, .. } if failures + 1 >= self.settings.failures_max => {
-                self.open(now, self.settings.first_wait, self.settings.first_wait)
+            State::Closed { failing, flow } => {
+                let before = failing.unwrap_or(Failing { count: 0, since: now });
+                let failing = Failing { count: before.count.saturating_add(1), ..before };
+                if self.is_down(failing, now) {
+                    self.open(now, self.settings.first_wait, self.settings.first_wait)
+                } else {
+                    State::Closed { failing: Some(failing), flow }
+                }
             }
-            State::Closed { failures, flow } => State::Closed { failures: failures + 1, flow },
         }
+    }
+
+    fn is_down(&self, failing: Failing, now: Timestamp) -> bool {
+        let Failing { count, since } = failing;
+        count >= self.settings.failures_max
+            || count >= self.settings.failures_few && now - since >= self.settings.failing_for
     }
 
     fn open(&self, now: Timestamp, span: Span, wait: Span) -> State {
@@ -198,130 +288,5 @@ impl Breaker {
 
     fn wider(&self, flow: u32) -> Option<u32> {
         Some(flow.saturating_mul(2)).filter(|wider| *wider < self.settings.full_flow)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const T0: Timestamp = Timestamp::from_s(1_000_000);
-
-    fn at(s: i64) -> Timestamp {
-        T0 + Span::from_s(s)
-    }
-
-    fn breaker() -> Breaker {
-        Breaker::new(BreakerSettings { failures_max: 3, ..BreakerSettings::service(8) })
-    }
-
-    /// Opens it at `at(0)`.
-    fn opened() -> Breaker {
-        let mut b = breaker();
-        for _ in 0..3 {
-            assert_eq!(b.ask(at(0)), Gate::Go);
-            b.heard(Heard::Broken, at(0));
-        }
-        b
-    }
-
-    /// How many calls go at once at an instant.
-    fn burst(b: &mut Breaker, now: Timestamp) -> u32 {
-        (0..100).take_while(|_| b.ask(now) == Gate::Go).count().try_into().unwrap()
-    }
-
-    #[test]
-    fn failures_in_a_row_open_it_and_a_success_between_starts_the_count_anew() {
-        let mut b = breaker();
-        for heard in [Heard::Broken, Heard::Broken, Heard::Good, Heard::Broken, Heard::Broken] {
-            assert_eq!(b.ask(at(0)), Gate::Go);
-            b.heard(heard, at(0));
-        }
-        assert_eq!(b.open_until(), None);
-        b.heard(Heard::Broken, at(0));
-        assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
-    }
-
-    #[test]
-    fn half_open_lets_one_through_and_each_failed_trial_doubles_the_wait() {
-        let mut b = opened();
-        let (mut now, mut waits) = (1, Vec::new());
-        for _ in 0..8 {
-            assert_eq!(b.ask(at(now)), Gate::Go);
-            assert_eq!(b.ask(at(now)), Gate::Busy(at(now + 120)));
-            b.heard(Heard::Broken, at(now));
-            let Some(until) = b.open_until() else { panic!("it should be open") };
-            waits.push((until - at(now)).ms() / 1000);
-            now = until.s() - T0.s();
-        }
-        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-
-    #[test]
-    fn one_success_closes_it_and_the_backlog_comes_out_gradually() {
-        let mut b = opened();
-        assert_eq!(burst(&mut b, at(1)), 1);
-        b.heard(Heard::Good, at(2));
-        assert_eq!(burst(&mut b, at(2)), 2);
-        b.heard(Heard::Good, at(3));
-        assert_eq!(burst(&mut b, at(3)), 3, "four at a time, of which one is still under way");
-        b.heard(Heard::Good, at(4));
-        assert_eq!(burst(&mut b, at(4)), 100, "full flow");
-    }
-
-    #[test]
-    fn a_few_failures_while_it_recovers_do_not_open_it_again() {
-        let mut b = opened();
-        assert_eq!(b.ask(at(1)), Gate::Go);
-        b.heard(Heard::Good, at(1));
-        b.heard(Heard::Broken, at(1));
-        assert_eq!(b.open_until(), None);
-    }
-
-    #[test]
-    fn a_call_that_is_never_reported_holds_the_trial_up_only_for_a_while() {
-        let mut b = opened();
-        assert_eq!(b.ask(at(1)), Gate::Go);
-        assert_eq!(b.ask(at(120)), Gate::Busy(at(121)));
-        assert_eq!(b.ask(at(121)), Gate::Go);
-    }
-
-    #[test]
-    fn a_call_that_was_not_made_gives_its_place_back() {
-        let mut b = opened();
-        assert_eq!(b.ask(at(1)), Gate::Go);
-        b.heard(Heard::Unsent, at(1));
-        assert_eq!(b.ask(at(1)), Gate::Go);
-    }
-
-    #[test]
-    fn too_many_requests_slow_the_whole_service_down_as_one_sign() {
-        let mut b = breaker();
-        let slow = |s: Option<i64>| Heard::Slow { after: s.map(Span::from_s) };
-        assert_eq!(burst(&mut b, at(0)), 100);
-        b.heard(slow(None), at(0));
-        b.heard(slow(None), at(0));
-        assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
-        b.heard(slow(Some(30)), at(0));
-        assert_eq!(b.ask(at(0)), Gate::Until(at(30)), "what the service asks for is honoured");
-        assert_eq!(burst(&mut b, at(30)), 1);
-        b.heard(slow(None), at(30));
-        assert_eq!(b.ask(at(30)), Gate::Until(at(32)));
-    }
-
-    #[test]
-    fn what_only_a_person_can_mend_is_tried_rarely_or_when_told() {
-        let mut b = breaker();
-        b.heard(Heard::Locked, at(0));
-        assert_eq!(b.ask(at(0)), Gate::Until(at(600)));
-        b.heard(Heard::Good, at(1));
-        assert_eq!(b.ask(at(1)), Gate::Until(at(600)), "an old answer");
-        b.release(at(5));
-        assert_eq!(burst(&mut b, at(5)), 1);
-        b.heard(Heard::Locked, at(6));
-        assert_eq!(b.open_until(), Some(at(606)));
-        assert_eq!(burst(&mut b, at(606)), 1);
-        b.heard(Heard::Good, at(606));
-        assert_eq!(b.open_until(), None);
     }
 }

@@ -111,6 +111,16 @@ impl Door {
         self.post(body, &signature).await
     }
 
+    /// Delivers an event to another source than the tests' usual one, signed now.
+    pub(crate) async fn deliver_to(&self, source: &str, secret: &str, event: &Value) -> Result<Answered, String> {
+        let body = event.to_string().into_bytes();
+        let signature = sign(&body, &Secret::new(secret), Clock::Wall.now());
+        let request = self.http.post(format!("{}/webhooks/{source}", self.base)).header("stripe-signature", signature);
+        let response = request.body(body).send().await.map_err(|e| e.to_string())?;
+        let status = response.status().as_u16();
+        Ok(Answered { status, body: response.text().await.map_err(|e| e.to_string())? })
+    }
+
     /// Delivers an event once; remembers it if it was acknowledged.
     pub(crate) async fn try_event(&self, event: &Value) -> Result<Answered, String> {
         let answered = self.deliver(event.to_string().into_bytes()).await?;

@@ -163,7 +163,9 @@ impl Shop {
 
     pub(crate) fn mails(&self) -> Vec<String> {
         let folder = std::fs::read_dir(self.dir.path().join("mail")).into_iter().flatten();
-        folder.map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap()).collect()
+        // A mail that is being written has another name.
+        let mails = folder.map(|f| f.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "eml"));
+        mails.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
 }
 

@@ -1,0 +1,29 @@
+//! Refusals that a person must look at, told once each, where they are handled.
+
+use crate::domain::action::{Action, Outcome};
+use crate::domain::machine::Machine;
+use crate::effects::services::LicenseService;
+use crate::effects::throttle::Condition;
+
+/// Tells of a refusal. That the whole service refuses is told once, for all that waits, by whoever watches the services.
+pub(super) fn report(machine: &Machine, action: &Action, outcome: &Outcome, service: &LicenseService) {
+    let kind = action.act.as_str();
+    match outcome {
+        Outcome::Refused { why, service_wide: true } if service.health().condition == Condition::Up => {
+            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");
+        }
+        Outcome::Refused { why, service_wide: true } => {
+            tracing::debug!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}");
+        }
+        Outcome::Refused { why, service_wide: false } => {
+            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
+        }
+        Outcome::Gone => {
+            tracing::warn!(machine.id = %machine.id, action.kind = kind, "the license is gone at the license service");
+        }
+        Outcome::Unknown { why } => {
+            tracing::debug!(machine.id = %machine.id, action.kind = kind, "unknown outcome: {why}")
+        }
+        Outcome::Done(_) | Outcome::Again { .. } | Outcome::Absent { .. } | Outcome::Answered => {}
+    }
+}
