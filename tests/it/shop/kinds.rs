@@ -127,9 +127,9 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::TrialAdded, true),
     (Kind::MixedScheduledEnd, true),
     (Kind::UnlicensedDevices, true),
-    (Kind::FirstPaidLate, true),
-    (Kind::SentSideOverdue, true),
-    (Kind::PausedUnpaid, true),
+    (Kind::FirstPaidLate, false),
+    (Kind::SentSideOverdue, false),
+    (Kind::PausedUnpaid, false),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.

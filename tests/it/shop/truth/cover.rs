@@ -13,6 +13,8 @@ pub(crate) struct Cover {
     pub(crate) end: Time,
     /// Since when it counts.
     pub(crate) since: Time,
+    /// The item that it was paid for; none: granted.
+    pub(crate) item: Option<String>,
     /// The invoice that paid for it; none: granted.
     pub(crate) invoice: Option<usize>,
 }
@@ -30,7 +32,10 @@ pub(crate) fn invoices(moment: Moment<'_>, s: usize) -> impl Iterator<Item = (us
 }
 
 /// Since when, by which invoice, what it takes back, what it gives.
-type Change = (Time, Option<usize>, Vec<(Time, Time)>, Vec<(Time, Time)>);
+type Change = (Time, Option<usize>, Vec<Stretch>, Vec<Stretch>);
+
+/// A stretch of time, and the item that it is billed for.
+type Stretch = (Time, Time, Option<String>);
 
 /// What covers a license, by what happened until an instant: grants and paid invoices, in their order.
 pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
@@ -41,8 +46,8 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     for (n, invoice) in invoices(moment, s) {
         let Some(paid) = invoice.paid.filter(|paid| *paid <= at) else { continue };
         let lines = || invoice.lines.iter().filter(|l| chain.billed(l) && !l.trial);
-        let taken = lines().filter(|l| l.amount < 0).map(|l| (l.start, l.end)).collect();
-        let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end)).collect();
+        let taken = lines().filter(|l| l.amount < 0).map(|l| (l.start, l.end, l.item.clone())).collect();
+        let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end, l.item.clone())).collect();
         changes.push((paid, Some(n), taken, given));
     }
     // Rule 20: before anything was paid, only a trial is granted.
@@ -51,14 +56,16 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     let began = moment.stripe.subs[s].created;
     let trial = granted.iter().any(|g| g.alone && g.start == began);
     let counts = |g: &Grant| g.alone || trial || first.is_some_and(|first| first <= g.since);
-    changes.extend(granted.into_iter().filter(counts).map(|g| (g.since, None, vec![], vec![(g.start, g.end)])));
+    changes.extend(granted.into_iter().filter(counts).map(|g| (g.since, None, vec![], vec![(g.start, g.end, None)])));
     changes.sort_by_key(|(since, ..)| *since);
     let mut covers: Vec<Cover> = Vec::new();
     for (since, invoice, taken, given) in changes {
-        for (start, end) in taken {
-            covers = covers.into_iter().flat_map(|c| without(c, start, end)).collect();
+        for (start, end, item) in taken {
+            let of_it = |c: &Cover| c.item.is_none() || c.item == item;
+            let cut = |c: Cover| if of_it(&c) { without(c, start, end) } else { vec![c] };
+            covers = covers.into_iter().flat_map(cut).collect();
         }
-        covers.extend(given.into_iter().map(|(start, end)| Cover { start, end, since, invoice }));
+        covers.extend(given.into_iter().map(|(start, end, item)| Cover { start, end, since, item, invoice }));
     }
     covers
 }
@@ -125,7 +132,7 @@ fn by_snapshots(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Co
         for item in state.items.iter().filter(|i| chain.is_for(i)) {
             match state.status {
                 Status::Active => {
-                    covers.push(Cover { start: item.start, end: item.end, since: *since, invoice: None });
+                    covers.push(Cover { start: item.start, end: item.end, since: *since, item: None, invoice: None });
                 }
                 Status::PastDue | Status::Unpaid => covers.retain(|c| c.start < item.start),
                 Status::Incomplete

@@ -43,7 +43,11 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         let made = u64::from(want != Want::Nothing);
         created = created.map(|(low, high)| (low + made * least, high + made * most));
         // A unit that came while nothing may work was not made (rule 5).
-        let count = if matches!(want, Want::Stopped(_)) { count.min(least) } else { count };
+        let unmade = if chain.added.is_some() { 0 } else { least };
+        let count = if matches!(want, Want::Stopped(_)) { count.min(unmade) } else { count };
+        if chain.added.is_some() && matches!(want, Want::Stopped(_)) {
+            created = None;
+        }
         let shrinks = chain.unlicensed.is_some() && !open(Kind::UnlicensedDevices);
         let seat = Seat { plan: held.plan, devices: Some(devices).filter(|_| !shrinks), want, rule };
         let count = if matches!(seat.want, Want::Open(_)) { count.max(1) } else { count };
