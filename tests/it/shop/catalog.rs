@@ -40,7 +40,7 @@ const fn price(id: &'static str, product: &'static str, amount: i64, months: u32
     Price { id, product, lookup: None, amount, months, metered: false }
 }
 
-pub(crate) const PRICES: [Price; 17] = [
+pub(crate) const PRICES: [Price; 19] = [
     price("price_solo_m", "prod_solo", 900, 1),
     price("price_solo_y", "prod_solo", 9_000, 12),
     price("price_pro_m", "prod_pro", 4_900, 1),
@@ -55,6 +55,8 @@ pub(crate) const PRICES: [Price; 17] = [
     price("price_free_m", "prod_free", 0, 1),
     price("price_addon_m", "prod_addon", 500, 1),
     Price { metered: true, ..price("price_usage_m", "prod_usage", 0, 1) },
+    price("price_base_m", "prod_base", 1_100, 1),
+    price("price_plus_m", "prod_plus", 2_100, 1),
     price("price_addon_y", "prod_addon", 5_000, 12),
     price("price_tool", "prod_tool", 7_900, 0),
     price("price_pass", "prod_pass", 1_900, 0),
@@ -84,6 +86,16 @@ pub(crate) const PLANS: [Plan; 10] = [
 /// The price of an id.
 pub(crate) fn price_of(id: &str) -> &'static Price {
     PRICES.iter().find(|p| p.id == id).unwrap()
+}
+
+/// What a shop sells that follows AuthForge's guide: prices that no plan names.
+pub(crate) fn without_plan(price: &str) -> &'static str {
+    match plan_of(price).map(|plan| plan.name) {
+        Some("solo" | "team") => "price_base_m",
+        Some("lite") => "price_free_m",
+        Some(_) => "price_plus_m",
+        None => price_of(price).id,
+    }
 }
 
 /// The plan that sells a price (rule 12).

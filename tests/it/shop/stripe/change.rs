@@ -50,9 +50,6 @@ impl Stripe {
             if let Some(come) = come.filter(is_metered) {
                 lines.push(self.proration(come, 1));
             }
-            if self.subs[s].coupon {
-                lines.iter_mut().for_each(|l| l.amount = 0);
-            }
         }
         if billed == Billed::Now && !lines.is_empty() {
             let i = self.draft(s, "subscription_update", lines);

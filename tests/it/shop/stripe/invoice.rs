@@ -20,6 +20,7 @@ impl Stripe {
             id,
             sub: s,
             created: self.now,
+            free: self.subs[s].coupon,
             reason,
             lines,
             finalized: None,

@@ -138,6 +138,8 @@ pub(crate) struct Invoice {
     /// Index of its subscription.
     pub(crate) sub: usize,
     pub(crate) created: Time,
+    /// A coupon makes it free; its lines keep their amounts.
+    pub(crate) free: bool,
     /// `billing_reason`.
     pub(crate) reason: &'static str,
     pub(crate) lines: Vec<Line>,
@@ -159,7 +161,7 @@ pub(crate) struct Invoice {
 
 impl Invoice {
     pub(crate) fn total(&self) -> i64 {
-        self.lines.iter().map(|l| l.amount).sum()
+        if self.free { 0 } else { self.lines.iter().map(|l| l.amount).sum() }
     }
 
     pub(crate) fn due_amount(&self) -> i64 {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::calendar::{DAY, HOUR, OPENS, Time};
+use super::catalog::without_plan;
 use super::script::{Shop, Step, What};
 use ledger::{Dispute, Invoice, Refund, Session, Sub};
 
@@ -74,8 +75,8 @@ pub(crate) struct Stripe {
     pub(crate) disputes: Vec<Dispute>,
     /// What each purchase of the script became.
     pub(crate) bought: BTreeMap<usize, Bought>,
-    /// Lookup keys have moved on to other prices.
-    pub(crate) lookups_moved: bool,
+    /// Since when lookup keys have moved on to other prices.
+    pub(crate) lookups_moved: Option<Time>,
     agenda: BTreeMap<(Time, u32), Task>,
     planned: u32,
     ids: u32,
@@ -98,7 +99,7 @@ impl Stripe {
             refunds: Vec::new(),
             disputes: Vec::new(),
             bought: BTreeMap::new(),
-            lookups_moved: false,
+            lookups_moved: None,
             agenda: BTreeMap::new(),
             planned: 0,
             ids: 0,
@@ -166,6 +167,11 @@ impl Stripe {
         }
     }
 
+    /// The price that a step names, as this shop sells it.
+    fn offer<'p>(&self, s: usize, price: &'p str) -> &'p str {
+        if self.subs[s].metadata.is_some() { without_plan(price) } else { price }
+    }
+
     fn subscription_step(&mut self, s: usize, step: &Step) {
         match step {
             Step::PaysBy(method) => self.subs[s].method = *method,
@@ -177,10 +183,10 @@ impl Stripe {
             Step::Undo => self.undo_cancel(s),
             Step::Refund { back, percent, fate } => self.refund_invoice(s, *back, *percent, *fate),
             Step::Dispute { back, days, verdict } => self.dispute_invoice(s, *back, *days, *verdict),
-            Step::Change { which, price, billed } => self.change_price(s, *which, price, *billed),
-            Step::Swap { which, price, billed } => self.swap_item(s, *which, price, *billed),
+            Step::Change { which, price, billed } => self.change_price(s, *which, self.offer(s, price), *billed),
+            Step::Swap { which, price, billed } => self.swap_item(s, *which, self.offer(s, price), *billed),
             Step::Quantity { which, quantity, billed } => self.change_quantity(s, *which, *quantity, *billed),
-            Step::Add { price, quantity, billed } => self.add_item(s, price, *quantity, *billed),
+            Step::Add { price, quantity, billed } => self.add_item(s, self.offer(s, price), *quantity, *billed),
             Step::Remove { which, billed } => self.remove_item(s, *which, *billed),
             Step::Pause => self.pause(s, true),
             Step::Resume => self.pause(s, false),
@@ -188,7 +194,7 @@ impl Stripe {
             Step::Coupon(on) => self.subs[s].coupon = *on,
             Step::AddTrial { days } => self.add_trial(s, i64::from(*days) * DAY),
             Step::Metadata => self.edit_metadata(s),
-            Step::MoveLookup => self.lookups_moved = true,
+            Step::MoveLookup => self.lookups_moved = self.lookups_moved.or(Some(self.now)),
             Step::ResetAnchor => self.reset_anchor(s),
         }
     }

@@ -17,7 +17,7 @@ fn list(entries: Vec<Value>, url: String) -> Value {
 
 impl Stripe {
     fn price_body(&self, price: &Price) -> Value {
-        let lookup = price.lookup.filter(|_| !self.lookups_moved);
+        let lookup = price.lookup.filter(|_| self.lookups_moved.is_none());
         let recurring = (price.months > 0).then(|| {
             let interval = if price.months == 12 { "year" } else { "month" };
             let usage = if price.metered { "metered" } else { "licensed" };
@@ -105,6 +105,8 @@ impl Stripe {
             "description": if line.trial { "Trial period" } else { "Example" }, "metadata": {}, "invoice": invoice.id,
             "period": { "start": line.start, "end": line.end }, "quantity": line.quantity, "discounts": [],
         });
+        let discount = json!({ "amount": line.amount, "discount": format!("di_{}", invoice.id) });
+        body["discount_amounts"] = if invoice.free { vec![discount] } else { Vec::new() }.into();
         if self.new_shape {
             let details = json!({ "subscription": sub, "proration": line.proration, "proration_details": null });
             let (kind, mut details) =
@@ -120,7 +122,7 @@ impl Stripe {
             body["parent"] = parent;
             body["pricing"] = line.price.map_or(
                 Value::Null,
-                |p| json!({ "type": "price_details", "price_details": { "price": p.id, "product": p.product } }),
+                |p| json!({ "type": "price_details", "price_details": { "price": p.id, "product": p.product }, "unit_amount_decimal": p.amount.to_string() }),
             );
         } else {
             body["type"] = if billed_item { "subscription" } else { "invoiceitem" }.into();
@@ -156,7 +158,7 @@ impl Stripe {
                 "finalized_at": invoice.finalized, "paid_at": invoice.paid, "voided_at": invoice.voided,
                 "marked_uncollectible_at": invoice.uncollectible,
             },
-            "subtotal": invoice.total(), "total": invoice.total(),
+            "subtotal": invoice.lines.iter().map(|l| l.amount).sum::<i64>(), "total": invoice.total(),
         });
         if self.new_shape {
             body["parent"] = json!({

@@ -3,7 +3,7 @@
 use super::ledger::{Item, Line, State, Status, Sub};
 use super::{Stripe, Task};
 use crate::shop::calendar::{DAY, HOUR, Time, months};
-use crate::shop::catalog::price_of;
+use crate::shop::catalog::{price_of, without_plan};
 use crate::shop::script::{Method, What};
 
 impl Stripe {
@@ -29,7 +29,13 @@ impl Stripe {
         let first_interval = price_of(&items[0].0).months;
         // Before flexible billing all items share an interval.
         let fits = |price: &str| self.new_shape || price_of(price).months == first_interval;
-        let wanted: Vec<_> = items.iter().filter(|(price, _)| fits(price)).cloned().collect();
+        let mut wanted: Vec<(String, u64)> = Vec::new();
+        for (price, quantity) in items.iter().filter(|(price, _)| fits(price)) {
+            let price = if metadata.is_some() { without_plan(price) } else { price };
+            if wanted.iter().all(|(other, _)| other != price) {
+                wanted.push((price.to_owned(), *quantity));
+            }
+        }
         let made: Vec<Item> =
             wanted.into_iter().map(|(price, quantity)| self.new_item(&price, quantity, began, trial)).collect();
         let state = State {
@@ -101,10 +107,9 @@ impl Stripe {
     /// Lines for the running periods of some items.
     pub(super) fn period_lines(&mut self, s: usize, which: &dyn Fn(&Item) -> bool, trial: bool) -> Vec<Line> {
         let items: Vec<Item> = self.subs[s].now().items.iter().filter(|i| which(i)).cloned().collect();
-        let coupon = self.subs[s].coupon;
         let line = |item: Item| {
             let price = price_of(item.price);
-            let amount = if trial || coupon { 0 } else { price.amount * i64::try_from(item.quantity).unwrap() };
+            let amount = if trial { 0 } else { price.amount * i64::try_from(item.quantity).unwrap() };
             Line {
                 id: self.id("il"),
                 item: Some(item.id),

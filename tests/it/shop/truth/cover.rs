@@ -13,6 +13,8 @@ pub(crate) struct Cover {
     pub(crate) end: Time,
     /// Since when it counts.
     pub(crate) since: Time,
+    /// The item that it was paid for; none: granted.
+    pub(crate) item: Option<String>,
     /// The invoice that paid for it; none: granted.
     pub(crate) invoice: Option<usize>,
 }
@@ -30,7 +32,10 @@ pub(crate) fn invoices(moment: Moment<'_>, s: usize) -> impl Iterator<Item = (us
 }
 
 /// Since when, by which invoice, what it takes back, what it gives.
-type Change = (Time, Option<usize>, Vec<(Time, Time)>, Vec<(Time, Time)>);
+type Change = (Time, Option<usize>, Vec<Stretch>, Vec<Stretch>);
+
+/// A stretch of time, and the item that it is billed for.
+type Stretch = (Time, Time, Option<String>);
 
 /// What covers a license, by what happened until an instant: grants and paid invoices, in their order.
 pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
@@ -41,20 +46,26 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     for (n, invoice) in invoices(moment, s) {
         let Some(paid) = invoice.paid.filter(|paid| *paid <= at) else { continue };
         let lines = || invoice.lines.iter().filter(|l| chain.billed(l) && !l.trial);
-        let taken = lines().filter(|l| l.amount < 0).map(|l| (l.start, l.end)).collect();
-        let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end)).collect();
+        let taken = lines().filter(|l| l.amount < 0).map(|l| (l.start, l.end, l.item.clone())).collect();
+        let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end, l.item.clone())).collect();
         changes.push((paid, Some(n), taken, given));
     }
-    changes.extend(
-        grants(moment, s, chain, at).into_iter().map(|(since, start, end)| (since, None, vec![], vec![(start, end)])),
-    );
+    // Rule 20: before anything was paid, only a trial is granted.
+    let first = changes.iter().filter(|c| !c.3.is_empty()).map(|c| c.0).min();
+    let granted = grants(moment, s, chain, at);
+    let began = moment.stripe.subs[s].created;
+    let trial = granted.iter().any(|g| g.alone && g.start == began);
+    let counts = |g: &Grant| g.alone || trial || first.is_some_and(|first| first <= g.since);
+    changes.extend(granted.into_iter().filter(counts).map(|g| (g.since, None, vec![], vec![(g.start, g.end, None)])));
     changes.sort_by_key(|(since, ..)| *since);
     let mut covers: Vec<Cover> = Vec::new();
     for (since, invoice, taken, given) in changes {
-        for (start, end) in taken {
-            covers = covers.into_iter().flat_map(|c| without(c, start, end)).collect();
+        for (start, end, item) in taken {
+            let of_it = |c: &Cover| c.item.is_none() || c.item == item;
+            let cut = |c: Cover| if of_it(&c) { without(c, start, end) } else { vec![c] };
+            covers = covers.into_iter().flat_map(cut).collect();
         }
-        covers.extend(given.into_iter().map(|(start, end)| Cover { start, end, since, invoice }));
+        covers.extend(given.into_iter().map(|(start, end, item)| Cover { start, end, since, item, invoice }));
     }
     covers
 }
@@ -66,8 +77,17 @@ fn without(cover: Cover, start: Time, end: Time) -> Vec<Cover> {
     [before, after].into_iter().filter(|c| c.start < c.end).collect()
 }
 
-/// What is granted without a payment: since when, from when, until when.
-fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<(Time, Time, Time)> {
+/// Time that is granted without a payment.
+struct Grant {
+    since: Time,
+    start: Time,
+    end: Time,
+    /// It needs no payment for this license before: a trial, or an item beside paid ones.
+    alone: bool,
+}
+
+/// What is granted until an instant.
+fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
     let sub = &moment.stripe.subs[s];
     let mut grants = Vec::new();
     let history: Vec<_> = sub.history.iter().filter(|(since, _)| *since <= at).collect();
@@ -77,25 +97,28 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<(Time, T
             let began_with_it = before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
             // Rule 23: a trial that is added to a paid subscription counts whatever `trial` says.
             if !began_with_it || moment.policy.trial_licenses {
-                grants.push((*since, start, end));
+                grants.push(Grant { since: *since, start, end, alone: true });
             }
         }
+        let turned = before.is_some_and(|b| state.items.iter().any(|i| b.items.iter().all(|j| j.start != i.start)));
         let period = state.items.iter().filter(|i| chain.is_for(i)).map(|i| (i.start, i.end)).max();
         // Rule 14: what is added takes effect at once, while the running period is paid.
         if let Some((start, end)) = period.filter(|_| chain.added == Some(*since) && state.status == Status::Active) {
-            grants.push((*since, start.max(*since), end));
+            // Somebody paid for another item.
+            let paid = invoices(moment, s).any(|(_, i)| i.paid.is_some_and(|paid| paid <= *since));
+            grants.push(Grant { since: *since, start: start.max(*since), end, alone: paid });
         }
         // Rule 33: periods that turn while paused, and the one running at the resume.
         let resumed = before.is_some_and(|b| b.paused) && !state.paused && !state.status.is_over();
         let paused = state.paused && moment.policy.pause_keeps;
-        if let Some((start, end)) = period.filter(|_| paused && before.is_some_and(|b| b.paused) || resumed) {
-            grants.push((*since, start, end));
+        if let Some((start, end)) = period.filter(|_| paused && turned && before.is_some_and(|b| b.paused) || resumed) {
+            grants.push(Grant { since: *since, start, end, alone: false });
         }
         // Rule 29: written off, and back to active without a payment.
         let back = before.is_some_and(|b| matches!(b.status, Status::PastDue | Status::Unpaid));
         let written_off = invoices(moment, s).any(|(_, i)| i.voided == Some(*since) || i.uncollectible == Some(*since));
         if let Some((start, end)) = period.filter(|_| back && state.status == Status::Active && written_off) {
-            grants.push((*since, start, end));
+            grants.push(Grant { since: *since, start, end, alone: false });
         }
     }
     grants
@@ -109,7 +132,7 @@ fn by_snapshots(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Co
         for item in state.items.iter().filter(|i| chain.is_for(i)) {
             match state.status {
                 Status::Active => {
-                    covers.push(Cover { start: item.start, end: item.end, since: *since, invoice: None });
+                    covers.push(Cover { start: item.start, end: item.end, since: *since, item: None, invoice: None });
                 }
                 Status::PastDue | Status::Unpaid => covers.retain(|c| c.start < item.start),
                 Status::Incomplete

@@ -38,7 +38,8 @@ pub(crate) fn of(moment: Moment<'_>, s: usize, chains: &[Chain]) -> Vec<Mail> {
     }
     let due = usize::from(!covers(moment, s, chain, moment.at).is_empty());
     let issued = Mail { kinds: &["license_issued"], least: due, most: due, rule: "40" };
-    let mut mails = if chain.counts().0 != chain.counts().1 { Vec::new() } else { vec![issued] };
+    let all_late = due == 1 && covers(moment, s, chain, moment.at).iter().all(|c| c.since >= c.end);
+    let mut mails = if all_late || chain.counts().0 != chain.counts().1 { Vec::new() } else { vec![issued] };
     let revokes = moment.policy.at_grace_end == AtGraceEnd::Revoke;
     let (mut failed, mut secure, mut ending, mut stop, mut restored) = Default::default();
     let (failed, secure, ending, stop, restored): (&mut Count, &mut Count, &mut Count, &mut Count, &mut Count) =

@@ -19,6 +19,8 @@ use super::stripe::{Bought, Stripe};
 pub(crate) struct Expect {
     pub(crate) machine: String,
     pub(crate) seats: Vec<Seat>,
+    /// Events come late: what no longer works may never have been made.
+    pub(crate) late: bool,
     /// How many licenses were ever made, at least and at most.
     pub(crate) created: Option<(u64, u64)>,
     /// Mails by kind, at least and at most.

@@ -111,6 +111,9 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
             return (Want::Open("the refunded period is paid for twice"), "37");
         }
         // An earlier period's changes nothing.
+        if since >= cover.end && moment.policy.on_cancel == OnCancel::Keep && life.state.ended_at.is_some() {
+            return (Want::Open("kept for good, and refunded when the paid time was over"), "34, 37");
+        }
         if since >= cover.end {
             continue;
         }
@@ -175,6 +178,7 @@ fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -
                 (Want::Stopped(&["suspended", "revoked"]), "39")
             }
             Want::Live(_) | Want::LiveFrom(_) => (Want::Stopped(&["suspended"]), "39"),
+            Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), "39"),
             Want::Stopped(words) if !words.contains(&"revoked") => (Want::Stopped(OVER), "39"),
             Want::Stopped(_) | Want::Nothing | Want::Open(_) => plain,
         },

@@ -1,7 +1,7 @@
 //! What is bought once (rules 10, 11, 13, 36, 39).
 
 use super::money::{Back, Disputed, disputed, went_back};
-use super::subscription::Ruled;
+use super::subscription::{OVER, Ruled};
 use super::{Expect, Mail, Moment, Seat, Want};
 use crate::shop::calendar::DAY;
 use crate::shop::catalog::plan_of;
@@ -35,7 +35,7 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
     };
     let seat = Seat { plan: name, devices: Some(devices), want, rule };
     let seats = std::iter::repeat_n(seat, usize::try_from(count).unwrap()).collect();
-    Expect { machine: format!("stripe/{}", session.id), seats, created, mails }
+    Expect { machine: format!("stripe/{}", session.id), seats, late: moment.delivery.late, created, mails }
 }
 
 fn want(moment: Moment<'_>, x: usize, session: &Session, days: Option<i64>) -> Ruled {
@@ -51,6 +51,9 @@ fn want(moment: Moment<'_>, x: usize, session: &Session, days: Option<i64>) -> R
     let over = end.is_some_and(|end| end <= moment.at);
     let total = session.payment.as_ref().map_or(0, |p| p.amount);
     let plain = if over { (Want::Stopped(&["expired"]), "10") } else { (Want::Live(vec![end]), "10") };
+    let disputes = moment.stripe.disputes.iter().any(|d| d.of == Paid::Session(x) && d.at <= moment.at);
+    // What was stopped by a dispute and is over when that is won may stay as it is.
+    let plain = if over && disputes { (Want::Stopped(OVER), "10, 39") } else { plain };
     let of = |of: Paid| of == Paid::Session(x);
     let back = went_back(moment, moment.policy, total, of).0;
     match (back, disputed(moment, of)) {

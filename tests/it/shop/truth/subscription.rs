@@ -5,6 +5,7 @@ use super::cover::{Cover, covers, invoices};
 use super::episode::{Episode, episodes};
 use super::{Expect, Moment, Seat, Want, mails, money};
 use crate::shop::calendar::{HOUR, Time};
+use crate::shop::catalog::price_of;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
 use crate::shop::script::Types;
@@ -42,14 +43,20 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         let made = u64::from(want != Want::Nothing);
         created = created.map(|(low, high)| (low + made * least, high + made * most));
         // A unit that came while nothing may work was not made (rule 5).
-        let count = if matches!(want, Want::Stopped(_)) { count.min(least) } else { count };
-        let seat = Seat { plan: held.plan, devices: Some(devices), want, rule };
+        let unmade = if chain.added.is_some() { 0 } else { least };
+        let count = if matches!(want, Want::Stopped(_)) { count.min(unmade) } else { count };
+        if chain.added.is_some() && matches!(want, Want::Stopped(_)) {
+            created = None;
+        }
+        let shrinks = chain.unlicensed.is_some() && !open(Kind::UnlicensedDevices);
+        let seat = Seat { plan: held.plan, devices: Some(devices).filter(|_| !shrinks), want, rule };
+        let count = if matches!(seat.want, Want::Open(_)) { count.max(1) } else { count };
         seats.extend(std::iter::repeat_n(seat, usize::try_from(count).unwrap()));
     }
     let again = money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
     let created = created.map(|(least, most)| if again { (least, most * 4) } else { (least, most) });
     let created = created.filter(|_| !moment.delivery.late);
-    Expect { machine, seats, created, mails: mails::of(moment, s, &all) }
+    Expect { machine, seats, late: moment.delivery.late, created, mails: mails::of(moment, s, &all) }
 }
 
 fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
@@ -57,6 +64,24 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
         return (Want::Open(why), "14, 18");
     }
     let state = moment.stripe.subs[s].at(moment.at).unwrap();
+    if sold_after_the_key_moved(moment, s) {
+        return (Want::Open("sold when its lookup key had moved on"), "12");
+    }
+    let sent = moment.stripe.subs[s].sent_days.is_some();
+    let never_paid = invoices(moment, s).all(|(_, i)| i.paid.is_none_or(|at| at > moment.at));
+    if sent && never_paid && invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some()) {
+        return (Want::Open("written off before anything was paid"), "20, 29");
+    }
+    if sent && moment.stripe.subs[s].history.iter().any(|(at, x)| x.trial.is_some() && *at <= moment.at) {
+        return (Want::Open("a trial of a sent subscription"), "22, 32");
+    }
+    if free_trial(moment, s) {
+        return (Want::Open("a free price's trial under trial = none"), "22");
+    }
+    let failed = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
+    if invoices(moment, s).any(|(_, i)| i.failed.iter().any(|at| *at <= moment.at && failed(*at))) {
+        return (Want::Open("a debit came back while collection was paused"), "33");
+    }
     if let Some(rule) = closed(moment, s) {
         return (Want::Open("closed kind"), rule);
     }
@@ -78,6 +103,22 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
     }
 }
 
+/// Whether the price that is found by lookup key came when the key was another's: then no plan sells it.
+fn sold_after_the_key_moved(moment: Moment<'_>, s: usize) -> bool {
+    let Some(moved) = moment.stripe.lookups_moved else { return false };
+    let has = |state: &State| state.items.iter().any(|i| i.price == "price_studio_m");
+    let history = &moment.stripe.subs[s].history;
+    let came = history.windows(2).any(|w| w[1].0 >= moved && has(&w[1].1) && !has(&w[0].1));
+    came || history[0].0 >= moved && has(&history[0].1)
+}
+
+/// A trial of something that costs nothing anyway: its zero line tells nothing of a trial.
+fn free_trial(moment: Moment<'_>, s: usize) -> bool {
+    let first = &moment.stripe.subs[s].history[0].1;
+    let free = first.items.iter().any(|i| price_of(i.price).amount == 0 && !price_of(i.price).metered);
+    first.trial.is_some() && !moment.policy.trial_licenses && free
+}
+
 /// The rule of a closed kind that a life is of.
 fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
     let sub = &moment.stripe.subs[s];
@@ -86,13 +127,27 @@ fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
     let paused = states.clone().any(|x| x.paused);
     let added = states.clone().any(|x| x.trial != first_trial);
     let studio = states.any(|x| x.items.iter().any(|i| i.price == "price_studio_m"));
+    let renewed_since = |i: &Invoice| {
+        let later = |(_, other): (usize, &Invoice)| other.created > i.created && other.reason == "subscription_cycle";
+        invoices(moment, s).any(later)
+    };
+    let side = |i: &Invoice| i.reason == "subscription_update" || i.reason == "manual" || renewed_since(i);
+    let first_paid = invoices(moment, s).filter_map(|(_, i)| i.paid).min().unwrap_or(Time::MAX);
+    let paused_unpaid = sub.history.iter().any(|(at, x)| x.paused && *at < first_paid && *at <= moment.at);
+    if paused_unpaid && !open(Kind::PausedUnpaid) {
+        return Some("20, 33");
+    }
+    let overdue = invoices(moment, s).any(|(_, i)| side(i) && i.overdue.is_some_and(|at| at <= moment.at));
+    if overdue && !open(Kind::SentSideOverdue) {
+        return Some("32");
+    }
     if first_trial.is_some() && !moment.policy.trial_licenses && !open(Kind::TrialNone) {
         Some("22")
     } else if paused && !moment.policy.pause_keeps && !open(Kind::PauseSuspends) {
         Some("33")
     } else if added && !open(Kind::TrialAdded) {
         Some("23")
-    } else if studio && moment.stripe.lookups_moved && !open(Kind::LookupMoved) {
+    } else if studio && moment.stripe.lookups_moved.is_some() && !open(Kind::LookupMoved) {
         Some("12")
     } else {
         None
@@ -114,11 +169,21 @@ fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'static str> 
     match moment.delivery.types {
         Types::All => None,
         _ if !plain || money || changed => Some("not told to an endpoint of few types"),
-        Types::Guide if scheduled || ended => Some("not told to an endpoint of few types"),
+        Types::Guide if scheduled || ended || changes(chain) => Some("not told to an endpoint of few types"),
         Types::Guide => None,
         Types::Snapshots if moment.at < sub.created + HOUR => Some("the first minutes of snapshots alone"),
         Types::Snapshots => None,
     }
+}
+
+/// Whether its plan or quantity ever changed.
+fn changes(chain: &Chain) -> bool {
+    let first = chain.last();
+    chain
+        .steps
+        .iter()
+        .flat_map(|(_, h)| h)
+        .any(|h| (h.plan, h.count, h.devices) != (first.plan, first.count, first.devices))
 }
 
 /// From a licensed price to one that no plan names: it lives to what was paid, then ends (rule 15).
@@ -142,6 +207,15 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
     let Some(end) = life.covers.iter().map(|c| c.end).max() else {
         return (Want::Nothing, "20");
     };
+    if life.covers.iter().all(|c| c.since >= c.end) {
+        // What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
+        let surely = life.covers.iter().all(|c| c.since >= c.end + moment.policy.margin);
+        let carried = invoices(moment, s).any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
+        if carried && !open(Kind::FirstPaidLate) {
+            return (Want::Open("closed kind"), "5");
+        }
+        return (if surely { Want::Nothing } else { Want::Open("first paid in the margin") }, "5");
+    }
     if !open(Kind::TurnWithSideOpen) && turned_with_side_open(moment, s) {
         return (Want::Open("closed kind"), "25");
     }
@@ -158,6 +232,9 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         return after_the_end(moment, life, end, ended);
     }
     let (at, margin) = (moment.at, moment.policy.margin);
+    if !open(Kind::MixedScheduledEnd) && life.state.cancel_at.is_some() && life.state.items.len() > 1 {
+        return (Want::Open("closed kind"), "34");
+    }
     let scheduled = life.state.cancel_at.filter(|end_at| *end_at <= end);
     match (scheduled, moment.policy.on_cancel) {
         (Some(_), OnCancel::PeriodEnd) => return until(at, end, "34"),
@@ -167,8 +244,13 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         (Some(_), OnCancel::Keep) => return (Want::Live(vec![None, Some(end + margin)]), "34"),
         (None, _) => {}
     }
+    let renewal = open_renewal(moment, s, chain);
+    if let Some((_, due)) = renewal.filter(|_| moment.stripe.subs[s].sent_days.is_some() && at < end + margin) {
+        // A sent invoice carries to its due date; whether that shows before it must is left open.
+        return (Want::Live(vec![Some(end + margin), Some(due.max(end + margin))]), "32");
+    }
     if at >= end + margin
-        && let Some((finalized, held)) = open_renewal(moment, s, chain)
+        && let Some((finalized, held)) = renewal
     {
         if finalized < end + margin {
             return until(at, held, "19");
@@ -283,6 +365,9 @@ fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) ->
             }
         }
         _ if late => (Want::Open("paid after the deletion, on_cancel is not period_end"), "16, 34"),
+        OnCancel::Now | OnCancel::Keep if life.state.reason == Some("payment_failed") => {
+            (Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"), "30, 34")
+        }
         OnCancel::PeriodEnd if moment.at < end => (Want::until(end), "34"),
         OnCancel::PeriodEnd | OnCancel::Now => (Want::Stopped(OVER), "34"),
         OnCancel::Keep => (Want::Live(vec![None]), "34"),
