@@ -78,7 +78,7 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     journal(machine, &folded.transitions, world.now);
     name_plans(machine, &due);
     if machine.held.is_none() {
-        actions(machine, &due, world);
+        actions(machine, &folded, &due, world);
     }
     let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
     notices(machine, &calls, &folded, world);
@@ -103,7 +103,7 @@ fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world:
     reports.retain(|r| {
         let told = machine.told.iter().any(|t| t.finding == r.finding);
         let answered = made && r.finding == Finding::NothingToHandOut;
-        !(told || answered || look_up::waits(machine, r))
+        !(told || answered || look_up::waits(machine, r, world.now))
     });
     machine.told.extend(reports.iter().cloned());
     reports
@@ -138,8 +138,11 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     machine.journal.push(Seen { what, seen_at: now });
 }
 
-fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
+fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) {
     let mut wanted = differences(machine, due, world.abilities, world.now);
+    if look_up::keys_wait(machine, folded, world).is_some() {
+        wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
+    }
     if older_than_the_store(machine, world) {
         wanted.extend(finds(machine, due, world.now));
     }
@@ -252,5 +255,6 @@ fn wake(
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
-    earliest(due.wake, notices.chain(grace), world.now)
+    let newcomers = look_up::keys_wait(machine, folded, world);
+    earliest(due.wake, notices.chain(grace).chain(newcomers), world.now)
 }

@@ -12,6 +12,7 @@ use super::role::{LicensedLine, Role};
 use super::snapshots::SPEAKS_AFTER;
 use super::subscription::{self, State as S, Trigger};
 use super::{Cause, Life, State, Transition};
+use crate::domain::action::Question;
 use crate::domain::decision::Decided;
 use crate::domain::fact::{Fact, Says, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
@@ -66,6 +67,11 @@ pub struct SubscriptionLife {
     pub disputes: Disputes,
     /// What went back of its invoices.
     pub returned: ReturnedByInvoice,
+    /// What no event told and Stripe could.
+    pub unknown: Vec<Question>,
+    /// Items that appeared in a cut list, and since when we know them: each may have taken the place of one that is not
+    /// shown.
+    pub newcomers: Option<(Timestamp, Vec<ItemKey>)>,
 }
 
 /// How a subscription ended.
@@ -180,7 +186,8 @@ pub(super) fn live(
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::Decision(_)
-            | Says::LineItems(_) => {}
+            | Says::LineItems(_)
+            | Says::Items(_) => {}
         }
     }
     course.pass_deadlines(now);
@@ -213,6 +220,8 @@ fn empty(objects: &Objects<'_>) -> SubscriptionLife {
         trial_ending: None,
         disputes: objects.disputes.clone(),
         returned: objects.returned_by_invoice(),
+        unknown: Vec::new(),
+        newcomers: None,
     }
 }
 
@@ -337,6 +346,7 @@ impl Course<'_, '_> {
     fn finish(mut self) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
         self.note_open_renewals();
         self.items_now();
+        self.ask();
         self.report();
         self.life.state = self.state.unwrap_or(S::Incomplete);
         let state = self.state.map(State::Subscription);
@@ -362,7 +372,7 @@ impl Course<'_, '_> {
         if let Some(at) = self.objects.payments.returned_unlinked() {
             self.findings.add(at, Finding::RefundUnlinked);
         }
-        if let Some(version) = self.objects.subscription.newest().filter(|_| self.objects.subscription.cut) {
+        if let Some(version) = self.objects.subscription.newest().filter(|v| !v.whole && self.life.ended.is_none()) {
             self.findings.add(version.at, Finding::ItemsCut);
         }
         let since = self.transitions.last().map_or(self.now, |t| t.at);

@@ -12,6 +12,7 @@ pub mod purchase;
 pub mod role;
 mod snapshots;
 pub mod subscription;
+mod unknown;
 
 use std::fmt;
 
@@ -21,7 +22,7 @@ pub use course::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
 pub use grace::{Episode, Outcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
-pub use purchase::PurchaseLife;
+pub use purchase::{CutLines, PurchaseLife};
 
 use super::contact::Contact;
 use super::decision::Decided;

@@ -148,7 +148,7 @@ impl<'f> Course<'_, 'f> {
         let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
         let first =
             self.objects.invoices.values().filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
-        unpaid || first.into_iter().any(|i| i.told_besides_failures)
+        unpaid || first.into_iter().any(|i| i.told_besides_failures && i.paid.is_none())
     }
 
     /// Whether an invoice with a line for the item's period failed at that instant or later.
