@@ -2,6 +2,7 @@
 //! engine does it, against a license service that does at once what it is asked.
 
 mod buying;
+mod cutting;
 mod ending;
 mod facts;
 mod failing;
@@ -58,6 +59,8 @@ pub(super) struct Case {
     shows: Option<(Option<Timestamp>, Devices)>,
     /// The license that a look finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
+    /// What Stripe says when it is asked.
+    stripe: cutting::Stripe,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -94,6 +97,7 @@ impl Case {
             stops_held: None,
             shows: None,
             there: None,
+            stripe: cutting::Stripe::default(),
         }
     }
 
@@ -154,7 +158,7 @@ impl Case {
 
     fn settle(&mut self) {
         let revisions = Revisions::new(self.revisions.clone());
-        let abilities = Abilities::simulated();
+        let abilities = Abilities { looks_up: self.stripe.has_key(), ..Abilities::simulated() };
         for _ in 0..1000 {
             let world = World {
                 revisions: &revisions,
@@ -184,6 +188,9 @@ impl Case {
     }
 
     fn came_of(&mut self, action: &Action) -> Outcome {
+        if let Some(question) = action.act.question() {
+            return self.asked(question);
+        }
         if matches!(action.phase, Phase::Look { .. }) {
             return self.looked(action);
         }
