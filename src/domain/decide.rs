@@ -16,7 +16,7 @@ use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Distrust, Hold};
-use super::lifecycle::{Folded, Transition, fold};
+use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{DueNotice, due_notices};
@@ -73,7 +73,7 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
-    let folded = fold(machine.kind, &machine.facts, world.revisions, world.now);
+    let folded = machine.folded(world.revisions, world.now);
     let due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
     name_plans(machine, &due);

@@ -309,6 +309,22 @@ fn a_first_invoice_is_asked_for_at_once() {
     refused.shown(0.0, 0.0, 30.0, named).is("active:").on(0.01).is("active: live 33");
 }
 
+/// Rule 18: a source whose endpoint hears of no invoices lets a snapshot speak at once; once a paid invoice was heard of all
+/// the same, none does.
+#[test]
+fn a_source_without_invoices_waits_for_none() {
+    let made = |s: &mut Subscription| s.created = Some(day(0.0));
+    let mut case = Case::subscription(|_| {});
+    case.deaf = true;
+    case.shown(0.0, 0.0, 30.0, made).is("active: live 33").mails("");
+    case.shown(30.0, 30.0, 60.0, made).is("active: live 63");
+    let mut sent = Case::subscription(|_| {});
+    sent.deaf = true;
+    sent.shown(0.0, 0.0, 30.0, |s| s.send_invoice = true).on(1.0).is("active:");
+    let mut hears = Case::subscription(|_| {});
+    hears.shown(0.0, 0.0, 30.0, made).is("active:").on(0.01).is("active: live 33");
+}
+
 /// A purchase whose session carries a cut list of what it sold: what is not shown is asked for, else reported.
 #[test]
 fn a_cut_session_is_asked_for_its_lines() {

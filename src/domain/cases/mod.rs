@@ -20,7 +20,7 @@ use super::fact::*;
 use super::finding::Finding;
 use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
-use super::lifecycle::{Kind, fold};
+use super::lifecycle::Kind;
 use super::machine::Machine;
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
@@ -61,6 +61,8 @@ pub(super) struct Case {
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
     /// What Stripe says when it is asked.
     stripe: cutting::Stripe,
+    /// Whether its source hears of no invoices.
+    deaf: bool,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -98,6 +100,7 @@ impl Case {
             shows: None,
             there: None,
             stripe: cutting::Stripe::default(),
+            deaf: false,
         }
     }
 
@@ -156,8 +159,13 @@ impl Case {
         panic!("something keeps coming due");
     }
 
+    fn rules(&self) -> Revisions {
+        let deaf = self.deaf.then(|| self.machine.source.clone());
+        Revisions::new(self.revisions.clone()).deaf(deaf)
+    }
+
     fn settle(&mut self) {
-        let revisions = Revisions::new(self.revisions.clone());
+        let revisions = self.rules();
         let abilities = Abilities { looks_up: self.stripe.has_key(), ..Abilities::simulated() };
         for _ in 0..1000 {
             let world = World {
@@ -180,7 +188,7 @@ impl Case {
             }
             let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
             let Some(notice) = notice.cloned() else { return };
-            let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
+            let folded = self.machine.folded(&revisions, self.now);
             let to = recipient(&notice, &folded, None).unwrap();
             mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
         }
@@ -235,8 +243,8 @@ impl Case {
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
     #[track_caller]
     pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
-        let revisions = Revisions::new(self.revisions.clone());
-        let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
+        let revisions = self.rules();
+        let folded = self.machine.folded(&revisions, self.now);
         let licenses = self.machine.grants.iter().map(|g| match (g.status_at(self.now), g.expires_at) {
             ("live", Some(at)) => format!("live {}", days(at)),
             ("live", None) => "live for life".to_owned(),

@@ -11,7 +11,7 @@ use super::paid_time::PaidTime;
 use super::role::{LicensedLine, Role};
 use super::snapshots::SPEAKS_AFTER;
 use super::subscription::{self, State as S, Trigger};
-use super::{Cause, Life, State, Transition};
+use super::{Cause, Hears, Life, State, Transition};
 use crate::domain::action::Question;
 use crate::domain::decision::Decided;
 use crate::domain::fact::{Fact, Says, Wants};
@@ -140,6 +140,8 @@ pub(super) struct Course<'o, 'f> {
     pub(super) now: Timestamp,
     /// Whether only snapshots tell what is paid.
     pub(super) silent: bool,
+    /// Whether invoices could tell.
+    pub(super) hears: Hears,
     state: Option<S>,
     transitions: Vec<Transition>,
     pub(super) findings: Findings,
@@ -154,13 +156,14 @@ pub(super) fn live(
     facts: &[&Fact],
     objects: &Objects<'_>,
     terms: &Terms<'_>,
-    now: Timestamp,
+    (now, hears): (Timestamp, Hears),
 ) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
     let mut course = Course {
         objects,
         terms,
         now,
         silent: !objects.paid_invoice_heard(),
+        hears,
         state: None,
         transitions: Vec::new(),
         findings: Findings::default(),
@@ -384,7 +387,9 @@ impl Course<'_, '_> {
         let sold = self.objects.subscription.items.iter().any(|(_, h)| h.licensed().is_some());
         let priced = self.objects.subscription.items.iter().next().is_some();
         // Its first invoice, which tells what it costs, may be on the way.
-        let young = self.silent && self.objects.subscription.created().is_some_and(|c| self.now < c + SPEAKS_AFTER);
+        let created = self.objects.subscription.created();
+        let young =
+            self.silent && self.hears == Hears::Invoices && created.is_some_and(|c| self.now < c + SPEAKS_AFTER);
         let paid = self.objects.invoices.values().any(|i| i.paid.is_some() && i.shown.total > 0);
         let free = if self.silent { young } else { !paid };
         if !sold && priced && !free && self.life.asked.is_none() && self.state == Some(S::Active) {

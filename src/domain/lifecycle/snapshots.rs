@@ -2,6 +2,7 @@
 //!
 //! A status proves no payment. Only where no paid invoice was ever heard of does a snapshot speak for one.
 
+use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
 use super::subscription::{State as S, Trigger};
@@ -116,7 +117,7 @@ impl<'f> Course<'_, 'f> {
     fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
         let speaks_at = self.objects.subscription.created().unwrap_or(fact.at) + SPEAKS_AFTER;
         let paid_session = self.objects.sessions.values().any(|s| s.money);
-        if !paid_session && self.now < speaks_at {
+        if !paid_session && self.hears == Hears::Invoices && self.now < speaks_at {
             self.life.speaks_at = Some(speaks_at);
             return;
         }

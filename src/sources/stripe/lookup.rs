@@ -203,6 +203,15 @@ mod tests {
                 r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","payment_intent":"pi_1","created":900}"#,
                 vec!["cs_1", "pi_1"],
             ),
+            (
+                r#"{"object":"list","url":"/v1/subscription_items","subscription":"sub_1","data":[{"id":"si_1"}]}"#,
+                vec!["sub_1"],
+            ),
+            (
+                r#"{"object":"list","data":[{"id":"si_1","object":"subscription_item","subscription":"sub_1"}]}"#,
+                vec!["sub_1"],
+            ),
+            (r#"{"object":"invoice","id":"in_1","status":"open","lines":{"has_more":false,"data":[]}}"#, vec!["in_1"]),
             (r#"{"object":"checkout.session.line_items","session":"cs_1","data":[]}"#, vec!["cs_1"]),
             (
                 r#"{"object":"list","url":"/v1/checkout/sessions/cs_1/line_items","has_more":false,"data":[]}"#,
