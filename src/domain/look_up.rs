@@ -104,19 +104,17 @@ pub(super) fn waits(machine: &Machine, report: &Report, now: Timestamp) -> bool 
     };
     let items = |q: &Question| matches!(q, Question::SubscriptionItems { .. });
     let sold = |q: &Question| matches!(q, Question::LineItems(_));
-    match &report.finding {
-        Finding::NothingToHandOut => {
-            let tells = |q: &Question| sold(q) || matches!(q, Question::InvoiceLines(_) | Question::FirstInvoice(_));
-            asks(&sold, None) || asks(&|q| tells(q) || items(q), Some(WAITS))
-        }
-        Finding::ItemsCut => asks(&items, Some(WAITS)),
-        Finding::LineItemsCut => asks(&sold, Some(WAITS)),
-        Finding::LinesCut(invoice) => {
-            let lines = |q: &Question| matches!(q, Question::InvoiceLines(id) if id == invoice);
-            asks(&|q| lines(q) || sold(q), Some(WAITS))
-        }
-        _ => false,
+    let finding = &report.finding;
+    if *finding == Finding::NothingToHandOut {
+        let tells = |q: &Question| sold(q) || matches!(q, Question::InvoiceLines(_) | Question::FirstInvoice(_));
+        return asks(&sold, None) || asks(&|q| tells(q) || items(q), Some(WAITS));
     }
+    if let Finding::LinesCut(invoice) = finding {
+        let lines = |q: &Question| matches!(q, Question::InvoiceLines(id) if id == invoice);
+        return asks(&|q| lines(q) || sold(q), Some(WAITS));
+    }
+    (*finding == Finding::ItemsCut && asks(&items, Some(WAITS)))
+        || (*finding == Finding::LineItemsCut && asks(&sold, Some(WAITS)))
 }
 
 /// Until when the key of an item that appeared in a cut list waits: it may have taken the place of one that is not shown,
