@@ -148,7 +148,11 @@ pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestam
     if !batch.is_empty() {
         store.commit(&batch)?;
     }
-    Ok(Rules { revisions: Revisions::new(revisions), sources: source_rules(config), store_since: Some(since) })
+    Ok(Rules {
+        revisions: Revisions::new(revisions).deaf(config.deaf()),
+        sources: source_rules(config),
+        store_since: Some(since),
+    })
 }
 
 /// What is taken from each source of a config.

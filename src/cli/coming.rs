@@ -59,7 +59,8 @@ pub(super) fn decided(machine: &Machine) -> Vec<Coming> {
         | Says::Refund(_)
         | Says::Dispute(_)
         | Says::FraudWarning(_)
-        | Says::LineItems(_) => None,
+        | Says::LineItems(_)
+        | Says::Items(_) => None,
     });
     decisions
         .map(|(at, decision)| {

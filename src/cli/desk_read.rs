@@ -10,7 +10,7 @@ use super::desk::{Desk, Response, What, Which};
 use super::fail::Failure;
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::id::{MachineId, Scope, SourceName};
-use crate::domain::lifecycle::{Folded, fold};
+use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
@@ -90,7 +90,7 @@ fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
     let reader = desk.handle.reader();
     let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     let revisions = &desk.handle.rules().revisions;
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
+    let folded = machine.folded(revisions, now);
     let customer = match &folded.contact.customer {
         Some(customer) => view::customer(reader, machine.id.scope(), customer)?,
         None => None,

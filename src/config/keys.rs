@@ -52,6 +52,8 @@ pub(super) enum Kind {
     Share,
     /// A cron expression of six fields.
     Cron,
+    /// `true` or `false`.
+    Flag,
     /// One of these.
     Choice(&'static [&'static str]),
     /// A table, described in the section of this heading.

@@ -189,9 +189,17 @@ impl Source {
             api_base: parse::STRIPE_API.to_owned(),
             tolerance: Http::default().tolerance,
             connect: Connect::Ignore,
+            invoices: true,
             licenses: None,
             mail: None,
         }
+    }
+}
+
+impl Config {
+    /// The sources whose endpoints hear of no invoices.
+    pub fn deaf(&self) -> impl Iterator<Item = SourceName> + '_ {
+        self.sources.iter().filter(|s| !s.invoices).map(|s| s.name.clone())
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Source {
     pub tolerance: Span,
     /// What to do with the events of connected accounts.
     pub connect: Connect,
+    /// Whether its endpoint hears of invoices.
+    pub invoices: bool,
     /// The license service for this source's purchases, instead of `[licenses]`.
     pub licenses: Option<Licenses>,
     /// The mail for this source's customers, instead of `[mail]`.

@@ -85,6 +85,7 @@ fn began(machine: &Machine) -> Option<Began> {
         | Says::Dispute(_)
         | Says::FraudWarning(_)
         | Says::LineItems(_)
+        | Says::Items(_)
         | Says::Decision(_) => None,
     });
     if let Some(told) = told.min() {
@@ -100,6 +101,7 @@ fn began(machine: &Machine) -> Option<Began> {
         | Says::Dispute(_)
         | Says::FraudWarning(_)
         | Says::LineItems(_)
+        | Says::Items(_)
         | Says::Decision(_) => false,
     };
     let goes_on = |f: &Fact| matches!(&f.says, Says::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));

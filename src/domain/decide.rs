@@ -18,7 +18,7 @@ use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Distrust, Hold};
-use super::lifecycle::{Folded, Transition, fold};
+use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{DueNotice, due_notices};
@@ -77,13 +77,13 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
-    let folded = fold(machine.kind, &machine.facts, world.revisions, world.now);
+    let folded = machine.folded(world.revisions, world.now);
     let mut due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
     adoption::bound_ends(machine, &mut due, world.revisions);
     name_plans(machine, &due);
     if machine.held.is_none() {
-        actions(machine, &due, world);
+        actions(machine, &folded, &due, world);
     }
     let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
     notices(machine, &calls, &folded, world);
@@ -108,7 +108,7 @@ fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world:
     reports.retain(|r| {
         let told = machine.told.iter().any(|t| t.finding == r.finding);
         let answered = made && r.finding == Finding::NothingToHandOut;
-        !(told || answered || look_up::waits(machine, r))
+        !(told || answered || look_up::waits(machine, r, world.now))
     });
     machine.told.extend(reports.iter().cloned());
     reports
@@ -143,8 +143,11 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     machine.journal.push(Seen { what, seen_at: now });
 }
 
-fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
+fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) {
     let mut wanted = differences(machine, due, world.abilities, world.now);
+    if look_up::keys_wait(machine, folded, world).is_some() {
+        wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
+    }
     if adoption::began_before(machine, world.store_since, world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
@@ -257,5 +260,6 @@ fn wake(
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
-    earliest(due.wake, notices.chain(grace).chain(by_hand::next_read(machine)), world.now)
+    let newcomers = look_up::keys_wait(machine, folded, world);
+    earliest(due.wake, notices.chain(grace).chain(newcomers).chain(by_hand::next_read(machine)), world.now)
 }

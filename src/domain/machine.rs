@@ -7,9 +7,10 @@ use super::fact::Fact;
 use super::finding::Report;
 use super::hold::Flaw;
 use super::id::{AppId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
-use super::lifecycle::{Kind, State, Transition};
+use super::lifecycle::{Folded, Hears, Kind, State, Transition, fold_heard};
 use super::notice::Notice;
 use super::plan::Devices;
+use super::revision::Revisions;
 use super::time::Timestamp;
 
 /// One payment or subscription, as it is kept.
@@ -157,6 +158,13 @@ impl Grant {
 }
 
 impl Machine {
+    /// Folds its facts up to an instant.
+    #[must_use]
+    pub fn folded(&self, revisions: &Revisions, now: Timestamp) -> Folded {
+        let hears = if revisions.hears_invoices(&self.source) { Hears::Invoices } else { Hears::Snapshots };
+        fold_heard(self.kind, &self.facts, revisions, now, hears)
+    }
+
     /// A machine about which nothing is known yet.
     #[must_use]
     pub fn new(id: MachineId, kind: Kind, source: SourceName, livemode: Option<bool>) -> Self {

@@ -98,7 +98,9 @@ pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Rev
             Some(session) => Ok(existing(session, invoice_machine(view, scope, fact)?)),
             None => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), |m| existing(m, None))),
         },
-        Says::LineItems(_) => Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), |m| existing(m, None))),
+        Says::LineItems(_) | Says::Items(_) => {
+            Ok(linked()?.map_or_else(|| wait(fact, Meanwhile::Link), |m| existing(m, None)))
+        }
         Says::Charge(c) => {
             let gives_back = c.amount_refunded > 0 || c.refunded;
             let link = if gives_back { Meanwhile::Parked } else { Meanwhile::Link };

@@ -339,7 +339,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::Decision(_)
-            | Says::LineItems(_) => None,
+            | Says::LineItems(_)
+            | Says::Items(_) => None,
         });
         let Some(id) = named else { return Ok(None) };
         let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;

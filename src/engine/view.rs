@@ -11,7 +11,6 @@ use super::working::Committed;
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
-use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
@@ -147,7 +146,7 @@ impl MachineView {
     /// A machine's page at an instant.
     #[must_use]
     pub fn of(machine: &Machine, on_record: Option<&str>, revisions: &Revisions, now: Timestamp, keys: Keys) -> Self {
-        let folded = fold(machine.kind, &machine.facts, revisions, now);
+        let folded = machine.folded(revisions, now);
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
@@ -434,7 +433,7 @@ fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, Rec
 }
 
 fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]) -> bool {
-    let folded = fold(machine.kind, &machine.facts, &Revisions::default(), Timestamp::from_ms(0));
+    let folded = machine.folded(&Revisions::default(), Timestamp::from_ms(0));
     let contact = &folded.contact;
     let emails = [&contact.session_email, &contact.invoice_email, &contact.decided_email, &contact.deliver_to];
     let sent = machine.notices.iter().filter_map(|n| n.to.as_ref());
@@ -494,6 +493,6 @@ pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, R
 /// What the customer of a machine should hold, for pages: on as many keys as its license service needs for that.
 #[must_use]
 pub fn seats(machine: &Machine, rules: &Rules, now: Timestamp) -> crate::domain::entitlement::Entitlement {
-    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let folded = machine.folded(&rules.revisions, now);
     entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source))
 }

@@ -6,7 +6,7 @@ use crate::domain::action::{ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, Why};
 use crate::domain::lifecycle::payment::State as Payment;
 use crate::domain::lifecycle::subscription::State as Subscription;
-use crate::domain::lifecycle::{Folded, State, fold};
+use crate::domain::lifecycle::{Folded, State};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::time::{Span, Timestamp};
@@ -46,7 +46,7 @@ pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> Sa
 
 /// What a purchase comes to. `mails` says whether keys are mailed at all.
 pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) -> Said {
-    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let folded = machine.folded(&rules.revisions, now);
     let should = view::seats(machine, rules, now);
     let shown: Vec<&Grant> =
         machine.grants.iter().filter(|g| !g.replaced && g.status != GrantStatus::Revoked).collect();

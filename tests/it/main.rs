@@ -19,6 +19,8 @@ mod config;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod cut_lists;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod dependencies;

@@ -8,8 +8,8 @@ const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) 
 
 use Absent::{Is, Means, Required};
 use Kind::{
-    Choice, Count, Cron, Devices, Mailbox, Networks, Path, Secret, Secrets, Share, Size, SmtpUrl, Socket, Span, Spans,
-    Table, Tables, Templates, Text, Texts, Url, Wait, Waits,
+    Choice, Count, Cron, Devices, Flag, Mailbox, Networks, Path, Secret, Secrets, Share, Size, SmtpUrl, Socket, Span,
+    Spans, Table, Tables, Templates, Text, Texts, Url, Wait, Waits,
 };
 
 const KIB: u64 = 1 << 10;
@@ -113,6 +113,12 @@ pub(in crate::config) const SOURCE: Section = Section {
             Choice(&["ignore", "accept"]),
             Is("\"ignore\""),
             "What to do with the events of connected accounts.",
+        ),
+        key(
+            "invoices",
+            Flag,
+            Is("true"),
+            "Whether its endpoint hears of invoices; `false`: a new subscription's status speaks at once for its payment.",
         ),
         key(
             "licenses",

@@ -59,6 +59,9 @@ impl Table<'_> {
     pub(super) fn count(&self, name: &str) -> Option<u32> {
         self.get(name)?.count()
     }
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        self.get(name)?.flag()
+    }
     pub(super) fn cron(&self, name: &str) -> Option<Cron> {
         self.get(name)?.cron()
     }
@@ -211,6 +214,14 @@ impl Value<'_> {
             return None;
         }
         Some(span)
+    }
+
+    fn flag(&self) -> Option<bool> {
+        let flag = self.value.as_bool();
+        if flag.is_none() {
+            self.wrong("true or false");
+        }
+        flag
     }
 
     fn size(&self) -> Option<ByteSize> {

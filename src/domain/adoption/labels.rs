@@ -116,6 +116,7 @@ impl Ids {
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::LineItems(_)
+            | Says::Items(_)
             | Says::Decision(_) => {}
         }
     }

@@ -125,18 +125,28 @@ impl<'f> Course<'_, 'f> {
             return;
         }
         let subscription = &self.objects.subscription;
-        let licensed = subscription.licensed_at(at);
+        let licensed = subscription.items.iter().filter(|(_, h)| h.is_licensed_at(at)).map(|(key, _)| key);
         let carriers = self.life.carriers.iter().filter(|_| self.life.asked.is_some());
-        let Some(version) = subscription.version_at(at).or_else(|| subscription.versions.first()) else { return };
-        for key in licensed.iter().chain(carriers) {
-            let item = version.items.iter().find(|i| i.key == *key);
-            let Some((start, end)) = item.and_then(|i| i.period) else { continue };
+        for key in licensed.chain(carriers) {
+            let Some((start, end)) = self.period_billed(key, at) else { continue };
             if !paid.iter().any(|(shown, p)| shown == key && !p.proration) {
                 let id = invoice.shown.id.clone();
                 paid.push((key.clone(), PaidPeriod { invoice: id, start, end, paid_at: at, proration: false }));
                 self.findings.add(at, Finding::LinesCut(invoice.shown.id.clone()));
             }
         }
+    }
+
+    /// The period of an item that an invoice bills without showing it: the snapshot's of that time. An item that a cut
+    /// snapshot did not show either may have been there; where it came into sight later, its period then tells.
+    fn period_billed(&self, key: &ItemKey, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let subscription = &self.objects.subscription;
+        let then = subscription.version_at(at).or_else(|| subscription.versions.first())?;
+        let of = |items: &[ItemThen]| items.iter().find(|i| i.key == *key).map(|i| i.period);
+        let later = subscription.versions.iter().filter(|v| !then.whole && v.at > then.at);
+        let came_into_sight =
+            || later.into_iter().find_map(|v| of(&v.items)).flatten().filter(|p| p.0 <= at && at < p.1);
+        of(&then.items).unwrap_or_else(came_into_sight)
     }
 
     /// Rule 17: lines that name no price at all pay for nothing by themselves.

@@ -2,6 +2,7 @@
 //!
 //! A status proves no payment. Only where no paid invoice was ever heard of does a snapshot speak for one.
 
+use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
 use super::subscription::{State as S, Trigger};
@@ -141,7 +142,7 @@ impl<'f> Course<'_, 'f> {
     fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
         let speaks_at = self.objects.subscription.known_since().unwrap_or(fact.at) + SPEAKS_AFTER;
         let paid_session = self.has_paid_session();
-        if !paid_session && self.now < speaks_at {
+        if !paid_session && self.hears == Hears::Invoices && self.now < speaks_at {
             self.life.speaks_at = Some(speaks_at);
             return;
         }
@@ -180,7 +181,7 @@ impl<'f> Course<'_, 'f> {
         let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
         let first =
             self.objects.invoices.values().filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
-        unpaid || first.into_iter().any(|i| i.told_besides_failures)
+        unpaid || first.into_iter().any(|i| i.told_besides_failures && i.paid.is_none())
     }
 
     /// Whether an invoice with a line for the item's period failed at that instant or later.

@@ -84,6 +84,7 @@ impl Shop {
             [[plan]]
             name = "tool"
             prices = ["price_tool"]
+            products = ["prod_many"]
             license = {{ devices = 2 }}
             "#,
             self.base
