@@ -24,9 +24,6 @@ const ROWS_MAX: usize = 100_000;
 /// Refused deliveries read from the store at once.
 const PAGE: usize = 500;
 
-/// Conditions in which another try means something.
-pub(super) const OPEN_OR_GIVEN_UP: &[ActionOutcome] =
-    &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused, ActionOutcome::Abandoned];
 /// Conditions that an operator wants to see.
 const OPEN: &[ActionOutcome] = &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused];
 

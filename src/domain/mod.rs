@@ -38,6 +38,7 @@ pub mod hold;
 pub mod look_up;
 pub mod machine;
 pub mod notice;
+pub mod operator;
 pub mod reconcile;
 pub mod retry;
 pub mod service;

@@ -12,7 +12,6 @@ pub mod forget;
 mod fresh;
 pub mod input;
 pub mod key;
-mod order;
 pub mod parked;
 pub mod raw;
 pub mod record;

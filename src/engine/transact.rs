@@ -7,7 +7,6 @@ use super::disposition::{Disposition, Reason};
 use super::forget;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
-use super::order;
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::restore;
 use super::revise;
@@ -26,6 +25,7 @@ use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::operator;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
@@ -116,7 +116,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| order::actions(m, *action, order, world.now))
+                self.change(machine, |m, world| operator::carry_out(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
                 let excerpt = String::from_utf8_lossy(body).chars().take(EXCERPT_LEN).collect();
