@@ -41,6 +41,7 @@ pub mod notice;
 pub mod operator;
 pub mod reconcile;
 pub mod retry;
+pub mod routing;
 pub mod service;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::key::{self, Item};
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::restore;
 use super::revise;
-use super::route::{Meanwhile, Route, route};
+use super::route::route;
 use super::search;
 use super::taker::{Taken, Taker};
 use super::unread;
@@ -28,6 +28,7 @@ use crate::domain::notice::NoticeStatus;
 use crate::domain::operator;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
+use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::time::Timestamp;
 
 /// What a transaction depends on besides the store.
