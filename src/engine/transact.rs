@@ -383,7 +383,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
-            let report = Report::new(self.now.at, Finding::Held(why.clone()));
+            let report = Report::new(self.now.at, Finding::Held(why));
             self.told.push(Told { machine: machine.id.clone(), report });
             machine.held = Some(why);
         }
