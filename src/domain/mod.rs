@@ -42,6 +42,7 @@ pub mod operator;
 pub mod reconcile;
 pub mod retry;
 pub mod routing;
+pub mod search;
 pub mod service;
 
 #[cfg(test)]
