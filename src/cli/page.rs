@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fail::Failure;
+use crate::domain::machine::LicenseStatus;
 
 /// A purchase.
 #[derive(Debug, Deserialize)]
@@ -38,7 +39,7 @@ impl Page {
 #[derive(Debug, Deserialize)]
 pub(super) struct License {
     pub(super) seat: u32,
-    pub(super) status: String,
+    pub(super) status: LicenseStatus,
     pub(super) expires_at: Option<String>,
     pub(super) devices: Value,
     pub(super) plan: Option<String>,

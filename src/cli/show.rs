@@ -47,7 +47,7 @@ fn licenses(page: &Page) -> String {
     let row = |l: &super::page::License| {
         vec![
             l.seat.to_string(),
-            l.status.clone(),
+            l.status.to_string(),
             l.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
             l.devices.as_str().map_or_else(|| l.devices.to_string(), str::to_owned),
             l.plan.clone().unwrap_or_default(),

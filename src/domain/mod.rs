@@ -44,6 +44,7 @@ pub mod retry;
 pub mod routing;
 pub mod search;
 pub mod service;
+pub mod summary;
 pub mod transfer;
 
 #[cfg(test)]

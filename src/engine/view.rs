@@ -12,7 +12,7 @@ use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::lifecycle::fold;
-use crate::domain::machine::Machine;
+use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -60,8 +60,8 @@ pub struct MachineView {
 pub struct LicenseView {
     /// Its number within the machine.
     pub seat: u32,
-    /// `live`, `suspended`, `revoked` or `expired`.
-    pub status: &'static str,
+    /// What it is.
+    pub status: LicenseStatus,
     /// Its expiry; null is for life.
     pub expires_at: Option<Timestamp>,
     /// Its devices.

@@ -20,7 +20,7 @@ use super::finding::Finding;
 use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
 use super::lifecycle::{Kind, fold};
-use super::machine::Machine;
+use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
@@ -231,9 +231,9 @@ impl Case {
         let revisions = Revisions::new(self.revisions.clone());
         let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
         let licenses = self.machine.grants.iter().map(|g| match (g.status_at(self.now), g.expires_at) {
-            ("live", Some(at)) => format!("live {}", days(at)),
-            ("live", None) => "live for life".to_owned(),
-            (status, _) => status.to_owned(),
+            (LicenseStatus::Live, Some(at)) => format!("live {}", days(at)),
+            (LicenseStatus::Live, None) => "live for life".to_owned(),
+            (status, _) => status.to_string(),
         });
         let licenses: Vec<String> = licenses.collect();
         let state = folded.state.map_or("nothing", super::lifecycle::State::as_str);
