@@ -12,6 +12,7 @@ use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::{Folded, fold};
 use crate::domain::machine::{Grant, Machine};
+use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
 use crate::engine::record::{self, RefusedRecord};
@@ -86,14 +87,15 @@ struct Page {
 fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
     let reader = desk.handle.reader();
     let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
-    let revisions = &desk.handle.rules().revisions;
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
+    let rules = desk.handle.rules();
+    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
     let customer = match &folded.contact.customer {
         Some(customer) => view::customer(reader, machine.id.scope(), customer)?,
         None => None,
     };
     let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
-    let view = MachineView::of(&machine, on_record, revisions, now, Keys::Shown);
+    let mut view = MachineView::of(&machine, on_record, &rules.revisions, now, Keys::Shown);
+    view.status = Some(summary::status(&machine, &folded, &view::seats(&machine, &rules, now), now));
     Ok(Page { view, folded, machine })
 }
 

@@ -31,9 +31,16 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
             let live = p.licenses.iter().filter(|l| l.status == LicenseStatus::Live).count();
             let licenses = format!("{live} of {} live", p.licenses.len());
             let email = p.email.clone().unwrap_or_default();
-            vec![p.id.clone(), p.word().to_owned(), licenses, p.customer.clone().unwrap_or_default(), email]
+            vec![
+                p.id.clone(),
+                p.word().to_owned(),
+                p.status().to_owned(),
+                licenses,
+                p.customer.clone().unwrap_or_default(),
+                email,
+            ]
         });
-        report::data(&report::table(&["purchase", "state", "licenses", "customer", "email"], rows.collect()));
+        report::data(&report::table(&["purchase", "state", "status", "licenses", "customer", "email"], rows.collect()));
         if machines.len() >= crate::engine::view::FOUND_MAX {
             report::say("there may be more: give a more telling text");
         }

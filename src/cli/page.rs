@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::fail::Failure;
 use crate::domain::machine::LicenseStatus;
+use crate::domain::summary::PurchaseStatus;
 
 /// A purchase.
 #[derive(Debug, Deserialize)]
@@ -13,6 +14,7 @@ pub(super) struct Page {
     pub(super) id: String,
     pub(super) kind: String,
     pub(super) state: Option<String>,
+    pub(super) status: Option<PurchaseStatus>,
     pub(super) customer: Option<String>,
     pub(super) email: Option<String>,
     pub(super) licenses: Vec<License>,
@@ -32,6 +34,11 @@ impl Page {
             (None, Some(state)) => state,
             (None, None) => "unknown",
         }
+    }
+
+    /// What it comes to, in one word.
+    pub(super) fn status(&self) -> &'static str {
+        self.status.map_or("", PurchaseStatus::as_str)
     }
 }
 

@@ -25,7 +25,11 @@ pub(super) fn show(page: &Page, decided: &[Coming], next: &[Coming]) -> String {
 }
 
 fn head(page: &Page) -> String {
-    let mut out = format!("{}  {}  {}\n", styled(BOLD, &page.id), page.kind, styled(BOLD, page.word()));
+    // Often the state says it all.
+    let mut words = vec![page.word(), page.status()];
+    words.dedup();
+    words.retain(|word| !word.is_empty());
+    let mut out = format!("{}  {}  {}\n", styled(BOLD, &page.id), page.kind, styled(BOLD, words.join(", ")));
     let customer = [page.customer.as_deref(), page.email.as_deref()];
     let customer = customer.into_iter().flatten().collect::<Vec<_>>().join("  ");
     let customer = if customer.is_empty() { "nobody that is known yet" } else { &customer };

@@ -15,6 +15,7 @@ use crate::domain::lifecycle::fold;
 use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
+use crate::domain::summary::PurchaseStatus;
 use crate::domain::time::Timestamp;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -30,6 +31,9 @@ pub struct MachineView {
     pub kind: &'static str,
     /// Its state.
     pub state: Option<&'static str>,
+    /// What it comes to, where somebody asks who knows what its license service allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<PurchaseStatus>,
     /// The customer at Stripe.
     pub customer: Option<String>,
     /// The address for everything about payment.
@@ -152,6 +156,7 @@ impl MachineView {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
             state: folded.state.map(crate::domain::lifecycle::State::as_str),
+            status: None,
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
             licenses_created: machine.licenses_created(),
