@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::coming;
-use super::desk::{Desk, Response, What, Which};
+use super::desk::{Coming, Desk, Response, What, Which};
 use super::fail::Failure;
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::{Folded, fold};
 use crate::domain::machine::{Grant, Machine};
+use crate::domain::outlook::outlook;
 use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
@@ -108,8 +108,12 @@ pub(super) fn find(desk: &Desk, text: &str) -> Result<Response, Failure> {
 pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
     let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
-    let next = coming::coming(&machine, &folded, &desk.handle.rules(), now);
-    Ok(Response::Machine { view: raw(&view)?, decided: coming::decided(&machine), next })
+    let rules = desk.handle.rules();
+    let next = outlook(&machine, &folded, &view::seats(&machine, &rules, now), &rules.revisions, now);
+    let next = next.into_iter().map(|n| Coming { at: n.at, what: n.to_string() }).collect();
+    let decisions = machine.facts.iter().filter_map(|fact| Some((fact.at, fact.decision()?)));
+    let decided = decisions.map(|(at, decision)| Coming { at, what: decision.to_string() }).collect();
+    Ok(Response::Machine { view: raw(&view)?, decided, next })
 }
 
 pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> Result<Response, Failure> {

@@ -39,6 +39,7 @@ pub mod look_up;
 pub mod machine;
 pub mod notice;
 pub mod operator;
+pub mod outlook;
 pub mod reconcile;
 pub mod retry;
 pub mod routing;
