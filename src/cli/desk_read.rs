@@ -199,7 +199,7 @@ struct ActionRow<'a> {
 /// What an action waits for or failed by, in words.
 fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
     let held = || action.held.as_ref().map(ToString::to_string);
-    action.error.clone().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
+    action.why().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
 fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {

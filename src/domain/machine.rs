@@ -297,7 +297,8 @@ impl Machine {
             return Err(Flaw::SeatTwice);
         }
         for action in self.actions.iter().filter(creating) {
-            if action.attempts > 0 && action.phase == Phase::Ready && action.error.is_none() {
+            let unknown = action.error.is_none() && action.missing.is_none();
+            if action.attempts > 0 && action.phase == Phase::Ready && unknown {
                 return Err(Flaw::SentUnknown { action: action.id });
             }
         }

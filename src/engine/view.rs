@@ -212,7 +212,7 @@ fn action(a: &crate::domain::action::Action) -> ActionView {
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
         expires_at: a.act.sets_end().flatten(),
-        error: a.error.clone(),
+        error: a.why(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
     }
 }
@@ -225,7 +225,7 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
         episode: n.about.to_string(),
         status: n.status.as_str(),
         to: n.to.clone(),
-        why: n.error.clone(),
+        why: n.why(),
     }
 }
 
