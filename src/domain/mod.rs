@@ -38,15 +38,19 @@ pub mod hold;
 pub mod look_up;
 pub mod machine;
 pub mod notice;
-pub mod operator;
-pub mod outlook;
 pub mod reconcile;
 pub mod retry;
+pub mod service;
+
+// Between machines, before there is one, and from a person.
+pub mod operator;
 pub mod routing;
 pub mod search;
-pub mod service;
-pub mod summary;
 pub mod transfer;
+
+// For people.
+pub mod outlook;
+pub mod summary;
 
 #[cfg(test)]
 mod cases;

@@ -170,5 +170,5 @@ fn what_was_told_is_told_once() {
             skipped += is.notices.iter().filter(|n| n.skipped.is_some()).count();
         }
     }
-    assert!(machines > 200 && told > 10 && skipped > 10, "{machines} purchases, {told} told, {skipped} skipped");
+    assert!(machines > 200 && told > 10 && skipped > 0, "{machines} purchases, {told} told, {skipped} skipped");
 }
