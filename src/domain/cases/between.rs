@@ -36,7 +36,7 @@ fn money_back_waits_for_its_purchase() {
 fn a_charge_without_money_back_is_a_mere_link() {
     let counts = |says| match routed(says, &[]) {
         Route::Wait { counts, .. } => counts,
-        elsewhere => panic!("{elsewhere:?}"),
+        elsewhere @ (Route::To { .. } | Route::Nowhere(_)) => panic!("{elsewhere:?}"),
     };
     assert_eq!(counts(charge(0)), Meanwhile::Link);
     assert_eq!(counts(charge(1)), Meanwhile::Parked);
