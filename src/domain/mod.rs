@@ -44,5 +44,15 @@ pub mod reconcile;
 pub mod retry;
 pub mod service;
 
+// Between machines, before there is one, and from a person.
+pub mod operator;
+pub mod routing;
+pub mod search;
+pub mod transfer;
+
+// For people.
+pub mod outlook;
+pub mod summary;
+
 #[cfg(test)]
 mod cases;

@@ -10,6 +10,7 @@ use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
+use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::revision::Revisions;
@@ -116,17 +117,6 @@ pub enum Input {
     Gap(Gap),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
-}
-
-/// What the operator wants done with actions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Try now, also what was refused or is held.
-    Retry,
-    /// Not until somebody says `Retry`, because.
-    Hold(String),
-    /// Give up.
-    Abandon,
 }
 
 /// A verified event, read by its source.

@@ -1,7 +1,7 @@
 //! Every key of the store on one page: a table's byte, then its parts, separated by a zero byte.
 //!
 //! Few lasting keys per event: one for the event, one for its machine, one for each name that links to the machine.
-//! Ids come from outside; one that holds a zero byte is refused before it gets here (`route.rs`).
+//! Ids come from outside; one that holds a zero byte is refused before it gets here (`fits.rs`).
 
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;

@@ -9,13 +9,12 @@ use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::labels;
-use super::order;
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
-use super::restore;
 use super::revise;
-use super::route::{Meanwhile, Route, route};
+use super::route::route;
 use super::search;
 use super::taker::{Taken, Taker};
+use super::transfer;
 use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
@@ -29,9 +28,12 @@ use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::operator;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
+use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::time::Timestamp;
+use crate::domain::transfer::apart;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +123,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| order::actions(m, *action, order, world.now))
+                self.change(machine, |m, world| operator::carry_out(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
                 let excerpt = String::from_utf8_lossy(body).chars().take(EXCERPT_LEN).collect();
@@ -250,7 +252,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
                 machine.livemode = machine.livemode.or(livemode);
                 if let Some(old) = takes_over {
-                    restore::take_over(self, scope, &mut machine, &old)?;
+                    transfer::take_over(self, scope, &mut machine, &old)?;
                 }
                 decide::learn(&mut machine, fact);
                 claim::link(self, scope, &mut machine, fact, fresh)?;
@@ -344,7 +346,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         });
         let Some(id) = named else { return Ok(None) };
         let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;
-        Ok(kept.filter(|c| !restore::apart(c.livemode, machine.livemode)))
+        Ok(kept.filter(|c| !apart(c.livemode, machine.livemode)))
     }
 
     /// Settles a machine and writes it with what is due for it.
@@ -358,7 +360,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
         let mut settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
-        if machine.kind == Kind::Subscription && restore::resubscription(self, scope, &mut machine, &settled)? {
+        if machine.kind == Kind::Subscription && transfer::resubscription(self, scope, &mut machine, &settled)? {
             settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
         }
         for report in settled.reports {

@@ -11,9 +11,10 @@ use super::working::Committed;
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
-use crate::domain::machine::Machine;
+use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
+use crate::domain::summary::PurchaseStatus;
 use crate::domain::time::Timestamp;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -29,6 +30,9 @@ pub struct MachineView {
     pub kind: &'static str,
     /// Its state.
     pub state: Option<&'static str>,
+    /// What it comes to, where somebody asks who knows what its license service allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<PurchaseStatus>,
     /// The customer at Stripe.
     pub customer: Option<String>,
     /// The address for everything about payment.
@@ -59,8 +63,8 @@ pub struct MachineView {
 pub struct LicenseView {
     /// Its number within the machine.
     pub seat: u32,
-    /// `live`, `suspended`, `revoked` or `expired`.
-    pub status: &'static str,
+    /// What it is.
+    pub status: LicenseStatus,
     /// Its expiry; null is for life.
     pub expires_at: Option<Timestamp>,
     /// Its devices.
@@ -151,6 +155,7 @@ impl MachineView {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
             state: folded.state.map(crate::domain::lifecycle::State::as_str),
+            status: None,
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
             licenses_created: machine.licenses_created(),
@@ -206,7 +211,7 @@ fn action(a: &crate::domain::action::Action) -> ActionView {
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
         expires_at: a.act.sets_end().flatten(),
-        error: a.error.clone(),
+        error: a.why(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
     }
 }
@@ -219,7 +224,7 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
         episode: n.about.to_string(),
         status: n.status.as_str(),
         to: n.to.clone(),
-        why: n.error.clone(),
+        why: n.why(),
     }
 }
 

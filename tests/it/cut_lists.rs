@@ -2,7 +2,7 @@
 //! was.
 
 use keyward::domain::finding::Finding;
-use keyward::domain::machine::Machine;
+use keyward::domain::machine::{LicenseStatus, Machine};
 use keyward::domain::time::Span;
 use keyward::store::Create;
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ async fn until_live(shop: &Shop, live: usize) -> Machine {
         shop.running().due.notify_one();
         let machine = shop.machine("stripe/sub_1")?;
         let now = shop.clock.now();
-        let works = machine.grants.iter().filter(|g| g.status_at(now) == "live").count();
+        let works = machine.grants.iter().filter(|g| g.status_at(now) == LicenseStatus::Live).count();
         (works == live && machine.open_actions().count() == 0).then_some(machine)
     })
     .await
@@ -137,8 +137,12 @@ async fn with_a_key_every_item_has_its_license_and_loses_it_when_it_is_taken_out
             |id, items: Vec<u32>, at| event(id, "customer.subscription.updated", at, subscription(items, shape));
         shop.post(&updated("evt_3", (1..=13).collect(), now)).await;
         let machine = until_live(&shop, 13).await;
-        let gone: Vec<&str> =
-            machine.grants.iter().filter(|g| g.status_at(now) != "live").map(|g| g.seat.item.as_str()).collect();
+        let gone: Vec<&str> = machine
+            .grants
+            .iter()
+            .filter(|g| g.status_at(now) != LicenseStatus::Live)
+            .map(|g| g.seat.item.as_str())
+            .collect();
         assert_eq!(gone, ["si_12"]);
         shop.later(Span::from_days(1));
         answers(&shop, [15].into_iter().chain(1..=11).chain([14]));

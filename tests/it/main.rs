@@ -127,3 +127,5 @@ mod trust;
 mod unread;
 #[cfg(test)]
 mod whatif;
+#[cfg(test)]
+mod wording;

@@ -81,7 +81,7 @@ impl Case {
     fn counts(&mut self, wanted: &str) -> &mut Self {
         let mut counts = std::collections::BTreeMap::new();
         for grant in &self.machine.grants {
-            let until = grant.expires_at.map(days).filter(|_| grant.status_at(self.now) == "live");
+            let until = grant.expires_at.map(days).filter(|_| grant.status_at(self.now) == LicenseStatus::Live);
             let word = format!("{} {}", grant.status_at(self.now), until.unwrap_or_default()).trim().to_owned();
             *counts.entry(word).or_insert(0) += 1;
         }

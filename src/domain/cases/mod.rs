@@ -1,6 +1,7 @@
 //! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
 //! engine does it, against a license service that does at once what it is asked.
 
+mod between;
 mod buying;
 mod cutting;
 mod ending;
@@ -22,7 +23,7 @@ use super::finding::Finding;
 use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
 use super::lifecycle::Kind;
-use super::machine::Machine;
+use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
@@ -248,9 +249,9 @@ impl Case {
         let revisions = self.rules();
         let folded = self.machine.folded(&revisions, self.now);
         let licenses = self.machine.grants.iter().map(|g| match (g.status_at(self.now), g.expires_at) {
-            ("live", Some(at)) => format!("live {}", days(at)),
-            ("live", None) => "live for life".to_owned(),
-            (status, _) => status.to_owned(),
+            (LicenseStatus::Live, Some(at)) => format!("live {}", days(at)),
+            (LicenseStatus::Live, None) => "live for life".to_owned(),
+            (status, _) => status.to_string(),
         });
         let licenses: Vec<String> = licenses.collect();
         let state = folded.state.map_or("nothing", super::lifecycle::State::as_str);

@@ -89,7 +89,7 @@ impl serde::Serialize for State {
 /// Why a transition happened: an event, or an instant that came.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Cause {
-    /// The event's type, or what was due.
+    /// The event's type, or what was due. It is kept and compared, so it is a code like Stripe's types: never reworded.
     #[n(0)]
     pub kind: String,
     /// The event.
