@@ -70,8 +70,6 @@ pub(crate) enum Kind {
     MixedScheduledEnd,
     /// Rule 15: an item that loses its plan keeps its devices until it ends.
     UnlicensedDevices,
-    /// Rules 5, 19: first paid when the paid period is over and the next invoice is open.
-    FirstPaidLate,
     /// Rules 25, 32: a sent invoice for something else falls overdue while the renewal's is open.
     SentSideOverdue,
     /// Rules 20, 33: a subscription that was never paid is paused over a turn.
@@ -79,7 +77,7 @@ pub(crate) enum Kind {
 }
 
 /// Each kind, and whether shops may do it.
-const KINDS: [(Kind, bool); 50] = [
+const KINDS: [(Kind, bool); 49] = [
     (Kind::Failing, true),
     (Kind::Secure, true),
     (Kind::Debit, true),
@@ -115,7 +113,7 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::LossBesideOpen, true),
     (Kind::TurnWithSideOpen, true),
     (Kind::SideRetried, true),
-    (Kind::RestRefundedLate, true),
+    (Kind::RestRefundedLate, false),
     (Kind::TrialNone, true),
     (Kind::EndedWithMoneyBack, true),
     (Kind::TwoPayments, true),
@@ -127,7 +125,6 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::TrialAdded, true),
     (Kind::MixedScheduledEnd, true),
     (Kind::UnlicensedDevices, true),
-    (Kind::FirstPaidLate, false),
     (Kind::SentSideOverdue, false),
     (Kind::PausedUnpaid, false),
 ];

@@ -53,9 +53,9 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     // Rule 20: before anything was paid, only a trial is granted.
     let first = changes.iter().filter(|c| !c.3.is_empty()).map(|c| c.0).min();
     let granted = grants(moment, s, chain, at);
-    let began = moment.stripe.subs[s].created;
-    let trial = granted.iter().any(|g| g.alone && g.start == began);
-    let counts = |g: &Grant| g.alone || trial || first.is_some_and(|first| first <= g.since);
+    let alone = granted.iter().filter(|g| g.alone).map(|g| g.since).min();
+    let held = [first, alone].into_iter().flatten().min();
+    let counts = |g: &Grant| g.alone || held.is_some_and(|held| held <= g.since);
     changes.extend(granted.into_iter().filter(counts).map(|g| (g.since, None, vec![], vec![(g.start, g.end, None)])));
     changes.sort_by_key(|(since, ..)| *since);
     let mut covers: Vec<Cover> = Vec::new();

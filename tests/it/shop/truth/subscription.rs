@@ -211,8 +211,9 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         // What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
         let surely = life.covers.iter().all(|c| c.since >= c.end + moment.policy.margin);
         let carried = invoices(moment, s).any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
-        if carried && !open(Kind::FirstPaidLate) {
-            return (Want::Open("closed kind"), "5");
+        let after_the_end = life.state.ended_at.is_some_and(|ended| life.covers.iter().all(|c| c.since > ended));
+        if carried || after_the_end {
+            return (Want::Open("first paid when its period is over, or after the deletion"), "5, 16, 19");
         }
         return (if surely { Want::Nothing } else { Want::Open("first paid in the margin") }, "5");
     }
