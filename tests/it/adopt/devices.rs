@@ -6,6 +6,7 @@ use keyward::domain::time::Span;
 use keyward::store::Create;
 use serde_json::{Value, json};
 
+use super::made_before;
 use super::story::{DAY_S, Old};
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults, Kept};
@@ -96,29 +97,47 @@ async fn a_larger_plan_is_a_task_and_going_back_ends_it() {
     assert_eq!(only(&fake).max_hwid_slots, 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_person_did_is_noticed_by_itself() {
+/// A shop that asks nobody for the customer's address.
+async fn quiet() -> Shop {
     let mut shop = Shop::open().await;
-    // Nobody is asked for the customer's address.
     shop.stop().await;
     shop.has_key = false;
     shop.start(Create::Never).await;
-    let snapshot = |devices: &str| {
-        json!({
-            "id": "sub_1", "object": "subscription", "status": "active", "customer": "cus_1", "livemode": true,
-            "created": NOW.s() - 86_400, "start_date": NOW.s() - 86_400, "current_period_start": NOW.s() - 86_400,
-            "current_period_end": NOW.s() + 29 * 86_400,
-            "metadata": { "authforge_app_id": "app_test", "max_hwid_slots": devices },
-            "items": { "data": [{ "id": "si_1", "price": { "id": "price_1" }, "quantity": 1 }] },
-        })
-    };
-    let updated = |id: &str, devices: &str| event(id, "customer.subscription.updated", NOW, snapshot(devices));
+    shop
+}
+
+/// What Stripe shows of a subscription that is older than the shop.
+fn shown(id: &str, after: Span, devices: &str) -> Value {
+    let snapshot = json!({
+        "id": "sub_1", "object": "subscription", "status": "active", "customer": "cus_1", "livemode": true,
+        "created": NOW.s() - DAY_S, "start_date": NOW.s() - DAY_S, "current_period_start": NOW.s() - DAY_S,
+        "current_period_end": NOW.s() + 29 * DAY_S,
+        "metadata": { "authforge_app_id": "app_test", "max_hwid_slots": devices },
+        "items": { "data": [{ "id": "si_1", "price": { "id": "price_1" }, "quantity": 1 }] },
+    });
+    event(id, "customer.subscription.updated", NOW + after, snapshot)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_alone_takes_a_license_over_once_it_speaks_for_a_payment() {
+    let mut shop = quiet().await;
+    let key = made_before(&shop.fake, "Stripe sub sub_1", None).await;
+    shop.post(&shown("evt_1", Span::ZERO, "2")).await;
+    shop.later(Span::from_minutes(11));
+    shop.until_work("stripe/sub_1", "create_license done").await;
+    assert_eq!(only(&shop.fake).license_key, key, "it was found, and none was made");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_did_is_noticed_by_itself() {
+    let mut shop = quiet().await;
     let id = "stripe/sub_1";
-    shop.post(&updated("evt_1", "2")).await;
+    shop.post(&shown("evt_1", Span::ZERO, "2")).await;
     // Before that no snapshot speaks for a payment.
     shop.later(Span::from_minutes(11));
     shop.until_work(id, "create_license done").await;
-    shop.post(&event("evt_2", "customer.subscription.updated", NOW + Span::from_s(1), snapshot("3"))).await;
+    shop.post(&shown("evt_2", Span::from_s(1), "3")).await;
     shop.until_work(id, "create_license done, update_license refused").await;
     // Nobody has done it: it stays.
     shop.later(Span::from_minutes(61));
