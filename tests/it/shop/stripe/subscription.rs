@@ -69,8 +69,14 @@ impl Stripe {
         };
         self.subs.push(sub);
         let s = self.subs.len() - 1;
+        self.bill_the_beginning(s, trial, *fee);
+        s
+    }
+
+    /// The first invoice, and what happens next to a new subscription.
+    fn bill_the_beginning(&mut self, s: usize, trial: Option<(Time, Time)>, fee: bool) {
         let mut lines = self.period_lines(s, &|_| true, trial.is_some());
-        if *fee {
+        if fee {
             lines.push(self.service_line(self.now));
         }
         let invoice = self.draft(s, "subscription_create", lines);
@@ -90,7 +96,6 @@ impl Stripe {
             let at = self.now + 23 * HOUR;
             self.plan(at, Task::ExpireIncomplete(s));
         }
-        s
     }
 
     pub(super) fn new_item(&mut self, price: &str, quantity: u64, began: Time, trial: Option<(Time, Time)>) -> Item {
