@@ -27,7 +27,7 @@ use crate::engine::committer::{self, Committer};
 use crate::engine::counts::Counts;
 use crate::engine::input::{Rules, SourceRules};
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, key, revise};
+use crate::engine::{Handle, gaps, key, revise};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault};
@@ -148,7 +148,11 @@ pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestam
     if !batch.is_empty() {
         store.commit(&batch)?;
     }
-    Ok(Rules { revisions: Revisions::new(revisions), sources: source_rules(config), store_since: Some(since) })
+    Ok(Rules {
+        revisions: Revisions::new(revisions).deaf(config.deaf()),
+        sources: source_rules(config),
+        store_since: Some(since),
+    })
 }
 
 /// What is taken from each source of a config.
@@ -215,8 +219,10 @@ impl Server {
         };
         let address = listener.local_addr().map_err(system("reading the listening address"))?;
         let (mut writer, reader) = opened.store;
-        let rules = rules(&config, &mut writer, &reader, clock.now())?;
-        let heartbeat = guard::last_heartbeat(&reader);
+        let now = clock.now();
+        let rules = rules(&config, &mut writer, &reader, now)?;
+        let heartbeat = gaps::last_heartbeat(&reader);
+        guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {

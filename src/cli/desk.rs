@@ -17,9 +17,10 @@ use super::fail::Failure;
 use crate::domain::action::ActionOutcome;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::operator::Order;
 use crate::effects::services::Services;
 use crate::engine::Handle;
-use crate::engine::input::{Input, Order, Receipt};
+use crate::engine::input::{Input, Receipt};
 use crate::engine::view;
 
 /// Orders that wait for one sync together, so that thousands take seconds: as many as the committer gathers.
@@ -247,11 +248,7 @@ impl Desk {
             Failure::input(format!("`{id}` names no action"))
                 .hint("`keyward actions` lists them, like stripe/sub_123#4")
         })?;
-        let open: &[_] = match &order {
-            Order::Hold(_) => &[ActionOutcome::Pending, ActionOutcome::Held],
-            Order::Abandon | Order::Retry => &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused],
-        };
-        let machine = self.with_action(machine, number, open).await?;
+        let machine = self.with_action(machine, number, order.takes()).await?;
         let input = Input::Actions { machine: machine.clone(), action: Some(number), order };
         self.submit(&machine, input).await?;
         Ok(changed([machine], 1))
@@ -290,7 +287,7 @@ impl Desk {
             What::Service(_) | What::All => None,
         };
         if let Some((machine, number)) = one {
-            let machine = self.with_action(&machine, number, read::OPEN_OR_GIVEN_UP).await?;
+            let machine = self.with_action(&machine, number, Order::Retry.takes()).await?;
             let input = Input::Actions { machine: machine.clone(), action: Some(number), order: Order::Retry };
             self.submit(&machine, input).await?;
             return Ok(changed([machine], 1));

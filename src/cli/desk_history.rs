@@ -8,7 +8,6 @@ use super::desk::{Desk, Response};
 use super::desk_read::{no_machine, raw, resolve};
 use super::fail::Failure;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
-use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -226,7 +225,7 @@ impl History<'_> {
     /// The customer of a machine, and all machines that are taken together with it, itself among them. None where it stands
     /// alone.
     fn peers(&self, machine: &Machine) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
-        let folded = fold(machine.kind, &machine.facts, &Revisions::default(), self.until);
+        let folded = machine.folded(&Revisions::default(), self.until);
         let Some(customer) = folded.contact.customer else { return Ok((None, Vec::new())) };
         let range = key::under(Table::ByCustomer, machine.id.scope(), &[customer.as_str()]);
         let entries = Committed(self.reader).range(&range, PEERS_MAX)?;

@@ -13,7 +13,6 @@ use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::{Fact, Says};
 use crate::domain::id::{EventId, MachineId, PlanName};
-use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};
@@ -86,7 +85,7 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
     let (rules, now) = (desk.handle.rules(), desk.handle.clock().now());
     let mut counts = Counts::default();
     view::machines(desk.handle.reader(), |machine| {
-        let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+        let folded = machine.folded(&rules.revisions, now);
         let due = entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source));
         let live: BTreeSet<_> = due.seats.into_iter().filter(|s| s.want.live_at(now)).map(|s| s.plan).collect();
         let policies: BTreeSet<_> = live.iter().map(|p| rules.revisions.policy(p.as_ref(), now).name).collect();
@@ -150,6 +149,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         abilities: &rules.source(&source).abilities,
         customer: None,
         store_since: rules.store_since,
+        gaps: &[],
         dice: 0,
         under_way: &[],
         stops_held: None,

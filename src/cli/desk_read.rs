@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::coming;
-use super::desk::{Desk, Response, What, Which};
+use super::desk::{Coming, Desk, Response, What, Which};
 use super::fail::Failure;
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::id::{MachineId, Scope, SourceName};
-use crate::domain::lifecycle::{Folded, fold};
+use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
+use crate::domain::outlook::outlook;
+use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::key::Table;
 use crate::engine::record::{self, RefusedRecord};
@@ -24,9 +25,6 @@ const ROWS_MAX: usize = 100_000;
 /// Refused deliveries read from the store at once.
 const PAGE: usize = 500;
 
-/// Conditions in which another try means something.
-pub(super) const OPEN_OR_GIVEN_UP: &[ActionOutcome] =
-    &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused, ActionOutcome::Abandoned];
 /// Conditions that an operator wants to see.
 const OPEN: &[ActionOutcome] = &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused];
 
@@ -89,14 +87,15 @@ struct Page {
 fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
     let reader = desk.handle.reader();
     let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
-    let revisions = &desk.handle.rules().revisions;
-    let folded = fold(machine.kind, &machine.facts, revisions, now);
+    let rules = desk.handle.rules();
+    let folded = machine.folded(&rules.revisions, now);
     let customer = match &folded.contact.customer {
         Some(customer) => view::customer(reader, machine.id.scope(), customer)?,
         None => None,
     };
     let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
-    let view = MachineView::of(&machine, on_record, revisions, now, Keys::Shown);
+    let mut view = MachineView::of(&machine, on_record, &rules.revisions, now, Keys::Shown);
+    view.status = Some(summary::status(&machine, &folded, &view::seats(&machine, &rules, now), now));
     Ok(Page { view, folded, machine })
 }
 
@@ -109,8 +108,12 @@ pub(super) fn find(desk: &Desk, text: &str) -> Result<Response, Failure> {
 pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
     let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
-    let next = coming::coming(&machine, &folded, &desk.handle.rules(), now);
-    Ok(Response::Machine { view: raw(&view)?, decided: coming::decided(&machine), next })
+    let rules = desk.handle.rules();
+    let next = outlook(&machine, &folded, &view::seats(&machine, &rules, now), &rules.revisions, now);
+    let next = next.into_iter().map(|n| Coming { at: n.at, what: n.to_string() }).collect();
+    let decisions = machine.facts.iter().filter_map(|fact| Some((fact.at, fact.decision()?)));
+    let decided = decisions.map(|(at, decision)| Coming { at, what: decision.to_string() }).collect();
+    Ok(Response::Machine { view: raw(&view)?, decided, next })
 }
 
 pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> Result<Response, Failure> {
@@ -196,7 +199,7 @@ struct ActionRow<'a> {
 /// What an action waits for or failed by, in words.
 fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
     let held = || action.held.as_ref().map(ToString::to_string);
-    action.error.clone().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
+    action.why().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
 fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {

@@ -10,6 +10,7 @@ use super::desk::{Request, Response, Which};
 use super::fail::Failure;
 use super::page::{self, ActionRow, Event, Page, Refused};
 use super::{report, show};
+use crate::domain::machine::LicenseStatus;
 
 fn other() -> Failure {
     Failure::ours("the server answered something else").hint("is the server of the same version as this command?")
@@ -27,12 +28,19 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
         report::json(&machines)?;
     } else if !machines.is_empty() {
         let rows = page::read::<Page>(&machines)?.into_iter().map(|p| {
-            let live = p.licenses.iter().filter(|l| l.status == "live").count();
+            let live = p.licenses.iter().filter(|l| l.status == LicenseStatus::Live).count();
             let licenses = format!("{live} of {} live", p.licenses.len());
             let email = p.email.clone().unwrap_or_default();
-            vec![p.id.clone(), p.word().to_owned(), licenses, p.customer.clone().unwrap_or_default(), email]
+            vec![
+                p.id.clone(),
+                p.word().to_owned(),
+                p.status().to_owned(),
+                licenses,
+                p.customer.clone().unwrap_or_default(),
+                email,
+            ]
         });
-        report::data(&report::table(&["purchase", "state", "licenses", "customer", "email"], rows.collect()));
+        report::data(&report::table(&["purchase", "state", "status", "licenses", "customer", "email"], rows.collect()));
         if machines.len() >= crate::engine::view::FOUND_MAX {
             report::say("there may be more: give a more telling text");
         }

@@ -7,7 +7,6 @@ pub mod args;
 mod ask;
 mod asked;
 mod check;
-mod coming;
 pub mod control;
 pub mod demo;
 pub mod desk;

@@ -5,6 +5,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::fail::Failure;
+use crate::domain::machine::LicenseStatus;
+use crate::domain::summary::PurchaseStatus;
 
 /// A purchase.
 #[derive(Debug, Deserialize)]
@@ -12,6 +14,7 @@ pub(super) struct Page {
     pub(super) id: String,
     pub(super) kind: String,
     pub(super) state: Option<String>,
+    pub(super) status: Option<PurchaseStatus>,
     pub(super) customer: Option<String>,
     pub(super) email: Option<String>,
     pub(super) licenses: Vec<License>,
@@ -32,13 +35,18 @@ impl Page {
             (None, None) => "unknown",
         }
     }
+
+    /// What it comes to, in one word.
+    pub(super) fn status(&self) -> &'static str {
+        self.status.map_or("", PurchaseStatus::as_str)
+    }
 }
 
 /// A license.
 #[derive(Debug, Deserialize)]
 pub(super) struct License {
     pub(super) seat: u32,
-    pub(super) status: String,
+    pub(super) status: LicenseStatus,
     pub(super) expires_at: Option<String>,
     pub(super) devices: Value,
     pub(super) plan: Option<String>,

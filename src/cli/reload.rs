@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::fail::Failure;
 use crate::config::{Config, Env, Mail};
 use crate::domain::id::MachineId;
-use crate::domain::revision::Revisions;
 use crate::effects::services::Services;
 use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::{Handle, revise, view};
@@ -87,7 +86,7 @@ impl Reloader {
         let receipt = self.handle.submit_waiting(Input::Revision { plans, policies }).await?;
         let reloaded = Reloaded { revision: receipt == Receipt::Done, restart: differing(&self.started, &config) };
         if reloaded.revision {
-            let revisions = Revisions::new(revise::kept(&self.handle)?);
+            let revisions = self.handle.rules().revisions.replaced(revise::kept(&self.handle)?);
             self.handle.set_rules(Rules { revisions, ..self.handle.rules().as_ref().clone() });
             self.wake().await?;
         }
@@ -149,6 +148,7 @@ fn differing(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[scheduler]", old.scheduler != new.scheduler),
         ("[http]", old.http != new.http),
         ("[time]", old.time != new.time),
+        ("[adopt]", old.adopt != new.adopt),
     ];
     parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }

@@ -111,7 +111,7 @@ fn failure(why: CannotReplay) -> Failure {
 
 /// Replay's rules: the config as if it had always been in force, and services that can do everything.
 fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
-    let mut revisions = Revisions::always(config.plans.clone(), config.policies.clone());
+    let mut revisions = Revisions::always(config.plans.clone(), config.policies.clone()).deaf(config.deaf());
     if let Some(name) = policy.map(PolicyName::from) {
         if !revisions.has_policy(&name) {
             let known: Vec<&str> = config.policies.iter().map(|p| p.name.as_str()).collect();

@@ -25,7 +25,11 @@ pub(super) fn show(page: &Page, decided: &[Coming], next: &[Coming]) -> String {
 }
 
 fn head(page: &Page) -> String {
-    let mut out = format!("{}  {}  {}\n", styled(BOLD, &page.id), page.kind, styled(BOLD, page.word()));
+    // Often the state says it all.
+    let mut words = vec![page.word(), page.status()];
+    words.dedup();
+    words.retain(|word| !word.is_empty());
+    let mut out = format!("{}  {}  {}\n", styled(BOLD, &page.id), page.kind, styled(BOLD, words.join(", ")));
     let customer = [page.customer.as_deref(), page.email.as_deref()];
     let customer = customer.into_iter().flatten().collect::<Vec<_>>().join("  ");
     let customer = if customer.is_empty() { "nobody that is known yet" } else { &customer };
@@ -47,7 +51,7 @@ fn licenses(page: &Page) -> String {
     let row = |l: &super::page::License| {
         vec![
             l.seat.to_string(),
-            l.status.clone(),
+            l.status.to_string(),
             l.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
             l.devices.as_str().map_or_else(|| l.devices.to_string(), str::to_owned),
             l.plan.clone().unwrap_or_default(),

@@ -43,6 +43,7 @@ pub fn rules(config: &Config, reader: &dyn Read) -> Result<Rules, Failure> {
     } else {
         Revisions::new(list)
     };
+    let revisions = revisions.deaf(config.deaf());
     let since = reader.get(&key::general("since")).map_err(|e| Failure::ours(e.to_string()))?;
     let store_since = since.and_then(|v| v.bytes[..].try_into().ok()).map(i64::from_be_bytes).map(Timestamp::from_ms);
     Ok(Rules { sources: source_rules(config), revisions, store_since })

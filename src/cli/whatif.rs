@@ -124,13 +124,14 @@ fn differences(asked: &mut Conversation, path: &Path, config: &Config, args: &Wh
 }
 
 fn always(config: &Config) -> Revisions {
-    Revisions::always(config.plans.clone(), config.policies.clone())
+    Revisions::always(config.plans.clone(), config.policies.clone()).deaf(config.deaf())
 }
 
 /// What is in force; a store that no server has served yet goes by its config.
 fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
     let kept = asked::revisions(asked)?;
-    let revisions = if kept.is_empty() { always(&asked.config) } else { Revisions::new(kept) };
+    let revisions =
+        if kept.is_empty() { always(&asked.config) } else { Revisions::new(kept).deaf(asked.config.deaf()) };
     Ok(super::replay::simulated(&asked.config, revisions))
 }
 

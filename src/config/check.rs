@@ -207,6 +207,7 @@ fn plans(config: &Config, reader: &Reader<'_>) {
         unknown_policy(config, plan, reader, at("policy"));
         devices(config, plan, reader, at("license"));
     }
+    devices_by_hand(config, reader);
 }
 
 fn unknown_policy(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
@@ -222,9 +223,42 @@ fn unknown_policy(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<
     reader.mistake(at, format!("the plan \"{}\" names a policy \"{policy}\" that is not there", plan.name), hint);
 }
 
-fn devices(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
+/// Whether licenses come from AuthForge anywhere.
+fn uses_authforge(config: &Config) -> bool {
     let everywhere = config.sources.iter().map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
-    let authforge = everywhere.into_iter().any(|l| matches!(l.service, Service::AuthForge { .. }));
+    everywhere.into_iter().any(|l| matches!(l.service, Service::AuthForge { .. }))
+}
+
+/// Plans whose customers get other devices by a change of quantity or of plan: AuthForge takes that in its dashboard only.
+fn devices_by_hand(config: &Config, reader: &Reader<'_>) {
+    if !uses_authforge(config) || reader.env.is_lenient() {
+        return;
+    }
+    let hint = "each such change waits for you in `keyward actions`, with what to set where";
+    let at = |i: usize| reader.spot(&format!("/plan/{i}/license")).or_else(|| reader.spot(&format!("/plan/{i}/name")));
+    let counts = |plan: &Plan| plan.license.devices_per_unit.is_some() && plan.seats == Seats::Devices;
+    for (i, plan) in config.plans.iter().enumerate().filter(|(_, p)| counts(p)) {
+        let message = format!(
+            "the devices of the plan \"{}\" follow its quantity, and AuthForge changes devices in its dashboard only",
+            plan.name
+        );
+        reader.warning(at(i), message, format!("{hint}; `seats = \"keys\"` gives each unit a key of its own instead"));
+    }
+    let fixed = |plan: &Plan| plan.license.devices.unwrap_or(Devices::Count(1));
+    for (i, plan) in config.plans.iter().enumerate().filter(|(_, p)| !counts(p)) {
+        let unlike = |p: &&Plan| !counts(p) && p.license.app_id == plan.license.app_id && fixed(p) != fixed(plan);
+        let Some(other) = config.plans[..i].iter().find(unlike) else { continue };
+        let message = format!(
+            "the plans \"{}\" and \"{}\" allow different devices, and AuthForge changes devices in its dashboard only",
+            other.name, plan.name
+        );
+        reader.warning(at(i), message, format!("who changes from one to the other: {hint}"));
+        return;
+    }
+}
+
+fn devices(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
+    let authforge = uses_authforge(config);
     let most = |n: Option<u32>| n.is_some_and(|n| n > AUTHFORGE_DEVICES_MAX);
     let fixed = plan.license.devices.and_then(|d| match d {
         Devices::Count(n) => Some(n),

@@ -45,7 +45,7 @@ One TOML file, `./keyward.toml` unless `--config` says otherwise. `keyward init`
 fn kind(key: &Key) -> String {
     match key.kind {
         Kind::Text => "text".to_owned(),
-        Kind::Texts => "list of texts".to_owned(),
+        Kind::Texts | Kind::Templates => "list of texts".to_owned(),
         Kind::Secret => "secret text".to_owned(),
         Kind::Secrets => "list of secret texts".to_owned(),
         Kind::SmtpUrl => "`smtp://` or `smtps://` URL".to_owned(),
@@ -64,6 +64,7 @@ fn kind(key: &Key) -> String {
         Kind::Count(from, to) => format!("number, {from} to {to}"),
         Kind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
         Kind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),
+        Kind::Flag => "`true` | `false`".to_owned(),
         Kind::Cron => "cron expression".to_owned(),
         Kind::Choice(choices) => choices.iter().map(|c| format!("`\"{c}\"`")).collect::<Vec<_>>().join(" | "),
         Kind::Table(heading) => format!("table, see `{heading}`"),

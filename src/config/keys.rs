@@ -5,7 +5,9 @@
 
 mod table;
 
-pub(super) use table::{HTTP, LICENSE, LICENSES, MAIL, PLAN, POLICY, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME};
+pub(super) use table::{
+    ADOPT, HTTP, LICENSE, LICENSES, MAIL, PLAN, POLICY, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
+};
 
 /// What a key takes. Ranges are inclusive.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,8 @@ pub(super) enum Kind {
     Text,
     /// A list of texts that are not empty.
     Texts,
+    /// A list of label templates: texts with ids of a purchase in them.
+    Templates,
     /// A text that is not shown.
     Secret,
     /// A list of those.
@@ -48,6 +52,8 @@ pub(super) enum Kind {
     Share,
     /// A cron expression of six fields.
     Cron,
+    /// `true` or `false`.
+    Flag,
     /// One of these.
     Choice(&'static [&'static str]),
     /// A table, described in the section of this heading.
@@ -103,6 +109,7 @@ impl Section {
 pub(super) fn example(key: &Key) -> &'static str {
     match (key.name, key.absent) {
         ("trusted_proxies", _) => "[\"127.0.0.1\", \"172.16.0.0/12\"]",
+        ("labels", _) => "[\"order {session}\"]",
         ("prices", _) => "[\"price_…\"]",
         ("products", _) => "[\"prod_…\"]",
         ("lookup_keys", _) => "[\"pro_monthly\"]",

@@ -70,6 +70,8 @@ pub struct Config {
     pub http: Http,
     /// Clocks and outages.
     pub time: Time,
+    /// Licenses that another handler made before.
+    pub adopt: Adopt,
     /// The plans, in the file's order, names unlike.
     pub plans: Vec<Plan>,
     /// The policies of the file, by name. Those that plans name are among them.
@@ -143,6 +145,7 @@ impl Config {
             scheduler: Scheduler::default(),
             http: Http::default(),
             time: Time::default(),
+            adopt: Adopt::default(),
             plans: Vec::new(),
             policies: vec![Policy::default()],
         }
@@ -186,9 +189,17 @@ impl Source {
             api_base: parse::STRIPE_API.to_owned(),
             tolerance: Http::default().tolerance,
             connect: Connect::Ignore,
+            invoices: true,
             licenses: None,
             mail: None,
         }
+    }
+}
+
+impl Config {
+    /// The sources whose endpoints hear of no invoices.
+    pub fn deaf(&self) -> impl Iterator<Item = SourceName> + '_ {
+        self.sources.iter().filter(|s| !s.invoices).map(|s| s.name.clone())
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use lettre::message::Mailbox;
 
 use super::size::ByteSize;
+use crate::domain::adoption::Template;
 use crate::domain::id::{AppId, SourceName};
 use crate::domain::time::Span;
 use crate::secret::Secret;
@@ -30,6 +31,8 @@ pub struct Source {
     pub tolerance: Span,
     /// What to do with the events of connected accounts.
     pub connect: Connect,
+    /// Whether its endpoint hears of invoices.
+    pub invoices: bool,
     /// The license service for this source's purchases, instead of `[licenses]`.
     pub licenses: Option<Licenses>,
     /// The mail for this source's customers, instead of `[mail]`.
@@ -277,6 +280,13 @@ impl Network {
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
     }
+}
+
+/// What was sold before: `[adopt]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adopt {
+    /// What another handler wrote into the labels of the licenses that it made, besides the forms that always count.
+    pub labels: Vec<Template>,
 }
 
 /// What concerns clocks and outages: `[time]`.

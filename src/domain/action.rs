@@ -2,6 +2,8 @@
 
 mod act;
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 pub use act::{Act, NewLicense, Question, SeatId};
@@ -66,6 +68,29 @@ pub struct Action {
     /// Why it is held.
     #[n(10)]
     pub held: Option<Hold>,
+    /// What looking for its license came to, where that was in vain.
+    #[n(11)]
+    pub missing: Option<Missing>,
+}
+
+/// What looking for a license came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Missing {
+    /// The create was not carried out, so it is sent.
+    #[n(0)]
+    NotMade,
+    /// No license carries the label, so there is nothing to adopt.
+    #[n(1)]
+    NoneThere,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotMade => "looked for: it was not made",
+            Self::NoneThere => "looked for: there is none",
+        })
+    }
 }
 
 impl Action {
@@ -84,7 +109,14 @@ impl Action {
             error: None,
             phase: Phase::Ready,
             held: None,
+            missing: None,
         }
+    }
+
+    /// Why it is not done, in words: the service's, or ours.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        self.error.clone().or_else(|| self.missing.map(|missing| missing.to_string()))
     }
 
     /// Whether it waits, is under way, or is held.

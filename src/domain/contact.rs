@@ -56,7 +56,12 @@ impl Contact {
                     set(&mut contact.customer, c.customer.as_ref());
                     set(&mut contact.charge_email, c.email.as_ref());
                 }
-                Says::Payment(_) | Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) | Says::LineItems(_) => {}
+                Says::Payment(_)
+                | Says::Refund(_)
+                | Says::Dispute(_)
+                | Says::FraudWarning(_)
+                | Says::LineItems(_)
+                | Says::Items(_) => {}
             }
         }
         contact

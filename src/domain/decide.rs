@@ -10,13 +10,15 @@ pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
 use super::action::{Abilities, Act, Action, ActionOutcome, Phase};
+use super::adoption::{self, Gap};
+use super::by_hand;
 use super::customer::Customer;
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Distrust, Hold};
-use super::lifecycle::{Folded, Transition, fold};
+use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{DueNotice, due_notices};
@@ -38,6 +40,8 @@ pub struct World<'a> {
     pub customer: Option<&'a Customer>,
     /// When this store began; purchases before it look for a license first.
     pub store_since: Option<Timestamp>,
+    /// Times of which the store has no memory, in the order in which they were noticed.
+    pub gaps: &'a [Gap],
     /// A number from 0 to 999 for jitter.
     pub dice: u32,
     /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
@@ -73,12 +77,13 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
-    let folded = fold(machine.kind, &machine.facts, world.revisions, world.now);
-    let due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
+    let folded = machine.folded(world.revisions, world.now);
+    let mut due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
     journal(machine, &folded.transitions, world.now);
+    adoption::bound_ends(machine, &mut due, world.revisions);
     name_plans(machine, &due);
     if machine.held.is_none() {
-        actions(machine, &due, world);
+        actions(machine, &folded, &due, world);
     }
     let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
     notices(machine, &calls, &folded, world);
@@ -103,7 +108,7 @@ fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world:
     reports.retain(|r| {
         let told = machine.told.iter().any(|t| t.finding == r.finding);
         let answered = made && r.finding == Finding::NothingToHandOut;
-        !(told || answered || look_up::waits(machine, r))
+        !(told || answered || look_up::waits(machine, r, world.now))
     });
     machine.told.extend(reports.iter().cloned());
     reports
@@ -138,11 +143,17 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     machine.journal.push(Seen { what, seen_at: now });
 }
 
-fn actions(machine: &mut Machine, due: &Entitlement, world: &World<'_>) {
+fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) {
     let mut wanted = differences(machine, due, world.abilities, world.now);
-    if older_than_the_store(machine, world) {
+    if look_up::keys_wait(machine, folded, world).is_some() {
+        wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
+    }
+    if adoption::began_before(machine, world.store_since, world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
+    adoption::doubt(machine, world.gaps, world.under_way, world.now);
+    by_hand::close(machine, &wanted, world.now);
+    wanted.extend(by_hand::reads(machine, world.now));
     for action in &mut machine.actions {
         // One that may have acted is settled first: what it did decides what remains to be done.
         let looks = matches!(action.phase, Phase::Look { .. }) && action.act.creates();
@@ -222,11 +233,13 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         due = due.max(until);
     }
     let hold = world.stops_held.filter(|_| difference.by_time).map(Hold::TimeNotTrusted);
-    let makes = difference.act.new_license().is_some();
-    let recovers = makes && !difference.act.creates();
+    let new = difference.act.new_license();
+    let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
+    let looks = |seat| adoption::looks_first(machine, seat, world.store_since, world.gaps);
+    let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));
-    if recovers || (makes && older_than_the_store(machine, world)) {
+    if looks_first {
         action.phase = Phase::Look { since: world.now, absent: 1, any_age: true };
     }
     action.due = due;
@@ -234,11 +247,6 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
         (action.outcome, action.held) = (ActionOutcome::Held, hold);
     }
     action
-}
-
-/// Whether the purchase began before this store did: others may have made its license.
-fn older_than_the_store(machine: &Machine, world: &World<'_>) -> bool {
-    world.store_since.is_some_and(|since| machine.facts.iter().any(|f| f.at < since))
 }
 
 /// When time alone changes something next: a license that runs out, a grace that ends, a notice that comes due.
@@ -252,5 +260,6 @@ fn wake(
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
-    earliest(due.wake, notices.chain(grace), world.now)
+    let newcomers = look_up::keys_wait(machine, folded, world);
+    earliest(due.wake, notices.chain(grace).chain(newcomers).chain(by_hand::next_read(machine)), world.now)
 }

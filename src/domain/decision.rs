@@ -1,5 +1,7 @@
 //! Decisions: facts whose source is a person. They survive replay, restore and new configs.
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 use super::fact::Fact;
@@ -78,6 +80,29 @@ pub enum Verb {
         #[serde(default)]
         to: Option<String>,
     },
+}
+
+/// What was decided, by whom and why, as it stands in a timeline.
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let author = if self.author.is_empty() { "somebody" } else { &self.author };
+        write!(f, "{author} decided: {}", self.verb.as_str())?;
+        match &self.verb {
+            Verb::Grant { until: Some(until) } | Verb::Extend { until } | Verb::Exempt { until } => {
+                write!(f, " until {until}")?;
+            }
+            Verb::Grant { until: None } => f.write_str(" for life")?,
+            Verb::Address { email } => write!(f, " {email}")?,
+            Verb::Resend { to: Some(to) } => write!(f, " to {to}")?,
+            Verb::Resend { to: None }
+            | Verb::Revoke
+            | Verb::Keep
+            | Verb::Rekey
+            | Verb::ResetDevices
+            | Verb::ApplyRevision => {}
+        }
+        write!(f, " ({})", self.reason)
+    }
 }
 
 impl Verb {

@@ -15,7 +15,9 @@ use minicbor::{Decode, Encode};
 pub use money::{Charge, Dispute, DisputeStatus, FraudWarning, Refund};
 pub use session::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, SessionMode, Wants};
 use std::collections::BTreeMap;
-pub use subscription::{EndReason, Item, PauseReason, Subscription, SubscriptionEvent, SubscriptionStatus};
+pub use subscription::{
+    EndReason, Item, PauseReason, Subscription, SubscriptionEvent, SubscriptionItems, SubscriptionStatus,
+};
 
 use super::decision::Decision;
 use super::id::{ChargeId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId};
@@ -91,6 +93,9 @@ pub enum Says {
     /// What a look-up said the session sold.
     #[n(9)]
     LineItems(#[n(0)] LineItems),
+    /// What a look-up said that a subscription's items are.
+    #[n(10)]
+    Items(#[n(0)] Box<SubscriptionItems>),
 }
 
 /// Something a fact names that tells which machine it belongs to, or links two names.
@@ -179,6 +184,7 @@ impl Fact {
                 names.extend(w.charge.clone().map(Name::Charge));
             }
             Says::LineItems(l) => names.push(Name::Session(l.session.clone())),
+            Says::Items(i) => names.push(Name::Subscription(i.subscription.clone())),
             Says::Decision(_) => {}
         }
         names

@@ -97,6 +97,9 @@ pub enum Finding {
     /// The machine is held.
     #[n(17)]
     Held(#[n(0)] Flaw),
+    /// A Checkout session sold more than its object shows.
+    #[n(18)]
+    LineItemsCut,
 }
 
 /// A finding, and when it was so.
@@ -203,6 +206,9 @@ impl fmt::Display for Finding {
                     None => Ok(()),
                 }
             }
+            Self::LineItemsCut => f.write_str(
+                "the Checkout session sold more lines than its events show: those that are not shown are not served",
+            ),
             Self::Held(why) => write!(f, "the machine is held: {why}"),
         }
     }

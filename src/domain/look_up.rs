@@ -4,18 +4,30 @@
 use super::action::{Act, Action, ActionOutcome, Question};
 use super::decide::World;
 use super::entitlement::Entitlement;
-use super::fact::{Fact, Says, SessionMode};
+use super::fact::{Fact, Invoice, InvoiceEvent, Says, SessionMode};
 use super::finding::{Finding, Report};
-use super::lifecycle::{Folded, Life};
+use super::id::InvoiceId;
+use super::lifecycle::{CutLines, Folded, Life, PurchaseLife};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
+use super::time::{Span, Timestamp};
 
 /// Whether what a question asks for has been said.
 fn is_answered(question: &Question, machine: &Machine, world: &World<'_>) -> bool {
     match question {
         Question::LineItems(_) => machine.facts.iter().any(|f| matches!(f.says, Says::LineItems(_))),
         Question::Customer(customer) => world.customer.is_some_and(|c| c.id == *customer),
+        Question::SubscriptionItems { shown_at, .. } => {
+            machine.facts.iter().any(|f| matches!(f.says, Says::Items(_)) && f.at >= *shown_at)
+        }
+        Question::InvoiceLines(id) => looked_up(machine, id).any(|i| i.lines_whole),
+        Question::FirstInvoice(id) => looked_up(machine, id).any(|i| i.paid),
     }
+}
+
+/// What look-ups said of an invoice.
+fn looked_up<'m>(machine: &'m Machine, id: &'m InvoiceId) -> impl Iterator<Item = &'m Invoice> {
+    machine.facts.iter().filter_map(Fact::invoice).filter(move |i| i.id == *id && i.event == InvoiceEvent::LookedUp)
 }
 
 /// Asks what is to be asked, and closes what is answered or no longer of interest. What was refused or given up is not
@@ -54,18 +66,10 @@ fn open(action: &Action) -> Option<&Question> {
 }
 
 fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Question> {
-    let mut wanted = Vec::new();
-    if let Life::Payment(payment) = &folded.life
-        && payment.paid_at.is_some()
-        && !payment.lines_told
-        && due.seats.is_empty()
-    {
-        let of_fact = |f: &Fact| {
-            if let Says::Session(s) = &f.says { (s.mode == SessionMode::Payment).then(|| s.id.clone()) } else { None }
-        };
-        let session = machine.facts.iter().find_map(of_fact);
-        wanted.extend(session.map(Question::LineItems));
-    }
+    let mut wanted = match &folded.life {
+        Life::Payment(payment) => Vec::from_iter(what_was_bought(machine, payment, due)),
+        Life::Subscription(subscription) => subscription.unknown.clone(),
+    };
     let unreached = machine.notices.iter().any(|n| n.status == NoticeStatus::NoAddress);
     if let Some(customer) = folded.contact.customer.as_ref().filter(|_| unreached && world.customer.is_none()) {
         wanted.push(Question::Customer(customer.clone()));
@@ -73,10 +77,63 @@ fn wanted(machine: &Machine, folded: &Folded, due: &Entitlement, world: &World<'
     wanted
 }
 
+/// The lines of what was paid, where nobody told all of them and they say what is handed out.
+fn what_was_bought(machine: &Machine, payment: &PurchaseLife, due: &Entitlement) -> Option<Question> {
+    let cut = payment.cut.as_ref().filter(|_| !payment.is_named());
+    if payment.paid_at.is_none() || payment.lines_told || (!due.seats.is_empty() && cut.is_none()) {
+        return None;
+    }
+    let of_fact = |f: &Fact| {
+        if let Says::Session(s) = &f.says { (s.mode == SessionMode::Payment).then(|| s.id.clone()) } else { None }
+    };
+    let session = machine.facts.iter().find_map(of_fact).map(Question::LineItems);
+    session.or_else(|| match cut? {
+        CutLines::Invoice(invoice) => Some(Question::InvoiceLines(invoice.clone())),
+        CutLines::Session => None,
+    })
+}
+
+/// How long a report, or a key, waits for an answer that does not come.
+const WAITS: Span = Span::from_minutes(10);
+
 /// Whether a report is not to be told yet, for Stripe is being asked.
-pub(super) fn waits(machine: &Machine, report: &Report) -> bool {
-    let asks = |a: &Action| matches!(open(a), Some(Question::LineItems(_)));
-    report.finding == Finding::NothingToHandOut && machine.actions.iter().any(asks)
+pub(super) fn waits(machine: &Machine, report: &Report, now: Timestamp) -> bool {
+    let asks = |about: &dyn Fn(&Question) -> bool, waits: Option<Span>| {
+        let in_time = |a: &Action| waits.is_none_or(|w| now < a.at + w);
+        machine.actions.iter().any(|a| open(a).is_some_and(about) && in_time(a))
+    };
+    let items = |q: &Question| matches!(q, Question::SubscriptionItems { .. });
+    let sold = |q: &Question| matches!(q, Question::LineItems(_));
+    let finding = &report.finding;
+    if *finding == Finding::NothingToHandOut {
+        let tells = |q: &Question| sold(q) || matches!(q, Question::InvoiceLines(_) | Question::FirstInvoice(_));
+        return asks(&sold, None) || asks(&|q| tells(q) || items(q), Some(WAITS));
+    }
+    if let Finding::LinesCut(invoice) = finding {
+        let lines = |q: &Question| matches!(q, Question::InvoiceLines(id) if id == invoice);
+        return asks(&|q| lines(q) || sold(q), Some(WAITS));
+    }
+    (*finding == Finding::ItemsCut && asks(&items, Some(WAITS)))
+        || (*finding == Finding::LineItemsCut && asks(&sold, Some(WAITS)))
+}
+
+/// Until when the key of an item that appeared in a cut list waits: it may have taken the place of one that is not shown,
+/// whose license then goes on (BEHAVIOUR 14). It waits for Stripe's answer, and not for ever.
+pub(super) fn keys_wait(machine: &Machine, folded: &Folded, world: &World<'_>) -> Option<Timestamp> {
+    let Life::Subscription(life) = &folded.life else { return None };
+    let (since, _) = life.newcomers.as_ref().filter(|_| world.abilities.looks_up)?;
+    let asked = |a: &&Action| a.act.question().is_some_and(|q| life.unknown.contains(q));
+    let given_up = machine.actions.iter().filter(asked).any(|a| {
+        matches!(a.act.question(), Some(Question::SubscriptionItems { .. })) && a.outcome == ActionOutcome::Refused
+    });
+    Some(*since + WAITS).filter(|until| !given_up && *until > world.now)
+}
+
+/// Whether a license that is to be made is the key of such an item.
+pub(super) fn is_newcomer(folded: &Folded, act: &Act) -> bool {
+    let Life::Subscription(life) = &folded.life else { return false };
+    let new = act.new_license().filter(|_| act.creates());
+    new.is_some_and(|new| life.newcomers.as_ref().is_some_and(|(_, items)| items.contains(&new.seat.item)))
 }
 
 #[cfg(test)]
@@ -145,6 +202,7 @@ mod tests {
                 amount: None,
                 currency: None,
                 line_items: Vec::new(),
+                line_items_cut: false,
             };
             case.hear(Says::Session(Box::new(session)));
             case
@@ -157,6 +215,7 @@ mod tests {
                 abilities: &self.abilities,
                 customer: self.customer.as_ref(),
                 store_since: None,
+                gaps: &[],
                 dice: 500,
                 under_way: &[],
                 stops_held: None,

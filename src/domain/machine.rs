@@ -1,5 +1,7 @@
 //! A machine: everything kept of one payment or subscription. Its state is not kept but folded from its facts.
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase, SeatId};
@@ -7,9 +9,10 @@ use super::fact::Fact;
 use super::finding::Report;
 use super::hold::Flaw;
 use super::id::{AppId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
-use super::lifecycle::{Kind, State, Transition};
+use super::lifecycle::{Folded, Hears, Kind, State, Transition, fold_heard};
 use super::notice::Notice;
 use super::plan::Devices;
+use super::revision::Revisions;
 use super::time::Timestamp;
 
 /// One payment or subscription, as it is kept.
@@ -131,15 +134,51 @@ pub struct Given {
     pub devices: bool,
 }
 
-impl Grant {
-    /// The word for people: revoked before suspended before expired before live.
+/// What a license is at an instant, for people and for whoever counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LicenseStatus {
+    /// It works.
+    Live,
+    /// It is stopped, and can come back.
+    Suspended,
+    /// It is ended for good.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl LicenseStatus {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Suspended, Self::Revoked, Self::Expired];
+
+    /// The word for it.
     #[must_use]
-    pub fn status_at(&self, now: Timestamp) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for LicenseStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Grant {
+    /// What it is at an instant: revoked before suspended before expired before live.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp) -> LicenseStatus {
         match self.status {
-            GrantStatus::Revoked => "revoked",
-            GrantStatus::Suspended => "suspended",
-            GrantStatus::Live if self.expires_at.is_some_and(|t| t <= now) => "expired",
-            GrantStatus::Live => "live",
+            GrantStatus::Revoked => LicenseStatus::Revoked,
+            GrantStatus::Suspended => LicenseStatus::Suspended,
+            GrantStatus::Live if self.expires_at.is_some_and(|t| t <= now) => LicenseStatus::Expired,
+            GrantStatus::Live => LicenseStatus::Live,
         }
     }
 
@@ -157,6 +196,13 @@ impl Grant {
 }
 
 impl Machine {
+    /// Folds its facts up to an instant.
+    #[must_use]
+    pub fn folded(&self, revisions: &Revisions, now: Timestamp) -> Folded {
+        let hears = if revisions.hears_invoices(&self.source) { Hears::Invoices } else { Hears::Snapshots };
+        fold_heard(self.kind, &self.facts, revisions, now, hears)
+    }
+
     /// A machine about which nothing is known yet.
     #[must_use]
     pub fn new(id: MachineId, kind: Kind, source: SourceName, livemode: Option<bool>) -> Self {
@@ -259,7 +305,8 @@ impl Machine {
             return Err(Flaw::SeatTwice);
         }
         for action in self.actions.iter().filter(creating) {
-            if action.attempts > 0 && action.phase == Phase::Ready && action.error.is_none() {
+            let unknown = action.error.is_none() && action.missing.is_none();
+            if action.attempts > 0 && action.phase == Phase::Ready && unknown {
                 return Err(Flaw::SentUnknown { action: action.id });
             }
         }

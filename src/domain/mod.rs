@@ -32,6 +32,8 @@ pub mod object;
 
 // What follows.
 pub mod action;
+pub mod adoption;
+pub mod by_hand;
 pub mod decide;
 pub mod finding;
 pub mod hold;
@@ -41,6 +43,16 @@ pub mod notice;
 pub mod reconcile;
 pub mod retry;
 pub mod service;
+
+// Between machines, before there is one, and from a person.
+pub mod operator;
+pub mod routing;
+pub mod search;
+pub mod transfer;
+
+// For people.
+pub mod outlook;
+pub mod summary;
 
 #[cfg(test)]
 mod cases;

@@ -4,11 +4,13 @@ mod about;
 mod failures;
 mod keys;
 mod resent;
+mod skipped;
 mod stops;
 
 use minicbor::{Decode, Encode};
 
 pub use about::{About, Part};
+pub use skipped::Skipped;
 
 use super::entitlement::Entitlement;
 use super::lifecycle::{Folded, Life};
@@ -95,9 +97,20 @@ pub struct Notice {
     /// When it is due next.
     #[n(9)]
     pub due: Timestamp,
-    /// What the mail server said last, or why it was skipped.
+    /// What the mail server said last, if that was no success.
     #[n(10)]
     pub error: Option<String>,
+    /// Why it was skipped.
+    #[n(11)]
+    pub skipped: Option<Skipped>,
+}
+
+impl Notice {
+    /// Why it was not sent, in words: ours, or the mail server's.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        self.skipped.map(|skipped| skipped.to_string()).or_else(|| self.error.clone())
+    }
 }
 
 /// A notice that the facts call for.
@@ -114,7 +127,7 @@ pub struct DueNotice {
     /// The licenses that it carries.
     pub seats: Vec<u32>,
     /// Why it is not sent any more; `None` while it is true.
-    pub skip: Option<&'static str>,
+    pub skip: Option<Skipped>,
     /// Whom a person named as its recipient.
     pub to: Option<String>,
 }

@@ -3,6 +3,7 @@
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
 use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus, NewLicense, SeatId};
+use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
@@ -106,7 +107,7 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
     let matched = match_seats(machine, due);
     let unknown = due.seats.iter().zip(matched).filter(|(_, grant)| grant.is_none()).map(|(seat, _)| seat);
     let over = |seat: &&SeatDue| match seat.want {
-        Want::Nothing => false,
+        Want::Nothing => is_over_unpaid(machine),
         Want::Suspended | Want::Revoked => true,
         Want::Live { .. } => !seat.want.live_at(now),
     };
@@ -226,11 +227,13 @@ fn live_differences(
     // Both in the past: it does not work and should not, whatever the exact instant.
     let both_over = should.is_some_and(|t| t <= now) && is.is_some_and(|t| t <= now);
     let left = left_as_given(seat, grant);
-    if should != is && !both_over && (!shorter || (abilities.can_shorten && !left.time)) {
+    let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
+    if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
         out.push(on(grant, Act::SetExpiry { key: grant.key.clone(), until: should }));
     }
     let fewer = seat.devices < grant.devices;
-    if seat.devices != grant.devices && abilities.set_devices && seat.want.live_at(now) && !(fewer && left.devices) {
+    // Also where the service cannot: then it is a person's task.
+    if seat.devices != grant.devices && seat.want.live_at(now) && !(fewer && left.devices) {
         out.push(on(grant, Act::SetDevices { key: grant.key.clone(), devices: seat.devices }));
     }
 }
@@ -251,6 +254,11 @@ fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
 
 fn reinstate(grant: &Grant, until: Option<Timestamp>) -> Difference {
     on(grant, Act::Reinstate { key: grant.key.clone(), until: until.map(Timestamp::whole_s) })
+}
+
+/// Reads a license once more.
+pub(super) fn read_again(grant: &Grant) -> Difference {
+    on(grant, Act::Read { key: grant.key.clone() })
 }
 
 fn revoke(grant: &Grant) -> Act {

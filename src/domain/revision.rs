@@ -2,10 +2,12 @@
 //!
 //! An edited config never reaches back: what happened is judged by the revision that was in force then.
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 
 use super::fact::Priced;
-use super::id::{PlanName, PolicyName};
+use super::id::{PlanName, PolicyName, SourceName};
 use super::plan::Plan;
 use super::policy::{Policy, STANDARD};
 use super::time::Timestamp;
@@ -29,6 +31,8 @@ pub struct Revision {
 pub struct Revisions {
     list: Vec<Revision>,
     forced: Option<PolicyName>,
+    /// Sources that hear of no invoices. It has no date: it matters only in a subscription's first minutes.
+    deaf: BTreeSet<SourceName>,
 }
 
 impl Revisions {
@@ -36,7 +40,7 @@ impl Revisions {
     #[must_use]
     pub fn new(mut list: Vec<Revision>) -> Self {
         list.sort_by_key(|r| r.from);
-        Self { list, forced: None }
+        Self { list, forced: None, deaf: BTreeSet::new() }
     }
 
     /// A single revision that has always been in force.
@@ -50,6 +54,25 @@ impl Revisions {
     pub fn force_policy(mut self, name: PolicyName) -> Self {
         self.forced = Some(name);
         self
+    }
+
+    /// Names the sources whose endpoints hear of no invoices: no snapshot of theirs waits for one (BEHAVIOUR 18).
+    #[must_use]
+    pub fn deaf(mut self, sources: impl IntoIterator<Item = SourceName>) -> Self {
+        self.deaf.extend(sources);
+        self
+    }
+
+    /// Other revisions for the same sources.
+    #[must_use]
+    pub fn replaced(&self, list: Vec<Revision>) -> Self {
+        Self { forced: self.forced.clone(), deaf: self.deaf.clone(), ..Self::new(list) }
+    }
+
+    /// Whether a source hears of invoices.
+    #[must_use]
+    pub fn hears_invoices(&self, source: &SourceName) -> bool {
+        !self.deaf.contains(source)
     }
 
     /// The newest revision.

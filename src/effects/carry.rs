@@ -1,13 +1,14 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
-use super::license::choice::choose;
-use super::license::sweep::Wanted;
+mod look;
+
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
 use crate::clock::Clock;
 use crate::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::id::{AppId, Label};
+use crate::domain::by_hand::SetDevices;
+use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
@@ -165,6 +166,26 @@ impl Carrier<'_> {
         }
     }
 
+    /// What a person can do about a refusal, where that is known.
+    fn by_hand(&self, action: &Action, kind: RefusalKind, why: String) -> String {
+        match &action.act {
+            Act::ResetDevices { .. } => format!("{why}{RESET_BY_HAND}"),
+            Act::SetDevices { key, devices } if !self.service.client.abilities().set_devices => {
+                let task = SetDevices { devices: *devices, key: key.clone() };
+                if kind == RefusalKind::CannotDo { task.to_string() } else { format!("{why}. {task}") }
+            }
+            Act::Create(_)
+            | Act::SetExpiry { .. }
+            | Act::Suspend { .. }
+            | Act::Reinstate { .. }
+            | Act::Revoke { .. }
+            | Act::SetDevices { .. }
+            | Act::Read { .. }
+            | Act::Recover(_)
+            | Act::Query(_) => why,
+        }
+    }
+
     async fn refused(&self, action: &Action, grant: Option<&Grant>, refusal: Refusal) -> Outcome {
         let why = refusal.to_string();
         match refusal.kind {
@@ -187,58 +208,14 @@ impl Carrier<'_> {
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
             | RefusalKind::Other => {
-                let by_hand = if matches!(action.act, Act::ResetDevices { .. }) { RESET_BY_HAND } else { "" };
-                Outcome::Refused { why: format!("{why}{by_hand}"), service_wide: false }
+                Outcome::Refused { why: self.by_hand(action, refusal.kind, why), service_wide: false }
             }
-        }
-    }
-
-    /// Looks for a create's label: it may have been made by an attempt whose answer was lost, or by others before us.
-    async fn look(&self, machine: &Machine, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
-        if let Err(error) = self.services.load_held(self.handle.reader()) {
-            return Outcome::Again { after: None, why: error.to_string() };
-        }
-        let app = self.app_of(action, None);
-        let began = self.now();
-        // Whoever made licenses before us may have made the purchase several, one for another: all its labels count.
-        let labels = if sent_at.is_some() { action.label.iter().cloned().collect() } else { labels(machine, action) };
-        let wanted = labels.into_iter().map(|label| Wanted { label: label.to_string(), sent_at }).collect();
-        let found = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key)).await;
-        match found {
-            Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
-            Ok(licenses) => match choose(licenses, self.now()) {
-                None => Outcome::Absent { began },
-                Some(choice) => {
-                    for other in &choice.others {
-                        tracing::warn!(license = ?other.key, label = ?action.label, "a second license has this label; it is left alone");
-                    }
-                    self.services.hold(&choice.adopt.key);
-                    let mut outcome = confirmed(action, None, &choice.adopt, self.now());
-                    if let Outcome::Done(confirmed) = &mut outcome {
-                        (confirmed.adopted, confirmed.others) = (sent_at.is_none(), choice.others.len());
-                    }
-                    outcome
-                }
-            },
         }
     }
 }
 
 /// What remains to be done where a service does not take a reset from us.
 const RESET_BY_HAND: &str = ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
-
-/// How many labels beyond a machine's own numbers are looked at: a purchase was rarely given a new key more often.
-const FURTHER_LABELS: u32 = 3;
-
-/// The labels under which an action's license may be found: its own, and those of the purchase that no other look of the
-/// machine is about.
-fn labels(machine: &Machine, action: &Action) -> Vec<Label> {
-    let of_others: Vec<&Label> =
-        machine.open_actions().filter(|a| a.id != action.id).filter_map(|a| a.label.as_ref()).collect();
-    let all = (1..=machine.last_number.saturating_add(FURTHER_LABELS)).map(|number| machine.label(number));
-    let further = all.filter(|label| action.label.as_ref() != Some(label) && !of_others.contains(&label));
-    action.label.iter().cloned().chain(further).collect()
-}
 
 /// A refusal of ours before anything was sent: it tells a breaker nothing.
 fn unsent() -> Refusal {
@@ -283,6 +260,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Env};
     use crate::domain::action::{NewLicense, SeatId};
+    use crate::domain::id::Label;
     use crate::domain::plan::Devices;
     use crate::effects::services::EmbeddedAt;
     use crate::secret::Secret;

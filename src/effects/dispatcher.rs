@@ -3,6 +3,7 @@
 //!
 //! Machines run side by side, bounded per service; of one license one action at a time, in order.
 
+mod attempt;
 mod look;
 mod mail;
 mod refused;
@@ -348,15 +349,10 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if let Some(read) = read.filter(|_| action.act.creates() && action.phase == Phase::Ready) {
-            // On disk before it is sent: after a crash exactly the creates that may have acted are known.
-            let attempt = Input::Attempt { machine: machine.id.clone(), action: action.id, read };
-            if self.handle.submit_waiting(attempt).await != Ok(Receipt::Done) {
-                // It is no longer wanted, or nothing can be written: then it is still due.
-                self.behind.store(true, Ordering::Relaxed);
-                service.not_sent(action, self.handle.clock().now());
-                return;
-            }
+        if let Some(read) = read.filter(|_| action.act.creates() && action.phase == Phase::Ready)
+            && !self.attempt(machine, action, read, service).await
+        {
+            return;
         }
         let sent = self.handle.clock().now();
         let carrier = Carrier { handle: &self.handle, services: &self.services, service };

@@ -8,7 +8,7 @@ use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::grace::Owed;
-use crate::domain::lifecycle::{Folded, Life, PaidTime, fold};
+use crate::domain::lifecycle::{Folded, Life, PaidTime};
 use crate::domain::machine::Machine;
 use crate::domain::money::Money;
 use crate::domain::notice::{About, Notice, NoticeKind};
@@ -28,7 +28,7 @@ pub(super) async fn send(
 ) -> Result<Mailed, RecordError> {
     let now = handle.clock().now();
     let rules = handle.rules();
-    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let folded = machine.folded(&rules.revisions, now);
     let customer = match &folded.contact.customer {
         Some(id) => view::customer(handle.reader(), machine.id.scope(), id)?.filter(|c| !c.deleted),
         None => None,

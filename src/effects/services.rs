@@ -16,6 +16,7 @@ use super::stripe::{Account, CannotAsk};
 use super::throttle::{BreakerSettings, Guard, Throttle};
 use crate::config::{self, Config};
 use crate::domain::action::Abilities;
+use crate::domain::adoption::Template;
 use crate::domain::id::{AppId, LicenseKey, SourceName};
 use crate::domain::time::Timestamp;
 use crate::engine::record::RecordError;
@@ -114,6 +115,8 @@ pub struct Services {
     pub changed: Arc<Notify>,
     /// Where our own pages are.
     pub public_url: String,
+    /// What others wrote into the labels of licenses that they made.
+    pub adopt: Vec<Template>,
     /// Keys that some machine holds or held, as digests; read from the store when a look-up first needs them.
     held: Mutex<Option<HashSet<u128>>>,
 }
@@ -144,7 +147,8 @@ impl Services {
             Err(error) => Err(CannotServe::Stripe { source_name: s.name.clone(), error }),
         };
         let stripe = keys.map(account).collect::<Result<_, _>>()?;
-        Ok(Self { licenses, mail, stripe, changed, public_url: config.public_url.clone(), held: Mutex::default() })
+        let (public_url, adopt) = (config.public_url.clone(), config.adopt.labels.clone());
+        Ok(Self { licenses, mail, stripe, changed, public_url, adopt, held: Mutex::default() })
     }
 
     /// A source's license service.
@@ -254,6 +258,13 @@ impl Services {
         if let Some(held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             held.insert(digest(key));
         }
+    }
+
+    /// Notes a key that was found as one that a machine holds from now on; false where another one was quicker.
+    #[must_use]
+    pub fn reserve(&self, key: &LicenseKey) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get_or_insert_default().insert(digest(key))
     }
 
     /// Whether a machine holds or held a key. Before the keys are loaded nothing is known to be held.

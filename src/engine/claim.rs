@@ -3,13 +3,13 @@
 use super::disposition::{Disposition, Reason};
 use super::key::{self, Table};
 use super::record::{self, EventRecord, RecordError, View};
-use super::route::names_to_link;
 use super::search;
 use super::transact::Transaction;
 use crate::domain::decide;
 use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, Scope};
 use crate::domain::machine::Machine;
+use crate::domain::routing::names_to_link;
 
 /// The most events that one link claims in one batch. Far above any honest number: one payment has a handful.
 const CLAIMS_MAX: usize = 500;

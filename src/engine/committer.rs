@@ -11,14 +11,17 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fresh::Fresh;
+use super::gaps;
 use super::input::{Input, Receipt, Rules};
 use super::key::Due;
 use super::parked::ParkedNames;
 use super::record::{Pair, RecordError, View};
 use super::taker::{Taken, Taker};
 use super::transact::{Now, Told, Transaction};
-use super::working::Working;
+use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
+use crate::domain::action::Action;
+use crate::domain::adoption::{self, Gap};
 use crate::domain::hold::Distrust;
 use crate::domain::time::{Span, Timestamp};
 use crate::store::{Batch, Commit, CommitError, Read};
@@ -68,6 +71,7 @@ pub struct Handle {
     broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<Distrust>>,
     clock_agrees: Arc<AtomicBool>,
+    gaps: Arc<ArcSwap<Vec<Gap>>>,
     clock: Clock,
 }
 
@@ -110,6 +114,7 @@ pub fn start(
     let full = Arc::new(AtomicBool::new(false));
     let broken = Arc::new(AtomicBool::new(false));
     let stops_held = Arc::new(ArcSwapOption::empty());
+    let gaps = Arc::new(ArcSwap::from_pointee(gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?));
     let fresh = Arc::<Fresh>::default();
     let taker = Arc::default();
     let writer = Writer {
@@ -123,6 +128,7 @@ pub fn start(
         full: Arc::clone(&full),
         broken: Arc::clone(&broken),
         stops_held: Arc::clone(&stops_held),
+        gaps: Arc::clone(&gaps),
         parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
@@ -138,6 +144,7 @@ pub fn start(
             broken,
             stops_held,
             clock_agrees: Arc::default(),
+            gaps,
             clock,
         },
         Committer(thread),
@@ -232,6 +239,26 @@ impl Handle {
         }
     }
 
+    /// Notes a time of which the store has no memory, for good.
+    ///
+    /// # Errors
+    /// When it could not be written; then it does not count either.
+    pub async fn note_gap(&self, gap: Gap) -> Result<(), SubmitError> {
+        self.submit_waiting(Input::Gap(gap)).await?;
+        self.gaps.rcu(|gaps| {
+            let mut gaps = gaps.as_ref().clone();
+            adoption::add_gap(&mut gaps, gap);
+            gaps
+        });
+        Ok(())
+    }
+
+    /// Whether a create must not be sent before its machine was looked at anew: a gap was noticed since it was decided.
+    #[must_use]
+    pub fn is_doubtful(&self, create: &Action) -> bool {
+        adoption::is_doubtful(create, &self.gaps.load(), self.clock.now())
+    }
+
     /// The engine's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
@@ -269,6 +296,7 @@ struct Writer {
     /// Set before anybody hears that nothing is taken any more.
     broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<Distrust>>,
+    gaps: Arc<ArcSwap<Vec<Gap>>>,
     parked: ParkedNames,
 }
 
@@ -303,8 +331,9 @@ impl Writer {
             let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let (mut told, mut taken) = (Vec::new(), Vec::new());
-            let (at, stops_held) = (self.clock.now(), self.stops_held.load().as_deref().copied());
-            let now = Now { rules: &rules, at, dice: rand::random_range(0..1000), stops_held };
+            let (at, gaps) = (self.clock.now(), self.gaps.load_full());
+            let stops_held = self.stops_held.load().as_deref().copied();
+            let now = Now { rules: &rules, at, dice: rand::random_range(0..1000), stops_held, gaps: &gaps };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
                 let mut transaction = Transaction::new(&mut working, now).with_taker(taker.as_deref());

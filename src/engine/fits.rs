@@ -31,7 +31,8 @@ fn customer(fact: &Fact) -> Option<&str> {
         | Says::Dispute(_)
         | Says::FraudWarning(_)
         | Says::Decision(_)
-        | Says::LineItems(_) => None,
+        | Says::LineItems(_)
+        | Says::Items(_) => None,
     };
     customer.map(crate::domain::id::CustomerId::as_str)
 }

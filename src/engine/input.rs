@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::action::{Abilities, Outcome};
+use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
+use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::revision::Revisions;
@@ -109,19 +111,12 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
+    /// Labels of licenses were read at a license service: pairs of hashes, see [`super::labels`].
+    Labels(Vec<(u64, u64)>),
+    /// The store has no memory of a time: the clock moved.
+    Gap(Gap),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
-}
-
-/// What the operator wants done with actions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Try now, also what was refused or is held.
-    Retry,
-    /// Not until somebody says `Retry`, because.
-    Hold(String),
-    /// Give up.
-    Abandon,
 }
 
 /// A verified event, read by its source.

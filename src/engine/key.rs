@@ -1,7 +1,7 @@
 //! Every key of the store on one page: a table's byte, then its parts, separated by a zero byte.
 //!
 //! Few lasting keys per event: one for the event, one for its machine, one for each name that links to the machine.
-//! Ids come from outside; one that holds a zero byte is refused before it gets here (`route.rs`).
+//! Ids come from outside; one that holds a zero byte is refused before it gets here (`fits.rs`).
 
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
@@ -23,6 +23,8 @@ pub enum Table {
     Event = b'e',
     /// `g`: the store's own facts: its beginning, the heartbeat.
     General = b'g',
+    /// `i`: labels of licenses that were read: the first license (8 bytes).
+    Labels = b'i',
     /// `k`: a parked event under each name it waits for: scope, name, event id → nothing.
     Parked = b'k',
     /// `l`: a link: scope, name → machine.
@@ -195,6 +197,14 @@ pub fn general(name: &str) -> Vec<u8> {
 pub fn revision(number: u64) -> Vec<u8> {
     let mut key = vec![Table::Revision as u8];
     key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Labels that were read together, by the first license's hash.
+#[must_use]
+pub fn labels(first: u64) -> Vec<u8> {
+    let mut key = vec![Table::Labels as u8];
+    key.extend_from_slice(&first.to_be_bytes());
     key
 }
 

@@ -5,18 +5,20 @@ use std::collections::BTreeSet;
 use super::claim;
 use super::disposition::{Disposition, Reason};
 use super::forget;
+use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
-use super::order;
+use super::labels;
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
-use super::restore;
 use super::revise;
-use super::route::{Meanwhile, Route, route};
+use super::route::route;
 use super::search;
 use super::taker::{Taken, Taker};
+use super::transfer;
 use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
+use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
@@ -26,9 +28,12 @@ use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::operator;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
+use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::time::Timestamp;
+use crate::domain::transfer::apart;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +46,8 @@ pub struct Now<'a> {
     pub dice: u32,
     /// Why nobody is stopped by time alone at present.
     pub stops_held: Option<Distrust>,
+    /// Times of which the store has no memory.
+    pub gaps: &'a [Gap],
 }
 
 /// What the operator should be told.
@@ -116,7 +123,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Ok(if known { Receipt::Done } else { Receipt::Unknown })
             }
             Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| order::actions(m, *action, order, world.now))
+                self.change(machine, |m, world| operator::carry_out(m, *action, order, world.now))
             }
             Input::Refused { source, why, body, at } => {
                 let excerpt = String::from_utf8_lossy(body).chars().take(EXCERPT_LEN).collect();
@@ -124,19 +131,12 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.working.put(key::refused(*at, body), record::encode(&refused));
                 Ok(Receipt::Done)
             }
-            Input::Forget => {
-                forget::never_linked(self)?;
-                Ok(Receipt::Done)
-            }
+            Input::Forget => forget::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
-            Input::ReadBy(binary) => {
-                self.working.put(unread::read_by_key(), binary.clone().into_bytes());
-                Ok(Receipt::Done)
-            }
-            Input::Heartbeat => {
-                self.working.put(key::general("heartbeat"), self.now.at.ms().to_be_bytes().to_vec());
-                Ok(Receipt::Done)
-            }
+            Input::ReadBy(binary) => Ok(unread::note_reader(self.working, binary)),
+            Input::Labels(pairs) => labels::keep(self.working, pairs),
+            Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }
 
@@ -252,7 +252,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
                 machine.livemode = machine.livemode.or(livemode);
                 if let Some(old) = takes_over {
-                    restore::take_over(self, scope, &mut machine, &old)?;
+                    transfer::take_over(self, scope, &mut machine, &old)?;
                 }
                 decide::learn(&mut machine, fact);
                 claim::link(self, scope, &mut machine, fact, fresh)?;
@@ -312,6 +312,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             abilities: &rules.abilities,
             customer,
             store_since: self.now.rules.store_since,
+            gaps: self.now.gaps,
             dice: self.now.dice,
             under_way,
             stops_held: self.now.stops_held,
@@ -340,11 +341,12 @@ impl<'w, 'a> Transaction<'w, 'a> {
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::Decision(_)
-            | Says::LineItems(_) => None,
+            | Says::LineItems(_)
+            | Says::Items(_) => None,
         });
         let Some(id) = named else { return Ok(None) };
         let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;
-        Ok(kept.filter(|c| !restore::apart(c.livemode, machine.livemode)))
+        Ok(kept.filter(|c| !apart(c.livemode, machine.livemode)))
     }
 
     /// Settles a machine and writes it with what is due for it.
@@ -358,7 +360,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
         let mut settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
-        if machine.kind == Kind::Subscription && restore::resubscription(self, scope, &mut machine, &settled)? {
+        if machine.kind == Kind::Subscription && transfer::resubscription(self, scope, &mut machine, &settled)? {
             settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
         }
         for report in settled.reports {
@@ -382,7 +384,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
-            let report = Report::new(self.now.at, Finding::Held(why.clone()));
+            let report = Report::new(self.now.at, Finding::Held(why));
             self.told.push(Told { machine: machine.id.clone(), report });
             machine.held = Some(why);
         }

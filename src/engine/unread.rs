@@ -1,11 +1,12 @@
 //! Events that could not be read when they came: a newer binary may be able to.
 
 use super::disposition::Disposition;
+use super::input::Receipt;
 use super::key::{self, Table};
 use super::raw;
 use super::record::{self, EventRecord, RecordError};
 use super::view;
-use super::working::Committed;
+use super::working::{Committed, Working};
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
 use crate::store::{KeyRange, Read};
@@ -33,9 +34,10 @@ pub fn read_by(reader: &dyn Read) -> Result<Option<String>, RecordError> {
     Ok(kept.and_then(|value| String::from_utf8(value.bytes.into()).ok()))
 }
 
-/// Where [`read_by`] is kept.
-pub(super) fn read_by_key() -> Vec<u8> {
-    key::general(READ_BY)
+/// Keeps what [`read_by`] says.
+pub(super) fn note_reader(working: &mut Working<'_>, binary: &str) -> Receipt {
+    working.put(key::general(READ_BY), binary.as_bytes().to_vec());
+    Receipt::Done
 }
 
 /// Hands every unread event over, until the visitor has enough; asked after each event, read or not.

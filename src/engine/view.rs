@@ -11,10 +11,10 @@ use super::working::Committed;
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
-use crate::domain::lifecycle::fold;
-use crate::domain::machine::Machine;
+use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
+use crate::domain::summary::PurchaseStatus;
 use crate::domain::time::Timestamp;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -30,6 +30,9 @@ pub struct MachineView {
     pub kind: &'static str,
     /// Its state.
     pub state: Option<&'static str>,
+    /// What it comes to, where somebody asks who knows what its license service allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<PurchaseStatus>,
     /// The customer at Stripe.
     pub customer: Option<String>,
     /// The address for everything about payment.
@@ -60,8 +63,8 @@ pub struct MachineView {
 pub struct LicenseView {
     /// Its number within the machine.
     pub seat: u32,
-    /// `live`, `suspended`, `revoked` or `expired`.
-    pub status: &'static str,
+    /// What it is.
+    pub status: LicenseStatus,
     /// Its expiry; null is for life.
     pub expires_at: Option<Timestamp>,
     /// Its devices.
@@ -147,11 +150,12 @@ impl MachineView {
     /// A machine's page at an instant.
     #[must_use]
     pub fn of(machine: &Machine, on_record: Option<&str>, revisions: &Revisions, now: Timestamp, keys: Keys) -> Self {
-        let folded = fold(machine.kind, &machine.facts, revisions, now);
+        let folded = machine.folded(revisions, now);
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
             state: folded.state.map(crate::domain::lifecycle::State::as_str),
+            status: None,
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
             licenses_created: machine.licenses_created(),
@@ -207,7 +211,7 @@ fn action(a: &crate::domain::action::Action) -> ActionView {
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
         expires_at: a.act.sets_end().flatten(),
-        error: a.error.clone(),
+        error: a.why(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
     }
 }
@@ -220,7 +224,7 @@ fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
         episode: n.about.to_string(),
         status: n.status.as_str(),
         to: n.to.clone(),
-        why: n.error.clone(),
+        why: n.why(),
     }
 }
 
@@ -434,7 +438,7 @@ fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, Rec
 }
 
 fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]) -> bool {
-    let folded = fold(machine.kind, &machine.facts, &Revisions::default(), Timestamp::from_ms(0));
+    let folded = machine.folded(&Revisions::default(), Timestamp::from_ms(0));
     let contact = &folded.contact;
     let emails = [&contact.session_email, &contact.invoice_email, &contact.decided_email, &contact.deliver_to];
     let sent = machine.notices.iter().filter_map(|n| n.to.as_ref());
@@ -494,6 +498,6 @@ pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, R
 /// What the customer of a machine should hold, for pages: on as many keys as its license service needs for that.
 #[must_use]
 pub fn seats(machine: &Machine, rules: &Rules, now: Timestamp) -> crate::domain::entitlement::Entitlement {
-    let folded = fold(machine.kind, &machine.facts, &rules.revisions, now);
+    let folded = machine.folded(&rules.revisions, now);
     entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source))
 }

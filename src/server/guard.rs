@@ -6,15 +6,19 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::CannotStart;
 use crate::clock::pause;
 use crate::domain::action::ActionOutcome;
+use crate::domain::adoption::Gap;
 use crate::domain::hold::{Distrust, DistrustCause, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Input;
-use crate::engine::{Handle, key, view};
-use crate::store::Read;
+use crate::engine::working::Working;
+use crate::engine::{Handle, gaps, view};
+use crate::store::sled::{Reader, Writer};
+use crate::store::{Batch, Commit};
 
 /// A heartbeat that is older at the start means an outage; one is kept each minute.
 const AWAY_MAX: Span = Span::from_minutes(10);
@@ -23,10 +27,23 @@ const JUMP_MAX: Span = Span::from_minutes(2);
 /// How often it is looked whether the hold can end.
 const LOOK_EVERY: Span = Span::from_s(5);
 
-/// The last heartbeat that a store holds.
-pub(super) fn last_heartbeat(reader: &dyn Read) -> Option<Timestamp> {
-    let kept = reader.get(&key::general("heartbeat")).ok()??;
-    kept.bytes[..].try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
+/// Keeps the time since the last heartbeat, or since the store's beginning, as one of which the store knows nothing.
+///
+/// # Errors
+/// The store's; nothing may be served then, for what is due might be carried out twice.
+pub(super) fn note_start(
+    writer: &mut Writer,
+    reader: &Reader,
+    (heartbeat, since): (Option<Timestamp>, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<(), CannotStart> {
+    let mut working = Working::new(reader);
+    gaps::note_start(&mut working, heartbeat, since.unwrap_or(now), now).map_err(CannotStart::Record)?;
+    let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
+    if !batch.is_empty() {
+        writer.commit(&batch)?;
+    }
+    Ok(())
 }
 
 /// Holds stops while time cannot be trusted, until the token is cancelled.
@@ -46,13 +63,21 @@ pub(super) async fn run(
         tokio::select! {
             () = stop.cancelled() => return,
             jump = jumps.recv() => match jump {
-                Some(jump) if jump.ms().abs() > JUMP_MAX.ms() => {
-                    cause = Some(DistrustCause::Jumped(jump));
+                Some(jump) => {
+                    note_jump(&handle, jump).await;
+                    cause = (jump.ms().abs() > JUMP_MAX.ms()).then_some(DistrustCause::Jumped(jump));
                 }
-                Some(_) => {}
                 None => return,
             }
         }
+    }
+}
+
+/// What the clock jumped over is a gap: the machine slept, or was put back to an earlier state with its clock.
+async fn note_jump(handle: &Handle, jump: Span) {
+    let now = handle.clock().now();
+    if let Err(error) = handle.note_gap(Gap::between(now - jump, now)).await {
+        tracing::error!(%error, "a jump of the clock could not be noted");
     }
 }
 

@@ -209,6 +209,7 @@ fn customer_of(fact: &crate::domain::fact::Fact) -> Option<crate::domain::id::Cu
         | Says::Dispute(_)
         | Says::FraudWarning(_)
         | Says::Decision(_)
-        | Says::LineItems(_) => None,
+        | Says::LineItems(_)
+        | Says::Items(_) => None,
     }
 }

@@ -10,6 +10,7 @@ use super::services::Step;
 use super::world::{Stuck, World};
 use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;
+use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::record::RecordError;
@@ -358,7 +359,8 @@ fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
     let seats: BTreeSet<u32> = present.keys().chain(new.keys()).copied().collect();
     let words = |l: &LicenseView| {
         // That a license which was over before would have ended at another instant is no difference within the window.
-        let ended = l.expires_at.filter(|e| *e < window.since && l.status == "expired").map(|_| window.since);
+        let ended =
+            l.expires_at.filter(|e| *e < window.since && l.status == LicenseStatus::Expired).map(|_| window.since);
         (l.status, ended.or(l.expires_at), l.devices, l.plan.clone())
     };
     let license = |seat| {

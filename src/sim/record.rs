@@ -36,7 +36,8 @@ pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
         | Says::Charge(_)
         | Says::Refund(_)
         | Says::Dispute(_)
-        | Says::FraudWarning(_) => None,
+        | Says::FraudWarning(_)
+        | Says::Items(_) => None,
     }
 }
 

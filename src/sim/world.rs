@@ -5,7 +5,6 @@ use super::services::Licenses;
 use crate::domain::action::Outcome;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::{EventId, MachineId, Scope};
-use crate::domain::lifecycle::fold;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
@@ -176,7 +175,7 @@ impl World {
 
     /// The simulated mail server takes everything.
     fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, Stuck> {
-        let folded = fold(machine.kind, &machine.facts, &self.rules.revisions, self.now);
+        let folded = machine.folded(&self.rules.revisions, self.now);
         let on_record = match &folded.contact.customer {
             Some(customer) => view::customer(&self.store, machine.id.scope(), customer)?,
             None => None,
@@ -190,7 +189,7 @@ impl World {
     fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
-        let now = Now { rules: &self.rules, at: self.now, dice: 500, stops_held: None };
+        let now = Now { rules: &self.rules, at: self.now, dice: 500, stops_held: None, gaps: &[] };
         let receipt = Transaction::new(&mut working, now).input(input)?;
         let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
         if !batch.is_empty() {

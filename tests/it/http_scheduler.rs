@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keyward::domain::id::MachineId;
 use keyward::domain::id::SourceName;
+use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::counts::Counts;
 use keyward::engine::counts::backlog::{Waits, Work};
@@ -91,7 +92,7 @@ async fn what_waits_and_what_is_held_by_customers_is_counted() {
     server.clock.advance_to(server.clock.now() + Span::from_minutes(1));
     count().await;
     let census = counts.census().unwrap();
-    assert_eq!(census.licenses, [((source.clone(), "live"), 3)].into());
+    assert_eq!(census.licenses, [((source.clone(), LicenseStatus::Live), 3)].into());
     assert_eq!(census.in_grace, [(source, 1)].into());
     server.end().await;
 }

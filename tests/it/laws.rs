@@ -7,6 +7,7 @@ use keyward::domain::action::ActionOutcome;
 use keyward::domain::entitlement::{Want, Why};
 use keyward::domain::lifecycle::payment::State as P;
 use keyward::domain::lifecycle::{Kind, Life, State, fold};
+use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::view;
 use keyward::sim::history::Line;
@@ -44,7 +45,7 @@ fn living(answer: &Answer) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for m in &answer.machines {
         out.push(format!("{} {:?}", m.id, m.state));
-        for l in m.licenses.iter().filter(|l| l.status == "live") {
+        for l in m.licenses.iter().filter(|l| l.status == LicenseStatus::Live) {
             out.push(format!("{} {:?} {:?} {:?}", m.id, l.expires_at, l.devices, l.plan));
         }
     }

@@ -133,7 +133,7 @@ async fn a_license_that_somebody_else_revoked_is_not_reinstated() {
 async fn what_the_service_cannot_do_is_not_sent() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let key = LicenseKey::new("ABCD-EFGH-JKLM-NPQR");
-    assert_eq!(refusal(client.set_devices(&key, Devices::Count(2)).await).kind, RefusalKind::CannotDo);
+    assert_eq!(refusal(client.activate(&key).await).kind, RefusalKind::CannotDo);
     for devices in [Devices::Count(0), Devices::Count(17)] {
         let refused = refusal(client.create(&NewLicense { devices, ..new("x") }).await);
         assert_eq!((refused.kind, refused.status), (RefusalKind::BadRequest, 0));
@@ -142,6 +142,16 @@ async fn what_the_service_cannot_do_is_not_sent() {
         assert_eq!(refusal(client.get(&LicenseKey::new(nonsense)).await).status, 0);
     }
     assert!(fake.counters().is_empty());
+}
+
+#[tokio::test]
+async fn devices_that_the_service_does_not_change_count_when_a_read_shows_them() {
+    let (fake, client) = fake_and_client(Faults::default()).await;
+    let key = made(&client, "Stripe sub sub_1").await.key;
+    assert_eq!(refusal(client.set_devices(&key, Devices::Count(9)).await).kind, RefusalKind::CannotDo);
+    fake.third_hand(key.reveal(), |l| l.max_hwid_slots = 9);
+    let read = client.set_devices(&key, Devices::Count(9)).await.done().unwrap();
+    assert_eq!((read.devices, fake.counter("GET one")), (Some(Devices::Count(9)), 2));
 }
 
 #[tokio::test]

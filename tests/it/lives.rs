@@ -2,6 +2,7 @@
 //! fail for good, and a purchase with refunds and a dispute. What should come out is worked out here in a few lines that
 //! know nothing of the code, and compared at a random instant.
 
+use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::sim::{Answer, World};
 use proptest::prelude::*;
@@ -164,11 +165,12 @@ proptest! {
         let licenses = &answer.machines[0].licenses;
         prop_assert_eq!(licenses.len(), 1);
         let story = keyward::sim::timeline::text(&answer);
-        let expected = if stopped { "suspended" } else if until > now { "live" } else { "expired" };
+        let ran = if until > now { LicenseStatus::Live } else { LicenseStatus::Expired };
+        let expected = if stopped { LicenseStatus::Suspended } else { ran };
         // One that was stopped and whose time is over by now stays stopped.
-        let stays = expected == "expired" && licenses[0].status == "suspended";
+        let stays = expected == LicenseStatus::Expired && licenses[0].status == LicenseStatus::Suspended;
         prop_assert!(stays || licenses[0].status == expected, "until {}\n{}", Timestamp::from_s(until), story);
-        if expected == "live" {
+        if expected == LicenseStatus::Live {
             prop_assert_eq!(licenses[0].expires_at, Some(Timestamp::from_s(until)), "{}", story);
         }
         // The same with a service that errs: it may take a while, but it ends alike, and with one license.
@@ -181,7 +183,7 @@ proptest! {
             // What ran out while the service erred is not extended any more: the exact end may differ.
             let of = |w: &World| {
                 let l = Answer::of(w).unwrap().machines[0].licenses[0].clone();
-                (l.status, (l.status == "live").then_some(l.expires_at), l.devices)
+                (l.status, (l.status == LicenseStatus::Live).then_some(l.expires_at), l.devices)
             };
             prop_assert_eq!(of(&faulty), of(&calm), "seed {}", seed);
             prop_assert_eq!(faulty.licenses.all.len(), 1, "seed {}", seed);
@@ -223,7 +225,7 @@ proptest! {
             at: *at, delay: delays[n % delays.len()], event: event(n, kind, *at, object), means: Means::Other,
         }).collect();
         let (_, answer) = play(&told, at + 40 * DAY, None);
-        let live = answer.machines[0].licenses.iter().filter(|l| l.status == "live").count();
+        let live = answer.machines[0].licenses.iter().filter(|l| l.status == LicenseStatus::Live).count();
         let wanted = usize::from(back < 50 && !matches!(dispute, 1 | 2));
         prop_assert_eq!(live, wanted, "{}", keyward::sim::timeline::text(&answer));
         prop_assert!(answer.parked.is_empty());
@@ -262,7 +264,7 @@ fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
         let story = format!("{order:?}, {gap} s apart, {seed:?}\n{}", keyward::sim::timeline::text(&answer));
         let ids: Vec<&str> = answer.machines.iter().map(|m| m.id.as_str()).collect();
         assert_eq!(ids, ["stripe/cs_1"], "{story}");
-        let live = |a: &Answer| a.machines[0].licenses.iter().filter(|l| l.status == "live").count();
+        let live = |a: &Answer| a.machines[0].licenses.iter().filter(|l| l.status == LicenseStatus::Live).count();
         assert_eq!(live(&answer), 1, "{story}");
         // Served under both names before anything linked them, a second one cannot be helped.
         let unlinked = order[2] == 2;

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, one module per subject.
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod cli_basics;
@@ -16,6 +18,8 @@ mod cli_support;
 mod config;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod cut_lists;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -123,3 +127,5 @@ mod trust;
 mod unread;
 #[cfg(test)]
 mod whatif;
+#[cfg(test)]
+mod wording;

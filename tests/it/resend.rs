@@ -3,7 +3,7 @@
 use keyward::domain::decision::{Decision, Verb};
 use keyward::domain::id::{EventId, MachineId};
 use keyward::domain::machine::Machine;
-use keyward::domain::notice::{NoticeKind, NoticeStatus};
+use keyward::domain::notice::{NoticeKind, NoticeStatus, Skipped};
 use keyward::domain::time::Span;
 use keyward::engine::input::Input;
 use keyward::engine::view;
@@ -77,7 +77,7 @@ fn a_revoked_key_is_not_sent_again() {
     played.say(Verb::Resend { to: Some("new@example.com".to_owned()) });
     let notice = played.machine().notices.into_iter().find(|n| n.part.to_string() == "resend 1").unwrap();
     assert_eq!(notice.status, NoticeStatus::Skipped);
-    assert_eq!(notice.error.as_deref(), Some("there is no key to send"));
+    assert_eq!(notice.skipped, Some(Skipped::NoKey));
 }
 
 #[test]

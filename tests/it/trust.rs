@@ -1,12 +1,31 @@
 //! After an outage time is not trusted at once (rule 54): until a delivery has confirmed the clock and there was time to
 //! catch up.
 
+use keyward::domain::adoption::Gap;
 use keyward::domain::time::Span;
+use keyward::engine::gaps;
 use keyward::engine::input::Input;
+use keyward::engine::working::Committed;
 use keyward::store::Create;
 
-use crate::support::shop::{Shop, bought};
+use crate::support::shop::{NOW, Shop, bought};
 use crate::support::wait::{PATIENCE, until};
+
+/// Rule 52: what the clock jumped over, and the time before a start, are kept for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_of_which_nothing_is_known_are_kept() {
+    let mut shop = Shop::open().await;
+    let kept = |shop: &Shop| gaps::read(&Committed(shop.running().handle.reader())).unwrap();
+    assert_eq!(kept(&shop), [], "a first start knows everything");
+    let jump = Gap::between(NOW - Span::from_minutes(1), NOW);
+    shop.running().handle.note_gap(jump).await.unwrap();
+    shop.running().handle.submit(Input::Heartbeat).await.unwrap();
+    shop.stop().await;
+    shop.later_while_down(Span::from_minutes(5));
+    shop.start(Create::Never).await;
+    assert_eq!(kept(&shop), [jump, Gap::between(NOW, NOW + Span::from_minutes(5))]);
+    shop.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_outage_stops_wait_for_a_delivery_and_for_catching_up() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Tried, Verdict};
-use crate::config::Livemode;
+use crate::config::Source;
 use crate::domain::plan::Plan;
 use crate::sources::stripe::event::EVENT_TYPES;
 
@@ -44,14 +44,23 @@ impl Endpoint {
         }
     }
 
+    fn has(&self, kind: &str) -> bool {
+        self.events.iter().any(|e| e == "*" || e == kind)
+    }
+
     fn missing(&self) -> Vec<&'static str> {
-        let has = |kind: &str| self.events.iter().any(|e| e == "*" || e == kind);
-        EVENT_TYPES.iter().map(|(kind, _)| *kind).filter(|kind| !has(kind)).collect()
+        EVENT_TYPES.iter().map(|(kind, _)| *kind).filter(|kind| !self.has(kind)).collect()
+    }
+
+    /// Whether it hears of paid invoices, by whichever event.
+    fn hears_invoices(&self) -> bool {
+        self.has("invoice.paid") || self.has("invoice.payment_succeeded")
     }
 }
 
 /// Whether the account posts what Keyward needs to where it listens.
-pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, livemode: Livemode) -> Vec<Tried> {
+pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, source: &Source) -> Vec<Tried> {
+    let livemode = source.livemode;
     let same = |e: &&Endpoint| e.url.trim_end_matches('/') == url.trim_end_matches('/');
     let ours: Vec<&Endpoint> = all.iter().filter(same).collect();
     let Some(first) = ours.iter().find(|e| e.enabled).or(ours.first()) else {
@@ -88,11 +97,13 @@ pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, livemode: Li
     }
     let missing = first.missing();
     if !missing.is_empty() {
-        let vital: Vec<&str> = missing.iter().copied().filter(|m| LEAST.contains(m)).collect();
+        let vital = |m: &str| LEAST.contains(&m) && (source.invoices || !m.starts_with("invoice."));
+        let vital: Vec<&str> = missing.iter().copied().filter(|m| vital(m)).collect();
         let verdict = if vital.is_empty() { Verdict::Unwise } else { Verdict::Bad };
         let what = format!("{} event types are not enabled: {}", missing.len(), listed(&missing));
         out.push(Tried::new(verdict, subject, what).hint("`keyward stripe-events` prints all, with what each is for"));
     }
+    out.extend(invoices(subject, first, source.invoices));
     if out.is_empty() {
         let version = first.api_version.as_deref().unwrap_or("the account's own");
         out.push(Tried::new(
@@ -102,6 +113,23 @@ pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, livemode: Li
         ));
     }
     out
+}
+
+/// Whether `invoices` says what the endpoint hears of: a new subscription's key waits ten minutes for an invoice that is
+/// never told, and a status that speaks though its invoice is on the way can hand out a key too early.
+fn invoices(subject: &str, endpoint: &Endpoint, told: bool) -> Option<Tried> {
+    let (what, hint) = match (told, endpoint.hears_invoices()) {
+        (true, true) | (false, false) => return None,
+        (true, false) => (
+            "the endpoint hears of no paid invoice: a new subscription's key waits ten minutes for one",
+            "enable `invoice.paid`; where that cannot be, `invoices = false` in this `[[source]]` lets the status speak at once",
+        ),
+        (false, true) => (
+            "the source says `invoices = false`, but its endpoint hears of paid invoices",
+            "take `invoices = false` out of this `[[source]]`: the invoice says more than the status",
+        ),
+    };
+    Some(Tried::new(Verdict::Unwise, subject, what).hint(hint))
 }
 
 /// Whether every price that somebody pays for has a plan.

@@ -31,7 +31,7 @@ pub(super) async fn account(config: &Config, source: &Source, key: &Secret) -> V
         Ok((rows, _)) => {
             let endpoints: Vec<_> = rows.iter().map(Endpoint::of).collect();
             let url = format!("{}/webhooks/{}", config.public_url.trim_end_matches('/'), source.name);
-            out.extend(judge::endpoints(&endpoints_of, &endpoints, &url, source.livemode));
+            out.extend(judge::endpoints(&endpoints_of, &endpoints, &url, source));
         }
         Err(why) => out.push(refused(&endpoints_of, why, "webhook endpoints")),
     }

@@ -8,8 +8,8 @@ const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) 
 
 use Absent::{Is, Means, Required};
 use Kind::{
-    Choice, Count, Cron, Devices, Mailbox, Networks, Path, Secret, Secrets, Share, Size, SmtpUrl, Socket, Span, Spans,
-    Table, Tables, Text, Texts, Url, Wait, Waits,
+    Choice, Count, Cron, Devices, Flag, Mailbox, Networks, Path, Secret, Secrets, Share, Size, SmtpUrl, Socket, Span,
+    Spans, Table, Tables, Templates, Text, Texts, Url, Wait, Waits,
 };
 
 const KIB: u64 = 1 << 10;
@@ -54,6 +54,12 @@ pub(in crate::config) const ROOT: Section = Section {
         key("scheduler", Table("[scheduler]"), Means("its defaults"), "When the scheduler rings."),
         key("http", Table("[http]"), Means("its defaults"), "The HTTP server's limits."),
         key("time", Table("[time]"), Means("its defaults"), "Clocks and outages."),
+        key(
+            "adopt",
+            Table("[adopt]"),
+            Means("the forms that AuthForge's guides teach"),
+            "Licenses that another handler made before.",
+        ),
         key(
             "plan",
             Table("[[plan]]"),
@@ -107,6 +113,12 @@ pub(in crate::config) const SOURCE: Section = Section {
             Choice(&["ignore", "accept"]),
             Is("\"ignore\""),
             "What to do with the events of connected accounts.",
+        ),
+        key(
+            "invoices",
+            Flag,
+            Is("true"),
+            "Whether its endpoint hears of invoices; `false`: a new subscription's status speaks at once for its payment.",
         ),
         key(
             "licenses",
@@ -281,6 +293,20 @@ pub(in crate::config) const TIME: Section = Section {
     )],
 };
 
+/// `[adopt]`.
+pub(in crate::config) const ADOPT: Section = Section {
+    heading: "[adopt]",
+    doc: "Licenses that another handler made before Keyward: they are found by their labels, and go on. The forms of \
+          AuthForge's guides (`Stripe session {session}`, `Stripe sub {sub}`, `Stripe invoice {invoice}`, `sub_{sub}`) and bare \
+          ids always count. Read at the start.",
+    keys: &[key(
+        "labels",
+        Templates,
+        Is("[]"),
+        "How your own handler labelled licenses, where it used another form: text with `{session}`, `{sub}`, `{invoice}` or `{payment}` for Stripe's ids. A label fits byte for byte or not at all.",
+    )],
+};
+
 /// `[[plan]]`.
 pub(in crate::config) const PLAN: Section = Section {
     heading: "[[plan]]",
@@ -426,4 +452,4 @@ pub(in crate::config) const POLICY: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] =
-    &[&ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &PLAN, &LICENSE, &POLICY];
+    &[&ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &ADOPT, &PLAN, &LICENSE, &POLICY];

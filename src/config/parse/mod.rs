@@ -9,9 +9,9 @@ pub(crate) use source::STRIPE_API;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::keys::{HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
+use super::keys::{ADOPT, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
 use super::tree::{Reader, Table};
-use super::types::{Cron, Http, Scheduler, Store, Time};
+use super::types::{Adopt, Cron, Http, Scheduler, Store, Time};
 use super::{ByteSize, Config};
 use crate::domain::time::Span;
 use toml::de::DeTable;
@@ -33,6 +33,7 @@ pub(super) fn config<'a>(reader: &'a Reader<'a>, file: &'a DeTable<'a>) -> Confi
         scheduler: root.sub("scheduler", &SCHEDULER).map_or_else(Scheduler::default, |t| scheduler(&t)),
         http,
         time: root.sub("time", &TIME).map_or_else(Time::default, |t| time(&t)),
+        adopt: root.sub("adopt", &ADOPT).map_or_else(Adopt::default, |t| adopt(&t)),
         plans: plans::plans(&root),
         policies: plans::policies(&root),
     }
@@ -103,4 +104,8 @@ impl Default for Time {
 
 fn time(t: &Table<'_>) -> Time {
     Time { catch_up: t.length("catch_up").unwrap_or(Time::default().catch_up) }
+}
+
+fn adopt(t: &Table<'_>) -> Adopt {
+    Adopt { labels: t.templates("labels").unwrap_or_default() }
 }

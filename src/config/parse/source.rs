@@ -37,6 +37,7 @@ fn source(t: &Table<'_>, tolerance: Span) -> Source {
         api_base: t.url("api_base").unwrap_or_else(|| STRIPE_API.to_owned()),
         tolerance: t.length("tolerance").unwrap_or(tolerance),
         connect: t.choice("connect", Connect::CHOICES).unwrap_or(Connect::Ignore),
+        invoices: t.flag("invoices").unwrap_or(true),
         licenses: t.sub("licenses", &LICENSES).map(|t| licenses(&t)),
         mail: t.sub("mail", &MAIL).map(|t| mail(&t)),
     }

@@ -10,6 +10,7 @@ use super::super::keys::{Kind, example};
 use super::super::size::ByteSize;
 use super::super::tree::{Table, Value, nearest};
 use super::super::types::{Cron, Network};
+use crate::domain::adoption::Template;
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
 use crate::domain::time::{NotASpan, Span};
@@ -21,6 +22,9 @@ impl Table<'_> {
     }
     pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
         self.list(name, Value::text)
+    }
+    pub(super) fn templates(&self, name: &str) -> Option<Vec<Template>> {
+        self.list(name, Value::template)
     }
     pub(super) fn secret(&self, name: &str) -> Option<Secret> {
         self.get(name)?.secret()
@@ -54,6 +58,9 @@ impl Table<'_> {
     }
     pub(super) fn count(&self, name: &str) -> Option<u32> {
         self.get(name)?.count()
+    }
+    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+        self.get(name)?.flag()
     }
     pub(super) fn cron(&self, name: &str) -> Option<Cron> {
         self.get(name)?.cron()
@@ -209,6 +216,14 @@ impl Value<'_> {
         Some(span)
     }
 
+    fn flag(&self) -> Option<bool> {
+        let flag = self.value.as_bool();
+        if flag.is_none() {
+            self.wrong("true or false");
+        }
+        flag
+    }
+
     fn size(&self) -> Option<ByteSize> {
         let Kind::Size(from, to) = self.key.kind else { return None };
         if matches!(self.value, DeValue::Integer(_)) {
@@ -268,6 +283,18 @@ impl Value<'_> {
             DeValue::Integer(_) => self.integer(1, 1_000_000).map(Devices::Count),
             DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 self.wrong("a whole number or \"unlimited\"");
+                None
+            }
+        }
+    }
+
+    fn template(&self) -> Option<Template> {
+        let text = self.text()?;
+        match Template::parse(&text) {
+            Ok(template) => Some(template),
+            Err(why) => {
+                let hint = "write `{session}`, `{sub}`, `{invoice}` or `{payment}` where your labels have Stripe's id";
+                self.mistake(format!("`{}` cannot have \"{text}\": {why}", self.key.name), hint);
                 None
             }
         }

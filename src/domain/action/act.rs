@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::domain::id::{AppId, CustomerId, EventId, LicenseKey, PlanName, SessionId};
+use crate::domain::id::{AppId, CustomerId, EventId, InvoiceId, LicenseKey, PlanName, SessionId, SubscriptionId};
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 
@@ -121,6 +121,22 @@ pub enum Question {
     /// A customer's address.
     #[n(1)]
     Customer(#[n(0)] CustomerId),
+    /// All items of a subscription whose snapshot shows only the first ones.
+    #[n(2)]
+    SubscriptionItems {
+        /// The subscription.
+        #[n(0)]
+        subscription: SubscriptionId,
+        /// When it was as the snapshot shows it; what is answered is not older.
+        #[n(1)]
+        shown_at: Timestamp,
+    },
+    /// All lines of an invoice whose events show only the first ones.
+    #[n(3)]
+    InvoiceLines(#[n(0)] InvoiceId),
+    /// Whether a new subscription's first invoice is paid.
+    #[n(4)]
+    FirstInvoice(#[n(0)] InvoiceId),
 }
 
 impl Question {
@@ -130,6 +146,8 @@ impl Question {
         match self {
             Self::LineItems(session) => session.as_str(),
             Self::Customer(customer) => customer.as_str(),
+            Self::SubscriptionItems { subscription, .. } => subscription.as_str(),
+            Self::InvoiceLines(invoice) | Self::FirstInvoice(invoice) => invoice.as_str(),
         }
     }
 }

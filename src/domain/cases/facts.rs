@@ -177,5 +177,6 @@ pub(super) fn session(paid: PaymentStatus) -> Says {
         amount: Some(100),
         currency: Some("usd".to_owned()),
         line_items: Vec::new(),
+        line_items_cut: false,
     }))
 }

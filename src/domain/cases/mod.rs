@@ -1,7 +1,9 @@
 //! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
 //! engine does it, against a license service that does at once what it is asked.
 
+mod between;
 mod buying;
+mod cutting;
 mod ending;
 mod facts;
 mod failing;
@@ -20,8 +22,8 @@ use super::fact::*;
 use super::finding::Finding;
 use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
-use super::lifecycle::{Kind, fold};
-use super::machine::Machine;
+use super::lifecycle::Kind;
+use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
@@ -59,6 +61,10 @@ pub(super) struct Case {
     shows: Option<(Option<Timestamp>, Devices)>,
     /// The license that a look finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
+    /// What Stripe says when it is asked.
+    stripe: cutting::Stripe,
+    /// Whether its source hears of no invoices.
+    deaf: bool,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -95,6 +101,8 @@ impl Case {
             stops_held: None,
             shows: None,
             there: None,
+            stripe: cutting::Stripe::default(),
+            deaf: false,
         }
     }
 
@@ -153,9 +161,14 @@ impl Case {
         panic!("something keeps coming due");
     }
 
+    fn rules(&self) -> Revisions {
+        let deaf = self.deaf.then(|| self.machine.source.clone());
+        Revisions::new(self.revisions.clone()).deaf(deaf)
+    }
+
     fn settle(&mut self) {
-        let revisions = Revisions::new(self.revisions.clone());
-        let abilities = Abilities::simulated();
+        let revisions = self.rules();
+        let abilities = Abilities { looks_up: self.stripe.has_key(), ..Abilities::simulated() };
         for _ in 0..1000 {
             let world = World {
                 revisions: &revisions,
@@ -163,6 +176,7 @@ impl Case {
                 abilities: &abilities,
                 customer: None,
                 store_since: self.since,
+                gaps: &[],
                 dice: 0,
                 under_way: &[],
                 stops_held: self.stops_held,
@@ -177,7 +191,7 @@ impl Case {
             }
             let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
             let Some(notice) = notice.cloned() else { return };
-            let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
+            let folded = self.machine.folded(&revisions, self.now);
             let to = recipient(&notice, &folded, None).unwrap();
             mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
         }
@@ -185,6 +199,9 @@ impl Case {
     }
 
     fn came_of(&mut self, action: &Action) -> Outcome {
+        if let Some(question) = action.act.question() {
+            return self.asked(question);
+        }
         if matches!(action.phase, Phase::Look { .. }) {
             return self.looked(action);
         }
@@ -229,12 +246,12 @@ impl Case {
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
     #[track_caller]
     pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
-        let revisions = Revisions::new(self.revisions.clone());
-        let folded = fold(self.machine.kind, &self.machine.facts, &revisions, self.now);
+        let revisions = self.rules();
+        let folded = self.machine.folded(&revisions, self.now);
         let licenses = self.machine.grants.iter().map(|g| match (g.status_at(self.now), g.expires_at) {
-            ("live", Some(at)) => format!("live {}", days(at)),
-            ("live", None) => "live for life".to_owned(),
-            (status, _) => status.to_owned(),
+            (LicenseStatus::Live, Some(at)) => format!("live {}", days(at)),
+            (LicenseStatus::Live, None) => "live for life".to_owned(),
+            (status, _) => status.to_string(),
         });
         let licenses: Vec<String> = licenses.collect();
         let state = folded.state.map_or("nothing", super::lifecycle::State::as_str);

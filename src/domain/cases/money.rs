@@ -98,3 +98,47 @@ fn a_fraud_warning_is_told_and_changes_nothing() {
     case.told(4.0, "radar.early_fraud_warning.updated", warning()).on(9.0).is("paid: live for life").acts("create");
     assert_eq!(case.machine.told.len(), 1);
 }
+
+/// A charge's list of refunds shows the newest ten of more: what went back is what the charge counts, and one that failed
+/// is no refund, whether it is shown or not.
+#[test]
+fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
+    let shown = |amount_refunded: i64, failed: &[u32], shown: std::ops::RangeInclusive<u32>| {
+        let Says::Charge(mut charge) = charge(amount_refunded) else { panic!("no charge") };
+        let refund = |n: u32| Refund {
+            id: format!("re_{n}").as_str().into(),
+            charge: Some("ch_1".into()),
+            payment_intent: None,
+            amount: 5,
+            stands: !failed.contains(&n),
+            created: None,
+        };
+        charge.refunds = shown.map(refund).collect();
+        Says::Charge(charge)
+    };
+    let partly = |p: &mut Policy| p.on_partial_refund = crate::domain::policy::OnPartialRefund::Share(60);
+    let mut case = Case::purchase(partly);
+    case.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    // Eleven of five stand; ten are shown.
+    case.told(1.0, "charge.refunded", shown(55, &[], 2..=11)).is("partly_refunded: live for life");
+    case.told(2.0, "charge.refunded", shown(60, &[], 3..=12)).is("partly_refunded: revoked");
+    // One beyond the list fails: its own event says so, and it counts no more.
+    let mut fails = Case::purchase(partly);
+    fails.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    let failed = Refund {
+        id: "re_1".into(),
+        charge: Some("ch_1".into()),
+        payment_intent: Some("pi_cs_1".into()),
+        amount: 5,
+        stands: false,
+        created: None,
+    };
+    fails.told(1.0, "charge.refunded", shown(60, &[], 3..=12)).is("partly_refunded: revoked");
+    fails.told(2.0, "charge.refund.updated", Says::Refund(failed.clone()));
+    fails.on(3.0).is("partly_refunded: live for life");
+    // The same the other way round.
+    let mut before = Case::purchase(partly);
+    before.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    before.told(1.0, "charge.refund.updated", Says::Refund(failed));
+    before.told(2.0, "charge.refunded", shown(60, &[], 3..=12)).is("partly_refunded: live for life");
+}

@@ -1,6 +1,7 @@
 //! Mails (rules 40 to 43) and acts (47).
 
 use super::*;
+use crate::domain::notice::Skipped;
 use crate::domain::policy::DunningMail;
 
 fn failing(change: impl FnOnce(&mut Policy)) -> Case {
@@ -106,8 +107,8 @@ fn what_is_skipped_says_why() {
     case.told_late(45.0, 30.0, "invoice.payment_failed", failed).on(45.5);
     case.mails("license_issued 0, payment_failed 45.01");
     let skipped = case.machine.notices.iter().filter(|n| n.status == NoticeStatus::Skipped);
-    let why: Vec<_> = skipped.map(|n| (n.part.to_string(), n.error.as_deref().unwrap())).collect();
-    assert_eq!(why, ["7d", "14d"].map(|part| (part.to_owned(), "it was due before the failure was known")));
+    let why: Vec<_> = skipped.map(|n| (n.part.to_string(), n.skipped.unwrap())).collect();
+    assert_eq!(why, ["7d", "14d"].map(|part| (part.to_owned(), Skipped::DueBeforeKnown)));
 }
 
 /// Rule 43: the address that the customer typed goes before the invoice's, that before the one beside the card.

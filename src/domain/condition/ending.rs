@@ -48,6 +48,10 @@ pub struct Known {
     pub deleted: Option<Deleted>,
     /// Whether the item is in a grace, or beyond its end: a scheduled end does not touch that (rule 34).
     pub in_grace: bool,
+    /// Whether its time reached to the subscription's end: what had run out or lapsed by then is not kept by it.
+    pub reached_end: bool,
+    /// Whether something was paid for it after the subscription's end.
+    pub paid_after: bool,
     /// Since when money of the running period went back, with the end or after it.
     pub rest_returned: Option<Timestamp>,
     /// A scheduled end that counts for the item, and since when it is scheduled.
@@ -71,10 +75,14 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
         if ended.never_began {
             return (EndingEffect::AtPaidEnd, ended.at);
         }
-        if ended.gave_up {
+        // An item that was paid all the while ends like any other (rule 34).
+        if ended.gave_up && (known.in_grace || known.paid_after || !known.reached_end) {
             return (EndingEffect::GaveUp, ended.at);
         }
-        return by_policy(ended.at, policy(ended.told).on_cancel);
+        return match policy(ended.told).on_cancel {
+            OnCancel::Keep if !known.reached_end => (EndingEffect::AtPaidEnd, ended.at),
+            on_cancel @ (OnCancel::PeriodEnd | OnCancel::Now | OnCancel::Keep) => by_policy(ended.at, on_cancel),
+        };
     }
     if known.runs_out {
         return (EndingEffect::AtPaidEnd, Timestamp::MAX);

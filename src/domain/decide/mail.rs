@@ -3,7 +3,7 @@
 use super::World;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
-use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus};
+use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};
 use crate::domain::retry::next_try;
 
 /// Writes down the notices that are due, and skips those that are no longer true.
@@ -15,10 +15,10 @@ pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folde
         let skip = match call {
             Some(call) => call.skip,
             None if carries_keys || notice.kind == NoticeKind::Restored => None,
-            None => Some("it was no longer true when its turn came"),
+            None => Some(Skipped::NoLongerTrue),
         };
         if let Some(why) = skip {
-            (notice.status, notice.at, notice.error) = (NoticeStatus::Skipped, world.now, Some(why.to_owned()));
+            (notice.status, notice.at, notice.skipped) = (NoticeStatus::Skipped, world.now, Some(why));
         }
     }
     for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::NoAddress) {
@@ -49,7 +49,8 @@ pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folde
             seats: call.seats.clone(),
             attempts: 0,
             due: world.now,
-            error: call.skip.or((!world.abilities.sends_mail).then_some("mail is switched off")).map(str::to_owned),
+            error: None,
+            skipped: call.skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
     }
 }

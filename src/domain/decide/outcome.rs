@@ -1,7 +1,7 @@
 //! What came of an action, as a change of its machine.
 
 use super::World;
-use crate::domain::action::{Act, Action, ActionOutcome, Confirmed, GrantStatus, NewLicense, Outcome, Phase};
+use crate::domain::action::{Act, Action, ActionOutcome, Confirmed, GrantStatus, Missing, NewLicense, Outcome, Phase};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{Given, Grant, Machine};
 use crate::domain::plan::Devices;
@@ -57,7 +57,7 @@ fn finish(machine: &mut Machine, index: usize, outcome: ActionOutcome, error: Op
         }
         action.outcome = outcome;
         action.at = now;
-        action.error = error;
+        (action.error, action.missing) = (error, None);
     }
 }
 
@@ -97,10 +97,12 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
         let absent = absent + 1;
         let enough = usize::try_from(absent).unwrap_or(usize::MAX) >= sweeps;
         if enough && matches!(action.act, Act::Recover(_)) {
-            finish(machine, index, ActionOutcome::Done, Some("looked for: there is none".to_owned()), world.now);
+            finish(machine, index, ActionOutcome::Done, None, world.now);
+            machine.actions[index].missing = Some(Missing::NoneThere);
         } else if enough {
-            (action.phase, action.due) = (Phase::Ready, world.now);
-            action.error = action.error.take().or_else(|| Some("looked for: it was not made".to_owned()));
+            // It is decided anew: what was looked for is not looked for again.
+            (action.phase, action.due, action.at) = (Phase::Ready, world.now, world.now);
+            action.missing = Some(Missing::NotMade);
         } else {
             let wait = world.abilities.lookup_after.get(absent as usize).copied().unwrap_or(Span::from_s(15));
             action.phase = Phase::Look { since, absent, any_age };

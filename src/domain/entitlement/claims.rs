@@ -11,8 +11,9 @@ use crate::domain::object::{ItemHistory, ItemKey, ItemThen};
 use crate::domain::plan::{Plan, Seats, Template};
 use crate::domain::time::{Span, Timestamp};
 
-/// So long after a payment nobody is told that it names nothing to hand out: Stripe may still be asked what it sold.
-const LOOKUP_TAKES: Span = Span::from_minutes(10);
+/// So long after a payment Stripe may still be asked what it sold; within this that has happened or failed. Until then
+/// nobody is told that it names nothing to hand out.
+pub const LOOKUP_TAKES: Span = Span::from_minutes(10);
 
 /// The name of what the metadata asks for, where no line or item of its own stands for it.
 const PURCHASE: &str = "purchase";

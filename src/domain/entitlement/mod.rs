@@ -11,6 +11,7 @@ pub mod table;
 
 use std::collections::BTreeSet;
 
+pub use claims::LOOKUP_TAKES;
 pub use table::Why;
 
 use super::finding::Report;

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::table::{End, Pair, Should, Why, want_of};
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect};
 use crate::domain::lifecycle::Phase;
+use crate::domain::summary::PurchaseStatus;
 
 /// One row: each column's values, or any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ pub fn page() -> String {
             row.ending.map_or("", EndingEffect::as_str),
             said(should),
             because(why),
-            why.word().unwrap_or("its state"),
+            why.status().map_or("its state", PurchaseStatus::as_str),
         );
     }
     out

@@ -149,6 +149,8 @@ fn known_end(
     ending::Known {
         deleted: life.ended,
         in_grace: phase.is_unpaid(),
+        reached_end: life.ended.is_none_or(|e| base.is_some_and(|base| base >= e.at)),
+        paid_after: life.ended.is_some_and(|e| paid.is_some_and(|p| p.periods.iter().any(|x| x.paid_at > e.at))),
         rest_returned: life.ended.and_then(|e| refund::rest_returned(&life.returned, paid, e.at)),
         scheduled: counts.zip(life.scheduled_since),
         runs_out: life.paused.is_some_and(|p| p.trial_over) || !claim.sells,

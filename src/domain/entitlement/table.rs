@@ -3,6 +3,7 @@
 
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect};
 use crate::domain::lifecycle::Phase;
+use crate::domain::summary::PurchaseStatus;
 
 /// What a license should be; the instants come from the phase and the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,17 +65,17 @@ pub enum Why {
 }
 
 impl Why {
-    /// The status word for people, where it says more than the state.
+    /// What the purchase comes to by this alone, where that says more than its state.
     #[must_use]
-    pub const fn word(self) -> Option<&'static str> {
+    pub const fn status(self) -> Option<PurchaseStatus> {
         match self {
-            Self::Grace => Some("grace"),
-            Self::Lapsed => Some("lapsed"),
-            Self::Disputed => Some("disputed"),
-            Self::DisputeLost => Some("dispute lost"),
-            Self::Refunded => Some("refunded"),
-            Self::Paused => Some("paused"),
-            Self::Ending => Some("ending"),
+            Self::Grace => Some(PurchaseStatus::Grace),
+            Self::Lapsed => Some(PurchaseStatus::Lapsed),
+            Self::Disputed => Some(PurchaseStatus::Disputed),
+            Self::DisputeLost => Some(PurchaseStatus::DisputeLost),
+            Self::Refunded => Some(PurchaseStatus::Refunded),
+            Self::Paused => Some(PurchaseStatus::Paused),
+            Self::Ending => Some(PurchaseStatus::Ending),
             Self::Due | Self::Decided | Self::NotPaid => None,
         }
     }

@@ -28,14 +28,18 @@ pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
 /// Where a fact stands in life, among those of one second.
 const fn rank(fact: &Fact) -> u8 {
     match &fact.says {
-        Says::Session(_) | Says::LineItems(_) | Says::Payment(_) => 0,
+        Says::Session(_) | Says::LineItems(_) | Says::Items(_) | Says::Payment(_) => 0,
         Says::Subscription(s) => match s.event {
             SubscriptionEvent::Created => 1,
             SubscriptionEvent::TrialWillEnd | SubscriptionEvent::Updated => 5,
             SubscriptionEvent::Deleted => 8,
         },
         Says::Invoice(i) => match i.event {
-            InvoiceEvent::Finalized | InvoiceEvent::FinalizationFailed | InvoiceEvent::Updated => 2,
+            InvoiceEvent::LookedUp if i.paid => 4,
+            InvoiceEvent::LookedUp
+            | InvoiceEvent::Finalized
+            | InvoiceEvent::FinalizationFailed
+            | InvoiceEvent::Updated => 2,
             InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => 3,
             InvoiceEvent::Paid | InvoiceEvent::Voided | InvoiceEvent::Uncollectible => 4,
         },

@@ -98,6 +98,10 @@ pub struct Session {
     /// Line items, where an expanded object carried them.
     #[n(14)]
     pub line_items: Vec<Bought>,
+    /// Whether it has more of them than it carries (`has_more`).
+    #[n(15)]
+    #[cbor(default)]
+    pub line_items_cut: bool,
 }
 
 /// The metadata that Keyward reads, from the guide's keys and our own.

@@ -153,6 +153,17 @@ impl Subscription {
     }
 }
 
+/// All items of a subscription, as a look-up found them. They are those of its newest snapshot that is not later.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SubscriptionItems {
+    /// The subscription.
+    #[n(0)]
+    pub subscription: SubscriptionId,
+    /// Its items.
+    #[n(1)]
+    pub items: Vec<Item>,
+}
+
 /// An item of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Item {

@@ -11,7 +11,8 @@ use super::paid_time::PaidTime;
 use super::role::{LicensedLine, Role};
 use super::snapshots::SPEAKS_AFTER;
 use super::subscription::{self, State as S, Trigger};
-use super::{Cause, Life, State, Transition};
+use super::{Cause, Hears, Life, State, Transition};
+use crate::domain::action::Question;
 use crate::domain::decision::Decided;
 use crate::domain::fact::{Fact, Says, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
@@ -66,6 +67,11 @@ pub struct SubscriptionLife {
     pub disputes: Disputes,
     /// What went back of its invoices.
     pub returned: ReturnedByInvoice,
+    /// What no event told and Stripe could.
+    pub unknown: Vec<Question>,
+    /// Items that appeared in a cut list, and since when we know them: each may have taken the place of one that is not
+    /// shown.
+    pub newcomers: Option<(Timestamp, Vec<ItemKey>)>,
 }
 
 /// How a subscription ended.
@@ -134,6 +140,8 @@ pub(super) struct Course<'o, 'f> {
     pub(super) now: Timestamp,
     /// Whether only snapshots tell what is paid.
     pub(super) silent: bool,
+    /// Whether invoices could tell.
+    pub(super) hears: Hears,
     state: Option<S>,
     transitions: Vec<Transition>,
     pub(super) findings: Findings,
@@ -148,13 +156,14 @@ pub(super) fn live(
     facts: &[&Fact],
     objects: &Objects<'_>,
     terms: &Terms<'_>,
-    now: Timestamp,
+    (now, hears): (Timestamp, Hears),
 ) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
     let mut course = Course {
         objects,
         terms,
         now,
         silent: !objects.paid_invoice_heard(),
+        hears,
         state: None,
         transitions: Vec::new(),
         findings: Findings::default(),
@@ -180,7 +189,8 @@ pub(super) fn live(
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::Decision(_)
-            | Says::LineItems(_) => {}
+            | Says::LineItems(_)
+            | Says::Items(_) => {}
         }
     }
     course.pass_deadlines(now);
@@ -213,6 +223,8 @@ fn empty(objects: &Objects<'_>) -> SubscriptionLife {
         trial_ending: None,
         disputes: objects.disputes.clone(),
         returned: objects.returned_by_invoice(),
+        unknown: Vec::new(),
+        newcomers: None,
     }
 }
 
@@ -337,6 +349,7 @@ impl Course<'_, '_> {
     fn finish(mut self) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
         self.note_open_renewals();
         self.items_now();
+        self.ask();
         self.report();
         self.life.state = self.state.unwrap_or(S::Incomplete);
         let state = self.state.map(State::Subscription);
@@ -362,7 +375,7 @@ impl Course<'_, '_> {
         if let Some(at) = self.objects.payments.returned_unlinked() {
             self.findings.add(at, Finding::RefundUnlinked);
         }
-        if let Some(version) = self.objects.subscription.newest().filter(|_| self.objects.subscription.cut) {
+        if let Some(version) = self.objects.subscription.newest().filter(|v| !v.whole && self.life.ended.is_none()) {
             self.findings.add(version.at, Finding::ItemsCut);
         }
         let since = self.transitions.last().map_or(self.now, |t| t.at);
@@ -374,7 +387,8 @@ impl Course<'_, '_> {
         let sold = self.objects.subscription.items.iter().any(|(_, h)| h.licensed().is_some());
         let priced = self.objects.subscription.items.iter().next().is_some();
         // Its first invoice, which tells what it costs, may be on the way.
-        let young = self.silent && self.objects.subscription.known_since().is_some_and(|c| self.now < c + SPEAKS_AFTER);
+        let known = self.objects.subscription.known_since();
+        let young = self.silent && self.hears == Hears::Invoices && known.is_some_and(|k| self.now < k + SPEAKS_AFTER);
         let paid = self.objects.invoices.values().any(|i| i.paid.is_some() && i.shown.total > 0);
         let free = if self.silent { young } else { !paid };
         if !sold && priced && !free && self.life.asked.is_none() && self.state == Some(S::Active) {

@@ -125,18 +125,28 @@ impl<'f> Course<'_, 'f> {
             return;
         }
         let subscription = &self.objects.subscription;
-        let licensed = subscription.licensed_at(at);
+        let licensed = subscription.items.iter().filter(|(_, h)| h.is_licensed_at(at)).map(|(key, _)| key);
         let carriers = self.life.carriers.iter().filter(|_| self.life.asked.is_some());
-        let Some(version) = subscription.version_at(at).or_else(|| subscription.versions.first()) else { return };
-        for key in licensed.iter().chain(carriers) {
-            let item = version.items.iter().find(|i| i.key == *key);
-            let Some((start, end)) = item.and_then(|i| i.period) else { continue };
+        for key in licensed.chain(carriers) {
+            let Some((start, end)) = self.period_billed(key, at) else { continue };
             if !paid.iter().any(|(shown, p)| shown == key && !p.proration) {
                 let id = invoice.shown.id.clone();
                 paid.push((key.clone(), PaidPeriod { invoice: id, start, end, paid_at: at, proration: false }));
                 self.findings.add(at, Finding::LinesCut(invoice.shown.id.clone()));
             }
         }
+    }
+
+    /// The period of an item that an invoice bills without showing it: the snapshot's of that time. An item that a cut
+    /// snapshot did not show either may have been there; where it came into sight later, its period then tells.
+    fn period_billed(&self, key: &ItemKey, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let subscription = &self.objects.subscription;
+        let then = subscription.version_at(at).or_else(|| subscription.versions.first())?;
+        let of = |items: &[ItemThen]| items.iter().find(|i| i.key == *key).map(|i| i.period);
+        let later = subscription.versions.iter().filter(|v| !then.whole && v.at > then.at);
+        let came_into_sight =
+            || later.into_iter().find_map(|v| of(&v.items)).flatten().filter(|p| p.0 <= at && at < p.1);
+        of(&then.items).unwrap_or_else(came_into_sight)
     }
 
     /// Rule 17: lines that name no price at all pay for nothing by themselves.
@@ -231,13 +241,13 @@ impl<'f> Course<'_, 'f> {
         self.step(fact, Trigger::RenewalFailed);
     }
 
-    /// Rule 29: the newest renewal was given up, and Stripe goes on: the running period is granted to its end, for the
+    /// Rule 29: the newest invoice for a period was given up, and Stripe goes on: the running period is granted to its end, for the
     /// items that are licensed then, though an older invoice be still open.
     pub(super) fn write_off(&mut self, fact: &Fact) {
         let Some(version) = self.shown else { return };
         let runs = version.shown.status == crate::domain::fact::SubscriptionStatus::Active;
         let late = self.life.open_episode().is_some() || version.shown.was_late();
-        if self.life.ended.is_some() || !runs || !late || !self.newest_renewal_is_written_off(fact.at) {
+        if self.life.ended.is_some() || !runs || !late || !self.newest_period_is_written_off(fact.at) {
             return;
         }
         let licensed = self.objects.subscription.licensed_at(fact.at);
@@ -253,8 +263,8 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
-    fn newest_renewal_is_written_off(&self, at: Timestamp) -> bool {
-        let renewals = self.objects.invoices.values().filter(|i| self.role_of(i) == Role::Renewal);
+    fn newest_period_is_written_off(&self, at: Timestamp) -> bool {
+        let renewals = self.objects.invoices.values().filter(|i| self.role_of(i) != Role::Side);
         let started = |i: &&Invoice<'_>| self.base_of(i).iter().map(|(_, start, _)| *start).max().filter(|s| *s <= at);
         let newest = renewals.filter_map(|i| Some((started(&i)?, i))).max_by_key(|(start, _)| *start);
         newest.is_some_and(|(_, i)| i.closed.as_ref().is_some_and(|c| c.at <= at) && i.paid.is_none())

@@ -12,6 +12,7 @@ pub mod purchase;
 pub mod role;
 mod snapshots;
 pub mod subscription;
+mod unknown;
 
 use std::fmt;
 
@@ -21,7 +22,7 @@ pub use course::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
 pub use grace::{Episode, Outcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
-pub use purchase::PurchaseLife;
+pub use purchase::{CutLines, PurchaseLife};
 
 use super::contact::Contact;
 use super::decision::Decided;
@@ -88,7 +89,7 @@ impl serde::Serialize for State {
 /// Why a transition happened: an event, or an instant that came.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Cause {
-    /// The event's type, or what was due.
+    /// The event's type, or what was due. It is kept and compared, so it is a code like Stripe's types: never reworded.
     #[n(0)]
     pub kind: String,
     /// The event.
@@ -177,13 +178,28 @@ impl Life {
 /// and deadlines are part of it: a grace that ends at D is over from D on, whether anybody looked at D or not.
 #[must_use]
 pub fn fold(kind: Kind, facts: &[Fact], revisions: &Revisions, now: Timestamp) -> Folded {
+    fold_heard(kind, facts, revisions, now, Hears::Invoices)
+}
+
+/// What a source's endpoint hears of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hears {
+    /// Invoices too: a new subscription's first one is on its way.
+    Invoices,
+    /// No invoices: a snapshot speaks at once (BEHAVIOUR 18).
+    Snapshots,
+}
+
+/// The same, of a source whose endpoint may hear of no invoices.
+#[must_use]
+pub fn fold_heard(kind: Kind, facts: &[Fact], revisions: &Revisions, now: Timestamp, hears: Hears) -> Folded {
     let facts = canonical(facts);
     let decided = Decided::of(&facts);
     let terms = Terms { revisions, decided: &decided };
     let objects = Objects::of(&facts, &terms);
     let (state, transitions, reports, life) = match kind {
         Kind::Payment => purchase::live(&facts, &objects),
-        Kind::Subscription => course::live(&facts, &objects, &terms, now),
+        Kind::Subscription => course::live(&facts, &objects, &terms, (now, hears)),
     };
     let contact = Contact::of(&facts);
     Folded { state, transitions, contact, reports, life, decided }

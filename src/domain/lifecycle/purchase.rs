@@ -4,6 +4,7 @@ use super::payment::{self, Trigger};
 use super::{Cause, Life, State, Transition};
 use crate::domain::fact::{Bought, Fact, Line, Says, SessionMode, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
+use crate::domain::id::InvoiceId;
 use crate::domain::object::{Disputes, Objects, Returned, session};
 use crate::domain::time::Timestamp;
 
@@ -22,14 +23,33 @@ pub struct PurchaseLife {
     pub lines: Vec<Bought>,
     /// The same as its invoice's lines, which have names of their own.
     pub invoiced: Vec<Bought>,
-    /// Whether anybody told what was bought.
+    /// Whether anybody told what was bought, all of it.
     pub lines_told: bool,
+    /// Whose list of what was bought is cut, where nobody told all of it.
+    pub cut: Option<CutLines>,
     /// How much of what was paid went back, over all its payments, and since when.
     pub returned: (Returned, Option<Timestamp>),
     /// Where its disputes stand.
     pub disputes: Disputes,
     /// What it cost, for people.
     pub amount: Option<(i64, String)>,
+}
+
+impl PurchaseLife {
+    /// Whether its metadata names the plan, so that its lines do not matter.
+    #[must_use]
+    pub const fn is_named(&self) -> bool {
+        self.wants.plan.is_some()
+    }
+}
+
+/// Whose list of lines shows only the first ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CutLines {
+    /// The session's.
+    Session,
+    /// The invoice's.
+    Invoice(InvoiceId),
 }
 
 struct Course {
@@ -53,6 +73,7 @@ pub(super) fn live(facts: &[&Fact], objects: &Objects<'_>) -> (Option<State>, Ve
             lines: Vec::new(),
             invoiced: Vec::new(),
             lines_told: false,
+            cut: None,
             returned: returned_by(objects, Timestamp::MAX),
             disputes: objects.disputes.clone(),
             amount: cost(objects),
@@ -65,6 +86,7 @@ pub(super) fn live(facts: &[&Fact], objects: &Objects<'_>) -> (Option<State>, Ve
     if let Some(at) = objects.fraud_warnings.first() {
         course.findings.add(*at, Finding::FraudWarning);
     }
+    course.report_cut();
     course.life.state = course.state;
     let state = course.state.map(State::Payment);
     (state, course.transitions, course.findings.into_vec(), Life::Payment(Box::new(course.life)))
@@ -83,20 +105,29 @@ fn returned_by(objects: &Objects<'_>, at: Timestamp) -> (Returned, Option<Timest
 }
 
 impl Course {
-    /// What was sold: what a look-up said, else what the session's own object lists, else its invoice's lines.
+    /// What was sold: what a look-up said, else what the session's own object lists, else its invoice's lines. A whole list
+    /// goes before a cut one.
     fn sold(&mut self, objects: &Objects<'_>) {
-        let invoiced = objects.invoices.values().next_back().map(|i| {
+        let invoice = objects.invoices.values().next_back();
+        let invoiced = invoice.map(|i| {
             let sold = i.lines.lines.iter().filter(|l| l.amount >= 0 && !l.of_subscription);
             let bought =
                 |l: &Line| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) };
             sold.map(bought).collect::<Vec<_>>()
         });
-        let expanded = objects.sessions.values().map(|s| &s.shown.line_items).find(|lines| !lines.is_empty());
-        let lines = objects.looked_up_lines.map(<[Bought]>::to_vec).or_else(|| expanded.cloned());
-        self.life.invoiced = invoiced.clone().unwrap_or_default();
-        let known = lines.or(invoiced);
-        self.life.lines_told = known.is_some();
-        self.life.lines = known.unwrap_or_default();
+        let invoiced_whole = invoice.is_some_and(|i| i.lines.lines_whole);
+        let shown = objects.sessions.values().map(|s| s.shown).find(|s| !s.line_items.is_empty());
+        let expanded = |whole: bool| shown.filter(|s| s.line_items_cut != whole).map(|s| s.line_items.clone());
+        let told = objects.looked_up_lines.map(<[Bought]>::to_vec).or_else(|| expanded(true));
+        let told = told.or_else(|| invoiced.clone().filter(|_| invoiced_whole));
+        self.life.lines_told = told.is_some();
+        self.life.lines = told.or_else(|| expanded(false)).or_else(|| invoiced.clone()).unwrap_or_default();
+        self.life.invoiced = invoiced.unwrap_or_default();
+        self.life.cut = match (shown, invoice) {
+            _ if self.life.lines_told => None,
+            (Some(_), _) => Some(CutLines::Session),
+            (None, invoice) => invoice.map(|i| CutLines::Invoice(i.shown.id.clone())),
+        };
     }
 
     fn fact(&mut self, fact: &Fact, objects: &Objects<'_>) {
@@ -130,7 +161,18 @@ impl Course {
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::LineItems(_)
+            | Says::Items(_)
             | Says::Decision(_) => {}
+        }
+    }
+
+    /// What is not shown of what was bought is unknown. Where the metadata names the plan, it does not matter.
+    fn report_cut(&mut self) {
+        let Some(at) = self.life.paid_at.filter(|_| !self.life.is_named()) else { return };
+        match self.life.cut.clone() {
+            Some(CutLines::Session) => self.findings.add(at, Finding::LineItemsCut),
+            Some(CutLines::Invoice(invoice)) => self.findings.add(at, Finding::LinesCut(invoice)),
+            None => {}
         }
     }
 

@@ -40,18 +40,23 @@ pub fn licensed_lines<'f>(
     lines
         .into_iter()
         .filter(|(key, l)| {
+            // Nothing was bought of what has the quantity 0, unless metadata asks for the whole (rules 10, 14).
+            if l.quantity == Some(0) && l.amount >= 0 && !carries(key) {
+                return false;
+            }
             let metered = subscription.items.history(key).is_some_and(|h| h.metered);
             let plan = subscription.items.plan_of_line(l, at, terms);
             l.amount < 0 || carries(key) || plan.is_some_and(|p| !(metered && p.is_rest()))
         })
-        .map(|(key, line)| (key, LicensedLine { line, trial: is_trial_line(subscription, line) }))
+        .map(|(key, line)| (key, LicensedLine { line, trial: is_trial_line(subscription, invoice, line) }))
         .collect()
 }
 
 /// Whether a line is a trial's zero line. It says so itself where its units would cost something, whichever event comes
-/// first; else a snapshot that names the trial's end tells.
-fn is_trial_line(subscription: &Subscription<'_>, line: &Line) -> bool {
-    line.amount == 0 && !line.proration && (line.trial || subscription.names_trial_end(line.end))
+/// first, and for the free ones beside it; else a snapshot that names the trial's end tells.
+fn is_trial_line(subscription: &Subscription<'_>, invoice: &Invoice<'_>, line: &Line) -> bool {
+    let said = || invoice.lines.lines.iter().any(|l| l.trial && l.end == line.end);
+    line.amount == 0 && !line.proration && (said() || subscription.names_trial_end(line.end))
 }
 
 /// What an invoice is for. `paid_until` tells an item's paid end by the payments before the invoice, and `trial_license`

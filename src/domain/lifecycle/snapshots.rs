@@ -2,6 +2,7 @@
 //!
 //! A status proves no payment. Only where no paid invoice was ever heard of does a snapshot speak for one.
 
+use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
 use super::subscription::{State as S, Trigger};
@@ -141,7 +142,7 @@ impl<'f> Course<'_, 'f> {
     fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
         let speaks_at = self.objects.subscription.known_since().unwrap_or(fact.at) + SPEAKS_AFTER;
         let paid_session = self.has_paid_session();
-        if !paid_session && self.now < speaks_at {
+        if !paid_session && self.hears == Hears::Invoices && self.now < speaks_at {
             self.life.speaks_at = Some(speaks_at);
             return;
         }
@@ -180,7 +181,7 @@ impl<'f> Course<'_, 'f> {
         let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
         let first =
             self.objects.invoices.values().filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
-        unpaid || first.into_iter().any(|i| i.told_besides_failures)
+        unpaid || first.into_iter().any(|i| i.told_besides_failures && i.paid.is_none())
     }
 
     /// Whether an invoice with a line for the item's period failed at that instant or later.
@@ -229,15 +230,19 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
-    /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, or a
-    /// renewal whose own failure is known (rule 25).
+    /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, a sent
+    /// one that is not due yet, or a renewal whose own failure is known (rules 25, 32).
     fn is_explained(&self, version: &Version<'_>) -> bool {
         let side = self.life.side_failures.iter().any(|s| s.settled.is_none());
         let newest = version.shown.latest_invoice.as_ref().and_then(|id| self.objects.invoices.get(id));
-        side || newest.is_some_and(|i| {
-            let draft = i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
-            draft || (i.failed.is_some() && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
-        })
+        // At the very turn its renewal is a draft: what is late is older.
+        let turns = version.items.iter().any(|i| i.period.is_some_and(|(start, _)| start == version.at));
+        side || turns
+            || newest.is_some_and(|i| {
+                let draft = i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
+                let not_due = i.due().is_some_and(|due| due > version.at);
+                draft || not_due || (i.failed.is_some() && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
+            })
     }
 
     fn paused(&mut self, fact: &Fact, version: &Version<'_>) {

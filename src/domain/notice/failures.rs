@@ -1,6 +1,6 @@
 //! Failed payments: the reminders of a grace, its end, failures that start none, and trials that end soon.
 
-use super::{About, Ctx, DueNotice, NoticeKind, Part};
+use super::{About, Ctx, DueNotice, NoticeKind, Part, Skipped};
 use crate::domain::entitlement::Why;
 use crate::domain::lifecycle::subscription::State as S;
 use crate::domain::lifecycle::{Episode, Outcome, SideFailure, SubscriptionLife};
@@ -29,9 +29,9 @@ impl Ctx<'_> {
         let stopped = self.due.seats.iter().any(|seat| seat.why == Why::Lapsed);
         // Rule 42: what was paid before it was told says nothing; an end that follows an end is still told, once.
         if matches!(episode.outcome, Outcome::Recovered(_)) && told.is_none() && !stopped {
-            call.skip = Some("it was over before it was told");
+            call.skip = Some(Skipped::OverBeforeTold);
         } else if !self.has_license() {
-            call.skip = Some("there is no license that could stop");
+            call.skip = Some(Skipped::NoLicense);
         }
         out.push(call);
     }
@@ -66,16 +66,16 @@ impl Ctx<'_> {
         let latest_due = calls.iter().rposition(|(nominal, c)| *nominal > learned && c.due <= self.now);
         for (n, (nominal, call)) in calls.iter_mut().enumerate() {
             if over.is_some_and(|over| call.due >= over) {
-                call.skip = Some("the failure was settled before");
+                call.skip = Some(Skipped::SettledBefore);
                 if over.is_some_and(|over| *nominal >= over) {
                     continue; // it never came due
                 }
             } else if *nominal <= learned && n != first {
-                call.skip = Some("it was due before the failure was known");
+                call.skip = Some(Skipped::DueBeforeKnown);
             } else if latest_due.is_some_and(|latest| n < latest) {
-                call.skip = Some("a later reminder speaks for it");
+                call.skip = Some(Skipped::LaterReminder);
             } else if over.is_some() {
-                call.skip = Some("the failure is settled");
+                call.skip = Some(Skipped::Settled);
             }
         }
         calls.retain(|(nominal, _)| over.is_none_or(|over| *nominal < over));
@@ -91,7 +91,7 @@ impl Ctx<'_> {
         let mut call =
             DueNotice::new(kind, About::Invoice(side.invoice.clone()), side.learned.max(side.at) + policy.notice_delay);
         if side.settled.is_some() {
-            call.skip = Some("it was settled before it was told");
+            call.skip = Some(Skipped::SettledBeforeTold);
         }
         out.push(call);
     }
@@ -101,7 +101,7 @@ impl Ctx<'_> {
         let due = trial.learned.max(trial.at) + self.notice_delay(trial.at);
         let mut call = DueNotice::new(NoticeKind::TrialEnding, About::TrialUntil(trial.trial_end), due);
         if trial.trial_end <= self.now || s.state != S::Trialing {
-            call.skip = Some("the trial is over");
+            call.skip = Some(Skipped::TrialOver);
         }
         out.push(call);
     }

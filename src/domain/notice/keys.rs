@@ -1,6 +1,6 @@
 //! Keys that are to be mailed, and keys that are late.
 
-use super::{About, Ctx, DueNotice, Notice, NoticeKind};
+use super::{About, Ctx, DueNotice, Notice, NoticeKind, Skipped};
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::Grant;
@@ -29,7 +29,7 @@ impl Ctx<'_> {
             call.due = first + GATHER;
         }
         if fresh.iter().all(|g| g.status == GrantStatus::Revoked) {
-            call.skip = Some("the license was ended before its key was mailed");
+            call.skip = Some(Skipped::EndedBeforeMailed);
         }
         call.seats = seats;
         out.push(call);

@@ -1,6 +1,6 @@
 //! Keys that a person wants mailed once more.
 
-use super::{About, Ctx, DueNotice, NoticeKind, Part};
+use super::{About, Ctx, DueNotice, NoticeKind, Part, Skipped};
 use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
 
@@ -15,7 +15,7 @@ impl Ctx<'_> {
             let seats: Vec<u32> = there.map(|g| g.number).collect();
             let mut call = DueNotice::new(NoticeKind::LicenseIssued, About::Resend, at);
             call.part = Part::Time(n);
-            call.skip = seats.is_empty().then_some("there is no key to send");
+            call.skip = seats.is_empty().then_some(Skipped::NoKey);
             (call.seats, call.to) = (seats, to.clone());
             out.push(call);
         }

@@ -1,6 +1,6 @@
 //! Licenses that ended or stopped, and work again.
 
-use super::{About, Ctx, DueNotice, NoticeKind, NoticeStatus, STALE};
+use super::{About, Ctx, DueNotice, NoticeKind, NoticeStatus, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::dispute;
 use crate::domain::entitlement::{Want, Why};
@@ -26,7 +26,7 @@ impl Ctx<'_> {
             let told = s.ended.as_ref().map_or(end, |e| e.told);
             let mut call = DueNotice::new(NoticeKind::Ended, About::End, end.max(told));
             if self.now > call.due + STALE {
-                call.skip = Some("it has been over for more than a day");
+                call.skip = Some(Skipped::LongOver);
             }
             out.push(call);
         }
@@ -40,7 +40,7 @@ impl Ctx<'_> {
         };
         let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
         let Some(known) = self.machine.grants.iter().filter(ours).map(|g| g.since).min() else { return };
-        let skip = |at| (known > at + STALE).then_some("it was over for more than a day when its license was found");
+        let skip = |at| (known > at + STALE).then_some(Skipped::FoundLate);
         let stopped_by = |why: Why| self.due.seats.iter().any(|s| s.why == why);
         if stopped_by(Why::Refunded) {
             let (about, at) = self.money_back();

@@ -2,7 +2,7 @@
 //!
 //! What it is *for* (its role) is decided once, by [`super::super::lifecycle`]; here stands only where it is.
 
-use crate::domain::fact::{Fact, Invoice as Shown, InvoiceEvent};
+use crate::domain::fact::{BillingReason, Fact, Invoice as Shown, InvoiceEvent};
 use crate::domain::id::EventId;
 use crate::domain::step::Step::{self, Stay, To};
 use crate::domain::time::Timestamp;
@@ -146,6 +146,8 @@ pub struct Invoice<'f> {
     pub action_required: bool,
     /// When it was paid.
     pub paid: Option<Happened>,
+    /// Whether an event told that it was paid, and not only a look-up: who hears of one payment hears of the next.
+    pub paid_heard: bool,
     /// When it was voided or written off.
     pub closed: Option<Happened>,
     /// When it was finalized.
@@ -171,6 +173,7 @@ impl<'f> Invoice<'f> {
             last_failed: None,
             action_required: false,
             paid: None,
+            paid_heard: false,
             closed: None,
             finalized: None,
             finalization_failed: None,
@@ -189,9 +192,12 @@ impl<'f> Invoice<'f> {
         }
         self.told_besides_failures |=
             !matches!(shown.event, InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired);
+        self.paid_heard |= shown.event == InvoiceEvent::Paid && shown.paid;
         let happened = || Happened { at: fact.at, learned: fact.received, event: fact.id.clone() };
         let trigger = match shown.event {
-            InvoiceEvent::Paid if shown.paid => Trigger::Paid,
+            InvoiceEvent::Paid | InvoiceEvent::LookedUp if shown.paid => Trigger::Paid,
+            // Its lines are all that it adds: what becomes of an unpaid one has events of its own.
+            InvoiceEvent::LookedUp => return,
             InvoiceEvent::Paid => {
                 self.contradicted.get_or_insert_with(|| (fact.at, fact.kind.clone()));
                 return;
@@ -240,6 +246,12 @@ impl<'f> Invoice<'f> {
     #[must_use]
     pub const fn is_owed(&self) -> bool {
         matches!(self.state, State::Open | State::Failed)
+    }
+
+    /// Whether it is its subscription's first.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        matches!(self.shown.reason, BillingReason::Create)
     }
 
     /// Whether it was given up without a payment.

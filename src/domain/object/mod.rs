@@ -72,15 +72,20 @@ impl<'f> Objects<'f> {
             }
             Says::FraudWarning(_) => self.fraud_warnings.push(fact.at),
             Says::LineItems(items) => self.looked_up_lines = Some(&items.lines),
-            Says::Subscription(_) | Says::Payment(_) | Says::Charge(_) | Says::Refund(_) | Says::Decision(_) => {}
+            Says::Subscription(_)
+            | Says::Items(_)
+            | Says::Payment(_)
+            | Says::Charge(_)
+            | Says::Refund(_)
+            | Says::Decision(_) => {}
         }
     }
 
     /// Whether any paid invoice was ever heard of, whatever it was for: then no snapshot speaks for a payment
-    /// (BEHAVIOUR 18).
+    /// (BEHAVIOUR 18). One that only a look-up told of is none: nobody would tell of the next.
     #[must_use]
     pub fn paid_invoice_heard(&self) -> bool {
-        self.invoices.values().any(|i| i.paid.is_some())
+        self.invoices.values().any(|i| i.paid_heard)
     }
 
     /// What went back of each invoice against what was paid on it (BEHAVIOUR 36).

@@ -85,7 +85,7 @@ impl Payments {
             Says::Refund(r) => (None, r.payment_intent.as_ref(), r.charge.as_ref()),
             Says::Dispute(d) => (None, d.payment_intent.as_ref(), d.charge.as_ref()),
             Says::FraudWarning(w) => (None, w.payment_intent.as_ref(), w.charge.as_ref()),
-            Says::Subscription(_) | Says::Decision(_) | Says::LineItems(_) => return,
+            Says::Subscription(_) | Says::Decision(_) | Says::LineItems(_) | Says::Items(_) => return,
         };
         if let (Some(invoice), Some(intent)) = (invoice, intent) {
             self.invoice_of_intent.insert(intent.clone(), invoice.clone());
@@ -118,7 +118,8 @@ impl Payments {
             | Says::Dispute(_)
             | Says::FraudWarning(_)
             | Says::Decision(_)
-            | Says::LineItems(_) => {}
+            | Says::LineItems(_)
+            | Says::Items(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::invoice::Invoice;
 use super::items::{ItemKey, Items};
-use crate::domain::fact::{Fact, Item, Says, Subscription as Shown, SubscriptionStatus, Wants};
+use crate::domain::fact::{Fact, Item, Says, Subscription as Shown, SubscriptionItems, SubscriptionStatus, Wants};
 use crate::domain::id::InvoiceId;
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
@@ -34,6 +34,8 @@ pub struct Version<'f> {
     /// The items: those that it shows, and of a cut list (`has_more`) those that it does not, as they were. What is not
     /// shown is unknown, not given up (BEHAVIOUR 14).
     pub items: Vec<ItemThen>,
+    /// Whether those are all: its list is not cut, or a look-up told the rest.
+    pub whole: bool,
 }
 
 /// A subscription with everything that its snapshots told.
@@ -46,17 +48,18 @@ pub struct Subscription<'f> {
     /// What metadata asks for, where no plan names what the subscription began with: one license, which belongs to the
     /// subscription and not to an item (BEHAVIOUR 10).
     pub asked: Option<Wants>,
-    /// Whether a newest list was cut, so that some items are as they were last seen.
-    pub cut: bool,
 }
 
 impl<'f> Subscription<'f> {
     pub(super) fn of(facts: &[&'f Fact], invoices: &BTreeMap<InvoiceId, Invoice<'f>>, terms: &Terms<'_>) -> Self {
         let mut subscription = Self::default();
         let asked = asked(facts);
-        for fact in facts {
+        let snapshots: Vec<&'f Fact> =
+            facts.iter().filter(|f| matches!(f.says, Says::Subscription(_))).copied().collect();
+        for (fact, answer) in snapshots.iter().zip(answers(facts, &snapshots)) {
             if let Says::Subscription(shown) = &fact.says {
-                subscription.add(fact, shown, asked.is_some(), terms);
+                let listed = Listed::of(shown, answer);
+                subscription.add(fact, shown, &listed, asked.is_some(), terms);
             }
         }
         subscription.add_billed(invoices, terms);
@@ -75,26 +78,26 @@ impl<'f> Subscription<'f> {
         firsts.into_iter().any(|p| Some(p.since) == began && p.plan.is_some())
     }
 
-    fn add(&mut self, fact: &Fact, shown: &'f Shown, asked: bool, terms: &Terms<'_>) {
+    fn add(&mut self, fact: &Fact, shown: &'f Shown, listed: &Listed<'_>, asked: bool, terms: &Terms<'_>) {
         let former: Vec<ItemThen> = self.versions.last().map(|v| v.items.clone()).unwrap_or_default();
-        let alone = shown.items.len() == 1;
+        let alone = listed.items.len() == 1;
         let known = self.items.len();
         let mut items: Vec<ItemThen> = Vec::new();
-        for item in &shown.items {
+        for item in listed.items {
             let id = item.id.as_ref().map(|id| id.as_str().to_owned());
             let index = self.items.add(id, &item.price, fact.at, alone, terms);
             self.items.history_mut(index).metered = item.metered;
-            items.push(then(self.items.at(index).0.clone(), item));
+            let period = item.period_start.zip(item.period_end).or_else(|| period_shown(shown, item));
+            items.push(ItemThen { period, ..then(self.items.at(index).0.clone(), item) });
         }
-        let whole = shown.items_whole && !shown.items.is_empty();
-        if whole {
+        if listed.whole && !listed.items.is_empty() {
             self.hand_on(known, &former, &mut items, asked);
         } else {
-            let unseen = former.into_iter().filter(|f| !items.iter().any(|i| i.key == f.key));
-            items.extend(unseen.collect::<Vec<_>>());
+            let unseen = former.iter().filter(|f| !items.iter().any(|i| i.key == f.key));
+            let moved = unseen.map(|f| ItemThen { period: moved_along(f.period, &former, &items), ..f.clone() });
+            items.extend(moved.collect::<Vec<_>>());
         }
-        self.cut = !shown.items_whole;
-        self.versions.push(Version { at: fact.at, learned: fact.received, shown, items });
+        self.versions.push(Version { at: fact.at, learned: fact.received, shown, items, whole: listed.whole });
     }
 
     /// An item that is gone in the same change in which another licensed one appears hands its licenses on: to one of
@@ -138,7 +141,7 @@ impl<'f> Subscription<'f> {
     fn add_billed(&mut self, invoices: &BTreeMap<InvoiceId, Invoice<'f>>, terms: &Terms<'_>) {
         let mut in_order: Vec<&Invoice<'f>> = invoices.values().collect();
         in_order.sort_by_key(|i| (i.first_at, &i.shown.id));
-        let unseen = self.versions.is_empty() || self.versions.iter().any(|v| !v.shown.items_whole);
+        let unseen = self.versions.is_empty() || self.versions.iter().any(|v| !v.whole);
         for invoice in &in_order {
             // A proration bills a change; what is changed is told by others.
             for line in invoice.lines.lines.iter().filter(|l| l.amount >= 0 && !l.proration) {
@@ -148,7 +151,7 @@ impl<'f> Subscription<'f> {
                     let key = self.items.at(index).0.clone();
                     let period = Some((line.start, line.end));
                     let quantity = line.quantity.unwrap_or(1);
-                    for version in self.versions.iter_mut().filter(|v| !v.shown.items_whole) {
+                    for version in self.versions.iter_mut().filter(|v| !v.whole) {
                         version.items.push(ItemThen { key: key.clone(), quantity, metered: false, period });
                     }
                 }
@@ -211,7 +214,8 @@ impl<'f> Subscription<'f> {
     #[must_use]
     pub fn licensed_at(&self, at: Timestamp) -> Vec<ItemKey> {
         let shown = self.version_at(at).or_else(|| self.versions.first());
-        let has = |key: &ItemKey| shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| i.key == *key));
+        let is = |i: &ItemThen, key: &ItemKey| i.key == *key && (i.quantity > 0 || i.metered);
+        let has = |key: &ItemKey| shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| is(i, key)));
         let licensed = self.items.iter().filter(|(_, h)| h.is_licensed_at(at));
         licensed.filter(|(key, _)| has(key)).map(|(key, _)| key.clone()).collect()
     }
@@ -221,6 +225,59 @@ impl<'f> Subscription<'f> {
     pub fn carriers(&self) -> Vec<ItemKey> {
         self.items.iter().filter(|(_, h)| !h.metered).map(|(key, _)| key.clone()).collect()
     }
+}
+
+/// The items that are known of a snapshot.
+struct Listed<'f> {
+    items: &'f [Item],
+    /// Whether they are all.
+    whole: bool,
+}
+
+impl<'f> Listed<'f> {
+    /// What a snapshot shows; where it shows only the first ones, what Stripe answered when it was asked for all.
+    fn of(shown: &'f Shown, answer: Option<&'f SubscriptionItems>) -> Self {
+        match answer.filter(|_| !shown.items_whole) {
+            Some(answer) => Self { items: &answer.items, whole: true },
+            None => Self { items: &shown.items, whole: shown.items_whole },
+        }
+    }
+}
+
+/// What a look-up answered to each snapshot, given in canonical order: an answer tells of the newest one that is not later
+/// than it, and the newest answer counts.
+fn answers<'f>(facts: &[&'f Fact], snapshots: &[&Fact]) -> Vec<Option<&'f SubscriptionItems>> {
+    let mut answers = vec![None; snapshots.len()];
+    for fact in facts {
+        if let Says::Items(items) = &fact.says {
+            let later = snapshots.partition_point(|s| s.at.s() <= fact.at.s());
+            if let Some(answer) = later.checked_sub(1).and_then(|newest| answers.get_mut(newest)) {
+                *answer = Some(items.as_ref());
+            }
+        }
+    }
+    answers
+}
+
+/// The running period of an item that a look-up lists without one: as the snapshot shows it, or as all that it shows have
+/// it.
+fn period_shown(shown: &Shown, item: &Item) -> Option<(Timestamp, Timestamp)> {
+    let own = shown.items.iter().find(|i| i.id.is_some() && i.id == item.id);
+    let mut all = own.into_iter().chain(&shown.items).map(|i| i.period_start.zip(i.period_end));
+    let first = all.next()?;
+    (own.is_some() || all.all(|p| p == first)).then_some(first).flatten()
+}
+
+/// The running period of an item that a cut list does not show: it turned where those turned that had the same.
+fn moved_along(
+    period: Option<(Timestamp, Timestamp)>,
+    former: &[ItemThen],
+    shown: &[ItemThen],
+) -> Option<(Timestamp, Timestamp)> {
+    let alike = former.iter().filter(|f| f.period == period).map(|f| &f.key);
+    let now: Vec<_> = alike.filter_map(|key| shown.iter().find(|i| i.key == *key)?.period).collect();
+    let first = now.first().filter(|first| now.iter().all(|p| p == *first));
+    first.copied().or(period)
 }
 
 fn then(key: ItemKey, item: &Item) -> ItemThen {
@@ -240,7 +297,8 @@ fn asked(facts: &[&Fact]) -> Option<Wants> {
         | Says::Dispute(_)
         | Says::FraudWarning(_)
         | Says::Decision(_)
-        | Says::LineItems(_) => None,
+        | Says::LineItems(_)
+        | Says::Items(_) => None,
     });
     wants.into_iter().find(|w| w.app_id.is_some() || w.plan.is_some()).cloned()
 }

@@ -60,13 +60,15 @@ impl Dispatcher {
         let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
         let open =
             machine.actions.iter().find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
-        let Some(question) = open.and_then(|a| a.act.question()).cloned() else { return Ok(Entry::Settled) };
+        let Some((question, first)) = open.and_then(|a| Some((a.act.question()?.clone(), a.attempts == 0))) else {
+            return Ok(Entry::Settled);
+        };
         if !account.may_begin(now) {
             return Ok(Entry::Waits);
         }
         let (this, id) = (Arc::clone(self), id.clone());
         tasks.spawn(async move {
-            this.unless_over(this.look_up(&id, number, &account, &question)).await;
+            this.unless_over(this.look_up(&id, number, &account, &question, first)).await;
             drop(held);
             this.freed.notify_one();
         });
@@ -84,16 +86,21 @@ impl Dispatcher {
         });
     }
 
-    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, question: &Question) {
+    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, question: &Question, first: bool) {
         let scope = id.scope();
         let sent = self.handle.clock().now();
         let answer = account.ask(question, scope.account()).await;
         account.heard(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
-        if let Answer::Done(object) = &answer
-            && let Err(why) = self.said(scope, object).await
-        {
-            outcome = Outcome::Refused { why, service_wide: false };
+        if let Answer::Done(object) = &answer {
+            let unpaid = matches!(question, Question::FirstInvoice(_)) && object["status"] != "paid";
+            // That it is not paid yet is told once.
+            let told = if unpaid && !first { Ok(()) } else { self.said(scope, object).await };
+            outcome = match told {
+                Ok(()) if unpaid => Outcome::Again { after: None, why: "the invoice is not paid yet".to_owned() },
+                Ok(()) => outcome,
+                Err(why) => Outcome::Refused { why, service_wide: false },
+            };
         }
         tally::action("stripe", scope.source(), "look_up", &outcome);
         tell(&id.to_string(), scope, &outcome, account);

@@ -31,25 +31,42 @@ pub(super) fn hash(text: &str) -> u64 {
 
 /// Which license carries which label, as far as it was ever read: hashes only.
 #[derive(Debug, Default)]
-pub struct Memory(HashMap<u64, u64>);
+pub struct Memory {
+    labels: HashMap<u64, u64>,
+    /// What was learnt since it was last taken to be kept.
+    fresh: Vec<(u64, u64)>,
+    /// Whether what was kept has been taken up.
+    pub is_loaded: bool,
+}
 
 impl Memory {
     /// What was learnt, as pairs to keep over a restart.
     pub fn pairs(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.0.iter().map(|(key, label)| (*key, *label))
+        self.labels.iter().map(|(key, label)| (*key, *label))
     }
 
     /// Takes up pairs that were kept.
     pub fn learn(&mut self, pairs: impl IntoIterator<Item = (u64, u64)>) {
         for (key, label) in pairs {
-            self.keep(key, label);
+            self.insert(key, label);
         }
     }
 
+    /// Takes what was learnt since it was last taken, if it is so much.
+    pub fn take_fresh(&mut self, at_least: usize) -> Vec<(u64, u64)> {
+        if self.fresh.len() < at_least { Vec::new() } else { std::mem::take(&mut self.fresh) }
+    }
+
     fn keep(&mut self, key: u64, label: u64) {
-        if self.0.len() < MEMORY_MAX || self.0.contains_key(&key) {
-            self.0.insert(key, label);
+        if self.insert(key, label) {
+            self.fresh.push((key, label));
         }
+    }
+
+    /// Whether it was news.
+    fn insert(&mut self, key: u64, label: u64) -> bool {
+        let has_place = self.labels.len() < MEMORY_MAX || self.labels.contains_key(&key);
+        has_place && self.labels.insert(key, label) != Some(label)
     }
 }
 
@@ -173,7 +190,7 @@ impl Sweep {
             if license.label.is_some() || self.list_shows_label {
                 memory.keep(key, hash(license.label.as_deref().unwrap_or_default()));
             }
-            match memory.0.get(&key) {
+            match memory.labels.get(&key) {
                 Some(label) => self.known(*label, license.key),
                 None if self.is_too_old(license.created_at) => {}
                 None => self.unread.push(license.key),
@@ -280,7 +297,8 @@ mod tests {
         }
         let mut kept = Memory::default();
         kept.learn(memory.pairs());
-        assert_eq!(kept.0, memory.0);
+        assert_eq!(kept.labels, memory.labels);
+        assert_eq!((memory.take_fresh(4).len(), memory.take_fresh(3).len(), memory.take_fresh(1).len()), (0, 3, 0));
     }
 
     #[test]

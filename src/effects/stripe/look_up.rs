@@ -2,15 +2,18 @@
 
 use serde_json::{Value, json};
 
+use super::answer::Refusal;
 use super::{Account, Answer};
 use crate::domain::action::Question;
 use crate::domain::fact::{Fact, Name};
 use crate::domain::id::AccountId;
+use crate::domain::time::Timestamp;
 
 /// Rows of one page.
 const PAGE: &str = "100";
-/// Pages of line items read: Checkout takes at most 100 lines, so a second page is rare.
-const PAGES_MAX: usize = 5;
+/// Pages of one list that are read: Stripe bounds a session's lines and a subscription's items at a few pages, and an
+/// invoice's lines at a few hundred. What goes on beyond them is refused rather than taken for whole.
+const PAGES_MAX: usize = 20;
 
 impl Account {
     /// Asks one question. The answer has the form of an object at Stripe.
@@ -18,27 +21,73 @@ impl Account {
         match question {
             Question::LineItems(session) => self.line_items(session.as_str(), account).await,
             Question::Customer(customer) => self.get(&["customers", customer.as_str()], &[], account).await,
+            Question::SubscriptionItems { subscription, shown_at } => {
+                self.items(subscription.as_str(), *shown_at, account).await
+            }
+            Question::InvoiceLines(invoice) | Question::FirstInvoice(invoice) => {
+                self.invoice(invoice.as_str(), account).await
+            }
         }
     }
 
     async fn line_items(&self, session: &str, account: Option<&AccountId>) -> Answer<Value> {
+        let rows = self.whole(&["checkout", "sessions", session, "line_items"], &[], account).await;
+        rows.map(|rows| json!({ "object": "checkout.session.line_items", "session": session, "data": rows }))
+    }
+
+    /// All items of a subscription. They are those that it has now, so they are no older than what asked for them.
+    async fn items(&self, subscription: &str, shown_at: Timestamp, account: Option<&AccountId>) -> Answer<Value> {
+        let rows = self.whole(&["subscription_items"], &[("subscription", subscription)], account).await;
+        rows.map(|rows| {
+            json!({
+                "object": "list",
+                "url": "/v1/subscription_items",
+                "subscription": subscription,
+                "shown_at": shown_at.s(),
+                "has_more": false,
+                "data": rows,
+            })
+        })
+    }
+
+    /// An invoice with all its lines.
+    async fn invoice(&self, invoice: &str, account: Option<&AccountId>) -> Answer<Value> {
+        let mut object = match self.get(&["invoices", invoice], &[], account).await.done() {
+            Ok(object) => object,
+            Err(other) => return other,
+        };
+        if object["lines"]["has_more"] == true {
+            match self.whole(&["invoices", invoice, "lines"], &[], account).await.done() {
+                Ok(rows) => object["lines"] = json!({ "object": "list", "has_more": false, "data": rows }),
+                Err(other) => return other,
+            }
+        }
+        Answer::Done(object)
+    }
+
+    /// A list, page by page to its end.
+    async fn whole(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Vec<Value>> {
         let mut rows: Vec<Value> = Vec::new();
         for _ in 0..PAGES_MAX {
             let last = rows.last().and_then(|r| r["id"].as_str()).map(str::to_owned);
-            let mut query = vec![("limit", PAGE)];
+            let mut query = [&[("limit", PAGE)], query].concat();
             query.extend(last.as_deref().map(|id| ("starting_after", id)));
-            let page = self.get(&["checkout", "sessions", session, "line_items"], &query, account).await;
-            let page = match page.done() {
+            let page = match self.get(path, &query, account).await.done() {
                 Ok(page) => page,
                 Err(other) => return other,
             };
             let Some(data) = page["data"].as_array() else { return no_list() };
             rows.extend(data.iter().cloned());
-            if data.is_empty() || page["has_more"] != true {
+            if page["has_more"] != true {
+                return Answer::Done(rows);
+            }
+            // A page without an id to go on from would be asked for again and again.
+            if data.last().is_none_or(|row| !row["id"].is_string()) {
                 break;
             }
         }
-        Answer::Done(json!({ "object": "checkout.session.line_items", "session": session, "data": rows }))
+        let why = format!("the list /v1/{} does not end after {} rows", path.join("/"), rows.len());
+        Answer::Refused { refusal: Refusal::Question, why }
     }
 
     /// Asks for what could link a parked fact to its purchase: the charge's payment, the payment's session, else its

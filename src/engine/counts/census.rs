@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::id::SourceName;
 use crate::domain::lifecycle::{State, subscription};
-use crate::domain::machine::Machine;
+use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::key::Table;
 use crate::engine::record::{self, RecordError};
@@ -20,8 +20,8 @@ const REST: Span = Span::from_minutes(1);
 /// What was counted in one round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Licenses by source and status: live, suspended, revoked or expired.
-    pub licenses: BTreeMap<(SourceName, &'static str), u64>,
+    /// Licenses by source and status.
+    pub licenses: BTreeMap<(SourceName, LicenseStatus), u64>,
     /// Subscriptions in their grace period, by source.
     pub in_grace: BTreeMap<SourceName, u64>,
     /// When the round was over.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::health::ServiceReport;
+use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::counts::census::Census;
 use crate::measure::{CENSUS_S, IN_GRACE, LICENSES, Metric, OLDEST_WAITING_S, SERVICE_STATE, WAITING};
@@ -35,16 +36,13 @@ pub(super) fn services(services: &[ServiceReport], now: Timestamp) {
     }
 }
 
-/// The four words of [`crate::domain::machine::Grant::status_at`].
-const STATUSES: [&str; 4] = ["live", "suspended", "revoked", "expired"];
-
 /// Licenses by status, and subscriptions in grace. What there is none of is 0, and not what it was before.
 pub(super) fn licenses(census: &Census) {
     let sources: BTreeSet<_> = census.licenses.keys().map(|(source, _)| source).chain(census.in_grace.keys()).collect();
     for source in sources {
-        for status in STATUSES {
+        for status in LicenseStatus::ALL {
             let count = census.licenses.get(&(source.clone(), status)).copied().unwrap_or_default();
-            gauge(LICENSES, &[source.as_str(), status], as_f64(count));
+            gauge(LICENSES, &[source.as_str(), status.as_str()], as_f64(count));
         }
         gauge(IN_GRACE, &[source.as_str()], as_f64(census.in_grace.get(source).copied().unwrap_or_default()));
     }

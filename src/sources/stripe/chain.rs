@@ -84,12 +84,18 @@ pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
             | InvoiceEvent::ActionRequired
             | InvoiceEvent::Voided
             | InvoiceEvent::Uncollectible
-            | InvoiceEvent::Overdue => return None,
+            | InvoiceEvent::Overdue
+            | InvoiceEvent::LookedUp => return None,
         },
         Says::Charge(c) => (c.id.as_str(), CHARGE),
         Says::Refund(r) => (r.id.as_str(), STATUS),
         Says::Dispute(d) => (d.id.as_str(), STATUS),
-        Says::Session(_) | Says::Payment(_) | Says::FraudWarning(_) | Says::Decision(_) | Says::LineItems(_) => {
+        Says::Session(_)
+        | Says::Payment(_)
+        | Says::FraudWarning(_)
+        | Says::Decision(_)
+        | Says::LineItems(_)
+        | Says::Items(_) => {
             return None;
         }
     };

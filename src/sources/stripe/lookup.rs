@@ -5,14 +5,15 @@ use bumpalo::Bump;
 
 use super::event::{Envelope, Heard};
 use super::json::Json;
-use super::shape::{customer, money, session};
-use crate::domain::fact::{Fact, LineItems, Payment, Says, SessionEvent};
+use super::shape::{customer, invoice, money, session, subscription};
+use crate::domain::fact::{Fact, InvoiceEvent, LineItems, Payment, Says, SessionEvent, SubscriptionItems};
 use crate::domain::id::{EventId, Scope, SessionId};
 use crate::domain::time::Timestamp;
 use crate::engine::input::{self, Delivery};
 
 /// What a line of a history, or an answer, may hold.
-const READ: &str = "a customer, checkout.session.line_items, checkout.session, invoice_payment or charge";
+const READ: &str = "a customer, checkout.session.line_items, checkout.session, invoice, invoice_payment, charge or a list of \
+                    subscription items";
 
 /// Reads one answer, received at an instant, as an input of the engine. `raw` is kept with it.
 ///
@@ -75,6 +76,29 @@ fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> Result<(&'static 
             let payment = link_of(json)?;
             Ok(("lookup.charge", received, fact("lookup.charge", Says::Payment(payment))))
         }
+        Some("invoice") => {
+            let envelope = Envelope {
+                id: id.clone(),
+                kind: "lookup.invoice",
+                created: received,
+                received,
+                object: json,
+                previous: &Json::Null,
+            };
+            let invoice = invoice::read(&envelope, InvoiceEvent::LookedUp).map_err(told)?;
+            if !invoice.lines_whole {
+                return Err("a look-up of an invoice must hold all its lines, but their `has_more` is true".to_owned());
+            }
+            // It was as it is shown from its payment on; of an unpaid one only the present is told.
+            let at = invoice.paid_at.or(invoice.created).filter(|_| invoice.paid).unwrap_or(received);
+            Ok(("lookup.invoice", at, fact("lookup.invoice", Says::Invoice(Box::new(invoice)))))
+        }
+        Some("list") if is_of_items(json) => {
+            let items = items(json)?;
+            // They are what the subscription has now; by a clock that is behind Stripe's, what it had when that was asked.
+            let at = json.get("shown_at").time().map_or(received, |shown| received.max(shown));
+            Ok(("lookup.subscription_items", at, fact("lookup.subscription_items", Says::Items(Box::new(items)))))
+        }
         Some("checkout.session.line_items" | "list") | None => {
             let items = line_items(json)?;
             Ok(("lookup.line_items", received, fact("lookup.line_items", Says::LineItems(items))))
@@ -123,6 +147,28 @@ fn line_items(json: &Json<'_>) -> Result<LineItems, String> {
     Ok(LineItems { session: SessionId::from(session), lines: data.iter().map(session::bought).collect() })
 }
 
+/// Whether a list is Stripe's answer to a question for a subscription's items.
+fn is_of_items(json: &Json<'_>) -> bool {
+    json.get("url").text() == Some("/v1/subscription_items")
+        || json.get("data").data().first().is_some_and(|row| row.get("object").text() == Some("subscription_item"))
+}
+
+/// All items of a subscription. Whose they are stands in `subscription`, or in each item.
+fn items(json: &Json<'_>) -> Result<SubscriptionItems, String> {
+    let data = json.get("data").data();
+    let of_item = || data.first().and_then(|item| item.get("subscription").id());
+    let subscription = json.get("subscription").id().or_else(of_item);
+    let subscription = subscription.ok_or("a look-up of subscription items needs `subscription`")?;
+    if data.is_empty() {
+        return Err("a look-up of subscription items holds none".to_owned());
+    }
+    if json.get("has_more").bool() == Some(true) {
+        return Err("a look-up of subscription items must hold all of them, but `has_more` is true".to_owned());
+    }
+    let items = data.iter().map(|item| subscription::item(item, None, None)).collect();
+    Ok(SubscriptionItems { subscription: subscription.into(), items })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +203,15 @@ mod tests {
                 r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","payment_intent":"pi_1","created":900}"#,
                 vec!["cs_1", "pi_1"],
             ),
+            (
+                r#"{"object":"list","url":"/v1/subscription_items","subscription":"sub_1","data":[{"id":"si_1"}]}"#,
+                vec!["sub_1"],
+            ),
+            (
+                r#"{"object":"list","data":[{"id":"si_1","object":"subscription_item","subscription":"sub_1"}]}"#,
+                vec!["sub_1"],
+            ),
+            (r#"{"object":"invoice","id":"in_1","status":"open","lines":{"has_more":false,"data":[]}}"#, vec!["in_1"]),
             (r#"{"object":"checkout.session.line_items","session":"cs_1","data":[]}"#, vec!["cs_1"]),
             (
                 r#"{"object":"list","url":"/v1/checkout/sessions/cs_1/line_items","has_more":false,"data":[]}"#,

@@ -20,8 +20,12 @@ pub(crate) type Script = Vec<(u16, &'static [(&'static str, &'static str)], Valu
 #[derive(Clone, Default)]
 pub(crate) struct Stripe {
     scripts: Arc<Mutex<BTreeMap<String, Script>>>,
+    lists: Arc<Mutex<BTreeMap<String, Vec<Value>>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
+
+/// Rows of one page at most, whatever is asked for: so that a list of a few rows has several.
+const PAGE_ROWS: usize = 5;
 
 impl Stripe {
     /// Starts one on a free port; returns its address too.
@@ -39,6 +43,21 @@ impl Stripe {
         self.scripts.lock().unwrap().insert(path.to_owned(), answers);
     }
 
+    /// Sets the rows of a list, which is read page by page: path and query, without what pages it.
+    pub(crate) fn lists(&self, path: &str, rows: Vec<Value>) {
+        self.lists.lock().unwrap().insert(path.to_owned(), rows);
+    }
+
+    /// A page of a list, as Stripe cuts it.
+    fn page(&self, path: &str, after: Option<&str>) -> Option<Value> {
+        let lists = self.lists.lock().unwrap();
+        let rows = lists.get(path)?;
+        let begin = after.map_or(0, |id| rows.iter().position(|r| r["id"] == *id).unwrap() + 1);
+        let page: Vec<_> = rows[begin..].iter().take(PAGE_ROWS).cloned().collect();
+        let more = begin + page.len() < rows.len();
+        Some(json!({ "object": "list", "has_more": more, "data": page }))
+    }
+
     /// How often a path was asked for.
     pub(crate) fn asked(&self, path: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|a| *a == path).count()
@@ -53,6 +72,12 @@ impl Stripe {
         let path = [uri.path(), &query.join("&"), account];
         let path = path.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ");
         stripe.asked.lock().unwrap().push(path.clone());
+        let after = query.iter().find_map(|q| q.strip_prefix("starting_after="));
+        let rest: Vec<&str> = query.iter().filter(|q| !q.starts_with("starting_after=")).copied().collect();
+        let list = [uri.path(), &rest.join("&")].join(" ");
+        if let Some(page) = stripe.page(list.trim_end(), after) {
+            return Json(page).into_response();
+        }
         let mut scripts = stripe.scripts.lock().unwrap();
         let Some(script) = scripts.get_mut(&path) else {
             let missing = json!({ "error": { "code": "resource_missing", "message": format!("no {path}") } });

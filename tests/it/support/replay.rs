@@ -116,6 +116,8 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Refused { .. }
         | Input::Forget
         | Input::Revision { .. }
+        | Input::Gap(_)
+        | Input::Labels(_)
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line { received: at, input }

@@ -7,6 +7,7 @@ use keyward::clock::Clock;
 use keyward::config::{Config, Env};
 use keyward::domain::id::{MachineId, Scope};
 use keyward::domain::machine::Machine;
+use keyward::domain::search::Search;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::{search, view};
 use keyward::secret::Secret;
@@ -84,6 +85,7 @@ impl Shop {
             [[plan]]
             name = "tool"
             prices = ["price_tool"]
+            products = ["prod_many"]
             license = {{ devices = 2 }}
             "#,
             self.base
@@ -140,7 +142,7 @@ impl Shop {
     }
 
     /// How the search for a parked name stands.
-    pub(crate) fn search(&self, name: &str) -> Option<search::Search> {
+    pub(crate) fn search(&self, name: &str) -> Option<Search> {
         search::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
     }
 

@@ -28,6 +28,7 @@ pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<S
         amount: object.get("amount_total").int(),
         currency: currency(object),
         line_items: object.get("line_items").data().iter().map(bought).collect(),
+        line_items_cut: object.get("line_items").get("has_more").bool().unwrap_or(false),
     })
 }
 

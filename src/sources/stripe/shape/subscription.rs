@@ -70,7 +70,7 @@ fn items(object: &Json<'_>) -> Vec<Item> {
 }
 
 /// An item, with the subscription's period where it has none of its own. (A subscription without items reads as one.)
-fn item(item: &Json<'_>, start: Option<Timestamp>, end: Option<Timestamp>) -> Item {
+pub(in super::super) fn item(item: &Json<'_>, start: Option<Timestamp>, end: Option<Timestamp>) -> Item {
     let usage = item.get("price").get("recurring").get("usage_type").or(item.get("plan").get("usage_type"));
     Item {
         id: reference(item.get("id")),

@@ -1,13 +1,37 @@
-//! What the operator says of actions.
+//! What an operator's command does with actions, outcome by outcome.
 
-use super::input::Order;
-use crate::domain::action::{ActionOutcome, Phase};
-use crate::domain::hold::Hold;
-use crate::domain::machine::Machine;
-use crate::domain::time::Timestamp;
+use super::action::{ActionOutcome, Phase};
+use super::hold::Hold;
+use super::machine::Machine;
+use super::time::Timestamp;
 
-/// What the operator wants done: what was refused is tried again, or what waits is held or given up.
-pub(super) fn actions(machine: &mut Machine, only: Option<u32>, order: &Order, now: Timestamp) {
+/// What the operator wants done with actions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Try now, also what was refused or is held.
+    Retry,
+    /// Not until somebody says `Retry`, because.
+    Hold(String),
+    /// Give up.
+    Abandon,
+}
+
+impl Order {
+    /// The outcomes of an action for which it means something.
+    #[must_use]
+    pub const fn takes(&self) -> &'static [ActionOutcome] {
+        match self {
+            Self::Retry => {
+                &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused, ActionOutcome::Abandoned]
+            }
+            Self::Hold(_) => &[ActionOutcome::Pending, ActionOutcome::Held],
+            Self::Abandon => &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused],
+        }
+    }
+}
+
+/// Carries an order out: what was refused is tried again, or what waits is held or given up.
+pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: Timestamp) {
     for action in machine.actions.iter_mut().filter(|a| only.is_none_or(|id| a.id == id)) {
         match (order, action.outcome) {
             (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {

@@ -1,0 +1,278 @@
+//! Licenses that exist although this store knows nothing of them: others made them before it began, or it made them itself
+//! in a time of which it has no memory, because a copy of it was put back (BEHAVIOUR 52).
+//!
+//! Here is decided which purchases look for such a license before one is made. `labels` says under which labels.
+
+mod labels;
+
+pub use labels::{Template, TemplateError, labels_of};
+
+use minicbor::{Decode, Encode};
+
+use super::action::{Action, ActionOutcome, Phase, SeatId};
+use super::entitlement::{Entitlement, Want, Why};
+use super::fact::{BillingReason, EndReason, Fact, Says, SubscriptionEvent};
+use super::lifecycle::subscription::State as Life;
+use super::lifecycle::{Kind, State};
+use super::machine::{Grant, Machine};
+use super::policy::OnCancel;
+use super::reconcile::match_seats;
+use super::revision::Revisions;
+use super::time::Timestamp;
+
+/// So many gaps are kept apart. Beyond it the two that lie closest together count as one: that only looks more often.
+pub const GAPS_MAX: usize = 200;
+
+/// A time of which the store has no memory of its own: the process was down, a copy was put back, or the clock moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Gap {
+    /// Its first instant: the last heartbeat before it.
+    #[n(0)]
+    pub from: Timestamp,
+    /// Its last instant.
+    #[n(1)]
+    pub to: Timestamp,
+    /// When it was noticed; later than `to` only where the clock went back.
+    #[n(2)]
+    pub noted: Timestamp,
+}
+
+impl Gap {
+    /// The gap between the last heartbeat and the present, in whichever direction the clock went.
+    #[must_use]
+    pub fn between(heartbeat: Timestamp, now: Timestamp) -> Self {
+        Self { from: heartbeat.min(now), to: heartbeat.max(now), noted: now }
+    }
+
+    /// Whether a fact is of before the gap's end and was heard of only after it. Where it begins does not matter: Stripe
+    /// delivers late, and what was delivered in the gap is what is missing.
+    fn hides(&self, fact: &Fact) -> bool {
+        fact.received >= self.noted && fact.at < self.to
+    }
+}
+
+/// Adds a gap to those known, in the order in which they were noticed.
+pub fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
+    gaps.push(gap);
+    while gaps.len() > GAPS_MAX {
+        let apart = |n: &usize| (gaps[n + 1].from - gaps[*n].to).ms();
+        // The newest stays as it is: by it the creates that wait are judged.
+        let Some(first) = (0..gaps.len() - 2).min_by_key(apart) else { return };
+        let later = gaps.remove(first + 1);
+        let one = &mut gaps[first];
+        (one.from, one.to) = (one.from.min(later.from), one.to.max(later.to));
+    }
+}
+
+/// When a purchase began, as far as its facts tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Began {
+    At(Timestamp),
+    /// Some time before its first fact.
+    Earlier,
+}
+
+fn began(machine: &Machine) -> Option<Began> {
+    let first = machine.facts.iter().map(|f| f.at).min()?;
+    let told = machine.facts.iter().filter_map(|f| match &f.says {
+        // One that was backdated began before it was made, and one whose start was moved was made before it begins.
+        Says::Subscription(s) => s.began.into_iter().chain(s.created).min(),
+        Says::Session(_)
+        | Says::Invoice(_)
+        | Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_)
+        | Says::LineItems(_)
+        | Says::Items(_)
+        | Says::Decision(_) => None,
+    });
+    if let Some(told) = told.min() {
+        return Some(Began::At(told.min(first)));
+    }
+    let is_start = |f: &Fact| match &f.says {
+        Says::Session(_) => true,
+        Says::Subscription(s) => s.event == SubscriptionEvent::Created,
+        Says::Invoice(i) => i.reason == BillingReason::Create,
+        Says::Payment(_)
+        | Says::Charge(_)
+        | Says::Refund(_)
+        | Says::Dispute(_)
+        | Says::FraudWarning(_)
+        | Says::LineItems(_)
+        | Says::Items(_)
+        | Says::Decision(_) => false,
+    };
+    let goes_on = |f: &Fact| matches!(&f.says, Says::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));
+    let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
+    Some(if unknown { Began::Earlier } else { Began::At(first) })
+}
+
+/// Whether a purchase began before the store's first start, or was told of only after a gap in which it may have been told
+/// of before: then somebody may have made its license. `since: None`: nothing is older (replay).
+#[must_use]
+pub fn began_before(machine: &Machine, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
+    let (Some(since), Some(began)) = (since, began(machine)) else { return false };
+    let before = |instant: Timestamp| match began {
+        Began::At(at) => at < instant,
+        Began::Earlier => true,
+    };
+    before(since) || slept_through(machine, gaps) || {
+        let heard = machine.facts.iter().map(|f| f.received).min();
+        gaps.iter().any(|gap| heard.is_some_and(|at| at >= gap.noted) && before(gap.to))
+    }
+}
+
+/// Whether something that concerns a purchase happened before the end of a gap and was told only after it.
+fn slept_through(machine: &Machine, gaps: &[Gap]) -> bool {
+    let of_others = |f: &&Fact| f.decision().is_none();
+    machine.facts.iter().filter(of_others).any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
+}
+
+/// Whether the license for a seat is looked for before one is made. One that replaces a license which the machine
+/// has, or had, is a new one, unless a gap may hide that it was made.
+#[must_use]
+pub fn looks_first(machine: &Machine, seat: &SeatId, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
+    if has_had(machine, seat) {
+        return since.is_some() && slept_through(machine, gaps);
+    }
+    began_before(machine, since, gaps)
+}
+
+/// Whether a machine has or had a license for a seat.
+#[must_use]
+pub fn has_had(machine: &Machine, seat: &SeatId) -> bool {
+    machine.grants.iter().any(|g| g.seat == *seat)
+}
+
+/// Whether a create that waits was decided before a gap that was noticed since: another copy of this store may have sent
+/// it. A clock that went back leaves some in the future.
+#[must_use]
+pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
+    let waits = create.act.creates() && create.outcome == ActionOutcome::Pending && create.phase == Phase::Ready;
+    waits && gaps.last().is_some_and(|gap| create.at < gap.noted || create.at > now)
+}
+
+/// Creates that wait and may have been sent by another copy of this store are looked for first. Those under way are looked
+/// for anyway when nobody knows what came of them.
+pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now: Timestamp) {
+    for action in machine.actions.iter_mut().filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id)) {
+        action.phase = Phase::Look { since: now, absent: 1, any_age: true };
+    }
+}
+
+/// Whether a purchase is over of which no payment was ever told: its license ends, and who knows it is the service alone.
+#[must_use]
+pub fn is_over_unpaid(machine: &Machine) -> bool {
+    machine.kind == Kind::Subscription && machine.state() == Some(State::Subscription(Life::Ended))
+}
+
+/// What is due of licenses that others made for a subscription which is over, and of which no payment was ever told. What
+/// was paid stands only in their own end: it counts, up to the end of the period in which the subscription ended.
+pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &Revisions) {
+    if !is_over_unpaid(machine) || due.seats.iter().all(|s| s.want != Want::Nothing) {
+        return;
+    }
+    let Some((told, paid_until, ended_at)) = last_period(machine) else { return };
+    let matched = match_seats(machine, due);
+    for (seat, grant) in due.seats.iter_mut().zip(matched) {
+        let Some(grant) = grant.map(|g| &machine.grants[g]).filter(|g| g.adopted) else { continue };
+        if seat.want != Want::Nothing {
+            continue;
+        }
+        let own = |until: Timestamp| grant.expires_at.map_or(until, |end| end.min(until));
+        let until = match revisions.policy(seat.plan.as_ref(), told).on_cancel {
+            OnCancel::PeriodEnd => Some(own(paid_until)),
+            OnCancel::Now => Some(own(ended_at)),
+            OnCancel::Keep => grant.expires_at,
+        };
+        (seat.want, seat.why) = (Want::Live { until }, Why::Ending);
+    }
+}
+
+/// When the end was told, the end of the period in which it fell, and the end itself.
+fn last_period(machine: &Machine) -> Option<(Timestamp, Timestamp, Timestamp)> {
+    let ends = machine.facts.iter().filter_map(|f| {
+        let Says::Subscription(s) = &f.says else { return None };
+        (s.event == SubscriptionEvent::Deleted || s.ended_at.is_some()).then_some((f.at, s))
+    });
+    let (told, snapshot) = ends.min_by_key(|(at, _)| *at)?;
+    let ended_at = snapshot.ended_at.unwrap_or(told);
+    let period = snapshot.items.iter().filter_map(|i| i.period_end).max();
+    let unpaid = snapshot.end_reason == Some(EndReason::PaymentFailed);
+    Some((told, period.filter(|_| !unpaid).unwrap_or(ended_at), ended_at))
+}
+
+/// Whether time that another hand gave a license is left to it though it should not work any more. What stood in a license
+/// when it was taken over was given for as long as the purchase lasts.
+#[must_use]
+pub fn outlives_purchase(grant: &Grant, wants_live: bool) -> bool {
+    wants_live || !grant.adopted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::{Payment, Says};
+    use crate::domain::id::{MachineId, SourceName};
+
+    const fn s(s: i64) -> Timestamp {
+        Timestamp::from_s(s)
+    }
+
+    /// A purchase with one fact, of one instant and heard at another.
+    fn told(at: i64, received: i64) -> Machine {
+        let source = SourceName::from("stripe");
+        let mut machine = Machine::new("stripe/cs_1".parse::<MachineId>().unwrap(), Kind::Payment, source, None);
+        machine.facts.push(Fact {
+            id: "evt_1".into(),
+            kind: "test".to_owned(),
+            at: s(at),
+            received: s(received),
+            says: Says::Payment(Payment { invoice: None, payment_intent: None, charge: None }),
+            chain: None,
+        });
+        machine
+    }
+
+    #[test]
+    fn what_is_older_or_was_told_in_a_gap_looks_first() {
+        let gaps = [Gap::between(s(200), s(260)), Gap::between(s(500), s(510))];
+        for (at, received, looks) in [
+            (90, 95, true),    // before the store
+            (110, 115, false), // it was told of at once
+            (110, 265, true),  // told of late: in the gap it may have been told of before
+            (190, 199, false),
+            (210, 261, true),
+            (262, 300, false), // told of before the second gap
+            (499, 511, true),
+            (511, 512, false),
+        ] {
+            assert_eq!(began_before(&told(at, received), Some(s(100)), &gaps), looks, "{at} {received}");
+        }
+        assert!(!began_before(&told(90, 95), None, &[]), "in replay nothing is older");
+    }
+
+    #[test]
+    fn a_clock_that_went_back_leaves_a_gap_ahead_of_it() {
+        let gap = Gap::between(s(1000), s(400));
+        assert_eq!((gap.from, gap.to, gap.noted), (s(400), s(1000), s(400)));
+        assert!(began_before(&told(900, 401), Some(s(0)), &[gap]));
+        assert!(!began_before(&told(1001, 1002), Some(s(0)), &[gap]));
+    }
+
+    #[test]
+    fn of_too_many_gaps_neighbours_count_as_one() {
+        let mut gaps = Vec::new();
+        for n in 0..i64::try_from(GAPS_MAX).unwrap() {
+            add_gap(&mut gaps, Gap::between(s(n * 100), s(n * 100 + 10)));
+        }
+        let newest = Gap::between(s(1_000_000), s(1_000_001));
+        add_gap(&mut gaps, newest);
+        assert_eq!(
+            (gaps.len(), gaps[0], gaps.last()),
+            (GAPS_MAX, Gap { from: s(0), to: s(110), noted: s(10) }, Some(&newest))
+        );
+    }
+}

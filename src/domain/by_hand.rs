@@ -1,0 +1,105 @@
+//! What a license service does not take from us is somebody's task (BEHAVIOUR 14): it stays listed as refused until the
+//! license, read again, shows that it was done, or until it is no longer needed.
+
+use std::fmt;
+
+use super::action::{Act, Action, ActionOutcome, GrantStatus};
+use super::id::LicenseKey;
+use super::machine::{Grant, Machine};
+use super::plan::Devices;
+use super::reconcile::{Difference, read_again};
+use super::time::{Span, Timestamp};
+
+/// The license of a task is read again after this long, then after as long as the task has been open, up to
+/// [`REREAD_MAX`]: soon for whoever does it at once, and rarely for what nobody does.
+const REREAD_MIN: Span = Span::from_hours(1);
+/// See [`REREAD_MIN`].
+const REREAD_MAX: Span = Span::from_days(7);
+
+/// A task for a person, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetDevices {
+    /// So many.
+    pub devices: Devices,
+    /// The license.
+    pub key: LicenseKey,
+}
+
+impl fmt::Display for SetDevices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let devices = match self.devices {
+            Devices::Count(1) => "1 device".to_owned(),
+            Devices::Count(n) => format!("{n} devices"),
+            Devices::Unlimited => "unlimited devices".to_owned(),
+        };
+        write!(
+            f,
+            "set {devices} on the license {:?} in AuthForge's dashboard; `keyward retry` then confirms it at once, else it \
+             is confirmed when the license is read again",
+            self.key
+        )
+    }
+}
+
+/// The refused actions that are tasks: what they ask for can be seen in the license.
+fn tasks(machine: &Machine) -> impl Iterator<Item = (&Action, &Grant)> {
+    let refused = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Refused && can_be_seen(&a.act));
+    refused.filter_map(|a| Some((a, machine.grants.iter().find(|g| g.number == a.license)?)))
+}
+
+const fn can_be_seen(act: &Act) -> bool {
+    match act {
+        Act::SetExpiry { .. }
+        | Act::Suspend { .. }
+        | Act::Reinstate { .. }
+        | Act::Revoke { .. }
+        | Act::SetDevices { .. } => true,
+        Act::Create(_) | Act::Recover(_) | Act::Read { .. } | Act::ResetDevices { .. } | Act::Query(_) => false,
+    }
+}
+
+/// Closes the tasks that nothing asks for any more: done where the license shows it, else superseded.
+pub(super) fn close(machine: &mut Machine, wanted: &[Difference], now: Timestamp) {
+    let over = tasks(machine).filter(|(a, _)| !wanted.iter().any(|d| d.is(a)));
+    let over: Vec<(u32, bool)> = over.map(|(a, grant)| (a.id, is_done(a, grant, now))).collect();
+    for (id, done) in over {
+        if let Some(action) = machine.actions.iter_mut().find(|a| a.id == id) {
+            action.outcome = if done { ActionOutcome::Done } else { ActionOutcome::Superseded };
+            action.at = now;
+            action.error = action.error.take().filter(|_| !done);
+        }
+    }
+}
+
+/// Whether a license shows what an action asked for.
+fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
+    match &action.act {
+        Act::SetDevices { devices, .. } => grant.devices == *devices,
+        Act::SetExpiry { until, .. } | Act::Reinstate { until, .. } => {
+            grant.status == GrantStatus::Live && grant.expires_at == *until
+        }
+        Act::Suspend { .. } => !grant.live_at(now),
+        Act::Revoke { .. } => grant.status == GrantStatus::Revoked,
+        Act::Create(_) | Act::Recover(_) | Act::Read { .. } | Act::ResetDevices { .. } | Act::Query(_) => false,
+    }
+}
+
+/// When a task's license is read again.
+fn read_at(machine: &Machine, task: &Action) -> Timestamp {
+    let read = |a: &&Action| {
+        matches!(a.act, Act::Read { .. }) && a.license == task.license && a.outcome == ActionOutcome::Done
+    };
+    let last = machine.actions.iter().filter(read).map(|a| a.at).max().map_or(task.at, |at| at.max(task.at));
+    last + Span::from_ms((last - task.at).ms().clamp(REREAD_MIN.ms(), REREAD_MAX.ms()))
+}
+
+/// When the next license of a task is read again.
+pub(super) fn next_read(machine: &Machine) -> Option<Timestamp> {
+    tasks(machine).map(|(a, _)| read_at(machine, a)).min()
+}
+
+/// Licenses of tasks that are to be read now, each once.
+pub(super) fn reads(machine: &Machine, now: Timestamp) -> Vec<Difference> {
+    let due = |grant: &&Grant| tasks(machine).any(|(a, of)| of.number == grant.number && read_at(machine, a) <= now);
+    machine.grants.iter().filter(due).map(read_again).collect()
+}

@@ -1,0 +1,164 @@
+//! What comes next for a purchase if nothing else happens, and when. Types; what people read of them is their `Display`.
+
+use std::fmt;
+
+use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase};
+use super::entitlement::Entitlement;
+use super::lifecycle::grace::{Cause, Episode};
+use super::lifecycle::{Folded, Life};
+use super::machine::Machine;
+use super::notice::{NoticeKind, NoticeStatus, due_notices};
+use super::policy::AtGraceEnd;
+use super::revision::Revisions;
+use super::time::Timestamp;
+
+/// Something that comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A license is read once more at its service.
+    Read {
+        /// Its number.
+        license: u32,
+    },
+    /// Stripe is asked.
+    Query {
+        /// About what.
+        about: String,
+        /// Which try it is.
+        attempt: u32,
+    },
+    /// A license is looked for before it is made.
+    LookFor {
+        /// Its number.
+        license: u32,
+    },
+    /// A license is made or changed.
+    Act {
+        /// How.
+        act: &'static str,
+        /// Its number.
+        license: u32,
+        /// Which try it is.
+        attempt: u32,
+    },
+    /// A mail is sent.
+    Mail {
+        /// Which.
+        kind: NoticeKind,
+        /// Which try it is.
+        attempt: u32,
+    },
+    /// A mail is due if it is still true by then.
+    MailIfTrue(NoticeKind),
+    /// A grace ends unless it is paid.
+    GraceEnds {
+        /// What it is for.
+        cause: Cause,
+        /// What happens then.
+        then: AtGraceEnd,
+    },
+    /// A license expires if nothing extends it.
+    Expires {
+        /// Its number.
+        license: u32,
+    },
+    /// The purchase is looked at again.
+    WakeUp,
+}
+
+/// Something that comes next, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upcoming {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: Next,
+    /// Whether its instant has come.
+    pub due_now: bool,
+}
+
+/// What comes next, given the fold and what should be.
+#[must_use]
+pub fn outlook(
+    machine: &Machine,
+    folded: &Folded,
+    due: &Entitlement,
+    revisions: &Revisions,
+    now: Timestamp,
+) -> Vec<Upcoming> {
+    if machine.held.is_some() {
+        return Vec::new();
+    }
+    let pending = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending);
+    let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(a))).collect();
+    out.extend(mails(machine, folded, due, revisions, now));
+    if let Life::Subscription(s) = &folded.life {
+        let running = |e: &&Episode| e.is_open() && e.lapsed.is_none();
+        let ends = |e: &Episode| Next::GraceEnds { cause: e.cause.clone(), then: e.policy.at_grace_end };
+        out.extend(s.episodes.iter().filter(running).map(|e| (e.ends, ends(e))));
+    }
+    for grant in machine.grants.iter().filter(|g| g.status == GrantStatus::Live) {
+        let ends = grant.expires_at.filter(|at| *at > now);
+        out.extend(ends.map(|at| (at, Next::Expires { license: grant.number })));
+    }
+    // What wakes it is mostly one of these.
+    let wake = machine.wake_at.filter(|at| out.iter().all(|(known, _)| known != at));
+    out.extend(wake.map(|at| (at, Next::WakeUp)));
+    out.sort_by_key(|(at, _)| *at);
+    out.into_iter().map(|(at, what)| Upcoming { at, what, due_now: at <= now }).collect()
+}
+
+fn work(action: &Action) -> Next {
+    let (license, attempt) = (action.license, action.attempts + 1);
+    match (&action.act, action.phase) {
+        (Act::Read { .. }, _) => Next::Read { license },
+        (Act::Query(question), _) => Next::Query { about: question.about().to_owned(), attempt },
+        (_, Phase::Look { .. }) => Next::LookFor { license },
+        (act, Phase::Ready) => Next::Act { act: act.as_str(), license, attempt },
+    }
+}
+
+fn mails(
+    machine: &Machine,
+    folded: &Folded,
+    due: &Entitlement,
+    revisions: &Revisions,
+    now: Timestamp,
+) -> Vec<(Timestamp, Next)> {
+    let waiting = machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending);
+    let waiting = waiting.map(|n| (n.due, Next::Mail { kind: n.kind, attempt: n.attempts + 1 }));
+    let calls = due_notices(machine, folded, due, revisions, now)
+        .into_iter()
+        .filter(|call| call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)));
+    waiting.chain(calls.map(|call| (call.due, Next::MailIfTrue(call.kind)))).collect()
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { license } => write!(f, "license {license} is read once more"),
+            Self::Query { about, attempt } => write!(f, "Stripe is asked about {about}, try {attempt}"),
+            Self::LookFor { license } => write!(f, "license {license} is looked for before it is made"),
+            Self::Act { act, license, attempt } => write!(f, "{act} for license {license}, try {attempt}"),
+            Self::Mail { kind, attempt: 1 } => write!(f, "mail {}", kind.as_str()),
+            Self::Mail { kind, attempt } => write!(f, "mail {}, try {attempt}", kind.as_str()),
+            Self::MailIfTrue(kind) => write!(f, "mail {}, if it is still true", kind.as_str()),
+            Self::GraceEnds { cause, then } => {
+                write!(f, "the grace for {cause} ends unless it is paid: ")?;
+                f.write_str(match then {
+                    AtGraceEnd::Suspend => "the license is suspended",
+                    AtGraceEnd::Revoke => "the license is revoked",
+                    AtGraceEnd::Keep => "the license stays, as the policy says",
+                })
+            }
+            Self::Expires { license } => write!(f, "license {license} expires, if nothing extends it"),
+            Self::WakeUp => f.write_str("Keyward looks at it again"),
+        }
+    }
+}
+
+impl fmt::Display for Upcoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.what, if self.due_now { " (due now)" } else { "" })
+    }
+}

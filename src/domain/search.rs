@@ -1,0 +1,66 @@
+//! Searches: parked events whose links are asked for at Stripe, and when the next look is due.
+
+use minicbor::{Decode, Encode};
+
+use super::action::Outcome;
+use super::fact::{Fact, Name};
+use super::retry::next_try;
+use super::time::{Span, Timestamp};
+
+/// Most links come by themselves, within seconds of what needs them.
+pub const FIRST_LOOK: Span = Span::from_s(10);
+/// So long after an answer without a link the next look waits; after the last one the search is given up. The longest
+/// way of a link at Stripe itself is a delayed payment's invoice, made when its session is complete.
+const WAITS: [Span; 4] = [Span::from_minutes(1), Span::from_minutes(10), Span::from_hours(1), Span::from_days(1)];
+
+/// How the search for a name's purchase stands.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Search {
+    /// When Stripe is asked next; `None`: it was given up.
+    #[n(0)]
+    pub due: Option<Timestamp>,
+    /// Tries in a row that were not answered.
+    #[n(1)]
+    pub attempts: u32,
+    /// Answers that held no link.
+    #[n(2)]
+    pub answered: u32,
+    /// What Stripe said last, if that was no answer.
+    #[n(3)]
+    pub error: Option<String>,
+}
+
+/// The name by which a parked fact is searched for: its payment, else its charge.
+#[must_use]
+pub fn subject(fact: &Fact) -> Option<Name> {
+    fact.names().into_iter().find(|n| matches!(n, Name::PaymentIntent(_) | Name::Charge(_)))
+}
+
+impl Search {
+    /// The search for what was just parked.
+    #[must_use]
+    pub fn begun(now: Timestamp) -> Self {
+        Self { due: Some(now + FIRST_LOOK), attempts: 0, answered: 0, error: None }
+    }
+
+    /// Takes in what came of a look. `dice` is a number from 0 to 999 that spreads the load.
+    pub fn learn(&mut self, outcome: &Outcome, now: Timestamp, dice: u32) {
+        match outcome {
+            Outcome::Refused { why, service_wide } => {
+                self.attempts += 1;
+                self.error = Some(why.clone());
+                self.due = service_wide.then(|| next_try(now, self.attempts.max(8), dice, None));
+            }
+            Outcome::Again { after, why } => {
+                self.attempts += 1;
+                self.error = Some(why.clone());
+                self.due = Some(next_try(now, self.attempts, dice, *after));
+            }
+            Outcome::Answered | Outcome::Done(_) | Outcome::Unknown { .. } | Outcome::Absent { .. } | Outcome::Gone => {
+                let wait = usize::try_from(self.answered).ok().and_then(|n| WAITS.get(n));
+                self.due = wait.map(|w| now + *w);
+                (self.attempts, self.answered, self.error) = (0, self.answered + 1, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What moves between machines: an invoice's purchase to the session that names it, and a former customer's license to the
+//! new subscription. Functions of two machines, and of which of their attempts are on disk.
+
+use std::collections::BTreeSet;
+
+use super::action::{Act, Action, ActionOutcome, NewLicense, Phase};
+use super::finding::{Finding, Report};
+use super::id::{ObjectId, PlanName};
+use super::lifecycle::subscription::State as S;
+use super::lifecycle::{Folded, State};
+use super::machine::{Grant, Machine};
+use super::policy::Resubscribe;
+use super::revision::Revisions;
+use super::time::Timestamp;
+
+/// Whether two things are of different modes (live and test): then the one says nothing about the other, whatever it names.
+#[must_use]
+pub fn apart(one: Option<bool>, other: Option<bool>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
+}
+
+/// The actions of two machines whose attempt is on disk: they were sent, or are just about to be, and nothing came back.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts {
+    /// Of the machine that takes over.
+    pub own: BTreeSet<u32>,
+    /// Of the one that is taken over.
+    pub incoming: BTreeSet<u32>,
+    /// Until when a request that was sent may still land.
+    pub land_until: Timestamp,
+}
+
+/// Moves everything of an invoice's machine to the session's: nothing is created, ended or mailed again.
+pub fn take_over(machine: &mut Machine, mut from: Machine, attempts: &Attempts, now: Timestamp) {
+    if machine.journal.is_empty() {
+        machine.journal.clone_from(&from.journal);
+    }
+    machine.facts.append(&mut from.facts);
+    merge_licenses(machine, &mut from, attempts, now);
+    machine.told.append(&mut from.told);
+}
+
+/// Takes in the other machine's licenses, actions and notices, each keeping its label. Numbers are names within a machine:
+/// those that come in go behind its own. Where both served the purchase before the link was known, the fold says which
+/// license stands for the seat, and the operator is told about the other.
+fn merge_licenses(machine: &mut Machine, from: &mut Machine, attempts: &Attempts, now: Timestamp) {
+    if !machine.grants.is_empty() && !from.grants.is_empty() {
+        machine.told.push(Report::new(now, Finding::ServedTwice(from.id.clone())));
+    }
+    let numbers = machine.last_number;
+    let (actions, notices) = (machine.actions.last().map_or(0, |a| a.id), machine.notices.last().map_or(0, |n| n.id));
+    for mut grant in from.grants.drain(..) {
+        grant.number += numbers;
+        machine.grants.push(grant);
+    }
+    for mut action in std::mem::take(&mut from.actions) {
+        if attempts.incoming.contains(&action.id) {
+            // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
+            let since = attempts.land_until;
+            (action.phase, action.due) = (Phase::Look { since, absent: 0, any_age: false }, since);
+            action.attempts += 1;
+        }
+        action.id += actions;
+        action.license += numbers;
+        one_create_per_seat(machine, &mut action, from.object(), &attempts.own);
+        machine.actions.push(action);
+    }
+    for mut notice in from.notices.drain(..) {
+        notice.id += notices;
+        notice.seats.iter_mut().for_each(|n| *n += numbers);
+        machine.notices.push(notice);
+    }
+    machine.last_number += from.last_number;
+}
+
+/// Two creates that wait for one seat: the one that was not sent yet is dropped. If both may have been made, the one that
+/// comes in stands for a seat that nobody is due, so that what came of it is found and ended.
+fn one_create_per_seat(machine: &mut Machine, incoming: &mut Action, former_object: &ObjectId, sent: &BTreeSet<u32>) {
+    let waits = |a: &Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
+    let Some(seat) = incoming.act.new_license().map(|new| &new.seat) else { return };
+    let same = |a: &Action| a.act.new_license().is_some_and(|new| new.seat == *seat);
+    let own = machine.actions.iter().position(|a| waits(a) && same(a)).filter(|_| waits(incoming));
+    let Some(own) = own.map(|index| &mut machine.actions[index]) else { return };
+    if own.attempts == 0 && !sent.contains(&own.id) {
+        own.outcome = ActionOutcome::Superseded;
+    } else if incoming.attempts == 0 {
+        incoming.outcome = ActionOutcome::Superseded;
+    } else if let Act::Create(new) = &mut incoming.act {
+        new.seat.item = former_object.to_string();
+    }
+}
+
+/// The creates of a new subscription, by number, for which the policy brings back a license of the same customer's ended
+/// one. One that was sent is not among them; whether its attempt is on disk, the caller knows.
+#[must_use]
+pub fn restorable(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<u32> {
+    let began = folded.transitions.first().map_or(now, |t| t.at);
+    let restores = |plan: Option<&PlanName>| revisions.policy(plan, began).resubscribe == Resubscribe::Restore;
+    let unsent = |a: &&Action| {
+        a.outcome == ActionOutcome::Pending
+            && a.attempts == 0
+            && (a.phase == Phase::Ready || matches!(a.phase, Phase::Look { any_age: true, .. }))
+    };
+    let fits = |a: &&Action| created(a).is_some_and(|new| restores(new.plan.as_ref()));
+    machine.actions.iter().filter(unsent).filter(fits).map(|a| a.id).collect()
+}
+
+fn created(action: &Action) -> Option<&NewLicense> {
+    if let Act::Create(new) = &action.act { Some(new) } else { None }
+}
+
+/// Gives a machine the license of an ended subscription in place of a create. Returns whether there was one that fits.
+pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Timestamp) -> bool {
+    if old.state() != Some(State::Subscription(S::Ended)) || apart(old.livemode, machine.livemode) {
+        return false;
+    }
+    let Some(place) = machine.actions.iter().position(|a| a.id == create) else { return false };
+    let (number, Some(new)) = (machine.actions[place].license, created(&machine.actions[place])) else { return false };
+    let fits = |g: &Grant| g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id;
+    let Some(index) = old.grants.iter().rposition(fits) else { return false };
+    let mut grant = old.grants.remove(index);
+    old.moved_out.push(grant.seat.clone());
+    let paid_until = grant.expires_at.filter(|t| *t > now);
+    old.told.push(Report::new(now, Finding::MovedTo { machine: machine.id.clone(), paid_until }));
+    for open in old.actions.iter_mut().filter(|a| a.license == grant.number && a.outcome == ActionOutcome::Pending) {
+        open.outcome = ActionOutcome::Superseded;
+    }
+    (grant.number, grant.moved_in) = (number, true);
+    grant.seat = new.seat.clone();
+    machine.grants.push(grant);
+    machine.actions.remove(place);
+    true
+}
