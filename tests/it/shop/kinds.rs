@@ -74,10 +74,12 @@ pub(crate) enum Kind {
     SentSideOverdue,
     /// Rules 20, 33: a subscription that was never paid is paused over a turn.
     PausedUnpaid,
+    /// Rule 22: the set-up fee of a trial is declined; active at the trial's end pays nothing.
+    FeeDeclined,
 }
 
 /// Each kind, and whether shops may do it.
-const KINDS: [(Kind, bool); 49] = [
+const KINDS: [(Kind, bool); 50] = [
     (Kind::Failing, true),
     (Kind::Secure, true),
     (Kind::Debit, true),
@@ -127,6 +129,7 @@ const KINDS: [(Kind, bool); 49] = [
     (Kind::UnlicensedDevices, true),
     (Kind::SentSideOverdue, false),
     (Kind::PausedUnpaid, false),
+    (Kind::FeeDeclined, false),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.

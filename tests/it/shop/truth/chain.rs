@@ -132,11 +132,17 @@ fn step(chains: &mut Vec<Chain>, at: Time, state: &State, before: Option<&State>
         chains[n].steps.push((at, None));
     }
     let held_already = chains.iter().any(|c| c.steps.last().unwrap().1.is_some());
+    let comes_back = chains.iter().any(|c| c.unlicensed.is_some());
     for held in come {
+        if comes_back {
+            chains.iter_mut().for_each(|c| c.unclear = Some("a plan comes back after one was lost"));
+        }
         let was_known = known(&held.item);
         let mut chain = Chain::new(at, held);
         chain.added = (held_already && before.is_some()).then_some(at);
-        if was_known {
+        if comes_back {
+            chain.unclear = Some("a plan comes back after one was lost");
+        } else if was_known {
             chain.unclear = Some("an item got a plan in its life");
         } else if chain.added.is_some() && !open(Kind::ItemAdded) {
             chain.unclear = Some("closed kind");

@@ -64,26 +64,8 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
         return (Want::Open(why), "14, 18");
     }
     let state = moment.stripe.subs[s].at(moment.at).unwrap();
-    if sold_after_the_key_moved(moment, s) {
-        return (Want::Open("sold when its lookup key had moved on"), "12");
-    }
-    let sent = moment.stripe.subs[s].sent_days.is_some();
-    let never_paid = invoices(moment, s).all(|(_, i)| i.paid.is_none_or(|at| at > moment.at));
-    if sent && never_paid && invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some()) {
-        return (Want::Open("written off before anything was paid"), "20, 29");
-    }
-    if sent && moment.stripe.subs[s].history.iter().any(|(at, x)| x.trial.is_some() && *at <= moment.at) {
-        return (Want::Open("a trial of a sent subscription"), "22, 32");
-    }
-    if free_trial(moment, s) {
-        return (Want::Open("a free price's trial under trial = none"), "22");
-    }
-    let failed = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
-    if invoices(moment, s).any(|(_, i)| i.failed.iter().any(|at| *at <= moment.at && failed(*at))) {
-        return (Want::Open("a debit came back while collection was paused"), "33");
-    }
-    if let Some(rule) = closed(moment, s) {
-        return (Want::Open("closed kind"), rule);
+    if let Some((why, rule)) = undecided(moment, s, chain) {
+        return (Want::Open(why), rule);
     }
     let covers = covers(moment, s, chain, moment.at);
     let life = Life { state, episodes: episodes(moment, s, chain), covers };
@@ -134,6 +116,10 @@ fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
     let side = |i: &Invoice| i.reason == "subscription_update" || i.reason == "manual" || renewed_since(i);
     let first_paid = invoices(moment, s).filter_map(|(_, i)| i.paid).min().unwrap_or(Time::MAX);
     let paused_unpaid = sub.history.iter().any(|(at, x)| x.paused && *at < first_paid && *at <= moment.at);
+    let declined = invoices(moment, s).any(|(_, i)| i.reason == "subscription_create" && !i.failed.is_empty());
+    if first_trial.is_some() && declined && !open(Kind::FeeDeclined) {
+        return Some("22");
+    }
     if paused_unpaid && !open(Kind::PausedUnpaid) {
         return Some("20, 33");
     }
@@ -184,6 +170,46 @@ fn changes(chain: &Chain) -> bool {
         .iter()
         .flat_map(|(_, h)| h)
         .any(|h| (h.plan, h.count, h.devices) != (first.plan, first.count, first.devices))
+}
+
+/// What the rules do not decide in a life, and the rules in question.
+fn undecided(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(&'static str, &'static str)> {
+    if sold_after_the_key_moved(moment, s) {
+        return Some(("sold when its lookup key had moved on", "12"));
+    }
+    let sent = moment.stripe.subs[s].sent_days.is_some();
+    let never_paid = invoices(moment, s).all(|(_, i)| i.paid.is_none_or(|at| at > moment.at));
+    if sent && never_paid && invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some()) {
+        return Some(("written off before anything was paid", "20, 29"));
+    }
+    if sent && moment.stripe.subs[s].history.iter().any(|(at, x)| x.trial.is_some() && *at <= moment.at) {
+        return Some(("a trial of a sent subscription", "22, 32"));
+    }
+    if free_trial(moment, s) {
+        return Some(("a free price's trial under trial = none", "22"));
+    }
+    let by_use = |x: &State| x.items.iter().all(|i| price_of(i.price).metered);
+    if chain.items.is_none() && moment.stripe.subs[s].history.iter().any(|(at, x)| *at <= moment.at && by_use(x)) {
+        return Some(("only items that are billed by use are left", "10"));
+    }
+    let voided = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at <= moment.at);
+    let trial = moment.stripe.subs[s].history[0].1.trial.map(|(_, end)| end);
+    let is_first = |i: &Invoice| i.reason == "subscription_create" || trial == Some(i.created);
+    if invoices(moment, s).any(|(_, i)| is_first(i) && voided(i)) {
+        return Some(("a first invoice is written off", "20, 29"));
+    }
+    let paused = moment.stripe.subs[s].history.iter().any(|(at, x)| x.paused && *at <= moment.at);
+    if paused && chain.added.is_some() {
+        return Some(("an item is added, and collection is paused", "14, 33"));
+    }
+    let failed = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
+    if invoices(moment, s).any(|(_, i)| i.failed.iter().any(|at| *at <= moment.at && failed(*at))) {
+        return Some(("a debit came back while collection was paused", "33"));
+    }
+    if let Some(rule) = closed(moment, s) {
+        return Some(("closed kind", rule));
+    }
+    None
 }
 
 /// From a licensed price to one that no plan names: it lives to what was paid, then ends (rule 15).
