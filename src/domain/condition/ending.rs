@@ -48,7 +48,7 @@ pub struct Known {
     pub deleted: Option<Deleted>,
     /// Whether the item is in a grace, or beyond its end: a scheduled end does not touch that (rule 34).
     pub in_grace: bool,
-    /// Whether its time reached to the subscription's end: what had run out or lapsed by then is not kept by it.
+    /// Whether it was not in grace or lapsed at the subscription's end, or paid beyond it: what had lapsed is not kept.
     pub reached_end: bool,
     /// Whether something was paid for it after the subscription's end.
     pub paid_after: bool,

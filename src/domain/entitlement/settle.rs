@@ -6,7 +6,7 @@ use super::{Ctx, Want};
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect, dispute, ending, refund};
 use crate::domain::id::PlanName;
 use crate::domain::lifecycle::phase::{self, Phase};
-use crate::domain::lifecycle::{PaidTime, PurchaseLife, SubscriptionLife};
+use crate::domain::lifecycle::{Outcome, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::object::ItemKey;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Timestamp};
@@ -144,12 +144,13 @@ fn known_end(
     phase: Phase,
 ) -> ending::Known {
     let at = if life.cancel_at_period_end { life.cancel_at.or(claim.period_end) } else { life.cancel_at };
+    let was_unpaid = life.episodes.last().is_some_and(|e| matches!(e.outcome, Outcome::Ended(_)));
     // It counts for an item only when it is not later than that item's paid end (rule 34).
     let counts = at.filter(|at| base.is_some_and(|base| *at <= base));
     ending::Known {
         deleted: life.ended,
         in_grace: phase.is_unpaid(),
-        reached_end: life.ended.is_none_or(|e| base.is_some_and(|base| base >= e.at)),
+        reached_end: life.ended.is_none_or(|e| !was_unpaid || base.is_some_and(|base| base >= e.at)),
         paid_after: life.ended.is_some_and(|e| paid.is_some_and(|p| p.periods.iter().any(|x| x.paid_at > e.at))),
         rest_returned: life.ended.and_then(|e| refund::rest_returned(&life.returned, paid, e.at)),
         scheduled: counts.zip(life.scheduled_since),

@@ -241,13 +241,13 @@ impl<'f> Course<'_, 'f> {
         self.step(fact, Trigger::RenewalFailed);
     }
 
-    /// Rule 29: the newest invoice for a period was given up, and Stripe goes on: the running period is granted to its end, for the
+    /// Rule 29: the newest renewal was given up, and Stripe goes on: the running period is granted to its end, for the
     /// items that are licensed then, though an older invoice be still open.
     pub(super) fn write_off(&mut self, fact: &Fact) {
         let Some(version) = self.shown else { return };
         let runs = version.shown.status == crate::domain::fact::SubscriptionStatus::Active;
         let late = self.life.open_episode().is_some() || version.shown.was_late();
-        if self.life.ended.is_some() || !runs || !late || !self.newest_period_is_written_off(fact.at) {
+        if self.life.ended.is_some() || !runs || !late || !self.newest_renewal_is_written_off(fact.at) {
             return;
         }
         let licensed = self.objects.subscription.licensed_at(fact.at);
@@ -263,8 +263,9 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
-    fn newest_period_is_written_off(&self, at: Timestamp) -> bool {
-        let renewals = self.objects.invoices.values().filter(|i| self.role_of(i) != Role::Side);
+    fn newest_renewal_is_written_off(&self, at: Timestamp) -> bool {
+        // A first invoice gives a license only when it is paid (rule 20).
+        let renewals = self.objects.invoices.values().filter(|i| self.role_of(i) == Role::Renewal);
         let started = |i: &&Invoice<'_>| self.base_of(i).iter().map(|(_, start, _)| *start).max().filter(|s| *s <= at);
         let newest = renewals.filter_map(|i| Some((started(&i)?, i))).max_by_key(|(start, _)| *start);
         newest.is_some_and(|(_, i)| i.closed.as_ref().is_some_and(|c| c.at <= at) && i.paid.is_none())
