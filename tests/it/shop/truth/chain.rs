@@ -68,7 +68,8 @@ impl Chain {
     pub(crate) fn billed(&self, line: &Line) -> bool {
         let (Some(item), Some(price)) = (&line.item, line.price) else { return false };
         match &self.items {
-            Some(items) => items.contains(item) && plan_of(price.id).is_some(),
+            // No units: it pays for nothing and fails for nothing (rule 14); to metadata a quantity of 0 is nothing (rule 10).
+            Some(items) => items.contains(item) && plan_of(price.id).is_some() && line.quantity > 0,
             None => !price.metered,
         }
     }

@@ -9,6 +9,7 @@ mod mails;
 mod money;
 mod once;
 mod subscription;
+mod undecided;
 
 use super::calendar::Time;
 use super::script::{Delivery, Shop};
