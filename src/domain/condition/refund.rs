@@ -51,8 +51,11 @@ pub fn of_item(
     policy: impl Fn(Timestamp) -> Policy,
 ) -> RefundEffect {
     let Some(paid) = paid else { return RefundEffect::None };
+    // Since when so much is gone that the policy takes the license: the rest may follow when the period is over.
     let gone = |invoice: &InvoiceId| {
-        returned.get(invoice).filter(|(part, at)| takes_away(*part, &policy(*at))).map(|(_, at)| *at)
+        let steps = returned.get(invoice)?;
+        let kept = steps.iter().rposition(|(part, at)| !takes_away(*part, &policy(*at)));
+        steps.get(kept.map_or(0, |n| n + 1)).map(|(_, at)| *at)
     };
     let taken = paid.periods.iter().any(|period| {
         // A proration changes a period that another invoice pays for; where that one reaches as far, it carries.
@@ -80,5 +83,5 @@ pub fn of_purchase(
 #[must_use]
 pub fn rest_returned(returned: &ReturnedByInvoice, paid: Option<&PaidTime>, ended: Timestamp) -> Option<Timestamp> {
     let running = paid?.periods.iter().filter(|p| p.start <= ended && p.end > ended);
-    running.filter_map(|p| returned.get(&p.invoice)).map(|(_, at)| *at).max()
+    running.filter_map(|p| returned.get(&p.invoice)?.last()).map(|(_, at)| *at).max()
 }

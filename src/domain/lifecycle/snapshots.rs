@@ -81,7 +81,8 @@ impl<'f> Course<'_, 'f> {
     }
 
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
-        for item in &version.items {
+        // What was never paid for is granted nothing (rule 20).
+        for item in version.items.iter().filter(|i| self.base_end(&i.key).is_some()).cloned().collect::<Vec<_>>() {
             if let Some((start, end)) = item.period.filter(|(start, _)| counts(*start)) {
                 self.paid_mut(&item.key).grant(start, end);
             }
@@ -148,7 +149,9 @@ impl<'f> Course<'_, 'f> {
         }
         for item in &version.items {
             let Some((start, end)) = item.period else { continue };
-            let first = version.shown.began.is_none_or(|began| start <= began);
+            // The first period that costs something: the very first, or the one after a trial.
+            let after_trial = version.shown.trial_end == Some(start);
+            let first = after_trial || version.shown.began.is_none_or(|began| start <= began);
             let unpaid = (first && self.first_is_unpaid()) || self.failed_since(fact.at, &item.key, start, end);
             let had = self.base_end(&item.key).is_some();
             let paid = self.paid_mut(&item.key);

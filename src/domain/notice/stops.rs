@@ -68,10 +68,13 @@ impl Ctx<'_> {
         let purchase = About::Purchase(self.machine.object().clone());
         match &self.folded.life {
             Life::Payment(p) => (purchase, p.returned.1),
-            Life::Subscription(s) => match s.returned.iter().max_by_key(|(_, (_, at))| *at) {
-                Some((invoice, (_, at))) => (About::Invoice(invoice.clone()), Some(*at)),
-                None => (purchase, None),
-            },
+            Life::Subscription(s) => {
+                match s.returned.iter().filter_map(|(i, steps)| Some((i, steps.last()?))).max_by_key(|(_, (_, at))| *at)
+                {
+                    Some((invoice, (_, at))) => (About::Invoice(invoice.clone()), Some(*at)),
+                    None => (purchase, None),
+                }
+            }
         }
     }
 

@@ -94,9 +94,9 @@ impl<'f> Objects<'f> {
         let mut by_invoice = BTreeMap::new();
         for invoice in self.payments.invoices() {
             let paid = self.invoices.get(invoice).map(|i| i.shown.amount_paid.unwrap_or(i.shown.total));
-            if let (returned @ (Returned::Part(_) | Returned::All), Some(since)) = self.payments.returned(invoice, paid)
-            {
-                by_invoice.insert(invoice.clone(), (returned, since));
+            let steps = self.payments.returned(invoice, paid);
+            if steps.last().is_some_and(|(returned, _)| *returned != Returned::Nothing) {
+                by_invoice.insert(invoice.clone(), steps);
             }
         }
         by_invoice

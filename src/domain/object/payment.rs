@@ -62,8 +62,9 @@ pub enum Returned {
     All,
 }
 
-/// What went back of each invoice, over all its payments, and since when; invoices of which nothing did are not listed.
-pub type ReturnedByInvoice = BTreeMap<InvoiceId, (Returned, Timestamp)>;
+/// What went back of each invoice, over all its payments, and since when: every step, the newest last. Invoices of which
+/// nothing went back are not listed.
+pub type ReturnedByInvoice = BTreeMap<InvoiceId, Vec<(Returned, Timestamp)>>;
 
 /// Every payment of a machine, with the links between payments and invoices.
 #[derive(Clone, Debug, Default)]
@@ -138,12 +139,15 @@ impl Payments {
         self.invoice_of_intent.get(&intent).or_else(by_charge)
     }
 
-    /// How much went back of what was paid on an invoice, and since when. `paid`: minor units that were paid on it, where
+    /// How much went back of what was paid on an invoice, step by step. `paid`: minor units that were paid on it, where
     /// known; else what its payments charged.
     #[must_use]
-    pub fn returned(&self, invoice: &InvoiceId, paid: Option<i64>) -> (Returned, Option<Timestamp>) {
+    pub fn returned(&self, invoice: &InvoiceId, paid: Option<i64>) -> Vec<(Returned, Timestamp)> {
         let of_it = self.by_key.iter().filter(|(key, _)| self.invoice_of(key) == Some(invoice)).map(|(_, p)| p);
-        together(of_it, paid, Timestamp::MAX)
+        let mut instants: Vec<Timestamp> = of_it.clone().flat_map(|p| p.changes.iter().map(|(at, _, _)| *at)).collect();
+        instants.sort_unstable();
+        instants.dedup();
+        instants.into_iter().map(|at| (together(of_it.clone(), paid, at).0, at)).collect()
     }
 
     /// How much had gone back of a purchase's payments at an instant, all of them together, and since when.

@@ -115,7 +115,7 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::LossBesideOpen, true),
     (Kind::TurnWithSideOpen, true),
     (Kind::SideRetried, true),
-    (Kind::RestRefundedLate, false),
+    (Kind::RestRefundedLate, true),
     (Kind::TrialNone, true),
     (Kind::EndedWithMoneyBack, true),
     (Kind::TwoPayments, true),
@@ -128,8 +128,8 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::MixedScheduledEnd, true),
     (Kind::UnlicensedDevices, true),
     (Kind::SentSideOverdue, false),
-    (Kind::PausedUnpaid, false),
-    (Kind::FeeDeclined, false),
+    (Kind::PausedUnpaid, true),
+    (Kind::FeeDeclined, true),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.
