@@ -1,13 +1,13 @@
 //! What the config knows of a key: its name, what it takes, its default, and the sentence that explains it.
 //!
-//! The keys themselves stand in `table`. The reader takes ranges and suggestions from there, and `docs/config.md` is
+//! The keys themselves stand in `table` and `policy`. The reader takes ranges and suggestions from there, and `docs/config.md` is
 //! printed from it.
 
+mod policy;
 mod table;
 
-pub(super) use table::{
-    ADOPT, HTTP, LICENSE, LICENSES, MAIL, PLAN, POLICY, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
-};
+pub(super) use policy::POLICY;
+pub(super) use table::{ADOPT, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME};
 
 /// What a key takes. Ranges are inclusive.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! How much work waits for each service, and since when: counted from the table of what is due.
 //!
-//! What waits is due by now, or was tried and is due again within [`RETRIED_WITHIN`]; what is planned for later does not
+//! What waits is due by now, or was tried and is due again within an hour; what is planned for later does not
 //! wait. The table is ordered by instant, so a round reads what waits and what else the next hour brings, and not the
 //! wake-ups of all subscriptions behind it.
 
