@@ -39,41 +39,6 @@ pub enum Trigger {
     WrittenOff,
 }
 
-impl State {
-    /// All states, in the order of life.
-    pub const ALL: [Self; 6] = [Self::Draft, Self::Open, Self::Failed, Self::Paid, Self::Void, Self::Uncollectible];
-
-    /// The name in diagrams.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Open => "open",
-            Self::Failed => "failed",
-            Self::Paid => "paid",
-            Self::Void => "void",
-            Self::Uncollectible => "uncollectible",
-        }
-    }
-}
-
-impl Trigger {
-    /// All triggers.
-    pub const ALL: [Self; 5] = [Self::Finalized, Self::Failed, Self::Paid, Self::Voided, Self::WrittenOff];
-
-    /// The name in diagrams.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Finalized => "finalized",
-            Self::Failed => "failed",
-            Self::Paid => "paid",
-            Self::Voided => "voided",
-            Self::WrittenOff => "written off",
-        }
-    }
-}
-
 /// The table.
 #[must_use]
 pub const fn step(state: State, trigger: Trigger) -> Step<State> {
@@ -242,22 +207,10 @@ impl<'f> Invoice<'f> {
         }
     }
 
-    /// Whether it still asks for money: final, and neither paid nor given up.
-    #[must_use]
-    pub const fn is_owed(&self) -> bool {
-        matches!(self.state, State::Open | State::Failed)
-    }
-
     /// Whether it is its subscription's first.
     #[must_use]
     pub const fn is_first(&self) -> bool {
         matches!(self.shown.reason, BillingReason::Create)
-    }
-
-    /// Whether it was given up without a payment.
-    #[must_use]
-    pub const fn is_written_off(&self) -> bool {
-        matches!(self.state, State::Void | State::Uncollectible)
     }
 
     /// When a sent invoice is due.
