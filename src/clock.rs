@@ -24,7 +24,10 @@ impl Clock {
 
     /// The present instant.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the wall clock"
+    )]
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Wall => Timestamp::from_ms(chrono::Utc::now().timestamp_millis()),
@@ -47,7 +50,10 @@ pub struct Stopwatch(std::time::Instant);
 impl Stopwatch {
     /// Starts now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the monotonic clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the monotonic clock"
+    )]
     pub fn start() -> Self {
         Self(std::time::Instant::now())
     }
@@ -61,7 +67,10 @@ impl Stopwatch {
 
 /// Waits until a span has passed on the machine's own clock. For back-off and time limits of the shell only; what is
 /// due in the domain is found by comparing instants.
-#[expect(clippy::disallowed_methods, reason = "the one place that waits for time; callers select it against a bell")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that waits for time; callers select it against a bell"
+)]
 pub async fn pause(span: Span) {
     tokio::time::sleep(span.to_std()).await;
 }

@@ -25,17 +25,34 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, labels, help }
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric {
+        name,
+        kind: Kind::Counter,
+        labels,
+        help,
+    }
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, labels, help }
+    Metric {
+        name,
+        kind: Kind::Gauge,
+        labels,
+        help,
+    }
 }
 
 /// Deliveries.
-pub const DELIVERIES: Metric =
-    counter("keyward_deliveries_total", &["source", "result"], "Deliveries, by what became of them");
+pub const DELIVERIES: Metric = counter(
+    "keyward_deliveries_total",
+    &["source", "result"],
+    "Deliveries, by what became of them",
+);
 /// Refused signatures.
 pub const SIGNATURE_FAILURES: Metric = counter(
     "keyward_signature_failures_total",
@@ -50,11 +67,19 @@ pub const ACK_S: Metric = Metric {
     help: "From a delivery's head to its synced receipt",
 };
 /// Inputs that wait.
-pub const QUEUE_LEN: Metric = gauge("keyward_queue_length", &[], "Inputs that wait for the committer");
+pub const QUEUE_LEN: Metric = gauge(
+    "keyward_queue_length",
+    &[],
+    "Inputs that wait for the committer",
+);
 /// The data directory.
 pub const STORE_BYTES: Metric = gauge("keyward_store_bytes", &[], "Bytes in the data directory");
 /// Success pages.
-pub const PAGES: Metric = counter("keyward_success_pages_total", &["said"], "Success pages, by what they said");
+pub const PAGES: Metric = counter(
+    "keyward_success_pages_total",
+    &["said"],
+    "Success pages, by what they said",
+);
 /// Work that was tried.
 pub const ACTIONS: Metric = counter(
     "keyward_actions_total",
@@ -62,8 +87,11 @@ pub const ACTIONS: Metric = counter(
     "Attempts at the license service and look-ups at Stripe, by what came of them",
 );
 /// Mails that were tried.
-pub const MAILS: Metric =
-    counter("keyward_mails_total", &["source", "kind", "outcome"], "Attempts to send a mail, by what came of them");
+pub const MAILS: Metric = counter(
+    "keyward_mails_total",
+    &["source", "kind", "outcome"],
+    "Attempts to send a mail, by what came of them",
+);
 /// How a service fares.
 pub const SERVICE_STATE: Metric = gauge(
     "keyward_service_state",
@@ -71,17 +99,29 @@ pub const SERVICE_STATE: Metric = gauge(
     "1 for the state of the service's breaker: up, slowed, down, refusing or no_credits",
 );
 /// Work that waits.
-pub const WAITING: Metric =
-    gauge("keyward_waiting", &["service", "source"], "Actions, mails or look-ups that wait for the service");
+pub const WAITING: Metric = gauge(
+    "keyward_waiting",
+    &["service", "source"],
+    "Actions, mails or look-ups that wait for the service",
+);
 /// Its age.
-pub const OLDEST_WAITING_S: Metric =
-    gauge("keyward_oldest_waiting_seconds", &["service", "source"], "Age of the oldest of them; 0: nothing waits");
+pub const OLDEST_WAITING_S: Metric = gauge(
+    "keyward_oldest_waiting_seconds",
+    &["service", "source"],
+    "Age of the oldest of them; 0: nothing waits",
+);
 /// Licenses.
-pub const LICENSES: Metric =
-    gauge("keyward_licenses", &["source", "status"], "Licenses: live, suspended, revoked or expired");
+pub const LICENSES: Metric = gauge(
+    "keyward_licenses",
+    &["source", "status"],
+    "Licenses: live, suspended, revoked or expired",
+);
 /// Subscriptions in grace.
-pub const IN_GRACE: Metric =
-    gauge("keyward_subscriptions_in_grace", &["source"], "Subscriptions in their grace period");
+pub const IN_GRACE: Metric = gauge(
+    "keyward_subscriptions_in_grace",
+    &["source"],
+    "Subscriptions in their grace period",
+);
 /// When the two before were counted.
 pub const CENSUS_S: Metric = gauge(
     "keyward_census_timestamp_seconds",

@@ -30,7 +30,9 @@ use crate::engine::record::RecordError;
 use crate::engine::{Handle, gaps, key, revise};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
-use crate::store::{Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault};
+use crate::store::{
+    Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault,
+};
 
 /// How long the committer has to write what is queued after the order to stop.
 const DRAIN: Span = Span::from_s(15);
@@ -64,7 +66,9 @@ pub enum CannotStart {
 #[derive(Debug, thiserror::Error)]
 pub enum Broke {
     /// The store: nothing may be answered any more.
-    #[error("the store is broken: {0}. Restart: it is repaired at the next start, or the start says what to do")]
+    #[error(
+        "the store is broken: {0}. Restart: it is repaired at the next start, or the start says what to do"
+    )]
     Store(String),
     /// A task of ours.
     #[error("{0} ended: this is a defect")]
@@ -86,7 +90,11 @@ pub struct Opened {
 ///
 /// # Errors
 /// [`OpenError`], which says what to do.
-pub fn open(config: &Config, create: Create, on_broken: Option<OnBroken>) -> Result<Opened, OpenError> {
+pub fn open(
+    config: &Config,
+    create: Create,
+    on_broken: Option<OnBroken>,
+) -> Result<Opened, OpenError> {
     if create != Create::Never {
         make_private(&config.data_dir);
     }
@@ -101,7 +109,10 @@ pub fn open(config: &Config, create: Create, on_broken: Option<OnBroken>) -> Res
     let licenses = if uses_embedded(config) {
         let folder = config.data_dir.join("licenses");
         // It comes into being with its config, which may name it only later; it is never lost sight of: its log tells.
-        let options = Options { create: Create::IfMissing, ..options() };
+        let options = Options {
+            create: Create::IfMissing,
+            ..options()
+        };
         Some(Store::open(&folder, options)?)
     } else {
         None
@@ -120,7 +131,8 @@ fn make_private(dir: &Path) {
 
 fn uses_embedded(config: &Config) -> bool {
     let own = config.sources.iter().filter_map(|s| s.licenses.as_ref());
-    own.chain(std::iter::once(&config.licenses)).any(|l| matches!(l.service, Service::Embedded { .. }))
+    own.chain(std::iter::once(&config.licenses))
+        .any(|l| matches!(l.service, Service::Embedded { .. }))
 }
 
 /// The rules of a config over a store: every revision that the store knows, and a new one if the config's plans and
@@ -128,18 +140,35 @@ fn uses_embedded(config: &Config) -> bool {
 ///
 /// # Errors
 /// The store's.
-pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestamp) -> Result<Rules, CannotStart> {
+pub fn rules(
+    config: &Config,
+    store: &mut Writer,
+    reader: &Reader,
+    now: Timestamp,
+) -> Result<Rules, CannotStart> {
     let mut revisions = revise::kept(&crate::engine::working::Committed(reader))?;
     let mut batch = Batch::new();
     let mut working = crate::engine::working::Working::new(reader);
-    if let Some(revision) = revise::put(&mut working, &revisions, &config.plans, &config.policies, now)? {
+    if let Some(revision) = revise::put(
+        &mut working,
+        &revisions,
+        &config.plans,
+        &config.policies,
+        now,
+    )? {
         let from = revision.from;
         tracing::info!(%from, "the config's plans and policies are a new revision; what happened before is judged as before");
         batch.writes.extend(working.into_writes());
         revisions.push(revision);
     }
-    let since = match reader.get(&key::general("since")).map_err(RecordError::from)? {
-        Some(value) => value.bytes[..].try_into().map(i64::from_be_bytes).map_or(now, Timestamp::from_ms),
+    let since = match reader
+        .get(&key::general("since"))
+        .map_err(RecordError::from)?
+    {
+        Some(value) => value.bytes[..]
+            .try_into()
+            .map(i64::from_be_bytes)
+            .map_or(now, Timestamp::from_ms),
         None => {
             batch.put(key::general("since"), now.ms().to_be_bytes().to_vec());
             now
@@ -157,7 +186,9 @@ pub fn rules(config: &Config, store: &mut Writer, reader: &Reader, now: Timestam
 
 /// What is taken from each source of a config.
 #[must_use]
-pub fn source_rules(config: &Config) -> std::collections::BTreeMap<crate::domain::id::SourceName, SourceRules> {
+pub fn source_rules(
+    config: &Config,
+) -> std::collections::BTreeMap<crate::domain::id::SourceName, SourceRules> {
     let rule = |s: &crate::config::Source| SourceRules {
         livemode: match s.livemode {
             Livemode::Live => Some(true),
@@ -170,7 +201,11 @@ pub fn source_rules(config: &Config) -> std::collections::BTreeMap<crate::domain
             ..abilities(config.licenses_of(&s.name), config.mail_of(&s.name))
         },
     };
-    config.sources.iter().map(|s| (s.name.clone(), rule(s))).collect()
+    config
+        .sources
+        .iter()
+        .map(|s| (s.name.clone(), rule(s)))
+        .collect()
 }
 
 /// A running server.
@@ -217,7 +252,9 @@ impl Server {
             let what = what.to_owned();
             move |error| CannotStart::System { what, error }
         };
-        let address = listener.local_addr().map_err(system("reading the listening address"))?;
+        let address = listener
+            .local_addr()
+            .map_err(system("reading the listening address"))?;
         let (mut writer, reader) = opened.store;
         let now = clock.now();
         let rules = rules(&config, &mut writer, &reader, now)?;
@@ -236,8 +273,14 @@ impl Server {
         };
         let services = Arc::new(Services::new(&config, embedded_at.as_ref())?);
         let queue_len_max = usize::try_from(config.http.queue_len_max).unwrap_or(usize::MAX);
-        let (handle, committer) = committer::start(Box::new(writer), Arc::new(reader), rules, clock, queue_len_max)
-            .map_err(system("starting the committer"))?;
+        let (handle, committer) = committer::start(
+            Box::new(writer),
+            Arc::new(reader),
+            rules,
+            clock,
+            queue_len_max,
+        )
+        .map_err(system("starting the committer"))?;
         let stop = CancellationToken::new();
         let due = Arc::new(Notify::new());
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
@@ -251,23 +294,57 @@ impl Server {
             counts: Arc::default(),
         };
         let counts = Arc::clone(&bells.counts);
-        let guard = guard::run(handle.clone(), heartbeat, jumps, config.time.catch_up, stop.clone());
+        let guard = guard::run(
+            handle.clone(),
+            heartbeat,
+            jumps,
+            config.time.catch_up,
+            stop.clone(),
+        );
         let guard = tokio::spawn(guard);
         let again = tokio::spawn(again::run(handle.clone(), stop.clone()));
-        let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells).await.map_err(|error| {
-            CannotStart::System {
+        let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells)
+            .await
+            .map_err(|error| CannotStart::System {
                 what: "starting the scheduler".to_owned(),
                 error: std::io::Error::other(error.to_string()),
-            }
-        })?;
+            })?;
         let observed = observed(&scheduler, Arc::clone(&services), Arc::clone(&counts));
-        let app = http::App::new(handle.clone(), Arc::clone(&config)).with_observed(observed, Arc::clone(&counts));
-        let watch = tokio::spawn(watch::run(handle.clone(), Arc::clone(&services), counts, stop.clone()));
+        let app = http::App::new(handle.clone(), Arc::clone(&config))
+            .with_observed(observed, Arc::clone(&counts));
+        let watch = tokio::spawn(watch::run(
+            handle.clone(),
+            Arc::clone(&services),
+            counts,
+            stop.clone(),
+        ));
         let http = tokio::spawn(http::serve(listener, app, stop.clone()));
-        let dispatcher =
-            tokio::spawn(dispatcher::run(handle.clone(), Arc::clone(&services), Arc::clone(&due), stop.clone()));
-        let tasks = Tasks { http, dispatcher, scheduler, guard, again, watch, embedded, embedded_stop };
-        Ok(Self { address, handle, services, due, embedded: embedded_at, stop, committer, tasks })
+        let dispatcher = tokio::spawn(dispatcher::run(
+            handle.clone(),
+            Arc::clone(&services),
+            Arc::clone(&due),
+            stop.clone(),
+        ));
+        let tasks = Tasks {
+            http,
+            dispatcher,
+            scheduler,
+            guard,
+            again,
+            watch,
+            embedded,
+            embedded_stop,
+        };
+        Ok(Self {
+            address,
+            handle,
+            services,
+            due,
+            embedded: embedded_at,
+            stop,
+            committer,
+            tasks,
+        })
     }
 
     /// The order to stop; give it and wait in [`Self::run`].
@@ -283,7 +360,14 @@ impl Server {
     /// [`Broke`]: the process should end at once and be restarted.
     /// `others` ends when everybody else who holds a handle to the engine has let it go.
     pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), Broke> {
-        let Self { handle, stop, committer, mut tasks, services, .. } = self;
+        let Self {
+            handle,
+            stop,
+            committer,
+            mut tasks,
+            services,
+            ..
+        } = self;
         let broken = loop {
             tokio::select! {
                 // In this order: on an order to stop the tasks end too, and that they did is no defect then.
@@ -301,7 +385,11 @@ impl Server {
         };
         if let Some(broke) = broken {
             // A broken store tells its own story, whoever noticed first.
-            let why = if committer.is_finished() { committer.join().err() } else { None };
+            let why = if committer.is_finished() {
+                committer.join().err()
+            } else {
+                None
+            };
             return Err(why.map_or(broke, Broke::Store));
         }
         let _ = tasks.http.await;
@@ -361,15 +449,27 @@ async fn start_embedded(
     reader: Reader,
     clock: &Clock,
     stop: &CancellationToken,
-) -> std::io::Result<(EmbeddedAt, tokio::task::JoinHandle<Result<(), embedded::ServeError>>)> {
+) -> std::io::Result<(
+    EmbeddedAt,
+    tokio::task::JoinHandle<Result<(), embedded::ServeError>>,
+)> {
     let listen = match config.licenses.service {
         Service::Embedded { listen } => listen,
         Service::AuthForge { .. } => SocketAddr::from(([127, 0, 0, 1], 0)),
     };
     let listener = TcpListener::bind(listen).await?;
-    let at = EmbeddedAt { address: listener.local_addr()?, token: embedded::new_token() };
+    let at = EmbeddedAt {
+        address: listener.local_addr()?,
+        token: embedded::new_token(),
+    };
     let ledger = embedded::StoreLedger::new(reader, writer);
-    let task = tokio::spawn(embedded::serve(listener, ledger, at.token.clone(), clock.clone(), stop.clone()));
+    let task = tokio::spawn(embedded::serve(
+        listener,
+        ledger,
+        at.token.clone(),
+        clock.clone(),
+        stop.clone(),
+    ));
     Ok((at, task))
 }
 

@@ -59,22 +59,32 @@ struct Update {
 impl Api {
     /// Starts on a free port.
     pub(crate) fn start() -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the license service's port")?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the license service's port")?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared::default());
         let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
         let service = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("license-api".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    _ = accept(listener, service) => {}
-                }
-            });
-        })?;
-        Ok(Self { port, shared, stop: Some(stop), thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("license-api".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        _ = accept(listener, service) => {}
+                    }
+                });
+            })?;
+        Ok(Self {
+            port,
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 
     /// Where it listens.
@@ -89,7 +99,12 @@ impl Api {
 
     /// How many different labels the licenses have: as many as licenses, unless a purchase got two.
     pub(crate) fn labels(&self) -> usize {
-        self.shared.licenses().iter().map(|l| &l.label).collect::<HashSet<_>>().len()
+        self.shared
+            .licenses()
+            .iter()
+            .map(|l| &l.label)
+            .collect::<HashSet<_>>()
+            .len()
     }
 }
 
@@ -124,7 +139,10 @@ const REQUEST_MAX: usize = 64 * 1024;
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
     let (mut buffer, mut filled) = (vec![0; REQUEST_MAX], 0);
     loop {
-        ensure!(filled < buffer.len(), "a request of more than {REQUEST_MAX} bytes");
+        ensure!(
+            filled < buffer.len(),
+            "a request of more than {REQUEST_MAX} bytes"
+        );
         let read = stream.read(&mut buffer[filled..]).await?;
         if read == 0 {
             return Ok(());
@@ -133,7 +151,10 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
         while let Some((head_len, len)) = whole(&buffer[..filled])? {
             let head = std::str::from_utf8(&buffer[..head_len]).context("a request's head")?;
             let mut words = head.split(' ');
-            let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let (method, target) = (
+                words.next().unwrap_or_default(),
+                words.next().unwrap_or_default(),
+            );
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let (status, value) = route(method, path, query, &buffer[head_len..len], &shared);
             let body = serde_json::to_string(&value).context("an answer")?;
@@ -150,13 +171,20 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
 
 /// The lengths of the first request's head and of all of it, if it is there.
 fn whole(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
-    let Some(head_len) = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else {
+    let Some(head_len) = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map(|at| at + 4)
+    else {
         return Ok(None);
     };
     let head = std::str::from_utf8(&bytes[..head_len]).context("a request's head")?;
     let mut headers = head.lines().filter_map(|line| line.split_once(':'));
     let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let len = head_len + length.map_or(Ok(0), |(_, value)| value.trim().parse::<usize>()).context("a body's length")?;
+    let len = head_len
+        + length
+            .map_or(Ok(0), |(_, value)| value.trim().parse::<usize>())
+            .context("a body's length")?;
     Ok((bytes.len() >= len).then_some((head_len, len)))
 }
 
@@ -171,10 +199,18 @@ type Answer = (&'static str, Body);
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Body {
-    Made { licenses: Vec<Shown> },
-    Page { licenses: Vec<Shown>, cursor: Option<String> },
+    Made {
+        licenses: Vec<Shown>,
+    },
+    Page {
+        licenses: Vec<Shown>,
+        cursor: Option<String>,
+    },
     One(Shown),
-    Refused { error: String, message: &'static str },
+    Refused {
+        error: String,
+        message: &'static str,
+    },
 }
 
 /// A license as the service shows it: all of it, or what a list tells.
@@ -221,22 +257,36 @@ fn create(body: &[u8], shared: &Shared) -> Answer {
             revoked: false,
         });
     }
-    let made: Vec<_> = (from..licenses.len()).map(|n| shown(n, &licenses[n], false)).collect();
+    let made: Vec<_> = (from..licenses.len())
+        .map(|n| shown(n, &licenses[n], false))
+        .collect();
     shared.made.store(licenses.len(), Ordering::SeqCst);
     (CREATED, Body::Made { licenses: made })
 }
 
 fn list(query: &str, shared: &Shared) -> Answer {
     let number = |name: &str| {
-        let found = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
+        let found = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name);
         found.and_then(|(_, value)| value.parse::<usize>().ok())
     };
-    let (from, limit) = (number("cursor").unwrap_or(0), number("limit").unwrap_or(50).clamp(1, 200));
+    let (from, limit) = (
+        number("cursor").unwrap_or(0),
+        number("limit").unwrap_or(50).clamp(1, 200),
+    );
     let licenses = shared.licenses();
     let to = from.saturating_add(limit).min(licenses.len());
     let page: Vec<_> = (from..to).map(|n| shown(n, &licenses[n], false)).collect();
     let cursor = (to < licenses.len()).then(|| to.to_string());
-    (OK, Body::Page { licenses: page, cursor })
+    (
+        OK,
+        Body::Page {
+            licenses: page,
+            cursor,
+        },
+    )
 }
 
 fn update(n: usize, body: &[u8], shared: &Shared) -> Answer {
@@ -257,7 +307,9 @@ fn update(n: usize, body: &[u8], shared: &Shared) -> Answer {
 
 fn one(n: usize, shared: &Shared, act: impl FnOnce(&mut License) -> bool) -> Answer {
     let mut licenses = shared.licenses();
-    let Some(license) = licenses.get_mut(n) else { return refused(NOT_FOUND, "not_found") };
+    let Some(license) = licenses.get_mut(n) else {
+        return refused(NOT_FOUND, "not_found");
+    };
     if !act(license) {
         return refused(BAD_REQUEST, "bad_request");
     }
@@ -265,7 +317,13 @@ fn one(n: usize, shared: &Shared, act: impl FnOnce(&mut License) -> bool) -> Ans
 }
 
 fn refused(status: &'static str, code: &str) -> Answer {
-    (status, Body::Refused { error: code.to_owned(), message: "refused by the bench's license service" })
+    (
+        status,
+        Body::Refused {
+            error: code.to_owned(),
+            message: "refused by the bench's license service",
+        },
+    )
 }
 
 fn shown(n: usize, license: &License, whole: bool) -> Shown {
@@ -298,8 +356,10 @@ fn key_of(n: usize) -> String {
 }
 
 fn number_of(key: &str) -> Option<usize> {
-    key.bytes().filter(|b| *b != b'-').try_fold(0_usize, |n, letter| {
-        let digit = LETTERS.iter().position(|l| *l == letter)?;
-        n.checked_mul(32)?.checked_add(digit)
-    })
+    key.bytes()
+        .filter(|b| *b != b'-')
+        .try_fold(0_usize, |n, letter| {
+            let digit = LETTERS.iter().position(|l| *l == letter)?;
+            n.checked_mul(32)?.checked_add(digit)
+        })
 }

@@ -16,7 +16,9 @@ const OPEN_LIMIT_S: f64 = 60.0;
 /// Fills Keyward's store through its own door and measures at both ends.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let (many, most) = (settings.many, settings.most);
-    line(&format!("\nGrowth: keyward, from an empty store to {most} purchases"));
+    line(&format!(
+        "\nGrowth: keyward, from an empty store to {most} purchases"
+    ));
     let mut bench = Bench::start(Kind::Keyward, settings)?;
     let stretch = settings.purchases;
     let empty = stretches(&mut bench, stretch)?;
@@ -34,21 +36,37 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let full = stretches(&mut bench, stretch)?;
     bench.check_licenses()?;
 
-    let of = |stretches: &[Stretch], value: fn(&Stretch) -> f64| median(stretches.iter().map(value).collect());
+    let of = |stretches: &[Stretch], value: fn(&Stretch) -> f64| {
+        median(stretches.iter().map(value).collect())
+    };
     for (what, value) in [
-        ("time per acknowledgement", (|s| 1.0 / s.load.acks_per_s()) as fn(&Stretch) -> f64),
+        (
+            "time per acknowledgement",
+            (|s| 1.0 / s.load.acks_per_s()) as fn(&Stretch) -> f64,
+        ),
         ("CPU per fulfilled purchase", Stretch::cpu_ms),
     ] {
         let ratio = of(&full, value) / of(&empty, value);
-        report.check(format!("{what}, {most} stored / empty store"), ratio, Limit::AtMost(1.3));
+        report.check(
+            format!("{what}, {most} stored / empty store"),
+            ratio,
+            Limit::AtMost(1.3),
+        );
     }
     let millions = most.saturating_sub(many) as f64 / 1e6;
     let per_million = (at_most.now_mib - at_many.now_mib) / millions;
-    report.check(format!("memory per million beyond {many}, MiB"), per_million, Limit::AtMost(150.0));
+    report.check(
+        format!("memory per million beyond {many}, MiB"),
+        per_million,
+        Limit::AtMost(150.0),
+    );
 
     let opened = bench.server.kill_and_reopen(settings)?;
     report.check(
-        format!("open after SIGKILL with {} purchases, s", stored + STRETCHES * stretch),
+        format!(
+            "open after SIGKILL with {} purchases, s",
+            stored + STRETCHES * stretch
+        ),
         opened.as_secs_f64(),
         Limit::AtMost(OPEN_LIMIT_S),
     );

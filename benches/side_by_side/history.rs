@@ -19,16 +19,72 @@ const ARRIVAL_S: i64 = 90 * DAY_S;
 
 /// What happens to each subscription: a first month, a renewal, and one that fails and is paid three days later.
 const STORY: [Step; EVENTS] = [
-    Step { after_s: 0, month: 0, what: What::Subscription { kind: "created", status: "active", previous: "" } },
-    Step { after_s: 2, month: 0, what: What::Invoice { paid: true, attempts: 1 } },
-    Step { after_s: 60, month: 0, what: changed("active", r#"{"default_payment_method": null}"#) },
-    Step { after_s: MONTH_S, month: 1, what: changed("active", r#"{"latest_invoice": null}"#) },
-    Step { after_s: MONTH_S + 3_600, month: 1, what: What::Invoice { paid: true, attempts: 1 } },
-    Step { after_s: 2 * MONTH_S, month: 2, what: changed("active", r#"{"latest_invoice": null}"#) },
-    Step { after_s: 2 * MONTH_S + 3_600, month: 2, what: What::Invoice { paid: false, attempts: 1 } },
-    Step { after_s: 2 * MONTH_S + 3_601, month: 2, what: changed("past_due", r#"{"status": "active"}"#) },
-    Step { after_s: 2 * MONTH_S + 3 * DAY_S, month: 2, what: What::Invoice { paid: true, attempts: 2 } },
-    Step { after_s: 2 * MONTH_S + 3 * DAY_S + 2, month: 2, what: changed("active", r#"{"status": "past_due"}"#) },
+    Step {
+        after_s: 0,
+        month: 0,
+        what: What::Subscription {
+            kind: "created",
+            status: "active",
+            previous: "",
+        },
+    },
+    Step {
+        after_s: 2,
+        month: 0,
+        what: What::Invoice {
+            paid: true,
+            attempts: 1,
+        },
+    },
+    Step {
+        after_s: 60,
+        month: 0,
+        what: changed("active", r#"{"default_payment_method": null}"#),
+    },
+    Step {
+        after_s: MONTH_S,
+        month: 1,
+        what: changed("active", r#"{"latest_invoice": null}"#),
+    },
+    Step {
+        after_s: MONTH_S + 3_600,
+        month: 1,
+        what: What::Invoice {
+            paid: true,
+            attempts: 1,
+        },
+    },
+    Step {
+        after_s: 2 * MONTH_S,
+        month: 2,
+        what: changed("active", r#"{"latest_invoice": null}"#),
+    },
+    Step {
+        after_s: 2 * MONTH_S + 3_600,
+        month: 2,
+        what: What::Invoice {
+            paid: false,
+            attempts: 1,
+        },
+    },
+    Step {
+        after_s: 2 * MONTH_S + 3_601,
+        month: 2,
+        what: changed("past_due", r#"{"status": "active"}"#),
+    },
+    Step {
+        after_s: 2 * MONTH_S + 3 * DAY_S,
+        month: 2,
+        what: What::Invoice {
+            paid: true,
+            attempts: 2,
+        },
+    },
+    Step {
+        after_s: 2 * MONTH_S + 3 * DAY_S + 2,
+        month: 2,
+        what: changed("active", r#"{"status": "past_due"}"#),
+    },
 ];
 
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +96,23 @@ struct Step {
 
 #[derive(Clone, Copy, Debug)]
 enum What {
-    Subscription { kind: &'static str, status: &'static str, previous: &'static str },
-    Invoice { paid: bool, attempts: u32 },
+    Subscription {
+        kind: &'static str,
+        status: &'static str,
+        previous: &'static str,
+    },
+    Invoice {
+        paid: bool,
+        attempts: u32,
+    },
 }
 
 const fn changed(status: &'static str, previous: &'static str) -> What {
-    What::Subscription { kind: "updated", status, previous }
+    What::Subscription {
+        kind: "updated",
+        status,
+        previous,
+    }
 }
 
 /// Writes so many subscriptions' events, a line each, as `keyward export` would.
@@ -54,12 +121,23 @@ pub(crate) fn write(path: &Path, machines: usize) -> Result<()> {
     let invoice = Template::new(include_str!("events/invoice.json"));
     let began = |machine: usize| BEGIN_S + ARRIVAL_S * machine as i64 / machines as i64;
     let mut order: Vec<(i64, usize, usize)> = (0..machines)
-        .flat_map(|machine| STORY.iter().enumerate().map(move |(n, step)| (began(machine) + step.after_s, machine, n)))
+        .flat_map(|machine| {
+            STORY
+                .iter()
+                .enumerate()
+                .map(move |(n, step)| (began(machine) + step.after_s, machine, n))
+        })
         .collect();
     order.sort_unstable();
     let mut file = BufWriter::new(File::create(path)?);
     for (at, machine, n) in order {
-        let moment = Moment { at, began: began(machine), machine: machine as u64, n: n as u64, step: STORY[n] };
+        let moment = Moment {
+            at,
+            began: began(machine),
+            machine: machine as u64,
+            n: n as u64,
+            step: STORY[n],
+        };
         let event = match moment.step.what {
             What::Subscription { .. } => subscription.fill(|slot| moment.value(slot)),
             What::Invoice { .. } => invoice.fill(|slot| moment.value(slot)),
@@ -84,13 +162,23 @@ struct Moment {
 impl Moment {
     fn value(&self, slot: &str) -> String {
         let own = match self.step.what {
-            What::Subscription { kind, status, previous } => self.of_subscription(slot, kind, status, previous),
+            What::Subscription {
+                kind,
+                status,
+                previous,
+            } => self.of_subscription(slot, kind, status, previous),
             What::Invoice { paid, attempts } => self.of_invoice(slot, paid, attempts),
         };
         own.unwrap_or_else(|| self.common(slot))
     }
 
-    fn of_subscription(&self, slot: &str, kind: &str, status: &str, previous: &str) -> Option<String> {
+    fn of_subscription(
+        &self,
+        slot: &str,
+        kind: &str,
+        status: &str,
+        previous: &str,
+    ) -> Option<String> {
         Some(match slot {
             "status" => status.to_owned(),
             "type" => format!("customer.subscription.{kind}"),
@@ -104,11 +192,21 @@ impl Moment {
     fn of_invoice(&self, slot: &str, paid: bool, attempts: u32) -> Option<String> {
         Some(match slot {
             "status" => if paid { "paid" } else { "open" }.to_owned(),
-            "type" => if paid { "invoice.paid" } else { "invoice.payment_failed" }.to_owned(),
+            "type" => if paid {
+                "invoice.paid"
+            } else {
+                "invoice.payment_failed"
+            }
+            .to_owned(),
             "amount_paid" => if paid { "1000" } else { "0" }.to_owned(),
             "amount_remaining" => if paid { "0" } else { "1000" }.to_owned(),
             "attempts" => attempts.to_string(),
-            "reason" => if self.step.month == 0 { "subscription_create" } else { "subscription_cycle" }.to_owned(),
+            "reason" => if self.step.month == 0 {
+                "subscription_create"
+            } else {
+                "subscription_cycle"
+            }
+            .to_owned(),
             "paid_at" if paid => self.at.to_string(),
             "next_attempt" if !paid => (self.at + 3 * DAY_S).to_string(),
             "paid_at" | "next_attempt" => "null".to_owned(),

@@ -59,13 +59,17 @@ impl Load {
 
 /// Sends all requests and waits until each is acknowledged.
 pub(crate) fn send(requests: Requests, port: u16) -> Result<Load> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
         let (requests, next) = (Rc::new(requests), Rc::new(AtomicUsize::new(0)));
         let watch = Stopwatch::start();
         let connections: Vec<_> = (0..CONNECTIONS)
-            .map(|_| tokio::task::spawn_local(connection(Rc::clone(&requests), Rc::clone(&next), port)))
+            .map(|_| {
+                tokio::task::spawn_local(connection(Rc::clone(&requests), Rc::clone(&next), port))
+            })
             .collect();
         let mut load = Load::default();
         for connection in connections {
@@ -84,8 +88,12 @@ async fn connection(requests: Rc<Requests>, next: Rc<AtomicUsize>, port: u16) ->
         let watch = Stopwatch::start();
         let mut tries = 0;
         loop {
-            let answer = tokio::time::timeout(ANSWER_LIMIT, exchange(&mut stream, request, &mut buffer));
-            let answer = answer.await.context("the server did not answer")?.context("the server broke a connection")?;
+            let answer =
+                tokio::time::timeout(ANSWER_LIMIT, exchange(&mut stream, request, &mut buffer));
+            let answer = answer
+                .await
+                .context("the server did not answer")?
+                .context("the server broke a connection")?;
             if answer.close {
                 stream = connect(port).await?;
             }
@@ -99,13 +107,16 @@ async fn connection(requests: Rc<Requests>, next: Rc<AtomicUsize>, port: u16) ->
                 status => bail!("a delivery was answered with {status} (try {})", tries + 1),
             }
         }
-        load.latencies_us.push(u32::try_from(watch.elapsed().as_micros()).unwrap_or(u32::MAX));
+        load.latencies_us
+            .push(u32::try_from(watch.elapsed().as_micros()).unwrap_or(u32::MAX));
     }
     Ok(load)
 }
 
 async fn connect(port: u16) -> Result<TcpStream> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting to the server")?;
+    let stream = TcpStream::connect(("127.0.0.1", port))
+        .await
+        .context("connecting to the server")?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -120,7 +131,10 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> 
     stream.write_all(request).await?;
     let mut filled = 0;
     loop {
-        ensure!(filled < buffer.len(), "an answer of more than {ANSWER_MAX} bytes");
+        ensure!(
+            filled < buffer.len(),
+            "an answer of more than {ANSWER_MAX} bytes"
+        );
         let read = stream.read(&mut buffer[filled..]).await?;
         ensure!(read > 0, "closed before the answer was whole");
         filled += read;
@@ -132,14 +146,21 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> 
 
 /// The answer, if all of it is there.
 fn whole(bytes: &[u8]) -> Result<Option<Answer>> {
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
     let head = std::str::from_utf8(&bytes[..end]).context("the answer's head")?;
-    let status = head.get(9..12).and_then(|s| s.parse().ok()).with_context(|| format!("not a status line: {head}"))?;
+    let status = head
+        .get(9..12)
+        .and_then(|s| s.parse().ok())
+        .with_context(|| format!("not a status line: {head}"))?;
     let (mut length, mut close, mut chunked) = (0, false, false);
     for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
-            length = value.parse().with_context(|| format!("not a length: {value}"))?;
+            length = value
+                .parse()
+                .with_context(|| format!("not a length: {value}"))?;
         } else if name.eq_ignore_ascii_case("connection") {
             close = value.eq_ignore_ascii_case("close");
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
@@ -147,6 +168,10 @@ fn whole(bytes: &[u8]) -> Result<Option<Answer>> {
         }
     }
     let body = &bytes[end + 4..];
-    let complete = if chunked { body.ends_with(b"0\r\n\r\n") } else { body.len() >= length };
+    let complete = if chunked {
+        body.ends_with(b"0\r\n\r\n")
+    } else {
+        body.len() >= length
+    };
     Ok(complete.then_some(Answer { status, close }))
 }

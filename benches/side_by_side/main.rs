@@ -79,7 +79,9 @@ fn run(settings: &Settings) -> Result<bool> {
 /// Whether the program has a command: its help names one of the command's flags.
 fn knows(settings: &Settings, arguments: &[&str], flag: &str) -> bool {
     let output = Command::new(&settings.keyward).args(arguments).output();
-    output.is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).contains(flag))
+    output.is_ok_and(|output| {
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains(flag)
+    })
 }
 
 /// The servers in turn, round after round, so that what else the machine does meets all of them.
@@ -92,8 +94,14 @@ fn side_by_side(settings: &Settings, keyward: bool, report: &mut Report) -> Resu
                 continue;
             }
             let figures = measure::run(kind, settings, purchases)?;
-            let (acks, cpu) = (report::figure(figures.acks_per_s), report::figure(figures.cpu_ms));
-            line(&format!("round {round}: {:<12} {acks:>7} acks/s, {cpu} ms CPU a purchase", kind.name()));
+            let (acks, cpu) = (
+                report::figure(figures.acks_per_s),
+                report::figure(figures.cpu_ms),
+            );
+            line(&format!(
+                "round {round}: {:<12} {acks:>7} acks/s, {cpu} ms CPU a purchase",
+                kind.name()
+            ));
             match kind {
                 Kind::Guide => guide.push(figures),
                 Kind::Keyward => ours.push(figures),
@@ -101,10 +109,20 @@ fn side_by_side(settings: &Settings, keyward: bool, report: &mut Report) -> Resu
             }
         }
     }
-    let title =
-        format!("{purchases} purchases, {} connections, medians of {} rounds", load::CONNECTIONS, settings.rounds);
+    let title = format!(
+        "{purchases} purchases, {} connections, medians of {} rounds",
+        load::CONNECTIONS,
+        settings.rounds
+    );
     if keyward {
-        table(&title, &[("guide", &guide), ("keyward", &ours), ("verify-only", &ceiling)]);
+        table(
+            &title,
+            &[
+                ("guide", &guide),
+                ("keyward", &ours),
+                ("verify-only", &ceiling),
+            ],
+        );
         compare(&guide, &ours, purchases, report);
     } else {
         table(&title, &[("guide", &guide), ("verify-only", &ceiling)]);
@@ -116,9 +134,21 @@ fn compare(guide: &[Figures], ours: &[Figures], purchases: usize, report: &mut R
     let ratio = |value: fn(&Figures) -> f64| {
         median(ours.iter().map(value).collect()) / median(guide.iter().map(value).collect())
     };
-    report.check("acknowledgements a second, keyward / guide", ratio(|f| f.acks_per_s), Limit::AtLeast(10.0));
-    report.check("p99 latency, keyward / guide", ratio(|f| f.p99_ms), Limit::AtMost(0.25));
-    report.check("CPU per fulfilled purchase, keyward / guide", ratio(|f| f.cpu_ms), Limit::AtMost(1.0 / 6.0));
+    report.check(
+        "acknowledgements a second, keyward / guide",
+        ratio(|f| f.acks_per_s),
+        Limit::AtLeast(10.0),
+    );
+    report.check(
+        "p99 latency, keyward / guide",
+        ratio(|f| f.p99_ms),
+        Limit::AtMost(0.25),
+    );
+    report.check(
+        "CPU per fulfilled purchase, keyward / guide",
+        ratio(|f| f.cpu_ms),
+        Limit::AtMost(1.0 / 6.0),
+    );
     compare_memory(guide, ours, purchases, report);
 }
 
@@ -132,7 +162,10 @@ fn compare_memory(guide: &[Figures], ours: &[Figures], purchases: usize, report:
 fn memory(settings: &Settings, report: &mut Report) -> Result<()> {
     let guide = [measure::run(Kind::Guide, settings, settings.many)?];
     let ours = [measure::run(Kind::Keyward, settings, settings.many)?];
-    table(&format!("{} purchases, one round", settings.many), &[("guide", &guide), ("keyward", &ours)]);
+    table(
+        &format!("{} purchases, one round", settings.many),
+        &[("guide", &guide), ("keyward", &ours)],
+    );
     compare_memory(&guide, &ours, settings.many, report);
     Ok(())
 }

@@ -68,13 +68,21 @@ impl Bench {
         let api = Api::start()?;
         let server = Server::start(kind, settings, api.port())?;
         // Events have whole seconds: the first purchase is not to be dated before the store.
-        nap(Duration::from_millis(u64::try_from(1_000 - Clock::Wall.now().ms().rem_euclid(1_000))?));
-        Ok(Self { server, api, kind, sent: 0 })
+        nap(Duration::from_millis(u64::try_from(
+            1_000 - Clock::Wall.now().ms().rem_euclid(1_000),
+        )?));
+        Ok(Self {
+            server,
+            api,
+            kind,
+            sent: 0,
+        })
     }
 
     /// Sends so many purchases and waits until the last has its license.
     pub(crate) fn buy(&mut self, purchases: usize) -> Result<Stretch> {
-        self.try_buy(purchases).with_context(|| format!("{}:\n{}", self.kind.name(), self.server.last_words()))
+        self.try_buy(purchases)
+            .with_context(|| format!("{}:\n{}", self.kind.name(), self.server.last_words()))
     }
 
     fn try_buy(&mut self, purchases: usize) -> Result<Stretch> {
@@ -99,7 +107,13 @@ impl Bench {
         self.wait_for_licenses()?;
         let until_last_license = watch.elapsed().saturating_sub(making);
         let cpu = proc::cpu(self.server.pid())?.saturating_sub(before.unwrap_or_default());
-        Ok(Stretch { load, cpu, harness_cpu, until_last_license, purchases })
+        Ok(Stretch {
+            load,
+            cpu,
+            harness_cpu,
+            until_last_license,
+            purchases,
+        })
     }
 
     fn wait_for_licenses(&self) -> Result<()> {
@@ -110,7 +124,11 @@ impl Bench {
         let watch = Stopwatch::start();
         while self.api.made() < self.sent {
             let made = self.api.made();
-            ensure!(watch.elapsed() < limit, "{made} licenses of {} after {limit:?}", self.sent);
+            ensure!(
+                watch.elapsed() < limit,
+                "{made} licenses of {} after {limit:?}",
+                self.sent
+            );
             nap(Duration::from_millis(1));
         }
         Ok(())
@@ -118,7 +136,11 @@ impl Bench {
 
     /// Every purchase has one license, none has two.
     pub(crate) fn check_licenses(&self) -> Result<()> {
-        let expected = if self.kind == Kind::VerifyOnly { 0 } else { self.sent };
+        let expected = if self.kind == Kind::VerifyOnly {
+            0
+        } else {
+            self.sent
+        };
         let (made, labels) = (self.api.made(), self.api.labels());
         let name = self.kind.name();
         ensure!(

@@ -37,7 +37,9 @@ pub(crate) fn cpu_of_the_waited_for() -> Result<Duration> {
 pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let mut sum = Memory::default();
     for one in family(pid)? {
-        let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", one.pid)) else { continue };
+        let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", one.pid)) else {
+            continue;
+        };
         sum.now_mib += field_mib(&status, "VmRSS:");
         sum.peak_mib += field_mib(&status, "VmHWM:");
     }
@@ -45,8 +47,15 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
 }
 
 fn field_mib(status: &str, name: &str) -> f64 {
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("0 kB");
-    line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap_or("0 kB");
+    line.split_whitespace()
+        .next()
+        .and_then(|kib| kib.parse::<f64>().ok())
+        .unwrap_or(0.0)
+        / 1024.0
 }
 
 #[derive(Debug)]
@@ -58,7 +67,8 @@ struct One {
 
 fn family(pid: u32) -> Result<Vec<One>> {
     let mut members = vec![one(pid).with_context(|| format!("process {pid} is gone"))?];
-    let others = std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let others = std::fs::read_dir("/proc")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let mut others: Vec<One> = others.filter_map(one).collect();
     let mut at = 0;
     while let Some(parent) = members.get(at).map(|member| member.pid) {
@@ -71,7 +81,11 @@ fn family(pid: u32) -> Result<Vec<One>> {
 /// `None`: no such process (any more).
 fn one(pid: u32) -> Option<One> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(One { pid, parent: fields(&stat)?.get(1)?.parse().ok()?, ticks: ticks(&stat, 11..15)? })
+    Some(One {
+        pid,
+        parent: fields(&stat)?.get(1)?.parse().ok()?,
+        ticks: ticks(&stat, 11..15)?,
+    })
 }
 
 /// The fields after the name, which may hold blanks and brackets: state (the third of all), parent, …; from the twelfth
@@ -81,10 +95,21 @@ fn fields(stat: &str) -> Option<Vec<&str>> {
 }
 
 fn ticks(stat: &str, which: Range<usize>) -> Option<u64> {
-    fields(stat)?.get(which)?.iter().map(|ticks| ticks.parse::<u64>()).sum::<Result<u64, _>>().ok()
+    fields(stat)?
+        .get(which)?
+        .iter()
+        .map(|ticks| ticks.parse::<u64>())
+        .sum::<Result<u64, _>>()
+        .ok()
 }
 
 fn ticks_per_s() -> Result<f64> {
-    let output = Command::new("getconf").arg("CLK_TCK").output().context("getconf CLK_TCK")?;
-    String::from_utf8_lossy(&output.stdout).trim().parse().context("getconf CLK_TCK gives no number")
+    let output = Command::new("getconf")
+        .arg("CLK_TCK")
+        .output()
+        .context("getconf CLK_TCK")?;
+    String::from_utf8_lossy(&output.stdout)
+        .trim()
+        .parse()
+        .context("getconf CLK_TCK gives no number")
 }

@@ -21,7 +21,9 @@ pub(crate) type Requests = Vec<Vec<u8>>;
 pub(crate) fn requests(from: usize, to: usize) -> Result<Requests> {
     let template = Template::new(include_str!("events/purchase.json"));
     let now_s = Clock::Wall.now().s();
-    (from..to).map(|n| request(&body(&template, n as u64, now_s), now_s)).collect()
+    (from..to)
+        .map(|n| request(&body(&template, n as u64, now_s), now_s))
+        .collect()
 }
 
 fn body(template: &Template, n: u64, now_s: i64) -> String {
@@ -54,7 +56,8 @@ fn request(body: &str, now_s: i64) -> Result<Vec<u8>> {
 
 /// The hex signature of a body sent at an instant.
 fn sign(body: &str, at_s: i64) -> Result<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).context("a key of any length serves HMAC")?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes())
+        .context("a key of any length serves HMAC")?;
     mac.update(at_s.to_string().as_bytes());
     mac.update(b".");
     mac.update(body.as_bytes());

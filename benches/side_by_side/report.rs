@@ -26,7 +26,11 @@ pub(crate) struct Report {
 impl Report {
     /// Notes what was measured beside its target.
     pub(crate) fn check(&mut self, what: impl Into<String>, measured: f64, limit: Limit) {
-        self.checks.push(Check { what: what.into(), measured, limit });
+        self.checks.push(Check {
+            what: what.into(),
+            measured,
+            limit,
+        });
     }
 
     /// Notes that something could not be measured, which is a miss.
@@ -46,7 +50,10 @@ impl Report {
                 Limit::AtMost(limit) => ("≤", limit),
             };
             let (limit, measured) = (figure(limit), figure(check.measured));
-            line(&format!("  {verdict}  {:<58} target {sign} {limit:<6} measured {measured}", check.what));
+            line(&format!(
+                "  {verdict}  {:<58} target {sign} {limit:<6} measured {measured}",
+                check.what
+            ));
         }
         for what in &self.missing {
             line(&format!("  MISS  {what}"));
@@ -96,11 +103,24 @@ pub(crate) const ROWS: &[Row] = &[
 pub(crate) fn table(title: &str, columns: &[(&str, &[Figures])]) {
     line("");
     line(title);
-    let heads: String = columns.iter().map(|(name, _)| format!("{name:>14}")).collect();
-    line(&format!("  {:<34}{heads}{:>14}", "", if columns.len() > 1 { "2nd/1st" } else { "" }));
+    let heads: String = columns
+        .iter()
+        .map(|(name, _)| format!("{name:>14}"))
+        .collect();
+    line(&format!(
+        "  {:<34}{heads}{:>14}",
+        "",
+        if columns.len() > 1 { "2nd/1st" } else { "" }
+    ));
     for (name, of) in ROWS {
-        let medians: Vec<f64> = columns.iter().map(|(_, runs)| median(runs.iter().map(of).collect())).collect();
-        let cells: String = medians.iter().map(|value| format!("{:>14}", figure(*value))).collect();
+        let medians: Vec<f64> = columns
+            .iter()
+            .map(|(_, runs)| median(runs.iter().map(of).collect()))
+            .collect();
+        let cells: String = medians
+            .iter()
+            .map(|value| format!("{:>14}", figure(*value)))
+            .collect();
         let ratio = match medians.as_slice() {
             [first, second, ..] if *first > 0.0 => format!("{:>14}", figure(second / first)),
             _ => String::new(),

@@ -55,19 +55,29 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on an empty store and waits until it is ready.
     pub(crate) fn start(kind: Kind, settings: &Settings, api_port: u16) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix(kind.name()).tempdir_in(&settings.scratch)?;
+        let folder = tempfile::Builder::new()
+            .prefix(kind.name())
+            .tempdir_in(&settings.scratch)?;
         let port = free_port()?;
         let api = format!("http://127.0.0.1:{api_port}");
         let command = match kind {
             Kind::Guide => guide(settings, folder.path(), port, &api),
             Kind::Keyward => {
-                std::fs::write(folder.path().join("keyward.toml"), keyward_config(port, &api))?;
+                std::fs::write(
+                    folder.path().join("keyward.toml"),
+                    keyward_config(port, &api),
+                )?;
                 keyward(settings, folder.path(), true)
             }
             Kind::VerifyOnly => verify_only(port)?,
         };
         let child = spawn(command, folder.path())?;
-        let mut server = Self { kind, child, port, folder };
+        let mut server = Self {
+            kind,
+            child,
+            port,
+            folder,
+        };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -77,7 +87,10 @@ impl Server {
         self.child.kill()?;
         self.child.wait()?;
         let watch = Stopwatch::start();
-        self.child = spawn(keyward(settings, self.folder.path(), false), self.folder.path())?;
+        self.child = spawn(
+            keyward(settings, self.folder.path(), false),
+            self.folder.path(),
+        )?;
         self.wait_until_ready()?;
         Ok(watch.elapsed())
     }
@@ -104,8 +117,15 @@ impl Server {
         let watch = Stopwatch::start();
         while watch.elapsed() < START_LIMIT {
             if let Some(status) = self.child.try_wait()? {
-                let signal = status.signal().map(|s| format!(" by signal {s}")).unwrap_or_default();
-                bail!("{} ended at its start ({status}{signal}):\n{}", self.kind.name(), self.last_words());
+                let signal = status
+                    .signal()
+                    .map(|s| format!(" by signal {s}"))
+                    .unwrap_or_default();
+                bail!(
+                    "{} ended at its start ({status}{signal}):\n{}",
+                    self.kind.name(),
+                    self.last_words()
+                );
             }
             match status_of(self.port, "/readyz") {
                 Some(200) => return Ok(()),
@@ -114,7 +134,11 @@ impl Server {
                 _ => nap(ASK_EVERY),
             }
         }
-        bail!("{} was not ready within {START_LIMIT:?}:\n{}", self.kind.name(), self.last_words())
+        bail!(
+            "{} was not ready within {START_LIMIT:?}:\n{}",
+            self.kind.name(),
+            self.last_words()
+        )
     }
 }
 
@@ -127,16 +151,26 @@ impl Drop for Server {
 }
 
 /// Waits, outside any runtime.
-#[expect(clippy::disallowed_methods, reason = "a bench asks other processes how far they are; they ring no bell")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a bench asks other processes how far they are; they ring no bell"
+)]
 pub(crate) fn nap(span: Duration) {
     std::thread::sleep(span);
 }
 
 fn guide(settings: &Settings, folder: &Path, port: u16, api: &str) -> Command {
     let mut command = Command::new("node");
-    command.arg(&settings.guide).env("NODE_ENV", "production").env("PORT", port.to_string());
-    command.env("DATABASE", folder.join("guide.db")).env("STRIPE_WEBHOOK_SECRET", SECRET);
-    command.env("LICENSE_API_BASE", api).env("LICENSE_API_KEY", "af_live_bench");
+    command
+        .arg(&settings.guide)
+        .env("NODE_ENV", "production")
+        .env("PORT", port.to_string());
+    command
+        .env("DATABASE", folder.join("guide.db"))
+        .env("STRIPE_WEBHOOK_SECRET", SECRET);
+    command
+        .env("LICENSE_API_BASE", api)
+        .env("LICENSE_API_KEY", "af_live_bench");
     command
 }
 
@@ -152,7 +186,9 @@ fn keyward(settings: &Settings, folder: &Path, new: bool) -> Command {
 
 fn verify_only(port: u16) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(crate::verify_only::ARGUMENT).arg(port.to_string());
+    command
+        .arg(crate::verify_only::ARGUMENT)
+        .arg(port.to_string());
     Ok(command)
 }
 
@@ -196,26 +232,43 @@ at_grace_end = "suspend"
 }
 
 fn spawn(mut command: Command, folder: &Path) -> Result<Child> {
-    let log = File::options().create(true).append(true).open(folder.join("server.log"))?;
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-    command.spawn().with_context(|| format!("starting {}", command.get_program().to_string_lossy()))
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("server.log"))?;
+    command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    command
+        .spawn()
+        .with_context(|| format!("starting {}", command.get_program().to_string_lossy()))
 }
 
 fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }
 
 fn status_of(port: u16, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
+    stream
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+        .ok()?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).ok()?;
     std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
 }
 
 fn bytes_in(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {
         Ok(meta) if meta.is_dir() => bytes_in(&entry.path()),
         Ok(meta) => meta.len(),

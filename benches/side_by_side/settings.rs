@@ -56,14 +56,21 @@ impl Settings {
                 _ => bail!("unknown argument {argument}; see benches/README.md"),
             }
         }
-        ensure!(settings.purchases >= 100 && settings.rounds >= 1, "too little to measure");
+        ensure!(
+            settings.purchases >= 100 && settings.rounds >= 1,
+            "too little to measure"
+        );
         std::fs::create_dir_all(&settings.scratch).context("the folder for the stores")?;
         Ok(settings)
     }
 
     /// Whether a part was asked for: by name, or as one of the usual.
     pub(crate) fn wants(&self, part: &str, usual: bool) -> bool {
-        if self.parts.is_empty() { usual } else { self.parts.iter().any(|wanted| wanted == part) }
+        if self.parts.is_empty() {
+            usual
+        } else {
+            self.parts.iter().any(|wanted| wanted == part)
+        }
     }
 }
 

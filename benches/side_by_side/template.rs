@@ -16,7 +16,9 @@ impl Template {
         let mut pieces = Vec::new();
         let (mut rest, mut from) = (text, 0);
         while let Some(open) = rest[from..].find('{').map(|at| from + at) {
-            let Some(close) = rest[open..].find('}').map(|at| open + at) else { break };
+            let Some(close) = rest[open..].find('}').map(|at| open + at) else {
+                break;
+            };
             let name = &rest[open + 1..close];
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
                 from = open + 1;
@@ -47,7 +49,9 @@ const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 
 /// The random-looking part of an id: the same for the same thing (`what` of number `n`), another for every other.
 pub(crate) fn id(what: &str, n: u64, length: usize) -> String {
-    let salt = what.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let salt = what.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
     let mut state = salt ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let (mut text, mut word) = (String::with_capacity(length), 0);
     for at in 0..length {

@@ -17,7 +17,9 @@ pub(crate) const ARGUMENT: &str = "verify-only-server";
 /// Serves until killed.
 pub(crate) fn run(port: &str) -> Result<()> {
     let port: u16 = port.parse().context("the port")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let router = Router::new().route(PATH, post(delivery));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
@@ -26,12 +28,19 @@ pub(crate) fn run(port: &str) -> Result<()> {
 }
 
 async fn delivery(headers: HeaderMap, body: Bytes) -> StatusCode {
-    if verified(&headers, &body).is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST }
+    if verified(&headers, &body).is_some() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    }
 }
 
 fn verified(headers: &HeaderMap, body: &[u8]) -> Option<()> {
     let mut parts = headers.get("stripe-signature")?.to_str().ok()?.split(',');
-    let (at, signature) = (parts.next()?.strip_prefix("t=")?, parts.next()?.strip_prefix("v1=")?);
+    let (at, signature) = (
+        parts.next()?.strip_prefix("t=")?,
+        parts.next()?.strip_prefix("v1=")?,
+    );
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).ok()?;
     mac.update(at.as_bytes());
     mac.update(b".");

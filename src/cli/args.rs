@@ -13,13 +13,31 @@ use super::when::When;
 
 /// Durable license fulfillment for software sold through Stripe.
 #[derive(Debug, Parser)]
-#[command(name = "keyward", version, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
+#[command(
+    name = "keyward",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true
+)]
 pub struct Cli {
     /// The config file. Relative paths in it count from its folder.
-    #[arg(long, global = true, value_name = "FILE", default_value = "./keyward.toml", env = "KEYWARD_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "./keyward.toml",
+        env = "KEYWARD_CONFIG"
+    )]
     pub config: PathBuf,
     /// How log lines on stderr look; KEYWARD_LOG says which (info for a server, warn else).
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "KEYWARD_LOG_FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "KEYWARD_LOG_FORMAT"
+    )]
     pub log_format: LogFormat,
     /// What to do.
     #[command(subcommand)]

@@ -58,7 +58,10 @@ impl Conversation {
     /// What is wrong with the config.
     pub(super) fn begin(config_path: &Path) -> Result<Self, Failure> {
         let (config, _) = load(config_path, &Env::process().lenient())?;
-        Ok(Self { config, partner: Partner::NotFoundYet })
+        Ok(Self {
+            config,
+            partner: Partner::NotFoundYet,
+        })
     }
 
     /// Asks.
@@ -68,23 +71,30 @@ impl Conversation {
     pub(super) fn ask(&mut self, request: Request) -> Result<Response, Failure> {
         let response = match &self.partner {
             Partner::Store(alone) => alone.answer(request),
-            Partner::NotFoundYet | Partner::Server => match control::ask(&self.config.data_dir, &request)? {
-                Some(response) => {
-                    self.partner = Partner::Server;
-                    response
+            Partner::NotFoundYet | Partner::Server => {
+                match control::ask(&self.config.data_dir, &request)? {
+                    Some(response) => {
+                        self.partner = Partner::Server;
+                        response
+                    }
+                    None if matches!(self.partner, Partner::Server) => {
+                        return Err(Failure::ours("the server ended meanwhile")
+                            .hint("start the command again"));
+                    }
+                    None => {
+                        let alone = Alone::open(&self.config)?;
+                        let response = alone.answer(request);
+                        self.partner = Partner::Store(Box::new(alone));
+                        response
+                    }
                 }
-                None if matches!(self.partner, Partner::Server) => {
-                    return Err(Failure::ours("the server ended meanwhile").hint("start the command again"));
-                }
-                None => {
-                    let alone = Alone::open(&self.config)?;
-                    let response = alone.answer(request);
-                    self.partner = Partner::Store(Box::new(alone));
-                    response
-                }
-            },
+            }
         };
-        if let Response::Failed(failure) = response { Err(failure) } else { Ok(response) }
+        if let Response::Failed(failure) = response {
+            Err(failure)
+        } else {
+            Ok(response)
+        }
     }
 
     /// Ends it; a store that was opened is closed.
@@ -111,11 +121,23 @@ impl Alone {
         let clock = Clock::Wall;
         let (writer, reader) = open_store(config)?;
         let rules = rules(config, &reader)?;
-        let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock, QUEUE_LEN_MAX)
-            .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let (handle, thread) = committer::start(
+            Box::new(writer),
+            Arc::new(reader),
+            rules,
+            clock,
+            QUEUE_LEN_MAX,
+        )
+        .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
-        Ok(Self { desk: Desk::new(handle, services(config)), runtime, thread })
+        Ok(Self {
+            desk: Desk::new(handle, services(config)),
+            runtime,
+            thread,
+        })
     }
 
     fn answer(&self, request: Request) -> Response {
@@ -123,9 +145,15 @@ impl Alone {
     }
 
     fn close(self) -> Result<(), Failure> {
-        let Self { desk, runtime, thread } = self;
+        let Self {
+            desk,
+            runtime,
+            thread,
+        } = self;
         drop((desk, runtime));
-        thread.join().map_err(|why| Failure::ours(format!("the store broke: {why}")))?;
+        thread
+            .join()
+            .map_err(|why| Failure::ours(format!("the store broke: {why}")))?;
         Ok(())
     }
 }

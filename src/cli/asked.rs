@@ -19,9 +19,16 @@ pub(super) struct Part<T> {
 }
 
 /// Asks for one page.
-pub(super) fn part<T: for<'d> Deserialize<'d>>(asked: &mut Conversation, pages: Pages) -> Result<Part<T>, Failure> {
+pub(super) fn part<T: for<'d> Deserialize<'d>>(
+    asked: &mut Conversation,
+    pages: Pages,
+) -> Result<Part<T>, Failure> {
     match asked.ask(Request::History(pages))? {
-        Response::Page { rows, next, at } => Ok(Part { rows: page::read(&rows)?, next, at }),
+        Response::Page { rows, next, at } => Ok(Part {
+            rows: page::read(&rows)?,
+            next,
+            at,
+        }),
         Response::Found { .. }
         | Response::Machine { .. }
         | Response::List { .. }
@@ -32,10 +39,20 @@ pub(super) fn part<T: for<'d> Deserialize<'d>>(asked: &mut Conversation, pages: 
 }
 
 /// Every event in the order of receipt, and the instant that this shows. About a hundred bytes each stand in memory.
-pub(super) fn index(asked: &mut Conversation, loose: bool) -> Result<(Vec<Entry>, Timestamp), Failure> {
+pub(super) fn index(
+    asked: &mut Conversation,
+    loose: bool,
+) -> Result<(Vec<Entry>, Timestamp), Failure> {
     let (mut entries, mut after, mut until) = (Vec::new(), None, None);
     loop {
-        let mut page: Part<Entry> = part(asked, Pages::Events { loose, after, until })?;
+        let mut page: Part<Entry> = part(
+            asked,
+            Pages::Events {
+                loose,
+                after,
+                until,
+            },
+        )?;
         until = Some(page.at);
         entries.append(&mut page.rows);
         after = page.next;
@@ -67,7 +84,10 @@ pub(super) fn bodies(
     mut take: impl FnMut(Line) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for some in entries.chunks(BODIES_MAX) {
-        let events = some.iter().map(|e| (e.scope.clone(), e.id.clone())).collect();
+        let events = some
+            .iter()
+            .map(|e| (e.scope.clone(), e.id.clone()))
+            .collect();
         let page: Part<Line> = part(asked, Pages::Bodies { events })?;
         page.rows.into_iter().try_for_each(&mut take)?;
     }
@@ -76,9 +96,16 @@ pub(super) fn bodies(
 
 /// The history of one purchase.
 pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<Group, Failure> {
-    let pages = Pages::Groups { only: Some(machine.to_owned()), after: None, until: None };
+    let pages = Pages::Groups {
+        only: Some(machine.to_owned()),
+        after: None,
+        until: None,
+    };
     let page: Part<Group> = part(asked, pages)?;
-    page.rows.into_iter().next().ok_or_else(|| Failure::input(format!("there is no purchase `{machine}`")))
+    page.rows
+        .into_iter()
+        .next()
+        .ok_or_else(|| Failure::input(format!("there is no purchase `{machine}`")))
 }
 
 /// The revisions that are in force.

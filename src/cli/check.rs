@@ -36,17 +36,29 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
     match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
         0 => Ok(()),
         1 => Err(Failure::input("1 thing does not work as configured")),
-        n => Err(Failure::input(format!("{n} things do not work as configured"))),
+        n => Err(Failure::input(format!(
+            "{n} things do not work as configured"
+        ))),
     }
 }
 
 fn online(config: &Config, services: &Services) -> Result<Vec<Tried>, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
     Ok(runtime.block_on(online::all(config, services)))
 }
 
 fn line(tried: &Tried) -> String {
-    let hint = tried.hint.as_deref().map_or(String::new(), |hint| format!("\n        hint: {hint}"));
-    format!("{:<5}  {}: {}{hint}", tried.verdict.as_str(), tried.subject, tried.what)
+    let hint = tried
+        .hint
+        .as_deref()
+        .map_or(String::new(), |hint| format!("\n        hint: {hint}"));
+    format!(
+        "{:<5}  {}: {}{hint}",
+        tried.verdict.as_str(),
+        tried.subject,
+        tried.what
+    )
 }

@@ -34,7 +34,11 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
 /// A path to a file in a directory that fits into a socket's address (108 bytes), however deep the directory lies.
 fn short(dir: &Path, open: &File, name: &str) -> PathBuf {
     let through = PathBuf::from(format!("/proc/self/fd/{}", open.as_raw_fd()));
-    if through.exists() { through.join(name) } else { dir.join(name) }
+    if through.exists() {
+        through.join(name)
+    } else {
+        dir.join(name)
+    }
 }
 
 /// A bound socket, not yet served.
@@ -55,13 +59,17 @@ pub fn bind(data_dir: &Path) -> io::Result<Door> {
     let private = data_dir.join(&inner);
     let _ = fs::remove_dir_all(&private);
     DirBuilder::new().mode(0o700).create(&private)?;
-    let bound = UnixListener::bind(short(data_dir, &dir, &format!("{inner}/s"))).and_then(|listener| {
-        fs::set_permissions(private.join("s"), Permissions::from_mode(0o600))?;
-        fs::rename(private.join("s"), data_dir.join(NAME))?;
-        Ok(listener)
-    });
+    let bound =
+        UnixListener::bind(short(data_dir, &dir, &format!("{inner}/s"))).and_then(|listener| {
+            fs::set_permissions(private.join("s"), Permissions::from_mode(0o600))?;
+            fs::rename(private.join("s"), data_dir.join(NAME))?;
+            Ok(listener)
+        });
     let _ = fs::remove_dir_all(&private);
-    Ok(Door { listener: bound?, path: data_dir.join(NAME) })
+    Ok(Door {
+        listener: bound?,
+        path: data_dir.join(NAME),
+    })
 }
 
 impl Door {
@@ -99,7 +107,11 @@ impl Door {
     }
 }
 
-async fn client(stream: tokio::net::UnixStream, desk: &Desk, stop: &CancellationToken) -> io::Result<()> {
+async fn client(
+    stream: tokio::net::UnixStream,
+    desk: &Desk,
+    stop: &CancellationToken,
+) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = tokio::io::BufReader::new(read);
     loop {
@@ -135,11 +147,20 @@ async fn client(stream: tokio::net::UnixStream, desk: &Desk, stop: &Cancellation
 /// # Errors
 /// When one does, and the conversation fails.
 pub fn ask(data_dir: &Path, request: &Request) -> Result<Option<Response>, Failure> {
-    let Ok(dir) = File::open(data_dir) else { return Ok(None) };
+    let Ok(dir) = File::open(data_dir) else {
+        return Ok(None);
+    };
     let mut stream = match UnixStream::connect(short(data_dir, &dir, NAME)) {
         Ok(stream) => stream,
         // None was there, or its server died.
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             return Err(Failure::input(format!(
                 "the server's control socket in {} is not for you",
@@ -147,14 +168,22 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<Option<Response>, Failu
             ))
             .hint("run the command as the user that the server runs as"));
         }
-        Err(e) => return Err(Failure::ours(format!("the control socket cannot be used: {e}"))),
+        Err(e) => {
+            return Err(Failure::ours(format!(
+                "the control socket cannot be used: {e}"
+            )));
+        }
     };
     let lost = |e: io::Error| {
         let hint = "whether an order was carried out is not known: look, then repeat it";
         Failure::ours(format!("the conversation with the server broke off: {e}")).hint(hint)
     };
-    stream.set_read_timeout(Some(ANSWER_PATIENCE)).map_err(lost)?;
-    stream.set_write_timeout(Some(CLIENT_PATIENCE)).map_err(lost)?;
+    stream
+        .set_read_timeout(Some(ANSWER_PATIENCE))
+        .map_err(lost)?;
+    stream
+        .set_write_timeout(Some(CLIENT_PATIENCE))
+        .map_err(lost)?;
     let mut line = serde_json::to_vec(request).map_err(|e| Failure::ours(e.to_string()))?;
     line.push(b'\n');
     if line.len() as u64 > REQUEST_BYTES_MAX {
@@ -162,7 +191,9 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<Option<Response>, Failu
     }
     stream.write_all(&line).map_err(lost)?;
     let mut answer = Vec::new();
-    BufReader::new(stream.take(RESPONSE_BYTES_MAX)).read_until(b'\n', &mut answer).map_err(lost)?;
+    BufReader::new(stream.take(RESPONSE_BYTES_MAX))
+        .read_until(b'\n', &mut answer)
+        .map_err(lost)?;
     if !answer.ends_with(b"\n") {
         return Err(lost(io::ErrorKind::UnexpectedEof.into()));
     }

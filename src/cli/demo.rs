@@ -82,7 +82,9 @@ const STORIES: [Story; 13] = [
     Story {
         title: "suspended, then paid after all",
         told_until: "2026-02-28T12:00:00Z",
-        history: include_str!("../../fixtures/histories/renewal-recovered-after-lapse/history.jsonl"),
+        history: include_str!(
+            "../../fixtures/histories/renewal-recovered-after-lapse/history.jsonl"
+        ),
     },
     Story {
         title: "a failed renewal, in grace now",
@@ -154,18 +156,30 @@ async fn demo(args: &DemoArgs) -> Result<(), Failure> {
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .map_err(|e| Failure::input(format!("port {port} on 127.0.0.1 cannot be used: {e}")))?;
-    let address = listener.local_addr().map_err(|e| Failure::ours(e.to_string()))?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| Failure::ours(e.to_string()))?;
     let config = config(&folder, &format!("http://{address}"))?;
     let opened = server::open(&config, Create::MustBeNew, None)?;
     let first = parcels.first().map_or(Timestamp::from_ms(0), |p| p.at);
     let clock = Clock::virtual_at(first - Span::from_hours(1));
     let server = Server::start(config, opened, listener, clock.clone()).await?;
-    report::say(&format!("A server listens on {address}; its data is in {}.", folder.display()));
-    let player =
-        Player { server: &server, clock: clock.clone(), client: reqwest::Client::new(), took: Stopwatch::start() };
+    report::say(&format!(
+        "A server listens on {address}; its data is in {}.",
+        folder.display()
+    ));
+    let player = Player {
+        server: &server,
+        clock: clock.clone(),
+        client: reqwest::Client::new(),
+        took: Stopwatch::start(),
+    };
     player.play(&parcels, end).await?;
     table(&server, clock.now())?;
-    report::say(&format!("The mails lie in {}.", folder.join("mail").display()));
+    report::say(&format!(
+        "The mails lie in {}.",
+        folder.join("mail").display()
+    ));
     if args.keep {
         for (what, url) in pages(address) {
             report::say(&format!("{what}: {url}"));
@@ -182,12 +196,18 @@ fn config(folder: &Path, public_url: &str) -> Result<Config, Failure> {
     let (mut config, _) = Config::parse(CONFIG, Path::new("demo.toml"), &Env::process().lenient())?;
     config.data_dir = folder.join("data");
     config.public_url = public_url.to_owned();
-    config.mail.transport = Transport::Folder { path: folder.join("mail") };
+    config.mail.transport = Transport::Folder {
+        path: folder.join("mail"),
+    };
     if let Some(source) = config.sources.first_mut() {
         source.signing_secrets = vec![Secret::new(SECRET)];
     }
-    std::fs::create_dir_all(folder)
-        .map_err(|e| Failure::ours(format!("the folder {} cannot be made: {e}", folder.display())))?;
+    std::fs::create_dir_all(folder).map_err(|e| {
+        Failure::ours(format!(
+            "the folder {} cannot be made: {e}",
+            folder.display()
+        ))
+    })?;
     Ok(config)
 }
 
@@ -202,15 +222,27 @@ impl Story {
         let later = end - instant(self.told_until)?;
         let mut parcels = Vec::new();
         for line in self.history.lines().filter(|l| !l.trim().is_empty()) {
-            let mut line: Value = serde_json::from_str(line)
-                .map_err(|e| Failure::ours(format!("the bundled history of {}: {e}", self.title)))?;
-            let received = line["received_at"].as_str().and_then(|at| Timestamp::parse(at).ok());
-            let mut event = if line["event"].is_object() { line["event"].take() } else { line };
-            let at =
-                received.or(event["created"].as_i64().map(Timestamp::from_s)).unwrap_or(Timestamp::from_ms(0)) + later;
+            let mut line: Value = serde_json::from_str(line).map_err(|e| {
+                Failure::ours(format!("the bundled history of {}: {e}", self.title))
+            })?;
+            let received = line["received_at"]
+                .as_str()
+                .and_then(|at| Timestamp::parse(at).ok());
+            let mut event = if line["event"].is_object() {
+                line["event"].take()
+            } else {
+                line
+            };
+            let at = received
+                .or(event["created"].as_i64().map(Timestamp::from_s))
+                .unwrap_or(Timestamp::from_ms(0))
+                + later;
             move_in_time(&mut event, later.ms() / 1000);
             if at <= end {
-                parcels.push(Parcel { at, body: event.to_string() });
+                parcels.push(Parcel {
+                    at,
+                    body: event.to_string(),
+                });
             }
         }
         Ok(parcels)
@@ -234,7 +266,9 @@ fn move_in_time(value: &mut Value, by_s: i64) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| move_in_time(item, by_s)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| move_in_time(field, by_s)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| move_in_time(field, by_s)),
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
@@ -253,7 +287,10 @@ fn parcels(end: Timestamp) -> Result<Vec<Parcel>, Failure> {
             parcels.swap(n - 1, n);
         }
         if n % TWICE_EVERY == 0 {
-            let again = Parcel { at: parcels[n].at, body: parcels[n].body.clone() };
+            let again = Parcel {
+                at: parcels[n].at,
+                body: parcels[n].body.clone(),
+            };
             parcels.insert(n + 1, again);
             n += 1;
         }
@@ -266,9 +303,15 @@ fn pages(address: SocketAddr) -> Vec<(&'static str, String)> {
     let page = |session: &str| format!("http://{address}/success?session_id={session}");
     vec![
         ("a customer's license", page("cs_live_OnetimeCard01")),
-        ("one whose renewal failed", page("cs_live_FailingStripeCancels01")),
+        (
+            "one whose renewal failed",
+            page("cs_live_FailingStripeCancels01"),
+        ),
         ("one who got the money back", page("cs_live_RefundFull01")),
-        ("the state of the server", format!("http://{address}/readyz")),
+        (
+            "the state of the server",
+            format!("http://{address}/readyz"),
+        ),
         ("its metrics", format!("http://{address}/metrics")),
     ]
 }
@@ -282,7 +325,10 @@ struct Player<'a> {
 
 impl Player<'_> {
     async fn play(&self, parcels: &[Parcel], end: Timestamp) -> Result<(), Failure> {
-        let bar = ProgressBar::with_draw_target(u64::try_from(parcels.len()).ok(), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(
+            u64::try_from(parcels.len()).ok(),
+            ProgressDrawTarget::stderr(),
+        );
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} deliveries, {msg}") {
             bar.set_style(style);
         }
@@ -307,7 +353,11 @@ impl Player<'_> {
     }
 
     async fn deliver(&self, parcel: &Parcel) -> Result<(), Failure> {
-        let signature = sign(parcel.body.as_bytes(), &Secret::new(SECRET), self.clock.now());
+        let signature = sign(
+            parcel.body.as_bytes(),
+            &Secret::new(SECRET),
+            self.clock.now(),
+        );
         let url = format!("http://{}/webhooks/stripe", self.server.address);
         let answer = self
             .client
@@ -322,7 +372,9 @@ impl Player<'_> {
             return Ok(());
         }
         let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-        Err(Failure::ours(format!("a delivery was answered {status}: {text}")))
+        Err(Failure::ours(format!(
+            "a delivery was answered {status}: {text}"
+        )))
     }
 
     /// Lets virtual time run to an instant, stopping at everything that is due.
@@ -337,9 +389,16 @@ impl Player<'_> {
 
     fn next_due(&self) -> Result<Option<Timestamp>, Failure> {
         let all = KeyRange::prefix(&[key::Table::Due as u8]);
-        let first = self.server.handle.reader().range(&all, Direction::Forward, 1);
+        let first = self
+            .server
+            .handle
+            .reader()
+            .range(&all, Direction::Forward, 1);
         let first = first.map_err(|e| Failure::ours(e.to_string()))?;
-        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _)| at))
+        Ok(first
+            .first()
+            .and_then(|(k, _)| key::parse_due(k))
+            .map(|(at, _)| at))
     }
 
     /// Waits until everything that is due by now is done.
@@ -354,7 +413,10 @@ impl Player<'_> {
             }
             for (_, due) in due {
                 if let Due::Of(machine, Item::Wake) = due {
-                    self.server.handle.submit_waiting(Input::WakeUp { machine }).await?;
+                    self.server
+                        .handle
+                        .submit_waiting(Input::WakeUp { machine })
+                        .await?;
                 }
             }
             self.server.due.notify_one();
@@ -363,7 +425,9 @@ impl Player<'_> {
                 () = pause(Span::from_ms(50)) => {}
             }
             if waited.elapsed() > STUCK {
-                return Err(Failure::ours("something that is due does not get done; see the log above"));
+                return Err(Failure::ours(
+                    "something that is due does not get done; see the log above",
+                ));
             }
         }
     }
@@ -375,7 +439,12 @@ fn table(server: &Server, now: Timestamp) -> Result<(), Failure> {
     let mut pages = Vec::new();
     view::machines(server.handle.reader(), |machine| {
         let page = MachineView::of(&machine, None, &rules.revisions, now, Keys::Shown);
-        pages.push((STORIES.iter().position(|story| story.tells_of(machine.object().as_str())), page));
+        pages.push((
+            STORIES
+                .iter()
+                .position(|story| story.tells_of(machine.object().as_str())),
+            page,
+        ));
         true
     })?;
     pages.sort_by_key(|(story, _)| *story);
@@ -383,7 +452,10 @@ fn table(server: &Server, now: Timestamp) -> Result<(), Failure> {
         let story = story.and_then(|at| STORIES.get(at));
         rows(story.map_or(page.id.as_str(), |story| story.title), page)
     });
-    report::data(&report::table(&["story", "state", "license", "key", "expires", "mails"], rows.collect()));
+    report::data(&report::table(
+        &["story", "state", "license", "key", "expires", "mails"],
+        rows.collect(),
+    ));
     Ok(())
 }
 
@@ -399,7 +471,11 @@ fn rows(title: &str, page: &MachineView) -> Vec<Vec<String>> {
     }
     let mut rows = Vec::new();
     for (n, line) in lines.into_iter().enumerate() {
-        let mails = if n == 0 { mails.join(", ") } else { String::new() };
+        let mails = if n == 0 {
+            mails.join(", ")
+        } else {
+            String::new()
+        };
         rows.push(first.iter().cloned().chain(line).chain([mails]).collect());
         first.iter_mut().for_each(String::clear);
     }
@@ -410,6 +486,8 @@ fn license(license: &LicenseView) -> Vec<String> {
     vec![
         format!("{}, {}", license.status, devices(license.devices)),
         license.key.clone().unwrap_or_default(),
-        license.expires_at.map_or_else(|| "never".to_owned(), |t| t.to_string()),
+        license
+            .expires_at
+            .map_or_else(|| "never".to_owned(), |t| t.to_string()),
     ]
 }

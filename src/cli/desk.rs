@@ -195,13 +195,20 @@ impl Desk {
     /// Over an engine; `services` are the license services by source.
     #[must_use]
     pub const fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
-        Self { handle, services, running: None }
+        Self {
+            handle,
+            services,
+            running: None,
+        }
     }
 
     /// The same at a running server: a retry also tries services that are down or refuse.
     #[must_use]
     pub fn with_running(self, services: Arc<Services>) -> Self {
-        Self { running: Some(services), ..self }
+        Self {
+            running: Some(services),
+            ..self
+        }
     }
 
     /// Answers one request.
@@ -209,10 +216,16 @@ impl Desk {
         let answer = match request {
             Request::Find { text } => self.read(move |desk| read::find(desk, &text)).await,
             Request::Show { machine } => self.read(move |desk| read::show(desk, &machine)).await,
-            Request::Events { which, limit } => self.read(move |desk| read::events(desk, which, limit)).await,
+            Request::Events { which, limit } => {
+                self.read(move |desk| read::events(desk, which, limit))
+                    .await
+            }
             Request::Refused { limit } => self.read(move |desk| read::refused(desk, limit)).await,
             Request::Actions { limit } => self.read(move |desk| read::actions(desk, limit)).await,
-            Request::History(pages) => self.read(move |desk| desk_history::page(desk, &pages)).await,
+            Request::History(pages) => {
+                self.read(move |desk| desk_history::page(desk, &pages))
+                    .await
+            }
             Request::Policy(judging) => desk_policy::answer(self, judging).await,
             Request::Retry(what) => self.retry(what).await,
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
@@ -228,18 +241,31 @@ impl Desk {
         read: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let desk = self.clone();
-        tokio::task::spawn_blocking(move || read(&desk)).await.unwrap_or_else(|e| Err(Failure::ours(e.to_string())))
+        tokio::task::spawn_blocking(move || read(&desk))
+            .await
+            .unwrap_or_else(|e| Err(Failure::ours(e.to_string())))
     }
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
         let resend = matches!(decision.verb, Verb::Resend { .. });
         let find = move |desk: &Self| read::resolve(desk, &machine);
-        let machine = self.read(move |desk| find(desk).and_then(|id| read::may(desk, id, resend))).await?;
+        let machine = self
+            .read(move |desk| find(desk).and_then(|id| read::may(desk, id, resend)))
+            .await?;
         let at = self.handle.clock().now();
         let id = decision_id(at);
-        let input = Input::Decision { machine: machine.clone(), id: EventId::new(&id), decision, at };
+        let input = Input::Decision {
+            machine: machine.clone(),
+            id: EventId::new(&id),
+            decision,
+            at,
+        };
         self.submit(&machine, input).await?;
-        Ok(Response::Changed(Changed { machines: vec![machine.to_string()], actions: None, decision: Some(id) }))
+        Ok(Response::Changed(Changed {
+            machines: vec![machine.to_string()],
+            actions: None,
+            decision: Some(id),
+        }))
     }
 
     /// Gives one action up, or holds it.
@@ -249,7 +275,11 @@ impl Desk {
                 .hint("`keyward actions` lists them, like stripe/sub_123#4")
         })?;
         let machine = self.with_action(machine, number, order.takes()).await?;
-        let input = Input::Actions { machine: machine.clone(), action: Some(number), order };
+        let input = Input::Actions {
+            machine: machine.clone(),
+            action: Some(number),
+            order,
+        };
         self.submit(&machine, input).await?;
         Ok(changed([machine], 1))
     }
@@ -265,13 +295,18 @@ impl Desk {
         self.read(move |desk| {
             let id = read::resolve(desk, &text)?;
             let kept = view::machine(desk.handle.reader(), &id)?;
-            let action = kept.iter().flat_map(|m| &m.actions).find(|a| a.id == number);
+            let action = kept
+                .iter()
+                .flat_map(|m| &m.actions)
+                .find(|a| a.id == number);
             match action {
-                None => {
-                    Err(Failure::input(format!("{id} has no action {number}")).hint("`keyward actions` lists them"))
-                }
+                None => Err(Failure::input(format!("{id} has no action {number}"))
+                    .hint("`keyward actions` lists them")),
                 Some(a) if conditions.contains(&a.outcome) => Ok(id),
-                Some(a) => Err(Failure::input(format!("{id}#{number} is {} already", a.outcome.as_str()))),
+                Some(a) => Err(Failure::input(format!(
+                    "{id}#{number} is {} already",
+                    a.outcome.as_str()
+                ))),
             }
         })
         .await
@@ -287,8 +322,14 @@ impl Desk {
             What::Service(_) | What::All => None,
         };
         if let Some((machine, number)) = one {
-            let machine = self.with_action(&machine, number, Order::Retry.takes()).await?;
-            let input = Input::Actions { machine: machine.clone(), action: Some(number), order: Order::Retry };
+            let machine = self
+                .with_action(&machine, number, Order::Retry.takes())
+                .await?;
+            let input = Input::Actions {
+                machine: machine.clone(),
+                action: Some(number),
+                order: Order::Retry,
+            };
             self.submit(&machine, input).await?;
             return Ok(changed([machine], 1));
         }
@@ -298,15 +339,24 @@ impl Desk {
         {
             let known: BTreeSet<_> = self.services.values().map(|s| format!("`{s}`")).collect();
             let known = known.into_iter().collect::<Vec<_>>().join(" and ");
-            return Err(Failure::input(format!("there is no license service `{service}`"))
-                .hint(format!("the config has {known}")));
+            return Err(
+                Failure::input(format!("there is no license service `{service}`"))
+                    .hint(format!("the config has {known}")),
+            );
         }
         let all = self.read(move |desk| read::to_retry(desk, &what)).await?;
         let mut orders = Vec::new();
         for (machine, numbers) in &all {
             let order = |number: &u32| {
                 let machine = machine.clone();
-                (machine.clone(), Input::Actions { machine, action: Some(*number), order: Order::Retry })
+                (
+                    machine.clone(),
+                    Input::Actions {
+                        machine,
+                        action: Some(*number),
+                        order: Order::Retry,
+                    },
+                )
             };
             orders.extend(numbers.iter().map(order));
         }
@@ -320,7 +370,12 @@ impl Desk {
         let mut total = 0;
         for (machine, input) in orders {
             if under_way.len() >= ORDERS_UNDER_WAY_MAX {
-                under_way.join_next().await.transpose().map_err(|e| Failure::ours(e.to_string()))?.transpose()?;
+                under_way
+                    .join_next()
+                    .await
+                    .transpose()
+                    .map_err(|e| Failure::ours(e.to_string()))?
+                    .transpose()?;
             }
             let desk = self.clone();
             under_way.spawn(async move { desk.submit(&machine, input).await });
@@ -335,9 +390,11 @@ impl Desk {
     async fn submit(&self, machine: &MachineId, input: Input) -> Result<(), Failure> {
         match self.handle.submit_waiting(input).await? {
             Receipt::Unknown => Err(read::no_machine(&machine.to_string())),
-            Receipt::Applied(_) | Receipt::Parked(_) | Receipt::Ignored(_) | Receipt::Duplicate | Receipt::Done => {
-                Ok(())
-            }
+            Receipt::Applied(_)
+            | Receipt::Parked(_)
+            | Receipt::Ignored(_)
+            | Receipt::Duplicate
+            | Receipt::Done => Ok(()),
         }
     }
 }
@@ -350,7 +407,11 @@ pub(super) fn decision_id(at: crate::domain::time::Timestamp) -> String {
 
 fn changed(machines: impl IntoIterator<Item = MachineId>, actions: u32) -> Response {
     let machines = machines.into_iter().map(|m| m.to_string()).collect();
-    Response::Changed(Changed { machines, actions: Some(actions), decision: None })
+    Response::Changed(Changed {
+        machines,
+        actions: Some(actions),
+        decision: None,
+    })
 }
 
 /// The parts of an action's name, `stripe/sub_123#4`.
@@ -366,12 +427,17 @@ mod tests {
 
     #[test]
     fn requests_travel_as_lines() {
-        let decision: Decision =
-            serde_json::from_str(r#"{"kind":"grant","until":"2026-03-01T00:00:00Z","reason":"r\nr"}"#).unwrap();
+        let decision: Decision = serde_json::from_str(
+            r#"{"kind":"grant","until":"2026-03-01T00:00:00Z","reason":"r\nr"}"#,
+        )
+        .unwrap();
         for request in [
             Request::Find { text: "a".into() },
             Request::Retry(What::All),
-            Request::Decide { machine: "stripe/sub_1".into(), decision },
+            Request::Decide {
+                machine: "stripe/sub_1".into(),
+                decision,
+            },
         ] {
             let line = serde_json::to_string(&request).unwrap();
             assert!(!line.contains('\n'));
@@ -379,7 +445,11 @@ mod tests {
             assert_eq!(format!("{back:?}"), format!("{request:?}"));
         }
         let raw = RawValue::from_string("{\"a\":1}".into()).unwrap();
-        let line = serde_json::to_string(&Response::List { rows: vec![raw], more: 2 }).unwrap();
+        let line = serde_json::to_string(&Response::List {
+            rows: vec![raw],
+            more: 2,
+        })
+        .unwrap();
         assert!(
             matches!(serde_json::from_str(&line).unwrap(), Response::List { rows, more: 2 } if rows[0].get() == "{\"a\":1}")
         );

@@ -28,7 +28,11 @@ const PAGE_LEN: usize = 2 << 20;
 /// The most machines of one customer that are taken together.
 const PEERS_MAX: usize = 200;
 /// Types that may become a purchase, or lead to one, under another config.
-const MAY_SELL: [&str; 3] = ["invoice.paid", "invoice.payment_succeeded", "invoice_payment.paid"];
+const MAY_SELL: [&str; 3] = [
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "invoice_payment.paid",
+];
 
 /// Which page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,14 +106,37 @@ pub struct Group {
 /// Reads a page.
 pub(super) fn page(desk: &Desk, pages: &Pages) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
-    let history = History { desk, reader: desk.handle.reader(), until: now };
+    let history = History {
+        desk,
+        reader: desk.handle.reader(),
+        until: now,
+    };
     let until = |until: &Option<Timestamp>| until.unwrap_or(now);
     match pages {
-        Pages::Events { loose, after, until: t } => History { until: until(t), ..history }.events(*loose, after),
-        Pages::Said { after, until: t } => History { until: *t, ..history }.said(after),
+        Pages::Events {
+            loose,
+            after,
+            until: t,
+        } => History {
+            until: until(t),
+            ..history
+        }
+        .events(*loose, after),
+        Pages::Said { after, until: t } => History {
+            until: *t,
+            ..history
+        }
+        .said(after),
         Pages::Bodies { events } => history.bodies(events),
-        Pages::Groups { only, after, until: t } => {
-            let history = History { until: until(t), ..history };
+        Pages::Groups {
+            only,
+            after,
+            until: t,
+        } => {
+            let history = History {
+                until: until(t),
+                ..history
+            };
             match only {
                 Some(text) => history.only(text),
                 None => history.groups(after),
@@ -118,7 +145,11 @@ pub(super) fn page(desk: &Desk, pages: &Pages) -> Result<Response, Failure> {
         Pages::Revisions => {
             let kept = revise::kept(&Committed(history.reader))?;
             let rows = kept.iter().map(|r| raw(&hex::encode(stored::encode(r))));
-            Ok(Response::Page { rows: rows.collect::<Result<_, _>>()?, next: None, at: now })
+            Ok(Response::Page {
+                rows: rows.collect::<Result<_, _>>()?,
+                next: None,
+                at: now,
+            })
         }
     }
 }
@@ -132,7 +163,11 @@ struct History<'a> {
 impl History<'_> {
     fn answer<T: Serialize>(&self, rows: &[T], next: Option<Vec<u8>>) -> Result<Response, Failure> {
         let rows: Vec<Box<RawValue>> = rows.iter().map(raw).collect::<Result<_, _>>()?;
-        Ok(Response::Page { rows, next: next.map(hex::encode), at: self.until })
+        Ok(Response::Page {
+            rows,
+            next: next.map(hex::encode),
+            at: self.until,
+        })
     }
 
     fn events(&self, loose: bool, after: &Option<String>) -> Result<Response, Failure> {
@@ -143,7 +178,12 @@ impl History<'_> {
             let record: EventRecord = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
                 let (scope, id) = (key::scope_of(key), key::event_of(key));
-                rows.extend(id.map(|id| Entry { received: record.received, created: record.created, scope, id }));
+                rows.extend(id.map(|id| Entry {
+                    received: record.received,
+                    created: record.created,
+                    scope,
+                    id,
+                }));
             }
             looked += 1;
             if looked >= ENTRIES_MAX {
@@ -161,10 +201,18 @@ impl History<'_> {
         view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
-                let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else { continue };
+                let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else {
+                    continue;
+                };
                 // What was kept as an event is in their list.
-                if Committed(self.reader).get(&key::event(machine.id.scope(), &fact.id))?.is_none() {
-                    rows.push(Line { received: fact.received, text: Some(text) });
+                if Committed(self.reader)
+                    .get(&key::event(machine.id.scope(), &fact.id))?
+                    .is_none()
+                {
+                    rows.push(Line {
+                        received: fact.received,
+                        text: Some(text),
+                    });
                 }
             }
             looked += 1;
@@ -177,23 +225,32 @@ impl History<'_> {
     }
 
     fn bodies(&self, events: &[(Scope, EventId)]) -> Result<Response, Failure> {
-        let rows = events.iter().take(BODIES_MAX).filter_map(|(scope, id)| self.event(scope, id).transpose());
+        let rows = events
+            .iter()
+            .take(BODIES_MAX)
+            .filter_map(|(scope, id)| self.event(scope, id).transpose());
         self.answer(&rows.collect::<Result<Vec<_>, _>>()?, None)
     }
 
     /// An event's line; `None` where no event of that id is kept.
     fn event(&self, scope: &Scope, id: &EventId) -> Result<Option<Line>, RecordError> {
-        let record: Option<EventRecord> = stored::get(&Committed(self.reader), &key::event(scope, id))?;
+        let record: Option<EventRecord> =
+            stored::get(&Committed(self.reader), &key::event(scope, id))?;
         Ok(record.map(|record| {
             let whole = body::unpack(&record.raw);
-            let text = whole.and_then(|body| record::received(scope, &record.kind, record.received, &body));
-            Line { received: record.received, text }
+            let text = whole
+                .and_then(|body| record::received(scope, &record.kind, record.received, &body));
+            Line {
+                received: record.received,
+                text,
+            }
         }))
     }
 
     fn only(&self, text: &str) -> Result<Response, Failure> {
         let id = resolve(self.desk, text)?;
-        let machine = view::machine(self.reader, &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
+        let machine =
+            view::machine(self.reader, &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
         let (customer, _) = self.peers(&machine)?;
         self.answer(&[self.group(vec![machine], customer)?], None)
     }
@@ -211,7 +268,12 @@ impl History<'_> {
                     machines.extend(view::machine(self.reader, peer)?);
                 }
                 let group = self.group(machines, customer)?;
-                len += group.lines.iter().filter_map(|l| l.text.as_ref()).map(String::len).sum::<usize>();
+                len += group
+                    .lines
+                    .iter()
+                    .filter_map(|l| l.text.as_ref())
+                    .map(String::len)
+                    .sum::<usize>();
                 groups.push(group);
             }
             if len >= PAGE_LEN || groups.len() >= ENTRIES_MAX {
@@ -224,9 +286,14 @@ impl History<'_> {
 
     /// The customer of a machine, and all machines that are taken together with it, itself among them. None where it stands
     /// alone.
-    fn peers(&self, machine: &Machine) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
+    fn peers(
+        &self,
+        machine: &Machine,
+    ) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
         let folded = machine.folded(&Revisions::default(), self.until);
-        let Some(customer) = folded.contact.customer else { return Ok((None, Vec::new())) };
+        let Some(customer) = folded.contact.customer else {
+            return Ok((None, Vec::new()));
+        };
         let range = key::under(Table::ByCustomer, machine.id.scope(), &[customer.as_str()]);
         let entries = Committed(self.reader).range(&range, PEERS_MAX)?;
         let peers = entries.iter().filter_map(|(k, _)| key::machine_of(k));
@@ -238,10 +305,21 @@ impl History<'_> {
             }
         }
         let peers = there;
-        Ok((Some(customer), if peers.contains(&machine.id) { peers } else { Vec::new() }))
+        Ok((
+            Some(customer),
+            if peers.contains(&machine.id) {
+                peers
+            } else {
+                Vec::new()
+            },
+        ))
     }
 
-    fn group(&self, machines: Vec<Machine>, customer: Option<CustomerId>) -> Result<Group, RecordError> {
+    fn group(
+        &self,
+        machines: Vec<Machine>,
+        customer: Option<CustomerId>,
+    ) -> Result<Group, RecordError> {
         let mut lines = Vec::new();
         for machine in &machines {
             let scope = machine.id.scope();
@@ -250,19 +328,29 @@ impl History<'_> {
                     Some(line) => line,
                     None => {
                         let text = record::said(scope.source().as_str(), &machine.id, fact);
-                        Line { received: fact.received, text }
+                        Line {
+                            received: fact.received,
+                            text,
+                        }
                     }
                 });
             }
         }
         if let (Some(customer), Some(machine)) = (customer, machines.first()) {
             let scope = machine.id.scope();
-            let known = view::customer(self.reader, scope, &customer)?.filter(|c| c.at <= self.until);
+            let known =
+                view::customer(self.reader, scope, &customer)?.filter(|c| c.at <= self.until);
             // Its own events are not kept by customer; a look-up says what they came to.
-            lines.extend(known.map(|c| Line { received: c.at, text: record::customer(scope, &c) }));
+            lines.extend(known.map(|c| Line {
+                received: c.at,
+                text: record::customer(scope, &c),
+            }));
         }
         lines.sort_by_key(|l| l.received);
-        Ok(Group { machines: machines.into_iter().map(|m| m.id.to_string()).collect(), lines })
+        Ok(Group {
+            machines: machines.into_iter().map(|m| m.id.to_string()).collect(),
+            lines,
+        })
     }
 }
 

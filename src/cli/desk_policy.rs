@@ -62,21 +62,37 @@ pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Fa
     match judging {
         Judging::Counts => desk.read(counts).await,
         Judging::Preview { plan } => {
-            let found = desk.read(move |desk| concerned(desk, plan.as_deref())).await?;
+            let found = desk
+                .read(move |desk| concerned(desk, plan.as_deref()))
+                .await?;
             let rows = found.iter().map(raw).collect::<Result<_, _>>()?;
             Ok(Response::List { rows, more: 0 })
         }
         Judging::Apply { plan, decision } => {
-            let found = desk.read(move |desk| concerned(desk, plan.as_deref())).await?;
+            let found = desk
+                .read(move |desk| concerned(desk, plan.as_deref()))
+                .await?;
             let at = desk.handle.clock().now();
             let order = |c: &Concerned| {
                 let machine = c.machine.clone();
                 let (id, decision) = (EventId::new(decision_id(at)), decision.clone());
-                (machine.clone(), Input::Decision { machine, id, decision, at })
+                (
+                    machine.clone(),
+                    Input::Decision {
+                        machine,
+                        id,
+                        decision,
+                        at,
+                    },
+                )
             };
             desk.submit_all(found.iter().map(order).collect()).await?;
             let machines = found.into_iter().map(|c| c.machine.to_string()).collect();
-            Ok(Response::Changed(Changed { machines, actions: None, decision: None }))
+            Ok(Response::Changed(Changed {
+                machines,
+                actions: None,
+                decision: None,
+            }))
         }
     }
 }
@@ -86,9 +102,22 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
     let mut counts = Counts::default();
     view::machines(desk.handle.reader(), |machine| {
         let folded = machine.folded(&rules.revisions, now);
-        let due = entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source));
-        let live: BTreeSet<_> = due.seats.into_iter().filter(|s| s.want.live_at(now)).map(|s| s.plan).collect();
-        let policies: BTreeSet<_> = live.iter().map(|p| rules.revisions.policy(p.as_ref(), now).name).collect();
+        let due = entitlement(
+            &folded,
+            &rules.revisions,
+            now,
+            rules.devices_max(&machine.source),
+        );
+        let live: BTreeSet<_> = due
+            .seats
+            .into_iter()
+            .filter(|s| s.want.live_at(now))
+            .map(|s| s.plan)
+            .collect();
+        let policies: BTreeSet<_> = live
+            .iter()
+            .map(|p| rules.revisions.policy(p.as_ref(), now).name)
+            .collect();
         for plan in live.into_iter().flatten() {
             *counts.plans.entry(plan.to_string()).or_default() += 1;
         }
@@ -97,7 +126,11 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
         }
         true
     })?;
-    Ok(Response::Page { rows: vec![raw(&counts)?], next: None, at: now })
+    Ok(Response::Page {
+        rows: vec![raw(&counts)?],
+        next: None,
+        at: now,
+    })
 }
 
 /// The purchases for which the newest revision changes something that already is.
@@ -116,7 +149,11 @@ fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure>
             let plans = plans(&machine);
             if !changes.is_empty() && plan.is_none_or(|name| plans.contains(name)) {
                 let plans = plans.into_iter().collect();
-                out.push(Concerned { machine: machine.id.clone(), plans, changes });
+                out.push(Concerned {
+                    machine: machine.id.clone(),
+                    plans,
+                    changes,
+                });
             }
         }
         true
@@ -126,8 +163,16 @@ fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure>
 
 /// The plans of what a purchase holds or waits for.
 fn plans(machine: &Machine) -> BTreeSet<String> {
-    let waits = machine.open_actions().filter_map(|a| a.act.new_license()?.plan.as_ref());
-    machine.grants.iter().filter_map(|g| g.plan.as_ref()).chain(waits).map(PlanName::to_string).collect()
+    let waits = machine
+        .open_actions()
+        .filter_map(|a| a.act.new_license()?.plan.as_ref());
+    machine
+        .grants
+        .iter()
+        .filter_map(|g| g.plan.as_ref())
+        .chain(waits)
+        .map(PlanName::to_string)
+        .collect()
 }
 
 /// What judging everything by the newest revision would change for a purchase, in words. Nothing is written.
@@ -139,7 +184,11 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         kind: format!("decision.{}", verb.as_str()),
         at: now,
         received: now,
-        says: Says::Decision(Box::new(Decision { verb, author: String::new(), reason: String::new() })),
+        says: Says::Decision(Box::new(Decision {
+            verb,
+            author: String::new(),
+            reason: String::new(),
+        })),
         chain: None,
     });
     let source = as_is.source.clone();
@@ -156,15 +205,27 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
     };
     let (before, after) = (settle(&mut as_is, &world), settle(&mut applied, &world));
     let mut out: Vec<String> = Vec::new();
-    let known = |a: &Action| as_is.open_actions().any(|b| (b.license, &b.act) == (a.license, &a.act));
+    let known = |a: &Action| {
+        as_is
+            .open_actions()
+            .any(|b| (b.license, &b.act) == (a.license, &a.act))
+    };
     out.extend(applied.open_actions().filter(|a| !known(a)).map(act));
-    for notice in applied.notices.iter().filter(|n| !as_is.notices.contains(n)) {
+    for notice in applied
+        .notices
+        .iter()
+        .filter(|n| !as_is.notices.contains(n))
+    {
         out.push(format!("mail {}", notice.kind.as_str()));
     }
     out.extend(grace(&before, &after));
     if out.is_empty() && as_is.wake_at != applied.wake_at {
         let at = |t: Option<Timestamp>| t.map_or("never".to_owned(), |t| t.to_string());
-        out.push(format!("changes next {} instead of {}", at(applied.wake_at), at(as_is.wake_at)));
+        out.push(format!(
+            "changes next {} instead of {}",
+            at(applied.wake_at),
+            at(as_is.wake_at)
+        ));
     }
     out
 }
@@ -188,7 +249,13 @@ fn act(action: &Action) -> String {
 
 /// A running grace that ends at another instant.
 fn grace(before: &Settled, after: &Settled) -> Option<String> {
-    let ends = |s: &Settled| s.folded.life.open_episode().filter(|e| e.lapsed.is_none()).map(|e| e.ends);
+    let ends = |s: &Settled| {
+        s.folded
+            .life
+            .open_episode()
+            .filter(|e| e.lapsed.is_none())
+            .map(|e| e.ends)
+    };
     match (ends(before), ends(after)) {
         (Some(was), Some(is)) if was != is => Some(format!("the grace ends {is} instead of {was}")),
         (Some(was), None) => Some(format!("the grace, which would end {was}, is over")),

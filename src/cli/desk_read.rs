@@ -26,7 +26,11 @@ const ROWS_MAX: usize = 100_000;
 const PAGE: usize = 500;
 
 /// Conditions that an operator wants to see.
-const OPEN: &[ActionOutcome] = &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused];
+const OPEN: &[ActionOutcome] = &[
+    ActionOutcome::Pending,
+    ActionOutcome::Held,
+    ActionOutcome::Refused,
+];
 
 pub(super) fn no_machine(text: &str) -> Failure {
     Failure::input(format!("there is no purchase `{text}`"))
@@ -34,7 +38,9 @@ pub(super) fn no_machine(text: &str) -> Failure {
 }
 
 fn rows_max(limit: Option<u32>) -> usize {
-    limit.map_or(ROWS_MAX, |n| usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX))
+    limit.map_or(ROWS_MAX, |n| {
+        usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX)
+    })
 }
 
 pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
@@ -42,7 +48,13 @@ pub(super) fn raw<T: Serialize>(value: &T) -> Result<Box<RawValue>, Failure> {
 }
 
 fn hits(desk: &Desk, text: &str) -> Result<Vec<MachineId>, Failure> {
-    let scopes: Vec<Scope> = desk.handle.rules().sources.keys().map(|s| Scope::new(s.clone(), None)).collect();
+    let scopes: Vec<Scope> = desk
+        .handle
+        .rules()
+        .sources
+        .keys()
+        .map(|s| Scope::new(s.clone(), None))
+        .collect();
     Ok(view::find(desk.handle.reader(), &scopes, text)?)
 }
 
@@ -54,9 +66,16 @@ pub(super) fn resolve(desk: &Desk, text: &str) -> Result<MachineId, Failure> {
         1 => Ok(found.remove(0)),
         n => {
             let list: Vec<_> = found.iter().take(5).map(|id| format!("\n  {id}")).collect();
-            let more = if n > 5 { format!("\n  and {} more", n - 5) } else { String::new() };
-            Err(Failure::input(format!("`{text}` leads to {n} purchases:{}{more}", list.concat()))
-                .hint("name one of them"))
+            let more = if n > 5 {
+                format!("\n  and {} more", n - 5)
+            } else {
+                String::new()
+            };
+            Err(Failure::input(format!(
+                "`{text}` leads to {n} purchases:{}{more}",
+                list.concat()
+            ))
+            .hint("name one of them"))
         }
     }
 }
@@ -66,14 +85,23 @@ pub(super) fn may(desk: &Desk, id: MachineId, resend: bool) -> Result<MachineId,
     if !resend {
         return Ok(id);
     }
-    let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
+    let machine =
+        view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     if !machine.grants.iter().any(Grant::can_be_mailed) {
-        return Err(Failure::input(format!("{id} has no key that could be mailed"))
-            .hint(format!("`keyward show {id}` tells what became of its licenses")));
+        return Err(
+            Failure::input(format!("{id} has no key that could be mailed")).hint(format!(
+                "`keyward show {id}` tells what became of its licenses"
+            )),
+        );
     }
     let rules = desk.handle.rules();
-    if rules.sources.get(&machine.source).is_some_and(|s| !s.abilities.sends_mail) {
-        return Err(Failure::input("mail is switched off").hint("`transport` under [mail] in the config says how"));
+    if rules
+        .sources
+        .get(&machine.source)
+        .is_some_and(|s| !s.abilities.sends_mail)
+    {
+        return Err(Failure::input("mail is switched off")
+            .hint("`transport` under [mail] in the config says how"));
     }
     Ok(id)
 }
@@ -95,28 +123,73 @@ fn page(desk: &Desk, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
     };
     let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
     let mut view = MachineView::of(&machine, on_record, &rules.revisions, now, Keys::Shown);
-    view.status = Some(summary::status(&machine, &folded, &view::seats(&machine, &rules, now), now));
-    Ok(Page { view, folded, machine })
+    view.status = Some(summary::status(
+        &machine,
+        &folded,
+        &view::seats(&machine, &rules, now),
+        now,
+    ));
+    Ok(Page {
+        view,
+        folded,
+        machine,
+    })
 }
 
 pub(super) fn find(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
-    let pages = hits(desk, text)?.into_iter().map(|id| raw(&page(desk, &id, now)?.view));
-    Ok(Response::Found { machines: pages.collect::<Result<_, _>>()? })
+    let pages = hits(desk, text)?
+        .into_iter()
+        .map(|id| raw(&page(desk, &id, now)?.view));
+    Ok(Response::Found {
+        machines: pages.collect::<Result<_, _>>()?,
+    })
 }
 
 pub(super) fn show(desk: &Desk, text: &str) -> Result<Response, Failure> {
     let now = desk.handle.clock().now();
-    let Page { view, folded, machine } = page(desk, &resolve(desk, text)?, now)?;
+    let Page {
+        view,
+        folded,
+        machine,
+    } = page(desk, &resolve(desk, text)?, now)?;
     let rules = desk.handle.rules();
-    let next = outlook(&machine, &folded, &view::seats(&machine, &rules, now), &rules.revisions, now);
-    let next = next.into_iter().map(|n| Coming { at: n.at, what: n.to_string() }).collect();
-    let decisions = machine.facts.iter().filter_map(|fact| Some((fact.at, fact.decision()?)));
-    let decided = decisions.map(|(at, decision)| Coming { at, what: decision.to_string() }).collect();
-    Ok(Response::Machine { view: raw(&view)?, decided, next })
+    let next = outlook(
+        &machine,
+        &folded,
+        &view::seats(&machine, &rules, now),
+        &rules.revisions,
+        now,
+    );
+    let next = next
+        .into_iter()
+        .map(|n| Coming {
+            at: n.at,
+            what: n.to_string(),
+        })
+        .collect();
+    let decisions = machine
+        .facts
+        .iter()
+        .filter_map(|fact| Some((fact.at, fact.decision()?)));
+    let decided = decisions
+        .map(|(at, decision)| Coming {
+            at,
+            what: decision.to_string(),
+        })
+        .collect();
+    Ok(Response::Machine {
+        view: raw(&view)?,
+        decided,
+        next,
+    })
 }
 
-pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> Result<Response, Failure> {
+pub(super) fn events(
+    desk: &Desk,
+    which: Option<Which>,
+    limit: Option<u32>,
+) -> Result<Response, Failure> {
     let max = rows_max(limit);
     let mut newest: BTreeMap<(Timestamp, String), EventView> = BTreeMap::new();
     let mut more = 0;
@@ -131,8 +204,13 @@ pub(super) fn events(desk: &Desk, which: Option<Which>, limit: Option<u32>) -> R
         true
     })?;
     let now = desk.handle.clock().now();
-    let rows = newest.into_values().map(|event| raw(&waited(desk, event, now)?));
-    Ok(Response::List { rows: rows.collect::<Result<_, _>>()?, more })
+    let rows = newest
+        .into_values()
+        .map(|event| raw(&waited(desk, event, now)?));
+    Ok(Response::List {
+        rows: rows.collect::<Result<_, _>>()?,
+        more,
+    })
 }
 
 /// What there is to say of an event that waits: for how long, and how often Stripe was asked.
@@ -159,7 +237,10 @@ pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
     let mut range = KeyRange::prefix(&[Table::Refused as u8]);
     let mut more = 0;
     loop {
-        let page = desk.handle.reader().range(&range, Direction::Backward, PAGE);
+        let page = desk
+            .handle
+            .reader()
+            .range(&range, Direction::Backward, PAGE);
         let page = page.map_err(|e| Failure::ours(e.to_string()))?;
         let Some((last, _)) = page.last() else { break };
         range.end.clone_from(last);
@@ -174,11 +255,24 @@ pub(super) fn refused(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
                 why: format!("unreadable: {e}"),
                 excerpt: String::new(),
             });
-            let RefusedRecord { at, source, why, excerpt } = kept;
-            rows.push_front(raw(&RefusedRow { at, source: source.to_string(), why, body: excerpt })?);
+            let RefusedRecord {
+                at,
+                source,
+                why,
+                excerpt,
+            } = kept;
+            rows.push_front(raw(&RefusedRow {
+                at,
+                source: source.to_string(),
+                why,
+                body: excerpt,
+            })?);
         }
     }
-    Ok(Response::List { rows: rows.into(), more })
+    Ok(Response::List {
+        rows: rows.into(),
+        more,
+    })
 }
 
 /// An action, as lists show it.
@@ -199,11 +293,17 @@ struct ActionRow<'a> {
 /// What an action waits for or failed by, in words.
 fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
     let held = || action.held.as_ref().map(ToString::to_string);
-    action.why().or_else(held).or_else(|| machine.held.map(|flaw| flaw.to_string()))
+    action
+        .why()
+        .or_else(held)
+        .or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
 fn service_of<'a>(desk: &'a Desk, machine: &Machine) -> &'a str {
-    desk.services.get(&machine.source).copied().unwrap_or("unknown")
+    desk.services
+        .get(&machine.source)
+        .copied()
+        .unwrap_or("unknown")
 }
 
 /// What look-ups are asked of; the other services are those of licenses.
@@ -219,14 +319,19 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
             let row = raw(&ActionRow {
                 id: format!("{}#{}", machine.id, action.id),
                 machine: machine.id.to_string(),
-                service: if action.act.question().is_some() { STRIPE } else { service_of(desk, &machine) },
+                service: if action.act.question().is_some() {
+                    STRIPE
+                } else {
+                    service_of(desk, &machine)
+                },
                 at: action.at,
                 kind: action.act.as_str(),
                 seat: action.license,
                 outcome: action.outcome.as_str(),
                 attempts: action.attempts,
                 error: waits_because(&machine, action),
-                next: (action.outcome == ActionOutcome::Pending && machine.held.is_none()).then_some(action.due),
+                next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
+                    .then_some(action.due),
             });
             newest.insert((action.at, machine.id.clone(), action.id), row);
             if newest.len() > max {
@@ -236,7 +341,10 @@ pub(super) fn actions(desk: &Desk, limit: Option<u32>) -> Result<Response, Failu
         }
         true
     })?;
-    Ok(Response::List { rows: newest.into_values().collect::<Result<_, _>>()?, more })
+    Ok(Response::List {
+        rows: newest.into_values().collect::<Result<_, _>>()?,
+        more,
+    })
 }
 
 /// The open actions that an order is about, by purchase.
@@ -247,14 +355,21 @@ pub(super) fn to_retry(desk: &Desk, what: &What) -> Result<BTreeMap<MachineId, V
         What::All | What::Id(_) => true,
     };
     let open = |m: &Machine| -> Vec<u32> {
-        m.actions.iter().filter(|a| OPEN.contains(&a.outcome) && concerns(m, a)).map(|a| a.id).collect()
+        m.actions
+            .iter()
+            .filter(|a| OPEN.contains(&a.outcome) && concerns(m, a))
+            .map(|a| a.id)
+            .collect()
     };
     if let What::Id(id) = what {
         let id = resolve(desk, id)?;
-        let machine = view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
+        let machine =
+            view::machine(desk.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
         let numbers = open(&machine);
         if numbers.is_empty() {
-            return Err(Failure::input(format!("nothing waits or was refused for {id}")));
+            return Err(Failure::input(format!(
+                "nothing waits or was refused for {id}"
+            )));
         }
         return Ok([(id, numbers)].into());
     }

@@ -24,7 +24,9 @@ pub fn man() -> Result<(), Failure> {
     let mut command = Cli::command();
     command.build();
     let failed = |e: std::io::Error| Failure::ours(format!("no manual page: {e}"));
-    clap_mangen::Man::new(command.clone()).render(&mut out).map_err(failed)?;
+    clap_mangen::Man::new(command.clone())
+        .render(&mut out)
+        .map_err(failed)?;
     for sub in command.get_subcommands().filter(|c| !c.is_hide_set()) {
         let page = clap_mangen::Man::new(sub.clone());
         let title = format!(".SH \"KEYWARD {}\"\n", sub.get_name().to_uppercase());
@@ -48,11 +50,19 @@ pub fn markdown() -> String {
         ## Every command takes\n"
         .to_owned();
     options(&command, &mut out, true);
-    for sub in command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+    for sub in command
+        .get_subcommands()
+        .filter(|c| !c.is_hide_set() && c.get_name() != "help")
+    {
         let usage = sub.clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ").trim();
         // Writing to a String cannot fail.
-        let _ = write!(out, "\n## {}\n\n{}\n\n    {usage}\n", sub.get_name(), about(sub));
+        let _ = write!(
+            out,
+            "\n## {}\n\n{}\n\n    {usage}\n",
+            sub.get_name(),
+            about(sub)
+        );
         options(sub, &mut out, false);
         for inner in sub.get_subcommands().filter(|c| c.get_name() != "help") {
             let usage = inner.clone().render_usage().to_string();
@@ -66,12 +76,18 @@ pub fn markdown() -> String {
 }
 
 fn about(command: &Command) -> String {
-    command.get_about().map(ToString::to_string).unwrap_or_default()
+    command
+        .get_about()
+        .map(ToString::to_string)
+        .unwrap_or_default()
 }
 
 fn options(command: &Command, out: &mut String, global: bool) {
     let mut before = "\n";
-    for arg in command.get_arguments().filter(|a| a.is_global_set() == global && !a.is_hide_set()) {
+    for arg in command
+        .get_arguments()
+        .filter(|a| a.is_global_set() == global && !a.is_hide_set())
+    {
         if ["help", "version"].contains(&arg.get_id().as_str()) {
             continue;
         }
@@ -83,7 +99,11 @@ fn options(command: &Command, out: &mut String, global: bool) {
         };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let mut more = Vec::new();
-        let choices: Vec<_> = arg.get_possible_values().iter().map(|v| format!("`{}`", v.get_name())).collect();
+        let choices: Vec<_> = arg
+            .get_possible_values()
+            .iter()
+            .map(|v| format!("`{}`", v.get_name()))
+            .collect();
         if arg.get_action().takes_values() && !choices.is_empty() {
             more.push(format!("one of {}", choices.join(", ")));
         }
@@ -95,7 +115,11 @@ fn options(command: &Command, out: &mut String, global: bool) {
         if let Some(env) = arg.get_env() {
             more.push(format!("environment `{}`", env.to_string_lossy()));
         }
-        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
+        let more = if more.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", more.join("; "))
+        };
         let _ = writeln!(out, "{before}- `{name}`: {help}{more}");
         before = "";
     }

@@ -42,16 +42,27 @@ pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
     sink.finish()?;
     report::say(&format!("{written} lines; `keyward replay` reads them"));
     if sink.missing > 0 {
-        report::warning(&format!("{} events are left out: their bodies are not kept any more", sink.missing));
+        report::warning(&format!(
+            "{} events are left out: their bodies are not kept any more",
+            sink.missing
+        ));
     }
     Ok(())
 }
 
-fn one(asked: &mut Conversation, machine: &str, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
+fn one(
+    asked: &mut Conversation,
+    machine: &str,
+    anonymize: bool,
+    sink: &mut Sink,
+) -> Result<u64, Failure> {
     let group = asked::only(asked, machine)?;
     // An event's id decides ties: what replaces it must sort alike, so that all are known before the first is written.
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids(&group.lines)));
-    group.lines.into_iter().try_for_each(|line| sink.write(line))?;
+    group
+        .lines
+        .into_iter()
+        .try_for_each(|line| sink.write(line))?;
     Ok(sink.lines)
 }
 
@@ -64,13 +75,22 @@ fn ids(lines: &[Line]) -> Vec<String> {
     struct Id {
         id: String,
     }
-    let id = |line: &Line| serde_json::from_str::<Head>(line.text.as_ref()?).ok()?.event;
+    let id = |line: &Line| {
+        serde_json::from_str::<Head>(line.text.as_ref()?)
+            .ok()?
+            .event
+    };
     lines.iter().filter_map(id).map(|e| e.id).collect()
 }
 
 fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
     let (entries, until) = asked::index(asked, false)?;
-    let ids = || entries.iter().map(|e: &Entry| e.id.to_string()).collect::<Vec<_>>();
+    let ids = || {
+        entries
+            .iter()
+            .map(|e: &Entry| e.id.to_string())
+            .collect::<Vec<_>>()
+    };
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
     let mut said = asked::said(asked, until)?.into_iter().peekable();
     asked::bodies(asked, &entries, |line| {
@@ -94,23 +114,32 @@ struct Sink {
 
 impl Sink {
     fn open(file: &Path) -> Result<Self, Failure> {
-        let sink =
-            |out: Box<dyn Write>, file| Self { out: BufWriter::new(out), file, anonymizer: None, lines: 0, missing: 0 };
+        let sink = |out: Box<dyn Write>, file| Self {
+            out: BufWriter::new(out),
+            file,
+            anonymizer: None,
+            lines: 0,
+            missing: 0,
+        };
         if file.as_os_str() == "-" {
             return Ok(sink(Box::new(std::io::stdout()), None));
         }
         if file.exists() {
-            return Err(
-                Failure::input(format!("{} exists", file.display())).hint("nothing is written over: name another")
-            );
+            return Err(Failure::input(format!("{} exists", file.display()))
+                .hint("nothing is written over: name another"));
         }
         let mut part = file.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
         // It holds customers' addresses: for its owner only.
-        let opened: std::io::Result<File> =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part);
-        let out = opened.map_err(|e| Failure::input(format!("{} cannot be written: {e}", part.display())))?;
+        let opened: std::io::Result<File> = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&part);
+        let out = opened
+            .map_err(|e| Failure::input(format!("{} cannot be written: {e}", part.display())))?;
         Ok(sink(Box::new(out), Some((part, file.to_owned()))))
     }
 
@@ -120,7 +149,9 @@ impl Sink {
             return Ok(());
         };
         let text = match &self.anonymizer {
-            Some(anonymizer) => anonymizer.line(&text).map_err(|e| Failure::ours(format!("a line is no JSON: {e}")))?,
+            Some(anonymizer) => anonymizer
+                .line(&text)
+                .map_err(|e| Failure::ours(format!("a line is no JSON: {e}")))?,
             None => text,
         };
         self.lines += 1;

@@ -33,13 +33,21 @@ impl Failure {
     /// The user's to mend.
     #[must_use]
     pub fn input(message: impl Into<String>) -> Self {
-        Self { blame: Blame::Input, message: message.into(), hint: None }
+        Self {
+            blame: Blame::Input,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// Ours to mend.
     #[must_use]
     pub fn ours(message: impl Into<String>) -> Self {
-        Self { blame: Blame::Ours, message: message.into(), hint: None }
+        Self {
+            blame: Blame::Ours,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// With the way out.
@@ -62,7 +70,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+        self.hint
+            .as_ref()
+            .map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
     }
 }
 
@@ -98,9 +108,8 @@ impl From<CannotStart> for Failure {
     fn from(error: CannotStart) -> Self {
         match error {
             CannotStart::Open(error) => error.into(),
-            CannotStart::Service(error) => {
-                Self::input(error.to_string()).hint("`keyward check` tells every mistake in the config")
-            }
+            CannotStart::Service(error) => Self::input(error.to_string())
+                .hint("`keyward check` tells every mistake in the config"),
             CannotStart::Commit(_) | CannotStart::Record(_) | CannotStart::System { .. } => {
                 Self::ours(error.to_string())
             }
@@ -135,7 +144,11 @@ impl From<Mistakes> for Failure {
     /// Only how many there are: they have been printed.
     fn from(mistakes: Mistakes) -> Self {
         let n = mistakes.mistakes.len();
-        let what = if n == 1 { "1 mistake".to_owned() } else { format!("{n} mistakes") };
+        let what = if n == 1 {
+            "1 mistake".to_owned()
+        } else {
+            format!("{n} mistakes")
+        };
         Self::input(format!("the config has {what}")).hint("docs/config.md explains each key")
     }
 }

@@ -18,7 +18,8 @@ use crate::store::Create;
 pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let written = write_new(path).map_err(|e| {
-        Failure::input(format!("cannot write {shown}: {e}")).hint("`--config` names another place for it")
+        Failure::input(format!("cannot write {shown}: {e}"))
+            .hint("`--config` names another place for it")
     })?;
     if written {
         report::say(&format!("wrote {shown}"));
@@ -37,9 +38,15 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     if created {
         report::say(&format!("created the store in {dir}"));
     } else {
-        report::say(&format!("the store in {dir} is there already and stays as it is"));
+        report::say(&format!(
+            "the store in {dir} is there already and stays as it is"
+        ));
     }
-    let option = if path == Path::new("./keyward.toml") { String::new() } else { format!(" --config {shown}") };
+    let option = if path == Path::new("./keyward.toml") {
+        String::new()
+    } else {
+        format!(" --config {shown}")
+    };
     report::say(&format!(
         "\nnext:\n  1. edit {shown}: your address, your plans, where licenses and mail go\n  \
          2. `keyward stripe-events` prints the events to enable at Stripe; put the endpoint's signing secret into the \

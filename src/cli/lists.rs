@@ -13,7 +13,8 @@ use super::{report, show};
 use crate::domain::machine::LicenseStatus;
 
 fn other() -> Failure {
-    Failure::ours("the server answered something else").hint("is the server of the same version as this command?")
+    Failure::ours("the server answered something else")
+        .hint("is the server of the same version as this command?")
 }
 
 /// `find`: nothing found is an error, so that scripts can ask.
@@ -21,14 +22,24 @@ fn other() -> Failure {
 /// # Errors
 /// What went wrong.
 pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
-    let Response::Found { machines } = ask(config, Request::Find { text: args.text.clone() })? else {
+    let Response::Found { machines } = ask(
+        config,
+        Request::Find {
+            text: args.text.clone(),
+        },
+    )?
+    else {
         return Err(other());
     };
     if args.json {
         report::json(&machines)?;
     } else if !machines.is_empty() {
         let rows = page::read::<Page>(&machines)?.into_iter().map(|p| {
-            let live = p.licenses.iter().filter(|l| l.status == LicenseStatus::Live).count();
+            let live = p
+                .licenses
+                .iter()
+                .filter(|l| l.status == LicenseStatus::Live)
+                .count();
             let licenses = format!("{live} of {} live", p.licenses.len());
             let email = p.email.clone().unwrap_or_default();
             vec![
@@ -40,14 +51,21 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
                 email,
             ]
         });
-        report::data(&report::table(&["purchase", "state", "status", "licenses", "customer", "email"], rows.collect()));
+        report::data(&report::table(
+            &[
+                "purchase", "state", "status", "licenses", "customer", "email",
+            ],
+            rows.collect(),
+        ));
         if machines.len() >= crate::engine::view::FOUND_MAX {
             report::say("there may be more: give a more telling text");
         }
     }
     if machines.is_empty() {
-        return Err(Failure::input(format!("nothing is known of `{}`", args.text))
-            .hint("`keyward events --parked` lists what waits for its purchase"));
+        return Err(
+            Failure::input(format!("nothing is known of `{}`", args.text))
+                .hint("`keyward events --parked` lists what waits for its purchase"),
+        );
     }
     Ok(())
 }
@@ -57,7 +75,16 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
-    let Response::Machine { view, decided, next } = ask(config, Request::Show { machine: args.machine.clone() })?
+    let Response::Machine {
+        view,
+        decided,
+        next,
+    } = ask(
+        config,
+        Request::Show {
+            machine: args.machine.clone(),
+        },
+    )?
     else {
         return Err(other());
     };
@@ -65,12 +92,20 @@ pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
         return report::json(&view);
     }
     let pages = page::read::<Page>(&[view])?;
-    pages.iter().for_each(|p| report::data(&show::show(p, &decided, &next)));
+    pages
+        .iter()
+        .for_each(|p| report::data(&show::show(p, &decided, &next)));
     Ok(())
 }
 
-fn list(config: &Path, request: Request, json: bool) -> Result<Option<Vec<Box<RawValue>>>, Failure> {
-    let Response::List { rows, more } = ask(config, request)? else { return Err(other()) };
+fn list(
+    config: &Path,
+    request: Request,
+    json: bool,
+) -> Result<Option<Vec<Box<RawValue>>>, Failure> {
+    let Response::List { rows, more } = ask(config, request)? else {
+        return Err(other());
+    };
     if more > 0 {
         report::say(&format!("{more} older ones are left out"));
     }
@@ -86,10 +121,21 @@ fn list(config: &Path, request: Request, json: bool) -> Result<Option<Vec<Box<Ra
 /// # Errors
 /// What went wrong.
 pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
-    let which = [(args.applied, Which::Applied), (args.parked, Which::Parked), (args.ignored, Which::Ignored)];
-    let which = which.into_iter().find_map(|(asked, which)| asked.then_some(which));
-    let request = Request::Events { which, limit: args.list.limit };
-    let Some(rows) = list(config, request, args.list.json)? else { return Ok(()) };
+    let which = [
+        (args.applied, Which::Applied),
+        (args.parked, Which::Parked),
+        (args.ignored, Which::Ignored),
+    ];
+    let which = which
+        .into_iter()
+        .find_map(|(asked, which)| asked.then_some(which));
+    let request = Request::Events {
+        which,
+        limit: args.list.limit,
+    };
+    let Some(rows) = list(config, request, args.list.json)? else {
+        return Ok(());
+    };
     if rows.is_empty() {
         report::say("no events");
         return Ok(());
@@ -102,7 +148,10 @@ pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
         };
         vec![e.received, e.event, e.kind, e.disposition, about]
     });
-    report::data(&report::table(&["received", "event", "type", "what became of it", ""], rows.collect()));
+    report::data(&report::table(
+        &["received", "event", "type", "what became of it", ""],
+        rows.collect(),
+    ));
     Ok(())
 }
 
@@ -118,7 +167,12 @@ fn waits(names: &[String], age_s: Option<i64>, looked_up: Option<u32>) -> String
         86_400.. => format!(", {} d", s / 86_400),
     });
     let asked = looked_up.map(|n| format!("; Stripe was asked {n} times"));
-    format!("waits for {}{}{}", names.join(", "), age.unwrap_or_default(), asked.unwrap_or_default())
+    format!(
+        "waits for {}{}{}",
+        names.join(", "),
+        age.unwrap_or_default(),
+        asked.unwrap_or_default()
+    )
 }
 
 /// `refused`.
@@ -126,16 +180,28 @@ fn waits(names: &[String], age_s: Option<i64>, looked_up: Option<u32>) -> String
 /// # Errors
 /// What went wrong.
 pub(super) fn refused(config: &Path, args: ListArgs) -> Result<(), Failure> {
-    let Some(rows) = list(config, Request::Refused { limit: args.limit }, args.json)? else { return Ok(()) };
+    let Some(rows) = list(config, Request::Refused { limit: args.limit }, args.json)? else {
+        return Ok(());
+    };
     if rows.is_empty() {
         report::say("nothing signed was refused");
         return Ok(());
     }
     let rows = page::read::<Refused>(&rows)?.into_iter().map(|r| {
-        let body: String = r.body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        let body: String = r
+            .body
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(60)
+            .collect();
         vec![r.at, r.source, r.why, body]
     });
-    report::data(&report::table(&["at", "source", "why", "body"], rows.collect()));
+    report::data(&report::table(
+        &["at", "source", "why", "body"],
+        rows.collect(),
+    ));
     Ok(())
 }
 
@@ -144,16 +210,37 @@ pub(super) fn refused(config: &Path, args: ListArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn actions(config: &Path, args: ListArgs) -> Result<(), Failure> {
-    let Some(rows) = list(config, Request::Actions { limit: args.limit }, args.json)? else { return Ok(()) };
+    let Some(rows) = list(config, Request::Actions { limit: args.limit }, args.json)? else {
+        return Ok(());
+    };
     if rows.is_empty() {
         report::say("nothing waits, is held or was refused");
         return Ok(());
     }
     let rows = page::read::<ActionRow>(&rows)?.into_iter().map(|a| {
-        let (next, error) = (a.next.unwrap_or_else(|| "-".to_owned()), a.error.unwrap_or_default());
-        vec![a.id, a.service, a.kind, a.outcome, a.attempts.to_string(), next, error]
+        let (next, error) = (
+            a.next.unwrap_or_else(|| "-".to_owned()),
+            a.error.unwrap_or_default(),
+        );
+        vec![
+            a.id,
+            a.service,
+            a.kind,
+            a.outcome,
+            a.attempts.to_string(),
+            next,
+            error,
+        ]
     });
-    let header = ["id", "service", "what", "outcome", "attempts", "next", "last error"];
+    let header = [
+        "id",
+        "service",
+        "what",
+        "outcome",
+        "attempts",
+        "next",
+        "last error",
+    ];
     report::data(&report::table(&header, rows.collect()));
     Ok(())
 }

@@ -52,7 +52,9 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
     };
-    let named = matches.value_source("config").is_some_and(|s| s != ValueSource::DefaultValue);
+    let named = matches
+        .value_source("config")
+        .is_some_and(|s| s != ValueSource::DefaultValue);
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -60,7 +62,11 @@ pub fn main() -> ExitCode {
     logging::start(cli.log_format, &cli.command);
     crate::effects::tls::install();
     let on_line = matches.value_source("config") == Some(ValueSource::CommandLine);
-    match run(&cli, named.then_some(&cli.config), on_line.then_some(&cli.config)) {
+    match run(
+        &cli,
+        named.then_some(&cli.config),
+        on_line.then_some(&cli.config),
+    ) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             report::failure(&failure);
@@ -73,7 +79,11 @@ pub fn main() -> ExitCode {
 fn usage(error: &clap::Error) -> ExitCode {
     // Nobody reads what cannot be printed.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+    if error.use_stderr() {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 /// `named` is a config that somebody named, on the command line or in the environment; `on_line` one of the former.
@@ -102,8 +112,20 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
-        Command::Extend(args) => orders::decide(config, &args.decision, Verb::Extend { until: args.until.from(now()) }),
-        Command::Exempt(args) => orders::decide(config, &args.decision, Verb::Exempt { until: args.until.from(now()) }),
+        Command::Extend(args) => orders::decide(
+            config,
+            &args.decision,
+            Verb::Extend {
+                until: args.until.from(now()),
+            },
+        ),
+        Command::Exempt(args) => orders::decide(
+            config,
+            &args.decision,
+            Verb::Exempt {
+                until: args.until.from(now()),
+            },
+        ),
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
         Command::Rekey(args) => orders::decide(config, args, Verb::Rekey),

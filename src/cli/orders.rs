@@ -10,7 +10,12 @@ use super::report;
 use crate::domain::decision::{Decision, Verb};
 use crate::effects::mail::Sender;
 
-fn order(config: &Path, request: Request, json: bool, said: impl Fn(&Changed) -> String) -> Result<(), Failure> {
+fn order(
+    config: &Path,
+    request: Request,
+    json: bool,
+    said: impl Fn(&Changed) -> String,
+) -> Result<(), Failure> {
     match ask(config, request)? {
         Response::Changed(changed) if json => report::json(&changed),
         Response::Changed(changed) => {
@@ -50,9 +55,19 @@ pub(super) fn retry(config: &Path, args: &RetryArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn abandon(config: &Path, args: &AbandonArgs) -> Result<(), Failure> {
-    order(config, Request::Abandon { id: args.id.clone() }, args.json, |_| {
-        format!("{} is given up; `keyward retry {}` takes it up again", args.id, args.id)
-    })
+    order(
+        config,
+        Request::Abandon {
+            id: args.id.clone(),
+        },
+        args.json,
+        |_| {
+            format!(
+                "{} is given up; `keyward retry {}` takes it up again",
+                args.id, args.id
+            )
+        },
+    )
 }
 
 /// `hold`.
@@ -61,9 +76,20 @@ pub(super) fn abandon(config: &Path, args: &AbandonArgs) -> Result<(), Failure> 
 /// What went wrong.
 pub(super) fn hold(config: &Path, args: &HoldArgs) -> Result<(), Failure> {
     let reason = reason(&args.reason)?;
-    order(config, Request::Hold { id: args.id.clone(), reason }, args.json, |_| {
-        format!("{} is held; `keyward retry {}` lets it go, if it is still needed then", args.id, args.id)
-    })
+    order(
+        config,
+        Request::Hold {
+            id: args.id.clone(),
+            reason,
+        },
+        args.json,
+        |_| {
+            format!(
+                "{} is held; `keyward retry {}` lets it go, if it is still needed then",
+                args.id, args.id
+            )
+        },
+    )
 }
 
 /// `address`.
@@ -71,19 +97,28 @@ pub(super) fn hold(config: &Path, args: &HoldArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn address(config: &Path, args: &AddressArgs) -> Result<(), Failure> {
-    decide(config, &args.decision, Verb::Address { email: one_address(&args.email)? })
+    decide(
+        config,
+        &args.decision,
+        Verb::Address {
+            email: one_address(&args.email)?,
+        },
+    )
 }
 
 fn one_address(text: &str) -> Result<String, Failure> {
     if text.contains('<') || Sender::parse(text).is_err() {
-        return Err(Failure::input(format!("`{text}` is not an address")).hint("one like ada@example.com"));
+        return Err(
+            Failure::input(format!("`{text}` is not an address")).hint("one like ada@example.com")
+        );
     }
     Ok(text.to_owned())
 }
 
 fn reason(text: &str) -> Result<String, Failure> {
     match text.trim() {
-        "" => Err(Failure::input("this needs its reason").hint("`--reason \"…\"`, for whoever asks later")),
+        "" => Err(Failure::input("this needs its reason")
+            .hint("`--reason \"…\"`, for whoever asks later")),
         reason => Ok(reason.to_owned()),
     }
 }
@@ -95,7 +130,15 @@ fn reason(text: &str) -> Result<String, Failure> {
 pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
     let to = args.to.as_deref().map(one_address).transpose()?;
     let (machine, reason, json) = (args.machine.clone(), args.reason.clone(), args.json);
-    decide(config, &DecisionArgs { machine, reason, json }, Verb::Resend { to })
+    decide(
+        config,
+        &DecisionArgs {
+            machine,
+            reason,
+            json,
+        },
+        Verb::Resend { to },
+    )
 }
 
 /// Hands a person's decision in.
@@ -104,7 +147,9 @@ pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
 /// What went wrong.
 pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(), Failure> {
     let reason = reason(&args.reason)?;
-    let author = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let author = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
     let what = match &verb {
         Verb::Grant { until: None } => "a license for life is granted".to_owned(),
         Verb::Grant { until: Some(until) } => format!("a license until {until} is granted"),
@@ -117,11 +162,21 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Rekey => "new keys take the place of the old ones".to_owned(),
         Verb::Address { email } => format!("mail goes to {email} from now on"),
         Verb::ResetDevices => {
-            "the devices bound to its keys are forgotten as soon as the service confirms it".to_owned()
+            "the devices bound to its keys are forgotten as soon as the service confirms it"
+                .to_owned()
         }
         Verb::ApplyRevision => verb.as_str().to_owned(),
     };
-    let decision = Decision { verb, author, reason };
-    let request = Request::Decide { machine: args.machine.clone(), decision };
-    order(config, request, args.json, |changed| format!("{}: {what}", changed.machines.join(", ")))
+    let decision = Decision {
+        verb,
+        author,
+        reason,
+    };
+    let request = Request::Decide {
+        machine: args.machine.clone(),
+        decision,
+    };
+    order(config, request, args.json, |changed| {
+        format!("{}: {what}", changed.machines.join(", "))
+    })
 }

@@ -99,19 +99,25 @@ fn newest(asked: &mut Conversation) -> Result<Revision, Failure> {
 }
 
 fn counts(asked: &mut Conversation) -> Result<Counts, Failure> {
-    let Response::Page { rows, .. } = asked.ask(Request::Policy(Judging::Counts))? else { return Err(other()) };
+    let Response::Page { rows, .. } = asked.ask(Request::Policy(Judging::Counts))? else {
+        return Err(other());
+    };
     page::read::<Counts>(&rows)?.pop().ok_or_else(other)
 }
 
 fn other() -> Failure {
-    Failure::ours("the server answered something else").hint("is the server of the same version as this command?")
+    Failure::ours("the server answered something else")
+        .hint("is the server of the same version as this command?")
 }
 
 fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
     if args.reason.trim().is_empty() {
-        return Err(Failure::input("a decision needs its reason").hint("`--reason \"…\"`, for whoever asks later"));
+        return Err(Failure::input("a decision needs its reason")
+            .hint("`--reason \"…\"`, for whoever asks later"));
     }
-    let preview = Request::Policy(Judging::Preview { plan: args.plan.clone() });
+    let preview = Request::Policy(Judging::Preview {
+        plan: args.plan.clone(),
+    });
     let rows = asked::converse(config, |asked| {
         let newest = newest(asked)?;
         if newest.plans != asked.config.plans || newest.policies != asked.config.policies {
@@ -130,18 +136,37 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
     })?;
     let concerned = page::read::<Concerned>(&rows)?;
     if args.yes && args.json && concerned.is_empty() {
-        return report::json(&Changed { machines: Vec::new(), actions: None, decision: None });
+        return report::json(&Changed {
+            machines: Vec::new(),
+            actions: None,
+            decision: None,
+        });
     }
     if !args.yes || concerned.is_empty() {
         return previewed(&concerned, &rows, args);
     }
     report::say(&listed(&concerned));
-    let author = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    let decision = Decision { verb: Verb::ApplyRevision, author, reason: args.reason.trim().to_owned() };
-    match ask(config, Request::Policy(Judging::Apply { plan: args.plan.clone(), decision }))? {
+    let author = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default();
+    let decision = Decision {
+        verb: Verb::ApplyRevision,
+        author,
+        reason: args.reason.trim().to_owned(),
+    };
+    match ask(
+        config,
+        Request::Policy(Judging::Apply {
+            plan: args.plan.clone(),
+            decision,
+        }),
+    )? {
         Response::Changed(changed) if args.json => report::json(&changed),
         Response::Changed(changed) => {
-            report::say(&format!("{} purchases are judged by the newest revision from now on", changed.machines.len()));
+            report::say(&format!(
+                "{} purchases are judged by the newest revision from now on",
+                changed.machines.len()
+            ));
             Ok(())
         }
         Response::Found { .. }
@@ -165,13 +190,25 @@ fn previewed(
         return Ok(());
     }
     report::data(&listed(concerned));
-    report::say(&format!("{} purchases would change; nothing was done. --yes does it", concerned.len()));
+    report::say(&format!(
+        "{} purchases would change; nothing was done. --yes does it",
+        concerned.len()
+    ));
     Ok(())
 }
 
 fn listed(concerned: &[Concerned]) -> String {
-    let row = |c: &Concerned| vec![c.machine.to_string(), c.plans.join(", "), c.changes.join("; ")];
-    report::table(&["purchase", "plan", "what changes"], concerned.iter().map(row).collect())
+    let row = |c: &Concerned| {
+        vec![
+            c.machine.to_string(),
+            c.plans.join(", "),
+            c.changes.join("; "),
+        ]
+    };
+    report::table(
+        &["purchase", "plan", "what changes"],
+        concerned.iter().map(row).collect(),
+    )
 }
 
 /// Values of a plan or policy by dotted key.

@@ -51,7 +51,9 @@ impl Reloader {
             };
             match loaded {
                 Ok(reloaded) => tell(&self.path, &reloaded),
-                Err(failure) => tracing::error!(hint = failure.hint, "{failure}", failure = failure.message),
+                Err(failure) => {
+                    tracing::error!(hint = failure.hint, "{failure}", failure = failure.message)
+                }
             }
             around(false);
         }
@@ -69,8 +71,14 @@ impl Reloader {
                 tracing::error!(file = %mistake.file, line, "{}", mistake.message);
             }
             let n = mistakes.mistakes.len();
-            let n = if n == 1 { "1 mistake".to_owned() } else { format!("{n} mistakes") };
-            Failure::input(format!("the config has {n}: nothing of it was loaded, the one before stays in force"))
+            let n = if n == 1 {
+                "1 mistake".to_owned()
+            } else {
+                format!("{n} mistakes")
+            };
+            Failure::input(format!(
+                "the config has {n}: nothing of it was loaded, the one before stays in force"
+            ))
         })
     }
 
@@ -83,11 +91,24 @@ impl Reloader {
             tracing::error!(%mistake, "mail templates have a mistake: those before stay in use");
         }
         let (plans, policies) = (config.plans.clone(), config.policies.clone());
-        let receipt = self.handle.submit_waiting(Input::Revision { plans, policies }).await?;
-        let reloaded = Reloaded { revision: receipt == Receipt::Done, restart: differing(&self.started, &config) };
+        let receipt = self
+            .handle
+            .submit_waiting(Input::Revision { plans, policies })
+            .await?;
+        let reloaded = Reloaded {
+            revision: receipt == Receipt::Done,
+            restart: differing(&self.started, &config),
+        };
         if reloaded.revision {
-            let revisions = self.handle.rules().revisions.replaced(revise::kept(&self.handle)?);
-            self.handle.set_rules(Rules { revisions, ..self.handle.rules().as_ref().clone() });
+            let revisions = self
+                .handle
+                .rules()
+                .revisions
+                .replaced(revise::kept(&self.handle)?);
+            self.handle.set_rules(Rules {
+                revisions,
+                ..self.handle.rules().as_ref().clone()
+            });
             self.wake().await?;
         }
         Ok(reloaded)
@@ -106,9 +127,13 @@ impl Reloader {
             })?;
             Ok(found)
         };
-        let found = tokio::task::spawn_blocking(look).await.unwrap_or_else(|e| Err(Failure::ours(e.to_string())))?;
+        let found = tokio::task::spawn_blocking(look)
+            .await
+            .unwrap_or_else(|e| Err(Failure::ours(e.to_string())))?;
         for machine in found {
-            self.handle.submit_waiting(Input::WakeUp { machine }).await?;
+            self.handle
+                .submit_waiting(Input::WakeUp { machine })
+                .await?;
         }
         Ok(())
     }
@@ -129,7 +154,10 @@ fn tell(path: &std::path::Path, reloaded: &Reloaded) {
 /// What differs between two configs and is read only at the start.
 fn differing(old: &Config, new: &Config) -> Vec<&'static str> {
     // The templates' folder is looked up at each load.
-    let mail = |mail: &Mail| Mail { templates: None, ..mail.clone() };
+    let mail = |mail: &Mail| Mail {
+        templates: None,
+        ..mail.clone()
+    };
     let sources = |config: &Config| {
         let mut sources = config.sources.clone();
         for source in &mut sources {
@@ -150,5 +178,8 @@ fn differing(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[time]", old.time != new.time),
         ("[adopt]", old.adopt != new.adopt),
     ];
-    parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
+    parts
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
 }

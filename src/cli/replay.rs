@@ -76,8 +76,12 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
 }
 
 fn text(world: &World) -> Result<(), Stuck> {
-    answer::each_machine(world, &mut |machine| report::piece(&timeline::machine(&machine)))?;
-    answer::each_event(world, &mut |became| timeline::event(&became).is_none_or(|line| report::piece(&line)))?;
+    answer::each_machine(world, &mut |machine| {
+        report::piece(&timeline::machine(&machine))
+    })?;
+    answer::each_event(world, &mut |became| {
+        timeline::event(&became).is_none_or(|line| report::piece(&line))
+    })?;
     report::data(&timeline::as_of(world.now));
     Ok(())
 }
@@ -96,7 +100,8 @@ fn open(file: &Path) -> Result<History<'static>, Failure> {
         Box::new(BufReader::new(std::io::stdin()))
     } else {
         let opened = std::fs::File::open(file);
-        let opened = opened.map_err(|e| Failure::input(format!("{} cannot be read: {e}", file.display())))?;
+        let opened = opened
+            .map_err(|e| Failure::input(format!("{} cannot be read: {e}", file.display())))?;
         Box::new(BufReader::new(opened))
     };
     History::new(&file.display().to_string(), read).map_err(|bad| failure(bad.into()))
@@ -111,13 +116,18 @@ fn failure(why: CannotReplay) -> Failure {
 
 /// Replay's rules: the config as if it had always been in force, and services that can do everything.
 fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
-    let mut revisions = Revisions::always(config.plans.clone(), config.policies.clone()).deaf(config.deaf());
+    let mut revisions =
+        Revisions::always(config.plans.clone(), config.policies.clone()).deaf(config.deaf());
     if let Some(name) = policy.map(PolicyName::from) {
         if !revisions.has_policy(&name) {
             let known: Vec<&str> = config.policies.iter().map(|p| p.name.as_str()).collect();
             let hint = format!(
                 "the config has: {}",
-                if known.is_empty() { "none but `standard`".to_owned() } else { known.join(", ") }
+                if known.is_empty() {
+                    "none but `standard`".to_owned()
+                } else {
+                    known.join(", ")
+                }
             );
             return Err(Failure::input(format!("no policy is named `{name}`")).hint(hint));
         }
@@ -132,5 +142,9 @@ pub(super) fn simulated(config: &Config, revisions: Revisions) -> Rules {
     for source in sources.values_mut() {
         source.abilities = Abilities::simulated();
     }
-    Rules { revisions, sources, store_since: None }
+    Rules {
+        revisions,
+        sources,
+        store_since: None,
+    }
 }

@@ -30,8 +30,14 @@ pub fn data(text: &str) {
 /// Prints a part of data that comes in parts, like [`data`]; says whether anybody reads on.
 pub fn piece(text: &str) -> bool {
     let mut out = anstream::stdout().lock();
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    write!(out, "{text}{end}").and_then(|()| out.flush()).is_ok()
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    write!(out, "{text}{end}")
+        .and_then(|()| out.flush())
+        .is_ok()
 }
 
 /// Prints a value as JSON, as it is serialized.
@@ -68,7 +74,11 @@ pub fn failure(failure: &Failure) {
 
 fn look() -> Look {
     // anstream strips what no terminal shows, but the choice between glyphs is made here.
-    if io::stderr().is_terminal() { Look::Colour } else { Look::Plain }
+    if io::stderr().is_terminal() {
+        Look::Colour
+    } else {
+        Look::Plain
+    }
 }
 
 /// Says what was found in a config.
@@ -93,5 +103,8 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    table
+        .lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
 }

@@ -31,7 +31,10 @@ use crate::store::{Create, OnBroken};
 pub fn run(config_path: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let (config, warnings) = load(config_path, &Env::process())?;
     report::findings(&warnings);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
     runtime.block_on(live(config_path, config, args.new))
 }
@@ -46,7 +49,15 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let hangup = listen_for(SignalKind::hangup())?;
     let listener = bind(config.listen).await?;
-    let opened = server::open(&config, if new { Create::IfMissing } else { Create::Never }, Some(end_at_once()))?;
+    let opened = server::open(
+        &config,
+        if new {
+            Create::IfMissing
+        } else {
+            Create::Never
+        },
+        Some(end_at_once()),
+    )?;
     let (data_dir, names) = (config.data_dir.clone(), services(&config));
     let started = config.clone();
     let running = Server::start(config, opened, listener, Clock::Wall).await?;
@@ -56,18 +67,28 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let desk = Desk::new(running.handle.clone(), names).with_running(Arc::clone(&running.services));
     let asked = tokio::spawn(door.serve(desk, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
-    let reloader = Reloader { path: path.to_owned(), started, handle, services };
+    let reloader = Reloader {
+        path: path.to_owned(),
+        started,
+        handle,
+        services,
+    };
     let reloading = tokio::spawn(reloader.run(hangup, stop.clone(), reloads));
     tracing::info!(address = %running.address, "listening");
     tell(&[NotifyState::Ready]);
     let order = stop.clone();
     tokio::spawn(async move {
         let name = signals.next().await;
-        tracing::info!(signal = name, "stopping: what is queued is committed, actions in flight get 10 s");
+        tracing::info!(
+            signal = name,
+            "stopping: what is queued is committed, actions in flight get 10 s"
+        );
         tell(&[NotifyState::Stopping]);
         order.cancel();
         signals.next().await;
-        tracing::warn!("told twice to stop: ended without waiting; what was in flight is looked up at the next start");
+        tracing::warn!(
+            "told twice to stop: ended without waiting; what was in flight is looked up at the next start"
+        );
         std::process::exit(2);
     });
     let ended = running.run(async move {
@@ -119,7 +140,10 @@ struct Signals(Signal, Signal);
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        Ok(Self(listen_for(SignalKind::terminate())?, listen_for(SignalKind::interrupt())?))
+        Ok(Self(
+            listen_for(SignalKind::terminate())?,
+            listen_for(SignalKind::interrupt())?,
+        ))
     }
 
     async fn next(&mut self) -> &'static str {

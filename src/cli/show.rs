@@ -19,7 +19,10 @@ pub(super) fn show(page: &Page, decided: &[Coming], next: &[Coming]) -> String {
     part("Licenses", licenses(page));
     part("Timeline", timeline(page, decided));
     part("Actions", actions(page));
-    part("To know", page.reports.iter().map(|r| format!("  {r}\n")).collect());
+    part(
+        "To know",
+        page.reports.iter().map(|r| format!("  {r}\n")).collect(),
+    );
     part("What comes next", coming(page, next));
     out
 }
@@ -29,10 +32,23 @@ fn head(page: &Page) -> String {
     let mut words = vec![page.word(), page.status()];
     words.dedup();
     words.retain(|word| !word.is_empty());
-    let mut out = format!("{}  {}  {}\n", styled(BOLD, &page.id), page.kind, styled(BOLD, words.join(", ")));
+    let mut out = format!(
+        "{}  {}  {}\n",
+        styled(BOLD, &page.id),
+        page.kind,
+        styled(BOLD, words.join(", "))
+    );
     let customer = [page.customer.as_deref(), page.email.as_deref()];
-    let customer = customer.into_iter().flatten().collect::<Vec<_>>().join("  ");
-    let customer = if customer.is_empty() { "nobody that is known yet" } else { &customer };
+    let customer = customer
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("  ");
+    let customer = if customer.is_empty() {
+        "nobody that is known yet"
+    } else {
+        &customer
+    };
     let _ = writeln!(out, "  customer: {customer}");
     if let Some(why) = &page.held {
         let _ = writeln!(out, "  held, so nothing is done for it: {why}");
@@ -53,37 +69,65 @@ fn licenses(page: &Page) -> String {
             l.seat.to_string(),
             l.status.to_string(),
             l.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
-            l.devices.as_str().map_or_else(|| l.devices.to_string(), str::to_owned),
+            l.devices
+                .as_str()
+                .map_or_else(|| l.devices.to_string(), str::to_owned),
             l.plan.clone().unwrap_or_default(),
             l.key.clone().unwrap_or_default(),
         ]
     };
-    indented(&table(&["no", "status", "expires", "devices", "plan", "key"], page.licenses.iter().map(row).collect()))
+    indented(&table(
+        &["no", "status", "expires", "devices", "plan", "key"],
+        page.licenses.iter().map(row).collect(),
+    ))
 }
 
 /// Transitions, decisions, finished actions and mails, merged by time.
 fn timeline(page: &Page, decided: &[Coming]) -> String {
-    let mut lines: Vec<(String, u8, String)> = decided.iter().map(|d| (d.at.to_string(), 0, d.what.clone())).collect();
+    let mut lines: Vec<(String, u8, String)> = decided
+        .iter()
+        .map(|d| (d.at.to_string(), 0, d.what.clone()))
+        .collect();
     for t in &page.transitions {
-        let from = t.from.as_deref().map_or(String::new(), |from| format!("{from} -> "));
+        let from = t
+            .from
+            .as_deref()
+            .map_or(String::new(), |from| format!("{from} -> "));
         // The day is enough to say that it was heard of late.
         let late = if t.seen_at.get(..10) == t.at.get(..10) {
             String::new()
         } else {
             styled(DIM, format!("  (seen {})", t.seen_at))
         };
-        lines.push((t.at.clone(), 1, format!("{from}{}  by {}{late}", styled(BOLD, &t.to), t.cause)));
+        lines.push((
+            t.at.clone(),
+            1,
+            format!("{from}{}  by {}{late}", styled(BOLD, &t.to), t.cause),
+        ));
     }
     for a in page.actions.iter().filter(|a| a.outcome == "done") {
         lines.push((a.at.clone(), 2, done(a)));
     }
     for n in &page.notices {
-        let to = n.to.as_deref().map_or(String::new(), |to| format!(" to {to}"));
-        let why = n.why.as_deref().filter(|_| n.status != "sent").map_or(String::new(), |why| format!(": {why}"));
-        lines.push((n.at.clone(), 3, format!("mail {} ({}) {}{to}{why}", n.kind, n.episode, n.status)));
+        let to =
+            n.to.as_deref()
+                .map_or(String::new(), |to| format!(" to {to}"));
+        let why = n
+            .why
+            .as_deref()
+            .filter(|_| n.status != "sent")
+            .map_or(String::new(), |why| format!(": {why}"));
+        lines.push((
+            n.at.clone(),
+            3,
+            format!("mail {} ({}) {}{to}{why}", n.kind, n.episode, n.status),
+        ));
     }
     lines.sort_by(|a, b| instant(&a.0).cmp(&instant(&b.0)).then(a.1.cmp(&b.1)));
-    lines.into_iter().map(|(at, _, what)| format!("  {at}  {what}\n")).collect()
+    lines
+        .into_iter()
+        .map(|(at, _, what)| format!("  {at}  {what}\n"))
+        .collect()
 }
 
 fn instant(text: &str) -> Option<crate::domain::time::Timestamp> {
@@ -91,34 +135,51 @@ fn instant(text: &str) -> Option<crate::domain::time::Timestamp> {
 }
 
 fn done(a: &Action) -> String {
-    let until = a.expires_at.as_deref().map_or(String::new(), |t| format!(" until {t}"));
-    let tries = if a.attempts > 1 { format!(", after {} tries", a.attempts) } else { String::new() };
+    let until = a
+        .expires_at
+        .as_deref()
+        .map_or(String::new(), |t| format!(" until {t}"));
+    let tries = if a.attempts > 1 {
+        format!(", after {} tries", a.attempts)
+    } else {
+        String::new()
+    };
     format!("{} {}{until}{tries}", a.kind, a.seat)
 }
 
 /// What is not done: it waits, was refused, or came to nothing.
 fn actions(page: &Page) -> String {
-    let rows = page.actions.iter().filter(|a| a.outcome != "done").map(|a| {
-        vec![
-            format!("#{}", a.id),
-            format!("{} {}", a.kind, a.seat),
-            a.outcome.clone(),
-            a.attempts.to_string(),
-            a.next.clone().unwrap_or_else(|| "-".to_owned()),
-            a.error.clone().unwrap_or_default(),
-        ]
-    });
+    let rows = page
+        .actions
+        .iter()
+        .filter(|a| a.outcome != "done")
+        .map(|a| {
+            vec![
+                format!("#{}", a.id),
+                format!("{} {}", a.kind, a.seat),
+                a.outcome.clone(),
+                a.attempts.to_string(),
+                a.next.clone().unwrap_or_else(|| "-".to_owned()),
+                a.error.clone().unwrap_or_default(),
+            ]
+        });
     let rows: Vec<_> = rows.collect();
     if rows.is_empty() {
         return String::new();
     }
-    indented(&table(&["id", "what", "outcome", "attempts", "next", "last error"], rows))
+    indented(&table(
+        &["id", "what", "outcome", "attempts", "next", "last error"],
+        rows,
+    ))
 }
 
 fn coming(page: &Page, next: &[Coming]) -> String {
     match next {
         [] if page.held.is_some() => "  nothing, while it is held\n".to_owned(),
         [] => "  nothing, unless Stripe or a person says so\n".to_owned(),
-        next => next.iter().map(|c| format!("  {}  {}\n", c.at, c.what)).collect(),
+        next => next
+            .iter()
+            .map(|c| format!("  {}  {}\n", c.at, c.what))
+            .collect(),
     }
 }

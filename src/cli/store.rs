@@ -34,17 +34,30 @@ pub fn open_store(config: &Config) -> Result<(Writer, Reader), Failure> {
 /// The store's.
 pub fn rules(config: &Config, reader: &dyn Read) -> Result<Rules, Failure> {
     let mut list: Vec<Revision> = Vec::new();
-    view::walk(reader, KeyRange::prefix(&[Table::Revision as u8]), |key, first| {
-        list.push(record::whole(&Committed(reader), key, first)?);
-        Ok(true)
-    })?;
+    view::walk(
+        reader,
+        KeyRange::prefix(&[Table::Revision as u8]),
+        |key, first| {
+            list.push(record::whole(&Committed(reader), key, first)?);
+            Ok(true)
+        },
+    )?;
     let revisions = if list.is_empty() {
         Revisions::always(config.plans.clone(), config.policies.clone())
     } else {
         Revisions::new(list)
     };
     let revisions = revisions.deaf(config.deaf());
-    let since = reader.get(&key::general("since")).map_err(|e| Failure::ours(e.to_string()))?;
-    let store_since = since.and_then(|v| v.bytes[..].try_into().ok()).map(i64::from_be_bytes).map(Timestamp::from_ms);
-    Ok(Rules { sources: source_rules(config), revisions, store_since })
+    let since = reader
+        .get(&key::general("since"))
+        .map_err(|e| Failure::ours(e.to_string()))?;
+    let store_since = since
+        .and_then(|v| v.bytes[..].try_into().ok())
+        .map(i64::from_be_bytes)
+        .map(Timestamp::from_ms);
+    Ok(Rules {
+        sources: source_rules(config),
+        revisions,
+        store_since,
+    })
 }

@@ -13,8 +13,14 @@ pub(super) fn run(args: JsonArgs) -> Result<(), Failure> {
     if args.json {
         return report::json(&EVENT_TYPES.iter().map(|(kind, _)| kind).collect::<Vec<_>>());
     }
-    let width = EVENT_TYPES.iter().map(|(kind, _)| kind.len()).max().unwrap_or_default();
-    let lines = EVENT_TYPES.iter().map(|(kind, why)| format!("{kind:width$}  {why}\n"));
+    let width = EVENT_TYPES
+        .iter()
+        .map(|(kind, _)| kind.len())
+        .max()
+        .unwrap_or_default();
+    let lines = EVENT_TYPES
+        .iter()
+        .map(|(kind, why)| format!("{kind:width$}  {why}\n"));
     report::data(&lines.collect::<String>());
     Ok(())
 }

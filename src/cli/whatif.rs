@@ -65,9 +65,14 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
     })?;
     let loaded = Config::load(new, &Env::process().lenient());
     let (config, _) = loaded.inspect_err(report::mistakes)?;
-    let answer = asked::converse(&store_of(new), |asked| differences(asked, new, &config, args))?;
+    let answer = asked::converse(&store_of(new), |asked| {
+        differences(asked, new, &config, args)
+    })?;
     if answer.missing > 0 {
-        report::warning(&format!("{} events are left out: their bodies are not kept any more", answer.missing));
+        report::warning(&format!(
+            "{} events are left out: their bodies are not kept any more",
+            answer.missing
+        ));
     }
     match args.format {
         Format::Json => report::json(&answer),
@@ -82,11 +87,23 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
 fn store_of(new: &Path) -> PathBuf {
     let named = std::env::var_os("KEYWARD_CONFIG").map(PathBuf::from);
     let usual = named.unwrap_or_else(|| PathBuf::from(USUAL));
-    if usual.exists() { usual } else { new.to_owned() }
+    if usual.exists() {
+        usual
+    } else {
+        new.to_owned()
+    }
 }
 
-fn differences(asked: &mut Conversation, path: &Path, config: &Config, args: &WhatifArgs) -> Result<Answer, Failure> {
-    let rules = Both { present: present(asked)?, new: super::replay::simulated(config, always(config)) };
+fn differences(
+    asked: &mut Conversation,
+    path: &Path,
+    config: &Config,
+    args: &WhatifArgs,
+) -> Result<Answer, Failure> {
+    let rules = Both {
+        present: present(asked)?,
+        new: super::replay::simulated(config, always(config)),
+    };
     let since = args.since.map(|when| match when {
         When::At(at) => at,
         When::In(span) => (Clock::Wall.now() - span).whole_s(),
@@ -101,7 +118,14 @@ fn differences(asked: &mut Conversation, path: &Path, config: &Config, args: &Wh
     };
     let (mut after, mut until) = (None, None);
     loop {
-        let page: Part<Group> = asked::part(asked, Pages::Groups { only: None, after, until })?;
+        let page: Part<Group> = asked::part(
+            asked,
+            Pages::Groups {
+                only: None,
+                after,
+                until,
+            },
+        )?;
         (answer.until, until) = (page.at, Some(page.at));
         for group in page.rows {
             answer.add(group.lines, &rules)?;
@@ -130,8 +154,11 @@ fn always(config: &Config) -> Revisions {
 /// What is in force; a store that no server has served yet goes by its config.
 fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
     let kept = asked::revisions(asked)?;
-    let revisions =
-        if kept.is_empty() { always(&asked.config) } else { Revisions::new(kept).deaf(asked.config.deaf()) };
+    let revisions = if kept.is_empty() {
+        always(&asked.config)
+    } else {
+        Revisions::new(kept).deaf(asked.config.deaf())
+    };
     Ok(super::replay::simulated(&asked.config, revisions))
 }
 
@@ -144,15 +171,21 @@ impl Answer {
                 None => self.missing += 1,
             }
         }
-        let window = Window { since: self.since.unwrap_or(Timestamp::from_ms(0)), until: self.until };
+        let window = Window {
+            since: self.since.unwrap_or(Timestamp::from_ms(0)),
+            until: self.until,
+        };
         let found = compare::compare(&text, rules, window, &mut self.totals);
-        self.differences.append(&mut found.map_err(|e| Failure::ours(e.to_string()))?);
+        self.differences
+            .append(&mut found.map_err(|e| Failure::ours(e.to_string()))?);
         Ok(())
     }
 }
 
 fn text(answer: &Answer) -> String {
-    let since = answer.since.map_or_else(|| "the beginning".to_owned(), |s| s.to_string());
+    let since = answer
+        .since
+        .map_or_else(|| "the beginning".to_owned(), |s| s.to_string());
     let totals = &answer.totals;
     let mut out = format!(
         "{} instead of the revisions in force, from {since} to {}: {} of {} purchases would have gone otherwise\n",
@@ -164,11 +197,20 @@ fn text(answer: &Answer) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "\n{}", styled(BOLD, "In all"));
     let mut rows: Vec<Vec<String>> = Vec::new();
-    let mut row =
-        |what: &str, present: String, new: String, more: String| rows.push(vec![what.to_owned(), present, new, more]);
-    let counts = totals.happened.iter().map(|(what, n)| (format!("licenses {what}"), *n));
+    let mut row = |what: &str, present: String, new: String, more: String| {
+        rows.push(vec![what.to_owned(), present, new, more])
+    };
+    let counts = totals
+        .happened
+        .iter()
+        .map(|(what, n)| (format!("licenses {what}"), *n));
     for (what, n) in counts.chain([("mails".to_owned(), totals.mails)]) {
-        row(&what, n.present.to_string(), n.new.to_string(), signed(n.new.cast_signed() - n.present.cast_signed()));
+        row(
+            &what,
+            n.present.to_string(),
+            n.new.to_string(),
+            signed(n.new.cast_signed() - n.present.cast_signed()),
+        );
     }
     let days = totals.license_days;
     row(
@@ -182,13 +224,21 @@ fn text(answer: &Answer) -> String {
 }
 
 fn signed(n: i64) -> String {
-    if n == 0 { "0".to_owned() } else { format!("{n:+}") }
+    if n == 0 {
+        "0".to_owned()
+    } else {
+        format!("{n:+}")
+    }
 }
 
 fn one(difference: &Difference) -> String {
     let who = [difference.customer.as_deref(), difference.email.as_deref()];
     let who = who.into_iter().flatten().collect::<Vec<_>>().join("  ");
-    let mut out = format!("\n{}  {}\n", styled(BOLD, &difference.machine), styled(DIM, who));
+    let mut out = format!(
+        "\n{}  {}\n",
+        styled(BOLD, &difference.machine),
+        styled(DIM, who)
+    );
     let mut line = |text: String| {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "  {}", text.trim_end());
@@ -197,12 +247,18 @@ fn one(difference: &Difference) -> String {
     difference.mails.iter().for_each(|m| line(mail(m)));
     let word = |state: Option<&'static str>| state.unwrap_or("nothing");
     if difference.state.present != difference.state.new {
-        line(format!("at the end: {} instead of {}", word(difference.state.new), word(difference.state.present)));
+        line(format!(
+            "at the end: {} instead of {}",
+            word(difference.state.new),
+            word(difference.state.present)
+        ));
     }
     for license in &difference.licenses {
         let is = |l: &Option<crate::engine::view::LicenseView>| {
             l.as_ref().map_or("none".to_owned(), |l| {
-                let until = l.expires_at.map_or("for life".to_owned(), |t| format!("until {t}"));
+                let until = l
+                    .expires_at
+                    .map_or("for life".to_owned(), |t| format!("until {t}"));
                 let devices = match l.devices {
                     crate::domain::plan::Devices::Count(n) => n.to_string(),
                     crate::domain::plan::Devices::Unlimited => "unlimited".to_owned(),
@@ -218,14 +274,19 @@ fn one(difference: &Difference) -> String {
         ));
     }
     let days = difference.license_days;
-    line(format!("license-days: {:.2} instead of {:.2}", days.new, days.present));
+    line(format!(
+        "license-days: {:.2} instead of {:.2}",
+        days.new, days.present
+    ));
     out
 }
 
 fn happened(h: &Happening) -> String {
     let (seat, what) = (h.seat, h.what.as_str());
     match (h.at.present, h.at.new) {
-        (Some(present), Some(new)) => format!("license {seat} would have been {what} {new} instead of {present}"),
+        (Some(present), Some(new)) => {
+            format!("license {seat} would have been {what} {new} instead of {present}")
+        }
         (None, Some(new)) => format!("license {seat} would have been {what} {new}"),
         (Some(present), None) => format!("license {seat} would not have been {what} {present}"),
         (None, None) => String::new(),
@@ -235,7 +296,9 @@ fn happened(h: &Happening) -> String {
 fn mail(m: &Mail) -> String {
     let what = format!("mail {} ({})", m.kind, m.episode);
     match (m.at.present, m.at.new) {
-        (Some(present), Some(new)) => format!("{what} would have gone out {new} instead of {present}"),
+        (Some(present), Some(new)) => {
+            format!("{what} would have gone out {new} instead of {present}")
+        }
         (None, Some(new)) => format!("{what} would have gone out {new}"),
         (Some(present), None) => format!("{what} would not have gone out {present}"),
         (None, None) => String::new(),

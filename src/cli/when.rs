@@ -43,9 +43,15 @@ mod tests {
 
     #[test]
     fn days_instants_and_spans_are_read() {
-        let at = |text: &str| text.parse::<When>().map(|w| w.from(Timestamp::from_s(1000)).to_string());
+        let at = |text: &str| {
+            text.parse::<When>()
+                .map(|w| w.from(Timestamp::from_s(1000)).to_string())
+        };
         assert_eq!(at("2026-03-01").as_deref(), Ok("2026-03-01T00:00:00Z"));
-        assert_eq!(at("2026-03-01T10:00:00+01:00").as_deref(), Ok("2026-03-01T09:00:00Z"));
+        assert_eq!(
+            at("2026-03-01T10:00:00+01:00").as_deref(),
+            Ok("2026-03-01T09:00:00Z")
+        );
         assert_eq!(at("1d").as_deref(), Ok("1970-01-02T00:16:40Z"));
         assert!(at("tomorrow").is_err());
     }

@@ -9,5 +9,9 @@ use crate::domain::id::SourceName;
 #[must_use]
 pub fn services(config: &Config) -> BTreeMap<SourceName, &'static str> {
     let name = |source: &crate::config::Source| config.licenses_of(&source.name).service.as_str();
-    config.sources.iter().map(|s| (s.name.clone(), name(s))).collect()
+    config
+        .sources
+        .iter()
+        .map(|s| (s.name.clone(), name(s)))
+        .collect()
 }

@@ -28,9 +28,18 @@ pub(super) fn check(config: &Config, reader: &Reader<'_>) {
 
 /// Whether a URL leads to this machine only.
 pub(super) fn is_loopback(url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(url) else { return false };
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return false;
+    };
+    let host = url
+        .host_str()
+        .unwrap_or_default()
+        .trim_start_matches('[')
+        .trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 fn is_open(url: &str) -> bool {
@@ -38,7 +47,10 @@ fn is_open(url: &str) -> bool {
 }
 
 fn sources(config: &Config, reader: &Reader<'_>) {
-    if config.sources.is_empty() && !reader.env.is_lenient() && reader.spot("/source").is_none_or(|s| s.is_empty()) {
+    if config.sources.is_empty()
+        && !reader.env.is_lenient()
+        && reader.spot("/source").is_none_or(|s| s.is_empty())
+    {
         let hint = "add a table `[[source]]` with `name = \"stripe\"` and its `signing_secrets`";
         reader.absence(None, "there is no source of events", hint);
     }
@@ -55,7 +67,11 @@ fn sources(config: &Config, reader: &Reader<'_>) {
         }
         if is_open(&source.api_base) {
             let hint = "use https://; only a stand-in on this machine needs none";
-            reader.warning(at("api_base"), "the API key is sent unencrypted to `api_base`", hint);
+            reader.warning(
+                at("api_base"),
+                "the API key is sent unencrypted to `api_base`",
+                hint,
+            );
         }
         mode(source, reader, at("livemode"), at("api_key"));
     }
@@ -70,10 +86,20 @@ fn mode(
 ) {
     if source.livemode == Livemode::Any && !reader.env.is_lenient() {
         let hint = "have a source for each mode; each has its signing secret anyway";
-        reader.warning(at, "`livemode = \"any\"` hands out real licenses for test purchases", hint);
+        reader.warning(
+            at,
+            "`livemode = \"any\"` hands out real licenses for test purchases",
+            hint,
+        );
     }
-    let Some(key) = source.api_key.as_ref().map(crate::secret::Secret::reveal) else { return };
-    let is = |mode: &str| ["sk_", "rk_"].iter().any(|kind| key.starts_with(&format!("{kind}{mode}_")));
+    let Some(key) = source.api_key.as_ref().map(crate::secret::Secret::reveal) else {
+        return;
+    };
+    let is = |mode: &str| {
+        ["sk_", "rk_"]
+            .iter()
+            .any(|kind| key.starts_with(&format!("{kind}{mode}_")))
+    };
     let other = match source.livemode {
         Livemode::Live => is("test").then_some("test"),
         Livemode::Test => is("live").then_some("live"),
@@ -81,7 +107,11 @@ fn mode(
     };
     if let Some(other) = other {
         let hint = "what it looks up is never what this source's events are about";
-        reader.warning(key_at, format!("`api_key` is a key of {other} mode, and the source takes the other one"), hint);
+        reader.warning(
+            key_at,
+            format!("`api_key` is a key of {other} mode, and the source takes the other one"),
+            hint,
+        );
     }
 }
 
@@ -89,11 +119,22 @@ fn mode(
 fn shared_licenses(config: &Config, reader: &Reader<'_>) {
     let live = config.sources.iter().find(|s| s.livemode == Livemode::Live);
     let Some(live) = live else { return };
-    for (i, test) in config.sources.iter().enumerate().filter(|(_, s)| s.livemode == Livemode::Test) {
-        if identity(config.licenses_of(&live.name)) == identity(test.licenses.as_ref().unwrap_or(&config.licenses)) {
-            let at =
-                reader.spot(&format!("/source/{i}/licenses")).or_else(|| reader.spot(&format!("/source/{i}/name")));
-            let message = format!("the test source \"{}\" hands out the same licenses as \"{}\"", test.name, live.name);
+    for (i, test) in config
+        .sources
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s.livemode == Livemode::Test)
+    {
+        if identity(config.licenses_of(&live.name))
+            == identity(test.licenses.as_ref().unwrap_or(&config.licenses))
+        {
+            let at = reader
+                .spot(&format!("/source/{i}/licenses"))
+                .or_else(|| reader.spot(&format!("/source/{i}/name")));
+            let message = format!(
+                "the test source \"{}\" hands out the same licenses as \"{}\"",
+                test.name, live.name
+            );
             reader.warning(
                 at,
                 message,
@@ -115,8 +156,15 @@ fn identity(licenses: &Licenses) -> (Option<&str>, &str) {
 fn public_url(config: &Config, reader: &Reader<'_>) {
     let given = reader.spot("/public_url").filter(|s| !s.is_empty());
     if given.is_none() && !reader.env.is_lenient() {
-        let message = format!("without `public_url` the links in mails lead to {}", config.public_url);
-        reader.warning(None, message, "add `public_url = \"https://buy.example.com\"`");
+        let message = format!(
+            "without `public_url` the links in mails lead to {}",
+            config.public_url
+        );
+        reader.warning(
+            None,
+            message,
+            "add `public_url = \"https://buy.example.com\"`",
+        );
     } else if is_open(&config.public_url) {
         let hint = "Stripe delivers live events over https:// only, and keys should not travel unencrypted";
         reader.warning(given, "`public_url` is unencrypted", hint);
@@ -145,7 +193,9 @@ fn services(config: &Config, reader: &Reader<'_>) {
         .enumerate()
         .filter_map(|(i, s)| Some((format!("/source/{i}/licenses"), s.licenses.as_ref()?)));
     for (path, licenses) in own.chain([("/licenses".to_owned(), &config.licenses)]) {
-        let Service::AuthForge { api_base, .. } = &licenses.service else { continue };
+        let Service::AuthForge { api_base, .. } = &licenses.service else {
+            continue;
+        };
         if is_open(api_base) {
             let hint = "use https://; only a stand-in on this machine needs none";
             reader.warning(
@@ -160,7 +210,11 @@ fn services(config: &Config, reader: &Reader<'_>) {
                 licenses.request_timeout
             );
             let hint = "each is looked up before it is repeated, which is slower than waiting; 30s or more is advised";
-            reader.warning(reader.spot(&format!("{path}/request_timeout")), message, hint);
+            reader.warning(
+                reader.spot(&format!("{path}/request_timeout")),
+                message,
+                hint,
+            );
         }
     }
     if config.mail.transport == Transport::None
@@ -182,15 +236,33 @@ fn plans(config: &Config, reader: &Reader<'_>) {
         let at = |key: &str| reader.spot(&format!("/plan/{i}/{key}"));
         let name = plan.name.as_str();
         if !name.is_empty() && names.insert(name, i).is_some() {
-            reader.mistake(at("name"), format!("two plans are called \"{name}\""), "each needs a name of its own");
+            reader.mistake(
+                at("name"),
+                format!("two plans are called \"{name}\""),
+                "each needs a name of its own",
+            );
         }
         let sold = plan.prices.iter().map(|p| ("price", "prices", p.as_str()));
-        let sold = sold.chain(plan.lookup_keys.iter().map(|k| ("lookup key", "lookup_keys", k.as_str())));
-        let sold: Vec<_> = sold.chain(plan.products.iter().map(|p| ("product", "products", p.as_str()))).collect();
+        let sold = sold.chain(
+            plan.lookup_keys
+                .iter()
+                .map(|k| ("lookup key", "lookup_keys", k.as_str())),
+        );
+        let sold: Vec<_> = sold
+            .chain(
+                plan.products
+                    .iter()
+                    .map(|p| ("product", "products", p.as_str())),
+            )
+            .collect();
         if sold.is_empty()
-            && !["prices", "lookup_keys", "products"].iter().any(|k| reader.told_in(&format!("/plan/{i}/{k}")))
+            && !["prices", "lookup_keys", "products"]
+                .iter()
+                .any(|k| reader.told_in(&format!("/plan/{i}/{k}")))
         {
-            let message = format!("the plan \"{name}\" has no price: only `metadata.plan` of a purchase can name it");
+            let message = format!(
+                "the plan \"{name}\" has no price: only `metadata.plan` of a purchase can name it"
+            );
             reader.warning(
                 at("name"),
                 message,
@@ -199,9 +271,16 @@ fn plans(config: &Config, reader: &Reader<'_>) {
         }
         for (what, key, id) in sold {
             if let Some(first) = prices.insert((what, id), name) {
-                let by =
-                    if first == name { "twice".to_owned() } else { format!("by the plans \"{first}\" and \"{name}\"") };
-                reader.warning(at(key), format!("the {what} \"{id}\" is named {by}"), "the first one counts");
+                let by = if first == name {
+                    "twice".to_owned()
+                } else {
+                    format!("by the plans \"{first}\" and \"{name}\"")
+                };
+                reader.warning(
+                    at(key),
+                    format!("the {what} \"{id}\" is named {by}"),
+                    "the first one counts",
+                );
             }
         }
         unknown_policy(config, plan, reader, at("policy"));
@@ -210,23 +289,50 @@ fn plans(config: &Config, reader: &Reader<'_>) {
     devices_by_hand(config, reader);
 }
 
-fn unknown_policy(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
-    let Some(policy) = plan.policy.as_ref().map(|p| p.as_str()) else { return };
-    let known = || config.policies.iter().map(|p| p.name.as_str()).chain([STANDARD]);
+fn unknown_policy(
+    config: &Config,
+    plan: &Plan,
+    reader: &Reader<'_>,
+    at: Option<std::ops::Range<usize>>,
+) {
+    let Some(policy) = plan.policy.as_ref().map(|p| p.as_str()) else {
+        return;
+    };
+    let known = || {
+        config
+            .policies
+            .iter()
+            .map(|p| p.name.as_str())
+            .chain([STANDARD])
+    };
     if known().any(|name| name == policy) {
         return;
     }
     let hint = match nearest(policy, known()) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("add a table `[policy.{policy}]`, or leave `policy` out for the standard one"),
+        None => {
+            format!("add a table `[policy.{policy}]`, or leave `policy` out for the standard one")
+        }
     };
-    reader.mistake(at, format!("the plan \"{}\" names a policy \"{policy}\" that is not there", plan.name), hint);
+    reader.mistake(
+        at,
+        format!(
+            "the plan \"{}\" names a policy \"{policy}\" that is not there",
+            plan.name
+        ),
+        hint,
+    );
 }
 
 /// Whether licenses come from AuthForge anywhere.
 fn uses_authforge(config: &Config) -> bool {
-    let everywhere = config.sources.iter().map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
-    everywhere.into_iter().any(|l| matches!(l.service, Service::AuthForge { .. }))
+    let everywhere = config
+        .sources
+        .iter()
+        .map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
+    everywhere
+        .into_iter()
+        .any(|l| matches!(l.service, Service::AuthForge { .. }))
 }
 
 /// Plans whose customers get other devices by a change of quantity or of plan: AuthForge takes that in its dashboard only.
@@ -235,24 +341,41 @@ fn devices_by_hand(config: &Config, reader: &Reader<'_>) {
         return;
     }
     let hint = "each such change waits for you in `keyward actions`, with what to set where";
-    let at = |i: usize| reader.spot(&format!("/plan/{i}/license")).or_else(|| reader.spot(&format!("/plan/{i}/name")));
-    let counts = |plan: &Plan| plan.license.devices_per_unit.is_some() && plan.seats == Seats::Devices;
+    let at = |i: usize| {
+        reader
+            .spot(&format!("/plan/{i}/license"))
+            .or_else(|| reader.spot(&format!("/plan/{i}/name")))
+    };
+    let counts =
+        |plan: &Plan| plan.license.devices_per_unit.is_some() && plan.seats == Seats::Devices;
     for (i, plan) in config.plans.iter().enumerate().filter(|(_, p)| counts(p)) {
         let message = format!(
             "the devices of the plan \"{}\" follow its quantity, and AuthForge changes devices in its dashboard only",
             plan.name
         );
-        reader.warning(at(i), message, format!("{hint}; `seats = \"keys\"` gives each unit a key of its own instead"));
+        reader.warning(
+            at(i),
+            message,
+            format!("{hint}; `seats = \"keys\"` gives each unit a key of its own instead"),
+        );
     }
     let fixed = |plan: &Plan| plan.license.devices.unwrap_or(Devices::Count(1));
     for (i, plan) in config.plans.iter().enumerate().filter(|(_, p)| !counts(p)) {
-        let unlike = |p: &&Plan| !counts(p) && p.license.app_id == plan.license.app_id && fixed(p) != fixed(plan);
-        let Some(other) = config.plans[..i].iter().find(unlike) else { continue };
+        let unlike = |p: &&Plan| {
+            !counts(p) && p.license.app_id == plan.license.app_id && fixed(p) != fixed(plan)
+        };
+        let Some(other) = config.plans[..i].iter().find(unlike) else {
+            continue;
+        };
         let message = format!(
             "the plans \"{}\" and \"{}\" allow different devices, and AuthForge changes devices in its dashboard only",
             other.name, plan.name
         );
-        reader.warning(at(i), message, format!("who changes from one to the other: {hint}"));
+        reader.warning(
+            at(i),
+            message,
+            format!("who changes from one to the other: {hint}"),
+        );
         return;
     }
 }
@@ -280,12 +403,21 @@ fn devices(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::op
         reader.warning(at.clone(), message, what);
     }
     if plan.license.devices_per_unit.is_some() && plan.seats == Seats::Keys {
-        let message =
-            format!("`devices_per_unit` of the plan \"{}\" counts for nothing: its units are keys", plan.name);
-        reader.warning(at.clone(), message, "set `devices` for each key, or `seats = \"devices\"`");
+        let message = format!(
+            "`devices_per_unit` of the plan \"{}\" counts for nothing: its units are keys",
+            plan.name
+        );
+        reader.warning(
+            at.clone(),
+            message,
+            "set `devices` for each key, or `seats = \"devices\"`",
+        );
     }
     if plan.license.devices_per_unit.is_some() && plan.license.devices == Some(Devices::Unlimited) {
-        let message = format!("`devices_per_unit` of the plan \"{}\" adds nothing to \"unlimited\"", plan.name);
+        let message = format!(
+            "`devices_per_unit` of the plan \"{}\" adds nothing to \"unlimited\"",
+            plan.name
+        );
         reader.warning(at, message, "leave one of the two out");
     }
 }

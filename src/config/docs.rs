@@ -19,8 +19,17 @@ pub fn markdown() -> String {
         let _ = write!(page, "\n## {title}\n\n{}\n\n", section.doc);
         page.push_str("| key | takes | default | meaning |\n|---|---|---|---|\n");
         for key in section.keys {
-            let cells = [format!("`{}`", key.name), kind(key), absent(key), key.doc.to_owned()];
-            let _ = writeln!(page, "| {} |", cells.map(|c| c.replace('|', "\\|")).join(" | "));
+            let cells = [
+                format!("`{}`", key.name),
+                kind(key),
+                absent(key),
+                key.doc.to_owned(),
+            ];
+            let _ = writeln!(
+                page,
+                "| {} |",
+                cells.map(|c| c.replace('|', "\\|")).join(" | ")
+            );
         }
     }
     page
@@ -54,19 +63,35 @@ fn kind(key: &Key) -> String {
         Kind::Networks => "list of addresses or networks".to_owned(),
         Kind::Mailbox => "mailbox".to_owned(),
         Kind::Path => "path".to_owned(),
-        Kind::Span(from_s, to_s) => format!("length of time in whole seconds, {}", span_range(from_s, to_s)),
-        Kind::Spans(from_s, to_s) => format!("list of lengths of time in whole seconds, {}", span_range(from_s, to_s)),
+        Kind::Span(from_s, to_s) => format!(
+            "length of time in whole seconds, {}",
+            span_range(from_s, to_s)
+        ),
+        Kind::Spans(from_s, to_s) => format!(
+            "list of lengths of time in whole seconds, {}",
+            span_range(from_s, to_s)
+        ),
         Kind::Wait(from_s, to_s) => format!("length of time, {}", span_range(from_s, to_s)),
-        Kind::Waits(from_s, to_s) => format!("list of lengths of time, {}", span_range(from_s, to_s)),
+        Kind::Waits(from_s, to_s) => {
+            format!("list of lengths of time, {}", span_range(from_s, to_s))
+        }
         Kind::Size(from, to) => {
-            format!("size, {} to {}", ByteSize::from_bytes(from), ByteSize::from_bytes(to))
+            format!(
+                "size, {} to {}",
+                ByteSize::from_bytes(from),
+                ByteSize::from_bytes(to)
+            )
         }
         Kind::Count(from, to) => format!("number, {from} to {to}"),
         Kind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
         Kind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),
         Kind::Flag => "`true` | `false`".to_owned(),
         Kind::Cron => "cron expression".to_owned(),
-        Kind::Choice(choices) => choices.iter().map(|c| format!("`\"{c}\"`")).collect::<Vec<_>>().join(" | "),
+        Kind::Choice(choices) => choices
+            .iter()
+            .map(|c| format!("`\"{c}\"`"))
+            .collect::<Vec<_>>()
+            .join(" | "),
         Kind::Table(heading) => format!("table, see `{heading}`"),
         Kind::Tables(heading) => format!("tables, see `{heading}`"),
     }

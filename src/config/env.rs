@@ -11,7 +11,10 @@ pub struct Env<'a> {
 impl<'a> Env<'a> {
     /// An environment that a function answers for.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + 'a) -> Self {
-        Self { lookup: Box::new(lookup), lenient: false }
+        Self {
+            lookup: Box::new(lookup),
+            lenient: false,
+        }
     }
 
     /// The process's own environment. A value that is not Unicode counts as not set.
@@ -23,7 +26,10 @@ impl<'a> Env<'a> {
     /// For replay, which sends nothing: variables and secrets need not be set, and a source need not be named.
     #[must_use]
     pub fn lenient(self) -> Self {
-        Self { lenient: true, ..self }
+        Self {
+            lenient: true,
+            ..self
+        }
     }
 
     /// Whether what is missing is no mistake.
@@ -61,7 +67,9 @@ impl<'a> Env<'a> {
 
 impl std::fmt::Debug for Env<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Env").field("lenient", &self.lenient).finish_non_exhaustive()
+        f.debug_struct("Env")
+            .field("lenient", &self.lenient)
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,7 +105,14 @@ mod tests {
             ("$${A}$", "${A}$"),
             ("$A", "$A"),
         ] {
-            assert_eq!(env.fill(text), Filled { text: filled.to_owned(), ..Filled::default() }, "{text}");
+            assert_eq!(
+                env.fill(text),
+                Filled {
+                    text: filled.to_owned(),
+                    ..Filled::default()
+                },
+                "{text}"
+            );
         }
         assert_eq!(env.fill("${X}${Y}").missing, ["X", "Y"]);
         for broken in ["${", "${}", "${A", "${A-B}", "${1A}"] {

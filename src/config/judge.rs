@@ -2,8 +2,8 @@
 
 use super::tree::Reader;
 use crate::domain::policy::{
-    AtGraceEnd, DunningMail, OnCancel, OnDispute, OnDisputeWon, OnInquiry, OnPartialRefund, OnPause, Policy,
-    Resubscribe,
+    AtGraceEnd, DunningMail, OnCancel, OnDispute, OnDisputeWon, OnInquiry, OnPartialRefund,
+    OnPause, Policy, Resubscribe,
 };
 use crate::domain::time::Span;
 
@@ -30,27 +30,48 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn warn(&self, key: &str, message: &str, hint: &str) {
-        let at = self.reader.spot(&format!("/policy/{}/{key}", self.policy.name));
-        self.reader.warning(at, format!("policy \"{}\": {message}", self.policy.name), hint);
+        let at = self
+            .reader
+            .spot(&format!("/policy/{}/{key}", self.policy.name));
+        self.reader.warning(
+            at,
+            format!("policy \"{}\": {message}", self.policy.name),
+            hint,
+        );
     }
 
     /// Whether the file says something about a key.
     fn says(&self, key: &str) -> bool {
         let of = |path: String| self.reader.spot(&path);
-        of(format!("/policy/{}/{key}", self.policy.name)) != of(format!("/policy/{}", self.policy.name))
+        of(format!("/policy/{}/{key}", self.policy.name))
+            != of(format!("/policy/{}", self.policy.name))
     }
 
     fn grace(&self) {
         let p = self.policy;
         if p.grace < STRIPE_RETRIES && p.at_grace_end != AtGraceEnd::Keep {
-            let message = format!("a grace of {} is shorter than Stripe's own retries, which take two weeks", p.grace);
-            self.warn("grace", &message, "customers are stopped who would have paid; 16d leaves two days to spare");
+            let message = format!(
+                "a grace of {} is shorter than Stripe's own retries, which take two weeks",
+                p.grace
+            );
+            self.warn(
+                "grace",
+                &message,
+                "customers are stopped who would have paid; 16d leaves two days to spare",
+            );
         }
         if p.at_grace_end == AtGraceEnd::Revoke && p.resubscribe == Resubscribe::Restore {
             let message = "a license that the grace's end has revoked cannot be restored";
-            let hint =
-                "who comes back gets a new key: say so with `resubscribe = \"new\"`, or `at_grace_end = \"suspend\"`";
-            self.warn(if self.says("resubscribe") { "resubscribe" } else { "at_grace_end" }, message, hint);
+            let hint = "who comes back gets a new key: say so with `resubscribe = \"new\"`, or `at_grace_end = \"suspend\"`";
+            self.warn(
+                if self.says("resubscribe") {
+                    "resubscribe"
+                } else {
+                    "at_grace_end"
+                },
+                message,
+                hint,
+            );
         }
     }
 
@@ -59,14 +80,33 @@ impl Judge<'_> {
         if p.dunning_mail == DunningMail::Stripe {
             if self.says("reminders") {
                 let hint = "leave `reminders` out, or set `dunning_mail = \"keyward\"`";
-                self.warn("reminders", "no reminder is sent, because Stripe warns of failed payments", hint);
+                self.warn(
+                    "reminders",
+                    "no reminder is sent, because Stripe warns of failed payments",
+                    hint,
+                );
             }
             return;
         }
-        if let Some(late) = p.reminders.iter().find(|r| **r >= p.grace && **r > Span::ZERO) {
-            let message = format!("the reminder at {late} is never sent: the grace is over after {}", p.grace);
-            let key = if self.says("reminders") { "reminders" } else { "grace" };
-            self.warn(key, &message, "every reminder must come before the end of the grace");
+        if let Some(late) = p
+            .reminders
+            .iter()
+            .find(|r| **r >= p.grace && **r > Span::ZERO)
+        {
+            let message = format!(
+                "the reminder at {late} is never sent: the grace is over after {}",
+                p.grace
+            );
+            let key = if self.says("reminders") {
+                "reminders"
+            } else {
+                "grace"
+            };
+            self.warn(
+                key,
+                &message,
+                "every reminder must come before the end of the grace",
+            );
         }
         let second = p.reminders.iter().find(|r| **r > Span::ZERO).copied();
         let first_due = second.map_or(p.grace, |s| s.min(p.grace));
@@ -95,8 +135,10 @@ impl Judge<'_> {
             self.warn("expiry_margin", &message, hint);
         }
         if p.processing_margin < PROCESSING_ADVISED {
-            let message =
-                format!("a `processing_margin` of {} is shorter than a bank debit may take", p.processing_margin);
+            let message = format!(
+                "a `processing_margin` of {} is shorter than a bank debit may take",
+                p.processing_margin
+            );
             self.warn(
                 "processing_margin",
                 &message,
@@ -110,20 +152,38 @@ impl Judge<'_> {
         let p = self.policy;
         if p.on_cancel == OnCancel::Now {
             let hint = "`period_end` lets the license live to the end of what was paid";
-            self.warn("on_cancel", "who cancels loses time that is already paid for", hint);
+            self.warn(
+                "on_cancel",
+                "who cancels loses time that is already paid for",
+                hint,
+            );
         }
         if p.on_pause == OnPause::Suspend {
-            let hint = "`keep` leaves the license alone; else let pauses begin at a period's end only";
-            self.warn("on_pause", "who pauses in mid period loses time that is already paid for", hint);
+            let hint =
+                "`keep` leaves the license alone; else let pauses begin at a period's end only";
+            self.warn(
+                "on_pause",
+                "who pauses in mid period loses time that is already paid for",
+                hint,
+            );
         }
         let stops = p.on_dispute == OnDispute::Suspend || p.on_inquiry == OnInquiry::Suspend;
         if stops && p.on_dispute_won == OnDisputeWon::Keep {
             let hint = "the money stays with you then; `reinstate` brings the license back";
-            self.warn("on_dispute_won", "a customer stays suspended after a dispute that you have won", hint);
+            self.warn(
+                "on_dispute_won",
+                "a customer stays suspended after a dispute that you have won",
+                hint,
+            );
         }
         if p.on_partial_refund == OnPartialRefund::Revoke {
-            let hint = "a share like \"50%\" spares those who were refunded a little out of goodwill";
-            self.warn("on_partial_refund", "the smallest partial refund ends a license that is otherwise paid", hint);
+            let hint =
+                "a share like \"50%\" spares those who were refunded a little out of goodwill";
+            self.warn(
+                "on_partial_refund",
+                "the smallest partial refund ends a license that is otherwise paid",
+                hint,
+            );
         }
     }
 }

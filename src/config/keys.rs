@@ -7,7 +7,9 @@ mod policy;
 mod table;
 
 pub(super) use policy::POLICY;
-pub(super) use table::{ADOPT, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME};
+pub(super) use table::{
+    ADOPT, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
+};
 
 /// What a key takes. Ranges are inclusive.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +67,11 @@ pub(super) enum Kind {
 impl Kind {
     /// The heading of the table, or tables, that the key takes.
     pub(super) const fn heading(self) -> Option<&'static str> {
-        if let Self::Table(heading) | Self::Tables(heading) = self { Some(heading) } else { None }
+        if let Self::Table(heading) | Self::Tables(heading) = self {
+            Some(heading)
+        } else {
+            None
+        }
     }
 }
 

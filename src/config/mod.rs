@@ -85,21 +85,36 @@ impl Config {
     /// All its mistakes at once, or that it cannot be read.
     pub fn load(path: &Path, env: &Env<'_>) -> Result<(Self, Vec<Warning>), Mistakes> {
         let told = |message: String, hint: &str| {
-            let found = Found { warning: false, absence: false, at: None, message, hint: Some(hint.to_owned()) };
+            let found = Found {
+                warning: false,
+                absence: false,
+                at: None,
+                message,
+                hint: Some(hint.to_owned()),
+            };
             let (mistakes, warnings) = shown(vec![found], path, "", &[]);
             Mistakes { mistakes, warnings }
         };
         let size = std::fs::metadata(path).map(|m| m.len());
         if size.is_ok_and(|s| s > FILE_BYTES_MAX) {
-            return Err(told("the file is too large to be a config".to_owned(), "4MiB at most"));
+            return Err(told(
+                "the file is too large to be a config".to_owned(),
+                "4MiB at most",
+            ));
         }
         let bytes = std::fs::read(path).map_err(|e| {
-            told(format!("cannot read the config: {e}"), "`keyward init` writes one; `--config` names another")
+            told(
+                format!("cannot read the config: {e}"),
+                "`keyward init` writes one; `--config` names another",
+            )
         })?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let valid = &e.as_bytes()[..e.utf8_error().valid_up_to()];
             let line = valid.iter().filter(|b| **b == b'\n').count() + 1;
-            told(format!("the file is not UTF-8: see line {line}"), "save it as UTF-8")
+            told(
+                format!("the file is not UTF-8: see line {line}"),
+                "save it as UTF-8",
+            )
         })?;
         Self::parse(&text, path, env)
     }
@@ -110,7 +125,10 @@ impl Config {
     /// All its mistakes at once.
     pub fn parse(text: &str, path: &Path, env: &Env<'_>) -> Result<(Self, Vec<Warning>), Mistakes> {
         let (file, errors) = DeTable::parse_recoverable(text);
-        let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let dir = path
+            .parent()
+            .filter(|d| !d.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let reader = Reader::new(env, dir.to_owned());
         let mut config = parse::config(&reader, file.get_ref());
         check::check(&config, &reader);
@@ -121,7 +139,10 @@ impl Config {
         if !mistakes.is_empty() {
             return Err(Mistakes { mistakes, warnings });
         }
-        let standard_is_named = config.plans.iter().any(|p| p.policy.as_ref().is_some_and(|p| p.as_str() == STANDARD));
+        let standard_is_named = config
+            .plans
+            .iter()
+            .any(|p| p.policy.as_ref().is_some_and(|p| p.as_str() == STANDARD));
         if standard_is_named && config.policies.iter().all(|p| p.name.as_str() != STANDARD) {
             config.policies.push(Policy::default());
         }
@@ -160,20 +181,28 @@ impl Config {
     /// The license service for a source's purchases.
     #[must_use]
     pub fn licenses_of(&self, source: &SourceName) -> &Licenses {
-        self.source(source).and_then(|s| s.licenses.as_ref()).unwrap_or(&self.licenses)
+        self.source(source)
+            .and_then(|s| s.licenses.as_ref())
+            .unwrap_or(&self.licenses)
     }
 
     /// The mail for a source's customers.
     #[must_use]
     pub fn mail_of(&self, source: &SourceName) -> &Mail {
-        self.source(source).and_then(|s| s.mail.as_ref()).unwrap_or(&self.mail)
+        self.source(source)
+            .and_then(|s| s.mail.as_ref())
+            .unwrap_or(&self.mail)
     }
 
     /// The policy of that name; without a name the one called `standard`, else the documented defaults.
     #[must_use]
     pub fn policy(&self, name: Option<&PolicyName>) -> Policy {
         let wanted = name.map_or(STANDARD, PolicyName::as_str);
-        self.policies.iter().find(|p| p.name.as_str() == wanted).cloned().unwrap_or_else(|| Policy::named(wanted))
+        self.policies
+            .iter()
+            .find(|p| p.name.as_str() == wanted)
+            .cloned()
+            .unwrap_or_else(|| Policy::named(wanted))
     }
 }
 
@@ -199,7 +228,10 @@ impl Source {
 impl Config {
     /// The sources whose endpoints hear of no invoices.
     pub fn deaf(&self) -> impl Iterator<Item = SourceName> + '_ {
-        self.sources.iter().filter(|s| !s.invoices).map(|s| s.name.clone())
+        self.sources
+            .iter()
+            .filter(|s| !s.invoices)
+            .map(|s| s.name.clone())
     }
 }
 
@@ -214,12 +246,19 @@ fn shown(
     let blanked: Arc<str> = syntax::blanked(text, secrets).into();
     let file = path.display().to_string();
     let finding = |f: Found| Finding {
-        severity: if f.warning { Severity::Warning } else { Severity::Mistake },
+        severity: if f.warning {
+            Severity::Warning
+        } else {
+            Severity::Mistake
+        },
         file: file.clone(),
         place: f.at.map(|span| Place::of(text, span)),
         message: f.message,
         hint: f.hint,
         text: Arc::clone(&blanked),
     };
-    found.into_iter().map(finding).partition(|f| f.severity == Severity::Mistake)
+    found
+        .into_iter()
+        .map(finding)
+        .partition(|f| f.severity == Severity::Mistake)
 }

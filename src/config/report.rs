@@ -83,9 +83,16 @@ pub fn render(findings: &[Finding], look: Look) -> String {
         Look::Plain => Renderer::plain(),
         Look::Colour => Renderer::styled(),
     };
-    let mut shown: Vec<String> =
-        findings.iter().take(FINDINGS_SHOWN_MAX).map(|f| renderer.render(&[group(f)])).collect();
-    if let Some(more) = findings.len().checked_sub(FINDINGS_SHOWN_MAX).filter(|n| *n > 0) {
+    let mut shown: Vec<String> = findings
+        .iter()
+        .take(FINDINGS_SHOWN_MAX)
+        .map(|f| renderer.render(&[group(f)]))
+        .collect();
+    if let Some(more) = findings
+        .len()
+        .checked_sub(FINDINGS_SHOWN_MAX)
+        .filter(|n| *n > 0)
+    {
         shown.push(format!("and {more} more"));
     }
     shown.join("\n\n")
@@ -147,9 +154,30 @@ mod tests {
     #[test]
     fn places_count_characters_and_survive_odd_spans() {
         let text = "a = 1\nbü = \"ß\"\n";
-        assert_eq!(Place::of(text, 6..7), Place { line: 2, column: 1, span: 6..7 });
-        assert_eq!(Place::of(text, 12..16), Place { line: 2, column: 6, span: 12..16 });
-        assert_eq!(Place::of(text, 8..8), Place { line: 2, column: 2, span: 7..9 });
+        assert_eq!(
+            Place::of(text, 6..7),
+            Place {
+                line: 2,
+                column: 1,
+                span: 6..7
+            }
+        );
+        assert_eq!(
+            Place::of(text, 12..16),
+            Place {
+                line: 2,
+                column: 6,
+                span: 12..16
+            }
+        );
+        assert_eq!(
+            Place::of(text, 8..8),
+            Place {
+                line: 2,
+                column: 2,
+                span: 7..9
+            }
+        );
         assert_eq!(Place::of(text, 90..99).line, 3);
     }
 }

@@ -8,7 +8,12 @@ use std::str::FromStr;
 pub struct ByteSize(u64);
 
 /// The units, largest first. Powers of 1024 only: `MB` means two things, so it is refused.
-const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+const UNITS: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
 impl ByteSize {
     /// From bytes.
@@ -49,8 +54,10 @@ impl FromStr for ByteSize {
     fn from_str(text: &str) -> Result<Self, NotASize> {
         let no = || NotASize(text.chars().take(60).collect());
         let text = text.trim();
-        let (number, unit) =
-            UNITS.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, *bytes))).ok_or_else(no)?;
+        let (number, unit) = UNITS
+            .iter()
+            .find_map(|(name, bytes)| Some((text.strip_suffix(name)?, *bytes)))
+            .ok_or_else(no)?;
         let number = number.trim_end();
         if !number.bytes().all(|b| b.is_ascii_digit()) {
             return Err(no());
@@ -62,8 +69,10 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, unit) =
-            UNITS.into_iter().find(|(_, b)| self.0 >= *b && self.0.is_multiple_of(*b)).unwrap_or(("B", 1));
+        let (name, unit) = UNITS
+            .into_iter()
+            .find(|(_, b)| self.0 >= *b && self.0.is_multiple_of(*b))
+            .unwrap_or(("B", 1));
         write!(f, "{}{name}", self.0 / unit)
     }
 }
@@ -88,9 +97,23 @@ mod tests {
             ("3GiB", 3 << 30, "3GiB"),
         ] {
             let size: ByteSize = text.parse().unwrap();
-            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, printed), "{text}");
+            assert_eq!(
+                (size.bytes(), size.to_string().as_str()),
+                (bytes, printed),
+                "{text}"
+            );
         }
-        for bad in ["", "16", "16MB", "16M", "MiB", "-1MiB", "+1MiB", "1.5MiB", "99999999999GiB"] {
+        for bad in [
+            "",
+            "16",
+            "16MB",
+            "16M",
+            "MiB",
+            "-1MiB",
+            "+1MiB",
+            "1.5MiB",
+            "99999999999GiB",
+        ] {
             assert!(bad.parse::<ByteSize>().is_err(), "{bad}");
         }
     }

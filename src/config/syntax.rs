@@ -13,18 +13,42 @@ pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Fou
         return;
     }
     let line_of = |at: &Range<usize>| Place::of(text, at.clone()).line;
-    let broken: Vec<usize> = errors.iter().filter_map(toml::de::Error::span).map(|s| line_of(&s)).collect();
+    let broken: Vec<usize> = errors
+        .iter()
+        .filter_map(toml::de::Error::span)
+        .map(|s| line_of(&s))
+        .collect();
     // Below a broken heading nothing is where it was meant to be.
-    let is_heading =
-        |at: &Range<usize>| text.lines().nth(line_of(at) - 1).is_some_and(|l| l.trim_start().starts_with('['));
-    let broken_headings =
-        errors.iter().filter(|e| !is_duplicate(e)).filter_map(toml::de::Error::span).filter(is_heading);
-    let lost = broken_headings.map(|at| at.start).min().unwrap_or(usize::MAX);
-    found.retain(|f| !f.absence && f.at.as_ref().is_some_and(|at| at.start < lost && !broken.contains(&line_of(at))));
+    let is_heading = |at: &Range<usize>| {
+        text.lines()
+            .nth(line_of(at) - 1)
+            .is_some_and(|l| l.trim_start().starts_with('['))
+    };
+    let broken_headings = errors
+        .iter()
+        .filter(|e| !is_duplicate(e))
+        .filter_map(toml::de::Error::span)
+        .filter(is_heading);
+    let lost = broken_headings
+        .map(|at| at.start)
+        .min()
+        .unwrap_or(usize::MAX);
+    found.retain(|f| {
+        !f.absence
+            && f.at
+                .as_ref()
+                .is_some_and(|at| at.start < lost && !broken.contains(&line_of(at)))
+    });
     for error in errors {
         let hint = error.span().and_then(|at| syntax_hint(error, text, &at));
         let at = error.span();
-        found.push(Found { warning: false, absence: false, at, message: error.message().to_owned(), hint });
+        found.push(Found {
+            warning: false,
+            absence: false,
+            at,
+            message: error.message().to_owned(),
+            hint,
+        });
     }
 }
 
@@ -39,14 +63,18 @@ fn syntax_hint(error: &toml::de::Error, text: &str, at: &Range<usize>) -> Option
         return Some("it stands above already; keep one of the two".to_owned());
     }
     let line = text.lines().nth(place.line - 1)?.trim();
-    let (key, value) = line.split_once('=').map_or((line, ""), |(k, v)| (k.trim(), v.trim()));
+    let (key, value) = line
+        .split_once('=')
+        .map_or((line, ""), |(k, v)| (k.trim(), v.trim()));
     let hint = if line.starts_with('[') {
         "a heading is `[name]`, or `[[source]]` and `[[plan]]` for those of which there may be several"
     } else if !line.contains('=') {
         "every line is `key = value`, a `[heading]`, or a `# comment`"
     } else if value.is_empty() {
         return Some(format!("the value of `{key}` is missing"));
-    } else if value.starts_with(|c: char| c.is_ascii_digit()) && value.ends_with(|c: char| c.is_alphabetic()) {
+    } else if value.starts_with(|c: char| c.is_ascii_digit())
+        && value.ends_with(|c: char| c.is_alphabetic())
+    {
         return Some(format!("put the value in quotes: `{key} = \"…\"`"));
     } else {
         "texts stand in quotes, lists in `[…]` with commas between"
@@ -55,16 +83,29 @@ fn syntax_hint(error: &toml::de::Error, text: &str, at: &Range<usize>) -> Option
 }
 
 /// Where secrets stand that are written in the file itself, so that no message prints them.
-pub(super) fn secrets(text: &str, file: &DeTable<'_>, errors: &[toml::de::Error]) -> Vec<Range<usize>> {
+pub(super) fn secrets(
+    text: &str,
+    file: &DeTable<'_>,
+    errors: &[toml::de::Error],
+) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     collect_secrets(text, file, &mut spans);
     // A broken line may not have made it into the tree.
     for at in errors.iter().filter_map(toml::de::Error::span) {
-        let start = text[..text.floor_char_boundary(at.start)].rfind('\n').map_or(0, |i| i + 1);
+        let start = text[..text.floor_char_boundary(at.start)]
+            .rfind('\n')
+            .map_or(0, |i| i + 1);
         let line = text[start..].lines().next().unwrap_or_default();
-        if let Some((key, value)) = line.split_once('=').filter(|(key, _)| SECRET_KEYS.contains(&key.trim())) {
+        if let Some((key, value)) = line
+            .split_once('=')
+            .filter(|(key, _)| SECRET_KEYS.contains(&key.trim()))
+        {
             let value = start + key.len() + 1..start + key.len() + 1 + value.len();
-            spans.push(if key.trim() == "url" { user_info(text, value.clone()).unwrap_or(value) } else { value });
+            spans.push(if key.trim() == "url" {
+                user_info(text, value.clone()).unwrap_or(value)
+            } else {
+                value
+            });
         }
     }
     spans
@@ -110,7 +151,10 @@ pub(super) fn blanked(text: &str, spans: &[Range<usize>]) -> String {
     let mut in_variable = false;
     for (i, c) in text.char_indices() {
         in_variable = (in_variable || text[i..].starts_with("${")) && c != '}';
-        if !in_variable && (c.is_alphanumeric() || c == '+' || c == '/') && spans.iter().any(|s| s.contains(&i)) {
+        if !in_variable
+            && (c.is_alphanumeric() || c == '+' || c == '/')
+            && spans.iter().any(|s| s.contains(&i))
+        {
             out.extend(std::iter::repeat_n('*', c.len_utf8()));
         } else {
             out.push(c);

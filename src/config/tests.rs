@@ -6,7 +6,11 @@ use super::keys::{Absent, Key, Kind, SECTIONS, Section};
 use super::{Config, Env, Mistakes, TEMPLATE, Warning};
 
 fn read(text: &str) -> Result<(Config, Vec<Warning>), Mistakes> {
-    Config::parse(text, Path::new("keyward.toml"), &Env::new(|name| Some(format!("value-of-{name}"))))
+    Config::parse(
+        text,
+        Path::new("keyward.toml"),
+        &Env::new(|name| Some(format!("value-of-{name}"))),
+    )
 }
 
 /// A small file with one more line in one of its tables; the line takes the place of one with the same key.
@@ -15,9 +19,20 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
     let transport = if authforge { "smtp" } else { "folder" };
     let tables = [
         ("", String::new()),
-        ("[[source]]", "name = \"s\"\nsigning_secrets = [\"w\"]".to_owned()),
-        ("[licenses]", format!("service = \"{service}\"\napi_key = \"k\"\napp_id = \"a\"")),
-        ("[mail]", format!("transport = \"{transport}\"\nfrom = \"a@b.c\"\nurl = \"smtps://h\"\npath = \"p\"")),
+        (
+            "[[source]]",
+            "name = \"s\"\nsigning_secrets = [\"w\"]".to_owned(),
+        ),
+        (
+            "[licenses]",
+            format!("service = \"{service}\"\napi_key = \"k\"\napp_id = \"a\""),
+        ),
+        (
+            "[mail]",
+            format!(
+                "transport = \"{transport}\"\nfrom = \"a@b.c\"\nurl = \"smtps://h\"\npath = \"p\""
+            ),
+        ),
         ("[store]", String::new()),
         ("[scheduler]", String::new()),
         ("[http]", String::new()),
@@ -27,18 +42,29 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
         ("[plan.license]", String::new()),
         ("[policy.NAME]", String::new()),
     ];
-    let mine = if section.heading.starts_with("license =") { "[plan.license]" } else { section.heading };
+    let mine = if section.heading.starts_with("license =") {
+        "[plan.license]"
+    } else {
+        section.heading
+    };
     let mut text = String::new();
     for (heading, lines) in tables {
         // Where the key of the file's top is a table, that table makes way.
-        let shadowed =
-            mine.is_empty() && line.is_some() && heading.trim_matches(['[', ']']).split('.').next() == Some(name);
-        let license = mine == "[[plan]]" && line.is_some() && name == "license" && heading == "[plan.license]";
+        let shadowed = mine.is_empty()
+            && line.is_some()
+            && heading.trim_matches(['[', ']']).split('.').next() == Some(name);
+        let license = mine == "[[plan]]"
+            && line.is_some()
+            && name == "license"
+            && heading == "[plan.license]";
         if (shadowed && !heading.is_empty()) || license {
             continue;
         }
         text += &format!("{heading}\n");
-        for own in lines.lines().filter(|l| heading != mine || !l.starts_with(&format!("{name} ="))) {
+        for own in lines
+            .lines()
+            .filter(|l| heading != mine || !l.starts_with(&format!("{name} =")))
+        {
             text += &format!("{own}\n");
         }
         if let Some(line) = line.filter(|_| heading == mine) {
@@ -49,35 +75,55 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
 }
 
 fn all_keys() -> impl Iterator<Item = (&'static Section, &'static Key)> {
-    SECTIONS.iter().flat_map(|s| s.keys.iter().map(move |k| (*s, k)))
+    SECTIONS
+        .iter()
+        .flat_map(|s| s.keys.iter().map(move |k| (*s, k)))
 }
 
 #[test]
 fn every_default_is_what_happens_without_the_key() {
     for (section, key) in all_keys() {
-        let Absent::Is(default) = key.absent else { continue };
+        let Absent::Is(default) = key.absent else {
+            continue;
+        };
         for authforge in [false, true] {
             let line = format!("{} = {default}", key.name);
             let with = file(authforge, section, key.name, Some(&line));
             let without = file(authforge, section, key.name, None);
-            if without.contains(&format!("\n{} = ", key.name)) && matches!(key.name, "service" | "transport") {
+            if without.contains(&format!("\n{} = ", key.name))
+                && matches!(key.name, "service" | "transport")
+            {
                 continue; // the small files choose these themselves
             }
-            let (with, without) =
-                (read(&with).unwrap_or_else(|e| panic!("{e}")), read(&without).unwrap_or_else(|e| panic!("{e}")));
+            let (with, without) = (
+                read(&with).unwrap_or_else(|e| panic!("{e}")),
+                read(&without).unwrap_or_else(|e| panic!("{e}")),
+            );
             assert_eq!(with.0, without.0, "{} {line}", section.heading);
         }
     }
-    let (config, _) = read("[[source]]\nname = \"s\"\nsigning_secrets = [\"w\"]\n[licenses]\n[mail]\n").unwrap();
-    assert_eq!((config.licenses, config.mail), (super::Licenses::default(), super::Mail::default()));
+    let (config, _) =
+        read("[[source]]\nname = \"s\"\nsigning_secrets = [\"w\"]\n[licenses]\n[mail]\n").unwrap();
+    assert_eq!(
+        (config.licenses, config.mail),
+        (super::Licenses::default(), super::Mail::default())
+    );
 }
 
 #[test]
 fn every_key_is_read() {
     for (section, key) in all_keys() {
-        let text = file(false, section, key.name, Some(&format!("{} = 1979-05-27", key.name)));
+        let text = file(
+            false,
+            section,
+            key.name,
+            Some(&format!("{} = 1979-05-27", key.name)),
+        );
         let mistakes = read(&text).expect_err(&text);
-        let told = mistakes.mistakes.iter().any(|m| m.message.contains("not a date") && m.message.contains(key.name));
+        let told = mistakes
+            .mistakes
+            .iter()
+            .any(|m| m.message.contains("not a date") && m.message.contains(key.name));
         assert!(told, "{} {}: {mistakes}", section.heading, key.name);
     }
 }
@@ -85,13 +131,34 @@ fn every_key_is_read() {
 #[test]
 fn the_choices_of_the_table_are_those_of_the_reader() {
     for (section, key) in all_keys() {
-        let Kind::Choice(choices) = key.kind else { continue };
-        let text = file(true, section, key.name, Some(&format!("{} = \"~\"", key.name)));
+        let Kind::Choice(choices) = key.kind else {
+            continue;
+        };
+        let text = file(
+            true,
+            section,
+            key.name,
+            Some(&format!("{} = \"~\"", key.name)),
+        );
         let mistakes = read(&text).expect_err(&text);
-        let all = choices.iter().map(|c| format!("\"{c}\"")).collect::<Vec<_>>().join(", ");
-        assert_eq!(mistakes.mistakes[0].hint.as_deref(), Some(format!("there are: {all}").as_str()), "{}", key.name);
+        let all = choices
+            .iter()
+            .map(|c| format!("\"{c}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
+        assert_eq!(
+            mistakes.mistakes[0].hint.as_deref(),
+            Some(format!("there are: {all}").as_str()),
+            "{}",
+            key.name
+        );
         if let Absent::Is(default) = key.absent {
-            assert_eq!(default, format!("\"{}\"", choices[0]), "the default of {} is not its first choice", key.name);
+            assert_eq!(
+                default,
+                format!("\"{}\"", choices[0]),
+                "the default of {} is not its first choice",
+                key.name
+            );
         }
     }
 }
@@ -100,7 +167,8 @@ fn the_choices_of_the_table_are_those_of_the_reader() {
 #[test]
 fn the_template_shows_every_key() {
     let is_key = |line: &str| {
-        line.split_once(" = ").is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        line.split_once(" = ")
+            .is_some_and(|(k, _)| k.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
     };
     let mut seen = Vec::new();
     let mut text = String::new();
@@ -112,9 +180,14 @@ fn the_template_shows_every_key() {
         let key = bare.split_once(" = ").map_or(bare, |(k, _)| k);
         // The template shows some keys twice, as it is and as it could be: the last one stays.
         let table = text.rfind("\n[").map_or(0, |i| i + 1);
-        if let Some(at) = text[table..].find(&format!("\n{key} = ")).filter(|_| is_key(bare)) {
+        if let Some(at) = text[table..]
+            .find(&format!("\n{key} = "))
+            .filter(|_| is_key(bare))
+        {
             let start = table + at + 1;
-            let end = text[start..].find('\n').map_or(text.len(), |i| start + i + 1);
+            let end = text[start..]
+                .find('\n')
+                .map_or(text.len(), |i| start + i + 1);
             text.replace_range(start..end, "");
         }
         text += &format!("{bare}\n");
@@ -129,6 +202,10 @@ fn the_template_shows_every_key() {
                 || l.contains(&format!(" {} = ", key.name))
                 || l.trim_start_matches('[').starts_with(key.name)
         });
-        assert!(shown, "template.toml does not show `{}` of {}", key.name, section.heading);
+        assert!(
+            shown,
+            "template.toml does not show `{}` of {}",
+            key.name, section.heading
+        );
     }
 }

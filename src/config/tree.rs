@@ -39,7 +39,12 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(env: &'a Env<'a>, dir: PathBuf) -> Self {
-        Self { env, dir, found: RefCell::default(), spots: RefCell::default() }
+        Self {
+            env,
+            dir,
+            found: RefCell::default(),
+            spots: RefCell::default(),
+        }
     }
 
     /// What was found, in the order of finding.
@@ -48,23 +53,51 @@ impl<'a> Reader<'a> {
     }
 
     /// Tells a mistake.
-    pub(super) fn mistake(&self, at: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn mistake(
+        &self,
+        at: Option<Range<usize>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.push(false, false, at, message.into(), hint.into());
     }
 
     /// Tells that something is not there that must be.
-    pub(super) fn absence(&self, at: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn absence(
+        &self,
+        at: Option<Range<usize>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.push(false, true, at, message.into(), hint.into());
     }
 
     /// Tells what is unwise.
-    pub(super) fn warning(&self, at: Option<Range<usize>>, message: impl Into<String>, hint: impl Into<String>) {
+    pub(super) fn warning(
+        &self,
+        at: Option<Range<usize>>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
         self.push(true, false, at, message.into(), hint.into());
     }
 
-    fn push(&self, warning: bool, absence: bool, at: Option<Range<usize>>, message: String, hint: String) {
+    fn push(
+        &self,
+        warning: bool,
+        absence: bool,
+        at: Option<Range<usize>>,
+        message: String,
+        hint: String,
+    ) {
         let hint = Some(hint).filter(|h| !h.is_empty());
-        self.found.borrow_mut().push(Found { warning, absence, at, message, hint });
+        self.found.borrow_mut().push(Found {
+            warning,
+            absence,
+            at,
+            message,
+            hint,
+        });
     }
 
     /// Where something stands, by its path like `policy/standard/grace`; what is absent stands where its table does.
@@ -82,8 +115,14 @@ impl<'a> Reader<'a> {
     /// Whether a mistake was told inside the value at a path, so that its emptiness is not to be blamed as well.
     pub(super) fn told_in(&self, path: &str) -> bool {
         let spot = self.spots.borrow().get(path).cloned();
-        let inside = |at: &Range<usize>| spot.as_ref().is_some_and(|s| s.start <= at.start && at.end <= s.end);
-        self.found.borrow().iter().any(|f| !f.warning && f.at.as_ref().is_some_and(inside))
+        let inside = |at: &Range<usize>| {
+            spot.as_ref()
+                .is_some_and(|s| s.start <= at.start && at.end <= s.end)
+        };
+        self.found
+            .borrow()
+            .iter()
+            .any(|f| !f.warning && f.at.as_ref().is_some_and(inside))
     }
 
     /// A table of the file, whose keys are those of a section; tells the ones that are not.
@@ -94,17 +133,36 @@ impl<'a> Reader<'a> {
         span: Range<usize>,
         section: &'static Section,
     ) -> Table<'a> {
-        for (name, _) in entries.iter().filter(|(name, _)| section.key(name.get_ref()).is_none()) {
+        for (name, _) in entries
+            .iter()
+            .filter(|(name, _)| section.key(name.get_ref()).is_none())
+        {
             self.unknown(name.get_ref(), name.span(), section);
         }
         self.spots.borrow_mut().insert(path.to_owned(), span);
-        Table { reader: self, path: path.to_owned(), entries, section }
+        Table {
+            reader: self,
+            path: path.to_owned(),
+            entries,
+            section,
+        }
     }
 
     fn unknown(&self, name: &str, at: Range<usize>, section: &Section) {
-        let place = if section.heading.is_empty() { "the top of the file" } else { section.heading };
-        let elsewhere = || super::keys::SECTIONS.iter().find(|s| s.key(name).is_some() && !s.heading.is_empty());
-        let hint = match (nearest(name, section.keys.iter().map(|k| k.name)), elsewhere()) {
+        let place = if section.heading.is_empty() {
+            "the top of the file"
+        } else {
+            section.heading
+        };
+        let elsewhere = || {
+            super::keys::SECTIONS
+                .iter()
+                .find(|s| s.key(name).is_some() && !s.heading.is_empty())
+        };
+        let hint = match (
+            nearest(name, section.keys.iter().map(|k| k.name)),
+            elsewhere(),
+        ) {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(other)) => format!("`{name}` belongs to {}", other.heading),
             (None, None) => {
@@ -119,7 +177,12 @@ impl<'a> Reader<'a> {
 /// The name that was probably meant.
 pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     names
-        .map(|n| (strsim::jaro_winkler(&name.to_lowercase(), &n.to_lowercase()), n))
+        .map(|n| {
+            (
+                strsim::jaro_winkler(&name.to_lowercase(), &n.to_lowercase()),
+                n,
+            )
+        })
         .filter(|(alike, _)| *alike > ALIKE_MIN)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, n)| n)
@@ -148,11 +211,24 @@ impl<'a> Table<'a> {
     /// The value of a key, if it is there.
     pub(super) fn get(&self, name: &str) -> Option<Value<'a>> {
         let key = self.section.key(name);
-        debug_assert!(key.is_some(), "`{name}` of {} is missing in the table of keys", self.section.heading);
+        debug_assert!(
+            key.is_some(),
+            "`{name}` of {} is missing in the table of keys",
+            self.section.heading
+        );
         let value = self.entries.get(name)?;
         let path = format!("{}/{name}", self.path);
-        self.reader.spots.borrow_mut().insert(path.clone(), value.span());
-        Some(Value { reader: self.reader, path, value: value.get_ref(), span: value.span(), key: key? })
+        self.reader
+            .spots
+            .borrow_mut()
+            .insert(path.clone(), value.span());
+        Some(Value {
+            reader: self.reader,
+            path,
+            value: value.get_ref(),
+            span: value.span(),
+            key: key?,
+        })
     }
 
     /// Whether the key is there, right or wrong.
@@ -167,26 +243,35 @@ impl<'a> Table<'a> {
 
     /// Tells when a key that is needed is not there, with the reason why it is needed. Replay needs no secrets.
     pub(super) fn require(&self, name: &str, why: &str) {
-        let secret =
-            self.section.key(name).is_some_and(|k| matches!(k.kind, Kind::Secret | Kind::Secrets | Kind::SmtpUrl));
+        let secret = self
+            .section
+            .key(name)
+            .is_some_and(|k| matches!(k.kind, Kind::Secret | Kind::Secrets | Kind::SmtpUrl));
         if self.has(name) || (self.reader.env.is_lenient() && (secret || name == "app_id")) {
             return;
         }
         let example = self.section.key(name).map(example).unwrap_or_default();
-        self.reader.absence(self.span(), format!("`{name}` is missing: {why}"), format!("add `{name} = {example}`"));
+        self.reader.absence(
+            self.span(),
+            format!("`{name}` is missing: {why}"),
+            format!("add `{name} = {example}`"),
+        );
     }
 
     /// Tells keys that change nothing here.
     pub(super) fn idle(&self, names: &[&str], why: &str) {
         for name in names.iter().filter(|n| self.has(n)) {
             let at = self.get(name).map(|v| v.span);
-            self.reader.warning(at, format!("`{name}` has no effect {why}"), "leave it out");
+            self.reader
+                .warning(at, format!("`{name}` has no effect {why}"), "leave it out");
         }
     }
 
     /// The tables of an array of tables like `[[plan]]`.
     pub(super) fn tables(&self, name: &str, section: &'static Section) -> Vec<Table<'a>> {
-        let Some(value) = self.get(name) else { return Vec::new() };
+        let Some(value) = self.get(name) else {
+            return Vec::new();
+        };
         let DeValue::Array(items) = value.value else {
             value.wrong(&format!("tables under the heading `[[{name}]]`"));
             return Vec::new();
@@ -205,8 +290,14 @@ impl<'a> Table<'a> {
     }
 
     /// The tables inside a table like `policy`, with their names.
-    pub(super) fn named_tables(&self, name: &str, section: &'static Section) -> Vec<(&'a str, Table<'a>)> {
-        let Some(value) = self.get(name) else { return Vec::new() };
+    pub(super) fn named_tables(
+        &self,
+        name: &str,
+        section: &'static Section,
+    ) -> Vec<(&'a str, Table<'a>)> {
+        let Some(value) = self.get(name) else {
+            return Vec::new();
+        };
         let DeValue::Table(entries) = value.value else {
             value.wrong(&format!("tables under headings like `[{name}.standard]`"));
             return Vec::new();
@@ -239,9 +330,17 @@ impl<'a> Value<'a> {
 
     /// Tells that the value is of another type than expected.
     pub(super) fn wrong(&self, expected: &str) {
-        let message = format!("`{}` must be {expected}, not {}", self.key.name, self.type_name());
+        let message = format!(
+            "`{}` must be {expected}, not {}",
+            self.key.name,
+            self.type_name()
+        );
         let like = || format!("like `{} = {}`", self.key.name, example(self.key));
-        let hint = self.key.kind.heading().map_or_else(like, |heading| format!("it is written as {heading}"));
+        let hint = self
+            .key
+            .kind
+            .heading()
+            .map_or_else(like, |heading| format!("it is written as {heading}"));
         self.mistake(message, hint);
     }
 
@@ -259,11 +358,22 @@ impl<'a> Value<'a> {
 
     fn table(&self, section: &'static Section) -> Option<Table<'a>> {
         if let DeValue::Table(entries) = self.value {
-            Some(self.reader.table(&self.path, entries, self.span.clone(), section))
+            Some(
+                self.reader
+                    .table(&self.path, entries, self.span.clone(), section),
+            )
         } else {
             let name = self.path.trim_start_matches('/').replace('/', ".");
-            let hint = self.key.kind.heading().map(|h| format!("it is written as {h}")).unwrap_or_default();
-            self.mistake(format!("`{name}` must be a table, not {}", self.type_name()), hint);
+            let hint = self
+                .key
+                .kind
+                .heading()
+                .map(|h| format!("it is written as {h}"))
+                .unwrap_or_default();
+            self.mistake(
+                format!("`{name}` must be a table, not {}", self.type_name()),
+                hint,
+            );
             None
         }
     }
@@ -277,8 +387,16 @@ impl<'a> Value<'a> {
         let mut values = Vec::new();
         for (i, item) in items.iter().enumerate() {
             let path = format!("{}/{i}", self.path);
-            self.reader.spots.borrow_mut().insert(path.clone(), item.span());
-            values.push(Value { path, value: item.get_ref(), span: item.span(), ..self.clone() });
+            self.reader
+                .spots
+                .borrow_mut()
+                .insert(path.clone(), item.span());
+            values.push(Value {
+                path,
+                value: item.get_ref(),
+                span: item.span(),
+                ..self.clone()
+            });
         }
         Some(values)
     }
@@ -286,7 +404,11 @@ impl<'a> Value<'a> {
     /// A text with its variables filled in. `None` when it is none, or (in replay, without a word) when a variable is missing.
     pub(super) fn filled(&self) -> Option<String> {
         let DeValue::String(text) = self.value else {
-            self.wrong(if self.path.ends_with(self.key.name) { "a text" } else { "a list of texts" });
+            self.wrong(if self.path.ends_with(self.key.name) {
+                "a text"
+            } else {
+                "a list of texts"
+            });
             return None;
         };
         let filled = self.reader.env.fill(text);

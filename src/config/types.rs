@@ -64,8 +64,11 @@ pub enum Livemode {
 
 impl Livemode {
     /// Every value as it is written in the config, the default first.
-    pub const CHOICES: &'static [(&'static str, Self)] =
-        &[("live", Self::Live), ("test", Self::Test), ("any", Self::Any)];
+    pub const CHOICES: &'static [(&'static str, Self)] = &[
+        ("live", Self::Live),
+        ("test", Self::Test),
+        ("any", Self::Any),
+    ];
 
     /// Whether an event with this `livemode` counts.
     #[must_use]
@@ -89,7 +92,8 @@ pub enum Connect {
 
 impl Connect {
     /// Every value as it is written in the config, the default first.
-    pub const CHOICES: &'static [(&'static str, Self)] = &[("ignore", Self::Ignore), ("accept", Self::Accept)];
+    pub const CHOICES: &'static [(&'static str, Self)] =
+        &[("ignore", Self::Ignore), ("accept", Self::Accept)];
 }
 
 /// A license service and how to treat it: `[licenses]`.
@@ -152,8 +156,11 @@ pub enum SuspendBy {
 
 impl SuspendBy {
     /// Every value as it is written in the config, the default first.
-    pub const CHOICES: &'static [(&'static str, Self)] =
-        &[("shorten", Self::Shorten), ("revoke", Self::Revoke), ("wait", Self::Wait)];
+    pub const CHOICES: &'static [(&'static str, Self)] = &[
+        ("shorten", Self::Shorten),
+        ("revoke", Self::Revoke),
+        ("wait", Self::Wait),
+    ];
 }
 
 /// How customers are written to: `[mail]`.
@@ -256,7 +263,9 @@ impl Network {
     /// Reads an address, or an address with a prefix.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let (address, prefix) = text
+            .split_once('/')
+            .map_or((text, None), |(a, p)| (a, Some(p)));
         let address: IpAddr = address.parse().ok()?;
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Some(bits), |p| p.parse().ok().filter(|p| *p <= bits))?;
@@ -313,7 +322,14 @@ mod tests {
             assert!(net.contains(inside.parse().unwrap()), "{net:?} {inside}");
             assert!(!net.contains(outside.parse().unwrap()), "{net:?} {outside}");
         }
-        for bad in ["", "localhost", "10.0.0.0/33", "10.0.0.0/", "::/129", "1.2.3.4:80"] {
+        for bad in [
+            "",
+            "localhost",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "::/129",
+            "1.2.3.4:80",
+        ] {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
     }

@@ -116,7 +116,9 @@ impl Action {
     /// Why it is not done, in words: the service's, or ours.
     #[must_use]
     pub fn why(&self) -> Option<String> {
-        self.error.clone().or_else(|| self.missing.map(|missing| missing.to_string()))
+        self.error
+            .clone()
+            .or_else(|| self.missing.map(|missing| missing.to_string()))
     }
 
     /// Whether it waits, is under way, or is held.

@@ -41,7 +41,11 @@ impl Gap {
     /// The gap between the last heartbeat and the present, in whichever direction the clock went.
     #[must_use]
     pub fn between(heartbeat: Timestamp, now: Timestamp) -> Self {
-        Self { from: heartbeat.min(now), to: heartbeat.max(now), noted: now }
+        Self {
+            from: heartbeat.min(now),
+            to: heartbeat.max(now),
+            noted: now,
+        }
     }
 
     /// Whether a fact is of before the gap's end and was heard of only after it. Where it begins does not matter: Stripe
@@ -57,7 +61,9 @@ pub fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
     while gaps.len() > GAPS_MAX {
         let apart = |n: &usize| (gaps[n + 1].from - gaps[*n].to).ms();
         // The newest stays as it is: by it the creates that wait are judged.
-        let Some(first) = (0..gaps.len() - 2).min_by_key(apart) else { return };
+        let Some(first) = (0..gaps.len() - 2).min_by_key(apart) else {
+            return;
+        };
         let later = gaps.remove(first + 1);
         let one = &mut gaps[first];
         (one.from, one.to) = (one.from.min(later.from), one.to.max(later.to));
@@ -106,34 +112,50 @@ fn began(machine: &Machine) -> Option<Began> {
     };
     let goes_on = |f: &Fact| matches!(&f.says, Says::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));
     let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
-    Some(if unknown { Began::Earlier } else { Began::At(first) })
+    Some(if unknown {
+        Began::Earlier
+    } else {
+        Began::At(first)
+    })
 }
 
 /// Whether a purchase began before the store's first start, or was told of only after a gap in which it may have been told
 /// of before: then somebody may have made its license. `since: None`: nothing is older (replay).
 #[must_use]
 pub fn began_before(machine: &Machine, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
-    let (Some(since), Some(began)) = (since, began(machine)) else { return false };
+    let (Some(since), Some(began)) = (since, began(machine)) else {
+        return false;
+    };
     let before = |instant: Timestamp| match began {
         Began::At(at) => at < instant,
         Began::Earlier => true,
     };
     before(since) || slept_through(machine, gaps) || {
         let heard = machine.facts.iter().map(|f| f.received).min();
-        gaps.iter().any(|gap| heard.is_some_and(|at| at >= gap.noted) && before(gap.to))
+        gaps.iter()
+            .any(|gap| heard.is_some_and(|at| at >= gap.noted) && before(gap.to))
     }
 }
 
 /// Whether something that concerns a purchase happened before the end of a gap and was told only after it.
 fn slept_through(machine: &Machine, gaps: &[Gap]) -> bool {
     let of_others = |f: &&Fact| f.decision().is_none();
-    machine.facts.iter().filter(of_others).any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
+    machine
+        .facts
+        .iter()
+        .filter(of_others)
+        .any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
 }
 
 /// Whether the license for a seat is looked for before one is made. One that replaces a license which the machine
 /// has, or had, is a new one, unless a gap may hide that it was made.
 #[must_use]
-pub fn looks_first(machine: &Machine, seat: &SeatId, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
+pub fn looks_first(
+    machine: &Machine,
+    seat: &SeatId,
+    since: Option<Timestamp>,
+    gaps: &[Gap],
+) -> bool {
     if has_had(machine, seat) {
         return since.is_some() && slept_through(machine, gaps);
     }
@@ -150,15 +172,28 @@ pub fn has_had(machine: &Machine, seat: &SeatId) -> bool {
 /// it. A clock that went back leaves some in the future.
 #[must_use]
 pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
-    let waits = create.act.creates() && create.outcome == ActionOutcome::Pending && create.phase == Phase::Ready;
-    waits && gaps.last().is_some_and(|gap| create.at < gap.noted || create.at > now)
+    let waits = create.act.creates()
+        && create.outcome == ActionOutcome::Pending
+        && create.phase == Phase::Ready;
+    waits
+        && gaps
+            .last()
+            .is_some_and(|gap| create.at < gap.noted || create.at > now)
 }
 
 /// Creates that wait and may have been sent by another copy of this store are looked for first. Those under way are looked
 /// for anyway when nobody knows what came of them.
 pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now: Timestamp) {
-    for action in machine.actions.iter_mut().filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id)) {
-        action.phase = Phase::Look { since: now, absent: 1, any_age: true };
+    for action in machine
+        .actions
+        .iter_mut()
+        .filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id))
+    {
+        action.phase = Phase::Look {
+            since: now,
+            absent: 1,
+            any_age: true,
+        };
     }
 }
 
@@ -174,10 +209,14 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &R
     if !is_over_unpaid(machine) || due.seats.iter().all(|s| s.want != Want::Nothing) {
         return;
     }
-    let Some((told, paid_until, ended_at)) = last_period(machine) else { return };
+    let Some((told, paid_until, ended_at)) = last_period(machine) else {
+        return;
+    };
     let matched = match_seats(machine, due);
     for (seat, grant) in due.seats.iter_mut().zip(matched) {
-        let Some(grant) = grant.map(|g| &machine.grants[g]).filter(|g| g.adopted) else { continue };
+        let Some(grant) = grant.map(|g| &machine.grants[g]).filter(|g| g.adopted) else {
+            continue;
+        };
         if seat.want != Want::Nothing {
             continue;
         }
@@ -194,14 +233,20 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &R
 /// When the end was told, the end of the period in which it fell, and the end itself.
 fn last_period(machine: &Machine) -> Option<(Timestamp, Timestamp, Timestamp)> {
     let ends = machine.facts.iter().filter_map(|f| {
-        let Says::Subscription(s) = &f.says else { return None };
+        let Says::Subscription(s) = &f.says else {
+            return None;
+        };
         (s.event == SubscriptionEvent::Deleted || s.ended_at.is_some()).then_some((f.at, s))
     });
     let (told, snapshot) = ends.min_by_key(|(at, _)| *at)?;
     let ended_at = snapshot.ended_at.unwrap_or(told);
     let period = snapshot.items.iter().filter_map(|i| i.period_end).max();
     let unpaid = snapshot.end_reason == Some(EndReason::PaymentFailed);
-    Some((told, period.filter(|_| !unpaid).unwrap_or(ended_at), ended_at))
+    Some((
+        told,
+        period.filter(|_| !unpaid).unwrap_or(ended_at),
+        ended_at,
+    ))
 }
 
 /// Whether time that another hand gave a license is left to it though it should not work any more. What stood in a license
@@ -224,13 +269,22 @@ mod tests {
     /// A purchase with one fact, of one instant and heard at another.
     fn told(at: i64, received: i64) -> Machine {
         let source = SourceName::from("stripe");
-        let mut machine = Machine::new("stripe/cs_1".parse::<MachineId>().unwrap(), Kind::Payment, source, None);
+        let mut machine = Machine::new(
+            "stripe/cs_1".parse::<MachineId>().unwrap(),
+            Kind::Payment,
+            source,
+            None,
+        );
         machine.facts.push(Fact {
             id: "evt_1".into(),
             kind: "test".to_owned(),
             at: s(at),
             received: s(received),
-            says: Says::Payment(Payment { invoice: None, payment_intent: None, charge: None }),
+            says: Says::Payment(Payment {
+                invoice: None,
+                payment_intent: None,
+                charge: None,
+            }),
             chain: None,
         });
         machine
@@ -249,9 +303,16 @@ mod tests {
             (499, 511, true),
             (511, 512, false),
         ] {
-            assert_eq!(began_before(&told(at, received), Some(s(100)), &gaps), looks, "{at} {received}");
+            assert_eq!(
+                began_before(&told(at, received), Some(s(100)), &gaps),
+                looks,
+                "{at} {received}"
+            );
         }
-        assert!(!began_before(&told(90, 95), None, &[]), "in replay nothing is older");
+        assert!(
+            !began_before(&told(90, 95), None, &[]),
+            "in replay nothing is older"
+        );
     }
 
     #[test]
@@ -272,7 +333,15 @@ mod tests {
         add_gap(&mut gaps, newest);
         assert_eq!(
             (gaps.len(), gaps[0], gaps.last()),
-            (GAPS_MAX, Gap { from: s(0), to: s(110), noted: s(10) }, Some(&newest))
+            (
+                GAPS_MAX,
+                Gap {
+                    from: s(0),
+                    to: s(110),
+                    noted: s(10)
+                },
+                Some(&newest)
+            )
         );
     }
 }

@@ -43,7 +43,10 @@ impl fmt::Display for SetDevices {
 
 /// The refused actions that are tasks: what they ask for can be seen in the license.
 fn tasks(machine: &Machine) -> impl Iterator<Item = (&Action, &Grant)> {
-    let refused = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Refused && can_be_seen(&a.act));
+    let refused = machine
+        .actions
+        .iter()
+        .filter(|a| a.outcome == ActionOutcome::Refused && can_be_seen(&a.act));
     refused.filter_map(|a| Some((a, machine.grants.iter().find(|g| g.number == a.license)?)))
 }
 
@@ -54,17 +57,27 @@ const fn can_be_seen(act: &Act) -> bool {
         | Act::Reinstate { .. }
         | Act::Revoke { .. }
         | Act::SetDevices { .. } => true,
-        Act::Create(_) | Act::Recover(_) | Act::Read { .. } | Act::ResetDevices { .. } | Act::Query(_) => false,
+        Act::Create(_)
+        | Act::Recover(_)
+        | Act::Read { .. }
+        | Act::ResetDevices { .. }
+        | Act::Query(_) => false,
     }
 }
 
 /// Closes the tasks that nothing asks for any more: done where the license shows it, else superseded.
 pub(super) fn close(machine: &mut Machine, wanted: &[Difference], now: Timestamp) {
     let over = tasks(machine).filter(|(a, _)| !wanted.iter().any(|d| d.is(a)));
-    let over: Vec<(u32, bool)> = over.map(|(a, grant)| (a.id, is_done(a, grant, now))).collect();
+    let over: Vec<(u32, bool)> = over
+        .map(|(a, grant)| (a.id, is_done(a, grant, now)))
+        .collect();
     for (id, done) in over {
         if let Some(action) = machine.actions.iter_mut().find(|a| a.id == id) {
-            action.outcome = if done { ActionOutcome::Done } else { ActionOutcome::Superseded };
+            action.outcome = if done {
+                ActionOutcome::Done
+            } else {
+                ActionOutcome::Superseded
+            };
             action.at = now;
             action.error = action.error.take().filter(|_| !done);
         }
@@ -80,17 +93,33 @@ fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
         }
         Act::Suspend { .. } => !grant.live_at(now),
         Act::Revoke { .. } => grant.status == GrantStatus::Revoked,
-        Act::Create(_) | Act::Recover(_) | Act::Read { .. } | Act::ResetDevices { .. } | Act::Query(_) => false,
+        Act::Create(_)
+        | Act::Recover(_)
+        | Act::Read { .. }
+        | Act::ResetDevices { .. }
+        | Act::Query(_) => false,
     }
 }
 
 /// When a task's license is read again.
 fn read_at(machine: &Machine, task: &Action) -> Timestamp {
     let read = |a: &&Action| {
-        matches!(a.act, Act::Read { .. }) && a.license == task.license && a.outcome == ActionOutcome::Done
+        matches!(a.act, Act::Read { .. })
+            && a.license == task.license
+            && a.outcome == ActionOutcome::Done
     };
-    let last = machine.actions.iter().filter(read).map(|a| a.at).max().map_or(task.at, |at| at.max(task.at));
-    last + Span::from_ms((last - task.at).ms().clamp(REREAD_MIN.ms(), REREAD_MAX.ms()))
+    let last = machine
+        .actions
+        .iter()
+        .filter(read)
+        .map(|a| a.at)
+        .max()
+        .map_or(task.at, |at| at.max(task.at));
+    last + Span::from_ms(
+        (last - task.at)
+            .ms()
+            .clamp(REREAD_MIN.ms(), REREAD_MAX.ms()),
+    )
 }
 
 /// When the next license of a task is read again.
@@ -100,6 +129,8 @@ pub(super) fn next_read(machine: &Machine) -> Option<Timestamp> {
 
 /// Licenses of tasks that are to be read now, each once.
 pub(super) fn reads(machine: &Machine, now: Timestamp) -> Vec<Difference> {
-    let due = |grant: &&Grant| tasks(machine).any(|(a, of)| of.number == grant.number && read_at(machine, a) <= now);
+    let due = |grant: &&Grant| {
+        tasks(machine).any(|(a, of)| of.number == grant.number && read_at(machine, a) <= now)
+    };
     machine.grants.iter().filter(due).map(read_again).collect()
 }

@@ -85,7 +85,8 @@ impl Contact {
     #[must_use]
     pub fn key_holder(&self, on_record: Option<&str>) -> Option<String> {
         let own = self.decided_email.clone();
-        own.or_else(|| self.deliver_to.clone()).or_else(|| self.payer(on_record))
+        own.or_else(|| self.deliver_to.clone())
+            .or_else(|| self.payer(on_record))
     }
 }
 

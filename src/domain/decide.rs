@@ -22,7 +22,9 @@ use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, Seen};
 use super::notice::{DueNotice, due_notices};
-use super::reconcile::{Difference, differences, finds, given_by_others, name_plans, revoked_by_others};
+use super::reconcile::{
+    Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
+};
 use super::revision::Revisions;
 use super::time::Timestamp;
 use mail::notices;
@@ -78,7 +80,12 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     let folded = machine.folded(world.revisions, world.now);
-    let mut due = entitlement(&folded, world.revisions, world.now, world.abilities.devices_max);
+    let mut due = entitlement(
+        &folded,
+        world.revisions,
+        world.now,
+        world.abilities.devices_max,
+    );
     journal(machine, &folded.transitions, world.now);
     adoption::bound_ends(machine, &mut due, world.revisions);
     name_plans(machine, &due);
@@ -92,19 +99,38 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
     let reports = new_reports(machine, &folded, &due, world);
-    Settled { folded, due, reports }
+    Settled {
+        folded,
+        due,
+        reports,
+    }
 }
 
 /// What the operator has not been told yet. A finding is told once, by what it is; one that a license has answered is told
 /// no more (BEHAVIOUR 8).
-fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) -> Vec<Report> {
+fn new_reports(
+    machine: &mut Machine,
+    folded: &Folded,
+    due: &Entitlement,
+    world: &World<'_>,
+) -> Vec<Report> {
     let of_now = |finding| Report::new(world.now, finding);
-    let revoked = revoked_by_others(machine, due, world.now).into_iter().map(Finding::RevokedElsewhere);
+    let revoked = revoked_by_others(machine, due, world.now)
+        .into_iter()
+        .map(Finding::RevokedElsewhere);
     let given = given_by_others(machine, due, world.now);
     let seen = revoked.chain(given).map(of_now);
-    let mut reports: Vec<Report> = folded.reports.iter().chain(&due.reports).cloned().chain(seen).collect();
+    let mut reports: Vec<Report> = folded
+        .reports
+        .iter()
+        .chain(&due.reports)
+        .cloned()
+        .chain(seen)
+        .collect();
     let made = !machine.grants.is_empty();
-    machine.told.retain(|t| !(made && t.finding == Finding::NothingToHandOut));
+    machine
+        .told
+        .retain(|t| !(made && t.finding == Finding::NothingToHandOut));
     reports.retain(|r| {
         let told = machine.told.iter().any(|t| t.finding == r.finding);
         let answered = made && r.finding == Finding::NothingToHandOut;
@@ -118,19 +144,33 @@ fn new_reports(machine: &mut Machine, folded: &Folded, due: &Entitlement, world:
 /// to what holds.
 fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
     let seen = machine.journal.iter().map(|s| &s.what);
-    if seen.clone().count() <= transitions.len() && seen.clone().zip(transitions).all(|(a, b)| a == b) {
+    if seen.clone().count() <= transitions.len()
+        && seen.clone().zip(transitions).all(|(a, b)| a == b)
+    {
         let known = machine.journal.len();
-        machine.journal.extend(transitions[known..].iter().cloned().map(|what| Seen { what, seen_at: now }));
+        machine.journal.extend(
+            transitions[known..]
+                .iter()
+                .cloned()
+                .map(|what| Seen { what, seen_at: now }),
+        );
         return;
     }
     let was = machine.state();
-    let Some(last) = transitions.last() else { return };
+    let Some(last) = transitions.last() else {
+        return;
+    };
     if was == Some(last.to) {
         return;
     }
     // The past reads differently now, but what comes after the state that was seen joins on to it.
     if let Some(joins) = transitions.iter().rposition(|t| t.from == was) {
-        machine.journal.extend(transitions[joins..].iter().cloned().map(|what| Seen { what, seen_at: now }));
+        machine.journal.extend(
+            transitions[joins..]
+                .iter()
+                .cloned()
+                .map(|what| Seen { what, seen_at: now }),
+        );
         return;
     }
     let mut what = last.clone();
@@ -159,7 +199,11 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &Wo
         let looks = matches!(action.phase, Phase::Look { .. }) && action.act.creates();
         let may_have_acted = looks || world.under_way.contains(&action.id);
         let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
-        if action.is_open() && of_a_license && !may_have_acted && !wanted.iter().any(|d| d.is(action)) {
+        if action.is_open()
+            && of_a_license
+            && !may_have_acted
+            && !wanted.iter().any(|d| d.is(action))
+        {
             action.outcome = ActionOutcome::Superseded;
             action.at = world.now;
         }
@@ -180,7 +224,11 @@ fn release(machine: &mut Machine, world: &World<'_>) {
     if world.stops_held.is_some() {
         return;
     }
-    for action in machine.actions.iter_mut().filter(|a| a.outcome == ActionOutcome::Held) {
+    for action in machine
+        .actions
+        .iter_mut()
+        .filter(|a| a.outcome == ActionOutcome::Held)
+    {
         if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
             (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, world.now);
         }
@@ -196,43 +244,62 @@ fn refresh(machine: &mut Machine, difference: &Difference, world: &World<'_>) {
             && a.phase == Phase::Ready
             && !world.under_way.contains(&a.id)
     };
-    if let Some(action) = machine.actions.iter_mut().filter(waits).find(|a| difference.is(a)) {
+    if let Some(action) = machine
+        .actions
+        .iter_mut()
+        .filter(waits)
+        .find(|a| difference.is(a))
+    {
         action.act = difference.act.clone();
     }
 }
 
 /// Whether an open action does this already, or a refusal stands in its way.
 fn stands(machine: &Machine, difference: &Difference) -> bool {
-    machine.open_actions().any(|a| difference.is(a)) || machine.actions.iter().any(|a| difference.was_refused(a))
+    machine.open_actions().any(|a| difference.is(a))
+        || machine.actions.iter().any(|a| difference.was_refused(a))
 }
 
 /// One act at a time on one license, in order: the next waits until the one before is settled.
 fn blocked(machine: &Machine, difference: &Difference) -> bool {
-    difference.grant.is_some_and(|n| machine.open_actions().any(|a| a.license == n && !a.act.creates()))
+    difference.grant.is_some_and(|n| {
+        machine
+            .open_actions()
+            .any(|a| a.license == n && !a.act.creates())
+    })
 }
 
 fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) -> Action {
     let license = difference.grant.unwrap_or_else(|| {
-        let unsent = machine
-            .actions
-            .iter()
-            .filter(|a| a.act.creates() && a.outcome == ActionOutcome::Superseded && a.attempts == 0);
+        let unsent = machine.actions.iter().filter(|a| {
+            a.act.creates() && a.outcome == ActionOutcome::Superseded && a.attempts == 0
+        });
         // A create that was never sent gives its number back.
         let highest = machine.last_number;
         let freed = unsent.map(|a| a.license).filter(|n| *n == highest).max();
-        let free = freed.filter(|n| !machine.open_actions().any(|a| a.act.creates() && a.license == *n));
+        let free = freed.filter(|n| {
+            !machine
+                .open_actions()
+                .any(|a| a.act.creates() && a.license == *n)
+        });
         let free = free.filter(|n| !machine.grants.iter().any(|g| g.number == *n));
         let number = free.unwrap_or(highest + 1);
         machine.last_number = highest.max(number);
         number
     });
     let mut due = world.now;
-    if let Some(grant) = machine.grants.iter().find(|g| Some(g.number) == difference.grant)
+    if let Some(grant) = machine
+        .grants
+        .iter()
+        .find(|g| Some(g.number) == difference.grant)
         && let Some(until) = grant.unsettled_until
     {
         due = due.max(until);
     }
-    let hold = world.stops_held.filter(|_| difference.by_time).map(Hold::TimeNotTrusted);
+    let hold = world
+        .stops_held
+        .filter(|_| difference.by_time)
+        .map(Hold::TimeNotTrusted);
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
     let looks = |seat| adoption::looks_first(machine, seat, world.store_since, world.gaps);
@@ -240,7 +307,11 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));
     if looks_first {
-        action.phase = Phase::Look { since: world.now, absent: 1, any_age: true };
+        action.phase = Phase::Look {
+            since: world.now,
+            absent: 1,
+            any_age: true,
+        };
     }
     action.due = due;
     if hold.is_some() {
@@ -261,5 +332,12 @@ fn wake(
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
     let newcomers = look_up::keys_wait(machine, folded, world);
-    earliest(due.wake, notices.chain(grace).chain(newcomers).chain(by_hand::next_read(machine)), world.now)
+    earliest(
+        due.wake,
+        notices
+            .chain(grace)
+            .chain(newcomers)
+            .chain(by_hand::next_read(machine)),
+        world.now,
+    )
 }

@@ -85,10 +85,16 @@ pub enum Verb {
 /// What was decided, by whom and why, as it stands in a timeline.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let author = if self.author.is_empty() { "somebody" } else { &self.author };
+        let author = if self.author.is_empty() {
+            "somebody"
+        } else {
+            &self.author
+        };
         write!(f, "{author} decided: {}", self.verb.as_str())?;
         match &self.verb {
-            Verb::Grant { until: Some(until) } | Verb::Extend { until } | Verb::Exempt { until } => {
+            Verb::Grant { until: Some(until) }
+            | Verb::Extend { until }
+            | Verb::Exempt { until } => {
                 write!(f, " until {until}")?;
             }
             Verb::Grant { until: None } => f.write_str(" for life")?,
@@ -145,12 +151,16 @@ impl Decided {
     pub(super) fn of(facts: &[&Fact]) -> Self {
         let mut decided = Self::default();
         for fact in facts {
-            let Some(decision) = fact.decision() else { continue };
+            let Some(decision) = fact.decision() else {
+                continue;
+            };
             match &decision.verb {
                 Verb::Grant { until } => (decided.grant, decided.revoked) = (Some(*until), false),
                 Verb::Extend { until } => decided.extended = decided.extended.max(Some(*until)),
                 Verb::Exempt { until } => decided.exempt = decided.exempt.max(Some(*until)),
-                Verb::Revoke => (decided.revoked, decided.grant, decided.kept) = (true, None, false),
+                Verb::Revoke => {
+                    (decided.revoked, decided.grant, decided.kept) = (true, None, false)
+                }
                 Verb::Keep => (decided.kept, decided.revoked) = (true, false),
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
                 Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices | Verb::Resend { .. } => {}

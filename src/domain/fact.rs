@@ -13,10 +13,13 @@ mod subscription;
 pub use invoice::{BillingReason, Invoice, InvoiceEvent, Line, Payment};
 use minicbor::{Decode, Encode};
 pub use money::{Charge, Dispute, DisputeStatus, FraudWarning, Refund};
-pub use session::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, SessionMode, Wants};
+pub use session::{
+    Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, SessionMode, Wants,
+};
 use std::collections::BTreeMap;
 pub use subscription::{
-    EndReason, Item, PauseReason, Subscription, SubscriptionEvent, SubscriptionItems, SubscriptionStatus,
+    EndReason, Item, PauseReason, Subscription, SubscriptionEvent, SubscriptionItems,
+    SubscriptionStatus,
 };
 
 use super::decision::Decision;
@@ -131,13 +134,21 @@ impl Fact {
     /// The invoice that it shows.
     #[must_use]
     pub fn invoice(&self) -> Option<&Invoice> {
-        if let Says::Invoice(invoice) = &self.says { Some(invoice) } else { None }
+        if let Says::Invoice(invoice) = &self.says {
+            Some(invoice)
+        } else {
+            None
+        }
     }
 
     /// What a person decided.
     #[must_use]
     pub fn decision(&self) -> Option<&Decision> {
-        if let Says::Decision(decision) = &self.says { Some(decision) } else { None }
+        if let Says::Decision(decision) = &self.says {
+            Some(decision)
+        } else {
+            None
+        }
     }
 
     /// Everything that the fact names, most telling first: what belongs to one machine is linked through these.

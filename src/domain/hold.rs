@@ -78,7 +78,11 @@ impl fmt::Display for Hold {
 
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; until {} and a delivery that confirms the clock", self.cause, self.until)
+        write!(
+            f,
+            "{}; until {} and a delivery that confirms the clock",
+            self.cause, self.until
+        )
     }
 }
 
@@ -102,7 +106,10 @@ impl fmt::Display for Flaw {
             Self::KeyTwice => f.write_str("one license key is listed twice"),
             Self::NumberNotGiven => f.write_str("a license has a number that was never given out"),
             Self::SeatTwice => f.write_str("two creates wait for one seat"),
-            Self::SentUnknown { action } => write!(f, "create {action} was sent and nobody knows what came of it"),
+            Self::SentUnknown { action } => write!(
+                f,
+                "create {action} was sent and nobody knows what came of it"
+            ),
         }
     }
 }

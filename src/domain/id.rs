@@ -101,7 +101,15 @@ impl LicenseKey {
 impl fmt::Debug for LicenseKey {
     /// The last four characters tell keys apart in a log without giving one away.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tail: String = self.0.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+        let tail: String = self
+            .0
+            .chars()
+            .rev()
+            .take(4)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
         write!(f, "…{tail}")
     }
 }

@@ -135,7 +135,9 @@ pub struct Given {
 }
 
 /// What a license is at an instant, for people and for whoever counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum LicenseStatus {
     /// It works.
@@ -177,7 +179,9 @@ impl Grant {
         match self.status {
             GrantStatus::Revoked => LicenseStatus::Revoked,
             GrantStatus::Suspended => LicenseStatus::Suspended,
-            GrantStatus::Live if self.expires_at.is_some_and(|t| t <= now) => LicenseStatus::Expired,
+            GrantStatus::Live if self.expires_at.is_some_and(|t| t <= now) => {
+                LicenseStatus::Expired
+            }
             GrantStatus::Live => LicenseStatus::Live,
         }
     }
@@ -199,7 +203,11 @@ impl Machine {
     /// Folds its facts up to an instant.
     #[must_use]
     pub fn folded(&self, revisions: &Revisions, now: Timestamp) -> Folded {
-        let hears = if revisions.hears_invoices(&self.source) { Hears::Invoices } else { Hears::Snapshots };
+        let hears = if revisions.hears_invoices(&self.source) {
+            Hears::Invoices
+        } else {
+            Hears::Snapshots
+        };
         fold_heard(self.kind, &self.facts, revisions, now, hears)
     }
 
@@ -242,10 +250,16 @@ impl Machine {
     pub fn label(&self, number: u32) -> Label {
         let base = match self.kind {
             Kind::Subscription => format!("Stripe sub {}", self.object()),
-            Kind::Payment if self.object().kind() == ObjectKind::Invoice => format!("Stripe invoice {}", self.object()),
+            Kind::Payment if self.object().kind() == ObjectKind::Invoice => {
+                format!("Stripe invoice {}", self.object())
+            }
             Kind::Payment => format!("Stripe session {}", self.object()),
         };
-        let label = if number <= 1 { base } else { format!("{base} #{number}") };
+        let label = if number <= 1 {
+            base
+        } else {
+            format!("{base} #{number}")
+        };
         if label.chars().count() <= 128 {
             return Label::new(label);
         }
@@ -274,9 +288,21 @@ impl Machine {
     #[must_use]
     pub fn licenses_created(&self) -> usize {
         let made = |a: &&Action| a.act.creates() && a.outcome == ActionOutcome::Done;
-        let found = |g: &Grant| self.actions.iter().any(|a| matches!(a.act, Act::Recover(_)) && a.license == g.number);
-        let adopted = self.grants.iter().filter(|g| g.adopted && !found(g)).count();
-        self.actions.iter().filter(made).count().saturating_sub(adopted)
+        let found = |g: &Grant| {
+            self.actions
+                .iter()
+                .any(|a| matches!(a.act, Act::Recover(_)) && a.license == g.number)
+        };
+        let adopted = self
+            .grants
+            .iter()
+            .filter(|g| g.adopted && !found(g))
+            .count();
+        self.actions
+            .iter()
+            .filter(made)
+            .count()
+            .saturating_sub(adopted)
     }
 
     /// What types cannot say: checked before a machine is written and after it is read. One that fails is held.
@@ -284,7 +310,12 @@ impl Machine {
     /// # Errors
     /// The invariant that does not hold.
     pub fn check(&self) -> Result<(), Flaw> {
-        let mut numbers: Vec<u32> = self.grants.iter().filter(|g| !g.moved_in).map(|g| g.number).collect();
+        let mut numbers: Vec<u32> = self
+            .grants
+            .iter()
+            .filter(|g| !g.moved_in)
+            .map(|g| g.number)
+            .collect();
         numbers.sort_unstable();
         if numbers.windows(2).any(|w| w[0] == w[1]) {
             return Err(Flaw::NumberTwice);
@@ -294,12 +325,21 @@ impl Machine {
         if keys.windows(2).any(|w| w[0] == w[1]) {
             return Err(Flaw::KeyTwice);
         }
-        if self.grants.iter().any(|g| g.number > self.last_number && !g.moved_in) {
+        if self
+            .grants
+            .iter()
+            .any(|g| g.number > self.last_number && !g.moved_in)
+        {
             return Err(Flaw::NumberNotGiven);
         }
         let creating = |a: &&Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
-        let mut seats: Vec<&SeatId> =
-            self.actions.iter().filter(creating).filter_map(|a| a.act.new_license()).map(|new| &new.seat).collect();
+        let mut seats: Vec<&SeatId> = self
+            .actions
+            .iter()
+            .filter(creating)
+            .filter_map(|a| a.act.new_license())
+            .map(|new| &new.seat)
+            .collect();
         seats.sort_unstable();
         if seats.windows(2).any(|w| w[0] == w[1]) {
             return Err(Flaw::SeatTwice);

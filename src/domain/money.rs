@@ -16,8 +16,10 @@ pub struct Money {
 }
 
 /// Currencies without a minor unit at Stripe (<https://docs.stripe.com/currencies#zero-decimal>).
-const ZERO_DECIMAL: [&str; 16] =
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"];
+const ZERO_DECIMAL: [&str; 16] = [
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv",
+    "xaf", "xof", "xpf",
+];
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +39,13 @@ mod tests {
 
     #[test]
     fn prints_with_the_currency_s_own_decimals() {
-        let money = |minor, currency: &str| Money { minor, currency: currency.into() }.to_string();
+        let money = |minor, currency: &str| {
+            Money {
+                minor,
+                currency: currency.into(),
+            }
+            .to_string()
+        };
         assert_eq!(money(1999, "usd"), "19.99 USD");
         assert_eq!(money(-5, "eur"), "-0.05 EUR");
         assert_eq!(money(500, "jpy"), "500 JPY");

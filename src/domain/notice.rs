@@ -109,7 +109,9 @@ impl Notice {
     /// Why it was not sent, in words: ours, or the mail server's.
     #[must_use]
     pub fn why(&self) -> Option<String> {
-        self.skipped.map(|skipped| skipped.to_string()).or_else(|| self.error.clone())
+        self.skipped
+            .map(|skipped| skipped.to_string())
+            .or_else(|| self.error.clone())
     }
 }
 
@@ -134,7 +136,15 @@ pub struct DueNotice {
 
 impl DueNotice {
     fn new(kind: NoticeKind, about: About, due: Timestamp) -> Self {
-        Self { kind, about, part: Part::Whole, due, seats: Vec::new(), skip: None, to: None }
+        Self {
+            kind,
+            about,
+            part: Part::Whole,
+            due,
+            seats: Vec::new(),
+            skip: None,
+            to: None,
+        }
     }
 
     /// Whether a kept notice is this one.
@@ -161,7 +171,13 @@ pub fn due_notices(
     revisions: &Revisions,
     now: Timestamp,
 ) -> Vec<DueNotice> {
-    let ctx = Ctx { machine, folded, due, revisions, now };
+    let ctx = Ctx {
+        machine,
+        folded,
+        due,
+        revisions,
+        now,
+    };
     let mut out = Vec::new();
     ctx.keys(&mut out);
     ctx.resent(&mut out);
@@ -187,7 +203,10 @@ impl Ctx<'_> {
     }
 
     fn sent(&self, kind: NoticeKind, about: &About) -> bool {
-        self.machine.notices.iter().any(|n| n.kind == kind && n.about == *about && n.status == NoticeStatus::Sent)
+        self.machine
+            .notices
+            .iter()
+            .any(|n| n.kind == kind && n.about == *about && n.status == NoticeStatus::Sent)
     }
 
     fn plan(&self) -> Option<&super::id::PlanName> {
@@ -195,14 +214,21 @@ impl Ctx<'_> {
     }
 
     fn notice_delay(&self, at: Timestamp) -> Span {
-        self.revisions.policy(self.plan(), self.folded.decided.judged_at(at)).notice_delay
+        self.revisions
+            .policy(self.plan(), self.folded.decided.judged_at(at))
+            .notice_delay
     }
 
     /// Whether every license that should work does, as far as the service confirmed, and there is one; `strictly`: whether
     /// every one that there is should work.
     fn all_live(&self, strictly: bool) -> bool {
         let mut any = false;
-        for (seat, grant) in self.due.seats.iter().zip(match_seats(self.machine, self.due)) {
+        for (seat, grant) in self
+            .due
+            .seats
+            .iter()
+            .zip(match_seats(self.machine, self.due))
+        {
             let grant = grant.map(|g| &self.machine.grants[g]);
             if !seat.want.live_at(self.now) {
                 if strictly && grant.is_some() {

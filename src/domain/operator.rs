@@ -21,18 +21,29 @@ impl Order {
     #[must_use]
     pub const fn takes(&self) -> &'static [ActionOutcome] {
         match self {
-            Self::Retry => {
-                &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused, ActionOutcome::Abandoned]
-            }
+            Self::Retry => &[
+                ActionOutcome::Pending,
+                ActionOutcome::Held,
+                ActionOutcome::Refused,
+                ActionOutcome::Abandoned,
+            ],
             Self::Hold(_) => &[ActionOutcome::Pending, ActionOutcome::Held],
-            Self::Abandon => &[ActionOutcome::Pending, ActionOutcome::Held, ActionOutcome::Refused],
+            Self::Abandon => &[
+                ActionOutcome::Pending,
+                ActionOutcome::Held,
+                ActionOutcome::Refused,
+            ],
         }
     }
 }
 
 /// Carries an order out: what was refused is tried again, or what waits is held or given up.
 pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: Timestamp) {
-    for action in machine.actions.iter_mut().filter(|a| only.is_none_or(|id| a.id == id)) {
+    for action in machine
+        .actions
+        .iter_mut()
+        .filter(|a| only.is_none_or(|id| a.id == id))
+    {
         match (order, action.outcome) {
             (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {
                 // A refusal blocks its difference; without it the difference is found anew.
@@ -43,9 +54,17 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
             }
             (Order::Hold(why), ActionOutcome::Pending | ActionOutcome::Held) => {
-                (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Person { reason: why.clone() }));
+                (action.outcome, action.held) = (
+                    ActionOutcome::Held,
+                    Some(Hold::Person {
+                        reason: why.clone(),
+                    }),
+                );
             }
-            (Order::Abandon, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused) => {
+            (
+                Order::Abandon,
+                ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused,
+            ) => {
                 action.outcome = ActionOutcome::Abandoned;
                 action.phase = Phase::Ready;
                 action.at = now;
@@ -53,9 +72,15 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
             (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)
             | (
                 Order::Hold(_),
-                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Refused | ActionOutcome::Abandoned,
+                ActionOutcome::Done
+                | ActionOutcome::Superseded
+                | ActionOutcome::Refused
+                | ActionOutcome::Abandoned,
             )
-            | (Order::Abandon, ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned) => {}
+            | (
+                Order::Abandon,
+                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned,
+            ) => {}
         }
     }
 }

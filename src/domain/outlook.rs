@@ -89,32 +89,64 @@ pub fn outlook(
     if machine.held.is_some() {
         return Vec::new();
     }
-    let pending = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending);
+    let pending = machine
+        .actions
+        .iter()
+        .filter(|a| a.outcome == ActionOutcome::Pending);
     let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(a))).collect();
     out.extend(mails(machine, folded, due, revisions, now));
     if let Life::Subscription(s) = &folded.life {
         let running = |e: &&Episode| e.is_open() && e.lapsed.is_none();
-        let ends = |e: &Episode| Next::GraceEnds { cause: e.cause.clone(), then: e.policy.at_grace_end };
+        let ends = |e: &Episode| Next::GraceEnds {
+            cause: e.cause.clone(),
+            then: e.policy.at_grace_end,
+        };
         out.extend(s.episodes.iter().filter(running).map(|e| (e.ends, ends(e))));
     }
-    for grant in machine.grants.iter().filter(|g| g.status == GrantStatus::Live) {
+    for grant in machine
+        .grants
+        .iter()
+        .filter(|g| g.status == GrantStatus::Live)
+    {
         let ends = grant.expires_at.filter(|at| *at > now);
-        out.extend(ends.map(|at| (at, Next::Expires { license: grant.number })));
+        out.extend(ends.map(|at| {
+            (
+                at,
+                Next::Expires {
+                    license: grant.number,
+                },
+            )
+        }));
     }
     // What wakes it is mostly one of these.
-    let wake = machine.wake_at.filter(|at| out.iter().all(|(known, _)| known != at));
+    let wake = machine
+        .wake_at
+        .filter(|at| out.iter().all(|(known, _)| known != at));
     out.extend(wake.map(|at| (at, Next::WakeUp)));
     out.sort_by_key(|(at, _)| *at);
-    out.into_iter().map(|(at, what)| Upcoming { at, what, due_now: at <= now }).collect()
+    out.into_iter()
+        .map(|(at, what)| Upcoming {
+            at,
+            what,
+            due_now: at <= now,
+        })
+        .collect()
 }
 
 fn work(action: &Action) -> Next {
     let (license, attempt) = (action.license, action.attempts + 1);
     match (&action.act, action.phase) {
         (Act::Read { .. }, _) => Next::Read { license },
-        (Act::Query(question), _) => Next::Query { about: question.about().to_owned(), attempt },
+        (Act::Query(question), _) => Next::Query {
+            about: question.about().to_owned(),
+            attempt,
+        },
         (_, Phase::Look { .. }) => Next::LookFor { license },
-        (act, Phase::Ready) => Next::Act { act: act.as_str(), license, attempt },
+        (act, Phase::Ready) => Next::Act {
+            act: act.as_str(),
+            license,
+            attempt,
+        },
     }
 }
 
@@ -125,21 +157,44 @@ fn mails(
     revisions: &Revisions,
     now: Timestamp,
 ) -> Vec<(Timestamp, Next)> {
-    let waiting = machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending);
-    let waiting = waiting.map(|n| (n.due, Next::Mail { kind: n.kind, attempt: n.attempts + 1 }));
+    let waiting = machine
+        .notices
+        .iter()
+        .filter(|n| n.status == NoticeStatus::Pending);
+    let waiting = waiting.map(|n| {
+        (
+            n.due,
+            Next::Mail {
+                kind: n.kind,
+                attempt: n.attempts + 1,
+            },
+        )
+    });
     let calls = due_notices(machine, folded, due, revisions, now)
         .into_iter()
-        .filter(|call| call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n)));
-    waiting.chain(calls.map(|call| (call.due, Next::MailIfTrue(call.kind)))).collect()
+        .filter(|call| {
+            call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n))
+        });
+    waiting
+        .chain(calls.map(|call| (call.due, Next::MailIfTrue(call.kind))))
+        .collect()
 }
 
 impl fmt::Display for Next {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { license } => write!(f, "license {license} is read once more"),
-            Self::Query { about, attempt } => write!(f, "Stripe is asked about {about}, try {attempt}"),
-            Self::LookFor { license } => write!(f, "license {license} is looked for before it is made"),
-            Self::Act { act, license, attempt } => write!(f, "{act} for license {license}, try {attempt}"),
+            Self::Query { about, attempt } => {
+                write!(f, "Stripe is asked about {about}, try {attempt}")
+            }
+            Self::LookFor { license } => {
+                write!(f, "license {license} is looked for before it is made")
+            }
+            Self::Act {
+                act,
+                license,
+                attempt,
+            } => write!(f, "{act} for license {license}, try {attempt}"),
             Self::Mail { kind, attempt: 1 } => write!(f, "mail {}", kind.as_str()),
             Self::Mail { kind, attempt } => write!(f, "mail {}, try {attempt}", kind.as_str()),
             Self::MailIfTrue(kind) => write!(f, "mail {}, if it is still true", kind.as_str()),
@@ -151,7 +206,9 @@ impl fmt::Display for Next {
                     AtGraceEnd::Keep => "the license stays, as the policy says",
                 })
             }
-            Self::Expires { license } => write!(f, "license {license} expires, if nothing extends it"),
+            Self::Expires { license } => {
+                write!(f, "license {license} expires, if nothing extends it")
+            }
             Self::WakeUp => f.write_str("Keyward looks at it again"),
         }
     }
@@ -159,6 +216,11 @@ impl fmt::Display for Next {
 
 impl fmt::Display for Upcoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.what, if self.due_now { " (due now)" } else { "" })
+        write!(
+            f,
+            "{}{}",
+            self.what,
+            if self.due_now { " (due now)" } else { "" }
+        )
     }
 }

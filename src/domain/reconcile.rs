@@ -23,7 +23,12 @@ pub struct Difference {
 
 /// The differences of a machine, in the order in which they should be carried out for each license.
 #[must_use]
-pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, now: Timestamp) -> Vec<Difference> {
+pub fn differences(
+    machine: &Machine,
+    due: &Entitlement,
+    abilities: &Abilities,
+    now: Timestamp,
+) -> Vec<Difference> {
     let mut out = Vec::new();
     let matched = match_seats(machine, due);
     for (seat, grant) in due.seats.iter().zip(&matched) {
@@ -48,12 +53,25 @@ pub fn differences(machine: &Machine, due: &Entitlement, abilities: &Abilities, 
 
 /// Devices that a person wants forgotten: on each license that was there when it was said, once.
 fn resets(machine: &Machine, out: &mut Vec<Difference>) {
-    let said = machine.facts.iter().filter(|f| f.decision().is_some_and(|d| d.verb == Verb::ResetDevices));
+    let said = machine
+        .facts
+        .iter()
+        .filter(|f| f.decision().is_some_and(|d| d.verb == Verb::ResetDevices));
     for fact in said {
         let there = |g: &&Grant| g.since <= fact.received && g.can_be_mailed();
         for grant in machine.grants.iter().filter(there) {
-            let reset = on(grant, Act::ResetDevices { key: grant.key.clone(), decision: fact.id.clone() });
-            if !machine.actions.iter().any(|a| a.outcome == ActionOutcome::Done && reset.is(a)) {
+            let reset = on(
+                grant,
+                Act::ResetDevices {
+                    key: grant.key.clone(),
+                    decision: fact.id.clone(),
+                },
+            );
+            if !machine
+                .actions
+                .iter()
+                .any(|a| a.outcome == ActionOutcome::Done && reset.is(a))
+            {
                 out.push(reset);
             }
         }
@@ -64,12 +82,21 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
 #[must_use]
 pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
     let matched = match_seats(machine, due);
-    let pairs = due.seats.iter().zip(matched).filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
-    pairs.filter(|(seat, g)| left_revoked(machine, seat, g, now)).map(|(_, g)| g.number).collect()
+    let pairs = due
+        .seats
+        .iter()
+        .zip(matched)
+        .filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
+    pairs
+        .filter(|(seat, g)| left_revoked(machine, seat, g, now))
+        .map(|(_, g)| g.number)
+        .collect()
 }
 
 fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
-    let ours = |a: &Action| matches!(a.act, Act::Revoke { .. }) && a.license == grant.number && a.attempts > 0;
+    let ours = |a: &Action| {
+        matches!(a.act, Act::Revoke { .. }) && a.license == grant.number && a.attempts > 0
+    };
     grant.status == GrantStatus::Revoked
         && seat.want.live_at(now)
         && seat.why != Why::Decided
@@ -78,7 +105,10 @@ fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp
 
 /// What another hand gave a license and a person has not spoken about.
 fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
-    grant.given.filter(|_| seat.why != Why::Decided).unwrap_or_default()
+    grant
+        .given
+        .filter(|_| seat.why != Why::Decided)
+        .unwrap_or_default()
 }
 
 /// Licenses that have more at the service than they should, because another hand gave it: they are left so until a person
@@ -86,15 +116,26 @@ fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
 #[must_use]
 pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Finding> {
     let matched = match_seats(machine, due);
-    let pairs = due.seats.iter().zip(matched).filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
+    let pairs = due
+        .seats
+        .iter()
+        .zip(matched)
+        .filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
     let mut out = Vec::new();
     for (seat, grant) in pairs.filter(|(_, g)| g.live_at(now)) {
         let left = left_as_given(seat, grant);
-        let Want::Live { until } = seat.want else { continue };
-        let time = left.time && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
+        let Want::Live { until } = seat.want else {
+            continue;
+        };
+        let time = left.time
+            && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
         let devices = left.devices && grant.devices > seat.devices;
         if time || devices {
-            out.push(Finding::GivenElsewhere { number: grant.number, time, devices });
+            out.push(Finding::GivenElsewhere {
+                number: grant.number,
+                time,
+                devices,
+            });
         }
     }
     out
@@ -105,7 +146,12 @@ pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> 
 #[must_use]
 pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Difference> {
     let matched = match_seats(machine, due);
-    let unknown = due.seats.iter().zip(matched).filter(|(_, grant)| grant.is_none()).map(|(seat, _)| seat);
+    let unknown = due
+        .seats
+        .iter()
+        .zip(matched)
+        .filter(|(_, grant)| grant.is_none())
+        .map(|(seat, _)| seat);
     let over = |seat: &&SeatDue| match seat.want {
         Want::Nothing => is_over_unpaid(machine),
         Want::Suspended | Want::Revoked => true,
@@ -118,13 +164,25 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
         };
         machine.actions.iter().any(|a| sent(a) && is_for(a, seat))
     };
-    let wanted = unknown.filter(over).filter(|seat| !moved_away(machine, seat) && !asked(seat));
-    wanted.map(|seat| Difference { act: Act::Recover(new_license(seat, None)), ..create(seat, None) }).collect()
+    let wanted = unknown
+        .filter(over)
+        .filter(|seat| !moved_away(machine, seat) && !asked(seat));
+    wanted
+        .map(|seat| Difference {
+            act: Act::Recover(new_license(seat, None)),
+            ..create(seat, None)
+        })
+        .collect()
 }
 
 /// Whether the seat's license went to another machine of the same customer: it is never due here again.
 fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
-    let named = |item: &str| machine.moved_out.iter().any(|m| m.item == item && m.unit == seat.unit);
+    let named = |item: &str| {
+        machine
+            .moved_out
+            .iter()
+            .any(|m| m.item == item && m.unit == seat.unit)
+    };
     named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
@@ -139,12 +197,22 @@ pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
                 continue;
             }
             let fits = |g: &Grant| {
-                let named = if exact { g.seat.item == seat.item } else { seat.aliases.contains(&g.seat.item) };
+                let named = if exact {
+                    g.seat.item == seat.item
+                } else {
+                    seat.aliases.contains(&g.seat.item)
+                };
                 // A license cannot move to another application: a plan of another one needs a key of its own.
                 let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
                 named && g.seat.unit == seat.unit && !g.replaced && !elsewhere
             };
-            let found = machine.grants.iter().enumerate().rev().find(|(i, g)| !taken[*i] && fits(g)).map(|(i, _)| i);
+            let found = machine
+                .grants
+                .iter()
+                .enumerate()
+                .rev()
+                .find(|(i, g)| !taken[*i] && fits(g))
+                .map(|(i, _)| i);
             if let Some(index) = found {
                 taken[index] = true;
                 matched[n] = Some(index);
@@ -166,7 +234,9 @@ pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
 /// Whether an action makes or finds the license of a seat, by the item's name or a former one.
 #[must_use]
 pub fn is_for(action: &Action, seat: &SeatDue) -> bool {
-    let names = |of: &SeatId| of.unit == seat.unit && (of.item == seat.item || seat.aliases.contains(&of.item));
+    let names = |of: &SeatId| {
+        of.unit == seat.unit && (of.item == seat.item || seat.aliases.contains(&of.item))
+    };
     action.act.new_license().is_some_and(|new| names(&new.seat))
 }
 
@@ -187,7 +257,11 @@ fn seat_differences(
     };
     match (seat.want, grant.status) {
         (Want::Live { until }, GrantStatus::Revoked) if seat.want.live_at(now) => {
-            out.push(if abilities.revoke_reversible { reinstate(grant, until) } else { create(seat, until) });
+            out.push(if abilities.revoke_reversible {
+                reinstate(grant, until)
+            } else {
+                create(seat, until)
+            });
         }
         (Want::Live { until }, GrantStatus::Suspended) => {
             // An end that came while it was stopped needs no reinstating: it stays stopped.
@@ -199,12 +273,21 @@ fn seat_differences(
             live_differences(seat, grant, until, abilities, now, out);
         }
         (Want::Suspended | Want::Nothing, GrantStatus::Live) => {
-            out.push(stop(seat, grant, Act::Suspend { key: grant.key.clone() }));
+            out.push(stop(
+                seat,
+                grant,
+                Act::Suspend {
+                    key: grant.key.clone(),
+                },
+            ));
         }
         (Want::Revoked, GrantStatus::Live | GrantStatus::Suspended) => {
             out.push(stop(seat, grant, revoke(grant)));
         }
-        (Want::Live { .. } | Want::Suspended | Want::Nothing | Want::Revoked, GrantStatus::Revoked)
+        (
+            Want::Live { .. } | Want::Suspended | Want::Nothing | Want::Revoked,
+            GrantStatus::Revoked,
+        )
         | (Want::Suspended | Want::Nothing, GrantStatus::Suspended) => {}
     }
 }
@@ -229,22 +312,41 @@ fn live_differences(
     let left = left_as_given(seat, grant);
     let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
     if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
-        out.push(on(grant, Act::SetExpiry { key: grant.key.clone(), until: should }));
+        out.push(on(
+            grant,
+            Act::SetExpiry {
+                key: grant.key.clone(),
+                until: should,
+            },
+        ));
     }
     let fewer = seat.devices < grant.devices;
     // Also where the service cannot: then it is a person's task.
     if seat.devices != grant.devices && seat.want.live_at(now) && !(fewer && left.devices) {
-        out.push(on(grant, Act::SetDevices { key: grant.key.clone(), devices: seat.devices }));
+        out.push(on(
+            grant,
+            Act::SetDevices {
+                key: grant.key.clone(),
+                devices: seat.devices,
+            },
+        ));
     }
 }
 
 fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
-    Difference { act: Act::Create(new_license(seat, until)), grant: None, by_time: false }
+    Difference {
+        act: Act::Create(new_license(seat, until)),
+        grant: None,
+        by_time: false,
+    }
 }
 
 fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
     NewLicense {
-        seat: SeatId { item: seat.item.clone(), unit: seat.unit },
+        seat: SeatId {
+            item: seat.item.clone(),
+            unit: seat.unit,
+        },
         app_id: seat.app_id.clone(),
         plan: seat.plan.clone(),
         expires_at: until.map(Timestamp::whole_s),
@@ -253,24 +355,44 @@ fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
 }
 
 fn reinstate(grant: &Grant, until: Option<Timestamp>) -> Difference {
-    on(grant, Act::Reinstate { key: grant.key.clone(), until: until.map(Timestamp::whole_s) })
+    on(
+        grant,
+        Act::Reinstate {
+            key: grant.key.clone(),
+            until: until.map(Timestamp::whole_s),
+        },
+    )
 }
 
 /// Reads a license once more.
 pub(super) fn read_again(grant: &Grant) -> Difference {
-    on(grant, Act::Read { key: grant.key.clone() })
+    on(
+        grant,
+        Act::Read {
+            key: grant.key.clone(),
+        },
+    )
 }
 
 fn revoke(grant: &Grant) -> Act {
-    Act::Revoke { key: grant.key.clone() }
+    Act::Revoke {
+        key: grant.key.clone(),
+    }
 }
 
 fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
-    Difference { by_time: seat.why == Why::Lapsed, ..on(grant, act) }
+    Difference {
+        by_time: seat.why == Why::Lapsed,
+        ..on(grant, act)
+    }
 }
 
 fn on(grant: &Grant, act: Act) -> Difference {
-    Difference { act, grant: Some(grant.number), by_time: false }
+    Difference {
+        act,
+        grant: Some(grant.number),
+        by_time: false,
+    }
 }
 
 impl Difference {
@@ -279,7 +401,9 @@ impl Difference {
     pub fn is(&self, action: &Action) -> bool {
         match (&self.act, &action.act) {
             // A seat gets one license, whatever it should look like by now.
-            (Act::Create(this), Act::Create(that)) | (Act::Recover(this), Act::Recover(that)) => this.seat == that.seat,
+            (Act::Create(this), Act::Create(that)) | (Act::Recover(this), Act::Recover(that)) => {
+                this.seat == that.seat
+            }
             (this, that) => self.grant == Some(action.license) && this == that,
         }
     }
@@ -287,6 +411,9 @@ impl Difference {
     /// Whether a refusal of that action stands in the way: same license and attribute, and the same target.
     #[must_use]
     pub fn was_refused(&self, action: &Action) -> bool {
-        matches!(action.outcome, ActionOutcome::Refused | ActionOutcome::Abandoned) && self.is(action)
+        matches!(
+            action.outcome,
+            ActionOutcome::Refused | ActionOutcome::Abandoned
+        ) && self.is(action)
     }
 }

@@ -11,7 +11,9 @@ const LONGEST: Span = Span::from_hours(1);
 /// `after` is the service's own wish, which goes before ours.
 #[must_use]
 pub fn next_try(now: Timestamp, attempts: u32, dice: u32, after: Option<Span>) -> Timestamp {
-    let doubled = FIRST.ms().saturating_mul(1_i64 << attempts.saturating_sub(1).min(20));
+    let doubled = FIRST
+        .ms()
+        .saturating_mul(1_i64 << attempts.saturating_sub(1).min(20));
     let full = doubled.min(LONGEST.ms());
     // Between half and all of the wait, so that machines that failed together do not return together.
     let wait = full / 2 + full / 2 * i64::from(dice % 1000) / 1000;

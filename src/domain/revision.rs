@@ -40,13 +40,21 @@ impl Revisions {
     #[must_use]
     pub fn new(mut list: Vec<Revision>) -> Self {
         list.sort_by_key(|r| r.from);
-        Self { list, forced: None, deaf: BTreeSet::new() }
+        Self {
+            list,
+            forced: None,
+            deaf: BTreeSet::new(),
+        }
     }
 
     /// A single revision that has always been in force.
     #[must_use]
     pub fn always(plans: Vec<Plan>, policies: Vec<Policy>) -> Self {
-        Self::new(vec![Revision { from: Timestamp::from_ms(0), plans, policies }])
+        Self::new(vec![Revision {
+            from: Timestamp::from_ms(0),
+            plans,
+            policies,
+        }])
     }
 
     /// Applies one policy to every machine (replay's `--policy`).
@@ -66,7 +74,11 @@ impl Revisions {
     /// Other revisions for the same sources.
     #[must_use]
     pub fn replaced(&self, list: Vec<Revision>) -> Self {
-        Self { forced: self.forced.clone(), deaf: self.deaf.clone(), ..Self::new(list) }
+        Self {
+            forced: self.forced.clone(),
+            deaf: self.deaf.clone(),
+            ..Self::new(list)
+        }
     }
 
     /// Whether a source hears of invoices.
@@ -84,7 +96,11 @@ impl Revisions {
     /// Whether some revision has a policy of that name.
     #[must_use]
     pub fn has_policy(&self, name: &PolicyName) -> bool {
-        name.as_str() == STANDARD || self.list.iter().any(|r| r.policies.iter().any(|p| p.name == *name))
+        name.as_str() == STANDARD
+            || self
+                .list
+                .iter()
+                .any(|r| r.policies.iter().any(|p| p.name == *name))
     }
 
     fn index_at(&self, at: Timestamp) -> usize {
@@ -101,10 +117,16 @@ impl Revisions {
     /// The plan of a name at an instant, found in the same way.
     #[must_use]
     pub fn plan_named(&self, name: &str, at: Timestamp) -> Option<&Plan> {
-        self.search(at, |revision| revision.plans.iter().find(|p| p.name.as_str() == name))
+        self.search(at, |revision| {
+            revision.plans.iter().find(|p| p.name.as_str() == name)
+        })
     }
 
-    fn search<'a, T: ?Sized>(&'a self, at: Timestamp, find: impl Fn(&'a Revision) -> Option<&'a T>) -> Option<&'a T> {
+    fn search<'a, T: ?Sized>(
+        &'a self,
+        at: Timestamp,
+        find: impl Fn(&'a Revision) -> Option<&'a T>,
+    ) -> Option<&'a T> {
         if self.list.is_empty() {
             return None;
         }
@@ -116,10 +138,20 @@ impl Revisions {
     /// The policy that judges what happened to a plan's purchase at an instant.
     #[must_use]
     pub fn policy(&self, plan: Option<&PlanName>, at: Timestamp) -> Policy {
-        let named = plan.and_then(|name| self.plan_named(name.as_str(), at)).and_then(|p| p.policy.clone());
-        let name = self.forced.clone().or(named).unwrap_or_else(|| PolicyName::from(STANDARD));
+        let named = plan
+            .and_then(|name| self.plan_named(name.as_str(), at))
+            .and_then(|p| p.policy.clone());
+        let name = self
+            .forced
+            .clone()
+            .or(named)
+            .unwrap_or_else(|| PolicyName::from(STANDARD));
         self.search(at, |r| r.policies.iter().find(|p| p.name == name))
-            .or_else(|| self.search(at, |r| r.policies.iter().find(|p| p.name.as_str() == STANDARD)))
+            .or_else(|| {
+                self.search(at, |r| {
+                    r.policies.iter().find(|p| p.name.as_str() == STANDARD)
+                })
+            })
             .cloned()
             .unwrap_or_default()
     }
@@ -129,7 +161,27 @@ impl Revisions {
 fn plan_in<'a>(revision: &'a Revision, price: &Priced) -> Option<&'a Plan> {
     let by = |test: &dyn Fn(&Plan) -> bool| revision.plans.iter().find(|p| test(p));
     by(&|p| price.id.as_ref().is_some_and(|id| p.prices.contains(id)))
-        .or_else(|| by(&|p| price.lookup_key.as_ref().is_some_and(|key| p.lookup_keys.contains(key))))
-        .or_else(|| by(&|p| price.product.as_ref().is_some_and(|product| p.products.contains(product))))
-        .or_else(|| if price.id.is_some() || price.product.is_some() { by(&Plan::is_rest) } else { None })
+        .or_else(|| {
+            by(&|p| {
+                price
+                    .lookup_key
+                    .as_ref()
+                    .is_some_and(|key| p.lookup_keys.contains(key))
+            })
+        })
+        .or_else(|| {
+            by(&|p| {
+                price
+                    .product
+                    .as_ref()
+                    .is_some_and(|product| p.products.contains(product))
+            })
+        })
+        .or_else(|| {
+            if price.id.is_some() || price.product.is_some() {
+                by(&Plan::is_rest)
+            } else {
+                None
+            }
+        })
 }

@@ -53,7 +53,9 @@ pub type Links = [(Name, MachineId)];
 #[must_use]
 pub fn asks(fact: &Fact) -> Vec<Name> {
     match &fact.says {
-        Says::Session(s) if s.mode == SessionMode::Payment => fact.names().into_iter().filter(pays).collect(),
+        Says::Session(s) if s.mode == SessionMode::Payment => {
+            fact.names().into_iter().filter(pays).collect()
+        }
         Says::Invoice(invoice) if invoice.subscription.is_some() => Vec::new(),
         Says::Session(_) | Says::Subscription(_) | Says::Decision(_) => Vec::new(),
         Says::Invoice(_)
@@ -71,7 +73,9 @@ pub fn asks(fact: &Fact) -> Vec<Name> {
 #[must_use]
 pub fn route(scope: &Scope, fact: &Fact, links: &Links, revisions: &Revisions) -> Route {
     let linked = || links.first().map(|(_, machine)| machine.clone());
-    let linked_or = |counts: Meanwhile| linked().map_or_else(|| wait(fact, counts), |machine| existing(machine, None));
+    let linked_or = |counts: Meanwhile| {
+        linked().map_or_else(|| wait(fact, counts), |machine| existing(machine, None))
+    };
     match &fact.says {
         Says::Session(session) => of_session(scope, session, links),
         Says::Subscription(s) => subscription_machine(scope, s.id.as_str()),
@@ -100,7 +104,9 @@ fn of_session(scope: &Scope, session: &Session, links: &Links) -> Route {
             // What learns that an invoice is a session's takes its machine over.
             takes_over: paid_machine(links, ObjectKind::Invoice),
         },
-        (SessionMode::Subscription, Some(subscription)) => subscription_machine(scope, subscription.as_str()),
+        (SessionMode::Subscription, Some(subscription)) => {
+            subscription_machine(scope, subscription.as_str())
+        }
         (SessionMode::Subscription, None) => Route::Nowhere(Reason::NoSubscription),
         (SessionMode::Setup, _) => Route::Nowhere(Reason::Setup),
     }
@@ -108,11 +114,19 @@ fn of_session(scope: &Scope, session: &Session, links: &Links) -> Route {
 
 /// A one-off invoice whose names lead nowhere yet: paid, and with something of ours on it, it is a purchase.
 fn of_new_invoice(scope: &Scope, fact: &Fact, invoice: &Invoice, revisions: &Revisions) -> Route {
-    let ours = |price| revisions.plan_for(price, fact.at).is_some_and(|p| !p.is_rest());
+    let ours = |price| {
+        revisions
+            .plan_for(price, fact.at)
+            .is_some_and(|p| !p.is_rest())
+    };
     let sells = !invoice.wants.is_empty() || invoice.lines.iter().any(|l| ours(&l.price));
     if invoice.event == InvoiceEvent::Paid && invoice.paid && sells {
         let machine = machine_id(scope, invoice.id.as_str());
-        return Route::To { machine, kind: Kind::Payment, takes_over: None };
+        return Route::To {
+            machine,
+            kind: Kind::Payment,
+            takes_over: None,
+        };
     }
     let counts = if sells {
         Meanwhile::Ignored(Reason::InvoiceNotPaid)
@@ -132,12 +146,20 @@ pub fn machine_id(scope: &Scope, object: &str) -> MachineId {
 
 fn subscription_machine(scope: &Scope, id: &str) -> Route {
     let machine = machine_id(scope, id);
-    Route::To { machine, kind: Kind::Subscription, takes_over: None }
+    Route::To {
+        machine,
+        kind: Kind::Subscription,
+        takes_over: None,
+    }
 }
 
 /// A machine that exists: its kind is its own.
 fn existing(machine: MachineId, takes_over: Option<MachineId>) -> Route {
-    Route::To { machine, kind: Kind::Payment, takes_over }
+    Route::To {
+        machine,
+        kind: Kind::Payment,
+        takes_over,
+    }
 }
 
 /// Whether it is a name of a payment's objects.
@@ -150,17 +172,26 @@ fn pays(name: &Name) -> bool {
 
 /// The machine of a kind that the names of a payment's objects lead to.
 fn paid_machine(links: &Links, kind: ObjectKind) -> Option<MachineId> {
-    links.iter().find(|(name, machine)| pays(name) && machine.object().kind() == kind).map(|(_, m)| m.clone())
+    links
+        .iter()
+        .find(|(name, machine)| pays(name) && machine.object().kind() == kind)
+        .map(|(_, m)| m.clone())
 }
 
 fn wait(fact: &Fact, counts: Meanwhile) -> Route {
-    Route::Wait { names: fact.names().iter().map(|n| n.as_str().to_owned()).collect(), counts }
+    Route::Wait {
+        names: fact.names().iter().map(|n| n.as_str().to_owned()).collect(),
+        counts,
+    }
 }
 
 /// Names of a fact that should lead to its machine from now on. The machine's own object needs no link.
 #[must_use]
 pub fn names_to_link(fact: &Fact, object: &ObjectId) -> Vec<Name> {
-    fact.names().into_iter().filter(|n| n.as_str() != object.as_str()).collect()
+    fact.names()
+        .into_iter()
+        .filter(|n| n.as_str() != object.as_str())
+        .collect()
 }
 
 /// Why an event changes nothing.
@@ -212,10 +243,18 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::NoUse(why) => why,
             Self::OtherMode => "an event of the other mode (live or test) than this source takes",
-            Self::OtherModeThanPurchase => "an event of the other mode than the purchase that it names",
-            Self::OtherModeThanCustomer => "an event of the other mode than the customer that it names",
-            Self::Connect => "an event of a connected account, and the source does not say connect = \"accept\"",
-            Self::UnfitId => "it names an object by an id that is too long, or holds a zero byte or a slash",
+            Self::OtherModeThanPurchase => {
+                "an event of the other mode than the purchase that it names"
+            }
+            Self::OtherModeThanCustomer => {
+                "an event of the other mode than the customer that it names"
+            }
+            Self::Connect => {
+                "an event of a connected account, and the source does not say connect = \"accept\""
+            }
+            Self::UnfitId => {
+                "it names an object by an id that is too long, or holds a zero byte or a slash"
+            }
             Self::NamesNothing => "it names nothing that could lead to a purchase",
             Self::NoSubscription => "a subscription checkout that started no subscription",
             Self::Setup => "a setup checkout sells nothing",

@@ -11,7 +11,12 @@ use super::time::{Span, Timestamp};
 pub const FIRST_LOOK: Span = Span::from_s(10);
 /// So long after an answer without a link the next look waits; after the last one the search is given up. The longest
 /// way of a link at Stripe itself is a delayed payment's invoice, made when its session is complete.
-const WAITS: [Span; 4] = [Span::from_minutes(1), Span::from_minutes(10), Span::from_hours(1), Span::from_days(1)];
+const WAITS: [Span; 4] = [
+    Span::from_minutes(1),
+    Span::from_minutes(10),
+    Span::from_hours(1),
+    Span::from_days(1),
+];
 
 /// How the search for a name's purchase stands.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -33,14 +38,21 @@ pub struct Search {
 /// The name by which a parked fact is searched for: its payment, else its charge.
 #[must_use]
 pub fn subject(fact: &Fact) -> Option<Name> {
-    fact.names().into_iter().find(|n| matches!(n, Name::PaymentIntent(_) | Name::Charge(_)))
+    fact.names()
+        .into_iter()
+        .find(|n| matches!(n, Name::PaymentIntent(_) | Name::Charge(_)))
 }
 
 impl Search {
     /// The search for what was just parked.
     #[must_use]
     pub fn begun(now: Timestamp) -> Self {
-        Self { due: Some(now + FIRST_LOOK), attempts: 0, answered: 0, error: None }
+        Self {
+            due: Some(now + FIRST_LOOK),
+            attempts: 0,
+            answered: 0,
+            error: None,
+        }
     }
 
     /// Takes in what came of a look. `dice` is a number from 0 to 999 that spreads the load.
@@ -56,8 +68,14 @@ impl Search {
                 self.error = Some(why.clone());
                 self.due = Some(next_try(now, self.attempts, dice, *after));
             }
-            Outcome::Answered | Outcome::Done(_) | Outcome::Unknown { .. } | Outcome::Absent { .. } | Outcome::Gone => {
-                let wait = usize::try_from(self.answered).ok().and_then(|n| WAITS.get(n));
+            Outcome::Answered
+            | Outcome::Done(_)
+            | Outcome::Unknown { .. }
+            | Outcome::Absent { .. }
+            | Outcome::Gone => {
+                let wait = usize::try_from(self.answered)
+                    .ok()
+                    .and_then(|n| WAITS.get(n));
                 self.due = wait.map(|w| now + *w);
                 (self.attempts, self.answered, self.error) = (0, self.answered + 1, None);
             }

@@ -49,7 +49,13 @@ impl License {
     /// A license that was just made.
     #[must_use]
     pub fn made(key: LicenseKey, label: Option<Label>, new: &NewLicense) -> Self {
-        Self { key, label, status: GrantStatus::Live, expires_at: new.expires_at, devices: new.devices }
+        Self {
+            key,
+            label,
+            status: GrantStatus::Live,
+            expires_at: new.expires_at,
+            devices: new.devices,
+        }
     }
 
     /// The license behind a grant, as it was last confirmed.
@@ -86,7 +92,9 @@ impl License {
 pub fn apply(license: &mut License, act: &Act, abilities: &Abilities) -> Result<Confirmed, Cannot> {
     match act {
         Act::SetExpiry { until, .. } => set_end(license, *until, abilities)?,
-        Act::Suspend { .. } if license.status == GrantStatus::Revoked => return Err(Cannot::SuspendRevoked),
+        Act::Suspend { .. } if license.status == GrantStatus::Revoked => {
+            return Err(Cannot::SuspendRevoked);
+        }
         Act::Suspend { .. } => license.status = GrantStatus::Suspended,
         Act::Reinstate { until, .. } => {
             if license.status == GrantStatus::Revoked && !abilities.revoke_reversible {
@@ -107,12 +115,20 @@ pub fn apply(license: &mut License, act: &Act, abilities: &Abilities) -> Result<
             }
             license.devices = *devices;
         }
-        Act::ResetDevices { .. } | Act::Read { .. } | Act::Create(_) | Act::Recover(_) | Act::Query(_) => {}
+        Act::ResetDevices { .. }
+        | Act::Read { .. }
+        | Act::Create(_)
+        | Act::Recover(_)
+        | Act::Query(_) => {}
     }
     Ok(license.confirmed(false))
 }
 
-fn set_end(license: &mut License, until: Option<Timestamp>, abilities: &Abilities) -> Result<(), Cannot> {
+fn set_end(
+    license: &mut License,
+    until: Option<Timestamp>,
+    abilities: &Abilities,
+) -> Result<(), Cannot> {
     let earlier = until.is_some_and(|to| license.expires_at.is_none_or(|is| to < is));
     if earlier && !abilities.can_shorten {
         return Err(Cannot::Shorten);
@@ -129,40 +145,95 @@ mod tests {
 
     fn license(status: GrantStatus) -> License {
         let (key, expires_at) = (LicenseKey::new("KEY-1"), Some(END));
-        License { key, label: None, status, expires_at, devices: Devices::Count(2) }
+        License {
+            key,
+            label: None,
+            status,
+            expires_at,
+            devices: Devices::Count(2),
+        }
     }
 
     #[test]
     fn what_comes_back_has_the_end_that_it_should_have() {
         for status in [GrantStatus::Suspended, GrantStatus::Revoked] {
             let mut license = license(status);
-            let reinstate = Act::Reinstate { key: license.key.clone(), until: None };
+            let reinstate = Act::Reinstate {
+                key: license.key.clone(),
+                until: None,
+            };
             let confirmed = apply(&mut license, &reinstate, &Abilities::simulated()).unwrap();
-            assert_eq!((confirmed.status, confirmed.expires_at), (GrantStatus::Live, None));
+            assert_eq!(
+                (confirmed.status, confirmed.expires_at),
+                (GrantStatus::Live, None)
+            );
         }
     }
 
     #[test]
     fn a_refusal_changes_nothing() {
-        let weak =
-            Abilities { can_shorten: false, revoke_reversible: false, set_devices: false, ..Abilities::simulated() };
+        let weak = Abilities {
+            can_shorten: false,
+            revoke_reversible: false,
+            set_devices: false,
+            ..Abilities::simulated()
+        };
         let earlier = Some(Timestamp::from_s(999));
         for (status, act, why) in [
-            (GrantStatus::Live, |key| Act::SetExpiry { key, until: Some(Timestamp::from_s(999)) }, Cannot::Shorten),
-            (GrantStatus::Revoked, |key| Act::Suspend { key }, Cannot::SuspendRevoked),
-            (GrantStatus::Revoked, |key| Act::Reinstate { key, until: None }, Cannot::UndoRevocation),
-            (GrantStatus::Live, |key| Act::SetDevices { key, devices: Devices::Unlimited }, Cannot::SetDevices),
+            (
+                GrantStatus::Live,
+                |key| Act::SetExpiry {
+                    key,
+                    until: Some(Timestamp::from_s(999)),
+                },
+                Cannot::Shorten,
+            ),
+            (
+                GrantStatus::Revoked,
+                |key| Act::Suspend { key },
+                Cannot::SuspendRevoked,
+            ),
+            (
+                GrantStatus::Revoked,
+                |key| Act::Reinstate { key, until: None },
+                Cannot::UndoRevocation,
+            ),
+            (
+                GrantStatus::Live,
+                |key| Act::SetDevices {
+                    key,
+                    devices: Devices::Unlimited,
+                },
+                Cannot::SetDevices,
+            ),
         ] as [(GrantStatus, fn(LicenseKey) -> Act, Cannot); 4]
         {
             let mut license = license(status);
             let before = license.clone();
-            assert_eq!(apply(&mut license, &act(before.key.clone()), &weak), Err(why));
+            assert_eq!(
+                apply(&mut license, &act(before.key.clone()), &weak),
+                Err(why)
+            );
             assert_eq!(license, before);
         }
         let mut license = license(GrantStatus::Live);
-        let shorten = Act::SetExpiry { key: license.key.clone(), until: earlier };
-        assert_eq!(apply(&mut license, &shorten, &Abilities::simulated()).unwrap().expires_at, earlier);
-        let many = Act::SetDevices { key: license.key.clone(), devices: Devices::Count(17) };
-        assert_eq!(apply(&mut license, &many, &Abilities::simulated()), Err(Cannot::Devices { max: 16 }));
+        let shorten = Act::SetExpiry {
+            key: license.key.clone(),
+            until: earlier,
+        };
+        assert_eq!(
+            apply(&mut license, &shorten, &Abilities::simulated())
+                .unwrap()
+                .expires_at,
+            earlier
+        );
+        let many = Act::SetDevices {
+            key: license.key.clone(),
+            devices: Devices::Count(17),
+        };
+        assert_eq!(
+            apply(&mut license, &many, &Abilities::simulated()),
+            Err(Cannot::Devices { max: 16 })
+        );
     }
 }

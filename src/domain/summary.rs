@@ -117,16 +117,27 @@ impl PurchaseStatus {
 
 /// What a purchase comes to at an instant, from its fold and from what should be.
 #[must_use]
-pub fn status(machine: &Machine, folded: &Folded, should: &Entitlement, now: Timestamp) -> PurchaseStatus {
+pub fn status(
+    machine: &Machine,
+    folded: &Folded,
+    should: &Entitlement,
+    now: Timestamp,
+) -> PurchaseStatus {
     let due = should.seats.iter().filter(|s| s.want.live_at(now)).count();
-    let live = machine.grants.iter().filter(|g| g.can_be_mailed() && g.live_at(now)).count();
+    let live = machine
+        .grants
+        .iter()
+        .filter(|g| g.can_be_mailed() && g.live_at(now))
+        .count();
     let why = |wanted: Why| should.seats.iter().any(|s| s.why == wanted);
     if due > 0 {
         return match live {
             0 if stuck(machine) => PurchaseStatus::Delayed,
             0 => PurchaseStatus::Preparing,
             n if n < due => PurchaseStatus::Partial,
-            _ if folded.state == Some(State::Subscription(Subscription::Grace)) => PurchaseStatus::Grace,
+            _ if folded.state == Some(State::Subscription(Subscription::Grace)) => {
+                PurchaseStatus::Grace
+            }
             _ if why(Why::Ending) => PurchaseStatus::Ending,
             _ => PurchaseStatus::Live,
         };
@@ -135,12 +146,26 @@ pub fn status(machine: &Machine, folded: &Folded, should: &Entitlement, now: Tim
         return PurchaseStatus::Revoked;
     }
     // What takes away more goes first.
-    let reasons = [Why::DisputeLost, Why::Refunded, Why::Disputed, Why::Lapsed, Why::Paused];
-    if let Some(status) = reasons.into_iter().filter(|reason| why(*reason)).find_map(Why::status) {
+    let reasons = [
+        Why::DisputeLost,
+        Why::Refunded,
+        Why::Disputed,
+        Why::Lapsed,
+        Why::Paused,
+    ];
+    if let Some(status) = reasons
+        .into_iter()
+        .filter(|reason| why(*reason))
+        .find_map(Why::status)
+    {
         return status;
     }
     let status = by_state(folded.state, should, live > 0);
-    if status == PurchaseStatus::Nothing && is_news(folded, now) { PurchaseStatus::Preparing } else { status }
+    if status == PurchaseStatus::Nothing && is_news(folded, now) {
+        PurchaseStatus::Preparing
+    } else {
+        status
+    }
 }
 
 fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> PurchaseStatus {
@@ -148,13 +173,14 @@ fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> PurchaseS
         // Nothing should be, but something is: what is counts for the customer.
         _ if live => PurchaseStatus::Live,
         None => PurchaseStatus::OnItsWay,
-        Some(State::Payment(Payment::AwaitingPayment) | State::Subscription(Subscription::Incomplete)) => {
-            PurchaseStatus::AwaitingPayment
-        }
+        Some(
+            State::Payment(Payment::AwaitingPayment)
+            | State::Subscription(Subscription::Incomplete),
+        ) => PurchaseStatus::AwaitingPayment,
         Some(State::Payment(Payment::Failed)) => PurchaseStatus::Failed,
-        Some(State::Payment(Payment::Expired) | State::Subscription(Subscription::IncompleteExpired)) => {
-            PurchaseStatus::Expired
-        }
+        Some(
+            State::Payment(Payment::Expired) | State::Subscription(Subscription::IncompleteExpired),
+        ) => PurchaseStatus::Expired,
         Some(State::Payment(Payment::Refunded)) => PurchaseStatus::Refunded,
         Some(State::Subscription(Subscription::Trialing)) => PurchaseStatus::Trial,
         Some(State::Subscription(Subscription::Ended)) => PurchaseStatus::Ended,
@@ -163,19 +189,32 @@ fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> PurchaseS
             | State::Subscription(Subscription::Active | Subscription::Grace | Subscription::Lapsed),
         ) if should.seats.is_empty() => PurchaseStatus::Nothing,
         // Called active before its invoice is known to be paid.
-        Some(State::Subscription(_)) if should.seats.iter().all(|s| s.why == Why::NotPaid) => PurchaseStatus::OnItsWay,
+        Some(State::Subscription(_)) if should.seats.iter().all(|s| s.why == Why::NotPaid) => {
+            PurchaseStatus::OnItsWay
+        }
         Some(State::Payment(_) | State::Subscription(_)) => PurchaseStatus::Ended,
     }
 }
 
 /// Whether it happened so lately that what was bought may still be looked up at the provider.
 fn is_news(folded: &Folded, now: Timestamp) -> bool {
-    folded.transitions.last().is_some_and(|t| now - t.at < LOOKUP_TAKES)
+    folded
+        .transitions
+        .last()
+        .is_some_and(|t| now - t.at < LOOKUP_TAKES)
 }
 
 /// Whether somebody must look at it before a key can come.
 fn stuck(machine: &Machine) -> bool {
-    let refused =
-        |o: ActionOutcome| matches!(o, ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned);
-    machine.held.is_some() || machine.actions.iter().any(|a| a.act.creates() && refused(a.outcome))
+    let refused = |o: ActionOutcome| {
+        matches!(
+            o,
+            ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned
+        )
+    };
+    machine.held.is_some()
+        || machine
+            .actions
+            .iter()
+            .any(|a| a.act.creates() && refused(a.outcome))
 }

@@ -78,7 +78,11 @@ pub struct NotATime(String);
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let format = if self.0 % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+        let format = if self.0 % 1000 == 0 {
+            SecondsFormat::Secs
+        } else {
+            SecondsFormat::Millis
+        };
         match Utc.timestamp_millis_opt(self.0).single() {
             Some(t) => f.write_str(&t.to_rfc3339_opts(format, true)),
             None => write!(f, "{}ms", self.0),
@@ -116,7 +120,9 @@ impl serde::de::Visitor<'_> for Reader {
         Ok(Timestamp::from_s(seconds))
     }
     fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Timestamp, E> {
-        i64::try_from(seconds).map(Timestamp::from_s).map_err(E::custom)
+        i64::try_from(seconds)
+            .map(Timestamp::from_s)
+            .map_err(E::custom)
     }
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
         Timestamp::parse(text).map_err(E::custom)
@@ -199,7 +205,10 @@ pub struct NotASpan {
 
 impl NotASpan {
     fn of(text: &str, instead: Option<String>) -> Self {
-        Self { text: text.chars().take(60).collect(), instead }
+        Self {
+            text: text.chars().take(60).collect(),
+            instead,
+        }
     }
 
     /// What was probably meant.
@@ -212,20 +221,33 @@ impl NotASpan {
 impl fmt::Display for NotASpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.text;
-        write!(f, "`{text}` is not a length of time: write a number and ms, s, m, h, d or w, like 14d or 1h30m")
+        write!(
+            f,
+            "`{text}` is not a length of time: write a number and ms, s, m, h, d or w, like 14d or 1h30m"
+        )
     }
 }
 
 impl std::error::Error for NotASpan {}
 
 /// The units, each with its milliseconds. A month or a year has no fixed length, and `M` beside `m` invites mistakes.
-const UNITS: [(&str, i64); 6] =
-    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+const UNITS: [(&str, i64); 6] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+];
 
 /// What people write instead of a unit, and what it is in ours: a number of them, and the unit.
 const MISNAMED: [(&[&str], i64, &str); 8] = [
     (&["", "S", "sec", "secs", "second", "seconds"], 1, "s"),
-    (&["millis", "msec", "millisecond", "milliseconds", "MS", "Ms"], 1, "ms"),
+    (
+        &["millis", "msec", "millisecond", "milliseconds", "MS", "Ms"],
+        1,
+        "ms",
+    ),
     (&["M", "min", "mins", "minute", "minutes"], 1, "m"),
     (&["H", "hr", "hrs", "hour", "hours"], 1, "h"),
     (&["D", "day", "days"], 1, "d"),
@@ -255,14 +277,27 @@ impl FromStr for Span {
             return Err(no());
         }
         while !rest.is_empty() {
-            let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
-            let (unit, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
+            let (number, after) = rest.split_at(
+                rest.find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(rest.len()),
+            );
+            let (unit, after) = after.split_at(
+                after
+                    .find(|c: char| c.is_ascii_digit())
+                    .unwrap_or(after.len()),
+            );
             let Some((_, unit_ms)) = UNITS.iter().find(|(name, _)| *name == unit) else {
                 let alone = rest == text.trim() && after.is_empty();
-                return Err(NotASpan::of(text, meant(number, unit.trim()).filter(|_| alone)));
+                return Err(NotASpan::of(
+                    text,
+                    meant(number, unit.trim()).filter(|_| alone),
+                ));
             };
             let n: i64 = number.parse().map_err(|_| no())?;
-            total_ms = n.checked_mul(*unit_ms).and_then(|ms| total_ms.checked_add(ms)).ok_or_else(no)?;
+            total_ms = n
+                .checked_mul(*unit_ms)
+                .and_then(|ms| total_ms.checked_add(ms))
+                .ok_or_else(no)?;
             rest = after;
         }
         if total_ms > LATEST_MS {
@@ -313,19 +348,46 @@ mod tests {
 
     #[test]
     fn spans_read_and_print() {
-        for (text, s, printed) in
-            [("14d", 1_209_600, "14d"), ("1h30m", 5400, "1h30m"), ("2w", 1_209_600, "14d"), ("0d", 0, "0s")]
-        {
+        for (text, s, printed) in [
+            ("14d", 1_209_600, "14d"),
+            ("1h30m", 5400, "1h30m"),
+            ("2w", 1_209_600, "14d"),
+            ("0d", 0, "0s"),
+        ] {
             let span: Span = text.parse().unwrap();
             assert_eq!(span, Span::from_s(s), "{text}");
             assert_eq!(span.to_string(), printed);
         }
-        for (text, ms, printed) in [("500ms", 500, "500ms"), ("1s500ms", 1500, "1500ms"), ("2000ms", 2000, "2s")] {
+        for (text, ms, printed) in [
+            ("500ms", 500, "500ms"),
+            ("1s500ms", 1500, "1500ms"),
+            ("2000ms", 2000, "2s"),
+        ] {
             let span: Span = text.parse().unwrap();
-            assert_eq!((span.ms(), span.to_string().as_str()), (ms, printed), "{text}");
-            assert_eq!(printed.parse::<Span>().unwrap(), span, "what is printed is read");
+            assert_eq!(
+                (span.ms(), span.to_string().as_str()),
+                (ms, printed),
+                "{text}"
+            );
+            assert_eq!(
+                printed.parse::<Span>().unwrap(),
+                span,
+                "what is printed is read"
+            );
         }
-        for bad in ["", "14", "d", "1M", "1y", "-3d", "99999999999999999d", "1.5h", "5 m", "ms", "1h30"] {
+        for bad in [
+            "",
+            "14",
+            "d",
+            "1M",
+            "1y",
+            "-3d",
+            "99999999999999999d",
+            "1.5h",
+            "5 m",
+            "ms",
+            "1h30",
+        ] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }
     }
@@ -354,7 +416,10 @@ mod tests {
         let t = Timestamp::parse("2026-03-01T00:00:00Z").unwrap();
         assert_eq!(t.to_string(), "2026-03-01T00:00:00Z");
         assert_eq!(Timestamp::parse(&t.s().to_string()).unwrap(), t);
-        assert_eq!(Timestamp::from_s(i64::MAX).to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(
+            Timestamp::from_s(i64::MAX).to_string(),
+            "9999-12-31T23:59:59Z"
+        );
         assert!(Timestamp::parse("yesterday").is_err());
     }
 }

@@ -45,10 +45,15 @@ pub fn take_over(machine: &mut Machine, mut from: Machine, attempts: &Attempts, 
 /// license stands for the seat, and the operator is told about the other.
 fn merge_licenses(machine: &mut Machine, from: &mut Machine, attempts: &Attempts, now: Timestamp) {
     if !machine.grants.is_empty() && !from.grants.is_empty() {
-        machine.told.push(Report::new(now, Finding::ServedTwice(from.id.clone())));
+        machine
+            .told
+            .push(Report::new(now, Finding::ServedTwice(from.id.clone())));
     }
     let numbers = machine.last_number;
-    let (actions, notices) = (machine.actions.last().map_or(0, |a| a.id), machine.notices.last().map_or(0, |n| n.id));
+    let (actions, notices) = (
+        machine.actions.last().map_or(0, |a| a.id),
+        machine.notices.last().map_or(0, |n| n.id),
+    );
     for mut grant in from.grants.drain(..) {
         grant.number += numbers;
         machine.grants.push(grant);
@@ -57,7 +62,14 @@ fn merge_licenses(machine: &mut Machine, from: &mut Machine, attempts: &Attempts
         if attempts.incoming.contains(&action.id) {
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
             let since = attempts.land_until;
-            (action.phase, action.due) = (Phase::Look { since, absent: 0, any_age: false }, since);
+            (action.phase, action.due) = (
+                Phase::Look {
+                    since,
+                    absent: 0,
+                    any_age: false,
+                },
+                since,
+            );
             action.attempts += 1;
         }
         action.id += actions;
@@ -75,12 +87,25 @@ fn merge_licenses(machine: &mut Machine, from: &mut Machine, attempts: &Attempts
 
 /// Two creates that wait for one seat: the one that was not sent yet is dropped. If both may have been made, the one that
 /// comes in stands for a seat that nobody is due, so that what came of it is found and ended.
-fn one_create_per_seat(machine: &mut Machine, incoming: &mut Action, former_object: &ObjectId, sent: &BTreeSet<u32>) {
+fn one_create_per_seat(
+    machine: &mut Machine,
+    incoming: &mut Action,
+    former_object: &ObjectId,
+    sent: &BTreeSet<u32>,
+) {
     let waits = |a: &Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
-    let Some(seat) = incoming.act.new_license().map(|new| &new.seat) else { return };
+    let Some(seat) = incoming.act.new_license().map(|new| &new.seat) else {
+        return;
+    };
     let same = |a: &Action| a.act.new_license().is_some_and(|new| new.seat == *seat);
-    let own = machine.actions.iter().position(|a| waits(a) && same(a)).filter(|_| waits(incoming));
-    let Some(own) = own.map(|index| &mut machine.actions[index]) else { return };
+    let own = machine
+        .actions
+        .iter()
+        .position(|a| waits(a) && same(a))
+        .filter(|_| waits(incoming));
+    let Some(own) = own.map(|index| &mut machine.actions[index]) else {
+        return;
+    };
     if own.attempts == 0 && !sent.contains(&own.id) {
         own.outcome = ActionOutcome::Superseded;
     } else if incoming.attempts == 0 {
@@ -93,20 +118,36 @@ fn one_create_per_seat(machine: &mut Machine, incoming: &mut Action, former_obje
 /// The creates of a new subscription, by number, for which the policy brings back a license of the same customer's ended
 /// one. One that was sent is not among them; whether its attempt is on disk, the caller knows.
 #[must_use]
-pub fn restorable(machine: &Machine, folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<u32> {
+pub fn restorable(
+    machine: &Machine,
+    folded: &Folded,
+    revisions: &Revisions,
+    now: Timestamp,
+) -> Vec<u32> {
     let began = folded.transitions.first().map_or(now, |t| t.at);
-    let restores = |plan: Option<&PlanName>| revisions.policy(plan, began).resubscribe == Resubscribe::Restore;
+    let restores =
+        |plan: Option<&PlanName>| revisions.policy(plan, began).resubscribe == Resubscribe::Restore;
     let unsent = |a: &&Action| {
         a.outcome == ActionOutcome::Pending
             && a.attempts == 0
             && (a.phase == Phase::Ready || matches!(a.phase, Phase::Look { any_age: true, .. }))
     };
     let fits = |a: &&Action| created(a).is_some_and(|new| restores(new.plan.as_ref()));
-    machine.actions.iter().filter(unsent).filter(fits).map(|a| a.id).collect()
+    machine
+        .actions
+        .iter()
+        .filter(unsent)
+        .filter(fits)
+        .map(|a| a.id)
+        .collect()
 }
 
 fn created(action: &Action) -> Option<&NewLicense> {
-    if let Act::Create(new) = &action.act { Some(new) } else { None }
+    if let Act::Create(new) = &action.act {
+        Some(new)
+    } else {
+        None
+    }
 }
 
 /// Gives a machine the license of an ended subscription in place of a create. Returns whether there was one that fits.
@@ -114,15 +155,35 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     if old.state() != Some(State::Subscription(S::Ended)) || apart(old.livemode, machine.livemode) {
         return false;
     }
-    let Some(place) = machine.actions.iter().position(|a| a.id == create) else { return false };
-    let (number, Some(new)) = (machine.actions[place].license, created(&machine.actions[place])) else { return false };
-    let fits = |g: &Grant| g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id;
-    let Some(index) = old.grants.iter().rposition(fits) else { return false };
+    let Some(place) = machine.actions.iter().position(|a| a.id == create) else {
+        return false;
+    };
+    let (number, Some(new)) = (
+        machine.actions[place].license,
+        created(&machine.actions[place]),
+    ) else {
+        return false;
+    };
+    let fits =
+        |g: &Grant| g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id;
+    let Some(index) = old.grants.iter().rposition(fits) else {
+        return false;
+    };
     let mut grant = old.grants.remove(index);
     old.moved_out.push(grant.seat.clone());
     let paid_until = grant.expires_at.filter(|t| *t > now);
-    old.told.push(Report::new(now, Finding::MovedTo { machine: machine.id.clone(), paid_until }));
-    for open in old.actions.iter_mut().filter(|a| a.license == grant.number && a.outcome == ActionOutcome::Pending) {
+    old.told.push(Report::new(
+        now,
+        Finding::MovedTo {
+            machine: machine.id.clone(),
+            paid_until,
+        },
+    ));
+    for open in old
+        .actions
+        .iter_mut()
+        .filter(|a| a.license == grant.number && a.outcome == ActionOutcome::Pending)
+    {
         open.outcome = ActionOutcome::Superseded;
     }
     (grant.number, grant.moved_in) = (number, true);

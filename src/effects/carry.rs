@@ -32,7 +32,8 @@ impl LicenseService {
         }
         let gate = self.breaker.ask(now);
         if gate != Gate::Go && creates {
-            self.credits.heard(super::throttle::Heard::Unsent, now, String::new);
+            self.credits
+                .heard(super::throttle::Heard::Unsent, now, String::new);
         }
         gate
     }
@@ -61,7 +62,8 @@ impl LicenseService {
     fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
         self.breaker.heard(answer.heard(), now, || answer.why());
         if action.act.creates() && action.phase == Phase::Ready {
-            self.credits.heard(answer.heard_of_credits(), now, || answer.why());
+            self.credits
+                .heard(answer.heard_of_credits(), now, || answer.why());
         }
     }
 
@@ -75,10 +77,14 @@ impl LicenseService {
 impl Carrier<'_> {
     /// Carries an action out. The attempt of a create is on disk already.
     pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
-        if let (Act::Create(_) | Act::Recover(_), Phase::Look { since, any_age, .. }) = (&action.act, action.phase) {
+        if let (Act::Create(_) | Act::Recover(_), Phase::Look { since, any_age, .. }) =
+            (&action.act, action.phase)
+        {
             // A look reports to no breaker; the place that the gate counted is given back.
             self.service.not_sent(action, self.now());
-            return self.look(machine, action, (!any_age).then_some(since)).await;
+            return self
+                .look(machine, action, (!any_age).then_some(since))
+                .await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
@@ -86,7 +92,10 @@ impl Carrier<'_> {
             return stopped;
         }
         let Some(_pass) = self.service.turn(action, self.handle.clock()).await else {
-            return Outcome::Again { after: None, why: "not sent: the license service does not answer".to_owned() };
+            return Outcome::Again {
+                after: None,
+                why: "not sent: the license service does not answer".to_owned(),
+            };
         };
         let answer = self.call(action, grant).await;
         self.service.heard(action, &answer, self.now());
@@ -100,7 +109,8 @@ impl Carrier<'_> {
     /// A stop at the grace's end needs no call where a stop is an expiry: it came by itself.
     fn stopped_by_itself(&self, action: &Action, grant: &Grant) -> Option<Outcome> {
         let native = self.service.client.abilities().native_suspend;
-        let over = grant.status == GrantStatus::Live && grant.expires_at.is_some_and(|t| t <= self.now());
+        let over =
+            grant.status == GrantStatus::Live && grant.expires_at.is_some_and(|t| t <= self.now());
         (matches!(action.act, Act::Suspend { .. }) && !native && over).then(|| {
             Outcome::Done(Confirmed {
                 key: grant.key.clone(),
@@ -115,10 +125,13 @@ impl Carrier<'_> {
 
     async fn call(&self, action: &Action, grant: Option<&Grant>) -> Answer<License> {
         let client = &self.service.client;
-        let earlier = |to: &Timestamp| grant.is_some_and(|g| g.expires_at.is_none_or(|is| is > *to));
+        let earlier =
+            |to: &Timestamp| grant.is_some_and(|g| g.expires_at.is_none_or(|is| is > *to));
         match &action.act {
             Act::Create(new) => {
-                let Some(label) = &action.label else { return Answer::Refused(unsent()) };
+                let Some(label) = &action.label else {
+                    return Answer::Refused(unsent());
+                };
                 let new = NewLicense {
                     app_id: self.app_of(action, None),
                     label: label.to_string(),
@@ -153,7 +166,12 @@ impl Carrier<'_> {
         named.unwrap_or(&self.service.app_id).clone()
     }
 
-    async fn outcome(&self, action: &Action, grant: Option<&Grant>, answer: Answer<License>) -> Outcome {
+    async fn outcome(
+        &self,
+        action: &Action,
+        grant: Option<&Grant>,
+        answer: Answer<License>,
+    ) -> Outcome {
         match answer {
             Answer::Done(license) => {
                 self.services.hold(&license.key);
@@ -171,8 +189,15 @@ impl Carrier<'_> {
         match &action.act {
             Act::ResetDevices { .. } => format!("{why}{RESET_BY_HAND}"),
             Act::SetDevices { key, devices } if !self.service.client.abilities().set_devices => {
-                let task = SetDevices { devices: *devices, key: key.clone() };
-                if kind == RefusalKind::CannotDo { task.to_string() } else { format!("{why}. {task}") }
+                let task = SetDevices {
+                    devices: *devices,
+                    key: key.clone(),
+                };
+                if kind == RefusalKind::CannotDo {
+                    task.to_string()
+                } else {
+                    format!("{why}. {task}")
+                }
             }
             Act::Create(_)
             | Act::SetExpiry { .. }
@@ -189,7 +214,10 @@ impl Carrier<'_> {
     async fn refused(&self, action: &Action, grant: Option<&Grant>, refusal: Refusal) -> Outcome {
         let why = refusal.to_string();
         match refusal.kind {
-            RefusalKind::BadKey | RefusalKind::NoCredits => Outcome::Refused { why, service_wide: true },
+            RefusalKind::BadKey | RefusalKind::NoCredits => Outcome::Refused {
+                why,
+                service_wide: true,
+            },
             RefusalKind::NotFound if !action.act.creates() => {
                 // One missing license and a wrong address look alike: whether the application answers tells them apart.
                 let app = self.app_of(action, grant);
@@ -199,7 +227,10 @@ impl Carrier<'_> {
                     Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } => {
                         Outcome::Again { after: None, why }
                     }
-                    Answer::Refused(_) => Outcome::Refused { why, service_wide: true },
+                    Answer::Refused(_) => Outcome::Refused {
+                        why,
+                        service_wide: true,
+                    },
                 }
             }
             RefusalKind::NotFound
@@ -207,40 +238,59 @@ impl Carrier<'_> {
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
-            | RefusalKind::Other => {
-                Outcome::Refused { why: self.by_hand(action, refusal.kind, why), service_wide: false }
-            }
+            | RefusalKind::Other => Outcome::Refused {
+                why: self.by_hand(action, refusal.kind, why),
+                service_wide: false,
+            },
         }
     }
 }
 
 /// What remains to be done where a service does not take a reset from us.
-const RESET_BY_HAND: &str = ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
+const RESET_BY_HAND: &str =
+    ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
 
 /// A refusal of ours before anything was sent: it tells a breaker nothing.
 fn unsent() -> Refusal {
-    Refusal { kind: RefusalKind::CannotDo, status: 0, code: String::new(), message: "nothing was sent".to_owned() }
+    Refusal {
+        kind: RefusalKind::CannotDo,
+        status: 0,
+        code: String::new(),
+        message: "nothing was sent".to_owned(),
+    }
 }
 
 /// What the service confirmed, as the domain sees it: whether a stopped license counts as suspended is known only to us
 /// where the service has no word for it.
 fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Timestamp) -> Outcome {
-    let known = action.act.sets_end().or(grant.map(|g| g.expires_at)).unwrap_or_default();
+    let known = action
+        .act
+        .sets_end()
+        .or(grant.map(|g| g.expires_at))
+        .unwrap_or_default();
     let expires_at = license.expires_at.told().unwrap_or(known);
     let over = expires_at.is_some_and(|t| t <= now);
     let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
     let status = match (&license.status, &action.act) {
-        (Status::Active | Status::Revoked | Status::Suspended, Act::Suspend { .. }) => GrantStatus::Suspended,
+        (Status::Active | Status::Revoked | Status::Suspended, Act::Suspend { .. }) => {
+            GrantStatus::Suspended
+        }
         (Status::Active, Act::Read { .. } | Act::ResetDevices { .. }) if was_suspended && over => {
             GrantStatus::Suspended
         }
         (Status::Active, _) => GrantStatus::Live,
         (Status::Suspended, _) => GrantStatus::Suspended,
         (Status::Revoked, _) => GrantStatus::Revoked,
-        (Status::Other(word), Act::Create(_) | Act::Recover(_)) if word.is_empty() => GrantStatus::Live,
+        (Status::Other(word), Act::Create(_) | Act::Recover(_)) if word.is_empty() => {
+            GrantStatus::Live
+        }
         (Status::Other(word), _) => {
-            let why = format!("the service shows the license in a state that is not known: `{word}`");
-            return Outcome::Refused { why, service_wide: false };
+            let why =
+                format!("the service shows the license in a state that is not known: `{word}`");
+            return Outcome::Refused {
+                why,
+                service_wide: false,
+            };
         }
     };
     Outcome::Done(Confirmed {
@@ -272,19 +322,38 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
         let mut config = Config::load(&path, &Env::new(|_| None)).unwrap().0;
         config.licenses.in_flight = 1;
-        let embedded = EmbeddedAt { address: ([127, 0, 0, 1], 9).into(), token: Secret::new("token") };
+        let embedded = EmbeddedAt {
+            address: ([127, 0, 0, 1], 9).into(),
+            token: Secret::new("token"),
+        };
         Services::new(&config, Some(&embedded)).unwrap()
     }
 
     fn create() -> Action {
-        let seat = SeatId { item: String::new(), unit: 0 };
-        let new = NewLicense { seat, app_id: None, plan: None, expires_at: None, devices: Devices::Count(1) };
-        Action { label: Some(Label::from("Stripe session cs_1")), ..Action::new(1, Act::Create(new), 1, NOW) }
+        let seat = SeatId {
+            item: String::new(),
+            unit: 0,
+        };
+        let new = NewLicense {
+            seat,
+            app_id: None,
+            plan: None,
+            expires_at: None,
+            devices: Devices::Count(1),
+        };
+        Action {
+            label: Some(Label::from("Stripe session cs_1")),
+            ..Action::new(1, Act::Create(new), 1, NOW)
+        }
     }
 
     #[tokio::test]
     async fn what_waited_for_its_turn_is_not_sent_once_the_service_is_known_to_be_down() {
-        let bad_key = Refusal { kind: RefusalKind::BadKey, status: 401, ..unsent() };
+        let bad_key = Refusal {
+            kind: RefusalKind::BadKey,
+            status: 401,
+            ..unsent()
+        };
         for is_down in [false, true] {
             let (services, create, clock) = (services(), create(), Clock::virtual_at(NOW));
             let (_, service) = services.license_services()[0];
@@ -293,7 +362,11 @@ mod tests {
             let mut turn = std::pin::pin!(service.turn(&create, &clock));
             let waits = tokio::select! { biased; _ = &mut turn => false, () = tokio::task::yield_now() => true };
             assert!(waits, "one call at a time");
-            let answer: Answer<()> = if is_down { Answer::Refused(bad_key.clone()) } else { Answer::Done(()) };
+            let answer: Answer<()> = if is_down {
+                Answer::Refused(bad_key.clone())
+            } else {
+                Answer::Done(())
+            };
             service.heard(&create, &answer, NOW);
             drop(before_it);
             assert_eq!(turn.await.is_none(), is_down);

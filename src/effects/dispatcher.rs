@@ -86,7 +86,11 @@ struct Turn(Arc<UnderWay>, Lane);
 
 impl UnderWay {
     fn begin(self: &Arc<Self>, lane: Lane) -> Option<Turn> {
-        let fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lane.clone());
+        let fresh = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(lane.clone());
         fresh.then(|| Turn(Arc::clone(self), lane))
     }
 
@@ -97,7 +101,11 @@ impl UnderWay {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+        self.0
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.1);
     }
 }
 
@@ -128,9 +136,18 @@ pub async fn run(
     due: Arc<Notify>,
     stop: CancellationToken,
 ) -> Result<(), RecordError> {
-    let place = |s: &Arc<LicenseService>| (Arc::clone(s), Arc::new(Semaphore::new(s.in_flight * PLACES_IN_FLIGHT)));
+    let place = |s: &Arc<LicenseService>| {
+        (
+            Arc::clone(s),
+            Arc::new(Semaphore::new(s.in_flight * PLACES_IN_FLIGHT)),
+        )
+    };
     let dispatcher = Arc::new(Dispatcher {
-        places: services.license_services().into_iter().map(|(_, s)| place(s)).collect(),
+        places: services
+            .license_services()
+            .into_iter()
+            .map(|(_, s)| place(s))
+            .collect(),
         handle,
         services,
         under_way: Arc::default(),
@@ -182,7 +199,12 @@ impl Dispatcher {
     async fn take_up_attempts(&self) -> Result<(), RecordError> {
         for (machine, action, sent) in view::attempts(self.handle.reader())? {
             let why = "the process ended while it was under way".to_owned();
-            let input = Input::Outcome { machine, action, outcome: Outcome::Unknown { why }, sent };
+            let input = Input::Outcome {
+                machine,
+                action,
+                outcome: Outcome::Unknown { why },
+                sent,
+            };
             if self.handle.submit_waiting(input).await == Err(SubmitError::Stopped) {
                 break;
             }
@@ -191,7 +213,11 @@ impl Dispatcher {
     }
 
     /// Begins what has just become due, and what waited for a place.
-    fn fresh(self: &Arc<Self>, tasks: &TaskTracker, waiting: &mut Vec<Due>) -> Result<(), RecordError> {
+    fn fresh(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        waiting: &mut Vec<Due>,
+    ) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
         match self.handle.take_due() {
             Some(mut fresh) => waiting.append(&mut fresh),
@@ -224,7 +250,12 @@ impl Dispatcher {
     /// Looks through the table and begins everything that is due and may run: what has been due for longest, and, when time
     /// rang, a stretch further down that moves on each time, so that what waits for one service keeps nothing from another
     /// one, or from the mail.
-    fn pass(self: &Arc<Self>, tasks: &TaskTracker, place: &mut Option<Vec<u8>>, rung: bool) -> Result<(), RecordError> {
+    fn pass(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        place: &mut Option<Vec<u8>>,
+        rung: bool,
+    ) -> Result<(), RecordError> {
         let now = self.handle.clock().now();
         let free = self.free(now);
         if free == 0 {
@@ -237,7 +268,9 @@ impl Dispatcher {
             (None, _) => return Ok(()),
             (Some(first), None) if !rung => Some(first),
             (Some(_), place) if !rung => place,
-            (Some(first), place) => self.stretch(tasks, now, Some(place.unwrap_or(first)), LOOK_FURTHER)?,
+            (Some(first), place) => {
+                self.stretch(tasks, now, Some(place.unwrap_or(first)), LOOK_FURTHER)?
+            }
         };
         self.behind.store(true, Ordering::Relaxed);
         Ok(())
@@ -245,7 +278,10 @@ impl Dispatcher {
 
     /// How many actions, mails and look-ups could begin now.
     fn free(&self, now: Timestamp) -> usize {
-        let open = self.places.iter().filter(|(service, _)| !service.is_shut(now));
+        let open = self
+            .places
+            .iter()
+            .filter(|(service, _)| !service.is_shut(now));
         let licenses: usize = open.map(|(_, places)| places.available_permits()).sum();
         licenses + self.free_to_ask(now) + self.free_to_mail(now)
     }
@@ -267,7 +303,12 @@ impl Dispatcher {
         Ok(next)
     }
 
-    fn begin(self: &Arc<Self>, tasks: &TaskTracker, due: &Due, now: Timestamp) -> Result<Entry, RecordError> {
+    fn begin(
+        self: &Arc<Self>,
+        tasks: &TaskTracker,
+        due: &Due,
+        now: Timestamp,
+    ) -> Result<Entry, RecordError> {
         match due {
             Due::Of(_, Item::Wake) => Ok(Entry::Settled),
             Due::Of(id, Item::Action(number)) => self.begin_action(tasks, id, *number, now),
@@ -284,16 +325,28 @@ impl Dispatcher {
         number: u32,
         now: Timestamp,
     ) -> Result<Entry, RecordError> {
-        let Place { service, permit, entry } = match self.place(id, number, now) {
+        let Place {
+            service,
+            permit,
+            entry,
+        } = match self.place(id, number, now) {
             Ok(place) => place,
             Err(entry) => return Ok(entry),
         };
         let Some((machine, read)) = view::machine_and_version(self.handle.reader(), id)? else {
             return Ok(Entry::Settled);
         };
-        let open = |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
-        let action = machine.actions.iter().find(open).filter(|_| machine.held.is_none()).cloned();
-        let Some(action) = action else { return Ok(Entry::Settled) };
+        let open =
+            |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
+        let action = machine
+            .actions
+            .iter()
+            .find(open)
+            .filter(|_| machine.held.is_none())
+            .cloned();
+        let Some(action) = action else {
+            return Ok(Entry::Settled);
+        };
         let permit = match action.phase {
             Phase::Ready => permit,
             // Its place goes back at once.
@@ -302,15 +355,28 @@ impl Dispatcher {
                 Err(_) => return Ok(Entry::Waits),
             },
         };
-        let Some(license) = self.under_way.begin(Lane::License(id.clone(), action.license)) else {
+        let Some(license) = self
+            .under_way
+            .begin(Lane::License(id.clone(), action.license))
+        else {
             return Ok(Entry::Waits);
         };
         if service.gate(&action, now) != Gate::Go {
             return Ok(Entry::Waits);
         }
-        let place = Place { service, permit, entry };
+        let place = Place {
+            service,
+            permit,
+            entry,
+        };
         // Boxed, for it would be moved several times on its way to the runtime, and it is large.
-        tasks.spawn(Box::pin(Arc::clone(self).see_to(Arc::new(machine), Some(read), action, place, license)));
+        tasks.spawn(Box::pin(Arc::clone(self).see_to(
+            Arc::new(machine),
+            Some(read),
+            action,
+            place,
+            license,
+        )));
         Ok(Entry::Settled)
     }
 
@@ -320,24 +386,46 @@ impl Dispatcher {
         machine: Arc<Machine>,
         read: Option<Version>,
         action: Action,
-        Place { service, permit, entry }: Place,
+        Place {
+            service,
+            permit,
+            entry,
+        }: Place,
         license: Turn,
     ) {
-        self.unless_over(self.act(&machine, read, &action, &service, permit)).await;
+        self.unless_over(self.act(&machine, read, &action, &service, permit))
+            .await;
         drop((entry, license));
         self.freed.notify_one();
     }
 
     /// A place for an action at its license service.
     fn place(&self, id: &MachineId, number: u32, now: Timestamp) -> Result<Place, Entry> {
-        let service = self.services.license(id.source()).cloned().ok_or(Entry::Settled)?;
+        let service = self
+            .services
+            .license(id.source())
+            .cloned()
+            .ok_or(Entry::Settled)?;
         if service.is_shut(now) {
             return Err(Entry::Waits);
         }
-        let entry = self.under_way.begin(Lane::Due(Due::Of(id.clone(), Item::Action(number)))).ok_or(Entry::Settled)?;
-        let places = self.places.iter().find(|(s, _)| Arc::ptr_eq(s, &service)).map(|(_, places)| Arc::clone(places));
-        let permit = places.and_then(|p| p.try_acquire_owned().ok()).ok_or(Entry::Waits)?;
-        Ok(Place { service, permit, entry })
+        let entry = self
+            .under_way
+            .begin(Lane::Due(Due::Of(id.clone(), Item::Action(number))))
+            .ok_or(Entry::Settled)?;
+        let places = self
+            .places
+            .iter()
+            .find(|(s, _)| Arc::ptr_eq(s, &service))
+            .map(|(_, places)| Arc::clone(places));
+        let permit = places
+            .and_then(|p| p.try_acquire_owned().ok())
+            .ok_or(Entry::Waits)?;
+        Ok(Place {
+            service,
+            permit,
+            entry,
+        })
     }
 
     /// Carries an action out. `read`: the version of the machine that it was read from; `None`: its attempt is on disk.
@@ -355,7 +443,11 @@ impl Dispatcher {
             return;
         }
         let sent = self.handle.clock().now();
-        let carrier = Carrier { handle: &self.handle, services: &self.services, service };
+        let carrier = Carrier {
+            handle: &self.handle,
+            services: &self.services,
+            service,
+        };
         let outcome = carrier.carry(machine, action).await;
         drop(permit);
         tally::action(service.name, &machine.source, action.act.as_str(), &outcome);

@@ -37,7 +37,11 @@ impl LicenseService {
     #[must_use]
     pub fn health(&self) -> Health {
         let service = self.breaker.health();
-        if service.condition == Condition::Up { self.credits.health() } else { service }
+        if service.condition == Condition::Up {
+            self.credits.health()
+        } else {
+            service
+        }
     }
 }
 
@@ -45,35 +49,49 @@ impl Services {
     /// Every service that is used, each once.
     #[must_use]
     pub fn health(&self) -> Vec<ServiceHealth> {
-        let licenses = self.license_services().into_iter().map(|(_, service)| ServiceHealth {
-            service: service.name,
-            work: Work::Licenses,
-            sources: self.sources_of(service),
-            health: service.health(),
-        });
-        let mail = self.mail_services().into_iter().filter(|(_, m)| m.mailer.is_on());
+        let licenses = self
+            .license_services()
+            .into_iter()
+            .map(|(_, service)| ServiceHealth {
+                service: service.name,
+                work: Work::Licenses,
+                sources: self.sources_of(service),
+                health: service.health(),
+            });
+        let mail = self
+            .mail_services()
+            .into_iter()
+            .filter(|(_, m)| m.mailer.is_on());
         let mail = mail.map(|(_, service)| ServiceHealth {
             service: "mail",
             work: Work::Mail,
             sources: self.sources_of_mail(service),
             health: service.breaker.health(),
         });
-        let stripe = self.stripe_by_source().map(|(source, account): (&SourceName, &Arc<Account>)| ServiceHealth {
-            service: "stripe",
-            work: Work::LookUps,
-            sources: vec![source.clone()],
-            health: account.breaker.health(),
-        });
+        let stripe =
+            self.stripe_by_source()
+                .map(
+                    |(source, account): (&SourceName, &Arc<Account>)| ServiceHealth {
+                        service: "stripe",
+                        work: Work::LookUps,
+                        sources: vec![source.clone()],
+                        health: account.breaker.health(),
+                    },
+                );
         licenses.chain(mail).chain(stripe).collect()
     }
 
     fn sources_of_mail(&self, service: &Arc<MailService>) -> Vec<SourceName> {
-        let same = self.mail_by_source().filter(|(_, other)| Arc::ptr_eq(other, service));
+        let same = self
+            .mail_by_source()
+            .filter(|(_, other)| Arc::ptr_eq(other, service));
         same.map(|(source, _)| source.clone()).collect()
     }
 
     fn sources_of(&self, service: &Arc<LicenseService>) -> Vec<SourceName> {
-        let same = self.licenses_by_source().filter(|(_, other)| Arc::ptr_eq(other, service));
+        let same = self
+            .licenses_by_source()
+            .filter(|(_, other)| Arc::ptr_eq(other, service));
         same.map(|(source, _)| source.clone()).collect()
     }
 }

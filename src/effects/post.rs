@@ -36,7 +36,9 @@ pub(super) async fn send(
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
     let Some(to) = recipient(notice, &folded, email) else {
         mail.breaker.heard(Heard::Unsent, now, String::new);
-        return Ok(Mailed::Again { why: "nobody knows where to send it".to_owned() });
+        return Ok(Mailed::Again {
+            why: "nobody knows where to send it".to_owned(),
+        });
     };
     let lang = customer
         .as_ref()
@@ -46,13 +48,23 @@ pub(super) async fn send(
     let kind = notice.kind.as_str();
     let templates = mail.templates.load_full();
     let lang = templates.language(kind, &lang);
-    let letter = letter(services, mail, machine, notice, &folded, customer.as_ref(), &to);
+    let letter = letter(
+        services,
+        mail,
+        machine,
+        notice,
+        &folded,
+        customer.as_ref(),
+        &to,
+    );
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
             mail.breaker.heard(Heard::Unsent, now, String::new);
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
-            return Ok(Mailed::Again { why: error.to_string() });
+            return Ok(Mailed::Again {
+                why: error.to_string(),
+            });
         }
     };
     let name = format!("{}/{}/{}/{}", machine.id, kind, notice.about, notice.part);
@@ -64,15 +76,16 @@ pub(super) async fn send(
         date: now,
     };
     let answer = mail.mailer.send(outgoing).await;
-    mail.breaker.heard(answer.heard(), handle.clock().now(), || answer.why());
+    mail.breaker
+        .heard(answer.heard(), handle.clock().now(), || answer.why());
     tally::mail(&machine.source, notice.kind, &answer);
     Ok(match answer {
         MailAnswer::Sent { .. } => Mailed::Sent { to },
         MailAnswer::Undeliverable { why } => Mailed::Undeliverable { why },
         // That the server is down or refuses us is told once, for all mails, by whoever watches the services.
-        MailAnswer::Again { why, .. } | MailAnswer::Unknown { why } | MailAnswer::Refused { why } => {
-            Mailed::Again { why }
-        }
+        MailAnswer::Again { why, .. }
+        | MailAnswer::Unknown { why }
+        | MailAnswer::Refused { why } => Mailed::Again { why },
         MailAnswer::Rejected { why } => {
             tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server does not take this mail: {why}; it waits and is tried again");
             Mailed::Again { why }
@@ -90,20 +103,33 @@ fn letter(
     to: &str,
 ) -> Letter {
     let subscription = matches!(folded.life, Life::Subscription(_));
-    let keys = machine.grants.iter().filter(|g| notice.seats.contains(&g.number)).map(|g| LetterKey {
-        key: g.key.reveal().to_owned(),
-        devices: match g.devices {
-            Devices::Count(n) => Some(n),
-            Devices::Unlimited => None,
-        },
-        expires_at: g.expires_at.filter(|_| !subscription).map(|t| t.to_string()),
-    });
-    let product = machine.grants.iter().find_map(|g| g.plan.as_ref()).map(ToString::to_string);
+    let keys = machine
+        .grants
+        .iter()
+        .filter(|g| notice.seats.contains(&g.number))
+        .map(|g| LetterKey {
+            key: g.key.reveal().to_owned(),
+            devices: match g.devices {
+                Devices::Count(n) => Some(n),
+                Devices::Unlimited => None,
+            },
+            expires_at: g
+                .expires_at
+                .filter(|_| !subscription)
+                .map(|t| t.to_string()),
+        });
+    let product = machine
+        .grants
+        .iter()
+        .find_map(|g| g.plan.as_ref())
+        .map(ToString::to_string);
     let vendor = mail.mailer.sender().vendor().to_owned();
     let mut letter = Letter {
         product: product.unwrap_or_else(|| vendor.clone()),
         keys: keys.collect(),
-        customer_name: customer.and_then(|c| c.name.clone()).or_else(|| folded.contact.name.clone()),
+        customer_name: customer
+            .and_then(|c| c.name.clone())
+            .or_else(|| folded.contact.name.clone()),
         customer_email: to.to_owned(),
         vendor,
         reply_to: mail.reply_to.clone(),
@@ -111,18 +137,38 @@ fn letter(
     };
     match &folded.life {
         Life::Payment(p) => {
-            letter.amount = p.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
-            letter.success_url = Some(format!("{}/success?session_id={}", services.public_url, machine.object()))
-                .filter(|_| machine.object().kind() == ObjectKind::Session);
+            letter.amount = p
+                .amount
+                .clone()
+                .map(|(minor, currency)| Money { minor, currency }.to_string());
+            letter.success_url = Some(format!(
+                "{}/success?session_id={}",
+                services.public_url,
+                machine.object()
+            ))
+            .filter(|_| machine.object().kind() == ObjectKind::Session);
         }
         Life::Subscription(s) => {
-            let ends = s.paid.values().filter_map(PaidTime::end).chain(s.trial_until).max();
+            let ends = s
+                .paid
+                .values()
+                .filter_map(PaidTime::end)
+                .chain(s.trial_until)
+                .max();
             letter.paid_until = ends.map(|t| t.to_string());
-            if let Some(episode) = s.episodes.iter().rev().find(|e| About::failure(&e.cause) == notice.about) {
+            if let Some(episode) = s
+                .episodes
+                .iter()
+                .rev()
+                .find(|e| About::failure(&e.cause) == notice.about)
+            {
                 owed(&mut letter, &episode.owed);
-                letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep).then(|| episode.ends.to_string());
-            } else if let Some(side) =
-                s.side_failures.iter().find(|f| About::Invoice(f.invoice.clone()) == notice.about)
+                letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep)
+                    .then(|| episode.ends.to_string());
+            } else if let Some(side) = s
+                .side_failures
+                .iter()
+                .find(|f| About::Invoice(f.invoice.clone()) == notice.about)
             {
                 owed(&mut letter, &side.owed);
             }
@@ -137,5 +183,8 @@ fn letter(
 fn owed(letter: &mut Letter, owed: &Owed) {
     letter.pay_url.clone_from(&owed.hosted_url);
     letter.next_attempt = owed.next_attempt.map(|t| t.to_string());
-    letter.amount = owed.amount.clone().map(|(minor, currency)| Money { minor, currency }.to_string());
+    letter.amount = owed
+        .amount
+        .clone()
+        .map(|(minor, currency)| Money { minor, currency }.to_string());
 }

@@ -130,25 +130,48 @@ impl Services {
         let changed = Arc::default();
         let license_service = |l: &config::Licenses| license_service(l, embedded, &changed);
         let mail_service = |m: &config::Mail| mail_service(m, &changed);
-        let shared_licenses = Arc::new(license_service(&config.licenses).map_err(|e| e.of("[licenses]"))?);
-        let shared_mail = Arc::new(mail_service(&config.mail).map_err(|e| mail_error(e, "[mail]"))?);
+        let shared_licenses =
+            Arc::new(license_service(&config.licenses).map_err(|e| e.of("[licenses]"))?);
+        let shared_mail =
+            Arc::new(mail_service(&config.mail).map_err(|e| mail_error(e, "[mail]"))?);
         let (mut licenses, mut mail) = (BTreeMap::new(), BTreeMap::new());
         for source in &config.sources {
             let own = source.licenses.as_ref().map(license_service).transpose();
             let own = own.map_err(|e| e.of(source.name.as_str()))?;
-            licenses.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_licenses), Arc::new));
+            licenses.insert(
+                source.name.clone(),
+                own.map_or_else(|| Arc::clone(&shared_licenses), Arc::new),
+            );
             let own = source.mail.as_ref().map(mail_service).transpose();
             let own = own.map_err(|e| mail_error(e, source.name.as_str()))?;
-            mail.insert(source.name.clone(), own.map_or_else(|| Arc::clone(&shared_mail), Arc::new));
+            mail.insert(
+                source.name.clone(),
+                own.map_or_else(|| Arc::clone(&shared_mail), Arc::new),
+            );
         }
-        let keys = config.sources.iter().filter_map(|s| Some((s, s.api_key.as_ref()?)));
-        let account = |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, &changed) {
-            Ok(account) => Ok((s.name.clone(), Arc::new(account))),
-            Err(error) => Err(CannotServe::Stripe { source_name: s.name.clone(), error }),
-        };
+        let keys = config
+            .sources
+            .iter()
+            .filter_map(|s| Some((s, s.api_key.as_ref()?)));
+        let account =
+            |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, &changed) {
+                Ok(account) => Ok((s.name.clone(), Arc::new(account))),
+                Err(error) => Err(CannotServe::Stripe {
+                    source_name: s.name.clone(),
+                    error,
+                }),
+            };
         let stripe = keys.map(account).collect::<Result<_, _>>()?;
         let (public_url, adopt) = (config.public_url.clone(), config.adopt.labels.clone());
-        Ok(Self { licenses, mail, stripe, changed, public_url, adopt, held: Mutex::default() })
+        Ok(Self {
+            licenses,
+            mail,
+            stripe,
+            changed,
+            public_url,
+            adopt,
+            held: Mutex::default(),
+        })
     }
 
     /// A source's license service.
@@ -164,7 +187,9 @@ impl Services {
     }
 
     /// Each source with its license service.
-    pub(super) fn licenses_by_source(&self) -> impl Iterator<Item = (&SourceName, &Arc<LicenseService>)> {
+    pub(super) fn licenses_by_source(
+        &self,
+    ) -> impl Iterator<Item = (&SourceName, &Arc<LicenseService>)> {
         self.licenses.iter()
     }
 
@@ -207,9 +232,15 @@ impl Services {
 
     /// A person says that what was wrong is mended: the next call at each service that is held back is the trial.
     pub fn release(&self, now: Timestamp) {
-        self.licenses.values().for_each(|service| service.release(now));
-        self.mail.values().for_each(|service| service.breaker.release(now));
-        self.stripe.values().for_each(|account| account.breaker.release(now));
+        self.licenses
+            .values()
+            .for_each(|service| service.release(now));
+        self.mail
+            .values()
+            .for_each(|service| service.breaker.release(now));
+        self.stripe
+            .values()
+            .for_each(|account| account.breaker.release(now));
     }
 
     /// Every license service, each once.
@@ -255,7 +286,12 @@ impl Services {
 
     /// Notes a key that a machine holds from now on.
     pub fn hold(&self, key: &LicenseKey) {
-        if let Some(held) = self.held.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(held) = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+        {
             held.insert(digest(key));
         }
     }
@@ -271,7 +307,8 @@ impl Services {
     #[must_use]
     pub fn is_held(&self, key: &LicenseKey) -> bool {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().is_some_and(|keys| keys.contains(&digest(key)))
+        held.as_ref()
+            .is_some_and(|keys| keys.contains(&digest(key)))
     }
 }
 
@@ -291,14 +328,20 @@ enum NoLicense {
 impl NoLicense {
     fn of(self, name: &str) -> CannotServe {
         match self {
-            Self::Client(error) => CannotServe::License { source_name: SourceName::from(name), error },
+            Self::Client(error) => CannotServe::License {
+                source_name: SourceName::from(name),
+                error,
+            },
             Self::NoEmbedded => CannotServe::NoEmbedded,
         }
     }
 }
 
 fn mail_error(error: CannotMail, name: &str) -> CannotServe {
-    CannotServe::Mail { source_name: SourceName::from(name), error }
+    CannotServe::Mail {
+        source_name: SourceName::from(name),
+        error,
+    }
 }
 
 fn license_service(
@@ -314,14 +357,22 @@ fn license_service(
         }
         config::Service::Embedded { .. } => {
             let at = embedded.ok_or(NoLicense::NoEmbedded)?;
-            ClientConfig::embedded(versioned(&format!("http://{}", at.address)), at.token.clone())
+            ClientConfig::embedded(
+                versioned(&format!("http://{}", at.address)),
+                at.token.clone(),
+            )
         }
     };
-    let in_flight = usize::try_from(config.in_flight).unwrap_or(usize::MAX).max(1);
+    let in_flight = usize::try_from(config.in_flight)
+        .unwrap_or(usize::MAX)
+        .max(1);
     client.request_timeout = config.request_timeout;
     client.in_flight = in_flight;
     let client = Client::new(client).map_err(NoLicense::Client)?;
-    let throttle = Throttle::new(config.requests_per_s.map_or(0, std::num::NonZeroU32::get), in_flight);
+    let throttle = Throttle::new(
+        config.requests_per_s.map_or(0, std::num::NonZeroU32::get),
+        in_flight,
+    );
     let flow = u32::try_from(in_flight).unwrap_or(u32::MAX);
     Ok(LicenseService {
         finder: Finder::new(client.clone(), throttle.clone(), Patience::default()),
@@ -339,7 +390,11 @@ fn license_service(
 /// The API's root: the config names the host, the version is ours (its documentation: "Base").
 fn versioned(api_base: &str) -> String {
     let base = api_base.trim_end_matches('/');
-    if base.ends_with("/v1") { base.to_owned() } else { format!("{base}/v1") }
+    if base.ends_with("/v1") {
+        base.to_owned()
+    } else {
+        format!("{base}/v1")
+    }
 }
 
 const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
@@ -352,9 +407,10 @@ const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
 
 fn mail_service(config: &config::Mail, changed: &Arc<Notify>) -> Result<MailService, CannotMail> {
     let transport = match &config.transport {
-        config::Transport::Smtp { url, ca_file } => {
-            Transport::Smtp { url: super::smtp_words::said(url), ca: ca_file.clone() }
-        }
+        config::Transport::Smtp { url, ca_file } => Transport::Smtp {
+            url: super::smtp_words::said(url),
+            ca: ca_file.clone(),
+        },
         config::Transport::Folder { path } => Transport::Folder { path: path.clone() },
         config::Transport::None => Transport::None,
     };
@@ -368,7 +424,13 @@ fn mail_service(config: &config::Mail, changed: &Arc<Notify>) -> Result<MailServ
     let templates = Templates::load(config.templates.as_deref(), &config.default_language);
     let templates = ArcSwap::from_pointee(templates);
     let breaker = Guard::new(BreakerSettings::service(MAIL_FLOW), changed);
-    Ok(MailService { mailer, breaker, templates, reply_to, default_language: config.default_language.clone() })
+    Ok(MailService {
+        mailer,
+        breaker,
+        templates,
+        reply_to,
+        default_language: config.default_language.clone(),
+    })
 }
 
 /// What a source's license service can, as the domain asks it.

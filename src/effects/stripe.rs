@@ -69,7 +69,12 @@ impl Account {
     }
 
     /// Sends one request when its turn comes.
-    async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Value> {
+    async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        account: Option<&AccountId>,
+    ) -> Answer<Value> {
         let _pass = self.throttle.pass(Share::Actions).await;
         self.client.get(path, query, account).await
     }

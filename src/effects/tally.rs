@@ -7,7 +7,12 @@ use crate::domain::notice::NoticeKind;
 use crate::measure::{ACTIONS, MAILS};
 
 /// Counts an attempt at a service.
-pub(super) fn action(service: &'static str, source: &SourceName, kind: &'static str, outcome: &Outcome) {
+pub(super) fn action(
+    service: &'static str,
+    source: &SourceName,
+    kind: &'static str,
+    outcome: &Outcome,
+) {
     let labels = [
         ("service", service.to_owned()),
         ("source", source.to_string()),
@@ -19,8 +24,11 @@ pub(super) fn action(service: &'static str, source: &SourceName, kind: &'static 
 
 /// Counts an attempt to send a mail.
 pub(super) fn mail(source: &SourceName, kind: NoticeKind, answer: &MailAnswer) {
-    let labels =
-        [("source", source.to_string()), ("kind", kind.as_str().to_owned()), ("outcome", answer.as_str().to_owned())];
+    let labels = [
+        ("source", source.to_string()),
+        ("kind", kind.as_str().to_owned()),
+        ("outcome", answer.as_str().to_owned()),
+    ];
     metrics::counter!(MAILS.name, &labels).increment(1);
 }
 
@@ -29,8 +37,13 @@ const fn word(outcome: &Outcome) -> &'static str {
         Outcome::Done(_) | Outcome::Answered => "done",
         Outcome::Again { .. } => "retry",
         Outcome::Unknown { .. } => "unknown",
-        Outcome::Refused { service_wide: true, .. } => "service_refuses",
-        Outcome::Refused { service_wide: false, .. } => "refused",
+        Outcome::Refused {
+            service_wide: true, ..
+        } => "service_refuses",
+        Outcome::Refused {
+            service_wide: false,
+            ..
+        } => "refused",
         Outcome::Absent { .. } => "not_found",
         Outcome::Gone => "gone",
     }

@@ -39,7 +39,10 @@ struct Inner {
 
 /// The permission for one call; the place is free again when it is dropped.
 #[derive(Debug)]
-pub struct Pass(#[expect(dead_code, reason = "held, never read: dropping it frees the place")] OwnedSemaphorePermit);
+pub struct Pass(
+    #[expect(dead_code, reason = "held, never read: dropping it frees the place")]
+    OwnedSemaphorePermit,
+);
 
 impl Throttle {
     /// A pace of so many requests a second (0: no limit) and so many at a time (at least one).
@@ -49,8 +52,12 @@ impl Throttle {
         Self(Arc::new(Inner {
             all: whole.map(|rate| Pace::new(rate, rate)),
             // No burst for sweeps: what they leave of a second belongs to the actions.
-            sweeps: whole
-                .map(|rate| Pace::new(NonZeroU32::new(rate.get() / 2).unwrap_or(NonZeroU32::MIN), NonZeroU32::MIN)),
+            sweeps: whole.map(|rate| {
+                Pace::new(
+                    NonZeroU32::new(rate.get() / 2).unwrap_or(NonZeroU32::MIN),
+                    NonZeroU32::MIN,
+                )
+            }),
             in_flight: Arc::new(Semaphore::new(in_flight.clamp(1, Semaphore::MAX_PERMITS))),
         }))
     }
@@ -84,7 +91,11 @@ struct Pace {
 impl Pace {
     fn new(per_s: NonZeroU32, burst: NonZeroU32) -> Self {
         let limiter = RateLimiter::direct(Quota::per_second(per_s).allow_burst(burst));
-        Self { limiter, clock: DefaultClock::default(), front: Mutex::new(()) }
+        Self {
+            limiter,
+            clock: DefaultClock::default(),
+            front: Mutex::new(()),
+        }
     }
 
     async fn turn(&self) {
@@ -92,7 +103,12 @@ impl Pace {
         while let Err(early) = self.limiter.check() {
             let wait = early.wait_time_from(self.clock.now());
             // Rounded up: the timer counts milliseconds.
-            pause(Span::from_ms(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).saturating_add(1))).await;
+            pause(Span::from_ms(
+                i64::try_from(wait.as_millis())
+                    .unwrap_or(i64::MAX)
+                    .saturating_add(1),
+            ))
+            .await;
         }
     }
 }
@@ -128,7 +144,10 @@ mod tests {
     async fn sweeps_do_not_use_up_the_actions_rate() {
         let throttle = Throttle::new(2, 8);
         assert!(passes(&throttle, Share::Sweep).await);
-        assert!(!passes(&throttle, Share::Sweep).await, "one a second is half of two");
+        assert!(
+            !passes(&throttle, Share::Sweep).await,
+            "one a second is half of two"
+        );
         assert!(passes(&throttle, Share::Actions).await);
         assert!(!passes(&throttle, Share::Actions).await);
         let unlimited = Throttle::new(0, 8);

@@ -9,5 +9,7 @@ pub fn install() {
 /// Mozilla's root certificates, to be merged with the system's: on a bare container there are none, and then reqwest
 /// builds no client at all, not even for `http://` (seanmonstar/reqwest#2988).
 pub fn mozilla_roots() -> impl Iterator<Item = reqwest::Certificate> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok())
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .filter_map(|der| reqwest::Certificate::from_der(der).ok())
 }

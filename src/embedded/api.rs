@@ -43,12 +43,21 @@ pub(super) fn router(writer: Writer, token: Secret) -> Router {
 }
 
 async fn authorize(State(token): State<Arc<Secret>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).map(|v| v.as_bytes());
-    let given = given.and_then(|v| v.strip_prefix(b"Bearer ")).unwrap_or_default();
+    let given = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .map(|v| v.as_bytes());
+    let given = given
+        .and_then(|v| v.strip_prefix(b"Bearer "))
+        .unwrap_or_default();
     if bool::from(given.ct_eq(token.reveal().as_bytes())) {
         next.run(request).await
     } else {
-        error(StatusCode::UNAUTHORIZED, "invalid_api_key", "the token is missing or wrong")
+        error(
+            StatusCode::UNAUTHORIZED,
+            "invalid_api_key",
+            "the token is missing or wrong",
+        )
     }
 }
 
@@ -75,14 +84,33 @@ const fn one_license() -> u32 {
 impl Create {
     fn order(self) -> Result<Order, No> {
         if !(1..=100).contains(&self.quantity) || !(1..=100).contains(&self.app_id.len()) {
-            return Err(No::BadRequest("quantity is 1 to 100, and appId a short text"));
+            return Err(No::BadRequest(
+                "quantity is 1 to 100, and appId a short text",
+            ));
         }
-        if self.label.as_ref().is_some_and(|label| label.chars().count() > LABEL_MAX) {
+        if self
+            .label
+            .as_ref()
+            .is_some_and(|label| label.chars().count() > LABEL_MAX)
+        {
             return Err(No::BadRequest("a label has at most 128 characters"));
         }
-        let devices = devices(self.max_hwid_slots, self.unlimited_hwid_slots)?.unwrap_or(Devices::Count(1));
-        let Self { app_id, quantity, expires_at, label, .. } = self;
-        Ok(Order::Create { app_id, quantity, expires_at, devices, label })
+        let devices =
+            devices(self.max_hwid_slots, self.unlimited_hwid_slots)?.unwrap_or(Devices::Count(1));
+        let Self {
+            app_id,
+            quantity,
+            expires_at,
+            label,
+            ..
+        } = self;
+        Ok(Order::Create {
+            app_id,
+            quantity,
+            expires_at,
+            devices,
+            label,
+        })
     }
 }
 
@@ -102,7 +130,12 @@ async fn create(State(writer): State<Writer>, body: Bytes) -> Response {
         Err(bad) => Err(bad),
     };
     match made {
-        Ok(made) => json(StatusCode::CREATED, &Licenses { licenses: shown(&made, true) }),
+        Ok(made) => json(
+            StatusCode::CREATED,
+            &Licenses {
+                licenses: shown(&made, true),
+            },
+        ),
         Err(why) => no(&why),
     }
 }
@@ -120,20 +153,38 @@ async fn list(
     State(writer): State<Writer>,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let Ok(Query(query)) = query else { return no(&No::BadRequest("appId, limit, cursor or label is missing or odd")) };
+    let Ok(Query(query)) = query else {
+        return no(&No::BadRequest(
+            "appId, limit, cursor or label is missing or odd",
+        ));
+    };
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=PAGE_MAX).contains(&limit) {
         return no(&No::BadRequest("limit is 1 to 200"));
     }
     let after = query.cursor.unwrap_or(0);
-    let (page, more) = writer.book().page(&query.app_id, query.label.as_deref(), after, limit);
-    let cursor = page.last().filter(|_| more).map(|record| record.seq.to_string());
-    json(StatusCode::OK, &Page { licenses: shown(&page, false), cursor })
+    let (page, more) = writer
+        .book()
+        .page(&query.app_id, query.label.as_deref(), after, limit);
+    let cursor = page
+        .last()
+        .filter(|_| more)
+        .map(|record| record.seq.to_string());
+    json(
+        StatusCode::OK,
+        &Page {
+            licenses: shown(&page, false),
+            cursor,
+        },
+    )
 }
 
 async fn one(State(writer): State<Writer>, Path(key): Path<String>) -> Response {
     let record = writer.book().get(&LicenseKey::new(key)).cloned();
-    record.map_or_else(|| no(&No::NotFound), |record| json(StatusCode::OK, &record.shown(true)))
+    record.map_or_else(
+        || no(&No::NotFound),
+        |record| json(StatusCode::OK, &record.shown(true)),
+    )
 }
 
 #[derive(Deserialize)]
@@ -149,7 +200,9 @@ struct Update {
 }
 
 /// Called only when the field is there, so that `null` is told from nothing.
-fn told<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Timestamp>>, D::Error> {
+fn told<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Timestamp>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -164,7 +217,9 @@ impl Update {
             ("reset-hwid", _) => Ok(Act::ResetDevices),
             ("update", _) => match devices(self.max_hwid_slots, self.unlimited_hwid_slots)? {
                 Some(devices) => Ok(Act::SetDevices(devices)),
-                None => Err(No::BadRequest("update needs maxHwidSlots or unlimitedHwidSlots")),
+                None => Err(No::BadRequest(
+                    "update needs maxHwidSlots or unlimitedHwidSlots",
+                )),
             },
             _ => Err(No::BadRequest("there is no such action")),
         }
@@ -173,7 +228,14 @@ impl Update {
 
 async fn update(State(writer): State<Writer>, Path(key): Path<String>, body: Bytes) -> Response {
     let updated = match read::<Update>(&body).and_then(|update| update.act()) {
-        Ok(act) => writer.order(Order::Update { key: LicenseKey::new(key), act }).await,
+        Ok(act) => {
+            writer
+                .order(Order::Update {
+                    key: LicenseKey::new(key),
+                    act,
+                })
+                .await
+        }
         Err(bad) => Err(bad),
     };
     match updated.as_deref() {
@@ -204,14 +266,25 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, No> {
 
 fn no(why: &No) -> Response {
     match why {
-        No::NotFound => error(StatusCode::NOT_FOUND, "not_found", "there is no such license or call"),
+        No::NotFound => error(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is no such license or call",
+        ),
         No::BadRequest(why) => error(StatusCode::BAD_REQUEST, "bad_request", why),
-        No::Failed => error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the store failed"),
+        No::Failed => error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "the store failed",
+        ),
     }
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response {
-    json(status, &serde_json::json!({ "error": code, "message": message }))
+    json(
+        status,
+        &serde_json::json!({ "error": code, "message": message }),
+    )
 }
 
 fn json(status: StatusCode, body: &impl serde::Serialize) -> Response {

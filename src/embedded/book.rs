@@ -11,8 +11,17 @@ use crate::domain::time::Timestamp;
 /// What can be asked of the service that changes something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    Create { app_id: String, quantity: u32, expires_at: Option<Timestamp>, devices: Devices, label: Option<String> },
-    Update { key: LicenseKey, act: Act },
+    Create {
+        app_id: String,
+        quantity: u32,
+        expires_at: Option<Timestamp>,
+        devices: Devices,
+        label: Option<String>,
+    },
+    Update {
+        key: LicenseKey,
+        act: Act,
+    },
 }
 
 /// A change to one license. All are absolute, so repeating one is harmless.
@@ -66,21 +75,43 @@ impl Book {
         let app = self.apps.entry(record.app_id.clone()).or_default();
         let is_new = app.by_seq.insert(record.seq, Arc::clone(&record)).is_none();
         if let (true, Some(label)) = (is_new, &record.label) {
-            app.by_label.entry(label.clone()).or_default().push(record.seq);
+            app.by_label
+                .entry(label.clone())
+                .or_default()
+                .push(record.seq);
         }
         self.by_key.insert(record.key.clone(), record);
     }
 
     /// A page of an application's licenses in the order of their making, those after a cursor, and whether there are
     /// more.
-    pub(super) fn page(&self, app: &str, label: Option<&str>, after: u64, limit: usize) -> (Vec<Arc<Record>>, bool) {
-        let Some(app) = self.apps.get(app) else { return (Vec::new(), false) };
+    pub(super) fn page(
+        &self,
+        app: &str,
+        label: Option<&str>,
+        after: u64,
+        limit: usize,
+    ) -> (Vec<Arc<Record>>, bool) {
+        let Some(app) = self.apps.get(app) else {
+            return (Vec::new(), false);
+        };
         let from = after.saturating_add(1)..;
         let mut page: Vec<Arc<Record>> = match label {
-            None => app.by_seq.range(from).take(limit + 1).map(|(_, record)| Arc::clone(record)).collect(),
+            None => app
+                .by_seq
+                .range(from)
+                .take(limit + 1)
+                .map(|(_, record)| Arc::clone(record))
+                .collect(),
             Some(label) => {
-                let seqs = app.by_label.get(label).map_or(&[][..], Vec::as_slice).iter();
-                let records = seqs.filter(|seq| from.contains(seq)).filter_map(|seq| app.by_seq.get(seq));
+                let seqs = app
+                    .by_label
+                    .get(label)
+                    .map_or(&[][..], Vec::as_slice)
+                    .iter();
+                let records = seqs
+                    .filter(|seq| from.contains(seq))
+                    .filter_map(|seq| app.by_seq.get(seq));
                 records.take(limit + 1).map(Arc::clone).collect()
             }
         };
@@ -143,9 +174,15 @@ mod tests {
     fn pages_go_through_all_in_order() {
         let mut book = Book::default();
         for seq in 1..=5 {
-            book.put(Arc::new(record(seq, if seq % 2 == 0 { "even" } else { "odd" })));
+            book.put(Arc::new(record(
+                seq,
+                if seq % 2 == 0 { "even" } else { "odd" },
+            )));
         }
-        book.put(Arc::new(Record { status: Status::Revoked, ..record(2, "even") }));
+        book.put(Arc::new(Record {
+            status: Status::Revoked,
+            ..record(2, "even")
+        }));
         let seqs = |label, after, limit| {
             let (page, more) = book.page("app", label, after, limit);
             (page.iter().map(|r| r.seq).collect::<Vec<_>>(), more)
@@ -157,21 +194,38 @@ mod tests {
         assert_eq!(seqs(Some("even"), 0, 9), (vec![2, 4], false));
         assert_eq!(seqs(Some("neither"), 0, 9), (vec![], false));
         assert_eq!(book.page("other", None, 0, 9), (vec![], false));
-        assert_eq!((book.get(&LicenseKey::new("K2")).unwrap().status, book.last_seq()), (Status::Revoked, 5));
+        assert_eq!(
+            (
+                book.get(&LicenseKey::new("K2")).unwrap().status,
+                book.last_seq()
+            ),
+            (Status::Revoked, 5)
+        );
     }
 
     #[test]
     fn changes_are_absolute() {
-        let all =
-            [Act::Suspend, Act::Activate, Act::Revoke, Act::Extend(Some(Timestamp::from_s(9))), Act::ResetDevices];
+        let all = [
+            Act::Suspend,
+            Act::Activate,
+            Act::Revoke,
+            Act::Extend(Some(Timestamp::from_s(9))),
+            Act::ResetDevices,
+        ];
         for act in all.into_iter().chain([Act::SetDevices(Devices::Unlimited)]) {
             let once = changed(&record(1, ""), act).unwrap();
             assert_eq!(changed(&once, act).unwrap(), once, "{act:?}");
         }
         let revoked = changed(&record(1, ""), Act::Revoke).unwrap();
         assert!(changed(&revoked, Act::Suspend).is_err());
-        assert_eq!(changed(&revoked, Act::Extend(None)).unwrap().status, Status::Revoked);
-        assert_eq!(changed(&revoked, Act::Activate).unwrap().status, Status::Active);
+        assert_eq!(
+            changed(&revoked, Act::Extend(None)).unwrap().status,
+            Status::Revoked
+        );
+        assert_eq!(
+            changed(&revoked, Act::Activate).unwrap().status,
+            Status::Active
+        );
     }
 
     #[test]

@@ -11,7 +11,10 @@ pub trait Ledger: Send + 'static {
     ///
     /// # Errors
     /// When the store cannot be read, or `each` refuses a value.
-    fn load(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>) -> Result<(), LedgerError>;
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError>;
 
     /// Writes all of these or none; on disk when it returns.
     ///
@@ -50,7 +53,10 @@ impl<R, W> StoreLedger<R, W> {
 const READ_AT_ONCE: usize = 1000;
 
 impl<R: Read + 'static, W: Commit + 'static> Ledger for StoreLedger<R, W> {
-    fn load(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
         let mut range = KeyRange::prefix(PREFIX);
         loop {
             let read = self.reader.range(&range, Direction::Forward, READ_AT_ONCE);
@@ -58,7 +64,9 @@ impl<R: Read + 'static, W: Commit + 'static> Ledger for StoreLedger<R, W> {
             for (_, value) in &read {
                 each(&value.bytes)?;
             }
-            let Some((last, _)) = read.into_iter().last() else { return Ok(()) };
+            let Some((last, _)) = read.into_iter().last() else {
+                return Ok(());
+            };
             // The first key behind the last one.
             range.start = [&last[..], &[0]].concat();
         }
@@ -75,7 +83,9 @@ impl<R: Read + 'static, W: Commit + 'static> Ledger for StoreLedger<R, W> {
             Err(e @ (CommitError::Conflict { .. } | CommitError::TooLarge { .. })) => {
                 Err(LedgerError::Broken(e.to_string()))
             }
-            Err(e @ (CommitError::BadKey { .. } | CommitError::Broken(_))) => Err(LedgerError::Broken(e.to_string())),
+            Err(e @ (CommitError::BadKey { .. } | CommitError::Broken(_))) => {
+                Err(LedgerError::Broken(e.to_string()))
+            }
         }
     }
 }
@@ -85,7 +95,10 @@ impl<R: Read + 'static, W: Commit + 'static> Ledger for StoreLedger<R, W> {
 pub struct MemoryLedger(std::collections::BTreeMap<Vec<u8>, Vec<u8>>);
 
 impl Ledger for MemoryLedger {
-    fn load(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
         self.0.values().try_for_each(|value| each(value))
     }
 

@@ -33,7 +33,8 @@ pub(super) async fn accept(listener: TcpListener, router: Router, stop: Cancella
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -43,7 +44,9 @@ pub(super) async fn accept(listener: TcpListener, router: Router, stop: Cancella
             pause(ACCEPT_PAUSE).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            continue;
+        };
         // Without it, an answer may wait for the kernel's timer; a failure costs only that.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());

@@ -38,7 +38,10 @@ pub enum ServeError {
 /// A new token of 256 random bits, for when none is configured.
 #[must_use]
 pub fn new_token() -> Secret {
-    Secret::new(format!("kw_embedded_{}", hex::encode(rand::random::<[u8; 32]>())))
+    Secret::new(format!(
+        "kw_embedded_{}",
+        hex::encode(rand::random::<[u8; 32]>())
+    ))
 }
 
 /// Serves the API until told to stop; then answers what was begun, and returns. Every license in an answer is on disk.

@@ -63,12 +63,11 @@ impl Record {
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, LedgerError> {
         match bytes.split_first() {
-            Some((&FORMAT, rest)) => {
-                minicbor::decode(rest).map_err(|e| LedgerError::Broken(format!("a stored license cannot be read: {e}")))
-            }
-            Some((format, _)) => {
-                Err(LedgerError::Broken(format!("a stored license has format {format}, made by a newer version")))
-            }
+            Some((&FORMAT, rest)) => minicbor::decode(rest)
+                .map_err(|e| LedgerError::Broken(format!("a stored license cannot be read: {e}"))),
+            Some((format, _)) => Err(LedgerError::Broken(format!(
+                "a stored license has format {format}, made by a newer version"
+            ))),
             None => Err(LedgerError::Broken("a stored license is empty".into())),
         }
     }
@@ -134,6 +133,9 @@ mod tests {
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
         assert!(Record::from_bytes(&[]).is_err() && Record::from_bytes(&[2, 0]).is_err());
         let json = serde_json::to_value(record.shown(false)).unwrap();
-        assert_eq!((json.get("label"), json.get("hwidList"), &json["status"]), (None, None, &"suspended".into()));
+        assert_eq!(
+            (json.get("label"), json.get("hwidList"), &json["status"]),
+            (None, None, &"suspended".into())
+        );
     }
 }

@@ -40,7 +40,10 @@ impl Writer {
     /// Carries an order out; what it says was done is on disk.
     pub(super) async fn order(&self, order: Order) -> Outcome {
         let (reply, outcome) = oneshot::channel();
-        self.orders.send(Asked { order, reply }).await.map_err(|_| No::Failed)?;
+        self.orders
+            .send(Asked { order, reply })
+            .await
+            .map_err(|_| No::Failed)?;
         outcome.await.map_err(|_| No::Failed)?
     }
 
@@ -87,9 +90,15 @@ fn write(
 ) -> Result<(), LedgerError> {
     let mut gathered = Vec::new();
     while queue.blocking_recv_many(&mut gathered, BATCH_MAX) > 0 {
-        let mut batch = Batch { book, last_seq: read(book).last_seq(), fresh: HashMap::new() };
-        let answers: Vec<_> =
-            gathered.drain(..).map(|asked| (asked.reply, batch.carry_out(asked.order, clock))).collect();
+        let mut batch = Batch {
+            book,
+            last_seq: read(book).last_seq(),
+            fresh: HashMap::new(),
+        };
+        let answers: Vec<_> = gathered
+            .drain(..)
+            .map(|asked| (asked.reply, batch.carry_out(asked.order, clock)))
+            .collect();
         let records: Vec<Arc<Record>> = batch.fresh.into_values().collect();
         let stored = match store(&mut ledger, book, &records) {
             Ok(()) => true,
@@ -106,7 +115,11 @@ fn write(
 }
 
 /// To disk, then to memory, in pieces that the store takes.
-fn store(ledger: &mut impl Ledger, book: &RwLock<Book>, records: &[Arc<Record>]) -> Result<(), LedgerError> {
+fn store(
+    ledger: &mut impl Ledger,
+    book: &RwLock<Book>,
+    records: &[Arc<Record>],
+) -> Result<(), LedgerError> {
     for piece in records.chunks(WRITE_MAX) {
         let writes = piece.iter().map(|r| Ok((r.store_key(), r.to_bytes()?)));
         ledger.put(writes.collect::<Result<_, LedgerError>>()?)?;
@@ -125,7 +138,10 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     fn get(&self, key: &LicenseKey) -> Option<Arc<Record>> {
-        self.fresh.get(key).cloned().or_else(|| read(self.book).get(key).cloned())
+        self.fresh
+            .get(key)
+            .cloned()
+            .or_else(|| read(self.book).get(key).cloned())
     }
 
     fn carry_out(&mut self, order: Order, clock: &Clock) -> Outcome {
@@ -135,7 +151,13 @@ impl Batch<'_> {
                 self.fresh.insert(key, Arc::clone(&record));
                 Ok(vec![record])
             }
-            Order::Create { app_id, quantity, expires_at, devices, label } => {
+            Order::Create {
+                app_id,
+                quantity,
+                expires_at,
+                devices,
+                label,
+            } => {
                 let mut made = Vec::new();
                 for _ in 0..quantity {
                     self.last_seq += 1;
@@ -184,18 +206,31 @@ mod tests {
     }
 
     impl Ledger for Gated {
-        fn load(&mut self, _: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        fn load(
+            &mut self,
+            _: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
+        ) -> Result<(), LedgerError> {
             Ok(())
         }
         fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
             self.began.send(writes.len()).unwrap();
-            if self.go.recv().unwrap() { Ok(()) } else { Err(LedgerError::Broken("the disk failed".into())) }
+            if self.go.recv().unwrap() {
+                Ok(())
+            } else {
+                Err(LedgerError::Broken("the disk failed".into()))
+            }
         }
     }
 
     fn create() -> Order {
         let expires_at = None;
-        Order::Create { app_id: "app".into(), quantity: 1, expires_at, devices: Devices::Count(1), label: None }
+        Order::Create {
+            app_id: "app".into(),
+            quantity: 1,
+            expires_at,
+            devices: Devices::Count(1),
+            label: None,
+        }
     }
 
     #[tokio::test]
@@ -215,8 +250,14 @@ mod tests {
         let rest: Vec<_> = (0..50).map(|_| order()).collect();
         // On this runtime of one thread each of them runs up to its wait for the reply.
         tokio::task::yield_now().await;
-        assert!(!first.is_finished(), "nobody is answered before the disk has it");
-        assert!(writer.book().page("app", None, 0, 9).0.is_empty(), "and nobody reads it");
+        assert!(
+            !first.is_finished(),
+            "nobody is answered before the disk has it"
+        );
+        assert!(
+            writer.book().page("app", None, 0, 9).0.is_empty(),
+            "and nobody reads it"
+        );
         go.send(true).unwrap();
         assert_eq!(begun.recv().await, Some(50));
         let made = first.await.unwrap().unwrap();
@@ -225,19 +266,38 @@ mod tests {
         for one in rest {
             assert_eq!(one.await.unwrap(), Err(No::Failed));
         }
-        assert_eq!(writer.order(create()).await, Err(No::Failed), "after a failed write there is no other");
-        assert_eq!(ended.await.unwrap(), Err(LedgerError::Broken("the disk failed".into())));
+        assert_eq!(
+            writer.order(create()).await,
+            Err(No::Failed),
+            "after a failed write there is no other"
+        );
+        assert_eq!(
+            ended.await.unwrap(),
+            Err(LedgerError::Broken("the disk failed".into()))
+        );
     }
 
     #[tokio::test]
     async fn orders_of_one_batch_see_each_other() {
         let ledger = MemoryLedger::default();
-        let (writer, _) = start(ledger, Clock::virtual_at(Timestamp::from_s(0))).await.unwrap();
-        let mut batch = Batch { book: &writer.book, last_seq: 0, fresh: HashMap::new() };
+        let (writer, _) = start(ledger, Clock::virtual_at(Timestamp::from_s(0)))
+            .await
+            .unwrap();
+        let mut batch = Batch {
+            book: &writer.book,
+            last_seq: 0,
+            fresh: HashMap::new(),
+        };
         let clock = Clock::virtual_at(Timestamp::from_s(0));
         let key = batch.carry_out(create(), &clock).unwrap()[0].key.clone();
-        let revoke = Order::Update { key, act: super::super::book::Act::Revoke };
-        assert_eq!(batch.carry_out(revoke, &clock).unwrap()[0].status, Status::Revoked);
+        let revoke = Order::Update {
+            key,
+            act: super::super::book::Act::Revoke,
+        };
+        assert_eq!(
+            batch.carry_out(revoke, &clock).unwrap()[0].status,
+            Status::Revoked
+        );
         assert_eq!(batch.carry_out(create(), &clock).unwrap()[0].seq, 2);
         assert_eq!(batch.fresh.len(), 2);
     }

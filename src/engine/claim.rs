@@ -31,9 +31,13 @@ pub(super) fn link(
         if !tx.working.may_be_parked(scope, &name) {
             continue;
         }
-        let waiting = tx.working.range(&key::under(Table::Parked, scope, &[&name]), CLAIMS_MAX)?;
+        let waiting = tx
+            .working
+            .range(&key::under(Table::Parked, scope, &[&name]), CLAIMS_MAX)?;
         for (entry, _) in waiting {
-            let Some(event) = key::event_of(&entry) else { continue };
+            let Some(event) = key::event_of(&entry) else {
+                continue;
+            };
             if let Some(claimed) = claim(tx, scope, machine, &event)? {
                 new_names(tx, scope, machine, &claimed, &mut names)?;
             }
@@ -68,7 +72,9 @@ fn claim(
     event: &EventId,
 ) -> Result<Option<Fact>, RecordError> {
     let waiting = key::waiting(scope, event);
-    let Some(fact) = record::get::<Fact>(tx.working, &waiting)? else { return Ok(None) };
+    let Some(fact) = record::get::<Fact>(tx.working, &waiting)? else {
+        return Ok(None);
+    };
     for name in fact.names() {
         tx.working.delete(key::parked(scope, name.as_str(), event));
     }

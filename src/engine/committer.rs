@@ -87,7 +87,9 @@ impl Committer {
     /// # Errors
     /// What broke.
     pub fn join(self) -> Ended {
-        self.0.join().unwrap_or_else(|_| Err("the committer panicked".to_owned()))
+        self.0
+            .join()
+            .unwrap_or_else(|_| Err("the committer panicked".to_owned()))
     }
 
     /// Whether it has ended: then nothing can be written any more.
@@ -114,7 +116,9 @@ pub fn start(
     let full = Arc::new(AtomicBool::new(false));
     let broken = Arc::new(AtomicBool::new(false));
     let stops_held = Arc::new(ArcSwapOption::empty());
-    let gaps = Arc::new(ArcSwap::from_pointee(gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?));
+    let gaps = Arc::new(ArcSwap::from_pointee(
+        gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
+    ));
     let fresh = Arc::<Fresh>::default();
     let taker = Arc::default();
     let writer = Writer {
@@ -131,7 +135,9 @@ pub fn start(
         gaps: Arc::clone(&gaps),
         parked: ParkedNames::default(),
     };
-    let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || writer.run(inbox))?;
+    let thread = std::thread::Builder::new()
+        .name("committer".to_owned())
+        .spawn(move || writer.run(inbox))?;
     Ok((
         Handle {
             jobs,
@@ -159,10 +165,12 @@ impl Handle {
     /// When the input was not carried out.
     pub async fn submit(&self, input: Input) -> Result<Receipt, SubmitError> {
         let (answer, receipt) = oneshot::channel();
-        self.jobs.try_send(Job { input, answer }).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
-            mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
-        })?;
+        self.jobs
+            .try_send(Job { input, answer })
+            .map_err(|e| match e {
+                mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
+                mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
+            })?;
         receipt.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
@@ -172,7 +180,10 @@ impl Handle {
     /// When the engine has stopped, or the disk is full.
     pub async fn submit_waiting(&self, input: Input) -> Result<Receipt, SubmitError> {
         let (answer, receipt) = oneshot::channel();
-        self.jobs.send(Job { input, answer }).await.map_err(|_| SubmitError::Stopped)?;
+        self.jobs
+            .send(Job { input, answer })
+            .await
+            .map_err(|_| SubmitError::Stopped)?;
         receipt.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
@@ -309,10 +320,15 @@ impl Writer {
             if crowded && gathered.len() < GATHER_MAX {
                 // The inbox may have woken this thread in advance, which ends a single wait at once.
                 let watch = Stopwatch::start();
-                while let Some(left) = MOMENT.checked_sub(watch.elapsed()).filter(|left| !left.is_zero()) {
+                while let Some(left) = MOMENT
+                    .checked_sub(watch.elapsed())
+                    .filter(|left| !left.is_zero())
+                {
                     std::thread::park_timeout(left);
                 }
-                gathered.extend(std::iter::from_fn(|| inbox.try_recv().ok()).take(GATHER_MAX - gathered.len()));
+                gathered.extend(
+                    std::iter::from_fn(|| inbox.try_recv().ok()).take(GATHER_MAX - gathered.len()),
+                );
             }
             crowded = gathered.len() >= CROWD;
             // An error of the store means that nothing may be answered and nothing read any more: the thread ends, the
@@ -325,7 +341,11 @@ impl Writer {
     fn batch(&mut self, gathered: &mut Vec<Job>) -> Result<(), String> {
         let rules = self.rules.load_full();
         let reader = Arc::clone(&self.reader);
-        let taker = self.taker.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let taker = self
+            .taker
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let mut jobs = gathered.drain(..).peekable();
         while jobs.peek().is_some() {
             let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
@@ -333,16 +353,25 @@ impl Writer {
             let (mut told, mut taken) = (Vec::new(), Vec::new());
             let (at, gaps) = (self.clock.now(), self.gaps.load_full());
             let stops_held = self.stops_held.load().as_deref().copied();
-            let now = Now { rules: &rules, at, dice: rand::random_range(0..1000), stops_held, gaps: &gaps };
+            let now = Now {
+                rules: &rules,
+                at,
+                dice: rand::random_range(0..1000),
+                stops_held,
+                gaps: &gaps,
+            };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
-                let mut transaction = Transaction::new(&mut working, now).with_taker(taker.as_deref());
+                let mut transaction =
+                    Transaction::new(&mut working, now).with_taker(taker.as_deref());
                 let result = transaction.input(&job.input);
                 let (mut said, mut took) = (transaction.told, transaction.taken);
                 match result {
                     Ok(_) if working.written() > INPUT_LEN_MAX => {
                         working.roll_back();
-                        tracing::error!("an input would write more than one batch may hold; it was not taken");
+                        tracing::error!(
+                            "an input would write more than one batch may hold; it was not taken"
+                        );
                         let _ = job.answer.send(Err(SubmitError::TooLarge));
                     }
                     Ok(receipt) => {
@@ -359,7 +388,10 @@ impl Writer {
                     }
                 }
             }
-            let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
+            let batch = Batch {
+                expect: Vec::new(),
+                writes: working.into_writes(),
+            };
             self.commit(&batch, answers, &told, taken)?;
         }
         Ok(())
@@ -378,16 +410,27 @@ impl Writer {
         told: &[Told],
         taken: Vec<Box<dyn Taken>>,
     ) -> Result<(), String> {
-        let committed = if batch.is_empty() { Ok(()) } else { self.store.commit(batch).map(|_| ()) };
+        let committed = if batch.is_empty() {
+            Ok(())
+        } else {
+            self.store.commit(batch).map(|_| ())
+        };
         let result = match committed {
             Ok(()) => {
                 self.full.store(false, Ordering::Relaxed);
-                let put = batch.writes.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice());
+                let put = batch
+                    .writes
+                    .iter()
+                    .filter(|(_, value)| value.is_some())
+                    .map(|(key, _)| key.as_slice());
                 self.fresh.note(put, &taken, self.clock.now());
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {
-                tracing::warn!(?cause, "nothing is taken: the disk or the memory for it is nearly full");
+                tracing::warn!(
+                    ?cause,
+                    "nothing is taken: the disk or the memory for it is nearly full"
+                );
                 self.full.store(true, Ordering::Relaxed);
                 Err(SubmitError::Busy)
             }
@@ -418,7 +461,11 @@ impl View for Handle {
         super::working::Committed(self.reader.as_ref()).get(key)
     }
 
-    fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<Pair>, crate::store::ReadError> {
+    fn range(
+        &self,
+        range: &crate::store::KeyRange,
+        limit: usize,
+    ) -> Result<Vec<Pair>, crate::store::ReadError> {
         super::working::Committed(self.reader.as_ref()).range(range, limit)
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn fits(heard: &Heard) -> bool {
     let object = |name: &str| id(name) && !name.contains('/');
     match heard {
         Heard::Fact(fact) => {
-            fact.names().iter().all(|n| object(n.as_str())) && customer(fact).is_none_or(id) && id(fact.id.as_str())
+            fact.names().iter().all(|n| object(n.as_str()))
+                && customer(fact).is_none_or(id)
+                && id(fact.id.as_str())
         }
         Heard::Customer(customer) => id(customer.id.as_str()),
         Heard::Ignored(_) | Heard::Unreadable(_) => true,

@@ -19,13 +19,18 @@ const LOOKED_AT_MAX: usize = 1_000;
 pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordError> {
     let waiting = KeyRange::prefix(&[Table::Waiting as u8]);
     for (entry, _) in tx.working.range(&waiting, LOOKED_AT_MAX)? {
-        let (scope, Some(event)) = (key::scope_of(&entry), key::event_of(&entry)) else { continue };
-        let Some(fact) = record::get::<Fact>(tx.working, &entry)? else { continue };
+        let (scope, Some(event)) = (key::scope_of(&entry), key::event_of(&entry)) else {
+            continue;
+        };
+        let Some(fact) = record::get::<Fact>(tx.working, &entry)? else {
+            continue;
+        };
         if fact.received + NEVER_LINKED_AFTER > tx.now.at {
             continue;
         }
         for name in fact.names() {
-            tx.working.delete(key::parked(&scope, name.as_str(), &event));
+            tx.working
+                .delete(key::parked(&scope, name.as_str(), &event));
         }
         let kept_at = key::event(&scope, &event);
         if let Some(mut kept) = record::get::<EventRecord>(tx.working, &kept_at)?

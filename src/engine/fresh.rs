@@ -27,8 +27,15 @@ impl Fresh {
 
     /// Notes those of a batch's keys that are due by now, but for what was taken up in it. What comes due later is found when
     /// time rings.
-    pub(super) fn note<'a>(&self, written: impl Iterator<Item = &'a [u8]>, taken: &[Box<dyn Taken>], now: Timestamp) {
-        let due = written.filter(|key| key.first() == Some(&(Table::Due as u8))).filter_map(parse_due);
+    pub(super) fn note<'a>(
+        &self,
+        written: impl Iterator<Item = &'a [u8]>,
+        taken: &[Box<dyn Taken>],
+        now: Timestamp,
+    ) {
+        let due = written
+            .filter(|key| key.first() == Some(&(Table::Due as u8)))
+            .filter_map(parse_due);
         let due = due.filter(|(at, _)| *at <= now).map(|(_, due)| due);
         let is_taken = |due: &Due| match due {
             Due::Of(machine, Item::Action(n)) => taken.iter().any(|taken| taken.is(machine, *n)),
@@ -42,7 +49,10 @@ impl Fresh {
         if !state.too_many {
             state.entries.extend(due);
             if state.entries.len() > ENTRIES_MAX {
-                *state = State { entries: Vec::new(), too_many: true };
+                *state = State {
+                    entries: Vec::new(),
+                    too_many: true,
+                };
             }
         }
     }
@@ -66,7 +76,12 @@ mod tests {
         let machine = |n: usize| format!("stripe/cs_{n}").parse::<MachineId>().unwrap();
         let of = |n| Due::Of(machine(n), Item::Action(1));
         let due = |n, at_s| key::due(Timestamp::from_s(at_s), &machine(n), Item::Action(1));
-        let keys = [due(1, 100), due(2, 101), key::machine(&machine(3)), due(4, 99)];
+        let keys = [
+            due(1, 100),
+            due(2, 101),
+            key::machine(&machine(3)),
+            due(4, 99),
+        ];
         fresh.note(keys.iter().map(Vec::as_slice), &[], now);
         assert_eq!(fresh.take(), Some(vec![of(1), of(4)]));
         assert_eq!(fresh.take(), Some(Vec::new()));

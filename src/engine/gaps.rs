@@ -45,7 +45,11 @@ pub(super) fn beat(working: &mut Working<'_>, now: Timestamp) -> Receipt {
 #[must_use]
 pub fn last_heartbeat(reader: &dyn Read) -> Option<Timestamp> {
     let kept = reader.get(&heartbeat_key()).ok()??;
-    kept.bytes[..].try_into().map(i64::from_be_bytes).map(Timestamp::from_ms).ok()
+    kept.bytes[..]
+        .try_into()
+        .map(i64::from_be_bytes)
+        .map(Timestamp::from_ms)
+        .ok()
 }
 
 /// Keeps the gap that ends with a start: it began at the last heartbeat, or where there is none, at the store's beginning.

@@ -219,6 +219,10 @@ pub struct SourceRules {
 
 impl Default for SourceRules {
     fn default() -> Self {
-        Self { livemode: None, connect: false, abilities: Abilities::simulated() }
+        Self {
+            livemode: None,
+            connect: false,
+            abilities: Abilities::simulated(),
+        }
     }
 }

@@ -111,7 +111,11 @@ pub fn event_of(key: &[u8]) -> Option<EventId> {
 /// The parts of a key.
 #[must_use]
 pub fn parts(key: &[u8]) -> Vec<&str> {
-    key.get(1..).unwrap_or_default().split(|b| *b == 0).filter_map(|p| std::str::from_utf8(p).ok()).collect()
+    key.get(1..)
+        .unwrap_or_default()
+        .split(|b| *b == 0)
+        .filter_map(|p| std::str::from_utf8(p).ok())
+        .collect()
 }
 
 /// An event.
@@ -309,7 +313,11 @@ mod tests {
         .map(|(s, item)| due(Timestamp::from_s(*s), &machine, *item))
         .collect();
         keys.sort();
-        let read: Vec<_> = keys.iter().filter_map(|k| parse_due(k)).map(|(at, due)| (at.s(), due)).collect();
+        let read: Vec<_> = keys
+            .iter()
+            .filter_map(|k| parse_due(k))
+            .map(|(at, due)| (at.s(), due))
+            .collect();
         let of = |item| Due::Of(machine.clone(), item);
         assert_eq!(
             read,
@@ -323,10 +331,18 @@ mod tests {
         );
         for scope in ["stripe", "stripe/acct_1"].map(Scope::of) {
             let search = due_search(Timestamp::from_s(7), &scope, "pi_1");
-            assert_eq!(parse_due(&search), Some((Timestamp::from_s(7), Due::Search(scope, "pi_1".to_owned()))));
+            assert_eq!(
+                parse_due(&search),
+                Some((Timestamp::from_s(7), Due::Search(scope, "pi_1".to_owned())))
+            );
         }
         let until = due_until(Timestamp::from_s(5));
-        assert_eq!(keys.iter().filter(|k| **k >= until.start && **k < until.end).count(), 3);
+        assert_eq!(
+            keys.iter()
+                .filter(|k| **k >= until.start && **k < until.end)
+                .count(),
+            3
+        );
         assert!(parse_due(b"d").is_none());
     }
 

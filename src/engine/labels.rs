@@ -12,7 +12,10 @@ use crate::store::{KeyRange, Read};
 pub const CHUNK_MAX: usize = 200;
 
 /// Keeps pairs of key and label.
-pub(super) fn keep(working: &mut Working<'_>, pairs: &[(u64, u64)]) -> Result<Receipt, RecordError> {
+pub(super) fn keep(
+    working: &mut Working<'_>,
+    pairs: &[(u64, u64)],
+) -> Result<Receipt, RecordError> {
     for chunk in pairs.chunks(CHUNK_MAX) {
         let (first, _) = chunk[0];
         record::put(working, key::labels(first), &chunk.to_vec())?;
@@ -26,9 +29,17 @@ pub(super) fn keep(working: &mut Working<'_>, pairs: &[(u64, u64)]) -> Result<Re
 /// The store's.
 pub fn read(reader: &dyn Read) -> Result<Vec<(u64, u64)>, RecordError> {
     let mut all = Vec::new();
-    view::walk(reader, KeyRange::prefix(&[Table::Labels as u8]), |key, first| {
-        all.append(&mut record::whole::<Vec<(u64, u64)>>(&Committed(reader), key, first)?);
-        Ok(true)
-    })?;
+    view::walk(
+        reader,
+        KeyRange::prefix(&[Table::Labels as u8]),
+        |key, first| {
+            all.append(&mut record::whole::<Vec<(u64, u64)>>(
+                &Committed(reader),
+                key,
+                first,
+            )?);
+            Ok(true)
+        },
+    )?;
     Ok(all)
 }

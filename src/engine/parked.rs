@@ -26,10 +26,14 @@ impl ParkedNames {
     /// The store's.
     pub fn load(reader: &dyn Read) -> Result<Self, RecordError> {
         let mut names = Self::default();
-        view::walk(reader, KeyRange::prefix(&[Table::Parked as u8]), |key, _| {
-            names.note(key);
-            Ok(true)
-        })?;
+        view::walk(
+            reader,
+            KeyRange::prefix(&[Table::Parked as u8]),
+            |key, _| {
+                names.note(key);
+                Ok(true)
+            },
+        )?;
         Ok(names)
     }
 
@@ -38,7 +42,8 @@ impl ParkedNames {
         if key.first() == Some(&(Table::Parked as u8))
             && let [scope, name, ..] = key::parts(key).as_slice()
         {
-            self.names.insert(self.hasher.hash_one((Scope::of(scope), name)));
+            self.names
+                .insert(self.hasher.hash_one((Scope::of(scope), name)));
         }
     }
 

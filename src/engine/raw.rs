@@ -21,8 +21,10 @@ const BODY_LEN_MAX: usize = 64 << 20;
 /// histories', and 120 of each whole one (`fixtures/whole`) with other ids, addresses and instants.
 const BYTES: &[u8] = include_bytes!("raw/stripe-1.dict");
 
-static ENCODER: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(BYTES, LEVEL));
-static DECODER: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(BYTES));
+static ENCODER: LazyLock<EncoderDictionary<'static>> =
+    LazyLock::new(|| EncoderDictionary::copy(BYTES, LEVEL));
+static DECODER: LazyLock<DecoderDictionary<'static>> =
+    LazyLock::new(|| DecoderDictionary::copy(BYTES));
 
 thread_local! {
     /// A compressor takes longer to make than to use.
@@ -34,7 +36,9 @@ thread_local! {
 #[must_use]
 pub fn pack(body: &[u8]) -> Vec<u8> {
     let packed = COMPRESSOR.with_borrow_mut(|c| c.as_mut().and_then(|c| c.compress(body).ok()));
-    let (format, bytes) = packed.as_deref().map_or((PLAIN, body), |small| (DICTIONARY_1, small));
+    let (format, bytes) = packed
+        .as_deref()
+        .map_or((PLAIN, body), |small| (DICTIONARY_1, small));
     let mut out = Vec::with_capacity(5 + bytes.len());
     out.push(format);
     out.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -48,9 +52,10 @@ pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let len = usize::try_from(u32::from_be_bytes(packed.get(1..5)?.try_into().ok()?)).ok()?;
     match *packed.first()? {
         PLAIN => Some(packed.get(5..)?.to_vec()),
-        DICTIONARY_1 if len <= BODY_LEN_MAX => {
-            Decompressor::with_prepared_dictionary(&DECODER).ok()?.decompress(packed.get(5..)?, len).ok()
-        }
+        DICTIONARY_1 if len <= BODY_LEN_MAX => Decompressor::with_prepared_dictionary(&DECODER)
+            .ok()?
+            .decompress(packed.get(5..)?, len)
+            .ok(),
         _ => None,
     }
 }
@@ -70,9 +75,16 @@ mod tests {
     /// What stores grow by: Stripe's objects are mostly names of fields and nulls.
     #[test]
     fn a_whole_session_packs_to_a_fifth() {
-        let body = include_bytes!("../../fixtures/whole/checkout.session.completed--2026-06-24.dahlia.json");
+        let body = include_bytes!(
+            "../../fixtures/whole/checkout.session.completed--2026-06-24.dahlia.json"
+        );
         let packed = pack(body);
-        assert!(packed.len() * 5 < body.len(), "{} of {} bytes", packed.len(), body.len());
+        assert!(
+            packed.len() * 5 < body.len(),
+            "{} of {} bytes",
+            packed.len(),
+            body.len()
+        );
         assert_eq!(unpack(&packed).as_deref(), Some(&body[..]));
     }
 

@@ -63,7 +63,11 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     match compress(&plain[1..]) {
         Some(small) if small.len() + 5 < plain.len() => {
             let mut out = vec![ZSTD];
-            out.extend_from_slice(&u32::try_from(plain.len() - 1).unwrap_or(u32::MAX).to_be_bytes());
+            out.extend_from_slice(
+                &u32::try_from(plain.len() - 1)
+                    .unwrap_or(u32::MAX)
+                    .to_be_bytes(),
+            );
             out.extend_from_slice(&small);
             out
         }
@@ -79,7 +83,11 @@ pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, String> {
     match bytes.split_first() {
         Some((&PLAIN, rest)) => minicbor::decode(rest).map_err(|e| e.to_string()),
         Some((&ZSTD, rest)) => {
-            let len = rest.get(..4).and_then(|l| l.try_into().ok()).map(u32::from_be_bytes).ok_or("no length")?;
+            let len = rest
+                .get(..4)
+                .and_then(|l| l.try_into().ok())
+                .map(u32::from_be_bytes)
+                .ok_or("no length")?;
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             if len > RECORD_LEN_MAX {
                 return Err(format!("it claims to unpack to {len} bytes"));
@@ -105,7 +113,9 @@ fn compress(plain: &[u8]) -> Option<Vec<u8>> {
 fn decompress(small: &[u8], len: usize) -> Result<Vec<u8>, String> {
     ZSTD_CONTEXTS.with_borrow_mut(|contexts| {
         let (_, decompressor) = contexts.as_mut().ok_or("no memory to unpack it")?;
-        decompressor.decompress(small, len).map_err(|e| e.to_string())
+        decompressor
+            .decompress(small, len)
+            .map_err(|e| e.to_string())
     })
 }
 
@@ -118,7 +128,11 @@ fn part_key(first: &[u8], n: usize) -> Vec<u8> {
 }
 
 /// Writes a record under a key, in parts if it is long; parts of a longer former value are deleted.
-pub fn put<T: Encode<()>>(working: &mut Working<'_>, key: Vec<u8>, value: &T) -> Result<(), ReadError> {
+pub fn put<T: Encode<()>>(
+    working: &mut Working<'_>,
+    key: Vec<u8>,
+    value: &T,
+) -> Result<(), ReadError> {
     let bytes = encode(value);
     let old = working.get(&key)?;
     if old.as_deref() == Some(&bytes[..]) {
@@ -157,8 +171,13 @@ fn part_count(bytes: &[u8]) -> usize {
 ///
 /// # Errors
 /// The store's, or what is wrong with the bytes.
-pub fn get<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8]) -> Result<Option<T>, RecordError> {
-    let Some(first) = view.get(key)? else { return Ok(None) };
+pub fn get<T: for<'b> Decode<'b, ()>>(
+    view: &dyn View,
+    key: &[u8],
+) -> Result<Option<T>, RecordError> {
+    let Some(first) = view.get(key)? else {
+        return Ok(None);
+    };
     whole(view, key, first).map(Some)
 }
 
@@ -166,15 +185,24 @@ pub fn get<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8]) -> Result<Opt
 ///
 /// # Errors
 /// The store's, or what is wrong with the bytes.
-pub fn whole<T: for<'b> Decode<'b, ()>>(view: &dyn View, key: &[u8], first: Bytes) -> Result<T, RecordError> {
-    let form = |why: String| RecordError::Form { key: String::from_utf8_lossy(key).replace('\0', "/"), why };
+pub fn whole<T: for<'b> Decode<'b, ()>>(
+    view: &dyn View,
+    key: &[u8],
+    first: Bytes,
+) -> Result<T, RecordError> {
+    let form = |why: String| RecordError::Form {
+        key: String::from_utf8_lossy(key).replace('\0', "/"),
+        why,
+    };
     let parts = part_count(&first);
     if parts == 0 {
         return decode(&first).map_err(form);
     }
     let mut bytes = first.get(3..).unwrap_or_default().to_vec();
     for n in 1..parts {
-        let part = view.get(&part_key(key, n))?.ok_or_else(|| form(format!("part {n} of {parts} is missing")))?;
+        let part = view
+            .get(&part_key(key, n))?
+            .ok_or_else(|| form(format!("part {n} of {parts} is missing")))?;
         bytes.extend_from_slice(&part);
     }
     decode(&bytes).map_err(form)

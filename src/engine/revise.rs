@@ -18,7 +18,9 @@ const REVISIONS_MAX: usize = 100_000;
 /// The store's, or a record that cannot be read.
 pub fn kept(view: &dyn View) -> Result<Vec<Revision>, RecordError> {
     let all = view.range(&KeyRange::prefix(&[Table::Revision as u8]), REVISIONS_MAX)?;
-    all.into_iter().map(|(key, first)| record::whole(view, &key, first)).collect()
+    all.into_iter()
+        .map(|(key, first)| record::whole(view, &key, first))
+        .collect()
 }
 
 /// Writes plans and policies as the newest revision, unless the newest one says the same. Returns what was written.
@@ -38,7 +40,11 @@ pub fn put(
     }
     // A clock that went back must not put the newest revision before an older one.
     let from = newest.map_or(now, |r| r.from.max(now));
-    let revision = Revision { from, plans: plans.to_vec(), policies: policies.to_vec() };
+    let revision = Revision {
+        from,
+        plans: plans.to_vec(),
+        policies: policies.to_vec(),
+    };
     // Revisions are never deleted, so that their count is the next number.
     let number = u64::try_from(kept.len()).unwrap_or(u64::MAX);
     record::put(working, key::revision(number), &revision)?;

@@ -11,7 +11,12 @@ use crate::domain::routing::{self, Route, machine_id};
 ///
 /// # Errors
 /// The store's.
-pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Revisions) -> Result<Route, RecordError> {
+pub(super) fn route(
+    view: &dyn View,
+    scope: &Scope,
+    fact: &Fact,
+    revisions: &Revisions,
+) -> Result<Route, RecordError> {
     let mut links = Vec::new();
     for name in routing::asks(fact) {
         if let Some(machine) = named(view, scope, &name)? {
@@ -25,7 +30,9 @@ pub(super) fn route(view: &dyn View, scope: &Scope, fact: &Fact, revisions: &Rev
 fn named(view: &dyn View, scope: &Scope, name: &Name) -> Result<Option<MachineId>, RecordError> {
     match name {
         Name::PaymentIntent(_) | Name::Charge(_) => linked(view, scope, name.as_str()),
-        Name::Session(_) | Name::Subscription(_) | Name::Invoice(_) => lookup(view, scope, name.as_str()),
+        Name::Session(_) | Name::Subscription(_) | Name::Invoice(_) => {
+            lookup(view, scope, name.as_str())
+        }
     }
 }
 
@@ -38,7 +45,11 @@ fn linked(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId
 ///
 /// # Errors
 /// The store's.
-pub(super) fn lookup(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId>, RecordError> {
+pub(super) fn lookup(
+    view: &dyn View,
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<MachineId>, RecordError> {
     let id = linked(view, scope, name)?;
     if id.is_some() {
         return Ok(id);

@@ -17,7 +17,12 @@ fn get(tx: &Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<Option<Sea
     record::get(tx.working, &key::search(scope, name))
 }
 
-fn put(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str, search: &Search) -> Result<(), RecordError> {
+fn put(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    name: &str,
+    search: &Search,
+) -> Result<(), RecordError> {
     if let Some(at) = search.due {
         tx.working.put(key::due_search(at, scope, name), Vec::new());
     }
@@ -25,8 +30,14 @@ fn put(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str, search: &Search)
 }
 
 /// Begins the search for what was just parked, unless its name is searched for already.
-pub(super) fn begin(tx: &mut Transaction<'_, '_>, scope: &Scope, fact: &Fact) -> Result<(), RecordError> {
-    let Some(name) = subject(fact) else { return Ok(()) };
+pub(super) fn begin(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    fact: &Fact,
+) -> Result<(), RecordError> {
+    let Some(name) = subject(fact) else {
+        return Ok(());
+    };
     let name = name.as_str();
     if get(tx, scope, name)?.is_some_and(|s| s.due.is_some()) {
         return Ok(());
@@ -35,7 +46,11 @@ pub(super) fn begin(tx: &mut Transaction<'_, '_>, scope: &Scope, fact: &Fact) ->
 }
 
 /// Ends the search for a claimed fact.
-pub(super) fn end(tx: &mut Transaction<'_, '_>, scope: &Scope, fact: &Fact) -> Result<(), RecordError> {
+pub(super) fn end(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    fact: &Fact,
+) -> Result<(), RecordError> {
     match subject(fact) {
         Some(name) => forget(tx, scope, name.as_str()),
         None => Ok(()),
@@ -59,11 +74,17 @@ pub(super) fn looked(
     name: &str,
     outcome: &Outcome,
 ) -> Result<bool, RecordError> {
-    let Some(mut search) = get(tx, scope, name)? else { return Ok(false) };
+    let Some(mut search) = get(tx, scope, name)? else {
+        return Ok(false);
+    };
     if let Some(at) = search.due {
         tx.working.delete(key::due_search(at, scope, name));
     }
-    if tx.working.range(&key::under(Table::Parked, scope, &[name]), 1)?.is_empty() {
+    if tx
+        .working
+        .range(&key::under(Table::Parked, scope, &[name]), 1)?
+        .is_empty()
+    {
         // Nobody waits for it any more.
         tx.working.delete(key::search(scope, name));
         return Ok(true);
@@ -86,7 +107,11 @@ pub fn of(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Search>
 /// # Errors
 /// The store's, or a record that cannot be read.
 pub fn waiting(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Fact>, RecordError> {
-    let first = reader.range(&key::under(Table::Parked, scope, &[name]), Direction::Forward, 1)?;
+    let first = reader.range(
+        &key::under(Table::Parked, scope, &[name]),
+        Direction::Forward,
+        1,
+    )?;
     match first.first().and_then(|(k, _)| key::event_of(k)) {
         Some(event) => record::get(&Committed(reader), &key::waiting(scope, &event)),
         None => Ok(None),

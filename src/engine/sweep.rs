@@ -13,13 +13,21 @@ pub struct Cursor(Option<Vec<u8>>);
 
 impl Cursor {
     /// The next page's keys, with the cursor moved behind them.
-    fn page(&mut self, reader: &dyn Read, mut range: KeyRange, limit: usize) -> Result<Vec<Vec<u8>>, RecordError> {
+    fn page(
+        &mut self,
+        reader: &dyn Read,
+        mut range: KeyRange,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, RecordError> {
         if let Some(from) = self.0.take() {
             range.start = from;
         }
         let entries = reader.range(&range, Direction::Forward, limit)?;
         let page: Vec<_> = entries.into_iter().map(|(key, _)| key).collect();
-        self.0 = page.last().filter(|_| page.len() == limit).map(|key| [key.as_slice(), &[0]].concat());
+        self.0 = page
+            .last()
+            .filter(|_| page.len() == limit)
+            .map(|key| [key.as_slice(), &[0]].concat());
         Ok(page)
     }
 }
@@ -42,7 +50,11 @@ pub fn due(
 ///
 /// # Errors
 /// The store's.
-pub fn machines(reader: &dyn Read, cursor: &mut Cursor, limit: usize) -> Result<Vec<MachineId>, RecordError> {
+pub fn machines(
+    reader: &dyn Read,
+    cursor: &mut Cursor,
+    limit: usize,
+) -> Result<Vec<MachineId>, RecordError> {
     let page = cursor.page(reader, KeyRange::prefix(&[Table::Machine as u8]), limit)?;
     Ok(page.iter().filter_map(|k| key::machine_of(k)).collect())
 }

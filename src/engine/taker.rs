@@ -17,7 +17,12 @@ use crate::domain::time::Timestamp;
 /// Who carries actions out.
 pub trait Taker: Send + Sync {
     /// Takes a create up, if there is a place for it now and nothing has waited for one longer.
-    fn take(&self, machine: &Arc<Machine>, action: &Action, now: Timestamp) -> Option<Box<dyn Taken>>;
+    fn take(
+        &self,
+        machine: &Arc<Machine>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Option<Box<dyn Taken>>;
 }
 
 /// A create that was taken up. Dropped before it began it gives its place back.
@@ -31,10 +36,15 @@ pub trait Taken: Send {
 impl Transaction<'_, '_> {
     /// Offers the creates that are due to whoever may take them up. Their attempts are written with what decided them.
     pub(super) fn offer(&mut self, machine: Machine) -> Result<(), RecordError> {
-        let Some(taker) = self.taker.filter(|_| machine.held.is_none()) else { return Ok(()) };
+        let Some(taker) = self.taker.filter(|_| machine.held.is_none()) else {
+            return Ok(());
+        };
         let now = self.now.at;
         let is_due = |a: &&Action| {
-            a.act.creates() && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready && a.due <= now
+            a.act.creates()
+                && a.outcome == ActionOutcome::Pending
+                && a.phase == Phase::Ready
+                && a.due <= now
         };
         if !machine.actions.iter().any(|a| is_due(&a)) {
             return Ok(());

@@ -75,7 +75,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Begins one over a view.
     #[must_use]
     pub fn new(working: &'w mut Working<'a>, now: Now<'w>) -> Self {
-        Self { working, now, told: Vec::new(), taker: None, taken: Vec::new() }
+        Self {
+            working,
+            now,
+            told: Vec::new(),
+            taker: None,
+            taken: Vec::new(),
+        }
     }
 
     /// The same, with somebody who may take up what is decided.
@@ -92,22 +98,45 @@ impl<'w, 'a> Transaction<'w, 'a> {
         match input {
             Input::Delivery(delivery) => self.delivery(delivery),
             Input::ReadAgain(delivery) => self.read_again(delivery),
-            Input::Attempt { machine, action, read } => {
+            Input::Attempt {
+                machine,
+                action,
+                read,
+            } => {
                 if !self.is_wanted(machine, *action, *read)? {
                     return Ok(Receipt::Unknown);
                 }
-                self.working.put(key::attempt(machine, *action), self.now.at.ms().to_be_bytes().to_vec());
+                self.working.put(
+                    key::attempt(machine, *action),
+                    self.now.at.ms().to_be_bytes().to_vec(),
+                );
                 Ok(Receipt::Done)
             }
-            Input::Outcome { machine, action, outcome, sent } => {
+            Input::Outcome {
+                machine,
+                action,
+                outcome,
+                sent,
+            } => {
                 self.working.delete(key::attempt(machine, *action));
-                self.change(machine, |m, world| decide::outcome(m, *action, outcome, *sent, world))
+                self.change(machine, |m, world| {
+                    decide::outcome(m, *action, outcome, *sent, world)
+                })
             }
-            Input::Mailed { machine, notice, mailed } => {
-                self.change(machine, |m, world| decide::mailed(m, *notice, mailed, world))
-            }
+            Input::Mailed {
+                machine,
+                notice,
+                mailed,
+            } => self.change(machine, |m, world| {
+                decide::mailed(m, *notice, mailed, world)
+            }),
             Input::WakeUp { machine } => self.change(machine, |_, _| {}),
-            Input::Decision { machine, id, decision, at } => {
+            Input::Decision {
+                machine,
+                id,
+                decision,
+                at,
+            } => {
                 let fact = Fact {
                     id: id.clone(),
                     kind: format!("decision.{}", decision.verb.as_str()),
@@ -118,17 +147,43 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 };
                 self.change(machine, |m, _| decide::learn(m, &fact))
             }
-            Input::Searched { scope, name, outcome } => {
+            Input::Searched {
+                scope,
+                name,
+                outcome,
+            } => {
                 let known = search::looked(self, scope, name, outcome)?;
-                Ok(if known { Receipt::Done } else { Receipt::Unknown })
+                Ok(if known {
+                    Receipt::Done
+                } else {
+                    Receipt::Unknown
+                })
             }
-            Input::Actions { machine, action, order } => {
-                self.change(machine, |m, world| operator::carry_out(m, *action, order, world.now))
-            }
-            Input::Refused { source, why, body, at } => {
-                let excerpt = String::from_utf8_lossy(body).chars().take(EXCERPT_LEN).collect();
-                let refused = RefusedRecord { at: *at, source: source.clone(), why: why.clone(), excerpt };
-                self.working.put(key::refused(*at, body), record::encode(&refused));
+            Input::Actions {
+                machine,
+                action,
+                order,
+            } => self.change(machine, |m, world| {
+                operator::carry_out(m, *action, order, world.now)
+            }),
+            Input::Refused {
+                source,
+                why,
+                body,
+                at,
+            } => {
+                let excerpt = String::from_utf8_lossy(body)
+                    .chars()
+                    .take(EXCERPT_LEN)
+                    .collect();
+                let refused = RefusedRecord {
+                    at: *at,
+                    source: source.clone(),
+                    why: why.clone(),
+                    excerpt,
+                };
+                self.working
+                    .put(key::refused(*at, body), record::encode(&refused));
                 Ok(Receipt::Done)
             }
             Input::Forget => forget::never_linked(self).map(|()| Receipt::Done),
@@ -142,11 +197,18 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
     /// Whether an action is still to be sent. Whoever wants to send it read the machine a moment ago: it may have been
     /// refunded since.
-    fn is_wanted(&self, machine: &MachineId, action: u32, read: Version) -> Result<bool, RecordError> {
+    fn is_wanted(
+        &self,
+        machine: &MachineId,
+        action: u32,
+        read: Version,
+    ) -> Result<bool, RecordError> {
         if self.working.is_still(&key::machine(machine), read)? {
             return Ok(true);
         }
-        let stands = |a: &Action| a.id == action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready;
+        let stands = |a: &Action| {
+            a.id == action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready
+        };
         let kept = record::machine(self.working, machine)?;
         Ok(kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)))
     }
@@ -178,9 +240,15 @@ impl<'w, 'a> Transaction<'w, 'a> {
         self.take_in(&scope, key, delivery)
     }
 
-    fn take_in(&mut self, scope: &Scope, key: Vec<u8>, delivery: &Delivery) -> Result<Receipt, RecordError> {
+    fn take_in(
+        &mut self,
+        scope: &Scope,
+        key: Vec<u8>,
+        delivery: &Delivery,
+    ) -> Result<Receipt, RecordError> {
         let rules = self.source_rules(&delivery.source);
-        let other_mode = matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
+        let other_mode =
+            matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
         let disposition = if other_mode {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
@@ -192,7 +260,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
                 Heard::Customer(customer) => {
                     let livemode = delivery.livemode.or(customer.livemode);
-                    self.customer(scope, &Customer { livemode, ..customer.clone() })?
+                    self.customer(
+                        scope,
+                        &Customer {
+                            livemode,
+                            ..customer.clone()
+                        },
+                    )?
                 }
                 Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
                 Heard::Unreadable(why) => Disposition::Unreadable(why.clone()),
@@ -225,10 +299,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
     ) -> Result<Disposition, RecordError> {
         match route(self.working, scope, fact, &self.now.rules.revisions)? {
             Route::Nowhere(why) => Ok(Disposition::Ignored(why)),
-            Route::Wait { names, .. } if names.is_empty() => Ok(Disposition::Ignored(Reason::NamesNothing)),
+            Route::Wait { names, .. } if names.is_empty() => {
+                Ok(Disposition::Ignored(Reason::NamesNothing))
+            }
             Route::Wait { names, counts } => {
                 for name in &names {
-                    self.working.put(key::parked(scope, name, &fact.id), Vec::new());
+                    self.working
+                        .put(key::parked(scope, name, &fact.id), Vec::new());
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
                 if counts == Meanwhile::Parked && self.source_rules(source).abilities.looks_up {
@@ -240,11 +317,16 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     Meanwhile::Ignored(why) => Disposition::Ignored(why),
                 })
             }
-            Route::To { machine: id, kind, takes_over } => {
+            Route::To {
+                machine: id,
+                kind,
+                takes_over,
+            } => {
                 let loaded = record::machine(self.working, &id)?;
                 let before = loaded.as_ref().map(dues_as_kept).unwrap_or_default();
                 let fresh = loaded.is_none();
-                let mut machine = loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), livemode));
+                let mut machine =
+                    loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), livemode));
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {
@@ -271,10 +353,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let mut machines = Vec::new();
         for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
             let id = key::machine_of(&entry);
-            machines.extend(id.and_then(|id| record::machine(self.working, &id).transpose()).transpose()?);
+            machines.extend(
+                id.and_then(|id| record::machine(self.working, &id).transpose())
+                    .transpose()?,
+            );
         }
         let live = |mode: Option<bool>| mode == Some(true);
-        let names_live = known.as_ref().is_some_and(|k| live(k.livemode)) || machines.iter().any(|m| live(m.livemode));
+        let names_live = known.as_ref().is_some_and(|k| live(k.livemode))
+            || machines.iter().any(|m| live(m.livemode));
         if names_live && customer.livemode == Some(false) {
             return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer));
         }
@@ -294,18 +380,28 @@ impl<'w, 'a> Transaction<'w, 'a> {
         id: &MachineId,
         change: impl FnOnce(&mut Machine, &World<'_>),
     ) -> Result<Receipt, RecordError> {
-        let Some(mut machine) = record::machine(self.working, id)? else { return Ok(Receipt::Unknown) };
+        let Some(mut machine) = record::machine(self.working, id)? else {
+            return Ok(Receipt::Unknown);
+        };
         let before = dues_as_kept(&machine);
         let scope = machine.id.scope().clone();
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        change(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
+        change(
+            &mut machine,
+            &self.world(rules, customer.as_ref(), &under_way),
+        );
         self.settle_and_write(&scope, machine, &before)?;
         Ok(Receipt::Done)
     }
 
-    fn world<'r>(&'r self, rules: &'r SourceRules, customer: Option<&'r Customer>, under_way: &'r [u32]) -> World<'r> {
+    fn world<'r>(
+        &'r self,
+        rules: &'r SourceRules,
+        customer: Option<&'r Customer>,
+        under_way: &'r [u32],
+    ) -> World<'r> {
         World {
             revisions: &self.now.rules.revisions,
             now: self.now.at,
@@ -322,15 +418,27 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Creates of a machine whose attempt is on disk: they were sent, or are just about to be.
     fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
         let mut out = Vec::new();
-        for action in machine.actions.iter().filter(|a| a.act.creates() && a.outcome == ActionOutcome::Pending) {
-            if self.working.get(&key::attempt(&machine.id, action.id))?.is_some() {
+        for action in machine
+            .actions
+            .iter()
+            .filter(|a| a.act.creates() && a.outcome == ActionOutcome::Pending)
+        {
+            if self
+                .working
+                .get(&key::attempt(&machine.id, action.id))?
+                .is_some()
+            {
                 out.push(action.id);
             }
         }
         Ok(out)
     }
 
-    fn customer_of(&self, scope: &Scope, machine: &Machine) -> Result<Option<Customer>, RecordError> {
+    fn customer_of(
+        &self,
+        scope: &Scope,
+        machine: &Machine,
+    ) -> Result<Option<Customer>, RecordError> {
         let named = machine.facts.iter().rev().find_map(|f| match &f.says {
             Says::Session(s) => s.customer.clone(),
             Says::Subscription(s) => s.customer.clone(),
@@ -359,15 +467,29 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let mut settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
-        if machine.kind == Kind::Subscription && transfer::resubscription(self, scope, &mut machine, &settled)? {
-            settled = decide::settle(&mut machine, &self.world(rules, customer.as_ref(), &under_way));
+        let mut settled = decide::settle(
+            &mut machine,
+            &self.world(rules, customer.as_ref(), &under_way),
+        );
+        if machine.kind == Kind::Subscription
+            && transfer::resubscription(self, scope, &mut machine, &settled)?
+        {
+            settled = decide::settle(
+                &mut machine,
+                &self.world(rules, customer.as_ref(), &under_way),
+            );
         }
         for report in settled.reports {
-            self.told.push(Told { machine: machine.id.clone(), report });
+            self.told.push(Told {
+                machine: machine.id.clone(),
+                report,
+            });
         }
         if let Some(customer) = &settled.folded.contact.customer {
-            let unreached = machine.notices.iter().any(|n| n.status == NoticeStatus::NoAddress);
+            let unreached = machine
+                .notices
+                .iter()
+                .any(|n| n.status == NoticeStatus::NoAddress);
             if machine.kind == Kind::Subscription || unreached {
                 let entry = key::by_customer(scope, customer, &machine.id);
                 if self.working.get(&entry)?.is_none() {
@@ -380,12 +502,19 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held.
-    pub(super) fn write(&mut self, machine: &mut Machine, before: &BTreeSet<Vec<u8>>) -> Result<(), RecordError> {
+    pub(super) fn write(
+        &mut self,
+        machine: &mut Machine,
+        before: &BTreeSet<Vec<u8>>,
+    ) -> Result<(), RecordError> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
             let report = Report::new(self.now.at, Finding::Held(why));
-            self.told.push(Told { machine: machine.id.clone(), report });
+            self.told.push(Told {
+                machine: machine.id.clone(),
+                report,
+            });
             machine.held = Some(why);
         }
         let after = dues(machine);
@@ -419,18 +548,34 @@ fn receipt(disposition: &Disposition) -> Receipt {
 /// The due entries that a machine should have.
 #[must_use]
 pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
-    if machine.held.is_some() { BTreeSet::new() } else { dues_as_kept(machine) }
+    if machine.held.is_some() {
+        BTreeSet::new()
+    } else {
+        dues_as_kept(machine)
+    }
 }
 
 /// The due entries that a machine's record stands for, also those of one that turned out to be held when it was read:
 /// these are what must go.
 fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     let mut out = BTreeSet::new();
-    for action in machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending) {
-        let item = if action.act.question().is_some() { Item::LookUp(action.id) } else { Item::Action(action.id) };
+    for action in machine
+        .actions
+        .iter()
+        .filter(|a| a.outcome == ActionOutcome::Pending)
+    {
+        let item = if action.act.question().is_some() {
+            Item::LookUp(action.id)
+        } else {
+            Item::Action(action.id)
+        };
         out.insert(key::due(action.due, &machine.id, item));
     }
-    for notice in machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending) {
+    for notice in machine
+        .notices
+        .iter()
+        .filter(|n| n.status == NoticeStatus::Pending)
+    {
         out.insert(key::due(notice.due, &machine.id, Item::Notice(notice.id)));
     }
     if let Some(at) = machine.wake_at {

@@ -23,7 +23,9 @@ pub(super) fn take_over(
     old: &MachineId,
 ) -> Result<(), RecordError> {
     let kept = record::machine(tx.working, old)?;
-    let Some(from) = kept.filter(|m| !apart(m.livemode, machine.livemode)) else { return Ok(()) };
+    let Some(from) = kept.filter(|m| !apart(m.livemode, machine.livemode)) else {
+        return Ok(());
+    };
     for due in dues(&from) {
         tx.working.delete(due);
     }
@@ -32,7 +34,12 @@ pub(super) fn take_over(
     let attempts = Attempts {
         own: on_disk(tx, machine)?,
         incoming: on_disk(tx, &from)?,
-        land_until: tx.now.at + tx.now.rules.source(&machine.source).abilities.request_timeout,
+        land_until: tx.now.at
+            + tx.now
+                .rules
+                .source(&machine.source)
+                .abilities
+                .request_timeout,
     };
     for action in &attempts.incoming {
         tx.working.delete(key::attempt(old, *action));
@@ -42,10 +49,16 @@ pub(super) fn take_over(
 }
 
 /// Leads every name of a machine, and the records of its events, to another.
-fn rename(tx: &mut Transaction<'_, '_>, scope: &Scope, from: &Machine, to: &MachineId) -> Result<(), RecordError> {
+fn rename(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    from: &Machine,
+    to: &MachineId,
+) -> Result<(), RecordError> {
     for fact in &from.facts {
         for name in fact.names() {
-            tx.working.put(key::link(scope, name.as_str()), to.to_string().into_bytes());
+            tx.working
+                .put(key::link(scope, name.as_str()), to.to_string().into_bytes());
         }
         let entry = key::event(scope, &fact.id);
         if let Some(mut kept) = record::get::<EventRecord>(tx.working, &entry)? {
@@ -53,7 +66,10 @@ fn rename(tx: &mut Transaction<'_, '_>, scope: &Scope, from: &Machine, to: &Mach
             record::put(tx.working, entry, &kept)?;
         }
     }
-    tx.working.put(key::link(scope, from.object().as_str()), to.to_string().into_bytes());
+    tx.working.put(
+        key::link(scope, from.object().as_str()),
+        to.to_string().into_bytes(),
+    );
     Ok(())
 }
 
@@ -61,7 +77,11 @@ fn rename(tx: &mut Transaction<'_, '_>, scope: &Scope, from: &Machine, to: &Mach
 fn on_disk(tx: &Transaction<'_, '_>, machine: &Machine) -> Result<BTreeSet<u32>, RecordError> {
     let mut out = BTreeSet::new();
     for action in &machine.actions {
-        if tx.working.get(&key::attempt(&machine.id, action.id))?.is_some() {
+        if tx
+            .working
+            .get(&key::attempt(&machine.id, action.id))?
+            .is_some()
+        {
             out.insert(action.id);
         }
     }
@@ -75,22 +95,33 @@ pub(super) fn resubscription(
     machine: &mut Machine,
     settled: &Settled,
 ) -> Result<bool, RecordError> {
-    let Some(customer) = &settled.folded.contact.customer else { return Ok(false) };
+    let Some(customer) = &settled.folded.contact.customer else {
+        return Ok(false);
+    };
     let wanted = transfer::restorable(machine, &settled.folded, &tx.now.rules.revisions, tx.now.at);
     if wanted.is_empty() {
         return Ok(false);
     }
     let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
     let former = tx.working.range(&range, FORMER_MAX)?;
-    let former: Vec<MachineId> =
-        former.iter().filter_map(|(entry, _)| key::machine_of(entry)).filter(|id| *id != machine.id).collect();
+    let former: Vec<MachineId> = former
+        .iter()
+        .filter_map(|(entry, _)| key::machine_of(entry))
+        .filter(|id| *id != machine.id)
+        .collect();
     let mut moved = false;
     for create in wanted {
-        if tx.working.get(&key::attempt(&machine.id, create))?.is_some() {
+        if tx
+            .working
+            .get(&key::attempt(&machine.id, create))?
+            .is_some()
+        {
             continue;
         }
         for id in &former {
-            let Some(mut old) = record::machine(tx.working, id)? else { continue };
+            let Some(mut old) = record::machine(tx.working, id)? else {
+                continue;
+            };
             let before = dues(&old);
             if transfer::restore(machine, create, &mut old, tx.now.at) {
                 tx.write(&mut old, &before)?;

@@ -30,7 +30,9 @@ pub struct Unread {
 /// # Errors
 /// The store's.
 pub fn read_by(reader: &dyn Read) -> Result<Option<String>, RecordError> {
-    let kept = reader.get(&key::general(READ_BY)).map_err(RecordError::from)?;
+    let kept = reader
+        .get(&key::general(READ_BY))
+        .map_err(RecordError::from)?;
     Ok(kept.and_then(|value| String::from_utf8(value.bytes.into()).ok()))
 }
 
@@ -44,12 +46,23 @@ pub(super) fn note_reader(working: &mut Working<'_>, binary: &str) -> Receipt {
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn each(reader: &dyn Read, mut visit: impl FnMut(Option<Unread>) -> bool) -> Result<(), RecordError> {
-    view::walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
-        let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
-        let source = key::scope_of(key).source().clone();
-        let unread = matches!(kept.disposition, Disposition::Unreadable(_));
-        let body = if unread { raw::unpack(&kept.raw) } else { None };
-        Ok(visit(body.map(|body| Unread { source, received: kept.received, body })))
-    })
+pub fn each(
+    reader: &dyn Read,
+    mut visit: impl FnMut(Option<Unread>) -> bool,
+) -> Result<(), RecordError> {
+    view::walk(
+        reader,
+        KeyRange::prefix(&[Table::Event as u8]),
+        |key, first| {
+            let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
+            let source = key::scope_of(key).source().clone();
+            let unread = matches!(kept.disposition, Disposition::Unreadable(_));
+            let body = if unread { raw::unpack(&kept.raw) } else { None };
+            Ok(visit(body.map(|body| Unread {
+                source,
+                received: kept.received,
+                body,
+            })))
+        },
+    )
 }

@@ -149,7 +149,13 @@ pub enum Keys {
 impl MachineView {
     /// A machine's page at an instant.
     #[must_use]
-    pub fn of(machine: &Machine, on_record: Option<&str>, revisions: &Revisions, now: Timestamp, keys: Keys) -> Self {
+    pub fn of(
+        machine: &Machine,
+        on_record: Option<&str>,
+        revisions: &Revisions,
+        now: Timestamp,
+        keys: Keys,
+    ) -> Self {
         let folded = machine.folded(revisions, now);
         Self {
             id: machine.id.to_string(),
@@ -278,8 +284,12 @@ impl EventView {
             reason: None,
         };
         match &record.disposition {
-            Disposition::Applied(machine) => view.machine = machine.as_ref().map(ToString::to_string),
-            Disposition::Parked(names) => (view.disposition, view.waits_for) = ("parked", names.clone()),
+            Disposition::Applied(machine) => {
+                view.machine = machine.as_ref().map(ToString::to_string)
+            }
+            Disposition::Parked(names) => {
+                (view.disposition, view.waits_for) = ("parked", names.clone())
+            }
             Disposition::Ignored(_) | Disposition::Unreadable(_) => {
                 (view.disposition, view.reason) = ("ignored", record.disposition.why_ignored());
             }
@@ -300,7 +310,9 @@ pub fn walk(
     let mut range = range;
     loop {
         let page = reader.range(&range, Direction::Forward, PAGE)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
         range.start.clone_from(last);
         range.start.push(0);
         let full = page.len() == PAGE;
@@ -319,22 +331,34 @@ pub fn walk(
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn events(reader: &dyn Read, mut visit: impl FnMut(EventView) -> bool) -> Result<(), RecordError> {
-    walk(reader, KeyRange::prefix(&[Table::Event as u8]), |key, first| {
-        let record: EventRecord = record::whole(&Committed(reader), key, first)?;
-        let id = key::event_of(key).map_or_else(String::new, |id| id.to_string());
-        Ok(visit(EventView::of(key::scope_of(key), id, &record)))
-    })
+pub fn events(
+    reader: &dyn Read,
+    mut visit: impl FnMut(EventView) -> bool,
+) -> Result<(), RecordError> {
+    walk(
+        reader,
+        KeyRange::prefix(&[Table::Event as u8]),
+        |key, first| {
+            let record: EventRecord = record::whole(&Committed(reader), key, first)?;
+            let id = key::event_of(key).map_or_else(String::new, |id| id.to_string());
+            Ok(visit(EventView::of(key::scope_of(key), id, &record)))
+        },
+    )
 }
 
 /// Every machine, in the order in which the store has them, until the visitor has enough.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn machines(reader: &dyn Read, mut visit: impl FnMut(Machine) -> bool) -> Result<(), RecordError> {
-    walk(reader, KeyRange::prefix(&[Table::Machine as u8]), |key, first| {
-        Ok(visit(record::whole(&Committed(reader), key, first)?))
-    })
+pub fn machines(
+    reader: &dyn Read,
+    mut visit: impl FnMut(Machine) -> bool,
+) -> Result<(), RecordError> {
+    walk(
+        reader,
+        KeyRange::prefix(&[Table::Machine as u8]),
+        |key, first| Ok(visit(record::whole(&Committed(reader), key, first)?)),
+    )
 }
 
 /// A machine by its id.
@@ -349,9 +373,14 @@ pub fn machine(reader: &dyn Read, id: &MachineId) -> Result<Option<Machine>, Rec
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn machine_and_version(reader: &dyn Read, id: &MachineId) -> Result<Option<(Machine, Version)>, RecordError> {
+pub fn machine_and_version(
+    reader: &dyn Read,
+    id: &MachineId,
+) -> Result<Option<(Machine, Version)>, RecordError> {
     let key = key::machine(id);
-    let Some(found) = reader.get(&key)? else { return Ok(None) };
+    let Some(found) = reader.get(&key)? else {
+        return Ok(None);
+    };
     let machine = record::checked(record::whole(&Committed(reader), &key, found.bytes)?);
     Ok(Some((machine, found.seq)))
 }
@@ -360,7 +389,11 @@ pub fn machine_and_version(reader: &dyn Read, id: &MachineId) -> Result<Option<(
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn by_name(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Machine>, RecordError> {
+pub fn by_name(
+    reader: &dyn Read,
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<Machine>, RecordError> {
     match super::route::lookup(&Committed(reader), scope, name)? {
         Some(id) => machine(reader, &id),
         None => Ok(None),
@@ -371,7 +404,11 @@ pub fn by_name(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Ma
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn raw_event(reader: &dyn Read, scope: &Scope, id: &EventId) -> Result<Option<Vec<u8>>, RecordError> {
+pub fn raw_event(
+    reader: &dyn Read,
+    scope: &Scope,
+    id: &EventId,
+) -> Result<Option<Vec<u8>>, RecordError> {
     let record: Option<EventRecord> = record::get(&Committed(reader), &key::event(scope, id))?;
     Ok(record.and_then(|r| super::raw::unpack(&r.raw)))
 }
@@ -392,7 +429,11 @@ pub fn customer(
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn find(reader: &dyn Read, scopes: &[Scope], text: &str) -> Result<Vec<MachineId>, RecordError> {
+pub fn find(
+    reader: &dyn Read,
+    scopes: &[Scope],
+    text: &str,
+) -> Result<Vec<MachineId>, RecordError> {
     let text = text.trim();
     if let Ok(id) = text.parse()
         && machine(reader, &id)?.is_some()
@@ -403,7 +444,8 @@ pub fn find(reader: &dyn Read, scopes: &[Scope], text: &str) -> Result<Vec<Machi
         if let Some(id) = super::route::lookup(&Committed(reader), scope, text)? {
             return Ok(vec![id]);
         }
-        let record: Option<EventRecord> = record::get(&Committed(reader), &key::event(scope, &EventId::from(text)))?;
+        let record: Option<EventRecord> =
+            record::get(&Committed(reader), &key::event(scope, &EventId::from(text)))?;
         if let Some(Disposition::Applied(Some(id))) = record.map(|r| r.disposition) {
             return Ok(vec![id]);
         }
@@ -426,13 +468,22 @@ pub const FOUND_MAX: usize = 100;
 fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, RecordError> {
     let mut found = Vec::new();
     if email.contains('@') {
-        walk(reader, KeyRange::prefix(&[Table::Customer as u8]), |key, first| {
-            let customer: crate::domain::customer::Customer = record::whole(&Committed(reader), key, first)?;
-            if customer.email.as_ref().is_some_and(|e| e.to_lowercase() == email) {
-                found.push(customer.id);
-            }
-            Ok(true)
-        })?;
+        walk(
+            reader,
+            KeyRange::prefix(&[Table::Customer as u8]),
+            |key, first| {
+                let customer: crate::domain::customer::Customer =
+                    record::whole(&Committed(reader), key, first)?;
+                if customer
+                    .email
+                    .as_ref()
+                    .is_some_and(|e| e.to_lowercase() == email)
+                {
+                    found.push(customer.id);
+                }
+                Ok(true)
+            },
+        )?;
     }
     Ok(found)
 }
@@ -440,11 +491,23 @@ fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, Rec
 fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]) -> bool {
     let folded = machine.folded(&Revisions::default(), Timestamp::from_ms(0));
     let contact = &folded.contact;
-    let emails = [&contact.session_email, &contact.invoice_email, &contact.decided_email, &contact.deliver_to];
+    let emails = [
+        &contact.session_email,
+        &contact.invoice_email,
+        &contact.decided_email,
+        &contact.deliver_to,
+    ];
     let sent = machine.notices.iter().filter_map(|n| n.to.as_ref());
-    emails.into_iter().flatten().chain(sent).any(|e| e.to_lowercase() == lower)
+    emails
+        .into_iter()
+        .flatten()
+        .chain(sent)
+        .any(|e| e.to_lowercase() == lower)
         || machine.grants.iter().any(|g| g.key.reveal() == text)
-        || contact.customer.as_ref().is_some_and(|c| c.as_str() == text || customers.contains(c))
+        || contact
+            .customer
+            .as_ref()
+            .is_some_and(|c| c.as_str() == text || customers.contains(c))
         || machine.facts.iter().any(|f| f.id.as_str() == text)
 }
 
@@ -472,8 +535,17 @@ pub fn due_from(
     let mut range = key::due_until(until);
     range.start = from.unwrap_or(range.start);
     let entries = reader.range(&range, Direction::Forward, limit)?;
-    let next = entries.last().filter(|_| entries.len() == limit).map(|(k, _)| [k.as_slice(), &[0]].concat());
-    Ok((entries.iter().filter_map(|(k, _)| key::parse_due(k)).collect(), next))
+    let next = entries
+        .last()
+        .filter(|_| entries.len() == limit)
+        .map(|(k, _)| [k.as_slice(), &[0]].concat());
+    Ok((
+        entries
+            .iter()
+            .filter_map(|(k, _)| key::parse_due(k))
+            .collect(),
+        next,
+    ))
 }
 
 /// The attempts that were under way when the process ended.
@@ -482,22 +554,38 @@ pub fn due_from(
 /// The store's.
 pub fn attempts(reader: &dyn Read) -> Result<Vec<(MachineId, u32, Timestamp)>, RecordError> {
     let mut out = Vec::new();
-    walk(reader, KeyRange::prefix(&[Table::Attempt as u8]), |key, value| {
-        let parts = key::parts(key);
-        let sent = value[..].try_into().map(i64::from_be_bytes).map_or(Timestamp::from_ms(0), Timestamp::from_ms);
-        if let [machine, action] = parts.as_slice()
-            && let (Ok(machine), Ok(action)) = (machine.parse(), action.parse())
-        {
-            out.push((machine, action, sent));
-        }
-        Ok(true)
-    })?;
+    walk(
+        reader,
+        KeyRange::prefix(&[Table::Attempt as u8]),
+        |key, value| {
+            let parts = key::parts(key);
+            let sent = value[..]
+                .try_into()
+                .map(i64::from_be_bytes)
+                .map_or(Timestamp::from_ms(0), Timestamp::from_ms);
+            if let [machine, action] = parts.as_slice()
+                && let (Ok(machine), Ok(action)) = (machine.parse(), action.parse())
+            {
+                out.push((machine, action, sent));
+            }
+            Ok(true)
+        },
+    )?;
     Ok(out)
 }
 
 /// What the customer of a machine should hold, for pages: on as many keys as its license service needs for that.
 #[must_use]
-pub fn seats(machine: &Machine, rules: &Rules, now: Timestamp) -> crate::domain::entitlement::Entitlement {
+pub fn seats(
+    machine: &Machine,
+    rules: &Rules,
+    now: Timestamp,
+) -> crate::domain::entitlement::Entitlement {
     let folded = machine.folded(&rules.revisions, now);
-    entitlement(&folded, &rules.revisions, now, rules.devices_max(&machine.source))
+    entitlement(
+        &folded,
+        &rules.revisions,
+        now,
+        rules.devices_max(&machine.source),
+    )
 }

@@ -44,13 +44,18 @@ impl<'a> Working<'a> {
     /// The same with the names that parked events wait for at hand.
     #[must_use]
     pub fn with_parked(base: &'a dyn Read, parked: &'a mut ParkedNames) -> Self {
-        Self { parked: Some(parked), ..Self::new(base) }
+        Self {
+            parked: Some(parked),
+            ..Self::new(base)
+        }
     }
 
     /// Whether a parked event may wait for a name. Without the names at hand the answer is yes.
     #[must_use]
     pub fn may_be_parked(&self, scope: &Scope, name: &str) -> bool {
-        self.parked.as_ref().is_none_or(|parked| parked.may_hold(scope, name))
+        self.parked
+            .as_ref()
+            .is_none_or(|parked| parked.may_hold(scope, name))
     }
 
     /// Writes a value.
@@ -98,7 +103,10 @@ impl<'a> Working<'a> {
         if self.writes.contains_key(key) {
             return Ok(false);
         }
-        Ok(self.base.get(key)?.is_some_and(|value| value.seq == version))
+        Ok(self
+            .base
+            .get(key)?
+            .is_some_and(|value| value.seq == version))
     }
 
     /// Deletes a key.
@@ -133,13 +141,21 @@ impl View for Working<'_> {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError> {
-        let written: Vec<_> = self.writes.range(range.start.clone()..range.end.clone()).collect();
+        let written: Vec<_> = self
+            .writes
+            .range(range.start.clone()..range.end.clone())
+            .collect();
         // Written keys may hide stored ones, so as many more are read as could be hidden.
-        let stored = self.base.range(range, Direction::Forward, limit.saturating_add(written.len()))?;
+        let stored = self.base.range(
+            range,
+            Direction::Forward,
+            limit.saturating_add(written.len()),
+        )?;
         if written.is_empty() {
             return Ok(stored.into_iter().map(|(k, v)| (k, v.bytes)).collect());
         }
-        let mut merged: BTreeMap<Vec<u8>, Bytes> = stored.into_iter().map(|(k, v)| (k, v.bytes)).collect();
+        let mut merged: BTreeMap<Vec<u8>, Bytes> =
+            stored.into_iter().map(|(k, v)| (k, v.bytes)).collect();
         for (key, value) in written {
             match value {
                 Some(value) => merged.insert(key.clone(), Bytes::copy_from_slice(value)),
@@ -159,6 +175,11 @@ impl View for Committed<'_> {
     }
 
     fn range(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError> {
-        Ok(self.0.range(range, Direction::Forward, limit)?.into_iter().map(|(k, v)| (k, v.bytes)).collect())
+        Ok(self
+            .0
+            .range(range, Direction::Forward, limit)?
+            .into_iter()
+            .map(|(k, v)| (k, v.bytes))
+            .collect())
     }
 }

@@ -47,17 +47,27 @@ impl Limits {
     /// From the config.
     pub(super) fn of(http: &Http) -> Self {
         Self {
-            connections_max: usize::try_from(http.connections_max).unwrap_or(Semaphore::MAX_PERMITS),
+            connections_max: usize::try_from(http.connections_max)
+                .unwrap_or(Semaphore::MAX_PERMITS),
             header_timeout: http.header_timeout,
         }
     }
 }
 
 /// Accepts and serves connections until the token is cancelled; then lets requests under way end.
-pub(super) async fn run(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
-    let permits = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
+pub(super) async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(
+        limits.connections_max.min(Semaphore::MAX_PERMITS),
+    ));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout.to_std()).max_buf_size(HEAD_LEN_MAX);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout.to_std())
+        .max_buf_size(HEAD_LEN_MAX);
     let mut connections = JoinSet::new();
     loop {
         // The permit comes first: whoever is over the bound waits in the kernel's queue and costs nothing here.
@@ -72,7 +82,13 @@ pub(super) async fn run(listener: TcpListener, router: Router, limits: Limits, s
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) => {
-                let connection = serve_one(stream, Peer(peer), router.clone(), http.clone(), stop.clone());
+                let connection = serve_one(
+                    stream,
+                    Peer(peer),
+                    router.clone(),
+                    http.clone(),
+                    stop.clone(),
+                );
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -94,7 +110,13 @@ pub(super) async fn run(listener: TcpListener, router: Router, limits: Limits, s
     connections.shutdown().await;
 }
 
-async fn serve_one(stream: TcpStream, peer: Peer, router: Router, http: http1::Builder, stop: CancellationToken) {
+async fn serve_one(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    http: http1::Builder,
+    stop: CancellationToken,
+) {
     // Answers are one small segment: waiting for more would only delay them. A failure costs 40 ms, no more.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {

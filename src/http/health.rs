@@ -72,7 +72,10 @@ struct ServiceLine {
 
 impl ServiceLine {
     fn of(report: ServiceReport, now: Timestamp) -> Self {
-        let waits = report.by_source.values().fold(Waits::default(), |sum, more| sum.and(*more));
+        let waits = report
+            .by_source
+            .values()
+            .fold(Waits::default(), |sum, more| sum.and(*more));
         Self {
             service: report.service,
             sources: report.by_source.keys().map(ToString::to_string).collect(),
@@ -120,9 +123,22 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         queue_len_max: app.config.http.queue_len_max,
         now,
         stops_held: app.handle.stops_held().map(|why| why.to_string()),
-        services: observed.services.into_iter().map(|s| ServiceLine::of(s, now)).collect(),
+        services: observed
+            .services
+            .into_iter()
+            .map(|s| ServiceLine::of(s, now))
+            .collect(),
         jobs: observed.jobs,
     };
-    let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [(header::CACHE_CONTROL, "no-store")], Json(readiness)).into_response()
+    let status = if readiness.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(readiness),
+    )
+        .into_response()
 }

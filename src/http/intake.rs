@@ -42,8 +42,12 @@ pub(super) async fn receive(
     body: Body,
 ) -> Response {
     let Some((source, door)) = app.door(&name) else {
-        return Problem::new(StatusCode::NOT_FOUND, "unknown_source", "no [[source]] of this name is configured")
-            .into_response();
+        return Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown_source",
+            "no [[source]] of this name is configured",
+        )
+        .into_response();
     };
     let watch = Stopwatch::start();
     match take(&app, source, door, &headers, body).await {
@@ -57,21 +61,41 @@ pub(super) async fn receive(
 
 impl App {
     fn door(&self, name: &str) -> Option<(&Source, &Door)> {
-        self.config.sources.iter().zip(self.doors.iter()).find(|(source, _)| source.name.as_str() == name)
+        self.config
+            .sources
+            .iter()
+            .zip(self.doors.iter())
+            .find(|(source, _)| source.name.as_str() == name)
     }
 }
 
-async fn take(app: &App, source: &Source, door: &Door, headers: &HeaderMap, body: Body) -> Result<Told, Problem> {
+async fn take(
+    app: &App,
+    source: &Source,
+    door: &Door,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Told, Problem> {
     let body = read(app, door, headers, body).await?;
     let received = app.handle.clock().now();
-    let header = headers.get("stripe-signature").map(|h| h.to_str().unwrap_or_default());
+    let header = headers
+        .get("stripe-signature")
+        .map(|h| h.to_str().unwrap_or_default());
     let read = if body.len() <= INLINE_LEN_MAX {
         verify_and_read(source, header, &body, received)
     } else {
         let (source, header, body) = (source.clone(), header.map(str::to_owned), body.clone());
-        tokio::task::spawn_blocking(move || verify_and_read(&source, header.as_deref(), &body, received))
-            .await
-            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "unreadable", "the body could not be read"))?
+        tokio::task::spawn_blocking(move || {
+            verify_and_read(&source, header.as_deref(), &body, received)
+        })
+        .await
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "unreadable",
+                "the body could not be read",
+            )
+        })?
     };
     let input = match read {
         Ok((event, signed)) => {
@@ -81,14 +105,34 @@ async fn take(app: &App, source: &Source, door: &Door, headers: &HeaderMap, body
             {
                 tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward events --ignored`)");
             }
-            Input::Delivery(Box::new(delivery(event, &source.name, pack(&body), received)))
+            Input::Delivery(Box::new(delivery(
+                event,
+                &source.name,
+                pack(&body),
+                received,
+            )))
         }
         Err(Unread::Refused(refusal)) => {
             door.refused(&refusal);
-            return Err(Problem::new(StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string()));
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                refusal.code(),
+                refusal.to_string(),
+            ));
         }
         Err(Unread::Malformed { code, why }) => {
-            return Err(malformed(app, source, door, Bad { code, why, body, received }).await);
+            return Err(malformed(
+                app,
+                source,
+                door,
+                Bad {
+                    code,
+                    why,
+                    body,
+                    received,
+                },
+            )
+            .await);
         }
     };
     let receipt = app.handle.submit(input).await.map_err(|e| busy(door, e))?;
@@ -105,9 +149,12 @@ fn acknowledged(told: Told) -> Response {
         Told::Applied => r#"{"received":true,"disposition":"applied"}"#,
         Told::Parked => r#"{"received":true,"disposition":"parked"}"#,
         Told::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
-        Told::Ignored | Told::Unsigned | Told::Malformed | Told::TooLarge | Told::TooSlow | Told::Busy => {
-            r#"{"received":true,"disposition":"ignored"}"#
-        }
+        Told::Ignored
+        | Told::Unsigned
+        | Told::Malformed
+        | Told::TooLarge
+        | Told::TooSlow
+        | Told::Busy => r#"{"received":true,"disposition":"ignored"}"#,
     };
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
@@ -124,19 +171,40 @@ fn verify_and_read(
     body: &[u8],
     received: Timestamp,
 ) -> Result<(Event, Timestamp), Unread> {
-    let verified = signature::verify(body, header, &source.signing_secrets, source.tolerance, received)
-        .map_err(Unread::Refused)?;
-    let mut event =
-        event::parse(&verified, received).map_err(|m| Unread::Malformed { code: code(&m), why: m.to_string() })?;
+    let verified = signature::verify(
+        body,
+        header,
+        &source.signing_secrets,
+        source.tolerance,
+        received,
+    )
+    .map_err(Unread::Refused)?;
+    let mut event = event::parse(&verified, received).map_err(|m| Unread::Malformed {
+        code: code(&m),
+        why: m.to_string(),
+    })?;
     let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
     if !fits(event.id.as_str(), ID_LEN_MAX) {
-        let why = format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
-        return Err(Unread::Malformed { code: "not_an_event", why });
+        let why =
+            format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
+        return Err(Unread::Malformed {
+            code: "not_an_event",
+            why,
+        });
     }
-    if let Some(account) = event.account.take_if(|account| !fits(account.as_str(), ACCOUNT_LEN_MAX)) {
+    if let Some(account) = event
+        .account
+        .take_if(|account| !fits(account.as_str(), ACCOUNT_LEN_MAX))
+    {
         // It has an id and a type, so it is listed; but whose it is cannot be said.
-        let found = format!("a text of {} bytes that is no account's id", account.as_str().len());
-        event.says = Heard::Ignored(Reason::Unreadable { field: "account", found });
+        let found = format!(
+            "a text of {} bytes that is no account's id",
+            account.as_str().len()
+        );
+        event.says = Heard::Ignored(Reason::Unreadable {
+            field: "account",
+            found,
+        });
     }
     Ok((event, verified.signed_at()))
 }
@@ -159,7 +227,12 @@ struct Bad {
 /// Notes a signed body that is no event for the operator: the sender is right to be told, the operator must mend it.
 async fn malformed(app: &App, source: &Source, door: &Door, bad: Bad) -> Problem {
     let excerpt = bad.body[..bad.body.len().min(EXCERPT_LEN_MAX)].to_vec();
-    let noted = Input::Refused { source: source.name.clone(), why: bad.why.clone(), body: excerpt, at: bad.received };
+    let noted = Input::Refused {
+        source: source.name.clone(),
+        why: bad.why.clone(),
+        body: excerpt,
+        at: bad.received,
+    };
     if let Err(error) = app.handle.submit(noted).await {
         return busy(door, error);
     }
@@ -174,11 +247,19 @@ fn busy(door: &Door, error: SubmitError) -> Problem {
         SubmitError::Stopped => "stopping",
         SubmitError::TooLarge => {
             door.count(Told::TooLarge);
-            return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", error.to_string());
+            return Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                error.to_string(),
+            );
         }
     };
     door.count(Told::Busy);
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, format!("{error}; come again"))
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        code,
+        format!("{error}; come again"),
+    )
 }
 
 /// Reads a body within its limit and its deadline, which a trickle does not move.
@@ -186,9 +267,15 @@ async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result
     let limit = usize::try_from(app.config.http.body_limit.bytes()).unwrap_or(usize::MAX);
     let too_large = || {
         door.count(Told::TooLarge);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body is longer than {limit} bytes"))
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("the body is longer than {limit} bytes"),
+        )
     };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|l| l.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|len| len > limit.saturating_mul(DRAIN_TIMES) as u64) {
         return Err(too_large());
     }
@@ -197,11 +284,19 @@ async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result
         Ok(Collected::TooLarge) => Err(too_large()),
         Ok(Collected::Broken) => {
             door.count(Told::TooSlow);
-            Err(Problem::new(StatusCode::BAD_REQUEST, "cut_off", "the body ended before its announced length"))
+            Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "cut_off",
+                "the body ended before its announced length",
+            ))
         }
         Err(_) => {
             door.count(Told::TooSlow);
-            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"))
+            Err(Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "the body did not arrive in time",
+            ))
         }
     }
 }
@@ -215,8 +310,12 @@ enum Collected {
 async fn collect(mut body: Body, limit: usize) -> Collected {
     let (mut first, mut rest, mut len) = (Bytes::new(), Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Collected::Broken };
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(frame) = frame else {
+            return Collected::Broken;
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         len = len.saturating_add(data.len());
         if len > limit {
             (first, rest) = (Bytes::new(), Vec::new());

@@ -40,23 +40,39 @@ pub(super) struct Limiter {
 impl Limiter {
     pub(super) fn new() -> Self {
         let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
-        Self { governor: RateLimiter::keyed(quota), swept: Mutex::new(Stopwatch::start()) }
+        Self {
+            governor: RateLimiter::keyed(quota),
+            swept: Mutex::new(Stopwatch::start()),
+        }
     }
 
     /// Lets a client in, or says how long to wait, in seconds.
     pub(super) fn check(&self, client: IpAddr) -> Result<(), u64> {
         let full = self.governor.len() >= CLIENTS_MAX;
         self.sweep(full);
-        let key = if full { Key::Shared(shared(client)) } else { Key::Own(client) };
-        self.governor
-            .check_key(&key)
-            .map_err(|not_until| not_until.wait_time_from(governor::clock::DefaultClock::default().now()).as_secs() + 1)
+        let key = if full {
+            Key::Shared(shared(client))
+        } else {
+            Key::Own(client)
+        };
+        self.governor.check_key(&key).map_err(|not_until| {
+            not_until
+                .wait_time_from(governor::clock::DefaultClock::default().now())
+                .as_secs()
+                + 1
+        })
     }
 
     fn sweep(&self, full: bool) {
         let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
         // While full at most once a second: a sweep looks at every client.
-        if swept.elapsed() >= if full { Duration::from_secs(1) } else { SWEEP_AFTER } {
+        if swept.elapsed()
+            >= if full {
+                Duration::from_secs(1)
+            } else {
+                SWEEP_AFTER
+            }
+        {
             *swept = Stopwatch::start();
             self.governor.retain_recent();
         }
@@ -77,9 +93,17 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> 
     let is_trusted = |a: IpAddr| trusted.iter().any(|n| n.contains(a));
     let mut client = peer;
     if is_trusted(peer) {
-        let values: Vec<&str> =
-            headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().unwrap_or_default()).collect();
-        for hop in values.iter().rev().flat_map(|v| v.rsplit(',')).take(HOPS_MAX) {
+        let values: Vec<&str> = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .map(|v| v.to_str().unwrap_or_default())
+            .collect();
+        for hop in values
+            .iter()
+            .rev()
+            .flat_map(|v| v.rsplit(','))
+            .take(HOPS_MAX)
+        {
             let Some(address) = address(hop) else { break };
             client = address;
             if !is_trusted(address) {
@@ -93,8 +117,13 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> 
 /// A hop: an address, perhaps with a port, as some proxies write it.
 fn address(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
-    let bare = hop.strip_prefix('[').and_then(|h| h.split(']').next()).unwrap_or(hop);
-    bare.parse().ok().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|a| a.ip()))
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|h| h.split(']').next())
+        .unwrap_or(hop);
+    bare.parse()
+        .ok()
+        .or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|a| a.ip()))
 }
 
 fn network(address: IpAddr) -> IpAddr {
@@ -113,7 +142,10 @@ mod tests {
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
-        let trusted = [Network::parse("127.0.0.1").unwrap(), Network::parse("10.0.0.0/8").unwrap()];
+        let trusted = [
+            Network::parse("127.0.0.1").unwrap(),
+            Network::parse("10.0.0.0/8").unwrap(),
+        ];
         client(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
 
@@ -123,11 +155,19 @@ mod tests {
             ("203.0.113.7", vec!["1.1.1.1"], "203.0.113.7"),
             ("127.0.0.1", vec![], "127.0.0.1"),
             ("127.0.0.1", vec!["1.1.1.1, 203.0.113.7"], "203.0.113.7"),
-            ("127.0.0.1", vec!["1.1.1.1", "203.0.113.7, 10.1.2.3"], "203.0.113.7"),
+            (
+                "127.0.0.1",
+                vec!["1.1.1.1", "203.0.113.7, 10.1.2.3"],
+                "203.0.113.7",
+            ),
             ("127.0.0.1", vec!["203.0.113.7:4711"], "203.0.113.7"),
             ("127.0.0.1", vec!["1.1.1.1, nonsense, 10.0.0.9"], "10.0.0.9"),
             ("127.0.0.1", vec!["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::"),
-            ("127.0.0.1", vec!["[2001:db8:1:2:3:4:5:6]:443"], "2001:db8:1:2::"),
+            (
+                "127.0.0.1",
+                vec!["[2001:db8:1:2:3:4:5:6]:443"],
+                "2001:db8:1:2::",
+            ),
             ("::ffff:127.0.0.1", vec!["203.0.113.7"], "203.0.113.7"),
         ] {
             assert_eq!(who(peer, &forwarded), expected, "{peer} {forwarded:?}");
@@ -137,7 +177,10 @@ mod tests {
     #[test]
     fn who_asks_too_often_waits() {
         let limiter = Limiter::new();
-        let (one, other): (IpAddr, IpAddr) = ("203.0.113.7".parse().unwrap(), "203.0.113.8".parse().unwrap());
+        let (one, other): (IpAddr, IpAddr) = (
+            "203.0.113.7".parse().unwrap(),
+            "203.0.113.8".parse().unwrap(),
+        );
         let refused = (0..100).filter(|_| limiter.check(one).is_err()).count();
         assert!((60..=70).contains(&refused), "{refused}");
         assert!(limiter.check(one).is_err_and(|wait| wait >= 1));

@@ -13,12 +13,16 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::App;
 use crate::config::Source;
-use crate::measure::{self, ACK_S, DELIVERIES, Kind, Metric, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES};
+use crate::measure::{
+    self, ACK_S, DELIVERIES, Kind, Metric, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES,
+};
 use crate::sources::stripe::signature::Refusal;
 use gauges::{as_f64, gauge, licenses, services};
 
 /// From an instant store to Stripe's patience.
-const ACK_BUCKETS_S: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
+const ACK_BUCKETS_S: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0,
+];
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -48,7 +52,10 @@ pub fn upkeep() {
 }
 
 fn describe() {
-    for Metric { name, kind, help, .. } in measure::ALL {
+    for Metric {
+        name, kind, help, ..
+    } in measure::ALL
+    {
         let unit = match name.rsplit('_').next() {
             Some("seconds") => Unit::Seconds,
             Some("bytes") => Unit::Bytes,
@@ -123,7 +130,11 @@ impl Door {
         let name = source.name.to_string();
         let told =
             Told::ALL.map(|t| metrics::counter!(DELIVERIES.name, "source" => name.clone(), "result" => t.as_str()));
-        Self { source: name, told, ack_s: metrics::histogram!(ACK_S.name) }
+        Self {
+            source: name,
+            told,
+            ack_s: metrics::histogram!(ACK_S.name),
+        }
     }
 
     /// Counts a delivery.
@@ -141,7 +152,8 @@ impl Door {
     pub(super) fn refused(&self, refusal: &Refusal) {
         self.count(Told::Unsigned);
         let source = self.source.clone();
-        metrics::counter!(SIGNATURE_FAILURES.name, "source" => source, "reason" => refusal.code()).increment(1);
+        metrics::counter!(SIGNATURE_FAILURES.name, "source" => source, "reason" => refusal.code())
+            .increment(1);
     }
 }
 
@@ -160,7 +172,13 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> impl IntoResponse {
         handle.render()
     });
     let text = text.await.unwrap_or_default();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
 }
 
 /// Deeper than any data directory of ours.
@@ -168,7 +186,9 @@ const DEPTH_MAX: u8 = 4;
 
 /// Bytes of the files under a folder; what cannot be read counts nothing.
 fn bytes_under(dir: &Path, depth: u8) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return 0;
+    };
     entries
         .flatten()
         .map(|entry| match entry.metadata() {

@@ -54,7 +54,15 @@ impl App {
         let doors = config.sources.iter().map(metrics::Door::of).collect();
         let observed: health::Observe = Arc::new(health::Observed::default);
         let limiter = Arc::new(limit::Limiter::new());
-        Self { handle, config, doors, limiter, stopping: CancellationToken::new(), observed, counts: Arc::default() }
+        Self {
+            handle,
+            config,
+            doors,
+            limiter,
+            stopping: CancellationToken::new(),
+            observed,
+            counts: Arc::default(),
+        }
     }
 
     /// Shows what others know in `/readyz` and `/metrics`.
@@ -84,6 +92,9 @@ pub fn router(app: App) -> Router {
 /// The app's handles to the engine are gone when this returns.
 pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
     let limits = accept::Limits::of(&app.config.http);
-    let app = App { stopping: stop.clone(), ..app };
+    let app = App {
+        stopping: stop.clone(),
+        ..app
+    };
     accept::run(listener, router(app), limits, stop).await;
 }

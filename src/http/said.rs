@@ -35,7 +35,10 @@ pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> Sa
         Some(address) => format!("Questions? Please write to {address}."),
         None => "Questions? Please write to the seller.".to_owned(),
     });
-    Said { found: false, ..said }
+    Said {
+        found: false,
+        ..said
+    }
 }
 
 /// What a purchase comes to. `mails` says whether keys are mailed at all.
@@ -44,22 +47,37 @@ pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) 
     let status = status(machine, &folded, &view::seats(machine, rules, now), now);
     let mut said = of_status(status, mails);
     if status.shows_keys() {
-        said.page.licenses = machine.grants.iter().filter(|g| g.can_be_mailed()).map(|g| license(g, now)).collect();
+        said.page.licenses = machine
+            .grants
+            .iter()
+            .filter(|g| g.can_be_mailed())
+            .map(|g| license(g, now))
+            .collect();
     }
     if let (PurchaseStatus::Grace, Some(ends)) = (status, grace_ends(&folded)) {
-        said.page.lines.push(format!("Without a payment it stops working on {}.", day(ends)));
+        said.page.lines.push(format!(
+            "Without a payment it stops working on {}.",
+            day(ends)
+        ));
     }
     said
 }
 
 fn of_status(status: PurchaseStatus, mails: bool) -> Said {
     let mut said = said(table(status));
-    said.page.lines.extend(to_come(status, mails).map(str::to_owned));
+    said.page
+        .lines
+        .extend(to_come(status, mails).map(str::to_owned));
     said
 }
 
 fn said((word, waits, tone, title, lines): Words) -> Said {
-    Said { word, waits, found: true, page: Page::plain(tone, title, lines) }
+    Said {
+        word,
+        waits,
+        found: true,
+        page: Page::plain(tone, title, lines),
+    }
 }
 
 fn grace_ends(folded: &Folded) -> Option<Timestamp> {
@@ -76,7 +94,9 @@ fn license(grant: &Grant, now: Timestamp) -> License {
         (LicenseStatus::Suspended, _) => "paused for now".to_owned(),
         (LicenseStatus::Expired, Some(at)) => format!("ended on {}", day(at)),
         (LicenseStatus::Live | LicenseStatus::Revoked, Some(at)) => format!("until {}", day(at)),
-        (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => "for life".to_owned(),
+        (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => {
+            "for life".to_owned()
+        }
     };
     License {
         seat: grant.number,

@@ -21,8 +21,9 @@ use crate::engine::view;
 /// A Checkout session's id has 66 characters or so (and 255 at most); anything much shorter could be guessed.
 const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;
 /// When a waiting page looks again, try by try; after the last it looks no more.
-const LOOK_AGAIN_S: [u32; 24] =
-    [5, 5, 5, 5, 5, 5, 10, 10, 10, 15, 15, 20, 30, 30, 30, 60, 60, 60, 120, 120, 300, 300, 600, 600];
+const LOOK_AGAIN_S: [u32; 24] = [
+    5, 5, 5, 5, 5, 5, 10, 10, 10, 15, 15, 20, 30, 30, 30, 60, 60, 60, 120, 120, 300, 300, 600, 600,
+];
 
 /// The customer's page.
 pub(super) async fn page(
@@ -31,7 +32,11 @@ pub(super) async fn page(
     headers: HeaderMap,
     query: Result<Query<BTreeMap<String, String>>, QueryRejection>,
 ) -> Response {
-    if let Err(wait_s) = app.limiter.check(limit::client(peer.ip(), &headers, &app.config.http.trusted_proxies)) {
+    if let Err(wait_s) = app.limiter.check(limit::client(
+        peer.ip(),
+        &headers,
+        &app.config.http.trusted_proxies,
+    )) {
         return too_often(&app, wait_s);
     }
     let query = query.map(|q| q.0).unwrap_or_default();
@@ -41,7 +46,8 @@ pub(super) async fn page(
             "Please use the link that you were sent to after paying.",
         ];
         metrics::page_said("malformed");
-        return Page::plain("bad", "This link is not complete", &lines).respond(&app, StatusCode::BAD_REQUEST);
+        return Page::plain("bad", "This link is not complete", &lines)
+            .respond(&app, StatusCode::BAD_REQUEST);
     };
     let found = {
         let (app, session) = (Arc::clone(&app), session.clone());
@@ -51,20 +57,37 @@ pub(super) async fn page(
         tracing::error!(found = ?found.map(|f| f.map(|m| m.map(|m| m.id))), "a purchase could not be read for its page");
         let lines = ["Your purchase cannot be shown just now. Please come back in a few minutes."];
         metrics::page_said("error");
-        return Page::plain("wait", "One moment, please", &lines).respond(&app, StatusCode::SERVICE_UNAVAILABLE);
+        return Page::plain("wait", "One moment, please", &lines)
+            .respond(&app, StatusCode::SERVICE_UNAVAILABLE);
     };
     let now = app.handle.clock().now();
     let asked = Asked::of(&query, now);
     let said = match &machine {
-        Some(machine) => said::of(machine, &app.handle.rules(), now, mails(app.config.mail_of(&machine.source))),
-        None => said::of_unknown(now - asked.since, mails(&app.config.mail), contact(&app.config.mail).as_deref()),
+        Some(machine) => said::of(
+            machine,
+            &app.handle.rules(),
+            now,
+            mails(app.config.mail_of(&machine.source)),
+        ),
+        None => said::of_unknown(
+            now - asked.since,
+            mails(&app.config.mail),
+            contact(&app.config.mail).as_deref(),
+        ),
     };
     metrics::page_said(said.word);
     let mut page = said.page;
     if said.waits {
         page.refresh = asked.again(session, machine.is_none());
     }
-    page.respond(&app, if said.found { StatusCode::OK } else { StatusCode::NOT_FOUND })
+    page.respond(
+        &app,
+        if said.found {
+            StatusCode::OK
+        } else {
+            StatusCode::NOT_FOUND
+        },
+    )
 }
 
 /// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
@@ -78,8 +101,14 @@ struct Asked {
 impl Asked {
     fn of(query: &BTreeMap<String, String>, now: Timestamp) -> Self {
         let tries = query.get("n").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let since = query.get("since").and_then(|s| s.parse().ok()).map(Timestamp::from_s);
-        Self { tries, since: since.filter(|since| *since <= now).unwrap_or(now) }
+        let since = query
+            .get("since")
+            .and_then(|s| s.parse().ok())
+            .map(Timestamp::from_s);
+        Self {
+            tries,
+            since: since.filter(|since| *since <= now).unwrap_or(now),
+        }
     }
 
     /// When and where the page looks again, if it does.
@@ -105,13 +134,19 @@ fn contact(mail: &Mail) -> Option<String> {
 }
 
 fn well_formed(id: &str) -> bool {
-    ID_LEN.contains(&id.len()) && id.starts_with("cs_") && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    ID_LEN.contains(&id.len())
+        && id.starts_with("cs_")
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// The purchase of a session, at any of the sources: its own machine, or the subscription that it started.
 fn find(app: &App, session: &str) -> Result<Option<Machine>, RecordError> {
     for source in &app.config.sources {
-        let found = view::by_name(app.handle.reader(), &Scope::new(source.name.clone(), None), session)?;
+        let found = view::by_name(
+            app.handle.reader(),
+            &Scope::new(source.name.clone(), None),
+            session,
+        )?;
         if found.is_some() {
             return Ok(found);
         }
@@ -120,11 +155,15 @@ fn find(app: &App, session: &str) -> Result<Option<Machine>, RecordError> {
 }
 
 fn too_often(app: &App, wait_s: u64) -> Response {
-    let lines = ["This page was asked for very often from your network. Please wait a moment and load it again."];
+    let lines = [
+        "This page was asked for very often from your network. Please wait a moment and load it again.",
+    ];
     metrics::page_said("too_often");
-    let mut response =
-        Page::plain("wait", "A little slower, please", &lines).respond(app, StatusCode::TOO_MANY_REQUESTS);
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+    let mut response = Page::plain("wait", "A little slower, please", &lines)
+        .respond(app, StatusCode::TOO_MANY_REQUESTS);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
     response
 }
 

@@ -61,7 +61,12 @@ pub(super) struct Refresh {
 impl Page {
     /// Words without a license.
     pub(super) fn plain(tone: &'static str, title: &'static str, lines: &[&str]) -> Self {
-        Self { tone, title, lines: lines.iter().map(|l| (*l).to_owned()).collect(), ..Self::default() }
+        Self {
+            tone,
+            title,
+            lines: lines.iter().map(|l| (*l).to_owned()).collect(),
+            ..Self::default()
+        }
     }
 
     /// The answer with this page.
@@ -74,16 +79,24 @@ impl Page {
         }
         let style = format!("{}/assets/{}", prefix(&app.config.public_url), style_name());
         let shown = Shown { page: self, style };
-        let rendered = ENGINE.get_template(TEMPLATE).and_then(|t| t.render(minijinja::value::Serde(shown)));
+        let rendered = ENGINE
+            .get_template(TEMPLATE)
+            .and_then(|t| t.render(minijinja::value::Serde(shown)));
         let mut response = match rendered {
             Ok(html) => (status, html).into_response(),
             Err(error) => {
                 tracing::error!(%error, "a page could not be rendered");
-                (StatusCode::INTERNAL_SERVER_ERROR, "this page could not be shown").into_response()
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "this page could not be shown",
+                )
+                    .into_response()
             }
         };
         for (name, value) in HEADERS {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
         }
         response
     }
@@ -102,14 +115,18 @@ fn text(name: &str) -> Option<String> {
 
 /// The path of our public address: a proxy may serve us under one.
 fn prefix(public_url: &str) -> &str {
-    let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+    let rest = public_url
+        .split_once("://")
+        .map_or(public_url, |(_, rest)| rest);
     rest.find('/').map_or("", |at| &rest[at..])
 }
 
 /// The stylesheet's name, with the hash of what is in it: it may be cached for ever.
 fn style_name() -> &'static str {
     static NAME: LazyLock<String> = LazyLock::new(|| {
-        let hash = Files::get(STYLE).map(|f| hex::encode(&f.metadata.sha256_hash()[..8])).unwrap_or_default();
+        let hash = Files::get(STYLE)
+            .map(|f| hex::encode(&f.metadata.sha256_hash()[..8]))
+            .unwrap_or_default();
         format!("style.{hash}.css")
     });
     NAME.as_str()
@@ -132,12 +149,21 @@ pub(super) async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>)
 
 /// An unknown path.
 pub(super) async fn not_found(State(app): State<Arc<App>>) -> Response {
-    Page::plain("bad", "Page not found", &["There is nothing at this address."]).respond(&app, StatusCode::NOT_FOUND)
+    Page::plain(
+        "bad",
+        "Page not found",
+        &["There is nothing at this address."],
+    )
+    .respond(&app, StatusCode::NOT_FOUND)
 }
 
 /// A known path with another method.
 pub(super) async fn wrong_method(State(app): State<Arc<App>>) -> Response {
-    let page = Page::plain("bad", "Not like this", &["This address does not take requests of this kind."]);
+    let page = Page::plain(
+        "bad",
+        "Not like this",
+        &["This address does not take requests of this kind."],
+    );
     page.respond(&app, StatusCode::METHOD_NOT_ALLOWED)
 }
 

@@ -3,7 +3,13 @@
 use crate::domain::summary::PurchaseStatus;
 
 /// A status's word for the metric, whether it waits, its tone, its title and its text.
-pub(super) type Words = (&'static str, bool, &'static str, &'static str, &'static [&'static str]);
+pub(super) type Words = (
+    &'static str,
+    bool,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
 
 /// The words for a session that nobody has heard of.
 pub(super) const UNKNOWN: Words = (
@@ -17,7 +23,10 @@ pub(super) const UNKNOWN: Words = (
     ],
 );
 
-#[expect(clippy::too_many_lines, reason = "a flat table: every text of the page in one place")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a flat table: every text of the page in one place"
+)]
 pub(super) const fn table(status: PurchaseStatus) -> Words {
     match status {
         PurchaseStatus::OnItsWay => (
@@ -54,9 +63,13 @@ pub(super) const fn table(status: PurchaseStatus) -> Words {
                 "You don't need to do anything, and you won't be charged again.",
             ],
         ),
-        PurchaseStatus::Live | PurchaseStatus::Ending => {
-            ("keys", false, "good", "Thank you! Here is your license", &["Keep the key in a safe place."])
-        }
+        PurchaseStatus::Live | PurchaseStatus::Ending => (
+            "keys",
+            false,
+            "good",
+            "Thank you! Here is your license",
+            &["Keep the key in a safe place."],
+        ),
         PurchaseStatus::Partial => (
             "more_keys",
             true,
@@ -99,14 +112,18 @@ pub(super) const fn table(status: PurchaseStatus) -> Words {
             false,
             "bad",
             "Your license is suspended",
-            &["The payment is disputed at the bank. Until that is settled the license does not work."],
+            &[
+                "The payment is disputed at the bank. Until that is settled the license does not work.",
+            ],
         ),
         PurchaseStatus::Refunded => (
             "refunded",
             false,
             "bad",
             "Your payment was refunded",
-            &["The license of this purchase no longer works. If that is a surprise, please write to the seller."],
+            &[
+                "The license of this purchase no longer works. If that is a surprise, please write to the seller.",
+            ],
         ),
         PurchaseStatus::Revoked | PurchaseStatus::DisputeLost => (
             "revoked",

@@ -53,13 +53,24 @@ pub struct Ran {
 pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
     // A full page may hide wake-ups behind actions that wait for their service: the next run goes on behind it.
     let due = sweep::due(handle.reader(), handle.clock().now(), cursor, SCAN_MAX)?;
-    let rang = due.iter().any(|(_, due)| !matches!(due, Due::Of(_, Item::Wake)));
+    let rang = due
+        .iter()
+        .any(|(_, due)| !matches!(due, Due::Of(_, Item::Wake)));
     if rang {
         bell.notify_one();
     }
-    let to_wake = |(_, due)| if let Due::Of(machine, Item::Wake) = due { Some(machine) } else { None };
+    let to_wake = |(_, due)| {
+        if let Due::Of(machine, Item::Wake) = due {
+            Some(machine)
+        } else {
+            None
+        }
+    };
     let wakes = due.into_iter().filter_map(to_wake).collect();
-    Ok(Ran { woken: wake(handle, wakes).await?, rang })
+    Ok(Ran {
+        woken: wake(handle, wakes).await?,
+        rang,
+    })
 }
 
 /// Looks at the next machines of a rolling sweep, and at those for which something is overdue.
@@ -73,7 +84,13 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
         bell.notify_one();
     }
     // A search belongs to no machine yet.
-    let of_machine = |(_, due)| if let Due::Of(machine, _) = due { Some(machine) } else { None };
+    let of_machine = |(_, due)| {
+        if let Due::Of(machine, _) = due {
+            Some(machine)
+        } else {
+            None
+        }
+    };
     let overdue = overdue.into_iter().filter_map(of_machine);
     let mut next = cursor.clone();
     let swept = sweep::machines(handle.reader(), &mut next, REPAIR_MAX)?;
@@ -131,7 +148,9 @@ async fn wake(handle: &Handle, machines: BTreeSet<MachineId>) -> Result<usize, J
         }
         match under_way.join_next().await {
             None => return Ok(woken),
-            Some(Ok(Ok(Receipt::Unknown))) => tracing::warn!("something is due for a machine that does not exist"),
+            Some(Ok(Ok(Receipt::Unknown))) => {
+                tracing::warn!("something is due for a machine that does not exist")
+            }
             Some(Ok(Ok(_))) => woken += 1,
             Some(Ok(Err(error))) => return Err(error.into()),
             // Submitting does not panic; an aborted task means that we are being stopped.

@@ -82,7 +82,12 @@ pub struct Bells {
 impl Default for Bells {
     fn default() -> Self {
         let counts = Arc::default();
-        Self { due: Arc::new(Notify::new()), jumped: Arc::new(|_| {}), upkeep: Arc::new(|| {}), counts }
+        Self {
+            due: Arc::new(Notify::new()),
+            jumped: Arc::new(|_| {}),
+            upkeep: Arc::new(|| {}),
+            counts,
+        }
     }
 }
 
@@ -129,8 +134,17 @@ pub async fn start(
             Box::pin(async move { bell.notify_one() })
         });
         cron.add(rung?).await?;
-        let worker = Worker { job, handle: handle.clone(), bells: bells.clone() };
-        let (ring, runs, rhythm, stop) = (Arc::clone(ring), Arc::clone(&runs), rhythm.clone(), stop.clone());
+        let worker = Worker {
+            job,
+            handle: handle.clone(),
+            bells: bells.clone(),
+        };
+        let (ring, runs, rhythm, stop) = (
+            Arc::clone(ring),
+            Arc::clone(&runs),
+            rhythm.clone(),
+            stop.clone(),
+        );
         tasks.spawn(async move {
             tokio::select! { () = stop.cancelled() => {} () = worker.run(&ring, &runs, &rhythm) => {} }
         });
@@ -144,7 +158,12 @@ pub async fn start(
         let _ = cron.shutdown().await;
         return Err(error);
     }
-    Ok(Scheduler { cron, tasks, stop, runs })
+    Ok(Scheduler {
+        cron,
+        tasks,
+        stop,
+        runs,
+    })
 }
 
 impl Scheduler {
@@ -180,8 +199,14 @@ impl Worker {
             runs.began(self.job, rhythm.next_within(self.job));
             // A task of its own keeps a panic; dropped with us, it ends at its next wait.
             let mut work = JoinSet::new();
-            let (worker, mut at) =
-                (Self { job: self.job, handle: self.handle.clone(), bells: self.bells.clone() }, cursor);
+            let (worker, mut at) = (
+                Self {
+                    job: self.job,
+                    handle: self.handle.clone(),
+                    bells: self.bells.clone(),
+                },
+                cursor,
+            );
             work.spawn(async move { (worker.work(&mut at).await, at) });
             let error = match work.join_next().await {
                 Some(Ok((result, at))) => {
@@ -203,8 +228,12 @@ impl Worker {
 
     async fn work(&self, cursor: &mut Cursor) -> Result<(), JobError> {
         match self.job {
-            Job::Due => jobs::due(&self.handle, &self.bells.due, cursor).await.map(|_| ()),
-            Job::Repair => jobs::repair(&self.handle, &self.bells.due, cursor).await.map(|_| ()),
+            Job::Due => jobs::due(&self.handle, &self.bells.due, cursor)
+                .await
+                .map(|_| ()),
+            Job::Repair => jobs::repair(&self.handle, &self.bells.due, cursor)
+                .await
+                .map(|_| ()),
             Job::Metrics => {
                 (self.bells.upkeep)();
                 jobs::count(&self.handle, &self.bells.counts).await
@@ -223,16 +252,24 @@ struct Rhythm {
 
 impl Rhythm {
     fn of(config: &Config, clock: Clock) -> Self {
-        let parser =
-            croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).dom_and_dow(true).build();
-        Self { crons: Job::ALL.map(|job| parser.parse(job.cron(config)).ok()), clock }
+        let parser = croner::parser::CronParser::builder()
+            .seconds(croner::parser::Seconds::Required)
+            .dom_and_dow(true)
+            .build();
+        Self {
+            crons: Job::ALL.map(|job| parser.parse(job.cron(config)).ok()),
+            clock,
+        }
     }
 
     /// How long from now to the next ring; a rhythm that has none is never silent.
     fn next_within(&self, job: Job) -> Duration {
         let now = chrono::DateTime::from_timestamp_millis(self.clock.now().ms());
         let next = now.and_then(|now| {
-            let next = self.crons[job as usize].as_ref()?.find_next_occurrence(&now, false).ok()?;
+            let next = self.crons[job as usize]
+                .as_ref()?
+                .find_next_occurrence(&now, false)
+                .ok()?;
             (next - now).to_std().ok()
         });
         next.unwrap_or(Duration::MAX / 2)
@@ -246,7 +283,10 @@ async fn watch(runs: &Runs, rings: &[Arc<Notify>; Job::ALL.len()], clock: &Clock
         if let Some(jump) = jumps.look(clock) {
             (bells.jumped)(jump);
             let seconds = jump.ms() / 1000;
-            tracing::warn!(seconds, "the wall clock jumped: check NTP, and whether this machine was asleep");
+            tracing::warn!(
+                seconds,
+                "the wall clock jumped: check NTP, and whether this machine was asleep"
+            );
         }
         for (job, ring) in Job::ALL.into_iter().zip(rings) {
             if runs.is_silent(job, watchdog::SLACK) {

@@ -34,18 +34,30 @@ pub(super) struct Runs(Vec<Mutex<State>>);
 impl Runs {
     pub(super) fn new(next_within: impl Fn(Job) -> Duration) -> Self {
         let state = |job: Job| State {
-            run: Run { job, last: None, silent: false, error: None },
+            run: Run {
+                job,
+                last: None,
+                silent: false,
+                error: None,
+            },
             since: Stopwatch::start(),
             next_within: next_within(job),
             working: false,
             nudged: false,
         };
-        Self(Job::ALL.into_iter().map(|job| Mutex::new(state(job))).collect())
+        Self(
+            Job::ALL
+                .into_iter()
+                .map(|job| Mutex::new(state(job)))
+                .collect(),
+        )
     }
 
     fn of(&self, job: Job) -> MutexGuard<'_, State> {
         // Nothing in here panics between two fields that belong together.
-        self.0[job as usize].lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[job as usize]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A bell was heard; the next one should come within a span.
@@ -68,10 +80,14 @@ impl Runs {
     /// Whether a bell has been silent for longer than expected and the slack. Says so once per silence.
     pub(super) fn is_silent(&self, job: Job, slack: Duration) -> bool {
         let mut state = self.of(job);
-        let silent = !state.working && state.since.elapsed() > state.next_within.saturating_add(slack);
+        let silent =
+            !state.working && state.since.elapsed() > state.next_within.saturating_add(slack);
         if silent {
             if !state.run.silent {
-                tracing::warn!(job.name = job.as_str(), "the scheduler is silent: the watchdog rings instead");
+                tracing::warn!(
+                    job.name = job.as_str(),
+                    "the scheduler is silent: the watchdog rings instead"
+                );
             }
             (state.run.silent, state.nudged) = (true, true);
         }
@@ -79,6 +95,9 @@ impl Runs {
     }
 
     pub(super) fn all(&self) -> Vec<Run> {
-        Job::ALL.into_iter().map(|job| self.of(job).run.clone()).collect()
+        Job::ALL
+            .into_iter()
+            .map(|job| self.of(job).run.clone())
+            .collect()
     }
 }

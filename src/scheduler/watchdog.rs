@@ -21,14 +21,20 @@ pub(super) struct JumpWatch {
 
 impl JumpWatch {
     pub(super) fn new(clock: &Clock) -> Self {
-        Self { wall: clock.now(), watch: Stopwatch::start() }
+        Self {
+            wall: clock.now(),
+            watch: Stopwatch::start(),
+        }
     }
 
     /// How far the wall clock jumped since the last look, if it did. A clock that somebody moves on purpose does not jump.
     pub(super) fn look(&mut self, clock: &Clock) -> Option<Span> {
         let (wall, passed) = (clock.now(), self.watch.elapsed());
         let moved = jump(self.wall, wall, passed);
-        *self = Self { wall, watch: Stopwatch::start() };
+        *self = Self {
+            wall,
+            watch: Stopwatch::start(),
+        };
         moved.filter(|_| matches!(clock, Clock::Wall))
     }
 }

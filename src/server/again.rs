@@ -18,8 +18,13 @@ const BINARY: &str = env!("CARGO_PKG_VERSION");
 pub(super) async fn run(handle: Handle, stop: CancellationToken) {
     match read(&handle, &stop).await {
         Ok(0) => {}
-        Ok(n) => tracing::info!(events = n, "events that an older version could not read are taken in now"),
-        Err(error) => tracing::error!(%error, "unread events could not be looked for; the next start tries again"),
+        Ok(n) => tracing::info!(
+            events = n,
+            "events that an older version could not read are taken in now"
+        ),
+        Err(error) => {
+            tracing::error!(%error, "unread events could not be looked for; the next start tries again")
+        }
     }
 }
 
@@ -49,7 +54,9 @@ async fn read(handle: &Handle, stop: &CancellationToken) -> Result<usize, Record
         }
     }
     if !stop.is_cancelled() {
-        let _ = handle.submit_waiting(Input::ReadBy(BINARY.to_owned())).await;
+        let _ = handle
+            .submit_waiting(Input::ReadBy(BINARY.to_owned()))
+            .await;
     }
     Ok(taken)
 }

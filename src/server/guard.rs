@@ -38,8 +38,12 @@ pub(super) fn note_start(
     now: Timestamp,
 ) -> Result<(), CannotStart> {
     let mut working = Working::new(reader);
-    gaps::note_start(&mut working, heartbeat, since.unwrap_or(now), now).map_err(CannotStart::Record)?;
-    let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
+    gaps::note_start(&mut working, heartbeat, since.unwrap_or(now), now)
+        .map_err(CannotStart::Record)?;
+    let batch = Batch {
+        expect: Vec::new(),
+        writes: working.into_writes(),
+    };
     if !batch.is_empty() {
         writer.commit(&batch)?;
     }
@@ -54,7 +58,9 @@ pub(super) async fn run(
     catch_up: Span,
     stop: CancellationToken,
 ) {
-    let away = heartbeat.map(|at| handle.clock().now() - at).filter(|away| away.ms().abs() > AWAY_MAX.ms());
+    let away = heartbeat
+        .map(|at| handle.clock().now() - at)
+        .filter(|away| away.ms().abs() > AWAY_MAX.ms());
     let mut cause = away.map(DistrustCause::Away);
     loop {
         if let Some(cause) = cause.take() {
@@ -98,7 +104,9 @@ async fn hold(handle: &Handle, cause: DistrustCause, catch_up: Span, stop: &Canc
 async fn release(handle: &Handle) {
     let held = |m: &Machine| {
         let by_time = |hold: &Option<Hold>| matches!(hold, Some(Hold::TimeNotTrusted(_)));
-        m.actions.iter().any(|a| a.outcome == ActionOutcome::Held && by_time(&a.held))
+        m.actions
+            .iter()
+            .any(|a| a.outcome == ActionOutcome::Held && by_time(&a.held))
     };
     let mut machines: Vec<MachineId> = Vec::new();
     let read = view::machines(handle.reader(), |m| {

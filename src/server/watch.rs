@@ -33,7 +33,12 @@ const STATES: [&str; Condition::ALL.len()] = {
 type Name = (&'static str, Vec<SourceName>);
 
 /// Watches until the stop token.
-pub(super) async fn run(handle: Handle, services: Arc<Services>, counts: Arc<Counts>, stop: CancellationToken) {
+pub(super) async fn run(
+    handle: Handle,
+    services: Arc<Services>,
+    counts: Arc<Counts>,
+    stop: CancellationToken,
+) {
     let mut gone: BTreeMap<Name, (Condition, Timestamp)> = BTreeMap::new();
     loop {
         tokio::select! {
@@ -51,7 +56,11 @@ pub(super) async fn run(handle: Handle, services: Arc<Services>, counts: Arc<Cou
                 tell_gone(&service, &waiting(&handle, &counts, &service).await);
             } else if let Some((_, since)) = before.filter(|_| !service.is_gone()) {
                 gone.remove(&name);
-                tell_back(&service, now - since, &waiting(&handle, &counts, &service).await);
+                tell_back(
+                    &service,
+                    now - since,
+                    &waiting(&handle, &counts, &service).await,
+                );
             }
         }
     }
@@ -62,7 +71,12 @@ async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> S
     counts.restart_backlog();
     for _ in 0..STRETCHES_MAX {
         match counts.count_backlog(handle.reader(), handle.clock().now()) {
-            Ok(true) => return words(service.work, of(&counts.backlog(), service).values().copied()),
+            Ok(true) => {
+                return words(
+                    service.work,
+                    of(&counts.backlog(), service).values().copied(),
+                );
+            }
             Ok(false) => tokio::task::yield_now().await,
             // The store tells its own story.
             Err(_) => break,
@@ -78,7 +92,10 @@ fn words(work: Work, waits: impl Iterator<Item = Waits>) -> String {
         Work::Mail => ("mail", "mails"),
         Work::LookUps => ("look-up", "look-ups"),
     };
-    let since = waits.oldest.map(|at| format!(", the oldest since {}", at.whole_s())).unwrap_or_default();
+    let since = waits
+        .oldest
+        .map(|at| format!(", the oldest since {}", at.whole_s()))
+        .unwrap_or_default();
     match waits.count {
         0 => format!("no {one} waits"),
         1 => format!("1 {one} waits{since}"),
@@ -117,7 +134,11 @@ fn tell_gone(service: &ServiceHealth, waiting: &str) {
 }
 
 fn tell_back(service: &ServiceHealth, after: Span, waiting: &str) {
-    let (name, sources, after) = (called(service), sources(service), Span::from_s(after.ms() / 1000));
+    let (name, sources, after) = (
+        called(service),
+        sources(service),
+        Span::from_s(after.ms() / 1000),
+    );
     tracing::info!(
         service = service.service,
         sources,
@@ -126,13 +147,27 @@ fn tell_back(service: &ServiceHealth, after: Span, waiting: &str) {
 }
 
 fn sources(service: &ServiceHealth) -> String {
-    service.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    service
+        .sources
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// What waits for a service, for each source that uses it.
 fn of(backlog: &Backlog, service: &ServiceHealth) -> BTreeMap<SourceName, Waits> {
-    let waits = |source: &SourceName| backlog.get(&(source.clone(), service.work)).copied().unwrap_or_default();
-    service.sources.iter().map(|source| (source.clone(), waits(source))).collect()
+    let waits = |source: &SourceName| {
+        backlog
+            .get(&(source.clone(), service.work))
+            .copied()
+            .unwrap_or_default()
+    };
+    service
+        .sources
+        .iter()
+        .map(|source| (source.clone(), waits(source)))
+        .collect()
 }
 
 /// The services as `/readyz` and `/metrics` show them.

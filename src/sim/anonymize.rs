@@ -121,8 +121,17 @@ const WORDS: &[&str] = &[
 /// Metadata that the rules read as it is.
 const ASKED: &[&str] = &["license_duration", "max_hwid_slots", "plan"];
 /// Parts of the paths under which Stripe lists things.
-const PATHS: &[&str] =
-    &["charges", "checkout", "customers", "invoices", "line_items", "lines", "refunds", "sessions", "subscriptions"];
+const PATHS: &[&str] = &[
+    "charges",
+    "checkout",
+    "customers",
+    "invoices",
+    "line_items",
+    "lines",
+    "refunds",
+    "sessions",
+    "subscriptions",
+];
 /// A word of Stripe's is not longer.
 const WORD_LEN_MAX: usize = 48;
 
@@ -157,8 +166,15 @@ impl Anonymizer {
         let mut sorted: Vec<&String> = events.iter().collect();
         sorted.sort_unstable();
         sorted.dedup();
-        let ranks = sorted.into_iter().enumerate().map(|(n, id)| (id.clone(), n)).collect();
-        Self { secret: Hmac::new(&secret.into()), ranks }
+        let ranks = sorted
+            .into_iter()
+            .enumerate()
+            .map(|(n, id)| (id.clone(), n))
+            .collect();
+        Self {
+            secret: Hmac::new(&secret.into()),
+            ranks,
+        }
     }
 
     /// A line of a history.
@@ -175,7 +191,14 @@ impl Anonymizer {
         }
         for part in ["event", "lookup"] {
             if let Some(value) = line.get_mut(part) {
-                self.value(value, Place { field: part, price: false, metadata: false });
+                self.value(
+                    value,
+                    Place {
+                        field: part,
+                        price: false,
+                        metadata: false,
+                    },
+                );
             }
         }
         Ok(line.to_string())
@@ -221,9 +244,27 @@ impl Anonymizer {
                         price: priced && !place.metadata,
                         metadata: place.metadata || field == "metadata",
                     };
-                    let inside = if field == "product" { Place { price: true, ..inside } } else { inside };
-                    let own = place.price && ["id", "product", "lookup_key", "price"].contains(&field.as_str());
-                    self.value(value, if own { Place { price: true, ..inside } } else { inside });
+                    let inside = if field == "product" {
+                        Place {
+                            price: true,
+                            ..inside
+                        }
+                    } else {
+                        inside
+                    };
+                    let own = place.price
+                        && ["id", "product", "lookup_key", "price"].contains(&field.as_str());
+                    self.value(
+                        value,
+                        if own {
+                            Place {
+                                price: true,
+                                ..inside
+                            }
+                        } else {
+                            inside
+                        },
+                    );
                 }
             }
         }
@@ -248,8 +289,17 @@ impl Anonymizer {
         }
         if let Some(path) = trimmed.strip_prefix("/v1/") {
             // Where a list comes from: it may be all that says whose it is.
-            let part = |part: &str| if PATHS.contains(&part) { part.to_owned() } else { self.text(part) };
-            return format!("/v1/{}", path.split('/').map(part).collect::<Vec<_>>().join("/"));
+            let part = |part: &str| {
+                if PATHS.contains(&part) {
+                    part.to_owned()
+                } else {
+                    self.text(part)
+                }
+            };
+            return format!(
+                "/v1/{}",
+                path.split('/').map(part).collect::<Vec<_>>().join("/")
+            );
         }
         match trimmed.split_once('@') {
             Some((_, domain)) if domain.contains('.') && !trimmed.contains(char::is_whitespace) => {
@@ -271,19 +321,30 @@ fn prefix(text: &str) -> Option<&'static str> {
     let begins = |p: &&&str| {
         text.strip_prefix(**p)
             .and_then(|rest| rest.strip_prefix('_'))
-            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+            .is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            })
     };
-    PREFIXES.iter().filter(begins).max_by_key(|p| p.len()).copied()
+    PREFIXES
+        .iter()
+        .filter(begins)
+        .max_by_key(|p| p.len())
+        .copied()
 }
 
 fn stays(text: &str, place: Place<'_>) -> bool {
     if place.metadata {
         return ASKED.contains(&place.field);
     }
-    let word = text.len() <= WORD_LEN_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-:".contains(&b));
+    let word = text.len() <= WORD_LEN_MAX
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.-:".contains(&b));
     place.price && ["id", "product", "lookup_key", "price", "plan"].contains(&place.field)
         || place.field == "lookup_key"
-        || ["price_", "prod_", "plan_"].iter().any(|p| text.starts_with(p))
+        || ["price_", "prod_", "plan_"]
+            .iter()
+            .any(|p| text.starts_with(p))
         || WORDS.contains(&place.field) && word
 }
 
@@ -303,19 +364,29 @@ mod tests {
             ("cs_test_Ada1", "cs_test_", ""),
             ("ada@example.org", "", "@example.com"),
             ("https://pay.stripe.com/ada", "https://example.com/", ""),
-            ("/v1/checkout/sessions/cs_live_Ada/line_items", "/v1/checkout/sessions/cs_live_", "/line_items"),
+            (
+                "/v1/checkout/sessions/cs_live_Ada/line_items",
+                "/v1/checkout/sessions/cs_live_",
+                "/line_items",
+            ),
             ("ada_lovelace", "anon-", ""),
             ("Ada Lovelace", "anon-", ""),
             ("sub_ and more", "anon-", ""),
         ] {
             let said = a.text(text);
-            assert!(said.starts_with(begins) && said.ends_with(ends), "{text}: {said}");
+            assert!(
+                said.starts_with(begins) && said.ends_with(ends),
+                "{text}: {said}"
+            );
             assert!(!said.to_lowercase().contains("ada"), "{text}: {said}");
             assert_eq!(said, a.text(text), "the same is the same");
             assert_ne!(said, anonymizer(2).text(text), "in one file only");
         }
         assert_eq!(a.text("  "), "  ");
-        assert!(a.text("evt_a") < a.text("evt_b"), "ids of events sort as before");
+        assert!(
+            a.text("evt_a") < a.text("evt_b"),
+            "ids of events sort as before"
+        );
     }
 
     #[test]
@@ -326,12 +397,24 @@ mod tests {
             "keyward_deliver_to":"ada@example.org"},"lines":{"data":[{"price":{"id":"gold","product":"tool",
             "nickname":"Ada's","lookup_key":"pro_monthly"},"plan":{"id":"gold"},"amount":900}]}}}}}"#;
         let said: Value = serde_json::from_str(&anonymizer(1).line(line).unwrap()).unwrap();
-        assert!(!said.to_string().contains("Ada") && !said.to_string().contains("ada@"), "{said}");
+        assert!(
+            !said.to_string().contains("Ada") && !said.to_string().contains("ada@"),
+            "{said}"
+        );
         let object = &said["event"]["data"]["object"];
-        assert_eq!((&said["source"], &said["event"]["type"]), (&"shop".into(), &"invoice.paid".into()));
-        assert_eq!((&object["status"], &object["object"]), (&"paid".into(), &"invoice".into()));
+        assert_eq!(
+            (&said["source"], &said["event"]["type"]),
+            (&"shop".into(), &"invoice.paid".into())
+        );
+        assert_eq!(
+            (&object["status"], &object["object"]),
+            (&"paid".into(), &"invoice".into())
+        );
         let metadata = &object["metadata"];
-        assert_eq!((&metadata["plan"], &metadata["max_hwid_slots"]), (&"pro".into(), &"2".into()));
+        assert_eq!(
+            (&metadata["plan"], &metadata["max_hwid_slots"]),
+            (&"pro".into(), &"2".into())
+        );
         assert_ne!(metadata["authforge_app_id"], "app_7");
         let price = &object["lines"]["data"][0]["price"];
         assert_eq!(
@@ -343,8 +426,21 @@ mod tests {
             "email":"ada@example.org","author":"Ada","reason":"asked"}}"#;
         let said: Value = serde_json::from_str(&anonymizer(1).line(decision).unwrap()).unwrap();
         let decision = &said["decision"];
-        assert_eq!(decision["machine"], format!("shop/{}", anonymizer(1).text("sub_1")));
-        assert_eq!((&decision["kind"], &decision["id"]), (&"address".into(), &"dec_1".into()));
-        assert!(decision["email"].as_str().unwrap().ends_with("@example.com") && decision["author"] != "Ada", "{said}");
+        assert_eq!(
+            decision["machine"],
+            format!("shop/{}", anonymizer(1).text("sub_1"))
+        );
+        assert_eq!(
+            (&decision["kind"], &decision["id"]),
+            (&"address".into(), &"dec_1".into())
+        );
+        assert!(
+            decision["email"]
+                .as_str()
+                .unwrap()
+                .ends_with("@example.com")
+                && decision["author"] != "Ada",
+            "{said}"
+        );
     }
 }

@@ -80,7 +80,8 @@ impl Answer {
     /// # Errors
     /// [`Stuck`].
     pub fn of(world: &World) -> Result<Self, Stuck> {
-        let (mut machines, mut parked, mut ignored, mut applied) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut machines, mut parked, mut ignored, mut applied) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         each_machine(world, &mut |machine| {
             machines.push(machine);
             true
@@ -93,7 +94,13 @@ impl Answer {
             }
             true
         })?;
-        Ok(Self { until: world.now, machines, parked, ignored, applied })
+        Ok(Self {
+            until: world.now,
+            machines,
+            parked,
+            ignored,
+            applied,
+        })
     }
 }
 
@@ -105,13 +112,31 @@ impl Serialize for Told<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(world) = *self;
         let parked: Each<Parked> = |world, visit| {
-            each_event(world, &mut |became| if let Became::Parked(event) = became { visit(event) } else { true })
+            each_event(world, &mut |became| {
+                if let Became::Parked(event) = became {
+                    visit(event)
+                } else {
+                    true
+                }
+            })
         };
         let ignored: Each<Ignored> = |world, visit| {
-            each_event(world, &mut |became| if let Became::Ignored(event) = became { visit(event) } else { true })
+            each_event(world, &mut |became| {
+                if let Became::Ignored(event) = became {
+                    visit(event)
+                } else {
+                    true
+                }
+            })
         };
         let applied: Each<Applied> = |world, visit| {
-            each_event(world, &mut |became| if let Became::Applied(event) = became { visit(event) } else { true })
+            each_event(world, &mut |became| {
+                if let Became::Applied(event) = became {
+                    visit(event)
+                } else {
+                    true
+                }
+            })
         };
         let mut answer = serializer.serialize_struct("Answer", 5)?;
         answer.serialize_field("until", &world.now)?;
@@ -147,7 +172,10 @@ impl<T: Serialize> Serialize for Listed<'_, T> {
 ///
 /// # Errors
 /// [`Stuck`].
-pub fn each_machine(world: &World, visit: &mut dyn FnMut(MachineView) -> bool) -> Result<(), Stuck> {
+pub fn each_machine(
+    world: &World,
+    visit: &mut dyn FnMut(MachineView) -> bool,
+) -> Result<(), Stuck> {
     let mut failed = None;
     view::machines(&world.store, |machine| match viewed(world, &machine) {
         Ok(view) => visit(view),
@@ -166,7 +194,13 @@ fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
         None => None,
     };
     let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
-    Ok(MachineView::of(machine, email.as_deref(), &world.rules.revisions, world.now, Keys::Hidden))
+    Ok(MachineView::of(
+        machine,
+        email.as_deref(),
+        &world.rules.revisions,
+        world.now,
+        Keys::Hidden,
+    ))
 }
 
 /// Visits every event, in the order in which they first came, until the visitor has enough.
@@ -175,19 +209,28 @@ fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
 /// [`Stuck`].
 pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Result<(), Stuck> {
     for (scope, id) in &world.events {
-        let record: Option<EventRecord> = record::get(&Committed(&world.store), &key::event(scope, id))?;
+        let record: Option<EventRecord> =
+            record::get(&Committed(&world.store), &key::event(scope, id))?;
         let Some(record) = record else { continue };
         let (event, kind) = (id.to_string(), record.kind);
         let became = match record.disposition {
-            Disposition::Applied(machine) => {
-                Became::Applied(Applied { event, kind, machine: machine.map(|m| m.to_string()) })
-            }
-            Disposition::Parked(names) => {
-                Became::Parked(Parked { event, kind, waits_for: names.into_iter().next().unwrap_or_default() })
-            }
+            Disposition::Applied(machine) => Became::Applied(Applied {
+                event,
+                kind,
+                machine: machine.map(|m| m.to_string()),
+            }),
+            Disposition::Parked(names) => Became::Parked(Parked {
+                event,
+                kind,
+                waits_for: names.into_iter().next().unwrap_or_default(),
+            }),
             Disposition::Ignored(_) | Disposition::Unreadable(_) => {
                 let reason = record.disposition.why_ignored().unwrap_or_default();
-                Became::Ignored(Ignored { event, kind, reason })
+                Became::Ignored(Ignored {
+                    event,
+                    kind,
+                    reason,
+                })
             }
         };
         if !visit(became) {

@@ -43,7 +43,13 @@ pub enum Happens {
 
 impl Happens {
     /// All of them, in the order of lists.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Suspended, Self::Revoked, Self::Expired, Self::Restored];
+    pub const ALL: [Self; 5] = [
+        Self::Created,
+        Self::Suspended,
+        Self::Revoked,
+        Self::Expired,
+        Self::Restored,
+    ];
 
     /// The word for it.
     #[must_use]
@@ -169,9 +175,16 @@ pub fn compare(
     window: Window,
     totals: &mut Totals,
 ) -> Result<Vec<Difference>, CannotCompare> {
-    let mut sides =
-        Both { present: Side::play(text, &rules.present, window)?, new: Side::play(text, &rules.new, window)? };
-    let names: BTreeSet<String> = sides.present.keys().chain(sides.new.keys()).cloned().collect();
+    let mut sides = Both {
+        present: Side::play(text, &rules.present, window)?,
+        new: Side::play(text, &rules.new, window)?,
+    };
+    let names: BTreeSet<String> = sides
+        .present
+        .keys()
+        .chain(sides.new.keys())
+        .cloned()
+        .collect();
     let mut out = Vec::new();
     for name in names {
         let both = Both {
@@ -193,7 +206,11 @@ impl Totals {
         self.machines += 1;
         for what in Happens::ALL {
             let count = |side: &Side| {
-                side.happened.iter().filter(|((_, w), _)| *w == what).map(|(_, at)| at.len() as u64).sum::<u64>()
+                side.happened
+                    .iter()
+                    .filter(|((_, w), _)| *w == what)
+                    .map(|(_, at)| at.len() as u64)
+                    .sum::<u64>()
             };
             let total = self.happened.entry(what.as_str()).or_default();
             total.present += count(&both.present);
@@ -217,15 +234,26 @@ struct Side {
 }
 
 impl Side {
-    fn play(text: &str, rules: &Rules, window: Window) -> Result<BTreeMap<String, Self>, CannotCompare> {
+    fn play(
+        text: &str,
+        rules: &Rules,
+        window: Window,
+    ) -> Result<BTreeMap<String, Self>, CannotCompare> {
         let lines = history::read("the store", text)?;
         let mut world = World::new(rules.clone(), None);
         world.play(lines, window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
         each_machine(&world, &mut |view| {
             let mut side = Self::default();
-            for mail in view.notices.iter().filter(|n| n.status == "sent" && n.at >= window.since) {
-                side.mails.entry((mail.kind, mail.episode.clone())).or_default().push(mail.at);
+            for mail in view
+                .notices
+                .iter()
+                .filter(|n| n.status == "sent" && n.at >= window.since)
+            {
+                side.mails
+                    .entry((mail.kind, mail.episode.clone()))
+                    .or_default()
+                    .push(mail.at);
             }
             let id = view.id.clone();
             side.view = Some(view);
@@ -233,7 +261,10 @@ impl Side {
             true
         })?;
         for (id, seat, key) in holders(&world)? {
-            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key)) else { continue };
+            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key))
+            else {
+                continue;
+            };
             let life = Life::of(steps, window);
             for (at, what) in life.happened {
                 side.happened.entry((seat, what)).or_default().push(at);
@@ -248,7 +279,12 @@ impl Side {
 fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
     let mut out = Vec::new();
     view::machines(&world.store, |machine| {
-        out.extend(machine.grants.iter().map(|g| (machine.id.to_string(), g.number, g.key.clone())));
+        out.extend(
+            machine
+                .grants
+                .iter()
+                .map(|g| (machine.id.to_string(), g.number, g.key.clone())),
+        );
         true
     })
     .map_err(|e: RecordError| Stuck::from(e))?;
@@ -270,20 +306,30 @@ impl Life {
         for (n, step) in steps.iter().enumerate() {
             let before = n.checked_sub(1).map(|n| steps[n]);
             happened.extend(change(before.as_ref(), step).map(|what| (step.at, what)));
-            let next = steps.get(n + 1).map_or(window.until, |next| next.at.min(window.until));
+            let next = steps
+                .get(n + 1)
+                .map_or(window.until, |next| next.at.min(window.until));
             if step.status != GrantStatus::Live {
                 continue;
             }
             let end = step.expires_at.map_or(next, |expires| expires.min(next));
             live_ms += (end.ms() - step.at.max(window.since).ms()).max(0);
             // A stop at the very instant of the expiry is the stop.
-            let stopped = steps.get(n + 1).is_some_and(|s| Some(s.at) == step.expires_at);
-            if let Some(expires) = step.expires_at.filter(|e| *e <= next && *e > step.at && !stopped) {
+            let stopped = steps
+                .get(n + 1)
+                .is_some_and(|s| Some(s.at) == step.expires_at);
+            if let Some(expires) = step
+                .expires_at
+                .filter(|e| *e <= next && *e > step.at && !stopped)
+            {
                 happened.push((expires, Happens::Expired));
             }
         }
         happened.retain(|(at, _)| *at >= window.since && *at <= window.until);
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a million years are exact")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of a million years are exact"
+        )]
         let days = rounded(live_ms as f64 / DAY_MS);
         Self { happened, days }
     }
@@ -291,7 +337,9 @@ impl Life {
 
 /// What a step means to the license's holder.
 fn change(before: Option<&Step>, now: &Step) -> Option<Happens> {
-    let Some(before) = before else { return Some(Happens::Created) };
+    let Some(before) = before else {
+        return Some(Happens::Created);
+    };
     let lives = now.status == GrantStatus::Live && now.expires_at.is_none_or(|e| e > now.at);
     let lived = before.status == GrantStatus::Live && before.expires_at.is_none_or(|e| e >= now.at);
     match now.status {
@@ -316,11 +364,23 @@ fn difference(machine: String, both: &Both<Side>, window: Window) -> Difference 
     Difference {
         customer: view.and_then(|v| v.customer.clone()),
         email: view.and_then(|v| v.email.clone()),
-        state: Both { present: state(&both.present), new: state(&both.new) },
-        happened: happened.into_iter().map(|((seat, what), at)| Happening { seat, what, at }).collect(),
+        state: Both {
+            present: state(&both.present),
+            new: state(&both.new),
+        },
+        happened: happened
+            .into_iter()
+            .map(|((seat, what), at)| Happening { seat, what, at })
+            .collect(),
         licenses: licenses(both, window),
-        mails: mails.into_iter().map(|((kind, episode), at)| Mail { kind, episode, at }).collect(),
-        license_days: Both { present: both.present.days, new: both.new.days },
+        mails: mails
+            .into_iter()
+            .map(|((kind, episode), at)| Mail { kind, episode, at })
+            .collect(),
+        license_days: Both {
+            present: both.present.days,
+            new: both.new.days,
+        },
         machine,
     }
 }
@@ -344,7 +404,13 @@ fn pairs<K: Ord + Clone>(
         left.sort_unstable();
         right.sort_unstable();
         for n in 0..left.len().max(right.len()) {
-            out.push((key.clone(), Both { present: left.get(n).copied(), new: right.get(n).copied() }));
+            out.push((
+                key.clone(),
+                Both {
+                    present: left.get(n).copied(),
+                    new: right.get(n).copied(),
+                },
+            ));
         }
     }
     out.sort_by_key(|(_, at)| [at.present, at.new].into_iter().flatten().min());
@@ -353,19 +419,29 @@ fn pairs<K: Ord + Clone>(
 
 fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
     let all = |side: &Side| -> BTreeMap<u32, LicenseView> {
-        side.view.iter().flat_map(|v| &v.licenses).map(|l| (l.seat, l.clone())).collect()
+        side.view
+            .iter()
+            .flat_map(|v| &v.licenses)
+            .map(|l| (l.seat, l.clone()))
+            .collect()
     };
     let (mut present, mut new) = (all(&both.present), all(&both.new));
     let seats: BTreeSet<u32> = present.keys().chain(new.keys()).copied().collect();
     let words = |l: &LicenseView| {
         // That a license which was over before would have ended at another instant is no difference within the window.
-        let ended =
-            l.expires_at.filter(|e| *e < window.since && l.status == LicenseStatus::Expired).map(|_| window.since);
+        let ended = l
+            .expires_at
+            .filter(|e| *e < window.since && l.status == LicenseStatus::Expired)
+            .map(|_| window.since);
         (l.status, ended.or(l.expires_at), l.devices, l.plan.clone())
     };
     let license = |seat| {
-        let is = Both { present: present.remove(&seat), new: new.remove(&seat) };
-        (is.present.as_ref().map(words) != is.new.as_ref().map(words)).then_some(License { seat, is })
+        let is = Both {
+            present: present.remove(&seat),
+            new: new.remove(&seat),
+        };
+        (is.present.as_ref().map(words) != is.new.as_ref().map(words))
+            .then_some(License { seat, is })
     };
     seats.into_iter().filter_map(license).collect()
 }

@@ -43,7 +43,10 @@ pub struct History<'a> {
 
 enum Form<'a> {
     /// A line for each thing that was received. The first ones were read already, to tell the form.
-    Lines { first: Option<String>, rest: Box<dyn BufRead + 'a> },
+    Lines {
+        first: Option<String>,
+        rest: Box<dyn BufRead + 'a>,
+    },
     /// An array's or a list's entries, in the order of delivery.
     Entries(std::vec::IntoIter<Box<RawValue>>),
 }
@@ -54,7 +57,10 @@ impl<'a> History<'a> {
     /// # Errors
     /// What cannot be read of an array or a list as a whole. Everything else is told when its turn comes.
     pub fn new(name: &str, mut text: impl BufRead + 'a) -> Result<Self, BadHistory> {
-        let bad = |why: String| BadHistory { place: name.to_owned(), why };
+        let bad = |why: String| BadHistory {
+            place: name.to_owned(),
+            why,
+        };
         let (name, mut count, mut first) = (name.to_owned(), 0, String::new());
         while first.trim().is_empty() {
             first.clear();
@@ -65,12 +71,24 @@ impl<'a> History<'a> {
         }
         // A line is an object of its own; what is none is the beginning of one that was laid out over several lines.
         if first.trim().is_empty() || is_line(&first) {
-            let form = Form::Lines { first: Some(first), rest: Box::new(text) };
-            return Ok(Self { name, form, count: count.max(1) - 1 });
+            let form = Form::Lines {
+                first: Some(first),
+                rest: Box::new(text),
+            };
+            return Ok(Self {
+                name,
+                form,
+                count: count.max(1) - 1,
+            });
         }
-        text.read_to_string(&mut first).map_err(|e| bad(e.to_string()))?;
+        text.read_to_string(&mut first)
+            .map_err(|e| bad(e.to_string()))?;
         let entries = entries(&first).map_err(bad)?;
-        Ok(Self { name, form: Form::Entries(entries.into_iter()), count: 0 })
+        Ok(Self {
+            name,
+            form: Form::Entries(entries.into_iter()),
+            count: 0,
+        })
     }
 
     /// The next text, with its place in words.
@@ -89,7 +107,12 @@ impl<'a> History<'a> {
                     match rest.read_line(&mut text) {
                         Ok(0) => return None,
                         Ok(_) => {}
-                        Err(e) => return Some(Err(BadHistory { place: place(), why: e.to_string() })),
+                        Err(e) => {
+                            return Some(Err(BadHistory {
+                                place: place(),
+                                why: e.to_string(),
+                            }));
+                        }
                     }
                 }
                 if !text.trim().is_empty() {
@@ -126,7 +149,10 @@ impl Iterator for Merged<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let heads = self.0.iter_mut().filter_map(|history| {
             // What cannot be read is told at once.
-            let at = history.peek()?.as_ref().map_or(Timestamp::from_ms(i64::MIN), |line| line.received);
+            let at = history
+                .peek()?
+                .as_ref()
+                .map_or(Timestamp::from_ms(i64::MIN), |line| line.received);
             Some((at, history))
         });
         heads.min_by_key(|(at, _)| *at)?.1.next()
@@ -154,7 +180,8 @@ fn is_line(text: &str) -> bool {
         object: Option<String>,
     }
     text.trim_start().starts_with('{')
-        && serde_json::from_str::<Head>(text).is_ok_and(|head| head.object.as_deref() != Some("list"))
+        && serde_json::from_str::<Head>(text)
+            .is_ok_and(|head| head.object.as_deref() != Some("list"))
 }
 
 /// The entries of an array, or of a list as Stripe gives it: the events API and the CLI give the newest first.
@@ -195,18 +222,29 @@ fn line(text: &str) -> Result<Line, String> {
         return looked_up(
             lookup.get(),
             envelope.received_at,
-            &Scope::new(source, envelope.account.as_ref().and_then(Value::as_str).map(AccountId::from)),
+            &Scope::new(
+                source,
+                envelope
+                    .account
+                    .as_ref()
+                    .and_then(Value::as_str)
+                    .map(AccountId::from),
+            ),
         );
     }
     let body = envelope.event.map_or(text, RawValue::get);
-    let mut event = event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
+    let mut event =
+        event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
     let received = envelope.received_at.unwrap_or(event.created);
     if let event::Heard::Fact(fact) = &mut event.says {
         fact.received = received;
     }
     // The body is at hand in the file: the simulated store does not keep another copy.
     let delivery = delivery(event, &source, Vec::new(), received);
-    Ok(Line { received, input: Input::Delivery(Box::new(delivery)) })
+    Ok(Line {
+        received,
+        input: Input::Delivery(Box::new(delivery)),
+    })
 }
 
 fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {
@@ -219,20 +257,40 @@ fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Resu
         decision: Decision,
     }
     let said: Said = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
-    let received = received.or(said.at).ok_or("a decision needs `received_at` or `at`")?;
+    let received = received
+        .or(said.at)
+        .ok_or("a decision needs `received_at` or `at`")?;
     // An object's id alone is one of the line's source.
-    let own = || MachineId::new(Scope::new(source.clone(), None), ObjectId::from(said.machine.as_str()));
+    let own = || {
+        MachineId::new(
+            Scope::new(source.clone(), None),
+            ObjectId::from(said.machine.as_str()),
+        )
+    };
     let machine = said.machine.parse().unwrap_or_else(|_| own());
-    let id = said.id.unwrap_or_else(|| format!("dec_{}_{:08x}", received.s(), crc32fast::hash(text.as_bytes())));
-    let input =
-        Input::Decision { machine, id: EventId::new(id), decision: said.decision, at: said.at.unwrap_or(received) };
+    let id = said.id.unwrap_or_else(|| {
+        format!(
+            "dec_{}_{:08x}",
+            received.s(),
+            crc32fast::hash(text.as_bytes())
+        )
+    });
+    let input = Input::Decision {
+        machine,
+        id: EventId::new(id),
+        decision: said.decision,
+        at: said.at.unwrap_or(received),
+    };
     Ok(Line { received, input })
 }
 
 fn looked_up(text: &str, received: Option<Timestamp>, scope: &Scope) -> Result<Line, String> {
     let received = received.ok_or("a look-up needs `received_at`")?;
     let delivery = lookup::delivery(text.as_bytes(), scope, received, Vec::new())?;
-    Ok(Line { received, input: Input::Delivery(Box::new(delivery)) })
+    Ok(Line {
+        received,
+        input: Input::Delivery(Box::new(delivery)),
+    })
 }
 
 #[cfg(test)]
@@ -240,21 +298,40 @@ mod tests {
     use super::*;
 
     fn event(n: i64) -> String {
-        format!(r#"{{"id":"evt_{n}","object":"event","type":"x.y","created":{n},"data":{{"object":{{"id":"o"}}}}}}"#)
+        format!(
+            r#"{{"id":"evt_{n}","object":"event","type":"x.y","created":{n},"data":{{"object":{{"id":"o"}}}}}}"#
+        )
     }
 
     fn instants(text: &str) -> Vec<i64> {
-        read("h", text).unwrap().iter().map(|line| line.received.s()).collect()
+        read("h", text)
+            .unwrap()
+            .iter()
+            .map(|line| line.received.s())
+            .collect()
     }
 
     #[test]
     fn each_form_is_read_in_the_order_of_delivery() {
         let (one, two) = (event(1), event(2));
         assert_eq!(instants(&format!("\n  \n{one}\n\n{two}\n")), [1, 2]);
-        assert_eq!(instants(&format!("{two}\n{one}")), [2, 1], "late ones come late");
+        assert_eq!(
+            instants(&format!("{two}\n{one}")),
+            [2, 1],
+            "late ones come late"
+        );
         assert_eq!(instants(&format!("[{one},\n{two}]")), [1, 2]);
-        assert_eq!(instants(&format!(r#"{{"object":"list","data":[{two},{one}]}}"#)), [1, 2], "newest first");
-        assert_eq!(instants(&format!("{{\n\"data\":[\n{two},\n{one}],\n\"object\":\"list\"\n}}\n")), [1, 2]);
+        assert_eq!(
+            instants(&format!(r#"{{"object":"list","data":[{two},{one}]}}"#)),
+            [1, 2],
+            "newest first"
+        );
+        assert_eq!(
+            instants(&format!(
+                "{{\n\"data\":[\n{two},\n{one}],\n\"object\":\"list\"\n}}\n"
+            )),
+            [1, 2]
+        );
         assert_eq!((instants(""), instants("\n \n")), (vec![], vec![]));
     }
 
@@ -270,12 +347,23 @@ mod tests {
 
     #[test]
     fn several_histories_are_one_by_the_instants_of_their_lines() {
-        let (odd, even) = (format!("{}\n{}", event(1), event(3)), format!("{}\n{}\n{}", event(2), event(3), event(4)));
+        let (odd, even) = (
+            format!("{}\n{}", event(1), event(3)),
+            format!("{}\n{}\n{}", event(2), event(3), event(4)),
+        );
         let merged = || {
-            let history = |text| History::new("h", std::io::BufReader::new(std::io::Cursor::new(text))).unwrap();
+            let history = |text| {
+                History::new("h", std::io::BufReader::new(std::io::Cursor::new(text))).unwrap()
+            };
             Merged::new(vec![history(odd.clone()), history(even.clone())])
         };
         let read: Result<Vec<Line>, _> = merged().collect();
-        assert_eq!(read.unwrap().iter().map(|l| l.received.s()).collect::<Vec<_>>(), [1, 2, 3, 3, 4]);
+        assert_eq!(
+            read.unwrap()
+                .iter()
+                .map(|l| l.received.s())
+                .collect::<Vec<_>>(),
+            [1, 2, 3, 3, 4]
+        );
     }
 }

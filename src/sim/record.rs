@@ -14,12 +14,18 @@ use crate::domain::time::Timestamp;
 pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
     let minified = minified(std::str::from_utf8(body).ok()?);
     serde_json::from_str::<&serde_json::value::RawValue>(&minified).ok()?;
-    let head = format!(r#"{{"received_at":"{at}","source":{}"#, Value::from(scope.source().as_str()));
+    let head = format!(
+        r#"{{"received_at":"{at}","source":{}"#,
+        Value::from(scope.source().as_str())
+    );
     Some(match (kind.starts_with("lookup."), scope.account()) {
         // An event names its account itself.
         (false, _) => format!(r#"{head},"event":{minified}}}"#),
         (true, None) => format!(r#"{head},"lookup":{minified}}}"#),
-        (true, Some(account)) => format!(r#"{head},"account":{},"lookup":{minified}}}"#, Value::from(account.as_str())),
+        (true, Some(account)) => format!(
+            r#"{head},"account":{},"lookup":{minified}}}"#,
+            Value::from(account.as_str())
+        ),
     })
 }
 
@@ -78,7 +84,12 @@ pub fn customer(scope: &Scope, customer: &Customer) -> Option<String> {
         "preferred_locales": locales,
         "deleted": customer.deleted,
     });
-    received(scope, "lookup.customer", customer.at, lookup.to_string().as_bytes())
+    received(
+        scope,
+        "lookup.customer",
+        customer.at,
+        lookup.to_string().as_bytes(),
+    )
 }
 
 /// JSON without the blanks between its values, on one line; everything else stays as it was written.
@@ -107,7 +118,10 @@ mod tests {
     #[test]
     fn only_blanks_between_values_go() {
         for (text, small) in [
-            ("{ \"a b\" : 1.50 ,\n\t\"c\": [ true, \" \\\" x \" ] }", "{\"a b\":1.50,\"c\":[true,\" \\\" x \"]}"),
+            (
+                "{ \"a b\" : 1.50 ,\n\t\"c\": [ true, \" \\\" x \" ] }",
+                "{\"a b\":1.50,\"c\":[true,\" \\\" x \"]}",
+            ),
             (r#"{"a": "\\", "b": 1}"#, r#"{"a":"\\","b":1}"#),
             (" 5 ", "5"),
         ] {
@@ -117,12 +131,23 @@ mod tests {
 
     #[test]
     fn each_line_is_of_its_form() {
-        let line = |scope: &str, kind: &str, body: &[u8]| received(&Scope::of(scope), kind, Timestamp::from_s(1), body);
+        let line = |scope: &str, kind: &str, body: &[u8]| {
+            received(&Scope::of(scope), kind, Timestamp::from_s(1), body)
+        };
         let head = r#"{"received_at":"1970-01-01T00:00:01Z","source":"s""#;
-        assert_eq!(line("s/acct_1", "invoice.paid", b"{ }"), Some(format!(r#"{head},"event":{{}}}}"#)));
-        assert_eq!(line("s", "lookup.customer", b"{}"), Some(format!(r#"{head},"lookup":{{}}}}"#)));
+        assert_eq!(
+            line("s/acct_1", "invoice.paid", b"{ }"),
+            Some(format!(r#"{head},"event":{{}}}}"#))
+        );
+        assert_eq!(
+            line("s", "lookup.customer", b"{}"),
+            Some(format!(r#"{head},"lookup":{{}}}}"#))
+        );
         let connected = format!(r#"{head},"account":"acct_1","lookup":{{}}}}"#);
         assert_eq!(line("s/acct_1", "lookup.customer", b"{}"), Some(connected));
-        assert_eq!((line("s", "x", b"{"), line("s", "x", b"\xff")), (None, None));
+        assert_eq!(
+            (line("s", "x", b"{"), line("s", "x", b"\xff")),
+            (None, None)
+        );
     }
 }

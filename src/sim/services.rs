@@ -54,11 +54,16 @@ impl Licenses {
     /// A service that never errs, or errs as the seed's dice fall.
     #[must_use]
     pub fn new(seed: Option<u64>) -> Self {
-        Self { faults: seed.map(SmallRng::seed_from_u64), ..Self::default() }
+        Self {
+            faults: seed.map(SmallRng::seed_from_u64),
+            ..Self::default()
+        }
     }
 
     fn fault(&mut self) -> Fault {
-        let Some(dice) = &mut self.faults else { return Fault::None };
+        let Some(dice) = &mut self.faults else {
+            return Fault::None;
+        };
         let throw = dice.random_range(0..100);
         if throw >= ERRS_PERCENT + HANGS_PERCENT {
             return Fault::None;
@@ -72,24 +77,34 @@ impl Licenses {
 
     /// Carries an action out, or looks for what it may have done.
     pub fn carry_out(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (Act::Create(_) | Act::Recover(_), Phase::Look { .. }) = (&action.act, action.phase) {
+        if let (Act::Create(_) | Act::Recover(_), Phase::Look { .. }) = (&action.act, action.phase)
+        {
             return self.look(action, now);
         }
         match self.fault() {
             Fault::None => self.act(action, now),
-            Fault::Busy => {
-                Outcome::Again { after: Some(Span::from_s(5)), why: "429 rate_limited (simulated)".to_owned() }
-            }
+            Fault::Busy => Outcome::Again {
+                after: Some(Span::from_s(5)),
+                why: "429 rate_limited (simulated)".to_owned(),
+            },
             Fault::LostAnswer => {
                 let _ = self.act(action, now);
-                Outcome::Unknown { why: "the answer was lost (simulated)".to_owned() }
+                Outcome::Unknown {
+                    why: "the answer was lost (simulated)".to_owned(),
+                }
             }
-            Fault::LostRequest => Outcome::Unknown { why: "500 before anything was done (simulated)".to_owned() },
+            Fault::LostRequest => Outcome::Unknown {
+                why: "500 before anything was done (simulated)".to_owned(),
+            },
         }
     }
 
     fn look(&self, action: &Action, now: Timestamp) -> Outcome {
-        match self.all.values().find(|l| l.label.is_some() && l.label == action.label) {
+        match self
+            .all
+            .values()
+            .find(|l| l.label.is_some() && l.label == action.label)
+        {
             Some(license) => {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
                 let made_by_others = matches!(action.phase, Phase::Look { any_age: true, .. });
@@ -103,18 +118,29 @@ impl Licenses {
         if let Act::Create(new) = &action.act {
             let license = License::made(self.next_key(), action.label.clone(), new);
             let confirmed = license.confirmed(false);
-            self.steps.insert(license.key.clone(), vec![step(&license, now)]);
+            self.steps
+                .insert(license.key.clone(), vec![step(&license, now)]);
             self.all.insert(license.key.clone(), license);
             return Outcome::Done(confirmed);
         }
-        let Some(license) = action.act.key().and_then(|key| self.all.get_mut(key)) else { return Outcome::Gone };
+        let Some(license) = action.act.key().and_then(|key| self.all.get_mut(key)) else {
+            return Outcome::Gone;
+        };
         let confirmed = match apply(license, &action.act, &Abilities::simulated()) {
             Ok(confirmed) => confirmed,
-            Err(cannot) => return Outcome::Refused { why: cannot.to_string(), service_wide: false },
+            Err(cannot) => {
+                return Outcome::Refused {
+                    why: cannot.to_string(),
+                    service_wide: false,
+                };
+            }
         };
         let now = step(license, now);
         let steps = self.steps.entry(license.key.clone()).or_default();
-        if steps.last().is_none_or(|last| (last.status, last.expires_at) != (now.status, now.expires_at)) {
+        if steps
+            .last()
+            .is_none_or(|last| (last.status, last.expires_at) != (now.status, now.expires_at))
+        {
             steps.push(now);
         }
         Outcome::Done(confirmed)
@@ -123,10 +149,19 @@ impl Licenses {
     fn next_key(&mut self) -> LicenseKey {
         self.made += 1;
         let n = self.made;
-        LicenseKey::new(format!("SIML-{:04}-{:04}-{:04}", n / 100_000_000, n / 10_000 % 10_000, n % 10_000))
+        LicenseKey::new(format!(
+            "SIML-{:04}-{:04}-{:04}",
+            n / 100_000_000,
+            n / 10_000 % 10_000,
+            n % 10_000
+        ))
     }
 }
 
 fn step(license: &License, at: Timestamp) -> Step {
-    Step { at, status: license.status, expires_at: license.expires_at }
+    Step {
+        at,
+        status: license.status,
+        expires_at: license.expires_at,
+    }
 }

@@ -11,7 +11,11 @@ use crate::engine::view::MachineView;
 pub fn text(answer: &Answer) -> String {
     let mut out: String = answer.machines.iter().map(machine).collect();
     let events = answer.parked.iter().cloned().map(Became::Parked);
-    out.extend(events.chain(answer.ignored.iter().cloned().map(Became::Ignored)).filter_map(|e| event(&e)));
+    out.extend(
+        events
+            .chain(answer.ignored.iter().cloned().map(Became::Ignored))
+            .filter_map(|e| event(&e)),
+    );
     out + &as_of(answer.until)
 }
 
@@ -19,7 +23,10 @@ pub fn text(answer: &Answer) -> String {
 #[must_use]
 pub fn event(became: &Became) -> Option<String> {
     match became {
-        Became::Parked(p) => Some(format!("parked   {} {} waits for {}\n", p.event, p.kind, p.waits_for)),
+        Became::Parked(p) => Some(format!(
+            "parked   {} {} waits for {}\n",
+            p.event, p.kind, p.waits_for
+        )),
         Became::Ignored(i) => Some(format!("ignored  {} {}: {}\n", i.event, i.kind, i.reason)),
         Became::Applied(_) => None,
     }
@@ -43,7 +50,9 @@ pub fn machine(machine: &MachineView) -> String {
     }
     for license in &machine.licenses {
         let plan = license.plan.as_deref().unwrap_or("by metadata");
-        let until = license.expires_at.map_or_else(|| "for life".to_owned(), |t| format!("until {t}"));
+        let until = license
+            .expires_at
+            .map_or_else(|| "for life".to_owned(), |t| format!("until {t}"));
         let _ = writeln!(
             out,
             "  license {}  {}  {until}  ({plan}, {})",
@@ -74,14 +83,32 @@ pub fn devices(devices: crate::domain::plan::Devices) -> String {
 pub fn story(machine: &MachineView) -> Vec<(Timestamp, String)> {
     let mut lines: Vec<(Timestamp, u8, String)> = Vec::new();
     for t in &machine.transitions {
-        let late = if t.seen_at == t.at { String::new() } else { format!(", seen {}", t.seen_at) };
+        let late = if t.seen_at == t.at {
+            String::new()
+        } else {
+            format!(", seen {}", t.seen_at)
+        };
         let from = t.from.map_or_else(String::new, |f| format!("{f} "));
-        lines.push((t.seen_at.max(t.at), 0, format!("{from}→ {}  ({}{late})", t.to, t.cause)));
+        lines.push((
+            t.seen_at.max(t.at),
+            0,
+            format!("{from}→ {}  ({}{late})", t.to, t.cause),
+        ));
     }
     for a in &machine.actions {
-        let until = a.expires_at.map_or_else(String::new, |t| format!(" until {t}"));
-        let how = if a.outcome == "done" { String::new() } else { format!(", {}", a.outcome) };
-        let tries = if a.attempts > 1 { format!(", {} attempts", a.attempts) } else { String::new() };
+        let until = a
+            .expires_at
+            .map_or_else(String::new, |t| format!(" until {t}"));
+        let how = if a.outcome == "done" {
+            String::new()
+        } else {
+            format!(", {}", a.outcome)
+        };
+        let tries = if a.attempts > 1 {
+            format!(", {} attempts", a.attempts)
+        } else {
+            String::new()
+        };
         lines.push((a.at, 1, format!("{} {}{until}{how}{tries}", a.kind, a.seat)));
     }
     for n in &machine.notices {
@@ -104,7 +131,9 @@ pub const MERMAID: &str = "stateDiagram-v2\n";
 pub fn mermaid(n: usize, machine: &MachineView) -> String {
     let mut out = format!("  state \"{}\" as m{n} {{\n", machine.id);
     for t in &machine.transitions {
-        let from = t.from.map_or_else(|| "[*]".to_owned(), |f| format!("m{n}_{f}"));
+        let from = t
+            .from
+            .map_or_else(|| "[*]".to_owned(), |f| format!("m{n}_{f}"));
         let _ = writeln!(out, "    {from} --> m{n}_{}: {} {}", t.to, t.at, t.cause);
     }
     out.push_str("  }\n");

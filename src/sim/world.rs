@@ -70,7 +70,11 @@ impl World {
     ///
     /// # Errors
     /// [`Stuck`].
-    pub fn play(&mut self, lines: impl IntoIterator<Item = Line>, until: Timestamp) -> Result<(), Stuck> {
+    pub fn play(
+        &mut self,
+        lines: impl IntoIterator<Item = Line>,
+        until: Timestamp,
+    ) -> Result<(), Stuck> {
         for line in lines {
             if line.received <= until {
                 self.hear(line)?;
@@ -131,8 +135,14 @@ impl World {
 
     fn next_due(&self) -> Result<Option<Timestamp>, Stuck> {
         let all = crate::store::KeyRange::prefix(&[key::Table::Due as u8]);
-        let first = self.store.range(&all, Direction::Forward, 1).map_err(RecordError::from)?;
-        Ok(first.first().and_then(|(k, _)| key::parse_due(k)).map(|(at, _)| at))
+        let first = self
+            .store
+            .range(&all, Direction::Forward, 1)
+            .map_err(RecordError::from)?;
+        Ok(first
+            .first()
+            .and_then(|(k, _)| key::parse_due(k))
+            .map(|(at, _)| at))
     }
 
     /// Carries out everything that is due by now.
@@ -140,10 +150,15 @@ impl World {
         let mut steps = 0;
         while let Some((_, due)) = view::due(&self.store, self.now, 1)?.pop() {
             // Nobody is asked for a parked name's purchase in a replay: no search is ever begun.
-            let Due::Of(machine, item) = due else { return Ok(()) };
+            let Due::Of(machine, item) = due else {
+                return Ok(());
+            };
             steps += 1;
             if steps > STEPS_MAX {
-                return Err(Stuck::Endless { at: self.now, machine });
+                return Err(Stuck::Endless {
+                    at: self.now,
+                    machine,
+                });
             }
             self.step(machine, item)?;
         }
@@ -151,22 +166,43 @@ impl World {
     }
 
     fn step(&mut self, id: MachineId, item: Item) -> Result<(), Stuck> {
-        let Some(machine) = view::machine(&self.store, &id)? else { return Ok(()) };
+        let Some(machine) = view::machine(&self.store, &id)? else {
+            return Ok(());
+        };
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
             Item::LookUp(action) => {
-                let outcome = Outcome::Refused { why: "not asked in a replay".to_owned(), service_wide: false };
-                Input::Outcome { machine: id, action, outcome, sent: self.now }
+                let outcome = Outcome::Refused {
+                    why: "not asked in a replay".to_owned(),
+                    service_wide: false,
+                };
+                Input::Outcome {
+                    machine: id,
+                    action,
+                    outcome,
+                    sent: self.now,
+                }
             }
             Item::Action(action) => {
-                let Some(found) = machine.actions.iter().find(|a| a.id == action) else { return Ok(()) };
+                let Some(found) = machine.actions.iter().find(|a| a.id == action) else {
+                    return Ok(());
+                };
                 let outcome = self.licenses.carry_out(found, self.now);
-                Input::Outcome { machine: id, action, outcome, sent: self.now }
+                Input::Outcome {
+                    machine: id,
+                    action,
+                    outcome,
+                    sent: self.now,
+                }
             }
             Item::Notice(notice) => {
                 let mailed = self.mail(&machine, notice)?;
-                Input::Mailed { machine: id, notice, mailed }
+                Input::Mailed {
+                    machine: id,
+                    notice,
+                    mailed,
+                }
             }
         };
         self.submit(&input)?;
@@ -180,18 +216,35 @@ impl World {
             Some(customer) => view::customer(&self.store, machine.id.scope(), customer)?,
             None => None,
         };
-        let notice = machine.notices.iter().find(|n| n.id == id && n.status == NoticeStatus::Pending);
+        let notice = machine
+            .notices
+            .iter()
+            .find(|n| n.id == id && n.status == NoticeStatus::Pending);
         let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
         let to = notice.and_then(|n| recipient(n, &folded, email.as_deref()));
-        Ok(to.map_or_else(|| Mailed::Again { why: "no address".to_owned() }, |to| Mailed::Sent { to }))
+        Ok(to.map_or_else(
+            || Mailed::Again {
+                why: "no address".to_owned(),
+            },
+            |to| Mailed::Sent { to },
+        ))
     }
 
     fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
-        let now = Now { rules: &self.rules, at: self.now, dice: 500, stops_held: None, gaps: &[] };
+        let now = Now {
+            rules: &self.rules,
+            at: self.now,
+            dice: 500,
+            stops_held: None,
+            gaps: &[],
+        };
         let receipt = Transaction::new(&mut working, now).input(input)?;
-        let batch = Batch { expect: Vec::new(), writes: working.into_writes() };
+        let batch = Batch {
+            expect: Vec::new(),
+            writes: working.into_writes(),
+        };
         if !batch.is_empty() {
             self.store.commit(&batch)?;
         }

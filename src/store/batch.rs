@@ -47,6 +47,9 @@ impl Batch {
     /// Bytes of all keys and values that would be written.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+        self.writes
+            .iter()
+            .map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len))
+            .sum()
     }
 }

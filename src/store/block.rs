@@ -16,7 +16,10 @@ pub(super) const BLOCK_LEN: usize = 4 << 10;
 /// Of an entry: length shared with the fence, length of the rest of its key, commit, length of its value.
 const ENTRY_HEAD: usize = 2 + 2 + 8 + 2;
 
-const _: () = assert!(MAX_VALUE <= u16::MAX as usize, "a value's length is stored in two bytes");
+const _: () = assert!(
+    MAX_VALUE <= u16::MAX as usize,
+    "a value's length is stored in two bytes"
+);
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +52,11 @@ pub(super) enum BlockError {
 pub(super) fn encode(fence: &[u8], items: &[Item]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(items.iter().map(Item::len).sum());
     for item in items {
-        let shared = fence.iter().zip(&*item.key).take_while(|(a, b)| a == b).count();
+        let shared = fence
+            .iter()
+            .zip(&*item.key)
+            .take_while(|(a, b)| a == b)
+            .count();
         let rest = &item.key[shared..];
         // Keys and values are far shorter than 64 KiB: the seam refuses longer ones.
         for len in [shared, rest.len()] {
@@ -78,11 +85,20 @@ fn next<'b>(fence: &'b [u8], bytes: &mut &'b [u8]) -> Option<Lying<'b>> {
     let (rest, tail) = tail.split_at_checked(len(2))?;
     let (value, tail) = tail.split_at_checked(len(12))?;
     *bytes = tail;
-    Some(Lying { shared: fence.get(..len(0))?, rest, seq: Seq(be64(&head[4..12])), value })
+    Some(Lying {
+        shared: fence.get(..len(0))?,
+        rest,
+        seq: Seq(be64(&head[4..12])),
+        value,
+    })
 }
 
 /// Looks one key up without taking the block apart.
-pub(super) fn find<'b>(fence: &'b [u8], framed: &'b [u8], key: &[u8]) -> Result<Option<(Seq, &'b [u8])>, BlockError> {
+pub(super) fn find<'b>(
+    fence: &'b [u8],
+    framed: &'b [u8],
+    key: &[u8],
+) -> Result<Option<(Seq, &'b [u8])>, BlockError> {
     let (_, mut bytes) = codec::open(fence, framed)?;
     while !bytes.is_empty() {
         let lying = next(fence, &mut bytes).ok_or(BlockError::Entries)?;
@@ -99,7 +115,10 @@ pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, BlockError
     let (mut count, mut len, mut bytes) = (0, 0, payload);
     while !bytes.is_empty() {
         let lying = next(fence, &mut bytes).ok_or(BlockError::Entries)?;
-        (count, len) = (count + 1, len + lying.shared.len() + lying.rest.len() + lying.value.len());
+        (count, len) = (
+            count + 1,
+            len + lying.shared.len() + lying.rest.len() + lying.value.len(),
+        );
     }
     // One piece of memory for all of it.
     let mut memory = BytesMut::with_capacity(len);
@@ -110,7 +129,11 @@ pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, BlockError
         memory.extend_from_slice(lying.rest);
         let key = memory.split().freeze();
         memory.extend_from_slice(lying.value);
-        items.push(Item { key, seq: lying.seq, value: memory.split().freeze() });
+        items.push(Item {
+            key,
+            seq: lying.seq,
+            value: memory.split().freeze(),
+        });
     }
     Ok(items)
 }
@@ -136,9 +159,17 @@ pub(super) type Made = (Bytes, Option<Vec<u8>>);
 impl Editor {
     /// For a block, or for a place before `end` that no block covers.
     pub(super) fn new(block: Option<(Bytes, Vec<Item>)>, end: Option<Bytes>) -> Self {
-        let (fence, items) = block.map_or((None, Vec::new()), |(fence, items)| (Some(fence), items));
+        let (fence, items) =
+            block.map_or((None, Vec::new()), |(fence, items)| (Some(fence), items));
         let len = items.iter().map(Item::len).sum();
-        Self { fence, end, old: items.len(), items, len, appended: true }
+        Self {
+            fence,
+            end,
+            old: items.len(),
+            items,
+            len,
+            appended: true,
+        }
     }
 
     /// Whether a key that is greater than all that were set belongs here.
@@ -151,7 +182,11 @@ impl Editor {
         let place = self.items.binary_search_by(|item| item.key.cmp(key));
         let old = place.ok().map(|at| &self.items[at]);
         let (old_len, old_seq) = (old.map_or(0, Item::len), old.map(|item| item.seq));
-        let new = value.map(|(seq, value)| Item { key: key.clone(), seq, value });
+        let new = value.map(|(seq, value)| Item {
+            key: key.clone(),
+            seq,
+            value,
+        });
         self.len = self.len + new.as_ref().map_or(0, Item::len) - old_len;
         match (place, new) {
             (Ok(at), Some(new)) => self.items[at] = new,
@@ -181,7 +216,11 @@ impl Editor {
     pub(super) fn finish(mut self, made: &mut Vec<Made>) {
         // What is appended to is left full; what is written in its middle is given room.
         let parts = self.len.div_ceil(BLOCK_LEN).max(1);
-        let part_len = if self.appended { BLOCK_LEN } else { self.len.div_ceil(parts) };
+        let part_len = if self.appended {
+            BLOCK_LEN
+        } else {
+            self.len.div_ceil(parts)
+        };
         while !self.items.is_empty() {
             let count = self.fitting(part_len);
             self.make(count, made);
@@ -200,9 +239,16 @@ impl Editor {
     }
 
     fn make(&mut self, count: usize, made: &mut Vec<Made>) {
-        let fence = self.fence.take().unwrap_or_else(|| self.items[0].key.clone());
+        let fence = self
+            .fence
+            .take()
+            .unwrap_or_else(|| self.items[0].key.clone());
         let block = encode(&fence, &self.items[..count]);
-        self.len -= self.items.drain(..count).map(|item| item.len()).sum::<usize>();
+        self.len -= self
+            .items
+            .drain(..count)
+            .map(|item| item.len())
+            .sum::<usize>();
         self.old = self.old.saturating_sub(count);
         made.push((fence, Some(block)));
     }
@@ -217,20 +263,38 @@ mod tests {
     use super::*;
 
     fn item(key: &str, seq: u64, len: usize) -> Item {
-        Item { key: Bytes::copy_from_slice(key.as_bytes()), seq: Seq(seq), value: vec![seq as u8; len].into() }
+        Item {
+            key: Bytes::copy_from_slice(key.as_bytes()),
+            seq: Seq(seq),
+            value: vec![seq as u8; len].into(),
+        }
     }
 
     #[test]
     fn a_block_comes_back_whole_and_key_by_key() {
-        let items = [item("e/abc", 3, 10), item("e/abcd", 2, 0), item("e/b", 9, 300), item("ez", 1, 1)];
+        let items = [
+            item("e/abc", 3, 10),
+            item("e/abcd", 2, 0),
+            item("e/b", 9, 300),
+            item("ez", 1, 1),
+        ];
         for fence in ["e/abc", "e/ab", "e"] {
             let framed = encode(fence.as_bytes(), &items);
-            assert_eq!(super::items(fence.as_bytes(), &framed).as_deref(), Ok(&items[..]));
+            assert_eq!(
+                super::items(fence.as_bytes(), &framed).as_deref(),
+                Ok(&items[..])
+            );
             for Item { key, seq, value } in &items {
-                assert_eq!(find(fence.as_bytes(), &framed, key), Ok(Some((*seq, &**value))));
+                assert_eq!(
+                    find(fence.as_bytes(), &framed, key),
+                    Ok(Some((*seq, &**value)))
+                );
             }
             for stranger in ["e/abcde", "e/ab", "e", "", "f"] {
-                assert_eq!(find(fence.as_bytes(), &framed, stranger.as_bytes()), Ok(None));
+                assert_eq!(
+                    find(fence.as_bytes(), &framed, stranger.as_bytes()),
+                    Ok(None)
+                );
             }
         }
         assert_eq!(super::items(b"e", &encode(b"e", &[])), Ok(Vec::new()));
@@ -243,7 +307,10 @@ mod tests {
         for bit in 0..framed.len() * 8 {
             let mut bad = framed.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(items(b"e/a", &bad).is_err() && find(b"e/a", &bad, b"e/b").is_err(), "bit {bit}");
+            assert!(
+                items(b"e/a", &bad).is_err() && find(b"e/a", &bad, b"e/b").is_err(),
+                "bit {bit}"
+            );
         }
         let cut = codec::encode(b"e/a", Seq(1), &[0, 3, 0, 9, 1, 2, 3]);
         assert_eq!(items(b"e/a", &cut), Err(BlockError::Entries));
@@ -265,12 +332,16 @@ mod tests {
         };
         let mut open: Option<Editor> = None;
         for (key, value) in writes {
-            let mut editor = open.take().filter(|editor| editor.covers(key)).unwrap_or_else(|| {
-                let block = blocks.range(..=key.clone()).next_back();
-                let block = block.map(|(fence, framed)| (fence.clone(), items(fence, framed).unwrap()));
-                let end = blocks.keys().find(|fence| *fence > key).cloned();
-                Editor::new(block, end)
-            });
+            let mut editor = open
+                .take()
+                .filter(|editor| editor.covers(key))
+                .unwrap_or_else(|| {
+                    let block = blocks.range(..=key.clone()).next_back();
+                    let block =
+                        block.map(|(fence, framed)| (fence.clone(), items(fence, framed).unwrap()));
+                    let end = blocks.keys().find(|fence| *fence > key).cloned();
+                    Editor::new(block, end)
+                });
             editor.set(key, value.clone());
             editor.full(&mut made);
             let next = writes.keys().find(|next| *next > key);
@@ -284,7 +355,10 @@ mod tests {
     }
 
     fn all(blocks: &Blocks) -> Vec<Item> {
-        blocks.iter().flat_map(|(fence, framed)| items(fence, framed).unwrap()).collect()
+        blocks
+            .iter()
+            .flat_map(|(fence, framed)| items(fence, framed).unwrap())
+            .collect()
     }
 
     proptest! {
@@ -319,15 +393,36 @@ mod tests {
     #[test]
     fn what_is_appended_fills_its_blocks_and_what_comes_between_leaves_room() {
         let mut blocks = Blocks::new();
-        let write = |n: u32| (Bytes::from(format!("k{n:06}").into_bytes()), Some((Seq(1), Bytes::from(vec![7; 386]))));
+        let write = |n: u32| {
+            (
+                Bytes::from(format!("k{n:06}").into_bytes()),
+                Some((Seq(1), Bytes::from(vec![7; 386]))),
+            )
+        };
         for round in 0..50 {
-            edit(&mut blocks, &(round * 20..(round + 1) * 20).map(|n| write(n * 2)).collect());
+            edit(
+                &mut blocks,
+                &(round * 20..(round + 1) * 20)
+                    .map(|n| write(n * 2))
+                    .collect(),
+            );
         }
-        assert!(blocks.len() <= 1_000 / 10 + 50 / 8, "ten entries of 407 bytes fit into a block: {}", blocks.len());
+        assert!(
+            blocks.len() <= 1_000 / 10 + 50 / 8,
+            "ten entries of 407 bytes fit into a block: {}",
+            blocks.len()
+        );
         for n in 0..1_000 {
-            edit(&mut blocks, &std::iter::once(write((n * 617 % 1_000) * 2 + 1)).collect());
+            edit(
+                &mut blocks,
+                &std::iter::once(write((n * 617 % 1_000) * 2 + 1)).collect(),
+            );
         }
         assert_eq!(all(&blocks).len(), 2_000);
-        assert!(blocks.len() < 2_000 / 5, "more than half full: {}", blocks.len());
+        assert!(
+            blocks.len() < 2_000 / 5,
+            "more than half full: {}",
+            blocks.len()
+        );
     }
 }

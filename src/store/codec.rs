@@ -54,7 +54,10 @@ pub fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
 /// [`CodecError`] if the bytes are not what [`encode`] made for this key.
 pub fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
     let (seq, payload) = open(key, framed)?;
-    Ok(Value { bytes: Bytes::copy_from_slice(payload), seq })
+    Ok(Value {
+        bytes: Bytes::copy_from_slice(payload),
+        seq,
+    })
 }
 
 /// Checks a framed value and looks into it without copying.
@@ -82,7 +85,13 @@ mod tests {
     fn a_value_comes_back_under_its_own_key_only() {
         let framed = encode(b"k", Seq(7), b"hello");
         assert_eq!(framed.len(), 5 + OVERHEAD);
-        assert_eq!(decode(b"k", &framed), Ok(Value { bytes: Bytes::from_static(b"hello"), seq: Seq(7) }));
+        assert_eq!(
+            decode(b"k", &framed),
+            Ok(Value {
+                bytes: Bytes::from_static(b"hello"),
+                seq: Seq(7)
+            })
+        );
         assert_eq!(decode(b"j", &framed), Err(CodecError::Checksum));
         assert_eq!(decode(b"k", &framed[..12]), Err(CodecError::Short));
     }

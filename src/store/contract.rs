@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use super::memory::Memory;
 use super::sled::{Reader, Store, Writer};
 use super::{
-    Batch, Commit, CommitError, Create, Direction, KeyRange, MAX_BATCH, MAX_KEY, MAX_VALUE, Options, Read, Seq, Value,
+    Batch, Commit, CommitError, Create, Direction, KeyRange, MAX_BATCH, MAX_KEY, MAX_VALUE,
+    Options, Read, Seq, Value,
 };
 
 type Pairs = Vec<(Vec<u8>, Value)>;
@@ -23,7 +24,10 @@ fn put(store: &mut dyn Commit, key: &str, value: &str) -> Seq {
 }
 
 fn keys(pairs: &Pairs) -> Vec<&str> {
-    pairs.iter().map(|(key, _)| std::str::from_utf8(key).unwrap()).collect()
+    pairs
+        .iter()
+        .map(|(key, _)| std::str::from_utf8(key).unwrap())
+        .collect()
 }
 
 /// What was committed is read, with the number of its commit; numbers count up by one.
@@ -33,14 +37,38 @@ fn reads_see_commits(store: &mut dyn Commit, reader: &dyn Read) {
     assert_eq!(one, Seq(before.0 + 1));
     let two = put(store, "b", "");
     assert_eq!((two, reader.seq().unwrap()), (Seq(one.0 + 1), two));
-    assert_eq!(reader.get(b"a").unwrap(), Some(Value { bytes: "1".into(), seq: one }));
-    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: Bytes::new(), seq: two }));
+    assert_eq!(
+        reader.get(b"a").unwrap(),
+        Some(Value {
+            bytes: "1".into(),
+            seq: one
+        })
+    );
+    assert_eq!(
+        reader.get(b"b").unwrap(),
+        Some(Value {
+            bytes: Bytes::new(),
+            seq: two
+        })
+    );
     assert_eq!(reader.get(b"c").unwrap(), None);
 
-    let three = store.commit(Batch::new().delete("a").delete("never").put("b", "2")).unwrap();
+    let three = store
+        .commit(Batch::new().delete("a").delete("never").put("b", "2"))
+        .unwrap();
     assert_eq!(reader.get(b"a").unwrap(), None);
-    assert_eq!(reader.get(b"b").unwrap(), Some(Value { bytes: "2".into(), seq: three }));
-    assert_eq!(store.commit(&Batch::new()).unwrap(), three, "a batch without writes is no commit");
+    assert_eq!(
+        reader.get(b"b").unwrap(),
+        Some(Value {
+            bytes: "2".into(),
+            seq: three
+        })
+    );
+    assert_eq!(
+        store.commit(&Batch::new()).unwrap(),
+        three,
+        "a batch without writes is no commit"
+    );
 }
 
 /// Ranges are bytewise, half open, limited, and go both ways.
@@ -53,11 +81,20 @@ fn ranges_are_ordered(store: &mut dyn Commit, reader: &dyn Read) {
     store.commit(Batch::new().delete("r/b")).unwrap();
     let range = |range: &KeyRange, direction, limit| reader.range(range, direction, limit).unwrap();
     let all = KeyRange::prefix(b"r/");
-    assert_eq!(keys(&range(&all, Direction::Forward, 9)), ["r/a", "r/ba", "r/c"]);
-    assert_eq!(keys(&range(&all, Direction::Backward, 9)), ["r/c", "r/ba", "r/a"]);
+    assert_eq!(
+        keys(&range(&all, Direction::Forward, 9)),
+        ["r/a", "r/ba", "r/c"]
+    );
+    assert_eq!(
+        keys(&range(&all, Direction::Backward, 9)),
+        ["r/c", "r/ba", "r/a"]
+    );
     assert_eq!(keys(&range(&all, Direction::Forward, 2)), ["r/a", "r/ba"]);
     assert_eq!(keys(&range(&all, Direction::Backward, 1)), ["r/c"]);
-    assert_eq!(keys(&range(&KeyRange::new("r/a", "r/c"), Direction::Backward, 9)), ["r/ba", "r/a"]);
+    assert_eq!(
+        keys(&range(&KeyRange::new("r/a", "r/c"), Direction::Backward, 9)),
+        ["r/ba", "r/a"]
+    );
     assert!(range(&all, Direction::Forward, 0).is_empty());
     assert!(range(&KeyRange::new("s", "r"), Direction::Forward, 9).is_empty());
     assert!(range(&KeyRange::new("r", "r"), Direction::Backward, 9).is_empty());
@@ -76,31 +113,73 @@ fn conditions_are_checked(store: &mut dyn Commit, reader: &dyn Read) {
     assert!(matches!(refused, Err(CommitError::Conflict { key }) if key == b"m"));
     let refused = store.commit(Batch::new().expect("m", None).put("x", "y"));
     assert!(matches!(refused, Err(CommitError::Conflict { .. })));
-    assert_eq!((reader.get(b"x").unwrap(), reader.seq().unwrap()), (None, one));
+    assert_eq!(
+        (reader.get(b"x").unwrap(), reader.seq().unwrap()),
+        (None, one)
+    );
 
-    let two = store.commit(Batch::new().expect("m", Some(one)).expect("x", None).put("m", "2")).unwrap();
-    store.commit(Batch::new().expect("m", Some(two)).delete("m")).unwrap();
-    store.commit(Batch::new().expect("m", None).put("m", "3")).unwrap();
-    assert!(store.commit(Batch::new().expect("m", Some(two))).is_err(), "without writes, too");
+    let two = store
+        .commit(
+            Batch::new()
+                .expect("m", Some(one))
+                .expect("x", None)
+                .put("m", "2"),
+        )
+        .unwrap();
+    store
+        .commit(Batch::new().expect("m", Some(two)).delete("m"))
+        .unwrap();
+    store
+        .commit(Batch::new().expect("m", None).put("m", "3"))
+        .unwrap();
+    assert!(
+        store.commit(Batch::new().expect("m", Some(two))).is_err(),
+        "without writes, too"
+    );
 }
 
 /// Limits hold exactly, and a refused batch leaves nothing behind.
 fn limits_hold(store: &mut dyn Commit, reader: &dyn Read) {
     let longest = vec![7; MAX_KEY];
-    store.commit(Batch::new().put(longest.clone(), vec![1; MAX_VALUE])).unwrap();
-    assert_eq!(reader.get(&longest).unwrap().unwrap().bytes.len(), MAX_VALUE);
+    store
+        .commit(Batch::new().put(longest.clone(), vec![1; MAX_VALUE]))
+        .unwrap();
+    assert_eq!(
+        reader.get(&longest).unwrap().unwrap().bytes.len(),
+        MAX_VALUE
+    );
     let before = reader.seq().unwrap();
-    let refused = store.commit(Batch::new().put("a", "ok").put("big", vec![1; MAX_VALUE + 1]));
-    assert!(matches!(refused, Err(CommitError::TooLarge { key, len }) if key == b"big" && len == MAX_VALUE + 1));
-    assert!(matches!(store.commit(Batch::new().delete(vec![7; MAX_KEY + 1])), Err(CommitError::TooLarge { .. })));
-    assert!(matches!(store.commit(Batch::new().put("", "x")), Err(CommitError::BadKey { .. })));
-    assert!(matches!(store.commit(Batch::new().put([0, 1], "x")), Err(CommitError::BadKey { .. })));
+    let refused = store.commit(
+        Batch::new()
+            .put("a", "ok")
+            .put("big", vec![1; MAX_VALUE + 1]),
+    );
+    assert!(
+        matches!(refused, Err(CommitError::TooLarge { key, len }) if key == b"big" && len == MAX_VALUE + 1)
+    );
+    assert!(matches!(
+        store.commit(Batch::new().delete(vec![7; MAX_KEY + 1])),
+        Err(CommitError::TooLarge { .. })
+    ));
+    assert!(matches!(
+        store.commit(Batch::new().put("", "x")),
+        Err(CommitError::BadKey { .. })
+    ));
+    assert!(matches!(
+        store.commit(Batch::new().put([0, 1], "x")),
+        Err(CommitError::BadKey { .. })
+    ));
     let mut batch = Batch::new();
     for n in 0..=(MAX_BATCH / MAX_VALUE) {
         batch.put(format!("n{n:06}"), vec![0; MAX_VALUE]);
     }
-    assert!(matches!(store.commit(&batch), Err(CommitError::TooLarge { key, .. }) if key.is_empty()));
-    assert_eq!((reader.get(b"a").unwrap(), reader.seq().unwrap()), (None, before));
+    assert!(
+        matches!(store.commit(&batch), Err(CommitError::TooLarge { key, .. }) if key.is_empty())
+    );
+    assert_eq!(
+        (reader.get(b"a").unwrap(), reader.seq().unwrap()),
+        (None, before)
+    );
 }
 
 /// A reader beside the writer never sees half a batch, and never an older state than before.
@@ -109,12 +188,20 @@ fn reads_are_whole<W: Commit, R: Read + Clone + 'static>((mut writer, reader): (
     let watching = std::thread::spawn(move || {
         let (mut newest, mut seen) = (0, 0);
         while newest < 400 {
-            let direction = if seen % 2 == 0 { Direction::Forward } else { Direction::Backward };
-            let pairs = other.range(&KeyRange::prefix(b"w/"), direction, 100).unwrap();
+            let direction = if seen % 2 == 0 {
+                Direction::Forward
+            } else {
+                Direction::Backward
+            };
+            let pairs = other
+                .range(&KeyRange::prefix(b"w/"), direction, 100)
+                .unwrap();
             let values: Vec<_> = pairs.iter().map(|(_, value)| value.bytes.clone()).collect();
             assert!(values.windows(2).all(|two| two[0] == two[1]), "{values:?}");
             assert!(values.is_empty() || values.len() == 7, "{}", values.len());
-            let now = values.first().map_or(newest, |value| value[0] as u32 * 256 + value[1] as u32);
+            let now = values
+                .first()
+                .map_or(newest, |value| value[0] as u32 * 256 + value[1] as u32);
             assert!(now >= newest, "{now} after {newest}");
             newest = now;
             seen += 1;
@@ -142,7 +229,10 @@ fn memory_is_read_whole() {
 #[test]
 fn sled_is_read_whole_while_it_flushes() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { flush_every: Duration::from_micros(200), ..options() };
+    let options = Options {
+        flush_every: Duration::from_micros(200),
+        ..options()
+    };
     reads_are_whole(Store::open(dir.path(), options).unwrap());
 }
 
@@ -150,7 +240,10 @@ fn sled_is_read_whole_while_it_flushes() {
 #[test]
 fn what_stays_is_seen_while_sled_divides_its_blocks() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { flush_every: Duration::from_micros(200), ..options() };
+    let options = Options {
+        flush_every: Duration::from_micros(200),
+        ..options()
+    };
     let (mut writer, reader) = Store::open(dir.path(), options).unwrap();
     let stays: Vec<Vec<u8>> = (0..200).map(|n| format!("w/{n:04}").into_bytes()).collect();
     let mut batch = Batch::new();
@@ -163,8 +256,14 @@ fn what_stays_is_seen_while_sled_divides_its_blocks() {
         let watching = scope.spawn(|| {
             while !ended.load(Ordering::Relaxed) {
                 for direction in [Direction::Forward, Direction::Backward] {
-                    let seen = reader.range(&KeyRange::prefix(b"w/"), direction, usize::MAX).unwrap();
-                    let mut seen: Vec<_> = seen.into_iter().map(|(key, _)| key).filter(|key| key.len() == 6).collect();
+                    let seen = reader
+                        .range(&KeyRange::prefix(b"w/"), direction, usize::MAX)
+                        .unwrap();
+                    let mut seen: Vec<_> = seen
+                        .into_iter()
+                        .map(|(key, _)| key)
+                        .filter(|key| key.len() == 6)
+                        .collect();
                     if direction == Direction::Backward {
                         seen.reverse();
                     }
@@ -178,7 +277,9 @@ fn what_stays_is_seen_while_sled_divides_its_blocks() {
         while n < 600 || !(watched.load(Ordering::Relaxed) || watching.is_finished()) {
             let (came, went) = (n.wrapping_mul(7_919) % 200, n.wrapping_mul(104_729) % 200);
             let mut batch = Batch::new();
-            batch.put(format!("w/{came:04}/{}", n % 5), vec![2; 900]).delete(format!("w/{went:04}/{}", n % 3));
+            batch
+                .put(format!("w/{came:04}/{}", n % 5), vec![2; 900])
+                .delete(format!("w/{went:04}/{}", n % 3));
             writer.commit(&batch).unwrap();
             n += 1;
         }
@@ -188,7 +289,13 @@ fn what_stays_is_seen_while_sled_divides_its_blocks() {
 }
 
 fn suite(mut open: impl FnMut() -> (Box<dyn Commit>, Box<dyn Read>)) {
-    let tests = [reads_see_commits, ranges_are_ordered, conditions_are_checked, limits_hold, scattered_keys_are_walked];
+    let tests = [
+        reads_see_commits,
+        ranges_are_ordered,
+        conditions_are_checked,
+        limits_hold,
+        scattered_keys_are_walked,
+    ];
     for test in tests {
         let (mut writer, reader) = open();
         test(&mut *writer, &*reader);
@@ -196,7 +303,12 @@ fn suite(mut open: impl FnMut() -> (Box<dyn Commit>, Box<dyn Read>)) {
 }
 
 fn options() -> Options {
-    Options { create: Create::IfMissing, min_free_bytes: 0, cache_bytes: 1 << 20, ..Options::default() }
+    Options {
+        create: Create::IfMissing,
+        min_free_bytes: 0,
+        cache_bytes: 1 << 20,
+        ..Options::default()
+    }
 }
 
 #[test]
@@ -223,7 +335,10 @@ fn sled_keeps_the_contract_while_it_flushes() {
     let mut dirs = Vec::new();
     suite(|| {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { flush_every: Duration::from_micros(50), ..options() };
+        let options = Options {
+            flush_every: Duration::from_micros(50),
+            ..options()
+        };
         let opened = Store::open(dir.path(), options).unwrap();
         dirs.push(dir);
         (Box::new(opened.0), Box::new(opened.1))
@@ -244,7 +359,9 @@ fn scattered_keys_are_walked(store: &mut dyn Commit, reader: &dyn Read) {
         store.commit(&batch).unwrap();
         let (mut range, mut met, mut stays) = (KeyRange::prefix(b"m"), Vec::new(), there.clone());
         loop {
-            let page = reader.range(&range, Direction::Forward, 1 + round as usize * 9).unwrap();
+            let page = reader
+                .range(&range, Direction::Forward, 1 + round as usize * 9)
+                .unwrap();
             let Some((last, _)) = page.last() else { break };
             range.start = [last.as_slice(), &[0]].concat();
             // The page's end is deleted, another key is changed, and a new one comes.
@@ -259,7 +376,11 @@ fn scattered_keys_are_walked(store: &mut dyn Commit, reader: &dyn Read) {
                 stays.remove(&gone);
             }
             store.commit(&batch).unwrap();
-            met.extend(page.into_iter().map(|(key, _)| key).filter(|key| there.contains(key)));
+            met.extend(
+                page.into_iter()
+                    .map(|(key, _)| key)
+                    .filter(|key| there.contains(key)),
+            );
         }
         let distinct: BTreeSet<_> = met.iter().cloned().collect();
         assert_eq!(distinct.len(), met.len(), "none twice");
@@ -298,22 +419,38 @@ fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>
             Step::Commit(writes) => {
                 let mut batch = Batch::new();
                 for (n, value) in writes {
-                    batch.writes.insert(key(*n), value.map(|byte| vec![byte; usize::from(byte) * 20]));
+                    batch.writes.insert(
+                        key(*n),
+                        value.map(|byte| vec![byte; usize::from(byte) * 20]),
+                    );
                     batch.expect(key(*n), map.get(&key(*n)).map(|value| value.seq));
                 }
                 let seq = writer.commit(&batch).unwrap();
                 for (key, value) in batch.writes {
                     match value {
-                        Some(bytes) => map.insert(key, Value { bytes: bytes.into(), seq }),
+                        Some(bytes) => map.insert(
+                            key,
+                            Value {
+                                bytes: bytes.into(),
+                                seq,
+                            },
+                        ),
                         None => map.remove(&key),
                     };
                 }
             }
             Step::Range(a, b, backward, limit) => {
-                let direction = if *backward { Direction::Backward } else { Direction::Forward };
+                let direction = if *backward {
+                    Direction::Backward
+                } else {
+                    Direction::Forward
+                };
                 let range = KeyRange::new(key(*a), key(*b));
                 let mut expected: Pairs = match a < b {
-                    true => map.range(key(*a)..key(*b)).map(|(key, value)| (key.clone(), value.clone())).collect(),
+                    true => map
+                        .range(key(*a)..key(*b))
+                        .map(|(key, value)| (key.clone(), value.clone()))
+                        .collect(),
                     false => Vec::new(),
                 };
                 if *backward {
@@ -357,7 +494,12 @@ fn sled_model(steps: &[Step], close: bool, flush_every: Duration) {
                 dir = copy;
             }
         }
-        let options = Options { flush_every, log_file_bytes: 2_000, verify: super::Verify::Everything, ..options() };
+        let options = Options {
+            flush_every,
+            log_file_bytes: 2_000,
+            verify: super::Verify::Everything,
+            ..options()
+        };
         let (writer, reader) = Store::open(dir.path(), options).unwrap();
         assert!(writer.report().repaired.is_empty(), "{:?}", writer.report());
         (writer, reader)

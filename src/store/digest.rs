@@ -23,7 +23,9 @@ fn hash(key: &[u8], seq: Seq) -> u128 {
     let mut sha = Sha256::new();
     sha.update(seq.0.to_be_bytes());
     sha.update(key);
-    sha.finalize().first_chunk().map_or(0, |chunk| u128::from_be_bytes(*chunk))
+    sha.finalize()
+        .first_chunk()
+        .map_or(0, |chunk| u128::from_be_bytes(*chunk))
 }
 
 impl Digest {
@@ -55,7 +57,10 @@ impl Digest {
     /// As it was stored.
     pub(super) fn from_bytes(bytes: &[u8; LEN]) -> Self {
         let sum = u128::from(be64(&bytes[8..16])) << 64 | u128::from(be64(&bytes[16..]));
-        Self { count: be64(&bytes[..8]), sum }
+        Self {
+            count: be64(&bytes[..8]),
+            sum,
+        }
     }
 }
 

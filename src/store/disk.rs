@@ -36,17 +36,26 @@ pub(super) struct Trouble {
 
 impl Trouble {
     fn damaged(why: impl ToString) -> Self {
-        Self { why: why.to_string(), damaged: true }
+        Self {
+            why: why.to_string(),
+            damaged: true,
+        }
     }
 
     fn undamaged(why: impl ToString) -> Self {
-        Self { why: why.to_string(), damaged: false }
+        Self {
+            why: why.to_string(),
+            damaged: false,
+        }
     }
 }
 
 impl From<::sled::Error> for Trouble {
     fn from(error: ::sled::Error) -> Self {
-        Self { damaged: !matches!(error, ::sled::Error::Io(_)), why: error.to_string() }
+        Self {
+            damaged: !matches!(error, ::sled::Error::Io(_)),
+            why: error.to_string(),
+        }
     }
 }
 
@@ -56,7 +65,9 @@ fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
         Ok(result) => result.map_err(Trouble::from),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            let text = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("no message");
             Err(Trouble::damaged(format!("sled panicked: {text}")))
         }
     }
@@ -95,7 +106,13 @@ impl Applied {
     fn parse(value: &Value) -> Option<Self> {
         let (hash, digest) = value.bytes.split_first_chunk::<{ size_of::<Hash>() }>()?;
         let digest = Digest::from_bytes(digest.try_into().ok()?);
-        Some(Self { link: Link { seq: value.seq.0, hash: *hash }, digest })
+        Some(Self {
+            link: Link {
+                seq: value.seq.0,
+                hash: *hash,
+            },
+            digest,
+        })
     }
 }
 
@@ -114,7 +131,9 @@ impl Disk {
         let disk = Self::start(path, cache_bytes, Presence::default())?;
         match disk.db()?.was_recovered() {
             true => Ok(disk),
-            false => Err(Trouble::damaged("sled found nothing in a file that was not empty")),
+            false => Err(Trouble::damaged(
+                "sled found nothing in a file that was not empty",
+            )),
         }
     }
 
@@ -127,9 +146,13 @@ impl Disk {
         disk.sync()?;
         let conf = disk.path.join("conf");
         if conf.exists() {
-            File::open(&conf).and_then(|conf| conf.sync_all()).map_err(Trouble::undamaged)?;
+            File::open(&conf)
+                .and_then(|conf| conf.sync_all())
+                .map_err(Trouble::undamaged)?;
         }
-        log::sync_dir(&disk.path).and_then(|()| log::sync_dir(store)).map_err(Trouble::undamaged)?;
+        log::sync_dir(&disk.path)
+            .and_then(|()| log::sync_dir(store))
+            .map_err(Trouble::undamaged)?;
         Ok(disk)
     }
 
@@ -140,9 +163,18 @@ impl Disk {
             .flush_every_ms(None) // only the flush thread writes, so no error is swallowed elsewhere
             .mode(::sled::Mode::LowSpace);
         let db = calmly(|| config.open())?;
-        let file = OpenOptions::new().read(true).write(true).open(path.join("db"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path.join("db"));
         let file = file.map_err(Trouble::undamaged)?;
-        Ok(Self { db: Some(db), file, path, presence, layout: Layout::default() })
+        Ok(Self {
+            db: Some(db),
+            file,
+            path,
+            presence,
+            layout: Layout::default(),
+        })
     }
 
     /// sled lets go of its file a moment after it was dropped, from another thread, and opening it does not wait. Our
@@ -163,11 +195,16 @@ impl Disk {
     #[cfg(test)]
     pub(super) fn spoil(&self, key: &[u8]) {
         self.presence.note(std::iter::once(key));
-        self.db().unwrap().insert(key, b"spoiled by a test").unwrap();
+        self.db()
+            .unwrap()
+            .insert(key, b"spoiled by a test")
+            .unwrap();
     }
 
     fn db(&self) -> Result<&::sled::Db, Trouble> {
-        self.db.as_ref().ok_or_else(|| Trouble::undamaged("sled is closed"))
+        self.db
+            .as_ref()
+            .ok_or_else(|| Trouble::undamaged("sled is closed"))
     }
 
     /// The directory of sled's files.
@@ -191,9 +228,14 @@ impl Disk {
         if !self.presence.may_hold(place) {
             return Ok(None);
         }
-        let Some((fence, framed)) = self.block_of(place)? else { return Ok(None) };
+        let Some((fence, framed)) = self.block_of(place)? else {
+            return Ok(None);
+        };
         let found = block::find(&fence, &framed, place).map_err(|error| damaged(&fence, &error))?;
-        Ok(found.map(|(seq, value)| Value { bytes: Bytes::copy_from_slice(value), seq }))
+        Ok(found.map(|(seq, value)| Value {
+            bytes: Bytes::copy_from_slice(value),
+            seq,
+        }))
     }
 
     /// Whether there is a value at a place.
@@ -217,7 +259,9 @@ impl Disk {
         range: &KeyRange,
         direction: Direction,
     ) -> Result<impl Iterator<Item = Result<(Bytes, Value), Trouble>> + use<>, Trouble> {
-        let first = self.block_of(&range.start)?.map_or_else(|| range.start.clone(), |(fence, _)| fence.to_vec());
+        let first = self
+            .block_of(&range.start)?
+            .map_or_else(|| range.start.clone(), |(fence, _)| fence.to_vec());
         let db = self.db()?.clone();
         let mut blocks = db.range(first.as_slice()..range.end.as_slice());
         let mut bounds = (range.start.clone(), range.end.clone());
@@ -257,9 +301,13 @@ impl Disk {
     /// What sled says about itself.
     pub(super) fn applied(&self) -> Result<Option<Applied>, Trouble> {
         let db = self.db()?;
-        let Some(framed) = calmly(|| db.get(APPLIED))? else { return Ok(None) };
+        let Some(framed) = calmly(|| db.get(APPLIED))? else {
+            return Ok(None);
+        };
         let value = codec::decode(APPLIED, &framed).map_err(|error| damaged(APPLIED, &error))?;
-        Applied::parse(&value).map(Some).ok_or_else(|| Trouble::damaged("what sled says about itself is malformed"))
+        Applied::parse(&value)
+            .map(Some)
+            .ok_or_else(|| Trouble::damaged("what sled says about itself is malformed"))
     }
 
     /// What is in fact there, found by walking through all of it.
@@ -285,7 +333,10 @@ impl Disk {
     /// the middle it leaves some of the writes; the log has them all.
     pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
         let mut applied = self.applied()?.unwrap_or_default();
-        let kept = layer.iter().filter(|(_, entry)| entry.value.is_some()).map(|(place, _)| &**place);
+        let kept = layer
+            .iter()
+            .filter(|(_, entry)| entry.value.is_some())
+            .map(|(place, _)| &**place);
         self.presence.note(kept);
         let mut made = Vec::new();
         let mut open: Option<Editor> = None;
@@ -300,7 +351,9 @@ impl Disk {
                     self.edit(place)?
                 }
             };
-            if let Some(old) = editor.set(place, entry.value.clone().map(|value| (entry.seq, value))) {
+            if let Some(old) =
+                editor.set(place, entry.value.clone().map(|value| (entry.seq, value)))
+            {
                 applied.digest.remove(place, old);
             }
             if entry.value.is_some() {
@@ -326,12 +379,22 @@ impl Disk {
     fn edit(&self, place: &Bytes) -> Result<Editor, Trouble> {
         let db = self.db()?;
         let block = match self.block_of(place)? {
-            Some((fence, framed)) => Some((Bytes::copy_from_slice(&fence), taken_apart(&fence, &framed)?)),
+            Some((fence, framed)) => Some((
+                Bytes::copy_from_slice(&fence),
+                taken_apart(&fence, &framed)?,
+            )),
             None => None,
         };
         let next = calmly(|| db.get_gt(place))?.filter(|(fence, _)| fence.first() == place.first());
-        let table_end = || place.first().and_then(|table| table.checked_add(1)).map(|table| Bytes::from(vec![table]));
-        let end = next.map(|(fence, _)| Bytes::copy_from_slice(&fence)).or_else(table_end);
+        let table_end = || {
+            place
+                .first()
+                .and_then(|table| table.checked_add(1))
+                .map(|table| Bytes::from(vec![table]))
+        };
+        let end = next
+            .map(|(fence, _)| Bytes::copy_from_slice(&fence))
+            .or_else(table_end);
         Ok(Editor::new(block, end))
     }
 

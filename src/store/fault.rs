@@ -21,7 +21,11 @@ pub struct StoreFault {
 
 impl StoreFault {
     pub(super) fn new(doing: impl Into<String>, path: &Path, why: impl ToString) -> Self {
-        Self { doing: doing.into(), path: path.to_owned(), why: why.to_string() }
+        Self {
+            doing: doing.into(),
+            path: path.to_owned(),
+            why: why.to_string(),
+        }
     }
 }
 
@@ -47,7 +51,9 @@ pub enum FullCause {
         needed_bytes: u64,
     },
     /// Writes come faster than sled takes them.
-    #[error("{held_bytes} bytes wait for sled, {max_bytes} is the bound\n  hint: the disk is slow or overloaded")]
+    #[error(
+        "{held_bytes} bytes wait for sled, {max_bytes} is the bound\n  hint: the disk is slow or overloaded"
+    )]
     Overlay {
         /// Bytes waiting in memory.
         held_bytes: usize,
@@ -69,7 +75,10 @@ pub enum CommitError {
     #[error(transparent)]
     Full(FullCause),
     /// A key, a value or (with an empty `key`) the whole batch is longer than the store takes.
-    #[error("{len} bytes under key {} are more than the store takes", hex::encode(key))]
+    #[error(
+        "{len} bytes under key {} are more than the store takes",
+        hex::encode(key)
+    )]
     TooLarge {
         /// The key concerned; empty if it is the whole batch.
         key: Vec<u8>,
@@ -194,6 +203,10 @@ pub(super) trait Doing<T> {
 
 impl<T> Doing<T> for std::io::Result<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, OpenError> {
-        self.map_err(|source| OpenError::Io { doing, path: path.to_owned(), source })
+        self.map_err(|source| OpenError::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        })
     }
 }

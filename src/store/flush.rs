@@ -46,7 +46,9 @@ impl Bell {
         let mut state = self.state();
         state.stop = true;
         self.ring.notify_all();
-        let waited = self.changed.wait_timeout_while(state, PATIENCE + PATIENCE, |state| !state.ended);
+        let waited = self
+            .changed
+            .wait_timeout_while(state, PATIENCE + PATIENCE, |state| !state.ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
@@ -61,7 +63,9 @@ impl Bell {
 
     /// Waits for checkpoints until `enough` says so, but not longer than `at_most`.
     pub(super) fn wait_done(&self, at_most: Duration, enough: impl Fn() -> bool) {
-        let waited = self.changed.wait_timeout_while(self.state(), at_most, |_| !enough());
+        let waited = self
+            .changed
+            .wait_timeout_while(self.state(), at_most, |_| !enough());
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -76,10 +80,16 @@ pub(super) fn run(shared: &Shared, every: Duration, mut checkpoint: Link) {
     loop {
         let last = shared.bell.wait(every);
         if shared.fault().is_none() {
-            shared.bell.change(|state| (state.busy, state.round) = (true, state.round + 1));
+            shared
+                .bell
+                .change(|state| (state.busy, state.round) = (true, state.round + 1));
             let result = catch_unwind(AssertUnwindSafe(|| flush(shared, &mut checkpoint)));
             if result.is_err() {
-                let fault = StoreFault::new("giving sled its writes", shared.store(), "the thread panicked");
+                let fault = StoreFault::new(
+                    "giving sled its writes",
+                    shared.store(),
+                    "the thread panicked",
+                );
                 shared.break_off(fault, true);
             }
             shared.bell.change(|state| state.busy = false);
@@ -94,7 +104,10 @@ pub(super) fn run(shared: &Shared, every: Duration, mut checkpoint: Link) {
 pub(super) fn watch(shared: &Shared, patience: Duration) {
     if hangs(&shared.bell, patience) {
         let why = format!("sled has not come back for {} s", patience.as_secs());
-        shared.break_off(StoreFault::new("giving sled its writes", shared.disk().path(), why), false);
+        shared.break_off(
+            StoreFault::new("giving sled its writes", shared.disk().path(), why),
+            false,
+        );
     }
 }
 
@@ -102,7 +115,10 @@ pub(super) fn watch(shared: &Shared, patience: Duration) {
 fn hangs(bell: &Bell, patience: Duration) -> bool {
     loop {
         let idle = |state: &mut State| !state.busy && !state.ended;
-        let state = bell.changed.wait_while(bell.state(), idle).unwrap_or_else(PoisonError::into_inner);
+        let state = bell
+            .changed
+            .wait_while(bell.state(), idle)
+            .unwrap_or_else(PoisonError::into_inner);
         if state.ended {
             return false;
         }
@@ -126,13 +142,20 @@ fn flush(shared: &Shared, checkpoint: &mut Link) {
         }
         overlay.freeze()
     };
-    if let Err(trouble) = shared.disk().write(&layer, link).and_then(|()| shared.disk().sync()) {
+    if let Err(trouble) = shared
+        .disk()
+        .write(&layer, link)
+        .and_then(|()| shared.disk().sync())
+    {
         shared.disk_failed("giving sled its writes", &trouble);
         return;
     }
     if let Err(error) = highwater::write(shared.store(), link) {
         let path = highwater::path(shared.store());
-        shared.break_off(StoreFault::new("writing the checkpoint", &path, error), false);
+        shared.break_off(
+            StoreFault::new("writing the checkpoint", &path, error),
+            false,
+        );
         return;
     }
     *checkpoint = link;

@@ -52,12 +52,18 @@ pub(super) fn read(store: &Path) -> Result<Found, OpenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(error).doing("reading the checkpoint", &path),
     };
-    if bytes.len() != LEN || bytes[..8] != *MAGIC || crc32fast::hash(&bytes[..32]) != record::be32(&bytes[32..]) {
+    if bytes.len() != LEN
+        || bytes[..8] != *MAGIC
+        || crc32fast::hash(&bytes[..32]) != record::be32(&bytes[32..])
+    {
         return Ok(Found::Damaged);
     }
     let mut hash = Hash::default();
     hash.copy_from_slice(&bytes[16..32]);
-    Ok(Found::Checkpoint(Link { seq: record::be64(&bytes[8..16]), hash }))
+    Ok(Found::Checkpoint(Link {
+        seq: record::be64(&bytes[8..16]),
+        hash,
+    }))
 }
 
 #[cfg(test)]
@@ -68,7 +74,10 @@ mod tests {
     fn it_comes_back_and_damage_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(read(dir.path()).unwrap(), Found::Nothing);
-        let link = Link { seq: 9, hash: [3; 16] };
+        let link = Link {
+            seq: 9,
+            hash: [3; 16],
+        };
         write(dir.path(), link).unwrap();
         assert_eq!(read(dir.path()).unwrap(), Found::Checkpoint(link));
         let mut bytes = fs::read(path(dir.path())).unwrap();

@@ -45,7 +45,10 @@ impl Layout {
             return Some(Cow::Borrowed(key));
         }
         let numbers = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        numbers.of.get(&crc32fast::hash(key)).map(|number| Cow::Owned(at(key, *number)))
+        numbers
+            .of
+            .get(&crc32fast::hash(key))
+            .map(|number| Cow::Owned(at(key, *number)))
     }
 
     /// Where a key lies, or is to lie from now on.
@@ -69,16 +72,25 @@ impl Layout {
         if !is_scattered(place) {
             return Some(Cow::Borrowed(place));
         }
-        place.get(1 + NUMBER_LEN..).map(|rest| Cow::Owned([&[SCATTERED], rest].concat()))
+        place
+            .get(1 + NUMBER_LEN..)
+            .map(|rest| Cow::Owned([&[SCATTERED], rest].concat()))
     }
 
     /// Learns of a place that is taken, when a store is opened. False: no key would have been laid there.
     pub(super) fn note(&self, place: &[u8]) -> bool {
-        let Some(key) = Self::key(place) else { return false };
+        let Some(key) = Self::key(place) else {
+            return false;
+        };
         if !is_scattered(place) {
             return true;
         }
-        let Some(number) = place[1..].first_chunk::<NUMBER_LEN>().map(|n| u32::from_be_bytes(*n)) else { return false };
+        let Some(number) = place[1..]
+            .first_chunk::<NUMBER_LEN>()
+            .map(|n| u32::from_be_bytes(*n))
+        else {
+            return false;
+        };
         let mut numbers = self.0.write().unwrap_or_else(PoisonError::into_inner);
         numbers.next = numbers.next.max(number.saturating_add(1));
         match numbers.of.entry(crc32fast::hash(&key)) {
@@ -93,14 +105,21 @@ impl Layout {
     /// The places of a range of keys. A range of scattered keys begins at the beginning of their table, or behind one of
     /// them.
     pub(super) fn range(&self, range: &KeyRange) -> KeyRange {
-        let behind = range.start.split_last().map(|(_, key)| key).filter(|key| is_scattered(key));
+        let behind = range
+            .start
+            .split_last()
+            .map(|(_, key)| key)
+            .filter(|key| is_scattered(key));
         let start = match behind.and_then(|key| self.find(key)) {
             Some(place) => [&*place, &[0]].concat(),
             // Whoever went on behind a key that nobody knows begins again, rather than to leave something out.
             None if behind.is_some() => vec![SCATTERED],
             None => range.start.clone(),
         };
-        KeyRange { start, end: range.end.clone() }
+        KeyRange {
+            start,
+            end: range.end.clone(),
+        }
     }
 }
 
@@ -111,18 +130,29 @@ mod tests {
     #[test]
     fn scattered_keys_lie_in_the_order_in_which_they_came() {
         let layout = Layout::default();
-        let keys: Vec<Vec<u8>> = (0..2_000_u32).map(|n| format!("m{:x}", n.wrapping_mul(0x9e37_79b9)).into()).collect();
+        let keys: Vec<Vec<u8>> = (0..2_000_u32)
+            .map(|n| format!("m{:x}", n.wrapping_mul(0x9e37_79b9)).into())
+            .collect();
         assert!(keys.iter().all(|key| layout.find(key).is_none()));
-        let places: Vec<Vec<u8>> = keys.iter().map(|key| layout.place(key).into_owned()).collect();
+        let places: Vec<Vec<u8>> = keys
+            .iter()
+            .map(|key| layout.place(key).into_owned())
+            .collect();
         assert!(places.is_sorted());
         let again = Layout::default();
         for (key, place) in keys.iter().zip(&places).rev() {
             assert_eq!(Layout::key(place).as_deref(), Some(&key[..]));
-            assert_eq!((layout.find(key), layout.place(key)), (Some(place.into()), place.into()));
+            assert_eq!(
+                (layout.find(key), layout.place(key)),
+                (Some(place.into()), place.into())
+            );
             assert!(again.note(place));
             assert_eq!(again.find(key).as_deref(), Some(&place[..]));
         }
-        assert!(*again.place(b"mnew") > places[1_999][..], "a new one comes behind all that were there");
+        assert!(
+            *again.place(b"mnew") > places[1_999][..],
+            "a new one comes behind all that were there"
+        );
     }
 
     #[test]
@@ -134,21 +164,30 @@ mod tests {
         let layout = Layout::default();
         let place = layout.place(one).into_owned();
         assert_ne!(layout.place(other), place);
-        assert_eq!(layout.find(other).as_deref().map(|p| &p[..5]), Some(&place[..5]));
+        assert_eq!(
+            layout.find(other).as_deref().map(|p| &p[..5]),
+            Some(&place[..5])
+        );
     }
 
     #[test]
     fn a_place_that_nobody_laid_out_is_known_as_damage() {
         let layout = Layout::default();
         assert!(layout.note(b"any other key") && layout.note(&[SCATTERED, 0, 0, 0, 7, b'k']));
-        assert!(!layout.note(&[SCATTERED, 0, 0, 0, 8, b'k']), "the same key at another place");
+        assert!(
+            !layout.note(&[SCATTERED, 0, 0, 0, 8, b'k']),
+            "the same key at another place"
+        );
         assert!(!layout.note(&[SCATTERED, 0, 0]));
     }
 
     #[test]
     fn a_range_goes_on_behind_a_key() {
         let layout = Layout::default();
-        let (_, second) = (layout.place(b"mz").into_owned(), layout.place(b"ma").into_owned());
+        let (_, second) = (
+            layout.place(b"mz").into_owned(),
+            layout.place(b"ma").into_owned(),
+        );
         let whole = KeyRange::prefix(b"m");
         assert_eq!(layout.range(&whole), whole);
         let behind = layout.range(&KeyRange::new(b"mz\0", b"n"));

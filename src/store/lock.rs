@@ -16,7 +16,14 @@ pub(super) struct Lock {
 /// Takes the lock of a store's directory, and writes this process's id into it.
 pub(super) fn take(store: &Path) -> Result<Lock, OpenError> {
     let path = store.join("lock");
-    let options = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let options = || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+    };
     let mut file = options().doing("opening the lock file", &path)?;
     match file.try_lock() {
         Ok(()) => {}
@@ -28,7 +35,10 @@ pub(super) fn take(store: &Path) -> Result<Lock, OpenError> {
                 "" => "unknown".to_owned(),
                 pid => pid.to_owned(),
             };
-            return Err(OpenError::Locked { dir: store.to_owned(), holder });
+            return Err(OpenError::Locked {
+                dir: store.to_owned(),
+                holder,
+            });
         }
         Err(TryLockError::Error(error)) => return Err(error).doing("locking the store", &path),
     }

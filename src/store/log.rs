@@ -56,7 +56,12 @@ pub(super) fn create_segment(dir: &Path, segment: Segment) -> io::Result<File> {
 
     let path = segment_path(dir, segment.number);
     let new = path.with_extension("new");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&new)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&new)?;
     file.write_all_at(&head, 0)?;
     file.sync_all()?;
     fs::rename(&new, &path)?;
@@ -83,8 +88,14 @@ pub(super) fn list(store: &Path, dir: &Path) -> Result<Vec<Segment>, OpenError> 
         if let Some(last) = segments.last()
             && last.number + 1 != number
         {
-            let why = format!("file {:08} is not there, but {number:08} is", last.number + 1);
-            return Err(OpenError::LogMissing { path: dir.to_owned(), why });
+            let why = format!(
+                "file {:08} is not there, but {number:08} is",
+                last.number + 1
+            );
+            return Err(OpenError::LogMissing {
+                path: dir.to_owned(),
+                why,
+            });
         }
         segments.push(read_head(store, dir, number)?);
     }
@@ -95,26 +106,48 @@ fn read_head(store: &Path, dir: &Path, number: u64) -> Result<Segment, OpenError
     let path = segment_path(dir, number);
     let mut head = [0; SEGMENT_HEAD];
     let mut file = File::open(&path).doing("opening a log file", &path)?;
-    let damaged =
-        |why: &str| OpenError::LogDamaged { dir: store.to_owned(), path: path.clone(), offset: 0, why: why.to_owned() };
+    let damaged = |why: &str| OpenError::LogDamaged {
+        dir: store.to_owned(),
+        path: path.clone(),
+        offset: 0,
+        why: why.to_owned(),
+    };
     match file.read_exact(&mut head) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(damaged("the header is cut off")),
-        Err(source) => return Err(OpenError::Io { doing: "reading a log file", path: path.clone(), source }),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return Err(damaged("the header is cut off"));
+        }
+        Err(source) => {
+            return Err(OpenError::Io {
+                doing: "reading a log file",
+                path: path.clone(),
+                source,
+            });
+        }
     }
     if crc32fast::hash(&head[..40]) != record::be32(&head[40..]) || head[..6] != *MAGIC {
         return Err(damaged("the header's checksum does not match"));
     }
     let found = u16::from_be_bytes([head[6], head[7]]);
     if found != FORMAT {
-        return Err(OpenError::Newer { path, found: found.into(), known: FORMAT.into() });
+        return Err(OpenError::Newer {
+            path,
+            found: found.into(),
+            known: FORMAT.into(),
+        });
     }
     if record::be64(&head[8..16]) != number {
         return Err(damaged("the header belongs to another log file"));
     }
     let mut hash = Hash::default();
     hash.copy_from_slice(&head[24..40]);
-    Ok(Segment { number, before: Link { seq: record::be64(&head[16..24]), hash } })
+    Ok(Segment {
+        number,
+        before: Link {
+            seq: record::be64(&head[16..24]),
+            hash,
+        },
+    })
 }
 
 /// The writing end.
@@ -138,15 +171,32 @@ impl Appender {
     ///
     /// The last record is written once more: if its sync failed before, the system may hold its page as clean though
     /// the disk never got it, and only a new write makes the sync mean something.
-    pub(super) fn resume(dir: &Path, number: u64, end: Resume, segment_max: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(segment_path(dir, number))?;
+    pub(super) fn resume(
+        dir: &Path,
+        number: u64,
+        end: Resume,
+        segment_max: u64,
+    ) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(segment_path(dir, number))?;
         let mut buffer = vec![0; (end.offset - end.last_record) as usize];
         file.read_exact_at(&mut buffer, end.last_record)?;
         file.write_all_at(&buffer, end.last_record)?;
         file.sync_all()?;
         let allocated = file.metadata()?.len();
         let dir = dir.to_owned();
-        Ok(Self { dir, file, number, offset: end.offset, allocated, last: end.link, segment_max, buffer })
+        Ok(Self {
+            dir,
+            file,
+            number,
+            offset: end.offset,
+            allocated,
+            last: end.link,
+            segment_max,
+            buffer,
+        })
     }
 
     /// The newest record.
@@ -188,7 +238,13 @@ impl Appender {
     fn rotate(&mut self) -> io::Result<()> {
         self.file.set_len(self.offset)?;
         self.file.sync_all()?;
-        self.file = create_segment(&self.dir, Segment { number: self.number + 1, before: self.last })?;
+        self.file = create_segment(
+            &self.dir,
+            Segment {
+                number: self.number + 1,
+                before: self.last,
+            },
+        )?;
         self.number += 1;
         self.offset = SEGMENT_HEAD as u64;
         self.allocated = self.offset;
@@ -216,13 +272,22 @@ mod tests {
 
     fn append(appender: &mut Appender, n: u64, len: usize) -> Link {
         let (key, value) = (n.to_be_bytes(), vec![n as u8; len]);
-        appender.append(std::iter::once((&key[..], Some(&value[..])))).unwrap()
+        appender
+            .append(std::iter::once((&key[..], Some(&value[..]))))
+            .unwrap()
     }
 
     fn begin(store: &Path, segment_max: u64) -> Appender {
         let dir = store.join("log");
         fs::create_dir(&dir).unwrap();
-        create_segment(&dir, Segment { number: 1, before: Link::default() }).unwrap();
+        create_segment(
+            &dir,
+            Segment {
+                number: 1,
+                before: Link::default(),
+            },
+        )
+        .unwrap();
         resume(store, segment_max).0
     }
 
@@ -236,7 +301,10 @@ mod tests {
             Ok(())
         });
         assert!(cuts.is_empty(), "{cuts:?}");
-        (Appender::resume(log.dir(), log.newest(), end.unwrap(), segment_max).unwrap(), seen)
+        (
+            Appender::resume(log.dir(), log.newest(), end.unwrap(), segment_max).unwrap(),
+            seen,
+        )
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use bytes::Bytes;
 
-use super::{Batch, Commit, CommitError, Direction, KeyRange, Read, ReadError, Seq, Value, check_batch};
+use super::{
+    Batch, Commit, CommitError, Direction, KeyRange, Read, ReadError, Seq, Value, check_batch,
+};
 
 #[derive(Debug, Default)]
 struct State {
@@ -35,7 +37,12 @@ impl Read for Memory {
         Ok(self.read().map.get(key).cloned())
     }
 
-    fn range(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, ReadError> {
+    fn range(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, ReadError> {
         if range.start >= range.end {
             return Ok(Vec::new());
         }
@@ -69,7 +76,13 @@ impl Commit for Memory {
         let seq = Seq(state.seq);
         for (key, value) in &batch.writes {
             match value {
-                Some(bytes) => state.map.insert(key.clone(), Value { bytes: Bytes::copy_from_slice(bytes), seq }),
+                Some(bytes) => state.map.insert(
+                    key.clone(),
+                    Value {
+                        bytes: Bytes::copy_from_slice(bytes),
+                        seq,
+                    },
+                ),
                 None => state.map.remove(key),
             };
         }

@@ -31,9 +31,17 @@ pub(super) fn bring_up(writer: &mut Writer, reader: &Reader) -> Result<(), OpenE
     while found != SCHEMA {
         let Some(step) = STEPS.iter().find(|step| step.from == found) else {
             let path = reader.store().to_owned();
-            return Err(OpenError::Newer { path, found, known: SCHEMA });
+            return Err(OpenError::Newer {
+                path,
+                found,
+                known: SCHEMA,
+            });
         };
-        tracing::warn!(from = found, what = step.what, "the store's schema is being brought up");
+        tracing::warn!(
+            from = found,
+            what = step.what,
+            "the store's schema is being brought up"
+        );
         (step.run)(writer, reader)?;
         found = version(reader)?.unwrap_or(found);
     }
@@ -43,8 +51,12 @@ pub(super) fn bring_up(writer: &mut Writer, reader: &Reader) -> Result<(), OpenE
 /// Only a store without a single commit may lack its version.
 fn found_none(writer: &mut Writer, reader: &Reader) -> Result<(), OpenError> {
     if writer.last() > 0 {
-        let why = "its commits do not begin with a schema version, so they are not all there".to_owned();
-        return Err(OpenError::Unrepaired { dir: reader.store().to_owned(), why });
+        let why =
+            "its commits do not begin with a schema version, so they are not all there".to_owned();
+        return Err(OpenError::Unrepaired {
+            dir: reader.store().to_owned(),
+            why,
+        });
     }
     let mut batch = Batch::new();
     batch.put(SCHEMA_KEY, SCHEMA.to_be_bytes());
@@ -53,8 +65,12 @@ fn found_none(writer: &mut Writer, reader: &Reader) -> Result<(), OpenError> {
 }
 
 fn version(reader: &Reader) -> Result<Option<u32>, OpenError> {
-    let value = reader.own(SCHEMA_KEY).map_err(|ReadError::Broken(fault)| fault)?;
-    let Some(Value { bytes, .. }) = value else { return Ok(None) };
+    let value = reader
+        .own(SCHEMA_KEY)
+        .map_err(|ReadError::Broken(fault)| fault)?;
+    let Some(Value { bytes, .. }) = value else {
+        return Ok(None);
+    };
     match bytes[..].try_into() {
         Ok(bytes) => Ok(Some(u32::from_be_bytes(bytes))),
         Err(_) => Err(OpenError::Unrepaired {

@@ -92,7 +92,10 @@ impl KeyRange {
     /// Keys from `start` up to but not including `end`.
     #[must_use]
     pub fn new(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Self {
-        Self { start: start.into(), end: end.into() }
+        Self {
+            start: start.into(),
+            end: end.into(),
+        }
     }
 
     /// All keys that begin with a prefix. The empty prefix means all keys.
@@ -102,12 +105,18 @@ impl KeyRange {
         while let Some(last) = end.last_mut() {
             if *last < u8::MAX {
                 *last += 1;
-                return Self { start: prefix.to_vec(), end };
+                return Self {
+                    start: prefix.to_vec(),
+                    end,
+                };
             }
             end.pop();
         }
         // Nothing can be counted up: the range ends behind the greatest key that is allowed.
-        Self { start: prefix.to_vec(), end: vec![u8::MAX; MAX_KEY + 1] }
+        Self {
+            start: prefix.to_vec(),
+            end: vec![u8::MAX; MAX_KEY + 1],
+        }
     }
 }
 
@@ -126,7 +135,12 @@ pub trait Read: Send + Sync {
     ///
     /// # Errors
     /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.
-    fn range(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, ReadError>;
+    fn range(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, ReadError>;
 
     /// The newest commit that reads can see.
     ///
@@ -167,11 +181,17 @@ fn check_batch(batch: &Batch) -> Result<(), CommitError> {
         }
         let len = value.as_ref().map_or(0, Vec::len);
         if key.len() > MAX_KEY || len > MAX_VALUE {
-            return Err(CommitError::TooLarge { key: key.clone(), len: key.len().max(len) });
+            return Err(CommitError::TooLarge {
+                key: key.clone(),
+                len: key.len().max(len),
+            });
         }
     }
     match batch.size() {
-        len if len > MAX_BATCH => Err(CommitError::TooLarge { key: Vec::new(), len }),
+        len if len > MAX_BATCH => Err(CommitError::TooLarge {
+            key: Vec::new(),
+            len,
+        }),
         _ => Ok(()),
     }
 }
@@ -183,7 +203,10 @@ mod tests {
     #[test]
     fn a_prefix_ends_where_the_next_one_begins() {
         assert_eq!(KeyRange::prefix(b"ab"), KeyRange::new(b"ab", b"ac"));
-        assert_eq!(KeyRange::prefix(&[1, 255, 255]), KeyRange::new([1, 255, 255], [2]));
+        assert_eq!(
+            KeyRange::prefix(&[1, 255, 255]),
+            KeyRange::new([1, 255, 255], [2])
+        );
         let all = KeyRange::prefix(&[255]);
         assert!(all.end > vec![255; MAX_KEY]);
         assert!(KeyRange::prefix(b"").start.is_empty());

@@ -144,12 +144,19 @@ pub(super) fn suspect_path(store: &Path) -> PathBuf {
 /// Opens or makes a store.
 pub(super) fn open(store: &Path, options: &Options) -> Result<Opened, OpenError> {
     match (options.create, is_made(store)?) {
-        (Create::Never, false) => Err(OpenError::Missing { dir: store.to_owned() }),
-        (Create::MustBeNew, true) => Err(OpenError::Exists { dir: store.to_owned() }),
+        (Create::Never, false) => Err(OpenError::Missing {
+            dir: store.to_owned(),
+        }),
+        (Create::MustBeNew, true) => Err(OpenError::Exists {
+            dir: store.to_owned(),
+        }),
         (Create::IfMissing | Create::MustBeNew, false) => {
             let lock = create(store)?;
             let mut opened = open_made(store, options, lock)?;
-            opened.report = OpenReport { created: true, ..OpenReport::default() };
+            opened.report = OpenReport {
+                created: true,
+                ..OpenReport::default()
+            };
             Ok(opened)
         }
         (Create::Never | Create::IfMissing, true) => open_made(store, options, lock::take(store)?),
@@ -170,8 +177,10 @@ fn is_made(store: &Path) -> Result<bool, OpenError> {
     let first = log::segment_path(&dir, 1);
     for entry in entries {
         let entry = entry.doing("looking for a store", &dir)?;
-        let unused = entry.metadata().doing("looking for a store", &dir)?.len() <= SEGMENT_HEAD as u64;
-        let half_made = entry.path() == first || entry.path().extension().is_some_and(|end| end == "new");
+        let unused =
+            entry.metadata().doing("looking for a store", &dir)?.len() <= SEGMENT_HEAD as u64;
+        let half_made =
+            entry.path() == first || entry.path().extension().is_some_and(|end| end == "new");
         if !(unused && half_made) {
             return Ok(true);
         }
@@ -190,9 +199,20 @@ fn create(store: &Path) -> Result<Lock, OpenError> {
         }
         _ => {}
     }
-    log::create_segment(&dir, Segment { number: 1, before: Link::default() }).doing("making the commit log", &dir)?;
-    highwater::write(store, Link::default()).doing("writing the checkpoint", &highwater::path(store))?;
-    if let Some(parent) = store.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    log::create_segment(
+        &dir,
+        Segment {
+            number: 1,
+            before: Link::default(),
+        },
+    )
+    .doing("making the commit log", &dir)?;
+    highwater::write(store, Link::default())
+        .doing("writing the checkpoint", &highwater::path(store))?;
+    if let Some(parent) = store
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         log::sync_dir(parent).doing("syncing the directory", parent)?;
     }
     Ok(lock)
@@ -209,7 +229,10 @@ enum Judged {
 fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, OpenError> {
     let Some(log) = Log::open(store)? else {
         let why = "there is not one log file, though the store is not new".to_owned();
-        return Err(OpenError::LogMissing { path: store.join("log"), why });
+        return Err(OpenError::LogMissing {
+            path: store.join("log"),
+            why,
+        });
     };
     let mut report = OpenReport::default();
     let found = highwater::read(store)?;
@@ -229,12 +252,27 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
             (disk, overlay, resume, synced)
         }
         Judged::Unmade => {
-            let (disk, resume) = rebuild::rebuild(store, &log, synced, options.cache_bytes, &mut report.repaired)?;
+            let (disk, resume) = rebuild::rebuild(
+                store,
+                &log,
+                synced,
+                options.cache_bytes,
+                &mut report.repaired,
+            )?;
             (disk, Overlay::new(resume.link), resume, resume.link)
         }
         Judged::Unsound(why) => {
-            tracing::warn!(why, "sled's files cannot be trusted and are rebuilt from the commit log");
-            let (disk, resume) = rebuild::rebuild(store, &log, synced, options.cache_bytes, &mut report.repaired)?;
+            tracing::warn!(
+                why,
+                "sled's files cannot be trusted and are rebuilt from the commit log"
+            );
+            let (disk, resume) = rebuild::rebuild(
+                store,
+                &log,
+                synced,
+                options.cache_bytes,
+                &mut report.repaired,
+            )?;
             report.replayed = resume.link.seq;
             report.repaired.push(format!(
                 "sled's files were rebuilt from the commit log ({} commits), because {why}; the old ones are in {}",
@@ -250,14 +288,26 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
     }
     let dir = log.dir();
     let appender = Appender::resume(dir, log.newest(), resume, options.log_file_bytes);
-    let appender = appender.doing("taking up the commit log", &log::segment_path(dir, log.newest()))?;
-    Ok(Opened { lock, disk, overlay, appender, checkpoint, report })
+    let appender = appender.doing(
+        "taking up the commit log",
+        &log::segment_path(dir, log.newest()),
+    )?;
+    Ok(Opened {
+        lock,
+        disk,
+        overlay,
+        appender,
+        checkpoint,
+        report,
+    })
 }
 
 fn forget_suspicion(store: &Path) -> Result<(), OpenError> {
     let path = suspect_path(store);
     match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing("removing a mark", &path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).doing("removing a mark", &path)
+        }
         _ => Ok(()),
     }
 }
@@ -271,15 +321,32 @@ fn judge(
     cuts: &mut Vec<String>,
 ) -> Result<Judged, OpenError> {
     if let Ok(why) = fs::read_to_string(suspect_path(store)) {
-        return Ok(Judged::Unsound(format!("they were found damaged while the store was in use ({why})")));
+        return Ok(Judged::Unsound(format!(
+            "they were found damaged while the store was in use ({why})"
+        )));
     }
     if !disk::path(store).exists() {
-        return Ok(if log.is_empty() { Judged::Unmade } else { Judged::Unsound("they are missing".to_owned()) });
+        return Ok(if log.is_empty() {
+            Judged::Unmade
+        } else {
+            Judged::Unsound("they are missing".to_owned())
+        });
     }
-    let opened = Disk::open(store, options.cache_bytes).and_then(|disk| Ok((disk.applied()?, disk)));
-    let (Applied { link: applied, digest }, disk) = match opened {
+    let opened =
+        Disk::open(store, options.cache_bytes).and_then(|disk| Ok((disk.applied()?, disk)));
+    let (
+        Applied {
+            link: applied,
+            digest,
+        },
+        disk,
+    ) = match opened {
         Ok((Some(applied), disk)) => (applied, disk),
-        Ok((None, _)) => return Ok(Judged::Unsound("sled does not say which commits it has".to_owned())),
+        Ok((None, _)) => {
+            return Ok(Judged::Unsound(
+                "sled does not say which commits it has".to_owned(),
+            ));
+        }
         Err(trouble) => return unsound(store, trouble),
     };
     // Before the log is read, for what it brings is laid where sled has it.
@@ -292,27 +359,43 @@ fn judge(
     let mut overlay = Overlay::new(synced);
     let mut strange = false;
     let mut replayed = 0;
-    let resume = log.read(start, Known { synced, applied: applied.seq }, cuts, &mut |record| {
-        strange |= record.link.seq == applied.seq && record.link.hash != applied.hash;
-        if record.link.seq <= synced.seq {
-            mentions.record(record);
-            return Ok(());
-        }
-        replayed += 1;
-        for (key, value) in record.writes().flatten() {
-            overlay.insert(&disk.layout().place(key), Seq(record.link.seq), value);
-        }
-        overlay.reach(record.link);
-        Ok(())
-    })?;
+    let resume = log.read(
+        start,
+        Known {
+            synced,
+            applied: applied.seq,
+        },
+        cuts,
+        &mut |record| {
+            strange |= record.link.seq == applied.seq && record.link.hash != applied.hash;
+            if record.link.seq <= synced.seq {
+                mentions.record(record);
+                return Ok(());
+            }
+            replayed += 1;
+            for (key, value) in record.writes().flatten() {
+                overlay.insert(&disk.layout().place(key), Seq(record.link.seq), value);
+            }
+            overlay.reach(record.link);
+            Ok(())
+        },
+    )?;
     if applied.seq < synced.seq {
-        let why = format!("sled has commits up to {} only, of {} that it had once", applied.seq, synced.seq);
+        let why = format!(
+            "sled has commits up to {} only, of {} that it had once",
+            applied.seq, synced.seq
+        );
         return Ok(Judged::Unsound(why));
     }
     if strange {
-        return Ok(Judged::Unsound(format!("sled has another commit {} than the log", applied.seq)));
+        return Ok(Judged::Unsound(format!(
+            "sled has another commit {} than the log",
+            applied.seq
+        )));
     }
-    match found.and_then(|found| compare((found, digest), &mentions, &disk, &overlay, options.verify)) {
+    match found
+        .and_then(|found| compare((found, digest), &mentions, &disk, &overlay, options.verify))
+    {
         Ok(None) => Ok(Judged::Sound(Box::new(disk), overlay, resume, replayed)),
         Ok(Some(why)) => Ok(Judged::Unsound(why)),
         Err(trouble) => unsound(store, trouble),
@@ -329,7 +412,9 @@ fn compare(
 ) -> Result<Option<String>, Trouble> {
     if found != digest {
         let (found, should) = (found.count(), digest.count());
-        return Ok(Some(format!("sled has {found} keys of {should}, or older values under some of them")));
+        return Ok(Some(format!(
+            "sled has {found} keys of {should}, or older values under some of them"
+        )));
     }
     let mut findings = mentions.check(disk, overlay)?;
     if how == Verify::Everything {

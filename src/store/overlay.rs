@@ -32,7 +32,10 @@ pub(super) struct Entry {
 impl Entry {
     /// The value, unless it is deleted.
     pub(super) fn value(&self) -> Option<Value> {
-        self.value.as_ref().map(|bytes| Value { bytes: bytes.clone(), seq: self.seq })
+        self.value.as_ref().map(|bytes| Value {
+            bytes: bytes.clone(),
+            seq: self.seq,
+        })
     }
 }
 
@@ -53,7 +56,10 @@ pub(super) struct Overlay {
 impl Overlay {
     /// An overlay over a sled that has everything up to `last`.
     pub(super) fn new(last: Link) -> Self {
-        Self { last, ..Self::default() }
+        Self {
+            last,
+            ..Self::default()
+        }
     }
 
     /// The newest commit.
@@ -73,17 +79,29 @@ impl Overlay {
 
     /// What the overlay knows about a key; `None`: ask sled.
     pub(super) fn get(&self, key: &[u8]) -> Option<&Entry> {
-        self.live.get(key).or_else(|| self.frozen.as_ref()?.get(key))
+        self.live
+            .get(key)
+            .or_else(|| self.frozen.as_ref()?.get(key))
     }
 
     /// Whether a deletion of this key could leave nothing behind, if sled does not have it.
     pub(super) fn only_live(&self, key: &[u8]) -> bool {
-        self.live.contains_key(key) && !self.frozen.as_ref().is_some_and(|frozen| frozen.contains_key(key))
+        self.live.contains_key(key)
+            && !self
+                .frozen
+                .as_ref()
+                .is_some_and(|frozen| frozen.contains_key(key))
     }
 
     /// Makes a synced batch visible. `absent` names deleted keys that were [`Self::only_live`] and that sled did not
     /// have a moment ago: they vanish without a trace, so what lives for milliseconds costs neither memory nor sled.
-    pub(super) fn publish(&mut self, batch: &Batch, layout: &Layout, absent: &HashSet<&[u8]>, link: Link) {
+    pub(super) fn publish(
+        &mut self,
+        batch: &Batch,
+        layout: &Layout,
+        absent: &HashSet<&[u8]>,
+        link: Link,
+    ) {
         let mut memory = BytesMut::with_capacity(batch.size());
         for (key, value) in &batch.writes {
             let place = layout.place(key);
@@ -99,7 +117,12 @@ impl Overlay {
 
     /// Takes one write over from the log, at opening, to its place.
     pub(super) fn insert(&mut self, key: &[u8], seq: Seq, value: Option<&[u8]>) {
-        self.put(&mut BytesMut::with_capacity(key.len() + value.map_or(0, <[u8]>::len)), key, seq, value);
+        self.put(
+            &mut BytesMut::with_capacity(key.len() + value.map_or(0, <[u8]>::len)),
+            key,
+            seq,
+            value,
+        );
     }
 
     /// Puts a write into `memory`, which has room for it.
@@ -108,7 +131,13 @@ impl Overlay {
             memory.extend_from_slice(bytes);
             memory.split().freeze()
         };
-        let (key, entry) = (keep(key), Entry { seq, value: value.map(&mut keep) });
+        let (key, entry) = (
+            keep(key),
+            Entry {
+                seq,
+                value: value.map(&mut keep),
+            },
+        );
         self.live_bytes += cost(&key, &entry);
         self.live.insert(key, entry);
     }
@@ -140,7 +169,9 @@ impl Overlay {
     ) -> impl Iterator<Item = (&'a [u8], &'a Entry)> {
         let live = layer_range(&self.live, range, direction);
         match &self.frozen {
-            Some(frozen) => Merge::new(live, layer_range(frozen, range, direction), direction).boxed(),
+            Some(frozen) => {
+                Merge::new(live, layer_range(frozen, range, direction), direction).boxed()
+            }
             None => live,
         }
     }
@@ -153,8 +184,13 @@ fn cost(key: &[u8], entry: &Entry) -> usize {
 type Entries<'a> = Box<dyn Iterator<Item = (&'a [u8], &'a Entry)> + 'a>;
 
 fn layer_range<'a>(layer: &'a Layer, range: &'a KeyRange, direction: Direction) -> Entries<'a> {
-    let bounds = (Bound::Included(range.start.as_slice()), Bound::Excluded(range.end.as_slice()));
-    let entries = layer.range::<[u8], _>(bounds).map(|(key, entry)| (&**key, entry));
+    let bounds = (
+        Bound::Included(range.start.as_slice()),
+        Bound::Excluded(range.end.as_slice()),
+    );
+    let entries = layer
+        .range::<[u8], _>(bounds)
+        .map(|(key, entry)| (&**key, entry));
     match direction {
         Direction::Forward => Box::new(entries),
         Direction::Backward => Box::new(entries.rev()),
@@ -170,7 +206,11 @@ struct Merge<'a> {
 
 impl<'a> Merge<'a> {
     fn new(upper: Entries<'a>, lower: Entries<'a>, direction: Direction) -> Self {
-        Self { upper: upper.peekable(), lower: lower.peekable(), direction }
+        Self {
+            upper: upper.peekable(),
+            lower: lower.peekable(),
+            direction,
+        }
     }
 
     fn boxed(self) -> Entries<'a> {
@@ -209,30 +249,60 @@ mod tests {
     use super::*;
 
     fn link(seq: u64) -> Link {
-        Link { seq, ..Link::default() }
+        Link {
+            seq,
+            ..Link::default()
+        }
     }
 
     fn commit(overlay: &mut Overlay, seq: u64, batch: &Batch, absent: &[&[u8]]) {
-        overlay.publish(batch, &Layout::default(), &absent.iter().copied().collect(), link(seq));
+        overlay.publish(
+            batch,
+            &Layout::default(),
+            &absent.iter().copied().collect(),
+            link(seq),
+        );
     }
 
     fn entries(overlay: &Overlay, direction: Direction) -> Vec<(&[u8], u64, bool)> {
         // A range for the whole test: its iterator borrows it.
         static ALL: std::sync::OnceLock<KeyRange> = std::sync::OnceLock::new();
         let all = ALL.get_or_init(|| KeyRange::prefix(b""));
-        overlay.range(all, direction).map(|(key, entry)| (key, entry.seq.0, entry.value.is_some())).collect()
+        overlay
+            .range(all, direction)
+            .map(|(key, entry)| (key, entry.seq.0, entry.value.is_some()))
+            .collect()
     }
 
     #[test]
     fn the_live_layer_hides_the_frozen_one() {
         let mut overlay = Overlay::default();
-        commit(&mut overlay, 1, Batch::new().put("a", "1").put("b", "1").put("d", "1"), &[]);
+        commit(
+            &mut overlay,
+            1,
+            Batch::new().put("a", "1").put("b", "1").put("d", "1"),
+            &[],
+        );
         let (frozen, at) = overlay.freeze();
         assert_eq!((frozen.len(), at), (3, link(1)));
-        commit(&mut overlay, 2, Batch::new().delete("b").put("c", "2").put("d", "2"), &[]);
-        let expected = [(&b"a"[..], 1, true), (b"b", 2, false), (b"c", 2, true), (b"d", 2, true)];
+        commit(
+            &mut overlay,
+            2,
+            Batch::new().delete("b").put("c", "2").put("d", "2"),
+            &[],
+        );
+        let expected = [
+            (&b"a"[..], 1, true),
+            (b"b", 2, false),
+            (b"c", 2, true),
+            (b"d", 2, true),
+        ];
         assert_eq!(entries(&overlay, Direction::Forward), expected);
-        assert!(entries(&overlay, Direction::Backward).iter().eq(expected.iter().rev()));
+        assert!(
+            entries(&overlay, Direction::Backward)
+                .iter()
+                .eq(expected.iter().rev())
+        );
         assert!(overlay.get(b"b").unwrap().value.is_none());
         overlay.thaw();
         assert!(overlay.get(b"a").is_none(), "sled has it now");
@@ -252,7 +322,10 @@ mod tests {
         overlay.freeze();
         // It was judged absent a moment before the freeze.
         commit(&mut overlay, 4, Batch::new().delete("x"), &[b"x"]);
-        assert!(overlay.get(b"x").unwrap().value.is_none(), "sled must be told to delete it");
+        assert!(
+            overlay.get(b"x").unwrap().value.is_none(),
+            "sled must be told to delete it"
+        );
         overlay.thaw();
         assert!(overlay.bytes() > 0);
     }
@@ -261,7 +334,12 @@ mod tests {
     fn bytes_are_counted_until_they_are_given_back() {
         let mut overlay = Overlay::default();
         for seq in 1..100 {
-            commit(&mut overlay, seq, Batch::new().put("same", vec![0; seq as usize]), &[]);
+            commit(
+                &mut overlay,
+                seq,
+                Batch::new().put("same", vec![0; seq as usize]),
+                &[],
+            );
         }
         let all = 99 * (4 + ENTRY_COST) + 99 * 100 / 2;
         assert_eq!(overlay.bytes(), all);

@@ -25,14 +25,19 @@ fn parse(bytes: &[u8; 20]) -> Option<Head> {
     }
     let (position, stable) = rest.split_first_chunk::<8>()?;
     let stable = stable.first_chunk::<8>()?;
-    Some(Head { position: i64::from_le_bytes(*position) ^ i64::MAX, stable: i64::from_le_bytes(*stable) ^ i64::MAX })
+    Some(Head {
+        position: i64::from_le_bytes(*position) ^ i64::MAX,
+        stable: i64::from_le_bytes(*stable) ^ i64::MAX,
+    })
 }
 
 /// Whether sled will find its log's end in the file `db`. `Err` says why it would not.
 pub(super) fn check(db: &Path) -> Result<(), String> {
     let file = match File::open(db) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err("sled's file `db` is missing".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err("sled's file `db` is missing".to_owned());
+        }
         Err(error) => return Err(format!("sled's file `db` cannot be read: {error}")),
     };
     let len = file.metadata().map_err(|error| error.to_string())?.len();
@@ -44,7 +49,8 @@ pub(super) fn check(db: &Path) -> Result<(), String> {
     let mut offset = 0;
     while offset + 20 <= len {
         let mut bytes = [0; 20];
-        file.read_exact_at(&mut bytes, offset).map_err(|error| format!("sled's file `db` cannot be read: {error}"))?;
+        file.read_exact_at(&mut bytes, offset)
+            .map_err(|error| format!("sled's file `db` cannot be read: {error}"))?;
         if let Some(head) = parse(&bytes) {
             positions.push(head.position);
             stable = stable.max(head.stable);
@@ -58,6 +64,8 @@ pub(super) fn check(db: &Path) -> Result<(), String> {
     let named = (stable / segment * segment).max(0);
     match positions.contains(&named) {
         true => Ok(()),
-        false => Err(format!("the segment of sled's file `db` that its end is in (position {named}) is damaged")),
+        false => Err(format!(
+            "the segment of sled's file `db` that its end is in (position {named}) is damaged"
+        )),
     }
 }

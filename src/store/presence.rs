@@ -37,7 +37,10 @@ struct Level {
 impl Presence {
     /// For a sled that is known to be empty.
     pub(super) fn empty() -> Self {
-        Self(RwLock::new(Filter { complete: true, ..Filter::default() }))
+        Self(RwLock::new(Filter {
+            complete: true,
+            ..Filter::default()
+        }))
     }
 
     /// Notes keys. They must be noted before sled gets them.
@@ -51,7 +54,10 @@ impl Presence {
 
     /// From now on a key that was not noted is not there: all of sled has been walked through.
     pub(super) fn complete(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).complete = true;
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .complete = true;
     }
 
     /// Whether sled may hold a key.
@@ -74,7 +80,10 @@ impl Filter {
         }
         if self.levels.last().is_none_or(|level| level.room == 0) {
             let keys = FIRST_LEVEL_KEYS << self.levels.len().min(20);
-            self.levels.push(Level { lines: vec![Line::default(); keys * BITS_PER_KEY / 512], room: keys });
+            self.levels.push(Level {
+                lines: vec![Line::default(); keys * BITS_PER_KEY / 512],
+                room: keys,
+            });
         }
         if let Some(level) = self.levels.last_mut() {
             level.room -= 1;
@@ -121,7 +130,9 @@ mod tests {
         presence.note(keys.iter().map(Vec::as_slice));
         presence.complete();
         assert!(keys.iter().all(|k| presence.may_hold(k)));
-        let strangers = (1_000_000..1_100_000).filter(|n| presence.may_hold(&key(*n))).count();
+        let strangers = (1_000_000..1_100_000)
+            .filter(|n| presence.may_hold(&key(*n)))
+            .count();
         assert!(strangers < 4_000, "{strangers} of 100,000");
         assert!(!Presence::empty().may_hold(b"x"));
     }

@@ -41,10 +41,22 @@ pub(super) fn rebuild(
     cuts: &mut Vec<String>,
 ) -> Result<(Disk, Resume), OpenError> {
     if log.begin() != Link::default() {
-        let why = format!("the log begins after commit {}; what was before it is not here", log.begin().seq);
-        return Err(OpenError::Unrepaired { dir: store.to_owned(), why });
+        let why = format!(
+            "the log begins after commit {}; what was before it is not here",
+            log.begin().seq
+        );
+        return Err(OpenError::Unrepaired {
+            dir: store.to_owned(),
+            why,
+        });
     }
-    let failed = |trouble: Trouble| StoreFault::new("rebuilding sled from the log", &disk::path(store), trouble.why);
+    let failed = |trouble: Trouble| {
+        StoreFault::new(
+            "rebuilding sled from the log",
+            &disk::path(store),
+            trouble.why,
+        )
+    };
     let io = |error: io::Error| StoreFault::new("rebuilding sled from the log", store, error);
     move_aside(store).map_err(io)?;
     let disk = Disk::create(store, cache_bytes).map_err(failed)?;

@@ -64,7 +64,11 @@ pub(super) fn encode<'a>(
     for (key, value) in writes {
         // Lengths were checked against MAX_KEY and MAX_VALUE, which both fit.
         out.extend_from_slice(&(key.len() as u16).to_be_bytes());
-        out.extend_from_slice(&value.map_or(DELETE, |value| value.len() as u32).to_be_bytes());
+        out.extend_from_slice(
+            &value
+                .map_or(DELETE, |value| value.len() as u32)
+                .to_be_bytes(),
+        );
         out.extend_from_slice(key);
         out.extend_from_slice(value.unwrap_or_default());
     }
@@ -72,7 +76,10 @@ pub(super) fn encode<'a>(
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
     let crc = checksum(&out[start..]);
     out[start + SUMMED..start + HEAD].copy_from_slice(&crc.to_be_bytes());
-    Link { seq, hash: hash(seq, &before.hash, len, crc) }
+    Link {
+        seq,
+        hash: hash(seq, &before.hash, len, crc),
+    }
 }
 
 fn checksum(record: &[u8]) -> u32 {
@@ -103,7 +110,10 @@ pub(super) struct Head {
 
 /// Reads a record's head without judging it.
 pub(super) fn head(bytes: &[u8; HEAD]) -> Head {
-    Head { len: be32(&bytes[..4]) as usize, seq: be64(&bytes[4..12]) }
+    Head {
+        len: be32(&bytes[..4]) as usize,
+        seq: be64(&bytes[4..12]),
+    }
 }
 
 /// Whether a length can be meant at all, before memory is taken for it.
@@ -140,12 +150,21 @@ impl<'a> Record<'a> {
         }
         let seq = be64(&bytes[4..12]);
         if seq != before.seq + 1 {
-            return Err(Bad::Sequence { expected: before.seq + 1, found: seq });
+            return Err(Bad::Sequence {
+                expected: before.seq + 1,
+                found: seq,
+            });
         }
         if bytes[12..SUMMED] != before.hash {
             return Err(Bad::Chain);
         }
-        let record = Self { link: Link { seq, hash: hash(seq, &before.hash, len, crc) }, writes: &bytes[HEAD..] };
+        let record = Self {
+            link: Link {
+                seq,
+                hash: hash(seq, &before.hash, len, crc),
+            },
+            writes: &bytes[HEAD..],
+        };
         match record.writes().all(|write| write.is_ok()) {
             true => Ok(record),
             false => Err(Bad::Writes),
@@ -188,12 +207,16 @@ fn next_write(bytes: &[u8]) -> Option<(Write<'_>, &[u8])> {
 
 /// A big-endian number from exactly four bytes; shorter slices read as zero.
 pub(super) fn be32(bytes: &[u8]) -> u32 {
-    bytes.first_chunk().map_or(0, |chunk| u32::from_be_bytes(*chunk))
+    bytes
+        .first_chunk()
+        .map_or(0, |chunk| u32::from_be_bytes(*chunk))
 }
 
 /// A big-endian number from exactly eight bytes; shorter slices read as zero.
 pub(super) fn be64(bytes: &[u8]) -> u64 {
-    bytes.first_chunk().map_or(0, |chunk| u64::from_be_bytes(*chunk))
+    bytes
+        .first_chunk()
+        .map_or(0, |chunk| u64::from_be_bytes(*chunk))
 }
 
 #[cfg(test)]
@@ -201,7 +224,10 @@ mod tests {
     use super::*;
 
     fn sample() -> (Vec<u8>, Link, Link) {
-        let before = Link { seq: 4, hash: [7; 16] };
+        let before = Link {
+            seq: 4,
+            hash: [7; 16],
+        };
         let writes: [Write<'_>; 3] = [(b"a", Some(b"one")), (b"b", None), (b"c", Some(b""))];
         let mut bytes = Vec::new();
         let link = encode(&mut bytes, before, writes.into_iter());
@@ -214,16 +240,32 @@ mod tests {
         let record = Record::decode(&bytes, before).unwrap();
         assert_eq!(record.link, link);
         let writes: Vec<_> = record.writes().map(Result::unwrap).collect();
-        assert_eq!(writes, vec![(&b"a"[..], Some(&b"one"[..])), (b"b", None), (b"c", Some(b""))]);
+        assert_eq!(
+            writes,
+            vec![
+                (&b"a"[..], Some(&b"one"[..])),
+                (b"b", None),
+                (b"c", Some(b""))
+            ]
+        );
     }
 
     #[test]
     fn it_fits_only_behind_the_one_it_names() {
         let (bytes, before, _) = sample();
-        let other = Link { hash: [8; 16], ..before };
+        let other = Link {
+            hash: [8; 16],
+            ..before
+        };
         assert_eq!(Record::decode(&bytes, other).unwrap_err(), Bad::Chain);
         let later = Link { seq: 5, ..before };
-        assert_eq!(Record::decode(&bytes, later).unwrap_err(), Bad::Sequence { expected: 6, found: 5 });
+        assert_eq!(
+            Record::decode(&bytes, later).unwrap_err(),
+            Bad::Sequence {
+                expected: 6,
+                found: 5
+            }
+        );
     }
 
     #[test]
@@ -235,7 +277,10 @@ mod tests {
             assert!(Record::decode(&bad, before).is_err(), "bit {bit}");
         }
         for len in 0..bytes.len() {
-            assert!(Record::decode(&bytes[..len], before).is_err(), "cut to {len}");
+            assert!(
+                Record::decode(&bytes[..len], before).is_err(),
+                "cut to {len}"
+            );
         }
     }
 }

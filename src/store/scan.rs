@@ -52,7 +52,15 @@ impl Log {
             return Ok(None);
         }
         let segments = log::list(store, &dir)?;
-        Ok(if segments.is_empty() { None } else { Some(Self { store: store.to_owned(), dir, segments }) })
+        Ok(if segments.is_empty() {
+            None
+        } else {
+            Some(Self {
+                store: store.to_owned(),
+                dir,
+                segments,
+            })
+        })
     }
 
     /// The log's directory.
@@ -62,7 +70,10 @@ impl Log {
 
     /// The chain's place before the oldest record that is kept.
     pub(super) fn begin(&self) -> Link {
-        self.segments.first().map(|segment| segment.before).unwrap_or_default()
+        self.segments
+            .first()
+            .map(|segment| segment.before)
+            .unwrap_or_default()
     }
 
     /// The number of the newest file.
@@ -73,10 +84,20 @@ impl Log {
     /// The first file to read so that all records after `seq` are seen, and further back until `records` records or
     /// `bytes` bytes more are covered.
     pub(super) fn start(&self, seq: u64, records: u64, bytes: u64) -> usize {
-        let mut index = self.segments.iter().rposition(|segment| segment.before.seq <= seq).unwrap_or(0);
+        let mut index = self
+            .segments
+            .iter()
+            .rposition(|segment| segment.before.seq <= seq)
+            .unwrap_or(0);
         let newest = self.segments.last().map_or(0, |segment| segment.before.seq);
-        let mut covered: u64 = self.segments[index..].iter().map(|segment| self.size(*segment)).sum();
-        while index > 0 && newest.saturating_sub(self.segments[index].before.seq) < records && covered < bytes {
+        let mut covered: u64 = self.segments[index..]
+            .iter()
+            .map(|segment| self.size(*segment))
+            .sum();
+        while index > 0
+            && newest.saturating_sub(self.segments[index].before.seq) < records
+            && covered < bytes
+        {
             index -= 1;
             covered += self.size(self.segments[index]);
         }
@@ -103,45 +124,85 @@ impl Log {
     ) -> Result<Resume, OpenError> {
         let Known { synced, applied } = known;
         let mut link = self.segments[start].before;
-        let mut resume = Resume { link, last_record: SEGMENT_HEAD as u64, offset: SEGMENT_HEAD as u64 };
+        let mut resume = Resume {
+            link,
+            last_record: SEGMENT_HEAD as u64,
+            offset: SEGMENT_HEAD as u64,
+        };
         let mut visit = |record: &Record<'_>| {
             if record.link.seq == synced.seq && record.link != synced {
-                let why = format!("record {} is not the one that was synced under this number", synced.seq);
-                return Err(OpenError::LogMissing { path: self.dir.clone(), why });
+                let why = format!(
+                    "record {} is not the one that was synced under this number",
+                    synced.seq
+                );
+                return Err(OpenError::LogMissing {
+                    path: self.dir.clone(),
+                    why,
+                });
             }
             visit(record)
         };
         for (index, segment) in self.segments.iter().enumerate().skip(start) {
             let path = log::segment_path(&self.dir, segment.number);
             if segment.before != link {
-                let why =
-                    format!("it begins after record {}, but record {} comes before it", segment.before.seq, link.seq);
+                let why = format!(
+                    "it begins after record {}, but record {} comes before it",
+                    segment.before.seq, link.seq
+                );
                 return Err(self.damaged(path, 0, why));
             }
             let tail = self.read_segment(&path, *segment, &mut resume, &mut visit)?;
             link = resume.link;
             if let Some(tail) = tail {
                 let last = index + 1 == self.segments.len();
-                self.judge(&path, &tail, last && link.seq >= synced.seq.max(applied), cuts)?;
+                self.judge(
+                    &path,
+                    &tail,
+                    last && link.seq >= synced.seq.max(applied),
+                    cuts,
+                )?;
             }
         }
         if link.seq < synced.seq {
-            let why = format!("the newest record is {}, but record {} was synced once", link.seq, synced.seq);
-            return Err(OpenError::LogMissing { path: log::segment_path(&self.dir, self.newest()), why });
+            let why = format!(
+                "the newest record is {}, but record {} was synced once",
+                link.seq, synced.seq
+            );
+            return Err(OpenError::LogMissing {
+                path: log::segment_path(&self.dir, self.newest()),
+                why,
+            });
         }
         if link.seq < applied {
-            let why = format!("the newest record is {}, but sled has commit {applied}", link.seq);
-            return Err(OpenError::LogMissing { path: log::segment_path(&self.dir, self.newest()), why });
+            let why = format!(
+                "the newest record is {}, but sled has commit {applied}",
+                link.seq
+            );
+            return Err(OpenError::LogMissing {
+                path: log::segment_path(&self.dir, self.newest()),
+                why,
+            });
         }
         Ok(resume)
     }
 
     fn damaged(&self, path: PathBuf, offset: u64, why: impl ToString) -> OpenError {
-        OpenError::LogDamaged { dir: self.store.clone(), path, offset, why: why.to_string() }
+        OpenError::LogDamaged {
+            dir: self.store.clone(),
+            path,
+            offset,
+            why: why.to_string(),
+        }
     }
 
     /// Cuts a torn tail off, or refuses. What is cut is kept beside the log, for whoever wants to look.
-    fn judge(&self, path: &Path, tail: &Tail, may_cut: bool, cuts: &mut Vec<String>) -> Result<(), OpenError> {
+    fn judge(
+        &self,
+        path: &Path,
+        tail: &Tail,
+        may_cut: bool,
+        cuts: &mut Vec<String>,
+    ) -> Result<(), OpenError> {
         if let Some(seq) = tail.intact {
             let why = format!("{}, and record {seq} behind it is intact", tail.why);
             return Err(self.damaged(path.to_owned(), tail.offset, why));
@@ -152,11 +213,18 @@ impl Log {
         }
         let bytes = fs::read(path).doing("reading a log file", path)?;
         let torn = bytes.get(tail.offset as usize..).unwrap_or_default();
-        let len = torn.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let len = torn
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
         let aside = path.with_extension("torn");
         fs::write(&aside, &torn[..len]).doing("keeping the torn end of the log", &aside)?;
-        let file = File::options().write(true).open(path).doing("opening a log file", path)?;
-        file.set_len(tail.offset).doing("cutting the torn end of the log", path)?;
+        let file = File::options()
+            .write(true)
+            .open(path)
+            .doing("opening a log file", path)?;
+        file.set_len(tail.offset)
+            .doing("cutting the torn end of the log", path)?;
         file.sync_all().doing("syncing the log", path)?;
         cuts.push(format!(
             "the commit log {} ended in {len} bytes of a record that was never acknowledged, at byte {} ({}); they were \
@@ -176,8 +244,14 @@ impl Log {
         let file = File::open(path).doing("opening a log file", path)?;
         let mut reader = BufReader::with_capacity(READ_BUFFER, file);
         let mut offset = SEGMENT_HEAD as u64;
-        reader.seek(SeekFrom::Start(offset)).doing("reading a log file", path)?;
-        *resume = Resume { link: segment.before, last_record: offset, offset };
+        reader
+            .seek(SeekFrom::Start(offset))
+            .doing("reading a log file", path)?;
+        *resume = Resume {
+            link: segment.before,
+            last_record: offset,
+            offset,
+        };
         let mut bytes = Vec::new();
         loop {
             match read_record(&mut reader, &mut bytes).doing("reading a log file", path)? {
@@ -188,7 +262,11 @@ impl Log {
                     Ok(record) => {
                         visit(&record)?;
                         let end = offset + bytes.len() as u64;
-                        *resume = Resume { link: record.link, last_record: offset, offset: end };
+                        *resume = Resume {
+                            link: record.link,
+                            last_record: offset,
+                            offset: end,
+                        };
                         offset = end;
                     }
                 },
@@ -208,18 +286,30 @@ fn read_record(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<Next> 
     bytes.clear();
     reader.take(HEAD as u64).read_to_end(bytes)?;
     let Some(head) = bytes.first_chunk::<HEAD>() else {
-        return Ok(if bytes.iter().all(|byte| *byte == 0) { Next::End } else { Next::Bad(Bad::Short) });
+        return Ok(if bytes.iter().all(|byte| *byte == 0) {
+            Next::End
+        } else {
+            Next::Bad(Bad::Short)
+        });
     };
     let len = record::head(head).len;
     if len == 0 {
         let zeros = head.iter().all(|byte| *byte == 0) && only_zeros(reader)?;
-        return Ok(if zeros { Next::End } else { Next::Bad(Bad::Length) });
+        return Ok(if zeros {
+            Next::End
+        } else {
+            Next::Bad(Bad::Length)
+        });
     }
     if !record::plausible(len) {
         return Ok(Next::Bad(Bad::Length));
     }
     reader.take(len as u64).read_to_end(bytes)?;
-    Ok(if bytes.len() == HEAD + len { Next::Record } else { Next::Bad(Bad::Short) })
+    Ok(if bytes.len() == HEAD + len {
+        Next::Record
+    } else {
+        Next::Bad(Bad::Short)
+    })
 }
 
 fn only_zeros(reader: &mut impl Read) -> io::Result<bool> {
@@ -248,5 +338,9 @@ fn find_intact(path: &Path, offset: u64, last: Link, why: Bad) -> Result<Tail, O
         let whole = rest.get(at..at + HEAD + head.len)?;
         record::intact(whole).then_some(head.seq)
     });
-    Ok(Tail { offset, why, intact })
+    Ok(Tail {
+        offset,
+        why,
+        intact,
+    })
 }

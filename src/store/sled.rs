@@ -19,8 +19,8 @@ use super::open::{self, OnBroken, Opened};
 use super::overlay::{Overlay, precedes};
 use super::space::Space;
 use super::{
-    Batch, Commit, CommitError, Direction, FullCause, KeyRange, OpenError, OpenReport, Options, Read, ReadError, Seq,
-    StoreFault, Value, check_batch, migrate,
+    Batch, Commit, CommitError, Direction, FullCause, KeyRange, OpenError, OpenReport, Options,
+    Read, ReadError, Seq, StoreFault, Value, check_batch, migrate,
 };
 
 /// The smallest key that is not the store's own.
@@ -67,7 +67,9 @@ impl Shared {
 
     /// Ends all reading and writing. `suspect`: sled's data are damaged, so the next open shall rebuild them.
     pub(super) fn break_off(&self, fault: StoreFault, suspect: bool) -> StoreFault {
-        if suspect && let Err(error) = fs::write(open::suspect_path(&self.store), fault.why.as_bytes()) {
+        if suspect
+            && let Err(error) = fs::write(open::suspect_path(&self.store), fault.why.as_bytes())
+        {
             tracing::error!(%error, "the store could not be marked for repair");
         }
         if self.fault.set(fault.clone()).is_ok()
@@ -83,7 +85,9 @@ impl Shared {
     }
 
     fn read(&self, key: &[u8]) -> Result<Option<Value>, StoreFault> {
-        let Some(place) = self.disk.layout().find(key) else { return Ok(None) };
+        let Some(place) = self.disk.layout().find(key) else {
+            return Ok(None);
+        };
         if let Some(entry) = self.overlay().get(&place) {
             return Ok(entry.value());
         }
@@ -92,7 +96,10 @@ impl Shared {
     }
 
     pub(super) fn disk_failed(&self, doing: &str, trouble: &Trouble) -> StoreFault {
-        self.break_off(StoreFault::new(doing, self.disk.path(), &trouble.why), trouble.damaged)
+        self.break_off(
+            StoreFault::new(doing, self.disk.path(), &trouble.why),
+            trouble.damaged,
+        )
     }
 }
 
@@ -107,7 +114,14 @@ impl Store {
     /// # Errors
     /// [`OpenError`], which says what to do. Nothing that was acknowledged is given up on the way.
     pub fn open(dir: &Path, options: Options) -> Result<(Writer, Reader), OpenError> {
-        let Opened { lock, disk, overlay, appender, checkpoint, report } = open::open(dir, &options)?;
+        let Opened {
+            lock,
+            disk,
+            overlay,
+            appender,
+            checkpoint,
+            report,
+        } = open::open(dir, &options)?;
         let shared = Arc::new(Shared {
             store: dir.to_owned(),
             disk,
@@ -117,15 +131,29 @@ impl Store {
             on_broken: options.on_broken.clone(),
             _lock: lock,
         });
-        let reader = Reader { shared: Arc::clone(&shared) };
+        let reader = Reader {
+            shared: Arc::clone(&shared),
+        };
         let every = options.flush_every;
         let threads = [
-            spawn("store-flush", &shared, move |shared| flush::run(shared, every, checkpoint))?,
-            spawn("store-watch", &shared, |shared| flush::watch(shared, flush::PATIENCE))?,
+            spawn("store-flush", &shared, move |shared| {
+                flush::run(shared, every, checkpoint)
+            })?,
+            spawn("store-watch", &shared, |shared| {
+                flush::watch(shared, flush::PATIENCE)
+            })?,
         ];
         let space = Space::new(dir, options.min_free_bytes);
         let (overlay_max, full_wait) = (options.overlay_max_bytes, options.full_wait);
-        let mut writer = Writer { shared, appender, space, overlay_max, full_wait, threads: Some(threads), report };
+        let mut writer = Writer {
+            shared,
+            appender,
+            space,
+            overlay_max,
+            full_wait,
+            threads: Some(threads),
+            report,
+        };
         migrate::bring_up(&mut writer, &reader)?;
         writer.report.seq = reader.seq().map_err(|ReadError::Broken(fault)| fault)?;
         Ok((writer, reader))
@@ -138,7 +166,9 @@ fn spawn(
     run: impl FnOnce(&Shared) + Send + 'static,
 ) -> Result<JoinHandle<()>, OpenError> {
     let theirs = Arc::clone(shared);
-    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || run(&theirs));
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || run(&theirs));
     thread.doing("starting a thread", &shared.store)
 }
 
@@ -177,10 +207,15 @@ impl Writer {
     }
 
     fn stop(&mut self) {
-        let Some(threads) = self.threads.take() else { return };
+        let Some(threads) = self.threads.take() else {
+            return;
+        };
         if !self.shared.bell.stop() {
             let why = "the flush thread does not end";
-            self.shared.break_off(StoreFault::new("closing the store", &self.shared.store, why), false);
+            self.shared.break_off(
+                StoreFault::new("closing the store", &self.shared.store, why),
+                false,
+            );
             return;
         }
         for thread in threads {
@@ -211,11 +246,16 @@ impl Writer {
             return Ok(());
         }
         self.shared.bell.ring();
-        self.shared.bell.wait_done(self.full_wait, || fits() || self.shared.fault().is_some());
+        self.shared
+            .bell
+            .wait_done(self.full_wait, || fits() || self.shared.fault().is_some());
         self.shared.sound()?;
         match held() {
             held_bytes if held_bytes + bytes > self.overlay_max => {
-                Err(CommitError::Full(FullCause::Overlay { held_bytes, max_bytes: self.overlay_max }))
+                Err(CommitError::Full(FullCause::Overlay {
+                    held_bytes,
+                    max_bytes: self.overlay_max,
+                }))
             }
             _ => Ok(()),
         }
@@ -225,7 +265,9 @@ impl Writer {
     fn absent<'b>(&self, batch: &'b Batch) -> Result<HashSet<&'b [u8]>, StoreFault> {
         let mut absent = HashSet::default();
         for (key, _) in batch.writes.iter().filter(|(_, value)| value.is_none()) {
-            let Some(place) = self.shared.disk.layout().find(key) else { continue };
+            let Some(place) = self.shared.disk.layout().find(key) else {
+                continue;
+            };
             let only_live = self.shared.overlay().only_live(&place);
             if only_live && !self.shared.asked(self.shared.disk.contains(&place))? {
                 absent.insert(key.as_slice());
@@ -237,9 +279,15 @@ impl Writer {
     /// Appends, syncs, publishes. Keys are not judged here: migrations write the store's own.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<Seq, StoreFault> {
         let absent = self.absent(batch)?;
-        let writes = batch.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        let writes = batch
+            .writes
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_deref()));
         let link = self.appender.append(writes).map_err(|error| {
-            self.shared.break_off(StoreFault::new("appending to the commit log", &self.appender.path(), error), false)
+            self.shared.break_off(
+                StoreFault::new("appending to the commit log", &self.appender.path(), error),
+                false,
+            )
         })?;
         let mut overlay = self.shared.overlay_mut();
         overlay.publish(batch, self.shared.disk.layout(), &absent, link);
@@ -260,7 +308,9 @@ impl Commit for Writer {
         if batch.is_empty() {
             return Ok(Seq(self.last()));
         }
-        self.space.take(batch.size() as u64).map_err(CommitError::Full)?;
+        self.space
+            .take(batch.size() as u64)
+            .map_err(CommitError::Full)?;
         self.wait_for_room(batch.size())?;
         Ok(self.write(batch)?)
     }
@@ -327,15 +377,27 @@ fn key_at(place: &[u8]) -> Option<Vec<u8>> {
 impl Read for Reader {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError> {
         match super::key_is_ours(key) {
-            true => self.shared.sound().map(|()| None).map_err(ReadError::Broken),
+            true => self
+                .shared
+                .sound()
+                .map(|()| None)
+                .map_err(ReadError::Broken),
             false => self.own(key),
         }
     }
 
-    fn range(&self, range: &KeyRange, direction: Direction, limit: usize) -> Result<Vec<(Vec<u8>, Value)>, ReadError> {
+    fn range(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, ReadError> {
         self.shared.sound()?;
         let start = range.start.as_slice().max(FIRST_KEY).to_vec();
-        let range = KeyRange { start, end: range.end.clone() };
+        let range = KeyRange {
+            start,
+            end: range.end.clone(),
+        };
         if range.start >= range.end || limit == 0 {
             return Ok(Vec::new());
         }
@@ -343,7 +405,10 @@ impl Read for Reader {
         // Held to the end: meanwhile sled changes only under keys that the frozen layer hides, so this is one instant.
         let overlay = self.shared.overlay();
         let mut upper = overlay.range(&range, direction).peekable();
-        let mut lower = self.shared.asked(self.shared.disk.range(&range, direction))?.peekable();
+        let mut lower = self
+            .shared
+            .asked(self.shared.disk.range(&range, direction))?
+            .peekable();
         let mut found = Vec::new();
         while found.len() < limit {
             let from_upper = match (upper.peek(), lower.peek()) {
@@ -353,7 +418,9 @@ impl Read for Reader {
                 (Some((key, _)), Some(Ok((below, _)))) => !precedes(direction, below, key),
             };
             if from_upper {
-                let Some((key, entry)) = upper.next() else { break };
+                let Some((key, entry)) = upper.next() else {
+                    break;
+                };
                 lower.next_if(|below| below.as_ref().is_ok_and(|(below, _)| **below == *key));
                 found.extend(entry.value().and_then(|value| Some((key_at(key)?, value))));
             } else {
@@ -396,22 +463,38 @@ mod tests {
         };
         for by_range in [false, true] {
             let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
-            writer.commit(Batch::new().put("k", "value").put("l", "other")).unwrap();
+            writer
+                .commit(Batch::new().put("k", "value").put("l", "other"))
+                .unwrap();
             settle(&reader);
             writer.shared.disk.spoil(b"k");
             match by_range {
-                true => assert!(reader.range(&KeyRange::prefix(b""), Direction::Backward, 9).is_err()),
+                true => assert!(
+                    reader
+                        .range(&KeyRange::prefix(b""), Direction::Backward, 9)
+                        .is_err()
+                ),
                 false => assert!(reader.get(b"k").is_err()),
             }
-            assert!(reader.get(b"l").is_err(), "a broken store reads nothing more");
+            assert!(
+                reader.get(b"l").is_err(),
+                "a broken store reads nothing more"
+            );
             assert!(reader.seq().is_err());
             let refused = writer.commit(Batch::new().put("l", "more"));
-            assert!(matches!(refused, Err(CommitError::Broken(_))), "and takes nothing more");
+            assert!(
+                matches!(refused, Err(CommitError::Broken(_))),
+                "and takes nothing more"
+            );
             assert!(heard.get().unwrap().contains("hint"));
             assert!(writer.close().is_err());
             drop(reader);
             let (writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
-            assert!(writer.report().repaired[0].contains("while the store was in use"), "{:?}", writer.report());
+            assert!(
+                writer.report().repaired[0].contains("while the store was in use"),
+                "{:?}",
+                writer.report()
+            );
             assert_eq!(reader.get(b"k").unwrap().unwrap().bytes, "value");
         }
     }
@@ -420,28 +503,71 @@ mod tests {
     fn what_lives_shortly_never_reaches_sled() {
         let dir = tempfile::tempdir().unwrap();
         let flush_every = Duration::from_secs(3600);
-        let options = Options { create: Create::IfMissing, min_free_bytes: 0, flush_every, ..Options::default() };
+        let options = Options {
+            create: Create::IfMissing,
+            min_free_bytes: 0,
+            flush_every,
+            ..Options::default()
+        };
         let (mut writer, reader) = Store::open(dir.path(), options).unwrap();
         writer.commit(Batch::new().put("kept", "x")).unwrap();
         for n in 0..50_u32 {
-            writer.commit(Batch::new().put(format!("due/{n}"), vec![0; 1_000])).unwrap();
-            writer.commit(Batch::new().delete(format!("due/{n}"))).unwrap();
+            writer
+                .commit(Batch::new().put(format!("due/{n}"), vec![0; 1_000]))
+                .unwrap();
+            writer
+                .commit(Batch::new().delete(format!("due/{n}")))
+                .unwrap();
         }
-        assert_eq!(reader.shared.overlay().range(&KeyRange::prefix(b"due"), Direction::Forward).count(), 0);
+        assert_eq!(
+            reader
+                .shared
+                .overlay()
+                .range(&KeyRange::prefix(b"due"), Direction::Forward)
+                .count(),
+            0
+        );
         reader.shared.bell.ring();
         settle(&reader);
-        assert_eq!(reader.shared.disk.applied().unwrap().unwrap().digest.count(), 2, "what is kept, and the schema");
+        assert_eq!(
+            reader
+                .shared
+                .disk
+                .applied()
+                .unwrap()
+                .unwrap()
+                .digest
+                .count(),
+            2,
+            "what is kept, and the schema"
+        );
         assert_eq!(reader.seq().unwrap().0, 102);
     }
 
     #[test]
     fn a_newer_schema_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let options = Options { create: Create::IfMissing, min_free_bytes: 0, ..Options::default() };
+        let options = Options {
+            create: Create::IfMissing,
+            min_free_bytes: 0,
+            ..Options::default()
+        };
         let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
-        writer.write(Batch::new().put(migrate::SCHEMA_KEY, (migrate::SCHEMA + 1).to_be_bytes())).unwrap();
+        writer
+            .write(Batch::new().put(migrate::SCHEMA_KEY, (migrate::SCHEMA + 1).to_be_bytes()))
+            .unwrap();
         drop((writer, reader));
         let refused = Store::open(dir.path(), options).err().unwrap();
-        assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }), "{refused}");
+        assert!(
+            matches!(
+                refused,
+                OpenError::Newer {
+                    found: 2,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{refused}"
+        );
     }
 }

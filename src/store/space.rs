@@ -21,7 +21,12 @@ pub(super) struct Space {
 
 impl Space {
     pub(super) fn new(dir: &Path, min_free: u64) -> Self {
-        Self { dir: dir.to_owned(), min_free, free: 0, until_asked: 0 }
+        Self {
+            dir: dir.to_owned(),
+            min_free,
+            free: 0,
+            until_asked: 0,
+        }
     }
 
     /// Asks for room for so many bytes of keys and values. A file system that gives no answer is taken to have room:
@@ -35,7 +40,10 @@ impl Space {
         }
         if self.free < needed {
             self.until_asked = 0;
-            return Err(FullCause::FreeSpace { free_bytes: self.free, needed_bytes: needed });
+            return Err(FullCause::FreeSpace {
+                free_bytes: self.free,
+                needed_bytes: needed,
+            });
         }
         self.until_asked -= cost;
         self.free -= cost;
@@ -56,6 +64,9 @@ mod tests {
     fn it_refuses_below_the_bound_only() {
         let dir = std::env::temp_dir();
         assert!(Space::new(&dir, 0).take(1).is_ok());
-        assert!(matches!(Space::new(&dir, u64::MAX / 2).take(1), Err(FullCause::FreeSpace { .. })));
+        assert!(matches!(
+            Space::new(&dir, u64::MAX / 2).take(1),
+            Err(FullCause::FreeSpace { .. })
+        ));
     }
 }

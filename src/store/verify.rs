@@ -35,7 +35,10 @@ impl Mentions {
     }
 
     fn mention(&mut self, seq: u64, (key, value): Write<'_>) {
-        let mention = Mention { seq, crc: value.map(crc32fast::hash) };
+        let mention = Mention {
+            seq,
+            crc: value.map(crc32fast::hash),
+        };
         match self.0.get_mut(key) {
             Some(newest) => *newest = mention,
             None => drop(self.0.insert(Box::from(key), mention)),
@@ -50,11 +53,19 @@ impl Mentions {
         mentions.sort_unstable_by_key(|(key, _)| *key);
         for (key, mention) in mentions {
             let place = disk.layout().find(key);
-            if place.as_ref().is_some_and(|place| overlay.get(place).is_some()) {
+            if place
+                .as_ref()
+                .is_some_and(|place| overlay.get(place).is_some())
+            {
                 continue;
             }
             let found = place.map(|place| disk.get(&place)).transpose()?.flatten();
-            let (is, should) = (found.as_ref().map(|value| (value.seq.0, crc32fast::hash(&value.bytes))), mention);
+            let (is, should) = (
+                found
+                    .as_ref()
+                    .map(|value| (value.seq.0, crc32fast::hash(&value.bytes))),
+                mention,
+            );
             let should = should.crc.map(|crc| (should.seq, crc));
             if is != should {
                 findings.add(key, is.map(|(seq, _)| seq), should.map(|(seq, _)| seq));
@@ -64,7 +75,12 @@ impl Mentions {
     }
 
     /// Like [`Self::check`] in the other direction, for when all records were read: keys in sled that no record put.
-    pub(super) fn check_surplus(&self, disk: &Disk, overlay: &Overlay, findings: &mut Findings) -> Result<(), Trouble> {
+    pub(super) fn check_surplus(
+        &self,
+        disk: &Disk,
+        overlay: &Overlay,
+        findings: &mut Findings,
+    ) -> Result<(), Trouble> {
         let all = KeyRange::prefix(b"");
         for pair in disk.range(&all, Direction::Forward)? {
             let (place, value) = pair?;
@@ -88,15 +104,28 @@ impl Findings {
     fn add(&mut self, key: &[u8], is: Option<u64>, should: Option<u64>) {
         self.count += 1;
         if self.described.len() < DESCRIBED {
-            let word = |seq: Option<u64>| seq.map_or("nothing".to_owned(), |seq| format!("the value of commit {seq}"));
-            self.described.push(format!("key {} holds {}, should be {}", hex::encode(key), word(is), word(should)));
+            let word = |seq: Option<u64>| {
+                seq.map_or("nothing".to_owned(), |seq| {
+                    format!("the value of commit {seq}")
+                })
+            };
+            self.described.push(format!(
+                "key {} holds {}, should be {}",
+                hex::encode(key),
+                word(is),
+                word(should)
+            ));
         }
     }
 
     /// All findings in a sentence; `None` if there are none.
     pub(super) fn sentence(&self) -> Option<String> {
         let more = self.count - self.described.len();
-        let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+        let rest = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
         (self.count > 0).then(|| format!("{}{rest}", self.described.join("; ")))
     }
 }

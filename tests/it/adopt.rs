@@ -23,9 +23,11 @@ use crate::support::purchase::{machine, one_time, session_id};
 use crate::support::wait::{PATIENCE, within};
 
 /// A plan for the price of every old subscription.
-const PLAN: &str = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicense = { devices = 2 }\n";
+const PLAN: &str =
+    "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicense = { devices = 2 }\n";
 /// How the vendor's own handler labelled some.
-const ADOPT: &str = "[adopt]\nlabels = [\"shop/{invoice}\", \"Shop order of {sub}, paid\", \"{session}@shop\"]\n";
+const ADOPT: &str =
+    "[adopt]\nlabels = [\"shop/{invoice}\", \"Shop order of {sub}, paid\", \"{session}@shop\"]\n";
 const FOLDER: &str = "transport = \"folder\"\npath = \"./mail\"\n";
 
 /// Events of an old subscription.
@@ -39,9 +41,17 @@ const FIRST: [(&str, Events, Then); 9] = [
     ("late", |o| vec![o.updated("past_due")], Then::Live),
     ("deleted", |o| vec![o.deleted()], Then::RunsOut),
     ("ran-out", |o| vec![o.ran_out()], Then::Over),
-    ("refunded", |o| vec![o.refunded(), o.renewed()], Then::Revoked),
+    (
+        "refunded",
+        |o| vec![o.refunded(), o.renewed()],
+        Then::Revoked,
+    ),
     ("disputed", |o| vec![o.disputed(), o.renewed()], Then::Over),
-    ("failed-ended", |o| vec![o.failed(), o.deleted()], Then::Over),
+    (
+        "failed-ended",
+        |o| vec![o.failed(), o.deleted()],
+        Then::Over,
+    ),
 ];
 
 /// How its license may be labelled; a session's label needs the event that links the two.
@@ -78,7 +88,10 @@ enum Then {
 
 impl Then {
     fn holds(self, old: &Old, had: Option<i64>, license: &Kept) -> bool {
-        let (active, ends) = (license.status == "active", license.expires_at.map(|at| at.timestamp()));
+        let (active, ends) = (
+            license.status == "active",
+            license.expires_at.map(|at| at.timestamp()),
+        );
         let live = active && ends.is_none_or(|end| end > Clock::Wall.now().s());
         match self {
             Self::Extended => active && ends == had.map(|_| old.ends_s() + 3 * DAY_S),
@@ -96,32 +109,59 @@ async fn made_before(fake: &Fake, label: &str, expires_s: Option<i64>) -> String
     let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
     let expires_at = expires_s.map(Timestamp::from_s);
     let (app_id, label) = (AppId::new("app_test"), label.to_owned());
-    let new = NewLicense { app_id, label, expires_at, devices: Devices::Count(2) };
-    client.create(&new).await.done().unwrap().key.reveal().to_owned()
+    let new = NewLicense {
+        app_id,
+        label,
+        expires_at,
+        devices: Devices::Count(2),
+    };
+    client
+        .create(&new)
+        .await
+        .done()
+        .unwrap()
+        .key
+        .reveal()
+        .to_owned()
 }
 
 fn kept(fake: &Fake, key: &str) -> Kept {
-    fake.licenses().into_iter().find(|l| l.license_key == key).unwrap()
+    fake.licenses()
+        .into_iter()
+        .find(|l| l.license_key == key)
+        .unwrap()
 }
 
 /// Mails that hold a license key.
 fn mailed_keys(app: &TestApp, fake: &Fake) -> Vec<String> {
-    let folder = std::fs::read_dir(app.dir().join("mail")).into_iter().flatten();
-    let mails: Vec<String> = folder.map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap()).collect();
+    let folder = std::fs::read_dir(app.dir().join("mail"))
+        .into_iter()
+        .flatten();
+    let mails: Vec<String> = folder
+        .map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap())
+        .collect();
     let keys = fake.licenses().into_iter().map(|l| l.license_key);
-    keys.filter(|key| mails.iter().any(|mail| mail.contains(key))).collect()
+    keys.filter(|key| mails.iter().any(|mail| mail.contains(key)))
+        .collect()
 }
 
 async fn idle(app: &TestApp) {
-    let rest = within(PATIENCE, async || (app.ask(&["actions"]) == json!([])).then_some(())).await;
+    let rest = within(PATIENCE, async || {
+        (app.ask(&["actions"]) == json!([])).then_some(())
+    })
+    .await;
     assert!(rest.is_some(), "{:#}", app.ask(&["actions"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_ends() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app =
-        TestApp::start(Setup { mail: FOLDER.to_owned(), more: format!("{PLAN}{ADOPT}"), ..Setup::with(&fake) }).await;
+    let app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        more: format!("{PLAN}{ADOPT}"),
+        ..Setup::with(&fake)
+    })
+    .await;
     let mut cases: BTreeMap<String, (Old, Option<i64>, String, Then)> = BTreeMap::new();
     for (kind, _, then) in FIRST {
         for (n, form) in LABELS.iter().enumerate() {
@@ -133,7 +173,11 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
             // Some had an end that is over by now, some a later one, some none.
             let ends = [Some(old.turned_s), Some(old.turned_s + DAY_S), None][n % 3];
             let key = made_before(&fake, &label, ends).await;
-            let then = if kind == "updated" && !form.contains("{session}") { Then::Waits } else { then };
+            let then = if kind == "updated" && !form.contains("{session}") {
+                Then::Waits
+            } else {
+                then
+            };
             cases.insert(old.name.clone(), (old, ends, key, then));
         }
     }
@@ -155,10 +199,22 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
     let mut wrong = Vec::new();
     for (name, (old, had, key, then)) in &cases {
         let page = app.ask(&["show", &old.machine()]);
-        let ours: Vec<_> = page["licenses"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect();
+        let ours: Vec<_> = page["licenses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|l| l["key"].as_str().unwrap())
+            .collect();
         let license = kept(&fake, key);
-        let expected = if *then == Then::Waits { vec![] } else { vec![key.as_str()] };
-        if ours != expected || !then.holds(old, *had, &license) || page["licenses_created"] != json!(0) {
+        let expected = if *then == Then::Waits {
+            vec![]
+        } else {
+            vec![key.as_str()]
+        };
+        if ours != expected
+            || !then.holds(old, *had, &license)
+            || page["licenses_created"] != json!(0)
+        {
             wrong.push(format!(
                 "{name} ({}): {ours:?}, {then:?}: {} until {:?}",
                 license.label.as_deref().unwrap(),
@@ -167,7 +223,13 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
     assert_eq!(fake.counter("POST"), made, "none was made");
     assert_eq!(mailed_keys(&app, &fake), Vec::<String>::new());
 }
@@ -178,11 +240,18 @@ async fn with_licenses(app: &TestApp, machine: &str, count: usize) -> Value {
         let page = app.ask(&["show", machine]);
         (page["licenses"].as_array()?.len() == count).then_some(page)
     };
-    within(PATIENCE, page).await.unwrap_or_else(|| panic!("{:#}", app.ask(&["show", machine])))
+    within(PATIENCE, page)
+        .await
+        .unwrap_or_else(|| panic!("{:#}", app.ask(&["show", machine])))
 }
 
 fn keys_of(page: &Value) -> BTreeSet<&str> {
-    page["licenses"].as_array().unwrap().iter().map(|l| l["key"].as_str().unwrap()).collect()
+    page["licenses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["key"].as_str().unwrap())
+        .collect()
 }
 
 /// A key for each unit: where the guide's handler made several with one label, each unit has its own; what is missing is made.
@@ -191,9 +260,23 @@ async fn each_seat_keeps_a_key_of_its_own_and_only_what_is_missing_is_made() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
     let more = PLAN.replace("license =", "seats = \"keys\"\nlicense =");
     // The law of one license a label holds for what we make: these were there.
-    let app = TestApp::start(Setup { mail: FOLDER.to_owned(), more, fake: None, ..Setup::with(&fake) }).await;
-    let team = |name: &str, quantity| Old { quantity, ..Old::new(name) };
-    let (alike, numbered, fewer, more) = (team("Alike", 2), team("Numbered", 3), team("Fewer", 1), team("More", 3));
+    let app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        more,
+        fake: None,
+        ..Setup::with(&fake)
+    })
+    .await;
+    let team = |name: &str, quantity| Old {
+        quantity,
+        ..Old::new(name)
+    };
+    let (alike, numbered, fewer, more) = (
+        team("Alike", 2),
+        team("Numbered", 3),
+        team("Fewer", 1),
+        team("More", 3),
+    );
     let mut had: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for (old, label) in [
         (&alike, "Stripe sub sub_Alike"),
@@ -212,10 +295,19 @@ async fn each_seat_keeps_a_key_of_its_own_and_only_what_is_missing_is_made() {
     for old in [&alike, &numbered, &fewer, &more] {
         app.door().event(&old.renewed()).await;
     }
-    for (old, count, created) in [(&alike, 2, 0), (&numbered, 3, 0), (&fewer, 1, 0), (&more, 3, 2)] {
+    for (old, count, created) in [
+        (&alike, 2, 0),
+        (&numbered, 3, 0),
+        (&fewer, 1, 0),
+        (&more, 3, 2),
+    ] {
         let page = with_licenses(&app, &old.machine(), count).await;
         let (ours, theirs) = (keys_of(&page), &had[old.name.as_str()]);
-        assert_eq!(ours.iter().filter(|k| theirs.contains(**k)).count(), count - created, "{page:#}");
+        assert_eq!(
+            ours.iter().filter(|k| theirs.contains(**k)).count(),
+            count - created,
+            "{page:#}"
+        );
         assert_eq!(page["licenses_created"], json!(created), "{page:#}");
         let told = page["reports"].to_string().contains("left alone");
         assert_eq!(told, old.name == "Fewer", "{page:#}");
@@ -229,22 +321,34 @@ async fn each_seat_keeps_a_key_of_its_own_and_only_what_is_missing_is_made() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_license_is_reported_and_one_that_works_or_is_used_goes_first() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app =
-        TestApp::start(Setup { mail: FOLDER.to_owned(), more: PLAN.to_owned(), fake: None, ..Setup::with(&fake) })
-            .await;
+    let app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        more: PLAN.to_owned(),
+        fake: None,
+        ..Setup::with(&fake)
+    })
+    .await;
     let (revoked, both, used) = (Old::new("Revoked"), Old::new("Both"), Old::new("Used"));
     let dead = made_before(&fake, "Stripe sub sub_Revoked", Some(revoked.turned_s)).await;
-    let (older, live) =
-        (made_before(&fake, "sub_Both", None).await, made_before(&fake, "Stripe sub sub_Both", None).await);
-    let (idle_one, in_use) =
-        (made_before(&fake, "sub_sub_Used", None).await, made_before(&fake, "sub_Used", None).await);
+    let (older, live) = (
+        made_before(&fake, "sub_Both", None).await,
+        made_before(&fake, "Stripe sub sub_Both", None).await,
+    );
+    let (idle_one, in_use) = (
+        made_before(&fake, "sub_sub_Used", None).await,
+        made_before(&fake, "sub_Used", None).await,
+    );
     for key in [&dead, &older] {
         fake.third_hand(key, |kept| kept.status = "revoked".to_owned());
     }
     fake.third_hand(&in_use, |kept| kept.hwid_list = vec!["f".repeat(64)]);
     let made = fake.counter("POST");
     for (old, key, said) in [
-        (&revoked, &dead, "revoked at the license service by somebody else"),
+        (
+            &revoked,
+            &dead,
+            "revoked at the license service by somebody else",
+        ),
         (&both, &live, "left alone"),
         (&used, &in_use, "left alone"),
     ] {
@@ -254,7 +358,10 @@ async fn a_revoked_license_is_reported_and_one_that_works_or_is_used_goes_first(
         assert!(page["reports"].to_string().contains(said), "{page:#}");
     }
     idle(&app).await;
-    assert_eq!((kept(&fake, &dead).status, kept(&fake, &idle_one).expires_at), ("revoked".to_owned(), None));
+    assert_eq!(
+        (kept(&fake, &dead).status, kept(&fake, &idle_one).expires_at),
+        ("revoked".to_owned(), None)
+    );
     assert_eq!(fake.counter("POST"), made);
     assert_eq!(mailed_keys(&app, &fake), Vec::<String>::new());
 }
@@ -264,13 +371,26 @@ async fn a_revoked_license_is_reported_and_one_that_works_or_is_used_goes_first(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_time_sales_told_again_keep_their_keys() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app = TestApp::start(Setup { mail: FOLDER.to_owned(), more: ADOPT.to_owned(), ..Setup::with(&fake) }).await;
-    let forms = ["Stripe session {session}", "{session}", "pi_{name}", "{session}@shop", "Stripe session {session} #2"];
+    let app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        more: ADOPT.to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    let forms = [
+        "Stripe session {session}",
+        "{session}",
+        "pi_{name}",
+        "{session}@shop",
+        "Stripe session {session} #2",
+    ];
     let mut keys = BTreeMap::new();
     for (n, form) in forms.iter().enumerate() {
         for refunded in [false, true] {
             let name = format!("{}{n}", if refunded { "Refunded" } else { "Kept" });
-            let label = form.replace("{session}", &session_id(&name)).replace("{name}", &name);
+            let label = form
+                .replace("{session}", &session_id(&name))
+                .replace("{name}", &name);
             keys.insert(name, (made_before(&fake, &label, None).await, refunded));
         }
     }
@@ -284,7 +404,11 @@ async fn one_time_sales_told_again_keep_their_keys() {
     }
     for (name, (key, _)) in &keys {
         let page = with_licenses(&app, &machine(name), 1).await;
-        assert_eq!((&page["licenses"][0]["key"], &page["licenses_created"]), (&json!(key), &json!(0)), "{page:#}");
+        assert_eq!(
+            (&page["licenses"][0]["key"], &page["licenses_created"]),
+            (&json!(key), &json!(0)),
+            "{page:#}"
+        );
     }
     idle(&app).await;
     for (key, refunded) in keys.values() {

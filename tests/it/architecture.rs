@@ -14,14 +14,23 @@ const MAY_IMPORT: [(&str, &str); 15] = [
     ("config", "domain secret"),
     ("engine", "domain store clock"),
     ("sources", "domain secret engine"),
-    ("effects", "domain engine sources config secret clock measure"),
+    (
+        "effects",
+        "domain engine sources config secret clock measure",
+    ),
     ("embedded", "domain store clock secret"),
     ("scheduler", "domain engine config clock"),
     ("http", "domain engine sources config secret clock measure"),
     ("sim", "domain store engine sources effects clock"),
     // Put the rooms together, so they know them; the server does not know who puts it to use.
-    ("server", "domain store secret clock config engine sources effects embedded scheduler http"),
-    ("cli", "domain store secret clock config engine sources effects embedded scheduler http sim server"),
+    (
+        "server",
+        "domain store secret clock config engine sources effects embedded scheduler http",
+    ),
+    (
+        "cli",
+        "domain store secret clock config engine sources effects embedded scheduler http sim server",
+    ),
 ];
 
 /// What the rules must not know, so that the same facts mean the same for ever and everywhere.
@@ -67,7 +76,9 @@ fn paths(source: &str, head: &str) -> BTreeSet<String> {
 fn spell_out<'a>(before: &str, text: &'a str, found: &mut BTreeSet<String>) -> &'a str {
     let text = text.trim_start();
     let Some(mut group) = text.strip_prefix('{') else {
-        let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(text.len());
         let path = format!("{before}{}", &text[..end]);
         return match text[end..].strip_prefix("::") {
             Some(rest) => spell_out(&format!("{path}::"), rest, found),
@@ -79,7 +90,9 @@ fn spell_out<'a>(before: &str, text: &'a str, found: &mut BTreeSet<String>) -> &
     };
     loop {
         group = spell_out(before, group, found);
-        let Some(end) = group.find([',', '}']) else { return "" };
+        let Some(end) = group.find([',', '}']) else {
+            return "";
+        };
         let last = group[end..].starts_with('}');
         group = &group[end + 1..];
         if last {
@@ -93,9 +106,13 @@ fn imports_point_one_way() {
     let rooms: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
     let (files, mut wrong, mut seen) = (files_ending("src", ".rs"), Vec::new(), BTreeSet::new());
     for (file, source) in &files {
-        let Some(room) = room_of(file).map(str::to_owned) else { continue };
+        let Some(room) = room_of(file).map(str::to_owned) else {
+            continue;
+        };
         let Some(may) = rooms.get(room.as_str()) else {
-            panic!("{file}: the room `{room}` is not in the table of tests/it/architecture.rs: say what it may import");
+            panic!(
+                "{file}: the room `{room}` is not in the table of tests/it/architecture.rs: say what it may import"
+            );
         };
         for path in paths(source, "crate::") {
             let other = path.split("::").nth(1).unwrap_or_default();
@@ -105,10 +122,16 @@ fn imports_point_one_way() {
         }
         // `super::` past the room's own door would be a way around the table.
         for path in paths(source, "super::") {
-            let other = path.split("::").find(|part| *part != "super").unwrap_or_default();
+            let other = path
+                .split("::")
+                .find(|part| *part != "super")
+                .unwrap_or_default();
             let own = format!("src/{room}/");
             let is_own = files.iter().any(|(f, _)| {
-                f.strip_prefix(&own).is_some_and(|f| f.split('/').any(|part| part.trim_end_matches(".rs") == other))
+                f.strip_prefix(&own).is_some_and(|f| {
+                    f.split('/')
+                        .any(|part| part.trim_end_matches(".rs") == other)
+                })
             });
             if rooms.contains_key(other) && !may.split(' ').any(|m| m == other) && !is_own {
                 wrong.push(format!("{file}: {path}"));
@@ -116,9 +139,16 @@ fn imports_point_one_way() {
         }
         seen.insert(room);
     }
-    assert!(wrong.is_empty(), "imports that the table does not allow:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "imports that the table does not allow:\n{}",
+        wrong.join("\n")
+    );
     let gone: Vec<_> = rooms.keys().filter(|room| !seen.contains(**room)).collect();
-    assert!(gone.is_empty(), "rooms of the table that do not exist: {gone:?}");
+    assert!(
+        gone.is_empty(),
+        "rooms of the table that do not exist: {gone:?}"
+    );
 }
 
 #[test]
@@ -130,7 +160,10 @@ fn the_rules_know_nothing_of_the_world() {
             let used = paths(&source, &format!("{head}::"));
             wrong.extend(
                 used.iter()
-                    .filter(|p| p.strip_prefix(banned).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")))
+                    .filter(|p| {
+                        p.strip_prefix(banned)
+                            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+                    })
                     .map(|path| format!("{file}: {path}")),
             );
         }
@@ -140,6 +173,12 @@ fn the_rules_know_nothing_of_the_world() {
 
 #[test]
 fn groups_are_spelled_out() {
-    let found = paths("use crate::{a, b::{c, d as e}, f}; mycrate::g; // crate::h\n", "crate::");
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["crate::a", "crate::b::c", "crate::b::d", "crate::f"]);
+    let found = paths(
+        "use crate::{a, b::{c, d as e}, f}; mycrate::g; // crate::h\n",
+        "crate::",
+    );
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        ["crate::a", "crate::b::c", "crate::b::d", "crate::f"]
+    );
 }

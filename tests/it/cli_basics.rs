@@ -14,16 +14,35 @@ fn init_writes_a_config_and_a_store_once() {
     settings.add_filter(r"(?m)^\d{4}-\d\d-\d\dT\S+ .*\n", "");
     settings.bind(|| {
         insta::assert_snapshot!("init", place.run(&["init"]));
-        assert_eq!(fs::read_to_string(place.path("keyward.toml")).unwrap(), keyward::config::TEMPLATE);
-        assert_eq!(fs::metadata(place.path("keyward-data")).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::read_to_string(place.path("keyward.toml")).unwrap(),
+            keyward::config::TEMPLATE
+        );
+        assert_eq!(
+            fs::metadata(place.path("keyward-data"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o700
+        );
         fs::write(place.path("keyward.toml"), format!("{CONFIG}# mine")).unwrap();
         insta::assert_snapshot!("init_again", place.run(&["init"]));
     });
-    assert!(fs::read_to_string(place.path("keyward.toml")).unwrap().ends_with("# mine"));
+    assert!(
+        fs::read_to_string(place.path("keyward.toml"))
+            .unwrap()
+            .ends_with("# mine")
+    );
     let said = place.run(&["--config", "a/b/k.toml", "init"]);
     assert_eq!(said.code, Some(0), "{said}");
     assert!(place.path("a/b/keyward-data/log").is_dir());
-    assert_eq!(place.run(&["events", "--json", "--config", "a/b/k.toml"]).out, "[]\n");
+    assert_eq!(
+        place
+            .run(&["events", "--json", "--config", "a/b/k.toml"])
+            .out,
+        "[]\n"
+    );
 }
 
 #[test]
@@ -33,7 +52,8 @@ fn check_tells_every_mistake_at_once() {
     let place = Place::with(CONFIG);
     insta::assert_snapshot!("check_without_the_secret", place.run(&["check"]));
     insta::assert_snapshot!("check_valid", place.run_with_secret(&["check"]));
-    let place = Place::with(&CONFIG.replace("name = \"stripe\"", "name = \"stripe\"\nlivemode = \"any\""));
+    let place =
+        Place::with(&CONFIG.replace("name = \"stripe\"", "name = \"stripe\"\nlivemode = \"any\""));
     insta::assert_snapshot!("check_unwise", place.run_with_secret(&["check"]));
     insta::assert_snapshot!("check_without_a_file", Place::empty().run(&["check"]));
 }
@@ -46,8 +66,15 @@ fn serve_refuses_where_there_is_no_store() {
     fs::create_dir(place.path("data")).unwrap();
     assert_eq!(place.run_with_secret(&["serve"]).code, Some(1));
     assert_eq!(fs::read_dir(place.path("data")).unwrap().count(), 0);
-    assert_eq!(place.run(&["serve", "--new"]).code, Some(1), "the secret is missing");
-    assert!(fs::read_dir(place.path("data")).unwrap().next().is_none(), "mistakes come before the store");
+    assert_eq!(
+        place.run(&["serve", "--new"]).code,
+        Some(1),
+        "the secret is missing"
+    );
+    assert!(
+        fs::read_dir(place.path("data")).unwrap().next().is_none(),
+        "mistakes come before the store"
+    );
 }
 
 #[test]
@@ -55,7 +82,10 @@ fn the_events_to_enable_are_printed() {
     let place = Place::empty();
     insta::assert_snapshot!("stripe_events", place.run(&["stripe-events"]));
     let all = place.run(&["stripe-events", "--json"]).json();
-    assert_eq!(all.as_array().map(Vec::len), Some(keyward::sources::stripe::event::EVENT_TYPES.len()));
+    assert_eq!(
+        all.as_array().map(Vec::len),
+        Some(keyward::sources::stripe::event::EVENT_TYPES.len())
+    );
 }
 
 #[test]
@@ -63,10 +93,18 @@ fn completions_and_manual_are_printed() {
     let place = Place::empty();
     for shell in ["bash", "zsh", "fish"] {
         let said = place.run(&["completions", shell]);
-        assert!(said.code == Some(0) && said.out.contains("stripe-events"), "{said}");
+        assert!(
+            said.code == Some(0) && said.out.contains("stripe-events"),
+            "{said}"
+        );
     }
     let man = place.run(&["man"]);
-    assert!(man.code == Some(0) && man.out.contains(".TH keyward 1") && man.out.contains("KEYWARD EVENTS"), "{man}");
+    assert!(
+        man.code == Some(0)
+            && man.out.contains(".TH keyward 1")
+            && man.out.contains("KEYWARD EVENTS"),
+        "{man}"
+    );
 }
 
 #[test]
@@ -92,15 +130,25 @@ fn the_docs_are_printed_from_the_arguments() {
         fs::write(&page, &printed).unwrap();
     }
     let current = fs::read_to_string(&page).unwrap_or_default();
-    assert!(current == printed, "docs/cli.md is old: KEYWARD_BLESS=1 cargo test --test it cli");
+    assert!(
+        current == printed,
+        "docs/cli.md is old: KEYWARD_BLESS=1 cargo test --test it cli"
+    );
 }
 
 #[test]
 fn check_tries_the_operators_templates() {
     let place = Place::with(&CONFIG.replace("from = ", "templates = \"./t\"\nfrom = "));
     fs::create_dir_all(place.path("t/ended/en")).unwrap();
-    fs::write(place.path("t/ended/en/subject.txt"), "Over: {{ nothing_of_the_kind }}").unwrap();
+    fs::write(
+        place.path("t/ended/en/subject.txt"),
+        "Over: {{ nothing_of_the_kind }}",
+    )
+    .unwrap();
     let said = place.run_with_secret(&["check"]);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.out.contains("fails  mail of stripe: ") && said.out.contains("ended/en/subject.txt"), "{said}");
+    assert!(
+        said.out.contains("fails  mail of stripe: ") && said.out.contains("ended/en/subject.txt"),
+        "{said}"
+    );
 }

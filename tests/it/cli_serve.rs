@@ -26,10 +26,17 @@ impl Server {
 
     /// The same from a command.
     pub(crate) fn from(command: &mut std::process::Command) -> Self {
-        command.env("STRIPE_WEBHOOK_SECRET", "whsec_1").stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .env("STRIPE_WEBHOOK_SECRET", "whsec_1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Self { child, log, heard: String::new() };
+        let mut server = Self {
+            child,
+            log,
+            heard: String::new(),
+        };
         server.hears("listening");
         server
     }
@@ -53,14 +60,24 @@ impl Server {
 
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Said {
         self.log.read_to_string(&mut self.heard).unwrap();
         let code = self.child.wait().unwrap().code();
-        Said { code, out: String::new(), err: std::mem::take(&mut self.heard) }
+        Said {
+            code,
+            out: String::new(),
+            err: std::mem::take(&mut self.heard),
+        }
     }
 }
 
@@ -90,18 +107,39 @@ fn commands_ask_the_running_server_and_say_the_same_as_without_it() {
     for (question, alone) in questions.iter().zip(alone) {
         assert_eq!(place.run(question).to_string(), alone, "{question:?}");
     }
-    let said = place.run(&["keep", "sub_CancelNow01", "--reason", "asked by mail", "--json"]);
-    assert!(said.json()["decision"].as_str().is_some_and(|id| id.starts_with("dec_")), "{said}");
+    let said = place.run(&[
+        "keep",
+        "sub_CancelNow01",
+        "--reason",
+        "asked by mail",
+        "--json",
+    ]);
+    assert!(
+        said.json()["decision"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("dec_")),
+        "{said}"
+    );
     let shown = place.run(&["show", "sub_CancelNow01"]);
-    assert!(shown.out.contains("ada decided: keep (asked by mail)"), "{shown}");
+    assert!(
+        shown.out.contains("ada decided: keep (asked by mail)"),
+        "{shown}"
+    );
     let second = place.run_with_secret(&["serve"]);
-    assert!(second.code == Some(1) && second.err.contains("is in use by process"), "{second}");
+    assert!(
+        second.code == Some(1) && second.err.contains("is in use by process"),
+        "{second}"
+    );
     server.signal("-TERM");
     let ended = server.end();
     assert_eq!(ended.code, Some(0), "{ended}");
     assert!(ended.err.contains("the store is closed"), "{ended}");
     assert!(!place.path("data/control.sock").exists());
-    assert_eq!(place.run(&["show", "sub_CancelNow01"]).out, shown.out, "the decision was kept");
+    assert_eq!(
+        place.run(&["show", "sub_CancelNow01"]).out,
+        shown.out,
+        "the decision was kept"
+    );
 }
 
 #[test]
@@ -125,7 +163,11 @@ fn a_locked_store_without_a_socket_says_what_to_do() {
     std::fs::remove_file(place.path("data/control.sock")).unwrap();
     let said = place.run(&["events"]);
     assert_eq!(said.code, Some(1), "{said}");
-    assert!(said.err.contains("in use by process") && said.err.contains("hint: is a server running there?"), "{said}");
+    assert!(
+        said.err.contains("in use by process")
+            && said.err.contains("hint: is a server running there?"),
+        "{said}"
+    );
     drop(server);
 }
 
@@ -138,7 +180,9 @@ fn clients_that_talk_nonsense_are_answered_and_let_go() {
         // A server that has heard enough may close before all is written.
         let _ = stream.write_all(line);
         let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).unwrap_or_else(|e| panic!("{e}"));
+        BufReader::new(stream)
+            .read_line(&mut answer)
+            .unwrap_or_else(|e| panic!("{e}"));
         answer
     };
     assert!(ask(b"hello\n").contains("does not understand"));
@@ -147,7 +191,9 @@ fn clients_that_talk_nonsense_are_answered_and_let_go() {
     let answer = ask(&long);
     assert!(answer.contains("failed"), "{answer}");
     // More silent clients than are served at one time: the server still ends.
-    let silent: Vec<_> = (0..20).map(|_| UnixStream::connect(place.path("data/control.sock")).unwrap()).collect();
+    let silent: Vec<_> = (0..20)
+        .map(|_| UnixStream::connect(place.path("data/control.sock")).unwrap())
+        .collect();
     server.signal("-TERM");
     let ended = server.end();
     assert_eq!(ended.code, Some(0), "{ended}");
@@ -165,7 +211,10 @@ fn an_answer_that_breaks_off_is_no_answer() {
     });
     let said = place.run(&["find", "x"]);
     thread.join().unwrap();
-    assert!(said.code == Some(2) && said.err.contains("broke off"), "{said}");
+    assert!(
+        said.code == Some(2) && said.err.contains("broke off"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -183,9 +232,15 @@ fn a_taken_port_and_an_edited_config_are_told() {
     let listen = taken.local_addr().unwrap().to_string();
     let place = Place::with(&CONFIG.replace("127.0.0.1:0", &listen));
     let said = place.run_with_secret(&["serve", "--new"]);
-    assert!(said.code == Some(1) && said.err.contains("cannot listen on"), "{said}");
+    assert!(
+        said.code == Some(1) && said.err.contains("cannot listen on"),
+        "{said}"
+    );
     drop(taken);
-    assert!(!place.path("data").exists(), "the port comes before the store");
+    assert!(
+        !place.path("data").exists(),
+        "the port comes before the store"
+    );
     // The same config adds no revision, another one does.
     let revisions = |config: &str| {
         std::fs::write(place.path("keyward.toml"), config).unwrap();
@@ -198,5 +253,8 @@ fn a_taken_port_and_an_edited_config_are_told() {
         reader.range(&range, Direction::Forward, 9).unwrap().len()
     };
     let edited = CONFIG.replace("devices = 3", "devices = 4");
-    assert_eq!([CONFIG, CONFIG, &edited, &edited, CONFIG].map(revisions), [1, 1, 2, 2, 3]);
+    assert_eq!(
+        [CONFIG, CONFIG, &edited, &edited, CONFIG].map(revisions),
+        [1, 1, 2, 2, 3]
+    );
 }

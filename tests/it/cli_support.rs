@@ -56,14 +56,22 @@ impl Said {
 impl std::fmt::Display for Said {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let code = self.code.map_or("killed".to_owned(), |c| c.to_string());
-        write!(f, "exit code {code}\n--- stdout\n{}--- stderr\n{}", self.out, self.err)
+        write!(
+            f,
+            "exit code {code}\n--- stdout\n{}--- stderr\n{}",
+            self.out, self.err
+        )
     }
 }
 
 impl From<Output> for Said {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Self {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
@@ -88,7 +96,13 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
         command.args(args).current_dir(self.0.path());
-        for name in ["KEYWARD_CONFIG", "KEYWARD_LOG", "KEYWARD_LOG_FORMAT", "STRIPE_WEBHOOK_SECRET", "CLICOLOR_FORCE"] {
+        for name in [
+            "KEYWARD_CONFIG",
+            "KEYWARD_LOG",
+            "KEYWARD_LOG_FORMAT",
+            "STRIPE_WEBHOOK_SECRET",
+            "CLICOLOR_FORCE",
+        ] {
             command.env_remove(name);
         }
         command.env("USER", "ada");
@@ -102,11 +116,16 @@ impl Place {
 
     /// The same with the webhook's secret.
     pub(crate) fn run_with_secret(&self, args: &[&str]) -> Said {
-        self.command(args).env("STRIPE_WEBHOOK_SECRET", "whsec_1").output().unwrap().into()
+        self.command(args)
+            .env("STRIPE_WEBHOOK_SECRET", "whsec_1")
+            .output()
+            .unwrap()
+            .into()
     }
 
     pub(crate) fn config(&self) -> Config {
-        let (mut config, _) = Config::load(&self.path("keyward.toml"), &Env::new(|_| None).lenient()).unwrap();
+        let (mut config, _) =
+            Config::load(&self.path("keyward.toml"), &Env::new(|_| None).lenient()).unwrap();
         config.data_dir = self.path("data");
         config
     }
@@ -117,10 +136,15 @@ impl Place {
         events.sort_by_key(|e| e.received);
         let clock = Clock::virtual_at(events[0].received);
         let config = self.config();
-        let (mut writer, reader) = server::open(&config, Create::IfMissing, None).unwrap().store;
+        let (mut writer, reader) = server::open(&config, Create::IfMissing, None)
+            .unwrap()
+            .store;
         let rules = server::rules(&config, &mut writer, &reader, clock.now()).unwrap();
-        let (handle, thread) = committer::start(Box::new(writer), Arc::new(reader), rules, clock.clone(), 16).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (handle, thread) =
+            committer::start(Box::new(writer), Arc::new(reader), rules, clock.clone(), 16).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             for event in events {
                 clock.advance_to(event.received);
@@ -131,11 +155,25 @@ impl Place {
             work(&handle, &service).await;
             let at = clock.now();
             let body = b"{\"hello\": 1}".to_vec();
-            let (source, why) =
-                (SourceName::from("stripe"), "the body is no Stripe event: it has no `type`".to_owned());
-            submit(&handle, Input::Refused { source, why, body, at }).await;
+            let (source, why) = (
+                SourceName::from("stripe"),
+                "the body is no Stripe event: it has no `type`".to_owned(),
+            );
+            submit(
+                &handle,
+                Input::Refused {
+                    source,
+                    why,
+                    body,
+                    at,
+                },
+            )
+            .await;
             // From one due instant to the next up to the present, so that a server finds nothing to do.
-            while let Some((due, ..)) = view::due(handle.reader(), Clock::Wall.now(), 1).unwrap().first() {
+            while let Some((due, ..)) = view::due(handle.reader(), Clock::Wall.now(), 1)
+                .unwrap()
+                .first()
+            {
                 clock.advance_to(*due);
                 work(&handle, &service).await;
             }
@@ -158,20 +196,51 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
             return;
         }
         for (_, due) in due {
-            let Due::Of(machine, item) = due else { continue };
+            let Due::Of(machine, item) = due else {
+                continue;
+            };
             match item {
                 Item::Action(action) => {
-                    let (kept, read) = view::machine_and_version(handle.reader(), &machine).unwrap().unwrap();
+                    let (kept, read) = view::machine_and_version(handle.reader(), &machine)
+                        .unwrap()
+                        .unwrap();
                     let what = kept.actions.iter().find(|a| a.id == action).unwrap();
                     let outcome = service(&kept, what);
                     if what.act.creates() {
-                        submit(handle, Input::Attempt { machine: machine.clone(), action, read }).await;
+                        submit(
+                            handle,
+                            Input::Attempt {
+                                machine: machine.clone(),
+                                action,
+                                read,
+                            },
+                        )
+                        .await;
                     }
-                    submit(handle, Input::Outcome { machine, action, outcome, sent: now }).await;
+                    submit(
+                        handle,
+                        Input::Outcome {
+                            machine,
+                            action,
+                            outcome,
+                            sent: now,
+                        },
+                    )
+                    .await;
                 }
                 Item::Notice(notice) => {
-                    let mailed = Mailed::Sent { to: "ada@example.com".to_owned() };
-                    submit(handle, Input::Mailed { machine, notice, mailed }).await;
+                    let mailed = Mailed::Sent {
+                        to: "ada@example.com".to_owned(),
+                    };
+                    submit(
+                        handle,
+                        Input::Mailed {
+                            machine,
+                            notice,
+                            mailed,
+                        },
+                    )
+                    .await;
                 }
                 Item::LookUp(_) => {}
                 Item::Wake => {
@@ -189,28 +258,57 @@ pub(crate) fn willing(machine: &Machine, action: &Action) -> Outcome {
 }
 
 /// What a service makes of an action that can do everything; a license that it makes has this key.
-pub(crate) fn carried_out(machine: &Machine, action: &Action, made: impl FnOnce() -> LicenseKey) -> Confirmed {
+pub(crate) fn carried_out(
+    machine: &Machine,
+    action: &Action,
+    made: impl FnOnce() -> LicenseKey,
+) -> Confirmed {
     if let Act::Create(new) = &action.act {
         return License::made(made(), action.label.clone(), new).confirmed(false);
     }
-    let grant = machine.grants.iter().find(|g| Some(&g.key) == action.act.key());
-    apply(&mut License::of(grant.unwrap()), &action.act, &Abilities::simulated()).unwrap()
+    let grant = machine
+        .grants
+        .iter()
+        .find(|g| Some(&g.key) == action.act.key());
+    apply(
+        &mut License::of(grant.unwrap()),
+        &action.act,
+        &Abilities::simulated(),
+    )
+    .unwrap()
 }
 
 /// A service that refuses.
 pub(crate) fn refusing(_: &Machine, _: &Action) -> Outcome {
-    Outcome::Refused { why: "402 no_credits: the balance is too low".to_owned(), service_wide: false }
+    Outcome::Refused {
+        why: "402 no_credits: the balance is too low".to_owned(),
+        service_wide: false,
+    }
 }
 
 /// A fixture's events, as the intake hands them in.
 fn history(name: &str) -> Vec<Delivery> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories").join(name).join("history.jsonl");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/histories")
+        .join(name)
+        .join("history.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
     let delivery = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let event = if line["event"].is_object() { &line["event"] } else { &line };
-        let told = line["received_at"].as_str().map(|text| Timestamp::parse(text).unwrap());
-        let unix = || line["received_at"].as_i64().or(event["created"].as_i64()).unwrap();
+        let event = if line["event"].is_object() {
+            &line["event"]
+        } else {
+            &line
+        };
+        let told = line["received_at"]
+            .as_str()
+            .map(|text| Timestamp::parse(text).unwrap());
+        let unix = || {
+            line["received_at"]
+                .as_i64()
+                .or(event["created"].as_i64())
+                .unwrap()
+        };
         let received = told.unwrap_or_else(|| Timestamp::from_s(unix()));
         let raw = event.to_string().into_bytes();
         let read = event::read(&raw, received).unwrap();

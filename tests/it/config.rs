@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use keyward::config::{Config, Env, Look, Mistakes, TEMPLATE, Warning, markdown, render};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/config")
+        .join(name)
 }
 
 fn env() -> Env<'static> {
@@ -30,7 +32,10 @@ fn read(text: &str) -> Result<(Config, Vec<Warning>), Mistakes> {
 /// Runs every file of a folder, and compares what comes of it with the snapshot beside it.
 fn each(name: &str, said: impl Fn(&str) -> String) {
     let folder = folder(name);
-    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
     files.sort();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&folder);
@@ -42,7 +47,10 @@ fn each(name: &str, said: impl Fn(&str) -> String) {
             if file.extension().is_some_and(|e| e == "toml") {
                 insta::assert_snapshot!(stem, said(&fs::read_to_string(file).unwrap()));
             } else {
-                assert!(file.with_extension("toml").exists() || stem.ends_with(".snap"), "no fixture beside {file:?}");
+                assert!(
+                    file.with_extension("toml").exists() || stem.ends_with(".snap"),
+                    "no fixture beside {file:?}"
+                );
             }
         }
     });
@@ -52,7 +60,11 @@ fn each(name: &str, said: impl Fn(&str) -> String) {
 fn each_mistake_is_told_with_its_place_and_a_hint() {
     each("invalid", |text| {
         let mistakes = read(text).expect_err(text);
-        let whole = mistakes.mistakes.iter().chain(&mistakes.warnings).all(|m| m.hint.is_some());
+        let whole = mistakes
+            .mistakes
+            .iter()
+            .chain(&mistakes.warnings)
+            .all(|m| m.hint.is_some());
         assert!(whole, "a mistake without a hint: {mistakes}");
         mistakes.to_string()
     });
@@ -90,7 +102,10 @@ fn the_docs_are_printed_from_the_keys() {
         fs::write(&page, markdown()).unwrap();
     }
     let current = fs::read_to_string(&page).unwrap_or_default();
-    assert!(current == markdown(), "docs/config.md is old: KEYWARD_BLESS=1 cargo test --test it config");
+    assert!(
+        current == markdown(),
+        "docs/config.md is old: KEYWARD_BLESS=1 cargo test --test it config"
+    );
 }
 
 #[test]
@@ -101,12 +116,16 @@ fn replay_needs_neither_secrets_nor_sources() {
         let text = fs::read_to_string(folder("valid").join(file).with_extension("toml")).unwrap();
         Config::parse(&text, at, &lenient()).unwrap_or_else(|e| panic!("{file}: {e}"));
     }
-    let (config, warnings) = Config::parse("[policy.standard]\ngrace = \"20d\"\n", at, &lenient()).unwrap();
+    let (config, warnings) =
+        Config::parse("[policy.standard]\ngrace = \"20d\"\n", at, &lenient()).unwrap();
     assert_eq!(config.sources, Config::for_replay().sources);
     assert_eq!(warnings, []);
     let bare = "[[source]]\nname = \"s\"\n[licenses]\nservice = \"authforge\"\n[mail]\ntransport = \"smtp\"\nfrom = \"a@b.c\"\n";
     Config::parse(bare, at, &lenient()).unwrap_or_else(|e| panic!("{e}"));
-    assert!(Config::parse("[policy.x]\ngrce = 1\n", at, &lenient()).is_err(), "what is wrong stays wrong");
+    assert!(
+        Config::parse("[policy.x]\ngrce = 1\n", at, &lenient()).is_err(),
+        "what is wrong stays wrong"
+    );
 }
 
 #[test]
@@ -119,7 +138,10 @@ fn secrets_are_never_shown() {
     assert!(!said.contains("ush"), "{said}");
     let broken = "[licenses]\napi_key = 5hush_hush\n[mail]\nurl = smtp://u:hush@h\nfrom = \n";
     let said = read(broken).unwrap_err().to_string();
-    assert!(said.contains("put the value in quotes") && !said.contains("ush"), "{said}");
+    assert!(
+        said.contains("put the value in quotes") && !said.contains("ush"),
+        "{said}"
+    );
     let config = fs::read_to_string(folder("valid").join("everything.toml")).unwrap();
     let shown = format!("{:?}", read(&config).unwrap());
     for secret in ["whsec_", "rk_live_1", "af_live_1", "p%40ss"] {
@@ -134,7 +156,11 @@ fn files_that_cannot_be_read_say_so() {
     let said = |file: &Path| Config::load(file, &env()).unwrap_err().to_string();
     assert!(said(&file).contains("keyward init"), "{}", said(&file));
     fs::write(&file, b"a = 1\nb = \"\xff\"\n").unwrap();
-    assert!(said(&file).contains("not UTF-8: see line 2"), "{}", said(&file));
+    assert!(
+        said(&file).contains("not UTF-8: see line 2"),
+        "{}",
+        said(&file)
+    );
     fs::write(&file, vec![b'#'; 5 << 20]).unwrap();
     assert!(said(&file).contains("too large"), "{}", said(&file));
     fs::write(&file, TEMPLATE).unwrap();

@@ -33,14 +33,24 @@ const PLANS: &str = "[[plan]]\nname = \"all\"\nprices = [\"*\"]\nlicense = { dev
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_project_s_own_fixtures_and_their_mutations() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stripe");
-    run(&folder, number("KEYWARD_CORPUS_MUTATIONS", 2_000), number("KEYWARD_SEED", rand::random())).await;
+    run(
+        &folder,
+        number("KEYWARD_CORPUS_MUTATIONS", 2_000),
+        number("KEYWARD_SEED", rand::random()),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "tests/corpus runs it over a folder of its caller's"]
 async fn a_folder_of_events() {
     let folder = std::env::var("KEYWARD_CORPUS").expect("run it by tests/corpus FOLDER");
-    run(Path::new(&folder), number("KEYWARD_CORPUS_MUTATIONS", 2_000), number("KEYWARD_SEED", rand::random())).await;
+    run(
+        Path::new(&folder),
+        number("KEYWARD_CORPUS_MUTATIONS", 2_000),
+        number("KEYWARD_SEED", rand::random()),
+    )
+    .await;
 }
 
 fn number(var: &str, default: u64) -> u64 {
@@ -56,14 +66,26 @@ struct Body {
 
 async fn run(folder: &Path, mutations: u64, seed: u64) {
     println!("KEYWARD_SEED={seed}");
-    let setup = Setup { more: PLANS.to_owned(), source: SOURCE, ..Setup::embedded() };
+    let setup = Setup {
+        more: PLANS.to_owned(),
+        source: SOURCE,
+        ..Setup::embedded()
+    };
     let mut app = TestApp::start(setup).await;
     let bodies = Arc::new(bodies(folder, mutations, seed));
     let watch = Stopwatch::start();
     let statuses = post_all(&app, &bodies).await;
-    println!("{} bodies in {:?}, by status: {statuses:?}", bodies.len(), watch.elapsed());
+    println!(
+        "{} bodies in {:?}, by status: {statuses:?}",
+        bodies.len(),
+        watch.elapsed()
+    );
     until("it is ready afterwards", PATIENCE, async || {
-        app.door().get("/readyz").await.ok().filter(|answered| answered.status == 200)
+        app.door()
+            .get("/readyz")
+            .await
+            .ok()
+            .filter(|answered| answered.status == 200)
     })
     .await;
     listed(&app, &bodies);
@@ -73,7 +95,11 @@ async fn run(folder: &Path, mutations: u64, seed: u64) {
     app.restart().await;
     let said = app.said();
     assert!(!said.contains("panicked at"), "{}", app.tail());
-    let held: Vec<_> = said.lines().filter(|line| line.contains("is held")).take(5).collect();
+    let held: Vec<_> = said
+        .lines()
+        .filter(|line| line.contains("is held"))
+        .take(5)
+        .collect();
     assert!(
         held.is_empty(),
         "bad input is refused, parked or ignored, and never makes a machine that fails its check: {held:#?}"
@@ -102,16 +128,31 @@ async fn post_all(app: &TestApp, bodies: &Arc<Vec<Body>>) -> BTreeMap<u16, usize
     let (mut all, mut all_wrong) = (BTreeMap::new(), Vec::new());
     for connection in connections {
         let (statuses, wrong) = connection.await.unwrap();
-        statuses.into_iter().for_each(|(status, n)| *all.entry(status).or_default() += n);
+        statuses
+            .into_iter()
+            .for_each(|(status, n)| *all.entry(status).or_default() += n);
         all_wrong.extend(wrong);
     }
-    let few = all_wrong.iter().take(5).map(String::as_str).collect::<Vec<_>>().join("\n\n");
-    assert!(all_wrong.is_empty(), "{} wrong answers, {all:?}:\n{few}\n{}", all_wrong.len(), app.tail());
+    let few = all_wrong
+        .iter()
+        .take(5)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join("\n\n");
+    assert!(
+        all_wrong.is_empty(),
+        "{} wrong answers, {all:?}:\n{few}\n{}",
+        all_wrong.len(),
+        app.tail()
+    );
     all
 }
 
 fn shown(body: &Body) -> String {
-    let text: String = String::from_utf8_lossy(&body.bytes).chars().take(1_500).collect();
+    let text: String = String::from_utf8_lossy(&body.bytes)
+        .chars()
+        .take(1_500)
+        .collect();
     format!("{}, {} bytes: {text}", body.from, body.bytes.len())
 }
 
@@ -129,9 +170,16 @@ struct Envelope<'a> {
 /// The id of a body that must be listed: it is JSON with an id and a type, and no thin event.
 fn listed_id(body: &[u8]) -> Option<String> {
     let envelope: Envelope<'_> = serde_json::from_str(std::str::from_utf8(body).ok()?).ok()?;
-    let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).ok().map(|text| text.trim().to_owned());
+    let text = |raw: &RawValue| {
+        serde_json::from_str::<String>(raw.get())
+            .ok()
+            .map(|text| text.trim().to_owned())
+    };
     let (id, kind) = (text(envelope.id)?, text(envelope.kind)?);
-    let thin = envelope.object.and_then(text).is_some_and(|o| o == "v2.core.event")
+    let thin = envelope
+        .object
+        .and_then(text)
+        .is_some_and(|o| o == "v2.core.event")
         || kind.starts_with("v1.")
         || kind.starts_with("v2.");
     let usable = !id.is_empty() && id.len() <= ID_LEN_MAX && !id.contains('\0') && !kind.is_empty();
@@ -150,21 +198,34 @@ fn deserved(status: u16, body: &[u8]) -> bool {
 /// Every event with an id and a type is listed: applied, or parked and why, or ignored and why.
 fn listed(app: &TestApp, bodies: &[Body]) {
     let events = app.events();
-    let (mut dispositions, mut reasons) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, usize>::new());
+    let (mut dispositions, mut reasons) = (
+        BTreeMap::<String, usize>::new(),
+        BTreeMap::<String, usize>::new(),
+    );
     for body in bodies.iter().filter(|b| b.bytes.len() <= 1 << 20) {
-        let Some(id) = listed_id(&body.bytes) else { continue };
-        let event = events.get(&id).unwrap_or_else(|| panic!("{id} is not listed; {}", shown(body)));
+        let Some(id) = listed_id(&body.bytes) else {
+            continue;
+        };
+        let event = events
+            .get(&id)
+            .unwrap_or_else(|| panic!("{id} is not listed; {}", shown(body)));
         let disposition = event["disposition"].as_str().unwrap();
         let told = match disposition {
             "applied" => true,
-            "parked" => event["waits_for"].as_array().is_some_and(|names| !names.is_empty()),
-            "ignored" => event["reason"].as_str().is_some_and(|reason| !reason.is_empty()),
+            "parked" => event["waits_for"]
+                .as_array()
+                .is_some_and(|names| !names.is_empty()),
+            "ignored" => event["reason"]
+                .as_str()
+                .is_some_and(|reason| !reason.is_empty()),
             _ => false,
         };
         assert!(told, "{event}: {}", shown(body));
         *dispositions.entry(disposition.to_owned()).or_default() += 1;
         if let Some(reason) = event["reason"].as_str() {
-            *reasons.entry(reason.chars().take(60).collect()).or_default() += 1;
+            *reasons
+                .entry(reason.chars().take(60).collect())
+                .or_default() += 1;
         }
     }
     println!("{dispositions:?}\n{reasons:#?}");
@@ -184,14 +245,21 @@ fn bodies(folder: &Path, mutations: u64, seed: u64) -> Vec<Body> {
         .collect();
     let mut dice = StdRng::seed_from_u64(seed);
     let whole = originals.iter().enumerate().map(|(n, (from, bytes))| {
-        let own = serde_json::from_slice(bytes).map_or_else(|_| bytes.clone(), |event| numbered(event, n, "whole"));
-        Body { bytes: own, from: from.clone() }
+        let own = serde_json::from_slice(bytes)
+            .map_or_else(|_| bytes.clone(), |event| numbered(event, n, "whole"));
+        Body {
+            bytes: own,
+            from: from.clone(),
+        }
     });
     let mut bodies: Vec<Body> = whole.collect();
     for n in 0..usize::try_from(mutations).unwrap() {
         let (from, event) = parsed.choose(&mut dice).unwrap();
         let event: Value = serde_json::from_slice(&numbered(event.clone(), n, "mutation")).unwrap();
-        bodies.push(Body { bytes: mutated(event, &mut dice), from: format!("mutation {n} of {from}") });
+        bodies.push(Body {
+            bytes: mutated(event, &mut dice),
+            from: format!("mutation {n} of {from}"),
+        });
     }
     bodies
 }
@@ -229,14 +297,18 @@ fn mutated(mut event: Value, dice: &mut StdRng) -> Vec<u8> {
             _ => hole = Some(place),
         }
     }
-    let nested = hole.filter(|hole| event.pointer(hole).is_some()).map(|hole| {
-        set(&mut event, &hole, json!("@deep@"));
-        let depth = dice.random_range(10..2_000);
-        let (open, close) = *[("[", "]"), ("{\"a\":", "}")].choose(dice).unwrap();
-        format!("{}1{}", open.repeat(depth), close.repeat(depth))
-    });
+    let nested = hole
+        .filter(|hole| event.pointer(hole).is_some())
+        .map(|hole| {
+            set(&mut event, &hole, json!("@deep@"));
+            let depth = dice.random_range(10..2_000);
+            let (open, close) = *[("[", "]"), ("{\"a\":", "}")].choose(dice).unwrap();
+            format!("{}1{}", open.repeat(depth), close.repeat(depth))
+        });
     let text = serde_json::to_string(&event).unwrap();
-    let mut bytes = nested.map_or(text.clone(), |n| text.replace("\"@deep@\"", &n)).into_bytes();
+    let mut bytes = nested
+        .map_or(text.clone(), |n| text.replace("\"@deep@\"", &n))
+        .into_bytes();
     if dice.random_ratio(1, 12) {
         bytes.truncate(dice.random_range(0..bytes.len().max(1)));
     }
@@ -250,14 +322,20 @@ fn mutated(mut event: Value, dice: &mut StdRng) -> Vec<u8> {
 /// Somewhere in the tree, as a JSON pointer: mostly deep down.
 fn place(event: &Value, dice: &mut StdRng) -> String {
     let object = event.pointer(OBJECT).filter(|_| dice.random_ratio(4, 5));
-    let (mut at, mut pointer) = object.map_or((event, String::new()), |object| (object, OBJECT.to_owned()));
+    let (mut at, mut pointer) =
+        object.map_or((event, String::new()), |object| (object, OBJECT.to_owned()));
     loop {
         let steps: Vec<String> = match at {
-            Value::Object(fields) => fields.keys().map(|k| k.replace('~', "~0").replace('/', "~1")).collect(),
+            Value::Object(fields) => fields
+                .keys()
+                .map(|k| k.replace('~', "~0").replace('/', "~1"))
+                .collect(),
             Value::Array(items) => (0..items.len()).map(|n| n.to_string()).collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
         };
-        let Some(step) = steps.choose(dice) else { return pointer };
+        let Some(step) = steps.choose(dice) else {
+            return pointer;
+        };
         if pointer.len() > OBJECT.len() && dice.random_ratio(1, 5) {
             return pointer;
         }
@@ -273,9 +351,13 @@ fn set(event: &mut Value, place: &str, value: Value) {
 }
 
 fn drop_value(event: &mut Value, place: &str) {
-    let Some((parent, last)) = place.rsplit_once('/') else { return };
+    let Some((parent, last)) = place.rsplit_once('/') else {
+        return;
+    };
     match event.pointer_mut(parent) {
-        Some(Value::Object(fields)) => drop(fields.remove(&last.replace("~1", "/").replace("~0", "~"))),
+        Some(Value::Object(fields)) => {
+            drop(fields.remove(&last.replace("~1", "/").replace("~0", "~")))
+        }
         Some(Value::Array(items)) => {
             let at = last.parse().unwrap_or(usize::MAX);
             if at < items.len() {
@@ -315,8 +397,15 @@ fn huge(dice: &mut StdRng) -> Value {
         3 => json!(1e300),
         4 => json!("9".repeat(30)),
         5 => json!("x".repeat(dice.random_range(200..120_000))),
-        6 => json!(vec![json!({ "id": "x", "object": "line_item" }); dice.random_range(100..3_000)]),
-        _ => Value::Object((0..dice.random_range(100..2_000)).map(|n| (format!("k{n}"), json!(n))).collect()),
+        6 => json!(vec![
+            json!({ "id": "x", "object": "line_item" });
+            dice.random_range(100..3_000)
+        ]),
+        _ => Value::Object(
+            (0..dice.random_range(100..2_000))
+                .map(|n| (format!("k{n}"), json!(n)))
+                .collect(),
+        ),
     }
 }
 
@@ -324,7 +413,11 @@ fn huge(dice: &mut StdRng) -> Value {
 fn wrap(event: &mut Value, place: &str) {
     if let Some(at) = event.pointer_mut(place) {
         *at = if let Value::Array(items) = at {
-            items.drain(..).enumerate().map(|(n, v)| (n.to_string(), v)).collect()
+            items
+                .drain(..)
+                .enumerate()
+                .map(|(n, v)| (n.to_string(), v))
+                .collect()
         } else {
             json!([at.take()])
         };

@@ -28,9 +28,15 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Crates that must not come in by a default feature of another one.
 const REFUSED: [(&str, &str); 5] = [
-    ("aws-lc-rs", "a second crypto provider: rustls panics at the first connection; ring is ours"),
+    (
+        "aws-lc-rs",
+        "a second crypto provider: rustls panics at the first connection; ring is ours",
+    ),
     ("aws-lc-sys", "as aws-lc-rs"),
-    ("openssl", "rustls speaks TLS here; a system library would bind the binary to a machine"),
+    (
+        "openssl",
+        "rustls speaks TLS here; a system library would bind the binary to a machine",
+    ),
     ("openssl-sys", "as openssl"),
     ("native-tls", "as openssl"),
 ];
@@ -63,19 +69,32 @@ fn split_outside(text: &str, word: &str) -> Vec<String> {
     }
     // What is left of the word itself stands at the beginning of each further part.
     let rest = word.len() - 1;
-    parts.iter().enumerate().map(|(n, p)| p.chars().skip(if n == 0 { 0 } else { rest }).collect()).collect()
+    parts
+        .iter()
+        .enumerate()
+        .map(|(n, p)| p.chars().skip(if n == 0 { 0 } else { rest }).collect())
+        .collect()
 }
 
 #[test]
 fn expressions_are_read() {
-    for good in
-        ["MIT", "MIT/Apache-2.0", "(MIT OR GPL-3.0) AND Unicode-3.0", "LGPL-2.1-or-later OR MIT", "Apache-2.0 / MIT"]
-    {
+    for good in [
+        "MIT",
+        "MIT/Apache-2.0",
+        "(MIT OR GPL-3.0) AND Unicode-3.0",
+        "LGPL-2.1-or-later OR MIT",
+        "Apache-2.0 / MIT",
+    ] {
         assert!(is_allowed(good), "{good}");
     }
-    for bad in
-        ["GPL-3.0", "MIT AND GPL-3.0", "(MIT AND GPL-3.0) OR LGPL-3.0", "", "MIT WITH x", "BSD-3-Clause AND (GPL-2.0)"]
-    {
+    for bad in [
+        "GPL-3.0",
+        "MIT AND GPL-3.0",
+        "(MIT AND GPL-3.0) OR LGPL-3.0",
+        "",
+        "MIT WITH x",
+        "BSD-3-Clause AND (GPL-2.0)",
+    ] {
         assert!(!is_allowed(bad), "{bad}");
     }
 }
@@ -84,18 +103,29 @@ fn expressions_are_read() {
 fn metadata() -> Value {
     let ask = |more: &[&str]| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]).args(more);
+        cargo
+            .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+            .args(more);
         cargo.current_dir(root()).output().unwrap()
     };
     let mut said = ask(&[]);
     if !said.status.success() {
         let rustc = Command::new("rustc").arg("-vV").output().unwrap();
         let version = String::from_utf8(rustc.stdout).unwrap();
-        let host = version.lines().find_map(|l| l.strip_prefix("host: ")).unwrap();
-        eprintln!("NOT CHECKED: licences of crates that only other platforms need; `cargo fetch --locked` gets them");
+        let host = version
+            .lines()
+            .find_map(|l| l.strip_prefix("host: "))
+            .unwrap();
+        eprintln!(
+            "NOT CHECKED: licences of crates that only other platforms need; `cargo fetch --locked` gets them"
+        );
         said = ask(&["--filter-platform", host]);
     }
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    assert!(
+        said.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said.stderr)
+    );
     serde_json::from_slice(&said.stdout).unwrap()
 }
 
@@ -104,9 +134,15 @@ fn crates_are_of_known_origin_and_licence() {
     let metadata = metadata();
     let mut wrong = Vec::new();
     for package in metadata["packages"].as_array().unwrap() {
-        let name = format!("{} {}", package["name"].as_str().unwrap(), package["version"].as_str().unwrap());
+        let name = format!(
+            "{} {}",
+            package["name"].as_str().unwrap(),
+            package["version"].as_str().unwrap()
+        );
         let source = package["source"].as_str();
-        if source.is_some_and(|s| s != CRATES_IO) || source.is_none() && package["name"] != "keyward" {
+        if source.is_some_and(|s| s != CRATES_IO)
+            || source.is_none() && package["name"] != "keyward"
+        {
             wrong.push(format!("{name}: comes from {source:?}"));
         }
         let licence = package["license"].as_str().unwrap_or_default();
@@ -114,13 +150,20 @@ fn crates_are_of_known_origin_and_licence() {
             wrong.push(format!("{name}: licence `{licence}`"));
         }
     }
-    assert!(wrong.is_empty(), "crates that cannot be part of Keyward:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "crates that cannot be part of Keyward:\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// The lock file knows every platform's crates, fetched or not.
 #[test]
 fn locked_crates_come_from_one_place_and_are_no_refused_ones() {
-    let lock: toml::Table = std::fs::read_to_string(root().join("Cargo.lock")).unwrap().parse().unwrap();
+    let lock: toml::Table = std::fs::read_to_string(root().join("Cargo.lock"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let mut wrong = Vec::new();
     for package in lock["package"].as_array().unwrap() {
         let name = package["name"].as_str().unwrap();
@@ -128,7 +171,12 @@ fn locked_crates_come_from_one_place_and_are_no_refused_ones() {
         if name != "keyward" && (source != Some(CRATES_IO) || package.get("checksum").is_none()) {
             wrong.push(format!("{name}: comes from {source:?}"));
         }
-        wrong.extend(REFUSED.iter().filter(|(n, _)| *n == name).map(|(n, why)| format!("{n}: {why}")));
+        wrong.extend(
+            REFUSED
+                .iter()
+                .filter(|(n, _)| *n == name)
+                .map(|(n, why)| format!("{n}: {why}")),
+        );
     }
     assert!(wrong.is_empty(), "in Cargo.lock:\n{}", wrong.join("\n"));
 }
@@ -138,12 +186,23 @@ fn features_that_would_break_something_are_off() {
     let metadata = metadata();
     let features = |name: &str| -> Vec<String> {
         let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
-        let of_name = nodes.iter().filter(|n| n["id"].as_str().unwrap().contains(&format!("#{name}@")));
-        of_name.flat_map(|n| n["features"].as_array().unwrap()).map(|f| f.as_str().unwrap().to_owned()).collect()
+        let of_name = nodes
+            .iter()
+            .filter(|n| n["id"].as_str().unwrap().contains(&format!("#{name}@")));
+        of_name
+            .flat_map(|n| n["features"].as_array().unwrap())
+            .map(|f| f.as_str().unwrap().to_owned())
+            .collect()
     };
     let sled = features("sled");
-    assert!(!sled.contains(&"compression".to_owned()), "sled's compression brings a second zstd");
-    assert!(!sled.contains(&"no_logs".to_owned()), "sled's no_logs switches `log` off for the whole program");
+    assert!(
+        !sled.contains(&"compression".to_owned()),
+        "sled's compression brings a second zstd"
+    );
+    assert!(
+        !sled.contains(&"no_logs".to_owned()),
+        "sled's no_logs switches `log` off for the whole program"
+    );
     let rustls = features("rustls");
     assert!(
         rustls.contains(&"ring".to_owned()) && !rustls.iter().any(|f| f.contains("aws")),
@@ -151,16 +210,27 @@ fn features_that_would_break_something_are_off() {
     );
     let json = features("serde_json");
     for order in ["preserve_order", "arbitrary_precision"] {
-        assert!(!json.contains(&order.to_owned()), "serde_json's {order} changes what a number or an order means");
+        assert!(
+            !json.contains(&order.to_owned()),
+            "serde_json's {order} changes what a number or an order means"
+        );
     }
 }
 
 #[test]
 fn packages_of_the_tests_may_be_used() {
     let mut wrong = Vec::new();
-    for (file, text) in files(".").into_iter().filter(|(file, _)| file.ends_with("package-lock.json")) {
+    for (file, text) in files(".")
+        .into_iter()
+        .filter(|(file, _)| file.ends_with("package-lock.json"))
+    {
         let lock: Value = serde_json::from_str(&text).unwrap();
-        for (name, package) in lock["packages"].as_object().unwrap().iter().filter(|(name, _)| !name.is_empty()) {
+        for (name, package) in lock["packages"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| !name.is_empty())
+        {
             if package["license"].as_str().is_some_and(|l| !is_allowed(l)) {
                 wrong.push(format!("{file}: {name}: {}", package["license"]));
             }

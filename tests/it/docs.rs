@@ -16,7 +16,12 @@ fn pages() -> Vec<(String, String)> {
         .into_iter()
         .filter(|(file, _)| !printed.contains(&file.as_str()) && !file.starts_with("docs/states/"));
     let at_the_top = ["README.md", "CONTRIBUTING.md", "benches/README.md"];
-    let read = |file: &&str| ((*file).to_owned(), std::fs::read_to_string(root().join(file)).unwrap());
+    let read = |file: &&str| {
+        (
+            (*file).to_owned(),
+            std::fs::read_to_string(root().join(file)).unwrap(),
+        )
+    };
     at_the_top.iter().map(read).chain(of_docs).collect()
 }
 
@@ -49,7 +54,12 @@ fn named(text: &str) -> Vec<(usize, String)> {
     for (at, line) in text.lines().enumerate() {
         in_block ^= line.starts_with("```");
         if !in_block {
-            found.extend(line.split('`').skip(1).step_by(2).map(|name| (at + 1, name.to_owned())));
+            found.extend(
+                line.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .map(|name| (at + 1, name.to_owned())),
+            );
         }
     }
     found
@@ -62,8 +72,11 @@ fn words(line: &str) -> Vec<String> {
     pieces
         .flat_map(|(n, piece)| {
             let quoted = n % 2 == 1;
-            let words: Vec<String> =
-                if quoted { vec![piece.to_owned()] } else { piece.split_whitespace().map(str::to_owned).collect() };
+            let words: Vec<String> = if quoted {
+                vec![piece.to_owned()]
+            } else {
+                piece.split_whitespace().map(str::to_owned).collect()
+            };
             words
         })
         .collect()
@@ -72,7 +85,10 @@ fn words(line: &str) -> Vec<String> {
 /// The arguments for keyward in a line that runs it.
 fn arguments(line: &str) -> Option<Vec<String>> {
     let mut words = words(line);
-    while words.first().is_some_and(|w| w == "sudo" || w == "$" || w.contains('=')) {
+    while words
+        .first()
+        .is_some_and(|w| w == "sudo" || w == "$" || w.contains('='))
+    {
         words.remove(0);
         if words.first().is_some_and(|w| w == "-u") {
             words.drain(..2);
@@ -93,16 +109,21 @@ fn arguments(line: &str) -> Option<Vec<String>> {
 fn wrong_with(line: &str, complete: bool) -> Option<String> {
     if let Some(arguments) = arguments(line) {
         let parsed = keyward::cli::args::Cli::command().try_get_matches_from(
-            std::iter::once("keyward".to_owned()).chain(arguments.into_iter().take_while(|w| w != "|" && w != ">")),
+            std::iter::once("keyward".to_owned())
+                .chain(arguments.into_iter().take_while(|w| w != "|" && w != ">")),
         );
         return parsed
             .err()
-            .filter(|e| e.use_stderr() && (complete || e.kind() != ErrorKind::MissingRequiredArgument))
+            .filter(|e| {
+                e.use_stderr() && (complete || e.kind() != ErrorKind::MissingRequiredArgument)
+            })
             .map(|e| e.to_string());
     }
     let script = words(line).into_iter().next()?;
     let script = script.trim_start_matches("./");
-    let ours = ["tests/", "benches/", ".ci/", "fixtures/"].iter().any(|folder| script.starts_with(folder));
+    let ours = ["tests/", "benches/", ".ci/", "fixtures/"]
+        .iter()
+        .any(|folder| script.starts_with(folder));
     (ours && !root().join(script).exists()).then(|| format!("there is no {script}"))
 }
 
@@ -112,17 +133,34 @@ fn every_command_in_the_pages_exists() {
     for (file, text) in pages() {
         let mut lines: Vec<(usize, String, bool)> = Vec::new();
         for (first, block) in blocks(&text, "sh") {
-            lines.extend(block.replace("\\\n", " ").lines().enumerate().map(|(n, l)| (first + n, l.to_owned(), true)));
+            lines.extend(
+                block
+                    .replace("\\\n", " ")
+                    .lines()
+                    .enumerate()
+                    .map(|(n, l)| (first + n, l.to_owned(), true)),
+            );
         }
-        let mentions = named(&text).into_iter().filter(|(_, name)| name.starts_with("keyward ") && !name.contains('…'));
+        let mentions = named(&text)
+            .into_iter()
+            .filter(|(_, name)| name.starts_with("keyward ") && !name.contains('…'));
         lines.extend(mentions.map(|(at, name)| (at, name, false)));
         for (at, line, complete) in lines {
             seen += 1;
-            wrong.extend(wrong_with(&line, complete).map(|why| format!("{file}:{at}: {line}\n{why}")));
+            wrong.extend(
+                wrong_with(&line, complete).map(|why| format!("{file}:{at}: {line}\n{why}")),
+            );
         }
     }
-    assert!(wrong.is_empty(), "commands that would fail:\n{}", wrong.join("\n"));
-    assert!(seen > 20, "the pages have commands, but only {seen} were found");
+    assert!(
+        wrong.is_empty(),
+        "commands that would fail:\n{}",
+        wrong.join("\n")
+    );
+    assert!(
+        seen > 20,
+        "the pages have commands, but only {seen} were found"
+    );
 }
 
 #[test]
@@ -135,25 +173,48 @@ fn every_config_in_the_pages_is_valid() {
                 block.push_str("[[source]]\nname = \"stripe\"\nsigning_secrets = [\"whsec_x\"]\n");
             }
             // Each variable is set, to what such a variable holds.
-            let env =
-                Env::new(|name| Some(if name.ends_with("WEBHOOK_SECRET") { "whsec_x" } else { "secret" }.to_owned()));
+            let env = Env::new(|name| {
+                Some(
+                    if name.ends_with("WEBHOOK_SECRET") {
+                        "whsec_x"
+                    } else {
+                        "secret"
+                    }
+                    .to_owned(),
+                )
+            });
             if let Err(mistakes) = Config::parse(&block, Path::new("keyward.toml"), &env) {
                 wrong.push(format!("{file}:{at}:\n{mistakes}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "configs that are refused:\n{}", wrong.join("\n"));
-    assert!(seen > 2, "the pages have configs, but only {seen} were found");
+    assert!(
+        wrong.is_empty(),
+        "configs that are refused:\n{}",
+        wrong.join("\n")
+    );
+    assert!(
+        seen > 2,
+        "the pages have configs, but only {seen} were found"
+    );
 }
 
 #[test]
 fn every_name_in_the_pages_exists() {
     let keys = std::fs::read_to_string(root().join("docs/config.md")).unwrap();
-    let sources: String = ["src", "tests", "benches"].iter().flat_map(|f| files(f)).map(|(_, text)| text).collect();
+    let sources: String = ["src", "tests", "benches"]
+        .iter()
+        .flat_map(|f| files(f))
+        .map(|(_, text)| text)
+        .collect();
     let mut wrong = Vec::new();
     for (file, text) in pages() {
         for (at, name) in named(&text) {
-            let key = name.split(" = ").next().filter(|_| name.contains(" = ")).filter(|key| !key.contains([' ', '.']));
+            let key = name
+                .split(" = ")
+                .next()
+                .filter(|_| name.contains(" = "))
+                .filter(|key| !key.contains([' ', '.']));
             if key.is_some_and(|key| !keys.contains(&format!("| `{key}` |"))) {
                 wrong.push(format!("{file}:{at}: `{name}` is no key of the config"));
             }
@@ -161,14 +222,20 @@ fn every_name_in_the_pages_exists() {
         for (at, line) in text.lines().enumerate() {
             for word in line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
                 let ours = word.starts_with("KEYWARD_") || word.starts_with("keyward_");
-                let of_vendors = ["STRIPE", "deliver_to"].iter().any(|known| word.contains(known));
+                let of_vendors = ["STRIPE", "deliver_to"]
+                    .iter()
+                    .any(|known| word.contains(known));
                 if ours && !of_vendors && !sources.contains(word) {
                     wrong.push(format!("{file}:{}: nothing is called {word}", at + 1));
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "names that nothing has:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "names that nothing has:\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// `docs/states/`, printed from the tables. `docs/config.md` and `docs/cli.md` are compared where they are printed.
@@ -186,7 +253,10 @@ fn the_state_diagrams_are_current() {
             std::fs::write(&file, &text).unwrap();
         }
         let kept = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(kept == text, "docs/states/{name}.md is old: KEYWARD_BLESS=1 cargo test --test it docs");
+        assert!(
+            kept == text,
+            "docs/states/{name}.md is old: KEYWARD_BLESS=1 cargo test --test it docs"
+        );
     }
 }
 
@@ -208,7 +278,12 @@ fn the_table_of_metrics_is_complete() {
             Kind::Gauge => "gauge",
             Kind::Histogram => "histogram",
         };
-        (std::iter::once(metric.name).chain(metric.labels.iter().copied()).collect(), kind)
+        (
+            std::iter::once(metric.name)
+                .chain(metric.labels.iter().copied())
+                .collect(),
+            kind,
+        )
     });
     assert_eq!(told, known.collect::<Vec<_>>());
 }

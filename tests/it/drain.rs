@@ -15,7 +15,13 @@ const END_WITHIN: Duration = Duration::from_secs(14);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_in_the_middle_of_load_loses_nothing() {
-    let fake = Arc::new(Fake::start(Faults { latency_ms: 20, ..Faults::default() }).await);
+    let fake = Arc::new(
+        Fake::start(Faults {
+            latency_ms: 20,
+            ..Faults::default()
+        })
+        .await,
+    );
     let mut app = TestApp::start(Setup::with(&fake)).await;
     let names: Vec<String> = (0..400).map(|n| format!("Drain{n:04}")).collect();
     let load: Vec<_> = names
@@ -30,7 +36,10 @@ async fn an_end_in_the_middle_of_load_loses_nothing() {
         })
         .collect();
     let door = app.door().clone();
-    until("half of the load", PATIENCE, async || (door.acknowledged().len() >= 150).then_some(())).await;
+    until("half of the load", PATIENCE, async || {
+        (door.acknowledged().len() >= 150).then_some(())
+    })
+    .await;
     app.terminate();
     let status = app.ended(END_WITHIN).await;
     assert_eq!(status.code(), Some(0), "{}", app.tail());
@@ -43,27 +52,51 @@ async fn an_end_in_the_middle_of_load_loses_nothing() {
     for connection in load {
         connection.await.unwrap();
     }
-    until("every license", PATIENCE, async || (fake.by_label().len() == names.len()).then_some(())).await;
+    until("every license", PATIENCE, async || {
+        (fake.by_label().len() == names.len()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_hangs_does_not_keep_it_from_ending() {
-    let fake = Arc::new(Fake::start(Faults { hang_pct: 100, ..Faults::default() }).await);
+    let fake = Arc::new(
+        Fake::start(Faults {
+            hang_pct: 100,
+            ..Faults::default()
+        })
+        .await,
+    );
     let mut setup = Setup::with(&fake);
-    setup.licenses = setup.licenses.replace("request_timeout = \"1s\"", "request_timeout = \"35s\"");
+    setup.licenses = setup
+        .licenses
+        .replace("request_timeout = \"1s\"", "request_timeout = \"35s\"");
     let mut app = TestApp::start(setup).await;
     let names: Vec<String> = (0..20).map(|n| format!("Hang{n:02}")).collect();
     for name in &names {
         app.door().event(&one_time(name, next_s())).await;
     }
-    until("requests that hang", PATIENCE, async || (fake.counter("POST") >= 8).then_some(())).await;
+    until("requests that hang", PATIENCE, async || {
+        (fake.counter("POST") >= 8).then_some(())
+    })
+    .await;
     let watch = Stopwatch::start();
     app.terminate();
     let status = app.ended(END_WITHIN).await;
-    assert_eq!(status.code(), Some(0), "after {:?}\n{}", watch.elapsed(), app.tail());
+    assert_eq!(
+        status.code(),
+        Some(0),
+        "after {:?}\n{}",
+        watch.elapsed(),
+        app.tail()
+    );
     fake.switch(|faults| faults.hang_pct = 0);
     app.restart().await;
-    let all = || names.iter().all(|n| fake.by_label().contains_key(&label(n)));
+    let all = || {
+        names
+            .iter()
+            .all(|n| fake.by_label().contains_key(&label(n)))
+    };
     until("every license", PATIENCE, async || all().then_some(())).await;
 }
 
@@ -82,11 +115,21 @@ async fn a_second_server_on_the_same_data_says_so_and_ends() {
             let said = std::fs::read_to_string(app.dir().join(said)).unwrap();
             let code = status.and_then(|s| s.code());
             assert!(matches!(code, Some(1 | 2)), "{code:?}\n{said}");
-            assert!(words.iter().all(|w| said.contains(w)) && !said.contains("panicked"), "{said}");
+            assert!(
+                words.iter().all(|w| said.contains(w)) && !said.contains("panicked"),
+                "{said}"
+            );
         }
     };
-    let elsewhere = config.replace(&format!("listen = \"127.0.0.1:{port}\""), "listen = \"127.0.0.1:0\"");
+    let elsewhere = config.replace(
+        &format!("listen = \"127.0.0.1:{port}\""),
+        "listen = \"127.0.0.1:0\"",
+    );
     same(elsewhere, "second-data", &["data", "hint"]).await;
     same(config, "second-port", &["cannot listen", "hint"]).await;
-    assert_eq!(app.door().get("/readyz").await.unwrap().status, 200, "the first one lives on");
+    assert_eq!(
+        app.door().get("/readyz").await.unwrap().status,
+        200,
+        "the first one lives on"
+    );
 }

@@ -29,14 +29,25 @@ fn is_read(line: &Line) -> bool {
 
 fn first_week(history: &History) -> Vec<Line> {
     let lines = history.lines();
-    let Some(first) = lines.iter().map(|l| l.received).min() else { return lines };
-    lines.into_iter().filter(|l| l.received < first + WEEK && is_read(l)).collect()
+    let Some(first) = lines.iter().map(|l| l.received).min() else {
+        return lines;
+    };
+    lines
+        .into_iter()
+        .filter(|l| l.received < first + WEEK && is_read(l))
+        .collect()
 }
 
 /// The n-th of `tried` permutations: all of them where there are not more, else spread over them all.
 fn permutation(lines: &[Line], n: usize, tried: usize) -> Vec<&Line> {
-    let count = (1..=lines.len()).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX);
-    let mut n = if count <= tried { n } else { n * (count / tried) + n };
+    let count = (1..=lines.len())
+        .try_fold(1_usize, usize::checked_mul)
+        .unwrap_or(usize::MAX);
+    let mut n = if count <= tried {
+        n
+    } else {
+        n * (count / tried) + n
+    };
     let mut left: Vec<&Line> = lines.iter().collect();
     let mut out = Vec::with_capacity(left.len());
     while !left.is_empty() {
@@ -64,21 +75,35 @@ fn played(history: &History, lines: Vec<&Line>, from: Timestamp) -> (World, Stri
         if let Input::Delivery(delivery) = &line.input {
             order.push(delivery.kind.to_string());
         }
-        world.hear(replay::received(line, from + Span::from_s(n))).unwrap_or_else(|e| panic!("{}: {e}", history.name));
+        world
+            .hear(replay::received(line, from + Span::from_s(n)))
+            .unwrap_or_else(|e| panic!("{}: {e}", history.name));
     }
-    world.advance(from + AFTERWARDS).unwrap_or_else(|e| panic!("{}: {e}", history.name));
+    world
+        .advance(from + AFTERWARDS)
+        .unwrap_or_else(|e| panic!("{}: {e}", history.name));
     (world, order.join(", "))
 }
 
 fn way(world: &World) -> Way {
     let mut way = Way::default();
     view::machines(&world.store, |machine| {
-        let done = machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Done);
-        way.stops += done.filter(|a| matches!(a.act, Act::Suspend { .. } | Act::Revoke { .. })).count();
+        let done = machine
+            .actions
+            .iter()
+            .filter(|a| a.outcome == ActionOutcome::Done);
+        way.stops += done
+            .filter(|a| matches!(a.act, Act::Suspend { .. } | Act::Revoke { .. }))
+            .count();
         way.made += machine.licenses_created();
-        way.live += machine.grants.iter().filter(|g| g.live_at(world.now)).count();
+        way.live += machine
+            .grants
+            .iter()
+            .filter(|g| g.live_at(world.now))
+            .count();
         let told = |n: &&keyward::domain::notice::Notice| {
-            n.status.as_str() == "sent" && ["suspended", "ended", "refunded", "disputed"].contains(&n.kind.as_str())
+            n.status.as_str() == "sent"
+                && ["suspended", "ended", "refunded", "disputed"].contains(&n.kind.as_str())
         };
         way.alarms += machine.notices.iter().filter(told).count();
         true
@@ -89,16 +114,28 @@ fn way(world: &World) -> Way {
 
 #[test]
 fn no_order_of_a_first_week_stops_what_ends_well() {
-    let tried = if std::env::var_os("KEYWARD_FULL").is_some() { TRIED_FULL } else { TRIED };
+    let tried = if std::env::var_os("KEYWARD_FULL").is_some() {
+        TRIED_FULL
+    } else {
+        TRIED
+    };
     let (mut judged, mut wrong) = (0, Vec::new());
-    for history in replay::all().into_iter().filter(|h| h.name != IN_BOTH_MODES) {
+    for history in replay::all()
+        .into_iter()
+        .filter(|h| h.name != IN_BOTH_MODES)
+    {
         let lines = first_week(&history);
-        let Some(last) = lines.iter().map(|l| l.received).max() else { continue };
+        let Some(last) = lines.iter().map(|l| l.received).max() else {
+            continue;
+        };
         let right = way(&played(&history, lines.iter().collect(), last).0);
         if right.stops > 0 || right.live == 0 {
             continue;
         }
-        let count = (1..=lines.len()).try_fold(1_usize, usize::checked_mul).unwrap_or(usize::MAX).min(tried);
+        let count = (1..=lines.len())
+            .try_fold(1_usize, usize::checked_mul)
+            .unwrap_or(usize::MAX)
+            .min(tried);
         for n in 0..count {
             let (world, order) = played(&history, permutation(&lines, n, tried), last);
             let got = way(&world);
@@ -109,7 +146,12 @@ fn no_order_of_a_first_week_stops_what_ends_well() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} histories:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} histories:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(judged > 5_000, "only {judged} orders were judged");
     println!("{judged} orders of first weeks, none stopped what ends well");
 }

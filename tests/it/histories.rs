@@ -23,12 +23,26 @@ fn what_was_said_comes_out() {
             let (_, answer) = history.replay(Some(until));
             let judged = said::judge(&text, &answer);
             unread.extend(judged.unread);
-            wrong.extend(judged.wrong.iter().map(|w| format!("{} at {until}: {w}", history.name)));
+            wrong.extend(
+                judged
+                    .wrong
+                    .iter()
+                    .map(|w| format!("{} at {until}: {w}", history.name)),
+            );
         }
     }
-    assert!(wrong.is_empty(), "{} said otherwise:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} said otherwise:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     let unread: Vec<String> = unread.into_iter().collect();
-    assert!(unread.is_empty(), "nobody can read, and `said::FOR_PEOPLE` does not list:\n{}", unread.join("\n"));
+    assert!(
+        unread.is_empty(),
+        "nobody can read, and `said::FOR_PEOPLE` does not list:\n{}",
+        unread.join("\n")
+    );
 }
 
 /// The whole story of each history stands beside it, and whoever changes it sees it in the diff.
@@ -59,14 +73,27 @@ fn nothing_is_left_open() {
         let name = &history.name;
         for ignored in &answer.ignored {
             let known = EXPLAINED.iter().any(|e| ignored.reason.starts_with(e));
-            assert!(known, "{name}: {} {} ignored: {}", ignored.event, ignored.kind, ignored.reason);
+            assert!(
+                known,
+                "{name}: {} {} ignored: {}",
+                ignored.event, ignored.kind, ignored.reason
+            );
         }
         let all = answer.applied.len() + answer.parked.len() + answer.ignored.len();
-        assert_eq!(all, world.events.len(), "{name}: an event is neither applied, parked nor ignored");
+        assert_eq!(
+            all,
+            world.events.len(),
+            "{name}: an event is neither applied, parked nor ignored"
+        );
         view::machines(&world.store, |machine| {
             assert_eq!(machine.check(), Ok(()), "{name}: {}", machine.id);
             assert_eq!(machine.held, None, "{name}: {}", machine.id);
-            let open = |o| matches!(o, ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused);
+            let open = |o| {
+                matches!(
+                    o,
+                    ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused
+                )
+            };
             let left = machine.actions.iter().find(|a| open(a.outcome));
             assert!(left.is_none(), "{name}: {} {left:?}", machine.id);
             true
@@ -78,14 +105,22 @@ fn nothing_is_left_open() {
 /// Rule 7: what no purchase ever claims is ignored after 400 days, and not a day sooner.
 #[test]
 fn what_is_never_linked_is_ignored_in_the_end() {
-    let history = replay::all().into_iter().find(|h| h.name == "refund-never-linked").unwrap();
+    let history = replay::all()
+        .into_iter()
+        .find(|h| h.name == "refund-never-linked")
+        .unwrap();
     let first = history.lines().iter().map(|l| l.received).min().unwrap();
     let last = history.lines().iter().map(|l| l.received).max().unwrap();
     let (_, answer) = history.replay(Some(first + Span::from_days(399)));
     assert_eq!((answer.parked.len(), answer.ignored.len()), (2, 0));
     let (_, answer) = history.replay(Some(last + Span::from_days(400)));
     assert_eq!((answer.parked.len(), answer.ignored.len()), (0, 2));
-    assert!(answer.ignored.iter().all(|i| i.reason.starts_with("never linked")));
+    assert!(
+        answer
+            .ignored
+            .iter()
+            .all(|i| i.reason.starts_with("never linked"))
+    );
 }
 
 /// Reasons for which the events of these histories may be ignored.

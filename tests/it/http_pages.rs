@@ -12,8 +12,14 @@ use crate::http_support::{Server, config};
 
 /// The page as a person reads it: the template without what never changes.
 fn shown(html: &str) -> String {
-    let refresh = html.lines().find(|l| l.contains("http-equiv")).unwrap_or("");
-    let main = html.split_once("<main>").and_then(|(_, rest)| rest.split_once("</main>")).map_or(html, |(m, _)| m);
+    let refresh = html
+        .lines()
+        .find(|l| l.contains("http-equiv"))
+        .unwrap_or("");
+    let main = html
+        .split_once("<main>")
+        .and_then(|(_, rest)| rest.split_once("</main>"))
+        .map_or(html, |(m, _)| m);
     format!("{refresh}{main}")
 }
 
@@ -28,11 +34,16 @@ async fn what_a_purchase_comes_to() {
         ("dispute-open", "DisputeOpen"),
         ("sub-checkout", "SubCheckout"),
         ("team-beyond-device-limit", "TeamBeyondDeviceLimit"),
-        ("payment-link-without-metadata", "PaymentLinkWithoutMetadata"),
+        (
+            "payment-link-without-metadata",
+            "PaymentLinkWithoutMetadata",
+        ),
     ] {
         let server = Server::start().await;
         server.play(history).await;
-        let answer = server.get(&format!("/success?session_id=cs_live_{session}01")).await;
+        let answer = server
+            .get(&format!("/success?session_id=cs_live_{session}01"))
+            .await;
         assert_eq!(answer.status, 200, "{history}: {}", answer.text);
         insta::assert_snapshot!(history, shown(&answer.text));
         server.end().await;
@@ -44,8 +55,16 @@ async fn until_what_it_sells_was_looked_up_nobody_is_told_that_it_brings_nothing
     let server = Server::start().await;
     server.play("payment-link-without-metadata").await;
     let path = "/success?session_id=cs_live_PaymentLinkWithoutMetadata01";
-    assert!(server.get(path).await.text.contains("creating your license key"));
-    server.clock.advance_to(server.clock.now() + Span::from_minutes(11));
+    assert!(
+        server
+            .get(path)
+            .await
+            .text
+            .contains("creating your license key")
+    );
+    server
+        .clock
+        .advance_to(server.clock.now() + Span::from_minutes(11));
     insta::assert_snapshot!("nothing", shown(&server.get(path).await.text));
     server.end().await;
 }
@@ -62,39 +81,76 @@ fn session(id: &str, payment_status: &str) -> String {
 #[tokio::test]
 async fn from_the_redirect_to_the_key() {
     let mut config = config();
-    config.mail.transport = Transport::Folder { path: "mail".into() };
+    config.mail.transport = Transport::Folder {
+        path: "mail".into(),
+    };
     let server = Server::with(config).await;
     let path = "/success?session_id=cs_test_a_long_session_1";
     insta::assert_snapshot!("on-its-way", shown(&server.get(path).await.text));
     assert_eq!(server.post(&session("1", "unpaid")).await.status, 200);
-    insta::assert_snapshot!("awaiting", shown(&server.get(&format!("{path}&n=7")).await.text));
+    insta::assert_snapshot!(
+        "awaiting",
+        shown(&server.get(&format!("{path}&n=7")).await.text)
+    );
     // The redirect's page gives up looking, but still tells how things stand.
-    assert!(!server.get(&format!("{path}&n=24")).await.text.contains("refresh"));
-    let paid = session("1", "paid").replace("evt_1", "evt_2").replace("1767600000", "1767600001");
+    assert!(
+        !server
+            .get(&format!("{path}&n=24"))
+            .await
+            .text
+            .contains("refresh")
+    );
+    let paid = session("1", "paid")
+        .replace("evt_1", "evt_2")
+        .replace("1767600000", "1767600001");
     assert_eq!(server.post(&paid).await.status, 200);
     insta::assert_snapshot!("preparing", shown(&server.get(path).await.text));
     server.carry_out().await;
     let keys = server.get(path).await.text;
-    assert!(keys.contains("<code class=\"key\">KEY-CS_TEST_A_LONG_SESSION_1-"), "{keys}");
+    assert!(
+        keys.contains("<code class=\"key\">KEY-CS_TEST_A_LONG_SESSION_1-"),
+        "{keys}"
+    );
     server.end().await;
 }
 
 #[tokio::test]
 async fn a_session_that_never_comes_is_called_unknown_after_two_minutes() {
     let mut config = config();
-    config.mail.transport = Transport::Folder { path: "mail".into() };
+    config.mail.transport = Transport::Folder {
+        path: "mail".into(),
+    };
     let server = Server::with(config).await;
     let next = |page: &str| {
-        let url = page.split("; url=").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-        format!("/success{}", url.replace("&amp;", "&").replace("&#x3d;", "=").replace("&#x3f;", "?"))
+        let url = page
+            .split("; url=")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .unwrap();
+        format!(
+            "/success{}",
+            url.replace("&amp;", "&")
+                .replace("&#x3d;", "=")
+                .replace("&#x3f;", "?")
+        )
     };
-    let first = server.get("/success?session_id=cs_test_a_long_session_9").await;
+    let first = server
+        .get("/success?session_id=cs_test_a_long_session_9")
+        .await;
     assert_eq!(first.status, 200, "{}", first.text);
-    server.clock.advance_to(server.clock.now() + Span::from_s(119));
+    server
+        .clock
+        .advance_to(server.clock.now() + Span::from_s(119));
     let second = server.get(&next(&first.text)).await;
     assert_eq!(second.status, 200);
-    assert!(second.text.contains("Your payment is on its way"), "{}", second.text);
-    server.clock.advance_to(server.clock.now() + Span::from_s(1));
+    assert!(
+        second.text.contains("Your payment is on its way"),
+        "{}",
+        second.text
+    );
+    server
+        .clock
+        .advance_to(server.clock.now() + Span::from_s(1));
     let third = server.get(&next(&second.text)).await;
     assert_eq!(third.status, 404);
     insta::assert_snapshot!("unknown", shown(&third.text));
@@ -107,7 +163,11 @@ async fn a_session_that_never_comes_is_called_unknown_after_two_minutes() {
     assert_eq!(server.post(&session("9", "paid")).await.status, 200);
     let late = server.get(&next(&third.text)).await;
     assert_eq!(late.status, 200);
-    assert!(late.text.contains("Your payment has arrived"), "{}", late.text);
+    assert!(
+        late.text.contains("Your payment has arrived"),
+        "{}",
+        late.text
+    );
     server.end().await;
 }
 
@@ -115,11 +175,32 @@ async fn a_session_that_never_comes_is_called_unknown_after_two_minutes() {
 async fn a_refused_license_is_called_delayed() {
     let server = Server::start().await;
     server.post(&session("1", "paid")).await;
-    let id = "stripe/cs_test_a_long_session_1".parse::<MachineId>().unwrap();
-    let action = view::machine(server.handle.reader(), &id).unwrap().unwrap().actions[0].id;
-    let outcome = Outcome::Refused { why: "no".to_owned(), service_wide: false };
-    server.handle.submit(Input::Outcome { machine: id, action, outcome, sent: server.clock.now() }).await.unwrap();
-    let page = server.get("/success?session_id=cs_test_a_long_session_1").await.text;
+    let id = "stripe/cs_test_a_long_session_1"
+        .parse::<MachineId>()
+        .unwrap();
+    let action = view::machine(server.handle.reader(), &id)
+        .unwrap()
+        .unwrap()
+        .actions[0]
+        .id;
+    let outcome = Outcome::Refused {
+        why: "no".to_owned(),
+        service_wide: false,
+    };
+    server
+        .handle
+        .submit(Input::Outcome {
+            machine: id,
+            action,
+            outcome,
+            sent: server.clock.now(),
+        })
+        .await
+        .unwrap();
+    let page = server
+        .get("/success?session_id=cs_test_a_long_session_1")
+        .await
+        .text;
     assert!(page.contains("takes longer than usual"), "{page}");
     server.end().await;
 }
@@ -128,12 +209,20 @@ async fn a_refused_license_is_called_delayed() {
 async fn an_unpaid_renewal_first_warns_and_then_pauses() {
     let server = Server::start().await;
     let at = |text| Timestamp::parse(text).unwrap();
-    server.play_until("failing-stays-past-due", at("2026-02-10T00:00:00Z")).await;
+    server
+        .play_until("failing-stays-past-due", at("2026-02-10T00:00:00Z"))
+        .await;
     let path = "/success?session_id=cs_live_FailingStaysPastDue01";
     insta::assert_snapshot!("grace", shown(&server.get(path).await.text));
-    let id = "stripe/sub_FailingStaysPastDue01".parse::<MachineId>().unwrap();
+    let id = "stripe/sub_FailingStaysPastDue01"
+        .parse::<MachineId>()
+        .unwrap();
     server.clock.advance_to(at("2026-02-22T00:00:00Z"));
-    server.handle.submit(Input::WakeUp { machine: id }).await.unwrap();
+    server
+        .handle
+        .submit(Input::WakeUp { machine: id })
+        .await
+        .unwrap();
     server.carry_out().await;
     let page = server.get(path).await.text;
     insta::assert_snapshot!("lapsed", shown(&page));
@@ -143,14 +232,22 @@ async fn an_unpaid_renewal_first_warns_and_then_pauses() {
 #[tokio::test]
 async fn malformed_ids_get_no_lookup() {
     let server = Server::start().await;
-    for query in ["", "?session_id=", "?session_id=cs_1", "?session_id=%7BCHECKOUT_SESSION_ID%7D", "?session_id=%ff"] {
+    for query in [
+        "",
+        "?session_id=",
+        "?session_id=cs_1",
+        "?session_id=%7BCHECKOUT_SESSION_ID%7D",
+        "?session_id=%ff",
+    ] {
         let answer = server.get(&format!("/success{query}")).await;
         assert_eq!(answer.status, 400, "{query}");
         assert!(answer.text.contains("This link is not complete"), "{query}");
     }
     // Nothing that could be searched leads anywhere: only the session's own id does.
     server.post(&session("1", "paid")).await;
-    let other = server.get("/success?session_id=cs_test_a_long_session_2").await;
+    let other = server
+        .get("/success?session_id=cs_test_a_long_session_2")
+        .await;
     assert!(other.text.contains("Your payment is on its way"));
     server.end().await;
 }
@@ -158,7 +255,9 @@ async fn malformed_ids_get_no_lookup() {
 #[tokio::test]
 async fn a_page_is_nobody_elses() {
     let server = Server::start().await;
-    let page = server.get("/success?session_id=cs_test_a_long_session_1").await;
+    let page = server
+        .get("/success?session_id=cs_test_a_long_session_1")
+        .await;
     for (name, value) in [
         ("cache-control", "no-store"),
         ("referrer-policy", "no-referrer"),
@@ -169,12 +268,32 @@ async fn a_page_is_nobody_elses() {
         assert_eq!(page.header(name), Some(value));
     }
     let csp = page.header("content-security-policy").unwrap();
-    assert!(csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"), "{csp}");
-    let style = page.text.split("href=\"").nth(1).and_then(|s| s.split('"').next()).unwrap();
+    assert!(
+        csp.contains("default-src 'none'") && csp.contains("frame-ancestors 'none'"),
+        "{csp}"
+    );
+    let style = page
+        .text
+        .split("href=\"")
+        .nth(1)
+        .and_then(|s| s.split('"').next())
+        .unwrap();
     let css = server.get(&style.replace("&#x2f;", "/")).await;
-    assert_eq!((css.status, css.header("content-type")), (200, Some("text/css; charset=utf-8")));
-    assert!(css.header("cache-control").is_some_and(|c| c.contains("immutable")));
-    assert_eq!(server.get("/assets/style.0000000000000000.css").await.status, 404);
+    assert_eq!(
+        (css.status, css.header("content-type")),
+        (200, Some("text/css; charset=utf-8"))
+    );
+    assert!(
+        css.header("cache-control")
+            .is_some_and(|c| c.contains("immutable"))
+    );
+    assert_eq!(
+        server
+            .get("/assets/style.0000000000000000.css")
+            .await
+            .status,
+        404
+    );
     assert_eq!(server.get("/assets/page.html").await.status, 404);
     server.end().await;
 }
@@ -202,7 +321,14 @@ async fn one_client_cannot_ask_without_end() {
         }
     }
     let refused = refused.unwrap();
-    assert!(refused.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+    assert!(
+        refused
+            .header("retry-after")
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+            >= 1
+    );
     assert!(refused.text.contains("A little slower"));
     assert_eq!(ask("203.0.113.10").await.status, 200);
     server.end().await;
@@ -213,8 +339,16 @@ async fn health_and_metrics() {
     let server = Server::start().await;
     server.post(&session("1", "paid")).await;
     server.post_as("{}", &[]).await;
-    server.get("/success?session_id=cs_test_a_long_session_1").await;
-    assert_eq!((server.get("/healthz").await.status, server.get("/readyz").await.status), (200, 200));
+    server
+        .get("/success?session_id=cs_test_a_long_session_1")
+        .await;
+    assert_eq!(
+        (
+            server.get("/healthz").await.status,
+            server.get("/readyz").await.status
+        ),
+        (200, 200)
+    );
     let ready = server.get("/readyz").await.json();
     assert_eq!(
         (&ready["ready"], &ready["stopping"], &ready["queue_len_max"]),
@@ -239,11 +373,23 @@ async fn health_and_metrics() {
 #[tokio::test]
 async fn a_license_that_ran_out() {
     let server = Server::start().await;
-    let body = session("1", "paid")
-        .replace("\"authforge_app_id\":\"app\"", "\"authforge_app_id\":\"app\",\"license_duration\":\"30\"");
+    let body = session("1", "paid").replace(
+        "\"authforge_app_id\":\"app\"",
+        "\"authforge_app_id\":\"app\",\"license_duration\":\"30\"",
+    );
     server.post(&body).await;
     server.carry_out().await;
-    server.clock.advance_to(Timestamp::from_s(1_767_600_000) + Span::from_days(31));
-    insta::assert_snapshot!("ended", shown(&server.get("/success?session_id=cs_test_a_long_session_1").await.text));
+    server
+        .clock
+        .advance_to(Timestamp::from_s(1_767_600_000) + Span::from_days(31));
+    insta::assert_snapshot!(
+        "ended",
+        shown(
+            &server
+                .get("/success?session_id=cs_test_a_long_session_1")
+                .await
+                .text
+        )
+    );
     server.end().await;
 }

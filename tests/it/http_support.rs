@@ -38,7 +38,11 @@ pub(crate) fn config() -> Config {
 
 pub(crate) fn rules(config: &Config) -> Rules {
     let revisions = Revisions::always(config.plans.clone(), config.policies.clone());
-    Rules { revisions, sources: std::collections::BTreeMap::new(), store_since: None }
+    Rules {
+        revisions,
+        sources: std::collections::BTreeMap::new(),
+        store_since: None,
+    }
 }
 
 pub(crate) struct Server {
@@ -64,22 +68,41 @@ impl Server {
     pub(crate) async fn over(config: Config, store: Box<dyn Commit>, reader: Memory) -> Self {
         let clock = Clock::virtual_at(Timestamp::from_s(1_767_600_000));
         let queue_len_max = usize::try_from(config.http.queue_len_max).unwrap();
-        let (handle, committer) = start(store, Arc::new(reader), rules(&config), clock.clone(), queue_len_max).unwrap();
+        let (handle, committer) = start(
+            store,
+            Arc::new(reader),
+            rules(&config),
+            clock.clone(),
+            queue_len_max,
+        )
+        .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let app = App::new(handle.clone(), Arc::new(config));
         let task = tokio::spawn(http::serve(listener, app, stop.clone()));
-        Self { address, handle, clock, stop, task, committer }
+        Self {
+            address,
+            handle,
+            clock,
+            stop,
+            task,
+            committer,
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        send(self.address, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await
+        send(
+            self.address,
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+        .await
     }
 
     /// Posts a body as Stripe would.
     pub(crate) async fn post(&self, body: &str) -> Answer {
-        self.post_as(body, &[("Stripe-Signature", &self.signature(body))]).await
+        self.post_as(body, &[("Stripe-Signature", &self.signature(body))])
+            .await
     }
 
     pub(crate) async fn post_as(&self, body: &str, headers: &[(&str, &str)]) -> Answer {
@@ -97,11 +120,16 @@ impl Server {
 
     /// The same, only up to an instant.
     pub(crate) async fn play_until(&self, history: &str, until: Timestamp) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories").join(history).join("history.jsonl");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fixtures/histories")
+            .join(history)
+            .join("history.jsonl");
         for line in std::fs::read_to_string(path).unwrap().lines() {
             let event: serde_json::Value = serde_json::from_str(line).unwrap();
             // What a look-up said comes by another way.
-            let Some(created) = event["created"].as_i64() else { continue };
+            let Some(created) = event["created"].as_i64() else {
+                continue;
+            };
             if Timestamp::from_s(created) > until {
                 return;
             }
@@ -132,10 +160,23 @@ impl Server {
     async fn act(&self, id: MachineId, number: u32) {
         let machine = view::machine(self.handle.reader(), &id).unwrap().unwrap();
         let action = machine.actions.iter().find(|a| a.id == number).unwrap();
-        let made = || LicenseKey::new(format!("KEY-{}-{number:04}", machine.object().as_str().to_uppercase()));
+        let made = || {
+            LicenseKey::new(format!(
+                "KEY-{}-{number:04}",
+                machine.object().as_str().to_uppercase()
+            ))
+        };
         let confirmed = carried_out(&machine, action, made);
         let (outcome, sent) = (Outcome::Done(confirmed), self.clock.now());
-        self.handle.submit(Input::Outcome { machine: id, action: number, outcome, sent }).await.unwrap();
+        self.handle
+            .submit(Input::Outcome {
+                machine: id,
+                action: number,
+                outcome,
+                sent,
+            })
+            .await
+            .unwrap();
     }
 
     /// Stops the server and the engine, and looks that both end.
@@ -144,12 +185,19 @@ impl Server {
         in_time(self.task).await.unwrap();
         drop(self.handle);
         let committer = self.committer;
-        in_time(tokio::task::spawn_blocking(move || committer.join().map(|_| ()))).await.unwrap().unwrap();
+        in_time(tokio::task::spawn_blocking(move || {
+            committer.join().map(|_| ())
+        }))
+        .await
+        .unwrap()
+        .unwrap();
     }
 }
 
 pub(crate) async fn in_time<F: Future>(what: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, what).await.unwrap_or_else(|_| panic!("it hangs"))
+    tokio::time::timeout(PATIENCE, what)
+        .await
+        .unwrap_or_else(|_| panic!("it hangs"))
 }
 
 pub(crate) fn request(source: &str, body: &str, headers: &[(&str, &str)]) -> Vec<u8> {
@@ -170,8 +218,16 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let named = |line: &&str| line.split(':').next().is_some_and(|n| n.eq_ignore_ascii_case(name));
-        self.head.lines().find(named).and_then(|l| l.split_once(':')).map(|(_, v)| v.trim())
+        let named = |line: &&str| {
+            line.split(':')
+                .next()
+                .is_some_and(|n| n.eq_ignore_ascii_case(name))
+        };
+        self.head
+            .lines()
+            .find(named)
+            .and_then(|l| l.split_once(':'))
+            .map(|(_, v)| v.trim())
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -190,9 +246,15 @@ pub(crate) async fn answer(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     in_time(stream.read_to_end(&mut bytes)).await.unwrap();
     let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head: head.to_owned(), text: body.to_owned() }
+    Answer {
+        status,
+        head: head.to_owned(),
+        text: body.to_owned(),
+    }
 }
 
 /// A store whose commits wait until they are let go, and that says when one waits.

@@ -44,17 +44,34 @@ const SHORT: Campaign = Campaign {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_purchases_come_in() {
-    run(Campaign { connections: 64, from_pct: 3, to_pct: 55, ..SHORT }).await;
+    run(Campaign {
+        connections: 64,
+        from_pct: 3,
+        to_pct: 55,
+        ..SHORT
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_licenses_are_made() {
-    run(Campaign { connections: 16, from_pct: 50, to_pct: 97, ..SHORT }).await;
+    run(Campaign {
+        connections: 16,
+        from_pct: 50,
+        to_pct: 97,
+        ..SHORT
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_again_while_it_starts() {
-    run(Campaign { at_start_pct: 60, kills: 6, ..SHORT }).await;
+    run(Campaign {
+        at_start_pct: 60,
+        kills: 6,
+        ..SHORT
+    })
+    .await;
 }
 
 /// Nothing without `KEYWARD_FULL=1`: it takes many minutes.
@@ -63,22 +80,41 @@ async fn the_full_campaign() {
     if std::env::var("KEYWARD_FULL").is_ok_and(|v| v == "1") {
         let patience = Duration::from_secs(900);
         for connections in [16, 32, 64] {
-            let full = Campaign { purchases: 2_000, connections, kills: 24, at_start_pct: 15, patience, ..SHORT };
+            let full = Campaign {
+                purchases: 2_000,
+                connections,
+                kills: 24,
+                at_start_pct: 15,
+                patience,
+                ..SHORT
+            };
             run(full).await;
         }
     }
 }
 
 async fn run(campaign: Campaign) {
-    let seed = std::env::var("KEYWARD_SEED").map_or_else(|_| rand::random(), |s| s.parse().unwrap());
+    let seed =
+        std::env::var("KEYWARD_SEED").map_or_else(|_| rand::random(), |s| s.parse().unwrap());
     println!("KEYWARD_SEED={seed}");
     let mut dice = StdRng::seed_from_u64(seed);
-    let faults = Faults { seed, error_pct: 20, hang_pct: 2, ..Faults::default() };
+    let faults = Faults {
+        seed,
+        error_pct: 20,
+        hang_pct: 2,
+        ..Faults::default()
+    };
     let fake = Arc::new(Fake::start(faults).await);
     let mail = "transport = \"folder\"\npath = \"./mail\"\nfrom = \"Shop <keys@shop.example>\"\n";
-    let mut app = TestApp::start(Setup { mail: mail.to_owned(), ..Setup::with(&fake) }).await;
+    let mut app = TestApp::start(Setup {
+        mail: mail.to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
     let watch = Stopwatch::start();
-    let names: Vec<String> = (0..campaign.purchases).map(|n| format!("Kill{n:05}")).collect();
+    let names: Vec<String> = (0..campaign.purchases)
+        .map(|n| format!("Kill{n:05}"))
+        .collect();
     let load = start_load(app.door(), &names, &campaign, &mut dice);
     kills(&mut app, &fake, &campaign, &mut dice).await;
     for connection in load {
@@ -86,7 +122,11 @@ async fn run(campaign: Campaign) {
     }
     println!("all acknowledged after {:?}", watch.elapsed());
     finish(&app, &fake, &names, campaign.patience).await;
-    println!("all done after {:?}; the service saw {:?}", watch.elapsed(), fake.counters());
+    println!(
+        "all done after {:?}; the service saw {:?}",
+        watch.elapsed(),
+        fake.counters()
+    );
     count(&app, &fake, &names);
     app.check_laws();
 }
@@ -120,17 +160,25 @@ fn start_load(
 
 async fn kills(app: &mut TestApp, fake: &Fake, campaign: &Campaign, dice: &mut StdRng) {
     let way = campaign.purchases * 2;
-    let mut moments: Vec<usize> =
-        (0..campaign.kills).map(|_| way * dice.random_range(campaign.from_pct..=campaign.to_pct) / 100).collect();
+    let mut moments: Vec<usize> = (0..campaign.kills)
+        .map(|_| way * dice.random_range(campaign.from_pct..=campaign.to_pct) / 100)
+        .collect();
     moments.sort_unstable();
     for moment in moments {
         let door = app.door().clone();
         let progress = || door.acknowledged().len() + fake.by_label().len();
         let what = format!("{moment} of {way} steps");
-        until(&what, campaign.patience, async || (progress() >= moment).then_some(())).await;
+        until(&what, campaign.patience, async || {
+            (progress() >= moment).then_some(())
+        })
+        .await;
         // Not a wait for something: the process dies at no particular moment.
         pause(Span::from_ms(dice.random_range(0..150))).await;
-        println!("kill at {} acknowledged, {} licenses", door.acknowledged().len(), fake.by_label().len());
+        println!(
+            "kill at {} acknowledged, {} licenses",
+            door.acknowledged().len(),
+            fake.by_label().len()
+        );
         app.kill9();
         while dice.random_ratio(campaign.at_start_pct, 100) {
             app.begin();
@@ -151,7 +199,11 @@ async fn finish(app: &TestApp, fake: &Fake, names: &[String], patience: Duration
     });
     if done.await.is_none() {
         let made = fake.by_label();
-        let missing: Vec<_> = names.iter().filter(|n| !made.contains_key(&label(n))).take(5).collect();
+        let missing: Vec<_> = names
+            .iter()
+            .filter(|n| !made.contains_key(&label(n)))
+            .take(5)
+            .collect();
         panic!(
             "unfinished after {patience:?}: {} of {} licenses, {} mails; without: {missing:?}; open: {:#}\n{}",
             made.len(),
@@ -166,24 +218,50 @@ async fn finish(app: &TestApp, fake: &Fake, names: &[String], patience: Duration
 /// At the service: a license for each purchase, none twice, and nothing else. In the mails: each key once, to its buyer.
 fn count(app: &TestApp, fake: &Fake, names: &[String]) {
     let wanted: BTreeMap<String, usize> = names.iter().map(|n| (label(n), 1)).collect();
-    assert_eq!(fake.by_label(), wanted, "licenses at the service\n{}", app.tail());
-    let keys: BTreeMap<String, String> =
-        fake.licenses().into_iter().map(|l| (l.label.unwrap_or_default(), l.license_key)).collect();
+    assert_eq!(
+        fake.by_label(),
+        wanted,
+        "licenses at the service\n{}",
+        app.tail()
+    );
+    let keys: BTreeMap<String, String> = fake
+        .licenses()
+        .into_iter()
+        .map(|l| (l.label.unwrap_or_default(), l.license_key))
+        .collect();
     let mails = mails(app);
     assert_eq!(mails.len(), names.len(), "mails");
     for name in names {
         let to = format!("To: {}@customer.example", name.to_lowercase());
         let its: Vec<_> = mails.iter().filter(|m| m.contains(&to)).collect();
         assert_eq!(its.len(), 1, "mails to {to}");
-        assert!(its[0].contains(&keys[&label(name)]), "the mail to {name} carries its key:\n{}", its[0]);
+        assert!(
+            its[0].contains(&keys[&label(name)]),
+            "the mail to {name} carries its key:\n{}",
+            its[0]
+        );
     }
-    let ids: std::collections::BTreeSet<_> = mails.iter().filter_map(|m| m.split("Message-ID: ").nth(1)).collect();
-    assert_eq!(ids.len(), names.len(), "a Message-ID of its own for each mail");
+    let ids: std::collections::BTreeSet<_> = mails
+        .iter()
+        .filter_map(|m| m.split("Message-ID: ").nth(1))
+        .collect();
+    assert_eq!(
+        ids.len(),
+        names.len(),
+        "a Message-ID of its own for each mail"
+    );
 }
 
 /// All mails in the folder, without the soft line breaks of their encoding.
 fn mails(app: &TestApp) -> Vec<String> {
-    let Ok(folder) = std::fs::read_dir(app.dir().join("mail")) else { return Vec::new() };
-    let files = folder.map(|f| f.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "eml"));
-    files.filter_map(|p| std::fs::read_to_string(p).ok()).map(|m| m.replace("=\r\n", "")).collect()
+    let Ok(folder) = std::fs::read_dir(app.dir().join("mail")) else {
+        return Vec::new();
+    };
+    let files = folder
+        .map(|f| f.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "eml"));
+    files
+        .filter_map(|p| std::fs::read_to_string(p).ok())
+        .map(|m| m.replace("=\r\n", ""))
+        .collect()
 }

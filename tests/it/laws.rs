@@ -27,14 +27,35 @@ const AFTERWARDS: Span = Span::from_hours(2);
 fn outcome(answer: &Answer) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for m in &answer.machines {
-        out.push(format!("{} {:?} email {:?} created {}", m.id, m.state, m.email, m.licenses_created));
+        out.push(format!(
+            "{} {:?} email {:?} created {}",
+            m.id, m.state, m.email, m.licenses_created
+        ));
         for l in &m.licenses {
-            out.push(format!("{} license {} {:?} {:?} {:?}", m.id, l.status, l.expires_at, l.devices, l.plan));
+            out.push(format!(
+                "{} license {} {:?} {:?} {:?}",
+                m.id, l.status, l.expires_at, l.devices, l.plan
+            ));
         }
     }
-    out.extend(answer.parked.iter().map(|e| format!("parked {} {}", e.event, e.waits_for)));
-    out.extend(answer.ignored.iter().map(|e| format!("ignored {} {}", e.event, e.reason)));
-    out.extend(answer.applied.iter().map(|e| format!("applied {} {:?}", e.event, e.machine)));
+    out.extend(
+        answer
+            .parked
+            .iter()
+            .map(|e| format!("parked {} {}", e.event, e.waits_for)),
+    );
+    out.extend(
+        answer
+            .ignored
+            .iter()
+            .map(|e| format!("ignored {} {}", e.event, e.reason)),
+    );
+    out.extend(
+        answer
+            .applied
+            .iter()
+            .map(|e| format!("applied {} {:?}", e.event, e.machine)),
+    );
     out.sort();
     out
 }
@@ -45,8 +66,15 @@ fn living(answer: &Answer) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for m in &answer.machines {
         out.push(format!("{} {:?}", m.id, m.state));
-        for l in m.licenses.iter().filter(|l| l.status == LicenseStatus::Live) {
-            out.push(format!("{} {:?} {:?} {:?}", m.id, l.expires_at, l.devices, l.plan));
+        for l in m
+            .licenses
+            .iter()
+            .filter(|l| l.status == LicenseStatus::Live)
+        {
+            out.push(format!(
+                "{} {:?} {:?} {:?}",
+                m.id, l.expires_at, l.devices, l.plan
+            ));
         }
     }
     out.sort();
@@ -59,7 +87,9 @@ fn at_once(history: &History, lines: Vec<Line>, at: Timestamp) -> Answer {
     for line in lines {
         world.deliver(replay::received(&line, at)).unwrap();
     }
-    world.advance(at + AFTERWARDS).unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
+    world
+        .advance(at + AFTERWARDS)
+        .unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
     Answer::of(&world).unwrap()
 }
 
@@ -67,32 +97,45 @@ fn at_once(history: &History, lines: Vec<Line>, at: Timestamp) -> Answer {
 fn one_by_one(history: &History, lines: Vec<Line>, from: Timestamp, until: Timestamp) -> World {
     let mut world = World::new(history.rules.clone(), None);
     for (line, n) in lines.into_iter().zip(0..) {
-        world.advance(from + Span::from_s(n)).unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
-        world.deliver(replay::received(&line, from + Span::from_s(n))).unwrap();
+        world
+            .advance(from + Span::from_s(n))
+            .unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
+        world
+            .deliver(replay::received(&line, from + Span::from_s(n)))
+            .unwrap();
         lawful(&world, &history.name);
     }
-    world.advance(until).unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
+    world
+        .advance(until)
+        .unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
     lawful(&world, &history.name);
     world
 }
 
 /// The instants at which a history is looked at: those that its author chose, and its last delivery.
 fn instants(history: &History) -> Vec<Timestamp> {
-    let mut instants: Vec<Timestamp> =
-        crate::histories::said::seen(&history.about()).into_iter().map(|(at, _)| at).collect();
+    let mut instants: Vec<Timestamp> = crate::histories::said::seen(&history.about())
+        .into_iter()
+        .map(|(at, _)| at)
+        .collect();
     instants.extend(history.lines().iter().map(|l| l.received).max());
     instants
 }
 
 fn heard_by(history: &History, at: Timestamp) -> Vec<Line> {
-    history.lines().into_iter().filter(|l| l.received <= at).collect()
+    history
+        .lines()
+        .into_iter()
+        .filter(|l| l.received <= at)
+        .collect()
 }
 
 /// Rule 35's move is the one thing that may depend on the order. And what Stripe never does: one id in both modes (the first
 /// event says of which one it is), or one event with two bodies that say different things (the first one counts).
 fn moves(history: &History) -> bool {
     let restores = history.name.starts_with("resubscribe-") && !history.name.contains("new-key");
-    restores || ["other-mode-same-ids", "duplicates-in-another-version"].contains(&history.name.as_str())
+    restores
+        || ["other-mode-same-ids", "duplicates-in-another-version"].contains(&history.name.as_str())
 }
 
 /// Puts the n-th permutation of a list in place of the list (n < list.len()!).
@@ -142,7 +185,13 @@ fn every_license_is_made_once_whatever_the_service_does() {
 fn faults(history: &History, seed: u64) {
     let name = format!("{} with faults of seed {seed}", history.name);
     let at = history.lines().iter().map(|l| l.received).max().unwrap() + AFTERWARDS;
-    let (world, answer) = replay::answered(&name, &history.text, history.rules.clone(), Some(at), Some(seed));
+    let (world, answer) = replay::answered(
+        &name,
+        &history.text,
+        history.rules.clone(),
+        Some(at),
+        Some(seed),
+    );
     let (_, calm) = history.replay(Some(at));
     assert_eq!(living(&answer), living(&calm), "{name}");
     let mut labels = BTreeMap::new();
@@ -159,16 +208,32 @@ fn faults(history: &History, seed: u64) {
         for grant in &m.grants {
             held += 1;
             let real = &world.licenses.all[&grant.key];
-            assert_eq!((grant.status, grant.expires_at), (real.status, real.expires_at), "{name}: {}", m.id);
+            assert_eq!(
+                (grant.status, grant.expires_at),
+                (real.status, real.expires_at),
+                "{name}: {}",
+                m.id
+            );
         }
         // Whoever was given a key was told it, though the answer was lost at first.
-        let unmailed =
-            m.grants.iter().filter(|g| !g.moved_in).find(|g| !m.notices.iter().any(|n| n.seats.contains(&g.number)));
-        assert!(unmailed.is_none(), "{name}: {} was never mailed {unmailed:?}", m.id);
+        let unmailed = m
+            .grants
+            .iter()
+            .filter(|g| !g.moved_in)
+            .find(|g| !m.notices.iter().any(|n| n.seats.contains(&g.number)));
+        assert!(
+            unmailed.is_none(),
+            "{name}: {} was never mailed {unmailed:?}",
+            m.id
+        );
         true
     })
     .unwrap();
-    assert_eq!(held, world.licenses.all.len(), "{name}: a license that no machine knows");
+    assert_eq!(
+        held,
+        world.licenses.all.len(),
+        "{name}: a license that no machine knows"
+    );
     lawful(&world, &name);
 }
 

@@ -5,7 +5,8 @@ use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::effects::license::stop::SuspendBy;
 use keyward::effects::license::{
-    Abilities, Answer, Client, ClientConfig, ClientError, Expiry, License, NewLicense, Refusal, RefusalKind, Status,
+    Abilities, Answer, Client, ClientConfig, ClientError, Expiry, License, NewLicense, Refusal,
+    RefusalKind, Status,
 };
 use keyward::secret::Secret;
 
@@ -20,7 +21,12 @@ fn app() -> AppId {
 }
 
 fn new(label: &str) -> NewLicense {
-    NewLicense { app_id: app(), label: label.into(), expires_at: Some(MAY), devices: Devices::Count(2) }
+    NewLicense {
+        app_id: app(),
+        label: label.into(),
+        expires_at: Some(MAY),
+        devices: Devices::Count(2),
+    }
 }
 
 fn config(fake: &Fake) -> ClientConfig {
@@ -29,7 +35,11 @@ fn config(fake: &Fake) -> ClientConfig {
 
 /// A time-out that a hanging service reaches soon.
 fn impatient(fake: &Fake) -> Client {
-    Client::new(ClientConfig { request_timeout: Span::from_ms(50), ..config(fake) }).unwrap()
+    Client::new(ClientConfig {
+        request_timeout: Span::from_ms(50),
+        ..config(fake)
+    })
+    .unwrap()
 }
 
 async fn fake_and_client(faults: Faults) -> (Fake, Client) {
@@ -45,7 +55,10 @@ async fn made(client: &Client, label: &str) -> License {
 fn refusal<T: std::fmt::Debug>(answer: Answer<T>) -> Refusal {
     match answer {
         Answer::Refused(refusal) => refusal,
-        other @ (Answer::Done(_) | Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
+        other @ (Answer::Done(_)
+        | Answer::Again { .. }
+        | Answer::NotSent { .. }
+        | Answer::Unknown { .. }) => {
             panic!("not refused: {other:?}")
         }
     }
@@ -66,33 +79,80 @@ fn sort<T>(answer: Answer<T>) -> (&'static str, Option<Span>, String) {
 async fn a_license_lives_from_create_to_revoke() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let license = made(&client, "Stripe sub sub_1").await;
-    assert_eq!((license.label, license.expires_at), (None, Expiry::At(MAY)), "the create's answer shows no label");
+    assert_eq!(
+        (license.label, license.expires_at),
+        (None, Expiry::At(MAY)),
+        "the create's answer shows no label"
+    );
     let key = license.key;
     let read = client.get(&key).await.done().unwrap();
-    assert_eq!((read.label.as_deref(), read.bound), (Some("Stripe sub sub_1"), Some(0)));
-    assert_eq!((read.devices, &read.status, read.app_id), (Some(Devices::Count(2)), &Status::Active, Some(app())));
+    assert_eq!(
+        (read.label.as_deref(), read.bound),
+        (Some("Stripe sub sub_1"), Some(0))
+    );
+    assert_eq!(
+        (read.devices, &read.status, read.app_id),
+        (Some(Devices::Count(2)), &Status::Active, Some(app()))
+    );
     let later = MAY + Span::from_days(30);
     let extended = client.set_expiry(&key, Some(later)).await.done().unwrap();
-    assert_eq!((extended.expires_at, extended.is_live(MAY)), (Expiry::At(later), Some(true)));
-    assert_eq!(client.set_expiry(&key, None).await.done().unwrap().expires_at, Expiry::Never);
+    assert_eq!(
+        (extended.expires_at, extended.is_live(MAY)),
+        (Expiry::At(later), Some(true))
+    );
+    assert_eq!(
+        client
+            .set_expiry(&key, None)
+            .await
+            .done()
+            .unwrap()
+            .expires_at,
+        Expiry::Never
+    );
     assert_eq!(client.reset_devices(&key).await, Answer::Done(()));
     let page = client.list(&app(), None).await.done().unwrap();
     assert_eq!((page.licenses.len(), page.cursor), (1, None));
     let revoked = client.revoke(&key).await.done().unwrap();
-    assert_eq!((revoked.status.clone(), revoked.is_live(MAY)), (Status::Revoked, Some(false)));
-    assert_eq!(client.revoke(&key).await.done().unwrap().status, Status::Revoked, "twice is as good as once");
-    assert_eq!(fake.counter("GET one"), 1, "a full answer to an update spares the read");
+    assert_eq!(
+        (revoked.status.clone(), revoked.is_live(MAY)),
+        (Status::Revoked, Some(false))
+    );
+    assert_eq!(
+        client.revoke(&key).await.done().unwrap().status,
+        Status::Revoked,
+        "twice is as good as once"
+    );
+    assert_eq!(
+        fake.counter("GET one"),
+        1,
+        "a full answer to an update spares the read"
+    );
 }
 
 #[tokio::test]
 async fn what_an_update_does_not_show_is_read() {
-    let faults = Faults { silent_updates: true, refuse_repeats: true, ..Faults::default() };
+    let faults = Faults {
+        silent_updates: true,
+        refuse_repeats: true,
+        ..Faults::default()
+    };
     let (fake, client) = fake_and_client(faults).await;
     let key = made(&client, "Stripe sub sub_1").await.key;
-    assert_eq!(client.set_expiry(&key, None).await.done().unwrap().expires_at, Expiry::Never);
+    assert_eq!(
+        client
+            .set_expiry(&key, None)
+            .await
+            .done()
+            .unwrap()
+            .expires_at,
+        Expiry::Never
+    );
     client.revoke(&key).await.done().unwrap();
     // Refused with 400 because it is so already: done.
-    assert_eq!(client.revoke(&key).await.done().unwrap().status, Status::Revoked);
+    assert_eq!(
+        client.revoke(&key).await.done().unwrap().status,
+        Status::Revoked
+    );
     assert_eq!(fake.counter("GET one"), 3);
 }
 
@@ -101,13 +161,27 @@ async fn shortening_counts_only_when_a_read_shows_it() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let key = made(&client, "Stripe sub sub_1").await.key;
     let now = MAY - Span::from_days(9);
-    assert_eq!(client.suspend(&key, now).await.done().unwrap().is_live(now), Some(false));
+    assert_eq!(
+        client.suspend(&key, now).await.done().unwrap().is_live(now),
+        Some(false)
+    );
     let back = client.reinstate(&key, Some(MAY)).await.done().unwrap();
     assert_eq!(back.is_live(now), Some(true));
-    for (shorten, kind) in [("ignore", RefusalKind::NoEffect), ("refuse", RefusalKind::BadRequest)] {
+    for (shorten, kind) in [
+        ("ignore", RefusalKind::NoEffect),
+        ("refuse", RefusalKind::BadRequest),
+    ] {
         fake.switch(|f| f.shorten = shorten.into());
-        assert_eq!(refusal(client.suspend(&key, now).await).kind, kind, "{shorten}");
-        assert_eq!(fake.licenses()[0].expires_at.unwrap().timestamp(), MAY.s(), "nothing changed");
+        assert_eq!(
+            refusal(client.suspend(&key, now).await).kind,
+            kind,
+            "{shorten}"
+        );
+        assert_eq!(
+            fake.licenses()[0].expires_at.unwrap().timestamp(),
+            MAY.s(),
+            "nothing changed"
+        );
     }
 }
 
@@ -116,30 +190,68 @@ async fn a_license_that_somebody_else_revoked_is_not_reinstated() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let key = made(&client, "Stripe sub sub_1").await.key;
     fake.third_hand(key.reveal(), |l| l.status = "revoked".into());
-    assert_eq!(refusal(client.reinstate(&key, Some(MAY)).await).kind, RefusalKind::NoEffect);
-    assert_eq!(refusal(client.activate(&key).await).kind, RefusalKind::CannotDo, "not without a probe");
+    assert_eq!(
+        refusal(client.reinstate(&key, Some(MAY)).await).kind,
+        RefusalKind::NoEffect
+    );
+    assert_eq!(
+        refusal(client.activate(&key).await).kind,
+        RefusalKind::CannotDo,
+        "not without a probe"
+    );
     assert_eq!(fake.licenses()[0].status, "revoked");
-    let abilities = Abilities { revoke_reversible: true, ..Abilities::authforge() };
-    let able = Client::new(ClientConfig { abilities, suspend: SuspendBy::Revoke, ..config(&fake) }).unwrap();
-    let back = able.reinstate(&key, Some(MAY + Span::from_days(1))).await.done().unwrap();
-    assert_eq!((back.status, back.expires_at), (Status::Active, Expiry::At(MAY + Span::from_days(1))));
+    let abilities = Abilities {
+        revoke_reversible: true,
+        ..Abilities::authforge()
+    };
+    let able = Client::new(ClientConfig {
+        abilities,
+        suspend: SuspendBy::Revoke,
+        ..config(&fake)
+    })
+    .unwrap();
+    let back = able
+        .reinstate(&key, Some(MAY + Span::from_days(1)))
+        .await
+        .done()
+        .unwrap();
+    assert_eq!(
+        (back.status, back.expires_at),
+        (Status::Active, Expiry::At(MAY + Span::from_days(1)))
+    );
     able.suspend(&key, MAY).await.done().unwrap();
     assert_eq!(fake.licenses()[0].status, "revoked");
     fake.switch(|f| f.refuse_activate = true);
-    assert_eq!(refusal(able.reinstate(&key, None).await).kind, RefusalKind::BadRequest);
+    assert_eq!(
+        refusal(able.reinstate(&key, None).await).kind,
+        RefusalKind::BadRequest
+    );
 }
 
 #[tokio::test]
 async fn what_the_service_cannot_do_is_not_sent() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let key = LicenseKey::new("ABCD-EFGH-JKLM-NPQR");
-    assert_eq!(refusal(client.activate(&key).await).kind, RefusalKind::CannotDo);
+    assert_eq!(
+        refusal(client.activate(&key).await).kind,
+        RefusalKind::CannotDo
+    );
     for devices in [Devices::Count(0), Devices::Count(17)] {
-        let refused = refusal(client.create(&NewLicense { devices, ..new("x") }).await);
+        let refused = refusal(
+            client
+                .create(&NewLicense {
+                    devices,
+                    ..new("x")
+                })
+                .await,
+        );
         assert_eq!((refused.kind, refused.status), (RefusalKind::BadRequest, 0));
     }
     for nonsense in ["", ".", ".."] {
-        assert_eq!(refusal(client.get(&LicenseKey::new(nonsense)).await).status, 0);
+        assert_eq!(
+            refusal(client.get(&LicenseKey::new(nonsense)).await).status,
+            0
+        );
     }
     assert!(fake.counters().is_empty());
 }
@@ -148,50 +260,97 @@ async fn what_the_service_cannot_do_is_not_sent() {
 async fn devices_that_the_service_does_not_change_count_when_a_read_shows_them() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let key = made(&client, "Stripe sub sub_1").await.key;
-    assert_eq!(refusal(client.set_devices(&key, Devices::Count(9)).await).kind, RefusalKind::CannotDo);
+    assert_eq!(
+        refusal(client.set_devices(&key, Devices::Count(9)).await).kind,
+        RefusalKind::CannotDo
+    );
     fake.third_hand(key.reveal(), |l| l.max_hwid_slots = 9);
-    let read = client.set_devices(&key, Devices::Count(9)).await.done().unwrap();
-    assert_eq!((read.devices, fake.counter("GET one")), (Some(Devices::Count(9)), 2));
+    let read = client
+        .set_devices(&key, Devices::Count(9))
+        .await
+        .done()
+        .unwrap();
+    assert_eq!(
+        (read.devices, fake.counter("GET one")),
+        (Some(Devices::Count(9)), 2)
+    );
 }
 
 #[tokio::test]
 async fn refusals_name_what_must_be_mended() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let key = made(&client, "Stripe sub sub_1").await.key;
-    for (status, kind) in [(401, RefusalKind::BadKey), (403, RefusalKind::Forbidden), (418, RefusalKind::Other)] {
+    for (status, kind) in [
+        (401, RefusalKind::BadKey),
+        (403, RefusalKind::Forbidden),
+        (418, RefusalKind::Other),
+    ] {
         fake.switch(|f| f.refuse = Some(status));
-        assert_eq!(refusal(client.create(&new("Stripe sub sub_2")).await).kind, kind);
+        assert_eq!(
+            refusal(client.create(&new("Stripe sub sub_2")).await).kind,
+            kind
+        );
         assert_eq!(refusal(client.get(&key).await).kind, kind);
         assert_eq!(refusal(client.revoke(&key).await).kind, kind);
         assert_eq!(refusal(client.list(&app(), None).await).kind, kind);
     }
     fake.switch(|f| f.refuse = Some(402));
     let refused = refusal(client.create(&new("Stripe sub sub_2")).await);
-    assert_eq!((refused.kind, refused.code.as_str()), (RefusalKind::NoCredits, "no_credits"));
+    assert_eq!(
+        (refused.kind, refused.code.as_str()),
+        (RefusalKind::NoCredits, "no_credits")
+    );
     client.set_expiry(&key, None).await.done().unwrap();
     fake.switch(|f| f.refuse = None);
-    let wrong = ClientConfig { api_key: Secret::new("af_live_wrong"), ..config(&fake) };
-    assert_eq!(refusal(Client::new(wrong).unwrap().get(&key).await).kind, RefusalKind::BadKey);
-    assert_eq!(refusal(client.list(&app(), Some("nonsense")).await).kind, RefusalKind::BadRequest);
+    let wrong = ClientConfig {
+        api_key: Secret::new("af_live_wrong"),
+        ..config(&fake)
+    };
+    assert_eq!(
+        refusal(Client::new(wrong).unwrap().get(&key).await).kind,
+        RefusalKind::BadKey
+    );
+    assert_eq!(
+        refusal(client.list(&app(), Some("nonsense")).await).kind,
+        RefusalKind::BadRequest
+    );
     assert_eq!(fake.licenses().len(), 1);
 }
 
 #[tokio::test]
 async fn a_missing_license_is_told_from_a_wrong_address() {
     let (fake, client) = fake_and_client(Faults::default()).await;
-    assert_eq!(refusal(client.get(&LicenseKey::new("gone")).await).kind, RefusalKind::NotFound);
+    assert_eq!(
+        refusal(client.get(&LicenseKey::new("gone")).await).kind,
+        RefusalKind::NotFound
+    );
     assert_eq!(client.reachable(&app()).await, Answer::Done(()));
-    let elsewhere = ClientConfig { api_base: fake.base().replace("/v1/", "/v9"), ..config(&fake) };
+    let elsewhere = ClientConfig {
+        api_base: fake.base().replace("/v1/", "/v9"),
+        ..config(&fake)
+    };
     let elsewhere = Client::new(elsewhere).unwrap();
-    assert_eq!(refusal(elsewhere.reachable(&app()).await).kind, RefusalKind::NotFound);
+    assert_eq!(
+        refusal(elsewhere.reachable(&app()).await).kind,
+        RefusalKind::NotFound
+    );
 }
 
 #[tokio::test]
 async fn a_request_too_many_asks_for_patience() {
     for html in [false, true] {
-        for (header, expected) in [(None, None), (Some("3"), Some(Span::from_s(3))), (Some("soon"), None)] {
+        for (header, expected) in [
+            (None, None),
+            (Some("3"), Some(Span::from_s(3))),
+            (Some("soon"), None),
+        ] {
             let retry_after = header.map(str::to_owned);
-            let faults = Faults { limited_pct: 100, html, retry_after, ..Faults::default() };
+            let faults = Faults {
+                limited_pct: 100,
+                html,
+                retry_after,
+                ..Faults::default()
+            };
             let (fake, client) = fake_and_client(faults).await;
             let (sorted, after, _) = sort(client.create(&new("Stripe sub sub_1")).await);
             assert_eq!((sorted, after), ("again", expected));
@@ -216,57 +375,122 @@ async fn unknown_half_of_the_time(faults: Faults, said: &str) {
 
 #[tokio::test]
 async fn a_servers_error_leaves_the_outcome_unknown() {
-    unknown_half_of_the_time(Faults { error_pct: 100, ..Faults::default() }, "internal_error").await;
-    unknown_half_of_the_time(Faults { error_pct: 100, html: true, ..Faults::default() }, "from a gateway").await;
+    unknown_half_of_the_time(
+        Faults {
+            error_pct: 100,
+            ..Faults::default()
+        },
+        "internal_error",
+    )
+    .await;
+    unknown_half_of_the_time(
+        Faults {
+            error_pct: 100,
+            html: true,
+            ..Faults::default()
+        },
+        "from a gateway",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn no_answer_in_time_leaves_the_outcome_unknown() {
-    unknown_half_of_the_time(Faults { hang_pct: 100, ..Faults::default() }, "no answer in time").await;
+    unknown_half_of_the_time(
+        Faults {
+            hang_pct: 100,
+            ..Faults::default()
+        },
+        "no answer in time",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_lost_connection_leaves_the_outcome_unknown() {
-    unknown_half_of_the_time(Faults { drop_pct: 100, ..Faults::default() }, "connection").await;
+    unknown_half_of_the_time(
+        Faults {
+            drop_pct: 100,
+            ..Faults::default()
+        },
+        "connection",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_illegible_success_is_unknown_and_happened() {
-    let (fake, client) = fake_and_client(Faults { garbage_pct: 100, ..Faults::default() }).await;
-    assert_eq!(sort(client.create(&new("Stripe sub sub_1")).await).0, "unknown");
+    let (fake, client) = fake_and_client(Faults {
+        garbage_pct: 100,
+        ..Faults::default()
+    })
+    .await;
+    assert_eq!(
+        sort(client.create(&new("Stripe sub sub_1")).await).0,
+        "unknown"
+    );
     assert_eq!(sort(client.list(&app(), None).await).0, "unknown");
     assert_eq!(fake.licenses().len(), 1);
 }
 
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
-    let (_fake, client) = fake_and_client(Faults { pad_bytes: 700_000, ..Faults::default() }).await;
+    let (_fake, client) = fake_and_client(Faults {
+        pad_bytes: 700_000,
+        ..Faults::default()
+    })
+    .await;
     made(&client, "Stripe sub sub_1").await;
-    let (_fake, client) = fake_and_client(Faults { pad_bytes: 1_100_000, ..Faults::default() }).await;
+    let (_fake, client) = fake_and_client(Faults {
+        pad_bytes: 1_100_000,
+        ..Faults::default()
+    })
+    .await;
     let (sorted, _, why) = sort(client.create(&new("Stripe sub sub_1")).await);
     assert_eq!(sorted, "unknown", "{why}");
 }
 
 #[tokio::test]
 async fn without_a_connection_nothing_was_sent() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let client = Client::new(ClientConfig::new(format!("http://{free}/v1"), Secret::new(API_KEY))).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let client = Client::new(ClientConfig::new(
+        format!("http://{free}/v1"),
+        Secret::new(API_KEY),
+    ))
+    .unwrap();
     let (sorted, _, why) = sort(client.create(&new("Stripe sub sub_1")).await);
     assert_eq!(sorted, "not sent", "{why}");
     assert_eq!(sort(client.get(&LicenseKey::new("K")).await).0, "not sent");
     // Nor is anything sent before the service has shown who it is.
     let fake = Fake::start(Faults::default()).await;
-    let tls = ClientConfig { api_base: fake.base().replace("http:", "https:"), ..config(&fake) };
-    let (sorted, _, why) = sort(Client::new(tls).unwrap().create(&new("Stripe sub sub_1")).await);
+    let tls = ClientConfig {
+        api_base: fake.base().replace("http:", "https:"),
+        ..config(&fake)
+    };
+    let (sorted, _, why) = sort(
+        Client::new(tls)
+            .unwrap()
+            .create(&new("Stripe sub sub_1"))
+            .await,
+    );
     assert_eq!(sorted, "not sent", "{why}");
 }
 
 #[tokio::test]
 async fn an_unconfirmed_change_may_be_repeated() {
-    let (fake, client) = fake_and_client(Faults { silent_updates: true, ..Faults::default() }).await;
+    let (fake, client) = fake_and_client(Faults {
+        silent_updates: true,
+        ..Faults::default()
+    })
+    .await;
     let key = made(&client, "Stripe sub sub_1").await.key;
     // The update is accepted, and the read that should confirm it is the one that fails.
-    let seed = (0..).find(|seed| fake.first_failure(*seed, 30) == Some(2)).unwrap();
+    let seed = (0..)
+        .find(|seed| fake.first_failure(*seed, 30) == Some(2))
+        .unwrap();
     fake.switch(|f| (f.seed, f.error_pct) = (seed, 30));
     let (sorted, _, why) = sort(client.set_expiry(&key, None).await);
     assert_eq!(sorted, "unknown");
@@ -278,18 +502,37 @@ async fn keys_and_secrets_stay_out_of_what_is_shown() {
     let (fake, client) = fake_and_client(Faults::default()).await;
     let odd = LicenseKey::new("odd/key?with#all %2F+&=ü");
     let said = refusal(client.get(&odd).await);
-    assert_eq!(said.message, format!("no license {odd:?}"), "it reached the service whole, and is hidden");
+    assert_eq!(
+        said.message,
+        format!("no license {odd:?}"),
+        "it reached the service whole, and is hidden"
+    );
     let shown = format!("{client:?} {:?} {said:?}", config(&fake));
-    assert!(!shown.contains(API_KEY) && !shown.contains(odd.reveal()), "{shown}");
+    assert!(
+        !shown.contains(API_KEY) && !shown.contains(odd.reveal()),
+        "{shown}"
+    );
     let unreachable = ClientConfig::new("http://127.0.0.1:1/v1", Secret::new(API_KEY));
-    let (_, _, why) = sort(Client::new(unreachable).unwrap().get(&LicenseKey::new("ABCD-EFGH")).await);
+    let (_, _, why) = sort(
+        Client::new(unreachable)
+            .unwrap()
+            .get(&LicenseKey::new("ABCD-EFGH"))
+            .await,
+    );
     assert!(!why.contains("ABCD-EFGH"), "{why}");
 }
 
 #[test]
 fn a_client_that_cannot_work_is_not_made() {
-    let error = |base: &str, key: &str| Client::new(ClientConfig::new(base, Secret::new(key))).unwrap_err();
-    for base in ["", "api.authforge.cc", "ftp://x/v1", "http://", "https://u:secret@x/v1"] {
+    let error =
+        |base: &str, key: &str| Client::new(ClientConfig::new(base, Secret::new(key))).unwrap_err();
+    for base in [
+        "",
+        "api.authforge.cc",
+        "ftp://x/v1",
+        "http://",
+        "https://u:secret@x/v1",
+    ] {
         assert!(matches!(error(base, "k"), ClientError::Base(_)), "{base}");
     }
     let told = error("https://api.authforge.cc/v1", "af_live_\n");

@@ -15,7 +15,9 @@ use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, Expiry, License, NewLicense, RefusalKind, Status,
 };
 use keyward::effects::throttle::Throttle;
-use keyward::embedded::{DEVICES_MAX, Ledger, LedgerError, ServeError, StoreLedger, new_token, serve};
+use keyward::embedded::{
+    DEVICES_MAX, Ledger, LedgerError, ServeError, StoreLedger, new_token, serve,
+};
 use keyward::secret::Secret;
 use keyward::store::{Create, Options};
 use proptest::prelude::*;
@@ -35,8 +37,16 @@ struct Platter {
 }
 
 impl Ledger for Disk {
-    fn load(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>) -> Result<(), LedgerError> {
-        self.0.lock().unwrap().values.values().try_for_each(|value| each(value))
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.0
+            .lock()
+            .unwrap()
+            .values
+            .values()
+            .try_for_each(|value| each(value))
     }
 
     fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
@@ -65,8 +75,19 @@ impl Service {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1/", listener.local_addr().unwrap());
         let (token, stop) = (new_token(), CancellationToken::new());
-        let serving = serve(listener, ledger, token.clone(), Clock::virtual_at(NOW), stop.clone());
-        Self { base, token, stop, served: tokio::spawn(serving) }
+        let serving = serve(
+            listener,
+            ledger,
+            token.clone(),
+            Clock::virtual_at(NOW),
+            stop.clone(),
+        );
+        Self {
+            base,
+            token,
+            stop,
+            served: tokio::spawn(serving),
+        }
     }
 
     fn client(&self) -> Client {
@@ -85,7 +106,12 @@ fn app() -> AppId {
 
 fn new(label: &str) -> NewLicense {
     let expires_at = Some(NOW + Span::from_days(30));
-    NewLicense { app_id: app(), label: label.into(), expires_at, devices: Devices::Count(2) }
+    NewLicense {
+        app_id: app(),
+        label: label.into(),
+        expires_at,
+        devices: Devices::Count(2),
+    }
 }
 
 async fn made(client: &Client, label: &str) -> License {
@@ -95,7 +121,10 @@ async fn made(client: &Client, label: &str) -> License {
 fn kind<T>(answer: &Answer<T>) -> Option<RefusalKind> {
     match answer {
         Answer::Refused(refusal) => Some(refusal.kind),
-        Answer::Done(_) | Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } => None,
+        Answer::Done(_)
+        | Answer::Again { .. }
+        | Answer::NotSent { .. }
+        | Answer::Unknown { .. } => None,
     }
 }
 
@@ -105,20 +134,53 @@ async fn a_license_goes_through_all_that_the_service_can_do() {
     let client = service.client();
     let license = made(&client, "Stripe sub sub_1").await;
     assert_eq!(license.key.reveal().len(), "XXXX-XXXX-XXXX-XXXX".len());
-    assert_eq!((license.created_at, license.is_live(NOW)), (Some(NOW), Some(true)));
+    assert_eq!(
+        (license.created_at, license.is_live(NOW)),
+        (Some(NOW), Some(true))
+    );
     let key = license.key;
-    assert_eq!(client.suspend(&key, NOW).await.done().unwrap().status, Status::Suspended);
+    assert_eq!(
+        client.suspend(&key, NOW).await.done().unwrap().status,
+        Status::Suspended
+    );
     let back = client.reinstate(&key, None).await.done().unwrap();
-    assert_eq!((back.status, back.expires_at), (Status::Active, Expiry::Never));
+    assert_eq!(
+        (back.status, back.expires_at),
+        (Status::Active, Expiry::Never)
+    );
     assert_eq!(client.abilities().devices_max, DEVICES_MAX);
-    for devices in [Devices::Count(DEVICES_MAX), Devices::Unlimited, Devices::Count(1)] {
-        assert_eq!(client.set_devices(&key, devices).await.done().unwrap().devices, Some(devices));
+    for devices in [
+        Devices::Count(DEVICES_MAX),
+        Devices::Unlimited,
+        Devices::Count(1),
+    ] {
+        assert_eq!(
+            client
+                .set_devices(&key, devices)
+                .await
+                .done()
+                .unwrap()
+                .devices,
+            Some(devices)
+        );
     }
     assert_eq!(client.reset_devices(&key).await, Answer::Done(()));
-    assert_eq!(client.revoke(&key).await.done().unwrap().status, Status::Revoked);
-    assert_eq!(kind(&client.suspend(&key, NOW).await), Some(RefusalKind::BadRequest));
-    assert_eq!(client.activate(&key).await.done().unwrap().status, Status::Active);
-    assert_eq!(client.get(&key).await.done().unwrap().label.as_deref(), Some("Stripe sub sub_1"));
+    assert_eq!(
+        client.revoke(&key).await.done().unwrap().status,
+        Status::Revoked
+    );
+    assert_eq!(
+        kind(&client.suspend(&key, NOW).await),
+        Some(RefusalKind::BadRequest)
+    );
+    assert_eq!(
+        client.activate(&key).await.done().unwrap().status,
+        Status::Active
+    );
+    assert_eq!(
+        client.get(&key).await.done().unwrap().label.as_deref(),
+        Some("Stripe sub sub_1")
+    );
     service.end().await.unwrap();
 }
 
@@ -136,7 +198,10 @@ enum Ask {
 
 fn ask() -> impl Strategy<Value = Ask> {
     let end = || prop::option::of((1..400_i64).prop_map(|days| NOW + Span::from_days(days)));
-    let devices = prop_oneof![(0..=DEVICES_MAX + 1).prop_map(Devices::Count), Just(Devices::Unlimited)];
+    let devices = prop_oneof![
+        (0..=DEVICES_MAX + 1).prop_map(Devices::Count),
+        Just(Devices::Unlimited)
+    ];
     prop_oneof![
         3 => end().prop_map(Ask::SetExpiry),
         2 => Just(Ask::Suspend),
@@ -156,7 +221,10 @@ impl Ask {
             Self::Reinstate(until) => Act::Reinstate { key, until },
             Self::Revoke => Act::Revoke { key },
             Self::SetDevices(devices) => Act::SetDevices { key, devices },
-            Self::ResetDevices => Act::ResetDevices { key, decision: EventId::from("dec_1") },
+            Self::ResetDevices => Act::ResetDevices {
+                key,
+                decision: EventId::from("dec_1"),
+            },
             Self::Read => Act::Read { key },
         }
     }
@@ -181,7 +249,10 @@ impl Ask {
             }
             Self::Read => client.get(key).await,
         };
-        assert!(matches!(answer, Answer::Done(_) | Answer::Refused(_)), "{self:?}: {answer:?}");
+        assert!(
+            matches!(answer, Answer::Done(_) | Answer::Refused(_)),
+            "{self:?}: {answer:?}"
+        );
         answer.done()
     }
 }
@@ -194,7 +265,11 @@ fn shown(license: &License) -> (GrantStatus, Option<Timestamp>, Devices) {
         Status::Revoked => GrantStatus::Revoked,
         Status::Other(word) => panic!("{word}"),
     };
-    (status, license.expires_at.told().unwrap(), license.devices.unwrap())
+    (
+        status,
+        license.expires_at.told().unwrap(),
+        license.devices.unwrap(),
+    )
 }
 
 /// The model that stands in for a service everywhere else does what this service does, refusals included.
@@ -203,15 +278,28 @@ async fn side_by_side(asks: Vec<Ask>) {
     let client = service.client();
     let made = made(&client, "Stripe sub sub_1").await;
     let (status, expires_at, devices) = shown(&made);
-    let mut model = service::License { key: made.key.clone(), label: None, status, expires_at, devices };
-    let abilities = action::Abilities { devices_max: DEVICES_MAX, ..action::Abilities::simulated() };
+    let mut model = service::License {
+        key: made.key.clone(),
+        label: None,
+        status,
+        expires_at,
+        devices,
+    };
+    let abilities = action::Abilities {
+        devices_max: DEVICES_MAX,
+        ..action::Abilities::simulated()
+    };
     for ask in asks {
         let here = service::apply(&mut model, &ask.act(made.key.clone()), &abilities).ok();
         let there = ask.of(&client, &made.key).await;
         let here = here.map(|c| (c.status, c.expires_at, c.devices.unwrap()));
         assert_eq!(here, there.as_ref().map(shown), "{ask:?}");
         let kept = client.get(&made.key).await.done().unwrap();
-        assert_eq!((model.status, model.expires_at, model.devices), shown(&kept), "after {ask:?}");
+        assert_eq!(
+            (model.status, model.expires_at, model.devices),
+            shown(&kept),
+            "after {ask:?}"
+        );
     }
     service.end().await.unwrap();
 }
@@ -244,7 +332,11 @@ async fn what_was_answered_is_there_after_a_restart() {
     let (mut theirs, mut cursor) = (Vec::new(), None);
     loop {
         let page = client.list(&app(), cursor.as_deref()).await.done().unwrap();
-        assert!(page.licenses.iter().all(|l| l.label.is_none() && l.bound.is_none()));
+        assert!(
+            page.licenses
+                .iter()
+                .all(|l| l.label.is_none() && l.bound.is_none())
+        );
         theirs.extend(page.licenses.into_iter().map(|l| l.key));
         cursor = page.cursor;
         if cursor.is_none() {
@@ -265,16 +357,34 @@ async fn licenses_are_found_by_label_with_and_without_the_filter() {
     for n in 0..210 {
         made(&client, &format!("Stripe sub sub_{}", n % 205)).await;
     }
-    let plain = Abilities { finds_by_label: false, ..Abilities::embedded() };
+    let plain = Abilities {
+        finds_by_label: false,
+        ..Abilities::embedded()
+    };
     let config = ClientConfig::embedded(&service.base, service.token.clone());
-    let plain = Client::new(ClientConfig { abilities: plain, ..config }).unwrap();
-    let wanted = ["Stripe sub sub_0", "Stripe sub sub_204", "Stripe sub sub_205"];
-    let wanted = wanted.map(|label| Wanted { label: label.into(), sent_at: None });
+    let plain = Client::new(ClientConfig {
+        abilities: plain,
+        ..config
+    })
+    .unwrap();
+    let wanted = [
+        "Stripe sub sub_0",
+        "Stripe sub sub_204",
+        "Stripe sub sub_205",
+    ];
+    let wanted = wanted.map(|label| Wanted {
+        label: label.into(),
+        sent_at: None,
+    });
     for client in [client, plain] {
         let finder = Finder::new(client, Throttle::new(0, 8), Patience::default());
         let found = finder.find(&app(), &wanted, |_| false).await.unwrap();
         let count = |label| found.get(label).map_or(0, Vec::len);
-        let counts = [count("Stripe sub sub_0"), count("Stripe sub sub_204"), count("Stripe sub sub_205")];
+        let counts = [
+            count("Stripe sub sub_0"),
+            count("Stripe sub sub_204"),
+            count("Stripe sub sub_205"),
+        ];
         assert_eq!(counts, [2, 1, 0]);
     }
 }
@@ -283,17 +393,45 @@ async fn licenses_are_found_by_label_with_and_without_the_filter() {
 async fn nonsense_is_refused_in_the_documented_form() {
     let service = Service::start(&Disk::default()).await;
     let client = service.client();
-    let stranger =
-        ClientConfig { api_key: Secret::new("wrong"), ..ClientConfig::embedded(&service.base, service.token.clone()) };
+    let stranger = ClientConfig {
+        api_key: Secret::new("wrong"),
+        ..ClientConfig::embedded(&service.base, service.token.clone())
+    };
     let stranger = Client::new(stranger).unwrap();
-    assert_eq!(kind(&stranger.create(&new("x")).await), Some(RefusalKind::BadKey));
-    assert_eq!(kind(&client.get(&LicenseKey::new("a/b")).await), Some(RefusalKind::NotFound));
-    assert_eq!(kind(&client.revoke(&LicenseKey::new("none")).await), Some(RefusalKind::NotFound));
-    assert_eq!(kind(&client.create(&new(&"x".repeat(129))).await), Some(RefusalKind::BadRequest));
-    assert_eq!(kind(&client.create(&new(&"x".repeat(99_999))).await), Some(RefusalKind::Other), "413");
-    assert_eq!(kind(&client.list(&app(), Some("x")).await), Some(RefusalKind::BadRequest));
-    let elsewhere = Client::new(ClientConfig::embedded(format!("{}v2", service.base), service.token.clone())).unwrap();
-    assert_eq!(kind(&elsewhere.reachable(&app()).await), Some(RefusalKind::NotFound));
+    assert_eq!(
+        kind(&stranger.create(&new("x")).await),
+        Some(RefusalKind::BadKey)
+    );
+    assert_eq!(
+        kind(&client.get(&LicenseKey::new("a/b")).await),
+        Some(RefusalKind::NotFound)
+    );
+    assert_eq!(
+        kind(&client.revoke(&LicenseKey::new("none")).await),
+        Some(RefusalKind::NotFound)
+    );
+    assert_eq!(
+        kind(&client.create(&new(&"x".repeat(129))).await),
+        Some(RefusalKind::BadRequest)
+    );
+    assert_eq!(
+        kind(&client.create(&new(&"x".repeat(99_999))).await),
+        Some(RefusalKind::Other),
+        "413"
+    );
+    assert_eq!(
+        kind(&client.list(&app(), Some("x")).await),
+        Some(RefusalKind::BadRequest)
+    );
+    let elsewhere = Client::new(ClientConfig::embedded(
+        format!("{}v2", service.base),
+        service.token.clone(),
+    ))
+    .unwrap();
+    assert_eq!(
+        kind(&elsewhere.reachable(&app()).await),
+        Some(RefusalKind::NotFound)
+    );
     assert_eq!(client.reachable(&app()).await, Answer::Done(()));
 }
 
@@ -305,18 +443,45 @@ async fn a_store_that_fails_ends_the_service_and_answers_nobody() {
     made(&client, "one").await;
     let fail_with = |error| disk.0.lock().unwrap().fails_with = error;
     fail_with(Some(LedgerError::Full("no room".into())));
-    assert!(matches!(client.create(&new("two")).await, Answer::Unknown { .. }));
+    assert!(matches!(
+        client.create(&new("two")).await,
+        Answer::Unknown { .. }
+    ));
     fail_with(None);
     made(&client, "three").await;
-    assert_eq!(client.list(&app(), None).await.done().unwrap().licenses.len(), 2);
+    assert_eq!(
+        client
+            .list(&app(), None)
+            .await
+            .done()
+            .unwrap()
+            .licenses
+            .len(),
+        2
+    );
     fail_with(Some(LedgerError::Broken("the disk failed".into())));
-    assert!(matches!(client.create(&new("four")).await, Answer::Unknown { .. }));
+    assert!(matches!(
+        client.create(&new("four")).await,
+        Answer::Unknown { .. }
+    ));
     let served = service.served.await.unwrap();
     assert!(matches!(served, Err(ServeError::Ledger(_))), "{served:?}");
-    assert!(matches!(client.create(&new("five")).await, Answer::NotSent { .. }));
-    disk.0.lock().unwrap().values.insert(b"license/x".to_vec(), b"\x09".to_vec());
+    assert!(matches!(
+        client.create(&new("five")).await,
+        Answer::NotSent { .. }
+    ));
+    disk.0
+        .lock()
+        .unwrap()
+        .values
+        .insert(b"license/x".to_vec(), b"\x09".to_vec());
     let refused = Service::start(&disk).await.served.await.unwrap();
-    assert!(refused.unwrap_err().to_string().contains("made by a newer version"));
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("made by a newer version")
+    );
 }
 
 #[tokio::test]
@@ -324,8 +489,15 @@ async fn the_durable_store_keeps_what_was_answered() {
     let dir = tempfile::tempdir().unwrap();
     let mut keys = Vec::new();
     for round in 0..2 {
-        let create = if round == 0 { Create::IfMissing } else { Create::Never };
-        let options = Options { create, ..Options::default() };
+        let create = if round == 0 {
+            Create::IfMissing
+        } else {
+            Create::Never
+        };
+        let options = Options {
+            create,
+            ..Options::default()
+        };
         let (writer, reader) = keyward::store::sled::Store::open(dir.path(), options).unwrap();
         let service = Service::over(StoreLedger::new(reader, writer)).await;
         let client = service.client();

@@ -7,7 +7,9 @@ use keyward::domain::plan::Devices;
 use keyward::domain::time::Span;
 use keyward::effects::license::lookup::{Failed, Finder, Patience};
 use keyward::effects::license::sweep::Wanted;
-use keyward::effects::license::{Abilities, Answer, Client, ClientConfig, License, NewLicense, RefusalKind};
+use keyward::effects::license::{
+    Abilities, Answer, Client, ClientConfig, License, NewLicense, RefusalKind,
+};
 use keyward::effects::throttle::Throttle;
 use keyward::secret::Secret;
 
@@ -18,20 +20,36 @@ fn app() -> AppId {
 }
 
 fn new(label: &str) -> NewLicense {
-    NewLicense { app_id: app(), label: label.into(), expires_at: None, devices: Devices::Count(1) }
+    NewLicense {
+        app_id: app(),
+        label: label.into(),
+        expires_at: None,
+        devices: Devices::Count(1),
+    }
 }
 
 fn wanted(label: &str) -> Wanted {
-    Wanted { label: label.into(), sent_at: None }
+    Wanted {
+        label: label.into(),
+        sent_at: None,
+    }
 }
 
 fn client(fake: &Fake, abilities: Abilities) -> Client {
     let config = ClientConfig::new(fake.base(), Secret::new(API_KEY));
-    Client::new(ClientConfig { request_timeout: Span::from_ms(80), abilities, ..config }).unwrap()
+    Client::new(ClientConfig {
+        request_timeout: Span::from_ms(80),
+        abilities,
+        ..config
+    })
+    .unwrap()
 }
 
 fn finder(client: &Client) -> Finder {
-    let patience = Patience { tries: 20, first_wait: Span::ZERO };
+    let patience = Patience {
+        tries: 20,
+        first_wait: Span::ZERO,
+    };
     Finder::new(client.clone(), Throttle::new(0, 8), patience)
 }
 
@@ -47,7 +65,12 @@ fn held_by_nobody(_: &LicenseKey) -> bool {
 }
 
 async fn found(finder: &Finder, label: &str) -> Vec<License> {
-    finder.find(&app(), &[wanted(label)], held_by_nobody).await.unwrap().remove(label).unwrap_or_default()
+    finder
+        .find(&app(), &[wanted(label)], held_by_nobody)
+        .await
+        .unwrap()
+        .remove(label)
+        .unwrap_or_default()
 }
 
 /// What the dispatcher does, without its store: send; when the outcome is unknown look twice; adopt, or send again.
@@ -97,10 +120,21 @@ async fn exactly_as_many_as_bought(seed: u64) {
     for n in 0..40 {
         let (client, finder) = (client.clone(), finder.clone());
         let label = format!("Stripe sub sub_{n}");
-        tasks.spawn(async move { (create_surely(&client, &finder, &label).await.reveal().to_owned(), label) });
+        tasks.spawn(async move {
+            (
+                create_surely(&client, &finder, &label)
+                    .await
+                    .reveal()
+                    .to_owned(),
+                label,
+            )
+        });
     }
     let ours: BTreeMap<String, String> = tasks.join_all().await.into_iter().collect();
-    let theirs = fake.licenses().into_iter().map(|l| (l.license_key, l.label.unwrap()));
+    let theirs = fake
+        .licenses()
+        .into_iter()
+        .map(|l| (l.license_key, l.label.unwrap()));
     assert_eq!(ours, theirs.collect(), "seed {seed}: {:?}", fake.counters());
 }
 
@@ -108,13 +142,26 @@ async fn exactly_as_many_as_bought(seed: u64) {
 async fn a_look_goes_through_all_pages_and_reads_each_license_once() {
     let (fake, client, finder) = setup(Faults::default()).await;
     for n in 0..450 {
-        client.create(&new(&format!("Stripe sub sub_{n}"))).await.done().unwrap();
+        client
+            .create(&new(&format!("Stripe sub sub_{n}")))
+            .await
+            .done()
+            .unwrap();
     }
     assert_eq!(found(&finder, "Stripe sub sub_449").await.len(), 1);
-    assert_eq!((fake.counter("GET list"), fake.counter("GET one")), (3, 450));
-    assert_eq!(found(&finder, "Stripe sub sub_0").await[0].label.as_deref(), Some("Stripe sub sub_0"));
+    assert_eq!(
+        (fake.counter("GET list"), fake.counter("GET one")),
+        (3, 450)
+    );
+    assert_eq!(
+        found(&finder, "Stripe sub sub_0").await[0].label.as_deref(),
+        Some("Stripe sub sub_0")
+    );
     assert!(found(&finder, "Stripe sub sub_4490").await.is_empty());
-    assert_eq!((fake.counter("GET list"), fake.counter("GET one")), (9, 451));
+    assert_eq!(
+        (fake.counter("GET list"), fake.counter("GET one")),
+        (9, 451)
+    );
 }
 
 #[tokio::test]
@@ -124,32 +171,54 @@ async fn a_key_that_a_machine_holds_is_never_found() {
     let free = client.create(&new("one")).await.done().unwrap().key;
     let both = found(&finder, "one").await;
     assert_eq!(both.len(), 2);
-    let of = finder.find(&app(), &[wanted("one"), wanted("two")], |k| *k == held).await.unwrap();
-    let keys: HashMap<&str, Vec<&LicenseKey>> =
-        of.iter().map(|(label, found)| (label.as_str(), found.iter().map(|l| &l.key).collect())).collect();
+    let of = finder
+        .find(&app(), &[wanted("one"), wanted("two")], |k| *k == held)
+        .await
+        .unwrap();
+    let keys: HashMap<&str, Vec<&LicenseKey>> = of
+        .iter()
+        .map(|(label, found)| (label.as_str(), found.iter().map(|l| &l.key).collect()))
+        .collect();
     assert_eq!(keys, HashMap::from([("one", vec![&free])]));
 }
 
 #[tokio::test]
 async fn a_cursor_that_is_refused_starts_over() {
-    let (fake, client, finder) = setup(Faults { refuse_cursors: 2, ..Faults::default() }).await;
+    let (fake, client, finder) = setup(Faults {
+        refuse_cursors: 2,
+        ..Faults::default()
+    })
+    .await;
     for n in 0..250 {
         client.create(&new(&n.to_string())).await.done().unwrap();
     }
     assert_eq!(found(&finder, "249").await.len(), 1);
     fake.switch(|f| f.refuse_cursors = 1000);
-    let failed = finder.find(&app(), &[wanted("249")], held_by_nobody).await.unwrap_err();
+    let failed = finder
+        .find(&app(), &[wanted("249")], held_by_nobody)
+        .await
+        .unwrap_err();
     assert!(matches!(failed, Failed::Refused(refusal) if refusal.kind == RefusalKind::BadRequest));
 }
 
 #[tokio::test]
 async fn a_look_that_cannot_be_completed_concludes_nothing() {
-    let (fake, _client, finder) = setup(Faults { error_pct: 100, ..Faults::default() }).await;
-    let failed = finder.find(&app(), &[wanted("one")], held_by_nobody).await.unwrap_err();
+    let (fake, _client, finder) = setup(Faults {
+        error_pct: 100,
+        ..Faults::default()
+    })
+    .await;
+    let failed = finder
+        .find(&app(), &[wanted("one")], held_by_nobody)
+        .await
+        .unwrap_err();
     assert!(matches!(failed, Failed::Unanswered(_)));
     assert_eq!(fake.counter("GET list"), 20);
     fake.switch(|f| (f.error_pct, f.refuse) = (0, Some(401)));
-    let failed = finder.find(&app(), &[wanted("one")], held_by_nobody).await.unwrap_err();
+    let failed = finder
+        .find(&app(), &[wanted("one")], held_by_nobody)
+        .await
+        .unwrap_err();
     assert!(matches!(failed, Failed::Refused(refusal) if refusal.kind == RefusalKind::BadKey));
 }
 
@@ -165,15 +234,25 @@ async fn what_the_list_does_not_show_yet_is_found_by_the_second_look() {
 
 #[tokio::test]
 async fn better_lists_spare_reads() {
-    let faults = Faults { list_shows_label: true, finds_by_label: true, ..Faults::default() };
+    let faults = Faults {
+        list_shows_label: true,
+        finds_by_label: true,
+        ..Faults::default()
+    };
     let (fake, plain, _) = setup(faults).await;
     for n in 0..30 {
         plain.create(&new(&n.to_string())).await.done().unwrap();
     }
-    let shows = Abilities { list_shows_label: true, ..Abilities::authforge() };
+    let shows = Abilities {
+        list_shows_label: true,
+        ..Abilities::authforge()
+    };
     assert_eq!(found(&finder(&client(&fake, shows)), "7").await.len(), 1);
     assert_eq!((fake.counter("GET list"), fake.counter("GET one")), (1, 1));
-    let finds = Abilities { finds_by_label: true, ..Abilities::authforge() };
+    let finds = Abilities {
+        finds_by_label: true,
+        ..Abilities::authforge()
+    };
     assert_eq!(found(&finder(&client(&fake, finds)), "7").await.len(), 1);
     assert_eq!((fake.counter("GET list"), fake.counter("GET one")), (2, 2));
 }
@@ -182,10 +261,21 @@ async fn better_lists_spare_reads() {
 async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
     let (fake, client, finder) = setup(Faults::default()).await;
     for n in 0..30 {
-        client.create(&new(&format!("Stripe sub sub_{}", n % 29))).await.done().unwrap();
+        client
+            .create(&new(&format!("Stripe sub sub_{}", n % 29)))
+            .await
+            .done()
+            .unwrap();
     }
     fake.switch(|f| (f.seed, f.hang_pct) = (3, 40));
-    let impatient = Finder::new(client.clone(), Throttle::new(0, 1), Patience { tries: 1, first_wait: Span::ZERO });
+    let impatient = Finder::new(
+        client.clone(),
+        Throttle::new(0, 1),
+        Patience {
+            tries: 1,
+            first_wait: Span::ZERO,
+        },
+    );
     let mut broken = 0;
     let index = loop {
         match impatient.crawl(&app(), held_by_nobody).await {
@@ -195,7 +285,13 @@ async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
         assert!(broken < 100);
     };
     assert!(broken > 0, "this seed breaks it off at least once");
-    assert_eq!((index.keys_of("Stripe sub sub_0").len(), index.keys_of("Stripe sub sub_1").len()), (2, 1));
+    assert_eq!(
+        (
+            index.keys_of("Stripe sub sub_0").len(),
+            index.keys_of("Stripe sub sub_1").len()
+        ),
+        (2, 1)
+    );
     let kept: Vec<(u64, u64)> = impatient.with_memory(|memory| memory.pairs().collect());
     assert_eq!(kept.len(), 30);
     fake.switch(|f| f.hang_pct = 0);
@@ -207,7 +303,11 @@ async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
 
 #[tokio::test]
 async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
-    let (fake, client, finder) = setup(Faults { latency_ms: 1, ..Faults::default() }).await;
+    let (fake, client, finder) = setup(Faults {
+        latency_ms: 1,
+        ..Faults::default()
+    })
+    .await;
     for n in 0..20 {
         client.create(&new(&n.to_string())).await.done().unwrap();
     }
@@ -215,14 +315,21 @@ async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
     for n in 0..40 {
         let finder = finder.clone();
         tasks.spawn(async move {
-            let found = finder.find_one(&app(), wanted(&n.to_string()), held_by_nobody).await.unwrap();
+            let found = finder
+                .find_one(&app(), wanted(&n.to_string()), held_by_nobody)
+                .await
+                .unwrap();
             (n, found.len())
         });
     }
     for (n, found) in tasks.join_all().await {
         assert_eq!(found, usize::from(n < 20), "{n}");
     }
-    assert_eq!(fake.counter("GET list"), 2, "the first asked alone, all others together");
+    assert_eq!(
+        fake.counter("GET list"),
+        2,
+        "the first asked alone, all others together"
+    );
 }
 
 #[tokio::test]

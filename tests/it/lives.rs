@@ -85,27 +85,77 @@ fn life(renewals: &[Renewal], delays: &[i64]) -> Vec<Told> {
         let n = told.len();
         // How it began is heard at once: what only a snapshot tells is another test's.
         let delay = if n < 2 { 0 } else { delays[n % delays.len()] };
-        told.push(Told { at, delay, event: event(n, kind, at, &object), means });
+        told.push(Told {
+            at,
+            delay,
+            event: event(n, kind, at, &object),
+            means,
+        });
     };
-    tell("customer.subscription.created", BEGIN, subscription(BEGIN, "active"), Means::Other);
-    tell("invoice.paid", BEGIN + 1, invoice(0, true), Means::Paid { end: BEGIN + MONTH });
+    tell(
+        "customer.subscription.created",
+        BEGIN,
+        subscription(BEGIN, "active"),
+        Means::Other,
+    );
+    tell(
+        "invoice.paid",
+        BEGIN + 1,
+        invoice(0, true),
+        Means::Paid { end: BEGIN + MONTH },
+    );
     for (renewal, k) in renewals.iter().zip(1..) {
         let turn = BEGIN + k * MONTH;
-        tell("customer.subscription.updated", turn, subscription(turn, "active"), Means::Other);
+        tell(
+            "customer.subscription.updated",
+            turn,
+            subscription(turn, "active"),
+            Means::Other,
+        );
         let pay = Means::Paid { end: turn + MONTH };
         match renewal {
             Renewal::Paid => tell("invoice.paid", turn + 3_600, invoice(k, true), pay),
             Renewal::FailedThenPaid(days) => {
-                tell("invoice.payment_failed", turn + 3_600, invoice(k, false), Means::Failed);
-                tell("customer.subscription.updated", turn + 3_601, subscription(turn, "past_due"), Means::Failed);
+                tell(
+                    "invoice.payment_failed",
+                    turn + 3_600,
+                    invoice(k, false),
+                    Means::Failed,
+                );
+                tell(
+                    "customer.subscription.updated",
+                    turn + 3_601,
+                    subscription(turn, "past_due"),
+                    Means::Failed,
+                );
                 if *days > 3 {
-                    tell("invoice.payment_failed", turn + 3 * DAY, invoice(k, false), Means::Failed);
+                    tell(
+                        "invoice.payment_failed",
+                        turn + 3 * DAY,
+                        invoice(k, false),
+                        Means::Failed,
+                    );
                 }
-                tell("invoice.paid", turn + 7_200 + days * DAY, invoice(k, true), pay);
+                tell(
+                    "invoice.paid",
+                    turn + 7_200 + days * DAY,
+                    invoice(k, true),
+                    pay,
+                );
             }
             Renewal::Failed => {
-                tell("invoice.payment_failed", turn + 3_600, invoice(k, false), Means::Failed);
-                tell("customer.subscription.updated", turn + 3_601, subscription(turn, "past_due"), Means::Failed);
+                tell(
+                    "invoice.payment_failed",
+                    turn + 3_600,
+                    invoice(k, false),
+                    Means::Failed,
+                );
+                tell(
+                    "customer.subscription.updated",
+                    turn + 3_601,
+                    subscription(turn, "past_due"),
+                    Means::Failed,
+                );
                 break;
             }
         }
@@ -126,7 +176,9 @@ fn truth(told: &[Told], now: i64) -> (i64, bool) {
                     failed_at = None;
                 }
             }
-            Means::Failed if failed_at.is_none() && paid_end <= fact.at => failed_at = Some(fact.at),
+            Means::Failed if failed_at.is_none() && paid_end <= fact.at => {
+                failed_at = Some(fact.at)
+            }
             Means::Failed | Means::Other => {}
         }
     }
@@ -143,8 +195,15 @@ fn play(told: &[Told], until: i64, seed: Option<u64>) -> (World, Answer) {
     let line = |t: &&Told| json!({"received_at": t.at + t.delay, "event": t.event}).to_string();
     let text: Vec<String> = told.iter().map(line).collect();
     let text = text.join("\n");
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
-    replay::answered("a made-up life", &text, replay::rules(&root), Some(Timestamp::from_s(until)), seed)
+    let root =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
+    replay::answered(
+        "a made-up life",
+        &text,
+        replay::rules(&root),
+        Some(Timestamp::from_s(until)),
+        seed,
+    )
 }
 
 proptest! {
@@ -249,30 +308,69 @@ fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
         "amount_paid": 2900, "payment": {"type": "payment_intent", "payment_intent": "pi_1"}});
     let refund = json!({"id": "re_1", "object": "refund", "payment_intent": "pi_1", "charge": "ch_1", "amount": 2900,
         "currency": "usd", "status": "succeeded"});
-    let kinds = [("checkout.session.completed", &session), ("invoice.paid", &bill), ("invoice_payment.paid", &payment)];
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let kinds = [
+        ("checkout.session.completed", &session),
+        ("invoice.paid", &bill),
+        ("invoice_payment.paid", &payment),
+    ];
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
     for (order, gap, seed) in each_way(&orders) {
         let mut told: Vec<Told> = (0..)
             .zip(order)
             .map(|(place, n)| {
                 let (kind, object) = kinds[n];
                 let delay = place * gap;
-                Told { at: BEGIN, delay, event: event(n, kind, BEGIN, object), means: Means::Other }
+                Told {
+                    at: BEGIN,
+                    delay,
+                    event: event(n, kind, BEGIN, object),
+                    means: Means::Other,
+                }
             })
             .collect();
         let (_, answer) = play(&told, BEGIN + 10 * DAY, seed);
-        let story = format!("{order:?}, {gap} s apart, {seed:?}\n{}", keyward::sim::timeline::text(&answer));
+        let story = format!(
+            "{order:?}, {gap} s apart, {seed:?}\n{}",
+            keyward::sim::timeline::text(&answer)
+        );
         let ids: Vec<&str> = answer.machines.iter().map(|m| m.id.as_str()).collect();
         assert_eq!(ids, ["stripe/cs_1"], "{story}");
-        let live = |a: &Answer| a.machines[0].licenses.iter().filter(|l| l.status == LicenseStatus::Live).count();
+        let live = |a: &Answer| {
+            a.machines[0]
+                .licenses
+                .iter()
+                .filter(|l| l.status == LicenseStatus::Live)
+                .count()
+        };
         assert_eq!(live(&answer), 1, "{story}");
         // Served under both names before anything linked them, a second one cannot be helped.
         let unlinked = order[2] == 2;
-        assert_eq!(answer.machines[0].licenses_created, if unlinked { 2 } else { 1 }, "{story}");
+        assert_eq!(
+            answer.machines[0].licenses_created,
+            if unlinked { 2 } else { 1 },
+            "{story}"
+        );
         let (at, kind) = (BEGIN + 11 * DAY, "refund.created");
-        told.push(Told { at, delay: 0, event: event(9, kind, at, &refund), means: Means::Other });
+        told.push(Told {
+            at,
+            delay: 0,
+            event: event(9, kind, at, &refund),
+            means: Means::Other,
+        });
         let (_, answer) = play(&told, BEGIN + 20 * DAY, seed);
-        assert_eq!(live(&answer), 0, "{}", keyward::sim::timeline::text(&answer));
+        assert_eq!(
+            live(&answer),
+            0,
+            "{}",
+            keyward::sim::timeline::text(&answer)
+        );
     }
 }
 
@@ -280,7 +378,9 @@ fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
 fn each_way(orders: &[[usize; 3]]) -> impl Iterator<Item = ([usize; 3], i64, Option<u64>)> {
     let each = |order: &[usize; 3]| {
         let order = *order;
-        [0, DAY].into_iter().flat_map(move |gap| [None, Some(1), Some(2)].map(|seed| (order, gap, seed)))
+        [0, DAY]
+            .into_iter()
+            .flat_map(move |gap| [None, Some(1), Some(2)].map(|seed| (order, gap, seed)))
     };
     orders.iter().flat_map(each)
 }

@@ -25,7 +25,12 @@ async fn made_before(fake: &Fake, labels: impl IntoIterator<Item = String>) {
     let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
     for label in labels {
         let (app_id, devices) = (AppId::new("app_test"), Devices::Count(2));
-        let new = NewLicense { app_id, label, expires_at: None, devices };
+        let new = NewLicense {
+            app_id,
+            label,
+            expires_at: None,
+            devices,
+        };
         client.create(&new).await.done().unwrap();
     }
 }
@@ -47,37 +52,83 @@ async fn licenses_made_before_are_adopted_and_new_purchases_do_not_wait() {
     let before = fake.counter("POST");
     fake.switch(|faults| faults.latency_ms = LATENCY_MS);
     let mail = "transport = \"folder\"\npath = \"./mail\"\n".to_owned();
-    let app = TestApp::start(Setup { mail, ..Setup::with(&fake) }).await;
+    let app = TestApp::start(Setup {
+        mail,
+        ..Setup::with(&fake)
+    })
+    .await;
     for name in held.iter().chain(&unmet) {
         app.door().event(&one_time(name, next_s() - DAY_S)).await;
     }
     for name in &new {
         app.door().event(&one_time(name, next_s())).await;
     }
-    let all_of = |names: &[String]| names.iter().all(|name| fake.by_label().contains_key(&label(name)));
-    until("licenses of new purchases", PATIENCE, async || all_of(&new).then_some(())).await;
-    assert_eq!(page(&app, &held[0])["licenses"], json!([]), "the look was still under way");
+    let all_of = |names: &[String]| {
+        names
+            .iter()
+            .all(|name| fake.by_label().contains_key(&label(name)))
+    };
+    until("licenses of new purchases", PATIENCE, async || {
+        all_of(&new).then_some(())
+    })
+    .await;
+    assert_eq!(
+        page(&app, &held[0])["licenses"],
+        json!([]),
+        "the look was still under way"
+    );
     until("licenses of all", PATIENCE, async || {
         let idle = all_of(&unmet) && app.ask(&["actions"]) == json!([]);
         idle.then_some(())
     })
     .await;
-    assert_eq!(fake.counter("POST") - before, (unmet.len() + new.len()) as u64, "made by us");
-    let keys: std::collections::BTreeMap<_, _> =
-        fake.licenses().into_iter().map(|l| (l.label.unwrap_or_default(), l.license_key)).collect();
+    assert_eq!(
+        fake.counter("POST") - before,
+        (unmet.len() + new.len()) as u64,
+        "made by us"
+    );
+    let keys: std::collections::BTreeMap<_, _> = fake
+        .licenses()
+        .into_iter()
+        .map(|l| (l.label.unwrap_or_default(), l.license_key))
+        .collect();
     for name in &held {
         let page = page(&app, name);
-        assert_eq!(page["licenses"][0]["key"], keys[&label(name)].as_str(), "{page:#}");
-        assert_eq!((&page["licenses_created"], &page["notices"]), (&json!(0), &json!([])), "{page:#}");
+        assert_eq!(
+            page["licenses"][0]["key"],
+            keys[&label(name)].as_str(),
+            "{page:#}"
+        );
+        assert_eq!(
+            (&page["licenses_created"], &page["notices"]),
+            (&json!(0), &json!([])),
+            "{page:#}"
+        );
     }
     let mailed = async || {
         let folder = std::fs::read_dir(app.dir().join("mail")).ok()?;
-        let mails = folder.filter(|f| f.as_ref().unwrap().path().extension().is_some_and(|e| e == "eml")).count();
+        let mails = folder
+            .filter(|f| {
+                f.as_ref()
+                    .unwrap()
+                    .path()
+                    .extension()
+                    .is_some_and(|e| e == "eml")
+            })
+            .count();
         (mails == unmet.len() + new.len()).then_some(())
     };
-    until("a mail for each key that we made, and no other", PATIENCE, mailed).await;
+    until(
+        "a mail for each key that we made, and no other",
+        PATIENCE,
+        mailed,
+    )
+    .await;
     let read = fake.counter("GET one");
-    assert!(read <= 2 * (OTHERS + held.len()) as u64, "each label is read about once: {read}");
+    assert!(
+        read <= 2 * (OTHERS + held.len()) as u64,
+        "each label is read about once: {read}"
+    );
 }
 
 /// The guide's handler sells twice when Stripe tells twice: of two licenses the live one is taken, and of the other a person
@@ -88,9 +139,17 @@ async fn of_two_licenses_the_live_one_is_taken_and_the_other_told() {
     made_before(&fake, [label("Twice"), label("Twice")]).await;
     let keys: Vec<String> = fake.licenses().into_iter().map(|l| l.license_key).collect();
     let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
-    client.revoke(&LicenseKey::new(&keys[0])).await.done().unwrap();
+    client
+        .revoke(&LicenseKey::new(&keys[0]))
+        .await
+        .done()
+        .unwrap();
     // The law of one license a label holds for what we make: these two were there.
-    let app = TestApp::start(Setup { fake: None, ..Setup::with(&fake) }).await;
+    let app = TestApp::start(Setup {
+        fake: None,
+        ..Setup::with(&fake)
+    })
+    .await;
     app.door().event(&one_time("Twice", next_s() - DAY_S)).await;
     let adopted = async || {
         let page = page(&app, "Twice");
@@ -98,7 +157,14 @@ async fn of_two_licenses_the_live_one_is_taken_and_the_other_told() {
     };
     let page = until("the purchase's license", PATIENCE, adopted).await;
     assert_eq!(page["licenses"].as_array().unwrap().len(), 1, "{page:#}");
-    assert_eq!((&page["licenses"][0]["key"], &page["licenses_created"]), (&json!(keys[1]), &json!(0)), "{page:#}");
-    assert!(page["reports"].to_string().contains("left alone"), "{page:#}");
+    assert_eq!(
+        (&page["licenses"][0]["key"], &page["licenses_created"]),
+        (&json!(keys[1]), &json!(0)),
+        "{page:#}"
+    );
+    assert!(
+        page["reports"].to_string().contains("left alone"),
+        "{page:#}"
+    );
     assert_eq!(fake.counter("POST"), 2, "those made before");
 }

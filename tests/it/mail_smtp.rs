@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use keyward::domain::time::{Span, Timestamp};
 use keyward::effects::mail::{
-    CannotMail, Letter, MailAnswer, MailConfig, Mailer, Outgoing, Parts, Templates, Transport, message_id,
+    CannotMail, Letter, MailAnswer, MailConfig, Mailer, Outgoing, Parts, Templates, Transport,
+    message_id,
 };
 use keyward::secret::Secret;
 use serde_json::{Value, json};
@@ -46,8 +47,15 @@ impl Server {
             }
         });
         let stdin = child.stdin.take();
-        let first: Value = lines.recv_timeout(PATIENCE).expect("the mail server did not start");
-        Self { port: first["port"].as_u64().unwrap().try_into().unwrap(), lines, child, stdin }
+        let first: Value = lines
+            .recv_timeout(PATIENCE)
+            .expect("the mail server did not start");
+        Self {
+            port: first["port"].as_u64().unwrap().try_into().unwrap(),
+            lines,
+            child,
+            stdin,
+        }
     }
 
     /// The next mail that the server took.
@@ -69,12 +77,17 @@ impl Drop for Server {
 }
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp/tls").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/smtp/tls")
+        .join(name)
 }
 
 fn mailer_with(url: &str, ca: Option<PathBuf>, timeout: Duration) -> Mailer {
     Mailer::new(MailConfig {
-        transport: Transport::Smtp { url: Secret::new(url), ca },
+        transport: Transport::Smtp {
+            url: Secret::new(url),
+            ca,
+        },
         from: "Pixel Förge <licenses@shop.example>".to_owned(),
         reply_to: Some("help@shop.example".to_owned()),
         timeout,
@@ -84,18 +97,27 @@ fn mailer_with(url: &str, ca: Option<PathBuf>, timeout: Duration) -> Mailer {
 
 /// A mailer to the server; `{port}` in the URL is its port.
 fn mailer(server: &Server, url: &str) -> Mailer {
-    mailer_with(&url.replace("{port}", &server.port.to_string()), Some(file("ca.pem")), PATIENCE)
+    mailer_with(
+        &url.replace("{port}", &server.port.to_string()),
+        Some(file("ca.pem")),
+        PATIENCE,
+    )
 }
 
 fn letter() -> Letter {
-    Letter { vendor: "Pixel Förge".to_owned(), ..Letter::sample() }
+    Letter {
+        vendor: "Pixel Förge".to_owned(),
+        ..Letter::sample()
+    }
 }
 
 fn outgoing() -> Outgoing {
     Outgoing {
         to: "ada@customer.example".to_owned(),
         message_id: message_id("stripe/cs_1/license_issued", "shop.example"),
-        parts: Templates::load(None, "en").render("license_issued", "de-AT", &letter()).unwrap(),
+        parts: Templates::load(None, "en")
+            .render("license_issued", "de-AT", &letter())
+            .unwrap(),
         lang: "de".to_owned(),
         date: Timestamp::from_s(1_772_323_200),
     }
@@ -109,24 +131,48 @@ async fn answer(options: Value, url: &str) -> (MailAnswer, Server) {
 
 #[tokio::test]
 async fn a_key_arrives_by_starttls_in_both_parts() {
-    let (answer, server) = answer(json!({ "tls": "starttls" }), "smtp://127.0.0.1:{port}?tls=required").await;
-    assert_eq!(answer, MailAnswer::Sent { response: "2.0.0 queued as T1".to_owned() });
+    let (answer, server) = answer(
+        json!({ "tls": "starttls" }),
+        "smtp://127.0.0.1:{port}?tls=required",
+    )
+    .await;
+    assert_eq!(
+        answer,
+        MailAnswer::Sent {
+            response: "2.0.0 queued as T1".to_owned()
+        }
+    );
     let mail = server.mail();
     assert_eq!(mail["secure"], true);
     assert_eq!(mail["recipients"], json!(["ada@customer.example"]));
-    assert_eq!(mail["from"], json!([{ "address": "licenses@shop.example", "name": "Pixel Förge" }]));
+    assert_eq!(
+        mail["from"],
+        json!([{ "address": "licenses@shop.example", "name": "Pixel Förge" }])
+    );
     assert_eq!(mail["reply_to"][0]["address"], "help@shop.example");
     assert_eq!(mail["subject"], "Ihre Lizenzschlüssel für Pixel Forge Pro");
     assert_eq!(mail["message_id"], outgoing().message_id.as_str());
     assert_eq!(mail["date"], "2026-03-01T00:00:00.000Z");
-    assert_eq!(mail["headers"]["auto-submitted"], "Auto-Submitted: auto-generated");
+    assert_eq!(
+        mail["headers"]["auto-submitted"],
+        "Auto-Submitted: auto-generated"
+    );
     for part in ["text", "html"] {
         let text = mail[part].as_str().unwrap();
-        for said in ["KEYW-7Q2M-XD4F-9TRA", "KEYW-B6HN-P0ZC-4WLE", "gültig bis 14. März 2027", "für 3 Geräte"] {
+        for said in [
+            "KEYW-7Q2M-XD4F-9TRA",
+            "KEYW-B6HN-P0ZC-4WLE",
+            "gültig bis 14. März 2027",
+            "für 3 Geräte",
+        ] {
             assert!(text.contains(said), "the {part} part lacks {said}:\n{text}");
         }
     }
-    assert_eq!(mail["text"].as_str().unwrap(), outgoing().parts.text, "nothing is lost on the way");
+    assert_eq!(
+        mail["text"].as_str().unwrap(),
+        outgoing().parts.text,
+        "nothing is lost on the way"
+    );
     assert_eq!(mail["html"].as_str().unwrap(), outgoing().parts.html);
 }
 
@@ -140,14 +186,17 @@ async fn starttls_is_what_a_plain_url_means() {
 #[tokio::test]
 async fn nothing_goes_out_where_starttls_is_not_offered() {
     let (answer, server) = answer(json!({ "tls": "none" }), "smtp://127.0.0.1:{port}").await;
-    let MailAnswer::Refused { why } = answer else { panic!("{answer:?}") };
+    let MailAnswer::Refused { why } = answer else {
+        panic!("{answer:?}")
+    };
     assert!(why.contains("STARTTLS"), "{why}");
     assert!(server.took_nothing());
 }
 
 #[tokio::test]
 async fn plain_only_when_it_is_asked_for() {
-    let (answer, server) = answer(json!({ "tls": "none" }), "smtp://127.0.0.1:{port}?tls=none").await;
+    let (answer, server) =
+        answer(json!({ "tls": "none" }), "smtp://127.0.0.1:{port}?tls=none").await;
     assert!(matches!(answer, MailAnswer::Sent { .. }), "{answer:?}");
     assert_eq!(server.mail()["secure"], false);
 }
@@ -156,14 +205,20 @@ async fn plain_only_when_it_is_asked_for() {
 async fn tls_from_the_first_byte_with_a_login() {
     let options = json!({ "tls": "implicit", "user": "shop@example.com", "password": "pä/ss" });
     let server = Server::start(&options);
-    let mailer = mailer(&server, "smtps://shop%40example.com:p%C3%A4%2Fss@localhost:{port}");
+    let mailer = mailer(
+        &server,
+        "smtps://shop%40example.com:p%C3%A4%2Fss@localhost:{port}",
+    );
     let checked = mailer.check().await.unwrap();
     assert!(checked.contains("TLS, logged in"), "{checked}");
     assert!(server.took_nothing(), "a check sends nothing");
     let answer = mailer.send(outgoing()).await;
     assert!(matches!(answer, MailAnswer::Sent { .. }), "{answer:?}");
     let mail = server.mail();
-    assert_eq!((&mail["secure"], &mail["user"]), (&json!(true), &json!("shop@example.com")));
+    assert_eq!(
+        (&mail["secure"], &mail["user"]),
+        (&json!(true), &json!("shop@example.com"))
+    );
 }
 
 #[tokio::test]
@@ -171,8 +226,13 @@ async fn a_refused_login_is_the_operator_s_and_never_shows_the_password() {
     let options = json!({ "tls": "implicit", "user": "shop", "password": "right" });
     let server = Server::start(&options);
     let mailer = mailer(&server, "smtps://shop:hunter2@localhost:{port}");
-    for answer in [mailer.send(outgoing()).await, mailer.check().await.unwrap_err()] {
-        let MailAnswer::Refused { why } = answer else { panic!("{answer:?}") };
+    for answer in [
+        mailer.send(outgoing()).await,
+        mailer.check().await.unwrap_err(),
+    ] {
+        let MailAnswer::Refused { why } = answer else {
+            panic!("{answer:?}")
+        };
         assert!(why.contains("535") && !why.contains("hunter2"), "{why}");
     }
     assert!(!format!("{mailer:?}").contains("hunter2"));
@@ -183,14 +243,20 @@ async fn a_refused_login_is_the_operator_s_and_never_shows_the_password() {
 async fn a_login_that_is_wanted_and_not_given_is_the_operator_s() {
     let options = json!({ "tls": "implicit", "user": "shop", "password": "right" });
     let (answer, _server) = answer(options, "smtps://localhost:{port}").await;
-    assert!(matches!(answer, MailAnswer::Refused { .. }), "not the customer's address: {answer:?}");
+    assert!(
+        matches!(answer, MailAnswer::Refused { .. }),
+        "not the customer's address: {answer:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_refused_recipient_is_undeliverable() {
-    let refusal = json!({ "tls": "none", "refuse_recipient": { "code": 550, "text": "5.1.1 no such user" } });
+    let refusal =
+        json!({ "tls": "none", "refuse_recipient": { "code": 550, "text": "5.1.1 no such user" } });
     let (answer, _server) = answer(refusal, "smtp://127.0.0.1:{port}?tls=none").await;
-    let MailAnswer::Undeliverable { why } = answer else { panic!("{answer:?}") };
+    let MailAnswer::Undeliverable { why } = answer else {
+        panic!("{answer:?}")
+    };
     assert!(why.contains("550") && why.contains("no such user"), "{why}");
 }
 
@@ -203,9 +269,12 @@ async fn a_relay_that_does_not_know_us_condemns_no_address() {
 
 #[tokio::test]
 async fn a_grey_list_means_again_in_a_while() {
-    let refusal = json!({ "tls": "none", "refuse_recipient": { "code": 451, "text": "4.7.1 greylisted" } });
+    let refusal =
+        json!({ "tls": "none", "refuse_recipient": { "code": 451, "text": "4.7.1 greylisted" } });
     let (answer, _server) = answer(refusal, "smtp://127.0.0.1:{port}?tls=none").await;
-    let MailAnswer::Again { after, why } = answer else { panic!("{answer:?}") };
+    let MailAnswer::Again { after, why } = answer else {
+        panic!("{answer:?}")
+    };
     assert_eq!(after, Some(Span::from_minutes(5)), "{why}");
 }
 
@@ -219,18 +288,26 @@ async fn a_refused_message_is_the_operator_s() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_after_the_message_leaves_it_unknown() {
-    let (answer, server) =
-        answer(json!({ "tls": "none", "after_data": "drop" }), "smtp://127.0.0.1:{port}?tls=none").await;
+    let (answer, server) = answer(
+        json!({ "tls": "none", "after_data": "drop" }),
+        "smtp://127.0.0.1:{port}?tls=none",
+    )
+    .await;
     assert!(matches!(answer, MailAnswer::Unknown { .. }), "{answer:?}");
     assert_eq!(server.mail()["message_id"], outgoing().message_id.as_str());
 }
 
 #[tokio::test]
 async fn silence_after_the_message_is_unknown_and_before_it_means_again() {
-    for (option, unknown) in [(json!({ "after_data": "hang" }), true), (json!({ "on_connect": "hang" }), false)] {
+    for (option, unknown) in [
+        (json!({ "after_data": "hang" }), true),
+        (json!({ "on_connect": "hang" }), false),
+    ] {
         let server = Server::start(&option);
         let url = format!("smtp://127.0.0.1:{}?tls=none", server.port);
-        let answer = mailer_with(&url, None, Duration::from_millis(1500)).send(outgoing()).await;
+        let answer = mailer_with(&url, None, Duration::from_millis(1500))
+            .send(outgoing())
+            .await;
         match answer {
             MailAnswer::Unknown { .. } => assert!(unknown, "{answer:?}"),
             MailAnswer::Again { .. } => assert!(!unknown, "{answer:?}"),
@@ -250,7 +327,10 @@ async fn a_server_that_is_not_there_means_again() {
     let url = format!("smtp://127.0.0.1:{}?tls=none", server.port);
     drop(server);
     let answer = mailer_with(&url, None, PATIENCE).send(outgoing()).await;
-    assert!(matches!(answer, MailAnswer::Again { after: None, .. }), "{answer:?}");
+    assert!(
+        matches!(answer, MailAnswer::Again { after: None, .. }),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]
@@ -260,8 +340,13 @@ async fn a_certificate_of_a_stranger_is_refused() {
         let url = format!("{scheme}://localhost:{}", server.port);
         for ca in [None, Some(file("other-ca.pem"))] {
             let answer = mailer_with(&url, ca, PATIENCE).send(outgoing()).await;
-            let MailAnswer::Refused { why } = answer else { panic!("{answer:?}") };
-            assert!(why.starts_with("TLS failed: invalid peer certificate"), "{why}");
+            let MailAnswer::Refused { why } = answer else {
+                panic!("{answer:?}")
+            };
+            assert!(
+                why.starts_with("TLS failed: invalid peer certificate"),
+                "{why}"
+            );
         }
         assert!(server.took_nothing());
     }
@@ -270,7 +355,9 @@ async fn a_certificate_of_a_stranger_is_refused() {
 #[tokio::test]
 async fn tls_at_a_plain_port_is_the_operator_s() {
     let (answer, _server) = answer(json!({ "tls": "none" }), "smtps://localhost:{port}").await;
-    let MailAnswer::Refused { why } = answer else { panic!("{answer:?}") };
+    let MailAnswer::Refused { why } = answer else {
+        panic!("{answer:?}")
+    };
     assert!(why.starts_with("TLS failed"), "{why}");
 }
 
@@ -279,23 +366,54 @@ async fn hostile_parts_and_addresses_add_no_header_and_no_recipient() {
     let server = Server::start(&json!({ "tls": "none" }));
     let mailer = mailer(&server, "smtp://127.0.0.1:{port}?tls=none");
     let evil = "x\r\nBcc: victim@example.com\r\n.\r\nMAIL FROM:<a@b>";
-    let parts = Parts { subject: evil.to_owned(), text: format!("{evil}\r\n.\r\n"), html: evil.to_owned() };
-    let answer = mailer.send(Outgoing { parts, lang: evil.to_owned(), ..outgoing() }).await;
+    let parts = Parts {
+        subject: evil.to_owned(),
+        text: format!("{evil}\r\n.\r\n"),
+        html: evil.to_owned(),
+    };
+    let answer = mailer
+        .send(Outgoing {
+            parts,
+            lang: evil.to_owned(),
+            ..outgoing()
+        })
+        .await;
     assert!(matches!(answer, MailAnswer::Sent { .. }), "{answer:?}");
     let mail = server.mail();
     assert_eq!(mail["recipients"], json!(["ada@customer.example"]));
     assert!(mail["headers"].get("bcc").is_none(), "{mail}");
-    for to in [evil, "ada@customer.example>\r\nRCPT TO:<victim@example.com", "no address", ""] {
-        let answer = mailer.send(Outgoing { to: to.to_owned(), ..outgoing() }).await;
-        assert!(matches!(answer, MailAnswer::Undeliverable { .. }), "{to}: {answer:?}");
+    for to in [
+        evil,
+        "ada@customer.example>\r\nRCPT TO:<victim@example.com",
+        "no address",
+        "",
+    ] {
+        let answer = mailer
+            .send(Outgoing {
+                to: to.to_owned(),
+                ..outgoing()
+            })
+            .await;
+        assert!(
+            matches!(answer, MailAnswer::Undeliverable { .. }),
+            "{to}: {answer:?}"
+        );
     }
     assert!(server.took_nothing());
 }
 
 #[tokio::test]
 async fn a_ca_file_without_a_certificate_is_told_at_once() {
-    let transport = Transport::Smtp { url: Secret::new("smtps://localhost"), ca: Some(file("localhost.key")) };
-    let config = MailConfig { transport, from: "a@b.example".to_owned(), reply_to: None, timeout: PATIENCE };
+    let transport = Transport::Smtp {
+        url: Secret::new("smtps://localhost"),
+        ca: Some(file("localhost.key")),
+    };
+    let config = MailConfig {
+        transport,
+        from: "a@b.example".to_owned(),
+        reply_to: None,
+        timeout: PATIENCE,
+    };
     let why = Mailer::new(config).err().unwrap();
     assert!(matches!(why, CannotMail::Tls(_)), "{why}");
     assert!(why.to_string().contains("localhost.key"), "{why}");

@@ -3,7 +3,14 @@
 use std::path::Path;
 
 /// Folders that are not the repository's: built, installed, or made by running it.
-const NOT_OURS: [&str; 6] = [".git", ".venv", "__pycache__", "keyward-data", "node_modules", "target"];
+const NOT_OURS: [&str; 6] = [
+    ".git",
+    ".venv",
+    "__pycache__",
+    "keyward-data",
+    "node_modules",
+    "target",
+];
 
 /// The repository's folder.
 pub(crate) fn root() -> &'static Path {
@@ -14,7 +21,9 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn files(below: &str) -> Vec<(String, String)> {
     let (mut found, mut folders) = (Vec::new(), vec![root().join(below)]);
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        for entry in
+            std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+        {
             let path = entry.unwrap().path();
             if NOT_OURS.contains(&path.file_name().unwrap().to_str().unwrap()) {
                 continue;
@@ -22,7 +31,9 @@ pub(crate) fn files(below: &str) -> Vec<(String, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(text) = std::fs::read_to_string(&path)
-                && ![".snap.new", ".pending-snap"].iter().any(|end| name_of(&path).ends_with(end))
+                && ![".snap.new", ".pending-snap"]
+                    .iter()
+                    .any(|end| name_of(&path).ends_with(end))
             {
                 found.push((name_of(&path), text));
             }
@@ -34,11 +45,18 @@ pub(crate) fn files(below: &str) -> Vec<(String, String)> {
 
 /// Those of [`files`] that end so.
 pub(crate) fn files_ending(below: &str, end: &str) -> Vec<(String, String)> {
-    files(below).into_iter().filter(|(name, _)| name.ends_with(end)).collect()
+    files(below)
+        .into_iter()
+        .filter(|(name, _)| name.ends_with(end))
+        .collect()
 }
 
 fn name_of(path: &Path) -> String {
-    path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned()
+    path.strip_prefix(root())
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// Rust code line by line, without its comments and with its texts emptied.
@@ -92,7 +110,11 @@ fn raw_text(source: &str) -> Option<usize> {
     }
     let close = format!("\"{}", "#".repeat(hashes));
     let start = 1 + hashes + 1;
-    Some(source[start..].find(&close).map_or(source.len(), |at| start + at + close.len()))
+    Some(
+        source[start..]
+            .find(&close)
+            .map_or(source.len(), |at| start + at + close.len()),
+    )
 }
 
 #[test]

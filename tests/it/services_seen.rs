@@ -19,7 +19,11 @@ async fn line(app: &TestApp, service: &str) -> Value {
     assert_eq!(answered.status, 200, "{}", answered.body);
     let body: Value = serde_json::from_str(&answered.body).unwrap();
     let lines = body["services"].as_array().unwrap();
-    lines.iter().find(|line| line["service"] == service).unwrap_or_else(|| panic!("{body:#}")).clone()
+    lines
+        .iter()
+        .find(|line| line["service"] == service)
+        .unwrap_or_else(|| panic!("{body:#}"))
+        .clone()
 }
 
 /// Waits until a service's line is in a state, with at least so much waiting.
@@ -35,14 +39,21 @@ async fn until_state(app: &TestApp, service: &str, state: &str, waiting: u64) ->
 async fn samples(app: &TestApp) -> BTreeMap<String, f64> {
     let text = app.door().get("/metrics").await.unwrap().body;
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.rsplit_once(' ')).map(|(name, n)| (name.to_owned(), n.parse().unwrap())).collect()
+    lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(name, n)| (name.to_owned(), n.parse().unwrap()))
+        .collect()
 }
 
 fn sample(samples: &BTreeMap<String, f64>, name: &str, labels: &[&str]) -> f64 {
     let of = |(sample, _): &(&String, &f64)| {
         sample.split('{').next() == Some(name) && labels.iter().all(|label| sample.contains(label))
     };
-    samples.iter().find(of).map(|(_, n)| *n).unwrap_or_else(|| panic!("no {name} {labels:?} in {samples:#?}"))
+    samples
+        .iter()
+        .find(of)
+        .map(|(_, n)| *n)
+        .unwrap_or_else(|| panic!("no {name} {labels:?} in {samples:#?}"))
 }
 
 /// How often the server's log has a text.
@@ -53,7 +64,11 @@ fn said(app: &TestApp, text: &str) -> usize {
 /// Purchases that are acknowledged, one after the other.
 async fn buy(app: &TestApp, names: &[String]) {
     for name in names {
-        let answered = app.door().try_event(&one_time(name, next_s())).await.unwrap();
+        let answered = app
+            .door()
+            .try_event(&one_time(name, next_s()))
+            .await
+            .unwrap();
         assert_eq!(answered.status, 200, "{}", answered.body);
     }
 }
@@ -63,43 +78,89 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
 }
 
 async fn until_licenses(fake: &Fake, names: &[String]) {
-    let all = || names.iter().all(|name| fake.by_label().contains_key(&label(name)));
+    let all = || {
+        names
+            .iter()
+            .all(|name| fake.by_label().contains_key(&label(name)))
+    };
     until("every license", PATIENCE, async || all().then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
-    let fake = Arc::new(Fake::start(Faults { refuse: Some(401), ..Faults::default() }).await);
+    let fake = Arc::new(
+        Fake::start(Faults {
+            refuse: Some(401),
+            ..Faults::default()
+        })
+        .await,
+    );
     let app = TestApp::start(Setup::with(&fake)).await;
-    assert_eq!(line(&app, "authforge").await["state"], "up", "nothing was asked yet");
+    assert_eq!(
+        line(&app, "authforge").await["state"],
+        "up",
+        "nothing was asked yet"
+    );
     let names = names("Refused", 3);
     buy(&app, &names).await;
     let line = until_state(&app, "authforge", "refusing", 3).await;
-    assert!(line["since"].is_string() && line["oldest_waiting_s"].is_u64(), "{line}");
-    assert!(line["why"].as_str().unwrap().contains("invalid_api_key"), "{line}");
+    assert!(
+        line["since"].is_string() && line["oldest_waiting_s"].is_u64(),
+        "{line}"
+    );
+    assert!(
+        line["why"].as_str().unwrap().contains("invalid_api_key"),
+        "{line}"
+    );
     assert_eq!(line["sources"], serde_json::json!(["stripe"]));
     let seen = samples(&app).await;
     let of = ["service=\"authforge\"", "source=\"stripe\""];
-    assert_eq!(sample(&seen, "keyward_service_state", &[of[0], of[1], "state=\"refusing\""]), 1.0);
-    assert_eq!(sample(&seen, "keyward_service_state", &[of[0], of[1], "state=\"up\""]), 0.0);
+    assert_eq!(
+        sample(
+            &seen,
+            "keyward_service_state",
+            &[of[0], of[1], "state=\"refusing\""]
+        ),
+        1.0
+    );
+    assert_eq!(
+        sample(
+            &seen,
+            "keyward_service_state",
+            &[of[0], of[1], "state=\"up\""]
+        ),
+        0.0
+    );
     assert_eq!(sample(&seen, "keyward_waiting", &of), 3.0);
     let outcomes = ["kind=\"create_license\"", "outcome=\"service_refuses\""];
     assert!(sample(&seen, "keyward_actions_total", &outcomes) >= 1.0);
-    until("the log says so", PATIENCE, async || (said(&app, "the license service refuses us") == 1).then_some(()))
-        .await;
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "the license service refuses us") == 1).then_some(())
+    })
+    .await;
     fake.switch(|faults| faults.refuse = None);
     app.ask(&["retry", "--service", "authforge"]);
     until_licenses(&fake, &names).await;
     until_state(&app, "authforge", "up", 0).await;
-    until("the log says so", PATIENCE, async || (said(&app, "the license service is back") == 1).then_some(())).await;
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "the license service is back") == 1).then_some(())
+    })
+    .await;
     until("nothing waits", PATIENCE, async || {
         (sample(&samples(&app).await, "keyward_waiting", &of) == 0.0).then_some(())
     })
     .await;
-    assert_eq!(said(&app, "the license service refuses us"), 1, "{}", app.tail());
+    assert_eq!(
+        said(&app, "the license service refuses us"),
+        1,
+        "{}",
+        app.tail()
+    );
     until("the licenses are counted", PATIENCE, async || {
         let seen = samples(&app).await;
-        let live = seen.keys().any(|name| name.starts_with("keyward_licenses{") && name.contains("\"live\""));
+        let live = seen
+            .keys()
+            .any(|name| name.starts_with("keyward_licenses{") && name.contains("\"live\""));
         (live && sample(&seen, "keyward_licenses", &["status=\"live\""]) >= 0.0).then_some(())
     })
     .await;
@@ -107,13 +168,21 @@ async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_does_not_answer_is_seen_and_comes_back_by_itself() {
-    let fake = Arc::new(Fake::start(Faults { hang_pct: 100, ..Faults::default() }).await);
+    let fake = Arc::new(
+        Fake::start(Faults {
+            hang_pct: 100,
+            ..Faults::default()
+        })
+        .await,
+    );
     let app = TestApp::start(Setup::with(&fake)).await;
     let names = names("Silent", 12);
     buy(&app, &names).await;
     until_state(&app, "authforge", "down", 12).await;
-    until("the log says so", PATIENCE, async || (said(&app, "the license service does not answer") == 1).then_some(()))
-        .await;
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "the license service does not answer") == 1).then_some(())
+    })
+    .await;
     let more = vec!["SilentToo".to_owned()];
     buy(&app, &more).await;
     until_state(&app, "authforge", "down", 13).await;
@@ -121,8 +190,16 @@ async fn a_license_service_that_does_not_answer_is_seen_and_comes_back_by_itself
     until_licenses(&fake, &names).await;
     until_licenses(&fake, &more).await;
     until_state(&app, "authforge", "up", 0).await;
-    until("the log says so", PATIENCE, async || (said(&app, "the license service is back") == 1).then_some(())).await;
-    assert_eq!(said(&app, "the license service does not answer"), 1, "{}", app.tail());
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "the license service is back") == 1).then_some(())
+    })
+    .await;
+    assert_eq!(
+        said(&app, "the license service does not answer"),
+        1,
+        "{}",
+        app.tail()
+    );
 }
 
 /// A mail server that takes everything, one mail a connection.
@@ -172,25 +249,57 @@ async fn a_mail_server_that_is_gone_is_seen() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let mut setup = Setup::embedded();
-    setup.mail = format!("transport = \"smtp\"\nfrom = \"Example <keys@example.com>\"\nurl = \"smtp://{address}\"\n");
+    setup.mail = format!(
+        "transport = \"smtp\"\nfrom = \"Example <keys@example.com>\"\nurl = \"smtp://{address}\"\n"
+    );
     let app = TestApp::start(setup).await;
     let names = names("Mail", 10);
     buy(&app, &names).await;
     let line = until_state(&app, "mail", "down", 10).await;
     assert!(line["why"].as_str().unwrap().contains("connect"), "{line}");
     let seen = samples(&app).await;
-    assert_eq!(sample(&seen, "keyward_service_state", &["service=\"mail\"", "state=\"down\""]), 1.0);
-    assert_eq!(sample(&seen, "keyward_waiting", &["service=\"mail\""]), 10.0);
-    assert!(sample(&seen, "keyward_mails_total", &["kind=\"license_issued\"", "outcome=\"retry\""]) >= 1.0);
-    until("the log says so", PATIENCE, async || (said(&app, "the mail server does not answer") == 1).then_some(()))
-        .await;
+    assert_eq!(
+        sample(
+            &seen,
+            "keyward_service_state",
+            &["service=\"mail\"", "state=\"down\""]
+        ),
+        1.0
+    );
+    assert_eq!(
+        sample(&seen, "keyward_waiting", &["service=\"mail\""]),
+        10.0
+    );
+    assert!(
+        sample(
+            &seen,
+            "keyward_mails_total",
+            &["kind=\"license_issued\"", "outcome=\"retry\""]
+        ) >= 1.0
+    );
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "the mail server does not answer") == 1).then_some(())
+    })
+    .await;
     let taken = Arc::default();
-    let server = tokio::spawn(take_mail(TcpListener::bind(address).await.unwrap(), Arc::clone(&taken)));
-    let all = async || (taken.load(std::sync::atomic::Ordering::SeqCst) == names.len()).then_some(());
+    let server = tokio::spawn(take_mail(
+        TcpListener::bind(address).await.unwrap(),
+        Arc::clone(&taken),
+    ));
+    let all =
+        async || (taken.load(std::sync::atomic::Ordering::SeqCst) == names.len()).then_some(());
     until("every mail", PATIENCE, all).await;
     until_state(&app, "mail", "up", 0).await;
-    until("the log says so", PATIENCE, async || (said(&app, "the mail server is back") == 1).then_some(())).await;
-    assert_eq!(said(&app, "the mail server does not answer"), 1, "{}", app.tail());
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "the mail server is back") == 1).then_some(())
+    })
+    .await;
+    assert_eq!(
+        said(&app, "the mail server does not answer"),
+        1,
+        "{}",
+        app.tail()
+    );
     server.abort();
 }
 
@@ -208,14 +317,36 @@ async fn an_unreachable_stripe_is_seen() {
         let mut event = one_time(&name, next_s());
         // It does not say what it sells: Stripe is asked.
         event["data"]["object"]["metadata"] = serde_json::json!({});
-        assert_eq!(app.door().deliver_to("asks", "whsec_1", &event).await.unwrap().status, 200);
+        assert_eq!(
+            app.door()
+                .deliver_to("asks", "whsec_1", &event)
+                .await
+                .unwrap()
+                .status,
+            200
+        );
     }
     let line = until_state(&app, "stripe", "down", 10).await;
-    assert_eq!(line["sources"], serde_json::json!(["asks"]), "the other source has no key");
-    until("the log says so", PATIENCE, async || (said(&app, "Stripe's API does not answer") == 1).then_some(())).await;
+    assert_eq!(
+        line["sources"],
+        serde_json::json!(["asks"]),
+        "the other source has no key"
+    );
+    until("the log says so", PATIENCE, async || {
+        (said(&app, "Stripe's API does not answer") == 1).then_some(())
+    })
+    .await;
     let seen = samples(&app).await;
-    let tried = ["service=\"stripe\"", "source=\"asks\"", "kind=\"look_up\"", "outcome=\"retry\""];
-    assert!(sample(&seen, "keyward_actions_total", &tried) >= 8.0, "{seen:#?}");
+    let tried = [
+        "service=\"stripe\"",
+        "source=\"asks\"",
+        "kind=\"look_up\"",
+        "outcome=\"retry\"",
+    ];
+    assert!(
+        sample(&seen, "keyward_actions_total", &tried) >= 8.0,
+        "{seen:#?}"
+    );
 }
 
 /// Every metric that the program knows is exported once its occasion has come, with the labels that it is said to have.
@@ -223,26 +354,50 @@ async fn an_unreachable_stripe_is_seen() {
 async fn what_is_exported_is_what_the_table_says() {
     use keyward::measure::{ALL, Kind};
     let mut setup = Setup::embedded();
-    setup.mail = "transport = \"folder\"\npath = \"./mail\"\nfrom = \"Example <keys@example.com>\"\n".to_owned();
+    setup.mail =
+        "transport = \"folder\"\npath = \"./mail\"\nfrom = \"Example <keys@example.com>\"\n"
+            .to_owned();
     let app = TestApp::start(setup).await;
     buy(&app, &names("Table", 1)).await;
-    assert_eq!(app.door().post(b"{}".to_vec(), "t=1,v1=00").await.unwrap().status, 400);
+    assert_eq!(
+        app.door()
+            .post(b"{}".to_vec(), "t=1,v1=00")
+            .await
+            .unwrap()
+            .status,
+        400
+    );
     app.door().get("/success").await.unwrap();
     let exported = async || {
         let seen: std::collections::BTreeSet<String> = samples(&app).await.into_keys().collect();
         let complete = |name: &str| seen.iter().any(|sample| sample.starts_with(name));
-        ALL.iter().all(|metric| complete(metric.name)).then_some(seen)
+        ALL.iter()
+            .all(|metric| complete(metric.name))
+            .then_some(seen)
     };
     let seen = until("every metric", PATIENCE, exported).await;
     for sample in &seen {
         let name = sample.split('{').next().unwrap();
-        let plain = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-        let metric = ALL.iter().find(|m| m.name == name || m.kind == Kind::Histogram && m.name == plain);
-        let metric = metric.unwrap_or_else(|| panic!("{sample} is not in the table of src/measure.rs"));
-        let labels: Vec<&str> = sample.split(['{', ',']).skip(1).filter_map(|l| l.split('=').next()).collect();
+        let plain = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end))
+            .unwrap_or(name);
+        let metric = ALL
+            .iter()
+            .find(|m| m.name == name || m.kind == Kind::Histogram && m.name == plain);
+        let metric =
+            metric.unwrap_or_else(|| panic!("{sample} is not in the table of src/measure.rs"));
+        let labels: Vec<&str> = sample
+            .split(['{', ','])
+            .skip(1)
+            .filter_map(|l| l.split('=').next())
+            .collect();
         let mut known = metric.labels.to_vec();
         known.push("le");
         assert!(labels.iter().all(|label| known.contains(label)), "{sample}");
-        assert!(metric.labels.iter().all(|label| labels.contains(label)), "{sample}");
+        assert!(
+            metric.labels.iter().all(|label| labels.contains(label)),
+            "{sample}"
+        );
     }
 }

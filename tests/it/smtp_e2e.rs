@@ -18,15 +18,28 @@ async fn app(fake: &Arc<Fake>, server: &Server, tls: &str) -> TestApp {
          ca_file = \"{ca}\"\n",
         server.port
     );
-    TestApp::start(Setup { mail, ..Setup::with(fake) }).await
+    TestApp::start(Setup {
+        mail,
+        ..Setup::with(fake)
+    })
+    .await
 }
 
 /// The first notice of a purchase, once it has a status.
 async fn notice(app: &TestApp, name: &str, status: &str) -> Value {
-    until(&format!("a notice that is {status}"), PATIENCE, async || {
-        let page = app.ask(&["show", &machine(name)]);
-        page["notices"].as_array().unwrap().iter().find(|n| n["status"] == status).cloned()
-    })
+    until(
+        &format!("a notice that is {status}"),
+        PATIENCE,
+        async || {
+            let page = app.ask(&["show", &machine(name)]);
+            page["notices"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|n| n["status"] == status)
+                .cloned()
+        },
+    )
     .await
 }
 
@@ -41,12 +54,18 @@ async fn the_key_of_a_purchase_arrives_by_starttls() {
     let app = app(&fake, &server, "?tls=required").await;
     app.door().event(&one_time("Mail1", next_s())).await;
     let notice = notice(&app, "Mail1", "sent").await;
-    assert_eq!((&notice["kind"], &notice["to"]), (&json!("license_issued"), &json!("mail1@customer.example")));
+    assert_eq!(
+        (&notice["kind"], &notice["to"]),
+        (&json!("license_issued"), &json!("mail1@customer.example"))
+    );
     let mail = server.mail();
     assert_eq!(mail["secure"], true);
     assert_eq!(mail["recipients"], json!(["mail1@customer.example"]));
     for part in ["text", "html"] {
-        assert!(mail[part].as_str().unwrap().contains(&key(&fake)), "the key is in the {part} part: {mail}");
+        assert!(
+            mail[part].as_str().unwrap().contains(&key(&fake)),
+            "the key is in the {part} part: {mail}"
+        );
     }
     assert!(server.took_nothing(), "one mail");
 }
@@ -61,7 +80,12 @@ async fn a_grey_list_is_waited_out() {
     let waiting = notice(&app, "Grey1", "pending").await;
     assert_eq!(waiting["kind"], "license_issued");
     notice(&app, "Grey1", "sent").await;
-    assert!(server.mail()["text"].as_str().unwrap().contains(&key(&fake)));
+    assert!(
+        server.mail()["text"]
+            .as_str()
+            .unwrap()
+            .contains(&key(&fake))
+    );
     assert!(server.took_nothing(), "one mail");
 }
 
@@ -73,7 +97,10 @@ async fn a_refused_recipient_is_listed_and_the_license_stands() {
     let app = app(&fake, &server, "").await;
     app.door().event(&one_time("Gone1", next_s())).await;
     let notice = notice(&app, "Gone1", "undeliverable").await;
-    assert!(notice["why"].as_str().unwrap().contains("no such user"), "{notice}");
+    assert!(
+        notice["why"].as_str().unwrap().contains("no such user"),
+        "{notice}"
+    );
     let page = app.ask(&["show", &machine("Gone1")]);
     assert_eq!(page["licenses"][0]["status"], "live", "{page:#}");
     assert_eq!(page["licenses"][0]["key"], key(&fake).as_str());

@@ -1,5 +1,9 @@
 //! Writers that die: killed, and cut off from their disk. What they acknowledged is there, and whole.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test, a panic is the finding")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test, a panic is the finding"
+)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -20,7 +24,9 @@ const CHILD: &str = "KEYWARD_TEST_STORE_CHILD";
 /// Not a test of its own: the writer that the others start, and that says after each commit that it is synced.
 #[test]
 fn child() {
-    let Some(dir) = std::env::var_os(CHILD) else { return };
+    let Some(dir) = std::env::var_os(CHILD) else {
+        return;
+    };
     let (mut writer, reader) = Store::open(Path::new(&dir), options()).unwrap();
     let mut stdout = std::io::stdout();
     for n in number(&reader) + 1.. {
@@ -28,7 +34,9 @@ fn child() {
             // As the program does it: no answer, and out at once.
             std::process::exit(2);
         }
-        writeln!(stdout, "\nsynced {n}").and_then(|()| stdout.flush()).unwrap();
+        writeln!(stdout, "\nsynced {n}")
+            .and_then(|()| stdout.flush())
+            .unwrap();
     }
 }
 
@@ -58,13 +66,20 @@ impl Writing {
                 }
             }
         });
-        Self { child, synced, newest: 0 }
+        Self {
+            child,
+            synced,
+            newest: 0,
+        }
     }
 
     /// Lets it write some batches more, so that it is struck in the middle of things.
     fn run(&mut self, batches: u64) {
         for _ in 0..batches {
-            self.newest = self.synced.recv_timeout(Duration::from_secs(60)).expect("the child writes nothing");
+            self.newest = self
+                .synced
+                .recv_timeout(Duration::from_secs(60))
+                .expect("the child writes nothing");
         }
     }
 
@@ -80,9 +95,20 @@ impl Writing {
 fn check(store: &Path, acknowledged: u64) -> u64 {
     let (writer, reader) = open(store).unwrap();
     let found = number(&reader);
-    assert!((acknowledged..=acknowledged + 1).contains(&found), "{acknowledged} acknowledged, {found} found");
+    assert!(
+        (acknowledged..=acknowledged + 1).contains(&found),
+        "{acknowledged} acknowledged, {found} found"
+    );
     assert_holds(&reader, found);
-    assert!(writer.report().repaired.iter().all(|what| what.contains("never acknowledged")), "{:?}", writer.report());
+    assert!(
+        writer
+            .report()
+            .repaired
+            .iter()
+            .all(|what| what.contains("never acknowledged")),
+        "{:?}",
+        writer.report()
+    );
     found
 }
 
@@ -107,7 +133,9 @@ struct Cuttable {
 
 /// Past the test harness, which hides what passing tests print: what was not tested shall be seen.
 fn say(what: &str) {
-    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
+    std::io::stderr()
+        .write_all(format!("{what}\n").as_bytes())
+        .unwrap();
 }
 
 fn run(program: &str, args: &[&str]) -> bool {
@@ -129,7 +157,15 @@ impl Cuttable {
     }
 
     fn attach(&self) -> bool {
-        run("mount", &["-o", "loop", self.image.to_str().unwrap(), self.mount.to_str().unwrap()])
+        run(
+            "mount",
+            &[
+                "-o",
+                "loop",
+                self.image.to_str().unwrap(),
+                self.mount.to_str().unwrap(),
+            ],
+        )
     }
 
     fn detach(&self) -> bool {
@@ -177,7 +213,9 @@ fn power_cuts_lose_nothing() {
         check(&store, acknowledged);
     }
     drop(open_sound(&store));
-    say(&format!("power cuts: {cuts} on a loop-mounted ext4, nothing lost"));
+    say(&format!(
+        "power cuts: {cuts} on a loop-mounted ext4, nothing lost"
+    ));
 }
 
 /// Where each record of a log file begins, by its length field; and where the last one ends.
@@ -200,7 +238,14 @@ fn boundaries(log: &[u8]) -> Vec<usize> {
 fn torn_writes_at_every_record_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let running = dir.path().join("running");
-    let (mut writer, reader) = Store::open(&running, Options { log_file_bytes: 1 << 30, ..options() }).unwrap();
+    let (mut writer, reader) = Store::open(
+        &running,
+        Options {
+            log_file_bytes: 1 << 30,
+            ..options()
+        },
+    )
+    .unwrap();
     let mut snapshots = Vec::new();
     for n in [0, 15, 30] {
         write(&mut writer, number(&reader) + 1, n);
@@ -212,11 +257,21 @@ fn torn_writes_at_every_record_lose_nothing() {
     write(&mut writer, 31, 45);
     let log = fs::read(running.join("log/00000001")).unwrap();
     let records = boundaries(&log);
-    assert_eq!(records.len(), 47, "the schema's record, 45 of ours, and the end");
+    assert_eq!(
+        records.len(),
+        47,
+        "the schema's record, 45 of ours, and the end"
+    );
     for cut in 0..45 {
         // Record 0 is the schema's, so `records[cut + 1]` is where batch `cut + 1` begins.
         let (begin, end) = (records[cut as usize + 1], records[cut as usize + 2]);
-        let torn = begin + noise(cut, 1, 2).iter().map(|byte| usize::from(*byte)).sum::<usize>() * (end - begin) / 512;
+        let torn = begin
+            + noise(cut, 1, 2)
+                .iter()
+                .map(|byte| usize::from(*byte))
+                .sum::<usize>()
+                * (end - begin)
+                / 512;
         let (_, base) = snapshots.iter().rev().find(|(n, _)| *n <= cut).unwrap();
         let store = dir.path().join("store");
         copy(base, &store);
@@ -243,7 +298,10 @@ fn a_nearly_full_disk_refuses_until_there_is_room() {
     let ballast = disk.mount.join("ballast");
     let store = disk.mount.join("store");
     assert!(run("fallocate", &["-l", "850M", ballast.to_str().unwrap()]));
-    let options = Options { min_free_bytes: 40 << 20, ..options() };
+    let options = Options {
+        min_free_bytes: 40 << 20,
+        ..options()
+    };
     let (mut writer, reader) = Store::open(&store, options).unwrap();
     let mut n = 0;
     let refusal = loop {
@@ -271,8 +329,14 @@ fn a_failing_disk_breaks_the_store() {
     let (mut writer, reader) = Store::open(&store, options()).unwrap();
     write(&mut writer, 1, 20);
     assert!(disk.cut());
-    assert!(matches!(writer.commit(&batch(21)), Err(CommitError::Broken(_))));
-    assert!(matches!(writer.commit(&batch(21)), Err(CommitError::Broken(_))));
+    assert!(matches!(
+        writer.commit(&batch(21)),
+        Err(CommitError::Broken(_))
+    ));
+    assert!(matches!(
+        writer.commit(&batch(21)),
+        Err(CommitError::Broken(_))
+    ));
     assert!(reader.get(b"number").is_err());
     assert!(writer.close().is_err());
     drop(reader);
@@ -291,7 +355,14 @@ fn a_full_disk_loses_nothing() {
     let store = disk.mount.join("store");
     let (mut writer, reader) = Store::open(&store, options()).unwrap();
     write(&mut writer, 1, 5);
-    let full = !run("dd", &["if=/dev/zero", &format!("of={}", ballast.display()), "bs=64k"]);
+    let full = !run(
+        "dd",
+        &[
+            "if=/dev/zero",
+            &format!("of={}", ballast.display()),
+            "bs=64k",
+        ],
+    );
     assert!(full);
     let mut n = 5;
     let error = loop {
@@ -301,7 +372,10 @@ fn a_full_disk_loses_nothing() {
         }
     };
     // Refused while there is still a little room, or broken by the log's or sled's own attempt: both may happen first.
-    assert!(matches!(error, CommitError::Full(_) | CommitError::Broken(_)), "{error}");
+    assert!(
+        matches!(error, CommitError::Full(_) | CommitError::Broken(_)),
+        "{error}"
+    );
     let _ = writer.close();
     drop(reader);
     fs::remove_file(&ballast).unwrap();
@@ -313,8 +387,12 @@ fn a_full_disk_loses_nothing() {
 fn a_full_overlay_refuses() {
     let dir = tempfile::tempdir().unwrap();
     let full_wait = Duration::ZERO;
-    let options =
-        Options { overlay_max_bytes: 100_000, full_wait, flush_every: Duration::from_secs(3600), ..options() };
+    let options = Options {
+        overlay_max_bytes: 100_000,
+        full_wait,
+        flush_every: Duration::from_secs(3600),
+        ..options()
+    };
     let (mut writer, reader) = Store::open(dir.path(), options).unwrap();
     let refused = (0..2_000_u32).find_map(|n| {
         let mut batch = Batch::new();

@@ -1,6 +1,11 @@
 //! Stores that were damaged while nobody looked: each is repaired from the log and says so, or is refused with
 //! instructions. None is ever silently short.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "in a test, a panic is the finding")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "in a test, a panic is the finding"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +48,11 @@ fn images() -> &'static Images {
         write(&mut writer, BATCHES / 2 + 1, BATCHES);
         settle(&reader);
         copy(&running, &snap);
-        Images { _dir: dir, no_snap, snap }
+        Images {
+            _dir: dir,
+            no_snap,
+            snap,
+        }
     })
 }
 
@@ -96,17 +105,32 @@ fn cut(path: &Path, bytes: usize) {
 }
 
 fn snapshots(store: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(store.join("sled")).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("snap.")).collect()
+    let entries = fs::read_dir(store.join("sled"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("snap.")
+        })
+        .collect()
 }
 
 #[test]
 fn what_does_not_matter_to_sled_does_not_matter() {
     check("nothing", Then::Intact, |_| {});
-    check("conf removed", Then::Either, |store| fs::remove_file(store.join("sled/conf")).unwrap());
-    check("conf empty", Then::Either, |store| fs::write(store.join("sled/conf"), "").unwrap());
+    check("conf removed", Then::Either, |store| {
+        fs::remove_file(store.join("sled/conf")).unwrap()
+    });
+    check("conf empty", Then::Either, |store| {
+        fs::write(store.join("sled/conf"), "").unwrap()
+    });
     check("snapshot removed", Then::Intact, |store| {
-        snapshots(store).iter().for_each(|path| fs::remove_file(path).unwrap());
+        snapshots(store)
+            .iter()
+            .for_each(|path| fs::remove_file(path).unwrap());
     });
     check("half-made snapshot", Then::Intact, |store| {
         fs::write(store.join("sled/snap.00000000FFFFFFFF.generating"), "half").unwrap();
@@ -116,7 +140,9 @@ fn what_does_not_matter_to_sled_does_not_matter() {
 #[test]
 fn a_cut_or_zeroed_end_of_sleds_file_is_repaired() {
     for bytes in [100, 5_000, 100_000, 600_000, 2_000_000, usize::MAX] {
-        check(&format!("{bytes} bytes cut"), Then::Either, |store| cut(&db(store), bytes));
+        check(&format!("{bytes} bytes cut"), Then::Either, |store| {
+            cut(&db(store), bytes)
+        });
     }
     for bytes in [64 << 10, 1 << 20] {
         check(&format!("{bytes} bytes zeroed"), Then::Either, |store| {
@@ -155,7 +181,8 @@ fn damage_anywhere_in_sled_is_repaired() {
         check(&format!("round {round}"), Then::Either, |store| {
             edit(&db(store), |all| {
                 let at = number(0) % all.len();
-                let len = (number(8) % [2, 100, 5_000, 600_000][number(16) % 4]).min(all.len() - at);
+                let len =
+                    (number(8) % [2, 100, 5_000, 600_000][number(16) % 4]).min(all.len() - at);
                 match number(16) / 4 % 3 {
                     0 => all[at..at + len].fill(0),
                     1 => all[at..at + len].copy_from_slice(&noise(round, 78, len)),
@@ -170,33 +197,53 @@ fn damage_anywhere_in_sled_is_repaired() {
 fn damaged_segment_headers_are_repaired() {
     let segments = fs::metadata(db(&images().no_snap)).unwrap().len() >> 19;
     for segment in (0..segments).step_by(2) {
-        check(&format!("header of segment {segment}"), Then::Either, |store| {
-            edit(&db(store), |all| {
-                if let Some(byte) = all.get_mut((segment as usize) << 19 | 9) {
-                    *byte ^= 1;
-                }
-            });
-        });
+        check(
+            &format!("header of segment {segment}"),
+            Then::Either,
+            |store| {
+                edit(&db(store), |all| {
+                    if let Some(byte) = all.get_mut((segment as usize) << 19 | 9) {
+                        *byte ^= 1;
+                    }
+                });
+            },
+        );
     }
 }
 
 #[test]
 fn missing_parts_of_sled_are_repaired() {
     check("snapshot empty", Then::Either, |store| {
-        snapshots(store).iter().for_each(|path| fs::write(path, "").unwrap());
+        snapshots(store)
+            .iter()
+            .for_each(|path| fs::write(path, "").unwrap());
     });
-    check("snapshot cut", Then::Either, |store| snapshots(store).iter().for_each(|path| cut(path, 20)));
-    check("db removed", Then::Repaired, |store| fs::remove_file(db(store)).unwrap());
-    check("db empty", Then::Repaired, |store| fs::write(db(store), "").unwrap());
-    check("sled removed", Then::Repaired, |store| fs::remove_dir_all(store.join("sled")).unwrap());
-    check("highwater removed", Then::Repaired, |store| fs::remove_file(store.join("highwater")).unwrap());
-    check("highwater damaged", Then::Repaired, |store| edit(&store.join("highwater"), |all| all[10] ^= 1));
+    check("snapshot cut", Then::Either, |store| {
+        snapshots(store).iter().for_each(|path| cut(path, 20))
+    });
+    check("db removed", Then::Repaired, |store| {
+        fs::remove_file(db(store)).unwrap()
+    });
+    check("db empty", Then::Repaired, |store| {
+        fs::write(db(store), "").unwrap()
+    });
+    check("sled removed", Then::Repaired, |store| {
+        fs::remove_dir_all(store.join("sled")).unwrap()
+    });
+    check("highwater removed", Then::Repaired, |store| {
+        fs::remove_file(store.join("highwater")).unwrap()
+    });
+    check("highwater damaged", Then::Repaired, |store| {
+        edit(&store.join("highwater"), |all| all[10] ^= 1)
+    });
     check("another store's sled", Then::Repaired, |store| {
         fs::remove_dir_all(store.join("sled")).unwrap();
         let other = tempfile::tempdir().unwrap();
         let (mut writer, reader) = Store::open(other.path(), options()).unwrap();
         for n in 0..BATCHES {
-            writer.commit(keyward::store::Batch::new().put("other", n.to_be_bytes())).unwrap();
+            writer
+                .commit(keyward::store::Batch::new().put("other", n.to_be_bytes()))
+                .unwrap();
         }
         settle(&reader);
         copy(&other.path().join("sled"), &store.join("sled"));
@@ -207,9 +254,20 @@ fn missing_parts_of_sled_are_repaired() {
 fn log_image(batches: u64, settled: bool) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let running = dir.path().join("running");
-    let flush_every = if settled { options().flush_every } else { std::time::Duration::from_secs(3600) };
-    let (mut writer, reader) =
-        Store::open(&running, Options { flush_every, log_file_bytes: 100_000, ..options() }).unwrap();
+    let flush_every = if settled {
+        options().flush_every
+    } else {
+        std::time::Duration::from_secs(3600)
+    };
+    let (mut writer, reader) = Store::open(
+        &running,
+        Options {
+            flush_every,
+            log_file_bytes: 100_000,
+            ..options()
+        },
+    )
+    .unwrap();
     write(&mut writer, 1, batches);
     if settled {
         settle(&reader);
@@ -220,7 +278,10 @@ fn log_image(batches: u64, settled: bool) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn logs(store: &Path) -> Vec<PathBuf> {
-    let mut logs: Vec<_> = fs::read_dir(store.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut logs: Vec<_> = fs::read_dir(store.join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     logs.sort();
     logs
 }
@@ -233,7 +294,11 @@ fn end(log: &[u8]) -> usize {
 fn refused(store: &Path) -> OpenError {
     let before = snapshot_of(store);
     let error = open(store).err().expect("this must not open");
-    assert_eq!(before, snapshot_of(store), "a refusal changes nothing in the log");
+    assert_eq!(
+        before,
+        snapshot_of(store),
+        "a refusal changes nothing in the log"
+    );
     let text = error.to_string();
     assert!(text.contains("hint"), "{text}");
     error
@@ -244,7 +309,10 @@ fn snapshot_of(store: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     if !dir.exists() {
         return Vec::new();
     }
-    logs(store).into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    logs(store)
+        .into_iter()
+        .map(|path| (path.clone(), fs::read(path).unwrap()))
+        .collect()
 }
 
 type Damage<'a> = Box<dyn Fn(&mut Vec<u8>) + 'a>;
@@ -257,10 +325,26 @@ fn a_torn_record_at_the_logs_end_is_cut_off() {
     let end = end(&whole);
     let torn: [(&str, u64, Damage<'_>); 5] = [
         ("cut", 19, Box::new(|all| all.truncate(end - 10))),
-        ("cut to its first bytes", 19, Box::new(|all| all.truncate(end - 8_000))),
-        ("a page of it never written", 19, Box::new(|all| all[end - 6_000..end - 2_000].fill(0))),
-        ("garbage behind it", 20, Box::new(|all| all.splice(end.., noise(1, 1, 700)).for_each(drop))),
-        ("half a header behind it", 20, Box::new(|all| all.splice(end.., noise(1, 1, 7)).for_each(drop))),
+        (
+            "cut to its first bytes",
+            19,
+            Box::new(|all| all.truncate(end - 8_000)),
+        ),
+        (
+            "a page of it never written",
+            19,
+            Box::new(|all| all[end - 6_000..end - 2_000].fill(0)),
+        ),
+        (
+            "garbage behind it",
+            20,
+            Box::new(|all| all.splice(end.., noise(1, 1, 700)).for_each(drop)),
+        ),
+        (
+            "half a header behind it",
+            20,
+            Box::new(|all| all.splice(end.., noise(1, 1, 7)).for_each(drop)),
+        ),
     ];
     for (what, left, damage) in torn {
         let dir = tempfile::tempdir().unwrap();
@@ -268,8 +352,16 @@ fn a_torn_record_at_the_logs_end_is_cut_off() {
         copy(&image, &store);
         edit(&logs(&store).pop().unwrap(), damage);
         let (mut writer, reader) = open(&store).unwrap();
-        assert_eq!(writer.report().repaired.len(), 1, "{what}: {:?}", writer.report());
-        assert!(writer.report().repaired[0].contains("never acknowledged"), "{what}");
+        assert_eq!(
+            writer.report().repaired.len(),
+            1,
+            "{what}: {:?}",
+            writer.report()
+        );
+        assert!(
+            writer.report().repaired[0].contains("never acknowledged"),
+            "{what}"
+        );
         assert_holds(&reader, left);
         write(&mut writer, left + 1, left + 5);
         drop((writer, reader));
@@ -287,12 +379,19 @@ fn damage_inside_the_log_is_refused() {
             let whole = fs::read(log).unwrap();
             let last = number + 1 == files.len();
             // In the newest file stay clear of the last record, which nobody can tell from a torn one.
-            let end = if last && !settled { end(&whole).saturating_sub(13_000) } else { end(&whole) };
+            let end = if last && !settled {
+                end(&whole).saturating_sub(13_000)
+            } else {
+                end(&whole)
+            };
             for place in 0..7 {
                 let at = end * place / 7 + 30;
                 fs::write(log, flipped(&whole, at)).unwrap();
                 let error = refused(&image);
-                assert!(matches!(&error, OpenError::LogDamaged { path, .. } if path == log), "{at}: {error}");
+                assert!(
+                    matches!(&error, OpenError::LogDamaged { path, .. } if path == log),
+                    "{at}: {error}"
+                );
             }
             fs::write(log, &whole).unwrap();
         }
@@ -321,14 +420,22 @@ fn a_log_that_is_not_all_there_is_refused() {
         let kept: Vec<_> = gone.iter().map(|path| fs::read(path).unwrap()).collect();
         gone.iter().for_each(|path| fs::remove_file(path).unwrap());
         let error = refused(&image);
-        assert!(matches!(error, OpenError::LogMissing { .. }), "{what}: {error}");
-        gone.iter().zip(kept).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        assert!(
+            matches!(error, OpenError::LogMissing { .. }),
+            "{what}: {error}"
+        );
+        gone.iter()
+            .zip(kept)
+            .for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
     }
     let newest = files.last().unwrap();
     let whole = fs::read(newest).unwrap();
     fs::write(newest, &whole[..44]).unwrap();
     let error = refused(&image);
-    assert!(matches!(error, OpenError::LogMissing { .. }), "cut to its header: {error}");
+    assert!(
+        matches!(error, OpenError::LogMissing { .. }),
+        "cut to its header: {error}"
+    );
     fs::write(newest, &whole).unwrap();
     fs::rename(image.join("log"), image.join("elsewhere")).unwrap();
     let error = refused(&image);
@@ -338,7 +445,10 @@ fn a_log_that_is_not_all_there_is_refused() {
     fs::remove_file(&files[0]).unwrap();
     drop(open(&image).unwrap());
     fs::remove_dir_all(image.join("sled")).unwrap();
-    assert!(matches!(open(&image).err().unwrap(), OpenError::Unrepaired { .. }));
+    assert!(matches!(
+        open(&image).err().unwrap(),
+        OpenError::Unrepaired { .. }
+    ));
 }
 
 #[test]
@@ -378,16 +488,37 @@ fn a_store_is_made_only_when_asked_for_and_opened_only_once() {
     let store = dir.path().join("store");
     assert!(matches!(open(&store), Err(OpenError::Missing { .. })));
     assert!(!store.exists(), "looking makes nothing");
-    let (writer, reader) = Store::open(&store, Options { create: Create::MustBeNew, ..options() }).unwrap();
+    let (writer, reader) = Store::open(
+        &store,
+        Options {
+            create: Create::MustBeNew,
+            ..options()
+        },
+    )
+    .unwrap();
     assert!(writer.report().created);
     let error = open(&store).err().unwrap();
     let own = std::process::id().to_string();
-    assert!(matches!(&error, OpenError::Locked { holder, .. } if *holder == own), "{error}");
+    assert!(
+        matches!(&error, OpenError::Locked { holder, .. } if *holder == own),
+        "{error}"
+    );
     drop((writer, reader));
-    let error = Store::open(&store, Options { create: Create::MustBeNew, ..options() }).err().unwrap();
+    let error = Store::open(
+        &store,
+        Options {
+            create: Create::MustBeNew,
+            ..options()
+        },
+    )
+    .err()
+    .unwrap();
     assert!(matches!(error, OpenError::Exists { .. }));
     let (writer, reader) = open(&store).unwrap();
-    assert_eq!((writer.report().created, reader.seq().unwrap()), (false, Seq(1)));
+    assert_eq!(
+        (writer.report().created, reader.seq().unwrap()),
+        (false, Seq(1))
+    );
 }
 
 #[test]
@@ -399,10 +530,18 @@ fn making_a_store_can_be_cut_off_anywhere() {
     for gone in 1..=steps.len() {
         let cut = dir.path().join(format!("cut-{gone}"));
         copy(&store, &cut);
-        fs::write(cut.join("log/00000001"), &fs::read(store.join("log/00000001")).unwrap()[..44]).unwrap();
+        fs::write(
+            cut.join("log/00000001"),
+            &fs::read(store.join("log/00000001")).unwrap()[..44],
+        )
+        .unwrap();
         for path in steps[..gone].concat() {
             let path = cut.join(path);
-            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+            if path.is_dir() {
+                fs::remove_dir_all(path).unwrap()
+            } else {
+                fs::remove_file(path).unwrap()
+            }
         }
         if gone == 1 {
             // The first checkpoint is written with the log still empty.
@@ -410,7 +549,10 @@ fn making_a_store_can_be_cut_off_anywhere() {
             fs::create_dir_all(&fresh).unwrap();
             continue;
         }
-        assert!(matches!(open(&cut), Err(OpenError::Missing { .. })), "{gone}");
+        assert!(
+            matches!(open(&cut), Err(OpenError::Missing { .. })),
+            "{gone}"
+        );
         let (mut writer, reader) = Store::open(&cut, options()).unwrap();
         write(&mut writer, 1, 2);
         assert_eq!(number(&reader), 2);

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use keyward::store::sled::{Reader, Store, Writer};
-use keyward::store::{Batch, Commit, Create, Direction, KeyRange, OpenError, Options, Read, Verify};
+use keyward::store::{
+    Batch, Commit, Create, Direction, KeyRange, OpenError, Options, Read, Verify,
+};
 
 /// Key to value.
 pub(crate) type Map = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -41,10 +43,16 @@ pub(crate) fn noise(n: u64, i: u64, len: usize) -> Vec<u8> {
 pub(crate) fn batch(n: u64) -> Batch {
     let mut batch = Batch::new();
     for i in 0..4 {
-        batch.put(format!("event/{n:08}/{i}"), noise(n, i, 300 + (n * 7 % 900) as usize));
+        batch.put(
+            format!("event/{n:08}/{i}"),
+            noise(n, i, 300 + (n * 7 % 900) as usize),
+        );
     }
     for i in 4..8 {
-        batch.put(format!("machine/{:03}", (n * 31 + i * 57) % 200), noise(n, i, 1_500));
+        batch.put(
+            format!("machine/{:03}", (n * 31 + i * 57) % 200),
+            noise(n, i, 1_500),
+        );
     }
     for i in 8..11 {
         batch.put(format!("due/{n:08}/{i}"), noise(n, i, 100));
@@ -82,16 +90,23 @@ pub(crate) fn dump(reader: &Reader) -> Map {
     let mut range = KeyRange::prefix(b"");
     loop {
         let page = reader.range(&range, Direction::Forward, 500).unwrap();
-        let Some((last, _)) = page.last() else { return map };
+        let Some((last, _)) = page.last() else {
+            return map;
+        };
         range.start = [last.as_slice(), &[0]].concat();
-        map.extend(page.into_iter().map(|(key, value)| (key, value.bytes.to_vec())));
+        map.extend(
+            page.into_iter()
+                .map(|(key, value)| (key, value.bytes.to_vec())),
+        );
     }
 }
 
 /// The number of batches a store says it holds.
 pub(crate) fn number(reader: &Reader) -> u64 {
     let value = reader.get(b"number").unwrap();
-    value.map_or(0, |value| u64::from_be_bytes(value.bytes[..].try_into().unwrap()))
+    value.map_or(0, |value| {
+        u64::from_be_bytes(value.bytes[..].try_into().unwrap())
+    })
 }
 
 /// Commits batches `from..=to`.
@@ -110,14 +125,24 @@ pub(crate) fn settle(reader: &Reader) {
 
 /// Opens a store that must be there.
 pub(crate) fn open(dir: &Path) -> Result<(Writer, Reader), OpenError> {
-    Store::open(dir, Options { create: Create::Never, ..options() })
+    Store::open(
+        dir,
+        Options {
+            create: Create::Never,
+            ..options()
+        },
+    )
 }
 
 /// Opens a store that must be sound by now, checking all of it.
 pub(crate) fn open_sound(dir: &Path) -> (Writer, Reader) {
     // Another test may be starting a process at this very moment, whose copy of a lock lives until it runs its program.
     let opened = (0..100).find_map(|_| {
-        let options = Options { create: Create::Never, verify: Verify::Everything, ..options() };
+        let options = Options {
+            create: Create::Never,
+            verify: Verify::Everything,
+            ..options()
+        };
         match Store::open(dir, options) {
             Err(OpenError::Locked { .. }) => {
                 std::thread::park_timeout(std::time::Duration::from_millis(20));
@@ -127,15 +152,27 @@ pub(crate) fn open_sound(dir: &Path) -> (Writer, Reader) {
         }
     });
     let opened = opened.expect("nobody else holds it for two seconds");
-    assert!(opened.0.report().repaired.is_empty(), "{:?}", opened.0.report());
+    assert!(
+        opened.0.report().repaired.is_empty(),
+        "{:?}",
+        opened.0.report()
+    );
     opened
 }
 
 /// Asserts that a store holds exactly what it holds after `n` batches.
 pub(crate) fn assert_holds(reader: &Reader, n: u64) {
     let (found, expected) = (dump(reader), after(n));
-    let differ = expected.iter().filter(|(key, value)| found.get(*key) != Some(value)).count();
-    assert_eq!((found.len(), differ), (expected.len(), 0), "after {n} batches, the store says {}", number(reader));
+    let differ = expected
+        .iter()
+        .filter(|(key, value)| found.get(*key) != Some(value))
+        .count();
+    assert_eq!(
+        (found.len(), differ),
+        (expected.len(), 0),
+        "after {n} batches, the store says {}",
+        number(reader)
+    );
 }
 
 /// Copies a directory as it is at this moment.
@@ -153,5 +190,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 
 /// How many rounds: few in every run, many when asked for.
 pub(crate) fn rounds(few: u64, many: u64) -> u64 {
-    if std::env::var_os("KEYWARD_FULL").is_some() { many } else { few }
+    if std::env::var_os("KEYWARD_FULL").is_some() {
+        many
+    } else {
+        few
+    }
 }

@@ -1,6 +1,8 @@
 //! Small events to read: an envelope around whatever object a test is about.
 
-use keyward::domain::fact::{Charge, Dispute, Fact, Invoice, Payment, Refund, Says, Session, Subscription};
+use keyward::domain::fact::{
+    Charge, Dispute, Fact, Invoice, Payment, Refund, Says, Session, Subscription,
+};
 use keyward::domain::time::Timestamp;
 use keyward::sources::stripe::event::{Event, Heard, Reason, read};
 use serde_json::{Value, json};
@@ -18,7 +20,9 @@ pub(crate) fn event(kind: &str, object: Value) -> Value {
 
 /// The object with further or other fields; null takes one out.
 pub(crate) fn with(mut object: Value, fields: Value) -> Value {
-    let (Value::Object(object_fields), Value::Object(fields)) = (&mut object, fields) else { panic!("two objects") };
+    let (Value::Object(object_fields), Value::Object(fields)) = (&mut object, fields) else {
+        panic!("two objects")
+    };
     for (key, value) in fields {
         if value.is_null() {
             object_fields.remove(&key);
@@ -50,7 +54,9 @@ is no fact: {says:?}"
 
 pub(crate) fn ignored(kind: &str, object: Value) -> Reason {
     let says = heard(kind, object);
-    let Heard::Ignored(reason) = says else { panic!("{kind} is not ignored: {says:?}") };
+    let Heard::Ignored(reason) = says else {
+        panic!("{kind} is not ignored: {says:?}")
+    };
     reason
 }
 

@@ -16,10 +16,16 @@ fn refund() -> Value {
 fn the_envelope() {
     let mut raw = event("refund.created", refund());
     let e = read_event(&raw);
-    assert_eq!((e.id.as_str(), e.kind.as_str(), e.created.s()), ("evt_1", "refund.created", CREATED_S));
+    assert_eq!(
+        (e.id.as_str(), e.kind.as_str(), e.created.s()),
+        ("evt_1", "refund.created", CREATED_S)
+    );
     assert_eq!((e.livemode, e.account), (Some(true), None));
     let f = fact_of(&raw);
-    assert_eq!((f.id.as_str(), f.kind.as_str()), ("evt_1", "refund.created"));
+    assert_eq!(
+        (f.id.as_str(), f.kind.as_str()),
+        ("evt_1", "refund.created")
+    );
     assert_eq!((f.at.s(), f.received.s()), (CREATED_S, RECEIVED_S));
     // Connect: `account`, and before 2017-05-25 `user_id`.
     raw["user_id"] = json!("acct_1");
@@ -27,7 +33,10 @@ fn the_envelope() {
     raw["account"] = json!("acct_2");
     raw["livemode"] = json!(false);
     let e = read_event(&raw);
-    assert_eq!((e.livemode, e.account), (Some(false), Some(AccountId::from("acct_2"))));
+    assert_eq!(
+        (e.livemode, e.account),
+        (Some(false), Some(AccountId::from("acct_2")))
+    );
 }
 
 #[test]
@@ -36,8 +45,13 @@ fn an_event_without_its_instant_says_nothing() {
     raw["created"] = json!("yesterday");
     let e = read_event(&raw);
     assert_eq!(e.created.s(), RECEIVED_S);
-    let Heard::Ignored(reason) = e.says else { panic!() };
-    assert_eq!(reason.to_string(), "unreadable: `created` is the text `yesterday`");
+    let Heard::Ignored(reason) = e.says else {
+        panic!()
+    };
+    assert_eq!(
+        reason.to_string(),
+        "unreadable: `created` is the text `yesterday`"
+    );
     raw["created"] = json!(CREATED_S.to_string());
     assert_eq!(read_event(&raw).created.s(), CREATED_S);
 }
@@ -65,7 +79,10 @@ fn every_family_has_its_reason() {
         "customer.subscription.enchanted",
         "something.new",
     ];
-    let told: Vec<String> = kinds.iter().map(|k| format!("{k}: {}", ignored(k, json!({})))).collect();
+    let told: Vec<String> = kinds
+        .iter()
+        .map(|k| format!("{k}: {}", ignored(k, json!({}))))
+        .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
     charge.failed: one attempt to pay: whether it succeeded is told by the invoice or the Checkout session
     payment_intent.payment_failed: one attempt to pay: whether it succeeded is told by the invoice or the Checkout session
@@ -95,16 +112,26 @@ fn every_type_that_we_ask_for_is_read() {
         let reason = ignored(kind, json!({}));
         assert!(reason.is_unreadable(), "{kind} ({why}): {reason}");
     }
-    assert!(!EVENT_TYPES.iter().any(|(kind, _)| *kind == "invoice.created"), "it is a brake");
+    assert!(
+        !EVENT_TYPES
+            .iter()
+            .any(|(kind, _)| *kind == "invoice.created"),
+        "it is a brake"
+    );
 }
 
 #[test]
 fn an_object_that_is_not_there_is_unreadable() {
-    for (data, found) in
-        [(json!({}), "missing"), (json!({"object": "sub_1"}), "the text `sub_1`"), (json!([]), "missing")]
-    {
+    for (data, found) in [
+        (json!({}), "missing"),
+        (json!({"object": "sub_1"}), "the text `sub_1`"),
+        (json!([]), "missing"),
+    ] {
         let raw = with(event("invoice.paid", json!({})), json!({"data": data}));
-        let expected = Heard::Ignored(Reason::Unreadable { field: "data.object", found: found.to_owned() });
+        let expected = Heard::Ignored(Reason::Unreadable {
+            field: "data.object",
+            found: found.to_owned(),
+        });
         assert_eq!(read_event(&raw).says, expected);
     }
 }
@@ -114,10 +141,19 @@ fn what_is_no_event() {
     let at = Timestamp::from_s(RECEIVED_S);
     let malformed = |body: &str| read(body.as_bytes(), at).unwrap_err();
     for body in ["", "hello", "{\"id\": ", "\u{feff}{}"] {
-        assert!(matches!(malformed(body), Malformed::NotJson { .. }), "{body}");
+        assert!(
+            matches!(malformed(body), Malformed::NotJson { .. }),
+            "{body}"
+        );
     }
-    assert!(matches!(read(b"{\"id\": \"\xff\"}", at), Err(Malformed::NotJson { .. })));
-    assert!(matches!(malformed(&"[".repeat(100_000)), Malformed::NotJson { .. }), "nested too deeply");
+    assert!(matches!(
+        read(b"{\"id\": \"\xff\"}", at),
+        Err(Malformed::NotJson { .. })
+    ));
+    assert!(
+        matches!(malformed(&"[".repeat(100_000)), Malformed::NotJson { .. }),
+        "nested too deeply"
+    );
     for (body, missing) in [
         ("[]", "type"),
         ("7", "type"),
@@ -145,8 +181,18 @@ fn a_delivery_is_verified_before_it_is_parsed() {
     let at = Timestamp::from_s(RECEIVED_S);
     let body = event("refund.created", refund()).to_string();
     let header = sign(body.as_bytes(), &secret, at);
-    let verified = verify(body.as_bytes(), Some(&header), &[secret], keyward::domain::time::Span::ZERO, at).unwrap();
-    assert_eq!(parse(&verified, at).unwrap(), read(body.as_bytes(), at).unwrap());
+    let verified = verify(
+        body.as_bytes(),
+        Some(&header),
+        &[secret],
+        keyward::domain::time::Span::ZERO,
+        at,
+    )
+    .unwrap();
+    assert_eq!(
+        parse(&verified, at).unwrap(),
+        read(body.as_bytes(), at).unwrap()
+    );
 }
 
 #[test]

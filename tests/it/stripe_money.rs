@@ -4,7 +4,9 @@ use keyward::domain::fact::{DisputeStatus, Says};
 use keyward::sources::stripe::event::Heard;
 use serde_json::{Value, json};
 
-use crate::stripe_build::{CREATED_S, charge, dispute, event, fact_of, heard, ignored, payment, refund, with};
+use crate::stripe_build::{
+    CREATED_S, charge, dispute, event, fact_of, heard, ignored, payment, refund, with,
+};
 
 fn a_charge() -> Value {
     json!({"id": "ch_1", "object": "charge", "status": "succeeded", "amount": 1900, "amount_captured": 1900,
@@ -13,36 +15,80 @@ fn a_charge() -> Value {
 
 #[test]
 fn charges() {
-    let c = charge("charge.succeeded", with(a_charge(), json!({"invoice": "in_1"})));
-    assert_eq!((c.id.as_str(), c.amount, c.amount_refunded, c.refunded), ("ch_1", 1900, 0, false));
+    let c = charge(
+        "charge.succeeded",
+        with(a_charge(), json!({"invoice": "in_1"})),
+    );
+    assert_eq!(
+        (c.id.as_str(), c.amount, c.amount_refunded, c.refunded),
+        ("ch_1", 1900, 0, false)
+    );
     assert_eq!(c.payment_intent.unwrap().as_str(), "pi_1");
     assert_eq!(c.invoice.unwrap().as_str(), "in_1");
     assert_eq!(c.email, None);
-    let typed = json!({"billing_details": {"email": "ada@example.com"}, "receipt_email": "bo@example.com"});
-    assert_eq!(charge("charge.updated", with(a_charge(), typed)).email.as_deref(), Some("ada@example.com"));
+    let typed =
+        json!({"billing_details": {"email": "ada@example.com"}, "receipt_email": "bo@example.com"});
+    assert_eq!(
+        charge("charge.updated", with(a_charge(), typed))
+            .email
+            .as_deref(),
+        Some("ada@example.com")
+    );
     let receipt = json!({"billing_details": {"email": null}, "receipt_email": "bo@example.com"});
-    assert_eq!(charge("charge.updated", with(a_charge(), receipt)).email.as_deref(), Some("bo@example.com"));
-    let part = charge("charge.refunded", with(a_charge(), json!({"amount_refunded": "500"})));
+    assert_eq!(
+        charge("charge.updated", with(a_charge(), receipt))
+            .email
+            .as_deref(),
+        Some("bo@example.com")
+    );
+    let part = charge(
+        "charge.refunded",
+        with(a_charge(), json!({"amount_refunded": "500"})),
+    );
     assert_eq!((part.amount_refunded, part.refunded), (500, false));
-    let all = charge("charge.refunded", with(a_charge(), json!({"amount_refunded": 1900, "refunded": null})));
+    let all = charge(
+        "charge.refunded",
+        with(
+            a_charge(),
+            json!({"amount_refunded": 1900, "refunded": null}),
+        ),
+    );
     assert!(all.refunded);
-    let told = charge("charge.refunded", with(a_charge(), json!({"amount_refunded": null, "refunded": true})));
+    let told = charge(
+        "charge.refunded",
+        with(
+            a_charge(),
+            json!({"amount_refunded": null, "refunded": true}),
+        ),
+    );
     assert_eq!(told.amount_refunded, 1900);
     for status in ["failed", "pending"] {
-        assert_eq!(ignored("charge.updated", with(a_charge(), json!({"status": status}))).code(), "not_needed");
+        assert_eq!(
+            ignored(
+                "charge.updated",
+                with(a_charge(), json!({"status": status}))
+            )
+            .code(),
+            "not_needed"
+        );
     }
     assert!(ignored("charge.refunded", with(a_charge(), json!({"amount": {}}))).is_unreadable());
 }
 
 #[test]
 fn refunds_listed_in_a_charge() {
-    let listed =
-        json!([{"id": "re_1", "amount": 5, "status": "failed"}, {"id": "re_2", "amount": 6, "charge": "ch_1"}, 7]);
+    let listed = json!([{"id": "re_1", "amount": 5, "status": "failed"}, {"id": "re_2", "amount": 6, "charge": "ch_1"}, 7]);
     // A list of Stripe's, and before 2014 a plain one.
     for refunds in [json!({"object": "list", "data": listed}), listed.clone()] {
-        let c = charge("charge.refunded", with(a_charge(), json!({"refunds": refunds})));
-        let read: Vec<_> =
-            c.refunds.iter().map(|r| (r.id.as_str(), r.charge.as_ref().unwrap().as_str(), r.stands)).collect();
+        let c = charge(
+            "charge.refunded",
+            with(a_charge(), json!({"refunds": refunds})),
+        );
+        let read: Vec<_> = c
+            .refunds
+            .iter()
+            .map(|r| (r.id.as_str(), r.charge.as_ref().unwrap().as_str(), r.stands))
+            .collect();
         assert_eq!(read, [("re_1", "ch_1", false), ("re_2", "ch_1", true)]);
     }
 }
@@ -61,11 +107,21 @@ fn refunds() {
         ("charge.refund.updated", Value::Null, true),
     ] {
         let r = refund(kind, with(object.clone(), json!({"status": status})));
-        assert_eq!((r.id.as_str(), r.amount, r.stands), ("re_1", 500, stands), "{kind} {status}");
+        assert_eq!(
+            (r.id.as_str(), r.amount, r.stands),
+            ("re_1", 500, stands),
+            "{kind} {status}"
+        );
         assert_eq!(r.created.unwrap().s(), CREATED_S);
     }
-    let nobody = with(object.clone(), json!({"charge": null, "payment_intent": null}));
-    assert_eq!(ignored("refund.created", nobody).to_string(), "unreadable: `data.object.charge` is missing");
+    let nobody = with(
+        object.clone(),
+        json!({"charge": null, "payment_intent": null}),
+    );
+    assert_eq!(
+        ignored("refund.created", nobody).to_string(),
+        "unreadable: `data.object.charge` is missing"
+    );
     assert!(ignored("refund.created", with(object, json!({"amount": null}))).is_unreadable());
 }
 
@@ -85,16 +141,42 @@ fn disputes() {
         ("prevented", Prevented),
         ("settled_by_duel", Unknown),
     ] {
-        for kind in ["created", "updated", "closed", "funds_withdrawn", "funds_reinstated"] {
-            let d = dispute(&format!("charge.dispute.{kind}"), with(object.clone(), json!({"status": text})));
+        for kind in [
+            "created",
+            "updated",
+            "closed",
+            "funds_withdrawn",
+            "funds_reinstated",
+        ] {
+            let d = dispute(
+                &format!("charge.dispute.{kind}"),
+                with(object.clone(), json!({"status": text})),
+            );
             assert_eq!((d.id.as_str(), d.status, d.amount), ("dp_1", status, 1900));
             assert_eq!(d.charge.unwrap().as_str(), "ch_1");
         }
     }
-    assert_eq!(dispute("charge.dispute.closed", with(object.clone(), json!({"id": null}))).id.as_str(), "ch_1");
-    let nobody = with(object.clone(), json!({"charge": null, "payment_intent": null}));
+    assert_eq!(
+        dispute(
+            "charge.dispute.closed",
+            with(object.clone(), json!({"id": null}))
+        )
+        .id
+        .as_str(),
+        "ch_1"
+    );
+    let nobody = with(
+        object.clone(),
+        json!({"charge": null, "payment_intent": null}),
+    );
     assert!(ignored("charge.dispute.created", nobody).is_unreadable());
-    assert!(ignored("charge.dispute.created", with(object, json!({"status": null}))).is_unreadable());
+    assert!(
+        ignored(
+            "charge.dispute.created",
+            with(object, json!({"status": null}))
+        )
+        .is_unreadable()
+    );
 }
 
 #[test]
@@ -110,33 +192,61 @@ fn links_between_payments_and_invoices() {
     };
     let pi = json!({"id": "pi_1", "object": "payment_intent", "status": "succeeded"});
     let succeeded = "payment_intent.succeeded";
-    assert_eq!(names(succeeded, with(pi.clone(), json!({"latest_charge": "ch_1"}))), ["", "pi_1", "ch_1"]);
+    assert_eq!(
+        names(
+            succeeded,
+            with(pi.clone(), json!({"latest_charge": "ch_1"}))
+        ),
+        ["", "pi_1", "ch_1"]
+    );
     let old = json!({"invoice": "in_1", "charges": {"data": [{"id": "ch_0", "status": "failed"}, {"id": "ch_1", "status": "succeeded"}]}});
-    assert_eq!(names(succeeded, with(pi.clone(), old)), ["in_1", "pi_1", "ch_1"]);
+    assert_eq!(
+        names(succeeded, with(pi.clone(), old)),
+        ["in_1", "pi_1", "ch_1"]
+    );
     assert_eq!(ignored(succeeded, pi).code(), "names_nothing");
 
     let paid = |p: Value| json!({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "status": "paid", "payment": p});
     let by = |p| names("invoice_payment.paid", paid(p));
-    assert_eq!(by(json!({"type": "payment_intent", "payment_intent": {"id": "pi_1"}})), ["in_1", "pi_1", ""]);
-    assert_eq!(by(json!({"type": "charge", "charge": "ch_1"})), ["in_1", "", "ch_1"]);
+    assert_eq!(
+        by(json!({"type": "payment_intent", "payment_intent": {"id": "pi_1"}})),
+        ["in_1", "pi_1", ""]
+    );
+    assert_eq!(
+        by(json!({"type": "charge", "charge": "ch_1"})),
+        ["in_1", "", "ch_1"]
+    );
     let record = paid(json!({"type": "payment_record", "payment_record": "prec_1"}));
-    assert_eq!(ignored("invoice_payment.paid", record).code(), "names_nothing");
+    assert_eq!(
+        ignored("invoice_payment.paid", record).code(),
+        "names_nothing"
+    );
 }
 
 #[test]
 fn fraud_warnings() {
     let warning = json!({"id": "issfr_1", "object": "radar.early_fraud_warning", "charge": "ch_1", "actionable": true});
     let fact = fact_of(&event("radar.early_fraud_warning.created", warning));
-    let Says::FraudWarning(w) = fact.says else { panic!() };
+    let Says::FraudWarning(w) = fact.says else {
+        panic!()
+    };
     assert_eq!(w.charge.unwrap().as_str(), "ch_1");
-    assert!(ignored("radar.early_fraud_warning.created", json!({"id": "issfr_1"})).is_unreadable());
+    assert!(
+        ignored(
+            "radar.early_fraud_warning.created",
+            json!({"id": "issfr_1"})
+        )
+        .is_unreadable()
+    );
 }
 
 #[test]
 fn customers() {
     let customer = |kind: &str, object| {
         let says = heard(kind, object);
-        let Heard::Customer(c) = says else { panic!("{says:?}") };
+        let Heard::Customer(c) = says else {
+            panic!("{says:?}")
+        };
         c
     };
     let object = json!({"id": "cus_1", "object": "customer", "email": " b@example.com ", "name": "B", "preferred_locales": ["de", "en"]});
@@ -146,6 +256,9 @@ fn customers() {
         (Some("b@example.com"), Some("B"), Some("de"))
     );
     assert_eq!((c.at.s(), c.deleted), (CREATED_S, false));
-    let bare = customer("customer.deleted", json!({"id": "cus_1", "object": "customer", "deleted": true}));
+    let bare = customer(
+        "customer.deleted",
+        json!({"id": "cus_1", "object": "customer", "deleted": true}),
+    );
     assert!(bare.deleted && bare.email.is_none() && bare.locale.is_none());
 }

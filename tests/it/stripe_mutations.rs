@@ -64,7 +64,9 @@ const ODD: [&str; 22] = [
 
 /// Puts a value somewhere into the tree: the path's steps choose among the children, and it ends early at a leaf.
 fn put(json: &mut Value, path: &[usize], odd: &Value) {
-    let (step, rest) = path.split_first().map_or((0, path), |(step, rest)| (*step, rest));
+    let (step, rest) = path
+        .split_first()
+        .map_or((0, path), |(step, rest)| (*step, rest));
     let len = json.as_object().map_or(0, |o| o.len()) + json.as_array().map_or(0, Vec::len);
     let child = if path.is_empty() || len == 0 {
         None
@@ -133,7 +135,9 @@ proptest! {
 #[test]
 fn everything_is_read_by_every_reader() {
     for (kind, _) in EVENT_TYPES {
-        let says = read(event(kind, everything()).to_string().as_bytes(), at()).unwrap().says;
+        let says = read(event(kind, everything()).to_string().as_bytes(), at())
+            .unwrap()
+            .says;
         assert!(!matches!(says, Heard::Ignored(_)), "{kind}: {says:?}");
     }
 }
@@ -143,12 +147,22 @@ fn instants_beyond_the_calendar_are_clamped() {
     for odd in ODD {
         let mut object = everything();
         object["trial_end"] = serde_json::from_str(odd).unwrap();
-        let Heard::Fact(fact) =
-            read(event("customer.subscription.updated", object).to_string().as_bytes(), at()).unwrap().says
+        let Heard::Fact(fact) = read(
+            event("customer.subscription.updated", object)
+                .to_string()
+                .as_bytes(),
+            at(),
+        )
+        .unwrap()
+        .says
         else {
             panic!("{odd}")
         };
-        let keyward::domain::fact::Says::Subscription(s) = fact.says else { panic!() };
-        let _ = s.trial_end.map(|t| (t + Span::from_days(i64::MAX)).to_string());
+        let keyward::domain::fact::Says::Subscription(s) = fact.says else {
+            panic!()
+        };
+        let _ = s
+            .trial_end
+            .map(|t| (t + Span::from_days(i64::MAX)).to_string());
     }
 }

@@ -13,19 +13,36 @@ use crate::support::wait::{PATIENCE, until};
 async fn a_parked_refund_finds_its_session_and_gives_nothing_for_money_that_went_back() {
     let mut shop = Shop::open().await;
     // The charge alone is named, so its payment is asked for first.
-    let charge = json!({ "id": "ch_1", "object": "charge", "payment_intent": "pi_cs_1", "livemode": true });
+    let charge =
+        json!({ "id": "ch_1", "object": "charge", "payment_intent": "pi_cs_1", "livemode": true });
     shop.stripe.says("/v1/charges/ch_1", vec![good(charge)]);
     let sessions = "/v1/checkout/sessions payment_intent=pi_cs_1";
-    shop.stripe.says(sessions, vec![good(list(json!([session("cs_1", Some("ada@example.com"))])))]);
-    shop.stripe.says("/v1/checkout/sessions/cs_1/line_items", vec![good(list(json!([line("li_1", "price_tool")])))]);
+    shop.stripe.says(
+        sessions,
+        vec![good(list(json!([session(
+            "cs_1",
+            Some("ada@example.com")
+        )])))],
+    );
+    shop.stripe.says(
+        "/v1/checkout/sessions/cs_1/line_items",
+        vec![good(list(json!([line("li_1", "price_tool")])))],
+    );
     shop.post(&refunded(None, "ch_1")).await;
     assert!(shop.machine("stripe/cs_1").is_none());
-    assert_eq!(shop.stripe.asked("/v1/charges/ch_1"), 0, "most links come by themselves");
+    assert_eq!(
+        shop.stripe.asked("/v1/charges/ch_1"),
+        0,
+        "most links come by themselves"
+    );
     shop.later(Span::from_s(11));
     shop.until_work("stripe/cs_1", "look_up done").await;
     let machine = shop.machine("stripe/cs_1").unwrap();
     assert_eq!(machine.state().map(|s| s.as_str()), Some("refunded"));
-    assert!(shop.fake.licenses().is_empty(), "refunded before it was made");
+    assert!(
+        shop.fake.licenses().is_empty(),
+        "refunded before it was made"
+    );
     shop.stop().await;
 }
 
@@ -45,17 +62,25 @@ async fn a_parked_refund_of_a_renewal_is_linked_by_its_invoice_and_revokes() {
         }] },
         "status_transitions": { "paid_at": NOW.s() }, "created": NOW.s(), "livemode": true,
     });
-    shop.post(&event("evt_paid", "invoice.paid", NOW, paid)).await;
+    shop.post(&event("evt_paid", "invoice.paid", NOW, paid))
+        .await;
     shop.until_work("stripe/sub_1", "create_license done").await;
     shop.post(&refunded(Some("pi_1"), "ch_1")).await;
-    let by_payment = "/v1/invoice_payments payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=pi_1";
+    let by_payment =
+        "/v1/invoice_payments payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=pi_1";
     let link = json!({
         "id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "status": "paid", "livemode": true,
         "payment": { "type": "payment_intent", "payment_intent": "pi_1" },
     });
-    shop.stripe.says("/v1/checkout/sessions payment_intent=pi_1", vec![good(list(json!([])))]);
+    shop.stripe.says(
+        "/v1/checkout/sessions payment_intent=pi_1",
+        vec![good(list(json!([])))],
+    );
     // Nothing at first: the search goes on, and says how often it looked.
-    shop.stripe.says(by_payment, vec![good(list(json!([]))), good(list(json!([link])))]);
+    shop.stripe.says(
+        by_payment,
+        vec![good(list(json!([]))), good(list(json!([link])))],
+    );
     shop.later(Span::from_s(11));
     let search = until("an answer without a link", PATIENCE, async || {
         shop.running().due.notify_one();
@@ -65,7 +90,8 @@ async fn a_parked_refund_of_a_renewal_is_linked_by_its_invoice_and_revokes() {
     .await;
     assert!(search.due.is_some() && search.error.is_none(), "{search:?}");
     shop.later(Span::from_minutes(2));
-    shop.until_work("stripe/sub_1", "create_license done, revoke_license done").await;
+    shop.until_work("stripe/sub_1", "create_license done, revoke_license done")
+        .await;
     assert_eq!(shop.search("pi_1"), None, "it ended");
     assert_eq!(shop.fake.licenses()[0].status, "revoked");
     shop.stop().await;
@@ -75,8 +101,12 @@ async fn a_parked_refund_of_a_renewal_is_linked_by_its_invoice_and_revokes() {
 async fn a_link_that_stripe_does_not_know_is_given_up_after_five_answers() {
     let mut shop = Shop::open().await;
     let none = || vec![good(list(json!([])))];
-    shop.stripe.says("/v1/checkout/sessions payment_intent=pi_1", none());
-    shop.stripe.says("/v1/invoice_payments payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=pi_1", none());
+    shop.stripe
+        .says("/v1/checkout/sessions payment_intent=pi_1", none());
+    shop.stripe.says(
+        "/v1/invoice_payments payment%5Btype%5D=payment_intent&payment%5Bpayment_intent%5D=pi_1",
+        none(),
+    );
     shop.post(&refunded(Some("pi_1"), "ch_1")).await;
     for answered in 1..=5 {
         shop.later(Span::from_days(2));
@@ -90,7 +120,9 @@ async fn a_link_that_stripe_does_not_know_is_given_up_after_five_answers() {
     let search = shop.search("pi_1").unwrap();
     assert_eq!(search.due, None);
     assert!(
-        search::waiting(shop.running().handle.reader(), &Scope::of("stripe"), "pi_1").unwrap().is_some(),
+        search::waiting(shop.running().handle.reader(), &Scope::of("stripe"), "pi_1")
+            .unwrap()
+            .is_some(),
         "still parked"
     );
     shop.stop().await;
@@ -101,7 +133,12 @@ fn a_replay_takes_links_from_its_lines_and_says_where_one_makes_no_sense() {
     let charge = json!({
         "id": "ch_1", "object": "charge", "amount": 4900, "amount_refunded": 4900, "refunded": true, "status": "succeeded",
     });
-    let refund = event("evt_refund", "charge.refunded", NOW + Span::from_s(60), charge);
+    let refund = event(
+        "evt_refund",
+        "charge.refunded",
+        NOW + Span::from_s(60),
+        charge,
+    );
     let found = json!({ "id": "ch_1", "object": "charge", "payment_intent": "pi_cs_1" });
     let looked = |object: Value| json!({ "received_at": NOW.s() + 90, "lookup": object });
     let sold = json!({ "object": "checkout.session", "id": "cs_1", "mode": "payment", "status": "complete",
@@ -109,14 +146,21 @@ fn a_replay_takes_links_from_its_lines_and_says_where_one_makes_no_sense() {
         "currency": "usd", "metadata": { "authforge_app_id": "app" } });
     let text = |lines: &[Value]| lines.iter().map(|l| format!("{l}\n")).collect::<String>();
     let rules = || crate::http_support::rules(&crate::http_support::config());
-    let play = |lines: &[Value]| crate::support::replay::answered("test", &text(lines), rules(), None, None).1;
+    let play = |lines: &[Value]| {
+        crate::support::replay::answered("test", &text(lines), rules(), None, None).1
+    };
     let parked = play(&[refund.clone(), looked(found.clone())]);
     assert_eq!((parked.parked.len(), parked.machines.len()), (1, 0));
     let told = play(&[refund.clone(), looked(found), looked(sold)]);
-    assert_eq!((told.parked.len(), told.machines[0].state), (0, Some("refunded")));
+    assert_eq!(
+        (told.parked.len(), told.machines[0].state),
+        (0, Some("refunded"))
+    );
     assert_eq!(told.machines[0].licenses_created, 0);
-    let wrong =
-        keyward::sim::history::read("test", &text(&[refund, looked(json!({ "object": "payout", "id": "po_1" }))]));
+    let wrong = keyward::sim::history::read(
+        "test",
+        &text(&[refund, looked(json!({ "object": "payout", "id": "po_1" }))]),
+    );
     let why = wrong.unwrap_err().to_string();
     assert!(why.starts_with("test:2: a look-up of `payout`"), "{why}");
 }

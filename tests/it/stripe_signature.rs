@@ -24,7 +24,14 @@ fn secrets(texts: &[&str]) -> Vec<Secret> {
 
 fn check(header: &str, secret_texts: &[&str], received_ms: i64) -> Result<Timestamp, Refusal> {
     let received = Timestamp::from_ms(received_ms);
-    verify(BODY, Some(header), &secrets(secret_texts), Span::from_s(300), received).map(|v| v.signed_at())
+    verify(
+        BODY,
+        Some(header),
+        &secrets(secret_texts),
+        Span::from_s(300),
+        received,
+    )
+    .map(|v| v.signed_at())
 }
 
 #[test]
@@ -32,16 +39,35 @@ fn what_stripe_signed_is_accepted() {
     for (header, secret_texts) in [
         (format!("t={T},v1={FIRST}"), vec!["whsec_first"]),
         (format!("t={T},v1={BASE64_LIKE}"), vec!["whsec_Zm9v+bar/=="]),
-        (format!("t={T},v1={},v0={ZEROS}", FIRST.to_uppercase()), vec!["whsec_first"]),
-        (format!("v9=x=y,v1={FIRST},nonsense,t={T}"), vec!["whsec_first"]),
+        (
+            format!("t={T},v1={},v0={ZEROS}", FIRST.to_uppercase()),
+            vec!["whsec_first"],
+        ),
+        (
+            format!("v9=x=y,v1={FIRST},nonsense,t={T}"),
+            vec!["whsec_first"],
+        ),
         (format!("t={T}, v1={FIRST}"), vec!["whsec_first"]),
         // A secret is being rolled: two signatures, and either or both of the secrets are known here.
         (format!("t={T},v1={SECOND},v1={FIRST}"), vec!["whsec_first"]),
-        (format!("t={T},v1={SECOND},v1={FIRST}"), vec!["whsec_second"]),
-        (format!("t={T},v1={FIRST}"), vec!["whsec_second", "whsec_first"]),
-        (format!("t={T},v1=short,v1={ZEROS},v1={FIRST}"), vec!["", "whsec_other", "whsec_first"]),
+        (
+            format!("t={T},v1={SECOND},v1={FIRST}"),
+            vec!["whsec_second"],
+        ),
+        (
+            format!("t={T},v1={FIRST}"),
+            vec!["whsec_second", "whsec_first"],
+        ),
+        (
+            format!("t={T},v1=short,v1={ZEROS},v1={FIRST}"),
+            vec!["", "whsec_other", "whsec_first"],
+        ),
     ] {
-        assert_eq!(check(&header, &secret_texts, T * 1000), Ok(Timestamp::from_s(T)), "{header}");
+        assert_eq!(
+            check(&header, &secret_texts, T * 1000),
+            Ok(Timestamp::from_s(T)),
+            "{header}"
+        );
     }
 }
 
@@ -52,41 +78,105 @@ fn the_raw_bytes_count_and_t_as_it_is_written() {
     for (body, header) in [
         (BODY, format!("t=000{T},v1={ZEROS_BEFORE_T}")),
         (b"", format!("t={T},v1={EMPTY_BODY}")),
-        ("{\"n\":\"Zoë\\n\"}\r\n".as_bytes(), format!("t={T},v1={RAW_BODY}")),
+        (
+            "{\"n\":\"Zoë\\n\"}\r\n".as_bytes(),
+            format!("t={T},v1={RAW_BODY}"),
+        ),
     ] {
         let verified = verify(body, Some(&header), &key, Span::from_s(300), at).unwrap();
         assert_eq!((verified.body(), verified.signed_at()), (body, at));
     }
-    assert_eq!(check(&format!("t=000{T},v1={FIRST}"), &["whsec_first"], T * 1000), Err(Refusal::NoMatch));
+    assert_eq!(
+        check(&format!("t=000{T},v1={FIRST}"), &["whsec_first"], T * 1000),
+        Err(Refusal::NoMatch)
+    );
 }
 
 #[test]
 fn what_nobody_signed_is_refused() {
     for (header, secret_texts, code) in [
         (format!("t={T},v1={ZEROS}"), vec!["whsec_first"], "no_match"),
-        (format!("t={T},v1={FIRST}"), vec!["whsec_second"], "no_match"),
-        (format!("t={T},v1={FIRST}"), vec!["whsec_first\n"], "no_match"),
-        (format!("t={},v1={FIRST}", T + 1), vec!["whsec_first"], "no_match"),
+        (
+            format!("t={T},v1={FIRST}"),
+            vec!["whsec_second"],
+            "no_match",
+        ),
+        (
+            format!("t={T},v1={FIRST}"),
+            vec!["whsec_first\n"],
+            "no_match",
+        ),
+        (
+            format!("t={},v1={FIRST}", T + 1),
+            vec!["whsec_first"],
+            "no_match",
+        ),
         (format!("t={T},v0={FIRST}"), vec!["whsec_first"], "no_v1"),
         (format!("t={T}"), vec!["whsec_first"], "no_v1"),
-        (format!("t={T},v1="), vec!["whsec_first"], "malformed_header"),
-        (format!("t={T},v1={}", &FIRST[..62]), vec!["whsec_first"], "malformed_header"),
-        (format!("t={T},v1={FIRST}00"), vec!["whsec_first"], "malformed_header"),
-        (format!("t={T},t={T},v1={FIRST}"), vec!["whsec_first"], "malformed_header"),
-        (format!("v1={FIRST}"), vec!["whsec_first"], "malformed_header"),
-        (format!("t=,v1={FIRST}"), vec!["whsec_first"], "malformed_header"),
-        (format!("t=-5,v1={FIRST}"), vec!["whsec_first"], "malformed_header"),
-        (format!("t=99999999999999999999,v1={FIRST}"), vec!["whsec_first"], "malformed_header"),
-        (format!("t=soon,v1={FIRST}"), vec!["whsec_first"], "malformed_header"),
+        (
+            format!("t={T},v1="),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t={T},v1={}", &FIRST[..62]),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t={T},v1={FIRST}00"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t={T},t={T},v1={FIRST}"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("v1={FIRST}"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t=,v1={FIRST}"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t=-5,v1={FIRST}"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t=99999999999999999999,v1={FIRST}"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
+        (
+            format!("t=soon,v1={FIRST}"),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
         (String::new(), vec!["whsec_first"], "malformed_header"),
-        ("ü=,=,,=é".to_owned(), vec!["whsec_first"], "malformed_header"),
+        (
+            "ü=,=,,=é".to_owned(),
+            vec!["whsec_first"],
+            "malformed_header",
+        ),
         (format!("t={T},v1={FIRST}"), vec![], "no_secret"),
         (format!("t={T},v1={FIRST}"), vec![""], "no_secret"),
     ] {
         let refusal = check(&header, &secret_texts, T * 1000).unwrap_err();
         assert_eq!(refusal.code(), code, "{header}: {refusal}");
     }
-    let none = verify(BODY, None, &secrets(&["whsec_first"]), Span::ZERO, Timestamp::from_s(T));
+    let none = verify(
+        BODY,
+        None,
+        &secrets(&["whsec_first"]),
+        Span::ZERO,
+        Timestamp::from_s(T),
+    );
     assert_eq!(none.unwrap_err(), Refusal::NoHeader);
 }
 
@@ -97,7 +187,8 @@ fn a_changed_body_is_refused() {
         let mut body = BODY.to_vec();
         body[at] ^= 1;
         let key = secrets(&["whsec_first"]);
-        let answer = verify(&body, Some(&header), &key, Span::ZERO, Timestamp::from_s(T)).map(|_| ());
+        let answer =
+            verify(&body, Some(&header), &key, Span::ZERO, Timestamp::from_s(T)).map(|_| ());
         assert_eq!(answer, Err(Refusal::NoMatch));
     }
 }
@@ -109,17 +200,38 @@ fn age_is_judged_in_whole_seconds_and_only_backwards() {
     for fine in [0, 300_000, 300_999, -1, -86_400_000] {
         assert!(at(fine).is_ok(), "{fine}");
     }
-    assert_eq!(at(301_000), Err(Refusal::TooOld { age: Span::from_s(301) }));
+    assert_eq!(
+        at(301_000),
+        Err(Refusal::TooOld {
+            age: Span::from_s(301)
+        })
+    );
     // Whoever does not know the secret does not learn that it is the age.
-    assert_eq!(check(&header, &["whsec_second"], i64::MAX), Err(Refusal::NoMatch));
+    assert_eq!(
+        check(&header, &["whsec_second"], i64::MAX),
+        Err(Refusal::NoMatch)
+    );
     // A tolerance of zero switches the check off.
     let key = secrets(&["whsec_first"]);
-    assert!(verify(BODY, Some(&header), &key, Span::ZERO, Timestamp::from_ms(i64::MAX)).is_ok());
+    assert!(
+        verify(
+            BODY,
+            Some(&header),
+            &key,
+            Span::ZERO,
+            Timestamp::from_ms(i64::MAX)
+        )
+        .is_ok()
+    );
 }
 
 #[test]
 fn what_we_sign_is_what_stripe_would_send() {
-    let header = sign(BODY, &Secret::new("whsec_first"), Timestamp::from_ms(T * 1000 + 999));
+    let header = sign(
+        BODY,
+        &Secret::new("whsec_first"),
+        Timestamp::from_ms(T * 1000 + 999),
+    );
     assert_eq!(header, format!("t={T},v1={FIRST}"));
 }
 
@@ -128,9 +240,13 @@ fn every_refusal_says_what_to_check() {
     let refusals = [
         Refusal::NoSecret,
         Refusal::NoHeader,
-        Refusal::Malformed { why: "it has no `t`" },
+        Refusal::Malformed {
+            why: "it has no `t`",
+        },
         Refusal::NoV1,
-        Refusal::TooOld { age: Span::from_s(3725) },
+        Refusal::TooOld {
+            age: Span::from_s(3725),
+        },
         Refusal::NoMatch,
     ];
     let told: Vec<String> = refusals.iter().map(ToString::to_string).collect();

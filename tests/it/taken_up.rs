@@ -40,9 +40,18 @@ struct Held {
 }
 
 impl Taker for Places {
-    fn take(&self, machine: &Arc<Machine>, action: &Action, now: Timestamp) -> Option<Box<dyn Taken>> {
+    fn take(
+        &self,
+        machine: &Arc<Machine>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Option<Box<dyn Taken>> {
         assert!(action.due <= now && machine.actions.contains(action));
-        self.free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1)).ok()?;
+        self.free
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| {
+                free.checked_sub(1)
+            })
+            .ok()?;
         Some(Box::new(Held {
             store: self.store.clone(),
             machine: machine.id.to_string(),
@@ -60,16 +69,24 @@ impl Taken for Held {
     fn begin(mut self: Box<Self>) {
         let on_disk = view::attempts(&self.store).unwrap();
         assert!(
-            on_disk.iter().any(|(machine, ..)| machine.to_string() == self.machine),
+            on_disk
+                .iter()
+                .any(|(machine, ..)| machine.to_string() == self.machine),
             "its attempt is written first"
         );
-        self.begun.take().unwrap().lock().unwrap().push(self.machine.clone());
+        self.begun
+            .take()
+            .unwrap()
+            .lock()
+            .unwrap()
+            .push(self.machine.clone());
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.given_back.fetch_add(usize::from(self.begun.is_some()), Ordering::SeqCst);
+        self.given_back
+            .fetch_add(usize::from(self.begun.is_some()), Ordering::SeqCst);
     }
 }
 
@@ -80,7 +97,10 @@ impl Commit for MaybeFull {
     fn commit(&mut self, batch: &Batch) -> Result<Seq, CommitError> {
         match self.1.load(Ordering::SeqCst) {
             0 => self.0.commit(batch),
-            held_bytes => Err(CommitError::Full(FullCause::Overlay { held_bytes, max_bytes: 1 })),
+            held_bytes => Err(CommitError::Full(FullCause::Overlay {
+                held_bytes,
+                max_bytes: 1,
+            })),
         }
     }
 }
@@ -95,21 +115,48 @@ struct Engine {
 impl Engine {
     fn start(free: usize) -> Self {
         let (store, full) = (Memory::new(), Arc::<AtomicUsize>::default());
-        let rules = Rules { revisions: Revisions::default(), sources: Default::default(), store_since: None };
+        let rules = Rules {
+            revisions: Revisions::default(),
+            sources: Default::default(),
+            store_since: None,
+        };
         let writer = Box::new(MaybeFull(store.clone(), Arc::clone(&full)));
-        let started = committer::start(writer, Arc::new(store.clone()), rules, Clock::virtual_at(NOW), 16);
+        let started = committer::start(
+            writer,
+            Arc::new(store.clone()),
+            rules,
+            Clock::virtual_at(NOW),
+            16,
+        );
         let (handle, committer) = started.unwrap();
         let (begun, given_back) = (Arc::default(), Arc::default());
-        let places = Arc::new(Places { store, free: AtomicUsize::new(free), begun, given_back });
+        let places = Arc::new(Places {
+            store,
+            free: AtomicUsize::new(free),
+            begun,
+            given_back,
+        });
         handle.set_taker(Some(Arc::clone(&places) as Arc<dyn Taker>));
-        Self { handle, committer, places, full }
+        Self {
+            handle,
+            committer,
+            places,
+            full,
+        }
     }
 
     async fn buy(&self, name: &str) -> Result<Receipt, SubmitError> {
         let body = one_time(name, NOW.s()).to_string();
         let read = event::read(body.as_bytes(), NOW).unwrap();
-        let delivery = delivery(read, &SourceName::from("stripe"), raw::pack(body.as_bytes()), NOW);
-        self.handle.submit(Input::Delivery(Box::new(delivery))).await
+        let delivery = delivery(
+            read,
+            &SourceName::from("stripe"),
+            raw::pack(body.as_bytes()),
+            NOW,
+        );
+        self.handle
+            .submit(Input::Delivery(Box::new(delivery)))
+            .await
     }
 
     fn begun(&self) -> Vec<String> {
@@ -129,7 +176,11 @@ async fn a_create_begins_when_its_attempt_is_on_disk_with_what_decided_it() {
     let engine = Engine::start(1);
     assert!(matches!(engine.buy("One").await, Ok(Receipt::Applied(_))));
     assert_eq!(engine.begun(), [machine("One")]);
-    assert_eq!(engine.handle.take_due(), Some(Vec::new()), "nobody else need see to it");
+    assert_eq!(
+        engine.handle.take_due(),
+        Some(Vec::new()),
+        "nobody else need see to it"
+    );
     // No place is free: it is due, like everything else.
     assert!(matches!(engine.buy("Two").await, Ok(Receipt::Applied(_))));
     assert_eq!(engine.begun(), [machine("One")]);
@@ -151,7 +202,13 @@ async fn what_is_not_committed_does_not_begin_and_gives_its_place_back() {
     let engine = Engine::start(5);
     engine.full.store(7, Ordering::SeqCst);
     assert_eq!(engine.buy("One").await, Err(SubmitError::Busy));
-    assert_eq!((engine.begun().len(), engine.places.given_back.load(Ordering::SeqCst)), (0, 1));
+    assert_eq!(
+        (
+            engine.begun().len(),
+            engine.places.given_back.load(Ordering::SeqCst)
+        ),
+        (0, 1)
+    );
     assert!(view::attempts(engine.handle.reader()).unwrap().is_empty());
     engine.full.store(0, Ordering::SeqCst);
     assert!(matches!(engine.buy("One").await, Ok(Receipt::Applied(_))));

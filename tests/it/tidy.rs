@@ -12,17 +12,43 @@ const FILE_LINES_MAX: usize = 450;
 
 /// Longer files, each with its reason and the length that it may have. One that has become shorter leaves the list.
 const LONGER_FILES: [(&str, usize, &str); 5] = [
-    ("src/engine/view.rs", 550, "the shapes that are relied on from outside, on one page"),
-    ("tests/it/histories/said.rs", 500, "a table: what each history's text promises"),
-    ("tests/it/support/fake_licenses.rs", 650, "a whole license service with the faults of the real one"),
-    ("fixtures/gen/stories/changes.py", 600, "stories, one function each"),
-    ("fixtures/gen/story.py", 650, "a small Stripe: its objects know each other"),
+    (
+        "src/engine/view.rs",
+        550,
+        "the shapes that are relied on from outside, on one page",
+    ),
+    (
+        "tests/it/histories/said.rs",
+        500,
+        "a table: what each history's text promises",
+    ),
+    (
+        "tests/it/support/fake_licenses.rs",
+        650,
+        "a whole license service with the faults of the real one",
+    ),
+    (
+        "fixtures/gen/stories/changes.py",
+        600,
+        "stories, one function each",
+    ),
+    (
+        "fixtures/gen/story.py",
+        650,
+        "a small Stripe: its objects know each other",
+    ),
 ];
 
 /// Texts that look like secrets and are none.
 const NO_SECRETS: [(&str, &str); 2] = [
-    ("tests/smtp/tls/localhost.key", "made for the test mail server; nobody else trusts it"),
-    ("benches/side_by_side/purchase.rs", "signs the bench's own load"),
+    (
+        "tests/smtp/tls/localhost.key",
+        "made for the test mail server; nobody else trusts it",
+    ),
+    (
+        "benches/side_by_side/purchase.rs",
+        "signs the bench's own load",
+    ),
 ];
 
 fn none(wrong: &[String], rule: &str) {
@@ -44,20 +70,37 @@ fn rust() -> Vec<(String, String, Vec<String>)> {
 fn functions_are_short_or_say_why_not() {
     let mut wrong = Vec::new();
     for (file, _, code) in rust() {
-        let excused = code.iter().any(|l| l.starts_with("#![") && l.contains("too_many_lines"));
+        let excused = code
+            .iter()
+            .any(|l| l.starts_with("#![") && l.contains("too_many_lines"));
         for (at, line) in code.iter().enumerate().filter(|_| !excused) {
             let indent = line.len() - line.trim_start().len();
             // `fn name`, not a pointer's `fn(`.
             let named = |head: &str| head.contains("fn ") && head.split(' ').any(|w| w == "fn");
-            if !line.trim_start().split(['(', '<']).next().is_some_and(named) {
+            if !line
+                .trim_start()
+                .split(['(', '<'])
+                .next()
+                .is_some_and(named)
+            {
                 continue;
             }
             // rustfmt closes a function where its line began.
             let close = format!("{}}}", " ".repeat(indent));
-            let body = code[at..].iter().take_while(|l| **l != close && !(l.ends_with(';') && l.contains(" fn ")));
-            let lines = body.filter(|l| !l.trim().is_empty()).count().saturating_sub(1);
-            let attributes = code[..at].iter().rev().take_while(|l| l.trim_start().starts_with("#["));
-            if lines > FUNCTION_LINES_MAX && !attributes.into_iter().any(|l| l.contains("too_many_lines")) {
+            let body = code[at..]
+                .iter()
+                .take_while(|l| **l != close && !(l.ends_with(';') && l.contains(" fn ")));
+            let lines = body
+                .filter(|l| !l.trim().is_empty())
+                .count()
+                .saturating_sub(1);
+            let attributes = code[..at]
+                .iter()
+                .rev()
+                .take_while(|l| l.trim_start().starts_with("#["));
+            if lines > FUNCTION_LINES_MAX
+                && !attributes.into_iter().any(|l| l.contains("too_many_lines"))
+            {
                 wrong.push(format!("{file}:{}: {lines} lines", at + 1));
             }
         }
@@ -83,25 +126,42 @@ fn files_are_short_or_listed() {
             }
         }
     }
-    let unneeded = LONGER_FILES.iter().filter(|(name, ..)| !listed.contains(*name));
-    wrong.extend(unneeded.map(|(name, ..)| format!("{name}: is in the list of longer files and needs not be")));
-    none(&wrong, "files that should be split by subject, or listed in tests/it/tidy.rs with a reason");
+    let unneeded = LONGER_FILES
+        .iter()
+        .filter(|(name, ..)| !listed.contains(*name));
+    wrong.extend(
+        unneeded
+            .map(|(name, ..)| format!("{name}: is in the list of longer files and needs not be")),
+    );
+    none(
+        &wrong,
+        "files that should be split by subject, or listed in tests/it/tidy.rs with a reason",
+    );
 }
 
 #[test]
 fn no_rust_file_is_forgotten() {
-    let all: BTreeSet<String> = files_ending(".", ".rs").into_iter().map(|(file, _)| file).collect();
+    let all: BTreeSet<String> = files_ending(".", ".rs")
+        .into_iter()
+        .map(|(file, _)| file)
+        .collect();
     let mut wrong = Vec::new();
     for file in &all {
-        let module = file.strip_suffix("/mod.rs").or(file.strip_suffix(".rs")).unwrap_or(file);
+        let module = file
+            .strip_suffix("/mod.rs")
+            .or(file.strip_suffix(".rs"))
+            .unwrap_or(file);
         let (folder, name) = module.rsplit_once('/').unwrap_or_default();
-        if ["lib", "main"].contains(&name) || file.starts_with("benches/") && !folder.contains('/') {
+        if ["lib", "main"].contains(&name) || file.starts_with("benches/") && !folder.contains('/')
+        {
             continue;
         }
         let parents = ["/lib.rs", "/main.rs", "/mod.rs", ".rs"].map(|end| format!("{folder}{end}"));
         let named = parents.iter().filter(|p| all.contains(*p)).any(|parent| {
             let text = std::fs::read_to_string(root().join(parent)).unwrap();
-            code(&text).iter().any(|l| l.split(' ').skip_while(|w| *w != "mod").nth(1) == Some(&format!("{name};")))
+            code(&text).iter().any(|l| {
+                l.split(' ').skip_while(|w| *w != "mod").nth(1) == Some(&format!("{name};"))
+            })
         });
         if !named {
             wrong.push(format!("{file}: no `mod {name};` names it"));
@@ -115,8 +175,14 @@ fn no_fixture_is_forgotten() {
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(root().join("fixtures/histories")).unwrap() {
         let folder = entry.unwrap().path();
-        let missing = ["about.txt", "history.jsonl", "timeline.snap"].into_iter().filter(|f| !folder.join(f).exists());
-        wrong.extend(missing.filter(|_| folder.is_dir()).map(|f| format!("{}: no {f}", folder.display())));
+        let missing = ["about.txt", "history.jsonl", "timeline.snap"]
+            .into_iter()
+            .filter(|f| !folder.join(f).exists());
+        wrong.extend(
+            missing
+                .filter(|_| folder.is_dir())
+                .map(|f| format!("{}: no {f}", folder.display())),
+        );
     }
     for (file, text) in files_ending("fixtures/config", ".toml") {
         let snap = file.replace(".toml", ".snap");
@@ -145,9 +211,14 @@ fn every_exception_has_its_reason() {
             if line.contains("#[ignore]") {
                 tell("`#[ignore]` without a reason");
             }
-            let allows = ["#[allow(", "#![allow(", "#[expect(", "#![expect("].iter().any(|a| line.contains(a));
+            let allows = ["#[allow(", "#![allow(", "#[expect(", "#![expect("]
+                .iter()
+                .any(|a| line.contains(a));
             // The attribute may go on over several lines.
-            let attribute = code[at..].iter().take(8).map_while(|l| (l != ")]").then_some(l.as_str()));
+            let attribute = code[at..]
+                .iter()
+                .take(8)
+                .map_while(|l| (l != ")]").then_some(l.as_str()));
             let first_only = if line.contains(")]") { 1 } else { 8 };
             if allows && !attribute.take(first_only).any(|l| l.contains("reason = ")) {
                 tell("an exception to a lint without a reason");
@@ -159,7 +230,12 @@ fn every_exception_has_its_reason() {
 
 #[test]
 fn nothing_belongs_to_one_machine() {
-    let homes = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
+    let homes = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+        concat!("/Us", "ers/"),
+    ];
     let notes = [concat!("TO", "DO"), concat!("FIX", "ME")];
     let mut wrong = Vec::new();
     for (file, text) in files(".") {
@@ -168,11 +244,17 @@ fn nothing_belongs_to_one_machine() {
             if homes.iter().any(|home| line.contains(home)) {
                 wrong.push(format!("{file}:{}: a path of one machine", at + 1));
             }
-            if ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark)) {
+            if ["<<<<<<< ", ">>>>>>> "]
+                .iter()
+                .any(|mark| line.starts_with(mark))
+            {
                 wrong.push(format!("{file}:{}: half a merge", at + 1));
             }
             if words().any(|word| notes.contains(&word)) {
-                wrong.push(format!("{file}:{}: a note to oneself; open an issue", at + 1));
+                wrong.push(format!(
+                    "{file}:{}: a note to oneself; open an issue",
+                    at + 1
+                ));
             }
             if !file.starts_with("fixtures/")
                 && !NO_SECRETS.iter().any(|(name, _)| *name == file)
@@ -187,7 +269,9 @@ fn nothing_belongs_to_one_machine() {
 
 /// A key of Stripe's, of AuthForge's, or a signing secret, of the length that real ones have.
 fn looks_secret(word: &str) -> bool {
-    let prefixes = ["sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_", "af_live_"];
+    let prefixes = [
+        "sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_", "af_live_",
+    ];
     let rest = prefixes.iter().find_map(|prefix| word.strip_prefix(prefix));
     rest.is_some_and(|rest| rest.len() >= 24 && rest.chars().all(char::is_alphanumeric))
 }
@@ -203,9 +287,16 @@ fn lock_files_name_no_mirror() {
             "config.toml" if file.contains(".cargo/") => &["registry", "replace-with"],
             _ => continue,
         };
-        wrong.extend(bad.iter().filter(|b| text.contains(*b)).map(|b| format!("{file}: {b}")));
+        wrong.extend(
+            bad.iter()
+                .filter(|b| text.contains(*b))
+                .map(|b| format!("{file}: {b}")),
+        );
     }
-    none(&wrong, "a registry's address in a lock file or setting; whoever installs has their own");
+    none(
+        &wrong,
+        "a registry's address in a lock file or setting; whoever installs has their own",
+    );
 }
 
 #[test]
@@ -214,21 +305,34 @@ fn links_between_pages_lead_somewhere() {
     for (file, text) in files_ending(".", ".md") {
         let folder = root().join(&file).parent().unwrap().to_owned();
         for (at, line) in text.lines().enumerate() {
-            let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            let links = line
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split(')').next());
             for link in links.filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
                 let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
-                let target = if path.is_empty() { root().join(&file) } else { folder.join(path) };
+                let target = if path.is_empty() {
+                    root().join(&file)
+                } else {
+                    folder.join(path)
+                };
                 let found = target.is_dir() && anchor.is_empty()
-                    || std::fs::read_to_string(&target).is_ok_and(|t| anchor.is_empty() || has_heading(&t, anchor));
+                    || std::fs::read_to_string(&target)
+                        .is_ok_and(|t| anchor.is_empty() || has_heading(&t, anchor));
                 if !found {
                     wrong.push(format!("{file}:{}: {link}", at + 1));
                 }
             }
             // A file of ours that is named in the text must be there too.
-            let named =
-                line.split('`').skip(1).step_by(2).filter(|name| !name.contains(['<', '*', '{', ' ', '…', ':']));
+            let named = line
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|name| !name.contains(['<', '*', '{', ' ', '…', ':']));
             let ours = ["src/", "docs/", "tests/", "fixtures/", "benches/", ".ci/"];
-            let gone = named.filter(|name| ours.iter().any(|o| name.starts_with(o)) && !root().join(name).exists());
+            let gone = named.filter(|name| {
+                ours.iter().any(|o| name.starts_with(o)) && !root().join(name).exists()
+            });
             wrong.extend(gone.map(|name| format!("{file}:{}: `{name}` is not there", at + 1)));
         }
     }
@@ -244,5 +348,7 @@ fn has_heading(page: &str, anchor: &str) -> bool {
             .map(|c| if c == ' ' { '-' } else { c })
             .collect()
     };
-    page.lines().filter(|l| l.starts_with('#')).any(|heading| slug(heading) == anchor)
+    page.lines()
+        .filter(|l| l.starts_with('#'))
+        .any(|heading| slug(heading) == anchor)
 }

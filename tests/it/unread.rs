@@ -17,7 +17,12 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
     let body = event.to_string();
     let received = NOW + Span::from_s(5);
     let read = event::read(body.as_bytes(), received).unwrap();
-    let mut kept = delivery(read, &SourceName::from("stripe"), raw::pack(body.as_bytes()), received);
+    let mut kept = delivery(
+        read,
+        &SourceName::from("stripe"),
+        raw::pack(body.as_bytes()),
+        received,
+    );
     kept.heard = Heard::Unreadable("unreadable: `data.object.mode` is a text".to_owned());
     Input::Delivery(Box::new(kept))
 }
@@ -29,20 +34,32 @@ async fn a_newer_binary_takes_in_what_an_older_one_could_not_read() {
     let handle = shop.running().handle.clone();
     let mut purchase = bought("cs_1", Some("ada@example.com"));
     purchase["data"]["object"]["metadata"] = json!({"authforge_app_id": "app_test"});
-    assert!(matches!(handle.submit(as_it_was_kept(&purchase)).await, Ok(Receipt::Ignored(_))));
+    assert!(matches!(
+        handle.submit(as_it_was_kept(&purchase)).await,
+        Ok(Receipt::Ignored(_))
+    ));
     // Delivered once more to the same binary it is a duplicate, whatever the body says: the id alone decides.
     shop.post(&purchase).await;
     assert!(shop.machine("stripe/cs_1").is_none());
-    handle.submit(Input::ReadBy("0.0.1".to_owned())).await.unwrap();
+    handle
+        .submit(Input::ReadBy("0.0.1".to_owned()))
+        .await
+        .unwrap();
     drop(handle);
     shop.stop().await;
     shop.start(Create::Never).await;
     until("its license", PATIENCE, async || {
-        shop.machine("stripe/cs_1").filter(|m| m.licenses_created() == 1).map(drop)
+        shop.machine("stripe/cs_1")
+            .filter(|m| m.licenses_created() == 1)
+            .map(drop)
     })
     .await;
     let machine = shop.machine("stripe/cs_1").unwrap();
-    assert_eq!(machine.facts[0].received, NOW + Span::from_s(5), "it counts from when it came");
+    assert_eq!(
+        machine.facts[0].received,
+        NOW + Span::from_s(5),
+        "it counts from when it came"
+    );
     // Once read, it is known.
     shop.stop().await;
     shop.start(Create::Never).await;
@@ -59,7 +76,11 @@ async fn what_nobody_can_read_stays_listed() {
     purchase["data"]["object"]["mode"] = json!("barter");
     let answer = shop.post(&purchase).await;
     assert!(answer.text.contains("ignored"), "{}", answer.text);
-    shop.running().handle.submit(Input::ReadBy("0.0.1".to_owned())).await.unwrap();
+    shop.running()
+        .handle
+        .submit(Input::ReadBy("0.0.1".to_owned()))
+        .await
+        .unwrap();
     shop.stop().await;
     shop.start(Create::Never).await;
     let mut why = Vec::new();
@@ -68,6 +89,9 @@ async fn what_nobody_can_read_stays_listed() {
         true
     })
     .unwrap();
-    assert!(why.len() == 1 && why[0].contains("unreadable: `data.object.mode`"), "{why:?}");
+    assert!(
+        why.len() == 1 && why[0].contains("unreadable: `data.object.mode`"),
+        "{why:?}"
+    );
     shop.stop().await;
 }

@@ -31,9 +31,10 @@ fn findings() -> Vec<Finding> {
     let next = |finding: Option<&Finding>| match finding {
         None => Some(Finding::FraudWarning),
         Some(Finding::FraudWarning) => Some(Finding::UnreadableMetadata("plan".into())),
-        Some(Finding::UnreadableMetadata(_)) => {
-            Some(Finding::NotPaidAfterAll { invoice: "in_1".into(), event: "invoice.paid".into() })
-        }
+        Some(Finding::UnreadableMetadata(_)) => Some(Finding::NotPaidAfterAll {
+            invoice: "in_1".into(),
+            event: "invoice.paid".into(),
+        }),
         Some(Finding::NotPaidAfterAll { .. }) => Some(Finding::FinalizationFailed("in_1".into())),
         Some(Finding::FinalizationFailed(_)) => Some(Finding::PaidAfterEnd("in_1".into())),
         Some(Finding::PaidAfterEnd(_)) => Some(Finding::RefundUnlinked),
@@ -41,15 +42,25 @@ fn findings() -> Vec<Finding> {
         Some(Finding::NothingToHandOut) => Some(Finding::UnknownPlan("pro".into())),
         Some(Finding::UnknownPlan(_)) => Some(Finding::QuantityZero(Some("price_1".into()))),
         Some(Finding::QuantityZero(Some(_))) => Some(Finding::QuantityZero(None)),
-        Some(Finding::QuantityZero(None)) => Some(Finding::NoPriceNamed { invoice: "in_1".into(), until: NOW }),
+        Some(Finding::QuantityZero(None)) => Some(Finding::NoPriceNamed {
+            invoice: "in_1".into(),
+            until: NOW,
+        }),
         Some(Finding::NoPriceNamed { .. }) => Some(Finding::ItemsCut),
         Some(Finding::ItemsCut) => Some(Finding::LinesCut("in_1".into())),
         Some(Finding::LinesCut(_)) => Some(Finding::LineItemsCut),
         Some(Finding::LineItemsCut) => Some(Finding::RevokedElsewhere(1)),
-        Some(Finding::RevokedElsewhere(_)) => Some(Finding::GivenElsewhere { number: 1, time: true, devices: true }),
+        Some(Finding::RevokedElsewhere(_)) => Some(Finding::GivenElsewhere {
+            number: 1,
+            time: true,
+            devices: true,
+        }),
         Some(Finding::GivenElsewhere { .. }) => Some(Finding::OtherLicenses(2)),
         Some(Finding::OtherLicenses(_)) => Some(Finding::ServedTwice(machine().id)),
-        Some(Finding::ServedTwice(_)) => Some(Finding::MovedTo { machine: machine().id, paid_until: Some(NOW) }),
+        Some(Finding::ServedTwice(_)) => Some(Finding::MovedTo {
+            machine: machine().id,
+            paid_until: Some(NOW),
+        }),
         Some(Finding::MovedTo { .. }) => Some(Finding::Held(Flaw::SeatTwice)),
         Some(Finding::Held(_)) => None,
     };
@@ -79,7 +90,11 @@ where
     T: minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()> + PartialEq + std::fmt::Debug,
 {
     let bytes = encode(value);
-    assert_eq!(bytes.first(), Some(&1), "not compressed, or nothing could be found in it");
+    assert_eq!(
+        bytes.first(),
+        Some(&1),
+        "not compressed, or nothing could be found in it"
+    );
     assert_eq!(decode::<T>(&bytes).as_ref(), Ok(value));
     let sentence = sentence.to_string();
     let words: Vec<&str> = sentence.split(' ').collect();
@@ -93,30 +108,97 @@ where
 #[test]
 fn no_record_holds_a_sentence_of_ours() {
     for finding in findings() {
-        let machine = Machine { told: vec![Report::new(NOW, finding.clone())], ..machine() };
+        let machine = Machine {
+            told: vec![Report::new(NOW, finding.clone())],
+            ..machine()
+        };
         keeps_no_words(&machine, &finding);
     }
-    for about in [About::FirstKey, About::FailureAt(NOW), About::TrialUntil(NOW), About::End, About::Resend] {
-        keeps_no_words(&Machine { notices: vec![notice(about.clone(), None)], ..machine() }, &about);
+    for about in [
+        About::FirstKey,
+        About::FailureAt(NOW),
+        About::TrialUntil(NOW),
+        About::End,
+        About::Resend,
+    ] {
+        keeps_no_words(
+            &Machine {
+                notices: vec![notice(about.clone(), None)],
+                ..machine()
+            },
+            &about,
+        );
     }
     for skipped in Skipped::ALL {
-        keeps_no_words(&Machine { notices: vec![notice(About::End, Some(skipped))], ..machine() }, &skipped);
+        keeps_no_words(
+            &Machine {
+                notices: vec![notice(About::End, Some(skipped))],
+                ..machine()
+            },
+            &skipped,
+        );
     }
-    let flaws = [Flaw::NumberTwice, Flaw::KeyTwice, Flaw::NumberNotGiven, Flaw::SeatTwice];
+    let flaws = [
+        Flaw::NumberTwice,
+        Flaw::KeyTwice,
+        Flaw::NumberNotGiven,
+        Flaw::SeatTwice,
+    ];
     for flaw in flaws.into_iter().chain([Flaw::SentUnknown { action: 1 }]) {
-        keeps_no_words(&Machine { held: Some(flaw), ..machine() }, &flaw);
+        keeps_no_words(
+            &Machine {
+                held: Some(flaw),
+                ..machine()
+            },
+            &flaw,
+        );
     }
-    let action = Action::new(1, Act::Query(Question::LineItems(SessionId::from("cs_1"))), 0, NOW);
+    let action = Action::new(
+        1,
+        Act::Query(Question::LineItems(SessionId::from("cs_1"))),
+        0,
+        NOW,
+    );
     for missing in [Missing::NotMade, Missing::NoneThere] {
-        let action = Action { missing: Some(missing), ..action.clone() };
-        keeps_no_words(&Machine { actions: vec![action], ..machine() }, &missing);
+        let action = Action {
+            missing: Some(missing),
+            ..action.clone()
+        };
+        keeps_no_words(
+            &Machine {
+                actions: vec![action],
+                ..machine()
+            },
+            &missing,
+        );
     }
-    let away = Distrust { cause: DistrustCause::Away(Span::from_hours(1)), until: NOW };
-    let jumped = Distrust { cause: DistrustCause::Jumped(Span::from_hours(1)), ..away };
-    let person = Hold::Person { reason: "vacation".to_owned() };
-    for hold in [Hold::TimeNotTrusted(away), Hold::TimeNotTrusted(jumped), person] {
-        let action = Action { held: Some(hold.clone()), ..action.clone() };
-        keeps_no_words(&Machine { actions: vec![action], ..machine() }, &hold);
+    let away = Distrust {
+        cause: DistrustCause::Away(Span::from_hours(1)),
+        until: NOW,
+    };
+    let jumped = Distrust {
+        cause: DistrustCause::Jumped(Span::from_hours(1)),
+        ..away
+    };
+    let person = Hold::Person {
+        reason: "vacation".to_owned(),
+    };
+    for hold in [
+        Hold::TimeNotTrusted(away),
+        Hold::TimeNotTrusted(jumped),
+        person,
+    ] {
+        let action = Action {
+            held: Some(hold.clone()),
+            ..action.clone()
+        };
+        keeps_no_words(
+            &Machine {
+                actions: vec![action],
+                ..machine()
+            },
+            &hold,
+        );
     }
 }
 
@@ -162,8 +244,15 @@ fn what_was_told_is_told_once() {
         })
         .unwrap();
         for was in before {
-            let input = Input::WakeUp { machine: was.id.clone() };
-            world.deliver(Line { received: world.now, input }).unwrap();
+            let input = Input::WakeUp {
+                machine: was.id.clone(),
+            };
+            world
+                .deliver(Line {
+                    received: world.now,
+                    input,
+                })
+                .unwrap();
             let is = view::machine(&world.store, &was.id).unwrap().unwrap();
             assert_eq!(is, was, "{}: looked at again", history.name);
             machines += 1;
@@ -171,5 +260,8 @@ fn what_was_told_is_told_once() {
             skipped += is.notices.iter().filter(|n| n.skipped.is_some()).count();
         }
     }
-    assert!(machines > 200 && told > 10 && skipped > 0, "{machines} purchases, {told} told, {skipped} skipped");
+    assert!(
+        machines > 200 && told > 10 && skipped > 0,
+        "{machines} purchases, {told} told, {skipped} skipped"
+    );
 }

@@ -34,13 +34,20 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn of(json: &Value) -> Self {
-        let events = json["enabled_events"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let events = json["enabled_events"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         Self {
             url: json["url"].as_str().unwrap_or_default().to_owned(),
             enabled: json["status"].as_str() == Some("enabled"),
             livemode: json["livemode"].as_bool(),
             api_version: json["api_version"].as_str().map(str::to_owned),
-            events: events.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            events: events
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -49,7 +56,11 @@ impl Endpoint {
     }
 
     fn missing(&self) -> Vec<&'static str> {
-        EVENT_TYPES.iter().map(|(kind, _)| *kind).filter(|kind| !self.has(kind)).collect()
+        EVENT_TYPES
+            .iter()
+            .map(|(kind, _)| *kind)
+            .filter(|kind| !self.has(kind))
+            .collect()
     }
 
     /// Whether it hears of paid invoices, by whichever event.
@@ -65,7 +76,11 @@ pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, source: &Sou
     let ours: Vec<&Endpoint> = all.iter().filter(same).collect();
     let Some(first) = ours.iter().find(|e| e.enabled).or(ours.first()) else {
         let others: Vec<&str> = all.iter().map(|e| e.url.as_str()).collect();
-        let others = if others.is_empty() { String::new() } else { format!("; it posts to {}", listed(&others)) };
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            format!("; it posts to {}", listed(&others))
+        };
         return vec![Tried::new(Verdict::Bad, subject, format!("nothing posts to {url}{others}")).hint(
             "create an endpoint with that address and the payload style *snapshot*; `keyward stripe-events` prints its \
              events",
@@ -75,13 +90,15 @@ pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, source: &Sou
     if ours.iter().filter(|e| e.enabled).count() > 1 {
         let what = format!("several endpoints post to {url}");
         out.push(
-            Tried::new(Verdict::Unwise, subject, what)
-                .hint("all their signing secrets must be in `signing_secrets`, or delete the others"),
+            Tried::new(Verdict::Unwise, subject, what).hint(
+                "all their signing secrets must be in `signing_secrets`, or delete the others",
+            ),
         );
     }
     if !first.enabled {
         out.push(
-            Tried::new(Verdict::Bad, subject, format!("{url} is disabled")).hint("enable it in Stripe's dashboard"),
+            Tried::new(Verdict::Bad, subject, format!("{url} is disabled"))
+                .hint("enable it in Stripe's dashboard"),
         );
     }
     if let Some(mode) = first.livemode.filter(|mode| !livemode.takes(*mode)) {
@@ -99,9 +116,20 @@ pub(super) fn endpoints(subject: &str, all: &[Endpoint], url: &str, source: &Sou
     if !missing.is_empty() {
         let vital = |m: &str| LEAST.contains(&m) && (source.invoices || !m.starts_with("invoice."));
         let vital: Vec<&str> = missing.iter().copied().filter(|m| vital(m)).collect();
-        let verdict = if vital.is_empty() { Verdict::Unwise } else { Verdict::Bad };
-        let what = format!("{} event types are not enabled: {}", missing.len(), listed(&missing));
-        out.push(Tried::new(verdict, subject, what).hint("`keyward stripe-events` prints all, with what each is for"));
+        let verdict = if vital.is_empty() {
+            Verdict::Unwise
+        } else {
+            Verdict::Bad
+        };
+        let what = format!(
+            "{} event types are not enabled: {}",
+            missing.len(),
+            listed(&missing)
+        );
+        out.push(
+            Tried::new(verdict, subject, what)
+                .hint("`keyward stripe-events` prints all, with what each is for"),
+        );
     }
     out.extend(invoices(subject, first, source.invoices));
     if out.is_empty() {
@@ -134,25 +162,47 @@ fn invoices(subject: &str, endpoint: &Endpoint, told: bool) -> Option<Tried> {
 
 /// Whether every price that somebody pays for has a plan.
 pub(super) fn prices(subject: &str, subscriptions: &[Value], plans: &[Plan], whole: bool) -> Tried {
-    let dead = |s: &&Value| matches!(s["status"].as_str(), Some("canceled" | "incomplete_expired"));
+    let dead = |s: &&Value| {
+        matches!(
+            s["status"].as_str(),
+            Some("canceled" | "incomplete_expired")
+        )
+    };
     let live: Vec<&Value> = subscriptions.iter().filter(|s| !dead(s)).collect();
     let mut bare: BTreeMap<&str, u32> = BTreeMap::new();
-    for subscription in live.iter().filter(|s| !WANTS.iter().any(|key| s["metadata"][*key].is_string())) {
-        for item in subscription["items"]["data"].as_array().into_iter().flatten() {
+    for subscription in live
+        .iter()
+        .filter(|s| !WANTS.iter().any(|key| s["metadata"][*key].is_string()))
+    {
+        for item in subscription["items"]["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
             let price = &item["price"];
             if let Some(id) = price["id"].as_str().filter(|_| !is_covered(price, plans)) {
                 *bare.entry(id).or_default() += 1;
             }
         }
     }
-    let read = if whole { String::new() } else { format!(" (of the newest {} that were read)", subscriptions.len()) };
+    let read = if whole {
+        String::new()
+    } else {
+        format!(" (of the newest {} that were read)", subscriptions.len())
+    };
     if bare.is_empty() {
-        let what = format!("each of {} subscriptions has a plan for its prices{read}", live.len());
+        let what = format!(
+            "each of {} subscriptions has a plan for its prices{read}",
+            live.len()
+        );
         return Tried::new(Verdict::Good, subject, what);
     }
     let names: Vec<String> = bare.iter().map(|(id, n)| format!("{id} ({n})")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let what = format!("no plan names these prices of live subscriptions{read}: {}", listed(&names));
+    let what = format!(
+        "no plan names these prices of live subscriptions{read}: {}",
+        listed(&names)
+    );
     Tried::new(Verdict::Unwise, subject, what)
         .hint("add them to a `[[plan]]`; whoever pays for nothing that Keyward should license may stay without")
 }
@@ -170,5 +220,13 @@ fn is_covered(price: &Value, plans: &[Plan]) -> bool {
 fn listed(names: &[&str]) -> String {
     let more = names.len().checked_sub(NAMES_MAX).filter(|n| *n > 0);
     let more = more.map_or(String::new(), |n| format!(" and {n} more"));
-    format!("{}{more}", names.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", "))
+    format!(
+        "{}{more}",
+        names
+            .iter()
+            .take(NAMES_MAX)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }

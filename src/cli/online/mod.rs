@@ -50,7 +50,12 @@ pub struct Tried {
 
 impl Tried {
     fn new(verdict: Verdict, subject: &str, what: impl Into<String>) -> Self {
-        Self { verdict, subject: subject.to_owned(), what: what.into(), hint: None }
+        Self {
+            verdict,
+            subject: subject.to_owned(),
+            what: what.into(),
+            hint: None,
+        }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -65,13 +70,20 @@ impl Tried {
 /// What `serve` would refuse.
 pub fn services(config: &Config) -> Result<(Services, Vec<Tried>), Tried> {
     // Nobody asks the embedded service here, so it may be anywhere.
-    let nowhere = EmbeddedAt { address: SocketAddr::from(([127, 0, 0, 1], 1)), token: Secret::new("none") };
-    let services =
-        Services::new(config, Some(&nowhere)).map_err(|e| Tried::new(Verdict::Bad, "services", e.to_string()))?;
+    let nowhere = EmbeddedAt {
+        address: SocketAddr::from(([127, 0, 0, 1], 1)),
+        token: Secret::new("none"),
+    };
+    let services = Services::new(config, Some(&nowhere))
+        .map_err(|e| Tried::new(Verdict::Bad, "services", e.to_string()))?;
     let mut wrong = Vec::new();
     for (source, mail) in services.mail_services() {
         let errors = mail.templates.load().check();
-        wrong.extend(errors.iter().map(|e| Tried::new(Verdict::Bad, &of("mail", source), e.to_string())));
+        wrong.extend(
+            errors
+                .iter()
+                .map(|e| Tried::new(Verdict::Bad, &of("mail", source), e.to_string())),
+        );
     }
     Ok((services, wrong))
 }
@@ -110,7 +122,11 @@ async fn licenses(config: &Config, source: &SourceName, service: &LicenseService
     let subject = of("licenses", source);
     let api_base = match &config.licenses_of(source).service {
         Service::Embedded { .. } => {
-            return Tried::new(Verdict::Good, &subject, "the service inside Keyward needs no network");
+            return Tried::new(
+                Verdict::Good,
+                &subject,
+                "the service inside Keyward needs no network",
+            );
         }
         Service::AuthForge { api_base, .. } => api_base,
     };
@@ -140,5 +156,6 @@ async fn mail(source: &SourceName, service: &MailService) -> Tried {
             | MailAnswer::Unknown { why },
         ) => why,
     };
-    Tried::new(Verdict::Bad, &subject, why).hint("`url` under `[mail]`; docs/config.md has its forms")
+    Tried::new(Verdict::Bad, &subject, why)
+        .hint("`url` under `[mail]`; docs/config.md has its forms")
 }

@@ -30,12 +30,23 @@ pub(super) async fn account(config: &Config, source: &Source, key: &Secret) -> V
     match list(&client, "webhook_endpoints", &[], ENDPOINT_PAGES_MAX).await {
         Ok((rows, _)) => {
             let endpoints: Vec<_> = rows.iter().map(Endpoint::of).collect();
-            let url = format!("{}/webhooks/{}", config.public_url.trim_end_matches('/'), source.name);
+            let url = format!(
+                "{}/webhooks/{}",
+                config.public_url.trim_end_matches('/'),
+                source.name
+            );
             out.extend(judge::endpoints(&endpoints_of, &endpoints, &url, source));
         }
         Err(why) => out.push(refused(&endpoints_of, why, "webhook endpoints")),
     }
-    match list(&client, "subscriptions", &[("status", "all")], SUBSCRIPTION_PAGES_MAX).await {
+    match list(
+        &client,
+        "subscriptions",
+        &[("status", "all")],
+        SUBSCRIPTION_PAGES_MAX,
+    )
+    .await
+    {
         Ok((rows, whole)) => out.push(judge::prices(&prices_of, &rows, &config.plans, whole)),
         Err(why) => out.push(refused(&prices_of, why, "subscriptions")),
     }
@@ -43,8 +54,9 @@ pub(super) async fn account(config: &Config, source: &Source, key: &Secret) -> V
 }
 
 fn refused(subject: &str, why: String, what: &str) -> Tried {
-    Tried::new(Verdict::Bad, subject, why)
-        .hint(format!("`api_key` of the source: a restricted key must be allowed to read {what}"))
+    Tried::new(Verdict::Bad, subject, why).hint(format!(
+        "`api_key` of the source: a restricted key must be allowed to read {what}"
+    ))
 }
 
 /// Reads a list page by page. The flag says whether its end was reached.
@@ -56,14 +68,19 @@ async fn list(
 ) -> Result<(Vec<Value>, bool), String> {
     let mut rows: Vec<Value> = Vec::new();
     for _ in 0..pages_max {
-        let last = rows.last().and_then(|r| r["id"].as_str()).map(str::to_owned);
+        let last = rows
+            .last()
+            .and_then(|r| r["id"].as_str())
+            .map(str::to_owned);
         let mut query = [&[("limit", "100")], query].concat();
         query.extend(last.as_deref().map(|id| ("starting_after", id)));
         let page = match client.get(&[what], &query, None).await {
             Answer::Done(page) => page,
             Answer::Again { why, .. } | Answer::Refused { why, .. } => return Err(why),
         };
-        let data = page["data"].as_array().ok_or("the answer is no list: is `api_base` Stripe's API?")?;
+        let data = page["data"]
+            .as_array()
+            .ok_or("the answer is no list: is `api_base` Stripe's API?")?;
         let more = page["has_more"].as_bool().unwrap_or(false) && !data.is_empty();
         rows.extend(data.iter().cloned());
         if !more {

@@ -34,14 +34,24 @@ pub(in crate::config) const POLICY: Section = Section {
             Is("\"period_end\""),
             "What a cancellation does: the license lives to the end of what was paid, ends at once, or lives on.",
         ),
-        key("on_refund", Choice(&["revoke", "keep"]), Is("\"revoke\""), "What a full refund does."),
+        key(
+            "on_refund",
+            Choice(&["revoke", "keep"]),
+            Is("\"revoke\""),
+            "What a full refund does.",
+        ),
         key(
             "on_partial_refund",
             Share,
             Is("\"keep\""),
             "What a partial refund does; a percentage revokes once that share of the charge is refunded.",
         ),
-        key("on_dispute", Choice(&["suspend", "keep"]), Is("\"suspend\""), "What an open dispute does."),
+        key(
+            "on_dispute",
+            Choice(&["suspend", "keep"]),
+            Is("\"suspend\""),
+            "What an open dispute does.",
+        ),
         key(
             "on_inquiry",
             Choice(&["keep", "suspend"]),
@@ -54,7 +64,12 @@ pub(in crate::config) const POLICY: Section = Section {
             Is("\"reinstate\""),
             "What a won dispute does; `keep` leaves the license as the dispute left it.",
         ),
-        key("on_dispute_lost", Choice(&["revoke", "keep"]), Is("\"revoke\""), "What a lost dispute does."),
+        key(
+            "on_dispute_lost",
+            Choice(&["revoke", "keep"]),
+            Is("\"revoke\""),
+            "What a lost dispute does.",
+        ),
         key(
             "on_pause",
             Choice(&["keep", "suspend"]),
@@ -73,7 +88,12 @@ pub(in crate::config) const POLICY: Section = Section {
             Is("\"14d\""),
             "How long an open renewal invoice that has not failed keeps a license alive; bank debits take days.",
         ),
-        key("trial", Choice(&["license", "none"]), Is("\"license\""), "What a trial hands out."),
+        key(
+            "trial",
+            Choice(&["license", "none"]),
+            Is("\"license\""),
+            "What a trial hands out.",
+        ),
         key(
             "resubscribe",
             Choice(&["restore", "new"]),

@@ -4,13 +4,18 @@ use super::policy::POLICY;
 use super::{Absent, Key, Kind, Section};
 
 pub(super) const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) -> Key {
-    Key { name, kind, absent, doc }
+    Key {
+        name,
+        kind,
+        absent,
+        doc,
+    }
 }
 
 use Absent::{Is, Means, Required};
 use Kind::{
-    Choice, Count, Cron, Devices, Flag, Mailbox, Networks, Path, Secret, Secrets, Size, SmtpUrl, Socket, Span, Table,
-    Tables, Templates, Text, Texts, Url, Wait, Waits,
+    Choice, Count, Cron, Devices, Flag, Mailbox, Networks, Path, Secret, Secrets, Size, SmtpUrl,
+    Socket, Span, Table, Tables, Templates, Text, Texts, Url, Wait, Waits,
 };
 
 const KIB: u64 = 1 << 10;
@@ -49,12 +54,42 @@ pub(in crate::config) const ROOT: Section = Section {
             Required,
             "Who sends events; one table for each Stripe account or endpoint.",
         ),
-        key("licenses", Table("[licenses]"), Means("the embedded service"), "The license service."),
-        key("mail", Table("[mail]"), Means("no mail"), "How customers are written to."),
-        key("store", Table("[store]"), Means("its defaults"), "The store's size and limits."),
-        key("scheduler", Table("[scheduler]"), Means("its defaults"), "When the scheduler rings."),
-        key("http", Table("[http]"), Means("its defaults"), "The HTTP server's limits."),
-        key("time", Table("[time]"), Means("its defaults"), "Clocks and outages."),
+        key(
+            "licenses",
+            Table("[licenses]"),
+            Means("the embedded service"),
+            "The license service.",
+        ),
+        key(
+            "mail",
+            Table("[mail]"),
+            Means("no mail"),
+            "How customers are written to.",
+        ),
+        key(
+            "store",
+            Table("[store]"),
+            Means("its defaults"),
+            "The store's size and limits.",
+        ),
+        key(
+            "scheduler",
+            Table("[scheduler]"),
+            Means("its defaults"),
+            "When the scheduler rings.",
+        ),
+        key(
+            "http",
+            Table("[http]"),
+            Means("its defaults"),
+            "The HTTP server's limits.",
+        ),
+        key(
+            "time",
+            Table("[time]"),
+            Means("its defaults"),
+            "Clocks and outages.",
+        ),
         key(
             "adopt",
             Table("[adopt]"),
@@ -88,7 +123,12 @@ pub(in crate::config) const SOURCE: Section = Section {
             Required,
             "Its name, of letters, digits, `-` and `_`; Stripe posts to `/webhooks/NAME`. Machines are called by it: never rename a source that has sold something.",
         ),
-        key("kind", Choice(&["stripe"]), Is("\"stripe\""), "The kind of provider."),
+        key(
+            "kind",
+            Choice(&["stripe"]),
+            Is("\"stripe\""),
+            "The kind of provider.",
+        ),
         key(
             "signing_secrets",
             Secrets,
@@ -107,8 +147,18 @@ pub(in crate::config) const SOURCE: Section = Section {
             Means("nothing is looked up at Stripe"),
             "A restricted key (`rk_…`) for look-ups at Stripe.",
         ),
-        key("api_base", Url, Is("\"https://api.stripe.com\""), "Where Stripe's API is."),
-        key("tolerance", Span(1, DAY_S), Means("that of `[http]`"), "How old a signature may be."),
+        key(
+            "api_base",
+            Url,
+            Is("\"https://api.stripe.com\""),
+            "Where Stripe's API is.",
+        ),
+        key(
+            "tolerance",
+            Span(1, DAY_S),
+            Means("that of `[http]`"),
+            "How old a signature may be.",
+        ),
         key(
             "connect",
             Choice(&["ignore", "accept"]),
@@ -127,7 +177,12 @@ pub(in crate::config) const SOURCE: Section = Section {
             Means("the table `[licenses]`"),
             "The license service for this source's purchases.",
         ),
-        key("mail", Table("[mail]"), Means("the table `[mail]`"), "The mail for this source's customers."),
+        key(
+            "mail",
+            Table("[mail]"),
+            Means("the table `[mail]`"),
+            "The mail for this source's customers.",
+        ),
     ],
 };
 
@@ -136,8 +191,18 @@ pub(in crate::config) const LICENSES: Section = Section {
     heading: "[licenses]",
     doc: "The license service: AuthForge's Developer API, or the one embedded in Keyward.",
     keys: &[
-        key("service", Choice(&["embedded", "authforge"]), Is("\"embedded\""), "Which service."),
-        key("api_base", Url, Is("\"https://api.authforge.cc\""), "authforge: where its Developer API is."),
+        key(
+            "service",
+            Choice(&["embedded", "authforge"]),
+            Is("\"embedded\""),
+            "Which service.",
+        ),
+        key(
+            "api_base",
+            Url,
+            Is("\"https://api.authforge.cc\""),
+            "authforge: where its Developer API is.",
+        ),
         key(
             "api_key",
             Secret,
@@ -156,7 +221,12 @@ pub(in crate::config) const LICENSES: Section = Section {
             Means("authforge: 40; embedded: 0"),
             "Requests a second at most; 0 is no limit. AuthForge allows 50 sustained.",
         ),
-        key("in_flight", Count(1, 1_000), Is("8"), "Requests under way at one time at most."),
+        key(
+            "in_flight",
+            Count(1, 1_000),
+            Is("8"),
+            "Requests under way at one time at most.",
+        ),
         key(
             "request_timeout",
             Wait(1, 3600),
@@ -195,15 +265,30 @@ pub(in crate::config) const MAIL: Section = Section {
             Is("\"none\""),
             "To a server, into a folder of `.eml` files, or not at all: then keys are shown on the success page only.",
         ),
-        key("from", Mailbox, Means("smtp: required; else `Keyward <keyward@localhost>`"), "Who writes."),
-        key("reply_to", Mailbox, Means("answers go to `from`"), "Who gets the answers."),
+        key(
+            "from",
+            Mailbox,
+            Means("smtp: required; else `Keyward <keyward@localhost>`"),
+            "Who writes.",
+        ),
+        key(
+            "reply_to",
+            Mailbox,
+            Means("answers go to `from`"),
+            "Who gets the answers.",
+        ),
         key(
             "url",
             SmtpUrl,
             Means("smtp: required"),
             "smtp: the server, as `smtps://user:pass@host:465` (TLS), `smtp://user:pass@host:587?tls=required` (STARTTLS) or `smtp://host:25` (plain). Percent-encode what is special in a URL.",
         ),
-        key("path", Path, Means("folder: required"), "folder: where the mails go."),
+        key(
+            "path",
+            Path,
+            Means("folder: required"),
+            "folder: where the mails go.",
+        ),
         key(
             "ca_file",
             Path,
@@ -216,8 +301,18 @@ pub(in crate::config) const MAIL: Section = Section {
             Means("the built-in templates"),
             "A folder whose files go before the built-in templates of the same name.",
         ),
-        key("default_language", Text, Is("\"en\""), "The language of those who have not said theirs."),
-        key("timeout", Wait(1, 3600), Is("\"60s\""), "How long handing over a mail may take."),
+        key(
+            "default_language",
+            Text,
+            Is("\"en\""),
+            "The language of those who have not said theirs.",
+        ),
+        key(
+            "timeout",
+            Wait(1, 3600),
+            Is("\"60s\""),
+            "How long handing over a mail may take.",
+        ),
     ],
 };
 
@@ -241,14 +336,24 @@ pub(in crate::config) const SCHEDULER: Section = Section {
     heading: "[scheduler]",
     doc: "When the scheduler rings: cron expressions of six fields (second, minute, hour, day, month, weekday), in UTC.",
     keys: &[
-        key("due", Cron, Is("\"* * * * * *\""), "Looking for what is due: grace ends, reminders, retries."),
+        key(
+            "due",
+            Cron,
+            Is("\"* * * * * *\""),
+            "Looking for what is due: grace ends, reminders, retries.",
+        ),
         key(
             "repair",
             Cron,
             Is("\"0 * * * * *\""),
             "The repair sweep: every machine whose licenses are not what they should be gets its next action.",
         ),
-        key("metrics", Cron, Is("\"*/5 * * * * *\""), "Upkeep of the metrics, and counting what waits."),
+        key(
+            "metrics",
+            Cron,
+            Is("\"*/5 * * * * *\""),
+            "Upkeep of the metrics, and counting what waits.",
+        ),
     ],
 };
 
@@ -257,22 +362,42 @@ pub(in crate::config) const HTTP: Section = Section {
     heading: "[http]",
     doc: "The HTTP server's limits.",
     keys: &[
-        key("body_limit", Size(KIB, 2 * MIB), Is("\"1MiB\""), "The largest body of a delivery; above it 413."),
+        key(
+            "body_limit",
+            Size(KIB, 2 * MIB),
+            Is("\"1MiB\""),
+            "The largest body of a delivery; above it 413.",
+        ),
         key(
             "tolerance",
             Span(1, DAY_S),
             Is("\"300s\""),
             "How old a signature may be, where a source says nothing else.",
         ),
-        key("connections_max", Count(1, 1_000_000), Is("1024"), "Open connections at most; further ones wait."),
+        key(
+            "connections_max",
+            Count(1, 1_000_000),
+            Is("1024"),
+            "Open connections at most; further ones wait.",
+        ),
         key(
             "queue_len_max",
             Count(1, 1_000_000),
             Is("4096"),
             "Deliveries that wait to be stored at most; above it 503, and Stripe comes again.",
         ),
-        key("header_timeout", Wait(1, 3600), Is("\"10s\""), "How long a request's head may take."),
-        key("body_timeout", Wait(1, 3600), Is("\"30s\""), "How long a request's body may take."),
+        key(
+            "header_timeout",
+            Wait(1, 3600),
+            Is("\"10s\""),
+            "How long a request's head may take.",
+        ),
+        key(
+            "body_timeout",
+            Wait(1, 3600),
+            Is("\"30s\""),
+            "How long a request's body may take.",
+        ),
         key(
             "trusted_proxies",
             Networks,
@@ -313,9 +438,24 @@ pub(in crate::config) const PLAN: Section = Section {
     heading: "[[plan]]",
     doc: "What a price stands for. A change counts for what is bought from its loading on.",
     keys: &[
-        key("name", Text, Required, "Its name; `metadata.plan` of a purchase can name it."),
-        key("prices", Texts, Is("[]"), "Stripe's price ids; `[\"*\"]` is every price that no other plan names."),
-        key("lookup_keys", Texts, Is("[]"), "Stripe's lookup keys of prices."),
+        key(
+            "name",
+            Text,
+            Required,
+            "Its name; `metadata.plan` of a purchase can name it.",
+        ),
+        key(
+            "prices",
+            Texts,
+            Is("[]"),
+            "Stripe's price ids; `[\"*\"]` is every price that no other plan names.",
+        ),
+        key(
+            "lookup_keys",
+            Texts,
+            Is("[]"),
+            "Stripe's lookup keys of prices.",
+        ),
         key("products", Texts, Is("[]"), "Stripe's product ids."),
         key("policy", Text, Means("`standard`"), "The policy's name."),
         key(
@@ -324,7 +464,12 @@ pub(in crate::config) const PLAN: Section = Section {
             Is("\"devices\""),
             "What a quantity buys: more devices on one key (with `devices_per_unit`), or a key for each unit.",
         ),
-        key("license", Table("license = { … } in a plan"), Means("its defaults"), "What a license looks like."),
+        key(
+            "license",
+            Table("license = { … } in a plan"),
+            Means("its defaults"),
+            "What a license looks like.",
+        ),
     ],
 };
 
@@ -351,7 +496,12 @@ pub(in crate::config) const LICENSE: Section = Section {
             Means("for life"),
             "One-time purchases: how long from the payment. Subscriptions live while they are paid.",
         ),
-        key("app_id", Text, Means("that of `[licenses]`"), "The application at the license service."),
+        key(
+            "app_id",
+            Text,
+            Means("that of `[licenses]`"),
+            "The application at the license service.",
+        ),
         key(
             "at_device_limit",
             Choice(&["split", "unlimited"]),
@@ -362,5 +512,7 @@ pub(in crate::config) const LICENSE: Section = Section {
 };
 
 /// All tables, in the order of the documentation.
-pub(in crate::config) const SECTIONS: &[&Section] =
-    &[&ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &ADOPT, &PLAN, &LICENSE, &POLICY];
+pub(in crate::config) const SECTIONS: &[&Section] = &[
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &ADOPT, &PLAN, &LICENSE,
+    &POLICY,
+];

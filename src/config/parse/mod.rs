@@ -21,42 +21,73 @@ pub(super) fn config<'a>(reader: &'a Reader<'a>, file: &'a DeTable<'a>) -> Confi
     // The top has no place of its own: what is missing there is about the file as a whole.
     let root = reader.table("", file, 0..0, &ROOT);
     let listen = root.socket("listen").unwrap_or(LISTEN);
-    let http = root.sub("http", &HTTP).map_or_else(Http::default, |t| http(&t));
+    let http = root
+        .sub("http", &HTTP)
+        .map_or_else(Http::default, |t| http(&t));
     Config {
         listen,
-        data_dir: root.path("data_dir").unwrap_or_else(|| reader.dir.join("keyward-data")),
-        public_url: root.url("public_url").unwrap_or_else(|| format!("http://{listen}")),
+        data_dir: root
+            .path("data_dir")
+            .unwrap_or_else(|| reader.dir.join("keyward-data")),
+        public_url: root
+            .url("public_url")
+            .unwrap_or_else(|| format!("http://{listen}")),
         sources: source::sources(&root, http.tolerance),
-        licenses: root.sub("licenses", &LICENSES).map(|t| services::licenses(&t)).unwrap_or_default(),
-        mail: root.sub("mail", &MAIL).map(|t| services::mail(&t)).unwrap_or_default(),
-        store: root.sub("store", &STORE).map_or_else(Store::default, |t| store(&t)),
-        scheduler: root.sub("scheduler", &SCHEDULER).map_or_else(Scheduler::default, |t| scheduler(&t)),
+        licenses: root
+            .sub("licenses", &LICENSES)
+            .map(|t| services::licenses(&t))
+            .unwrap_or_default(),
+        mail: root
+            .sub("mail", &MAIL)
+            .map(|t| services::mail(&t))
+            .unwrap_or_default(),
+        store: root
+            .sub("store", &STORE)
+            .map_or_else(Store::default, |t| store(&t)),
+        scheduler: root
+            .sub("scheduler", &SCHEDULER)
+            .map_or_else(Scheduler::default, |t| scheduler(&t)),
         http,
-        time: root.sub("time", &TIME).map_or_else(Time::default, |t| time(&t)),
-        adopt: root.sub("adopt", &ADOPT).map_or_else(Adopt::default, |t| adopt(&t)),
+        time: root
+            .sub("time", &TIME)
+            .map_or_else(Time::default, |t| time(&t)),
+        adopt: root
+            .sub("adopt", &ADOPT)
+            .map_or_else(Adopt::default, |t| adopt(&t)),
         plans: plans::plans(&root),
         policies: plans::policies(&root),
     }
 }
 
 /// Where the server listens, where nothing else is said.
-pub(super) const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(super) const LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 impl Default for Store {
     fn default() -> Self {
-        Self { cache: ByteSize::from_mib(16), min_free: ByteSize::from_mib(256) }
+        Self {
+            cache: ByteSize::from_mib(16),
+            min_free: ByteSize::from_mib(256),
+        }
     }
 }
 
 fn store(t: &Table<'_>) -> Store {
     let d = Store::default();
-    Store { cache: t.size("cache").unwrap_or(d.cache), min_free: t.size("min_free").unwrap_or(d.min_free) }
+    Store {
+        cache: t.size("cache").unwrap_or(d.cache),
+        min_free: t.size("min_free").unwrap_or(d.min_free),
+    }
 }
 
 impl Default for Scheduler {
     fn default() -> Self {
         let cron = |text: &str| Cron(text.to_owned());
-        Self { due: cron("* * * * * *"), repair: cron("0 * * * * *"), metrics: cron("*/5 * * * * *") }
+        Self {
+            due: cron("* * * * * *"),
+            repair: cron("0 * * * * *"),
+            metrics: cron("*/5 * * * * *"),
+        }
     }
 }
 
@@ -98,14 +129,20 @@ fn http(t: &Table<'_>) -> Http {
 
 impl Default for Time {
     fn default() -> Self {
-        Self { catch_up: Span::from_hours(2) }
+        Self {
+            catch_up: Span::from_hours(2),
+        }
     }
 }
 
 fn time(t: &Table<'_>) -> Time {
-    Time { catch_up: t.length("catch_up").unwrap_or(Time::default().catch_up) }
+    Time {
+        catch_up: t.length("catch_up").unwrap_or(Time::default().catch_up),
+    }
 }
 
 fn adopt(t: &Table<'_>) -> Adopt {
-    Adopt { labels: t.templates("labels").unwrap_or_default() }
+    Adopt {
+        labels: t.templates("labels").unwrap_or_default(),
+    }
 }

@@ -5,8 +5,8 @@ use super::super::tree::Table;
 use crate::domain::id::{AppId, PlanName, PolicyName, PriceId, ProductId};
 use crate::domain::plan::{AtDeviceLimit, Plan, Seats, Template};
 use crate::domain::policy::{
-    AtGraceEnd, DunningMail, OnCancel, OnDispute, OnDisputeLost, OnDisputeWon, OnInquiry, OnPause, OnRefund, Policy,
-    Resubscribe, Trial,
+    AtGraceEnd, DunningMail, OnCancel, OnDispute, OnDisputeLost, OnDisputeWon, OnInquiry, OnPause,
+    OnRefund, Policy, Resubscribe, Trial,
 };
 use crate::domain::time::Span;
 
@@ -19,12 +19,25 @@ fn plan(t: &Table<'_>) -> Plan {
     t.require("name", "purchases and reports call the plan by it");
     Plan {
         name: PlanName::new(t.text("name").unwrap_or_default()),
-        prices: t.texts("prices").unwrap_or_default().into_iter().map(PriceId::new).collect(),
+        prices: t
+            .texts("prices")
+            .unwrap_or_default()
+            .into_iter()
+            .map(PriceId::new)
+            .collect(),
         lookup_keys: t.texts("lookup_keys").unwrap_or_default(),
-        products: t.texts("products").unwrap_or_default().into_iter().map(ProductId::new).collect(),
+        products: t
+            .texts("products")
+            .unwrap_or_default()
+            .into_iter()
+            .map(ProductId::new)
+            .collect(),
         policy: t.text("policy").map(PolicyName::new),
         seats: t.choice("seats", Seats::CHOICES).unwrap_or(Seats::Devices),
-        license: t.sub("license", &LICENSE).map(|t| template(&t)).unwrap_or_default(),
+        license: t
+            .sub("license", &LICENSE)
+            .map(|t| template(&t))
+            .unwrap_or_default(),
     }
 }
 
@@ -34,13 +47,18 @@ fn template(t: &Table<'_>) -> Template {
         devices_per_unit: t.count("devices_per_unit"),
         duration: t.length("duration"),
         app_id: t.text("app_id").map(AppId::new),
-        at_device_limit: t.choice("at_device_limit", AtDeviceLimit::CHOICES).unwrap_or(AtDeviceLimit::Split),
+        at_device_limit: t
+            .choice("at_device_limit", AtDeviceLimit::CHOICES)
+            .unwrap_or(AtDeviceLimit::Split),
     }
 }
 
 /// All policies, by name.
 pub(super) fn policies(root: &Table<'_>) -> Vec<Policy> {
-    root.named_tables("policy", &POLICY).iter().map(|(name, t)| policy(name, t)).collect()
+    root.named_tables("policy", &POLICY)
+        .iter()
+        .map(|(name, t)| policy(name, t))
+        .collect()
 }
 
 fn policy(name: &str, t: &Table<'_>) -> Policy {
@@ -48,21 +66,39 @@ fn policy(name: &str, t: &Table<'_>) -> Policy {
     Policy {
         grace: t.length("grace").unwrap_or(d.grace),
         reminders: reminders(t).unwrap_or(d.reminders),
-        at_grace_end: t.choice("at_grace_end", AtGraceEnd::CHOICES).unwrap_or(d.at_grace_end),
-        on_cancel: t.choice("on_cancel", OnCancel::CHOICES).unwrap_or(d.on_cancel),
-        on_refund: t.choice("on_refund", OnRefund::CHOICES).unwrap_or(d.on_refund),
+        at_grace_end: t
+            .choice("at_grace_end", AtGraceEnd::CHOICES)
+            .unwrap_or(d.at_grace_end),
+        on_cancel: t
+            .choice("on_cancel", OnCancel::CHOICES)
+            .unwrap_or(d.on_cancel),
+        on_refund: t
+            .choice("on_refund", OnRefund::CHOICES)
+            .unwrap_or(d.on_refund),
         on_partial_refund: t.share("on_partial_refund").unwrap_or(d.on_partial_refund),
-        on_dispute: t.choice("on_dispute", OnDispute::CHOICES).unwrap_or(d.on_dispute),
-        on_inquiry: t.choice("on_inquiry", OnInquiry::CHOICES).unwrap_or(d.on_inquiry),
-        on_dispute_won: t.choice("on_dispute_won", OnDisputeWon::CHOICES).unwrap_or(d.on_dispute_won),
-        on_dispute_lost: t.choice("on_dispute_lost", OnDisputeLost::CHOICES).unwrap_or(d.on_dispute_lost),
+        on_dispute: t
+            .choice("on_dispute", OnDispute::CHOICES)
+            .unwrap_or(d.on_dispute),
+        on_inquiry: t
+            .choice("on_inquiry", OnInquiry::CHOICES)
+            .unwrap_or(d.on_inquiry),
+        on_dispute_won: t
+            .choice("on_dispute_won", OnDisputeWon::CHOICES)
+            .unwrap_or(d.on_dispute_won),
+        on_dispute_lost: t
+            .choice("on_dispute_lost", OnDisputeLost::CHOICES)
+            .unwrap_or(d.on_dispute_lost),
         on_pause: t.choice("on_pause", OnPause::CHOICES).unwrap_or(d.on_pause),
         expiry_margin: t.length("expiry_margin").unwrap_or(d.expiry_margin),
         processing_margin: t.length("processing_margin").unwrap_or(d.processing_margin),
         trial: t.choice("trial", Trial::CHOICES).unwrap_or(d.trial),
-        resubscribe: t.choice("resubscribe", Resubscribe::CHOICES).unwrap_or(d.resubscribe),
+        resubscribe: t
+            .choice("resubscribe", Resubscribe::CHOICES)
+            .unwrap_or(d.resubscribe),
         notice_delay: t.length("notice_delay").unwrap_or(d.notice_delay),
-        dunning_mail: t.choice("dunning_mail", DunningMail::CHOICES).unwrap_or(d.dunning_mail),
+        dunning_mail: t
+            .choice("dunning_mail", DunningMail::CHOICES)
+            .unwrap_or(d.dunning_mail),
         name: d.name,
     }
 }
@@ -71,8 +107,16 @@ fn reminders(t: &Table<'_>) -> Option<Vec<Span>> {
     let reminders = t.lengths("reminders")?;
     if let Some(i) = reminders.windows(2).position(|w| w[0] >= w[1]) {
         let at = t.reader.spot(&format!("{}/reminders/{}", t.path, i + 1));
-        let message = format!("`reminders` must ascend, and {} does not come after {}", reminders[i + 1], reminders[i]);
-        t.reader.mistake(at, message, "each is counted from the failure: `[\"0d\", \"7d\", \"14d\"]`");
+        let message = format!(
+            "`reminders` must ascend, and {} does not come after {}",
+            reminders[i + 1],
+            reminders[i]
+        );
+        t.reader.mistake(
+            at,
+            message,
+            "each is counted from the failure: `[\"0d\", \"7d\", \"14d\"]`",
+        );
     }
     Some(reminders)
 }

@@ -28,7 +28,9 @@ impl Default for Licenses {
     /// The embedded service.
     fn default() -> Self {
         Self {
-            service: Service::Embedded { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) },
+            service: Service::Embedded {
+                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            },
             app_id: AppId::new(EMBEDDED_APP),
             requests_per_s: None,
             in_flight: 8,
@@ -45,8 +47,14 @@ impl Default for Mail {
         let address = lettre::Address::new("keyward", "localhost");
         Self {
             transport: Transport::None,
-            #[expect(clippy::expect_used, reason = "both halves are constants, and a test makes one")]
-            from: Mailbox::new(Some("Keyward".to_owned()), address.expect("a constant address")),
+            #[expect(
+                clippy::expect_used,
+                reason = "both halves are constants, and a test makes one"
+            )]
+            from: Mailbox::new(
+                Some("Keyward".to_owned()),
+                address.expect("a constant address"),
+            ),
             reply_to: None,
             templates: None,
             default_language: "en".to_owned(),
@@ -56,7 +64,10 @@ impl Default for Mail {
 }
 
 pub(super) fn licenses(t: &Table<'_>) -> Licenses {
-    let names = [("embedded", ServiceName::Embedded), ("authforge", ServiceName::AuthForge)];
+    let names = [
+        ("embedded", ServiceName::Embedded),
+        ("authforge", ServiceName::AuthForge),
+    ];
     let name = t.choice("service", &names);
     let default = Licenses::default();
     let (api_base, api_key) = (t.url("api_base"), t.secret("api_key"));
@@ -71,7 +82,11 @@ pub(super) fn licenses(t: &Table<'_>) -> Licenses {
                 api_base: api_base.unwrap_or_else(|| AUTHFORGE_API.to_owned()),
                 api_key: api_key.unwrap_or_else(|| Secret::new("")),
             };
-            (service, AppId::new(app_id.unwrap_or_default()), AUTHFORGE_REQUESTS_PER_S)
+            (
+                service,
+                AppId::new(app_id.unwrap_or_default()),
+                AUTHFORGE_REQUESTS_PER_S,
+            )
         }
         Some(ServiceName::Embedded) | None => {
             // A service's name that was wrong has been told; what belongs to it is not to be blamed as well.
@@ -90,7 +105,9 @@ pub(super) fn licenses(t: &Table<'_>) -> Licenses {
         app_id,
         requests_per_s: NonZeroU32::new(t.count("requests_per_s").unwrap_or(per_s)),
         in_flight: t.count("in_flight").unwrap_or(default.in_flight),
-        request_timeout: t.length("request_timeout").unwrap_or(default.request_timeout),
+        request_timeout: t
+            .length("request_timeout")
+            .unwrap_or(default.request_timeout),
         lookup_after: lookup_after(t).unwrap_or(default.lookup_after),
         suspend: suspend.unwrap_or(default.suspend),
     }
@@ -129,21 +146,34 @@ enum TransportName {
 }
 
 pub(super) fn mail(t: &Table<'_>) -> Mail {
-    let names = [("none", TransportName::None), ("smtp", TransportName::Smtp), ("folder", TransportName::Folder)];
+    let names = [
+        ("none", TransportName::None),
+        ("smtp", TransportName::Smtp),
+        ("folder", TransportName::Folder),
+    ];
     let name = t.choice("transport", &names);
     let default = Mail::default();
-    let (url, path, ca_file) = (t.get("url").and_then(|v| smtp_url(&v)), t.path("path"), t.path("ca_file"));
+    let (url, path, ca_file) = (
+        t.get("url").and_then(|v| smtp_url(&v)),
+        t.path("path"),
+        t.path("ca_file"),
+    );
     let transport = match name {
         Some(TransportName::Smtp) => {
             t.require("url", "the server must be known");
             t.require("from", "a mail needs a sender");
             t.idle(&["path"], "with `transport = \"smtp\"`");
-            Transport::Smtp { url: url.unwrap_or_else(|| Secret::new("")), ca_file }
+            Transport::Smtp {
+                url: url.unwrap_or_else(|| Secret::new("")),
+                ca_file,
+            }
         }
         Some(TransportName::Folder) => {
             t.require("path", "the folder must be known");
             t.idle(&["url", "ca_file"], "with `transport = \"folder\"`");
-            Transport::Folder { path: path.unwrap_or_default() }
+            Transport::Folder {
+                path: path.unwrap_or_default(),
+            }
         }
         Some(TransportName::None) => Transport::None,
         None => {
@@ -158,7 +188,10 @@ pub(super) fn mail(t: &Table<'_>) -> Mail {
         from: t.mailbox("from").unwrap_or(default.from),
         reply_to: t.mailbox("reply_to"),
         templates: t.path("templates"),
-        default_language: t.get("default_language").and_then(|v| language(&v)).unwrap_or(default.default_language),
+        default_language: t
+            .get("default_language")
+            .and_then(|v| language(&v))
+            .unwrap_or(default.default_language),
         timeout: t.length("timeout").unwrap_or(default.timeout),
     }
 }
@@ -166,10 +199,14 @@ pub(super) fn mail(t: &Table<'_>) -> Mail {
 /// A language tag as far as we need it: `en`, `pt-BR`, `zh-Hant`.
 fn language(value: &Value<'_>) -> Option<String> {
     let text = value.text()?;
-    let plain =
-        text.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    let plain = text.split('-').all(|part| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
     if !plain {
-        value.mistake(format!("\"{text}\" is not a language"), "like `en`, `de` or `pt-BR`");
+        value.mistake(
+            format!("\"{text}\" is not a language"),
+            "like `en`, `de` or `pt-BR`",
+        );
         return None;
     }
     Some(text)
@@ -179,21 +216,37 @@ fn language(value: &Value<'_>) -> Option<String> {
 fn smtp_url(value: &Value<'_>) -> Option<Secret> {
     let text = value.text()?;
     let hint = "`smtps://user:pass@host:465` (TLS), `smtp://user:pass@host:587?tls=required` (STARTTLS) or `smtp://host:25` (plain)";
-    let Some(url) = reqwest::Url::parse(&text).ok().filter(reqwest::Url::has_host) else {
-        value.mistake("`url` is not a mail server's URL", format!("{hint}; percent-encode what is special in a URL"));
+    let Some(url) = reqwest::Url::parse(&text)
+        .ok()
+        .filter(reqwest::Url::has_host)
+    else {
+        value.mistake(
+            "`url` is not a mail server's URL",
+            format!("{hint}; percent-encode what is special in a URL"),
+        );
         return None;
     };
-    let tls = url.query_pairs().find(|(k, _)| k == "tls").map(|(_, v)| v.into_owned());
+    let tls = url
+        .query_pairs()
+        .find(|(k, _)| k == "tls")
+        .map(|(_, v)| v.into_owned());
     match (url.scheme(), tls.as_deref()) {
         ("smtps", _) | ("smtp", Some("required")) => {}
         ("smtp", None | Some("opportunistic")) => {
             if url.password().is_some() && !super::super::check::is_loopback(&text) {
                 let message = "the mail server's password may be sent in clear";
-                value.reader.warning(Some(value.span.clone()), message, "use `smtps://`, or add `?tls=required`");
+                value.reader.warning(
+                    Some(value.span.clone()),
+                    message,
+                    "use `smtps://`, or add `?tls=required`",
+                );
             }
         }
         ("smtp", Some(_)) => {
-            value.mistake("`tls` in `url` must be \"required\" or \"opportunistic\"", hint);
+            value.mistake(
+                "`tls` in `url` must be \"required\" or \"opportunistic\"",
+                hint,
+            );
             return None;
         }
         _ => {

@@ -12,16 +12,25 @@ pub(crate) const STRIPE_API: &str = "https://api.stripe.com";
 
 /// All sources, as they stand in the file.
 pub(super) fn sources(root: &Table<'_>, tolerance: Span) -> Vec<Source> {
-    root.tables("source", &SOURCE).iter().map(|t| source(t, tolerance)).collect()
+    root.tables("source", &SOURCE)
+        .iter()
+        .map(|t| source(t, tolerance))
+        .collect()
 }
 
 fn source(t: &Table<'_>, tolerance: Span) -> Source {
     t.require("name", "events come in at `/webhooks/NAME`");
-    t.require("signing_secrets", "without one nobody could tell Stripe from a stranger");
+    t.require(
+        "signing_secrets",
+        "without one nobody could tell Stripe from a stranger",
+    );
     let name = name(t).unwrap_or_default();
     let signing_secrets = signing_secrets(t);
     let api_key = t.secret("api_key");
-    if api_key.as_ref().is_some_and(|k| k.reveal().starts_with("pk_") || k.reveal().starts_with("whsec_")) {
+    if api_key
+        .as_ref()
+        .is_some_and(|k| k.reveal().starts_with("pk_") || k.reveal().starts_with("whsec_"))
+    {
         t.reader.mistake(
             t.get("api_key").map(|v| v.span),
             "`api_key` is not a key that may look things up",
@@ -30,13 +39,19 @@ fn source(t: &Table<'_>, tolerance: Span) -> Source {
     }
     Source {
         name: SourceName::new(name),
-        kind: t.choice("kind", SourceKind::CHOICES).unwrap_or(SourceKind::Stripe),
+        kind: t
+            .choice("kind", SourceKind::CHOICES)
+            .unwrap_or(SourceKind::Stripe),
         signing_secrets,
-        livemode: t.choice("livemode", Livemode::CHOICES).unwrap_or(Livemode::Live),
+        livemode: t
+            .choice("livemode", Livemode::CHOICES)
+            .unwrap_or(Livemode::Live),
         api_key,
         api_base: t.url("api_base").unwrap_or_else(|| STRIPE_API.to_owned()),
         tolerance: t.length("tolerance").unwrap_or(tolerance),
-        connect: t.choice("connect", Connect::CHOICES).unwrap_or(Connect::Ignore),
+        connect: t
+            .choice("connect", Connect::CHOICES)
+            .unwrap_or(Connect::Ignore),
         invoices: t.flag("invoices").unwrap_or(true),
         licenses: t.sub("licenses", &LICENSES).map(|t| licenses(&t)),
         mail: t.sub("mail", &MAIL).map(|t| mail(&t)),
@@ -49,10 +64,15 @@ const NAME_LEN_MAX: usize = 64;
 fn name(t: &Table<'_>) -> Option<String> {
     let value = t.get("name")?;
     let name = value.text()?;
-    let safe = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let safe = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if !safe || name.len() > NAME_LEN_MAX {
         let message = format!("the source's name \"{name}\" cannot stand in a URL");
-        value.mistake(message, format!("letters, digits, `-` and `_`, at most {NAME_LEN_MAX} of them"));
+        value.mistake(
+            message,
+            format!("letters, digits, `-` and `_`, at most {NAME_LEN_MAX} of them"),
+        );
         return None;
     }
     Some(name)
@@ -61,11 +81,19 @@ fn name(t: &Table<'_>) -> Option<String> {
 fn signing_secrets(t: &Table<'_>) -> Vec<crate::secret::Secret> {
     let secrets = t.secrets("signing_secrets").unwrap_or_default();
     let at = || t.get("signing_secrets").map(|v| v.span);
-    if secrets.iter().any(|s| ["sk_", "rk_", "pk_"].iter().any(|p| s.reveal().starts_with(p))) {
+    if secrets.iter().any(|s| {
+        ["sk_", "rk_", "pk_"]
+            .iter()
+            .any(|p| s.reveal().starts_with(p))
+    }) {
         let hint = "the signing secret begins with `whsec_`; it is shown with the endpoint under Developers, Webhooks";
-        t.reader.mistake(at(), "`signing_secrets` holds an API key", hint);
+        t.reader
+            .mistake(at(), "`signing_secrets` holds an API key", hint);
     }
-    let nothing = t.get("signing_secrets").and_then(|v| v.value.as_array().map(|a| a.is_empty())).unwrap_or(false);
+    let nothing = t
+        .get("signing_secrets")
+        .and_then(|v| v.value.as_array().map(|a| a.is_empty()))
+        .unwrap_or(false);
     if nothing && !t.reader.env.is_lenient() {
         t.reader.mistake(
             at(),

@@ -95,7 +95,10 @@ impl Value<'_> {
     pub(super) fn text(&self) -> Option<String> {
         let text = self.filled()?;
         if text.trim().is_empty() {
-            self.mistake(format!("`{}` is empty", self.key.name), "write it, or leave the key out");
+            self.mistake(
+                format!("`{}` is empty", self.key.name),
+                "write it, or leave the key out",
+            );
             return None;
         }
         Some(text)
@@ -105,17 +108,26 @@ impl Value<'_> {
     fn secret(&self) -> Option<Secret> {
         let text = self.filled()?;
         if text.trim().is_empty() {
-            let hint = "with an empty secret anybody could pass; check the variable that it comes from";
+            let hint =
+                "with an empty secret anybody could pass; check the variable that it comes from";
             self.mistake(format!("`{}` holds an empty secret", self.key.name), hint);
             return None;
         }
-        if matches!(self.key.kind, Kind::Secret) && text.contains(|c: char| c.is_control() || !c.is_ascii()) {
-            let message = format!("the key in `{}` holds characters that cannot be sent", self.key.name);
+        if matches!(self.key.kind, Kind::Secret)
+            && text.contains(|c: char| c.is_control() || !c.is_ascii())
+        {
+            let message = format!(
+                "the key in `{}` holds characters that cannot be sent",
+                self.key.name
+            );
             self.mistake(message, "copy it again; it is ASCII without line breaks");
             return None;
         }
         if text.trim() != text {
-            let message = format!("the secret in `{}` begins or ends with a blank or a line break", self.key.name);
+            let message = format!(
+                "the secret in `{}` begins or ends with a blank or a line break",
+                self.key.name
+            );
             self.reader.warning(
                 Some(self.span.clone()),
                 message,
@@ -128,17 +140,28 @@ impl Value<'_> {
     /// An address on the web, without a slash at the end.
     fn url(&self) -> Option<String> {
         let text = self.text()?;
-        let expected = format!("`{}` must begin with http:// or https:// and name a host", self.key.name);
+        let expected = format!(
+            "`{}` must begin with http:// or https:// and name a host",
+            self.key.name
+        );
         let hint = format!("like `{} = {}`", self.key.name, example(self.key));
-        let Some(url) =
-            reqwest::Url::parse(&text).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
+        let Some(url) = reqwest::Url::parse(&text)
+            .ok()
+            .filter(|u| matches!(u.scheme(), "http" | "https") && u.has_host())
         else {
             self.mistake(expected, hint);
             return None;
         };
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             self.mistake(
-                format!("`{}` must be a plain address, without name, password, `?` or `#`", self.key.name),
+                format!(
+                    "`{}` must be a plain address, without name, password, `?` or `#`",
+                    self.key.name
+                ),
                 hint,
             );
             return None;
@@ -151,8 +174,14 @@ impl Value<'_> {
         let text = text.replacen("localhost:", "127.0.0.1:", 1);
         let parsed = text.trim().parse().ok();
         if parsed.is_none() {
-            let message = format!("`{}` must be an address and a port from 0 to 65535", self.key.name);
-            self.mistake(message, "like `127.0.0.1:8080`, `0.0.0.0:8080` or `[::1]:8080`");
+            let message = format!(
+                "`{}` must be an address and a port from 0 to 65535",
+                self.key.name
+            );
+            self.mistake(
+                message,
+                "like `127.0.0.1:8080`, `0.0.0.0:8080` or `[::1]:8080`",
+            );
         }
         parsed
     }
@@ -174,7 +203,10 @@ impl Value<'_> {
         let parsed = text.parse().ok();
         if parsed.is_none() {
             let message = format!("`{}` is not a mailbox", self.key.name);
-            self.mistake(message, "like `Example <keys@example.com>` or `keys@example.com`");
+            self.mistake(
+                message,
+                "like `Example <keys@example.com>` or `keys@example.com`",
+            );
         }
         parsed
     }
@@ -183,18 +215,23 @@ impl Value<'_> {
     fn path(&self) -> Option<PathBuf> {
         let text = self.text()?;
         // `./mail` and `mail` shall print alike, and `Path::join` keeps the dot.
-        Some(self.reader.dir.join(text.strip_prefix("./").unwrap_or(&text)))
+        Some(
+            self.reader
+                .dir
+                .join(text.strip_prefix("./").unwrap_or(&text)),
+        )
     }
 
     fn length(&self) -> Option<Span> {
         let kind = self.key.kind;
-        let (from_s, to_s, whole_s) = if let Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s) = kind {
-            (from_s, to_s, true)
-        } else if let Kind::Wait(from_s, to_s) | Kind::Waits(from_s, to_s) = kind {
-            (from_s, to_s, false)
-        } else {
-            return None;
-        };
+        let (from_s, to_s, whole_s) =
+            if let Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s) = kind {
+                (from_s, to_s, true)
+            } else if let Kind::Wait(from_s, to_s) | Kind::Waits(from_s, to_s) = kind {
+                (from_s, to_s, false)
+            } else {
+                return None;
+            };
         if matches!(self.value, DeValue::Integer(_)) {
             self.wrong("a length of time with its unit");
             return None;
@@ -209,7 +246,10 @@ impl Value<'_> {
         };
         let span = self.within(span, Span::from_s(from_s), Span::from_s(to_s))?;
         if whole_s && span.ms() % 1000 != 0 {
-            let message = format!("`{}` is {span}, and it counts in whole seconds", self.key.name);
+            let message = format!(
+                "`{}` is {span}, and it counts in whole seconds",
+                self.key.name
+            );
             self.mistake(message, "only time-outs take `ms`");
             return None;
         }
@@ -225,7 +265,9 @@ impl Value<'_> {
     }
 
     fn size(&self) -> Option<ByteSize> {
-        let Kind::Size(from, to) = self.key.kind else { return None };
+        let Kind::Size(from, to) = self.key.kind else {
+            return None;
+        };
         if matches!(self.value, DeValue::Integer(_)) {
             self.wrong("a size with its unit");
             return None;
@@ -233,7 +275,10 @@ impl Value<'_> {
         match self.text()?.parse::<ByteSize>() {
             Ok(size) => self.within(size, ByteSize::from_bytes(from), ByteSize::from_bytes(to)),
             Err(e) => {
-                self.mistake(e.to_string(), format!("like `{} = {}`", self.key.name, example(self.key)));
+                self.mistake(
+                    e.to_string(),
+                    format!("like `{} = {}`", self.key.name, example(self.key)),
+                );
                 None
             }
         }
@@ -244,8 +289,15 @@ impl Value<'_> {
             return Some(value);
         }
         let name = self.key.name;
-        let bound = if value < from { format!("at least {from}") } else { format!("at most {to}") };
-        self.mistake(format!("`{name}` is {value}, and it must be {bound}"), format!("from {from} to {to}"));
+        let bound = if value < from {
+            format!("at least {from}")
+        } else {
+            format!("at most {to}")
+        };
+        self.mistake(
+            format!("`{name}` is {value}, and it must be {bound}"),
+            format!("from {from} to {to}"),
+        );
         None
     }
 
@@ -255,15 +307,22 @@ impl Value<'_> {
             self.wrong("a whole number");
             return None;
         };
-        let parsed = u32::from_str_radix(n.as_str(), n.radix()).ok().filter(|n| (from..=to).contains(n));
+        let parsed = u32::from_str_radix(n.as_str(), n.radix())
+            .ok()
+            .filter(|n| (from..=to).contains(n));
         if parsed.is_none() {
-            self.mistake(format!("`{}` is {n}, which is out of range", self.key.name), format!("from {from} to {to}"));
+            self.mistake(
+                format!("`{}` is {n}, which is out of range", self.key.name),
+                format!("from {from} to {to}"),
+            );
         }
         parsed
     }
 
     fn count(&self) -> Option<u32> {
-        let Kind::Count(from, to) = self.key.kind else { return None };
+        let Kind::Count(from, to) = self.key.kind else {
+            return None;
+        };
         self.integer(from, to)
     }
 
@@ -275,13 +334,20 @@ impl Value<'_> {
                     return Some(Devices::Unlimited);
                 }
                 self.mistake(
-                    format!("`{}` must be a whole number or \"unlimited\"", self.key.name),
+                    format!(
+                        "`{}` must be a whole number or \"unlimited\"",
+                        self.key.name
+                    ),
                     "like `devices = 3`",
                 );
                 None
             }
             DeValue::Integer(_) => self.integer(1, 1_000_000).map(Devices::Count),
-            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => {
                 self.wrong("a whole number or \"unlimited\"");
                 None
             }
@@ -294,7 +360,10 @@ impl Value<'_> {
             Ok(template) => Some(template),
             Err(why) => {
                 let hint = "write `{session}`, `{sub}`, `{invoice}` or `{payment}` where your labels have Stripe's id";
-                self.mistake(format!("`{}` cannot have \"{text}\": {why}", self.key.name), hint);
+                self.mistake(
+                    format!("`{}` cannot have \"{text}\": {why}", self.key.name),
+                    hint,
+                );
                 None
             }
         }
@@ -305,16 +374,26 @@ impl Value<'_> {
         let parsed = OnPartialRefund::parse(&text);
         if parsed.is_none() {
             let message = format!("`{}` cannot be \"{text}\"", self.key.name);
-            self.mistake(message, "\"keep\", \"revoke\", or a percentage from \"1%\" to \"100%\"");
+            self.mistake(
+                message,
+                "\"keep\", \"revoke\", or a percentage from \"1%\" to \"100%\"",
+            );
         }
         parsed
     }
 
     fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
         let text = self.text()?;
-        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, value)| *value);
         if found.is_none() {
-            let all = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+            let all = choices
+                .iter()
+                .map(|(name, _)| format!("\"{name}\""))
+                .collect::<Vec<_>>()
+                .join(", ");
             let hint = match nearest(&text, choices.iter().map(|(name, _)| *name)) {
                 Some(near) => format!("did you mean \"{near}\"? There are: {all}"),
                 None => format!("there are: {all}"),
@@ -327,17 +406,29 @@ impl Value<'_> {
     /// A cron expression, read by the scheduler's own parser, that will occur.
     fn cron(&self) -> Option<Cron> {
         let text = self.text()?;
-        let parser =
-            croner::parser::CronParser::builder().seconds(croner::parser::Seconds::Required).dom_and_dow(true).build();
+        let parser = croner::parser::CronParser::builder()
+            .seconds(croner::parser::Seconds::Required)
+            .dom_and_dow(true)
+            .build();
         let hint = "six fields: second minute hour day month weekday, like `0 */5 * * * *` for every five minutes";
         match parser.parse(&text) {
             Err(e) => {
-                self.mistake(format!("`{}` is not a cron expression: {e}", self.key.name), hint);
+                self.mistake(
+                    format!("`{}` is not a cron expression: {e}", self.key.name),
+                    hint,
+                );
                 None
             }
             // Any instant will do to ask from: what occurs at all occurs again.
-            Ok(cron) if cron.find_next_occurrence(&chrono::DateTime::UNIX_EPOCH, false).is_err() => {
-                self.mistake(format!("`{}` names a moment that never comes", self.key.name), hint);
+            Ok(cron)
+                if cron
+                    .find_next_occurrence(&chrono::DateTime::UNIX_EPOCH, false)
+                    .is_err() =>
+            {
+                self.mistake(
+                    format!("`{}` names a moment that never comes", self.key.name),
+                    hint,
+                );
                 None
             }
             Ok(_) => Some(Cron(text)),

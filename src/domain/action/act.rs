@@ -2,7 +2,9 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::domain::id::{AppId, CustomerId, EventId, InvoiceId, LicenseKey, PlanName, SessionId, SubscriptionId};
+use crate::domain::id::{
+    AppId, CustomerId, EventId, InvoiceId, LicenseKey, PlanName, SessionId, SubscriptionId,
+};
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 
@@ -243,6 +245,10 @@ impl Act {
     /// What it asks Stripe.
     #[must_use]
     pub const fn question(&self) -> Option<&Question> {
-        if let Self::Query(question) = self { Some(question) } else { None }
+        if let Self::Query(question) = self {
+            Some(question)
+        } else {
+            None
+        }
     }
 }

@@ -63,7 +63,10 @@ impl Template {
         let mut made = BTreeSet::from([self.0.clone()]);
         for (placeholder, ids) in PLACEHOLDERS.iter().zip(ids.in_order()) {
             if self.0.contains(placeholder) {
-                made = made.iter().flat_map(|text| ids.iter().map(|id| text.replace(placeholder, id))).collect();
+                made = made
+                    .iter()
+                    .flat_map(|text| ids.iter().map(|id| text.replace(placeholder, id)))
+                    .collect();
             }
         }
         made
@@ -86,7 +89,9 @@ impl Ids {
         let of_its_kind = match (machine.kind, own.kind()) {
             (Kind::Subscription, _) => &mut ids.subscriptions,
             (Kind::Payment, ObjectKind::Invoice) => &mut ids.invoices,
-            (Kind::Payment, ObjectKind::Session | ObjectKind::Subscription | ObjectKind::Other) => &mut ids.sessions,
+            (Kind::Payment, ObjectKind::Session | ObjectKind::Subscription | ObjectKind::Other) => {
+                &mut ids.sessions
+            }
         };
         of_its_kind.insert(own.to_string());
         machine.facts.iter().for_each(|fact| ids.add(fact));
@@ -97,19 +102,25 @@ impl Ids {
         match &fact.says {
             Says::Session(s) => {
                 self.sessions.insert(s.id.as_str().to_owned());
-                self.invoices.extend(s.invoice.iter().map(|i| i.as_str().to_owned()));
-                self.payments.extend(s.payment_intent.iter().map(|p| p.as_str().to_owned()));
+                self.invoices
+                    .extend(s.invoice.iter().map(|i| i.as_str().to_owned()));
+                self.payments
+                    .extend(s.payment_intent.iter().map(|p| p.as_str().to_owned()));
             }
             Says::Subscription(s) => {
-                self.invoices.extend(s.latest_invoice.iter().map(|i| i.as_str().to_owned()));
+                self.invoices
+                    .extend(s.latest_invoice.iter().map(|i| i.as_str().to_owned()));
             }
             Says::Invoice(i) => {
                 self.invoices.insert(i.id.as_str().to_owned());
-                self.payments.extend(i.payment_intent.iter().map(|p| p.as_str().to_owned()));
+                self.payments
+                    .extend(i.payment_intent.iter().map(|p| p.as_str().to_owned()));
             }
             Says::Payment(p) => {
-                self.invoices.extend(p.invoice.iter().map(|i| i.as_str().to_owned()));
-                self.payments.extend(p.payment_intent.iter().map(|p| p.as_str().to_owned()));
+                self.invoices
+                    .extend(p.invoice.iter().map(|i| i.as_str().to_owned()));
+                self.payments
+                    .extend(p.payment_intent.iter().map(|p| p.as_str().to_owned()));
             }
             Says::Charge(_)
             | Says::Refund(_)
@@ -123,7 +134,12 @@ impl Ids {
 
     /// In the order of [`PLACEHOLDERS`].
     fn in_order(&self) -> [&BTreeSet<String>; 4] {
-        [&self.sessions, &self.subscriptions, &self.invoices, &self.payments]
+        [
+            &self.sessions,
+            &self.subscriptions,
+            &self.invoices,
+            &self.payments,
+        ]
     }
 }
 
@@ -133,12 +149,25 @@ impl Ids {
 pub fn labels_of(machine: &Machine, templates: &[Template]) -> BTreeSet<String> {
     let ids = Ids::of(machine);
     let numbers = 1..=machine.last_number.saturating_add(FURTHER);
-    let mut labels: BTreeSet<String> = numbers.clone().map(|number| machine.label(number).to_string()).collect();
-    let forms = [("session", &ids.sessions), ("sub", &ids.subscriptions), ("invoice", &ids.invoices)];
+    let mut labels: BTreeSet<String> = numbers
+        .clone()
+        .map(|number| machine.label(number).to_string())
+        .collect();
+    let forms = [
+        ("session", &ids.sessions),
+        ("sub", &ids.subscriptions),
+        ("invoice", &ids.invoices),
+    ];
     for (form, ids) in forms {
         for id in ids {
             let base = format!("Stripe {form} {id}");
-            labels.extend(numbers.clone().map(|n| if n == 1 { base.clone() } else { format!("{base} #{n}") }));
+            labels.extend(numbers.clone().map(|n| {
+                if n == 1 {
+                    base.clone()
+                } else {
+                    format!("{base} #{n}")
+                }
+            }));
         }
     }
     labels.extend(ids.subscriptions.iter().map(|id| format!("sub_{id}")));
@@ -159,7 +188,10 @@ mod tests {
             ("{sub}/{invoice}", None),
             ("order", Some(TemplateError::NoId)),
             ("", Some(TemplateError::NoId)),
-            ("{customer}", Some(TemplateError::Unknown("customer".to_owned()))),
+            (
+                "{customer}",
+                Some(TemplateError::Unknown("customer".to_owned())),
+            ),
             ("{sub} {", Some(TemplateError::Unknown(String::new()))),
         ] {
             assert_eq!(Template::parse(text).err(), wrong, "{text}");
@@ -171,12 +203,27 @@ mod tests {
     #[test]
     fn every_form_counts_and_an_id_that_is_not_known_fits_nothing() {
         let id = "stripe/sub_1".parse::<MachineId>().unwrap();
-        let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), Some(true));
+        let machine = Machine::new(
+            id,
+            Kind::Subscription,
+            SourceName::from("stripe"),
+            Some(true),
+        );
         let template = |text| Template::parse(text).unwrap();
-        let templates = [template("order {sub}"), template("order {session}"), template("{sub} of {invoice}")];
+        let templates = [
+            template("order {sub}"),
+            template("order {session}"),
+            template("{sub} of {invoice}"),
+        ];
         let labels: Vec<String> = labels_of(&machine, &templates).into_iter().collect();
-        let expected =
-            ["Stripe sub sub_1", "Stripe sub sub_1 #2", "Stripe sub sub_1 #3", "order sub_1", "sub_1", "sub_sub_1"];
+        let expected = [
+            "Stripe sub sub_1",
+            "Stripe sub sub_1 #2",
+            "Stripe sub sub_1 #3",
+            "order sub_1",
+            "sub_1",
+            "sub_sub_1",
+        ];
         assert_eq!(labels, expected);
     }
 }

@@ -8,28 +8,56 @@ use crate::domain::routing::{Meanwhile, Reason, Route, asks, route};
 use crate::domain::transfer::{Attempts, take_over};
 
 fn fact(says: Says) -> Fact {
-    Fact { id: "evt_1".into(), kind: String::new(), at: day(0.0), received: day(0.0), says, chain: None }
+    Fact {
+        id: "evt_1".into(),
+        kind: String::new(),
+        at: day(0.0),
+        received: day(0.0),
+        says,
+        chain: None,
+    }
 }
 
 /// Where a fact goes whose names lead to these machines, each by one of its names.
 fn routed(says: Says, linked: &[(&str, &str)]) -> Route {
     let fact = fact(says);
-    let machine = |name: &Name| linked.iter().find(|(n, _)| *n == name.as_str()).map(|(_, to)| to.parse().unwrap());
-    let links: Vec<_> = asks(&fact).into_iter().filter_map(|name| Some((name.clone(), machine(&name)?))).collect();
+    let machine = |name: &Name| {
+        linked
+            .iter()
+            .find(|(n, _)| *n == name.as_str())
+            .map(|(_, to)| to.parse().unwrap())
+    };
+    let links: Vec<_> = asks(&fact)
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), machine(&name)?)))
+        .collect();
     route(&Scope::of("stripe"), &fact, &links, &Revisions::default())
 }
 
 fn to(machine: &str, takes_over: Option<&str>) -> Route {
     let takes_over = takes_over.map(|id| id.parse().unwrap());
-    Route::To { machine: machine.parse().unwrap(), kind: Kind::Payment, takes_over }
+    Route::To {
+        machine: machine.parse().unwrap(),
+        kind: Kind::Payment,
+        takes_over,
+    }
 }
 
 #[test]
 fn money_back_waits_for_its_purchase() {
     let says = || refund("re_1", "cs_1", 100, true);
     let names = vec!["pi_cs_1".to_owned()];
-    assert_eq!(routed(says(), &[]), Route::Wait { names, counts: Meanwhile::Parked });
-    assert_eq!(routed(says(), &[("pi_cs_1", "stripe/cs_1")]), to("stripe/cs_1", None));
+    assert_eq!(
+        routed(says(), &[]),
+        Route::Wait {
+            names,
+            counts: Meanwhile::Parked
+        }
+    );
+    assert_eq!(
+        routed(says(), &[("pi_cs_1", "stripe/cs_1")]),
+        to("stripe/cs_1", None)
+    );
 }
 
 #[test]
@@ -50,16 +78,39 @@ fn a_charge_without_money_back_is_a_mere_link() {
 #[test]
 fn a_session_takes_its_own_invoice_s_machine_over_and_no_other() {
     let says = || session(PaymentStatus::Paid);
-    assert_eq!(routed(says(), &[("pi_cs_1", "stripe/in_9")]), to("stripe/cs_1", Some("stripe/in_9")));
-    assert_eq!(routed(says(), &[("pi_cs_1", "stripe/sub_9")]), to("stripe/cs_1", None));
+    assert_eq!(
+        routed(says(), &[("pi_cs_1", "stripe/in_9")]),
+        to("stripe/cs_1", Some("stripe/in_9"))
+    );
+    assert_eq!(
+        routed(says(), &[("pi_cs_1", "stripe/sub_9")]),
+        to("stripe/cs_1", None)
+    );
 }
 
 /// A machine with one create that waits, sent so many times.
 fn creating(id: &str, attempts: u32) -> Machine {
-    let mut machine = Machine::new(id.parse().unwrap(), Kind::Payment, SourceName::from("stripe"), Some(true));
-    let seat = SeatId { item: "purchase".to_owned(), unit: 1 };
-    let new = NewLicense { seat, app_id: None, plan: None, expires_at: None, devices: Devices::Count(1) };
-    machine.actions.push(Action { attempts, ..Action::new(1, Act::Create(new), 1, day(0.0)) });
+    let mut machine = Machine::new(
+        id.parse().unwrap(),
+        Kind::Payment,
+        SourceName::from("stripe"),
+        Some(true),
+    );
+    let seat = SeatId {
+        item: "purchase".to_owned(),
+        unit: 1,
+    };
+    let new = NewLicense {
+        seat,
+        app_id: None,
+        plan: None,
+        expires_at: None,
+        devices: Devices::Count(1),
+    };
+    machine.actions.push(Action {
+        attempts,
+        ..Action::new(1, Act::Create(new), 1, day(0.0))
+    });
     machine.last_number = 1;
     machine
 }
@@ -67,9 +118,18 @@ fn creating(id: &str, attempts: u32) -> Machine {
 /// What became of the creates of a session and of its invoice, each sent so many times, or with its attempt on disk.
 fn merged(own: u32, own_on_disk: bool, incoming: u32, incoming_on_disk: bool) -> Machine {
     let one = |on_disk: bool| on_disk.then_some(1).into_iter().collect();
-    let attempts = Attempts { own: one(own_on_disk), incoming: one(incoming_on_disk), land_until: day(1.0) };
+    let attempts = Attempts {
+        own: one(own_on_disk),
+        incoming: one(incoming_on_disk),
+        land_until: day(1.0),
+    };
     let mut machine = creating("stripe/cs_1", own);
-    take_over(&mut machine, creating("stripe/in_9", incoming), &attempts, day(0.0));
+    take_over(
+        &mut machine,
+        creating("stripe/in_9", incoming),
+        &attempts,
+        day(0.0),
+    );
     machine
 }
 
@@ -86,21 +146,51 @@ fn of_two_creates_for_one_seat_the_one_that_was_not_sent_is_dropped() {
 #[test]
 fn of_two_creates_that_may_have_been_made_both_are_looked_for() {
     let machine = merged(1, false, 0, true);
-    let seats: Vec<_> = machine.actions.iter().map(|a| a.act.new_license().unwrap().seat.item.as_str()).collect();
-    assert_eq!(seats, ["purchase", "in_9"], "the second stands for a seat that nobody is due");
-    let (second, look) = (&machine.actions[1], Phase::Look { since: day(1.0), absent: 0, any_age: false });
-    assert_eq!((second.id, second.license, second.attempts, second.phase), (2, 2, 1, look));
+    let seats: Vec<_> = machine
+        .actions
+        .iter()
+        .map(|a| a.act.new_license().unwrap().seat.item.as_str())
+        .collect();
+    assert_eq!(
+        seats,
+        ["purchase", "in_9"],
+        "the second stands for a seat that nobody is due"
+    );
+    let (second, look) = (
+        &machine.actions[1],
+        Phase::Look {
+            since: day(1.0),
+            absent: 0,
+            any_age: false,
+        },
+    );
+    assert_eq!(
+        (second.id, second.license, second.attempts, second.phase),
+        (2, 2, 1, look)
+    );
     assert_eq!(machine.last_number, 2);
 }
 
 #[test]
 fn a_purchase_that_was_served_twice_is_told() {
     let mut bought = Case::purchase(|_| {});
-    bought.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).on(1.0);
+    bought
+        .told(
+            0.0,
+            "checkout.session.completed",
+            session(PaymentStatus::Paid),
+        )
+        .on(1.0);
     let mut machine = bought.machine.clone();
-    let from = Machine { id: "stripe/in_9".parse().unwrap(), ..bought.machine };
+    let from = Machine {
+        id: "stripe/in_9".parse().unwrap(),
+        ..bought.machine
+    };
     take_over(&mut machine, from, &Attempts::default(), day(1.0));
-    assert!(machine.told.contains(&Report::new(day(1.0), Finding::ServedTwice("stripe/in_9".parse().unwrap()))));
+    assert!(machine.told.contains(&Report::new(
+        day(1.0),
+        Finding::ServedTwice("stripe/in_9".parse().unwrap())
+    )));
     let numbers: Vec<u32> = machine.grants.iter().map(|g| g.number).collect();
     assert_eq!(numbers, [1, 2]);
 }

@@ -36,33 +36,68 @@ impl Stripe {
 
 impl Case {
     pub(super) fn asked(&mut self, question: &Question) -> Outcome {
-        let refused = |service_wide| Outcome::Refused { why: "no".to_owned(), service_wide };
+        let refused = |service_wide| Outcome::Refused {
+            why: "no".to_owned(),
+            service_wide,
+        };
         match self.stripe.manner {
             Manner::NoKey => panic!("nobody can be asked"),
-            Manner::Busy => return Outcome::Again { after: None, why: "503".to_owned() },
+            Manner::Busy => {
+                return Outcome::Again {
+                    after: None,
+                    why: "503".to_owned(),
+                };
+            }
             Manner::Refuses => return refused(false),
             Manner::Forbids => return refused(true),
             Manner::Answers => {}
         }
         let (at, says) = match question {
-            Question::SubscriptionItems { subscription, shown_at } => {
-                let items = SubscriptionItems { subscription: subscription.clone(), items: self.stripe.items.clone() };
+            Question::SubscriptionItems {
+                subscription,
+                shown_at,
+            } => {
+                let items = SubscriptionItems {
+                    subscription: subscription.clone(),
+                    items: self.stripe.items.clone(),
+                };
                 (self.now.max(*shown_at), Says::Items(Box::new(items)))
             }
             Question::InvoiceLines(id) | Question::FirstInvoice(id) => {
                 let is = |says: &Says| matches!(says, Says::Invoice(i) if i.id == *id);
-                let Some((at, says)) = self.stripe.invoices.iter().find(|(_, says)| is(says)) else {
+                let Some((at, says)) = self.stripe.invoices.iter().find(|(_, says)| is(says))
+                else {
                     return refused(false);
                 };
-                (day(*at), with(says.clone(), |i| i.event = InvoiceEvent::LookedUp))
+                (
+                    day(*at),
+                    with(says.clone(), |i| i.event = InvoiceEvent::LookedUp),
+                )
             }
             Question::LineItems(_) | Question::Customer(_) => return refused(false),
         };
-        let unpaid = matches!(question, Question::FirstInvoice(_)) && matches!(&says, Says::Invoice(i) if !i.paid);
-        let id = format!("lookup_{}", self.machine.facts.len()).as_str().into();
-        let fact = Fact { id, kind: "lookup".to_owned(), at, received: self.now, says, chain: None };
+        let unpaid = matches!(question, Question::FirstInvoice(_))
+            && matches!(&says, Says::Invoice(i) if !i.paid);
+        let id = format!("lookup_{}", self.machine.facts.len())
+            .as_str()
+            .into();
+        let fact = Fact {
+            id,
+            kind: "lookup".to_owned(),
+            at,
+            received: self.now,
+            says,
+            chain: None,
+        };
         learn(&mut self.machine, &fact);
-        if unpaid { Outcome::Again { after: None, why: "not paid".to_owned() } } else { Outcome::Answered }
+        if unpaid {
+            Outcome::Again {
+                after: None,
+                why: "not paid".to_owned(),
+            }
+        } else {
+            Outcome::Answered
+        }
     }
 
     fn answers(&mut self, items: Vec<Item>) -> &mut Self {
@@ -81,17 +116,33 @@ impl Case {
     fn counts(&mut self, wanted: &str) -> &mut Self {
         let mut counts = std::collections::BTreeMap::new();
         for grant in &self.machine.grants {
-            let until = grant.expires_at.map(days).filter(|_| grant.status_at(self.now) == LicenseStatus::Live);
-            let word = format!("{} {}", grant.status_at(self.now), until.unwrap_or_default()).trim().to_owned();
+            let until = grant
+                .expires_at
+                .map(days)
+                .filter(|_| grant.status_at(self.now) == LicenseStatus::Live);
+            let word = format!(
+                "{} {}",
+                grant.status_at(self.now),
+                until.unwrap_or_default()
+            )
+            .trim()
+            .to_owned();
             *counts.entry(word).or_insert(0) += 1;
         }
-        let counts: Vec<String> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|(word, n)| format!("{n} {word}"))
+            .collect();
         assert_eq!(counts.join(", "), wanted, "on day {}", days(self.now));
         self
     }
 
     fn asks(&self) -> Vec<&'static str> {
-        let asked = self.machine.actions.iter().filter(|a| a.act.question().is_some());
+        let asked = self
+            .machine
+            .actions
+            .iter()
+            .filter(|a| a.act.question().is_some());
         asked.map(|a| a.outcome.as_str()).collect()
     }
 }
@@ -106,9 +157,19 @@ fn items(numbers: impl IntoIterator<Item = u32>, from: f64, to: f64) -> Vec<Item
 }
 
 /// An invoice for items, of which its events show only the first ten lines.
-fn bill_for(id: &str, event: InvoiceEvent, numbers: impl IntoIterator<Item = u32>, from: f64, to: f64) -> Says {
-    let lines = numbers.into_iter().map(|n| line(&format!("si_{n}"), &format!("price_{n}"), 29, from, to));
-    with(invoice(id, event, lines.collect()), |i| i.lines_whole = i.lines.len() <= 10)
+fn bill_for(
+    id: &str,
+    event: InvoiceEvent,
+    numbers: impl IntoIterator<Item = u32>,
+    from: f64,
+    to: f64,
+) -> Says {
+    let lines = numbers
+        .into_iter()
+        .map(|n| line(&format!("si_{n}"), &format!("price_{n}"), 29, from, to));
+    with(invoice(id, event, lines.collect()), |i| {
+        i.lines_whole = i.lines.len() <= 10
+    })
 }
 
 fn cut_lines(says: Says) -> Says {
@@ -127,9 +188,16 @@ fn fourteen(manner: Manner) -> Case {
     case.revisions[0].plans[12].seats = Seats::Keys;
     case.stripe.manner = manner;
     case.stripe.items = items(1..=14, 0.0, 30.0);
-    case.stripe.invoices = vec![(0.0, whole_lines(bill_for("in_1", InvoiceEvent::Paid, 1..=14, 0.0, 30.0)))];
+    case.stripe.invoices = vec![(
+        0.0,
+        whole_lines(bill_for("in_1", InvoiceEvent::Paid, 1..=14, 0.0, 30.0)),
+    )];
     case.cut(0.0, &items(1..=14, 0.0, 30.0));
-    case.told(0.0, "invoice.paid", cut_lines(bill_for("in_1", InvoiceEvent::Paid, 1..=14, 0.0, 30.0)));
+    case.told(
+        0.0,
+        "invoice.paid",
+        cut_lines(bill_for("in_1", InvoiceEvent::Paid, 1..=14, 0.0, 30.0)),
+    );
     case
 }
 
@@ -139,19 +207,28 @@ fn a_cut_list_is_looked_up_and_counts_as_whole() {
     let mut case = fourteen(Manner::Answers);
     case.counts("14 live 33").tells(0.0, "");
     // Taken out, beyond the list.
-    case.answers(items((1..=11).chain(13..=14), 0.0, 30.0)).cut(5.0, &items(1..=14, 0.0, 30.0));
+    case.answers(items((1..=11).chain(13..=14), 0.0, 30.0))
+        .cut(5.0, &items(1..=14, 0.0, 30.0));
     case.counts("13 live 33, 1 revoked");
     // One more of a unit.
     let mut more = items((1..=11).chain(13..=14), 0.0, 30.0);
     more[11].quantity = Some(2);
-    case.answers(more).cut(6.0, &items(1..=14, 0.0, 30.0)).counts("14 live 33, 1 revoked");
-    case.answers(items((1..=11).chain(13..=14), 0.0, 30.0)).cut(7.0, &items(1..=14, 0.0, 30.0));
+    case.answers(more)
+        .cut(6.0, &items(1..=14, 0.0, 30.0))
+        .counts("14 live 33, 1 revoked");
+    case.answers(items((1..=11).chain(13..=14), 0.0, 30.0))
+        .cut(7.0, &items(1..=14, 0.0, 30.0));
     case.counts("13 live 33, 2 revoked");
     // Swapped: what comes takes the place of what went, though only one of them is shown.
     case.answers(items([15].into_iter().chain(1..=11).chain([13]), 0.0, 30.0));
     case.cut(8.0, &items([15].into_iter().chain(1..=11), 0.0, 30.0));
     case.counts("13 live 33, 2 revoked").tells(0.0, "");
-    assert!(case.machine.grants.iter().any(|g| g.plan.as_ref().is_some_and(|p| p.as_str() == "plan_15")));
+    assert!(
+        case.machine
+            .grants
+            .iter()
+            .any(|g| g.plan.as_ref().is_some_and(|p| p.as_str() == "plan_15"))
+    );
     assert_eq!(case.machine.open_actions().count(), 0);
 }
 
@@ -165,31 +242,54 @@ fn cut_lines_pay_each_item_to_its_own_period() {
     bill = with(bill, |i| i.lines[13].end = day(120.0));
     case.stripe.invoices.push((30.1, bill.clone()));
     case.answers(renewed.clone()).cut(30.0, &renewed);
-    case.told(30.1, "invoice.paid", with(cut_lines(bill), |i| i.lines_whole = false));
+    case.told(
+        30.1,
+        "invoice.paid",
+        with(cut_lines(bill), |i| i.lines_whole = false),
+    );
     case.counts("1 live 123, 13 live 63").tells(0.0, "");
-    assert!(case.asks().iter().all(|outcome| *outcome == "done"), "{:?}", case.asks());
+    assert!(
+        case.asks().iter().all(|outcome| *outcome == "done"),
+        "{:?}",
+        case.asks()
+    );
 }
 
 /// Without a key, what is not shown stays as it was, and the operator is told once.
 #[test]
 fn without_a_key_what_is_not_shown_stays_as_it_was() {
     let mut case = fourteen(Manner::NoKey);
-    case.counts("10 live 33").tells(0.0, "more items than its events show");
+    case.counts("10 live 33")
+        .tells(0.0, "more items than its events show");
     // Others come into sight: nobody else loses anything for it.
-    case.cut(5.0, &items(5..=14, 0.0, 30.0)).counts("14 live 33");
-    case.cut(6.0, &items(1..=10, 0.0, 30.0)).counts("14 live 33");
+    case.cut(5.0, &items(5..=14, 0.0, 30.0))
+        .counts("14 live 33");
+    case.cut(6.0, &items(1..=10, 0.0, 30.0))
+        .counts("14 live 33");
     // A renewal whose lines show ten pays for all, to the period that the shown ones have.
     case.cut(30.0, &items(1..=10, 30.0, 60.0));
-    case.told(30.1, "invoice.paid", cut_lines(bill_for("in_2", InvoiceEvent::Paid, 1..=14, 30.0, 60.0)));
-    case.counts("14 live 63").tells(30.1, "in_2 has more lines than its events show");
+    case.told(
+        30.1,
+        "invoice.paid",
+        cut_lines(bill_for("in_2", InvoiceEvent::Paid, 1..=14, 30.0, 60.0)),
+    );
+    case.counts("14 live 63")
+        .tells(30.1, "in_2 has more lines than its events show");
     // A whole list tells what is gone.
-    case.shown(40.0, 30.0, 60.0, |s| s.items = items(1..=9, 30.0, 60.0)).counts("9 live 63, 5 revoked");
+    case.shown(40.0, 30.0, 60.0, |s| s.items = items(1..=9, 30.0, 60.0))
+        .counts("9 live 63, 5 revoked");
 }
 
 /// The fifteenth item is billed for the rest of the period.
 fn upgrade(case: &mut Case) -> &mut Case {
     let bill = whole_lines(bill_for("in_15", InvoiceEvent::Paid, [15], 5.0, 30.0));
-    case.told(5.0, "invoice.paid", with(bill, |i| (i.reason, i.lines[0].proration) = (BillingReason::Update, true)))
+    case.told(
+        5.0,
+        "invoice.paid",
+        with(bill, |i| {
+            (i.reason, i.lines[0].proration) = (BillingReason::Update, true)
+        }),
+    )
 }
 
 /// While Stripe is asked nothing is given up, nobody is told, and the key of what came into a cut list waits: it may have
@@ -201,7 +301,10 @@ fn while_stripe_is_asked_nothing_is_given_up_or_told() {
     case.cut(5.0, &items([15].into_iter().chain(1..=9), 0.0, 30.0));
     upgrade(&mut case).counts("14 live 33").tells(0.0, "");
     case.on(5.003).counts("14 live 33").tells(0.0, "");
-    case.answers(items([15].into_iter().chain(1..=13), 0.0, 30.0)).on(5.006).counts("14 live 33").tells(0.0, "");
+    case.answers(items([15].into_iter().chain(1..=13), 0.0, 30.0))
+        .on(5.006)
+        .counts("14 live 33")
+        .tells(0.0, "");
     assert_eq!(case.made, 14);
 }
 
@@ -211,12 +314,17 @@ fn a_stripe_that_does_not_answer_is_not_waited_for_for_ever() {
     for manner in [Manner::Busy, Manner::Forbids] {
         let mut case = fourteen(Manner::Answers);
         case.stripe.manner = manner;
-        upgrade(case.cut(5.0, &items([15].into_iter().chain(1..=9), 0.0, 30.0))).on(5.006).counts("14 live 33");
-        case.on(5.1).counts("15 live 33").tells(5.0, "more items than its events show");
+        upgrade(case.cut(5.0, &items([15].into_iter().chain(1..=9), 0.0, 30.0)))
+            .on(5.006)
+            .counts("14 live 33");
+        case.on(5.1)
+            .counts("15 live 33")
+            .tells(5.0, "more items than its events show");
     }
     let mut refused = fourteen(Manner::Answers);
     refused.stripe.manner = Manner::Refuses;
-    upgrade(refused.cut(5.0, &items([15].into_iter().chain(1..=9), 0.0, 30.0))).counts("15 live 33");
+    upgrade(refused.cut(5.0, &items([15].into_iter().chain(1..=9), 0.0, 30.0)))
+        .counts("15 live 33");
     refused.tells(5.0, "more items than its events show");
     assert_eq!(refused.asks().last(), Some(&"refused"));
 }
@@ -227,7 +335,10 @@ fn a_stripe_that_does_not_answer_is_not_waited_for_for_ever() {
 fn an_answer_older_than_a_later_snapshot_changes_nothing() {
     let answer = |numbers: &[u32]| {
         let items = items(numbers.iter().copied(), 0.0, 30.0);
-        Says::Items(Box::new(SubscriptionItems { subscription: "sub_1".into(), items }))
+        Says::Items(Box::new(SubscriptionItems {
+            subscription: "sub_1".into(),
+            items,
+        }))
     };
     let whole = |numbers: &[u32]| {
         let items = items(numbers.iter().copied(), 0.0, 30.0);
@@ -243,27 +354,45 @@ fn an_answer_older_than_a_later_snapshot_changes_nothing() {
         (2.1, answer(&[1, 2])),
     ];
     let paid = || whole_lines(bill_for("in_1", InvoiceEvent::Paid, 1..=5, 0.0, 30.0));
-    for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [1, 0, 3, 2, 5, 4], [4, 0, 2, 1, 3, 5]] {
+    for order in [
+        [0, 1, 2, 3, 4, 5],
+        [5, 4, 3, 2, 1, 0],
+        [1, 0, 3, 2, 5, 4],
+        [4, 0, 2, 1, 3, 5],
+    ] {
         let mut case = fourteen(Manner::NoKey);
         case.machine.facts.clear();
         case.machine.grants.clear();
         for n in order {
             let (at, says) = &facts[n];
             let id = format!("evt_{n}").as_str().into();
-            let fact =
-                Fact { id, kind: String::new(), at: day(*at), received: day(3.0), says: says.clone(), chain: None };
+            let fact = Fact {
+                id,
+                kind: String::new(),
+                at: day(*at),
+                received: day(3.0),
+                says: says.clone(),
+                chain: None,
+            };
             learn(&mut case.machine, &fact);
         }
         case.told_late(3.0, 0.0, "invoice.paid", paid());
-        let mut plans: Vec<&str> =
-            case.machine.grants.iter().filter_map(|g| g.plan.as_ref()).map(|p| p.as_str()).collect();
+        let mut plans: Vec<&str> = case
+            .machine
+            .grants
+            .iter()
+            .filter_map(|g| g.plan.as_ref())
+            .map(|p| p.as_str())
+            .collect();
         plans.sort_unstable();
         assert_eq!(plans, ["plan_1", "plan_2", "plan_4", "plan_5"], "{order:?}");
     }
 }
 
 fn with_cut(says: Says) -> Says {
-    let Says::Subscription(mut shown) = says else { panic!("no snapshot") };
+    let Says::Subscription(mut shown) = says else {
+        panic!("no snapshot")
+    };
     shown.items_whole = false;
     Says::Subscription(shown)
 }
@@ -271,10 +400,22 @@ fn with_cut(says: Says) -> Says {
 /// Rule 18: with an API key a new subscription's first invoice is asked for at once, and pays at once.
 #[test]
 fn a_first_invoice_is_asked_for_at_once() {
-    let first = || whole_lines(invoice("in_1", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 0.0, 30.0)]));
-    let named = |s: &mut Subscription| (s.latest_invoice, s.created) = (Some("in_1".into()), Some(day(0.0)));
+    let first = || {
+        whole_lines(invoice(
+            "in_1",
+            InvoiceEvent::Paid,
+            vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
+        ))
+    };
+    let named = |s: &mut Subscription| {
+        (s.latest_invoice, s.created) = (Some("in_1".into()), Some(day(0.0)))
+    };
     let mut case = Case::subscription(|_| {});
-    case.stripe = Stripe { manner: Manner::Answers, items: Vec::new(), invoices: vec![(0.0, first())] };
+    case.stripe = Stripe {
+        manner: Manner::Answers,
+        items: Vec::new(),
+        invoices: vec![(0.0, first())],
+    };
     case.shown(0.0, 0.0, 30.0, named).is("active: live 33");
     // The endpoint still hears of no invoices: renewals are told by snapshots as before.
     case.shown(30.0, 30.0, 60.0, |s| {
@@ -285,28 +426,55 @@ fn a_first_invoice_is_asked_for_at_once() {
     case.acts("look_up create extend").tells(0.0, "");
     // Its own event, which comes a moment later, counts once.
     let mut hears = Case::subscription(|_| {});
-    hears.stripe = Stripe { manner: Manner::Answers, items: Vec::new(), invoices: vec![(0.0, first())] };
-    hears.shown(0.0, 0.0, 30.0, named).told(0.0001, "invoice.paid", first()).on(9.0).is("active: live 33");
+    hears.stripe = Stripe {
+        manner: Manner::Answers,
+        items: Vec::new(),
+        invoices: vec![(0.0, first())],
+    };
+    hears
+        .shown(0.0, 0.0, 30.0, named)
+        .told(0.0001, "invoice.paid", first())
+        .on(9.0)
+        .is("active: live 33");
     hears.acts("look_up create").mails("license_issued 0");
 
     // Not paid: asked for until it is, and nothing is handed out before.
     let mut late = Case::subscription(|_| {});
     let unpaid = with(first(), |i| i.paid = false);
-    late.stripe = Stripe { manner: Manner::Answers, items: Vec::new(), invoices: vec![(0.0, unpaid)] };
-    late.shown(0.0, 0.0, 30.0, named).is("active:").on(1.0).is("active:");
+    late.stripe = Stripe {
+        manner: Manner::Answers,
+        items: Vec::new(),
+        invoices: vec![(0.0, unpaid)],
+    };
+    late.shown(0.0, 0.0, 30.0, named)
+        .is("active:")
+        .on(1.0)
+        .is("active:");
     late.stripe.invoices = vec![(1.5, first())];
     late.on(2.0).is("active: live 33");
 
     // Nothing is asked where there is nothing to hand out, or a paid session speaks.
     let mut other = Case::subscription(|_| {});
     other.revisions[0].plans.clear();
-    other.stripe = Stripe { manner: Manner::Refuses, items: Vec::new(), invoices: Vec::new() };
+    other.stripe = Stripe {
+        manner: Manner::Refuses,
+        items: Vec::new(),
+        invoices: Vec::new(),
+    };
     other.shown(0.0, 0.0, 30.0, named);
     assert_eq!(other.asks(), Vec::<&str>::new());
     // Refused: the snapshot speaks after ten minutes, as without a key.
     let mut refused = Case::subscription(|_| {});
-    refused.stripe = Stripe { manner: Manner::Refuses, items: Vec::new(), invoices: Vec::new() };
-    refused.shown(0.0, 0.0, 30.0, named).is("active:").on(0.01).is("active: live 33");
+    refused.stripe = Stripe {
+        manner: Manner::Refuses,
+        items: Vec::new(),
+        invoices: Vec::new(),
+    };
+    refused
+        .shown(0.0, 0.0, 30.0, named)
+        .is("active:")
+        .on(0.01)
+        .is("active: live 33");
 }
 
 /// Rule 18: a source whose endpoint hears of no invoices lets a snapshot speak at once; once a paid invoice was heard of all
@@ -316,21 +484,35 @@ fn a_source_without_invoices_waits_for_none() {
     let made = |s: &mut Subscription| s.created = Some(day(0.0));
     let mut case = Case::subscription(|_| {});
     case.deaf = true;
-    case.shown(0.0, 0.0, 30.0, made).is("active: live 33").mails("");
+    case.shown(0.0, 0.0, 30.0, made)
+        .is("active: live 33")
+        .mails("");
     case.shown(30.0, 30.0, 60.0, made).is("active: live 63");
     let mut sent = Case::subscription(|_| {});
     sent.deaf = true;
-    sent.shown(0.0, 0.0, 30.0, |s| s.send_invoice = true).on(1.0).is("active:");
+    sent.shown(0.0, 0.0, 30.0, |s| s.send_invoice = true)
+        .on(1.0)
+        .is("active:");
     let mut hears = Case::subscription(|_| {});
-    hears.shown(0.0, 0.0, 30.0, made).is("active:").on(0.01).is("active: live 33");
+    hears
+        .shown(0.0, 0.0, 30.0, made)
+        .is("active:")
+        .on(0.01)
+        .is("active: live 33");
 }
 
 /// A purchase whose session carries a cut list of what it sold: what is not shown is asked for, else reported.
 #[test]
 fn a_cut_session_is_asked_for_its_lines() {
-    let bought = |n: u32| Bought { line: Some(format!("li_{n}")), price: priced(&format!("price_{n}")), quantity: 1 };
+    let bought = |n: u32| Bought {
+        line: Some(format!("li_{n}")),
+        price: priced(&format!("price_{n}")),
+        quantity: 1,
+    };
     let mut case = Case::purchase(|_| {});
-    case.revisions[0].plans = (1..=14).map(|n| plan(&format!("plan_{n}"), &format!("price_{n}"))).collect();
+    case.revisions[0].plans = (1..=14)
+        .map(|n| plan(&format!("plan_{n}"), &format!("price_{n}")))
+        .collect();
     case.told(
         0.0,
         "checkout.session.completed",
@@ -339,8 +521,12 @@ fn a_cut_session_is_asked_for_its_lines() {
             (s.line_items, s.line_items_cut) = ((1..=10).map(bought).collect(), true);
         }),
     );
-    case.counts("10 live").tells(0.0, "sold more lines than its events show");
-    let all = Says::LineItems(LineItems { session: "cs_1".into(), lines: (1..=14).map(bought).collect() });
+    case.counts("10 live")
+        .tells(0.0, "sold more lines than its events show");
+    let all = Says::LineItems(LineItems {
+        session: "cs_1".into(),
+        lines: (1..=14).map(bought).collect(),
+    });
     case.told(1.0, "lookup.line_items", all).counts("14 live");
 }
 
@@ -349,9 +535,18 @@ fn a_cut_session_is_asked_for_its_lines() {
 fn an_invoice_that_names_no_price_is_reported() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0).is("active: live 33");
-    let bare = Line { item: None, price: Priced::default(), ..line("", "", 29, 30.0, 60.0) };
-    case.told(30.0, "invoice.paid", invoice("in_2", InvoiceEvent::Paid, vec![bare]));
-    case.is("active: live 33").tells(30.0, "in_2 names no price");
+    let bare = Line {
+        item: None,
+        price: Priced::default(),
+        ..line("", "", 29, 30.0, 60.0)
+    };
+    case.told(
+        30.0,
+        "invoice.paid",
+        invoice("in_2", InvoiceEvent::Paid, vec![bare]),
+    );
+    case.is("active: live 33")
+        .tells(30.0, "in_2 names no price");
     case.tells(30.0, &format!("--until {}", day(60.0)));
 }
 
@@ -359,11 +554,17 @@ fn an_invoice_that_names_no_price_is_reported() {
 #[test]
 fn a_quantity_of_nothing_is_reported() {
     let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0).shown(1.0, 0.0, 30.0, |s| s.items[0].quantity = Some(0));
-    case.is("active: revoked").tells(0.0, "price_pro has the quantity 0");
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .shown(1.0, 0.0, 30.0, |s| s.items[0].quantity = Some(0));
+    case.is("active: revoked")
+        .tells(0.0, "price_pro has the quantity 0");
     let mut metered = Case::subscription(|_| {});
     metered.shown(0.0, 0.0, 30.0, |s| {
-        s.items.push(Item { quantity: None, metered: true, ..item("si_2", "price_team", 0, 0.0, 30.0) });
+        s.items.push(Item {
+            quantity: None,
+            metered: true,
+            ..item("si_2", "price_team", 0, 0.0, 30.0)
+        });
     });
     metered.paid(0.0, "in_1", 0.0, 30.0).tells(0.0, "");
 }

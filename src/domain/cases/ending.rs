@@ -13,14 +13,26 @@ fn paid_once(change: impl FnOnce(&mut Policy)) -> Case {
 #[test]
 fn a_pause_keeps_or_suspends() {
     let mut keeps = paid_once(|_| {});
-    keeps.shown(10.0, 0.0, 30.0, |s| s.collection_paused = true).is("active: live 33");
-    keeps.shown(30.0, 30.0, 60.0, |s| s.collection_paused = true).is("active: live 63");
+    keeps
+        .shown(10.0, 0.0, 30.0, |s| s.collection_paused = true)
+        .is("active: live 33");
+    keeps
+        .shown(30.0, 30.0, 60.0, |s| s.collection_paused = true)
+        .is("active: live 63");
     keeps.shown(40.0, 30.0, 60.0, |_| {}).is("active: live 63");
     // The next period is paid as usual: it is not granted any more.
-    keeps.shown(60.0, 60.0, 90.0, |_| {}).is("active: live 63").mails("license_issued 0");
+    keeps
+        .shown(60.0, 60.0, 90.0, |_| {})
+        .is("active: live 63")
+        .mails("license_issued 0");
     let mut suspends = paid_once(|p| p.on_pause = OnPause::Suspend);
-    suspends.shown(10.0, 0.0, 30.0, |s| s.collection_paused = true).is("active: suspended");
-    suspends.shown(20.0, 0.0, 30.0, |_| {}).is("active: live 33").acts("create suspend reinstate");
+    suspends
+        .shown(10.0, 0.0, 30.0, |s| s.collection_paused = true)
+        .is("active: suspended");
+    suspends
+        .shown(20.0, 0.0, 30.0, |_| {})
+        .is("active: live 33")
+        .acts("create suspend reinstate");
 }
 
 /// Rule 33: what fails while the collection is paused starts no grace and is not mailed; what fails after it does both.
@@ -28,9 +40,16 @@ fn a_pause_keeps_or_suspends() {
 fn a_pause_knows_neither_grace_nor_mail() {
     let mut case = paid_once(|_| {});
     case.shown(10.0, 0.0, 30.0, |s| s.collection_paused = true);
-    case.shown(30.0, 30.0, 60.0, |s| s.collection_paused = true).failed(30.1, "in_2", 30.0, 60.0).is("active: live 63");
-    case.on(59.0).is("active: live 63").mails("license_issued 0");
-    case.shown(59.5, 30.0, 60.0, |_| {}).failed(60.1, "in_3", 60.0, 90.0).is("grace: live 76.1").on(61.0);
+    case.shown(30.0, 30.0, 60.0, |s| s.collection_paused = true)
+        .failed(30.1, "in_2", 30.0, 60.0)
+        .is("active: live 63");
+    case.on(59.0)
+        .is("active: live 63")
+        .mails("license_issued 0");
+    case.shown(59.5, 30.0, 60.0, |_| {})
+        .failed(60.1, "in_3", 60.0, 90.0)
+        .is("grace: live 76.1")
+        .on(61.0);
     case.mails("license_issued 0, payment_failed 60.11");
 }
 
@@ -42,20 +61,29 @@ fn a_grace_goes_on_under_a_scheduled_end_that_does_not_count_yet() {
     case.shown(31.0, 30.0, 60.0, |s| {
         (s.status, s.cancel_at_period_end) = (SubscriptionStatus::PastDue, true);
     });
-    case.is("grace: live 46").paid(40.0, "in_2", 30.0, 60.0).is("active: live 60");
+    case.is("grace: live 46")
+        .paid(40.0, "in_2", 30.0, 60.0)
+        .is("active: live 60");
 }
 
 /// Rule 34: a scheduled end takes the margin away while it counts, and gives it back when it is taken back.
 #[test]
 fn a_scheduled_end_takes_the_margin_away() {
     let mut case = paid_once(|_| {});
-    case.shown(10.0, 0.0, 30.0, |s| s.cancel_at_period_end = true).is("active: live 30");
+    case.shown(10.0, 0.0, 30.0, |s| s.cancel_at_period_end = true)
+        .is("active: live 30");
     case.shown(20.0, 0.0, 30.0, |_| {}).is("active: live 33");
     // An end beyond the paid end does not count yet.
-    case.shown(21.0, 0.0, 30.0, |s| s.cancel_at = Some(day(45.0))).is("active: live 33");
-    case.paid(30.1, "in_2", 30.0, 60.0).shown(30.1, 30.0, 60.0, |s| s.cancel_at = Some(day(45.0)));
-    case.is("active: live 60").deleted(45.0, 30.0, 60.0, EndReason::Requested).is("ended: live 60");
-    case.on(60.0).is("ended: expired").mails("license_issued 0, ended 60");
+    case.shown(21.0, 0.0, 30.0, |s| s.cancel_at = Some(day(45.0)))
+        .is("active: live 33");
+    case.paid(30.1, "in_2", 30.0, 60.0)
+        .shown(30.1, 30.0, 60.0, |s| s.cancel_at = Some(day(45.0)));
+    case.is("active: live 60")
+        .deleted(45.0, 30.0, 60.0, EndReason::Requested)
+        .is("ended: live 60");
+    case.on(60.0)
+        .is("ended: expired")
+        .mails("license_issued 0, ended 60");
 }
 
 /// Rule 34: `now`, `keep`, and mid-period deletions.
@@ -75,9 +103,18 @@ fn a_cancellation_ends_at_the_paid_end_at_once_or_never() {
 #[test]
 fn an_unlicensed_price_ends_it_at_the_paid_end() {
     let mut case = paid_once(|_| {});
-    case.shown(10.0, 0.0, 30.0, |s| s.items = vec![item("si_1", "price_other", 1, 0.0, 30.0)]).is("active: live 30");
-    let other = invoice("in_2", InvoiceEvent::Paid, vec![line("si_1", "price_other", 29, 30.0, 60.0)]);
-    case.told(30.1, "invoice.paid", other).on(31.0).is("active: expired");
+    case.shown(10.0, 0.0, 30.0, |s| {
+        s.items = vec![item("si_1", "price_other", 1, 0.0, 30.0)]
+    })
+    .is("active: live 30");
+    let other = invoice(
+        "in_2",
+        InvoiceEvent::Paid,
+        vec![line("si_1", "price_other", 29, 30.0, 60.0)],
+    );
+    case.told(30.1, "invoice.paid", other)
+        .on(31.0)
+        .is("active: expired");
 }
 
 /// Rule 14: a unit given up or an item taken out loses its own license, the others keep theirs.
@@ -86,7 +123,11 @@ fn units_come_and_go() {
     let mut case = Case::subscription(|_| {});
     case.load(-1.0, |r| r.plans[0].seats = Seats::Keys);
     let shown = |n: u32| move |s: &mut Subscription| s.items[0].quantity = Some(n);
-    case.paid(0.0, "in_1", 0.0, 30.0).shown(0.0, 0.0, 30.0, shown(2)).is("active: live 33, live 33");
-    case.shown(5.0, 0.0, 30.0, shown(1)).is("active: live 33, revoked");
-    case.shown(6.0, 0.0, 30.0, shown(2)).is("active: live 33, live 33");
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .shown(0.0, 0.0, 30.0, shown(2))
+        .is("active: live 33, live 33");
+    case.shown(5.0, 0.0, 30.0, shown(1))
+        .is("active: live 33, revoked");
+    case.shown(6.0, 0.0, 30.0, shown(2))
+        .is("active: live 33, live 33");
 }

@@ -3,7 +3,10 @@
 use super::*;
 
 pub(super) fn priced(price: &str) -> Priced {
-    Priced { id: Some(price.into()), ..Priced::default() }
+    Priced {
+        id: Some(price.into()),
+        ..Priced::default()
+    }
 }
 
 pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> Line {
@@ -32,7 +35,11 @@ pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
         name: None,
         paid: event == InvoiceEvent::Paid,
         paid_at: None,
-        reason: if id == "in_1" { BillingReason::Create } else { BillingReason::Cycle },
+        reason: if id == "in_1" {
+            BillingReason::Create
+        } else {
+            BillingReason::Cycle
+        },
         total: lines.iter().map(|l| l.amount).sum(),
         lines,
         amount_due: 1,
@@ -53,7 +60,9 @@ pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
 
 /// What an invoice says, changed.
 pub(super) fn with(says: Says, change: impl FnOnce(&mut Invoice)) -> Says {
-    let Says::Invoice(mut invoice) = says else { panic!("no invoice") };
+    let Says::Invoice(mut invoice) = says else {
+        panic!("no invoice")
+    };
     change(&mut invoice);
     Says::Invoice(invoice)
 }
@@ -135,8 +144,12 @@ pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
 
 /// A paid invoice that bills no subscription, with one line of a price.
 pub(super) fn bill(line_id: &str, price: &str) -> Says {
-    let sold =
-        Line { item: None, of_subscription: false, id: Some(line_id.to_owned()), ..line("", price, 29, 0.0, 0.0) };
+    let sold = Line {
+        item: None,
+        of_subscription: false,
+        id: Some(line_id.to_owned()),
+        ..line("", price, 29, 0.0, 0.0)
+    };
     with(invoice("in_9", InvoiceEvent::Paid, vec![sold]), |i| {
         (i.subscription, i.reason) = (None, BillingReason::Manual);
     })
@@ -149,12 +162,17 @@ pub(super) fn sold(lines: &[(&str, &str, u32)]) -> Says {
         price: priced(price),
         quantity: *quantity,
     };
-    Says::LineItems(LineItems { session: "cs_1".into(), lines: lines.iter().map(bought).collect() })
+    Says::LineItems(LineItems {
+        session: "cs_1".into(),
+        lines: lines.iter().map(bought).collect(),
+    })
 }
 
 /// What a session says, changed.
 pub(super) fn session_with(paid: PaymentStatus, change: impl FnOnce(&mut Session)) -> Says {
-    let Says::Session(mut session) = session(paid) else { panic!("no session") };
+    let Says::Session(mut session) = session(paid) else {
+        panic!("no session")
+    };
     change(&mut session);
     Says::Session(session)
 }
@@ -172,7 +190,10 @@ pub(super) fn session(paid: PaymentStatus) -> Says {
         payment_intent: Some("pi_cs_1".into()),
         subscription: None,
         invoice: None,
-        wants: Wants { app_id: Some("app".to_owned()), ..Wants::default() },
+        wants: Wants {
+            app_id: Some("app".to_owned()),
+            ..Wants::default()
+        },
         locale: None,
         amount: Some(100),
         currency: Some("usd".to_owned()),

@@ -13,13 +13,26 @@ fn paid_once(change: impl FnOnce(&mut Policy)) -> Case {
 #[test]
 fn grace_runs_from_the_first_failure() {
     let mut case = paid_once(|_| {});
-    case.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 46").failed(40.0, "in_2", 30.0, 60.0).is("grace: live 46");
-    case.on(45.9).is("grace: live 46").on(46.0).is("lapsed: suspended");
-    case.failed(60.0, "in_3", 60.0, 90.0).on(100.0).is("lapsed: suspended");
+    case.failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 46")
+        .failed(40.0, "in_2", 30.0, 60.0)
+        .is("grace: live 46");
+    case.on(45.9)
+        .is("grace: live 46")
+        .on(46.0)
+        .is("lapsed: suspended");
+    case.failed(60.0, "in_3", 60.0, 90.0)
+        .on(100.0)
+        .is("lapsed: suspended");
     // Learned on day 44: it ends on day 46 all the same.
     let mut late = paid_once(|_| {});
     let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
-    late.told_late(44.0, 30.0, "invoice.payment_failed", invoice("in_2", InvoiceEvent::PaymentFailed, lines));
+    late.told_late(
+        44.0,
+        30.0,
+        "invoice.payment_failed",
+        invoice("in_2", InvoiceEvent::PaymentFailed, lines),
+    );
     late.is("grace: live 46").on(46.0).is("lapsed: suspended");
 }
 
@@ -29,9 +42,14 @@ fn a_side_invoice_starts_no_grace() {
     let mut case = paid_once(|_| {});
     let mut change = line("si_1", "price_pro", 9, 10.0, 30.0);
     change.proration = true;
-    let failed = with(invoice("in_9", InvoiceEvent::PaymentFailed, vec![change]), |i| i.reason = BillingReason::Update);
+    let failed = with(
+        invoice("in_9", InvoiceEvent::PaymentFailed, vec![change]),
+        |i| i.reason = BillingReason::Update,
+    );
     case.told(10.0, "invoice.payment_failed", failed);
-    case.shown(10.0, 0.0, 30.0, |s| s.status = SubscriptionStatus::PastDue).on(20.0).is("active: live 33");
+    case.shown(10.0, 0.0, 30.0, |s| s.status = SubscriptionStatus::PastDue)
+        .on(20.0)
+        .is("active: live 33");
     case.mails("license_issued 0, payment_failed 10.01");
 }
 
@@ -43,45 +61,85 @@ fn what_happens_at_the_end_of_grace() {
         case.failed(30.0, "in_2", 30.0, 60.0).on(46.0);
         case
     };
-    at_end(AtGraceEnd::Suspend).is("lapsed: suspended").acts("create extend suspend");
-    at_end(AtGraceEnd::Revoke).is("lapsed: revoked").paid(50.0, "in_2", 30.0, 60.0).is("active: live 63");
+    at_end(AtGraceEnd::Suspend)
+        .is("lapsed: suspended")
+        .acts("create extend suspend");
+    at_end(AtGraceEnd::Revoke)
+        .is("lapsed: revoked")
+        .paid(50.0, "in_2", 30.0, 60.0)
+        .is("active: live 63");
     let mut keeps = at_end(AtGraceEnd::Keep);
     keeps.is("lapsed: live 106").on(80.0).is("lapsed: live 136");
-    keeps.deleted(90.0, 60.0, 90.0, EndReason::PaymentFailed).is("ended: expired");
+    keeps
+        .deleted(90.0, 60.0, 90.0, EndReason::PaymentFailed)
+        .is("ended: expired");
     let mut told_late = at_end(AtGraceEnd::Suspend);
     let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
-    told_late.told_late(47.0, 45.0, "invoice.paid", invoice("in_2", InvoiceEvent::Paid, lines));
-    told_late.is("active: live 63").acts("create extend suspend reinstate");
+    told_late.told_late(
+        47.0,
+        45.0,
+        "invoice.paid",
+        invoice("in_2", InvoiceEvent::Paid, lines),
+    );
+    told_late
+        .is("active: live 63")
+        .acts("create extend suspend reinstate");
 }
 
 /// Rule 28: with several open invoices what counts is whether now is paid for.
 #[test]
 fn paying_an_old_debt_restores_nothing() {
     let mut case = paid_once(|_| {});
-    case.failed(30.0, "in_2", 30.0, 60.0).failed(60.0, "in_3", 60.0, 90.0);
-    case.paid(70.0, "in_2", 30.0, 60.0).is("lapsed: suspended").paid(71.0, "in_3", 60.0, 90.0).is("active: live 93");
+    case.failed(30.0, "in_2", 30.0, 60.0)
+        .failed(60.0, "in_3", 60.0, 90.0);
+    case.paid(70.0, "in_2", 30.0, 60.0)
+        .is("lapsed: suspended")
+        .paid(71.0, "in_3", 60.0, 90.0)
+        .is("active: live 93");
 }
 
 /// Rule 29: written off means that the running period is granted.
 #[test]
 fn a_debt_that_is_written_off_grants_the_running_period() {
-    let written_off = || invoice("in_2", InvoiceEvent::Uncollectible, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    let written_off = || {
+        invoice(
+            "in_2",
+            InvoiceEvent::Uncollectible,
+            vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+        )
+    };
     let mut case = paid_once(|_| {});
-    case.failed(30.0, "in_2", 30.0, 60.0).shown(30.0, 30.0, 60.0, |s| s.status = SubscriptionStatus::PastDue);
-    case.told(35.0, "invoice.marked_uncollectible", written_off()).is("grace: live 46");
-    case.shown(35.0, 30.0, 60.0, |s| s.previous_status = Some(SubscriptionStatus::PastDue)).is("active: live 63");
+    case.failed(30.0, "in_2", 30.0, 60.0)
+        .shown(30.0, 30.0, 60.0, |s| s.status = SubscriptionStatus::PastDue);
+    case.told(35.0, "invoice.marked_uncollectible", written_off())
+        .is("grace: live 46");
+    case.shown(35.0, 30.0, 60.0, |s| {
+        s.previous_status = Some(SubscriptionStatus::PastDue)
+    })
+    .is("active: live 63");
 }
 
 /// Rule 29: a debt beside another one that is still owed writes nothing off, and one without a turn to `active` neither.
 #[test]
 fn what_is_still_owed_is_not_written_off() {
-    let voided = |id| invoice(id, InvoiceEvent::Voided, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    let voided = |id| {
+        invoice(
+            id,
+            InvoiceEvent::Voided,
+            vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+        )
+    };
     let mut owes = paid_once(|_| {});
-    owes.failed(30.0, "in_2", 30.0, 60.0).failed(60.0, "in_3", 60.0, 90.0);
+    owes.failed(30.0, "in_2", 30.0, 60.0)
+        .failed(60.0, "in_3", 60.0, 90.0);
     owes.told(61.0, "invoice.voided", voided("in_2"));
-    owes.shown(61.0, 60.0, 90.0, |s| s.previous_status = Some(SubscriptionStatus::PastDue)).is("lapsed: suspended");
+    owes.shown(61.0, 60.0, 90.0, |s| {
+        s.previous_status = Some(SubscriptionStatus::PastDue)
+    })
+    .is("lapsed: suspended");
     let mut one = paid_once(|_| {});
-    one.failed(30.0, "in_2", 30.0, 60.0).told(35.0, "invoice.voided", voided("in_2"));
+    one.failed(30.0, "in_2", 30.0, 60.0)
+        .told(35.0, "invoice.voided", voided("in_2"));
     one.is("grace: live 46").on(46.0).is("lapsed: suspended");
 }
 
@@ -89,7 +147,9 @@ fn what_is_still_owed_is_not_written_off() {
 #[test]
 fn giving_up_does_not_shorten_a_grace_but_a_cancellation_does() {
     let mut gave_up = paid_once(|_| {});
-    gave_up.failed(30.0, "in_2", 30.0, 60.0).deleted(40.0, 30.0, 60.0, EndReason::PaymentFailed);
+    gave_up
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .deleted(40.0, 30.0, 60.0, EndReason::PaymentFailed);
     gave_up.is("grace: live 46").on(46.0).is("ended: suspended");
     // Rule 16: paid all the same, it lives to what was paid, without the margin.
     gave_up
@@ -98,8 +158,13 @@ fn giving_up_does_not_shorten_a_grace_but_a_cancellation_does() {
         .tells(50.0, "was paid after the subscription had ended");
     gave_up.on(60.0).is("ended: expired");
     let mut cancelled = paid_once(|_| {});
-    cancelled.failed(30.0, "in_2", 30.0, 60.0).deleted(40.0, 30.0, 60.0, EndReason::Requested).is("ended: expired");
-    cancelled.failed(41.0, "in_3", 60.0, 90.0).is("ended: expired");
+    cancelled
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .deleted(40.0, 30.0, 60.0, EndReason::Requested)
+        .is("ended: expired");
+    cancelled
+        .failed(41.0, "in_3", 60.0, 90.0)
+        .is("ended: expired");
 }
 
 /// Rule 31: a pause because a renewal failed is a failed payment; one that needs the customer has a mail of its own.
@@ -112,20 +177,35 @@ fn pauses_and_confirmations_can_be_failures() {
     paused.is("grace: live 46").on(46.0).is("lapsed: suspended");
     let mut confirm = paid_once(|_| {});
     let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
-    confirm.told(30.0, "invoice.payment_action_required", invoice("in_2", InvoiceEvent::ActionRequired, lines));
-    confirm.on(31.0).is("grace: live 46").mails("license_issued 0, action_required 30.01");
+    confirm.told(
+        30.0,
+        "invoice.payment_action_required",
+        invoice("in_2", InvoiceEvent::ActionRequired, lines),
+    );
+    confirm
+        .on(31.0)
+        .is("grace: live 46")
+        .mails("license_issued 0, action_required 30.01");
 }
 
 /// Rule 32: a sent invoice carries the license to its due date, and what is overdue starts the grace.
 #[test]
 fn a_sent_invoice_carries_to_its_due_date() {
     let sent = |event| {
-        with(invoice("in_2", event, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]), |i| {
-            (i.send_invoice, i.due, i.next_attempt) = (true, Some(day(44.0)), None);
-        })
+        with(
+            invoice(
+                "in_2",
+                event,
+                vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+            ),
+            |i| {
+                (i.send_invoice, i.due, i.next_attempt) = (true, Some(day(44.0)), None);
+            },
+        )
     };
     let mut case = paid_once(|_| {});
-    case.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized)).is("active: live 44");
+    case.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized))
+        .is("active: live 44");
     case.told(44.0, "invoice.overdue", sent(InvoiceEvent::Overdue))
         .is("grace: live 60")
         .on(60.0)

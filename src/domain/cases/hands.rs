@@ -13,27 +13,56 @@ fn paid_once() -> Case {
 #[test]
 fn what_another_hand_took_is_given_back() {
     let mut case = paid_once();
-    case.changed_there(5.0, Some(10.0), 1).is("active: live 33").devices(&[3]).acts("create check extend update");
+    case.changed_there(5.0, Some(10.0), 1)
+        .is("active: live 33")
+        .devices(&[3])
+        .acts("create check extend update");
 }
 
 /// Rule 51: what the customer has beyond what should be is told and left, until it is overtaken or a person says.
 #[test]
 fn what_another_hand_gave_is_left_and_told() {
     let mut case = paid_once();
-    case.changed_there(5.0, Some(90.0), 5).is("active: live 90").devices(&[5]).acts("create check");
-    case.tells(5.0, "beyond what should be").paid(30.1, "in_2", 30.0, 60.0).is("active: live 90");
-    case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93").acts("create check extend").devices(&[5]);
+    case.changed_there(5.0, Some(90.0), 5)
+        .is("active: live 90")
+        .devices(&[5])
+        .acts("create check");
+    case.tells(5.0, "beyond what should be")
+        .paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: live 90");
+    case.paid(60.1, "in_3", 60.0, 90.0)
+        .is("active: live 93")
+        .acts("create check extend")
+        .devices(&[5]);
     // A later, shorter end is no reason to take it away either; a refund is.
     let mut cancelled = paid_once();
-    cancelled.changed_there(5.0, None, 3).is("active: live for life");
-    cancelled.deleted(10.0, 0.0, 30.0, EndReason::Requested).on(31.0).is("ended: live for life");
-    cancelled.told(32.0, "refund.created", refund("re_1", "in_1", 1, true)).is("ended: live for life");
+    cancelled
+        .changed_there(5.0, None, 3)
+        .is("active: live for life");
+    cancelled
+        .deleted(10.0, 0.0, 30.0, EndReason::Requested)
+        .on(31.0)
+        .is("ended: live for life");
+    cancelled
+        .told(32.0, "refund.created", refund("re_1", "in_1", 1, true))
+        .is("ended: live for life");
     let mut refunded = paid_once();
-    refunded.changed_there(5.0, None, 3).told(6.0, "refund.created", refund("re_1", "in_1", 1, true));
+    refunded.changed_there(5.0, None, 3).told(
+        6.0,
+        "refund.created",
+        refund("re_1", "in_1", 1, true),
+    );
     refunded.is("active: revoked");
     // A person's word is carried out to the day.
     let mut said = paid_once();
-    said.changed_there(5.0, Some(90.0), 3).decide(6.0, Verb::Grant { until: Some(day(40.0)) }).is("active: live 40");
+    said.changed_there(5.0, Some(90.0), 3)
+        .decide(
+            6.0,
+            Verb::Grant {
+                until: Some(day(40.0)),
+            },
+        )
+        .is("active: live 40");
 }
 
 /// Rule 51: a license that another hand revoked is left so and told; a person's word brings it back.
@@ -44,21 +73,32 @@ fn our_own_changes_are_no_foreign_ones() {
     // A request of ours of unknown outcome that landed late: what it set is taken back, for it was ours.
     case.machine.grants[0].expires_at = Some(day(33.0));
     case.changed_there(31.0, Some(63.0), 3);
-    case.shown(32.0, 30.0, 60.0, |s| s.cancel_at_period_end = true).is("active: live 60");
+    case.shown(32.0, 30.0, 60.0, |s| s.cancel_at_period_end = true)
+        .is("active: live 60");
 }
 
 /// Rule 52: a purchase from before this store has a license perhaps: it is looked for, and adopted without a mail.
 #[test]
 fn a_license_made_before_is_adopted() {
     let mut case = Case::subscription(|_| {});
-    (case.since, case.there) = (Some(day(10.0)), Some((GrantStatus::Live, Some(day(30.0)), Devices::Count(3))));
+    (case.since, case.there) = (
+        Some(day(10.0)),
+        Some((GrantStatus::Live, Some(day(30.0)), Devices::Count(3))),
+    );
     case.told_late(
         11.0,
         0.0,
         "invoice.paid",
-        invoice("in_1", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 0.0, 30.0)]),
+        invoice(
+            "in_1",
+            InvoiceEvent::Paid,
+            vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
+        ),
     );
-    case.on(20.0).is("active: live 33").acts("create extend").mails("");
+    case.on(20.0)
+        .is("active: live 33")
+        .acts("create extend")
+        .mails("");
     // Where there is none, it is made after one complete look.
     let mut none = Case::subscription(|_| {});
     none.since = Some(day(10.0));
@@ -66,19 +106,38 @@ fn a_license_made_before_is_adopted() {
         11.0,
         0.0,
         "invoice.paid",
-        invoice("in_1", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 0.0, 30.0)]),
+        invoice(
+            "in_1",
+            InvoiceEvent::Paid,
+            vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
+        ),
     );
-    none.on(20.0).is("active: live 33").acts("create").mails("license_issued 11");
+    none.on(20.0)
+        .is("active: live 33")
+        .acts("create")
+        .mails("license_issued 11");
 }
 
 /// Rules 51 and 52: an adopted license that has more than was bought keeps it, and the operator is told.
 #[test]
 fn an_adopted_license_is_not_cut_down() {
     let mut case = Case::purchase(|_| {});
-    (case.since, case.there) = (Some(day(10.0)), Some((GrantStatus::Live, None, Devices::Count(9))));
+    (case.since, case.there) = (
+        Some(day(10.0)),
+        Some((GrantStatus::Live, None, Devices::Count(9))),
+    );
     let wants = |s: &mut Session| s.wants.duration = Some(Span::from_days(365));
-    case.told_late(11.0, 0.0, "checkout.session.completed", session_with(PaymentStatus::Paid, wants));
-    case.on(20.0).is("paid: live for life").devices(&[9]).tells(11.0, "beyond what should be").mails("");
+    case.told_late(
+        11.0,
+        0.0,
+        "checkout.session.completed",
+        session_with(PaymentStatus::Paid, wants),
+    );
+    case.on(20.0)
+        .is("paid: live for life")
+        .devices(&[9])
+        .tells(11.0, "beyond what should be")
+        .mails("");
 }
 
 /// Rule 52: where a license should end and none is known, it is looked for, adopted and ended; none is made for it.
@@ -88,30 +147,63 @@ fn a_license_that_should_end_is_looked_for_first() {
         let mut case = Case::purchase(|_| {});
         (case.since, case.there) = (Some(day(10.0)), there);
         case.told(11.0, "refund.created", refund("re_1", "cs_1", 100, true));
-        case.told_late(heard, 0.0, "checkout.session.completed", session(PaymentStatus::Paid)).on(heard + 5.0);
+        case.told_late(
+            heard,
+            0.0,
+            "checkout.session.completed",
+            session(PaymentStatus::Paid),
+        )
+        .on(heard + 5.0);
         case
     };
     let there = |status| Some((status, None, Devices::Count(2)));
     let mut at_once = refunded(there(GrantStatus::Live), 11.5);
-    at_once.is("refunded: revoked").acts("find revoke").mails("refunded 11.5");
-    refunded(there(GrantStatus::Live), 30.0).is("refunded: revoked").acts("find revoke").mails("");
+    at_once
+        .is("refunded: revoked")
+        .acts("find revoke")
+        .mails("refunded 11.5");
+    refunded(there(GrantStatus::Live), 30.0)
+        .is("refunded: revoked")
+        .acts("find revoke")
+        .mails("");
     refunded(None, 12.0).is("refunded:").acts("find").mails("");
-    refunded(there(GrantStatus::Revoked), 11.5).is("refunded: revoked").acts("find").mails("");
+    refunded(there(GrantStatus::Revoked), 11.5)
+        .is("refunded: revoked")
+        .acts("find")
+        .mails("");
     // A purchase of this store's own time is not looked for.
     let mut own = Case::purchase(|_| {});
     own.since = Some(day(-1.0));
     own.told(0.5, "refund.created", refund("re_1", "cs_1", 100, true));
-    own.told_late(1.0, 0.0, "checkout.session.completed", session(PaymentStatus::Paid)).on(9.0).acts("");
+    own.told_late(
+        1.0,
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    )
+    .on(9.0)
+    .acts("");
     // One that lapsed long ago, and lives on at the service.
     let mut lapsed = Case::subscription(|_| {});
-    (lapsed.since, lapsed.there) = (Some(day(50.0)), Some((GrantStatus::Live, None, Devices::Count(3))));
+    (lapsed.since, lapsed.there) = (
+        Some(day(50.0)),
+        Some((GrantStatus::Live, None, Devices::Count(3))),
+    );
     lapsed.told_late(
         51.0,
         0.0,
         "invoice.paid",
-        invoice("in_1", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 0.0, 30.0)]),
+        invoice(
+            "in_1",
+            InvoiceEvent::Paid,
+            vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
+        ),
     );
-    lapsed.on(60.0).is("active: expired").acts("find extend").mails("");
+    lapsed
+        .on(60.0)
+        .is("active: expired")
+        .acts("find extend")
+        .mails("");
 }
 
 /// Rule 54: while time cannot be trusted nobody is stopped by time alone; a payment told meanwhile ends the matter.
@@ -120,25 +212,44 @@ fn nobody_is_stopped_by_time_alone_while_it_cannot_be_trusted() {
     let held = |meanwhile: fn(&mut Case)| {
         let mut case = paid_once();
         case.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 46");
-        let away = Distrust { cause: DistrustCause::Away(Span::from_days(1)), until: day(46.6) };
+        let away = Distrust {
+            cause: DistrustCause::Away(Span::from_days(1)),
+            until: day(46.6),
+        };
         case.stops_held = Some(away);
         case.on(46.5).acts("create extend");
         let held = case.machine.actions.last().unwrap().held.clone();
         assert_eq!(held, Some(Hold::TimeNotTrusted(away)));
         meanwhile(&mut case);
         case.stops_held = None;
-        case.told(47.0, "invoice.updated", invoice("in_2", InvoiceEvent::Updated, vec![]));
+        case.told(
+            47.0,
+            "invoice.updated",
+            invoice("in_2", InvoiceEvent::Updated, vec![]),
+        );
         case
     };
-    held(|_| {}).is("lapsed: suspended").acts("create extend suspend");
+    held(|_| {})
+        .is("lapsed: suspended")
+        .acts("create extend suspend");
     let told = |case: &mut Case| {
         let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
-        case.told_late(46.6, 45.0, "invoice.paid", invoice("in_2", InvoiceEvent::Paid, lines));
+        case.told_late(
+            46.6,
+            45.0,
+            "invoice.paid",
+            invoice("in_2", InvoiceEvent::Paid, lines),
+        );
     };
-    held(told).is("active: live 63").acts("create extend extend");
+    held(told)
+        .is("active: live 63")
+        .acts("create extend extend");
     // What a person or Stripe says is no matter of time.
     let mut said = paid_once();
     let jumped = DistrustCause::Jumped(Span::from_hours(1));
-    said.stops_held = Some(Distrust { cause: jumped, until: day(4.0) });
+    said.stops_held = Some(Distrust {
+        cause: jumped,
+        until: day(4.0),
+    });
     said.decide(3.0, Verb::Revoke).is("active: revoked");
 }

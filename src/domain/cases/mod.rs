@@ -15,7 +15,9 @@ mod notices;
 mod paying;
 mod people;
 
-use super::action::{Abilities, Act, Action, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase};
+use super::action::{
+    Abilities, Act, Action, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase,
+};
 use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
@@ -75,7 +77,10 @@ pub(super) fn plan(name: &str, price: &str) -> Plan {
         products: Vec::new(),
         policy: None,
         seats: Seats::Devices,
-        license: Template { devices: Some(Devices::Count(3)), ..Template::default() },
+        license: Template {
+            devices: Some(Devices::Count(3)),
+            ..Template::default()
+        },
     }
 }
 
@@ -83,7 +88,12 @@ impl Case {
     /// A subscription to `price_pro` under a policy.
     pub(super) fn subscription(change: impl FnOnce(&mut Policy)) -> Self {
         let id = "stripe/sub_1".parse::<MachineId>().unwrap();
-        let machine = Machine::new(id, Kind::Subscription, SourceName::from("stripe"), Some(true));
+        let machine = Machine::new(
+            id,
+            Kind::Subscription,
+            SourceName::from("stripe"),
+            Some(true),
+        );
         let mut policy = Policy::default();
         change(&mut policy);
         let first = Revision {
@@ -148,9 +158,23 @@ impl Case {
     pub(super) fn on(&mut self, to: f64) -> &mut Self {
         let to = day(to);
         for _ in 0..1000 {
-            let notices = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Pending).map(|n| n.due);
-            let actions = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Pending).map(|a| a.due);
-            let next = notices.chain(actions).chain(self.machine.wake_at).filter(|t| *t <= to).min();
+            let notices = self
+                .machine
+                .notices
+                .iter()
+                .filter(|n| n.status == NoticeStatus::Pending)
+                .map(|n| n.due);
+            let actions = self
+                .machine
+                .actions
+                .iter()
+                .filter(|a| a.outcome == ActionOutcome::Pending)
+                .map(|a| a.due);
+            let next = notices
+                .chain(actions)
+                .chain(self.machine.wake_at)
+                .filter(|t| *t <= to)
+                .min();
             let Some(next) = next else {
                 self.now = self.now.max(to);
                 return self;
@@ -168,7 +192,10 @@ impl Case {
 
     fn settle(&mut self) {
         let revisions = self.rules();
-        let abilities = Abilities { looks_up: self.stripe.has_key(), ..Abilities::simulated() };
+        let abilities = Abilities {
+            looks_up: self.stripe.has_key(),
+            ..Abilities::simulated()
+        };
         for _ in 0..1000 {
             let world = World {
                 revisions: &revisions,
@@ -183,14 +210,24 @@ impl Case {
             };
             settle(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));
-            let due = self.machine.actions.iter().find(|a| a.outcome == ActionOutcome::Pending && a.due <= self.now);
+            let due = self
+                .machine
+                .actions
+                .iter()
+                .find(|a| a.outcome == ActionOutcome::Pending && a.due <= self.now);
             if let Some(action) = due.cloned() {
                 let came = self.came_of(&action);
                 outcome(&mut self.machine, action.id, &came, self.now, &world);
                 continue;
             }
-            let notice = self.machine.notices.iter().find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
-            let Some(notice) = notice.cloned() else { return };
+            let notice = self
+                .machine
+                .notices
+                .iter()
+                .find(|n| n.status == NoticeStatus::Pending && n.due <= self.now);
+            let Some(notice) = notice.cloned() else {
+                return;
+            };
             let folded = self.machine.folded(&revisions, self.now);
             let to = recipient(&notice, &folded, None).unwrap();
             mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
@@ -205,17 +242,32 @@ impl Case {
         if matches!(action.phase, Phase::Look { .. }) {
             return self.looked(action);
         }
-        let ready = self.ready.get(self.made as usize).filter(|at| **at > self.now && action.act.creates());
+        let ready = self
+            .ready
+            .get(self.made as usize)
+            .filter(|at| **at > self.now && action.act.creates());
         match ready {
-            Some(at) => Outcome::Again { after: Some(*at - self.now), why: "busy".to_owned() },
+            Some(at) => Outcome::Again {
+                after: Some(*at - self.now),
+                why: "busy".to_owned(),
+            },
             None => Outcome::Done(self.carried_out(action)),
         }
     }
 
     fn looked(&self, action: &Action) -> Outcome {
-        let Some((status, expires_at, devices)) = self.there else { return Outcome::Absent { began: self.now } };
+        let Some((status, expires_at, devices)) = self.there else {
+            return Outcome::Absent { began: self.now };
+        };
         let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
-        Outcome::Done(Confirmed { key, status, expires_at, devices: Some(devices), adopted: true, others: 0 })
+        Outcome::Done(Confirmed {
+            key,
+            status,
+            expires_at,
+            devices: Some(devices),
+            adopted: true,
+            others: 0,
+        })
     }
 
     /// Another hand changes the license at the service, and something makes us read it.
@@ -223,8 +275,15 @@ impl Case {
         self.on(at);
         self.shows = Some((until.map(day), Devices::Count(devices)));
         let license = &self.machine.grants[0];
-        let read = Act::Read { key: license.key.clone() };
-        self.machine.actions.push(Action::new(self.machine.next_action(), read, license.number, self.now));
+        let read = Act::Read {
+            key: license.key.clone(),
+        };
+        self.machine.actions.push(Action::new(
+            self.machine.next_action(),
+            read,
+            license.number,
+            self.now,
+        ));
         self.settle();
         self
     }
@@ -235,7 +294,11 @@ impl Case {
             let key = LicenseKey::new(format!("KEY-{}", self.made));
             return License::made(key, action.label.clone(), new).confirmed(false);
         }
-        let grant = self.machine.grants.iter().find(|g| Some(&g.key) == action.act.key());
+        let grant = self
+            .machine
+            .grants
+            .iter()
+            .find(|g| Some(&g.key) == action.act.key());
         let mut license = License::of(grant.unwrap());
         if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
             (license.expires_at, license.devices) = shows;
@@ -248,24 +311,49 @@ impl Case {
     pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
         let revisions = self.rules();
         let folded = self.machine.folded(&revisions, self.now);
-        let licenses = self.machine.grants.iter().map(|g| match (g.status_at(self.now), g.expires_at) {
-            (LicenseStatus::Live, Some(at)) => format!("live {}", days(at)),
-            (LicenseStatus::Live, None) => "live for life".to_owned(),
-            (status, _) => status.to_string(),
-        });
+        let licenses =
+            self.machine
+                .grants
+                .iter()
+                .map(|g| match (g.status_at(self.now), g.expires_at) {
+                    (LicenseStatus::Live, Some(at)) => format!("live {}", days(at)),
+                    (LicenseStatus::Live, None) => "live for life".to_owned(),
+                    (status, _) => status.to_string(),
+                });
         let licenses: Vec<String> = licenses.collect();
-        let state = folded.state.map_or("nothing", super::lifecycle::State::as_str);
-        assert_eq!(format!("{state}: {}", licenses.join(", ")).trim_end(), wanted, "on day {}", days(self.now));
+        let state = folded
+            .state
+            .map_or("nothing", super::lifecycle::State::as_str);
+        assert_eq!(
+            format!("{state}: {}", licenses.join(", ")).trim_end(),
+            wanted,
+            "on day {}",
+            days(self.now)
+        );
         self
     }
 
     /// What the operator was told so far holds this, first told on that day; an empty text: nothing was told.
     #[track_caller]
     pub(super) fn tells(&mut self, at: f64, what: &str) -> &mut Self {
-        let told: Vec<String> = self.machine.told.iter().map(|r| format!("{}: {}", days(r.at), r.finding)).collect();
+        let told: Vec<String> = self
+            .machine
+            .told
+            .iter()
+            .map(|r| format!("{}: {}", days(r.at), r.finding))
+            .collect();
         let begins = format!("{}: ", days(day(at)));
-        let said = told.iter().any(|t| t.starts_with(&begins) && t.contains(what));
-        assert!(if what.is_empty() { told.is_empty() } else { said }, "not told: `{begins}{what}`, but {told:#?}");
+        let said = told
+            .iter()
+            .any(|t| t.starts_with(&begins) && t.contains(what));
+        assert!(
+            if what.is_empty() {
+                told.is_empty()
+            } else {
+                said
+            },
+            "not told: `{begins}{what}`, but {told:#?}"
+        );
         self
     }
 
@@ -273,15 +361,29 @@ impl Case {
     #[track_caller]
     pub(super) fn devices(&mut self, wanted: &[u32]) -> &mut Self {
         let devices: Vec<Devices> = self.machine.grants.iter().map(|g| g.devices).collect();
-        assert_eq!(devices, wanted.iter().map(|n| Devices::Count(*n)).collect::<Vec<_>>(), "on day {}", days(self.now));
+        assert_eq!(
+            devices,
+            wanted
+                .iter()
+                .map(|n| Devices::Count(*n))
+                .collect::<Vec<_>>(),
+            "on day {}",
+            days(self.now)
+        );
         self
     }
 
     /// The mails that went out, as in `license_issued 0, payment_failed 30.05`.
     #[track_caller]
     pub(super) fn mails(&mut self, wanted: &str) -> &mut Self {
-        let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
-        let sent: Vec<String> = sent.map(|n| format!("{} {}", n.kind.as_str(), days(n.at))).collect();
+        let sent = self
+            .machine
+            .notices
+            .iter()
+            .filter(|n| n.status == NoticeStatus::Sent);
+        let sent: Vec<String> = sent
+            .map(|n| format!("{} {}", n.kind.as_str(), days(n.at)))
+            .collect();
         assert_eq!(sent.join(", "), wanted, "on day {}", days(self.now));
         self
     }
@@ -289,7 +391,11 @@ impl Case {
     /// Whom each mail that went out went to.
     #[track_caller]
     pub(super) fn mailed_to(&mut self, wanted: &[&str]) -> &mut Self {
-        let sent = self.machine.notices.iter().filter(|n| n.status == NoticeStatus::Sent);
+        let sent = self
+            .machine
+            .notices
+            .iter()
+            .filter(|n| n.status == NoticeStatus::Sent);
         let to: Vec<&str> = sent.map(|n| n.to.as_deref().unwrap()).collect();
         assert_eq!(to, wanted, "on day {}", days(self.now));
         self
@@ -298,31 +404,63 @@ impl Case {
     /// The acts that were carried out, by kind.
     #[track_caller]
     pub(super) fn acts(&mut self, wanted: &str) -> &mut Self {
-        let done = self.machine.actions.iter().filter(|a| a.outcome == ActionOutcome::Done);
-        let done: Vec<String> = done.map(|a| a.act.as_str().replace("_license", "")).collect();
+        let done = self
+            .machine
+            .actions
+            .iter()
+            .filter(|a| a.outcome == ActionOutcome::Done);
+        let done: Vec<String> = done
+            .map(|a| a.act.as_str().replace("_license", ""))
+            .collect();
         assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
         self
     }
 
     pub(super) fn decide(&mut self, at: f64, verb: Verb) -> &mut Self {
-        let decision = Decision { verb, author: "op".to_owned(), reason: "test".to_owned() };
+        let decision = Decision {
+            verb,
+            author: "op".to_owned(),
+            reason: "test".to_owned(),
+        };
         self.told(at, "decision", Says::Decision(Box::new(decision)))
     }
 
     /// An invoice for the period is paid.
     pub(super) fn paid(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
-        self.told(at, "invoice.paid", invoice(id, InvoiceEvent::Paid, vec![line("si_1", "price_pro", 1, from, to)]))
+        self.told(
+            at,
+            "invoice.paid",
+            invoice(
+                id,
+                InvoiceEvent::Paid,
+                vec![line("si_1", "price_pro", 1, from, to)],
+            ),
+        )
     }
 
     /// An invoice for the period is not paid.
     pub(super) fn failed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
         let lines = vec![line("si_1", "price_pro", 1, from, to)];
-        self.told(at, "invoice.payment_failed", invoice(id, InvoiceEvent::PaymentFailed, lines))
+        self.told(
+            at,
+            "invoice.payment_failed",
+            invoice(id, InvoiceEvent::PaymentFailed, lines),
+        )
     }
 
     /// A snapshot of the subscription, its running period given.
-    pub(super) fn shown(&mut self, at: f64, from: f64, to: f64, change: impl FnOnce(&mut Subscription)) -> &mut Self {
-        self.told(at, "customer.subscription.updated", snapshot(from, to, change))
+    pub(super) fn shown(
+        &mut self,
+        at: f64,
+        from: f64,
+        to: f64,
+        change: impl FnOnce(&mut Subscription),
+    ) -> &mut Self {
+        self.told(
+            at,
+            "customer.subscription.updated",
+            snapshot(from, to, change),
+        )
     }
 
     /// Stripe ends the subscription.

@@ -5,7 +5,12 @@ use crate::domain::policy::{OnDispute, OnPartialRefund};
 
 fn bought(change: impl FnOnce(&mut Policy)) -> Case {
     let mut case = Case::purchase(change);
-    case.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).is("paid: live for life");
+    case.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    )
+    .is("paid: live for life");
     case
 }
 
@@ -13,24 +18,43 @@ fn bought(change: impl FnOnce(&mut Policy)) -> Case {
 #[test]
 fn refunds_add_up_and_can_fail() {
     let mut parts = bought(|_| {});
-    parts.told(1.0, "refund.created", refund("re_1", "cs_1", 40, true)).is("partly_refunded: live for life");
-    parts.told(2.0, "refund.created", refund("re_2", "cs_1", 60, true)).is("refunded: revoked");
-    parts.told(2.0, "refund.updated", refund("re_2", "cs_1", 60, true)).acts("create revoke");
-    parts.told(5.0, "refund.failed", refund("re_2", "cs_1", 60, false)).is("partly_refunded: live for life");
+    parts
+        .told(1.0, "refund.created", refund("re_1", "cs_1", 40, true))
+        .is("partly_refunded: live for life");
+    parts
+        .told(2.0, "refund.created", refund("re_2", "cs_1", 60, true))
+        .is("refunded: revoked");
+    parts
+        .told(2.0, "refund.updated", refund("re_2", "cs_1", 60, true))
+        .acts("create revoke");
+    parts
+        .told(5.0, "refund.failed", refund("re_2", "cs_1", 60, false))
+        .is("partly_refunded: live for life");
     let mut half = bought(|p| p.on_partial_refund = OnPartialRefund::Share(50));
-    half.told(1.0, "refund.created", refund("re_1", "cs_1", 49, true)).is("partly_refunded: live for life");
-    half.told(2.0, "refund.created", refund("re_2", "cs_1", 1, true)).is("partly_refunded: revoked");
+    half.told(1.0, "refund.created", refund("re_1", "cs_1", 49, true))
+        .is("partly_refunded: live for life");
+    half.told(2.0, "refund.created", refund("re_2", "cs_1", 1, true))
+        .is("partly_refunded: revoked");
 }
 
 /// Rule 37: a refund counts for the period that its invoice paid.
 #[test]
 fn a_refund_counts_for_its_own_period() {
     let mut case = Case::subscription(|_| {});
-    let second = invoice("in_2", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
-    case.paid(0.0, "in_1", 0.0, 30.0).told(30.1, "invoice.paid", second).is("active: live 63");
-    case.told(35.0, "refund.created", refund("re_1", "in_1", 29, true)).is("active: live 63");
-    case.told(36.0, "refund.created", refund("re_2", "in_2", 9, true)).is("active: live 63");
-    case.told(37.0, "refund.created", refund("re_3", "in_2", 20, true)).is("active: revoked");
+    let second = invoice(
+        "in_2",
+        InvoiceEvent::Paid,
+        vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+    );
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .told(30.1, "invoice.paid", second)
+        .is("active: live 63");
+    case.told(35.0, "refund.created", refund("re_1", "in_1", 29, true))
+        .is("active: live 63");
+    case.told(36.0, "refund.created", refund("re_2", "in_2", 9, true))
+        .is("active: live 63");
+    case.told(37.0, "refund.created", refund("re_3", "in_2", 20, true))
+        .is("active: revoked");
     case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
 }
 
@@ -38,7 +62,11 @@ fn a_refund_counts_for_its_own_period() {
 #[test]
 fn disputes_stop_end_and_give_back() {
     let told = |case: &mut Case, at, status| {
-        case.told(at, "charge.dispute.updated", dispute("dp_1", "cs_1", status));
+        case.told(
+            at,
+            "charge.dispute.updated",
+            dispute("dp_1", "cs_1", status),
+        );
     };
     let mut case = bought(|_| {});
     told(&mut case, 1.0, DisputeStatus::Inquiry);
@@ -63,8 +91,15 @@ fn a_dispute_stops_a_subscription_until_it_is_closed() {
         "charge.dispute.created",
         dispute("dp_1", "in_1", DisputeStatus::Open),
     );
-    case.is("active: suspended").paid(30.1, "in_2", 30.0, 60.0).is("active: suspended");
-    case.told(40.0, "charge.dispute.closed", dispute("dp_1", "in_1", DisputeStatus::Lost)).is("active: revoked");
+    case.is("active: suspended")
+        .paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: suspended");
+    case.told(
+        40.0,
+        "charge.dispute.closed",
+        dispute("dp_1", "in_1", DisputeStatus::Lost),
+    )
+    .is("active: revoked");
     case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
     // A grace that ends meanwhile still counts when the dispute is won.
     let mut ends = Case::subscription(|_| {});
@@ -73,8 +108,15 @@ fn a_dispute_stops_a_subscription_until_it_is_closed() {
         "charge.dispute.created",
         dispute("dp_1", "in_1", DisputeStatus::Open),
     );
-    ends.failed(30.0, "in_2", 30.0, 60.0).on(47.0).is("lapsed: suspended");
-    ends.told(50.0, "charge.dispute.closed", dispute("dp_1", "in_1", DisputeStatus::Won)).is("lapsed: suspended");
+    ends.failed(30.0, "in_2", 30.0, 60.0)
+        .on(47.0)
+        .is("lapsed: suspended");
+    ends.told(
+        50.0,
+        "charge.dispute.closed",
+        dispute("dp_1", "in_1", DisputeStatus::Won),
+    )
+    .is("lapsed: suspended");
 }
 
 /// Rule 5: what is not due is not done.
@@ -82,7 +124,12 @@ fn a_dispute_stops_a_subscription_until_it_is_closed() {
 fn a_purchase_that_is_refunded_already_gets_nothing() {
     let mut case = Case::purchase(|_| {});
     case.told(0.5, "refund.created", refund("re_1", "cs_1", 100, true));
-    case.told_late(1.0, 0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    case.told_late(
+        1.0,
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
     case.on(2.0).is("refunded:").acts("").mails("");
 }
 
@@ -91,11 +138,18 @@ fn a_purchase_that_is_refunded_already_gets_nothing() {
 fn a_fraud_warning_is_told_and_changes_nothing() {
     let warning = || {
         let payment_intent = Some("pi_cs_1".into());
-        Says::FraudWarning(FraudWarning { charge: None, payment_intent })
+        Says::FraudWarning(FraudWarning {
+            charge: None,
+            payment_intent,
+        })
     };
     let mut case = bought(|_| {});
-    case.told(3.0, "radar.early_fraud_warning.created", warning()).tells(3.0, "early fraud warning");
-    case.told(4.0, "radar.early_fraud_warning.updated", warning()).on(9.0).is("paid: live for life").acts("create");
+    case.told(3.0, "radar.early_fraud_warning.created", warning())
+        .tells(3.0, "early fraud warning");
+    case.told(4.0, "radar.early_fraud_warning.updated", warning())
+        .on(9.0)
+        .is("paid: live for life")
+        .acts("create");
     assert_eq!(case.machine.told.len(), 1);
 }
 
@@ -104,7 +158,9 @@ fn a_fraud_warning_is_told_and_changes_nothing() {
 #[test]
 fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
     let shown = |amount_refunded: i64, failed: &[u32], shown: std::ops::RangeInclusive<u32>| {
-        let Says::Charge(mut charge) = charge(amount_refunded) else { panic!("no charge") };
+        let Says::Charge(mut charge) = charge(amount_refunded) else {
+            panic!("no charge")
+        };
         let refund = |n: u32| Refund {
             id: format!("re_{n}").as_str().into(),
             charge: Some("ch_1".into()),
@@ -116,15 +172,26 @@ fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
         charge.refunds = shown.map(refund).collect();
         Says::Charge(charge)
     };
-    let partly = |p: &mut Policy| p.on_partial_refund = crate::domain::policy::OnPartialRefund::Share(60);
+    let partly =
+        |p: &mut Policy| p.on_partial_refund = crate::domain::policy::OnPartialRefund::Share(60);
     let mut case = Case::purchase(partly);
-    case.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    case.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
     // Eleven of five stand; ten are shown.
-    case.told(1.0, "charge.refunded", shown(55, &[], 2..=11)).is("partly_refunded: live for life");
-    case.told(2.0, "charge.refunded", shown(60, &[], 3..=12)).is("partly_refunded: revoked");
+    case.told(1.0, "charge.refunded", shown(55, &[], 2..=11))
+        .is("partly_refunded: live for life");
+    case.told(2.0, "charge.refunded", shown(60, &[], 3..=12))
+        .is("partly_refunded: revoked");
     // One beyond the list fails: its own event says so, and it counts no more.
     let mut fails = Case::purchase(partly);
-    fails.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    fails.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
     let failed = Refund {
         id: "re_1".into(),
         charge: Some("ch_1".into()),
@@ -133,12 +200,20 @@ fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
         stands: false,
         created: None,
     };
-    fails.told(1.0, "charge.refunded", shown(60, &[], 3..=12)).is("partly_refunded: revoked");
+    fails
+        .told(1.0, "charge.refunded", shown(60, &[], 3..=12))
+        .is("partly_refunded: revoked");
     fails.told(2.0, "charge.refund.updated", Says::Refund(failed.clone()));
     fails.on(3.0).is("partly_refunded: live for life");
     // The same the other way round.
     let mut before = Case::purchase(partly);
-    before.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
+    before.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
     before.told(1.0, "charge.refund.updated", Says::Refund(failed));
-    before.told(2.0, "charge.refunded", shown(60, &[], 3..=12)).is("partly_refunded: live for life");
+    before
+        .told(2.0, "charge.refunded", shown(60, &[], 3..=12))
+        .is("partly_refunded: live for life");
 }

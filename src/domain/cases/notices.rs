@@ -6,7 +6,8 @@ use crate::domain::policy::DunningMail;
 
 fn failing(change: impl FnOnce(&mut Policy)) -> Case {
     let mut case = Case::subscription(change);
-    case.paid(0.0, "in_1", 0.0, 30.0).failed(30.0, "in_2", 30.0, 60.0);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0);
     case
 }
 
@@ -14,11 +15,18 @@ fn failing(change: impl FnOnce(&mut Policy)) -> Case {
 #[test]
 fn an_episode_says_each_thing_once() {
     let mut case = failing(|_| {});
-    case.on(60.0).mails("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01");
-    case.deleted(61.0, 30.0, 60.0, EndReason::PaymentFailed).on(70.0);
-    case.mails("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01");
+    case.on(60.0).mails(
+        "license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01",
+    );
+    case.deleted(61.0, 30.0, 60.0, EndReason::PaymentFailed)
+        .on(70.0);
+    case.mails(
+        "license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01",
+    );
     let mut paid = failing(|_| {});
-    paid.paid(40.0, "in_2", 30.0, 60.0).on(59.0).mails("license_issued 0, payment_failed 30.01, grace_ending 37");
+    paid.paid(40.0, "in_2", 30.0, 60.0)
+        .on(59.0)
+        .mails("license_issued 0, payment_failed 30.01, grace_ending 37");
     let mut back = failing(|_| {});
     back.on(50.0).paid(51.0, "in_2", 30.0, 60.0).on(59.0);
     back.mails(
@@ -30,11 +38,19 @@ fn an_episode_says_each_thing_once() {
 #[test]
 fn what_is_over_or_late_is_not_told_as_news() {
     let mut quick = failing(|_| {});
-    quick.paid(30.005, "in_2", 30.0, 60.0).on(40.0).mails("license_issued 0");
+    quick
+        .paid(30.005, "in_2", 30.0, 60.0)
+        .on(40.0)
+        .mails("license_issued 0");
     let mut late = Case::subscription(|_| {});
     late.paid(0.0, "in_1", 0.0, 30.0);
-    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
-    late.told_late(38.0, 30.0, "invoice.payment_failed", failed).on(45.0);
+    let failed = invoice(
+        "in_2",
+        InvoiceEvent::PaymentFailed,
+        vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+    );
+    late.told_late(38.0, 30.0, "invoice.payment_failed", failed)
+        .on(45.0);
     late.mails("license_issued 0, payment_failed 38.01, grace_ending 44");
 }
 
@@ -42,15 +58,20 @@ fn what_is_over_or_late_is_not_told_as_news() {
 #[test]
 fn where_stripe_warns_we_do_not() {
     let mut case = failing(|p| p.dunning_mail = DunningMail::Stripe);
-    case.on(50.0).paid(51.0, "in_2", 30.0, 60.0).mails("license_issued 0, suspended 46.01, restored 51");
+    case.on(50.0)
+        .paid(51.0, "in_2", 30.0, 60.0)
+        .mails("license_issued 0, suspended 46.01, restored 51");
 }
 
 /// Rule 40: nothing is sent again for the same license.
 #[test]
 fn the_same_key_is_mailed_once() {
     let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0).paid(30.1, "in_2", 30.0, 60.0);
-    case.shown(40.0, 30.0, 60.0, |s| s.items = vec![item("si_1", "price_team", 1, 30.0, 60.0)]);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .paid(30.1, "in_2", 30.0, 60.0);
+    case.shown(40.0, 30.0, 60.0, |s| {
+        s.items = vec![item("si_1", "price_team", 1, 30.0, 60.0)]
+    });
     case.on(50.0).mails("license_issued 0");
 }
 
@@ -60,7 +81,9 @@ fn edits_that_change_nothing_do_nothing() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0);
     for n in 1..40 {
-        case.shown(f64::from(n) / 10.0, 0.0, 30.0, |s| s.latest_invoice = Some(format!("in_{n}").as_str().into()));
+        case.shown(f64::from(n) / 10.0, 0.0, 30.0, |s| {
+            s.latest_invoice = Some(format!("in_{n}").as_str().into())
+        });
     }
     case.acts("create").is("active: live 33");
 }
@@ -75,8 +98,14 @@ fn keys_that_are_ready_together_share_a_mail() {
         case.shown(0.0, 0.0, 30.0, |s| {
             (s.items[0].quantity, s.status) = (Some(2), SubscriptionStatus::Incomplete);
         });
-        case.paid(0.0, "in_1", 0.0, 30.0).on(1.0).is("active: live 33, live 33");
-        case.machine.notices.iter().map(|n| n.seats.clone()).collect::<Vec<_>>()
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .on(1.0)
+            .is("active: live 33, live 33");
+        case.machine
+            .notices
+            .iter()
+            .map(|n| n.seats.clone())
+            .collect::<Vec<_>>()
     };
     let second = 1.0 / 86_400.0;
     assert_eq!(keys(0.0), [[1, 2]]);
@@ -103,12 +132,26 @@ fn a_late_key_is_told_of_once() {
 fn what_is_skipped_says_why() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0);
-    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
-    case.told_late(45.0, 30.0, "invoice.payment_failed", failed).on(45.5);
+    let failed = invoice(
+        "in_2",
+        InvoiceEvent::PaymentFailed,
+        vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+    );
+    case.told_late(45.0, 30.0, "invoice.payment_failed", failed)
+        .on(45.5);
     case.mails("license_issued 0, payment_failed 45.01");
-    let skipped = case.machine.notices.iter().filter(|n| n.status == NoticeStatus::Skipped);
-    let why: Vec<_> = skipped.map(|n| (n.part.to_string(), n.skipped.unwrap())).collect();
-    assert_eq!(why, ["7d", "14d"].map(|part| (part.to_owned(), Skipped::DueBeforeKnown)));
+    let skipped = case
+        .machine
+        .notices
+        .iter()
+        .filter(|n| n.status == NoticeStatus::Skipped);
+    let why: Vec<_> = skipped
+        .map(|n| (n.part.to_string(), n.skipped.unwrap()))
+        .collect();
+    assert_eq!(
+        why,
+        ["7d", "14d"].map(|part| (part.to_owned(), Skipped::DueBeforeKnown))
+    );
 }
 
 /// Rule 43: the address that the customer typed goes before the invoice's, that before the one beside the card.
@@ -120,12 +163,22 @@ fn the_charge_s_address_is_the_last_resort() {
         if with_invoice {
             case.told(0.0, "invoice.paid", bill("il_1", "price_tool"));
         }
-        case.told(0.0, "checkout.session.completed", session_with(PaymentStatus::Paid, |s| s.email = None));
+        case.told(
+            0.0,
+            "checkout.session.completed",
+            session_with(PaymentStatus::Paid, |s| s.email = None),
+        );
         case
     };
     guest(false).mailed_to(&["card@example.com"]);
     guest(true).mailed_to(&["ada@example.com"]);
     let mut typed = Case::purchase(|_| {});
     typed.told(0.0, "charge.succeeded", charge(0));
-    typed.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).mailed_to(&["grace@example.com"]);
+    typed
+        .told(
+            0.0,
+            "checkout.session.completed",
+            session(PaymentStatus::Paid),
+        )
+        .mailed_to(&["grace@example.com"]);
 }

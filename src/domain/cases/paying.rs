@@ -7,45 +7,92 @@ use crate::domain::policy::Trial;
 #[test]
 fn credited_time_is_taken_back_before_what_is_paid_counts() {
     // From a year to a month on day 60: the year ends there, the month begins.
-    let change = vec![line("si_1", "price_pro", -300, 60.0, 365.0), line("si_1", "price_pro", 30, 60.0, 90.0)];
+    let change = vec![
+        line("si_1", "price_pro", -300, 60.0, 365.0),
+        line("si_1", "price_pro", 30, 60.0, 90.0),
+    ];
     let mut year = Case::subscription(|_| {});
     year.paid(0.0, "in_1", 0.0, 365.0).is("active: live 368");
-    year.told(60.0, "invoice.paid", invoice("in_2", InvoiceEvent::Paid, change)).is("active: live 93");
+    year.told(
+        60.0,
+        "invoice.paid",
+        invoice("in_2", InvoiceEvent::Paid, change),
+    )
+    .is("active: live 93");
     // A credit alone leaves what was used.
     let mut credit = Case::subscription(|_| {});
     credit.paid(0.0, "in_1", 0.0, 30.0);
-    let back = invoice("in_2", InvoiceEvent::Paid, vec![line("si_1", "price_pro", -20, 10.0, 30.0)]);
-    credit.told(10.0, "invoice.paid", back).is("active: live 13");
+    let back = invoice(
+        "in_2",
+        InvoiceEvent::Paid,
+        vec![line("si_1", "price_pro", -20, 10.0, 30.0)],
+    );
+    credit
+        .told(10.0, "invoice.paid", back)
+        .is("active: live 13");
     // The order of the lines within the invoice does not matter.
-    let change = vec![line("si_1", "price_pro", 30, 60.0, 90.0), line("si_1", "price_pro", -300, 60.0, 365.0)];
+    let change = vec![
+        line("si_1", "price_pro", 30, 60.0, 90.0),
+        line("si_1", "price_pro", -300, 60.0, 365.0),
+    ];
     let mut turned = Case::subscription(|_| {});
     turned.paid(0.0, "in_1", 0.0, 365.0);
-    turned.told(60.0, "invoice.paid", invoice("in_2", InvoiceEvent::Paid, change)).is("active: live 93");
+    turned
+        .told(
+            60.0,
+            "invoice.paid",
+            invoice("in_2", InvoiceEvent::Paid, change),
+        )
+        .is("active: live 93");
 }
 
 /// Rule 17: not the first line, and not another item's.
 #[test]
 fn only_the_licensed_item_s_own_line_counts() {
-    let lines = vec![line("si_2", "price_metered", 5, -30.0, 0.0), line("si_1", "price_pro", 29, 0.0, 30.0)];
+    let lines = vec![
+        line("si_2", "price_metered", 5, -30.0, 0.0),
+        line("si_1", "price_pro", 29, 0.0, 30.0),
+    ];
     let mut case = Case::subscription(|_| {});
-    case.told(0.0, "invoice.paid", invoice("in_1", InvoiceEvent::Paid, lines)).is("active: live 33");
-    let addon = invoice("in_9", InvoiceEvent::Paid, vec![line("si_2", "price_metered", 5, 0.0, 365.0)]);
-    case.told(5.0, "invoice.paid", addon).is("active: live 33").acts("create");
+    case.told(
+        0.0,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, lines),
+    )
+    .is("active: live 33");
+    let addon = invoice(
+        "in_9",
+        InvoiceEvent::Paid,
+        vec![line("si_2", "price_metered", 5, 0.0, 365.0)],
+    );
+    case.told(5.0, "invoice.paid", addon)
+        .is("active: live 33")
+        .acts("create");
 }
 
 /// Rule 18: where no paid invoice was ever heard of, the latest snapshot speaks; after one was, none does.
 #[test]
 fn a_snapshot_pays_only_where_invoices_are_never_heard_of() {
     let mut alone = Case::subscription(|_| {});
-    alone.shown(0.0, 0.0, 30.0, |_| {}).is("active:").on(0.01).is("active: live 33");
+    alone
+        .shown(0.0, 0.0, 30.0, |_| {})
+        .is("active:")
+        .on(0.01)
+        .is("active: live 33");
     alone.shown(30.0, 30.0, 60.0, |_| {}).is("active: live 63");
-    alone.failed(30.1, "in_2", 30.0, 60.0).is("grace: live 46.1");
+    alone
+        .failed(30.1, "in_2", 30.0, 60.0)
+        .is("grace: live 46.1");
     alone.shown(35.0, 30.0, 60.0, |_| {}).is("active: live 63");
     // `past_due` by itself takes the running period back and begins the grace.
     alone.shown(60.0, 60.0, 90.0, |_| {});
-    alone.shown(60.2, 60.0, 90.0, |s| s.status = SubscriptionStatus::PastDue).is("grace: live 76.2");
+    alone
+        .shown(60.2, 60.0, 90.0, |s| s.status = SubscriptionStatus::PastDue)
+        .is("grace: live 76.2");
     let mut told = Case::subscription(|_| {});
-    told.paid(0.0, "in_1", 0.0, 30.0).shown(30.0, 30.0, 60.0, |_| {}).is("active: live 33");
+    told.paid(0.0, "in_1", 0.0, 30.0)
+        .shown(30.0, 30.0, 60.0, |_| {})
+        .is("active: live 33");
     told.on(40.0).is("active: expired");
 }
 
@@ -53,52 +100,102 @@ fn a_snapshot_pays_only_where_invoices_are_never_heard_of() {
 #[test]
 fn the_first_invoice_heard_of_silences_the_snapshots() {
     let mut case = Case::subscription(|_| {});
-    case.shown(0.0, 0.0, 30.0, |_| {}).shown(30.0, 30.0, 60.0, |_| {}).is("active: live 63");
-    case.paid(30.1, "in_2", 30.0, 60.0).is("active: live 63").acts("create extend");
+    case.shown(0.0, 0.0, 30.0, |_| {})
+        .shown(30.0, 30.0, 60.0, |_| {})
+        .is("active: live 63");
+    case.paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: live 63")
+        .acts("create extend");
 }
 
 /// Rules 18 and 20: sent invoices never get that benefit, nor does a first invoice that is known and open.
 #[test]
 fn active_alone_gives_nothing_where_the_first_invoice_is_open() {
     let mut sent = Case::subscription(|_| {});
-    sent.shown(0.0, 0.0, 30.0, |s| s.send_invoice = true).on(5.0).is("active:");
+    sent.shown(0.0, 0.0, 30.0, |s| s.send_invoice = true)
+        .on(5.0)
+        .is("active:");
     let mut debit = Case::subscription(|_| {});
     let lines = || vec![line("si_1", "price_pro", 29, 0.0, 30.0)];
-    debit.told(0.0, "customer.subscription.created", snapshot(0.0, 30.0, |s| s.event = SubscriptionEvent::Created));
-    debit.told(0.001, "invoice.finalized", invoice("in_1", InvoiceEvent::Finalized, lines()));
+    debit.told(
+        0.0,
+        "customer.subscription.created",
+        snapshot(0.0, 30.0, |s| s.event = SubscriptionEvent::Created),
+    );
+    debit.told(
+        0.001,
+        "invoice.finalized",
+        invoice("in_1", InvoiceEvent::Finalized, lines()),
+    );
     debit.on(4.0).is("active:").mails("");
-    debit.paid(5.0, "in_1", 0.0, 30.0).is("active: live 33").mails("license_issued 5");
+    debit
+        .paid(5.0, "in_1", 0.0, 30.0)
+        .is("active: live 33")
+        .mails("license_issued 5");
 }
 
 /// A first snapshot that is active waits ten minutes for the invoice, then speaks.
 #[test]
 fn a_new_subscription_s_first_snapshot_speaks_after_ten_minutes() {
     let mut case = Case::subscription(|_| {});
-    case.told(0.0, "customer.subscription.created", snapshot(0.0, 30.0, |s| s.event = SubscriptionEvent::Created));
+    case.told(
+        0.0,
+        "customer.subscription.created",
+        snapshot(0.0, 30.0, |s| s.event = SubscriptionEvent::Created),
+    );
     case.on(0.006).is("active:").on(0.007).is("active: live 33");
 }
 
 /// Rule 19: a renewal that is finalized and open is looked at when the license would run out.
 #[test]
 fn an_open_renewal_keeps_the_license_alive_when_it_would_run_out() {
-    let open = || invoice("in_2", InvoiceEvent::Finalized, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    let open = || {
+        invoice(
+            "in_2",
+            InvoiceEvent::Finalized,
+            vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+        )
+    };
     let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0).told(30.0, "invoice.finalized", open()).is("active: live 33");
-    case.on(33.0).is("active: live 44").on(43.9).is("active: live 44").on(44.0).is("active: expired");
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .told(30.0, "invoice.finalized", open())
+        .is("active: live 33");
+    case.on(33.0)
+        .is("active: live 44")
+        .on(43.9)
+        .is("active: live 44")
+        .on(44.0)
+        .is("active: expired");
     let mut paid = Case::subscription(|_| {});
-    paid.paid(0.0, "in_1", 0.0, 30.0).told(30.0, "invoice.finalized", open());
-    paid.paid(30.1, "in_2", 30.0, 60.0).is("active: live 63").acts("create extend");
-    let failed = invoice("in_2", InvoiceEvent::FinalizationFailed, vec![line("si_1", "price_pro", 29, 30.0, 60.0)]);
+    paid.paid(0.0, "in_1", 0.0, 30.0)
+        .told(30.0, "invoice.finalized", open());
+    paid.paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: live 63")
+        .acts("create extend");
+    let failed = invoice(
+        "in_2",
+        InvoiceEvent::FinalizationFailed,
+        vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
+    );
     let mut stuck = Case::subscription(|_| {});
-    stuck.paid(0.0, "in_1", 0.0, 30.0).told(30.0, "invoice.finalization_failed", failed);
-    stuck.tells(30.0, "could not be finalized").on(40.0).is("active: live 44").mails("license_issued 0");
+    stuck
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .told(30.0, "invoice.finalization_failed", failed);
+    stuck
+        .tells(30.0, "could not be finalized")
+        .on(40.0)
+        .is("active: live 44")
+        .mails("license_issued 0");
 }
 
 /// Rule 21: each item has its own end, and another one's failure does not touch it.
 #[test]
 fn items_of_several_intervals_end_each_on_its_own() {
     let mut case = Case::subscription(|_| {});
-    let both = vec![line("si_1", "price_pro", 290, 0.0, 365.0), line("si_2", "price_team", 29, 0.0, 30.0)];
+    let both = vec![
+        line("si_1", "price_pro", 290, 0.0, 365.0),
+        line("si_2", "price_team", 29, 0.0, 30.0),
+    ];
     case.told(
         0.0,
         "customer.subscription.updated",
@@ -107,17 +204,34 @@ fn items_of_several_intervals_end_each_on_its_own() {
             s.status = SubscriptionStatus::Incomplete;
         }),
     );
-    case.told(0.001, "invoice.paid", invoice("in_1", InvoiceEvent::Paid, both)).is("active: live 368, live 33");
-    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, vec![line("si_2", "price_team", 29, 30.0, 60.0)]);
-    case.told(30.0, "invoice.payment_failed", failed).is("grace: live 368, live 46");
+    case.told(
+        0.001,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, both),
+    )
+    .is("active: live 368, live 33");
+    let failed = invoice(
+        "in_2",
+        InvoiceEvent::PaymentFailed,
+        vec![line("si_2", "price_team", 29, 30.0, 60.0)],
+    );
+    case.told(30.0, "invoice.payment_failed", failed)
+        .is("grace: live 368, live 46");
     case.on(46.1).is("lapsed: live 368, suspended").mails(
         "license_issued 0, payment_failed 30.01, grace_ending 37, \
         grace_ending 44, suspended 46.01",
     );
     // A scheduled end of the whole counts for an item only when it is not later than that item's paid end (34).
     let mut ends = Case::subscription(|_| {});
-    let both = vec![line("si_1", "price_pro", 290, 0.0, 365.0), line("si_2", "price_team", 29, 0.0, 30.0)];
-    ends.told(0.0, "invoice.paid", invoice("in_1", InvoiceEvent::Paid, both));
+    let both = vec![
+        line("si_1", "price_pro", 290, 0.0, 365.0),
+        line("si_2", "price_team", 29, 0.0, 30.0),
+    ];
+    ends.told(
+        0.0,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, both),
+    );
     ends.shown(1.0, 0.0, 365.0, |s| {
         s.items.push(item("si_2", "price_team", 1, 0.0, 30.0));
         s.cancel_at = Some(day(365.0));
@@ -128,15 +242,35 @@ fn items_of_several_intervals_end_each_on_its_own() {
 /// Rules 22 and 25: a trial's zero invoice pays for nothing, and what follows depends on whether it gave a license.
 #[test]
 fn a_trial_gives_a_license_or_nothing() {
-    let trial = |s: &mut Subscription| (s.status, s.trial_end) = (SubscriptionStatus::Trialing, Some(day(14.0)));
-    let zero = || invoice("in_1", InvoiceEvent::Paid, vec![line("si_1", "price_pro", 0, 0.0, 14.0)]);
+    let trial = |s: &mut Subscription| {
+        (s.status, s.trial_end) = (SubscriptionStatus::Trialing, Some(day(14.0)))
+    };
+    let zero = || {
+        invoice(
+            "in_1",
+            InvoiceEvent::Paid,
+            vec![line("si_1", "price_pro", 0, 0.0, 14.0)],
+        )
+    };
     let mut gives = Case::subscription(|_| {});
-    gives.shown(0.0, 0.0, 14.0, trial).told(0.001, "invoice.paid", zero()).is("trialing: live 17");
-    gives.shown(14.0, 14.0, 44.0, |s| s.trial_end = Some(day(14.0))).is("active: live 17");
-    gives.failed(14.1, "in_2", 14.0, 44.0).is("grace: live 30.1");
+    gives
+        .shown(0.0, 0.0, 14.0, trial)
+        .told(0.001, "invoice.paid", zero())
+        .is("trialing: live 17");
+    gives
+        .shown(14.0, 14.0, 44.0, |s| s.trial_end = Some(day(14.0)))
+        .is("active: live 17");
+    gives
+        .failed(14.1, "in_2", 14.0, 44.0)
+        .is("grace: live 30.1");
     let mut none = Case::subscription(|p| p.trial = Trial::None);
-    none.shown(0.0, 0.0, 14.0, trial).told(0.001, "invoice.paid", zero()).is("trialing:");
-    none.shown(14.0, 14.0, 44.0, |s| s.trial_end = Some(day(14.0))).is("active:");
-    none.failed(14.1, "in_2", 14.0, 44.0).is("active:").mails("");
+    none.shown(0.0, 0.0, 14.0, trial)
+        .told(0.001, "invoice.paid", zero())
+        .is("trialing:");
+    none.shown(14.0, 14.0, 44.0, |s| s.trial_end = Some(day(14.0)))
+        .is("active:");
+    none.failed(14.1, "in_2", 14.0, 44.0)
+        .is("active:")
+        .mails("");
     none.paid(15.0, "in_2", 14.0, 44.0).is("active: live 47");
 }

@@ -13,18 +13,34 @@ fn an_edited_file_reaches_nothing_that_has_happened() {
         r.policies[0].expiry_margin = Span::ZERO;
         r.policies[0].on_cancel = OnCancel::Now;
     });
-    case.paid(0.0, "in_1", 0.0, 30.0).on(11.0).is("active: live 33").acts("create");
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .on(11.0)
+        .is("active: live 33")
+        .acts("create");
     // The failure happens under the new file.
-    case.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 33").on(31.0).is("lapsed: suspended");
+    case.failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 33")
+        .on(31.0)
+        .is("lapsed: suspended");
     // A running episode keeps its own.
     let mut running = Case::subscription(|_| {});
     running.load(35.0, |r| r.policies[0].grace = Span::from_days(1));
-    running.paid(0.0, "in_1", 0.0, 30.0).failed(30.0, "in_2", 30.0, 60.0).on(40.0).is("grace: live 46");
+    running
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .on(40.0)
+        .is("grace: live 46");
     // A refund before the edit stays what it was.
     let mut refunded = Case::purchase(|_| {});
     refunded.load(5.0, |r| r.policies[0].on_refund = OnRefund::Keep);
-    refunded.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid));
-    refunded.told(1.0, "refund.created", refund("re_1", "cs_1", 100, true)).is("refunded: revoked");
+    refunded.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
+    refunded
+        .told(1.0, "refund.created", refund("re_1", "cs_1", 100, true))
+        .is("refunded: revoked");
     refunded.on(6.0).is("refunded: revoked");
 }
 
@@ -33,50 +49,120 @@ fn an_edited_file_reaches_nothing_that_has_happened() {
 fn a_dropped_price_keeps_its_plan() {
     let mut case = Case::subscription(|_| {});
     case.load(10.0, |r| r.plans.clear());
-    case.paid(0.0, "in_1", 0.0, 30.0).on(20.0).paid(30.1, "in_2", 30.0, 60.0).is("active: live 63");
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .on(20.0)
+        .paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: live 63");
     // One that no revision knew takes the first later one that names it (8).
     let mut later = Case::subscription(|_| {});
     later.revisions[0].plans.clear();
     later.paid(0.0, "in_1", 0.0, 30.0).is("active:");
     later.load(2.0, |r| r.plans = vec![plan("pro", "price_pro")]);
-    later.told(2.0, "customer.subscription.updated", snapshot(0.0, 30.0, |_| {})).is("active: live 33");
+    later
+        .told(
+            2.0,
+            "customer.subscription.updated",
+            snapshot(0.0, 30.0, |_| {}),
+        )
+        .is("active: live 33");
 }
 
 /// Rule 50: a person's word is a fact.
 #[test]
 fn a_person_s_word_goes_before() {
     let mut granted = Case::subscription(|_| {});
-    granted.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Grant { until: Some(day(100.0)) }).is("active: live 100");
-    granted.deleted(20.0, 0.0, 30.0, EndReason::Requested).is("ended: live 100").on(100.0).is("ended: expired");
+    granted
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .decide(
+            10.0,
+            Verb::Grant {
+                until: Some(day(100.0)),
+            },
+        )
+        .is("active: live 100");
+    granted
+        .deleted(20.0, 0.0, 30.0, EndReason::Requested)
+        .is("ended: live 100")
+        .on(100.0)
+        .is("ended: expired");
     let mut extended = Case::subscription(|_| {});
-    extended.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Extend { until: day(40.0) }).is("active: live 43");
+    extended
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .decide(10.0, Verb::Extend { until: day(40.0) })
+        .is("active: live 43");
     let mut exempt = Case::subscription(|_| {});
-    exempt.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Exempt { until: day(80.0) });
-    exempt.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 80").on(80.0).is("lapsed: suspended");
+    exempt
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .decide(10.0, Verb::Exempt { until: day(80.0) });
+    exempt
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 80")
+        .on(80.0)
+        .is("lapsed: suspended");
     let mut running = Case::subscription(|_| {});
-    running.paid(0.0, "in_1", 0.0, 30.0).failed(30.0, "in_2", 30.0, 60.0);
-    running.decide(40.0, Verb::Exempt { until: day(80.0) }).is("grace: live 80");
+    running
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0);
+    running
+        .decide(40.0, Verb::Exempt { until: day(80.0) })
+        .is("grace: live 80");
     let mut revoked = Case::subscription(|_| {});
-    revoked.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Revoke).is("active: revoked");
+    revoked
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .decide(10.0, Verb::Revoke)
+        .is("active: revoked");
     revoked.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked");
     let mut kept = Case::purchase(|_| {});
-    kept.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).decide(1.0, Verb::Keep);
-    kept.told(2.0, "refund.created", refund("re_1", "cs_1", 100, true)).is("refunded: live for life");
+    kept.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    )
+    .decide(1.0, Verb::Keep);
+    kept.told(2.0, "refund.created", refund("re_1", "cs_1", 100, true))
+        .is("refunded: live for life");
     let mut rekeyed = Case::purchase(|_| {});
-    rekeyed.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).decide(1.0, Verb::Rekey);
-    rekeyed.is("paid: revoked, live for life").on(2.0).mails("license_issued 0, license_issued 1");
+    rekeyed
+        .told(
+            0.0,
+            "checkout.session.completed",
+            session(PaymentStatus::Paid),
+        )
+        .decide(1.0, Verb::Rekey);
+    rekeyed
+        .is("paid: revoked, live for life")
+        .on(2.0)
+        .mails("license_issued 0, license_issued 1");
 }
 
 /// Rule 50: a new key ends the old one and is mailed, whatever comes later goes to the new one.
 #[test]
 fn a_new_key_takes_the_place_of_the_old_one() {
     let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, Verb::Rekey).is("active: revoked, live 33");
-    case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked, live 63").acts("create create revoke extend");
-    case.decide(40.0, Verb::Rekey).is("active: revoked, revoked, live 63").on(50.0);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .decide(10.0, Verb::Rekey)
+        .is("active: revoked, live 33");
+    case.paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: revoked, live 63")
+        .acts("create create revoke extend");
+    case.decide(40.0, Verb::Rekey)
+        .is("active: revoked, revoked, live 63")
+        .on(50.0);
     case.mails("license_issued 0, license_issued 10, license_issued 40");
-    let labels: Vec<String> = case.machine.grants.iter().map(|g| case.machine.label(g.number).to_string()).collect();
-    assert_eq!(labels, ["Stripe sub sub_1", "Stripe sub sub_1 #2", "Stripe sub sub_1 #3"]);
+    let labels: Vec<String> = case
+        .machine
+        .grants
+        .iter()
+        .map(|g| case.machine.label(g.number).to_string())
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            "Stripe sub sub_1",
+            "Stripe sub sub_1 #2",
+            "Stripe sub sub_1 #3"
+        ]
+    );
 }
 
 /// Rule 50: the address that a person set is the one for everything from then on; what went out before keeps its own.
@@ -84,9 +170,20 @@ fn a_new_key_takes_the_place_of_the_old_one() {
 fn an_address_that_a_person_set_goes_before_all_others() {
     let mut case = Case::purchase(|_| {});
     let gift = |s: &mut Session| s.wants.deliver_to = Some("gift@example.com".to_owned());
-    case.told(0.0, "checkout.session.completed", session_with(PaymentStatus::Paid, gift));
-    case.decide(1.0, Verb::Address { email: "right@example.com".to_owned() });
-    case.decide(2.0, Verb::Resend { to: None }).told(3.0, "refund.created", refund("re_1", "cs_1", 100, true)).on(4.0);
+    case.told(
+        0.0,
+        "checkout.session.completed",
+        session_with(PaymentStatus::Paid, gift),
+    );
+    case.decide(
+        1.0,
+        Verb::Address {
+            email: "right@example.com".to_owned(),
+        },
+    );
+    case.decide(2.0, Verb::Resend { to: None })
+        .told(3.0, "refund.created", refund("re_1", "cs_1", 100, true))
+        .on(4.0);
     case.mails("license_issued 0, license_issued 2, refunded 3.01");
     case.mailed_to(&["gift@example.com", "right@example.com", "right@example.com"]);
 }
@@ -97,16 +194,31 @@ fn devices_are_forgotten_once_for_each_word() {
     let mut case = Case::subscription(|_| {});
     case.load(-1.0, |r| r.plans[0].seats = Seats::Keys);
     let shown = |n: u32| move |s: &mut Subscription| s.items[0].quantity = Some(n);
-    case.paid(0.0, "in_1", 0.0, 30.0).shown(0.0, 0.0, 30.0, shown(2)).decide(5.0, Verb::ResetDevices);
-    case.acts("create create reset_devices reset_devices").is("active: live 33, live 33");
-    case.shown(6.0, 0.0, 30.0, shown(3)).paid(30.1, "in_2", 30.0, 60.0).on(40.0);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .shown(0.0, 0.0, 30.0, shown(2))
+        .decide(5.0, Verb::ResetDevices);
+    case.acts("create create reset_devices reset_devices")
+        .is("active: live 33, live 33");
+    case.shown(6.0, 0.0, 30.0, shown(3))
+        .paid(30.1, "in_2", 30.0, 60.0)
+        .on(40.0);
     case.acts("create create reset_devices reset_devices create extend extend extend");
     case.decide(41.0, Verb::ResetDevices);
-    let resets = case.machine.actions.iter().filter(|a| matches!(a.act, Act::ResetDevices { .. })).count();
+    let resets = case
+        .machine
+        .actions
+        .iter()
+        .filter(|a| matches!(a.act, Act::ResetDevices { .. }))
+        .count();
     assert_eq!(resets, 5);
     // One that is over has nothing to forget.
     let mut over = Case::purchase(|_| {});
-    over.told(0.0, "checkout.session.completed", session(PaymentStatus::Paid)).decide(1.0, Verb::Revoke);
+    over.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    )
+    .decide(1.0, Verb::Revoke);
     over.decide(2.0, Verb::ResetDevices).acts("create revoke");
 }
 
@@ -114,7 +226,9 @@ fn devices_are_forgotten_once_for_each_word() {
 #[test]
 fn apply_to_existing_is_a_person_s_word() {
     let mut case = Case::subscription(|_| {});
-    case.load(10.0, |r| r.plans[0].license.devices = Some(Devices::Count(1)));
+    case.load(10.0, |r| {
+        r.plans[0].license.devices = Some(Devices::Count(1))
+    });
     case.paid(0.0, "in_1", 0.0, 30.0).on(11.0).acts("create");
     case.decide(12.0, Verb::ApplyRevision).acts("create update");
 }
@@ -125,7 +239,20 @@ fn what_another_hand_revoked_is_left() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0);
     case.machine.grants[0].status = GrantStatus::Revoked;
-    case.paid(30.1, "in_2", 30.0, 60.0).is("active: revoked").acts("create");
-    assert!(case.machine.told.iter().any(|r| matches!(r.finding, Finding::RevokedElsewhere(_))));
-    case.decide(31.0, Verb::Grant { until: Some(day(60.0)) }).is("active: live 63");
+    case.paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: revoked")
+        .acts("create");
+    assert!(
+        case.machine
+            .told
+            .iter()
+            .any(|r| matches!(r.finding, Finding::RevokedElsewhere(_)))
+    );
+    case.decide(
+        31.0,
+        Verb::Grant {
+            until: Some(day(60.0)),
+        },
+    )
+    .is("active: live 63");
 }

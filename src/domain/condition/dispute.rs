@@ -33,7 +33,8 @@ impl DisputeEffect {
 
 fn first(disputes: &Disputes, state: State) -> Option<(&DisputeId, Timestamp)> {
     let such = disputes.iter().filter(|(_, d)| d.state == state);
-    such.min_by_key(|(_, d)| d.since).map(|(id, d)| (id, d.since))
+    such.min_by_key(|(_, d)| d.since)
+        .map(|(id, d)| (id, d.since))
 }
 
 /// The dispute or inquiry that is open now, and since when.
@@ -51,7 +52,9 @@ pub fn effect(
     paid_since: impl Fn(Timestamp) -> bool,
 ) -> DisputeEffect {
     let mut lost = disputes.values().filter(|d| d.state == State::Lost);
-    if lost.any(|d| policy(d.since).on_dispute_lost == OnDisputeLost::Revoke && !paid_since(d.since)) {
+    if lost
+        .any(|d| policy(d.since).on_dispute_lost == OnDisputeLost::Revoke && !paid_since(d.since))
+    {
         return DisputeEffect::Lost;
     }
     let stops = |d: &Dispute| {
@@ -59,9 +62,16 @@ pub fn effect(
         match d.state {
             State::Open => policy.on_dispute == OnDispute::Suspend,
             State::Inquiry => policy.on_inquiry == OnInquiry::Suspend,
-            State::Won => policy.on_dispute == OnDispute::Suspend && policy.on_dispute_won == OnDisputeWon::Keep,
+            State::Won => {
+                policy.on_dispute == OnDispute::Suspend
+                    && policy.on_dispute_won == OnDisputeWon::Keep
+            }
             State::Lost | State::Closed => false,
         }
     };
-    if disputes.values().any(stops) { DisputeEffect::Stops } else { DisputeEffect::None }
+    if disputes.values().any(stops) {
+        DisputeEffect::Stops
+    } else {
+        DisputeEffect::None
+    }
 }

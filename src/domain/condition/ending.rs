@@ -25,8 +25,14 @@ pub enum EndingEffect {
 
 impl EndingEffect {
     /// Every value, for the printed table.
-    pub const ALL: [Self; 6] =
-        [Self::None, Self::AtPaidEnd, Self::AtEnd, Self::RestReturned, Self::Never, Self::GaveUp];
+    pub const ALL: [Self; 6] = [
+        Self::None,
+        Self::AtPaidEnd,
+        Self::AtEnd,
+        Self::RestReturned,
+        Self::Never,
+        Self::GaveUp,
+    ];
     /// The word in the printed table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -81,7 +87,9 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
         }
         return match policy(ended.told).on_cancel {
             OnCancel::Keep if !known.reached_end => (EndingEffect::AtPaidEnd, ended.at),
-            on_cancel @ (OnCancel::PeriodEnd | OnCancel::Now | OnCancel::Keep) => by_policy(ended.at, on_cancel),
+            on_cancel @ (OnCancel::PeriodEnd | OnCancel::Now | OnCancel::Keep) => {
+                by_policy(ended.at, on_cancel)
+            }
         };
     }
     if known.runs_out {

@@ -29,7 +29,12 @@ impl PauseEffect {
     /// What a pause does under the policy of the instant at which it began; an ended subscription knows none.
     #[must_use]
     pub fn of(pause: Option<Pause>, ended: bool, policy: impl Fn(Timestamp) -> Policy) -> Self {
-        let stops = |p: Pause| !p.trial_over && !ended && policy(p.since).on_pause == OnPause::Suspend;
-        if pause.is_some_and(stops) { Self::Stops } else { Self::None }
+        let stops =
+            |p: Pause| !p.trial_over && !ended && policy(p.since).on_pause == OnPause::Suspend;
+        if pause.is_some_and(stops) {
+            Self::Stops
+        } else {
+            Self::None
+        }
     }
 }

@@ -50,22 +50,31 @@ pub fn of_item(
     paid: Option<&PaidTime>,
     policy: impl Fn(Timestamp) -> Policy,
 ) -> RefundEffect {
-    let Some(paid) = paid else { return RefundEffect::None };
+    let Some(paid) = paid else {
+        return RefundEffect::None;
+    };
     // Since when so much is gone that the policy takes the license: the rest may follow when the period is over.
     let gone = |invoice: &InvoiceId| {
         let steps = returned.get(invoice)?;
-        let kept = steps.iter().rposition(|(part, at)| !takes_away(*part, &policy(*at)));
+        let kept = steps
+            .iter()
+            .rposition(|(part, at)| !takes_away(*part, &policy(*at)));
         steps.get(kept.map_or(0, |n| n + 1)).map(|(_, at)| *at)
     };
     let taken = paid.periods.iter().any(|period| {
         // A proration changes a period that another invoice pays for; where that one reaches as far, it carries.
-        let carried = paid
-            .periods
-            .iter()
-            .any(|other| other.invoice != period.invoice && gone(&other.invoice).is_none() && other.carries(period));
+        let carried = paid.periods.iter().any(|other| {
+            other.invoice != period.invoice
+                && gone(&other.invoice).is_none()
+                && other.carries(period)
+        });
         gone(&period.invoice).is_some_and(|at| at < period.end) && !carried
     });
-    if taken { RefundEffect::Taken } else { RefundEffect::None }
+    if taken {
+        RefundEffect::Taken
+    } else {
+        RefundEffect::None
+    }
 }
 
 /// What money that went back does to a one-time purchase.
@@ -75,13 +84,27 @@ pub fn of_purchase(
     policy: impl Fn(Timestamp) -> Policy,
 ) -> RefundEffect {
     let taken = since.is_some_and(|at| takes_away(returned, &policy(at)));
-    if taken { RefundEffect::Taken } else { RefundEffect::None }
+    if taken {
+        RefundEffect::Taken
+    } else {
+        RefundEffect::None
+    }
 }
 
 /// Since when some of the money of the period that ran at a subscription's end went back, in whole or in part: who ends it
 /// and gets the rest back has no rest (rule 34).
 #[must_use]
-pub fn rest_returned(returned: &ReturnedByInvoice, paid: Option<&PaidTime>, ended: Timestamp) -> Option<Timestamp> {
-    let running = paid?.periods.iter().filter(|p| p.start <= ended && p.end > ended);
-    running.filter_map(|p| returned.get(&p.invoice)?.last()).map(|(_, at)| *at).max()
+pub fn rest_returned(
+    returned: &ReturnedByInvoice,
+    paid: Option<&PaidTime>,
+    ended: Timestamp,
+) -> Option<Timestamp> {
+    let running = paid?
+        .periods
+        .iter()
+        .filter(|p| p.start <= ended && p.end > ended);
+    running
+        .filter_map(|p| returned.get(&p.invoice)?.last())
+        .map(|(_, at)| *at)
+        .max()
 }

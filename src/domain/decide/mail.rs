@@ -7,9 +7,21 @@ use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped
 use crate::domain::retry::next_try;
 
 /// Writes down the notices that are due, and skips those that are no longer true.
-pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folded, world: &World<'_>) {
-    let on_record = world.customer.filter(|c| !c.deleted).and_then(|c| c.email.as_deref());
-    for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::Pending) {
+pub(super) fn notices(
+    machine: &mut Machine,
+    calls: &[DueNotice],
+    folded: &Folded,
+    world: &World<'_>,
+) {
+    let on_record = world
+        .customer
+        .filter(|c| !c.deleted)
+        .and_then(|c| c.email.as_deref());
+    for notice in machine
+        .notices
+        .iter_mut()
+        .filter(|n| n.status == NoticeStatus::Pending)
+    {
         let call = calls.iter().find(|c| c.is(notice));
         let carries_keys = notice.kind == NoticeKind::LicenseIssued;
         let skip = match call {
@@ -18,10 +30,15 @@ pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folde
             None => Some(Skipped::NoLongerTrue),
         };
         if let Some(why) = skip {
-            (notice.status, notice.at, notice.skipped) = (NoticeStatus::Skipped, world.now, Some(why));
+            (notice.status, notice.at, notice.skipped) =
+                (NoticeStatus::Skipped, world.now, Some(why));
         }
     }
-    for notice in machine.notices.iter_mut().filter(|n| n.status == NoticeStatus::NoAddress) {
+    for notice in machine
+        .notices
+        .iter_mut()
+        .filter(|n| n.status == NoticeStatus::NoAddress)
+    {
         if recipient(notice, folded, on_record).is_some() {
             (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
         }
@@ -31,7 +48,10 @@ pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folde
             continue;
         }
         let id = machine.notices.last().map_or(1, |n| n.id + 1);
-        let to = call.to.clone().or_else(|| usual_recipient(call.kind, folded, on_record));
+        let to = call
+            .to
+            .clone()
+            .or_else(|| usual_recipient(call.kind, folded, on_record));
         let status = match (call.skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
             (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
@@ -50,7 +70,9 @@ pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folde
             attempts: 0,
             due: world.now,
             error: None,
-            skipped: call.skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
+            skipped: call
+                .skip
+                .or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
     }
 }
@@ -58,13 +80,18 @@ pub(super) fn notices(machine: &mut Machine, calls: &[DueNotice], folded: &Folde
 /// Where a notice goes, resolved when it is sent; one that a person addressed goes there.
 #[must_use]
 pub fn recipient(notice: &Notice, folded: &Folded, on_record: Option<&str>) -> Option<String> {
-    let named = notice.to.clone().filter(|_| notice.status != NoticeStatus::Sent);
+    let named = notice
+        .to
+        .clone()
+        .filter(|_| notice.status != NoticeStatus::Sent);
     named.or_else(|| usual_recipient(notice.kind, folded, on_record))
 }
 
 fn usual_recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -> Option<String> {
     match kind {
-        NoticeKind::LicenseIssued | NoticeKind::LicenseDelayed => folded.contact.key_holder(on_record),
+        NoticeKind::LicenseIssued | NoticeKind::LicenseDelayed => {
+            folded.contact.key_holder(on_record)
+        }
         NoticeKind::PaymentFailed
         | NoticeKind::GraceEnding
         | NoticeKind::Suspended
@@ -99,7 +126,11 @@ pub enum Mailed {
 
 /// Takes in what came of a notice.
 pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &World<'_>) {
-    let Some(notice) = machine.notices.iter_mut().find(|n| n.id == id && n.status == NoticeStatus::Pending) else {
+    let Some(notice) = machine
+        .notices
+        .iter_mut()
+        .find(|n| n.id == id && n.status == NoticeStatus::Pending)
+    else {
         return;
     };
     notice.attempts += 1;
@@ -113,7 +144,8 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &World<'_>
             notice.due = next_try(world.now, notice.attempts, world.dice, None);
         }
         Mailed::Undeliverable { why } => {
-            (notice.status, notice.at, notice.error) = (NoticeStatus::Undeliverable, world.now, Some(why.clone()));
+            (notice.status, notice.at, notice.error) =
+                (NoticeStatus::Undeliverable, world.now, Some(why.clone()));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What came of an action, as a change of its machine.
 
 use super::World;
-use crate::domain::action::{Act, Action, ActionOutcome, Confirmed, GrantStatus, Missing, NewLicense, Outcome, Phase};
+use crate::domain::action::{
+    Act, Action, ActionOutcome, Confirmed, GrantStatus, Missing, NewLicense, Outcome, Phase,
+};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{Given, Grant, Machine};
 use crate::domain::plan::Devices;
@@ -10,8 +12,16 @@ use crate::domain::time::{Span, Timestamp};
 
 /// Takes in what came of an action. An outcome that comes twice, or for an action that is settled, changes only what the
 /// service confirmed.
-pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestamp, world: &World<'_>) {
-    let Some(index) = machine.actions.iter().position(|a| a.id == id) else { return };
+pub fn outcome(
+    machine: &mut Machine,
+    id: u32,
+    outcome: &Outcome,
+    sent: Timestamp,
+    world: &World<'_>,
+) {
+    let Some(index) = machine.actions.iter().position(|a| a.id == id) else {
+        return;
+    };
     let action = machine.actions[index].clone();
     if !action.is_open() && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
         return;
@@ -37,7 +47,13 @@ pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestam
                 // The whole service is concerned: it waits for the service, not for a person's word on this license.
                 action.due = next_try(world.now, action.attempts.max(8), world.dice, None);
             } else {
-                finish(machine, index, ActionOutcome::Refused, Some(why.clone()), world.now);
+                finish(
+                    machine,
+                    index,
+                    ActionOutcome::Refused,
+                    Some(why.clone()),
+                    world.now,
+                );
             }
         }
         Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
@@ -45,7 +61,13 @@ pub fn outcome(machine: &mut Machine, id: u32, outcome: &Outcome, sent: Timestam
     }
 }
 
-fn finish(machine: &mut Machine, index: usize, outcome: ActionOutcome, error: Option<String>, now: Timestamp) {
+fn finish(
+    machine: &mut Machine,
+    index: usize,
+    outcome: ActionOutcome,
+    error: Option<String>,
+    now: Timestamp,
+) {
     let action = &mut machine.actions[index];
     if action.is_open() {
         if outcome == ActionOutcome::Done {
@@ -64,12 +86,21 @@ fn finish(machine: &mut Machine, index: usize, outcome: ActionOutcome, error: Op
 /// A create that may have acted is looked up before it is sent again; anything else is repeated, since it only sets what
 /// should be, and the license is read once more when nothing can land late any more.
 fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, world: &World<'_>) {
-    let first_look = world.abilities.lookup_after.first().copied().unwrap_or(Span::from_s(2));
+    let first_look = world
+        .abilities
+        .lookup_after
+        .first()
+        .copied()
+        .unwrap_or(Span::from_s(2));
     let action = &mut machine.actions[index];
     action.attempts += 1;
     action.error = Some(why.to_owned());
     if action.act.creates() {
-        action.phase = Phase::Look { since: world.now, absent: 0, any_age: false };
+        action.phase = Phase::Look {
+            since: world.now,
+            absent: 0,
+            any_age: false,
+        };
         action.due = world.now + first_look;
         return;
     }
@@ -79,7 +110,9 @@ fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, worl
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {
         grant.unsettled_until = grant.unsettled_until.max(Some(settled));
     }
-    let reads = machine.open_actions().any(|a| matches!(a.act, Act::Read { .. }) && a.license == license);
+    let reads = machine
+        .open_actions()
+        .any(|a| matches!(a.act, Act::Read { .. }) && a.license == license);
     if let Some(key) = key.filter(|_| !reads) {
         let mut read = Action::new(machine.next_action(), Act::Read { key }, license, world.now);
         read.due = settled + world.abilities.request_timeout;
@@ -91,7 +124,11 @@ fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, worl
 fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'_>) {
     let sweeps = world.abilities.lookup_after.len().max(1);
     let action = &mut machine.actions[index];
-    if let Phase::Look { since, absent, any_age } = action.phase
+    if let Phase::Look {
+        since,
+        absent,
+        any_age,
+    } = action.phase
         && began >= since
     {
         let absent = absent + 1;
@@ -104,8 +141,17 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
             (action.phase, action.due, action.at) = (Phase::Ready, world.now, world.now);
             action.missing = Some(Missing::NotMade);
         } else {
-            let wait = world.abilities.lookup_after.get(absent as usize).copied().unwrap_or(Span::from_s(15));
-            action.phase = Phase::Look { since, absent, any_age };
+            let wait = world
+                .abilities
+                .lookup_after
+                .get(absent as usize)
+                .copied()
+                .unwrap_or(Span::from_s(15));
+            action.phase = Phase::Look {
+                since,
+                absent,
+                any_age,
+            };
             action.due = world.now + wait;
         }
     }
@@ -113,12 +159,20 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
 
 fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
     let ends = matches!(action.act, Act::Revoke { .. } | Act::Suspend { .. });
-    if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == action.license && ends) {
+    if let Some(grant) = machine
+        .grants
+        .iter_mut()
+        .find(|g| g.number == action.license && ends)
+    {
         grant.status = GrantStatus::Revoked;
         grant.ever_revoked = true;
     }
     let why = "the license is gone at the license service".to_owned();
-    let outcome = if ends { ActionOutcome::Done } else { ActionOutcome::Refused };
+    let outcome = if ends {
+        ActionOutcome::Done
+    } else {
+        ActionOutcome::Refused
+    };
     finish(machine, index, outcome, Some(why), now);
 }
 
@@ -136,7 +190,13 @@ fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: T
     }
 }
 
-fn confirm_new(machine: &mut Machine, action: &Action, new: &NewLicense, confirmed: &Confirmed, now: Timestamp) {
+fn confirm_new(
+    machine: &mut Machine,
+    action: &Action,
+    new: &NewLicense,
+    confirmed: &Confirmed,
+    now: Timestamp,
+) {
     if machine.grants.iter().any(|g| g.key == confirmed.key) {
         return;
     }
@@ -148,7 +208,9 @@ fn confirm_new(machine: &mut Machine, action: &Action, new: &NewLicense, confirm
     };
     if confirmed.others > 0 {
         let others = u32::try_from(confirmed.others).unwrap_or(u32::MAX);
-        machine.told.push(Report::new(now, Finding::OtherLicenses(others)));
+        machine
+            .told
+            .push(Report::new(now, Finding::OtherLicenses(others)));
     }
     // A new key for the same seat takes the place of the old one, which nothing brings back.
     for grant in machine.grants.iter_mut().filter(|g| g.seat == new.seat) {
@@ -175,7 +237,9 @@ fn confirm_new(machine: &mut Machine, action: &Action, new: &NewLicense, confirm
 
 fn confirm_known(machine: &mut Machine, license: u32, act: &Act, confirmed: &Confirmed) {
     let ours = own_values(machine, license);
-    let Some(grant) = machine.grants.iter_mut().find(|g| g.key == confirmed.key) else { return };
+    let Some(grant) = machine.grants.iter_mut().find(|g| g.key == confirmed.key) else {
+        return;
+    };
     grant.ever_revoked |= confirmed.status == GrantStatus::Revoked;
     grant.status = confirmed.status;
     let mut given = grant.given.unwrap_or_default();
@@ -212,8 +276,17 @@ struct Own {
 }
 
 fn own_values(machine: &Machine, license: u32) -> Own {
-    let acts = || machine.actions.iter().filter(|a| a.license == license).map(|a| &a.act);
-    Own { ends: acts().filter_map(Act::sets_end).collect(), devices: acts().filter_map(Act::sets_devices).collect() }
+    let acts = || {
+        machine
+            .actions
+            .iter()
+            .filter(|a| a.license == license)
+            .map(|a| &a.act)
+    };
+    Own {
+        ends: acts().filter_map(Act::sets_end).collect(),
+        devices: acts().filter_map(Act::sets_devices).collect(),
+    }
 }
 
 /// Whether the first end is later than the second, to the second; for life is the latest.

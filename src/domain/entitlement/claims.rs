@@ -44,10 +44,17 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    fn new(item: ItemKey, aliases: BTreeSet<ItemKey>, quantity: u32, plan: Option<&Plan>, wants: &Wants) -> Self {
+    fn new(
+        item: ItemKey,
+        aliases: BTreeSet<ItemKey>,
+        quantity: u32,
+        plan: Option<&Plan>,
+        wants: &Wants,
+    ) -> Self {
         let mut template = plan.map(|p| p.license.clone()).unwrap_or_default();
         if let Some(devices) = wants.devices {
-            (template.devices, template.devices_per_unit) = (Some(crate::domain::plan::Devices::Count(devices)), None);
+            (template.devices, template.devices_per_unit) =
+                (Some(crate::domain::plan::Devices::Count(devices)), None);
         }
         if wants.duration.is_some() || (plan.is_none() && wants.app_id.is_some()) {
             template.duration = wants.duration;
@@ -57,7 +64,11 @@ impl Claim {
             aliases,
             quantity,
             plan: plan.cloned(),
-            app_id: wants.app_id.clone().map(AppId::new).or_else(|| template.app_id.clone()),
+            app_id: wants
+                .app_id
+                .clone()
+                .map(AppId::new)
+                .or_else(|| template.app_id.clone()),
             seats: plan.map_or(Seats::Devices, |p| p.seats),
             template,
             asked: false,
@@ -69,12 +80,19 @@ impl Claim {
 
 impl Ctx<'_> {
     pub(super) fn subscription(&self, life: &SubscriptionLife) -> Entitlement {
-        let mut out = Entitlement { complete: life.items_told, ..Entitlement::default() };
+        let mut out = Entitlement {
+            complete: life.items_told,
+            ..Entitlement::default()
+        };
         for claim in self.subscription_claims(life) {
             let settled = self.settle_subscription(life, &claim);
             self.add(&mut out, &claim, &settled);
         }
-        let turns = life.open_renewals.iter().map(|o| o.until).chain(life.speaks_at);
+        let turns = life
+            .open_renewals
+            .iter()
+            .map(|o| o.until)
+            .chain(life.speaks_at);
         out.wake = super::earliest(out.wake, turns, self.now);
         out
     }
@@ -97,32 +115,67 @@ impl Ctx<'_> {
         first: bool,
     ) -> Option<Claim> {
         let licensed = history.licensed()?;
-        let plan = self.terms.plan_named(licensed.plan.as_ref()?.as_str(), licensed.since);
-        let wants = if life.asked.is_none() { &life.wants } else { &Wants::default() };
+        let plan = self
+            .terms
+            .plan_named(licensed.plan.as_ref()?.as_str(), licensed.since);
+        let wants = if life.asked.is_none() {
+            &life.wants
+        } else {
+            &Wants::default()
+        };
         let mut aliases = history.aliases.clone();
         if first && life.asked.is_none() {
             aliases.insert(PURCHASE.to_owned());
         }
         let claim = Claim::new(item.key.clone(), aliases, item.quantity, plan, wants);
-        let sells = history.prices.last().is_some_and(|p| history.is_licensed_by(p));
-        Some(Claim { sells, period_end: item.period.map(|(_, end)| end), ..claim })
+        let sells = history
+            .prices
+            .last()
+            .is_some_and(|p| history.is_licensed_by(p));
+        Some(Claim {
+            sells,
+            period_end: item.period.map(|(_, end)| end),
+            ..claim
+        })
     }
 
     /// Rule 10: what metadata asks for belongs to the subscription. Its quantities ask for nothing, a 0 neither.
     fn asked_claim(&self, life: &SubscriptionLife) -> Option<Claim> {
         let wants = life.asked.as_ref()?;
         let at = life.began.unwrap_or(self.now);
-        let plan = wants.plan.as_deref().and_then(|name| self.terms.plan_named(name, at));
+        let plan = wants
+            .plan
+            .as_deref()
+            .and_then(|name| self.terms.plan_named(name, at));
         if plan.is_none() && wants.app_id.is_none() {
             return None;
         }
-        let planned = |key: &ItemKey| life.items.iter().any(|(i, h)| i.key == *key && h.licensed().is_some());
+        let planned = |key: &ItemKey| {
+            life.items
+                .iter()
+                .any(|(i, h)| i.key == *key && h.licensed().is_some())
+        };
         let carriers = life.carriers.iter().filter(|key| !planned(key));
-        let histories = life.items.iter().filter(|(i, h)| !i.metered && h.licensed().is_none());
-        let aliases = carriers.cloned().chain(histories.clone().flat_map(|(_, h)| h.aliases.clone())).collect();
+        let histories = life
+            .items
+            .iter()
+            .filter(|(i, h)| !i.metered && h.licensed().is_none());
+        let aliases = carriers
+            .cloned()
+            .chain(histories.clone().flat_map(|(_, h)| h.aliases.clone()))
+            .collect();
         let claim = Claim::new(PURCHASE.to_owned(), aliases, 1, plan, wants);
-        let period_end = life.items.iter().filter(|(i, _)| !i.metered).filter_map(|(i, _)| Some(i.period?.1)).max();
-        Some(Claim { asked: true, period_end, ..claim })
+        let period_end = life
+            .items
+            .iter()
+            .filter(|(i, _)| !i.metered)
+            .filter_map(|(i, _)| Some(i.period?.1))
+            .max();
+        Some(Claim {
+            asked: true,
+            period_end,
+            ..claim
+        })
     }
 
     pub(super) fn purchase(&self, life: &PurchaseLife) -> Entitlement {
@@ -140,14 +193,23 @@ impl Ctx<'_> {
 
     fn purchase_reports(&self, life: &PurchaseLife, nothing: bool, out: &mut Entitlement) {
         let at = life.paid_at.unwrap_or(self.now);
-        if let Some(name) = life.wants.plan.as_deref().filter(|n| self.terms.plan_named(n, at).is_none()) {
-            out.reports.push(Report::new(at, Finding::UnknownPlan(name.to_owned())));
+        if let Some(name) = life
+            .wants
+            .plan
+            .as_deref()
+            .filter(|n| self.terms.plan_named(n, at).is_none())
+        {
+            out.reports
+                .push(Report::new(at, Finding::UnknownPlan(name.to_owned())));
         }
         if !nothing || life.paid_at.is_none() {
             return;
         }
         // A look-up may be under way that says what was bought.
-        let told_by = life.paid_learned.filter(|_| !life.lines_told).map_or(at, |learned| learned + LOOKUP_TAKES);
+        let told_by = life
+            .paid_learned
+            .filter(|_| !life.lines_told)
+            .map_or(at, |learned| learned + LOOKUP_TAKES);
         if self.now < told_by {
             out.wake = Some(told_by);
         } else {
@@ -158,20 +220,47 @@ impl Ctx<'_> {
     /// What was sold: the plan that the metadata names, else each line that a plan names, else what the metadata asks for.
     pub(super) fn purchase_claims(&self, life: &PurchaseLife) -> Vec<Claim> {
         let at = life.paid_at.unwrap_or(self.now);
-        let named = life.wants.plan.as_deref().and_then(|name| self.terms.plan_named(name, at));
-        let purchase =
-            |quantity: u32, plan, aliases| vec![Claim::new(PURCHASE.to_owned(), aliases, quantity, plan, &life.wants)];
+        let named = life
+            .wants
+            .plan
+            .as_deref()
+            .and_then(|name| self.terms.plan_named(name, at));
+        let purchase = |quantity: u32, plan, aliases| {
+            vec![Claim::new(
+                PURCHASE.to_owned(),
+                aliases,
+                quantity,
+                plan,
+                &life.wants,
+            )]
+        };
         if named.is_some() {
             // It may have been served already by the name of a line, before the metadata was heard of.
-            let names = life.lines.iter().enumerate().chain(life.invoiced.iter().enumerate());
-            let names = names.map(|(n, l)| line_key(l.line.as_deref(), &l.price, n)).collect();
-            return purchase(life.lines.first().map_or(1, |l| l.quantity.max(1)), named, names);
+            let names = life
+                .lines
+                .iter()
+                .enumerate()
+                .chain(life.invoiced.iter().enumerate());
+            let names = names
+                .map(|(n, l)| line_key(l.line.as_deref(), &l.price, n))
+                .collect();
+            return purchase(
+                life.lines.first().map_or(1, |l| l.quantity.max(1)),
+                named,
+                names,
+            );
         }
         let mut claims: Vec<Claim> = Vec::new();
         for (n, line) in life.lines.iter().enumerate() {
             if let Some(plan) = self.terms.plan_for(&line.price, at) {
                 let key = line_key(line.line.as_deref(), &line.price, n);
-                claims.push(Claim::new(key, aliases(life, line), line.quantity.max(1), Some(plan), &life.wants));
+                claims.push(Claim::new(
+                    key,
+                    aliases(life, line),
+                    line.quantity.max(1),
+                    Some(plan),
+                    &life.wants,
+                ));
             }
         }
         if claims.is_empty() && life.wants.app_id.is_some() {
@@ -183,7 +272,11 @@ impl Ctx<'_> {
 
 /// Other names under which a line may have been served already: the purchase as a whole, and the invoice's line of its price.
 fn aliases(life: &PurchaseLife, line: &Bought) -> BTreeSet<ItemKey> {
-    let same = life.invoiced.iter().enumerate().filter(|(_, l)| same_price(&l.price, &line.price));
+    let same = life
+        .invoiced
+        .iter()
+        .enumerate()
+        .filter(|(_, l)| same_price(&l.price, &line.price));
     let names = same.map(|(n, l)| line_key(l.line.as_deref(), &l.price, n));
     names.chain([PURCHASE.to_owned()]).collect()
 }

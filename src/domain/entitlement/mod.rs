@@ -89,8 +89,20 @@ pub struct Entitlement {
 
 /// Works out what should be, from a fold.
 #[must_use]
-pub fn entitlement(folded: &Folded, revisions: &Revisions, now: Timestamp, devices_max: u32) -> Entitlement {
-    let ctx = Ctx { terms: Terms { revisions, decided: &folded.decided }, now, devices_max };
+pub fn entitlement(
+    folded: &Folded,
+    revisions: &Revisions,
+    now: Timestamp,
+    devices_max: u32,
+) -> Entitlement {
+    let ctx = Ctx {
+        terms: Terms {
+            revisions,
+            decided: &folded.decided,
+        },
+        now,
+        devices_max,
+    };
     let mut entitlement = match &folded.life {
         Life::Payment(p) => ctx.purchase(p),
         Life::Subscription(s) => ctx.subscription(s),
@@ -109,12 +121,25 @@ pub fn entitlement(folded: &Folded, revisions: &Revisions, now: Timestamp, devic
 /// Which rows of the table a machine's claims stand in now, by their places in the printed page.
 #[must_use]
 pub fn rows(folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<table::Pair> {
-    let ctx = Ctx { terms: Terms { revisions, decided: &folded.decided }, now, devices_max: u32::MAX };
+    let ctx = Ctx {
+        terms: Terms {
+            revisions,
+            decided: &folded.decided,
+        },
+        now,
+        devices_max: u32::MAX,
+    };
     match &folded.life {
-        Life::Payment(p) => ctx.purchase_claims(p).iter().map(|c| ctx.settle_purchase(p, c).pair).collect(),
-        Life::Subscription(s) => {
-            ctx.subscription_claims(s).iter().map(|c| ctx.settle_subscription(s, c).pair).collect()
-        }
+        Life::Payment(p) => ctx
+            .purchase_claims(p)
+            .iter()
+            .map(|c| ctx.settle_purchase(p, c).pair)
+            .collect(),
+        Life::Subscription(s) => ctx
+            .subscription_claims(s)
+            .iter()
+            .map(|c| ctx.settle_subscription(s, c).pair)
+            .collect(),
     }
 }
 
@@ -144,8 +169,8 @@ impl Ctx<'_> {
                 Want::Live { until } => until.filter(|_| grant.is_some()).max(grant),
                 Want::Nothing | Want::Suspended | Want::Revoked => grant,
             };
-            let holds =
-                grant.is_none_or(|until| until > self.now) || matches!(seat.want, Want::Live { .. } | Want::Nothing);
+            let holds = grant.is_none_or(|until| until > self.now)
+                || matches!(seat.want, Want::Live { .. } | Want::Nothing);
             if holds {
                 (seat.want, seat.why) = (Want::Live { until: live }, Why::Decided);
                 seat.since = seat.since.or(Some(self.now));

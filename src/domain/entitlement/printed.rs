@@ -53,12 +53,27 @@ pub fn rows() -> Vec<Row> {
 
 /// The rows of one phase: a column whose values all lead to the same is any.
 fn of_phase(phase: Phase) -> Vec<Row> {
-    let pair = |refund, dispute, pause, ending| Pair { phase, refund, dispute, pause, ending };
-    let row = |refund, dispute, pause, ending, says| Row { phases: vec![phase], refund, dispute, pause, ending, says };
+    let pair = |refund, dispute, pause, ending| Pair {
+        phase,
+        refund,
+        dispute,
+        pause,
+        ending,
+    };
+    let row = |refund, dispute, pause, ending, says| Row {
+        phases: vec![phase],
+        refund,
+        dispute,
+        pause,
+        ending,
+        says,
+    };
     let by_refund = collapse(&RefundEffect::ALL, |refund| {
         collapse(&DisputeEffect::ALL, |dispute| {
             collapse(&PauseEffect::ALL, |pause| {
-                collapse(&EndingEffect::ALL, |ending| want_of(pair(refund, dispute, pause, ending)))
+                collapse(&EndingEffect::ALL, |ending| {
+                    want_of(pair(refund, dispute, pause, ending))
+                })
             })
         })
     });
@@ -66,7 +81,11 @@ fn of_phase(phase: Phase) -> Vec<Row> {
     for (refund, by_dispute) in by_refund {
         for (dispute, by_pause) in by_dispute {
             for (pause, by_ending) in by_pause {
-                rows.extend(by_ending.into_iter().map(|(ending, says)| row(refund, dispute, pause, ending, says)));
+                rows.extend(
+                    by_ending
+                        .into_iter()
+                        .map(|(ending, says)| row(refund, dispute, pause, ending, says)),
+                );
             }
         }
     }
@@ -122,12 +141,20 @@ const fn said(should: Should) -> &'static str {
         Should::Revoked => "revoked",
         Should::Live(end) => match end {
             End::Paid => "works to the paid end",
-            End::Margin => "works to the paid end and its margin, or as long as an open renewal carries it",
-            End::Grace => "works to the grace's end, or the paid end and its margin where that is later",
+            End::Margin => {
+                "works to the paid end and its margin, or as long as an open renewal carries it"
+            }
+            End::Grace => {
+                "works to the grace's end, or the paid end and its margin where that is later"
+            }
             End::Ahead => "works; its expiry is kept well ahead",
             End::GraceOrEnd => "works to the later of the grace's end and the subscription's",
-            End::Subscription => "works to the subscription's end, or the paid end where that is earlier",
-            End::RestReturned => "works to the later of the subscription's end and the money's return",
+            End::Subscription => {
+                "works to the subscription's end, or the paid end where that is earlier"
+            }
+            End::RestReturned => {
+                "works to the later of the subscription's end and the money's return"
+            }
             End::Never => "works without an end",
         },
     }

@@ -22,18 +22,25 @@ impl Ctx<'_> {
         match claim.seats {
             Seats::Keys => {
                 let devices = template.devices.unwrap_or(Devices::Count(1));
-                (1..=claim.quantity).map(|unit| seat(unit, devices)).collect()
+                (1..=claim.quantity)
+                    .map(|unit| seat(unit, devices))
+                    .collect()
             }
             Seats::Devices if claim.quantity == 0 => Vec::new(),
             Seats::Devices => {
                 let total = match (template.devices, template.devices_per_unit) {
                     (Some(Devices::Unlimited), _) => return vec![seat(1, Devices::Unlimited)],
-                    (Some(Devices::Count(n)), per) => n.saturating_add(per.unwrap_or(0).saturating_mul(claim.quantity)),
+                    (Some(Devices::Count(n)), per) => {
+                        n.saturating_add(per.unwrap_or(0).saturating_mul(claim.quantity))
+                    }
                     (None, Some(per)) => per.saturating_mul(claim.quantity),
                     (None, None) => 1,
                 };
                 let keys = self.split(total.max(1), template.at_device_limit);
-                keys.into_iter().zip(1..).map(|(devices, unit)| seat(unit, devices)).collect()
+                keys.into_iter()
+                    .zip(1..)
+                    .map(|(devices, unit)| seat(unit, devices))
+                    .collect()
             }
         }
     }
@@ -48,7 +55,15 @@ impl Ctx<'_> {
             AtDeviceLimit::Unlimited => vec![Devices::Unlimited],
             AtDeviceLimit::Split => {
                 let keys = total.div_ceil(max);
-                (1..=keys).map(|k| Devices::Count(if k < keys { max } else { total - max * (keys - 1) })).collect()
+                (1..=keys)
+                    .map(|k| {
+                        Devices::Count(if k < keys {
+                            max
+                        } else {
+                            total - max * (keys - 1)
+                        })
+                    })
+                    .collect()
             }
         }
     }

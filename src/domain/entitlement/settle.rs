@@ -3,7 +3,9 @@
 use super::claims::Claim;
 use super::table::{End, Pair, Should};
 use super::{Ctx, Want};
-use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect, dispute, ending, refund};
+use crate::domain::condition::{
+    DisputeEffect, EndingEffect, PauseEffect, RefundEffect, dispute, ending, refund,
+};
 use crate::domain::id::PlanName;
 use crate::domain::lifecycle::phase::{self, Phase};
 use crate::domain::lifecycle::{Outcome, PaidTime, PurchaseLife, SubscriptionLife};
@@ -70,32 +72,74 @@ impl Ctx<'_> {
     pub(super) fn settle_purchase(&self, life: &PurchaseLife, claim: &Claim) -> Settled {
         let policy = self.policy(claim.plan.as_ref().map(|p| &p.name));
         let kept = self.terms.decided.kept;
-        let until = claim.template.duration.and_then(|d| Some(life.paid_at? + d));
-        let until = until.max(self.terms.decided.extended.filter(|_| claim.template.duration.is_some()));
+        let until = claim
+            .template
+            .duration
+            .and_then(|d| Some(life.paid_at? + d));
+        let until = until.max(
+            self.terms
+                .decided
+                .extended
+                .filter(|_| claim.template.duration.is_some()),
+        );
         let pair = Pair {
-            phase: if life.paid_at.is_some() { Phase::Paid } else { Phase::NotPaid },
-            refund: if kept { RefundEffect::None } else { refund::of_purchase(life.returned, &policy) },
-            dispute: if kept { DisputeEffect::None } else { dispute::effect(&life.disputes, &policy, |_| false) },
+            phase: if life.paid_at.is_some() {
+                Phase::Paid
+            } else {
+                Phase::NotPaid
+            },
+            refund: if kept {
+                RefundEffect::None
+            } else {
+                refund::of_purchase(life.returned, &policy)
+            },
+            dispute: if kept {
+                DisputeEffect::None
+            } else {
+                dispute::effect(&life.disputes, &policy, |_| false)
+            },
             pause: PauseEffect::None,
             ending: EndingEffect::None,
         };
         // No renewal will come, so there is no margin.
-        Settled { pair, dates: Dates { margin: until, ..Dates::default() }, since: life.paid_at }
+        Settled {
+            pair,
+            dates: Dates {
+                margin: until,
+                ..Dates::default()
+            },
+            since: life.paid_at,
+        }
     }
 
     pub(super) fn settle_subscription(&self, life: &SubscriptionLife, claim: &Claim) -> Settled {
         let policy = self.policy(claim.plan.as_ref().map(|p| &p.name));
         let decided = self.terms.decided;
-        let keys: Vec<&ItemKey> = if claim.asked { life.carriers.iter().collect() } else { vec![&claim.item] };
-        let base = keys.iter().filter_map(|key| life.base_end(key, decided)).max();
-        let carrying = keys.iter().copied().max_by_key(|key| life.base_end(key, decided));
+        let keys: Vec<&ItemKey> = if claim.asked {
+            life.carriers.iter().collect()
+        } else {
+            vec![&claim.item]
+        };
+        let base = keys
+            .iter()
+            .filter_map(|key| life.base_end(key, decided))
+            .max();
+        let carrying = keys
+            .iter()
+            .copied()
+            .max_by_key(|key| life.base_end(key, decided));
         let paid = carrying.and_then(|key| life.paid.get(key));
         let phase = phase::of_item(life, base, self.now);
         let (ending, end_at) = ending::effect(&known_end(life, claim, base, paid, phase), &policy);
-        let paid_since = |at| paid.is_some_and(|p| p.periods.iter().any(|period| period.paid_at > at));
+        let paid_since =
+            |at| paid.is_some_and(|p| p.periods.iter().any(|period| period.paid_at > at));
         let pair = Pair {
             phase,
-            refund: if decided.kept { RefundEffect::None } else { refund::of_item(&life.returned, paid, &policy) },
+            refund: if decided.kept {
+                RefundEffect::None
+            } else {
+                refund::of_item(&life.returned, paid, &policy)
+            },
             dispute: if decided.kept {
                 DisputeEffect::None
             } else {
@@ -104,8 +148,14 @@ impl Ctx<'_> {
             pause: PauseEffect::of(life.paused, life.ended.is_some(), &policy),
             ending,
         };
-        let dates = base.map(|base| self.dates(life, base, paid, end_at, &policy)).unwrap_or_default();
-        Settled { pair, dates, since: life.began }
+        let dates = base
+            .map(|base| self.dates(life, base, paid, end_at, &policy))
+            .unwrap_or_default();
+        Settled {
+            pair,
+            dates,
+            since: life.began,
+        }
     }
 
     fn dates(
@@ -117,7 +167,10 @@ impl Ctx<'_> {
         policy: &impl Fn(Timestamp) -> Policy,
     ) -> Dates {
         // The margin that was promised when it was last paid: an edited file does not reach back.
-        let paid_at = paid.and_then(|p| p.periods.last()).map(|period| period.paid_at).or(life.began);
+        let paid_at = paid
+            .and_then(|p| p.periods.last())
+            .map(|period| period.paid_at)
+            .or(life.began);
         let margin = policy(paid_at.unwrap_or(self.now)).expiry_margin;
         let episode = life.open_episode().map(|e| e.ends);
         let ahead = episode.map(|ends| keep_until(ends, self.now));
@@ -143,16 +196,29 @@ fn known_end(
     paid: Option<&PaidTime>,
     phase: Phase,
 ) -> ending::Known {
-    let at = if life.cancel_at_period_end { life.cancel_at.or(claim.period_end) } else { life.cancel_at };
-    let was_unpaid = life.episodes.last().is_some_and(|e| matches!(e.outcome, Outcome::Ended(_)));
+    let at = if life.cancel_at_period_end {
+        life.cancel_at.or(claim.period_end)
+    } else {
+        life.cancel_at
+    };
+    let was_unpaid = life
+        .episodes
+        .last()
+        .is_some_and(|e| matches!(e.outcome, Outcome::Ended(_)));
     // It counts for an item only when it is not later than that item's paid end (rule 34).
     let counts = at.filter(|at| base.is_some_and(|base| *at <= base));
     ending::Known {
         deleted: life.ended,
         in_grace: phase.is_unpaid(),
-        reached_end: life.ended.is_none_or(|e| !was_unpaid || base.is_some_and(|base| base >= e.at)),
-        paid_after: life.ended.is_some_and(|e| paid.is_some_and(|p| p.periods.iter().any(|x| x.paid_at > e.at))),
-        rest_returned: life.ended.and_then(|e| refund::rest_returned(&life.returned, paid, e.at)),
+        reached_end: life
+            .ended
+            .is_none_or(|e| !was_unpaid || base.is_some_and(|base| base >= e.at)),
+        paid_after: life
+            .ended
+            .is_some_and(|e| paid.is_some_and(|p| p.periods.iter().any(|x| x.paid_at > e.at))),
+        rest_returned: life
+            .ended
+            .and_then(|e| refund::rest_returned(&life.returned, paid, e.at)),
         scheduled: counts.zip(life.scheduled_since),
         runs_out: life.paused.is_some_and(|p| p.trial_over) || !claim.sells,
     }

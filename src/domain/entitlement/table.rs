@@ -94,15 +94,17 @@ pub const fn want(
         Phase::NotPaid => (Should::Nothing, Why::NotPaid),
         // What the grace's end took for good, nothing gives back but a payment.
         Phase::LapsedForGood => (Should::Revoked, Why::Lapsed),
-        Phase::Trial | Phase::Paid | Phase::Grace | Phase::Lapsed | Phase::LapsedKept => match refund {
-            RefundEffect::Taken => (Should::Revoked, Why::Refunded),
-            RefundEffect::None => match dispute {
-                DisputeEffect::Lost => (Should::Revoked, Why::DisputeLost),
-                // A grace that ends meanwhile still counts when the dispute is won.
-                DisputeEffect::Stops => (Should::Suspended, Why::Disputed),
-                DisputeEffect::None => undisputed(phase, pause, ending),
-            },
-        },
+        Phase::Trial | Phase::Paid | Phase::Grace | Phase::Lapsed | Phase::LapsedKept => {
+            match refund {
+                RefundEffect::Taken => (Should::Revoked, Why::Refunded),
+                RefundEffect::None => match dispute {
+                    DisputeEffect::Lost => (Should::Revoked, Why::DisputeLost),
+                    // A grace that ends meanwhile still counts when the dispute is won.
+                    DisputeEffect::Stops => (Should::Suspended, Why::Disputed),
+                    DisputeEffect::None => undisputed(phase, pause, ending),
+                },
+            }
+        }
     }
 }
 
@@ -159,5 +161,11 @@ pub struct Pair {
 /// The table, asked with a pair.
 #[must_use]
 pub const fn want_of(pair: Pair) -> (Should, Why) {
-    want(pair.phase, pair.refund, pair.dispute, pair.pause, pair.ending)
+    want(
+        pair.phase,
+        pair.refund,
+        pair.dispute,
+        pair.pause,
+        pair.ending,
+    )
 }

@@ -16,7 +16,10 @@ pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
     let mut start = 0;
     while start < facts.len() {
         let (at, r) = (facts[start].at.s(), rank(facts[start]));
-        let len = facts[start..].iter().take_while(|f| f.at.s() == at && rank(f) == r).count();
+        let len = facts[start..]
+            .iter()
+            .take_while(|f| f.at.s() == at && rank(f) == r)
+            .count();
         if len > 1 {
             chain(&mut facts[start..start + len]);
         }
@@ -54,11 +57,20 @@ const fn rank(fact: &Fact) -> u8 {
 fn chain(group: &mut [&Fact]) {
     let mut waits: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for (b, later) in group.iter().enumerate() {
-        let before = group.iter().enumerate().filter(|(a, earlier)| *a != b && follows(later, earlier)).map(|(a, _)| a);
+        let before = group
+            .iter()
+            .enumerate()
+            .filter(|(a, earlier)| *a != b && follows(later, earlier))
+            .map(|(a, _)| a);
         waits.insert(b, before.collect());
     }
     let mut ordered = Vec::with_capacity(group.len());
-    while let Some(next) = waits.iter().find(|(_, w)| w.is_empty()).or_else(|| waits.iter().next()).map(|(n, _)| *n) {
+    while let Some(next) = waits
+        .iter()
+        .find(|(_, w)| w.is_empty())
+        .or_else(|| waits.iter().next())
+        .map(|(n, _)| *n)
+    {
         waits.remove(&next);
         for w in waits.values_mut() {
             w.remove(&next);
@@ -70,7 +82,11 @@ fn chain(group: &mut [&Fact]) {
 
 /// Whether `later` names a value that `earlier` shows as the one before its own change.
 fn follows(later: &Fact, earlier: &Fact) -> bool {
-    let (Some(l), Some(e)) = (&later.chain, &earlier.chain) else { return false };
+    let (Some(l), Some(e)) = (&later.chain, &earlier.chain) else {
+        return false;
+    };
     l.object == e.object
-        && l.before.iter().any(|(field, was)| e.now.get(field) == Some(was) && l.now.get(field) != Some(was))
+        && l.before
+            .iter()
+            .any(|(field, was)| e.now.get(field) == Some(was) && l.now.get(field) != Some(was))
 }

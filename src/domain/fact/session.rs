@@ -2,7 +2,9 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::domain::id::{CustomerId, InvoiceId, PaymentIntentId, PriceId, ProductId, SessionId, SubscriptionId};
+use crate::domain::id::{
+    CustomerId, InvoiceId, PaymentIntentId, PriceId, ProductId, SessionId, SubscriptionId,
+};
 use crate::domain::time::Span;
 
 /// The life of a Checkout session.

@@ -149,7 +149,10 @@ impl Subscription {
     /// Whether this event ended a time of late payment.
     #[must_use]
     pub fn was_late(&self) -> bool {
-        matches!(self.previous_status, Some(SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid))
+        matches!(
+            self.previous_status,
+            Some(SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid)
+        )
     }
 }
 

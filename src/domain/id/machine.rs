@@ -26,7 +26,9 @@ impl Scope {
     #[must_use]
     pub fn of(text: &str) -> Self {
         match text.split_once('/') {
-            Some((source, account)) => Self::new(SourceName::from(source), Some(AccountId::from(account))),
+            Some((source, account)) => {
+                Self::new(SourceName::from(source), Some(AccountId::from(account)))
+            }
             None => Self::new(SourceName::from(text), None),
         }
     }
@@ -185,7 +187,9 @@ impl<C> Encode<C> for MachineId {
 
 impl<'b, C> Decode<'b, C> for MachineId {
     fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        d.str()?.parse().map_err(|error: NoMachineId| minicbor::decode::Error::message(error.to_string()))
+        d.str()?
+            .parse()
+            .map_err(|error: NoMachineId| minicbor::decode::Error::message(error.to_string()))
     }
 }
 
@@ -197,16 +201,36 @@ mod tests {
     fn a_machine_is_read_as_it_is_written() {
         for (text, source, account, kind) in [
             ("stripe/sub_1", "stripe", None, ObjectKind::Subscription),
-            ("shop/acct_1/cs_test_1", "shop", Some("acct_1"), ObjectKind::Session),
+            (
+                "shop/acct_1/cs_test_1",
+                "shop",
+                Some("acct_1"),
+                ObjectKind::Session,
+            ),
             ("shop/in_1", "shop", None, ObjectKind::Invoice),
             ("shop/1234", "shop", None, ObjectKind::Other),
         ] {
             let id: MachineId = text.parse().unwrap();
-            assert_eq!((id.source().as_str(), id.scope().account().map(AccountId::as_str)), (source, account));
-            assert_eq!((id.object().kind(), id.to_string()), (kind, text.to_owned()));
-            assert_eq!(minicbor::decode::<MachineId>(&minicbor::to_vec(&id).unwrap()).unwrap(), id);
+            assert_eq!(
+                (
+                    id.source().as_str(),
+                    id.scope().account().map(AccountId::as_str)
+                ),
+                (source, account)
+            );
+            assert_eq!(
+                (id.object().kind(), id.to_string()),
+                (kind, text.to_owned())
+            );
+            assert_eq!(
+                minicbor::decode::<MachineId>(&minicbor::to_vec(&id).unwrap()).unwrap(),
+                id
+            );
             assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{text}\""));
         }
-        assert_eq!("sub_1".parse::<MachineId>(), Err(NoMachineId("sub_1".to_owned())));
+        assert_eq!(
+            "sub_1".parse::<MachineId>(),
+            Err(NoMachineId("sub_1".to_owned()))
+        );
     }
 }

@@ -17,7 +17,9 @@ use crate::domain::decision::Decided;
 use crate::domain::fact::{Fact, Says, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::{InvoiceId, PlanName};
-use crate::domain::object::{Disputes, ItemHistory, ItemKey, ItemThen, Objects, ReturnedByInvoice, Version, session};
+use crate::domain::object::{
+    Disputes, ItemHistory, ItemKey, ItemThen, Objects, ReturnedByInvoice, Version, session,
+};
 use crate::domain::policy::{Policy, Trial};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
@@ -247,20 +249,32 @@ impl Course<'_, '_> {
 
     pub(super) fn unreadable(&mut self, at: Timestamp, wants: &Wants) {
         for key in &wants.unreadable {
-            self.findings.add(at, Finding::UnreadableMetadata(key.clone()));
+            self.findings
+                .add(at, Finding::UnreadableMetadata(key.clone()));
         }
     }
 
     /// Lets the deadlines up to an instant pass.
     fn pass_deadlines(&mut self, to: Timestamp) {
-        let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open() && e.lapsed.is_none()) else { return };
+        let Some(episode) = self
+            .life
+            .episodes
+            .last_mut()
+            .filter(|e| e.is_open() && e.lapsed.is_none())
+        else {
+            return;
+        };
         let (ends, gave_up) = (episode.ends, episode.gave_up);
         if ends > to {
             return;
         }
         episode.lapsed = Some(ends);
         // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
-        let trigger = if gave_up { Trigger::GraceOutlived } else { Trigger::GraceOver };
+        let trigger = if gave_up {
+            Trigger::GraceOutlived
+        } else {
+            Trigger::GraceOver
+        };
         self.trigger(ends, trigger, Cause::deadline("grace over"));
     }
 
@@ -279,8 +293,16 @@ impl Course<'_, '_> {
         };
         self.close_episode(at, trigger, next);
         if self.state != Some(next) {
-            let (from, to) = (self.state.map(State::Subscription), State::Subscription(next));
-            self.transitions.push(Transition { at, from, to, cause });
+            let (from, to) = (
+                self.state.map(State::Subscription),
+                State::Subscription(next),
+            );
+            self.transitions.push(Transition {
+                at,
+                from,
+                to,
+                cause,
+            });
             self.state = Some(next);
         }
     }
@@ -293,9 +315,16 @@ impl Course<'_, '_> {
         if !(left && trigger != Trigger::GraceOutlived || trigger == Trigger::PaidAfterEnd) {
             return;
         }
-        let ended = matches!(trigger, Trigger::GaveUp | Trigger::Cancelled | Trigger::FirstPaymentExpired);
+        let ended = matches!(
+            trigger,
+            Trigger::GaveUp | Trigger::Cancelled | Trigger::FirstPaymentExpired
+        );
         if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
-            episode.outcome = if ended { Outcome::Ended(at) } else { Outcome::Recovered(at) };
+            episode.outcome = if ended {
+                Outcome::Ended(at)
+            } else {
+                Outcome::Recovered(at)
+            };
         }
     }
 
@@ -306,8 +335,17 @@ impl Course<'_, '_> {
 
     fn plan_name(&self) -> Option<PlanName> {
         let items = &self.objects.subscription.items;
-        let named = || self.life.asked.as_ref().and_then(|w| w.plan.as_deref()).map(PlanName::from);
-        items.iter().find_map(|(_, h)| h.licensed().and_then(|p| p.plan.clone())).or_else(named)
+        let named = || {
+            self.life
+                .asked
+                .as_ref()
+                .and_then(|w| w.plan.as_deref())
+                .map(PlanName::from)
+        };
+        items
+            .iter()
+            .find_map(|(_, h)| h.licensed().and_then(|p| p.plan.clone()))
+            .or_else(named)
     }
 
     pub(super) fn paid_mut(&mut self, key: &str) -> &mut PaidTime {
@@ -328,7 +366,12 @@ impl Course<'_, '_> {
     /// for by any item that carries it.
     pub(super) fn is_covered(&self, at: Timestamp) -> bool {
         let reaches = |key: &ItemKey| self.base_end(key).is_some_and(|end| end > at);
-        let items = self.objects.subscription.licensed_at(at).iter().all(reaches);
+        let items = self
+            .objects
+            .subscription
+            .licensed_at(at)
+            .iter()
+            .all(reaches);
         items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
     }
 
@@ -353,18 +396,34 @@ impl Course<'_, '_> {
         self.report();
         self.life.state = self.state.unwrap_or(S::Incomplete);
         let state = self.state.map(State::Subscription);
-        (state, self.transitions, self.findings.into_vec(), Life::Subscription(Box::new(self.life)))
+        (
+            state,
+            self.transitions,
+            self.findings.into_vec(),
+            Life::Subscription(Box::new(self.life)),
+        )
     }
 
     fn items_now(&mut self) {
         let subscription = &self.objects.subscription;
-        let with_history = |item: &ItemThen| subscription.items.history(&item.key).map(|h| (item.clone(), h.clone()));
+        let with_history = |item: &ItemThen| {
+            subscription
+                .items
+                .history(&item.key)
+                .map(|h| (item.clone(), h.clone()))
+        };
         match subscription.newest().filter(|v| !v.items.is_empty()) {
             Some(version) => {
                 self.life.items = version.items.iter().filter_map(with_history).collect();
                 self.life.items_told = true;
             }
-            None => self.life.items = self.billed_items().iter().filter_map(with_history).collect(),
+            None => {
+                self.life.items = self
+                    .billed_items()
+                    .iter()
+                    .filter_map(with_history)
+                    .collect()
+            }
         }
     }
 
@@ -375,21 +434,41 @@ impl Course<'_, '_> {
         if let Some(at) = self.objects.payments.returned_unlinked() {
             self.findings.add(at, Finding::RefundUnlinked);
         }
-        if let Some(version) = self.objects.subscription.newest().filter(|v| !v.whole && self.life.ended.is_none()) {
+        if let Some(version) = self
+            .objects
+            .subscription
+            .newest()
+            .filter(|v| !v.whole && self.life.ended.is_none())
+        {
             self.findings.add(version.at, Finding::ItemsCut);
         }
         let since = self.transitions.last().map_or(self.now, |t| t.at);
         for (item, history) in &self.life.items {
-            if let Some(licensed) = history.licensed().filter(|_| item.quantity == 0 && !item.metered) {
-                self.findings.add(since, Finding::QuantityZero(licensed.price.id.clone()));
+            if let Some(licensed) = history
+                .licensed()
+                .filter(|_| item.quantity == 0 && !item.metered)
+            {
+                self.findings
+                    .add(since, Finding::QuantityZero(licensed.price.id.clone()));
             }
         }
-        let sold = self.objects.subscription.items.iter().any(|(_, h)| h.licensed().is_some());
+        let sold = self
+            .objects
+            .subscription
+            .items
+            .iter()
+            .any(|(_, h)| h.licensed().is_some());
         let priced = self.objects.subscription.items.iter().next().is_some();
         // Its first invoice, which tells what it costs, may be on the way.
         let known = self.objects.subscription.known_since();
-        let young = self.silent && self.hears == Hears::Invoices && known.is_some_and(|k| self.now < k + SPEAKS_AFTER);
-        let paid = self.objects.invoices.values().any(|i| i.paid.is_some() && i.shown.total > 0);
+        let young = self.silent
+            && self.hears == Hears::Invoices
+            && known.is_some_and(|k| self.now < k + SPEAKS_AFTER);
+        let paid = self
+            .objects
+            .invoices
+            .values()
+            .any(|i| i.paid.is_some() && i.shown.total > 0);
         let free = if self.silent { young } else { !paid };
         if !sold && priced && !free && self.life.asked.is_none() && self.state == Some(S::Active) {
             self.findings.add(since, Finding::NothingToHandOut);

@@ -12,7 +12,12 @@ use crate::domain::step::Step;
 pub fn payment() -> String {
     use payment::{State, Trigger, begin, step};
     let begins = Trigger::ALL.map(|t| (t.as_str(), begin(t).as_str()));
-    let steps = State::ALL.map(|s| (s.as_str(), Trigger::ALL.map(|t| (t.as_str(), named(step(s, t), State::as_str)))));
+    let steps = State::ALL.map(|s| {
+        (
+            s.as_str(),
+            Trigger::ALL.map(|t| (t.as_str(), named(step(s, t), State::as_str))),
+        )
+    });
     page("A payment", &begins, &steps)
 }
 
@@ -21,7 +26,12 @@ pub fn payment() -> String {
 pub fn subscription() -> String {
     use subscription::{State, Trigger, begin, step};
     let begins = Trigger::ALL.map(|t| (t.as_str(), begin(t).as_str()));
-    let steps = State::ALL.map(|s| (s.as_str(), Trigger::ALL.map(|t| (t.as_str(), named(step(s, t), State::as_str)))));
+    let steps = State::ALL.map(|s| {
+        (
+            s.as_str(),
+            Trigger::ALL.map(|t| (t.as_str(), named(step(s, t), State::as_str))),
+        )
+    });
     page("A subscription", &begins, &steps)
 }
 
@@ -36,8 +46,9 @@ fn named<S>(step: Step<S>, name: impl Fn(S) -> &'static str) -> Step<&'static st
 type Row<const N: usize> = (&'static str, [(&'static str, Step<&'static str>); N]);
 
 fn page<const N: usize>(title: &str, begins: &[(&str, &str)], rows: &[Row<N>]) -> String {
-    let mut out =
-        format!("# {title}\n\nPrinted from the transition table (`src/domain/`); do not edit. To renew it after");
+    let mut out = format!(
+        "# {title}\n\nPrinted from the transition table (`src/domain/`); do not edit. To renew it after"
+    );
     out.push_str(" the table changed:\n`KEYWARD_BLESS=1 cargo test --test it docs`.\n\n```mermaid\nstateDiagram-v2\n");
     for (to, triggers) in gathered(begins.iter().map(|(t, to)| (*to, *t))) {
         let _ = writeln!(out, "    [*] --> {to}: {triggers}");
@@ -87,31 +98,48 @@ mod tests {
         use payment as p;
         let mut reached: BTreeSet<&str> = p::Trigger::ALL.map(|t| p::begin(t).as_str()).into();
         let mut heeded = BTreeSet::new();
-        for (s, t) in p::State::ALL.into_iter().flat_map(|s| p::Trigger::ALL.map(|t| (s, t))) {
+        for (s, t) in p::State::ALL
+            .into_iter()
+            .flat_map(|s| p::Trigger::ALL.map(|t| (s, t)))
+        {
             if let Step::To(to) = p::step(s, t) {
-                assert_ne!(to, s, "a step from {s:?} to itself by {t:?}: say why nothing changes");
+                assert_ne!(
+                    to, s,
+                    "a step from {s:?} to itself by {t:?}: say why nothing changes"
+                );
                 reached.insert(to.as_str());
                 heeded.insert(t.as_str());
             }
         }
         assert_eq!(reached.len(), p::State::ALL.len(), "{reached:?}");
         let begins = |t: p::Trigger| p::begin(t) != p::begin(p::Trigger::RefundUndone);
-        let unheeded: Vec<_> =
-            p::Trigger::ALL.into_iter().filter(|t| !heeded.contains(t.as_str()) && !begins(*t)).collect();
+        let unheeded: Vec<_> = p::Trigger::ALL
+            .into_iter()
+            .filter(|t| !heeded.contains(t.as_str()) && !begins(*t))
+            .collect();
         // `completed, unpaid` only ever begins a payment.
         assert_eq!(unheeded, [p::Trigger::Unpaid]);
         use subscription as s;
         let mut reached: BTreeSet<&str> = s::Trigger::ALL.map(|t| s::begin(t).as_str()).into();
         let mut heeded = BTreeSet::new();
-        for (state, t) in s::State::ALL.into_iter().flat_map(|state| s::Trigger::ALL.map(|t| (state, t))) {
+        for (state, t) in s::State::ALL
+            .into_iter()
+            .flat_map(|state| s::Trigger::ALL.map(|t| (state, t)))
+        {
             if let Step::To(to) = s::step(state, t) {
-                assert_ne!(to, state, "a step from {state:?} to itself by {t:?}: say why nothing changes");
+                assert_ne!(
+                    to, state,
+                    "a step from {state:?} to itself by {t:?}: say why nothing changes"
+                );
                 reached.insert(to.as_str());
                 heeded.insert(t.as_str());
             }
         }
         assert_eq!(reached.len(), s::State::ALL.len(), "{reached:?}");
-        let unheeded: Vec<_> = s::Trigger::ALL.into_iter().filter(|t| !heeded.contains(t.as_str())).collect();
+        let unheeded: Vec<_> = s::Trigger::ALL
+            .into_iter()
+            .filter(|t| !heeded.contains(t.as_str()))
+            .collect();
         // It begins a life, and never moves one.
         assert_eq!(unheeded, [s::Trigger::FirstPaymentOpen]);
     }

@@ -16,7 +16,9 @@ impl<'f> Course<'_, 'f> {
     /// An event of an invoice: it counts where it is the one that paid it, was its first failed try, or gave it up.
     pub(super) fn invoice(&mut self, fact: &Fact, id: &InvoiceId) {
         let objects = self.objects;
-        let Some(invoice) = objects.invoices.get(id) else { return };
+        let Some(invoice) = objects.invoices.get(id) else {
+            return;
+        };
         self.decide_role(invoice);
         self.invoice_findings(invoice);
         let is_this = |happened: &Option<crate::domain::object::invoice::Happened>| {
@@ -40,28 +42,45 @@ impl<'f> Course<'_, 'f> {
         let lines = role::licensed_lines(&self.objects.subscription, invoice, self.terms);
         let paid_until = |key: &ItemKey| self.life.paid.get(key).and_then(PaidTime::end);
         let trial_license = self.life.trial_until.is_some();
-        let role = role::role(&self.objects.subscription, invoice, &lines, paid_until, trial_license);
+        let role = role::role(
+            &self.objects.subscription,
+            invoice,
+            &lines,
+            paid_until,
+            trial_license,
+        );
         self.roles.insert(invoice.shown.id.clone(), (role, lines));
     }
 
     fn role_of(&self, invoice: &Invoice<'_>) -> Role {
-        self.roles.get(&invoice.shown.id).map_or(Role::Side, |(role, _)| *role)
+        self.roles
+            .get(&invoice.shown.id)
+            .map_or(Role::Side, |(role, _)| *role)
     }
 
     /// Items and times that an invoice bills without changing a running period.
     fn base_of(&self, invoice: &Invoice<'_>) -> Vec<(ItemKey, Timestamp, Timestamp)> {
-        let lines = self.roles.get(&invoice.shown.id).map(|(_, lines)| lines.as_slice()).unwrap_or_default();
-        let base = lines.iter().filter(|(_, l)| !l.line.proration && l.line.amount >= 0 && !l.trial);
-        base.map(|(key, l)| (key.clone(), l.line.start, l.line.end)).collect()
+        let lines = self
+            .roles
+            .get(&invoice.shown.id)
+            .map(|(_, lines)| lines.as_slice())
+            .unwrap_or_default();
+        let base = lines
+            .iter()
+            .filter(|(_, l)| !l.line.proration && l.line.amount >= 0 && !l.trial);
+        base.map(|(key, l)| (key.clone(), l.line.start, l.line.end))
+            .collect()
     }
 
     fn invoice_findings(&mut self, invoice: &Invoice<'_>) {
         if let Some((at, event)) = &invoice.contradicted {
             let (invoice, event) = (invoice.shown.id.clone(), event.clone());
-            self.findings.add(*at, Finding::NotPaidAfterAll { invoice, event });
+            self.findings
+                .add(*at, Finding::NotPaidAfterAll { invoice, event });
         }
         if let Some(at) = invoice.finalization_failed {
-            self.findings.add(at, Finding::FinalizationFailed(invoice.shown.id.clone()));
+            self.findings
+                .add(at, Finding::FinalizationFailed(invoice.shown.id.clone()));
         }
     }
 
@@ -69,13 +88,23 @@ impl<'f> Course<'_, 'f> {
         self.settle_side(fact.at, invoice);
         // Rule 16: a negative or zero invoice after the end is no payment.
         if self.life.ended.as_ref().is_some_and(|e| !e.never_began) && invoice.shown.total > 0 {
-            self.findings.add(fact.at, Finding::PaidAfterEnd(invoice.shown.id.clone()));
+            self.findings
+                .add(fact.at, Finding::PaidAfterEnd(invoice.shown.id.clone()));
         }
         let reaches = self.pay(fact.at, invoice);
-        let trial = self.roles.get(&invoice.shown.id).is_some_and(|(_, lines)| lines.iter().any(|(_, l)| l.trial));
+        let trial = self
+            .roles
+            .get(&invoice.shown.id)
+            .is_some_and(|(_, lines)| lines.iter().any(|(_, l)| l.trial));
         let unpaid = matches!(self.state(), Some(S::Grace | S::Lapsed));
         let settles = reaches && (!unpaid || self.is_covered(fact.at));
-        let bills_now = || invoice.lines.lines.iter().any(|l| l.of_subscription && l.end > fact.at);
+        let bills_now = || {
+            invoice
+                .lines
+                .lines
+                .iter()
+                .any(|l| l.of_subscription && l.end > fact.at)
+        };
         if settles && self.life.ended.is_some() && self.life.open_episode().is_some() {
             self.step(fact, Trigger::PaidAfterEnd);
         } else if settles {
@@ -93,16 +122,28 @@ impl<'f> Course<'_, 'f> {
     /// Counts what an invoice pays for: credits first, then each line to its own end (rule 17). Whether some of it reaches
     /// beyond the instant.
     fn pay(&mut self, at: Timestamp, invoice: &Invoice<'f>) -> bool {
-        let lines = self.roles.get(&invoice.shown.id).map(|(_, lines)| lines.clone()).unwrap_or_default();
+        let lines = self
+            .roles
+            .get(&invoice.shown.id)
+            .map(|(_, lines)| lines.clone())
+            .unwrap_or_default();
         for (key, credit) in lines.iter().filter(|(_, l)| l.line.amount < 0) {
-            self.paid_mut(key).credit(credit.line.start, credit.line.end);
+            self.paid_mut(key)
+                .credit(credit.line.start, credit.line.end);
         }
         let mut paid: Vec<(ItemKey, PaidPeriod)> = Vec::new();
         for (key, billed) in lines.iter().filter(|(_, l)| l.line.amount >= 0 && !l.trial) {
-            let (start, end, proration) = (billed.line.start, billed.line.end, billed.line.proration);
+            let (start, end, proration) =
+                (billed.line.start, billed.line.end, billed.line.proration);
             paid.push((
                 key.clone(),
-                PaidPeriod { invoice: invoice.shown.id.clone(), start, end, paid_at: at, proration },
+                PaidPeriod {
+                    invoice: invoice.shown.id.clone(),
+                    start,
+                    end,
+                    paid_at: at,
+                    proration,
+                },
             ));
         }
         self.pay_unshown(at, invoice, &mut paid);
@@ -115,24 +156,55 @@ impl<'f> Course<'_, 'f> {
         }
         self.names_no_price(at, invoice);
         self.sells_at(at)
-            && keys.iter().any(|key| self.life.paid.get(key).and_then(PaidTime::end).is_some_and(|end| end > at))
+            && keys.iter().any(|key| {
+                self.life
+                    .paid
+                    .get(key)
+                    .and_then(PaidTime::end)
+                    .is_some_and(|end| end > at)
+            })
     }
 
     /// Rule 14: a paid renewal whose list of lines is cut pays for licensed items that it does not show, to the end of the
     /// period that the newest snapshot has for them.
-    fn pay_unshown(&mut self, at: Timestamp, invoice: &Invoice<'f>, paid: &mut Vec<(ItemKey, PaidPeriod)>) {
+    fn pay_unshown(
+        &mut self,
+        at: Timestamp,
+        invoice: &Invoice<'f>,
+        paid: &mut Vec<(ItemKey, PaidPeriod)>,
+    ) {
         if invoice.lines.lines_whole || self.role_of(invoice) == Role::Side {
             return;
         }
         let subscription = &self.objects.subscription;
-        let licensed = subscription.items.iter().filter(|(_, h)| h.is_licensed_at(at)).map(|(key, _)| key);
-        let carriers = self.life.carriers.iter().filter(|_| self.life.asked.is_some());
+        let licensed = subscription
+            .items
+            .iter()
+            .filter(|(_, h)| h.is_licensed_at(at))
+            .map(|(key, _)| key);
+        let carriers = self
+            .life
+            .carriers
+            .iter()
+            .filter(|_| self.life.asked.is_some());
         for key in licensed.chain(carriers) {
-            let Some((start, end)) = self.period_billed(key, at) else { continue };
+            let Some((start, end)) = self.period_billed(key, at) else {
+                continue;
+            };
             if !paid.iter().any(|(shown, p)| shown == key && !p.proration) {
                 let id = invoice.shown.id.clone();
-                paid.push((key.clone(), PaidPeriod { invoice: id, start, end, paid_at: at, proration: false }));
-                self.findings.add(at, Finding::LinesCut(invoice.shown.id.clone()));
+                paid.push((
+                    key.clone(),
+                    PaidPeriod {
+                        invoice: id,
+                        start,
+                        end,
+                        paid_at: at,
+                        proration: false,
+                    },
+                ));
+                self.findings
+                    .add(at, Finding::LinesCut(invoice.shown.id.clone()));
             }
         }
     }
@@ -141,23 +213,40 @@ impl<'f> Course<'_, 'f> {
     /// snapshot did not show either may have been there; where it came into sight later, its period then tells.
     fn period_billed(&self, key: &ItemKey, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let subscription = &self.objects.subscription;
-        let then = subscription.version_at(at).or_else(|| subscription.versions.first())?;
+        let then = subscription
+            .version_at(at)
+            .or_else(|| subscription.versions.first())?;
         let of = |items: &[ItemThen]| items.iter().find(|i| i.key == *key).map(|i| i.period);
-        let later = subscription.versions.iter().filter(|v| !then.whole && v.at > then.at);
-        let came_into_sight =
-            || later.into_iter().find_map(|v| of(&v.items)).flatten().filter(|p| p.0 <= at && at < p.1);
+        let later = subscription
+            .versions
+            .iter()
+            .filter(|v| !then.whole && v.at > then.at);
+        let came_into_sight = || {
+            later
+                .into_iter()
+                .find_map(|v| of(&v.items))
+                .flatten()
+                .filter(|p| p.0 <= at && at < p.1)
+        };
         of(&then.items).unwrap_or_else(came_into_sight)
     }
 
     /// Rule 17: lines that name no price at all pay for nothing by themselves.
     fn names_no_price(&mut self, at: Timestamp, invoice: &Invoice<'_>) {
         let lines = &invoice.lines.lines;
-        let named = |l: &crate::domain::fact::Line| l.price.id.is_some() || l.price.product.is_some();
+        let named =
+            |l: &crate::domain::fact::Line| l.price.id.is_some() || l.price.product.is_some();
         if !lines.is_empty()
             && !lines.iter().any(named)
             && let Some(until) = lines.iter().filter(|l| l.amount >= 0).map(|l| l.end).max()
         {
-            self.findings.add(at, Finding::NoPriceNamed { invoice: invoice.shown.id.clone(), until });
+            self.findings.add(
+                at,
+                Finding::NoPriceNamed {
+                    invoice: invoice.shown.id.clone(),
+                    until,
+                },
+            );
         }
     }
 
@@ -176,7 +265,11 @@ impl<'f> Course<'_, 'f> {
             self.side_failure(fact, invoice);
         } else if self.grace_may_start() {
             let learned = invoice.failed.as_ref().map_or(fact.received, |f| f.learned);
-            self.start_episode(fact, learned, FailureCause::Invoice(invoice.shown.id.clone()));
+            self.start_episode(
+                fact,
+                learned,
+                FailureCause::Invoice(invoice.shown.id.clone()),
+            );
         }
     }
 
@@ -247,15 +340,26 @@ impl<'f> Course<'_, 'f> {
         let Some(version) = self.shown else { return };
         let runs = version.shown.status == crate::domain::fact::SubscriptionStatus::Active;
         let late = self.life.open_episode().is_some() || version.shown.was_late();
-        if self.life.ended.is_some() || !runs || !late || !self.newest_renewal_is_written_off(fact.at) {
+        if self.life.ended.is_some()
+            || !runs
+            || !late
+            || !self.newest_renewal_is_written_off(fact.at)
+        {
             return;
         }
         let licensed = self.objects.subscription.licensed_at(fact.at);
         let carries = |key: &ItemKey| self.life.asked.is_some() && self.life.carriers.contains(key);
         let runs_now = |i: &&ItemThen| licensed.contains(&i.key) || carries(&i.key);
-        let granted: Vec<_> =
-            version.items.iter().filter(runs_now).filter_map(|i| Some((i.key.clone(), i.period?))).collect();
-        for (key, (start, end)) in granted.into_iter().filter(|(_, (start, _))| *start <= fact.at) {
+        let granted: Vec<_> = version
+            .items
+            .iter()
+            .filter(runs_now)
+            .filter_map(|i| Some((i.key.clone(), i.period?)))
+            .collect();
+        for (key, (start, end)) in granted
+            .into_iter()
+            .filter(|(_, (start, _))| *start <= fact.at)
+        {
             self.paid_mut(&key).grant(start, end);
         }
         if self.is_covered(fact.at) {
@@ -265,10 +369,23 @@ impl<'f> Course<'_, 'f> {
 
     fn newest_renewal_is_written_off(&self, at: Timestamp) -> bool {
         // A first invoice gives a license only when it is paid (rule 20).
-        let renewals = self.objects.invoices.values().filter(|i| self.role_of(i) == Role::Renewal);
-        let started = |i: &&Invoice<'_>| self.base_of(i).iter().map(|(_, start, _)| *start).max().filter(|s| *s <= at);
-        let newest = renewals.filter_map(|i| Some((started(&i)?, i))).max_by_key(|(start, _)| *start);
-        newest.is_some_and(|(_, i)| i.closed.as_ref().is_some_and(|c| c.at <= at) && i.paid.is_none())
+        let renewals = self
+            .objects
+            .invoices
+            .values()
+            .filter(|i| self.role_of(i) == Role::Renewal);
+        let started = |i: &&Invoice<'_>| {
+            self.base_of(i)
+                .iter()
+                .map(|(_, start, _)| *start)
+                .max()
+                .filter(|s| *s <= at)
+        };
+        let newest = renewals
+            .filter_map(|i| Some((started(&i)?, i)))
+            .max_by_key(|(start, _)| *start);
+        newest
+            .is_some_and(|(_, i)| i.closed.as_ref().is_some_and(|c| c.at <= at) && i.paid.is_none())
     }
 
     /// Renewals that are final and open keep a license alive for a while: bank debits take days (rule 19), and a sent
@@ -276,18 +393,31 @@ impl<'f> Course<'_, 'f> {
     pub(super) fn note_open_renewals(&mut self) {
         let mut open: Vec<OpenRenewal> = Vec::new();
         for invoice in self.objects.invoices.values() {
-            let asks = matches!(invoice.state, InvoiceState::Draft | InvoiceState::Open) && invoice.failed.is_none();
+            let asks = matches!(invoice.state, InvoiceState::Draft | InvoiceState::Open)
+                && invoice.failed.is_none();
             if !asks || self.role_of(invoice) != Role::Renewal {
                 continue;
             }
             if let Some(due) = invoice.due() {
                 let since = invoice.finalized.unwrap_or(invoice.first_at);
-                open.push(OpenRenewal { since, until: due, sent: true });
+                open.push(OpenRenewal {
+                    since,
+                    until: due,
+                    sent: true,
+                });
                 continue;
             }
-            for at in invoice.finalized.into_iter().chain(invoice.finalization_failed) {
+            for at in invoice
+                .finalized
+                .into_iter()
+                .chain(invoice.finalization_failed)
+            {
                 let until = at + self.policy_at(at).processing_margin;
-                open.push(OpenRenewal { since: at, until, sent: false });
+                open.push(OpenRenewal {
+                    since: at,
+                    until,
+                    sent: false,
+                });
             }
         }
         open.sort_unstable_by_key(|o| o.until);
@@ -300,12 +430,23 @@ impl<'f> Course<'_, 'f> {
         in_order.sort_by_key(|i| (i.first_at, &i.shown.id));
         let mut items: Vec<ItemThen> = Vec::new();
         for invoice in in_order {
-            let lines = self.roles.get(&invoice.shown.id).map(|(_, lines)| lines.as_slice()).unwrap_or_default();
+            let lines = self
+                .roles
+                .get(&invoice.shown.id)
+                .map(|(_, lines)| lines.as_slice())
+                .unwrap_or_default();
             for (key, billed) in lines.iter().filter(|(_, l)| l.line.amount >= 0) {
-                let (quantity, period) =
-                    (billed.line.quantity.unwrap_or(1), Some((billed.line.start, billed.line.end)));
+                let (quantity, period) = (
+                    billed.line.quantity.unwrap_or(1),
+                    Some((billed.line.start, billed.line.end)),
+                );
                 items.retain(|i| i.key != *key);
-                items.push(ItemThen { key: key.clone(), quantity, metered: false, period });
+                items.push(ItemThen {
+                    key: key.clone(),
+                    quantity,
+                    metered: false,
+                    period,
+                });
             }
         }
         items.sort_by(|a, b| a.key.cmp(&b.key));

@@ -101,13 +101,19 @@ impl Cause {
     /// An event.
     #[must_use]
     pub fn event(fact: &Fact) -> Self {
-        Self { kind: fact.kind.clone(), event: Some(fact.id.clone()) }
+        Self {
+            kind: fact.kind.clone(),
+            event: Some(fact.id.clone()),
+        }
     }
 
     /// An instant that came.
     #[must_use]
     pub fn deadline(kind: &str) -> Self {
-        Self { kind: kind.to_owned(), event: None }
+        Self {
+            kind: kind.to_owned(),
+            event: None,
+        }
     }
 }
 
@@ -192,15 +198,31 @@ pub enum Hears {
 
 /// The same, of a source whose endpoint may hear of no invoices.
 #[must_use]
-pub fn fold_heard(kind: Kind, facts: &[Fact], revisions: &Revisions, now: Timestamp, hears: Hears) -> Folded {
+pub fn fold_heard(
+    kind: Kind,
+    facts: &[Fact],
+    revisions: &Revisions,
+    now: Timestamp,
+    hears: Hears,
+) -> Folded {
     let facts = canonical(facts);
     let decided = Decided::of(&facts);
-    let terms = Terms { revisions, decided: &decided };
+    let terms = Terms {
+        revisions,
+        decided: &decided,
+    };
     let objects = Objects::of(&facts, &terms);
     let (state, transitions, reports, life) = match kind {
         Kind::Payment => purchase::live(&facts, &objects),
         Kind::Subscription => course::live(&facts, &objects, &terms, (now, hears)),
     };
     let contact = Contact::of(&facts);
-    Folded { state, transitions, contact, reports, life, decided }
+    Folded {
+        state,
+        transitions,
+        contact,
+        reports,
+        life,
+        decided,
+    }
 }

@@ -49,8 +49,14 @@ pub enum Trigger {
 
 impl State {
     /// All states, in the order of life.
-    pub const ALL: [Self; 6] =
-        [Self::AwaitingPayment, Self::Paid, Self::PartlyRefunded, Self::Refunded, Self::Failed, Self::Expired];
+    pub const ALL: [Self; 6] = [
+        Self::AwaitingPayment,
+        Self::Paid,
+        Self::PartlyRefunded,
+        Self::Refunded,
+        Self::Failed,
+        Self::Expired,
+    ];
 
     /// The name in timelines, JSON and diagrams.
     #[must_use]
@@ -97,9 +103,10 @@ impl Trigger {
 #[must_use]
 pub const fn begin(trigger: Trigger) -> State {
     match trigger {
-        Trigger::Unpaid | Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => {
-            State::AwaitingPayment
-        }
+        Trigger::Unpaid
+        | Trigger::PartRefunded
+        | Trigger::FullyRefunded
+        | Trigger::RefundUndone => State::AwaitingPayment,
         Trigger::Paid => State::Paid,
         Trigger::PaymentFailed => State::Failed,
         Trigger::SessionExpired => State::Expired,
@@ -123,7 +130,9 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
         Paid => match trigger {
             Trigger::Unpaid => Stay("an older event: it is paid"),
             Trigger::Paid => Stay("two events of one payment count once"),
-            Trigger::PaymentFailed => Stay("paid is paid; a failed attempt beside it changes nothing"),
+            Trigger::PaymentFailed => {
+                Stay("paid is paid; a failed attempt beside it changes nothing")
+            }
             Trigger::SessionExpired => Stay("paid is paid"),
             Trigger::PartRefunded => To(PartlyRefunded),
             Trigger::FullyRefunded => To(Refunded),
@@ -150,14 +159,18 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::Paid => To(Paid),
             Trigger::PaymentFailed => Stay("it failed already"),
             Trigger::SessionExpired => Stay("it failed already"),
-            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => Stay("nothing was paid"),
+            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => {
+                Stay("nothing was paid")
+            }
         },
         Expired => match trigger {
             Trigger::Unpaid => Stay("an older event: the session expired"),
             Trigger::Paid => To(Paid),
             Trigger::PaymentFailed => Stay("it expired already"),
             Trigger::SessionExpired => Stay("it expired already"),
-            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => Stay("nothing was paid"),
+            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => {
+                Stay("nothing was paid")
+            }
         },
     }
 }

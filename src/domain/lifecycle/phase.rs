@@ -27,8 +27,15 @@ pub enum Phase {
 
 impl Phase {
     /// Every value, for the printed table.
-    pub const ALL: [Self; 7] =
-        [Self::NotPaid, Self::Trial, Self::Paid, Self::Grace, Self::Lapsed, Self::LapsedKept, Self::LapsedForGood];
+    pub const ALL: [Self; 7] = [
+        Self::NotPaid,
+        Self::Trial,
+        Self::Paid,
+        Self::Grace,
+        Self::Lapsed,
+        Self::LapsedKept,
+        Self::LapsedForGood,
+    ];
 
     /// The word in the printed table.
     #[must_use]
@@ -57,7 +64,9 @@ impl Phase {
 /// The phase of an item, or of what metadata asks for, whose time ends at `base`.
 #[must_use]
 pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, now: Timestamp) -> Phase {
-    let Some(base) = base else { return Phase::NotPaid };
+    let Some(base) = base else {
+        return Phase::NotPaid;
+    };
     // An item that is paid is no concern of another one's failure, once that has lapsed or Stripe has given up.
     let concerns = |e: &&Episode| base <= now || (e.lapsed.is_none() && !e.gave_up);
     match life.open_episode().filter(concerns) {
@@ -75,13 +84,21 @@ pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, now: Timestamp)
 /// The end of what metadata asks for: the latest of the items that carry it (rule 10).
 #[must_use]
 pub fn asked_end(life: &SubscriptionLife, decided: &Decided) -> Option<Timestamp> {
-    life.carriers.iter().filter_map(|key| life.base_end(key, decided)).max()
+    life.carriers
+        .iter()
+        .filter_map(|key| life.base_end(key, decided))
+        .max()
 }
 
 /// A paid end with its margin, and how long an open renewal carries on from there. An ordinary renewal stays one extend:
 /// a renewal that is being collected is looked at when the license would run out (rule 19).
 #[must_use]
-pub fn with_margin(life: &SubscriptionLife, base: Timestamp, margin: Span, now: Timestamp) -> Timestamp {
+pub fn with_margin(
+    life: &SubscriptionLife,
+    base: Timestamp,
+    margin: Span,
+    now: Timestamp,
+) -> Timestamp {
     let alive = base + margin;
     let carries = || life.open_renewals.iter().filter(|o| o.since <= alive);
     let sent = carries().filter(|o| o.sent).map(|o| o.until).max();

@@ -60,7 +60,10 @@ struct Course {
 }
 
 /// Lives a purchase's facts, given in canonical order.
-pub(super) fn live(facts: &[&Fact], objects: &Objects<'_>) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
+pub(super) fn live(
+    facts: &[&Fact],
+    objects: &Objects<'_>,
+) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
     let mut course = Course {
         state: None,
         transitions: Vec::new(),
@@ -89,19 +92,37 @@ pub(super) fn live(facts: &[&Fact], objects: &Objects<'_>) -> (Option<State>, Ve
     course.report_cut();
     course.life.state = course.state;
     let state = course.state.map(State::Payment);
-    (state, course.transitions, course.findings.into_vec(), Life::Payment(Box::new(course.life)))
+    (
+        state,
+        course.transitions,
+        course.findings.into_vec(),
+        Life::Payment(Box::new(course.life)),
+    )
 }
 
 /// What was paid in all: the session's total, else its invoice's.
 fn cost(objects: &Objects<'_>) -> Option<(i64, String)> {
-    let sessions = objects.sessions.values().filter(|s| s.shown.mode == SessionMode::Payment);
-    let of_session = sessions.into_iter().find_map(|s| Some((s.shown.amount?, s.shown.currency.clone()?)));
-    of_session.or_else(|| objects.invoices.values().next_back().map(|i| (i.shown.total, i.shown.currency.clone())))
+    let sessions = objects
+        .sessions
+        .values()
+        .filter(|s| s.shown.mode == SessionMode::Payment);
+    let of_session = sessions
+        .into_iter()
+        .find_map(|s| Some((s.shown.amount?, s.shown.currency.clone()?)));
+    of_session.or_else(|| {
+        objects
+            .invoices
+            .values()
+            .next_back()
+            .map(|i| (i.shown.total, i.shown.currency.clone()))
+    })
 }
 
 /// What had gone back at an instant, over all payments of the purchase (rule 36).
 fn returned_by(objects: &Objects<'_>, at: Timestamp) -> (Returned, Option<Timestamp>) {
-    objects.payments.returned_in_all(cost(objects).map(|(amount, _)| amount), at)
+    objects
+        .payments
+        .returned_in_all(cost(objects).map(|(amount, _)| amount), at)
 }
 
 impl Course {
@@ -110,18 +131,39 @@ impl Course {
     fn sold(&mut self, objects: &Objects<'_>) {
         let invoice = objects.invoices.values().next_back();
         let invoiced = invoice.map(|i| {
-            let sold = i.lines.lines.iter().filter(|l| l.amount >= 0 && !l.of_subscription);
-            let bought =
-                |l: &Line| Bought { line: l.id.clone(), price: l.price.clone(), quantity: l.quantity.unwrap_or(1) };
+            let sold = i
+                .lines
+                .lines
+                .iter()
+                .filter(|l| l.amount >= 0 && !l.of_subscription);
+            let bought = |l: &Line| Bought {
+                line: l.id.clone(),
+                price: l.price.clone(),
+                quantity: l.quantity.unwrap_or(1),
+            };
             sold.map(bought).collect::<Vec<_>>()
         });
         let invoiced_whole = invoice.is_some_and(|i| i.lines.lines_whole);
-        let shown = objects.sessions.values().map(|s| s.shown).find(|s| !s.line_items.is_empty());
-        let expanded = |whole: bool| shown.filter(|s| s.line_items_cut != whole).map(|s| s.line_items.clone());
-        let told = objects.looked_up_lines.map(<[Bought]>::to_vec).or_else(|| expanded(true));
+        let shown = objects
+            .sessions
+            .values()
+            .map(|s| s.shown)
+            .find(|s| !s.line_items.is_empty());
+        let expanded = |whole: bool| {
+            shown
+                .filter(|s| s.line_items_cut != whole)
+                .map(|s| s.line_items.clone())
+        };
+        let told = objects
+            .looked_up_lines
+            .map(<[Bought]>::to_vec)
+            .or_else(|| expanded(true));
         let told = told.or_else(|| invoiced.clone().filter(|_| invoiced_whole));
         self.life.lines_told = told.is_some();
-        self.life.lines = told.or_else(|| expanded(false)).or_else(|| invoiced.clone()).unwrap_or_default();
+        self.life.lines = told
+            .or_else(|| expanded(false))
+            .or_else(|| invoiced.clone())
+            .unwrap_or_default();
         self.life.invoiced = invoiced.unwrap_or_default();
         self.life.cut = match (shown, invoice) {
             _ if self.life.lines_told => None,
@@ -134,7 +176,8 @@ impl Course {
         match &fact.says {
             Says::Session(shown) if shown.mode == SessionMode::Payment => {
                 self.wants(fact, &shown.wants);
-                let paid = session::State::Paid == session::State::of(shown.event, shown.payment_status);
+                let paid =
+                    session::State::Paid == session::State::of(shown.event, shown.payment_status);
                 let trigger = match session::State::of(shown.event, shown.payment_status) {
                     session::State::Unpaid => Trigger::Unpaid,
                     session::State::Paid => Trigger::Paid,
@@ -148,7 +191,10 @@ impl Course {
             }
             Says::Invoice(shown) => {
                 self.wants(fact, &shown.wants);
-                let paid = objects.invoices.get(&shown.id).and_then(|i| i.paid.as_ref());
+                let paid = objects
+                    .invoices
+                    .get(&shown.id)
+                    .and_then(|i| i.paid.as_ref());
                 if paid.is_some_and(|p| p.event == fact.id) {
                     self.step(fact, Trigger::Paid);
                     self.money_back_before(fact, objects);
@@ -168,7 +214,9 @@ impl Course {
 
     /// What is not shown of what was bought is unknown. Where the metadata names the plan, it does not matter.
     fn report_cut(&mut self) {
-        let Some(at) = self.life.paid_at.filter(|_| !self.life.is_named()) else { return };
+        let Some(at) = self.life.paid_at.filter(|_| !self.life.is_named()) else {
+            return;
+        };
         match self.life.cut.clone() {
             Some(CutLines::Session) => self.findings.add(at, Finding::LineItemsCut),
             Some(CutLines::Invoice(invoice)) => self.findings.add(at, Finding::LinesCut(invoice)),
@@ -181,7 +229,8 @@ impl Course {
             self.life.wants = wants.clone();
         }
         for key in &wants.unreadable {
-            self.findings.add(fact.at, Finding::UnreadableMetadata(key.clone()));
+            self.findings
+                .add(fact.at, Finding::UnreadableMetadata(key.clone()));
         }
     }
 
@@ -214,7 +263,12 @@ impl Course {
             return;
         }
         let (from, to) = (self.state.map(State::Payment), State::Payment(next));
-        self.transitions.push(Transition { at: fact.at, from, to, cause: Cause::event(fact) });
+        self.transitions.push(Transition {
+            at: fact.at,
+            from,
+            to,
+            cause: Cause::event(fact),
+        });
         self.state = Some(next);
     }
 }

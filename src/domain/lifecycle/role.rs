@@ -35,8 +35,9 @@ pub fn licensed_lines<'f>(
 ) -> Vec<(ItemKey, LicensedLine<'f>)> {
     let lines = subscription.items.lines_of(invoice.lines);
     let at = invoice.first_at;
-    let carries =
-        |key: &ItemKey| subscription.asked.is_some() && subscription.items.history(key).is_some_and(|h| !h.metered);
+    let carries = |key: &ItemKey| {
+        subscription.asked.is_some() && subscription.items.history(key).is_some_and(|h| !h.metered)
+    };
     lines
         .into_iter()
         .filter(|(key, l)| {
@@ -48,14 +49,28 @@ pub fn licensed_lines<'f>(
             let plan = subscription.items.plan_of_line(l, at, terms);
             l.amount < 0 || carries(key) || plan.is_some_and(|p| !(metered && p.is_rest()))
         })
-        .map(|(key, line)| (key, LicensedLine { line, trial: is_trial_line(subscription, invoice, line) }))
+        .map(|(key, line)| {
+            (
+                key,
+                LicensedLine {
+                    line,
+                    trial: is_trial_line(subscription, invoice, line),
+                },
+            )
+        })
         .collect()
 }
 
 /// Whether a line is a trial's zero line. It says so itself where its units would cost something, whichever event comes
 /// first, and for the free ones beside it; else a snapshot that names the trial's end tells.
 fn is_trial_line(subscription: &Subscription<'_>, invoice: &Invoice<'_>, line: &Line) -> bool {
-    let said = || invoice.lines.lines.iter().any(|l| l.trial && l.end == line.end);
+    let said = || {
+        invoice
+            .lines
+            .lines
+            .iter()
+            .any(|l| l.trial && l.end == line.end)
+    };
     line.amount == 0 && !line.proration && (said() || subscription.names_trial_end(line.end))
 }
 
@@ -68,12 +83,23 @@ pub fn role(
     paid_until: impl Fn(&ItemKey) -> Option<Timestamp>,
     trial_license: bool,
 ) -> Role {
-    let base = || lines.iter().filter(|(_, l)| !l.line.proration && l.line.amount >= 0 && !l.trial);
-    let anything_before = trial_license || subscription.items.iter().any(|(key, _)| paid_until(key).is_some());
+    let base = || {
+        lines
+            .iter()
+            .filter(|(_, l)| !l.line.proration && l.line.amount >= 0 && !l.trial)
+    };
+    let anything_before = trial_license
+        || subscription
+            .items
+            .iter()
+            .any(|(key, _)| paid_until(key).is_some());
     match invoice.shown.reason {
         BillingReason::Create => Role::First,
         BillingReason::Cycle => {
-            let turn = base().map(|(_, l)| l.line.start).min().unwrap_or(invoice.first_at);
+            let turn = base()
+                .map(|(_, l)| l.line.start)
+                .min()
+                .unwrap_or(invoice.first_at);
             if !anything_before && subscription.had_trial_by(turn) {
                 // After a trial that handed out nothing, the first charge is a first payment though Stripe calls it a
                 // renewal.
@@ -85,7 +111,8 @@ pub fn role(
             }
         }
         BillingReason::Update | BillingReason::Manual | BillingReason::Other => {
-            let next = |key: &ItemKey, start: Timestamp| paid_until(key).is_none_or(|end| start >= end);
+            let next =
+                |key: &ItemKey, start: Timestamp| paid_until(key).is_none_or(|end| start >= end);
             if !anything_before {
                 Role::First
             } else if base().any(|(key, l)| next(key, l.line.start)) {

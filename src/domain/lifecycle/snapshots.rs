@@ -6,7 +6,9 @@ use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
 use super::subscription::{State as S, Trigger};
-use crate::domain::fact::{EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status};
+use crate::domain::fact::{
+    EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
+};
 use crate::domain::object::invoice::State as InvoiceState;
 use crate::domain::object::{ItemKey, Version, session};
 use crate::domain::policy::OnPause;
@@ -26,7 +28,11 @@ impl<'f> Course<'_, 'f> {
         if shown.event == SubscriptionEvent::TrialWillEnd
             && let Some(trial_end) = shown.trial_end
         {
-            self.life.trial_ending = Some(TrialEnding { trial_end, at: fact.at, learned: fact.received });
+            self.life.trial_ending = Some(TrialEnding {
+                trial_end,
+                at: fact.at,
+                learned: fact.received,
+            });
         }
         if shown.event == SubscriptionEvent::Deleted || shown.status == Status::Canceled {
             self.end(fact, version);
@@ -39,7 +45,12 @@ impl<'f> Course<'_, 'f> {
         match shown.status {
             Status::Incomplete => self.step(fact, Trigger::FirstPaymentOpen),
             Status::IncompleteExpired => {
-                self.life.ended = Some(Deleted { at: fact.at, told: fact.at, gave_up: false, never_began: true });
+                self.life.ended = Some(Deleted {
+                    at: fact.at,
+                    told: fact.at,
+                    gave_up: false,
+                    never_began: true,
+                });
                 self.step(fact, Trigger::FirstPaymentExpired);
             }
             Status::Trialing => self.step(fact, Trigger::TrialRuns),
@@ -53,8 +64,10 @@ impl<'f> Course<'_, 'f> {
     fn schedule_end(&mut self, version: &Version<'_>) {
         let shown = version.shown;
         let scheduled = shown.cancel_at_period_end || shown.cancel_at.is_some();
-        self.life.scheduled_since = scheduled.then(|| self.life.scheduled_since.unwrap_or(version.at));
-        (self.life.cancel_at, self.life.cancel_at_period_end) = (shown.cancel_at, shown.cancel_at_period_end);
+        self.life.scheduled_since =
+            scheduled.then(|| self.life.scheduled_since.unwrap_or(version.at));
+        (self.life.cancel_at, self.life.cancel_at_period_end) =
+            (shown.cancel_at, shown.cancel_at_period_end);
     }
 
     /// Notes a pause's begin and end. Under `keep`, periods that turn meanwhile are granted; at the end of either kind, the
@@ -74,15 +87,26 @@ impl<'f> Course<'_, 'f> {
             let keeps = self.policy_at(pause.since).on_pause == OnPause::Keep;
             let resumed = !on && matches!(shown.status, Status::Active | Status::Trialing);
             if keeps || resumed {
-                self.grant_periods(version, |start| (keeps && start >= pause.since) || (resumed && start <= fact.at));
+                self.grant_periods(version, |start| {
+                    (keeps && start >= pause.since) || (resumed && start <= fact.at)
+                });
             }
         }
-        self.life.paused = on.then(|| Pause { since: before.map_or(fact.at, |p| p.since), trial_over });
+        self.life.paused = on.then(|| Pause {
+            since: before.map_or(fact.at, |p| p.since),
+            trial_over,
+        });
     }
 
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
         // What was never paid for is granted nothing (rule 20).
-        for item in version.items.iter().filter(|i| self.base_end(&i.key).is_some()).cloned().collect::<Vec<_>>() {
+        for item in version
+            .items
+            .iter()
+            .filter(|i| self.base_end(&i.key).is_some())
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             if let Some((start, end)) = item.period.filter(|(start, _)| counts(*start)) {
                 self.paid_mut(&item.key).grant(start, end);
             }
@@ -93,10 +117,13 @@ impl<'f> Course<'_, 'f> {
     /// extends its license, whatever the policy says of trials at the beginning.
     fn trial(&mut self, version: &Version<'_>) {
         let (shown, at) = (version.shown, version.at);
-        let Some(trial_end) = shown.trial_end else { return };
+        let Some(trial_end) = shown.trial_end else {
+            return;
+        };
         let runs = shown.status == Status::Trialing;
         let ended_early = self.life.trial_until.is_some() && trial_end <= at;
-        let added = self.life.began.is_some() && self.life.trial_until.is_none_or(|known| known != trial_end);
+        let added = self.life.began.is_some()
+            && self.life.trial_until.is_none_or(|known| known != trial_end);
         let gives = self.hands_out_trial(at) || added;
         if !(runs && gives || ended_early) {
             return;
@@ -111,21 +138,45 @@ impl<'f> Course<'_, 'f> {
     /// paid: to the end of that.
     fn added(&mut self, version: &Version<'_>) {
         let (at, subscription) = (version.at, &self.objects.subscription);
-        let Some(before) = subscription.versions.iter().take_while(|v| !std::ptr::eq(*v, version)).last() else {
-            return;
-        };
-        let licensed = subscription.licensed_at(at);
-        let (old, new): (Vec<&ItemKey>, Vec<&ItemKey>) =
-            licensed.iter().partition(|key| before.items.iter().any(|i| i.key == **key));
-        let running = old.iter().filter_map(|key| self.base_end(key)).max().filter(|end| *end > at);
-        let Some(running) = running.filter(|_| matches!(version.shown.status, Status::Active | Status::Trialing))
+        let Some(before) = subscription
+            .versions
+            .iter()
+            .take_while(|v| !std::ptr::eq(*v, version))
+            .last()
         else {
             return;
         };
-        let ends =
-            |key: &ItemKey| version.items.iter().find(|i| i.key == *key).and_then(|i| i.period).map(|(_, end)| end);
-        let granted: Vec<(ItemKey, Timestamp)> =
-            new.into_iter().map(|key| (key.clone(), ends(key).map_or(running, |end| end.min(running)))).collect();
+        let licensed = subscription.licensed_at(at);
+        let (old, new): (Vec<&ItemKey>, Vec<&ItemKey>) = licensed
+            .iter()
+            .partition(|key| before.items.iter().any(|i| i.key == **key));
+        let running = old
+            .iter()
+            .filter_map(|key| self.base_end(key))
+            .max()
+            .filter(|end| *end > at);
+        let Some(running) =
+            running.filter(|_| matches!(version.shown.status, Status::Active | Status::Trialing))
+        else {
+            return;
+        };
+        let ends = |key: &ItemKey| {
+            version
+                .items
+                .iter()
+                .find(|i| i.key == *key)
+                .and_then(|i| i.period)
+                .map(|(_, end)| end)
+        };
+        let granted: Vec<(ItemKey, Timestamp)> = new
+            .into_iter()
+            .map(|key| {
+                (
+                    key.clone(),
+                    ends(key).map_or(running, |end| end.min(running)),
+                )
+            })
+            .collect();
         for (key, end) in granted {
             self.paid_mut(&key).grant(at, end);
         }
@@ -148,11 +199,14 @@ impl<'f> Course<'_, 'f> {
             return;
         }
         for item in &version.items {
-            let Some((start, end)) = item.period else { continue };
+            let Some((start, end)) = item.period else {
+                continue;
+            };
             // The first period that costs something: the very first, or the one after a trial.
             let after_trial = version.shown.trial_end == Some(start);
             let first = after_trial || version.shown.began.is_none_or(|began| start <= began);
-            let unpaid = (first && self.first_is_unpaid()) || self.failed_since(fact.at, &item.key, start, end);
+            let unpaid = (first && self.first_is_unpaid())
+                || self.failed_since(fact.at, &item.key, start, end);
             let had = self.base_end(&item.key).is_some();
             let paid = self.paid_mut(&item.key);
             if unpaid && !had {
@@ -182,18 +236,29 @@ impl<'f> Course<'_, 'f> {
         }
         let session = self.objects.sessions.values().next_back();
         let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
-        let first =
-            self.objects.invoices.values().filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
-        unpaid || first.into_iter().any(|i| i.told_besides_failures && i.paid.is_none())
+        let first = self
+            .objects
+            .invoices
+            .values()
+            .filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
+        unpaid
+            || first
+                .into_iter()
+                .any(|i| i.told_besides_failures && i.paid.is_none())
     }
 
     /// Whether an invoice with a line for the item's period failed at that instant or later.
     fn failed_since(&self, at: Timestamp, key: &ItemKey, start: Timestamp, end: Timestamp) -> bool {
         let bills = |i: &crate::domain::object::Invoice<'_>| {
             let lines = self.objects.subscription.items.lines_of(i.lines);
-            lines.iter().any(|(k, l)| k == key && !l.proration && l.amount >= 0 && l.start < end && l.end > start)
+            lines.iter().any(|(k, l)| {
+                k == key && !l.proration && l.amount >= 0 && l.start < end && l.end > start
+            })
         };
-        self.objects.invoices.values().any(|i| i.last_failed.is_some_and(|failed| failed >= at) && bills(i))
+        self.objects
+            .invoices
+            .values()
+            .any(|i| i.last_failed.is_some_and(|failed| failed >= at) && bills(i))
     }
 
     /// `past_due` or `unpaid`: where the failed invoice is known, its own event began the grace; where only snapshots come
@@ -202,7 +267,10 @@ impl<'f> Course<'_, 'f> {
         if self.is_explained(version) {
             return;
         }
-        let first_unpaid = self.roles.values().any(|(role, _)| *role == super::role::Role::First);
+        let first_unpaid = self
+            .roles
+            .values()
+            .any(|(role, _)| *role == super::role::Role::First);
         let created = self.objects.subscription.created();
         let lived = |start: Timestamp| {
             created.is_some_and(|c| c < start)
@@ -210,8 +278,11 @@ impl<'f> Course<'_, 'f> {
                 && !version.shown.send_invoice
                 && !self.objects.subscription.had_trial_by(start)
         };
-        let periods: Vec<(ItemKey, Timestamp, bool)> =
-            version.items.iter().filter_map(|i| i.period.map(|(s, _)| (i.key.clone(), s, lived(s)))).collect();
+        let periods: Vec<(ItemKey, Timestamp, bool)> = version
+            .items
+            .iter()
+            .filter_map(|i| i.period.map(|(s, _)| (i.key.clone(), s, lived(s))))
+            .collect();
         for (key, start, lived) in periods {
             let known = self.base_end(&key).is_some();
             let silent = self.silent;
@@ -224,8 +295,15 @@ impl<'f> Course<'_, 'f> {
             }
         }
         let licensed = self.objects.subscription.licensed_at(fact.at);
-        let carriers = self.life.carriers.iter().filter(|_| self.life.asked.is_some());
-        let had = licensed.iter().chain(carriers).any(|key| self.base_end(key).is_some());
+        let carriers = self
+            .life
+            .carriers
+            .iter()
+            .filter(|_| self.life.asked.is_some());
+        let had = licensed
+            .iter()
+            .chain(carriers)
+            .any(|key| self.base_end(key).is_some());
         if had && !self.is_covered(fact.at) && self.grace_may_start() {
             self.start_episode(fact, version.learned, cause(fact, version));
         } else if self.state().is_none() {
@@ -237,14 +315,25 @@ impl<'f> Course<'_, 'f> {
     /// one that is not due yet, or a renewal whose own failure is known (rules 25, 32).
     fn is_explained(&self, version: &Version<'_>) -> bool {
         let side = self.life.side_failures.iter().any(|s| s.settled.is_none());
-        let newest = version.shown.latest_invoice.as_ref().and_then(|id| self.objects.invoices.get(id));
+        let newest = version
+            .shown
+            .latest_invoice
+            .as_ref()
+            .and_then(|id| self.objects.invoices.get(id));
         // At the very turn its renewal is a draft: what is late is older.
-        let turns = version.items.iter().any(|i| i.period.is_some_and(|(start, _)| start == version.at));
+        let turns = version
+            .items
+            .iter()
+            .any(|i| i.period.is_some_and(|(start, _)| start == version.at));
         side || turns
             || newest.is_some_and(|i| {
-                let draft = i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
+                let draft =
+                    i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);
                 let not_due = i.due().is_some_and(|due| due > version.at);
-                draft || not_due || (i.failed.is_some() && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
+                draft
+                    || not_due
+                    || (i.failed.is_some()
+                        && i.shown.reason == crate::domain::fact::BillingReason::Cycle)
             })
     }
 
@@ -255,12 +344,25 @@ impl<'f> Course<'_, 'f> {
             }
         } else if self.state().is_none() {
             let trial = self.objects.subscription.had_trial_by(fact.at);
-            self.step(fact, if trial { Trigger::TrialRuns } else { Trigger::Runs });
+            self.step(
+                fact,
+                if trial {
+                    Trigger::TrialRuns
+                } else {
+                    Trigger::Runs
+                },
+            );
         }
     }
 
     fn end(&mut self, fact: &Fact, version: &Version<'_>) {
-        let before = self.objects.subscription.versions.iter().take_while(|v| !std::ptr::eq(*v, version)).last();
+        let before = self
+            .objects
+            .subscription
+            .versions
+            .iter()
+            .take_while(|v| !std::ptr::eq(*v, version))
+            .last();
         let status = before.map(|v| v.shown.status);
         let late = matches!(status, Some(Status::PastDue | Status::Unpaid))
             || matches!(self.state(), Some(S::Grace | S::Lapsed));
@@ -270,7 +372,12 @@ impl<'f> Course<'_, 'f> {
             None => late,
         };
         let at = version.shown.ended_at.unwrap_or(fact.at).min(fact.at);
-        self.life.ended = Some(Deleted { at, told: fact.at, gave_up, never_began: false });
+        self.life.ended = Some(Deleted {
+            at,
+            told: fact.at,
+            gave_up,
+            never_began: false,
+        });
         if gave_up {
             if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
                 episode.gave_up = true;
@@ -284,5 +391,9 @@ impl<'f> Course<'_, 'f> {
 
 /// A grace that only a snapshot tells of belongs to the subscription's newest invoice, where one is named.
 fn cause(fact: &Fact, version: &Version<'_>) -> FailureCause {
-    version.shown.latest_invoice.clone().map_or(FailureCause::FailureAt(fact.at), FailureCause::Invoice)
+    version
+        .shown
+        .latest_invoice
+        .clone()
+        .map_or(FailureCause::FailureAt(fact.at), FailureCause::Invoice)
 }

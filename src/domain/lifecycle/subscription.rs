@@ -135,14 +135,19 @@ pub const fn begin(trigger: Trigger) -> State {
         Trigger::TrialRuns => State::Trialing,
         Trigger::Runs | Trigger::Paid | Trigger::WrittenOff => State::Active,
         Trigger::RenewalFailed | Trigger::GraceOver => State::Grace,
-        Trigger::GaveUp | Trigger::Cancelled | Trigger::GraceOutlived | Trigger::PaidAfterEnd => State::Ended,
+        Trigger::GaveUp | Trigger::Cancelled | Trigger::GraceOutlived | Trigger::PaidAfterEnd => {
+            State::Ended
+        }
         Trigger::FirstPaymentExpired => State::IncompleteExpired,
     }
 }
 
 /// The table.
 #[must_use]
-#[expect(clippy::too_many_lines, reason = "a flat table: every pair of state and trigger in one place")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a flat table: every pair of state and trigger in one place"
+)]
 pub const fn step(state: State, trigger: Trigger) -> Step<State> {
     use State::{Active, Ended, Grace, Incomplete, IncompleteExpired, Lapsed, Trialing};
     match state {
@@ -183,7 +188,9 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::TrialRuns => To(Trialing),
             Trigger::Runs => Stay("a status proves no payment"),
             Trigger::Paid | Trigger::WrittenOff => To(Active),
-            Trigger::RenewalFailed => Stay("the grace runs from the first failure; a retry does not extend it"),
+            Trigger::RenewalFailed => {
+                Stay("the grace runs from the first failure; a retry does not extend it")
+            }
             Trigger::GraceOver => To(Lapsed),
             Trigger::GraceOutlived | Trigger::PaidAfterEnd => To(Ended),
             Trigger::GaveUp => Stay("Stripe gave up; the promised grace runs on"),
@@ -202,7 +209,9 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
             Trigger::FirstPaymentExpired => To(IncompleteExpired),
         },
         Ended => match trigger {
-            Trigger::FirstPaymentOpen | Trigger::TrialRuns | Trigger::Runs => Stay("deleted is final"),
+            Trigger::FirstPaymentOpen | Trigger::TrialRuns | Trigger::Runs => {
+                Stay("deleted is final")
+            }
             Trigger::Paid => Stay("it still pays for its period; the operator is told"),
             Trigger::RenewalFailed => Stay("a failure after the end starts nothing"),
             Trigger::GraceOver | Trigger::GraceOutlived => Stay("it is over already"),

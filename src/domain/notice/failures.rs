@@ -8,14 +8,20 @@ use crate::domain::policy::{AtGraceEnd, DunningMail};
 use crate::domain::time::{Span, Timestamp};
 
 impl Ctx<'_> {
-    pub(super) fn episode(&self, s: &SubscriptionLife, episode: &Episode, out: &mut Vec<DueNotice>) {
+    pub(super) fn episode(
+        &self,
+        s: &SubscriptionLife,
+        episode: &Episode,
+        out: &mut Vec<DueNotice>,
+    ) {
         let delay = episode.policy.notice_delay;
         let learned = episode.learned.max(episode.started);
         if episode.policy.dunning_mail == DunningMail::Keyward {
             self.reminders(episode, learned, out);
         }
         let Some(lapsed) = episode.lapsed else { return };
-        let ended = matches!(episode.outcome, Outcome::Ended(_)) || (s.state == S::Ended && episode.gave_up);
+        let ended = matches!(episode.outcome, Outcome::Ended(_))
+            || (s.state == S::Ended && episode.gave_up);
         let kind = match episode.policy.at_grace_end {
             AtGraceEnd::Keep => return,
             AtGraceEnd::Revoke => NoticeKind::Ended,
@@ -24,7 +30,9 @@ impl Ctx<'_> {
         };
         // A later deletion changes the word for it but sends no second mail.
         let about = About::failure(&episode.cause);
-        let told = [NoticeKind::Suspended, NoticeKind::Ended].into_iter().find(|k| self.sent(*k, &about));
+        let told = [NoticeKind::Suspended, NoticeKind::Ended]
+            .into_iter()
+            .find(|k| self.sent(*k, &about));
         let mut call = DueNotice::new(told.unwrap_or(kind), about, lapsed.max(learned) + delay);
         let stopped = self.due.seats.iter().any(|seat| seat.why == Why::Lapsed);
         // Rule 42: what was paid before it was told says nothing; an end that follows an end is still told, once.
@@ -41,7 +49,9 @@ impl Ctx<'_> {
         let delay = episode.policy.notice_delay;
         let over = match episode.outcome {
             Outcome::Open => episode.lapsed,
-            Outcome::Recovered(at) | Outcome::Ended(at) => Some(episode.lapsed.map_or(at, |l| l.min(at))),
+            Outcome::Recovered(at) | Outcome::Ended(at) => {
+                Some(episode.lapsed.map_or(at, |l| l.min(at)))
+            }
         };
         let mut calls: Vec<(Timestamp, DueNotice)> = Vec::new();
         for offset in &episode.policy.reminders {
@@ -54,16 +64,32 @@ impl Ctx<'_> {
                 (true, false) => NoticeKind::PaymentFailed,
                 (false, _) => NoticeKind::GraceEnding,
             };
-            let mut call = DueNotice::new(kind, About::failure(&episode.cause), nominal.max(learned + delay));
+            let mut call = DueNotice::new(
+                kind,
+                About::failure(&episode.cause),
+                nominal.max(learned + delay),
+            );
             // Of one failed invoice is told once, whatever becomes of its episode.
-            call.part = if *offset == Span::ZERO { Part::Whole } else { Part::Offset(*offset) };
+            call.part = if *offset == Span::ZERO {
+                Part::Whole
+            } else {
+                Part::Offset(*offset)
+            };
             calls.push((nominal, call));
         }
         // What had passed when we heard of it is said by the first mail.
-        let passed = calls.iter().filter(|(nominal, _)| *nominal <= learned).count();
-        let first =
-            if calls.first().is_some_and(|(n, _)| *n == episode.started) { 0 } else { passed.saturating_sub(1) };
-        let latest_due = calls.iter().rposition(|(nominal, c)| *nominal > learned && c.due <= self.now);
+        let passed = calls
+            .iter()
+            .filter(|(nominal, _)| *nominal <= learned)
+            .count();
+        let first = if calls.first().is_some_and(|(n, _)| *n == episode.started) {
+            0
+        } else {
+            passed.saturating_sub(1)
+        };
+        let latest_due = calls
+            .iter()
+            .rposition(|(nominal, c)| *nominal > learned && c.due <= self.now);
         for (n, (nominal, call)) in calls.iter_mut().enumerate() {
             if over.is_some_and(|over| call.due >= over) {
                 call.skip = Some(Skipped::SettledBefore);
@@ -83,13 +109,22 @@ impl Ctx<'_> {
     }
 
     pub(super) fn side_failure(&self, side: &SideFailure, out: &mut Vec<DueNotice>) {
-        let policy = self.revisions.policy(self.plan(), self.folded.decided.judged_at(side.at));
+        let policy = self
+            .revisions
+            .policy(self.plan(), self.folded.decided.judged_at(side.at));
         if policy.dunning_mail == DunningMail::Stripe {
             return;
         }
-        let kind = if side.action_required { NoticeKind::ActionRequired } else { NoticeKind::PaymentFailed };
-        let mut call =
-            DueNotice::new(kind, About::Invoice(side.invoice.clone()), side.learned.max(side.at) + policy.notice_delay);
+        let kind = if side.action_required {
+            NoticeKind::ActionRequired
+        } else {
+            NoticeKind::PaymentFailed
+        };
+        let mut call = DueNotice::new(
+            kind,
+            About::Invoice(side.invoice.clone()),
+            side.learned.max(side.at) + policy.notice_delay,
+        );
         if side.settled.is_some() {
             call.skip = Some(Skipped::SettledBeforeTold);
         }
@@ -99,7 +134,11 @@ impl Ctx<'_> {
     pub(super) fn trial_ending(&self, s: &SubscriptionLife, out: &mut Vec<DueNotice>) {
         let Some(trial) = &s.trial_ending else { return };
         let due = trial.learned.max(trial.at) + self.notice_delay(trial.at);
-        let mut call = DueNotice::new(NoticeKind::TrialEnding, About::TrialUntil(trial.trial_end), due);
+        let mut call = DueNotice::new(
+            NoticeKind::TrialEnding,
+            About::TrialUntil(trial.trial_end),
+            due,
+        );
         if trial.trial_end <= self.now || s.state != S::Trialing {
             call.skip = Some(Skipped::TrialOver);
         }

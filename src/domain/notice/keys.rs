@@ -16,12 +16,26 @@ impl Ctx<'_> {
     /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
     pub(super) fn keys(&self, out: &mut Vec<DueNotice>) {
         let first = |m: &&Notice| m.kind == NoticeKind::LicenseIssued && m.about != About::Resend;
-        let carried = |n: u32| self.machine.notices.iter().filter(first).any(|m| m.seats.contains(&n));
-        let fresh: Vec<&Grant> =
-            self.machine.grants.iter().filter(|g| !g.adopted && !g.moved_in && !carried(g.number)).collect();
-        let Some(first) = fresh.iter().map(|g| g.since).min() else { return };
+        let carried = |n: u32| {
+            self.machine
+                .notices
+                .iter()
+                .filter(first)
+                .any(|m| m.seats.contains(&n))
+        };
+        let fresh: Vec<&Grant> = self
+            .machine
+            .grants
+            .iter()
+            .filter(|g| !g.adopted && !g.moved_in && !carried(g.number))
+            .collect();
+        let Some(first) = fresh.iter().map(|g| g.since).min() else {
+            return;
+        };
         let waiting = self.machine.actions.iter().any(|a| {
-            a.act.creates() && a.outcome == ActionOutcome::Pending && self.due.seats.iter().any(|s| is_for(a, s))
+            a.act.creates()
+                && a.outcome == ActionOutcome::Pending
+                && self.due.seats.iter().any(|s| is_for(a, s))
         });
         let seats: Vec<u32> = fresh.iter().map(|g| g.number).collect();
         let mut call = DueNotice::new(NoticeKind::LicenseIssued, About::Keys(seats.clone()), first);
@@ -37,16 +51,34 @@ impl Ctx<'_> {
 
     pub(super) fn delayed(&self, out: &mut Vec<DueNotice>) {
         let matched = match_seats(self.machine, self.due);
-        let missing = |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(self.now);
+        let missing = |(seat, grant): &(&SeatDue, Option<usize>)| {
+            grant.is_none() && seat.want.live_at(self.now)
+        };
         // Late is what waits for the service, counted from when we set out to make it.
         let asked = |seat: &SeatDue| {
-            let open = |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
-            let creates = self.machine.actions.iter().filter(|a| a.act.creates() && is_for(a, seat));
+            let open =
+                |a: &&Action| matches!(a.outcome, ActionOutcome::Pending | ActionOutcome::Refused);
+            let creates = self
+                .machine
+                .actions
+                .iter()
+                .filter(|a| a.act.creates() && is_for(a, seat));
             creates.filter(open).map(|a| a.at).min()
         };
-        let since = self.due.seats.iter().zip(matched).filter(missing).filter_map(|(s, _)| asked(s)).min();
+        let since = self
+            .due
+            .seats
+            .iter()
+            .zip(matched)
+            .filter(missing)
+            .filter_map(|(s, _)| asked(s))
+            .min();
         if let Some(since) = since {
-            out.push(DueNotice::new(NoticeKind::LicenseDelayed, About::FirstKey, since + DELAYED));
+            out.push(DueNotice::new(
+                NoticeKind::LicenseDelayed,
+                About::FirstKey,
+                since + DELAYED,
+            ));
         }
     }
 }

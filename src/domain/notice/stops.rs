@@ -12,16 +12,24 @@ use crate::domain::time::Timestamp;
 impl Ctx<'_> {
     /// The end that a cancellation brings, told when the license runs out.
     pub(super) fn ended(&self, s: &SubscriptionLife, out: &mut Vec<DueNotice>) {
-        let told_by_failure = |e: &Episode| e.lapsed.is_some() && e.policy.at_grace_end != AtGraceEnd::Keep;
-        let over_by_failure =
-            s.episodes.iter().any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
-        if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license() {
+        let told_by_failure =
+            |e: &Episode| e.lapsed.is_some() && e.policy.at_grace_end != AtGraceEnd::Keep;
+        let over_by_failure = s
+            .episodes
+            .iter()
+            .any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
+        if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license()
+        {
             return;
         }
-        let ends = self.due.seats.iter().filter_map(|seat| match (seat.want, seat.why) {
-            (Want::Live { until: Some(until) }, Why::Ending) => Some(until),
-            _ => None,
-        });
+        let ends = self
+            .due
+            .seats
+            .iter()
+            .filter_map(|seat| match (seat.want, seat.why) {
+                (Want::Live { until: Some(until) }, Why::Ending) => Some(until),
+                _ => None,
+            });
         if let Some(end) = ends.max() {
             let told = s.ended.as_ref().map_or(end, |e| e.told);
             let mut call = DueNotice::new(NoticeKind::Ended, About::End, end.max(told));
@@ -36,17 +44,32 @@ impl Ctx<'_> {
     pub(super) fn stopped(&self, out: &mut Vec<DueNotice>) {
         // A license that was found ended had been ended by others, who told the customer or did not.
         let by_us = |g: &Grant| {
-            self.machine.actions.iter().any(|a| matches!(a.act, Act::Revoke { .. }) && a.license == g.number)
+            self.machine
+                .actions
+                .iter()
+                .any(|a| matches!(a.act, Act::Revoke { .. }) && a.license == g.number)
         };
         let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
-        let Some(known) = self.machine.grants.iter().filter(ours).map(|g| g.since).min() else { return };
+        let Some(known) = self
+            .machine
+            .grants
+            .iter()
+            .filter(ours)
+            .map(|g| g.since)
+            .min()
+        else {
+            return;
+        };
         let skip = |at| (known > at + STALE).then_some(Skipped::FoundLate);
         let stopped_by = |why: Why| self.due.seats.iter().any(|s| s.why == why);
         if stopped_by(Why::Refunded) {
             let (about, at) = self.money_back();
             let at = at.unwrap_or(self.now);
             let due = at + self.notice_delay(at);
-            out.push(DueNotice { skip: skip(at), ..DueNotice::new(NoticeKind::Refunded, about, due) });
+            out.push(DueNotice {
+                skip: skip(at),
+                ..DueNotice::new(NoticeKind::Refunded, about, due)
+            });
         }
         let disputes = match &self.folded.life {
             Life::Payment(p) => &p.disputes,
@@ -69,7 +92,11 @@ impl Ctx<'_> {
         match &self.folded.life {
             Life::Payment(p) => (purchase, p.returned.1),
             Life::Subscription(s) => {
-                match s.returned.iter().filter_map(|(i, steps)| Some((i, steps.last()?))).max_by_key(|(_, (_, at))| *at)
+                match s
+                    .returned
+                    .iter()
+                    .filter_map(|(i, steps)| Some((i, steps.last()?)))
+                    .max_by_key(|(_, (_, at))| *at)
                 {
                     Some((invoice, (_, at))) => (About::Invoice(invoice.clone()), Some(*at)),
                     None => (purchase, None),
@@ -89,19 +116,38 @@ impl Ctx<'_> {
             Life::Payment(_) => &[],
             Life::Subscription(s) => s.episodes.as_slice(),
         };
-        match episodes.iter().rev().find(|e| About::failure(&e.cause) == *about) {
-            Some(episode) => matches!(episode.outcome, Outcome::Recovered(_)) && self.all_live(false),
+        match episodes
+            .iter()
+            .rev()
+            .find(|e| About::failure(&e.cause) == *about)
+        {
+            Some(episode) => {
+                matches!(episode.outcome, Outcome::Recovered(_)) && self.all_live(false)
+            }
             None => self.all_live(true),
         }
     }
 
     /// Every stop that was told and is undone.
     pub(super) fn restored(&self, out: &mut Vec<DueNotice>) {
-        let stops = [NoticeKind::Suspended, NoticeKind::Ended, NoticeKind::Refunded, NoticeKind::Disputed];
-        let told = self.machine.notices.iter().filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
+        let stops = [
+            NoticeKind::Suspended,
+            NoticeKind::Ended,
+            NoticeKind::Refunded,
+            NoticeKind::Disputed,
+        ];
+        let told = self
+            .machine
+            .notices
+            .iter()
+            .filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
         for stop in told {
             if self.is_undone(&stop.about) {
-                out.push(DueNotice::new(NoticeKind::Restored, stop.about.clone(), self.now));
+                out.push(DueNotice::new(
+                    NoticeKind::Restored,
+                    stop.about.clone(),
+                    self.now,
+                ));
             }
         }
     }

@@ -80,7 +80,10 @@ impl Dispute {
     pub(super) fn add(&mut self, shown: State, at: Timestamp) {
         let next = step(self.state, shown).from(self.state);
         if next != self.state {
-            *self = Self { state: next, since: at };
+            *self = Self {
+                state: next,
+                since: at,
+            };
         }
     }
 }

@@ -67,17 +67,23 @@ pub const fn step(state: State, trigger: Trigger) -> Step<State> {
         },
         Paid => match trigger {
             Trigger::Paid => Stay("two events of one payment count once"),
-            Trigger::Finalized | Trigger::Failed | Trigger::Voided | Trigger::WrittenOff => Stay("paid is paid"),
+            Trigger::Finalized | Trigger::Failed | Trigger::Voided | Trigger::WrittenOff => {
+                Stay("paid is paid")
+            }
         },
         Void => match trigger {
-            Trigger::Finalized | Trigger::Failed | Trigger::Paid | Trigger::Voided | Trigger::WrittenOff => {
-                Stay("voided is final")
-            }
+            Trigger::Finalized
+            | Trigger::Failed
+            | Trigger::Paid
+            | Trigger::Voided
+            | Trigger::WrittenOff => Stay("voided is final"),
         },
         Uncollectible => match trigger {
             Trigger::Paid => To(Paid),
             Trigger::Voided => To(Void),
-            Trigger::Finalized | Trigger::Failed => Stay("it is written off; a further try changes nothing"),
+            Trigger::Finalized | Trigger::Failed => {
+                Stay("it is written off; a further try changes nothing")
+            }
             Trigger::WrittenOff => Stay("it is written off"),
         },
     }
@@ -155,19 +161,28 @@ impl<'f> Invoice<'f> {
         if !shown.lines.is_empty() && (shown.lines_whole || !self.lines.lines_whole) {
             self.lines = shown;
         }
-        self.told_besides_failures |=
-            !matches!(shown.event, InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired);
+        self.told_besides_failures |= !matches!(
+            shown.event,
+            InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired
+        );
         self.paid_heard |= shown.event == InvoiceEvent::Paid && shown.paid;
-        let happened = || Happened { at: fact.at, learned: fact.received, event: fact.id.clone() };
+        let happened = || Happened {
+            at: fact.at,
+            learned: fact.received,
+            event: fact.id.clone(),
+        };
         let trigger = match shown.event {
             InvoiceEvent::Paid | InvoiceEvent::LookedUp if shown.paid => Trigger::Paid,
             // Its lines are all that it adds: what becomes of an unpaid one has events of its own.
             InvoiceEvent::LookedUp => return,
             InvoiceEvent::Paid => {
-                self.contradicted.get_or_insert_with(|| (fact.at, fact.kind.clone()));
+                self.contradicted
+                    .get_or_insert_with(|| (fact.at, fact.kind.clone()));
                 return;
             }
-            InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => Trigger::Failed,
+            InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => {
+                Trigger::Failed
+            }
             InvoiceEvent::Finalized => {
                 self.finalized.get_or_insert(fact.at);
                 Trigger::Finalized
@@ -181,7 +196,9 @@ impl<'f> Invoice<'f> {
             InvoiceEvent::Updated if shown.draft => return,
             InvoiceEvent::Updated => Trigger::Finalized,
         };
-        if trigger == Trigger::Failed && !matches!(self.state, State::Paid | State::Void | State::Uncollectible) {
+        if trigger == Trigger::Failed
+            && !matches!(self.state, State::Paid | State::Void | State::Uncollectible)
+        {
             self.fail(fact, shown.event);
         }
         let next = step(self.state, trigger).from(self.state);
@@ -198,7 +215,11 @@ impl<'f> Invoice<'f> {
     }
 
     fn fail(&mut self, fact: &Fact, event: InvoiceEvent) {
-        let happened = Happened { at: fact.at, learned: fact.received, event: fact.id.clone() };
+        let happened = Happened {
+            at: fact.at,
+            learned: fact.received,
+            event: fact.id.clone(),
+        };
         self.last_failed = Some(fact.at);
         let failed = self.failed.get_or_insert(happened);
         failed.learned = failed.learned.min(fact.received);

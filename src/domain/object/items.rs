@@ -43,7 +43,11 @@ impl ItemHistory {
     /// Its price at an instant.
     #[must_use]
     pub fn price_at(&self, at: Timestamp) -> Option<&PriceSince> {
-        self.prices.iter().rev().find(|p| p.since <= at).or_else(|| self.prices.first())
+        self.prices
+            .iter()
+            .rev()
+            .find(|p| p.since <= at)
+            .or_else(|| self.prices.first())
     }
 
     /// The newest price that a plan names.
@@ -86,24 +90,36 @@ impl Items {
     /// The name of a snapshot's item.
     #[must_use]
     pub fn key_of_item(&self, item: &Item) -> Option<&ItemKey> {
-        self.find(item.id.as_ref().map(crate::domain::id::ItemId::as_str), &item.price)
+        self.find(
+            item.id.as_ref().map(crate::domain::id::ItemId::as_str),
+            &item.price,
+        )
     }
 
     /// The name of the item that a line bills: by the item's id, else by a price that the item has or had.
     #[must_use]
     pub fn key_of_line(&self, line: &Line) -> Option<&ItemKey> {
-        self.find(line.item.as_ref().map(crate::domain::id::ItemId::as_str), &line.price)
+        self.find(
+            line.item.as_ref().map(crate::domain::id::ItemId::as_str),
+            &line.price,
+        )
     }
 
     /// An invoice's lines with the items that they bill. A price that no snapshot has shown yet belongs to the one item
     /// whose time the same invoice takes back: that is how a change of price is billed.
     #[must_use]
     pub fn lines_of<'i>(&self, invoice: &'i Invoice) -> Vec<(ItemKey, &'i Line)> {
-        let credited = invoice.lines.iter().filter(|l| l.amount < 0).filter_map(|l| self.key_of_line(l));
+        let credited = invoice
+            .lines
+            .iter()
+            .filter(|l| l.amount < 0)
+            .filter_map(|l| self.key_of_line(l));
         let credited: BTreeSet<&ItemKey> = credited.collect();
         let only = credited.first().filter(|_| credited.len() == 1);
         let named = |l: &'i Line| {
-            let known = self.key_of_line(l).or_else(|| only.filter(|_| l.item.is_none()).copied());
+            let known = self
+                .key_of_line(l)
+                .or_else(|| only.filter(|_| l.item.is_none()).copied());
             known.map(|key| (key.clone(), l))
         };
         invoice.lines.iter().filter_map(named).collect()
@@ -112,18 +128,33 @@ impl Items {
     /// Whether a plan licenses a line's price: as that price was when it was first seen on an item, else as the line
     /// shows it.
     #[must_use]
-    pub fn plan_of_line<'a>(&self, line: &Line, at: Timestamp, terms: &Terms<'a>) -> Option<&'a Plan> {
+    pub fn plan_of_line<'a>(
+        &self,
+        line: &Line,
+        at: Timestamp,
+        terms: &Terms<'a>,
+    ) -> Option<&'a Plan> {
         let seen = self.list.iter().flat_map(|(_, h)| &h.prices);
-        match seen.into_iter().find(|p| p.price.id.is_some() && p.price.id == line.price.id) {
+        match seen
+            .into_iter()
+            .find(|p| p.price.id.is_some() && p.price.id == line.price.id)
+        {
             Some(seen) => terms.plan_for(&seen.price, seen.since),
             None => terms.plan_for(&line.price, at),
         }
     }
 
     fn find(&self, id: Option<&str>, price: &Priced) -> Option<&ItemKey> {
-        let by_id = id.and_then(|id| self.list.iter().find(|(key, h)| key == id || h.aliases.contains(id)));
-        let had = |h: &ItemHistory| price.id.is_some() && h.prices.iter().any(|p| p.price.id == price.id);
-        by_id.or_else(|| self.list.iter().rfind(|(_, h)| had(h))).map(|(key, _)| key)
+        let by_id = id.and_then(|id| {
+            self.list
+                .iter()
+                .find(|(key, h)| key == id || h.aliases.contains(id))
+        });
+        let had =
+            |h: &ItemHistory| price.id.is_some() && h.prices.iter().any(|p| p.price.id == price.id);
+        by_id
+            .or_else(|| self.list.iter().rfind(|(_, h)| had(h)))
+            .map(|(key, _)| key)
     }
 
     /// Notes an item. A snapshot without item ids (2015, 2016) that shows a single item means the one that is known.
@@ -141,11 +172,16 @@ impl Items {
                 let named = |(key, h): &(ItemKey, ItemHistory)| key == id || h.aliases.contains(id);
                 self.list.iter().position(named).or_else(|| {
                     // The same single item, first seen without an id.
-                    (alone && self.list.len() == 1 && self.list[0].1.aliases.contains(&self.list[0].0)).then_some(0)
+                    (alone
+                        && self.list.len() == 1
+                        && self.list[0].1.aliases.contains(&self.list[0].0))
+                    .then_some(0)
                 })
             }
             None => {
-                let priced = |(key, h): &(ItemKey, ItemHistory)| *key == price_key || h.aliases.contains(&price_key);
+                let priced = |(key, h): &(ItemKey, ItemHistory)| {
+                    *key == price_key || h.aliases.contains(&price_key)
+                };
                 let only = || (alone && self.list.len() == 1).then_some(0);
                 self.list.iter().position(priced).or_else(only)
             }
@@ -198,11 +234,17 @@ impl Items {
     /// A price that an item had before any snapshot of it was heard of: only what was billed for it tells of it.
     pub(super) fn billed(&mut self, line: &Line, terms: &Terms<'_>) {
         let Some(id) = &line.item else { return };
-        let named = |(key, h): &&mut (ItemKey, ItemHistory)| key == id.as_str() || h.aliases.contains(id.as_str());
-        let Some((_, history)) = self.list.iter_mut().find(named) else { return };
+        let named = |(key, h): &&mut (ItemKey, ItemHistory)| {
+            key == id.as_str() || h.aliases.contains(id.as_str())
+        };
+        let Some((_, history)) = self.list.iter_mut().find(named) else {
+            return;
+        };
         if !history.prices.iter().any(|p| p.price.id == line.price.id) {
             let slot = history.prices.partition_point(|p| p.since <= line.start);
-            history.prices.insert(slot, PriceSince::of(&line.price, line.start, terms));
+            history
+                .prices
+                .insert(slot, PriceSince::of(&line.price, line.start, terms));
             history.aliases.insert(price_key(&line.price));
         }
     }
@@ -210,12 +252,23 @@ impl Items {
 
 impl ItemHistory {
     fn see(&mut self, price: &Priced, at: Timestamp, terms: &Terms<'_>) {
-        if self.prices.last().is_some_and(|last| last.price.id == price.id) {
+        if self
+            .prices
+            .last()
+            .is_some_and(|last| last.price.id == price.id)
+        {
             return;
         }
-        let before = self.prices.iter().find(|p| p.price.id == price.id && price.id.is_some());
-        let again = before.map(|p| PriceSince { since: at, ..p.clone() });
-        self.prices.push(again.unwrap_or_else(|| PriceSince::of(price, at, terms)));
+        let before = self
+            .prices
+            .iter()
+            .find(|p| p.price.id == price.id && price.id.is_some());
+        let again = before.map(|p| PriceSince {
+            since: at,
+            ..p.clone()
+        });
+        self.prices
+            .push(again.unwrap_or_else(|| PriceSince::of(price, at, terms)));
     }
 }
 
@@ -234,5 +287,6 @@ impl PriceSince {
 /// The name that a price gives to an item without an id.
 fn price_key(price: &Priced) -> ItemKey {
     let id = price.id.as_ref().map(|p| p.as_str().to_owned());
-    id.or_else(|| price.product.as_ref().map(|p| p.as_str().to_owned())).unwrap_or_else(|| "item".to_owned())
+    id.or_else(|| price.product.as_ref().map(|p| p.as_str().to_owned()))
+        .unwrap_or_else(|| "item".to_owned())
 }

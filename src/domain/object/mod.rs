@@ -60,14 +60,27 @@ impl<'f> Objects<'f> {
     fn add(&mut self, fact: &'f Fact) {
         self.payments.add(fact);
         match &fact.says {
-            Says::Session(s) => self.sessions.entry(s.id.clone()).or_insert_with(|| Session::new(s)).add(s),
+            Says::Session(s) => self
+                .sessions
+                .entry(s.id.clone())
+                .or_insert_with(|| Session::new(s))
+                .add(s),
             Says::Invoice(i) => {
-                self.invoices.entry(i.id.clone()).or_insert_with(|| Invoice::new(fact, i)).add(fact, i);
+                self.invoices
+                    .entry(i.id.clone())
+                    .or_insert_with(|| Invoice::new(fact, i))
+                    .add(fact, i);
             }
             Says::Dispute(d) => {
                 if let Some(shown) = dispute::State::of(d.status) {
-                    let new = Dispute { state: shown, since: fact.at };
-                    self.disputes.entry(d.id.clone()).or_insert(new).add(shown, fact.at);
+                    let new = Dispute {
+                        state: shown,
+                        since: fact.at,
+                    };
+                    self.disputes
+                        .entry(d.id.clone())
+                        .or_insert(new)
+                        .add(shown, fact.at);
                 }
             }
             Says::FraudWarning(_) => self.fraud_warnings.push(fact.at),
@@ -93,9 +106,15 @@ impl<'f> Objects<'f> {
     pub fn returned_by_invoice(&self) -> ReturnedByInvoice {
         let mut by_invoice = BTreeMap::new();
         for invoice in self.payments.invoices() {
-            let paid = self.invoices.get(invoice).map(|i| i.shown.amount_paid.unwrap_or(i.shown.total));
+            let paid = self
+                .invoices
+                .get(invoice)
+                .map(|i| i.shown.amount_paid.unwrap_or(i.shown.total));
             let steps = self.payments.returned(invoice, paid);
-            if steps.last().is_some_and(|(returned, _)| *returned != Returned::Nothing) {
+            if steps
+                .last()
+                .is_some_and(|(returned, _)| *returned != Returned::Nothing)
+            {
                 by_invoice.insert(invoice.clone(), steps);
             }
         }

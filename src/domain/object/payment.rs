@@ -35,13 +35,21 @@ impl Payment {
     }
 
     fn add_refund(&mut self, refund: &ShownRefund) {
-        self.refunds.entry(refund.id.clone()).or_insert(Refund::new(refund.amount)).add(refund.stands);
+        self.refunds
+            .entry(refund.id.clone())
+            .or_insert(Refund::new(refund.amount))
+            .add(refund.stands);
     }
 
     /// Minor units that went back: the refunds that stand, and what the charge tells of beyond the refunds known by
     /// name (its own list may be cut). A failed refund is no refund, whatever the charge still counts.
     fn returned(&self) -> i64 {
-        let standing: i64 = self.refunds.values().filter(|r| r.stands()).map(|r| r.amount).sum();
+        let standing: i64 = self
+            .refunds
+            .values()
+            .filter(|r| r.stands())
+            .map(|r| r.amount)
+            .sum();
         let known: i64 = self.refunds.values().map(|r| r.amount).sum();
         standing + (self.told_by_charge - known).max(0)
     }
@@ -81,18 +89,26 @@ impl Payments {
         let (invoice, intent, charge) = match &fact.says {
             Says::Session(s) => (s.invoice.as_ref(), s.payment_intent.as_ref(), None),
             Says::Invoice(i) => (Some(&i.id), i.payment_intent.as_ref(), i.charge.as_ref()),
-            Says::Payment(p) => (p.invoice.as_ref(), p.payment_intent.as_ref(), p.charge.as_ref()),
+            Says::Payment(p) => (
+                p.invoice.as_ref(),
+                p.payment_intent.as_ref(),
+                p.charge.as_ref(),
+            ),
             Says::Charge(c) => (c.invoice.as_ref(), c.payment_intent.as_ref(), Some(&c.id)),
             Says::Refund(r) => (None, r.payment_intent.as_ref(), r.charge.as_ref()),
             Says::Dispute(d) => (None, d.payment_intent.as_ref(), d.charge.as_ref()),
             Says::FraudWarning(w) => (None, w.payment_intent.as_ref(), w.charge.as_ref()),
-            Says::Subscription(_) | Says::Decision(_) | Says::LineItems(_) | Says::Items(_) => return,
+            Says::Subscription(_) | Says::Decision(_) | Says::LineItems(_) | Says::Items(_) => {
+                return;
+            }
         };
         if let (Some(invoice), Some(intent)) = (invoice, intent) {
-            self.invoice_of_intent.insert(intent.clone(), invoice.clone());
+            self.invoice_of_intent
+                .insert(intent.clone(), invoice.clone());
         }
         if let (Some(invoice), Some(charge)) = (invoice, charge) {
-            self.invoice_of_charge.insert(charge.clone(), invoice.clone());
+            self.invoice_of_charge
+                .insert(charge.clone(), invoice.clone());
         }
         if let (Some(intent), Some(charge)) = (intent, charge) {
             self.intent_of_charge.insert(charge.clone(), intent.clone());
@@ -124,17 +140,33 @@ impl Payments {
         }
     }
 
-    fn payment(&mut self, intent: Option<&PaymentIntentId>, charge: Option<&ChargeId>) -> &mut Payment {
+    fn payment(
+        &mut self,
+        intent: Option<&PaymentIntentId>,
+        charge: Option<&ChargeId>,
+    ) -> &mut Payment {
         let intent = intent.or_else(|| charge.and_then(|c| self.intent_of_charge.get(c)));
-        let key = intent.map(PaymentIntentId::as_str).or_else(|| charge.map(ChargeId::as_str)).unwrap_or_default();
+        let key = intent
+            .map(PaymentIntentId::as_str)
+            .or_else(|| charge.map(ChargeId::as_str))
+            .unwrap_or_default();
         self.by_key.entry(key.to_owned()).or_default()
     }
 
     fn invoice_of(&self, key: &PaymentKey) -> Option<&InvoiceId> {
-        let (intent, charge) = (PaymentIntentId::new(key.as_str()), ChargeId::new(key.as_str()));
+        let (intent, charge) = (
+            PaymentIntentId::new(key.as_str()),
+            ChargeId::new(key.as_str()),
+        );
         let by_charge = || {
-            let of_intent = self.intent_of_charge.iter().filter(|(_, i)| **i == intent).map(|(c, _)| c);
-            of_intent.chain([&charge]).find_map(|c| self.invoice_of_charge.get(c))
+            let of_intent = self
+                .intent_of_charge
+                .iter()
+                .filter(|(_, i)| **i == intent)
+                .map(|(c, _)| c);
+            of_intent
+                .chain([&charge])
+                .find_map(|c| self.invoice_of_charge.get(c))
         };
         self.invoice_of_intent.get(&intent).or_else(by_charge)
     }
@@ -143,25 +175,44 @@ impl Payments {
     /// known; else what its payments charged.
     #[must_use]
     pub fn returned(&self, invoice: &InvoiceId, paid: Option<i64>) -> Vec<(Returned, Timestamp)> {
-        let of_it = self.by_key.iter().filter(|(key, _)| self.invoice_of(key) == Some(invoice)).map(|(_, p)| p);
-        let mut instants: Vec<Timestamp> = of_it.clone().flat_map(|p| p.changes.iter().map(|(at, _, _)| *at)).collect();
+        let of_it = self
+            .by_key
+            .iter()
+            .filter(|(key, _)| self.invoice_of(key) == Some(invoice))
+            .map(|(_, p)| p);
+        let mut instants: Vec<Timestamp> = of_it
+            .clone()
+            .flat_map(|p| p.changes.iter().map(|(at, _, _)| *at))
+            .collect();
         instants.sort_unstable();
         instants.dedup();
-        instants.into_iter().map(|at| (together(of_it.clone(), paid, at).0, at)).collect()
+        instants
+            .into_iter()
+            .map(|at| (together(of_it.clone(), paid, at).0, at))
+            .collect()
     }
 
     /// How much had gone back of a purchase's payments at an instant, all of them together, and since when.
     #[must_use]
-    pub fn returned_in_all(&self, paid: Option<i64>, at: Timestamp) -> (Returned, Option<Timestamp>) {
+    pub fn returned_in_all(
+        &self,
+        paid: Option<i64>,
+        at: Timestamp,
+    ) -> (Returned, Option<Timestamp>) {
         together(self.by_key.values(), paid, at)
     }
 
     /// When money of a payment went back that is linked to no invoice.
     #[must_use]
     pub fn returned_unlinked(&self) -> Option<Timestamp> {
-        let unlinked = self.by_key.iter().filter(|(key, _)| self.invoice_of(key).is_none());
+        let unlinked = self
+            .by_key
+            .iter()
+            .filter(|(key, _)| self.invoice_of(key).is_none());
         let last = unlinked.filter_map(|(_, p)| p.changes.last());
-        last.filter(|(_, returned, whole)| *returned > 0 || *whole).map(|(at, _, _)| *at).max()
+        last.filter(|(_, returned, whole)| *returned > 0 || *whole)
+            .map(|(at, _, _)| *at)
+            .max()
     }
 
     /// Every invoice of which something went back.
@@ -174,7 +225,10 @@ impl Payments {
 impl Payment {
     fn note_change(&mut self, at: Timestamp) {
         let (returned, whole) = (self.returned(), self.went_back_whole());
-        let before = self.changes.last().map_or((0, false), |(_, returned, whole)| (*returned, *whole));
+        let before = self
+            .changes
+            .last()
+            .map_or((0, false), |(_, returned, whole)| (*returned, *whole));
         if (returned, whole) != before {
             self.changes.push((at, returned, whole));
         }
@@ -200,7 +254,11 @@ fn together<'p>(
     let paid = paid.filter(|p| *p > 0).or(Some(charged)).filter(|p| *p > 0);
     let share = match paid {
         Some(paid) if returned >= paid => Returned::All,
-        Some(paid) => Returned::Part(u8::try_from(returned.saturating_mul(100) / paid).unwrap_or(100).min(99)),
+        Some(paid) => Returned::Part(
+            u8::try_from(returned.saturating_mul(100) / paid)
+                .unwrap_or(100)
+                .min(99),
+        ),
         None if all_whole => Returned::All,
         None => Returned::Part(0),
     };

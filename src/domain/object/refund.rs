@@ -46,11 +46,18 @@ pub struct Refund {
 
 impl Refund {
     pub(super) const fn new(amount: i64) -> Self {
-        Self { amount, state: State::Stands }
+        Self {
+            amount,
+            state: State::Stands,
+        }
     }
 
     pub(super) fn add(&mut self, stands: bool) {
-        let trigger = if stands { Trigger::Shown } else { Trigger::Failed };
+        let trigger = if stands {
+            Trigger::Shown
+        } else {
+            Trigger::Failed
+        };
         self.state = step(self.state, trigger).from(self.state);
     }
 

@@ -69,12 +69,18 @@ pub struct Session<'f> {
 
 impl<'f> Session<'f> {
     pub(super) fn new(shown: &'f Shown) -> Self {
-        Self { state: State::of(shown.event, shown.payment_status), shown, money: false }
+        Self {
+            state: State::of(shown.event, shown.payment_status),
+            shown,
+            money: false,
+        }
     }
 
     pub(super) fn add(&mut self, shown: &'f Shown) {
         self.shown = shown;
-        self.state = step(self.state, State::of(shown.event, shown.payment_status)).from(self.state);
-        self.money |= shown.event == SessionEvent::AsyncSucceeded || shown.payment_status == PaymentStatus::Paid;
+        self.state =
+            step(self.state, State::of(shown.event, shown.payment_status)).from(self.state);
+        self.money |= shown.event == SessionEvent::AsyncSucceeded
+            || shown.payment_status == PaymentStatus::Paid;
     }
 }

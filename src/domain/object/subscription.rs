@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::invoice::Invoice;
 use super::items::{ItemKey, Items};
-use crate::domain::fact::{Fact, Item, Says, Subscription as Shown, SubscriptionItems, SubscriptionStatus, Wants};
+use crate::domain::fact::{
+    Fact, Item, Says, Subscription as Shown, SubscriptionItems, SubscriptionStatus, Wants,
+};
 use crate::domain::id::InvoiceId;
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
@@ -51,11 +53,18 @@ pub struct Subscription<'f> {
 }
 
 impl<'f> Subscription<'f> {
-    pub(super) fn of(facts: &[&'f Fact], invoices: &BTreeMap<InvoiceId, Invoice<'f>>, terms: &Terms<'_>) -> Self {
+    pub(super) fn of(
+        facts: &[&'f Fact],
+        invoices: &BTreeMap<InvoiceId, Invoice<'f>>,
+        terms: &Terms<'_>,
+    ) -> Self {
         let mut subscription = Self::default();
         let asked = asked(facts);
-        let snapshots: Vec<&'f Fact> =
-            facts.iter().filter(|f| matches!(f.says, Says::Subscription(_))).copied().collect();
+        let snapshots: Vec<&'f Fact> = facts
+            .iter()
+            .filter(|f| matches!(f.says, Says::Subscription(_)))
+            .copied()
+            .collect();
         for (fact, answer) in snapshots.iter().zip(answers(facts, &snapshots)) {
             if let Says::Subscription(shown) = &fact.says {
                 let listed = Listed::of(shown, answer);
@@ -75,11 +84,24 @@ impl<'f> Subscription<'f> {
         let items = self.items.iter().map(|(_, h)| h).filter(|h| !h.metered);
         let firsts = items.filter_map(|h| h.prices.first());
         let began = firsts.clone().map(|p| p.since).min();
-        firsts.into_iter().any(|p| Some(p.since) == began && p.plan.is_some())
+        firsts
+            .into_iter()
+            .any(|p| Some(p.since) == began && p.plan.is_some())
     }
 
-    fn add(&mut self, fact: &Fact, shown: &'f Shown, listed: &Listed<'_>, asked: bool, terms: &Terms<'_>) {
-        let former: Vec<ItemThen> = self.versions.last().map(|v| v.items.clone()).unwrap_or_default();
+    fn add(
+        &mut self,
+        fact: &Fact,
+        shown: &'f Shown,
+        listed: &Listed<'_>,
+        asked: bool,
+        terms: &Terms<'_>,
+    ) {
+        let former: Vec<ItemThen> = self
+            .versions
+            .last()
+            .map(|v| v.items.clone())
+            .unwrap_or_default();
         let alone = listed.items.len() == 1;
         let known = self.items.len();
         let mut items: Vec<ItemThen> = Vec::new();
@@ -87,31 +109,55 @@ impl<'f> Subscription<'f> {
             let id = item.id.as_ref().map(|id| id.as_str().to_owned());
             let index = self.items.add(id, &item.price, fact.at, alone, terms);
             self.items.history_mut(index).metered = item.metered;
-            let period = item.period_start.zip(item.period_end).or_else(|| period_shown(shown, item));
-            items.push(ItemThen { period, ..then(self.items.at(index).0.clone(), item) });
+            let period = item
+                .period_start
+                .zip(item.period_end)
+                .or_else(|| period_shown(shown, item));
+            items.push(ItemThen {
+                period,
+                ..then(self.items.at(index).0.clone(), item)
+            });
         }
         if listed.whole && !listed.items.is_empty() {
             self.hand_on(known, &former, &mut items, asked);
         } else {
-            let unseen = former.iter().filter(|f| !items.iter().any(|i| i.key == f.key));
-            let moved = unseen.map(|f| ItemThen { period: moved_along(f.period, &former, &items), ..f.clone() });
+            let unseen = former
+                .iter()
+                .filter(|f| !items.iter().any(|i| i.key == f.key));
+            let moved = unseen.map(|f| ItemThen {
+                period: moved_along(f.period, &former, &items),
+                ..f.clone()
+            });
             items.extend(moved.collect::<Vec<_>>());
         }
-        self.versions.push(Version { at: fact.at, learned: fact.received, shown, items, whole: listed.whole });
+        self.versions.push(Version {
+            at: fact.at,
+            learned: fact.received,
+            shown,
+            items,
+            whole: listed.whole,
+        });
     }
 
     /// An item that is gone in the same change in which another licensed one appears hands its licenses on: to one of
     /// the same plan first, then to any (BEHAVIOUR 14). That is how several libraries swap a plan.
     fn hand_on(&mut self, known: usize, former: &[ItemThen], items: &mut [ItemThen], asked: bool) {
-        let mut gone: Vec<ItemKey> =
-            former.iter().filter(|f| !items.iter().any(|i| i.key == f.key)).map(|f| f.key.clone()).collect();
+        let mut gone: Vec<ItemKey> = former
+            .iter()
+            .filter(|f| !items.iter().any(|i| i.key == f.key))
+            .map(|f| f.key.clone())
+            .collect();
         for same_plan in [true, false] {
             let mut index = known;
             while index < self.items.len() {
                 let (key, history) = self.items.at(index);
                 let (key, plan) = (key.clone(), history.licensed().and_then(|p| p.plan.clone()));
                 let fits = |g: &ItemKey| {
-                    let old = self.items.history(g).and_then(|h| h.licensed()).and_then(|p| p.plan.clone());
+                    let old = self
+                        .items
+                        .history(g)
+                        .and_then(|h| h.licensed())
+                        .and_then(|p| p.plan.clone());
                     old.is_some() && plan.is_some() && (!same_plan || old == plan)
                 };
                 let successor_of = gone.iter().position(fits);
@@ -130,7 +176,11 @@ impl<'f> Subscription<'f> {
         }
         // Metadata asked for the license of what is gone: what takes its place is covered by that license.
         for index in known..self.items.len() {
-            let unplanned = |g: &ItemKey| self.items.history(g).is_some_and(|h| h.licensed().is_none() && !h.metered);
+            let unplanned = |g: &ItemKey| {
+                self.items
+                    .history(g)
+                    .is_some_and(|h| h.licensed().is_none() && !h.metered)
+            };
             if asked && gone.iter().any(unplanned) {
                 self.items.history_mut(index).absorbed = true;
             }
@@ -144,15 +194,27 @@ impl<'f> Subscription<'f> {
         let unseen = self.versions.is_empty() || self.versions.iter().any(|v| !v.whole);
         for invoice in &in_order {
             // A proration bills a change; what is changed is told by others.
-            for line in invoice.lines.lines.iter().filter(|l| l.amount >= 0 && !l.proration) {
+            for line in invoice
+                .lines
+                .lines
+                .iter()
+                .filter(|l| l.amount >= 0 && !l.proration)
+            {
                 if unseen && line.of_subscription && self.items.key_of_line(line).is_none() {
                     let id = line.item.as_ref().map(|id| id.as_str().to_owned());
-                    let index = self.items.add(id, &line.price, invoice.first_at, false, terms);
+                    let index = self
+                        .items
+                        .add(id, &line.price, invoice.first_at, false, terms);
                     let key = self.items.at(index).0.clone();
                     let period = Some((line.start, line.end));
                     let quantity = line.quantity.unwrap_or(1);
                     for version in self.versions.iter_mut().filter(|v| !v.whole) {
-                        version.items.push(ItemThen { key: key.clone(), quantity, metered: false, period });
+                        version.items.push(ItemThen {
+                            key: key.clone(),
+                            quantity,
+                            metered: false,
+                            period,
+                        });
                     }
                 }
                 self.items.billed(line, terms);
@@ -184,13 +246,16 @@ impl<'f> Subscription<'f> {
     /// When the subscription was made, as far as anybody told.
     #[must_use]
     pub fn created(&self) -> Option<Timestamp> {
-        self.versions.first().map(|v| v.shown.created.unwrap_or(v.at))
+        self.versions
+            .first()
+            .map(|v| v.shown.created.unwrap_or(v.at))
     }
 
     /// When it is no longer news, by the provider's clock and ours: then its first invoice, if we hear of invoices, is here.
     #[must_use]
     pub fn known_since(&self) -> Option<Timestamp> {
-        self.created().max(self.versions.iter().map(|v| v.learned).min())
+        self.created()
+            .max(self.versions.iter().map(|v| v.learned).min())
     }
 
     /// Whether any snapshot named that trial end.
@@ -204,7 +269,8 @@ impl<'f> Subscription<'f> {
     pub fn had_trial_by(&self, at: Timestamp) -> bool {
         let shows = |v: &Version<'f>| {
             v.at <= at
-                && (v.shown.status == SubscriptionStatus::Trialing || v.shown.trial_end.is_some_and(|end| end <= at))
+                && (v.shown.status == SubscriptionStatus::Trialing
+                    || v.shown.trial_end.is_some_and(|end| end <= at))
         };
         self.versions.iter().any(shows)
     }
@@ -215,15 +281,24 @@ impl<'f> Subscription<'f> {
     pub fn licensed_at(&self, at: Timestamp) -> Vec<ItemKey> {
         let shown = self.version_at(at).or_else(|| self.versions.first());
         let is = |i: &ItemThen, key: &ItemKey| i.key == *key && (i.quantity > 0 || i.metered);
-        let has = |key: &ItemKey| shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| is(i, key)));
+        let has = |key: &ItemKey| {
+            shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| is(i, key)))
+        };
         let licensed = self.items.iter().filter(|(_, h)| h.is_licensed_at(at));
-        licensed.filter(|(key, _)| has(key)).map(|(key, _)| key.clone()).collect()
+        licensed
+            .filter(|(key, _)| has(key))
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 
     /// Items whose paid time keeps the metadata's license alive: all that are not billed by use.
     #[must_use]
     pub fn carriers(&self) -> Vec<ItemKey> {
-        self.items.iter().filter(|(_, h)| !h.metered).map(|(key, _)| key.clone()).collect()
+        self.items
+            .iter()
+            .filter(|(_, h)| !h.metered)
+            .map(|(key, _)| key.clone())
+            .collect()
     }
 }
 
@@ -238,8 +313,14 @@ impl<'f> Listed<'f> {
     /// What a snapshot shows; where it shows only the first ones, what Stripe answered when it was asked for all.
     fn of(shown: &'f Shown, answer: Option<&'f SubscriptionItems>) -> Self {
         match answer.filter(|_| !shown.items_whole) {
-            Some(answer) => Self { items: &answer.items, whole: true },
-            None => Self { items: &shown.items, whole: shown.items_whole },
+            Some(answer) => Self {
+                items: &answer.items,
+                whole: true,
+            },
+            None => Self {
+                items: &shown.items,
+                whole: shown.items_whole,
+            },
         }
     }
 }
@@ -251,7 +332,10 @@ fn answers<'f>(facts: &[&'f Fact], snapshots: &[&Fact]) -> Vec<Option<&'f Subscr
     for fact in facts {
         if let Says::Items(items) = &fact.says {
             let later = snapshots.partition_point(|s| s.at.s() <= fact.at.s());
-            if let Some(answer) = later.checked_sub(1).and_then(|newest| answers.get_mut(newest)) {
+            if let Some(answer) = later
+                .checked_sub(1)
+                .and_then(|newest| answers.get_mut(newest))
+            {
                 *answer = Some(items.as_ref());
             }
         }
@@ -262,10 +346,18 @@ fn answers<'f>(facts: &[&'f Fact], snapshots: &[&Fact]) -> Vec<Option<&'f Subscr
 /// The running period of an item that a look-up lists without one: as the snapshot shows it, or as all that it shows have
 /// it.
 fn period_shown(shown: &Shown, item: &Item) -> Option<(Timestamp, Timestamp)> {
-    let own = shown.items.iter().find(|i| i.id.is_some() && i.id == item.id);
-    let mut all = own.into_iter().chain(&shown.items).map(|i| i.period_start.zip(i.period_end));
+    let own = shown
+        .items
+        .iter()
+        .find(|i| i.id.is_some() && i.id == item.id);
+    let mut all = own
+        .into_iter()
+        .chain(&shown.items)
+        .map(|i| i.period_start.zip(i.period_end));
     let first = all.next()?;
-    (own.is_some() || all.all(|p| p == first)).then_some(first).flatten()
+    (own.is_some() || all.all(|p| p == first))
+        .then_some(first)
+        .flatten()
 }
 
 /// The running period of an item that a cut list does not show: it turned where those turned that had the same.
@@ -275,14 +367,21 @@ fn moved_along(
     shown: &[ItemThen],
 ) -> Option<(Timestamp, Timestamp)> {
     let alike = former.iter().filter(|f| f.period == period).map(|f| &f.key);
-    let now: Vec<_> = alike.filter_map(|key| shown.iter().find(|i| i.key == *key)?.period).collect();
+    let now: Vec<_> = alike
+        .filter_map(|key| shown.iter().find(|i| i.key == *key)?.period)
+        .collect();
     let first = now.first().filter(|first| now.iter().all(|p| p == *first));
     first.copied().or(period)
 }
 
 fn then(key: ItemKey, item: &Item) -> ItemThen {
     let period = item.period_start.zip(item.period_end);
-    ItemThen { key, quantity: item.quantity.unwrap_or(1), metered: item.metered, period }
+    ItemThen {
+        key,
+        quantity: item.quantity.unwrap_or(1),
+        metered: item.metered,
+        period,
+    }
 }
 
 /// The newest metadata that asks for a license.
@@ -300,5 +399,8 @@ fn asked(facts: &[&Fact]) -> Option<Wants> {
         | Says::LineItems(_)
         | Says::Items(_) => None,
     });
-    wants.into_iter().find(|w| w.app_id.is_some() || w.plan.is_some()).cloned()
+    wants
+        .into_iter()
+        .find(|w| w.app_id.is_some() || w.plan.is_some())
+        .cloned()
 }

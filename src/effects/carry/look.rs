@@ -25,10 +25,21 @@ const KEPT_AT_ONCE: usize = 10 * labels::CHUNK_MAX;
 impl Carrier<'_> {
     /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
     /// whoever made it, whenever.
-    pub(super) async fn look(&self, machine: &Machine, action: &Action, sent_at: Option<Timestamp>) -> Outcome {
-        let loaded = self.services.load_held(self.handle.reader()).and_then(|()| self.load_labels());
+    pub(super) async fn look(
+        &self,
+        machine: &Machine,
+        action: &Action,
+        sent_at: Option<Timestamp>,
+    ) -> Outcome {
+        let loaded = self
+            .services
+            .load_held(self.handle.reader())
+            .and_then(|()| self.load_labels());
         if let Err(error) = loaded {
-            return Outcome::Again { after: None, why: error.to_string() };
+            return Outcome::Again {
+                after: None,
+                why: error.to_string(),
+            };
         }
         let app = self.app_of(action, None);
         let began = self.now();
@@ -36,8 +47,14 @@ impl Carrier<'_> {
             Some(_) => own_label(action),
             None => self.labels(machine, action),
         };
-        let wanted = labels.into_iter().map(|label| Wanted { label, sent_at }).collect();
-        let find = self.service.finder.find_any(&app, wanted, |key| self.services.is_held(key));
+        let wanted = labels
+            .into_iter()
+            .map(|label| Wanted { label, sent_at })
+            .collect();
+        let find = self
+            .service
+            .finder
+            .find_any(&app, wanted, |key| self.services.is_held(key));
         let mut find = std::pin::pin!(find);
         let found = loop {
             tokio::select! {
@@ -47,8 +64,13 @@ impl Carrier<'_> {
         };
         self.service.keep_labels(self.handle, 1).await;
         match found {
-            Err(failed) => Outcome::Again { after: None, why: failed.to_string() },
-            Ok(licenses) => self.take(machine, action, licenses).unwrap_or(Outcome::Absent { began }),
+            Err(failed) => Outcome::Again {
+                after: None,
+                why: failed.to_string(),
+            },
+            Ok(licenses) => self
+                .take(machine, action, licenses)
+                .unwrap_or(Outcome::Absent { began }),
         }
     }
 
@@ -69,7 +91,11 @@ impl Carrier<'_> {
     /// several, one for another: all its labels count. What replaces a license of the machine's can only be our own.
     fn labels(&self, machine: &Machine, action: &Action) -> BTreeSet<String> {
         let mut labels = own_label(action);
-        if !action.act.new_license().is_some_and(|new| adoption::has_had(machine, &new.seat)) {
+        if !action
+            .act
+            .new_license()
+            .is_some_and(|new| adoption::has_had(machine, &new.seat))
+        {
             labels.extend(adoption::labels_of(machine, &self.services.adopt));
         }
         labels
@@ -112,7 +138,9 @@ impl Carrier<'_> {
 impl LicenseService {
     /// Keeps the labels that were read, once there are so many. Those that cannot be written are read again some day.
     pub(in crate::effects) async fn keep_labels(&self, handle: &Handle, at_least: usize) {
-        let fresh = self.finder.with_memory(|memory| memory.take_fresh(at_least));
+        let fresh = self
+            .finder
+            .with_memory(|memory| memory.take_fresh(at_least));
         for pairs in fresh.chunks(KEPT_AT_ONCE) {
             let _ = handle.submit_waiting(Input::Labels(pairs.to_vec())).await;
         }
@@ -131,8 +159,13 @@ fn own_label(action: &Action) -> BTreeSet<String> {
 
 /// Leaves the best license with the label of another look of the machine to that look.
 fn leave_one(found: &mut Vec<License>, label: &str, now: Timestamp) {
-    let (with, mut rest): (Vec<License>, Vec<License>) =
-        std::mem::take(found).into_iter().partition(|l| l.label.as_deref() == Some(label));
-    rest.extend(choose(with, now).into_iter().flat_map(|choice| choice.others));
+    let (with, mut rest): (Vec<License>, Vec<License>) = std::mem::take(found)
+        .into_iter()
+        .partition(|l| l.label.as_deref() == Some(label));
+    rest.extend(
+        choose(with, now)
+            .into_iter()
+            .flat_map(|choice| choice.others),
+    );
     *found = rest;
 }

@@ -23,7 +23,11 @@ impl Dispatcher {
             Input::WakeUp { machine: id }
         } else {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.
-            Input::Attempt { machine: id, action: action.id, read }
+            Input::Attempt {
+                machine: id,
+                action: action.id,
+                read,
+            }
         };
         if self.handle.submit_waiting(input).await == Ok(Receipt::Done) && !doubtful {
             return true;

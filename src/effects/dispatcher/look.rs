@@ -40,7 +40,10 @@ impl Dispatcher {
         }
         let permit = Arc::clone(&account.places).try_acquire_owned().ok()?;
         let turn = self.under_way.begin(Lane::Due(due))?;
-        Some(Start { account, held: (permit, turn) })
+        Some(Start {
+            account,
+            held: (permit, turn),
+        })
     }
 
     pub(super) fn begin_look_up(
@@ -53,14 +56,28 @@ impl Dispatcher {
         let due = Due::Of(id.clone(), Item::LookUp(number));
         if self.services.stripe(id.source()).is_none() {
             // Its key was taken away: looked at anew, the machine asks nothing more.
-            self.drop_entry(tasks, due, Input::WakeUp { machine: id.clone() });
+            self.drop_entry(
+                tasks,
+                due,
+                Input::WakeUp {
+                    machine: id.clone(),
+                },
+            );
             return Ok(Entry::Settled);
         }
-        let Some(Start { account, held }) = self.start(id.scope(), due, now) else { return Ok(Entry::Waits) };
-        let Some(machine) = view::machine(self.handle.reader(), id)? else { return Ok(Entry::Settled) };
-        let open =
-            machine.actions.iter().find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
-        let Some((question, first)) = open.and_then(|a| Some((a.act.question()?.clone(), a.attempts == 0))) else {
+        let Some(Start { account, held }) = self.start(id.scope(), due, now) else {
+            return Ok(Entry::Waits);
+        };
+        let Some(machine) = view::machine(self.handle.reader(), id)? else {
+            return Ok(Entry::Settled);
+        };
+        let open = machine
+            .actions
+            .iter()
+            .find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
+        let Some((question, first)) =
+            open.and_then(|a| Some((a.act.question()?.clone(), a.attempts == 0)))
+        else {
             return Ok(Entry::Settled);
         };
         if !account.may_begin(now) {
@@ -68,7 +85,8 @@ impl Dispatcher {
         }
         let (this, id) = (Arc::clone(self), id.clone());
         tasks.spawn(async move {
-            this.unless_over(this.look_up(&id, number, &account, &question, first)).await;
+            this.unless_over(this.look_up(&id, number, &account, &question, first))
+                .await;
             drop(held);
             this.freed.notify_one();
         });
@@ -77,7 +95,9 @@ impl Dispatcher {
 
     /// Hands in what takes an entry away that nobody will ever work off.
     fn drop_entry(self: &Arc<Self>, tasks: &TaskTracker, due: Due, input: Input) {
-        let Some(turn) = self.under_way.begin(Lane::Due(due)) else { return };
+        let Some(turn) = self.under_way.begin(Lane::Due(due)) else {
+            return;
+        };
         let this = Arc::clone(self);
         tasks.spawn(async move {
             // What is not taken now is still due later.
@@ -86,25 +106,49 @@ impl Dispatcher {
         });
     }
 
-    async fn look_up(&self, id: &MachineId, number: u32, account: &Account, question: &Question, first: bool) {
+    async fn look_up(
+        &self,
+        id: &MachineId,
+        number: u32,
+        account: &Account,
+        question: &Question,
+        first: bool,
+    ) {
         let scope = id.scope();
         let sent = self.handle.clock().now();
         let answer = account.ask(question, scope.account()).await;
         account.heard(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer {
-            let unpaid = matches!(question, Question::FirstInvoice(_)) && object["status"] != "paid";
+            let unpaid =
+                matches!(question, Question::FirstInvoice(_)) && object["status"] != "paid";
             // That it is not paid yet is told once.
-            let told = if unpaid && !first { Ok(()) } else { self.said(scope, object).await };
+            let told = if unpaid && !first {
+                Ok(())
+            } else {
+                self.said(scope, object).await
+            };
             outcome = match told {
-                Ok(()) if unpaid => Outcome::Again { after: None, why: "the invoice is not paid yet".to_owned() },
+                Ok(()) if unpaid => Outcome::Again {
+                    after: None,
+                    why: "the invoice is not paid yet".to_owned(),
+                },
                 Ok(()) => outcome,
-                Err(why) => Outcome::Refused { why, service_wide: false },
+                Err(why) => Outcome::Refused {
+                    why,
+                    service_wide: false,
+                },
             };
         }
         tally::action("stripe", scope.source(), "look_up", &outcome);
         tell(&id.to_string(), scope, &outcome, account);
-        self.hand_in(|| Input::Outcome { machine: id.clone(), action: number, outcome: outcome.clone(), sent }).await;
+        self.hand_in(|| Input::Outcome {
+            machine: id.clone(),
+            action: number,
+            outcome: outcome.clone(),
+            sent,
+        })
+        .await;
     }
 
     pub(super) fn begin_search(
@@ -117,11 +161,24 @@ impl Dispatcher {
         let (scope, name) = (scope.clone(), name.to_owned());
         let due = Due::Search(scope.clone(), name.clone());
         if self.services.stripe(scope.source()).is_none() {
-            let outcome = Outcome::Refused { why: "the source has no `api_key`".to_owned(), service_wide: false };
-            self.drop_entry(tasks, due, Input::Searched { scope, name, outcome });
+            let outcome = Outcome::Refused {
+                why: "the source has no `api_key`".to_owned(),
+                service_wide: false,
+            };
+            self.drop_entry(
+                tasks,
+                due,
+                Input::Searched {
+                    scope,
+                    name,
+                    outcome,
+                },
+            );
             return Ok(Entry::Settled);
         }
-        let Some(Start { account, held }) = self.start(&scope, due, now) else { return Ok(Entry::Waits) };
+        let Some(Start { account, held }) = self.start(&scope, due, now) else {
+            return Ok(Entry::Waits);
+        };
         let fact = search::waiting(self.handle.reader(), &scope, &name)?;
         if fact.is_some() && !account.may_begin(now) {
             return Ok(Entry::Waits);
@@ -148,7 +205,11 @@ impl Dispatcher {
                 tally::action("stripe", scope.source(), "search", &outcome);
                 tell(&name, &scope, &outcome, &account);
                 let (scope, name, outcome) = (&scope, &name, &outcome);
-                let input = || Input::Searched { scope: scope.clone(), name: name.clone(), outcome: outcome.clone() };
+                let input = || Input::Searched {
+                    scope: scope.clone(),
+                    name: name.clone(),
+                    outcome: outcome.clone(),
+                };
                 this.hand_in(input).await;
             })
             .await;
@@ -164,7 +225,10 @@ impl Dispatcher {
         let now = self.handle.clock().now();
         let read = |raw| lookup::delivery(text.as_bytes(), scope, now, raw);
         let delivery: Delivery = read(raw::pack(text.as_bytes()))?;
-        match self.hand_in(|| Input::Delivery(Box::new(delivery.clone()))).await {
+        match self
+            .hand_in(|| Input::Delivery(Box::new(delivery.clone())))
+            .await
+        {
             Some(Receipt::Ignored(why)) => Err(why),
             Some(_) => Ok(()),
             None => Err("the engine did not take it".to_owned()),
@@ -176,16 +240,31 @@ impl Dispatcher {
 fn tell(about: &str, scope: &Scope, outcome: &Outcome, account: &Account) {
     let source = scope.source();
     match outcome {
-        Outcome::Refused { why, service_wide: true } if account.breaker.health().condition == Condition::Refusing => {
+        Outcome::Refused {
+            why,
+            service_wide: true,
+        } if account.breaker.health().condition == Condition::Refusing => {
             tracing::debug!(source.name = %source, about, "Stripe refuses our questions: {why}");
         }
-        Outcome::Refused { why, service_wide: true } => {
+        Outcome::Refused {
+            why,
+            service_wide: true,
+        } => {
             tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
         }
-        Outcome::Refused { why, service_wide: false } => {
+        Outcome::Refused {
+            why,
+            service_wide: false,
+        } => {
             tracing::error!(source.name = %source, about, "a look-up at Stripe came to nothing: {why}. Where something is missing there, the `api_key` may be of the other mode");
         }
-        Outcome::Again { why, .. } => tracing::debug!(source.name = %source, about, "Stripe did not answer: {why}"),
-        Outcome::Answered | Outcome::Done(_) | Outcome::Unknown { .. } | Outcome::Absent { .. } | Outcome::Gone => {}
+        Outcome::Again { why, .. } => {
+            tracing::debug!(source.name = %source, about, "Stripe did not answer: {why}")
+        }
+        Outcome::Answered
+        | Outcome::Done(_)
+        | Outcome::Unknown { .. }
+        | Outcome::Absent { .. }
+        | Outcome::Gone => {}
     }
 }

@@ -6,16 +6,30 @@ use crate::effects::services::LicenseService;
 use crate::effects::throttle::Condition;
 
 /// Tells of a refusal. That the whole service refuses is told once, for all that waits, by whoever watches the services.
-pub(super) fn report(machine: &Machine, action: &Action, outcome: &Outcome, service: &LicenseService) {
+pub(super) fn report(
+    machine: &Machine,
+    action: &Action,
+    outcome: &Outcome,
+    service: &LicenseService,
+) {
     let kind = action.act.as_str();
     match outcome {
-        Outcome::Refused { why, service_wide: true } if service.health().condition == Condition::Up => {
+        Outcome::Refused {
+            why,
+            service_wide: true,
+        } if service.health().condition == Condition::Up => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");
         }
-        Outcome::Refused { why, service_wide: true } => {
+        Outcome::Refused {
+            why,
+            service_wide: true,
+        } => {
             tracing::debug!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}");
         }
-        Outcome::Refused { why, service_wide: false } => {
+        Outcome::Refused {
+            why,
+            service_wide: false,
+        } => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
         }
         Outcome::Gone => {

@@ -20,9 +20,18 @@ use crate::engine::taker::{Taken, Taker};
 pub(super) struct Taking(Arc<Dispatcher>);
 
 impl Taking {
-    pub(super) fn begin(dispatcher: &Arc<Dispatcher>, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    pub(super) fn begin(
+        dispatcher: &Arc<Dispatcher>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
         let (tasks, stop) = (tasks.clone(), stop.clone());
-        let side = Side { dispatcher: Arc::clone(dispatcher), tasks, stop, runtime: Runtime::current() };
+        let side = Side {
+            dispatcher: Arc::clone(dispatcher),
+            tasks,
+            stop,
+            runtime: Runtime::current(),
+        };
         dispatcher.handle.set_taker(Some(Arc::new(side)));
         Self(Arc::clone(dispatcher))
     }
@@ -42,14 +51,22 @@ struct Side {
 }
 
 impl Taker for Side {
-    fn take(&self, machine: &Arc<Machine>, action: &Action, now: Timestamp) -> Option<Box<dyn Taken>> {
+    fn take(
+        &self,
+        machine: &Arc<Machine>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Option<Box<dyn Taken>> {
         let dispatcher = &self.dispatcher;
-        let others_wait = dispatcher.behind.load(Ordering::Relaxed) || dispatcher.waiting.load(Ordering::Relaxed) > 0;
+        let others_wait = dispatcher.behind.load(Ordering::Relaxed)
+            || dispatcher.waiting.load(Ordering::Relaxed) > 0;
         if others_wait || self.stop.is_cancelled() {
             return None;
         }
         let place = dispatcher.place(&machine.id, action.id, now).ok()?;
-        let license = dispatcher.under_way.begin(Lane::License(machine.id.clone(), action.license))?;
+        let license = dispatcher
+            .under_way
+            .begin(Lane::License(machine.id.clone(), action.license))?;
         if place.service.gate(action, now) != Gate::Go {
             return None;
         }
@@ -87,7 +104,9 @@ impl Taken for Create {
 
     fn begin(mut self: Box<Self>) {
         // An attempt that is not sent any more is looked after at the next start.
-        let Some((place, license)) = self.held.take_if(|_| !self.stop.is_cancelled()) else { return };
+        let Some((place, license)) = self.held.take_if(|_| !self.stop.is_cancelled()) else {
+            return;
+        };
         let (machine, action) = (Arc::clone(&self.machine), self.action.clone());
         let work = Arc::clone(&self.dispatcher).see_to(machine, None, action, place, license);
         self.tasks.spawn_on(Box::pin(work), &self.runtime);
@@ -97,7 +116,9 @@ impl Taken for Create {
 impl Drop for Create {
     fn drop(&mut self) {
         if let Some((place, _)) = &self.held {
-            place.service.not_sent(&self.action, self.dispatcher.handle.clock().now());
+            place
+                .service
+                .not_sent(&self.action, self.dispatcher.handle.clock().now());
         }
     }
 }

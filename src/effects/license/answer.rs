@@ -25,12 +25,25 @@ pub fn meaning<T>(
             return match read(body) {
                 Some(t) => Answer::Done(t),
                 // Not even its beginning is shown: it may hold the new license's key.
-                None => Answer::Unknown { after: None, why: format!("{status}, but illegible ({} bytes)", body.len()) },
+                None => Answer::Unknown {
+                    after: None,
+                    why: format!("{status}, but illegible ({} bytes)", body.len()),
+                },
             };
         }
-        429 => return Answer::Again { after: retry_after, why: words(status, body) },
+        429 => {
+            return Answer::Again {
+                after: retry_after,
+                why: words(status, body),
+            };
+        }
         // A server's or a gateway's trouble, or a status that we do not know: it may have acted.
-        ..=299 | 408 | 500.. => return Answer::Unknown { after: retry_after, why: words(status, body) },
+        ..=299 | 408 | 500.. => {
+            return Answer::Unknown {
+                after: retry_after,
+                why: words(status, body),
+            };
+        }
         400 => RefusalKind::BadRequest,
         401 => RefusalKind::BadKey,
         402 => RefusalKind::NoCredits,
@@ -39,7 +52,12 @@ pub fn meaning<T>(
         300..=499 => RefusalKind::Other,
     };
     let (code, message) = told(body);
-    Answer::Refused(Refusal { kind, status, code, message })
+    Answer::Refused(Refusal {
+        kind,
+        status,
+        code,
+        message,
+    })
 }
 
 impl<T> Answer<T> {
@@ -61,7 +79,9 @@ impl<T> Answer<T> {
     pub fn why(&self) -> String {
         match self {
             Self::Done(_) => String::new(),
-            Self::Again { why, .. } | Self::NotSent { why } | Self::Unknown { why, .. } => why.clone(),
+            Self::Again { why, .. } | Self::NotSent { why } | Self::Unknown { why, .. } => {
+                why.clone()
+            }
             Self::Refused(refusal) => refusal.to_string(),
         }
     }
@@ -72,7 +92,9 @@ impl<T> Answer<T> {
         match self {
             Self::Done(_) => Heard::Good,
             Self::Refused(refusal) if refusal.kind == RefusalKind::NoCredits => Heard::Locked,
-            Self::Refused(_) | Self::Again { .. } | Self::NotSent { .. } | Self::Unknown { .. } => Heard::Unsent,
+            Self::Refused(_) | Self::Again { .. } | Self::NotSent { .. } | Self::Unknown { .. } => {
+                Heard::Unsent
+            }
         }
     }
 }
@@ -126,7 +148,9 @@ fn words(status: u16, body: &[u8]) -> String {
 fn excerpt(bytes: &[u8]) -> String {
     // Four bytes a character at most, and room for what is squeezed out.
     let head = String::from_utf8_lossy(bytes.get(..EXCERPT_MAX * 8).unwrap_or(bytes));
-    let clean = head.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let clean = head
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
     let mut out = String::new();
     for word in clean {
         if !out.is_empty() {
@@ -148,12 +172,16 @@ mod tests {
 
     /// One word for the kind of answer, for the table.
     fn sort(status: u16, body: &str) -> String {
-        match meaning(status, body.as_bytes(), Some(Span::from_s(7)), |b| (b == b"good").then_some(())) {
+        match meaning(status, body.as_bytes(), Some(Span::from_s(7)), |b| {
+            (b == b"good").then_some(())
+        }) {
             Answer::Done(()) => "done".into(),
             Answer::Again { after, .. } => format!("again after {}", after.unwrap()),
             Answer::NotSent { .. } => "not sent".into(),
             Answer::Unknown { after: None, .. } => "unknown".into(),
-            Answer::Unknown { after: Some(after), .. } => format!("unknown after {after}"),
+            Answer::Unknown {
+                after: Some(after), ..
+            } => format!("unknown after {after}"),
             Answer::Refused(r) => format!("{:?} [{}] {}", r.kind, r.code, r.message),
         }
     }
@@ -167,22 +195,46 @@ mod tests {
             (200, "", "unknown"),
             (201, "{\"licenses\":[", "unknown"),
             (200, HTML, "unknown"),
-            (400, r#"{"error":"bad_request","message":"maxHwidSlots"}"#, "BadRequest [bad_request] maxHwidSlots"),
-            (401, r#"{"error":"invalid_api_key","message":"no"}"#, "BadKey [invalid_api_key] no"),
-            (402, r#"{"error":"no_credits","message":"top up"}"#, "NoCredits [no_credits] top up"),
+            (
+                400,
+                r#"{"error":"bad_request","message":"maxHwidSlots"}"#,
+                "BadRequest [bad_request] maxHwidSlots",
+            ),
+            (
+                401,
+                r#"{"error":"invalid_api_key","message":"no"}"#,
+                "BadKey [invalid_api_key] no",
+            ),
+            (
+                402,
+                r#"{"error":"no_credits","message":"top up"}"#,
+                "NoCredits [no_credits] top up",
+            ),
             (403, r#"{"error":"forbidden"}"#, "Forbidden [forbidden] "),
             (
                 403,
                 r#"{"message":"Missing Authentication Token"}"#,
                 "Forbidden [] {\"message\":\"Missing Authentication Token\"}",
             ),
-            (404, r#"{"error":"not_found","message":"x"}"#, "NotFound [not_found] x"),
+            (
+                404,
+                r#"{"error":"not_found","message":"x"}"#,
+                "NotFound [not_found] x",
+            ),
             (404, "", "NotFound [] "),
             (409, "in\nuse\u{1b}[31m", "Other [] in use [31m"),
-            (422, r#"{"error":"invalid","message":"date"}"#, "Other [invalid] date"),
+            (
+                422,
+                r#"{"error":"invalid","message":"date"}"#,
+                "Other [invalid] date",
+            ),
             (301, "", "Other [] "),
             (408, "", "unknown after 7s"),
-            (429, r#"{"error":"rate_limited","message":"slow"}"#, "again after 7s"),
+            (
+                429,
+                r#"{"error":"rate_limited","message":"slow"}"#,
+                "again after 7s",
+            ),
             (429, HTML, "again after 7s"),
             (500, r#"{"error":"internal_error"}"#, "unknown after 7s"),
             (502, HTML, "unknown after 7s"),
@@ -197,15 +249,27 @@ mod tests {
 
     #[test]
     fn words_name_status_code_and_message() {
-        let said = |status, body: &str| match meaning(status, body.as_bytes(), None, |_| None::<()>) {
-            Answer::Unknown { why, .. } | Answer::Again { why, .. } | Answer::NotSent { why } => why,
+        let said = |status, body: &str| match meaning(status, body.as_bytes(), None, |_| None::<()>)
+        {
+            Answer::Unknown { why, .. } | Answer::Again { why, .. } | Answer::NotSent { why } => {
+                why
+            }
             Answer::Done(()) => "done".into(),
             Answer::Refused(refusal) => refusal.to_string(),
         };
-        assert_eq!(said(500, r#"{"error":"internal_error","message":"oops"}"#), "500 internal_error oops");
-        assert_eq!(said(502, HTML), "502 <html> <head><title>502 Bad Gateway</title></head> </html>");
+        assert_eq!(
+            said(500, r#"{"error":"internal_error","message":"oops"}"#),
+            "500 internal_error oops"
+        );
+        assert_eq!(
+            said(502, HTML),
+            "502 <html> <head><title>502 Bad Gateway</title></head> </html>"
+        );
         assert_eq!(said(503, ""), "503");
-        assert_eq!(said(500, &"é".repeat(10_000)).chars().count(), "500 ".len() + EXCERPT_MAX + 1);
+        assert_eq!(
+            said(500, &"é".repeat(10_000)).chars().count(),
+            "500 ".len() + EXCERPT_MAX + 1
+        );
     }
 
     #[test]
@@ -221,7 +285,11 @@ mod tests {
             ("soon", Some(date), None),
             ("-1", None, None),
         ] {
-            assert_eq!(retry_after(value, date), expected_s.map(Span::from_s), "{value}");
+            assert_eq!(
+                retry_after(value, date),
+                expected_s.map(Span::from_s),
+                "{value}"
+            );
         }
     }
 }

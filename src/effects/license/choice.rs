@@ -27,11 +27,19 @@ pub fn choose(mut licenses: Vec<License>, now: Timestamp) -> Option<Choice> {
         };
         let has_devices = license.bound.is_some_and(|n| n > 0);
         let made = license.created_at.map_or(i64::MAX, Timestamp::ms);
-        (rank, Reverse(has_devices), made, license.key.reveal().to_owned())
+        (
+            rank,
+            Reverse(has_devices),
+            made,
+            license.key.reveal().to_owned(),
+        )
     });
     let mut licenses = licenses.into_iter();
     let adopt = licenses.next()?;
-    Some(Choice { adopt, others: licenses.collect() })
+    Some(Choice {
+        adopt,
+        others: licenses.collect(),
+    })
 }
 
 #[cfg(test)]
@@ -46,7 +54,11 @@ mod tests {
         let one = |key: &str, status: &str, end_s: i64, bound: u32, made_s: i64| License {
             key: LicenseKey::new(key),
             app_id: None,
-            status: if status == "active" { Status::Active } else { Status::Revoked },
+            status: if status == "active" {
+                Status::Active
+            } else {
+                Status::Revoked
+            },
             expires_at: Expiry::At(Timestamp::from_s(end_s)),
             devices: None,
             bound: Some(bound),

@@ -54,7 +54,11 @@ impl ClientConfig {
     /// The same for the service inside this binary.
     #[must_use]
     pub fn embedded(api_base: impl Into<String>, token: Secret) -> Self {
-        Self { abilities: Abilities::embedded(), suspend: SuspendBy::Native, ..Self::new(api_base, token) }
+        Self {
+            abilities: Abilities::embedded(),
+            suspend: SuspendBy::Native,
+            ..Self::new(api_base, token)
+        }
     }
 }
 
@@ -65,7 +69,9 @@ pub enum ClientError {
     #[error("the license service's address `{0}` is not an http(s) address")]
     Base(String),
     /// The API key holds what no HTTP header can carry.
-    #[error("the license service's API key holds characters that cannot be sent: was it copied whole?")]
+    #[error(
+        "the license service's API key holds characters that cannot be sent: was it copied whole?"
+    )]
     Key,
     /// The HTTP client could not be built.
     #[error("no HTTP client: {0}")]
@@ -84,7 +90,9 @@ struct Inner {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("licenses", &self.0.sender.licenses().as_str()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("licenses", &self.0.sender.licenses().as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,7 +103,11 @@ impl Client {
     /// When the address or the API key cannot be used, or TLS cannot be set up.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         let sender = Sender::new(&config)?;
-        Ok(Self(Arc::new(Inner { sender, abilities: config.abilities, suspend: config.suspend })))
+        Ok(Self(Arc::new(Inner {
+            sender,
+            abilities: config.abilities,
+            suspend: config.suspend,
+        })))
     }
 
     /// What the service can do.
@@ -115,7 +127,11 @@ impl Client {
         if let Some(refusal) = self.too_many(new.devices) {
             return Answer::Refused(refusal);
         }
-        let request = Sender::request(Method::POST, self.0.sender.licenses().clone(), wire::create(new));
+        let request = Sender::request(
+            Method::POST,
+            self.0.sender.licenses().clone(),
+            wire::create(new),
+        );
         self.0.sender.send(request, None, wire::created).await
     }
 
@@ -124,7 +140,10 @@ impl Client {
         match self.0.sender.url_of(key) {
             Ok(url) => {
                 let read = |body: &[u8]| wire::license(body).filter(|license| license.key == *key);
-                self.0.sender.send(Ok(Request::new(Method::GET, url)), Some(key), read).await
+                self.0
+                    .sender
+                    .send(Ok(Request::new(Method::GET, url)), Some(key), read)
+                    .await
             }
             Err(refusal) => Answer::Refused(refusal),
         }
@@ -137,7 +156,12 @@ impl Client {
 
     /// Reads one page of an application's licenses with a label; only for a service that
     /// [`finds_by_label`](Abilities::finds_by_label).
-    pub async fn list_labelled(&self, app: &AppId, label: &str, cursor: Option<&str>) -> Answer<Page> {
+    pub async fn list_labelled(
+        &self,
+        app: &AppId,
+        label: &str,
+        cursor: Option<&str>,
+    ) -> Answer<Page> {
         self.page(app, wire::PAGE_MAX, cursor, Some(label)).await
     }
 
@@ -149,7 +173,8 @@ impl Client {
 
     /// Sets a license's end; `None` is for life. Confirmed by what the service shows afterwards.
     pub async fn set_expiry(&self, key: &LicenseKey, to: Option<Timestamp>) -> Answer<License> {
-        self.update(key, Act::Extend(to), |l| l.expires_at.shows(to)).await
+        self.update(key, Act::Extend(to), |l| l.expires_at.shows(to))
+            .await
     }
 
     /// Sets a license's end to an earlier instant. That the service can is assumed, not documented, so it counts only
@@ -160,16 +185,21 @@ impl Client {
             return cannot("move an end to an earlier instant");
         }
         match self.set_expiry(key, Some(to)).await {
-            Answer::Done(_) => self.confirm(key, |l| l.expires_at.shows(Some(to)), None).await,
-            other @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } | Answer::Refused(_)) => {
-                other
+            Answer::Done(_) => {
+                self.confirm(key, |l| l.expires_at.shows(Some(to)), None)
+                    .await
             }
+            other @ (Answer::Again { .. }
+            | Answer::NotSent { .. }
+            | Answer::Unknown { .. }
+            | Answer::Refused(_)) => other,
         }
     }
 
     /// Ends a license for good.
     pub async fn revoke(&self, key: &LicenseKey) -> Answer<License> {
-        self.update(key, Act::Revoke, |l| l.status == Status::Revoked).await
+        self.update(key, Act::Revoke, |l| l.status == Status::Revoked)
+            .await
     }
 
     /// Undoes a native suspension or a revocation, where the service can. [`Client::reinstate`] is the
@@ -178,7 +208,8 @@ impl Client {
         if !(self.0.abilities.native_suspend || self.0.abilities.revoke_reversible) {
             return cannot("make a stopped license active again");
         }
-        self.update(key, Act::Activate, |l| l.status == Status::Active).await
+        self.update(key, Act::Activate, |l| l.status == Status::Active)
+            .await
     }
 
     /// Suspends natively, where the service can; [`Client::suspend`] chooses the way.
@@ -186,7 +217,8 @@ impl Client {
         if !self.0.abilities.native_suspend {
             return cannot("suspend a license");
         }
-        self.update(key, Act::Suspend, |l| l.status == Status::Suspended).await
+        self.update(key, Act::Suspend, |l| l.status == Status::Suspended)
+            .await
     }
 
     /// Changes how many devices a license allows, where the service can; elsewhere it counts only that a read shows them.
@@ -194,7 +226,9 @@ impl Client {
         if !self.0.abilities.set_devices {
             // A person may have done it at the service meanwhile.
             return match self.get(key).await {
-                Answer::Done(license) if license.devices != Some(devices) => cannot("change the number of devices"),
+                Answer::Done(license) if license.devices != Some(devices) => {
+                    cannot("change the number of devices")
+                }
                 other @ (Answer::Done(_)
                 | Answer::Again { .. }
                 | Answer::NotSent { .. }
@@ -205,7 +239,8 @@ impl Client {
         if let Some(refusal) = self.too_many(devices) {
             return Answer::Refused(refusal);
         }
-        self.update(key, Act::Devices(devices), |l| l.devices == Some(devices)).await
+        self.update(key, Act::Devices(devices), |l| l.devices == Some(devices))
+            .await
     }
 
     /// Unbinds all devices. Only the acceptance is confirmed: by the time of a look, the customer may have bound anew.
@@ -215,11 +250,24 @@ impl Client {
 
     /// An absolute change: sent, then confirmed by its answer, or by a read where that does not show it. A 400 is
     /// also looked at, for a service may refuse what is so already.
-    async fn update(&self, key: &LicenseKey, act: Act, shows: impl Fn(&License) -> bool) -> Answer<License> {
-        let refused = match self.put(key, act, |body| Some(wire::license(body))).await.confirmed() {
-            Ok(Some(license)) if is_whole(&license, key) && shows(&license) => return Answer::Done(license),
+    async fn update(
+        &self,
+        key: &LicenseKey,
+        act: Act,
+        shows: impl Fn(&License) -> bool,
+    ) -> Answer<License> {
+        let refused = match self
+            .put(key, act, |body| Some(wire::license(body)))
+            .await
+            .confirmed()
+        {
+            Ok(Some(license)) if is_whole(&license, key) && shows(&license) => {
+                return Answer::Done(license);
+            }
             Ok(_) => None,
-            Err(Answer::Refused(refusal)) if refusal.kind == RefusalKind::BadRequest => Some(refusal),
+            Err(Answer::Refused(refusal)) if refusal.kind == RefusalKind::BadRequest => {
+                Some(refusal)
+            }
             Err(other) => return other,
         };
         self.confirm(key, shows, refused).await
@@ -240,21 +288,46 @@ impl Client {
         }
     }
 
-    async fn put<T>(&self, key: &LicenseKey, act: Act, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
+    async fn put<T>(
+        &self,
+        key: &LicenseKey,
+        act: Act,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
         match self.0.sender.url_of(key) {
-            Ok(url) => self.0.sender.send(Sender::request(Method::PUT, url, wire::update(act)), Some(key), read).await,
+            Ok(url) => {
+                self.0
+                    .sender
+                    .send(
+                        Sender::request(Method::PUT, url, wire::update(act)),
+                        Some(key),
+                        read,
+                    )
+                    .await
+            }
             Err(refusal) => Answer::Refused(refusal),
         }
     }
 
-    async fn page(&self, app: &AppId, limit: usize, cursor: Option<&str>, label: Option<&str>) -> Answer<Page> {
+    async fn page(
+        &self,
+        app: &AppId,
+        limit: usize,
+        cursor: Option<&str>,
+        label: Option<&str>,
+    ) -> Answer<Page> {
         let mut url = self.0.sender.licenses().clone();
         url.query_pairs_mut()
             .append_pair("appId", app.as_str())
             .append_pair("limit", &limit.to_string())
             .extend_pairs(label.map(|label| ("label", label)))
             .extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
-        self.0.sender.send(Ok(Request::new(Method::GET, url)), None, |body| wire::page(body, limit)).await
+        self.0
+            .sender
+            .send(Ok(Request::new(Method::GET, url)), None, |body| {
+                wire::page(body, limit)
+            })
+            .await
     }
 
     fn too_many(&self, devices: Devices) -> Option<Refusal> {
@@ -282,14 +355,25 @@ fn unconfirmed(unread: Answer<License>) -> Answer<License> {
         Answer::Refused(refusal) => (None, refusal.to_string()),
         Answer::Done(license) => return Answer::Done(license),
     };
-    Answer::Unknown { after, why: format!("accepted, but not confirmed: {why}") }
+    Answer::Unknown {
+        after,
+        why: format!("accepted, but not confirmed: {why}"),
+    }
 }
 
 /// A change that was accepted and did not come about.
 pub(super) fn no_effect<T>(message: String) -> Answer<T> {
-    Answer::Refused(Refusal { kind: RefusalKind::NoEffect, status: 200, code: String::new(), message })
+    Answer::Refused(Refusal {
+        kind: RefusalKind::NoEffect,
+        status: 200,
+        code: String::new(),
+        message,
+    })
 }
 
 pub(super) fn cannot<T>(what: &str) -> Answer<T> {
-    Answer::Refused(unsent(RefusalKind::CannotDo, format!("this license service cannot {what}")))
+    Answer::Refused(unsent(
+        RefusalKind::CannotDo,
+        format!("this license service cannot {what}"),
+    ))
 }

@@ -49,7 +49,10 @@ impl Default for Patience {
     fn default() -> Self {
         // ¼ + ½ + 1 + 2 + 4 + 8 + 16 s: past that, the caller's own back-off knows better. Soon at first, for everybody who
         // looks waits for the slowest read.
-        Self { tries: 8, first_wait: Span::from_ms(250) }
+        Self {
+            tries: 8,
+            first_wait: Span::from_ms(250),
+        }
     }
 }
 
@@ -82,7 +85,13 @@ impl Finder {
     /// A finder with an empty memory.
     #[must_use]
     pub fn new(client: Client, throttle: Throttle, patience: Patience) -> Self {
-        Self { client, throttle, patience, memory: Arc::default(), desks: Arc::default() }
+        Self {
+            client,
+            throttle,
+            patience,
+            memory: Arc::default(),
+            desks: Arc::default(),
+        }
     }
 
     /// Looks once through an application for licenses with these labels. A label that is missing from the result was
@@ -133,7 +142,10 @@ impl Finder {
         loop {
             let (reply, mut answer) = oneshot::channel();
             let waiting = || desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting().push(Waiting { wanted: wanted.clone(), reply });
+            waiting().push(Waiting {
+                wanted: wanted.clone(),
+                reply,
+            });
             let _turn = desk.turn.lock().await;
             match answer.try_recv() {
                 Ok(result) => return result,
@@ -145,7 +157,12 @@ impl Finder {
             let labels: Vec<Wanted> = served.iter().flat_map(|w| w.wanted.clone()).collect();
             let found = self.look(app, &labels, &is_held).await;
             let of = |wanted: &[Wanted]| match &found {
-                Ok(found) => Ok(wanted.iter().filter_map(|w| found.get(&w.label)).flatten().cloned().collect()),
+                Ok(found) => Ok(wanted
+                    .iter()
+                    .filter_map(|w| found.get(&w.label))
+                    .flatten()
+                    .cloned()
+                    .collect()),
                 Err(failed) => Err(failed.clone()),
             };
             let ours = of(&wanted);
@@ -162,7 +179,11 @@ impl Finder {
     ///
     /// # Errors
     /// When the crawl could not be completed.
-    pub async fn crawl(&self, app: &AppId, is_held: impl Fn(&LicenseKey) -> bool) -> Result<Index, Failed> {
+    pub async fn crawl(
+        &self,
+        app: &AppId,
+        is_held: impl Fn(&LicenseKey) -> bool,
+    ) -> Result<Index, Failed> {
         let desk = self.desk(app);
         let _turn = desk.turn.lock().await;
         let sweep = Sweep::for_all(self.client.abilities().list_shows_label);
@@ -176,7 +197,13 @@ impl Finder {
     }
 
     fn desk(&self, app: &AppId) -> Arc<Desk> {
-        Arc::clone(self.desks.lock().unwrap_or_else(PoisonError::into_inner).entry(app.clone()).or_default())
+        Arc::clone(
+            self.desks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(app.clone())
+                .or_default(),
+        )
     }
 
     /// One look, by whoever has the turn.
@@ -192,8 +219,15 @@ impl Finder {
         }
         let mut found = HashMap::new();
         for one in wanted {
-            let sweep = Sweep::for_labels(std::slice::from_ref(one), self.client.abilities().list_shows_label);
-            found.extend(self.run(app, Some(&one.label), sweep, &is_held).await?.found);
+            let sweep = Sweep::for_labels(
+                std::slice::from_ref(one),
+                self.client.abilities().list_shows_label,
+            );
+            found.extend(
+                self.run(app, Some(&one.label), sweep, &is_held)
+                    .await?
+                    .found,
+            );
         }
         Ok(found)
     }
@@ -228,7 +262,9 @@ impl Finder {
             }
             match reads.join_next().await {
                 None => return Ok(sweep.finish()),
-                Some(Ok(Ok(Some(license)))) => self.with_memory(|memory| sweep.read(license, memory)),
+                Some(Ok(Ok(Some(license)))) => {
+                    self.with_memory(|memory| sweep.read(license, memory))
+                }
                 // Gone since it was listed.
                 Some(Ok(Ok(None))) => {}
                 Some(Ok(Err(failed))) => return Err(failed),
@@ -237,7 +273,12 @@ impl Finder {
         }
     }
 
-    async fn page(&self, app: &AppId, label: Option<&str>, cursor: Option<&str>) -> Result<Page, Failed> {
+    async fn page(
+        &self,
+        app: &AppId,
+        label: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<Page, Failed> {
         let mut tries = Tries::new(self.patience);
         loop {
             let pass = self.throttle.pass(Share::Sweep).await;
@@ -261,7 +302,9 @@ impl Finder {
             match tries.judge(answer).await {
                 Ok(Some(license)) => return Ok(Some(license)),
                 Ok(None) => {}
-                Err(Failed::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => return Ok(None),
+                Err(Failed::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                    return Ok(None);
+                }
                 Err(failed) => return Err(failed),
             }
         }
@@ -276,7 +319,10 @@ struct Tries {
 
 impl Tries {
     const fn new(patience: Patience) -> Self {
-        Self { left: patience.tries, wait: patience.first_wait }
+        Self {
+            left: patience.tries,
+            wait: patience.first_wait,
+        }
     }
 
     /// The result; or nothing, once the wait is over and it may be tried again.
@@ -299,5 +345,8 @@ impl Tries {
 
 /// Whether a refused page may be the cursor's fault.
 fn is_cursors(refusal: &Refusal) -> bool {
-    matches!(refusal.kind, RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Other)
+    matches!(
+        refusal.kind,
+        RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Other
+    )
 }

@@ -79,7 +79,9 @@ impl Expiry {
     pub fn shows(self, wanted: Option<Timestamp>) -> bool {
         match (self, wanted) {
             (Self::Never, None) => true,
-            (Self::At(is), Some(wanted)) => is - wanted <= SAME_INSTANT && wanted - is <= SAME_INSTANT,
+            (Self::At(is), Some(wanted)) => {
+                is - wanted <= SAME_INSTANT && wanted - is <= SAME_INSTANT
+            }
             (Self::Untold | Self::Never | Self::At(_), _) => false,
         }
     }
@@ -125,7 +127,10 @@ pub struct NewLicense {
 
 /// What a license service can do. Declared, never found out by trying on a customer's license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "six independent yes-or-no abilities of a foreign service")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "six independent yes-or-no abilities of a foreign service"
+)]
 pub struct Abilities {
     /// A stop that is a status of its own and can be taken back.
     pub native_suspend: bool,
@@ -230,10 +235,19 @@ impl<T> Answer<T> {
     fn reworded(self, words: impl Fn(String) -> String) -> Self {
         match self {
             Self::Done(t) => Self::Done(t),
-            Self::Again { after, why } => Self::Again { after, why: words(why) },
+            Self::Again { after, why } => Self::Again {
+                after,
+                why: words(why),
+            },
             Self::NotSent { why } => Self::NotSent { why: words(why) },
-            Self::Unknown { after, why } => Self::Unknown { after, why: words(why) },
-            Self::Refused(r) => Self::Refused(Refusal { message: words(r.message), ..r }),
+            Self::Unknown { after, why } => Self::Unknown {
+                after,
+                why: words(why),
+            },
+            Self::Refused(r) => Self::Refused(Refusal {
+                message: words(r.message),
+                ..r
+            }),
         }
     }
 

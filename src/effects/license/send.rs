@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Method, Request, Response, Url, redirect};
 
 use super::answer::{meaning, retry_after};
@@ -28,7 +30,8 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(config: &ClientConfig) -> Result<Self, ClientError> {
         tls::install();
-        let licenses = list_url(&config.api_base).ok_or_else(|| ClientError::Base(config.api_base.clone()))?;
+        let licenses =
+            list_url(&config.api_base).ok_or_else(|| ClientError::Base(config.api_base.clone()))?;
         if config.api_key.reveal().is_empty() {
             return Err(ClientError::Key);
         }
@@ -53,7 +56,11 @@ impl Sender {
             .pool_max_idle_per_host(config.in_flight)
             .build()
             .map_err(|e| ClientError::Http(e.without_url()))?;
-        Ok(Self { http, licenses, api_key: config.api_key.clone() })
+        Ok(Self {
+            http,
+            licenses,
+            api_key: config.api_key.clone(),
+        })
     }
 
     /// The address of the list, which is also where licenses are made.
@@ -61,9 +68,15 @@ impl Sender {
         &self.licenses
     }
 
-    pub(super) fn request(method: Method, url: Url, body: serde_json::Result<Vec<u8>>) -> serde_json::Result<Request> {
+    pub(super) fn request(
+        method: Method,
+        url: Url,
+        body: serde_json::Result<Vec<u8>>,
+    ) -> serde_json::Result<Request> {
         let mut request = Request::new(method, url);
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *request.body_mut() = Some(body?.into());
         Ok(request)
     }
@@ -73,11 +86,19 @@ impl Sender {
         let mut url = self.licenses.clone();
         // A path cannot carry these: they would name the list, or what is above it.
         if matches!(key.reveal(), "" | "." | "..") {
-            return Err(unsent(RefusalKind::BadRequest, "this is not a license key".into()));
+            return Err(unsent(
+                RefusalKind::BadRequest,
+                "this is not a license key".into(),
+            ));
         }
         match url.path_segments_mut() {
             Ok(mut path) => drop(path.push(key.reveal())),
-            Err(()) => return Err(unsent(RefusalKind::Other, "the base address cannot have a path".into())),
+            Err(()) => {
+                return Err(unsent(
+                    RefusalKind::Other,
+                    "the base address cannot have a path".into(),
+                ));
+            }
         }
         Ok(url)
     }
@@ -91,13 +112,23 @@ impl Sender {
     ) -> Answer<T> {
         let request = match request {
             Ok(request) => request,
-            Err(e) => return Answer::NotSent { why: format!("the request could not be written: {e}") },
+            Err(e) => {
+                return Answer::NotSent {
+                    why: format!("the request could not be written: {e}"),
+                };
+            }
         };
         let answer = match self.http.execute(request).await {
             Ok(response) => heard(response, read).await,
             Err(e) if e.is_connect() || e.is_builder() => Answer::NotSent { why: chain(e) },
-            Err(e) if e.is_timeout() => Answer::Unknown { after: None, why: "no answer in time".into() },
-            Err(e) => Answer::Unknown { after: None, why: chain(e) },
+            Err(e) if e.is_timeout() => Answer::Unknown {
+                after: None,
+                why: "no answer in time".into(),
+            },
+            Err(e) => Answer::Unknown {
+                after: None,
+                why: chain(e),
+            },
         };
         self.scrub(answer, key)
     }
@@ -106,7 +137,10 @@ impl Sender {
     fn scrub<T>(&self, answer: Answer<T>, key: Option<&LicenseKey>) -> Answer<T> {
         let clean = |text: String| {
             let text = text.replace(self.api_key.reveal(), "…");
-            key.map_or_else(|| text.clone(), |key| text.replace(key.reveal(), &format!("{key:?}")))
+            key.map_or_else(
+                || text.clone(),
+                |key| text.replace(key.reveal(), &format!("{key:?}")),
+            )
         };
         answer.reworded(clean)
     }
@@ -122,7 +156,12 @@ fn list_url(api_base: &str) -> Option<Url> {
 /// Reads an answer up to the cap, with the words that help the service's support find the request.
 async fn heard<T>(mut response: Response, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
     let status = response.status().as_u16();
-    let text = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let text = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|v: &HeaderValue| v.to_str().ok())
+    };
     let after = text(RETRY_AFTER).and_then(|value| retry_after(value, text(DATE)));
     let mut body = Vec::new();
     // A body that breaks off is judged as far as it came: the status has been heard, and half a JSON is unreadable.
@@ -138,13 +177,20 @@ async fn heard<T>(mut response: Response, read: impl FnOnce(&[u8]) -> Option<T>)
 }
 
 fn request_id(headers: &HeaderMap) -> String {
-    let id = headers.iter().find(|(name, _)| name.as_str().contains("request-id"));
+    let id = headers
+        .iter()
+        .find(|(name, _)| name.as_str().contains("request-id"));
     let id = id.and_then(|(name, value)| Some(format!(" ({name} {:.80})", value.to_str().ok()?)));
     id.unwrap_or_default()
 }
 
 pub(super) const fn unsent(kind: RefusalKind, message: String) -> Refusal {
-    Refusal { kind, status: 0, code: String::new(), message }
+    Refusal {
+        kind,
+        status: 0,
+        code: String::new(),
+        message,
+    }
 }
 
 /// An error with its causes and without the address, which holds a license key.

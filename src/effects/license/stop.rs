@@ -37,10 +37,16 @@ impl Client {
 
     /// Starts a suspended license again, with the end that it should have (`None`: for life), in the configured way,
     /// and confirms both.
-    pub async fn reinstate(&self, key: &LicenseKey, expires_at: Option<Timestamp>) -> Answer<License> {
+    pub async fn reinstate(
+        &self,
+        key: &LicenseKey,
+        expires_at: Option<Timestamp>,
+    ) -> Answer<License> {
         if matches!(self.suspend_by(), SuspendBy::Native | SuspendBy::Revoke) {
             match self.activate(key).await.confirmed() {
-                Ok(license) if license.expires_at.shows(expires_at) => return Answer::Done(license),
+                Ok(license) if license.expires_at.shows(expires_at) => {
+                    return Answer::Done(license);
+                }
                 Ok(_) => {}
                 Err(other) => return other,
             }
@@ -48,7 +54,10 @@ impl Client {
         match self.set_expiry(key, expires_at).await.confirmed() {
             Ok(license) if license.status == Status::Active => Answer::Done(license),
             // Somebody else ended it: to undo that is a person's decision.
-            Ok(license) => no_effect(format!("its end was set, but the service shows it as {:?}", license.status)),
+            Ok(license) => no_effect(format!(
+                "its end was set, but the service shows it as {:?}",
+                license.status
+            )),
             Err(other) => other,
         }
     }

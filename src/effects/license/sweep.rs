@@ -26,7 +26,10 @@ pub const MEMORY_MAX: usize = 1_000_000;
 /// the chance that any two meet is one in 37 million, and a label that seems to fit is always read and compared whole.
 pub(super) fn hash(text: &str) -> u64 {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |hash, byte| hash << 8 | u64::from(*byte))
 }
 
 /// Which license carries which label, as far as it was ever read: hashes only.
@@ -54,7 +57,11 @@ impl Memory {
 
     /// Takes what was learnt since it was last taken, if it is so much.
     pub fn take_fresh(&mut self, at_least: usize) -> Vec<(u64, u64)> {
-        if self.fresh.len() < at_least { Vec::new() } else { std::mem::take(&mut self.fresh) }
+        if self.fresh.len() < at_least {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.fresh)
+        }
     }
 
     fn keep(&mut self, key: u64, label: u64) {
@@ -137,7 +144,9 @@ impl Sweep {
         Self {
             wanted: Some(wanted.iter().map(|w| hash(&w.label)).collect()),
             labels: wanted.iter().map(|w| w.label.clone()).collect(),
-            not_before: sent.and_then(|sent| sent.into_iter().min()).map(|first| first - CLOCK_SKEW),
+            not_before: sent
+                .and_then(|sent| sent.into_iter().min())
+                .map(|first| first - CLOCK_SKEW),
             ..Self::for_all(list_shows_label)
         }
     }
@@ -198,9 +207,15 @@ impl Sweep {
         }
         self.pages += 1;
         // A cursor that comes twice would lead round in circles.
-        let circles = page.cursor.as_deref().is_some_and(|cursor| !self.cursors.insert(hash(cursor)));
+        let circles = page
+            .cursor
+            .as_deref()
+            .is_some_and(|cursor| !self.cursors.insert(hash(cursor)));
         if circles || self.pages > PAGES_MAX || self.unread.len() > READS_MAX {
-            return Err(Endless { pages: self.pages, reads: self.unread.len() });
+            return Err(Endless {
+                pages: self.pages,
+                reads: self.unread.len(),
+            });
         }
         self.next_page = page.cursor.map(Some);
         Ok(())
@@ -217,7 +232,12 @@ impl Sweep {
         let label = license.label.clone().unwrap_or_default();
         memory.keep(hash(license.key.reveal()), hash(&label));
         if self.wanted.is_none() {
-            self.swept.index.0.entry(hash(&label)).or_default().push(license.key);
+            self.swept
+                .index
+                .0
+                .entry(hash(&label))
+                .or_default()
+                .push(license.key);
         } else if self.labels.contains(&label) {
             self.swept.found.entry(label).or_default().push(license);
         }
@@ -263,18 +283,27 @@ mod tests {
 
     fn page(keys: &[&str], cursor: Option<&str>) -> Page {
         let licenses = keys.iter().map(|k| license(k, None, 10_000)).collect();
-        Page { licenses, cursor: cursor.map(Into::into) }
+        Page {
+            licenses,
+            cursor: cursor.map(Into::into),
+        }
     }
 
     fn wanted(label: &str, sent_at: Option<i64>) -> Wanted {
-        Wanted { label: label.into(), sent_at: sent_at.map(Timestamp::from_s) }
+        Wanted {
+            label: label.into(),
+            sent_at: sent_at.map(Timestamp::from_s),
+        }
     }
 
     /// The licenses that are read by themselves, in a service where `labels` says which key carries which label.
     fn reads(sweep: &mut Sweep, memory: &mut Memory, labels: &[(&str, &str)]) -> Vec<String> {
         let mut reads = Vec::new();
         while let Some(key) = sweep.next_read() {
-            let label = labels.iter().find(|(k, _)| *k == key.reveal()).map(|(_, l)| *l);
+            let label = labels
+                .iter()
+                .find(|(k, _)| *k == key.reveal())
+                .map(|(_, l)| *l);
             sweep.read(license(key.reveal(), label, 10_000), memory);
             reads.push(key.reveal().to_owned());
         }
@@ -286,41 +315,88 @@ mod tests {
     fn a_license_is_read_once_in_its_lifetime_and_one_that_fits_each_time() {
         let mut memory = Memory::default();
         let labels = [("A", "one"), ("B", "two")];
-        for (look_for, read, found) in [("one", vec!["A", "B", "C"], 1), ("two", vec!["B"], 1), ("three", vec![], 0)] {
+        for (look_for, read, found) in [
+            ("one", vec!["A", "B", "C"], 1),
+            ("two", vec!["B"], 1),
+            ("three", vec![], 0),
+        ] {
             let mut sweep = Sweep::for_labels(&[wanted(look_for, None)], false);
             assert_eq!(sweep.next_page(), Some(None));
-            sweep.page(page(&["A", "B"], Some("2")), &mut memory, |_| false).unwrap();
+            sweep
+                .page(page(&["A", "B"], Some("2")), &mut memory, |_| false)
+                .unwrap();
             assert_eq!(sweep.next_page(), Some(Some("2".into())));
-            sweep.page(page(&["B", "C"], None), &mut memory, |_| false).unwrap();
+            sweep
+                .page(page(&["B", "C"], None), &mut memory, |_| false)
+                .unwrap();
             assert_eq!(reads(&mut sweep, &mut memory, &labels), read, "{look_for}");
-            assert_eq!(sweep.finish().found.get(look_for).map_or(0, Vec::len), found, "{look_for}");
+            assert_eq!(
+                sweep.finish().found.get(look_for).map_or(0, Vec::len),
+                found,
+                "{look_for}"
+            );
         }
         let mut kept = Memory::default();
         kept.learn(memory.pairs());
         assert_eq!(kept.labels, memory.labels);
-        assert_eq!((memory.take_fresh(4).len(), memory.take_fresh(3).len(), memory.take_fresh(1).len()), (0, 3, 0));
+        assert_eq!(
+            (
+                memory.take_fresh(4).len(),
+                memory.take_fresh(3).len(),
+                memory.take_fresh(1).len()
+            ),
+            (0, 3, 0)
+        );
     }
 
     #[test]
     fn held_and_old_licenses_are_dropped_without_a_read() {
         let sweep_over = |wants: &[Wanted]| {
             let (mut sweep, mut memory) = (Sweep::for_labels(wants, false), Memory::default());
-            let licenses = vec![license("OLD", None, 99), license("NEW", None, 100), license("HELD", None, 100)];
-            let all = Page { licenses, cursor: None };
-            sweep.page(all, &mut memory, |k| k.reveal() == "HELD").unwrap();
+            let licenses = vec![
+                license("OLD", None, 99),
+                license("NEW", None, 100),
+                license("HELD", None, 100),
+            ];
+            let all = Page {
+                licenses,
+                cursor: None,
+            };
+            sweep
+                .page(all, &mut memory, |k| k.reveal() == "HELD")
+                .unwrap();
             reads(&mut sweep, &mut memory, &[])
         };
         // The attempts were sent at 700 s; 600 s of skew are allowed for.
-        assert_eq!(sweep_over(&[wanted("a", Some(800)), wanted("b", Some(700))]), ["NEW"]);
-        assert_eq!(sweep_over(&[wanted("a", Some(700)), wanted("b", None)]), ["NEW", "OLD"]);
+        assert_eq!(
+            sweep_over(&[wanted("a", Some(800)), wanted("b", Some(700))]),
+            ["NEW"]
+        );
+        assert_eq!(
+            sweep_over(&[wanted("a", Some(700)), wanted("b", None)]),
+            ["NEW", "OLD"]
+        );
     }
 
     #[test]
     fn a_list_that_shows_labels_spares_all_reads_but_those_that_fit() {
         let mut memory = Memory::default();
         let mut sweep = Sweep::for_labels(&[wanted("one", None)], true);
-        let licenses = vec![license("A", Some("one"), 0), license("B", Some("one!"), 0), license("C", None, 0)];
-        sweep.page(Page { licenses, cursor: None }, &mut memory, |_| false).unwrap();
+        let licenses = vec![
+            license("A", Some("one"), 0),
+            license("B", Some("one!"), 0),
+            license("C", None, 0),
+        ];
+        sweep
+            .page(
+                Page {
+                    licenses,
+                    cursor: None,
+                },
+                &mut memory,
+                |_| false,
+            )
+            .unwrap();
         assert_eq!(reads(&mut sweep, &mut memory, &[("A", "one")]), ["A"]);
     }
 
@@ -328,11 +404,19 @@ mod tests {
     fn a_refused_cursor_starts_over_and_circles_are_noticed() {
         let mut memory = Memory::default();
         let mut sweep = Sweep::for_all(false);
-        sweep.page(page(&["A"], Some("2")), &mut memory, |_| false).unwrap();
+        sweep
+            .page(page(&["A"], Some("2")), &mut memory, |_| false)
+            .unwrap();
         sweep.restart();
         assert_eq!(sweep.next_page(), Some(None));
-        sweep.page(page(&["A"], Some("2")), &mut memory, |_| false).unwrap();
-        assert!(sweep.page(page(&["B"], Some("2")), &mut memory, |_| false).is_err());
+        sweep
+            .page(page(&["A"], Some("2")), &mut memory, |_| false)
+            .unwrap();
+        assert!(
+            sweep
+                .page(page(&["B"], Some("2")), &mut memory, |_| false)
+                .is_err()
+        );
     }
 
     #[test]
@@ -340,10 +424,21 @@ mod tests {
         let mut memory = Memory::default();
         memory.learn([(hash("A"), hash("one"))]);
         let mut sweep = Sweep::for_all(false);
-        sweep.page(page(&["A", "B", "C"], None), &mut memory, |_| false).unwrap();
-        assert_eq!(reads(&mut sweep, &mut memory, &[("B", "one"), ("C", "two")]), ["B", "C"]);
+        sweep
+            .page(page(&["A", "B", "C"], None), &mut memory, |_| false)
+            .unwrap();
+        assert_eq!(
+            reads(&mut sweep, &mut memory, &[("B", "one"), ("C", "two")]),
+            ["B", "C"]
+        );
         let index = sweep.finish().index;
-        assert_eq!(index.keys_of("one"), [LicenseKey::new("A"), LicenseKey::new("B")]);
-        assert_eq!((index.keys_of("two").len(), index.keys_of("three").len()), (1, 0));
+        assert_eq!(
+            index.keys_of("one"),
+            [LicenseKey::new("A"), LicenseKey::new("B")]
+        );
+        assert_eq!(
+            (index.keys_of("two").len(), index.keys_of("three").len()),
+            (1, 0)
+        );
     }
 }

@@ -77,17 +77,30 @@ struct Update {
 /// # Errors
 /// Never for these values; the error is serde's.
 pub fn update(act: Act) -> serde_json::Result<Vec<u8>> {
-    let plain = |action| Update { action, expires_at: None, max_hwid_slots: None, unlimited_hwid_slots: None };
+    let plain = |action| Update {
+        action,
+        expires_at: None,
+        max_hwid_slots: None,
+        unlimited_hwid_slots: None,
+    };
     serde_json::to_vec(&match act {
-        Act::Extend(to) => Update { expires_at: Some(to), ..plain("extend") },
+        Act::Extend(to) => Update {
+            expires_at: Some(to),
+            ..plain("extend")
+        },
         Act::Revoke => plain("revoke"),
         Act::Activate => plain("activate"),
         Act::Suspend => plain("suspend"),
         Act::ResetDevices => plain("reset-hwid"),
-        Act::Devices(Devices::Unlimited) => Update { unlimited_hwid_slots: Some(true), ..plain("update") },
-        Act::Devices(Devices::Count(n)) => {
-            Update { max_hwid_slots: Some(n), unlimited_hwid_slots: Some(false), ..plain("update") }
-        }
+        Act::Devices(Devices::Unlimited) => Update {
+            unlimited_hwid_slots: Some(true),
+            ..plain("update")
+        },
+        Act::Devices(Devices::Count(n)) => Update {
+            max_hwid_slots: Some(n),
+            unlimited_hwid_slots: Some(false),
+            ..plain("update")
+        },
     })
 }
 
@@ -130,7 +143,9 @@ struct LicenseIn {
 }
 
 /// A value of the expected form, or nothing.
-fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Lenient<T> {
@@ -174,7 +189,9 @@ impl From<LicenseIn> for License {
                 (Some(true), _) => Some(Devices::Unlimited),
                 (_, n) => n.map(Devices::Count),
             },
-            bound: read.hwid_list.map(|list| u32::try_from(list.len()).unwrap_or(u32::MAX)),
+            bound: read
+                .hwid_list
+                .map(|list| u32::try_from(list.len()).unwrap_or(u32::MAX)),
             label: read.label,
             created_at: read.created_at,
         }
@@ -225,7 +242,9 @@ pub fn page(body: &[u8], limit: usize) -> Option<Page> {
         #[serde(default, deserialize_with = "told")]
         cursor: Option<Option<CursorIn>>,
     }
-    fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
         T::deserialize(deserializer).map(Some)
     }
     let read: PageIn = serde_json::from_slice(body).ok()?;
@@ -236,8 +255,14 @@ pub fn page(body: &[u8], limit: usize) -> Option<Page> {
         None if read.licenses.len() < limit => None,
         None => return None,
     };
-    let licenses = read.licenses.into_iter().map(|l| (!l.license_key.is_empty()).then(|| l.into()));
-    Some(Page { licenses: licenses.collect::<Option<Vec<License>>>()?, cursor })
+    let licenses = read
+        .licenses
+        .into_iter()
+        .map(|l| (!l.license_key.is_empty()).then(|| l.into()));
+    Some(Page {
+        licenses: licenses.collect::<Option<Vec<License>>>()?,
+        cursor,
+    })
 }
 
 #[cfg(test)]
@@ -248,21 +273,49 @@ mod tests {
     fn a_license_is_read_as_far_as_it_tells() {
         let read = |body: &str| license(body.as_bytes());
         let bare = read(r#"{"licenseKey":"K"}"#).unwrap();
-        assert_eq!((&bare.status, bare.expires_at), (&Status::Other(String::new()), Expiry::Untold));
+        assert_eq!(
+            (&bare.status, bare.expires_at),
+            (&Status::Other(String::new()), Expiry::Untold)
+        );
         let full = r#"{"licenseKey":"K","appId":"a","status":"revoked","expiresAt":null,"maxHwidSlots":2,
             "unlimitedHwidSlots":false,"hwidList":["x",{"y":1}],"label":"Stripe sub sub_1","new":[],
             "createdAt":"2026-03-01T00:00:00.123Z"}"#;
         let full = read(&format!(r#"{{"license":{full}}}"#)).unwrap();
-        assert_eq!((full.devices, full.bound, full.expires_at), (Some(Devices::Count(2)), Some(2), Expiry::Never));
-        assert_eq!((full.status, full.label.as_deref()), (Status::Revoked, Some("Stripe sub sub_1")));
-        assert_eq!(full.created_at, Some(Timestamp::parse("2026-03-01T00:00:00.123Z").unwrap()));
-        let odd =
-            read(r#"{"licenseKey":"K","status":7,"expiresAt":"soon","maxHwidSlots":"two","hwidList":{},"label":[]}"#);
+        assert_eq!(
+            (full.devices, full.bound, full.expires_at),
+            (Some(Devices::Count(2)), Some(2), Expiry::Never)
+        );
+        assert_eq!(
+            (full.status, full.label.as_deref()),
+            (Status::Revoked, Some("Stripe sub sub_1"))
+        );
+        assert_eq!(
+            full.created_at,
+            Some(Timestamp::parse("2026-03-01T00:00:00.123Z").unwrap())
+        );
+        let odd = read(
+            r#"{"licenseKey":"K","status":7,"expiresAt":"soon","maxHwidSlots":"two","hwidList":{},"label":[]}"#,
+        );
         let odd = odd.unwrap();
-        assert_eq!((odd.expires_at, odd.devices, odd.bound, odd.label), (Expiry::Untold, None, None, None));
+        assert_eq!(
+            (odd.expires_at, odd.devices, odd.bound, odd.label),
+            (Expiry::Untold, None, None, None)
+        );
         let moved = read(r#"{"licenseKey":"K","expiresAt":"2026-03-01T02:00:00+02:00"}"#).unwrap();
-        assert!(moved.expires_at.shows(Some(Timestamp::parse("2026-03-01T00:00:00.9Z").unwrap())));
-        for bad in ["", "{}", "[]", "null", r#"{"licenseKey":""}"#, r#"{"licenseKey":5}"#, r#"{"license":{}}"#] {
+        assert!(
+            moved
+                .expires_at
+                .shows(Some(Timestamp::parse("2026-03-01T00:00:00.9Z").unwrap()))
+        );
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            r#"{"licenseKey":""}"#,
+            r#"{"licenseKey":5}"#,
+            r#"{"license":{}}"#,
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
@@ -270,9 +323,11 @@ mod tests {
     #[test]
     fn a_create_counts_only_with_exactly_one_key() {
         assert!(created(br#"{"licenses":[{"licenseKey":"K"}]}"#).is_some());
-        for bad in
-            [r#"{"licenses":[]}"#, r#"{"licenses":[{"licenseKey":"K"},{"licenseKey":"L"}]}"#, r#"{"licenseKey":"K"}"#]
-        {
+        for bad in [
+            r#"{"licenses":[]}"#,
+            r#"{"licenses":[{"licenseKey":"K"},{"licenseKey":"L"}]}"#,
+            r#"{"licenseKey":"K"}"#,
+        ] {
             assert_eq!(created(bad.as_bytes()), None, "{bad}");
         }
     }
@@ -281,12 +336,29 @@ mod tests {
     fn a_page_says_whether_it_is_the_last() {
         let cursor = |body: &str| page(body.as_bytes(), 2).map(|p| p.cursor);
         let full = r#"{"licenseKey":"K"},{"licenseKey":"L"}"#;
-        assert_eq!(cursor(&format!(r#"{{"licenses":[{full}],"cursor":"c"}}"#)), Some(Some("c".into())));
-        assert_eq!(cursor(r#"{"licenses":[],"cursor":17}"#), Some(Some("17".into())));
-        assert_eq!(cursor(&format!(r#"{{"licenses":[{full}],"cursor":null}}"#)), Some(None));
+        assert_eq!(
+            cursor(&format!(r#"{{"licenses":[{full}],"cursor":"c"}}"#)),
+            Some(Some("c".into()))
+        );
+        assert_eq!(
+            cursor(r#"{"licenses":[],"cursor":17}"#),
+            Some(Some("17".into()))
+        );
+        assert_eq!(
+            cursor(&format!(r#"{{"licenses":[{full}],"cursor":null}}"#)),
+            Some(None)
+        );
         assert_eq!(cursor(r#"{"licenses":[{"licenseKey":"K"}]}"#), Some(None));
-        assert_eq!(cursor(&format!(r#"{{"licenses":[{full}]}}"#)), None, "full, and silent about the next");
-        assert_eq!(cursor(r#"{"licenses":[{"label":"x"}],"cursor":null}"#), None, "an entry without a key");
+        assert_eq!(
+            cursor(&format!(r#"{{"licenses":[{full}]}}"#)),
+            None,
+            "full, and silent about the next"
+        );
+        assert_eq!(
+            cursor(r#"{"licenses":[{"label":"x"}],"cursor":null}"#),
+            None,
+            "an entry without a key"
+        );
     }
 
     #[test]
@@ -307,8 +379,14 @@ mod tests {
             (Act::Revoke, r#"{"action":"revoke"}"#),
             (Act::ResetDevices, r#"{"action":"reset-hwid"}"#),
             (Act::Extend(None), r#"{"action":"extend","expiresAt":null}"#),
-            (Act::Extend(Some(Timestamp::from_s(0))), r#"{"action":"extend","expiresAt":"1970-01-01T00:00:00Z"}"#),
-            (Act::Devices(Devices::Count(2)), r#"{"action":"update","maxHwidSlots":2,"unlimitedHwidSlots":false}"#),
+            (
+                Act::Extend(Some(Timestamp::from_s(0))),
+                r#"{"action":"extend","expiresAt":"1970-01-01T00:00:00Z"}"#,
+            ),
+            (
+                Act::Devices(Devices::Count(2)),
+                r#"{"action":"update","maxHwidSlots":2,"unlimitedHwidSlots":false}"#,
+            ),
         ] {
             assert_eq!(text(update(act)), expected);
         }

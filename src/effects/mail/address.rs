@@ -20,12 +20,19 @@ impl Sender {
     /// With what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let (name, address) = match text.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+        let (name, address) = match text
+            .strip_suffix('>')
+            .and_then(|text| text.rsplit_once('<'))
+        {
             Some((name, address)) => (one_line(name.trim().trim_matches('"')), address.trim()),
             None => (String::new(), text),
         };
-        let address = parse(address).map_err(|why| format!("`{}` is not an address: {why}", one_line(text)))?;
-        Ok(Self { name: (!name.is_empty()).then_some(name), address })
+        let address = parse(address)
+            .map_err(|why| format!("`{}` is not an address: {why}", one_line(text)))?;
+        Ok(Self {
+            name: (!name.is_empty()).then_some(name),
+            address,
+        })
     }
 
     /// The vendor as the mails call it: the display name, else the address's domain.
@@ -59,11 +66,14 @@ pub(super) fn parse(text: &str) -> Result<Address, String> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("it has a space or a control character in it".to_owned());
     }
-    let address: Address = text.parse().map_err(|why: lettre::address::AddressError| why.to_string().to_lowercase())?;
+    let address: Address = text
+        .parse()
+        .map_err(|why: lettre::address::AddressError| why.to_string().to_lowercase())?;
     if address.domain().is_ascii() {
         return Ok(address);
     }
-    let url = reqwest::Url::parse(&format!("http://{}/", address.domain())).map_err(|_| "invalid domain".to_owned())?;
+    let url = reqwest::Url::parse(&format!("http://{}/", address.domain()))
+        .map_err(|_| "invalid domain".to_owned())?;
     let domain = url.host_str().ok_or_else(|| "invalid domain".to_owned())?;
     Address::new(address.user(), domain).map_err(|why| why.to_string().to_lowercase())
 }
@@ -75,14 +85,30 @@ mod tests {
     #[test]
     fn senders_are_read_as_people_write_them() {
         for (text, vendor, domain) in [
-            ("Pixel Forge <licenses@example.com>", "Pixel Forge", "example.com"),
-            ("\"Forge, Pixel\" <a@example.com>", "Forge, Pixel", "example.com"),
-            ("Müller & Söhne <a@müller.example>", "Müller & Söhne", "xn--mller-kva.example"),
+            (
+                "Pixel Forge <licenses@example.com>",
+                "Pixel Forge",
+                "example.com",
+            ),
+            (
+                "\"Forge, Pixel\" <a@example.com>",
+                "Forge, Pixel",
+                "example.com",
+            ),
+            (
+                "Müller & Söhne <a@müller.example>",
+                "Müller & Söhne",
+                "xn--mller-kva.example",
+            ),
             ("a@example.com", "example.com", "example.com"),
             ("<a@example.com>", "example.com", "example.com"),
         ] {
             let sender = Sender::parse(text).unwrap();
-            assert_eq!((sender.vendor(), sender.domain()), (vendor, domain), "{text}");
+            assert_eq!(
+                (sender.vendor(), sender.domain()),
+                (vendor, domain),
+                "{text}"
+            );
         }
     }
 
@@ -108,8 +134,14 @@ mod tests {
     #[test]
     fn a_notice_has_one_message_id() {
         let id = message_id("stripe/sub_1/license_issued/1", "example.com");
-        assert_eq!(id, message_id("stripe/sub_1/license_issued/1", "example.com"));
-        assert_ne!(id, message_id("stripe/sub_1/license_issued/2", "example.com"));
+        assert_eq!(
+            id,
+            message_id("stripe/sub_1/license_issued/1", "example.com")
+        );
+        assert_ne!(
+            id,
+            message_id("stripe/sub_1/license_issued/2", "example.com")
+        );
         assert!(id.starts_with('<') && id.ends_with("@example.com>"), "{id}");
     }
 }

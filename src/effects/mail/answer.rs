@@ -54,7 +54,9 @@ impl MailAnswer {
         match self {
             Self::Sent { .. } | Self::Again { after: Some(_), .. } => throttle::Heard::Good,
             Self::Undeliverable { .. } => throttle::Heard::Unsent,
-            Self::Again { after: None, .. } | Self::Unknown { .. } | Self::Rejected { .. } => throttle::Heard::Broken,
+            Self::Again { after: None, .. } | Self::Unknown { .. } | Self::Rejected { .. } => {
+                throttle::Heard::Broken
+            }
             Self::Refused { .. } => throttle::Heard::Locked,
         }
     }
@@ -135,8 +137,12 @@ pub(super) enum Heard {
 pub(super) fn meaning(phase: Phase, heard: &Heard) -> MailAnswer {
     let words = phase.words();
     match heard {
-        Heard::Code { code, text } => of_code(phase, *code, &format!("{code} {words}: {}", excerpt(text))),
-        Heard::Tls(why) => MailAnswer::Refused { why: format!("TLS failed: {}", excerpt(why)) },
+        Heard::Code { code, text } => {
+            of_code(phase, *code, &format!("{code} {words}: {}", excerpt(text)))
+        }
+        Heard::Tls(why) => MailAnswer::Refused {
+            why: format!("TLS failed: {}", excerpt(why)),
+        },
         Heard::Lacking(why) => MailAnswer::Refused { why: excerpt(why) },
         Heard::BadAddress(why) => MailAnswer::Undeliverable { why: excerpt(why) },
         Heard::Gone(why) => lost(phase, format!("connection lost {words}: {}", excerpt(why))),
@@ -145,23 +151,36 @@ pub(super) fn meaning(phase: Phase, heard: &Heard) -> MailAnswer {
 }
 
 fn lost(phase: Phase, why: String) -> MailAnswer {
-    if phase == Phase::Message { MailAnswer::Unknown { why } } else { MailAnswer::Again { after: None, why } }
+    if phase == Phase::Message {
+        MailAnswer::Unknown { why }
+    } else {
+        MailAnswer::Again { after: None, why }
+    }
 }
 
 fn of_code(phase: Phase, code: u16, why: &str) -> MailAnswer {
     let why = why.to_owned();
     if code < 500 {
         let put_off = matches!(phase, Phase::Recipient | Phase::Data | Phase::Message);
-        return MailAnswer::Again { after: put_off.then_some(GREY_LIST), why };
+        return MailAnswer::Again {
+            after: put_off.then_some(GREY_LIST),
+            why,
+        };
     }
     match phase {
         Phase::Connecting | Phase::Login | Phase::Sender => MailAnswer::Refused { why },
-        Phase::Recipient | Phase::Data | Phase::Message if wants_login(code) => MailAnswer::Refused { why },
-        Phase::Recipient | Phase::Data | Phase::Message if about_us(code, &why) => MailAnswer::Rejected { why },
+        Phase::Recipient | Phase::Data | Phase::Message if wants_login(code) => {
+            MailAnswer::Refused { why }
+        }
+        Phase::Recipient | Phase::Data | Phase::Message if about_us(code, &why) => {
+            MailAnswer::Rejected { why }
+        }
         Phase::Data => MailAnswer::Rejected { why },
         Phase::Recipient => MailAnswer::Undeliverable { why },
         // Some servers look at the address only now; else it is the message that they do not like.
-        Phase::Message if enhanced(&why).is_some_and(|e| e.starts_with("5.1.") || e.starts_with("5.2.")) => {
+        Phase::Message
+            if enhanced(&why).is_some_and(|e| e.starts_with("5.1.") || e.starts_with("5.2.")) =>
+        {
             MailAnswer::Undeliverable { why }
         }
         Phase::Message => MailAnswer::Rejected { why },
@@ -184,13 +203,19 @@ fn about_us(code: u16, why: &str) -> bool {
 fn enhanced(why: &str) -> Option<&str> {
     let text = why.split_once(": ").map_or(why, |(_, text)| text);
     let word = text.split([' ', '-']).next()?;
-    let digits = word.split('.').filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit())).count();
+    let digits = word
+        .split('.')
+        .filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        .count();
     (digits == 3 && word.split('.').count() == 3).then_some(word)
 }
 
 /// The beginning of a text, on one line.
 pub(super) fn excerpt(text: &str) -> String {
-    super::letter::one_line(text).chars().take(EXCERPT_CHARS_MAX).collect()
+    super::letter::one_line(text)
+        .chars()
+        .take(EXCERPT_CHARS_MAX)
+        .collect()
 }
 
 #[cfg(test)]
@@ -216,52 +241,127 @@ mod tests {
             (Phase::Connecting, 421, "4.3.2 try later", "again"),
             (Phase::Connecting, 554, "No SMTP service here", "refused"),
             (Phase::Login, 535, "5.7.8 Authentication failed", "refused"),
-            (Phase::Login, 454, "4.7.0 Temporary authentication failure", "again"),
+            (
+                Phase::Login,
+                454,
+                "4.7.0 Temporary authentication failure",
+                "again",
+            ),
             (Phase::Sender, 550, "5.1.0 sender rejected", "refused"),
             (Phase::Recipient, 550, "no such user", "undeliverable"),
-            (Phase::Recipient, 550, "5.1.1 <x@example.com>: user unknown", "undeliverable"),
+            (
+                Phase::Recipient,
+                550,
+                "5.1.1 <x@example.com>: user unknown",
+                "undeliverable",
+            ),
             (Phase::Recipient, 552, "5.2.2 mailbox full", "undeliverable"),
-            (Phase::Recipient, 554, "5.7.1 Relay access denied", "rejected"),
-            (Phase::Recipient, 550, "5.7.1-blocked, see the list\n5.7.1 again", "rejected"),
+            (
+                Phase::Recipient,
+                554,
+                "5.7.1 Relay access denied",
+                "rejected",
+            ),
+            (
+                Phase::Recipient,
+                550,
+                "5.7.1-blocked, see the list\n5.7.1 again",
+                "rejected",
+            ),
             (Phase::Recipient, 530, "Authentication required", "refused"),
             (Phase::Recipient, 503, "bad sequence", "rejected"),
             (Phase::Recipient, 451, "4.7.1 Greylisted", "again, later"),
             (Phase::Recipient, 452, "too many recipients", "again, later"),
             (Phase::Data, 554, "no", "rejected"),
             (Phase::Message, 451, "try later", "again, later"),
-            (Phase::Message, 550, "5.1.1 unknown after all", "undeliverable"),
+            (
+                Phase::Message,
+                550,
+                "5.1.1 unknown after all",
+                "undeliverable",
+            ),
             (Phase::Message, 554, "5.6.0 looks like spam", "rejected"),
             (Phase::Message, 552, "message too large", "rejected"),
         ] {
-            let answer = meaning(phase, &Heard::Code { code, text: text.to_owned() });
+            let answer = meaning(
+                phase,
+                &Heard::Code {
+                    code,
+                    text: text.to_owned(),
+                },
+            );
             assert_eq!(name(&answer), means, "{phase:?} {code} {text}");
         }
     }
 
     #[test]
     fn one_customer_s_address_is_no_fault_of_the_server_s() {
-        let heard = |phase, code, text: &str| meaning(phase, &Heard::Code { code, text: text.to_owned() }).heard();
-        assert_eq!(heard(Phase::Recipient, 550, "5.1.1 user unknown"), throttle::Heard::Unsent);
-        assert_eq!(heard(Phase::Recipient, 451, "4.7.1 Greylisted"), throttle::Heard::Good);
-        assert_eq!(heard(Phase::Message, 554, "5.6.0 looks like spam"), throttle::Heard::Broken);
-        assert_eq!(heard(Phase::Connecting, 421, "4.3.2 try later"), throttle::Heard::Broken);
-        assert_eq!(heard(Phase::Login, 535, "5.7.8 Authentication failed"), throttle::Heard::Locked);
+        let heard = |phase, code, text: &str| {
+            meaning(
+                phase,
+                &Heard::Code {
+                    code,
+                    text: text.to_owned(),
+                },
+            )
+            .heard()
+        };
+        assert_eq!(
+            heard(Phase::Recipient, 550, "5.1.1 user unknown"),
+            throttle::Heard::Unsent
+        );
+        assert_eq!(
+            heard(Phase::Recipient, 451, "4.7.1 Greylisted"),
+            throttle::Heard::Good
+        );
+        assert_eq!(
+            heard(Phase::Message, 554, "5.6.0 looks like spam"),
+            throttle::Heard::Broken
+        );
+        assert_eq!(
+            heard(Phase::Connecting, 421, "4.3.2 try later"),
+            throttle::Heard::Broken
+        );
+        assert_eq!(
+            heard(Phase::Login, 535, "5.7.8 Authentication failed"),
+            throttle::Heard::Locked
+        );
     }
 
     #[test]
     fn silence_matters_only_after_the_message() {
-        for phase in [Phase::Connecting, Phase::Login, Phase::Sender, Phase::Recipient, Phase::Data] {
+        for phase in [
+            Phase::Connecting,
+            Phase::Login,
+            Phase::Sender,
+            Phase::Recipient,
+            Phase::Data,
+        ] {
             assert_eq!(name(&meaning(phase, &Heard::Silence)), "again");
-            assert_eq!(name(&meaning(phase, &Heard::Gone("reset".to_owned()))), "again");
+            assert_eq!(
+                name(&meaning(phase, &Heard::Gone("reset".to_owned()))),
+                "again"
+            );
         }
         assert_eq!(name(&meaning(Phase::Message, &Heard::Silence)), "unknown");
-        assert_eq!(name(&meaning(Phase::Message, &Heard::Gone("reset".to_owned()))), "unknown");
+        assert_eq!(
+            name(&meaning(Phase::Message, &Heard::Gone("reset".to_owned()))),
+            "unknown"
+        );
     }
 
     #[test]
     fn what_the_server_says_is_kept_short_and_on_one_line() {
-        let answer = meaning(Phase::Login, &Heard::Tls(format!("bad\r\n{}", "x".repeat(5000))));
-        let MailAnswer::Refused { why } = answer else { panic!("{answer:?}") };
-        assert!(why.starts_with("TLS failed: bad xxx") && why.len() < 400, "{why}");
+        let answer = meaning(
+            Phase::Login,
+            &Heard::Tls(format!("bad\r\n{}", "x".repeat(5000))),
+        );
+        let MailAnswer::Refused { why } = answer else {
+            panic!("{answer:?}")
+        };
+        assert!(
+            why.starts_with("TLS failed: bad xxx") && why.len() < 400,
+            "{why}"
+        );
     }
 }

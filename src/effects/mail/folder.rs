@@ -13,7 +13,9 @@ use super::answer::MailAnswer;
 pub(super) async fn deliver(folder: &Path, message_id: &str, bytes: &[u8]) -> MailAnswer {
     let name = format!("{}.eml", file_stem(message_id));
     match write(folder, &name, bytes).await {
-        Ok(path) => MailAnswer::Sent { response: path.display().to_string() },
+        Ok(path) => MailAnswer::Sent {
+            response: path.display().to_string(),
+        },
         Err(why) => failed(folder, &why),
     }
 }
@@ -40,18 +42,37 @@ async fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
 fn failed(folder: &Path, why: &io::Error) -> MailAnswer {
     use io::ErrorKind as Kind;
     let told = format!("cannot write to {}: {why}", folder.display());
-    let operator = [Kind::PermissionDenied, Kind::NotADirectory, Kind::AlreadyExists, Kind::ReadOnlyFilesystem];
+    let operator = [
+        Kind::PermissionDenied,
+        Kind::NotADirectory,
+        Kind::AlreadyExists,
+        Kind::ReadOnlyFilesystem,
+    ];
     if operator.contains(&why.kind()) {
         MailAnswer::Refused { why: told }
     } else {
-        MailAnswer::Again { after: None, why: told }
+        MailAnswer::Again {
+            after: None,
+            why: told,
+        }
     }
 }
 
 /// The Message-ID without what file names do not like.
 fn file_stem(message_id: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') { c } else { '_' };
-    let stem: String = message_id.trim_matches(['<', '>']).chars().map(plain).take(120).collect();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@') {
+            c
+        } else {
+            '_'
+        }
+    };
+    let stem: String = message_id
+        .trim_matches(['<', '>'])
+        .chars()
+        .map(plain)
+        .take(120)
+        .collect();
     stem.trim_start_matches('.').to_owned()
 }
 
@@ -67,10 +88,21 @@ mod tests {
             let answer = deliver(&folder, "<abc@example.com>", text.as_bytes()).await;
             assert!(matches!(answer, MailAnswer::Sent { .. }), "{answer:?}");
         }
-        assert_eq!(std::fs::read_to_string(folder.join("abc@example.com.eml")).unwrap(), "second");
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
+        assert_eq!(
+            std::fs::read_to_string(folder.join("abc@example.com.eml")).unwrap(),
+            "second"
+        );
+        assert_eq!(
+            std::fs::read_dir(&folder).unwrap().count(),
+            1,
+            "nothing else is left"
+        );
         check(&folder).await.unwrap();
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "the check cleans up");
+        assert_eq!(
+            std::fs::read_dir(&folder).unwrap().count(),
+            1,
+            "the check cleans up"
+        );
     }
 
     #[tokio::test]

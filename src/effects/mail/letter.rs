@@ -74,8 +74,16 @@ impl Letter {
         Self {
             product: "Pixel Forge Pro".to_owned(),
             keys: vec![
-                LetterKey { key: "KEYW-7Q2M-XD4F-9TRA".to_owned(), devices: Some(3), expires_at: some("2027-03-14") },
-                LetterKey { key: "KEYW-B6HN-P0ZC-4WLE".to_owned(), devices: Some(1), expires_at: None },
+                LetterKey {
+                    key: "KEYW-7Q2M-XD4F-9TRA".to_owned(),
+                    devices: Some(3),
+                    expires_at: some("2027-03-14"),
+                },
+                LetterKey {
+                    key: "KEYW-B6HN-P0ZC-4WLE".to_owned(),
+                    devices: Some(1),
+                    expires_at: None,
+                },
             ],
             customer_name: some("Ada Lovelace"),
             customer_email: "ada@example.com".to_owned(),
@@ -95,7 +103,10 @@ impl Letter {
     /// A letter in which everything optional is absent.
     #[must_use]
     pub fn bare_sample() -> Self {
-        let key = LetterKey { key: "KEYW-7Q2M-XD4F-9TRA".to_owned(), ..LetterKey::default() };
+        let key = LetterKey {
+            key: "KEYW-7Q2M-XD4F-9TRA".to_owned(),
+            ..LetterKey::default()
+        };
         Self {
             product: "Pixel Forge Pro".to_owned(),
             vendor: "Pixel Forge".to_owned(),
@@ -107,15 +118,23 @@ impl Letter {
     /// The values as templates see them: each on one line, only web links, and no name that could pass for one.
     pub(super) fn values(&self) -> serde_json::Map<String, Value> {
         // A struct of texts and numbers always becomes an object; were it otherwise, strict templates would say so.
-        let Ok(Value::Object(mut values)) = serde_json::to_value(self) else { return serde_json::Map::new() };
+        let Ok(Value::Object(mut values)) = serde_json::to_value(self) else {
+            return serde_json::Map::new();
+        };
         values.values_mut().for_each(flatten);
         for named in ["product", "vendor"] {
-            let cut: String = values[named].as_str().unwrap_or_default().chars().take(NAMED_CHARS_MAX).collect();
+            let cut: String = values[named]
+                .as_str()
+                .unwrap_or_default()
+                .chars()
+                .take(NAMED_CHARS_MAX)
+                .collect();
             values[named] = Value::String(cut);
         }
         for link in ["pay_url", "portal_url", "success_url"] {
-            let web =
-                values[link].as_str().is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"));
+            let web = values[link]
+                .as_str()
+                .is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"));
             if !web {
                 values[link] = Value::Null;
             }
@@ -147,14 +166,22 @@ fn flatten(value: &mut Value) {
 
 /// The text without line breaks and other control characters, white space single.
 pub(super) fn one_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if is_break(c) { ' ' } else { c }).collect();
-    spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let spaced: String = text
+        .chars()
+        .map(|c| if is_break(c) { ' ' } else { c })
+        .collect();
+    spaced
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Control characters, and the two that Unicode adds to break lines; also those that turn the reading direction, with which
 /// a text can be made to look like another.
 fn is_break(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

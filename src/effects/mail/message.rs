@@ -11,7 +11,12 @@ use super::letter::one_line;
 use super::send::Outgoing;
 
 /// Builds the message: both parts as alternatives, every header from a fixed list.
-pub(super) fn build(from: &Sender, reply_to: Option<&Sender>, to: Address, mail: &Outgoing) -> Result<Message, String> {
+pub(super) fn build(
+    from: &Sender,
+    reply_to: Option<&Sender>,
+    to: Address,
+    mail: &Outgoing,
+) -> Result<Message, String> {
     let at = UNIX_EPOCH + Duration::from_secs(u64::try_from(mail.date.s()).unwrap_or(0));
     let mut builder = Message::builder()
         .from(from.mailbox())
@@ -19,11 +24,20 @@ pub(super) fn build(from: &Sender, reply_to: Option<&Sender>, to: Address, mail:
         .subject(one_line(&mail.parts.subject))
         .date(at)
         .message_id(Some(checked_id(&mail.message_id)?))
-        .raw_header(header(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"))
+        .raw_header(header(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated",
+        ))
         // Exchange heeds this one instead: no out-of-office replies to a shop's address.
-        .raw_header(header(HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"));
+        .raw_header(header(
+            HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"),
+            "All",
+        ));
     if let Some(lang) = super::kind::language_tag(&mail.lang) {
-        builder = builder.raw_header(header(HeaderName::new_from_ascii_str("Content-Language"), &lang));
+        builder = builder.raw_header(header(
+            HeaderName::new_from_ascii_str("Content-Language"),
+            &lang,
+        ));
     }
     if let Some(reply_to) = reply_to {
         builder = builder.reply_to(reply_to.mailbox());
@@ -38,8 +52,13 @@ fn header(name: HeaderName, value: &str) -> HeaderValue {
 
 /// A Message-ID of the form `<left@right>` and nothing that could end its header.
 fn checked_id(id: &str) -> Result<String, String> {
-    let inner = id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or_default();
-    let plain = inner.bytes().all(|b| b.is_ascii_graphic() && b != b'<' && b != b'>');
+    let inner = id
+        .strip_prefix('<')
+        .and_then(|id| id.strip_suffix('>'))
+        .unwrap_or_default();
+    let plain = inner
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && b != b'<' && b != b'>');
     if plain && inner.split('@').filter(|side| !side.is_empty()).count() == 2 {
         Ok(id.to_owned())
     } else {
@@ -57,16 +76,27 @@ mod tests {
         Outgoing {
             to: "ada@example.com".to_owned(),
             message_id: "<abc@example.com>".to_owned(),
-            parts: Parts { subject: subject.to_owned(), text: "Hello\n".to_owned(), html: "<p>Hello</p>\n".to_owned() },
+            parts: Parts {
+                subject: subject.to_owned(),
+                text: "Hello\n".to_owned(),
+                html: "<p>Hello</p>\n".to_owned(),
+            },
             lang: "de".to_owned(),
             date: Timestamp::from_s(1_772_323_200),
         }
     }
 
     fn formatted(mail: &Outgoing) -> String {
-        let from = Sender::parse("Pixel \"P\"\r\nBcc: x@example.com, Forge <shop@example.com>").unwrap();
+        let from =
+            Sender::parse("Pixel \"P\"\r\nBcc: x@example.com, Forge <shop@example.com>").unwrap();
         let reply_to = Sender::parse("help@example.com").unwrap();
-        let message = build(&from, Some(&reply_to), "ada@example.com".parse().unwrap(), mail).unwrap();
+        let message = build(
+            &from,
+            Some(&reply_to),
+            "ada@example.com".parse().unwrap(),
+            mail,
+        )
+        .unwrap();
         String::from_utf8(message.formatted()).unwrap()
     }
 
@@ -94,10 +124,23 @@ mod tests {
     fn nobody_can_add_a_header() {
         let text = formatted(&mail("Your key\r\nBcc: victim@example.com\r\n\r\nbody"));
         assert!(!text.lines().any(|line| line.starts_with("Bcc")), "{text}");
-        for id in ["abc@example.com", "<abc>", "<a@b>\r\nBcc: x@example.com", "<a@b@c>", "<@b>", "<a b@c>"] {
-            let outgoing = Outgoing { message_id: id.to_owned(), ..mail("x") };
+        for id in [
+            "abc@example.com",
+            "<abc>",
+            "<a@b>\r\nBcc: x@example.com",
+            "<a@b@c>",
+            "<@b>",
+            "<a b@c>",
+        ] {
+            let outgoing = Outgoing {
+                message_id: id.to_owned(),
+                ..mail("x")
+            };
             let from = Sender::parse("a@example.com").unwrap();
-            assert!(build(&from, None, "ada@example.com".parse().unwrap(), &outgoing).is_err(), "{id}");
+            assert!(
+                build(&from, None, "ada@example.com".parse().unwrap(), &outgoing).is_err(),
+                "{id}"
+            );
         }
     }
 }

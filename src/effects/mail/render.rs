@@ -28,7 +28,9 @@ pub struct Parts {
 impl fmt::Debug for Parts {
     /// The bodies hold license keys, so only the subject shows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("subject", &self.subject).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
     }
 }
 
@@ -44,8 +46,16 @@ pub struct RenderError {
 }
 
 impl RenderError {
-    pub(super) fn new(file: impl Into<String>, line: Option<usize>, why: impl Into<String>) -> Self {
-        Self { file: file.into(), line, why: why.into() }
+    pub(super) fn new(
+        file: impl Into<String>,
+        line: Option<usize>,
+        why: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: file.into(),
+            line,
+            why: why.into(),
+        }
     }
 
     /// The innermost mistake of an error: where the template's author has to look.
@@ -60,8 +70,10 @@ impl RenderError {
                 None => break,
             }
         }
-        let why =
-            inner.detail().map_or_else(|| inner.kind().to_string(), |detail| format!("{}: {detail}", inner.kind()));
+        let why = inner.detail().map_or_else(
+            || inner.kind().to_string(),
+            |detail| format!("{}: {detail}", inner.kind()),
+        );
         Self::new(sources.shown(place.0), place.1, why)
     }
 }
@@ -82,10 +94,19 @@ pub(super) fn engine(sources: Arc<Sources>) -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
-    engine.set_auto_escape_callback(|name| if is_html(name) { AutoEscape::Html } else { AutoEscape::None });
+    engine.set_auto_escape_callback(|name| {
+        if is_html(name) {
+            AutoEscape::Html
+        } else {
+            AutoEscape::None
+        }
+    });
     engine.set_loader(move |name| Ok(sources.text(name).map(str::to_owned)));
     engine.add_filter("date", |state: &State<'_, '_>, text: String| {
-        let lang = state.lookup("lang").map(|lang| lang.to_string()).unwrap_or_default();
+        let lang = state
+            .lookup("lang")
+            .map(|lang| lang.to_string())
+            .unwrap_or_default();
         long_date(&text, &lang)
     });
     engine
@@ -103,8 +124,18 @@ pub(super) fn parts(
     lang: &str,
     letter: &Letter,
 ) -> Result<Parts, RenderError> {
-    let writer = Writer { engine, sources, kind, lang, values: values(kind, lang, letter) };
-    Ok(Parts { subject: writer.subject()?, text: writer.text()?, html: writer.html()? })
+    let writer = Writer {
+        engine,
+        sources,
+        kind,
+        lang,
+        values: values(kind, lang, letter),
+    };
+    Ok(Parts {
+        subject: writer.subject()?,
+        text: writer.text()?,
+        html: writer.html()?,
+    })
 }
 
 /// Every mistake that the three parts make with a letter.
@@ -115,8 +146,17 @@ pub(super) fn mistakes(
     lang: &str,
     letter: &Letter,
 ) -> Vec<RenderError> {
-    let writer = Writer { engine, sources, kind, lang, values: values(kind, lang, letter) };
-    [writer.subject(), writer.text(), writer.html()].into_iter().filter_map(Result::err).collect()
+    let writer = Writer {
+        engine,
+        sources,
+        kind,
+        lang,
+        values: values(kind, lang, letter),
+    };
+    [writer.subject(), writer.text(), writer.html()]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect()
 }
 
 /// What a template can use: the letter, and which mail it is.
@@ -142,14 +182,21 @@ impl Writer<'_> {
 
     fn part(&self, part: &str) -> Result<String, RenderError> {
         let name = self.name(part);
-        let written = self.engine.get_template(&name).and_then(|template| template.render(self.values.clone()));
+        let written = self
+            .engine
+            .get_template(&name)
+            .and_then(|template| template.render(self.values.clone()));
         written.map_err(|error| RenderError::of(self.sources, &name, &error))
     }
 
     fn subject(&self) -> Result<String, RenderError> {
         let subject = one_line(&self.part(SUBJECT)?);
         if subject.is_empty() {
-            return Err(RenderError::new(self.sources.shown(&self.name(SUBJECT)), None, "the subject is empty"));
+            return Err(RenderError::new(
+                self.sources.shown(&self.name(SUBJECT)),
+                None,
+                "the subject is empty",
+            ));
         }
         Ok(subject)
     }
@@ -164,8 +211,15 @@ impl Writer<'_> {
 }
 
 /// The mistake that keeps a template from compiling, if there is one.
-pub(super) fn compiles(engine: &Environment<'static>, sources: &Sources, name: &str) -> Option<RenderError> {
-    engine.get_template(name).err().map(|error| RenderError::of(sources, name, &error))
+pub(super) fn compiles(
+    engine: &Environment<'static>,
+    sources: &Sources,
+    name: &str,
+) -> Option<RenderError> {
+    engine
+        .get_template(name)
+        .err()
+        .map(|error| RenderError::of(sources, name, &error))
 }
 
 /// Drops what template tags leave behind: white space at line ends, and more than `blank_max` empty lines in a row.

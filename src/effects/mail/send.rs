@@ -96,17 +96,27 @@ impl Mailer {
     /// When something in it cannot be used.
     pub fn new(config: MailConfig) -> Result<Self, CannotMail> {
         let from = Sender::parse(&config.from).map_err(CannotMail::From)?;
-        let reply_to = config.reply_to.as_deref().map(Sender::parse).transpose().map_err(CannotMail::ReplyTo)?;
+        let reply_to = config
+            .reply_to
+            .as_deref()
+            .map(Sender::parse)
+            .transpose()
+            .map_err(CannotMail::ReplyTo)?;
         let route = match config.transport {
             Transport::Smtp { url, ca } => {
                 let url = SmtpUrl::parse(url.reveal()).map_err(CannotMail::Url)?;
-                let smtp = Smtp::new(url, ca.as_deref(), config.timeout).map_err(CannotMail::Tls)?;
+                let smtp =
+                    Smtp::new(url, ca.as_deref(), config.timeout).map_err(CannotMail::Tls)?;
                 Route::Smtp(Box::new(smtp))
             }
             Transport::Folder { path } => Route::Folder(path),
             Transport::None => Route::Nowhere,
         };
-        Ok(Self { route, from, reply_to })
+        Ok(Self {
+            route,
+            from,
+            reply_to,
+        })
     }
 
     /// Who sends: the letters' vendor, and the domain for Message-IDs.
@@ -129,7 +139,11 @@ impl Mailer {
         tracing::debug!(mail.to = %mail.to, mail.id = %mail.message_id, "sending a mail");
         let to = match address::parse(&mail.to) {
             Ok(to) => to,
-            Err(why) => return MailAnswer::Undeliverable { why: format!("not an address: {why}") },
+            Err(why) => {
+                return MailAnswer::Undeliverable {
+                    why: format!("not an address: {why}"),
+                };
+            }
         };
         let message = match message::build(&self.from, self.reply_to.as_ref(), to, &mail) {
             Ok(message) => message,
@@ -137,8 +151,12 @@ impl Mailer {
         };
         match &self.route {
             Route::Smtp(smtp) => Box::pin(smtp.deliver(&message)).await,
-            Route::Folder(path) => folder::deliver(path, &mail.message_id, &message.formatted()).await,
-            Route::Nowhere => MailAnswer::Sent { response: "mail is switched off: nothing was sent".to_owned() },
+            Route::Folder(path) => {
+                folder::deliver(path, &mail.message_id, &message.formatted()).await
+            }
+            Route::Nowhere => MailAnswer::Sent {
+                response: "mail is switched off: nothing was sent".to_owned(),
+            },
         }
     }
 
@@ -151,7 +169,9 @@ impl Mailer {
             Route::Smtp(smtp) => Box::pin(smtp.check()).await,
             Route::Folder(path) => match folder::check(path).await {
                 Ok(()) => Ok(format!("mail is written to {}", path.display())),
-                Err(why) => Err(MailAnswer::Refused { why: format!("cannot write to {}: {why}", path.display()) }),
+                Err(why) => Err(MailAnswer::Refused {
+                    why: format!("cannot write to {}: {why}", path.display()),
+                }),
             },
             Route::Nowhere => Ok("mail is switched off".to_owned()),
         }
@@ -160,6 +180,8 @@ impl Mailer {
 
 impl std::fmt::Debug for Mailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mailer").field("from", &self.from.vendor()).finish_non_exhaustive()
+        f.debug_struct("Mailer")
+            .field("from", &self.from.vendor())
+            .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
+};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
@@ -40,8 +42,16 @@ impl Smtp {
             Protection::Plain => None,
             Protection::Implicit | Protection::StartTls => Some(parameters(&url.host, ca)?),
         };
-        let hello = url.hello.clone().map_or_else(ClientId::default, ClientId::Domain);
-        Ok(Self { url, tls, hello, timeout })
+        let hello = url
+            .hello
+            .clone()
+            .map_or_else(ClientId::default, ClientId::Domain);
+        Ok(Self {
+            url,
+            tls,
+            hello,
+            timeout,
+        })
     }
 
     /// Sends one message, in a connection of its own.
@@ -50,10 +60,14 @@ impl Smtp {
         let mut connection = None;
         let talk = self.talk(message, &mut phase, &mut connection);
         // lettre's own time limit covers connecting only (lettre/lettre#1027): this one covers the whole conversation.
-        let said = tokio::time::timeout(self.timeout, talk).await.unwrap_or(Err(Heard::Silence));
+        let said = tokio::time::timeout(self.timeout, talk)
+            .await
+            .unwrap_or(Err(Heard::Silence));
         goodbye(connection, said.as_ref().err()).await;
         match said {
-            Ok(response) => MailAnswer::Sent { response: excerpt(&words(&response)) },
+            Ok(response) => MailAnswer::Sent {
+                response: excerpt(&words(&response)),
+            },
             Err(heard) => self.without_password(meaning(phase, &heard)),
         }
     }
@@ -62,27 +76,52 @@ impl Smtp {
     pub(super) async fn check(&self) -> Result<String, MailAnswer> {
         let (mut phase, mut connection) = (Phase::Connecting, None);
         let opening = self.open(&mut phase, &mut connection);
-        let opened = tokio::time::timeout(self.timeout, opening).await.unwrap_or(Err(Heard::Silence));
+        let opened = tokio::time::timeout(self.timeout, opening)
+            .await
+            .unwrap_or(Err(Heard::Silence));
         goodbye(connection, opened.as_ref().err()).await;
         opened.map_err(|heard| self.without_password(meaning(phase, &heard)))?;
-        let login = if self.url.login.is_some() { "logged in" } else { "no login" };
+        let login = if self.url.login.is_some() {
+            "logged in"
+        } else {
+            "no login"
+        };
         let protection = match self.url.protection {
             Protection::Implicit => "TLS",
             Protection::StartTls => "STARTTLS",
             Protection::Plain => "no encryption",
         };
-        Ok(format!("{}:{} answers ({protection}, {login})", self.url.host, self.url.port))
+        Ok(format!(
+            "{}:{} answers ({protection}, {login})",
+            self.url.host, self.url.port
+        ))
     }
 
     /// Connection, encryption, login. The connection is handed out as soon as a goodbye can be said over it, so that it is
     /// closed properly whatever follows.
-    async fn open(&self, phase: &mut Phase, slot: &mut Option<AsyncSmtpConnection>) -> Result<(), Heard> {
+    async fn open(
+        &self,
+        phase: &mut Phase,
+        slot: &mut Option<AsyncSmtpConnection>,
+    ) -> Result<(), Heard> {
         let server = (self.url.host.as_str(), self.url.port);
-        let implicit = self.tls.clone().filter(|_| self.url.protection == Protection::Implicit);
-        let connecting =
-            Box::pin(AsyncSmtpConnection::connect_tokio1(server, Some(self.timeout), &self.hello, implicit, None));
+        let implicit = self
+            .tls
+            .clone()
+            .filter(|_| self.url.protection == Protection::Implicit);
+        let connecting = Box::pin(AsyncSmtpConnection::connect_tokio1(
+            server,
+            Some(self.timeout),
+            &self.hello,
+            implicit,
+            None,
+        ));
         let mut connection = connecting.await.map_err(heard)?;
-        if let Some(tls) = self.tls.clone().filter(|_| self.url.protection == Protection::StartTls) {
+        if let Some(tls) = self
+            .tls
+            .clone()
+            .filter(|_| self.url.protection == Protection::StartTls)
+        {
             if !connection.can_starttls() {
                 *slot = Some(connection);
                 return Err(Heard::Lacking(
@@ -90,12 +129,17 @@ impl Smtp {
                 ));
             }
             // Not in the slot: after a failed handshake lettre's connection has no stream left, and a goodbye would panic.
-            Box::pin(connection.starttls(tls, &self.hello)).await.map_err(heard)?;
+            Box::pin(connection.starttls(tls, &self.hello))
+                .await
+                .map_err(heard)?;
         }
         let connection = slot.insert(connection);
         if let Some((user, password)) = self.url.login.clone() {
             *phase = Phase::Login;
-            connection.auth(DEFAULT_MECHANISMS, &Credentials::new(user, password)).await.map_err(heard)?;
+            connection
+                .auth(DEFAULT_MECHANISMS, &Credentials::new(user, password))
+                .await
+                .map_err(heard)?;
         }
         Ok(())
     }
@@ -107,15 +151,23 @@ impl Smtp {
         slot: &mut Option<AsyncSmtpConnection>,
     ) -> Result<Response, Heard> {
         self.open(phase, slot).await?;
-        let Some(connection) = slot else { return Err(Heard::Gone("no connection".to_owned())) };
+        let Some(connection) = slot else {
+            return Err(Heard::Gone("no connection".to_owned()));
+        };
         let bytes = message.formatted();
         *phase = Phase::Sender;
         let sender = message.envelope().from().cloned();
         let options = options(connection, message, &bytes)?;
-        connection.command(Mail::new(sender, options)).await.map_err(heard)?;
+        connection
+            .command(Mail::new(sender, options))
+            .await
+            .map_err(heard)?;
         *phase = Phase::Recipient;
         for recipient in message.envelope().to() {
-            connection.command(Rcpt::new(recipient.clone(), Vec::new())).await.map_err(heard)?;
+            connection
+                .command(Rcpt::new(recipient.clone(), Vec::new()))
+                .await
+                .map_err(heard)?;
         }
         *phase = Phase::Data;
         connection.command(Data).await.map_err(heard)?;
@@ -125,15 +177,23 @@ impl Smtp {
 
     /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this room.
     fn without_password(&self, answer: MailAnswer) -> MailAnswer {
-        let Some((_, password)) = &self.url.login else { return answer };
+        let Some((_, password)) = &self.url.login else {
+            return answer;
+        };
         let clean = |why: String| {
             use base64::Engine as _;
             let coded = base64::engine::general_purpose::STANDARD.encode(password);
-            why.replace(password.as_str(), "…").replace(coded.as_str(), "…")
+            why.replace(password.as_str(), "…")
+                .replace(coded.as_str(), "…")
         };
         match answer {
-            MailAnswer::Sent { response } => MailAnswer::Sent { response: clean(response) },
-            MailAnswer::Again { after, why } => MailAnswer::Again { after, why: clean(why) },
+            MailAnswer::Sent { response } => MailAnswer::Sent {
+                response: clean(response),
+            },
+            MailAnswer::Again { after, why } => MailAnswer::Again {
+                after,
+                why: clean(why),
+            },
             MailAnswer::Undeliverable { why } => MailAnswer::Undeliverable { why: clean(why) },
             MailAnswer::Refused { why } => MailAnswer::Refused { why: clean(why) },
             MailAnswer::Rejected { why } => MailAnswer::Rejected { why: clean(why) },
@@ -143,7 +203,11 @@ impl Smtp {
 }
 
 /// What the message asks of the server beyond plain ASCII.
-fn options(connection: &AsyncSmtpConnection, message: &Message, bytes: &[u8]) -> Result<Vec<MailParameter>, Heard> {
+fn options(
+    connection: &AsyncSmtpConnection,
+    message: &Message,
+    bytes: &[u8],
+) -> Result<Vec<MailParameter>, Heard> {
     let mut options = Vec::new();
     let server = connection.server_info();
     let international = |address: &Address| !address.to_string().is_ascii();
@@ -179,19 +243,32 @@ async fn goodbye(connection: Option<AsyncSmtpConnection>, last: Option<&Heard>) 
 fn parameters(host: &str, ca: Option<&Path>) -> Result<TlsParameters, String> {
     let mut builder = TlsParameters::builder(host.to_owned());
     if let Some(path) = ca {
-        let pem = std::fs::read(path).map_err(|why| format!("cannot read the CA file {}: {why}", path.display()))?;
-        if !pem.windows(27).any(|part| part == b"-----BEGIN CERTIFICATE-----") {
-            return Err(format!("the CA file {} has no PEM certificate in it", path.display()));
+        let pem = std::fs::read(path)
+            .map_err(|why| format!("cannot read the CA file {}: {why}", path.display()))?;
+        if !pem
+            .windows(27)
+            .any(|part| part == b"-----BEGIN CERTIFICATE-----")
+        {
+            return Err(format!(
+                "the CA file {} has no PEM certificate in it",
+                path.display()
+            ));
         }
-        let own = Certificate::from_pem(&pem).map_err(|why| format!("the CA file {}: {why}", path.display()))?;
-        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(own);
+        let own = Certificate::from_pem(&pem)
+            .map_err(|why| format!("the CA file {}: {why}", path.display()))?;
+        builder = builder
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(own);
     } else {
         for root in webpki_root_certs::TLS_SERVER_ROOT_CERTS {
-            builder =
-                builder.add_root_certificate(Certificate::from_der(root.to_vec()).map_err(|why| why.to_string())?);
+            builder = builder.add_root_certificate(
+                Certificate::from_der(root.to_vec()).map_err(|why| why.to_string())?,
+            );
         }
     }
-    builder.build().map_err(|why| format!("TLS cannot be set up: {why}"))
+    builder
+        .build()
+        .map_err(|why| format!("TLS cannot be set up: {why}"))
 }
 
 fn words(response: &Response) -> String {
@@ -200,9 +277,16 @@ fn words(response: &Response) -> String {
 
 /// Sorts lettre's error by what was heard.
 fn heard(error: Error) -> Heard {
-    let source = || error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    let source = || {
+        error
+            .source()
+            .map_or_else(|| error.to_string(), ToString::to_string)
+    };
     if let Some(code) = error.status() {
-        return Heard::Code { code: code.into(), text: source() };
+        return Heard::Code {
+            code: code.into(),
+            text: source(),
+        };
     }
     if let Some(tls) = tls_error(&error) {
         return Heard::Tls(tls.to_string());
@@ -221,7 +305,9 @@ fn tls_error(error: &Error) -> Option<rustls::Error> {
     let mut next = error.source();
     while let Some(source) = next {
         if let Some(io) = source.downcast_ref::<std::io::Error>() {
-            let inner = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            let inner = io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>());
             if inner.is_some() {
                 return inner.cloned();
             }

@@ -39,27 +39,47 @@ impl Sources {
 
     /// Where a person finds the template: the operator's file, or its name among the built-in ones.
     pub(super) fn shown(&self, name: &str) -> String {
-        self.files.get(name).map_or_else(|| format!("built-in {name}"), |file| file.display().to_string())
+        self.files.get(name).map_or_else(
+            || format!("built-in {name}"),
+            |file| file.display().to_string(),
+        )
     }
 
     /// Whether a mail of the kind can be written in the language.
     pub(super) fn has(&self, kind: &str, lang: &str) -> bool {
-        PARTS.iter().all(|part| self.texts.contains_key(&format!("{kind}/{lang}/{part}")))
+        PARTS
+            .iter()
+            .all(|part| self.texts.contains_key(&format!("{kind}/{lang}/{part}")))
     }
 
     /// Every language in which at least one file of the kind is there.
     fn languages(&self, kind: &str) -> BTreeSet<String> {
         let prefix = format!("{kind}/");
-        let of_kind = self.texts.keys().filter_map(|name| name.strip_prefix(&prefix));
-        of_kind.filter_map(|rest| rest.split_once('/')).map(|(lang, _)| lang.to_owned()).collect()
+        let of_kind = self
+            .texts
+            .keys()
+            .filter_map(|name| name.strip_prefix(&prefix));
+        of_kind
+            .filter_map(|rest| rest.split_once('/'))
+            .map(|(lang, _)| lang.to_owned())
+            .collect()
     }
 
     /// The parts that a language lacks.
     fn missing(&self, kind: &str, lang: &str) -> Vec<RenderError> {
         let name = |part: &&str| format!("{kind}/{lang}/{part}");
-        let missing = PARTS.iter().map(name).filter(|name| !self.texts.contains_key(name));
+        let missing = PARTS
+            .iter()
+            .map(name)
+            .filter(|name| !self.texts.contains_key(name));
         missing
-            .map(|name| RenderError::new(name, None, "this file is missing: a language needs all three parts"))
+            .map(|name| {
+                RenderError::new(
+                    name,
+                    None,
+                    "this file is missing: a language needs all three parts",
+                )
+            })
             .collect()
     }
 }
@@ -85,7 +105,12 @@ impl Templates {
         let sources = Arc::new(sources);
         let engine = render::engine(Arc::clone(&sources));
         let default_lang = language_tag(default_lang).unwrap_or_else(|| "en".to_owned());
-        Self { sources, engine, default_lang, unread }
+        Self {
+            sources,
+            engine,
+            default_lang,
+            unread,
+        }
     }
 
     /// Writes a mail: a pure function of what was loaded and the arguments.
@@ -94,18 +119,35 @@ impl Templates {
     /// When there is no such kind, or the template has a mistake; the error names file and line.
     pub fn render(&self, kind: &str, lang: &str, letter: &Letter) -> Result<Parts, RenderError> {
         if !KINDS.contains(&kind) {
-            return Err(RenderError::new(kind, None, "there is no such kind of mail"));
+            return Err(RenderError::new(
+                kind,
+                None,
+                "there is no such kind of mail",
+            ));
         }
-        render::parts(&self.engine, &self.sources, kind, &self.language(kind, lang), letter)
+        render::parts(
+            &self.engine,
+            &self.sources,
+            kind,
+            &self.language(kind, lang),
+            letter,
+        )
     }
 
     /// The language in which a mail of the kind will be written for a customer who asked for `lang`.
     #[must_use]
     pub fn language(&self, kind: &str, lang: &str) -> String {
         let wanted = language_tag(lang);
-        let wishes = wanted.iter().map(String::as_str).chain([self.default_lang.as_str(), "en"]);
+        let wishes = wanted
+            .iter()
+            .map(String::as_str)
+            .chain([self.default_lang.as_str(), "en"]);
         let with_base = wishes.flat_map(|tag| [tag, tag.split('-').next().unwrap_or(tag)]);
-        with_base.into_iter().find(|tag| self.sources.has(kind, tag)).unwrap_or("en").to_owned()
+        with_base
+            .into_iter()
+            .find(|tag| self.sources.has(kind, tag))
+            .unwrap_or("en")
+            .to_owned()
     }
 
     /// Tries every kind in every language with everything present and with everything optional absent, and reads every file of
@@ -122,7 +164,13 @@ impl Templates {
                 mistakes.extend(self.sources.missing(kind, &lang));
                 if self.sources.has(kind, &lang) {
                     for letter in [Letter::sample(), Letter::bare_sample()] {
-                        mistakes.extend(render::mistakes(&self.engine, &self.sources, kind, &lang, &letter));
+                        mistakes.extend(render::mistakes(
+                            &self.engine,
+                            &self.sources,
+                            kind,
+                            &lang,
+                            &letter,
+                        ));
                     }
                 }
             }
@@ -136,22 +184,43 @@ impl Templates {
 fn built_in() -> Sources {
     let mut sources = Sources::default();
     for name in Embedded::iter() {
-        let text = Embedded::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
-        sources.texts.extend(text.map(|text| (name.into_owned(), text)));
+        let text =
+            Embedded::get(&name).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+        sources
+            .texts
+            .extend(text.map(|text| (name.into_owned(), text)));
     }
     sources
 }
 
 /// Reads the operator's files below `folder` into `sources`; hidden files are none of our business.
-fn read_folder(root: &Path, folder: &Path, depth: usize, sources: &mut Sources, unread: &mut Vec<RenderError>) {
+fn read_folder(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    sources: &mut Sources,
+    unread: &mut Vec<RenderError>,
+) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(why) => return unread.push(RenderError::new(folder.display().to_string(), None, why.to_string())),
+        Err(why) => {
+            return unread.push(RenderError::new(
+                folder.display().to_string(),
+                None,
+                why.to_string(),
+            ));
+        }
     };
-    let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect();
     paths.sort();
     for path in paths {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+        if path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'))
+        {
             continue;
         }
         if path.is_dir() && depth < DEPTH_MAX {
@@ -178,7 +247,10 @@ fn read_file(root: &Path, path: &Path) -> Result<(String, String), String> {
         return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
     }
     let inside = path.strip_prefix(root).map_err(|why| why.to_string())?;
-    let name: Vec<String> = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let name: Vec<String> = inside
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
     let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
     let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
     Ok((name.join("/"), text))
@@ -202,7 +274,12 @@ fn misplaced(name: &str) -> Option<RenderError> {
 }
 
 fn unknown(word: &str, known: &[&str], what: &str) -> String {
-    let near = known.iter().find(|known| strsim::jaro_winkler(known, word) > 0.8);
-    let hint = near.map_or_else(|| format!("there are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+    let near = known
+        .iter()
+        .find(|known| strsim::jaro_winkler(known, word) > 0.8);
+    let hint = near.map_or_else(
+        || format!("there are {}", known.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
     format!("`{word}` is no {what}; {hint}")
 }

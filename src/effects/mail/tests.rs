@@ -24,13 +24,21 @@ fn the_built_in_templates_have_no_mistake() {
 fn every_kind_in_english() {
     for kind in KINDS {
         let parts = built_in().render(kind, "en", &Letter::sample()).unwrap();
-        insta::assert_snapshot!(kind, format!("Subject: {}\n\n{}", parts.subject, parts.text));
+        insta::assert_snapshot!(
+            kind,
+            format!("Subject: {}\n\n{}", parts.subject, parts.text)
+        );
     }
 }
 
 #[test]
 fn html_of_the_mail_that_everybody_gets() {
-    insta::assert_snapshot!(built_in().render("license_issued", "en", &Letter::sample()).unwrap().html);
+    insta::assert_snapshot!(
+        built_in()
+            .render("license_issued", "en", &Letter::sample())
+            .unwrap()
+            .html
+    );
 }
 
 #[test]
@@ -40,15 +48,34 @@ fn every_kind_says_what_matters_in_every_language() {
         for lang in LANGUAGES {
             let parts = built_in().render(kind, lang, &letter).unwrap();
             for part in [&parts.subject, &parts.text, &parts.html] {
-                assert!(part.contains("Pixel Forge Pro"), "{kind} {lang} does not name the product: {part}");
-                assert!(!part.contains("{{") && !part.contains("{%"), "{kind} {lang}: {part}");
+                assert!(
+                    part.contains("Pixel Forge Pro"),
+                    "{kind} {lang} does not name the product: {part}"
+                );
+                assert!(
+                    !part.contains("{{") && !part.contains("{%"),
+                    "{kind} {lang}: {part}"
+                );
             }
-            assert!(!parts.text.contains("none"), "an absent value shows: {}", parts.text);
-            assert!(parts.html.contains(&format!("<html lang=\"{lang}\">")), "{kind} {lang}");
-            assert!(!parts.html.contains("src=") && !parts.html.contains("url("), "{kind} {lang} loads something");
+            assert!(
+                !parts.text.contains("none"),
+                "an absent value shows: {}",
+                parts.text
+            );
+            assert!(
+                parts.html.contains(&format!("<html lang=\"{lang}\">")),
+                "{kind} {lang}"
+            );
+            assert!(
+                !parts.html.contains("src=") && !parts.html.contains("url("),
+                "{kind} {lang} loads something"
+            );
             if kind == "license_issued" {
                 for key in &letter.keys {
-                    assert!(parts.text.contains(&key.key) && parts.html.contains(&key.key), "{lang} lacks a key");
+                    assert!(
+                        parts.text.contains(&key.key) && parts.html.contains(&key.key),
+                        "{lang} lacks a key"
+                    );
                 }
             }
         }
@@ -57,28 +84,52 @@ fn every_kind_says_what_matters_in_every_language() {
 
 #[test]
 fn the_failure_mail_names_the_next_attempt_or_says_that_there_is_none() {
-    let said = |letter: &Letter| built_in().render("payment_failed", "en", letter).unwrap().text;
+    let said = |letter: &Letter| {
+        built_in()
+            .render("payment_failed", "en", letter)
+            .unwrap()
+            .text
+    };
     assert!(said(&Letter::sample()).contains("The next automatic attempt is on 17 March 2026."));
     assert!(said(&Letter::bare_sample()).contains("There will be no further automatic attempt."));
-    let portal = Letter { pay_url: None, ..Letter::sample() };
-    assert!(said(&portal).contains("https://licenses.example.com/portal"), "without an invoice: our portal");
+    let portal = Letter {
+        pay_url: None,
+        ..Letter::sample()
+    };
+    assert!(
+        said(&portal).contains("https://licenses.example.com/portal"),
+        "without an invoice: our portal"
+    );
 }
 
 #[test]
 fn languages_fall_back_step_by_step() {
     let templates = Templates::load(None, "fr-CA");
-    for (asked, used) in
-        [("de-AT", "de"), ("DE_ch", "de"), ("es", "es"), ("pt-BR", "fr"), ("auto", "fr"), ("", "fr"), ("../en", "fr")]
-    {
+    for (asked, used) in [
+        ("de-AT", "de"),
+        ("DE_ch", "de"),
+        ("es", "es"),
+        ("pt-BR", "fr"),
+        ("auto", "fr"),
+        ("", "fr"),
+        ("../en", "fr"),
+    ] {
         assert_eq!(templates.language("suspended", asked), used, "{asked}");
     }
-    assert_eq!(Templates::load(None, "tlh").language("suspended", "xx"), "en");
+    assert_eq!(
+        Templates::load(None, "tlh").language("suspended", "xx"),
+        "en"
+    );
 }
 
 #[test]
 fn the_operator_s_files_win_one_by_one() {
     let home = tempfile::tempdir().unwrap();
-    write(home.path(), "license_issued/de/subject.txt", "Los geht’s mit {{ product }}\n");
+    write(
+        home.path(),
+        "license_issued/de/subject.txt",
+        "Los geht’s mit {{ product }}\n",
+    );
     write(
         home.path(),
         "layout.html",
@@ -86,10 +137,20 @@ fn the_operator_s_files_win_one_by_one() {
     );
     let templates = Templates::load(Some(home.path()), "en");
     assert_eq!(templates.check(), vec![]);
-    let parts = templates.render("license_issued", "de", &Letter::sample()).unwrap();
+    let parts = templates
+        .render("license_issued", "de", &Letter::sample())
+        .unwrap();
     assert_eq!(parts.subject, "Los geht’s mit Pixel Forge Pro");
-    assert!(parts.text.contains("Vielen Dank für Ihren Kauf."), "the text is still ours: {}", parts.text);
-    assert!(parts.html.contains("<h1>Pixel Forge</h1>"), "{}", parts.html);
+    assert!(
+        parts.text.contains("Vielen Dank für Ihren Kauf."),
+        "the text is still ours: {}",
+        parts.text
+    );
+    assert!(
+        parts.html.contains("<h1>Pixel Forge</h1>"),
+        "{}",
+        parts.html
+    );
 }
 
 #[test]
@@ -98,7 +159,10 @@ fn an_operator_can_add_a_language() {
     for (part, text) in [
         ("subject.txt", "Uw sleutel"),
         ("text.txt", "{{ keys[0].key }} tot {{ paid_until|date }}"),
-        ("html.html", "{% extends \"layout.html\" %}{% block body %}<p>{{ keys[0].key }}</p>{% endblock %}"),
+        (
+            "html.html",
+            "{% extends \"layout.html\" %}{% block body %}<p>{{ keys[0].key }}</p>{% endblock %}",
+        ),
     ] {
         write(home.path(), &format!("license_issued/nl/{part}"), text);
     }
@@ -113,8 +177,16 @@ fn a_broken_override_names_file_and_line() {
     let home = tempfile::tempdir().unwrap();
     let file = |name: &str| home.path().join(name).display().to_string();
     write(home.path(), "ended/en/text.txt", "Hello\n\n{{ prodcut }}\n");
-    write(home.path(), "ended/de/text.txt", "Hallo\n{% if product %}\n");
-    write(home.path(), "ended/fr/text.txt", "Bonjour\n{% include \"../../secret.txt\" %}\n");
+    write(
+        home.path(),
+        "ended/de/text.txt",
+        "Hallo\n{% if product %}\n",
+    );
+    write(
+        home.path(),
+        "ended/fr/text.txt",
+        "Bonjour\n{% include \"../../secret.txt\" %}\n",
+    );
     write(
         home.path(),
         "ended/es/text.txt",
@@ -125,8 +197,11 @@ fn a_broken_override_names_file_and_line() {
     write(home.path(), "licence_issued/en/text.txt", "?");
     write(home.path(), "suspended/en/body.txt", "?");
     std::fs::write(home.path().join("ended/en/html.html"), b"\xff").unwrap();
-    let mistakes: Vec<String> =
-        Templates::load(Some(home.path()), "en").check().iter().map(ToString::to_string).collect();
+    let mistakes: Vec<String> = Templates::load(Some(home.path()), "en")
+        .check()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     for begins in [
         format!("{}:3: undefined value", file("ended/en/text.txt")),
         format!("{}:", file("ended/de/text.txt")),
@@ -146,7 +221,11 @@ fn a_broken_override_names_file_and_line() {
 fn a_folder_that_is_not_there_is_told() {
     let mistakes = Templates::load(Some(Path::new("/nonexistent/mail")), "en").check();
     assert_eq!(mistakes.len(), 1);
-    assert!(mistakes[0].to_string().starts_with("/nonexistent/mail: "), "{}", mistakes[0]);
+    assert!(
+        mistakes[0].to_string().starts_with("/nonexistent/mail: "),
+        "{}",
+        mistakes[0]
+    );
 }
 
 #[test]
@@ -155,7 +234,11 @@ fn hostile_values_stay_values() {
     let some = || Some(evil.to_owned());
     let letter = Letter {
         product: evil.to_owned(),
-        keys: vec![LetterKey { key: evil.to_owned(), devices: Some(1), expires_at: some() }],
+        keys: vec![LetterKey {
+            key: evil.to_owned(),
+            devices: Some(1),
+            expires_at: some(),
+        }],
         customer_name: Some("Bob\r\nBcc: <b>\u{202e}".to_owned()),
         customer_email: evil.to_owned(),
         vendor: evil.to_owned(),
@@ -172,29 +255,57 @@ fn hostile_values_stay_values() {
     for kind in KINDS {
         for lang in LANGUAGES {
             let parts = built_in().render(kind, lang, &letter).unwrap();
-            assert!(!parts.subject.contains(['\r', '\n']), "{kind} {lang}: {:?}", parts.subject);
-            assert!(!parts.html.contains("<script") && !parts.html.contains("<b>"), "{kind} {lang}: {}", parts.html);
-            assert!(!parts.html.contains("\" onclick"), "{kind} {lang}: {}", parts.html);
-            assert!(!parts.html.contains("javascript:") && !parts.text.contains("javascript:"), "{kind} {lang}");
             assert!(
-                !parts.text.lines().any(|line| line.trim_start().starts_with("Bcc:")),
+                !parts.subject.contains(['\r', '\n']),
+                "{kind} {lang}: {:?}",
+                parts.subject
+            );
+            assert!(
+                !parts.html.contains("<script") && !parts.html.contains("<b>"),
+                "{kind} {lang}: {}",
+                parts.html
+            );
+            assert!(
+                !parts.html.contains("\" onclick"),
+                "{kind} {lang}: {}",
+                parts.html
+            );
+            assert!(
+                !parts.html.contains("javascript:") && !parts.text.contains("javascript:"),
+                "{kind} {lang}"
+            );
+            assert!(
+                !parts
+                    .text
+                    .lines()
+                    .any(|line| line.trim_start().starts_with("Bcc:")),
                 "{kind} {lang}: {}",
                 parts.text
             );
-            assert!(!parts.text.contains(" 49"), "a value was run as a template: {}", parts.text);
+            assert!(
+                !parts.text.contains(" 49"),
+                "a value was run as a template: {}",
+                parts.text
+            );
         }
     }
 }
 
 #[test]
 fn a_mail_does_not_show_its_keys_in_a_log() {
-    let parts = built_in().render("license_issued", "en", &Letter::sample()).unwrap();
+    let parts = built_in()
+        .render("license_issued", "en", &Letter::sample())
+        .unwrap();
     assert!(!format!("{parts:?}").contains("KEYW-"), "{parts:?}");
 }
 
 #[test]
 fn an_unknown_kind_is_an_error() {
-    assert!(built_in().render("../layout", "en", &Letter::sample()).is_err());
+    assert!(
+        built_in()
+            .render("../layout", "en", &Letter::sample())
+            .is_err()
+    );
 }
 
 #[test]
@@ -204,6 +315,9 @@ fn a_large_purchase_still_fits() {
         devices: Some(3),
         expires_at: Some("2027-01-01".to_owned()),
     };
-    let letter = Letter { keys: vec![key; 2000], ..Letter::sample() };
+    let letter = Letter {
+        keys: vec![key; 2000],
+        ..Letter::sample()
+    };
     assert!(built_in().render("license_issued", "en", &letter).is_ok());
 }

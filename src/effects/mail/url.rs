@@ -25,10 +25,17 @@ pub(super) struct SmtpUrl {
 impl SmtpUrl {
     /// Reads the URL. The error never shows it, because there is a password in it.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let url = reqwest::Url::parse(text.trim())
-            .map_err(|why| format!("{why}; write % codes for special characters in the password, like %40 for @"))?;
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or("it names no server")?;
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let url = reqwest::Url::parse(text.trim()).map_err(|why| {
+            format!("{why}; write % codes for special characters in the password, like %40 for @")
+        })?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or("it names no server")?;
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let protection = protection(&url)?;
         let default_port = match protection {
             Protection::Implicit => 465,
@@ -44,7 +51,13 @@ impl SmtpUrl {
             return Err("with tls=none the password would travel in the clear; use smtps:// or tls=required".to_owned());
         }
         let hello = Some(url.path().trim_matches('/').to_owned()).filter(|name| !name.is_empty());
-        Ok(Self { port: url.port().unwrap_or(default_port), host, protection, login, hello })
+        Ok(Self {
+            port: url.port().unwrap_or(default_port),
+            host,
+            protection,
+            login,
+            hello,
+        })
     }
 }
 
@@ -73,7 +86,10 @@ fn protection(url: &reqwest::Url) -> Result<Protection, String> {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Turns `%40` into `@`, as everywhere in URLs.
@@ -100,21 +116,51 @@ mod tests {
     #[test]
     fn urls_mean_what_they_say() {
         for (text, host, port, protection) in [
-            ("smtps://mail.example.com", "mail.example.com", 465, Protection::Implicit),
-            ("smtps://mail.example.com:4650/", "mail.example.com", 4650, Protection::Implicit),
-            ("smtp://mail.example.com", "mail.example.com", 587, Protection::StartTls),
-            ("smtp://mail.example.com:25?tls=required", "mail.example.com", 25, Protection::StartTls),
+            (
+                "smtps://mail.example.com",
+                "mail.example.com",
+                465,
+                Protection::Implicit,
+            ),
+            (
+                "smtps://mail.example.com:4650/",
+                "mail.example.com",
+                4650,
+                Protection::Implicit,
+            ),
+            (
+                "smtp://mail.example.com",
+                "mail.example.com",
+                587,
+                Protection::StartTls,
+            ),
+            (
+                "smtp://mail.example.com:25?tls=required",
+                "mail.example.com",
+                25,
+                Protection::StartTls,
+            ),
             ("smtp://[::1]?tls=none", "::1", 25, Protection::Plain),
         ] {
             let url = SmtpUrl::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
-            assert_eq!((url.host.as_str(), url.port, url.protection), (host, port, protection), "{text}");
+            assert_eq!(
+                (url.host.as_str(), url.port, url.protection),
+                (host, port, protection),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn logins_are_decoded() {
-        let url = SmtpUrl::parse("smtps://apikey%40x:p%C3%A4ss+%2F%25@mail.example.com/shop.example.com").ok().unwrap();
-        assert_eq!(url.login, Some(("apikey@x".to_owned(), "päss+/%".to_owned())));
+        let url =
+            SmtpUrl::parse("smtps://apikey%40x:p%C3%A4ss+%2F%25@mail.example.com/shop.example.com")
+                .ok()
+                .unwrap();
+        assert_eq!(
+            url.login,
+            Some(("apikey@x".to_owned(), "päss+/%".to_owned()))
+        );
         assert_eq!(url.hello.as_deref(), Some("shop.example.com"));
     }
 
@@ -133,7 +179,9 @@ mod tests {
             "smtp://user:hunter2@mail.example.com:99999",
             "smtp://",
         ] {
-            let why = SmtpUrl::parse(text).err().unwrap_or_else(|| panic!("{text} was taken"));
+            let why = SmtpUrl::parse(text)
+                .err()
+                .unwrap_or_else(|| panic!("{text} was taken"));
             assert!(!why.contains("hunter2"), "{why}");
         }
         assert!(

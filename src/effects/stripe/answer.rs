@@ -65,7 +65,11 @@ pub fn meaning(status: u16, body: &[u8], hints: Hints) -> Answer<Value> {
             Ok(json) => Answer::Done(json),
             Err(_) => {
                 let why = format!("{status}, but illegible ({} bytes)", body.len());
-                Answer::Again { after: hints.retry_after, limited: false, why }
+                Answer::Again {
+                    after: hints.retry_after,
+                    limited: false,
+                    why,
+                }
             }
         };
     }
@@ -75,7 +79,11 @@ pub fn meaning(status: u16, body: &[u8], hints: Hints) -> Answer<Value> {
         None => matches!(status, 408 | 409 | 429 | 500..) || status < 400,
     };
     if again {
-        return Answer::Again { after: hints.retry_after, limited: status == 429, why };
+        return Answer::Again {
+            after: hints.retry_after,
+            limited: status == 429,
+            why,
+        };
     }
     let refusal = match status {
         401 => Refusal::Key,
@@ -91,7 +99,15 @@ impl<T> Answer<T> {
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Answer<U> {
         match self {
             Self::Done(t) => Answer::Done(with(t)),
-            Self::Again { after, limited, why } => Answer::Again { after, limited, why },
+            Self::Again {
+                after,
+                limited,
+                why,
+            } => Answer::Again {
+                after,
+                limited,
+                why,
+            },
             Self::Refused { refusal, why } => Answer::Refused { refusal, why },
         }
     }
@@ -103,7 +119,15 @@ impl<T> Answer<T> {
     pub fn done<U>(self) -> Result<T, Answer<U>> {
         match self {
             Self::Done(t) => Ok(t),
-            Self::Again { after, limited, why } => Err(Answer::Again { after, limited, why }),
+            Self::Again {
+                after,
+                limited,
+                why,
+            } => Err(Answer::Again {
+                after,
+                limited,
+                why,
+            }),
             Self::Refused { refusal, why } => Err(Answer::Refused { refusal, why }),
         }
     }
@@ -112,9 +136,16 @@ impl<T> Answer<T> {
     #[must_use]
     pub const fn heard(&self) -> Heard {
         match self {
-            Self::Again { after, limited: true, .. } => Heard::Slow { after: *after },
+            Self::Again {
+                after,
+                limited: true,
+                ..
+            } => Heard::Slow { after: *after },
             Self::Again { .. } => Heard::Broken,
-            Self::Refused { refusal: Refusal::Key, .. } => Heard::Locked,
+            Self::Refused {
+                refusal: Refusal::Key,
+                ..
+            } => Heard::Locked,
             Self::Done(_) | Self::Refused { .. } => Heard::Good,
         }
     }
@@ -133,10 +164,16 @@ impl<T> Answer<T> {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Done(_) => Outcome::Answered,
-            Self::Again { after, why, .. } => Outcome::Again { after: *after, why: why.clone() },
+            Self::Again { after, why, .. } => Outcome::Again {
+                after: *after,
+                why: why.clone(),
+            },
             Self::Refused { refusal, why } => {
                 let service_wide = matches!(refusal, Refusal::Key | Refusal::Permission);
-                Outcome::Refused { why: why.clone(), service_wide }
+                Outcome::Refused {
+                    why: why.clone(),
+                    service_wide,
+                }
             }
         }
     }
@@ -146,7 +183,10 @@ impl<T> Answer<T> {
 fn words(status: u16, body: &[u8]) -> String {
     let json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let error = &json["error"];
-    let name = error["code"].as_str().or_else(|| error["type"].as_str()).unwrap_or_default();
+    let name = error["code"]
+        .as_str()
+        .or_else(|| error["type"].as_str())
+        .unwrap_or_default();
     let mut words = status.to_string();
     for part in [name, error["message"].as_str().unwrap_or_default()] {
         if !part.is_empty() {
@@ -177,11 +217,18 @@ mod tests {
     use super::*;
 
     fn sort(status: u16, body: &str, should_retry: Option<bool>) -> String {
-        let hints = Hints { retry_after: Some(Span::from_s(7)), should_retry };
+        let hints = Hints {
+            retry_after: Some(Span::from_s(7)),
+            should_retry,
+        };
         match meaning(status, body.as_bytes(), hints) {
             Answer::Done(json) => format!("done {json}"),
             Answer::Again { after, limited, .. } => {
-                format!("again after {:?}{}", after, if limited { ", limited" } else { "" })
+                format!(
+                    "again after {:?}{}",
+                    after,
+                    if limited { ", limited" } else { "" }
+                )
             }
             Answer::Refused { refusal, why } => format!("{refusal:?}: {why}"),
         }
@@ -191,8 +238,7 @@ mod tests {
     fn every_documented_answer_has_its_meaning() {
         let later = format!("again after {:?}", Some(Span::from_s(7)));
         let limited = format!("{later}, limited");
-        let wrong_key =
-            r#"{"error":{"type":"invalid_request_error","message":"Invalid API Key provided: rk_test_*****1234"}}"#;
+        let wrong_key = r#"{"error":{"type":"invalid_request_error","message":"Invalid API Key provided: rk_test_*****1234"}}"#;
         let may_not = r#"{"error":{"code":"more_permissions_required","message":"The provided key 'rk_live_***9' does not\nhave the required permissions: 'rak_charge_read'."}}"#;
         for (status, body, should_retry, expected) in [
             (200, r#"{"id":1}"#, None, r#"done {"id":1}"#),
@@ -205,7 +251,12 @@ mod tests {
                 None,
                 "Question: 400 invalid_request_error no",
             ),
-            (401, wrong_key, None, "Key: 401 invalid_request_error Invalid API Key provided: …"),
+            (
+                401,
+                wrong_key,
+                None,
+                "Key: 401 invalid_request_error Invalid API Key provided: …",
+            ),
             (
                 403,
                 may_not,
@@ -213,7 +264,12 @@ mod tests {
                 "Permission: 403 more_permissions_required The provided key … does not have the required permissions: \
                  'rak_charge_read'.",
             ),
-            (404, r#"{"error":{"code":"resource_missing"}}"#, None, "Missing: 404 resource_missing"),
+            (
+                404,
+                r#"{"error":{"code":"resource_missing"}}"#,
+                None,
+                "Missing: 404 resource_missing",
+            ),
             (404, "", Some(true), &later),
             (409, "", None, &later),
             (429, r#"{"error":{"code":"rate_limit"}}"#, None, &limited),
@@ -222,7 +278,11 @@ mod tests {
             (503, "<html>", None, &later),
             (500, "", Some(false), "Question: 500"),
         ] {
-            assert_eq!(sort(status, body, should_retry), expected, "{status} {body}");
+            assert_eq!(
+                sort(status, body, should_retry),
+                expected,
+                "{status} {body}"
+            );
         }
     }
 }

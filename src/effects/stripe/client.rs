@@ -43,7 +43,9 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("base", &self.base.as_str()).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,10 +54,17 @@ impl Client {
     ///
     /// # Errors
     /// [`CannotAsk`].
-    pub fn new(base: &str, key: &Secret, timeout: Span, body_bytes_max: usize) -> Result<Self, CannotAsk> {
+    pub fn new(
+        base: &str,
+        key: &Secret,
+        timeout: Span,
+        body_bytes_max: usize,
+    ) -> Result<Self, CannotAsk> {
         tls::install();
         let url = Url::parse(base.trim_end_matches('/')).ok();
-        let base = url.filter(|u| !u.cannot_be_a_base()).ok_or_else(|| CannotAsk::Base(base.to_owned()))?;
+        let base = url
+            .filter(|u| !u.cannot_be_a_base())
+            .ok_or_else(|| CannotAsk::Base(base.to_owned()))?;
         if key.reveal().is_empty() {
             return Err(CannotAsk::Key);
         }
@@ -76,12 +85,22 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .build()
             .map_err(|e| CannotAsk::Http(e.without_url()))?;
-        Ok(Self { http, base, key: key.clone(), body_bytes_max })
+        Ok(Self {
+            http,
+            base,
+            key: key.clone(),
+            body_bytes_max,
+        })
     }
 
     /// Reads one object or page. `path` is what follows `/v1`, part by part; `account` is the connected account that is
     /// meant.
-    pub async fn get(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Value> {
+    pub async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        account: Option<&AccountId>,
+    ) -> Answer<Value> {
         let mut url = self.base.clone();
         // The base was checked to be one that can have a path.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -92,7 +111,11 @@ impl Client {
         if let Some(account) = account {
             request = request.header("Stripe-Account", account.as_str());
         }
-        let lost = |why: String| Answer::Again { after: None, limited: false, why: self.scrubbed(&why) };
+        let lost = |why: String| Answer::Again {
+            after: None,
+            limited: false,
+            why: self.scrubbed(&why),
+        };
         match request.send().await {
             Ok(response) => self.heard(response).await,
             Err(e) if e.is_timeout() => lost("no answer in time".to_owned()),
@@ -104,24 +127,39 @@ impl Client {
         let status = response.status().as_u16();
         let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
         let hints = Hints {
-            retry_after: text(RETRY_AFTER.as_str()).and_then(|value| retry_after(value, text(DATE.as_str()))),
+            retry_after: text(RETRY_AFTER.as_str())
+                .and_then(|value| retry_after(value, text(DATE.as_str()))),
             should_retry: text("Stripe-Should-Retry").and_then(|value| value.parse().ok()),
         };
-        let request_id = text("Request-Id").map_or(String::new(), |id| format!(" (Request-Id {id:.80})"));
+        let request_id =
+            text("Request-Id").map_or(String::new(), |id| format!(" (Request-Id {id:.80})"));
         let mut body = Vec::new();
         // A body that breaks off is judged as far as it came.
         while let Ok(Some(chunk)) = response.chunk().await {
             body.extend_from_slice(&chunk);
             if body.len() > self.body_bytes_max {
                 let why = format!("an answer of more than {} bytes", self.body_bytes_max);
-                return Answer::Again { after: None, limited: false, why };
+                return Answer::Again {
+                    after: None,
+                    limited: false,
+                    why,
+                };
             }
         }
         match meaning(status, &body, hints) {
-            Answer::Again { after, limited, why } => {
-                Answer::Again { after, limited, why: self.scrubbed(&why) + &request_id }
-            }
-            Answer::Refused { refusal, why } => Answer::Refused { refusal, why: self.scrubbed(&why) + &request_id },
+            Answer::Again {
+                after,
+                limited,
+                why,
+            } => Answer::Again {
+                after,
+                limited,
+                why: self.scrubbed(&why) + &request_id,
+            },
+            Answer::Refused { refusal, why } => Answer::Refused {
+                refusal,
+                why: self.scrubbed(&why) + &request_id,
+            },
             done @ Answer::Done(_) => done,
         }
     }

@@ -17,13 +17,21 @@ const PAGES_MAX: usize = 20;
 
 impl Account {
     /// Asks one question. The answer has the form of an object at Stripe.
-    pub(in crate::effects) async fn ask(&self, question: &Question, account: Option<&AccountId>) -> Answer<Value> {
+    pub(in crate::effects) async fn ask(
+        &self,
+        question: &Question,
+        account: Option<&AccountId>,
+    ) -> Answer<Value> {
         match question {
             Question::LineItems(session) => self.line_items(session.as_str(), account).await,
-            Question::Customer(customer) => self.get(&["customers", customer.as_str()], &[], account).await,
-            Question::SubscriptionItems { subscription, shown_at } => {
-                self.items(subscription.as_str(), *shown_at, account).await
+            Question::Customer(customer) => {
+                self.get(&["customers", customer.as_str()], &[], account)
+                    .await
             }
+            Question::SubscriptionItems {
+                subscription,
+                shown_at,
+            } => self.items(subscription.as_str(), *shown_at, account).await,
             Question::InvoiceLines(invoice) | Question::FirstInvoice(invoice) => {
                 self.invoice(invoice.as_str(), account).await
             }
@@ -31,13 +39,30 @@ impl Account {
     }
 
     async fn line_items(&self, session: &str, account: Option<&AccountId>) -> Answer<Value> {
-        let rows = self.whole(&["checkout", "sessions", session, "line_items"], &[], account).await;
+        let rows = self
+            .whole(
+                &["checkout", "sessions", session, "line_items"],
+                &[],
+                account,
+            )
+            .await;
         rows.map(|rows| json!({ "object": "checkout.session.line_items", "session": session, "data": rows }))
     }
 
     /// All items of a subscription. They are those that it has now, so they are no older than what asked for them.
-    async fn items(&self, subscription: &str, shown_at: Timestamp, account: Option<&AccountId>) -> Answer<Value> {
-        let rows = self.whole(&["subscription_items"], &[("subscription", subscription)], account).await;
+    async fn items(
+        &self,
+        subscription: &str,
+        shown_at: Timestamp,
+        account: Option<&AccountId>,
+    ) -> Answer<Value> {
+        let rows = self
+            .whole(
+                &["subscription_items"],
+                &[("subscription", subscription)],
+                account,
+            )
+            .await;
         rows.map(|rows| {
             json!({
                 "object": "list",
@@ -57,8 +82,14 @@ impl Account {
             Err(other) => return other,
         };
         if object["lines"]["has_more"] == true {
-            match self.whole(&["invoices", invoice, "lines"], &[], account).await.done() {
-                Ok(rows) => object["lines"] = json!({ "object": "list", "has_more": false, "data": rows }),
+            match self
+                .whole(&["invoices", invoice, "lines"], &[], account)
+                .await
+                .done()
+            {
+                Ok(rows) => {
+                    object["lines"] = json!({ "object": "list", "has_more": false, "data": rows })
+                }
                 Err(other) => return other,
             }
         }
@@ -66,17 +97,27 @@ impl Account {
     }
 
     /// A list, page by page to its end.
-    async fn whole(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Vec<Value>> {
+    async fn whole(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        account: Option<&AccountId>,
+    ) -> Answer<Vec<Value>> {
         let mut rows: Vec<Value> = Vec::new();
         for _ in 0..PAGES_MAX {
-            let last = rows.last().and_then(|r| r["id"].as_str()).map(str::to_owned);
+            let last = rows
+                .last()
+                .and_then(|r| r["id"].as_str())
+                .map(str::to_owned);
             let mut query = [&[("limit", PAGE)], query].concat();
             query.extend(last.as_deref().map(|id| ("starting_after", id)));
             let page = match self.get(path, &query, account).await.done() {
                 Ok(page) => page,
                 Err(other) => return other,
             };
-            let Some(data) = page["data"].as_array() else { return no_list() };
+            let Some(data) = page["data"].as_array() else {
+                return no_list();
+            };
             rows.extend(data.iter().cloned());
             if page["has_more"] != true {
                 return Answer::Done(rows);
@@ -86,13 +127,24 @@ impl Account {
                 break;
             }
         }
-        let why = format!("the list /v1/{} does not end after {} rows", path.join("/"), rows.len());
-        Answer::Refused { refusal: Refusal::Question, why }
+        let why = format!(
+            "the list /v1/{} does not end after {} rows",
+            path.join("/"),
+            rows.len()
+        );
+        Answer::Refused {
+            refusal: Refusal::Question,
+            why,
+        }
     }
 
     /// Asks for what could link a parked fact to its purchase: the charge's payment, the payment's session, else its
     /// invoice. No object at all is an answer too.
-    pub(in crate::effects) async fn links(&self, fact: &Fact, account: Option<&AccountId>) -> Answer<Vec<Value>> {
+    pub(in crate::effects) async fn links(
+        &self,
+        fact: &Fact,
+        account: Option<&AccountId>,
+    ) -> Answer<Vec<Value>> {
         let (mut payment, mut charge) = (None, None);
         for name in fact.names() {
             match name {
@@ -106,14 +158,24 @@ impl Account {
             match self.get(&["charges", charge], &[], account).await.done() {
                 Ok(object) => {
                     let named = &object["payment_intent"];
-                    payment = named.as_str().or_else(|| named["id"].as_str()).map(str::to_owned);
+                    payment = named
+                        .as_str()
+                        .or_else(|| named["id"].as_str())
+                        .map(str::to_owned);
                     found.push(object);
                 }
                 Err(other) => return other,
             }
         }
         let by_session = match &payment {
-            Some(payment) => self.list(&["checkout", "sessions"], &[("payment_intent", payment)], account).await,
+            Some(payment) => {
+                self.list(
+                    &["checkout", "sessions"],
+                    &[("payment_intent", payment)],
+                    account,
+                )
+                .await
+            }
             None => Answer::Done(Vec::new()),
         };
         match by_session.done() {
@@ -125,21 +187,37 @@ impl Account {
             Err(other) => return other,
         }
         let by = match (&payment, &charge) {
-            (Some(payment), _) => [("payment[type]", "payment_intent"), ("payment[payment_intent]", payment.as_str())],
-            (None, Some(charge)) => [("payment[type]", "charge"), ("payment[charge]", charge.as_str())],
+            (Some(payment), _) => [
+                ("payment[type]", "payment_intent"),
+                ("payment[payment_intent]", payment.as_str()),
+            ],
+            (None, Some(charge)) => [
+                ("payment[type]", "charge"),
+                ("payment[charge]", charge.as_str()),
+            ],
             (None, None) => return Answer::Done(found),
         };
-        self.list(&["invoice_payments"], &by, account).await.map(|payments| {
-            found.extend(payments);
-            found
-        })
+        self.list(&["invoice_payments"], &by, account)
+            .await
+            .map(|payments| {
+                found.extend(payments);
+                found
+            })
     }
 
     /// One page of a list; a payment has one session, and few invoices.
-    async fn list(&self, path: &[&str], query: &[(&str, &str)], account: Option<&AccountId>) -> Answer<Vec<Value>> {
+    async fn list(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        account: Option<&AccountId>,
+    ) -> Answer<Vec<Value>> {
         let query = [&[("limit", PAGE)], query].concat();
         match self.get(path, &query, account).await.done() {
-            Ok(page) => page["data"].as_array().cloned().map_or_else(no_list, Answer::Done),
+            Ok(page) => page["data"]
+                .as_array()
+                .cloned()
+                .map_or_else(no_list, Answer::Done),
             Err(other) => other,
         }
     }
@@ -147,5 +225,9 @@ impl Account {
 
 fn no_list<T>() -> Answer<T> {
     let why = "the answer is no list: is `api_base` Stripe's API?".to_owned();
-    Answer::Again { after: None, limited: false, why }
+    Answer::Again {
+        after: None,
+        limited: false,
+        why,
+    }
 }

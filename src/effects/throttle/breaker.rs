@@ -52,7 +52,13 @@ pub enum Condition {
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Up, Self::Slowed, Self::Down, Self::Refusing, Self::NoCredits];
+    pub const ALL: [Self; 5] = [
+        Self::Up,
+        Self::Slowed,
+        Self::Down,
+        Self::Refusing,
+        Self::NoCredits,
+    ];
 
     /// The word in `/readyz`, metrics and the log.
     #[must_use]
@@ -112,7 +118,11 @@ impl BreakerSettings {
     /// For the creates alone, which wait when the credits are used up.
     #[must_use]
     pub const fn credits(full_flow: u32) -> Self {
-        Self { locked_wait: Span::from_hours(1), locked: Condition::NoCredits, ..Self::service(full_flow) }
+        Self {
+            locked_wait: Span::from_hours(1),
+            locked: Condition::NoCredits,
+            ..Self::service(full_flow)
+        }
     }
 }
 
@@ -133,7 +143,10 @@ pub struct Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Calls go: all of them when `flow` is `None`, else so many at a time.
-    Closed { failing: Option<Failing>, flow: Option<u32> },
+    Closed {
+        failing: Option<Failing>,
+        flow: Option<u32>,
+    },
     /// None goes before `until`.
     Open { until: Timestamp, wait: Span },
     /// One goes; its answer decides.
@@ -151,8 +164,18 @@ impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(settings: BreakerSettings) -> Self {
-        let state = State::Closed { failing: None, flow: None };
-        Self { settings, state, out: 0, last_go: Timestamp::from_ms(0), condition: Condition::Up, since: None }
+        let state = State::Closed {
+            failing: None,
+            flow: None,
+        };
+        Self {
+            settings,
+            state,
+            out: 0,
+            last_go: Timestamp::from_ms(0),
+            condition: Condition::Up,
+            since: None,
+        }
     }
 
     /// Whether a call may be made now. After [`Gate::Go`] it counts as under way until it is reported.
@@ -190,12 +213,15 @@ impl Breaker {
             Heard::Locked => self.open(now, self.settings.locked_wait, self.settings.first_wait),
             Heard::Slow { after } => match self.state {
                 // Calls that were under way together are one sign, not many.
-                State::Open { until, wait } => {
-                    State::Open { until: until.max(now + after.unwrap_or(Span::ZERO)), wait }
-                }
-                State::Closed { .. } => {
-                    self.open(now, after.unwrap_or(self.settings.first_wait), self.settings.first_wait)
-                }
+                State::Open { until, wait } => State::Open {
+                    until: until.max(now + after.unwrap_or(Span::ZERO)),
+                    wait,
+                },
+                State::Closed { .. } => self.open(
+                    now,
+                    after.unwrap_or(self.settings.first_wait),
+                    self.settings.first_wait,
+                ),
                 State::Trial { wait } => {
                     let wait = self.longer(wait);
                     self.open(now, after.unwrap_or(wait), wait)
@@ -211,7 +237,9 @@ impl Breaker {
         let is_open = self.open_until().is_some();
         let condition = match heard {
             Heard::Locked => self.settings.locked,
-            Heard::Good | Heard::Unsent | Heard::Broken | Heard::Slow { .. } if was_open => self.condition,
+            Heard::Good | Heard::Unsent | Heard::Broken | Heard::Slow { .. } if was_open => {
+                self.condition
+            }
             Heard::Broken if is_open => Condition::Down,
             Heard::Slow { .. } if is_open => Condition::Slowed,
             Heard::Good => Condition::Up,
@@ -248,8 +276,14 @@ impl Breaker {
         match self.state {
             // An answer to what was sent before it opened says nothing about now.
             open @ State::Open { .. } => open,
-            State::Trial { .. } => State::Closed { failing: None, flow: self.wider(1) },
-            State::Closed { flow, .. } => State::Closed { failing: None, flow: flow.and_then(|f| self.wider(f)) },
+            State::Trial { .. } => State::Closed {
+                failing: None,
+                flow: self.wider(1),
+            },
+            State::Closed { flow, .. } => State::Closed {
+                failing: None,
+                flow: flow.and_then(|f| self.wider(f)),
+            },
         }
     }
 
@@ -261,12 +295,21 @@ impl Breaker {
                 self.open(now, wait, wait)
             }
             State::Closed { failing, flow } => {
-                let before = failing.unwrap_or(Failing { count: 0, since: now });
-                let failing = Failing { count: before.count.saturating_add(1), ..before };
+                let before = failing.unwrap_or(Failing {
+                    count: 0,
+                    since: now,
+                });
+                let failing = Failing {
+                    count: before.count.saturating_add(1),
+                    ..before
+                };
                 if self.is_down(failing, now) {
                     self.open(now, self.settings.first_wait, self.settings.first_wait)
                 } else {
-                    State::Closed { failing: Some(failing), flow }
+                    State::Closed {
+                        failing: Some(failing),
+                        flow,
+                    }
                 }
             }
         }
@@ -279,7 +322,10 @@ impl Breaker {
     }
 
     fn open(&self, now: Timestamp, span: Span, wait: Span) -> State {
-        State::Open { until: now + span, wait }
+        State::Open {
+            until: now + span,
+            wait,
+        }
     }
 
     fn longer(&self, wait: Span) -> Span {

@@ -29,7 +29,10 @@ impl Guard {
     /// A closed one. `changed` is notified with every change of its condition.
     #[must_use]
     pub fn new(settings: BreakerSettings, changed: &Arc<Notify>) -> Self {
-        Self { state: Mutex::new((Breaker::new(settings), String::new())), changed: Arc::clone(changed) }
+        Self {
+            state: Mutex::new((Breaker::new(settings), String::new())),
+            changed: Arc::clone(changed),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, (Breaker, String)> {
@@ -48,7 +51,11 @@ impl Guard {
         state.0.heard(heard, now);
         let (after, _) = state.0.condition();
         if before != after {
-            state.1 = if after == Condition::Up { String::new() } else { why() };
+            state.1 = if after == Condition::Up {
+                String::new()
+            } else {
+                why()
+            };
             drop(state);
             self.changed.notify_one();
         }
@@ -70,6 +77,10 @@ impl Guard {
     pub fn health(&self) -> Health {
         let state = self.state();
         let (condition, since) = state.0.condition();
-        Health { condition, since, why: state.1.clone() }
+        Health {
+            condition,
+            since,
+            why: state.1.clone(),
+        }
     }
 }

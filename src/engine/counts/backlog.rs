@@ -59,7 +59,10 @@ impl Waits {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let oldest = [self.oldest, other.oldest].into_iter().flatten().min();
-        Self { count: self.count + other.count, oldest }
+        Self {
+            count: self.count + other.count,
+            oldest,
+        }
     }
 }
 
@@ -86,14 +89,21 @@ impl Round {
 
     /// Counts the next stretch: at most [`KEYS_MAX`] keys and [`MACHINES_MAX`] machines. With 50,000 actions waiting a round
     /// is 50 of them; each took 20 to 40 ms in a debug build, half of which are the machines.
-    pub(super) fn stretch(&mut self, reader: &dyn Read, now: Timestamp) -> Result<Option<Backlog>, RecordError> {
+    pub(super) fn stretch(
+        &mut self,
+        reader: &dyn Read,
+        now: Timestamp,
+    ) -> Result<Option<Backlog>, RecordError> {
         if self.from.is_none() {
             self.look_at_oldest(reader)?;
         }
         let mut range = key::due_until(now + RETRIED_WITHIN);
         range.start = self.from.take().unwrap_or(range.start);
         let entries = reader.range(&range, Direction::Forward, KEYS_MAX)?;
-        self.from = entries.last().filter(|_| entries.len() == KEYS_MAX).map(|(k, _)| [k.as_slice(), &[0]].concat());
+        self.from = entries
+            .last()
+            .filter(|_| entries.len() == KEYS_MAX)
+            .map(|(k, _)| [k.as_slice(), &[0]].concat());
         let mut machines_left = MACHINES_MAX;
         for (at, due) in entries.iter().filter_map(|(k, _)| key::parse_due(k)) {
             self.entry(reader, now, at, &due, &mut machines_left)?;
@@ -104,7 +114,10 @@ impl Round {
         let mut counted = std::mem::take(&mut self.sum);
         for (of, (since, ..)) in &self.oldest {
             let waits = counted.entry(of.clone()).or_default();
-            *waits = waits.and(Waits { count: 0, oldest: Some(*since) });
+            *waits = waits.and(Waits {
+                count: 0,
+                oldest: Some(*since),
+            });
         }
         counted.retain(|_, waits| waits.count > 0);
         Ok(Some(counted))
@@ -118,7 +131,9 @@ impl Round {
         due: &Due,
         machines_left: &mut usize,
     ) -> Result<(), RecordError> {
-        let Some(work) = Work::of(due) else { return Ok(()) };
+        let Some(work) = Work::of(due) else {
+            return Ok(());
+        };
         let is_due = at <= now;
         let mut since = is_due.then_some(at);
         let source = match due {
@@ -140,13 +155,25 @@ impl Round {
         }
         if let Some(since) = since {
             let waits = self.sum.entry((source, work)).or_default();
-            *waits = waits.and(Waits { count: 1, oldest: Some(since) });
+            *waits = waits.and(Waits {
+                count: 1,
+                oldest: Some(since),
+            });
         }
         Ok(())
     }
 
-    fn note_oldest(&mut self, of: (SourceName, Work), since: Timestamp, id: &MachineId, item: Item) {
-        let known = self.oldest.get(&of).is_some_and(|(oldest, ..)| *oldest <= since);
+    fn note_oldest(
+        &mut self,
+        of: (SourceName, Work),
+        since: Timestamp,
+        id: &MachineId,
+        item: Item,
+    ) {
+        let known = self
+            .oldest
+            .get(&of)
+            .is_some_and(|(oldest, ..)| *oldest <= since);
         if !known {
             self.oldest.insert(of, (since, id.clone(), item));
         }
@@ -156,7 +183,8 @@ impl Round {
     fn look_at_oldest(&mut self, reader: &dyn Read) -> Result<(), RecordError> {
         let mut still = Oldest::new();
         for (of, (since, id, item)) in std::mem::take(&mut self.oldest) {
-            if view::machine(reader, &id)?.is_some_and(|machine| pending(&machine, item).is_some()) {
+            if view::machine(reader, &id)?.is_some_and(|machine| pending(&machine, item).is_some())
+            {
                 still.insert(of, (since, id, item));
             }
         }
@@ -177,14 +205,25 @@ fn pending(machine: &Machine, item: Item) -> Option<Open> {
     }
     match item {
         Item::Action(number) | Item::LookUp(number) => {
-            let open = |a: &&crate::domain::action::Action| a.id == number && a.outcome == ActionOutcome::Pending;
+            let open = |a: &&crate::domain::action::Action| {
+                a.id == number && a.outcome == ActionOutcome::Pending
+            };
             // A check waits for its instant by design, however often it was made.
             let action = machine.actions.iter().find(open)?;
-            Some(Open { since: action.at, tried: action.attempts > 0 && !matches!(action.act, Act::Read { .. }) })
+            Some(Open {
+                since: action.at,
+                tried: action.attempts > 0 && !matches!(action.act, Act::Read { .. }),
+            })
         }
         Item::Notice(number) => {
-            let notice = machine.notices.iter().find(|n| n.id == number && n.status == NoticeStatus::Pending)?;
-            Some(Open { since: notice.at, tried: notice.attempts > 0 })
+            let notice = machine
+                .notices
+                .iter()
+                .find(|n| n.id == number && n.status == NoticeStatus::Pending)?;
+            Some(Open {
+                since: notice.at,
+                tried: notice.attempts > 0,
+            })
         }
         Item::Wake => None,
     }
@@ -215,17 +254,42 @@ mod tests {
         for n in 0..2_500_u32 {
             let machine = format!("stripe/cs_{n}").parse::<MachineId>().unwrap();
             let scope = machine.scope();
-            batch.put(key::due_search(NOW - Span::from_s(i64::from(n)), scope, &format!("re_{n}")), Vec::new());
+            batch.put(
+                key::due_search(NOW - Span::from_s(i64::from(n)), scope, &format!("re_{n}")),
+                Vec::new(),
+            );
             // What is planned for later, beyond what a retry waits.
-            batch.put(key::due(NOW + Span::from_hours(2), &machine, Item::Wake), Vec::new());
+            batch.put(
+                key::due(NOW + Span::from_hours(2), &machine, Item::Wake),
+                Vec::new(),
+            );
         }
-        batch.put(key::due_search(NOW, "other/cs_1".parse::<MachineId>().unwrap().scope(), "re_1"), Vec::new());
+        batch.put(
+            key::due_search(
+                NOW,
+                "other/cs_1".parse::<MachineId>().unwrap().scope(),
+                "re_1",
+            ),
+            Vec::new(),
+        );
         store.commit(&batch).unwrap();
         let (backlog, stretches) = counted(&store, &mut Round::default());
         assert_eq!(stretches, 3);
         let of = |source: &str| backlog[&(SourceName::from(source), Work::LookUps)];
-        assert_eq!(of("stripe"), Waits { count: 2_500, oldest: Some(NOW - Span::from_s(2_499)) });
-        assert_eq!(of("other"), Waits { count: 1, oldest: Some(NOW) });
+        assert_eq!(
+            of("stripe"),
+            Waits {
+                count: 2_500,
+                oldest: Some(NOW - Span::from_s(2_499))
+            }
+        );
+        assert_eq!(
+            of("other"),
+            Waits {
+                count: 1,
+                oldest: Some(NOW)
+            }
+        );
         assert_eq!(backlog.len(), 2);
     }
 }

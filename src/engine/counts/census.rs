@@ -31,11 +31,18 @@ pub struct Census {
 impl Census {
     fn add(&mut self, machine: &Machine, now: Timestamp) {
         for grant in &machine.grants {
-            *self.licenses.entry((machine.source.clone(), grant.status_at(now))).or_default() += 1;
+            *self
+                .licenses
+                .entry((machine.source.clone(), grant.status_at(now)))
+                .or_default() += 1;
         }
         let in_grace = self.in_grace.entry(machine.source.clone()).or_default();
         // The journal's last line is the state: the scheduler wakes a machine whose grace is over.
-        if machine.journal.last().is_some_and(|seen| seen.what.to == State::Subscription(subscription::State::Grace)) {
+        if machine
+            .journal
+            .last()
+            .is_some_and(|seen| seen.what.to == State::Subscription(subscription::State::Grace))
+        {
             *in_grace += 1;
         }
     }
@@ -56,7 +63,11 @@ impl Round {
     }
 
     /// Counts the next [`MACHINES_MAX`] machines. Each is read whole: 0.4 ms in a debug build for one of 23 facts.
-    pub(super) fn stretch(&mut self, reader: &dyn Read, now: Timestamp) -> Result<Option<Census>, RecordError> {
+    pub(super) fn stretch(
+        &mut self,
+        reader: &dyn Read,
+        now: Timestamp,
+    ) -> Result<Option<Census>, RecordError> {
         let mut range = KeyRange::prefix(&[Table::Machine as u8]);
         range.start = self.from.take().unwrap_or(range.start);
         let entries = reader.range(&range, Direction::Forward, MACHINES_MAX)?;
@@ -71,6 +82,9 @@ impl Round {
         if self.from.is_some() {
             return Ok(None);
         }
-        Ok(Some(Census { at: now, ..std::mem::take(&mut self.sum) }))
+        Ok(Some(Census {
+            at: now,
+            ..std::mem::take(&mut self.sum)
+        }))
     }
 }

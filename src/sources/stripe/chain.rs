@@ -60,8 +60,11 @@ const INVOICE: &[Field] = &[
     field(3, "next_payment_attempt", Form::Plain),
     field(4, "amount_remaining", Form::Plain),
 ];
-const CHARGE: &[Field] =
-    &[field(1, "amount_refunded", Form::Plain), field(2, "refunded", Form::Plain), field(3, "captured", Form::Plain)];
+const CHARGE: &[Field] = &[
+    field(1, "amount_refunded", Form::Plain),
+    field(2, "refunded", Form::Plain),
+    field(3, "captured", Form::Plain),
+];
 /// Of refunds and disputes, beside their two fields of life below.
 const STATUS: &[Field] = &[field(1, "status", Form::Plain)];
 
@@ -99,7 +102,11 @@ pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
             return None;
         }
     };
-    let mut chain = Chain { object: id.to_owned(), now: BTreeMap::new(), before: BTreeMap::new() };
+    let mut chain = Chain {
+        object: id.to_owned(),
+        now: BTreeMap::new(),
+        before: BTreeMap::new(),
+    };
     let has_items = !e.object.get("items").data().is_empty();
     for Field { number, key, form } in fields {
         if has_items && matches!(*key, "plan" | "quantity") {
@@ -110,7 +117,9 @@ pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
             chain.now.insert(*number, digest(now, &Json::Null, *form));
         }
         if e.previous.has(key) {
-            chain.before.insert(*number, digest_before(now, e.previous.get(key), *form));
+            chain
+                .before
+                .insert(*number, digest_before(now, e.previous.get(key), *form));
         }
     }
     if matches!(says, Says::Refund(_) | Says::Dispute(_)) {
@@ -138,7 +147,11 @@ fn life(chain: &mut Chain, kind: &str) {
 /// those that were not there: the rest is as it is now.
 fn digest_before(now: &Json<'_>, before: &Json<'_>, form: Form) -> u32 {
     let partial = matches!(form, Form::Plain) && now.is_map() && before.is_map();
-    if partial { digest(before, now, form) } else { digest(before, &Json::Null, form) }
+    if partial {
+        digest(before, now, form)
+    } else {
+        digest(before, &Json::Null, form)
+    }
 }
 
 /// Digests a value; what it does not mention is taken from `rest`.
@@ -149,7 +162,11 @@ fn digest(value: &Json<'_>, rest: &Json<'_>, form: Form) -> u32 {
         Form::Reference => hasher.update(value.id().unwrap_or_default().as_bytes()),
         Form::Items => {
             for item in value.data() {
-                let price = item.get("price").id().or_else(|| item.get("plan").id()).unwrap_or_default();
+                let price = item
+                    .get("price")
+                    .id()
+                    .or_else(|| item.get("plan").id())
+                    .unwrap_or_default();
                 hasher.update(price.as_bytes());
                 for key in ["id", "quantity", "current_period_end"] {
                     feed(&mut hasher, item.get(key), &Json::Null);
@@ -184,7 +201,8 @@ fn feed(hasher: &mut crc32fast::Hasher, value: &Json<'_>, rest: &Json<'_>) {
         Json::Map(fields) => {
             hasher.update(b"{");
             // The last of a repeated key counts, as everywhere.
-            let mut merged: BTreeMap<&str, &Json<'_>> = rest.fields().iter().map(|(k, v)| (&**k, v)).collect();
+            let mut merged: BTreeMap<&str, &Json<'_>> =
+                rest.fields().iter().map(|(k, v)| (&**k, v)).collect();
             merged.extend(fields.iter().map(|(k, v)| (&**k, v)));
             for (key, value) in merged.into_iter().filter(|(_, v)| !v.is_null()) {
                 feed_text(hasher, key);

@@ -7,7 +7,12 @@ use crate::engine::input;
 
 /// Hands an event forward.
 #[must_use]
-pub fn delivery(event: Event, source: &SourceName, raw: Vec<u8>, received: Timestamp) -> input::Delivery {
+pub fn delivery(
+    event: Event,
+    source: &SourceName,
+    raw: Vec<u8>,
+    received: Timestamp,
+) -> input::Delivery {
     input::Delivery {
         source: source.clone(),
         id: event.id,
@@ -18,7 +23,9 @@ pub fn delivery(event: Event, source: &SourceName, raw: Vec<u8>, received: Times
         heard: match event.says {
             Heard::Fact(fact) => input::Heard::Fact(Box::new(fact)),
             Heard::Customer(customer) => input::Heard::Customer(customer),
-            Heard::Ignored(reason) if reason.is_unreadable() => input::Heard::Unreadable(reason.to_string()),
+            Heard::Ignored(reason) if reason.is_unreadable() => {
+                input::Heard::Unreadable(reason.to_string())
+            }
             Heard::Ignored(reason) => input::Heard::Ignored(reason.to_string()),
         },
         raw,

@@ -92,13 +92,26 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
     let (json, cut) = match Json::read(text, &arena) {
         Ok(json) => (json, false),
         // JSON nevertheless, if it is only nested too deeply or a number in it is too large.
-        Err(e) => Json::shallow(text, &arena).ok_or_else(|| Malformed::NotJson { why: e.to_string() })?,
+        Err(e) => {
+            Json::shallow(text, &arena).ok_or_else(|| Malformed::NotJson { why: e.to_string() })?
+        }
     };
-    let kind = json.get("type").text().ok_or(Malformed::NotAnEvent { missing: "type" })?;
-    if json.get("object").text() == Some("v2.core.event") || kind.starts_with("v1.") || kind.starts_with("v2.") {
-        return Err(Malformed::Thin { kind: kind.to_owned() });
+    let kind = json
+        .get("type")
+        .text()
+        .ok_or(Malformed::NotAnEvent { missing: "type" })?;
+    if json.get("object").text() == Some("v2.core.event")
+        || kind.starts_with("v1.")
+        || kind.starts_with("v2.")
+    {
+        return Err(Malformed::Thin {
+            kind: kind.to_owned(),
+        });
     }
-    let id = json.get("id").text().ok_or(Malformed::NotAnEvent { missing: "id" })?;
+    let id = json
+        .get("id")
+        .text()
+        .ok_or(Malformed::NotAnEvent { missing: "id" })?;
     let created = json.get("created").time();
     let envelope = Envelope {
         id: EventId::new(id),
@@ -112,7 +125,9 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
     let says = match hear(&envelope) {
         _ if cut && !json.has("data") => Heard::Ignored(Reason::Beyond),
         Err(reason) => Heard::Ignored(reason),
-        Ok(_) if created.is_none() => Heard::Ignored(Reason::unreadable("created", json.get("created"))),
+        Ok(_) if created.is_none() => {
+            Heard::Ignored(Reason::unreadable("created", json.get("created")))
+        }
         Ok(heard) => heard,
     };
     Ok(Event {
@@ -121,7 +136,11 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
         created: envelope.created,
         livemode: json.get("livemode").bool(),
         // `user_id` before 2017-05-25
-        account: json.get("account").id().or(json.get("user_id").id()).map(AccountId::from),
+        account: json
+            .get("account")
+            .id()
+            .or(json.get("user_id").id())
+            .map(AccountId::from),
         says,
     })
 }
@@ -161,9 +180,13 @@ fn about(kind: &str) -> Result<About, Reason> {
         | "customer.subscription.paused"
         | "customer.subscription.resumed"
         | "customer.subscription.pending_update_applied"
-        | "customer.subscription.pending_update_expired" => About::Subscription(SubscriptionEvent::Updated),
+        | "customer.subscription.pending_update_expired" => {
+            About::Subscription(SubscriptionEvent::Updated)
+        }
         "customer.subscription.deleted" => About::Subscription(SubscriptionEvent::Deleted),
-        "customer.subscription.trial_will_end" => About::Subscription(SubscriptionEvent::TrialWillEnd),
+        "customer.subscription.trial_will_end" => {
+            About::Subscription(SubscriptionEvent::TrialWillEnd)
+        }
         "invoice.paid" | "invoice.payment_succeeded" => About::Invoice(InvoiceEvent::Paid),
         "invoice.payment_failed" => About::Invoice(InvoiceEvent::PaymentFailed),
         "invoice.payment_action_required" => About::Invoice(InvoiceEvent::ActionRequired),
@@ -182,15 +205,21 @@ fn about(kind: &str) -> Result<About, Reason> {
         "invoice.upcoming" => return Err(Reason::Upcoming),
         "invoice_payment.paid" => About::InvoicePayment,
         "payment_intent.succeeded" => About::PaymentIntent,
-        "charge.succeeded" | "charge.updated" | "charge.captured" | "charge.refunded" => About::Charge,
+        "charge.succeeded" | "charge.updated" | "charge.captured" | "charge.refunded" => {
+            About::Charge
+        }
         // In spite of its name the object is a refund.
-        "charge.refund.updated" | "refund.created" | "refund.updated" | "refund.failed" => About::Refund,
+        "charge.refund.updated" | "refund.created" | "refund.updated" | "refund.failed" => {
+            About::Refund
+        }
         "charge.dispute.created"
         | "charge.dispute.updated"
         | "charge.dispute.closed"
         | "charge.dispute.funds_withdrawn"
         | "charge.dispute.funds_reinstated" => About::Dispute,
-        "radar.early_fraud_warning.created" | "radar.early_fraud_warning.updated" => About::FraudWarning,
+        "radar.early_fraud_warning.created" | "radar.early_fraud_warning.updated" => {
+            About::FraudWarning
+        }
         "customer.created" | "customer.updated" | "customer.deleted" => About::Customer,
         other => return Err(reason::of_type(other)),
     })
@@ -255,8 +284,14 @@ fn hear(e: &Envelope<'_, '_>) -> Result<Heard, Reason> {
 fn is_a(object: &Json<'_>, expected: &str) -> Result<(), Reason> {
     match object.get("object").text() {
         Some(other) if other != expected => {
-            let found = format!("{}, where this type shows a `{expected}`", object.get("object").describe());
-            Err(Reason::Unreadable { field: "data.object.object", found })
+            let found = format!(
+                "{}, where this type shows a `{expected}`",
+                object.get("object").describe()
+            );
+            Err(Reason::Unreadable {
+                field: "data.object.object",
+                found,
+            })
         }
         _ => Ok(()),
     }

@@ -42,7 +42,11 @@ impl<'a> Json<'a> {
     /// When it is no JSON, is nested too deeply, or holds a number beyond a float's bounds.
     pub(super) fn read(text: &'a str, arena: &'a Bump) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut reader = Reader { arena, fields: Vec::with_capacity(OPEN_FIELDS), elements: Vec::new() };
+        let mut reader = Reader {
+            arena,
+            fields: Vec::with_capacity(OPEN_FIELDS),
+            elements: Vec::new(),
+        };
         let json = reader.deserialize(&mut deserializer)?;
         deserializer.end().map(|()| json)
     }
@@ -54,7 +58,9 @@ impl<'a> Json<'a> {
         let raw: BTreeMap<String, &'a RawValue> = serde_json::from_str(body).ok()?;
         let len = raw.len();
         let read = |(key, value): (String, &'a RawValue)| {
-            Self::read(value.get(), arena).ok().map(|value| (&*arena.alloc_str(&key), value))
+            Self::read(value.get(), arena)
+                .ok()
+                .map(|value| (&*arena.alloc_str(&key), value))
         };
         let fields: Vec<(&'a str, Self)> = raw.into_iter().filter_map(read).collect();
         let dropped = fields.len() < len;
@@ -64,8 +70,17 @@ impl<'a> Json<'a> {
     /// The field, or `Null`, also where this is no object.
     pub(super) fn get(&self, key: &str) -> &Self {
         match self {
-            Self::Map(fields) => fields.iter().rev().find(|(k, _)| *k == key).map_or(&Self::Null, |(_, v)| v),
-            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) => &Self::Null,
+            Self::Map(fields) => fields
+                .iter()
+                .rev()
+                .find(|(k, _)| *k == key)
+                .map_or(&Self::Null, |(_, v)| v),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::List(_) => &Self::Null,
         }
     }
 
@@ -89,12 +104,20 @@ impl<'a> Json<'a> {
 
     /// Fields of an object; none of anything else.
     pub(super) fn fields(&self) -> &'a [(&'a str, Self)] {
-        if let Self::Map(fields) = self { fields } else { &[] }
+        if let Self::Map(fields) = self {
+            fields
+        } else {
+            &[]
+        }
     }
 
     /// Elements of a list; none of anything else.
     pub(super) fn list(&self) -> &'a [Self] {
-        if let Self::List(list) = self { list } else { &[] }
+        if let Self::List(list) = self {
+            list
+        } else {
+            &[]
+        }
     }
 
     /// Elements of one of Stripe's lists, `{"object": "list", "data": […]}`, or of a plain one.
@@ -114,18 +137,29 @@ impl<'a> Json<'a> {
 
     /// The id of a reference, which may be the id or the object itself (expanded).
     pub(super) fn id(&self) -> Option<&str> {
-        if self.is_map() { self.get("id").text() } else { self.text() }
+        if self.is_map() {
+            self.get("id").text()
+        } else {
+            self.text()
+        }
     }
 
     /// A whole number, also written as a text or as a float without a fraction.
     pub(super) fn int(&self) -> Option<i64> {
         match self {
             Self::Int(n) => Some(*n),
-            #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range where floats are exact")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "whole, and within the range where floats are exact"
+            )]
             Self::Float(f) if f.fract() == 0.0 && f.abs() <= EXACT_FLOAT_MAX => Some(*f as i64),
             Self::Text(text) => text.trim().parse().ok().or_else(|| {
                 let (whole, fraction) = text.trim().split_once('.')?;
-                fraction.bytes().all(|b| b == b'0').then(|| whole.parse().ok()).flatten()
+                fraction
+                    .bytes()
+                    .all(|b| b == b'0')
+                    .then(|| whole.parse().ok())
+                    .flatten()
             }),
             Self::Null | Self::Bool(_) | Self::Float(_) | Self::List(_) | Self::Map(_) => None,
         }
@@ -137,13 +171,20 @@ impl<'a> Json<'a> {
             Self::Bool(b) => Some(*b),
             Self::Text("true") => Some(true),
             Self::Text("false") => Some(false),
-            Self::Null | Self::Int(_) | Self::Float(_) | Self::Text(_) | Self::List(_) | Self::Map(_) => None,
+            Self::Null
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::List(_)
+            | Self::Map(_) => None,
         }
     }
 
     /// An instant: seconds since 1970, or RFC 3339.
     pub(super) fn time(&self) -> Option<Timestamp> {
-        self.int().map(Timestamp::from_s).or_else(|| Timestamp::parse(self.text()?).ok())
+        self.int()
+            .map(Timestamp::from_s)
+            .or_else(|| Timestamp::parse(self.text()?).ok())
     }
 
     /// What stands here, for a person.
@@ -154,7 +195,10 @@ impl<'a> Json<'a> {
             Self::Int(n) => format!("the number {n}"),
             Self::Float(f) => format!("the number {f}"),
             Self::Text(text) if text.chars().count() > SHOWN_CHARS_MAX => {
-                format!("the text `{}…`", text.chars().take(SHOWN_CHARS_MAX).collect::<String>())
+                format!(
+                    "the text `{}…`",
+                    text.chars().take(SHOWN_CHARS_MAX).collect::<String>()
+                )
             }
             Self::Text(text) => format!("the text `{text}`"),
             Self::List(_) => "a list".to_owned(),
@@ -196,7 +240,10 @@ impl<'a> Visitor<'a> for &mut Reader<'a> {
     fn visit_i64<E>(self, n: i64) -> Result<Json<'a>, E> {
         Ok(Json::Int(n))
     }
-    #[expect(clippy::cast_precision_loss, reason = "beyond 63 bits nothing here is a number that we would use")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "beyond 63 bits nothing here is a number that we would use"
+    )]
     fn visit_u64<E>(self, n: u64) -> Result<Json<'a>, E> {
         Ok(i64::try_from(n).map_or(Json::Float(n as f64), Json::Int))
     }
@@ -298,13 +345,22 @@ mod tests {
 
     #[test]
     fn of_a_body_that_is_nested_too_deeply_the_rest_is_read() {
-        let deep = |n: usize| format!(r#"{{"id": "evt_1", "data": {}{}}}"#, "[".repeat(n), "]".repeat(n));
+        let deep = |n: usize| {
+            format!(
+                r#"{{"id": "evt_1", "data": {}{}}}"#,
+                "[".repeat(n),
+                "]".repeat(n)
+            )
+        };
         let arena = Bump::new();
         for depth in [128, 500_000] {
             let body = deep(depth);
             assert!(Json::read(&body, &arena).is_err());
             let (json, dropped) = Json::shallow(&body, &arena).unwrap();
-            assert_eq!((json.get("id").text(), json.has("data"), dropped), (Some("evt_1"), false, true));
+            assert_eq!(
+                (json.get("id").text(), json.has("data"), dropped),
+                (Some("evt_1"), false, true)
+            );
         }
         assert!(Json::read(&deep(126), &arena).is_ok());
         // One level too deep for the whole is not too deep for a field by itself.

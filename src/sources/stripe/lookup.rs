@@ -6,7 +6,9 @@ use bumpalo::Bump;
 use super::event::{Envelope, Heard};
 use super::json::Json;
 use super::shape::{customer, invoice, money, session, subscription};
-use crate::domain::fact::{Fact, InvoiceEvent, LineItems, Payment, Says, SessionEvent, SubscriptionItems};
+use crate::domain::fact::{
+    Fact, InvoiceEvent, LineItems, Payment, Says, SessionEvent, SubscriptionItems,
+};
 use crate::domain::id::{EventId, Scope, SessionId};
 use crate::domain::time::Timestamp;
 use crate::engine::input::{self, Delivery};
@@ -19,11 +21,20 @@ const READ: &str = "a customer, checkout.session.line_items, checkout.session, i
 ///
 /// # Errors
 /// Why it says nothing that Keyward could use.
-pub fn delivery(text: &[u8], scope: &Scope, received: Timestamp, raw: Vec<u8>) -> Result<Delivery, String> {
+pub fn delivery(
+    text: &[u8],
+    scope: &Scope,
+    received: Timestamp,
+    raw: Vec<u8>,
+) -> Result<Delivery, String> {
     let arena = Bump::new();
     let utf8 = std::str::from_utf8(text).map_err(|e| format!("a look-up: {e}"))?;
     let json = Json::read(utf8, &arena).map_err(|e| format!("a look-up: {e}"))?;
-    let id = EventId::new(format!("lookup_{}_{:08x}", received.s(), crc32fast::hash(text)));
+    let id = EventId::new(format!(
+        "lookup_{}_{:08x}",
+        received.s(),
+        crc32fast::hash(text)
+    ));
     let (kind, at, heard) = read(&json, &id, received)?;
     let heard = match heard {
         Heard::Fact(fact) => input::Heard::Fact(Box::new(Fact { at, ..fact })),
@@ -43,10 +54,21 @@ pub fn delivery(text: &[u8], scope: &Scope, received: Timestamp, raw: Vec<u8>) -
     })
 }
 
-fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> Result<(&'static str, Timestamp, Heard), String> {
+fn read(
+    json: &Json<'_>,
+    id: &EventId,
+    received: Timestamp,
+) -> Result<(&'static str, Timestamp, Heard), String> {
     let fact = |kind: &str, says| {
         let (id, kind) = (id.clone(), kind.to_owned());
-        Heard::Fact(Fact { id, kind, at: received, received, says, chain: None })
+        Heard::Fact(Fact {
+            id,
+            kind,
+            at: received,
+            received,
+            says,
+            chain: None,
+        })
     };
     let told = |reason: super::event::Reason| format!("a look-up: {reason}");
     match json.get("object").text() {
@@ -59,22 +81,38 @@ fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> Result<(&'static 
                 object: json,
                 previous: &Json::Null,
             };
-            Ok(("lookup.customer", received, Heard::Customer(customer::read(&envelope).map_err(told)?)))
+            Ok((
+                "lookup.customer",
+                received,
+                Heard::Customer(customer::read(&envelope).map_err(told)?),
+            ))
         }
         Some("checkout.session") => {
             let event = event_of(json)?;
             let session = session::read(json, event).map_err(told)?;
             // When it was paid is not told. It was begun less than a day before, and its own event, should it come, wins.
             let at = json.get("created").time().unwrap_or(received);
-            Ok(("lookup.session", at, fact("lookup.session", Says::Session(Box::new(session)))))
+            Ok((
+                "lookup.session",
+                at,
+                fact("lookup.session", Says::Session(Box::new(session))),
+            ))
         }
         Some("invoice_payment") => {
             let payment = money::invoice_payment(json).map_err(told)?;
-            Ok(("lookup.invoice_payment", received, fact("lookup.invoice_payment", Says::Payment(payment))))
+            Ok((
+                "lookup.invoice_payment",
+                received,
+                fact("lookup.invoice_payment", Says::Payment(payment)),
+            ))
         }
         Some("charge") => {
             let payment = link_of(json)?;
-            Ok(("lookup.charge", received, fact("lookup.charge", Says::Payment(payment))))
+            Ok((
+                "lookup.charge",
+                received,
+                fact("lookup.charge", Says::Payment(payment)),
+            ))
         }
         Some("invoice") => {
             let envelope = Envelope {
@@ -87,23 +125,47 @@ fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> Result<(&'static 
             };
             let invoice = invoice::read(&envelope, InvoiceEvent::LookedUp).map_err(told)?;
             if !invoice.lines_whole {
-                return Err("a look-up of an invoice must hold all its lines, but their `has_more` is true".to_owned());
+                return Err(
+                    "a look-up of an invoice must hold all its lines, but their `has_more` is true"
+                        .to_owned(),
+                );
             }
             // It was as it is shown from its payment on; of an unpaid one only the present is told.
-            let at = invoice.paid_at.or(invoice.created).filter(|_| invoice.paid).unwrap_or(received);
-            Ok(("lookup.invoice", at, fact("lookup.invoice", Says::Invoice(Box::new(invoice)))))
+            let at = invoice
+                .paid_at
+                .or(invoice.created)
+                .filter(|_| invoice.paid)
+                .unwrap_or(received);
+            Ok((
+                "lookup.invoice",
+                at,
+                fact("lookup.invoice", Says::Invoice(Box::new(invoice))),
+            ))
         }
         Some("list") if is_of_items(json) => {
             let items = items(json)?;
             // They are what the subscription has now; by a clock that is behind Stripe's, what it had when that was asked.
-            let at = json.get("shown_at").time().map_or(received, |shown| received.max(shown));
-            Ok(("lookup.subscription_items", at, fact("lookup.subscription_items", Says::Items(Box::new(items)))))
+            let at = json
+                .get("shown_at")
+                .time()
+                .map_or(received, |shown| received.max(shown));
+            Ok((
+                "lookup.subscription_items",
+                at,
+                fact("lookup.subscription_items", Says::Items(Box::new(items))),
+            ))
         }
         Some("checkout.session.line_items" | "list") | None => {
             let items = line_items(json)?;
-            Ok(("lookup.line_items", received, fact("lookup.line_items", Says::LineItems(items))))
+            Ok((
+                "lookup.line_items",
+                received,
+                fact("lookup.line_items", Says::LineItems(items)),
+            ))
         }
-        Some(other) => Err(format!("a look-up of `{other}` says nothing to Keyward: it reads {READ}")),
+        Some(other) => Err(format!(
+            "a look-up of `{other}` says nothing to Keyward: it reads {READ}"
+        )),
     }
 }
 
@@ -114,7 +176,9 @@ fn event_of(session: &Json<'_>) -> Result<SessionEvent, String> {
         Some("expired") => Ok(SessionEvent::Expired),
         // Before 2021-11 there was no status.
         None if session.get("payment_status").text() == Some("paid") => Ok(SessionEvent::Completed),
-        Some(_) | None => Err("a look-up: the Checkout session is still open, so nothing was sold yet".to_owned()),
+        Some(_) | None => {
+            Err("a look-up: the Checkout session is still open, so nothing was sold yet".to_owned())
+        }
     }
 }
 
@@ -134,23 +198,38 @@ fn link_of(charge: &Json<'_>) -> Result<Payment, String> {
 
 /// The session's own `line_items`, as Stripe lists them. Whose they are stands in `session`, or in the list's `url`.
 fn line_items(json: &Json<'_>) -> Result<LineItems, String> {
-    let of_url = || json.get("url").text()?.strip_prefix("/v1/checkout/sessions/")?.strip_suffix("/line_items");
+    let of_url = || {
+        json.get("url")
+            .text()?
+            .strip_prefix("/v1/checkout/sessions/")?
+            .strip_suffix("/line_items")
+    };
     let session = json.get("session").id().or_else(of_url);
-    let session = session.ok_or_else(|| format!("a look-up of line items needs `session`; else it may be {READ}"))?;
+    let session = session
+        .ok_or_else(|| format!("a look-up of line items needs `session`; else it may be {READ}"))?;
     if json.get("data").is_null() {
         return Err("a look-up of line items needs `data`, the list of them".to_owned());
     }
     if json.get("has_more").bool() == Some(true) {
-        return Err("a look-up of line items must hold all of them, but `has_more` is true".to_owned());
+        return Err(
+            "a look-up of line items must hold all of them, but `has_more` is true".to_owned(),
+        );
     }
     let data = json.get("data").data();
-    Ok(LineItems { session: SessionId::from(session), lines: data.iter().map(session::bought).collect() })
+    Ok(LineItems {
+        session: SessionId::from(session),
+        lines: data.iter().map(session::bought).collect(),
+    })
 }
 
 /// Whether a list is Stripe's answer to a question for a subscription's items.
 fn is_of_items(json: &Json<'_>) -> bool {
     json.get("url").text() == Some("/v1/subscription_items")
-        || json.get("data").data().first().is_some_and(|row| row.get("object").text() == Some("subscription_item"))
+        || json
+            .get("data")
+            .data()
+            .first()
+            .is_some_and(|row| row.get("object").text() == Some("subscription_item"))
 }
 
 /// All items of a subscription. Whose they are stands in `subscription`, or in each item.
@@ -158,15 +237,25 @@ fn items(json: &Json<'_>) -> Result<SubscriptionItems, String> {
     let data = json.get("data").data();
     let of_item = || data.first().and_then(|item| item.get("subscription").id());
     let subscription = json.get("subscription").id().or_else(of_item);
-    let subscription = subscription.ok_or("a look-up of subscription items needs `subscription`")?;
+    let subscription =
+        subscription.ok_or("a look-up of subscription items needs `subscription`")?;
     if data.is_empty() {
         return Err("a look-up of subscription items holds none".to_owned());
     }
     if json.get("has_more").bool() == Some(true) {
-        return Err("a look-up of subscription items must hold all of them, but `has_more` is true".to_owned());
+        return Err(
+            "a look-up of subscription items must hold all of them, but `has_more` is true"
+                .to_owned(),
+        );
     }
-    let items = data.iter().map(|item| subscription::item(item, None, None)).collect();
-    Ok(SubscriptionItems { subscription: subscription.into(), items })
+    let items = data
+        .iter()
+        .map(|item| subscription::item(item, None, None))
+        .collect();
+    Ok(SubscriptionItems {
+        subscription: subscription.into(),
+        items,
+    })
 }
 
 #[cfg(test)]
@@ -174,12 +263,19 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Result<Delivery, String> {
-        delivery(text.as_bytes(), &Scope::of("stripe"), Timestamp::from_s(1_000), Vec::new())
+        delivery(
+            text.as_bytes(),
+            &Scope::of("stripe"),
+            Timestamp::from_s(1_000),
+            Vec::new(),
+        )
     }
 
     fn names(text: &str) -> Vec<String> {
         match said(text).unwrap().heard {
-            input::Heard::Fact(fact) => fact.names().iter().map(|n| n.as_str().to_owned()).collect(),
+            input::Heard::Fact(fact) => {
+                fact.names().iter().map(|n| n.as_str().to_owned()).collect()
+            }
             input::Heard::Customer(customer) => vec![customer.id.to_string()],
             input::Heard::Ignored(why) | input::Heard::Unreadable(why) => panic!("{why}"),
         }
@@ -188,9 +284,18 @@ mod tests {
     #[test]
     fn each_object_names_what_it_links() {
         for (text, expected) in [
-            (r#"{"object":"customer","id":"cus_1","email":"a@example.com"}"#, vec!["cus_1"]),
-            (r#"{"object":"customer","id":"cus_1","deleted":true}"#, vec!["cus_1"]),
-            (r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1","invoice":null}"#, vec!["pi_1", "ch_1"]),
+            (
+                r#"{"object":"customer","id":"cus_1","email":"a@example.com"}"#,
+                vec!["cus_1"],
+            ),
+            (
+                r#"{"object":"customer","id":"cus_1","deleted":true}"#,
+                vec!["cus_1"],
+            ),
+            (
+                r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1","invoice":null}"#,
+                vec!["pi_1", "ch_1"],
+            ),
             (
                 r#"{"object":"charge","id":"ch_1","payment_intent":{"id":"pi_1"},"invoice":"in_1"}"#,
                 vec!["in_1", "pi_1", "ch_1"],
@@ -211,8 +316,14 @@ mod tests {
                 r#"{"object":"list","data":[{"id":"si_1","object":"subscription_item","subscription":"sub_1"}]}"#,
                 vec!["sub_1"],
             ),
-            (r#"{"object":"invoice","id":"in_1","status":"open","lines":{"has_more":false,"data":[]}}"#, vec!["in_1"]),
-            (r#"{"object":"checkout.session.line_items","session":"cs_1","data":[]}"#, vec!["cs_1"]),
+            (
+                r#"{"object":"invoice","id":"in_1","status":"open","lines":{"has_more":false,"data":[]}}"#,
+                vec!["in_1"],
+            ),
+            (
+                r#"{"object":"checkout.session.line_items","session":"cs_1","data":[]}"#,
+                vec!["cs_1"],
+            ),
             (
                 r#"{"object":"list","url":"/v1/checkout/sessions/cs_1/line_items","has_more":false,"data":[]}"#,
                 vec!["cs_1"],
@@ -232,23 +343,47 @@ mod tests {
         };
         let session = r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_status":"paid","created":900}"#;
         assert_eq!(at(session), 900);
-        assert_eq!(at(r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1"}"#), 1_000);
+        assert_eq!(
+            at(r#"{"object":"charge","id":"ch_1","payment_intent":"pi_1"}"#),
+            1_000
+        );
     }
 
     #[test]
     fn what_says_nothing_is_refused_with_a_reason() {
         for (text, reason) in [
             ("[", "EOF"),
-            (r#"{"object":"payment_intent","id":"pi_1"}"#, "it reads a customer"),
+            (
+                r#"{"object":"payment_intent","id":"pi_1"}"#,
+                "it reads a customer",
+            ),
             (r#"{"object":"customer"}"#, "data.object.id"),
-            (r#"{"object":"charge","id":"ch_1"}"#, "neither a payment nor an invoice"),
-            (r#"{"object":"charge","payment_intent":"pi_1"}"#, "needs `id`"),
-            (r#"{"object":"invoice_payment","payment":{"payment_intent":"pi_1"}}"#, "data.object.invoice"),
-            (r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"open"}"#, "still open"),
-            (r#"{"object":"checkout.session","id":"cs_1","mode":"setup","status":"complete"}"#, "setup"),
+            (
+                r#"{"object":"charge","id":"ch_1"}"#,
+                "neither a payment nor an invoice",
+            ),
+            (
+                r#"{"object":"charge","payment_intent":"pi_1"}"#,
+                "needs `id`",
+            ),
+            (
+                r#"{"object":"invoice_payment","payment":{"payment_intent":"pi_1"}}"#,
+                "data.object.invoice",
+            ),
+            (
+                r#"{"object":"checkout.session","id":"cs_1","mode":"payment","status":"open"}"#,
+                "still open",
+            ),
+            (
+                r#"{"object":"checkout.session","id":"cs_1","mode":"setup","status":"complete"}"#,
+                "setup",
+            ),
             (r#"{"object":"list","data":[]}"#, "needs `session`"),
             (r#"{"session":"cs_1"}"#, "needs `data`"),
-            (r#"{"session":"cs_1","has_more":true,"data":[]}"#, "`has_more`"),
+            (
+                r#"{"session":"cs_1","has_more":true,"data":[]}"#,
+                "`has_more`",
+            ),
         ] {
             let why = said(text).unwrap_err();
             assert!(why.contains(reason), "{text}: {why}");

@@ -33,7 +33,10 @@ pub enum Reason {
 impl Reason {
     /// That a field could not be read.
     pub(super) fn unreadable(field: &'static str, found: &Json<'_>) -> Self {
-        Self::Unreadable { field, found: found.describe() }
+        Self::Unreadable {
+            field,
+            found: found.describe(),
+        }
     }
 
     /// A short word for a metric's label.
@@ -59,20 +62,29 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownType => f.write_str("an event type that this version of Keyward does not know"),
+            Self::UnknownType => {
+                f.write_str("an event type that this version of Keyward does not know")
+            }
             Self::NotNeeded(why) | Self::NamesNothing(why) => f.write_str(why),
-            Self::Setup => f.write_str("a Checkout session of mode `setup` stores a payment method and sells nothing"),
+            Self::Setup => f.write_str(
+                "a Checkout session of mode `setup` stores a payment method and sells nothing",
+            ),
             Self::Upcoming => f.write_str("a forecast of an invoice: nothing is due or paid yet"),
-            Self::Beyond => f.write_str("unreadable: `data` is nested too deeply, or holds a number beyond all bounds"),
+            Self::Beyond => f.write_str(
+                "unreadable: `data` is nested too deeply, or holds a number beyond all bounds",
+            ),
             Self::Unreadable { field, found } => write!(f, "unreadable: `{field}` is {found}"),
         }
     }
 }
 
-const ATTEMPT: &str = "one attempt to pay: whether it succeeded is told by the invoice or the Checkout session";
-const METHOD: &str = "a payment method: whether it pays is told by the invoice or the Checkout session";
+const ATTEMPT: &str =
+    "one attempt to pay: whether it succeeded is told by the invoice or the Checkout session";
+const METHOD: &str =
+    "a payment method: whether it pays is told by the invoice or the Checkout session";
 const PRICES: &str = "prices and products are read from purchases";
-const DISCOUNT: &str = "a discount: what was paid with it is told by the invoice or the Checkout session";
+const DISCOUNT: &str =
+    "a discount: what was paid with it is told by the invoice or the Checkout session";
 const OWN_MONEY: &str = "your own balance, payouts and transfers: no purchase changes by them";
 const OWN_ACCOUNT: &str = "your own Stripe account and its settings: no purchase changes by them";
 const TAX: &str = "taxes change what an invoice costs, not what it pays for";
@@ -101,20 +113,59 @@ const FAMILIES: &[(&str, &str)] = &[
     ("plan.", PRICES),
     ("sku.", PRICES),
     ("product_feature.", PRICES),
-    ("entitlements.", "entitlements at Stripe: what a customer holds here follows from purchases"),
-    ("invoiceitem.", "an item that waits for its invoice: it counts when an invoice with it is paid"),
-    ("invoice_payment.", "a payment that is not made yet: `invoice_payment.paid` tells when it is"),
-    ("invoice.deleted", "a draft was thrown away before it was due"),
-    ("credit_note.", "a credit note changes nothing by itself: money that goes back is told by refund events"),
-    ("customer_cash_balance_transaction.", "a customer's cash balance: what it pays is told by the invoice"),
-    ("cash_balance.", "a customer's cash balance: what it pays is told by the invoice"),
-    ("subscription_schedule.", "a plan for later: its effects are told by the subscription's own events"),
-    ("payment_link.", "a template for Checkout sessions: purchases through it are told by their sessions"),
-    ("quote.", "a quote: what comes of it is told by its invoice and subscription"),
+    (
+        "entitlements.",
+        "entitlements at Stripe: what a customer holds here follows from purchases",
+    ),
+    (
+        "invoiceitem.",
+        "an item that waits for its invoice: it counts when an invoice with it is paid",
+    ),
+    (
+        "invoice_payment.",
+        "a payment that is not made yet: `invoice_payment.paid` tells when it is",
+    ),
+    (
+        "invoice.deleted",
+        "a draft was thrown away before it was due",
+    ),
+    (
+        "credit_note.",
+        "a credit note changes nothing by itself: money that goes back is told by refund events",
+    ),
+    (
+        "customer_cash_balance_transaction.",
+        "a customer's cash balance: what it pays is told by the invoice",
+    ),
+    (
+        "cash_balance.",
+        "a customer's cash balance: what it pays is told by the invoice",
+    ),
+    (
+        "subscription_schedule.",
+        "a plan for later: its effects are told by the subscription's own events",
+    ),
+    (
+        "payment_link.",
+        "a template for Checkout sessions: purchases through it are told by their sessions",
+    ),
+    (
+        "quote.",
+        "a quote: what comes of it is told by its invoice and subscription",
+    ),
     ("order.", "an order of Stripe's retired Orders API"),
-    ("review.", "a review by Stripe Radar: a refund that follows is told by its own events"),
-    ("radar.", "a review by Stripe Radar: a refund that follows is told by its own events"),
-    ("checkout.", "a step of a checkout that neither pays nor ends it"),
+    (
+        "review.",
+        "a review by Stripe Radar: a refund that follows is told by its own events",
+    ),
+    (
+        "radar.",
+        "a review by Stripe Radar: a refund that follows is told by its own events",
+    ),
+    (
+        "checkout.",
+        "a step of a checkout that neither pays nor ends it",
+    ),
     ("balance.", OWN_MONEY),
     ("balance_settings.", OWN_MONEY),
     ("payout.", OWN_MONEY),
@@ -133,7 +184,10 @@ const FAMILIES: &[(&str, &str)] = &[
     ("sigma.", OWN_ACCOUNT),
     ("test_helpers.", OWN_ACCOUNT),
     ("ping", OWN_ACCOUNT),
-    ("billing.", "meters, credits and alerts: what is paid with them is told by the invoice"),
+    (
+        "billing.",
+        "meters, credits and alerts: what is paid with them is told by the invoice",
+    ),
     ("bitcoin.", OTHER_PRODUCT),
     ("climate.", OTHER_PRODUCT),
     ("crypto.", OTHER_PRODUCT),

@@ -29,7 +29,11 @@ fn first_reference<T: for<'t> From<&'t str>>(places: &[&Json<'_>]) -> Option<T> 
 
 /// The object's own id, without which nothing about it can be said.
 fn own_id<T: for<'t> From<&'t str>>(object: &Json<'_>) -> Result<T, Reason> {
-    object.get("id").text().map(T::from).ok_or_else(|| Reason::unreadable("data.object.id", object.get("id")))
+    object
+        .get("id")
+        .text()
+        .map(T::from)
+        .ok_or_else(|| Reason::unreadable("data.object.id", object.get("id")))
 }
 
 fn owned(json: &Json<'_>) -> Option<String> {
@@ -48,7 +52,11 @@ fn payer<T: for<'t> From<&'t str>>(object: &Json<'_>) -> Option<T> {
 
 /// Whether it is collected by sent invoices (`billing` before 2019-10-17).
 fn is_sent(object: &Json<'_>) -> bool {
-    object.get("collection_method").or(object.get("billing")).text() == Some("send_invoice")
+    object
+        .get("collection_method")
+        .or(object.get("billing"))
+        .text()
+        == Some("send_invoice")
 }
 
 /// A quantity: `quantity`, or since 2026-03-25 perhaps only `quantity_decimal`.

@@ -54,7 +54,9 @@ pub enum Refusal {
     )]
     NoHeader,
     /// A header that is not of Stripe's form.
-    #[error("the Stripe-Signature header cannot be read: {why}; check whether a proxy rewrites headers")]
+    #[error(
+        "the Stripe-Signature header cannot be read: {why}; check whether a proxy rewrites headers"
+    )]
     Malformed {
         /// What is wrong with it.
         why: &'static str,
@@ -131,7 +133,9 @@ pub fn verify<'a>(
     let header = read_header(header.ok_or(Refusal::NoHeader)?)?;
     let mut matches = false;
     for secret in usable() {
-        let Some(mac) = mac(body, secret, header.t_text) else { continue };
+        let Some(mac) = mac(body, secret, header.t_text) else {
+            continue;
+        };
         for v1 in &header.v1 {
             // No early end: how long it takes tells nothing of which secret or signature fits.
             matches |= mac.clone().verify_slice(v1).is_ok();
@@ -151,7 +155,8 @@ pub fn verify<'a>(
 #[must_use]
 pub fn sign(body: &[u8], secret: &Secret, t: Timestamp) -> String {
     let t = t.s().max(0);
-    let signature = mac(body, secret, &t.to_string()).map(|m| hex::encode(m.finalize().into_bytes()));
+    let signature =
+        mac(body, secret, &t.to_string()).map(|m| hex::encode(m.finalize().into_bytes()));
     format!("t={t},v1={}", signature.unwrap_or_default())
 }
 
@@ -183,10 +188,18 @@ fn read_header(header: &str) -> Result<Header<'_>, Refusal> {
     }
     let t_text = t_text.ok_or(malformed("it has no `t`"))?;
     let digits = !t_text.is_empty() && t_text.bytes().all(|b| b.is_ascii_digit());
-    let t = t_text.parse().ok().filter(|_| digits).ok_or(malformed("its `t` is not a number of seconds"))?;
+    let t = t_text
+        .parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or(malformed("its `t` is not a number of seconds"))?;
     match (v1_seen, v1.is_empty()) {
         (0, _) => Err(Refusal::NoV1),
         (_, true) => Err(malformed("its `v1` is not 64 hexadecimal digits")),
-        (_, false) => Ok(Header { t_text, t: Timestamp::from_s(t), v1 }),
+        (_, false) => Ok(Header {
+            t_text,
+            t: Timestamp::from_s(t),
+            v1,
+        }),
     }
 }

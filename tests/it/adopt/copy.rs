@@ -18,8 +18,7 @@ use crate::support::purchase::{label, machine, next_s, one_time};
 use crate::support::wait::{PATIENCE, until};
 
 /// A key for each unit.
-const PLAN: &str =
-    "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nseats = \"keys\"\nlicense = { devices = 2 }\n";
+const PLAN: &str = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nseats = \"keys\"\nlicense = { devices = 2 }\n";
 
 async fn stop(app: &mut TestApp) {
     app.terminate();
@@ -46,7 +45,12 @@ fn put_back(app: &TestApp) {
 }
 
 async fn sold(app: &TestApp, fake: &Fake, names: &[&str]) {
-    let all = async || names.iter().all(|name| fake.by_label().contains_key(&label(name))).then_some(());
+    let all = async || {
+        names
+            .iter()
+            .all(|name| fake.by_label().contains_key(&label(name)))
+            .then_some(())
+    };
     until("licenses of all", PATIENCE, all).await;
     idle(app).await;
 }
@@ -54,9 +58,16 @@ async fn sold(app: &TestApp, fake: &Fake, names: &[&str]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_put_back_makes_nothing_twice() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
-    let setup = Setup { mail: FOLDER.to_owned(), more: PLAN.to_owned(), ..Setup::with(&fake) };
+    let setup = Setup {
+        mail: FOLDER.to_owned(),
+        more: PLAN.to_owned(),
+        ..Setup::with(&fake)
+    };
     let mut app = TestApp::start(setup).await;
-    let team = Old { quantity: 2, ..Old::new("Team") };
+    let team = Old {
+        quantity: 2,
+        ..Old::new("Team")
+    };
     let bought = [team.checked_out(), team.renewed()];
     for event in [one_time("Before", next_s())].iter().chain(&bought) {
         app.door().event(event).await;
@@ -65,7 +76,10 @@ async fn a_copy_put_back_makes_nothing_twice() {
     // What waits when the copy is made goes through in the other life.
     fake.switch(|f| f.refuse = Some(402));
     app.door().event(&one_time("Waiting", next_s())).await;
-    until("a refusal", PATIENCE, async || app.ask(&["actions"])[0]["error"].is_string().then_some(())).await;
+    until("a refusal", PATIENCE, async || {
+        app.ask(&["actions"])[0]["error"].is_string().then_some(())
+    })
+    .await;
     stop(&mut app).await;
     copy(&app.dir().join("data"), &app.dir().join("copy"));
     app.restart().await;
@@ -75,13 +89,21 @@ async fn a_copy_put_back_makes_nothing_twice() {
         one_time("After", Clock::Wall.now().s()),
         // Stripe told late of it: it happened before the copy was made.
         one_time("Late", Clock::Wall.now().s() - 3_600),
-        Old { quantity: 3, turned_s: Clock::Wall.now().s() - 60, ..team.clone() }.updated("active"),
+        Old {
+            quantity: 3,
+            turned_s: Clock::Wall.now().s() - 60,
+            ..team.clone()
+        }
+        .updated("active"),
     ];
     for event in &lost {
         app.door().event(event).await;
     }
     sold(&app, &fake, &["Before", "Waiting", "After", "Late"]).await;
-    until("the third key", PATIENCE, async || (fake.licenses().len() == 7).then_some(())).await;
+    until("the third key", PATIENCE, async || {
+        (fake.licenses().len() == 7).then_some(())
+    })
+    .await;
     idle(&app).await;
     let made = fake.counter("POST");
     stop(&mut app).await;
@@ -93,20 +115,32 @@ async fn a_copy_put_back_makes_nothing_twice() {
         app.door().event(event).await;
     }
     let found = async || {
-        let of = |id: &str| app.ask(&["show", id])["licenses"].as_array().map_or(0, Vec::len);
+        let of = |id: &str| {
+            app.ask(&["show", id])["licenses"]
+                .as_array()
+                .map_or(0, Vec::len)
+        };
         let all = ["Before", "Waiting", "After", "Late"].map(|name| of(&machine(name)));
         (all == [1; 4] && of(&team.machine()) == 3).then_some(())
     };
     until("every license", PATIENCE, found).await;
     idle(&app).await;
-    assert_eq!((fake.counter("POST"), fake.licenses().len()), (made, 7), "none was made twice: {:?}", fake.by_label());
+    assert_eq!(
+        (fake.counter("POST"), fake.licenses().len()),
+        (made, 7),
+        "none was made twice: {:?}",
+        fake.by_label()
+    );
     assert_eq!(mailed_keys(&app, &fake).len(), mails, "nor mailed");
     // Who buys now does not wait for a look.
     let lists = fake.counter("GET list");
     app.door().event(&one_time("New", next_s())).await;
     sold(&app, &fake, &["New"]).await;
     assert_eq!(fake.counter("GET list"), lists);
-    assert_eq!(app.ask(&["show", &machine("New")])["licenses_created"], json!(1));
+    assert_eq!(
+        app.ask(&["show", &machine("New")])["licenses_created"],
+        json!(1)
+    );
     assert_eq!(app.ask(&["actions"]), Value::Array(vec![]));
 }
 
@@ -118,7 +152,12 @@ async fn a_crawl_goes_on_where_the_last_process_left_it() {
     let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
     for n in 0..OTHERS {
         let (app_id, label) = (AppId::new("app_test"), format!("other {n}"));
-        let new = NewLicense { app_id, label, expires_at: None, devices: Devices::Count(1) };
+        let new = NewLicense {
+            app_id,
+            label,
+            expires_at: None,
+            devices: Devices::Count(1),
+        };
         client.create(&new).await.done().unwrap();
     }
     fake.switch(|f| f.latency_ms = 10);

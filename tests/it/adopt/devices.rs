@@ -35,8 +35,11 @@ fn changed(old: &Old, id: &str, price: Option<&str>) -> Value {
 async fn refused(app: &TestApp, devices: u32) -> Value {
     let said = format!("set {devices} devices on the license …");
     let row = async || {
-        let Value::Array(rows) = app.ask(&["actions"]) else { panic!("no list") };
-        rows.into_iter().find(|r| r["error"].as_str().is_some_and(|e| e.starts_with(&said)))
+        let Value::Array(rows) = app.ask(&["actions"]) else {
+            panic!("no list")
+        };
+        rows.into_iter()
+            .find(|r| r["error"].as_str().is_some_and(|e| e.starts_with(&said)))
     };
     until(&said, PATIENCE, row).await
 }
@@ -44,21 +47,52 @@ async fn refused(app: &TestApp, devices: u32) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_seats_are_a_task_until_the_license_shows_them() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app = TestApp::start(Setup { more: PLANS.to_owned(), ..Setup::with(&fake) }).await;
-    let team = Old { quantity: 2, ..Old::new("Team") };
+    let app = TestApp::start(Setup {
+        more: PLANS.to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    let team = Old {
+        quantity: 2,
+        ..Old::new("Team")
+    };
     app.door().event(&team.checked_out()).await;
     app.door().event(&team.renewed()).await;
-    until("its license", PATIENCE, async || (fake.licenses().len() == 1).then_some(())).await;
-    let larger = Old { quantity: 5, ..team.clone() };
+    until("its license", PATIENCE, async || {
+        (fake.licenses().len() == 1).then_some(())
+    })
+    .await;
+    let larger = Old {
+        quantity: 5,
+        ..team.clone()
+    };
     app.door().event(&changed(&larger, "evt_five", None)).await;
     let task = refused(&app, 5).await;
     let key = only(&fake).license_key;
     let tail = &key[key.len() - 4..];
-    assert_eq!((&task["kind"], &task["outcome"]), (&json!("update_license"), &json!("refused")), "{task:#}");
-    assert!(task["error"].as_str().unwrap().contains(&format!("…{tail} in AuthForge's dashboard")), "{task:#}");
-    assert!(app.ask(&["show", &team.machine()]).to_string().contains("in AuthForge's dashboard"));
+    assert_eq!(
+        (&task["kind"], &task["outcome"]),
+        (&json!("update_license"), &json!("refused")),
+        "{task:#}"
+    );
+    assert!(
+        task["error"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("…{tail} in AuthForge's dashboard")),
+        "{task:#}"
+    );
+    assert!(
+        app.ask(&["show", &team.machine()])
+            .to_string()
+            .contains("in AuthForge's dashboard")
+    );
     // It keeps nothing else from going on: the next period is paid.
-    let next = Old { name: "Team-2".to_owned(), turned_s: team.ends_s(), quantity: 5 };
+    let next = Old {
+        name: "Team-2".to_owned(),
+        turned_s: team.ends_s(),
+        quantity: 5,
+    };
     let mut renewed = next.renewed();
     renewed["data"]["object"]["subscription"] = team.sub().into();
     let line = &mut renewed["data"]["object"]["lines"]["data"][0];
@@ -76,24 +110,50 @@ async fn more_seats_are_a_task_until_the_license_shows_them() {
     assert_eq!(only(&fake).max_hwid_slots, 2);
     fake.third_hand(&key, |kept| kept.max_hwid_slots = 5);
     app.ask(&["retry", &id]);
-    until("nothing to do", PATIENCE, async || (app.ask(&["actions"]) == json!([])).then_some(())).await;
+    until("nothing to do", PATIENCE, async || {
+        (app.ask(&["actions"]) == json!([])).then_some(())
+    })
+    .await;
     let page = app.ask(&["show", &team.machine()]);
-    assert_eq!((&page["licenses"][0]["devices"], &page["licenses_created"]), (&json!(5), &json!(1)), "{page:#}");
+    assert_eq!(
+        (&page["licenses"][0]["devices"], &page["licenses_created"]),
+        (&json!(5), &json!(1)),
+        "{page:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_larger_plan_is_a_task_and_going_back_ends_it() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app = TestApp::start(Setup { more: PLANS.to_owned(), ..Setup::with(&fake) }).await;
+    let app = TestApp::start(Setup {
+        more: PLANS.to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
     let one = Old::new("Solo");
     app.door().event(&one.checked_out()).await;
-    app.door().event(&changed(&one, "evt_solo", Some("price_solo"))).await;
-    until("its license", PATIENCE, async || (fake.licenses().len() == 1).then_some(())).await;
-    app.door().event(&changed(&one, "evt_studio", Some("price_studio"))).await;
+    app.door()
+        .event(&changed(&one, "evt_solo", Some("price_solo")))
+        .await;
+    until("its license", PATIENCE, async || {
+        (fake.licenses().len() == 1).then_some(())
+    })
+    .await;
+    app.door()
+        .event(&changed(&one, "evt_studio", Some("price_studio")))
+        .await;
     refused(&app, 5).await;
-    let back = Old { turned_s: one.turned_s + 1, ..one.clone() };
-    app.door().event(&changed(&back, "evt_back", Some("price_solo"))).await;
-    until("nothing to do", PATIENCE, async || (app.ask(&["actions"]) == json!([])).then_some(())).await;
+    let back = Old {
+        turned_s: one.turned_s + 1,
+        ..one.clone()
+    };
+    app.door()
+        .event(&changed(&back, "evt_back", Some("price_solo")))
+        .await;
+    until("nothing to do", PATIENCE, async || {
+        (app.ask(&["actions"]) == json!([])).then_some(())
+    })
+    .await;
     assert_eq!(only(&fake).max_hwid_slots, 1);
 }
 
@@ -125,7 +185,11 @@ async fn a_snapshot_alone_takes_a_license_over_once_it_speaks_for_a_payment() {
     shop.post(&shown("evt_1", Span::ZERO, "2")).await;
     shop.later(Span::from_minutes(11));
     shop.until_work("stripe/sub_1", "create_license done").await;
-    assert_eq!(only(&shop.fake).license_key, key, "it was found, and none was made");
+    assert_eq!(
+        only(&shop.fake).license_key,
+        key,
+        "it was found, and none was made"
+    );
     shop.stop().await;
 }
 
@@ -138,13 +202,22 @@ async fn what_a_person_did_is_noticed_by_itself() {
     shop.later(Span::from_minutes(11));
     shop.until_work(id, "create_license done").await;
     shop.post(&shown("evt_2", Span::from_s(1), "3")).await;
-    shop.until_work(id, "create_license done, update_license refused").await;
+    shop.until_work(id, "create_license done, update_license refused")
+        .await;
     // Nobody has done it: it stays.
     shop.later(Span::from_minutes(61));
-    shop.until_work(id, "create_license done, update_license refused, check_license done").await;
+    shop.until_work(
+        id,
+        "create_license done, update_license refused, check_license done",
+    )
+    .await;
     let key = only(&shop.fake).license_key;
     shop.fake.third_hand(&key, |kept| kept.max_hwid_slots = 3);
     shop.later(Span::from_minutes(62));
-    shop.until_work(id, "create_license done, update_license done, check_license done, check_license done").await;
+    shop.until_work(
+        id,
+        "create_license done, update_license done, check_license done, check_license done",
+    )
+    .await;
     shop.stop().await;
 }

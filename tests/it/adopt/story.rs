@@ -20,7 +20,11 @@ pub(super) struct Old {
 impl Old {
     /// Its period turned a minute ago, and what is told of it happens from the next second on.
     pub(super) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), turned_s: next_s() - 60, quantity: 1 }
+        Self {
+            name: name.into(),
+            turned_s: next_s() - 60,
+            quantity: 1,
+        }
     }
 
     pub(super) fn sub(&self) -> String {
@@ -101,11 +105,19 @@ impl Old {
     }
 
     pub(super) fn failed(&self) -> Value {
-        self.event("invoice.payment_failed", self.turned_s + 60, self.bill("open"))
+        self.event(
+            "invoice.payment_failed",
+            self.turned_s + 60,
+            self.bill("open"),
+        )
     }
 
     pub(super) fn updated(&self, status: &str) -> Value {
-        self.event("customer.subscription.updated", self.turned_s + 60, self.snapshot(status))
+        self.event(
+            "customer.subscription.updated",
+            self.turned_s + 60,
+            self.snapshot(status),
+        )
     }
 
     /// The customer ended it in the middle of a period.

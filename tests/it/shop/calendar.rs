@@ -15,12 +15,17 @@ pub(crate) const OPENS: Time = 1_767_607_200;
 /// So many months after an anchor; where that month is shorter, its last day.
 pub(crate) fn months(anchor: Time, count: u32) -> Time {
     let anchor = DateTime::from_timestamp(anchor, 0).unwrap();
-    anchor.checked_add_months(Months::new(count)).unwrap().timestamp()
+    anchor
+        .checked_add_months(Months::new(count))
+        .unwrap()
+        .timestamp()
 }
 
 /// As replay writes it.
 pub(crate) fn iso(at: Time) -> String {
-    DateTime::from_timestamp(at, 0).unwrap().to_rfc3339_opts(SecondsFormat::Secs, true)
+    DateTime::from_timestamp(at, 0)
+        .unwrap()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// What replay wrote.

@@ -39,7 +39,10 @@ const FLOORS: [(&str, u64); 12] = [
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+    std::env::var(name).ok().map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number"))
+    })
 }
 
 /// A shop as it is played: its events, its config, its looks.
@@ -54,7 +57,12 @@ fn play(shop: &Shop) -> Played {
     let stripe = Stripe::live(shop);
     let lines = delivery::deliver(&stripe, &shop.delivery);
     let text: String = lines.iter().map(|l| format!("{}\n", l.text)).collect();
-    Played { stripe, lines, config: catalog::config(&shop.policy.toml()), text }
+    Played {
+        stripe,
+        lines,
+        config: catalog::config(&shop.policy.toml()),
+        text,
+    }
 }
 
 /// What replay answers at an instant, as JSON.
@@ -74,7 +82,8 @@ fn check(shop: &Shop, counts: &Counts) -> Result<(), String> {
         let at = delivery::look(&played.stripe, &played.lines, *look);
         let answer = answer(&played, at);
         for expected in expect(shop, &played.stripe, at) {
-            judge(&answer, &expected, at, counts).map_err(|why| format!("at {}: {why}", iso(at)))?;
+            judge(&answer, &expected, at, counts)
+                .map_err(|why| format!("at {}: {why}", iso(at)))?;
         }
     }
     Ok(())
@@ -83,20 +92,38 @@ fn check(shop: &Shop, counts: &Counts) -> Result<(), String> {
 /// All that somebody needs to look into a mismatch; its history and config are written where `KEYWARD_SHOP_OUT` says.
 fn report(shop: &Shop, why: &str, name: &str) -> String {
     let played = play(shop);
-    let event = |l: &delivery::Line| format!("  {} received {} {}\n", iso(l.created), iso(l.received), l.kind);
+    let event = |l: &delivery::Line| {
+        format!(
+            "  {} received {} {}\n",
+            iso(l.created),
+            iso(l.received),
+            l.kind
+        )
+    };
     let timeline: String = played.lines.iter().map(event).collect();
     if let Ok(out) = std::env::var("KEYWARD_SHOP_OUT") {
         std::fs::write(format!("{out}-{name}.jsonl"), &played.text).unwrap();
         std::fs::write(format!("{out}-{name}.toml"), &played.config).unwrap();
-        std::fs::write(format!("{out}-{name}.json"), serde_json::to_string_pretty(shop).unwrap()).unwrap();
+        std::fs::write(
+            format!("{out}-{name}.json"),
+            serde_json::to_string_pretty(shop).unwrap(),
+        )
+        .unwrap();
     }
     let script = serde_json::to_string(shop).unwrap();
-    format!("{why}\npolicy:\n{}\nevents:\n{timeline}\nscript:\n{script}\n", shop.policy.toml())
+    format!(
+        "{why}\npolicy:\n{}\nevents:\n{timeline}\nscript:\n{script}\n",
+        shop.policy.toml()
+    )
 }
 
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shop/scripts");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map(|f| f.unwrap().path())
+        .collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "json"));
     files.sort();
     files
@@ -118,14 +145,25 @@ fn kept_shops() {
 fn share(seed: u64, shops: u32, counts: &Counts) -> Result<(), String> {
     let mut bytes = [0_u8; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases: shops, max_shrink_iters: 4_000, failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let ran = runner.run(&any_shop(), |shop| check(&shop, counts).map_err(TestCaseError::fail));
+    let config = Config {
+        cases: shops,
+        max_shrink_iters: 4_000,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let ran = runner.run(&any_shop(), |shop| {
+        check(&shop, counts).map_err(TestCaseError::fail)
+    });
     match ran {
         Ok(()) => Ok(()),
         Err(TestError::Fail(_, shop)) => {
             let why = check(&shop, &Counts::default()).expect_err("it failed just now");
-            Err(format!("seed {seed}: {}", report(&shop, &why, &seed.to_string())))
+            Err(format!(
+                "seed {seed}: {}",
+                report(&shop, &why, &seed.to_string())
+            ))
         }
         Err(TestError::Abort(why)) => Err(format!("seed {seed}: {why}")),
     }
@@ -133,9 +171,14 @@ fn share(seed: u64, shops: u32, counts: &Counts) -> Result<(), String> {
 
 #[test]
 fn made_up_shops_are_served_as_the_rules_say() {
-    let (seed, shops) = (number("KEYWARD_SEED", 1), u32::try_from(number("KEYWARD_SHOPS", SHOPS.into())).unwrap());
+    let (seed, shops) = (
+        number("KEYWARD_SEED", 1),
+        u32::try_from(number("KEYWARD_SHOPS", SHOPS.into())).unwrap(),
+    );
     let counts = Arc::new(Counts::default());
-    let workers = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1)).min(shops);
+    let workers = std::thread::available_parallelism()
+        .map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
+        .min(shops);
     let share_of = |n: u32| shops / workers + u32::from(n < shops % workers);
     let threads: Vec<_> = (0..workers)
         .map(|n| {
@@ -143,12 +186,28 @@ fn made_up_shops_are_served_as_the_rules_say() {
             std::thread::spawn(move || share(seed * 1_000 + u64::from(n), mine, &counts))
         })
         .collect();
-    let wrong: Vec<String> = threads.into_iter().filter_map(|t| t.join().unwrap().err()).collect();
-    assert!(wrong.is_empty(), "{}\njudged:\n{}", wrong.join("\n"), counts.told());
+    let wrong: Vec<String> = threads
+        .into_iter()
+        .filter_map(|t| t.join().unwrap().err())
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{}\njudged:\n{}",
+        wrong.join("\n"),
+        counts.told()
+    );
     println!("{shops} shops, judged:\n{}", counts.told());
     for (what, floor) in FLOORS {
         // Few shops are too few to count.
-        let least = if shops < 1_000 { 0 } else { floor * u64::from(shops) / 1_000 };
-        assert!(counts.of(what) >= least, "{what}: judged {} times, the floor is {least}", counts.of(what));
+        let least = if shops < 1_000 {
+            0
+        } else {
+            floor * u64::from(shops) / 1_000
+        };
+        assert!(
+            counts.of(what) >= least,
+            "{what}: judged {} times, the floor is {least}",
+            counts.of(what)
+        );
     }
 }

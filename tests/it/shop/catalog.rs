@@ -37,7 +37,14 @@ pub(crate) struct Plan {
 }
 
 const fn price(id: &'static str, product: &'static str, amount: i64, months: u32) -> Price {
-    Price { id, product, lookup: None, amount, months, metered: false }
+    Price {
+        id,
+        product,
+        lookup: None,
+        amount,
+        months,
+        metered: false,
+    }
 }
 
 pub(crate) const PRICES: [Price; 19] = [
@@ -47,14 +54,20 @@ pub(crate) const PRICES: [Price; 19] = [
     price("price_pro_y", "prod_pro", 49_000, 12),
     price("price_team_m", "prod_team", 1_500, 1),
     price("price_keys_m", "prod_keys", 1_200, 1),
-    Price { lookup: Some("studio_monthly"), ..price("price_studio_m", "prod_studio", 2_900, 1) },
+    Price {
+        lookup: Some("studio_monthly"),
+        ..price("price_studio_m", "prod_studio", 2_900, 1)
+    },
     price("price_suite_m", "prod_suite", 5_900, 1),
     price("price_suite_y", "prod_suite", 59_000, 12),
     price("price_lite_m", "prod_lite", 0, 1),
     // No plan names these.
     price("price_free_m", "prod_free", 0, 1),
     price("price_addon_m", "prod_addon", 500, 1),
-    Price { metered: true, ..price("price_usage_m", "prod_usage", 0, 1) },
+    Price {
+        metered: true,
+        ..price("price_usage_m", "prod_usage", 0, 1)
+    },
     price("price_base_m", "prod_base", 1_100, 1),
     price("price_plus_m", "prod_plus", 2_100, 1),
     price("price_addon_y", "prod_addon", 5_000, 12),
@@ -64,23 +77,71 @@ pub(crate) const PRICES: [Price; 19] = [
 ];
 
 const fn plan(name: &'static str, finds: &'static str, prices: &'static [&'static str]) -> Plan {
-    Plan { name, finds, prices, seats: Seats::Devices, devices: Some(2), per_unit: None, days: None }
+    Plan {
+        name,
+        finds,
+        prices,
+        seats: Seats::Devices,
+        devices: Some(2),
+        per_unit: None,
+        days: None,
+    }
 }
 
 pub(crate) const PLANS: [Plan; 10] = [
-    plan("solo", "prices = [\"price_solo_m\", \"price_solo_y\"]", &["price_solo_m", "price_solo_y"]),
+    plan(
+        "solo",
+        "prices = [\"price_solo_m\", \"price_solo_y\"]",
+        &["price_solo_m", "price_solo_y"],
+    ),
     Plan {
         devices: Some(5),
-        ..plan("pro", "prices = [\"price_pro_m\", \"price_pro_y\"]", &["price_pro_m", "price_pro_y"])
+        ..plan(
+            "pro",
+            "prices = [\"price_pro_m\", \"price_pro_y\"]",
+            &["price_pro_m", "price_pro_y"],
+        )
     },
-    Plan { devices: Some(1), per_unit: Some(2), ..plan("team", "prices = [\"price_team_m\"]", &["price_team_m"]) },
-    Plan { seats: Seats::Keys, ..plan("keys", "prices = [\"price_keys_m\"]", &["price_keys_m"]) },
-    Plan { devices: Some(3), ..plan("studio", "lookup_keys = [\"studio_monthly\"]", &["price_studio_m"]) },
-    Plan { devices: Some(4), ..plan("suite", "products = [\"prod_suite\"]", &["price_suite_m", "price_suite_y"]) },
-    Plan { devices: Some(1), ..plan("lite", "prices = [\"price_lite_m\"]", &["price_lite_m"]) },
+    Plan {
+        devices: Some(1),
+        per_unit: Some(2),
+        ..plan("team", "prices = [\"price_team_m\"]", &["price_team_m"])
+    },
+    Plan {
+        seats: Seats::Keys,
+        ..plan("keys", "prices = [\"price_keys_m\"]", &["price_keys_m"])
+    },
+    Plan {
+        devices: Some(3),
+        ..plan(
+            "studio",
+            "lookup_keys = [\"studio_monthly\"]",
+            &["price_studio_m"],
+        )
+    },
+    Plan {
+        devices: Some(4),
+        ..plan(
+            "suite",
+            "products = [\"prod_suite\"]",
+            &["price_suite_m", "price_suite_y"],
+        )
+    },
+    Plan {
+        devices: Some(1),
+        ..plan("lite", "prices = [\"price_lite_m\"]", &["price_lite_m"])
+    },
     plan("tool", "prices = [\"price_tool\"]", &["price_tool"]),
-    Plan { devices: Some(1), days: Some(90), ..plan("pass", "prices = [\"price_pass\"]", &["price_pass"]) },
-    Plan { seats: Seats::Keys, devices: Some(1), ..plan("float", "prices = [\"price_float\"]", &["price_float"]) },
+    Plan {
+        devices: Some(1),
+        days: Some(90),
+        ..plan("pass", "prices = [\"price_pass\"]", &["price_pass"])
+    },
+    Plan {
+        seats: Seats::Keys,
+        devices: Some(1),
+        ..plan("float", "prices = [\"price_float\"]", &["price_float"])
+    },
 ];
 
 /// The price of an id.
@@ -109,12 +170,19 @@ impl Plan {
         match self.seats {
             _ if quantity == 0 => (0, 0),
             Seats::Keys => (quantity, self.devices.unwrap_or(1)),
-            Seats::Devices => (1, self.devices.unwrap_or(0) + self.per_unit.unwrap_or(0) * quantity),
+            Seats::Devices => (
+                1,
+                self.devices.unwrap_or(0) + self.per_unit.unwrap_or(0) * quantity,
+            ),
         }
     }
 
     fn toml(&self) -> String {
-        let seats = if self.seats == Seats::Keys { "keys" } else { "devices" };
+        let seats = if self.seats == Seats::Keys {
+            "keys"
+        } else {
+            "devices"
+        };
         let mut license: Vec<String> = Vec::new();
         license.extend(self.devices.map(|n| format!("devices = {n}")));
         license.extend(self.per_unit.map(|n| format!("devices_per_unit = {n}")));

@@ -28,7 +28,9 @@ fn asked_for(types: Types, kind: &str) -> bool {
                 | "customer.subscription.deleted"
                 | "invoice.paid"
         ),
-        Types::Snapshots => kind == "checkout.session.completed" || kind.starts_with("customer.subscription."),
+        Types::Snapshots => {
+            kind == "checkout.session.completed" || kind.starts_with("customer.subscription.")
+        }
     }
 }
 
@@ -48,31 +50,55 @@ fn body(event: &Event, new_shape: bool) -> Value {
 pub(crate) fn deliver(stripe: &Stripe, delivery: &Delivery) -> Vec<Line> {
     let mut dice = SmallRng::seed_from_u64(delivery.seed.into());
     let mut lines = Vec::new();
-    for event in stripe.events.iter().filter(|e| asked_for(delivery.types, e.kind)) {
+    for event in stripe
+        .events
+        .iter()
+        .filter(|e| asked_for(delivery.types, e.kind))
+    {
         let times = if dice.random_range(0..100) < 10 { 2 } else { 1 };
         for _ in 0..times {
             let received = event.created + wait(&mut dice, delivery.late);
-            let text = json!({ "received_at": iso(received), "event": body(event, stripe.new_shape) }).to_string();
-            lines.push(Line { received, created: event.created, text, kind: event.kind.to_owned() });
+            let text =
+                json!({ "received_at": iso(received), "event": body(event, stripe.new_shape) })
+                    .to_string();
+            lines.push(Line {
+                received,
+                created: event.created,
+                text,
+                kind: event.kind.to_owned(),
+            });
         }
     }
     for lookup in &stripe.lookups {
         let text = json!({ "received_at": iso(lookup.at), "lookup": lookup.object }).to_string();
-        lines.push(Line { received: lookup.at, created: lookup.at, text, kind: "lookup".to_owned() });
+        lines.push(Line {
+            received: lookup.at,
+            created: lookup.at,
+            text,
+            kind: "lookup".to_owned(),
+        });
     }
     lines.sort_by_key(|l| l.received);
     lines
 }
 
 fn wait(dice: &mut SmallRng, late: bool) -> i64 {
-    if late && dice.random_range(0..100) < 20 { dice.random_range(MINUTE..3 * DAY) } else { dice.random_range(0..20) }
+    if late && dice.random_range(0..100) < 20 {
+        dice.random_range(MINUTE..3 * DAY)
+    } else {
+        dice.random_range(0..20)
+    }
 }
 
 /// The first instant from one on at which everything that happened was received.
 pub(crate) fn settled(lines: &[Line], at: Time) -> Time {
     let mut at = at;
     loop {
-        let waits = lines.iter().filter(|l| l.created <= at && l.received > at).map(|l| l.received).max();
+        let waits = lines
+            .iter()
+            .filter(|l| l.created <= at && l.received > at)
+            .map(|l| l.received)
+            .max();
         match waits {
             Some(later) => at = later,
             None => return at,
@@ -83,5 +109,8 @@ pub(crate) fn settled(lines: &[Line], at: Time) -> Time {
 /// The instant of a look: so many hours after an event, when everything is known.
 pub(crate) fn look(stripe: &Stripe, lines: &[Line], look: (u16, u16)) -> Time {
     let event = &stripe.events[usize::from(look.0) % stripe.events.len().max(1)];
-    settled(lines, event.created + i64::from(look.1) * HOUR + 20 * MINUTE)
+    settled(
+        lines,
+        event.created + i64::from(look.1) * HOUR + 20 * MINUTE,
+    )
 }

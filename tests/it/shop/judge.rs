@@ -24,18 +24,39 @@ impl Counts {
 
     /// A line each.
     pub(crate) fn told(&self) -> String {
-        self.0.lock().unwrap().iter().map(|(what, n)| format!("{n:>9}  {what}\n")).collect()
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(what, n)| format!("{n:>9}  {what}\n"))
+            .collect()
     }
 }
 
 /// The first difference between an answer and what is expected of a machine.
-pub(crate) fn judge(answer: &Value, expect: &Expect, at: Time, counts: &Counts) -> Result<(), String> {
+pub(crate) fn judge(
+    answer: &Value,
+    expect: &Expect,
+    at: Time,
+    counts: &Counts,
+) -> Result<(), String> {
     let machines = answer["machines"].as_array().unwrap();
     let machine = machines.iter().find(|m| m["id"] == expect.machine.as_str());
     let nothing = Value::Null;
     let machine = machine.unwrap_or(&nothing);
-    let wrong = |what: String| Err(format!("{}: {what}\n  machine: {}", expect.machine, shown(machine)));
-    if let Some(Want::Open(why)) = expect.seats.iter().map(|s| &s.want).find(|w| matches!(w, Want::Open(_))) {
+    let wrong = |what: String| {
+        Err(format!(
+            "{}: {what}\n  machine: {}",
+            expect.machine,
+            shown(machine)
+        ))
+    };
+    if let Some(Want::Open(why)) = expect
+        .seats
+        .iter()
+        .map(|s| &s.want)
+        .find(|w| matches!(w, Want::Open(_)))
+    {
         counts.count(&format!("not judged: {why}"));
         return Ok(());
     }
@@ -46,7 +67,9 @@ pub(crate) fn judge(answer: &Value, expect: &Expect, at: Time, counts: &Counts) 
     if let Some((least, most)) = expect.created {
         counts.count("licenses created");
         if !(least..=most).contains(&created) {
-            return wrong(format!("{created} licenses were created, expected {least} to {most} (rule 46)"));
+            return wrong(format!(
+                "{created} licenses were created, expected {least} to {most} (rule 46)"
+            ));
         }
     }
     for mail in &expect.mails {
@@ -59,10 +82,15 @@ pub(crate) fn judge(answer: &Value, expect: &Expect, at: Time, counts: &Counts) 
 
 fn sent(machine: &Value, mail: &Mail, counts: &Counts) -> Result<(), String> {
     let notices = machine["notices"].as_array().into_iter().flatten();
-    let went = |n: &&Value| n["status"] == "sent" && mail.kinds.iter().any(|kind| n["kind"] == *kind);
+    let went =
+        |n: &&Value| n["status"] == "sent" && mail.kinds.iter().any(|kind| n["kind"] == *kind);
     let count = notices.filter(went).count();
     let name = mail.kinds.join(" or ");
-    let how = if mail.least == mail.most { "exactly" } else { "about" };
+    let how = if mail.least == mail.most {
+        "exactly"
+    } else {
+        "about"
+    };
     counts.count(&format!("mail {name}, {how}"));
     if mail.least > 0 {
         counts.count(&format!("mail {name}, expected"));
@@ -70,12 +98,19 @@ fn sent(machine: &Value, mail: &Mail, counts: &Counts) -> Result<(), String> {
     if (mail.least..=mail.most).contains(&count) {
         return Ok(());
     }
-    Err(format!("{count} mails {name}, expected {} to {} (rule {})", mail.least, mail.most, mail.rule))
+    Err(format!(
+        "{count} mails {name}, expected {} to {} (rule {})",
+        mail.least, mail.most, mail.rule
+    ))
 }
 
 fn licenses(machine: &Value, expect: &Expect, at: Time, counts: &Counts) -> Result<(), String> {
     let seats = &expect.seats;
-    let mut left: Vec<&Value> = machine["licenses"].as_array().into_iter().flatten().collect();
+    let mut left: Vec<&Value> = machine["licenses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
     let wanted = || seats.iter().filter(|s| s.want != Want::Nothing);
     // The pickiest first, so that what takes anything does not take what another needs.
     for live in [true, false] {
@@ -87,7 +122,11 @@ fn licenses(machine: &Value, expect: &Expect, at: Time, counts: &Counts) -> Resu
                 continue;
             }
             let Some(found) = found else {
-                return Err(format!("expected a license {} (rule {})", told(seat), seat.rule));
+                return Err(format!(
+                    "expected a license {} (rule {})",
+                    told(seat),
+                    seat.rule
+                ));
             };
             left.remove(found);
         }
@@ -95,7 +134,10 @@ fn licenses(machine: &Value, expect: &Expect, at: Time, counts: &Counts) -> Resu
     for seat in seats.iter().filter(|s| s.want == Want::Nothing) {
         counts.count(&format!("no license, rule {}", seat.rule));
         if let Some(one) = left.first() {
-            return Err(format!("expected no license (rule {}), there is one: {one}", seat.rule));
+            return Err(format!(
+                "expected no license (rule {}), there is one: {one}",
+                seat.rule
+            ));
         }
     }
     match left.iter().find(|l| l["status"] == "live") {
@@ -133,19 +175,35 @@ fn word(want: &Want) -> &'static str {
 
 fn told(seat: &Seat) -> String {
     let until = match &seat.want {
-        Want::Live(until) => until.iter().map(|u| u.map_or("null".to_owned(), iso)).collect::<Vec<_>>().join(" or "),
+        Want::Live(until) => until
+            .iter()
+            .map(|u| u.map_or("null".to_owned(), iso))
+            .collect::<Vec<_>>()
+            .join(" or "),
         Want::LiveFrom(least) => format!("{} or later", iso(*least)),
         Want::Stopped(words) => words.join(" or "),
         Want::Nothing | Want::Open(_) => String::new(),
     };
-    format!("{} {until}, devices {:?}, plan {:?}", word(&seat.want), seat.devices, seat.plan)
+    format!(
+        "{} {until}, devices {:?}, plan {:?}",
+        word(&seat.want),
+        seat.devices,
+        seat.plan
+    )
 }
 
 fn shown(machine: &Value) -> String {
     let short = |list: &str, keys: &[&str]| {
         let entries = machine[list].as_array().into_iter().flatten();
-        let line = |e: &Value| keys.iter().map(|k| e[*k].to_string()).collect::<Vec<_>>().join(" ");
-        entries.map(|e| format!("\n    {list}: {}", line(e))).collect::<String>()
+        let line = |e: &Value| {
+            keys.iter()
+                .map(|k| e[*k].to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        entries
+            .map(|e| format!("\n    {list}: {}", line(e)))
+            .collect::<String>()
     };
     format!(
         "{} created {}{}{}{}{}",

@@ -56,10 +56,17 @@ impl Policy {
     /// The keys as the config has them.
     pub(crate) fn toml(&self) -> String {
         let word = |first: bool, yes: &'static str, no: &'static str| if first { yes } else { no };
-        let reminders: Vec<String> = self.reminders.iter().map(|r| format!("\"{}d\"", r / DAY)).collect();
+        let reminders: Vec<String> = self
+            .reminders
+            .iter()
+            .map(|r| format!("\"{}d\"", r / DAY))
+            .collect();
         let rows = [
             ("grace", format!("{}h", self.grace / HOUR)),
-            ("at_grace_end", format!("{:?}", self.at_grace_end).to_lowercase()),
+            (
+                "at_grace_end",
+                format!("{:?}", self.at_grace_end).to_lowercase(),
+            ),
             (
                 "on_cancel",
                 match self.on_cancel {
@@ -68,7 +75,10 @@ impl Policy {
                     OnCancel::Keep => "keep".to_owned(),
                 },
             ),
-            ("on_refund", word(self.refund_revokes, "revoke", "keep").to_owned()),
+            (
+                "on_refund",
+                word(self.refund_revokes, "revoke", "keep").to_owned(),
+            ),
             (
                 "on_partial_refund",
                 match self.on_partial_refund {
@@ -77,19 +87,46 @@ impl Policy {
                     OnPartial::Half => "50%".to_owned(),
                 },
             ),
-            ("on_dispute", word(self.dispute_suspends, "suspend", "keep").to_owned()),
-            ("on_inquiry", word(self.inquiry_keeps, "keep", "suspend").to_owned()),
-            ("on_dispute_won", word(self.won_reinstates, "reinstate", "keep").to_owned()),
-            ("on_dispute_lost", word(self.lost_revokes, "revoke", "keep").to_owned()),
-            ("on_pause", word(self.pause_keeps, "keep", "suspend").to_owned()),
+            (
+                "on_dispute",
+                word(self.dispute_suspends, "suspend", "keep").to_owned(),
+            ),
+            (
+                "on_inquiry",
+                word(self.inquiry_keeps, "keep", "suspend").to_owned(),
+            ),
+            (
+                "on_dispute_won",
+                word(self.won_reinstates, "reinstate", "keep").to_owned(),
+            ),
+            (
+                "on_dispute_lost",
+                word(self.lost_revokes, "revoke", "keep").to_owned(),
+            ),
+            (
+                "on_pause",
+                word(self.pause_keeps, "keep", "suspend").to_owned(),
+            ),
             ("expiry_margin", format!("{}h", self.margin / HOUR)),
             ("processing_margin", format!("{}h", self.processing / HOUR)),
-            ("trial", word(self.trial_licenses, "license", "none").to_owned()),
-            ("resubscribe", word(self.restores, "restore", "new").to_owned()),
+            (
+                "trial",
+                word(self.trial_licenses, "license", "none").to_owned(),
+            ),
+            (
+                "resubscribe",
+                word(self.restores, "restore", "new").to_owned(),
+            ),
             ("notice_delay", format!("{}m", self.notice_delay / MINUTE)),
-            ("dunning_mail", word(self.keyward_warns, "keyward", "stripe").to_owned()),
+            (
+                "dunning_mail",
+                word(self.keyward_warns, "keyward", "stripe").to_owned(),
+            ),
         ];
-        let rows: String = rows.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
+        let rows: String = rows
+            .iter()
+            .map(|(key, value)| format!("{key} = \"{value}\"\n"))
+            .collect();
         format!("{rows}reminders = [{}]\n", reminders.join(", "))
     }
 }
@@ -104,7 +141,11 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
         prop::sample::select(vec![vec![0, 7, 14], vec![0], vec![3], vec![]]),
     );
     let choices = (
-        prop::sample::select(vec![AtGraceEnd::Suspend, AtGraceEnd::Revoke, AtGraceEnd::Keep]),
+        prop::sample::select(vec![
+            AtGraceEnd::Suspend,
+            AtGraceEnd::Revoke,
+            AtGraceEnd::Keep,
+        ]),
         prop::sample::select(vec![OnCancel::PeriodEnd, OnCancel::Now, OnCancel::Keep]),
         prop::sample::select(vec![OnPartial::Keep, OnPartial::Revoke, OnPartial::Half]),
         prop::array::uniform10(prop::bool::weighted(0.35)),
@@ -112,8 +153,23 @@ pub(crate) fn any_policy() -> impl Strategy<Value = Policy> {
     (spans, choices).prop_map(|(spans, choices)| {
         let (grace, margin, processing, delay, reminders) = spans;
         let (at_grace_end, on_cancel, on_partial_refund, others) = choices;
-        let [refund, dispute, inquiry, won, lost, pause, trial, again, mail, _] = others.map(|other| !other);
-        let reminders = reminders.into_iter().filter(|r| *r < grace).map(|r| r * DAY).collect();
+        let [
+            refund,
+            dispute,
+            inquiry,
+            won,
+            lost,
+            pause,
+            trial,
+            again,
+            mail,
+            _,
+        ] = others.map(|other| !other);
+        let reminders = reminders
+            .into_iter()
+            .filter(|r| *r < grace)
+            .map(|r| r * DAY)
+            .collect();
         Policy {
             grace: grace * DAY,
             reminders,

@@ -158,32 +158,74 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Step {
     PaysBy(Method),
-    PayOpen { oldest: bool, out_of_band: bool },
-    WriteOff { void: bool },
+    PayOpen {
+        oldest: bool,
+        out_of_band: bool,
+    },
+    WriteOff {
+        void: bool,
+    },
     CancelNow,
     CancelAtEnd,
-    CancelAt { days: u8 },
+    CancelAt {
+        days: u8,
+    },
     Undo,
-    Refund { back: u8, percent: u8, fate: Fate },
-    Dispute { back: u8, days: u8, verdict: Verdict },
-    Change { which: u8, price: String, billed: Billed },
-    Swap { which: u8, price: String, billed: Billed },
-    Quantity { which: u8, quantity: u64, billed: Billed },
-    Add { price: String, quantity: u64, billed: Billed },
-    Remove { which: u8, billed: Billed },
+    Refund {
+        back: u8,
+        percent: u8,
+        fate: Fate,
+    },
+    Dispute {
+        back: u8,
+        days: u8,
+        verdict: Verdict,
+    },
+    Change {
+        which: u8,
+        price: String,
+        billed: Billed,
+    },
+    Swap {
+        which: u8,
+        price: String,
+        billed: Billed,
+    },
+    Quantity {
+        which: u8,
+        quantity: u64,
+        billed: Billed,
+    },
+    Add {
+        price: String,
+        quantity: u64,
+        billed: Billed,
+    },
+    Remove {
+        which: u8,
+        billed: Billed,
+    },
     Pause,
     Resume,
     Manual,
     Coupon(bool),
-    AddTrial { days: u8 },
+    AddTrial {
+        days: u8,
+    },
     Metadata,
     MoveLookup,
     ResetAnchor,
 }
 
 fn licensed() -> impl Strategy<Value = String> {
-    let mut prices =
-        vec!["price_solo_m", "price_pro_m", "price_team_m", "price_keys_m", "price_studio_m", "price_suite_m"];
+    let mut prices = vec![
+        "price_solo_m",
+        "price_pro_m",
+        "price_team_m",
+        "price_keys_m",
+        "price_studio_m",
+        "price_suite_m",
+    ];
     if open(Kind::Yearly) {
         prices.extend(["price_solo_y", "price_suite_y"]);
     }
@@ -211,28 +253,45 @@ fn method() -> impl Strategy<Value = Method> {
         methods.push(Just(Method::Secure).boxed());
     }
     if open(Kind::Debit) {
-        methods.push((2..20_u8, any::<bool>()).prop_map(|(days, comes)| Method::Debit { days, comes }).boxed());
+        methods.push(
+            (2..20_u8, any::<bool>())
+                .prop_map(|(days, comes)| Method::Debit { days, comes })
+                .boxed(),
+        );
     }
     prop::strategy::Union::new(methods)
 }
 
 fn refund() -> impl Strategy<Value = Step> {
     let fate = prop_oneof![4 => Just(Fate::Done), 1 => (1..9_u8).prop_map(Fate::PendingFor), 1 => (1..9_u8).prop_map(Fate::FailsAfter)];
-    (0..3_u8, prop::sample::select(vec![100_u8, 30, 50, 70]), fate).prop_map(|(back, percent, fate)| Step::Refund {
-        back,
-        percent,
+    (
+        0..3_u8,
+        prop::sample::select(vec![100_u8, 30, 50, 70]),
         fate,
-    })
+    )
+        .prop_map(|(back, percent, fate)| Step::Refund {
+            back,
+            percent,
+            fate,
+        })
 }
 
 fn dispute() -> impl Strategy<Value = Step> {
-    let verdicts =
-        [Verdict::Won, Verdict::Lost, Verdict::LostThenWon, Verdict::Closed, Verdict::Escalates, Verdict::Open];
-    (0..3_u8, 1..70_u8, prop::sample::select(verdicts.to_vec())).prop_map(|(back, days, verdict)| Step::Dispute {
-        back,
-        days,
-        verdict,
-    })
+    let verdicts = [
+        Verdict::Won,
+        Verdict::Lost,
+        Verdict::LostThenWon,
+        Verdict::Closed,
+        Verdict::Escalates,
+        Verdict::Open,
+    ];
+    (0..3_u8, 1..70_u8, prop::sample::select(verdicts.to_vec())).prop_map(
+        |(back, days, verdict)| Step::Dispute {
+            back,
+            days,
+            verdict,
+        },
+    )
 }
 
 /// The steps whose kinds are open, each with its weight.
@@ -247,12 +306,27 @@ fn step() -> impl Strategy<Value = Step> {
     add(
         Kind::Failing,
         3,
-        any::<(bool, bool)>().prop_map(|(oldest, out_of_band)| Step::PayOpen { oldest, out_of_band }).boxed(),
+        any::<(bool, bool)>()
+            .prop_map(|(oldest, out_of_band)| Step::PayOpen {
+                oldest,
+                out_of_band,
+            })
+            .boxed(),
     );
-    add(Kind::WriteOff, 2, any::<bool>().prop_map(|void| Step::WriteOff { void }).boxed());
+    add(
+        Kind::WriteOff,
+        2,
+        any::<bool>()
+            .prop_map(|void| Step::WriteOff { void })
+            .boxed(),
+    );
     add(Kind::Cancel, 2, Just(Step::CancelNow).boxed());
     add(Kind::Cancel, 2, Just(Step::CancelAtEnd).boxed());
-    add(Kind::CancelAt, 1, (1..100_u8).prop_map(|days| Step::CancelAt { days }).boxed());
+    add(
+        Kind::CancelAt,
+        1,
+        (1..100_u8).prop_map(|days| Step::CancelAt { days }).boxed(),
+    );
     add(Kind::Cancel, 2, Just(Step::Undo).boxed());
     add(Kind::Refund, 4, refund().boxed());
     add(Kind::Dispute, 3, dispute().boxed());
@@ -260,36 +334,66 @@ fn step() -> impl Strategy<Value = Step> {
         Kind::Change,
         3,
         (0..4_u8, any_item_price(), billed())
-            .prop_map(|(which, price, billed)| Step::Change { which, price, billed })
+            .prop_map(|(which, price, billed)| Step::Change {
+                which,
+                price,
+                billed,
+            })
             .boxed(),
     );
     add(
         Kind::Swap,
         2,
         (0..4_u8, any_item_price(), billed())
-            .prop_map(|(which, price, billed)| Step::Swap { which, price, billed })
+            .prop_map(|(which, price, billed)| Step::Swap {
+                which,
+                price,
+                billed,
+            })
             .boxed(),
     );
     add(
         Kind::Quantity,
         3,
         (0..4_u8, 0..5_u64, billed())
-            .prop_map(|(which, quantity, billed)| Step::Quantity { which, quantity, billed })
+            .prop_map(|(which, quantity, billed)| Step::Quantity {
+                which,
+                quantity,
+                billed,
+            })
             .boxed(),
     );
     add(
         Kind::Add,
         2,
         (any_item_price(), 1..3_u64, billed())
-            .prop_map(|(price, quantity, billed)| Step::Add { price, quantity, billed })
+            .prop_map(|(price, quantity, billed)| Step::Add {
+                price,
+                quantity,
+                billed,
+            })
             .boxed(),
     );
-    add(Kind::Remove, 2, (0..4_u8, billed()).prop_map(|(which, billed)| Step::Remove { which, billed }).boxed());
+    add(
+        Kind::Remove,
+        2,
+        (0..4_u8, billed())
+            .prop_map(|(which, billed)| Step::Remove { which, billed })
+            .boxed(),
+    );
     add(Kind::Pause, 2, Just(Step::Pause).boxed());
     add(Kind::Pause, 2, Just(Step::Resume).boxed());
     add(Kind::Manual, 2, Just(Step::Manual).boxed());
-    add(Kind::Coupon, 2, any::<bool>().prop_map(Step::Coupon).boxed());
-    add(Kind::AddTrial, 1, (3..40_u8).prop_map(|days| Step::AddTrial { days }).boxed());
+    add(
+        Kind::Coupon,
+        2,
+        any::<bool>().prop_map(Step::Coupon).boxed(),
+    );
+    add(
+        Kind::AddTrial,
+        1,
+        (3..40_u8).prop_map(|days| Step::AddTrial { days }).boxed(),
+    );
     add(Kind::MoveLookup, 1, Just(Step::MoveLookup).boxed());
     add(Kind::ResetAnchor, 1, Just(Step::ResetAnchor).boxed());
     prop::strategy::Union::new_weighted(steps)
@@ -303,23 +407,30 @@ fn steps(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Timed>> {
 fn subscription() -> impl Strategy<Value = What> {
     let more = if open(Kind::ManyItems) { 4 } else { 0 };
     let many = if open(Kind::CutLists) { 14 } else { 5 };
-    let others =
-        prop_oneof![6 => Just(0..=0_usize), 2 => Just(0..=more), 1 => Just(0..=if more == 0 { 0 } else { many })];
+    let others = prop_oneof![6 => Just(0..=0_usize), 2 => Just(0..=more), 1 => Just(0..=if more == 0 { 0 } else { many })];
     let item = || (any_item_price(), 1..3_u64);
-    let items =
-        (licensed(), 1..4_u64, others.prop_flat_map(move |range| prop::collection::vec(item(), range)), 0..15_usize)
-            .prop_map(|(first, quantity, mut items, at)| {
-                items.insert(at.min(items.len()), (first, quantity));
-                let mut seen = Vec::new();
-                items.retain(|(price, _)| {
-                    !seen.contains(price) && {
-                        seen.push(price.clone());
-                        true
-                    }
-                });
-                items
+    let items = (
+        licensed(),
+        1..4_u64,
+        others.prop_flat_map(move |range| prop::collection::vec(item(), range)),
+        0..15_usize,
+    )
+        .prop_map(|(first, quantity, mut items, at)| {
+            items.insert(at.min(items.len()), (first, quantity));
+            let mut seen = Vec::new();
+            items.retain(|(price, _)| {
+                !seen.contains(price) && {
+                    seen.push(price.clone());
+                    true
+                }
             });
-    let trial = if open(Kind::Trial) { prop_oneof![3 => Just(0_u8), 1 => 3..40_u8].boxed() } else { Just(0).boxed() };
+            items
+        });
+    let trial = if open(Kind::Trial) {
+        prop_oneof![3 => Just(0_u8), 1 => 3..40_u8].boxed()
+    } else {
+        Just(0).boxed()
+    };
     let sent = if open(Kind::Sent) {
         prop_oneof![6 => Just(None), 1 => (3..40_u8).prop_map(Some)].boxed()
     } else {
@@ -332,29 +443,57 @@ fn subscription() -> impl Strategy<Value = What> {
         Just(None).boxed()
     };
     let first = prop_oneof![9 => Just(Method::Card).boxed(), 1 => method().boxed()];
-    let backdated =
-        if open(Kind::Backdated) { prop_oneof![9 => Just(0_u8), 1 => 1..25_u8].boxed() } else { Just(0).boxed() };
-    let fee = if open(Kind::SetupFee) { prop::bool::weighted(0.2).boxed() } else { Just(false).boxed() };
-    let halves = if open(Kind::TwoPayments) { prop::bool::weighted(0.2).boxed() } else { Just(false).boxed() };
+    let backdated = if open(Kind::Backdated) {
+        prop_oneof![9 => Just(0_u8), 1 => 1..25_u8].boxed()
+    } else {
+        Just(0).boxed()
+    };
+    let fee = if open(Kind::SetupFee) {
+        prop::bool::weighted(0.2).boxed()
+    } else {
+        Just(false).boxed()
+    };
+    let halves = if open(Kind::TwoPayments) {
+        prop::bool::weighted(0.2).boxed()
+    } else {
+        Just(false).boxed()
+    };
     let extras = (metadata, backdated, fee, halves);
-    (items, any::<bool>(), first, trial, sent, (1..5_u8, gives_up), extras).prop_map(
-        |(items, checkout, method, trial_days, sent, (retries, gives_up), (metadata, backdated, fee, halves))| {
-            let backdated = if trial_days > 0 { 0 } else { backdated };
-            What::Subscription {
+    (
+        items,
+        any::<bool>(),
+        first,
+        trial,
+        sent,
+        (1..5_u8, gives_up),
+        extras,
+    )
+        .prop_map(
+            |(
                 items,
                 checkout,
                 method,
                 trial_days,
                 sent,
-                retries,
-                gives_up,
-                metadata,
-                fee,
-                halves,
-                backdated,
-            }
-        },
-    )
+                (retries, gives_up),
+                (metadata, backdated, fee, halves),
+            )| {
+                let backdated = if trial_days > 0 { 0 } else { backdated };
+                What::Subscription {
+                    items,
+                    checkout,
+                    method,
+                    trial_days,
+                    sent,
+                    retries,
+                    gives_up,
+                    metadata,
+                    fee,
+                    halves,
+                    backdated,
+                }
+            },
+        )
 }
 
 fn once() -> impl Strategy<Value = What> {
@@ -365,40 +504,70 @@ fn once() -> impl Strategy<Value = What> {
         1 => Just(Told::Nothing),
     ];
     let waits = prop_oneof![4 => Just(None), 1 => (1..9_u8, any::<bool>()).prop_map(Some)];
-    let prices = vec!["price_tool".to_owned(), "price_pass".to_owned(), "price_float".to_owned()];
-    (prop::sample::select(prices), 1..4_u64, told, waits, prop::bool::weighted(0.1)).prop_map(
-        |(price, quantity, told, waits, free)| What::Once {
+    let prices = vec![
+        "price_tool".to_owned(),
+        "price_pass".to_owned(),
+        "price_float".to_owned(),
+    ];
+    (
+        prop::sample::select(prices),
+        1..4_u64,
+        told,
+        waits,
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(price, quantity, told, waits, free)| What::Once {
             price,
             quantity,
             told,
             waits: waits.filter(|_| !free),
             free,
-        },
-    )
+        })
 }
 
 fn purchase() -> impl Strategy<Value = Purchase> {
     let bought = (subscription(), steps(0..9)).prop_map(|(what, steps)| Purchase { what, steps });
     let once = (once(), steps(0..4)).prop_map(|(what, steps)| Purchase { what, steps });
-    let abandoned = Just(Purchase { what: What::Abandoned, steps: Vec::new() });
+    let abandoned = Just(Purchase {
+        what: What::Abandoned,
+        steps: Vec::new(),
+    });
     prop_oneof![40 => bought, 10 => once, 1 => abandoned]
 }
 
 /// Any shop.
 pub(crate) fn any_shop() -> impl Strategy<Value = Shop> {
     let types = if open(Kind::FewTypes) {
-        prop_oneof![8 => Just(Types::All), 1 => Just(Types::Guide), 1 => Just(Types::Snapshots)].boxed()
+        prop_oneof![8 => Just(Types::All), 1 => Just(Types::Guide), 1 => Just(Types::Snapshots)]
+            .boxed()
     } else {
         Just(Types::All).boxed()
     };
-    let late = if open(Kind::Late) { prop::bool::weighted(0.25).boxed() } else { Just(false).boxed() };
-    let delivery = (any::<bool>(), types, late, any::<u32>()).prop_map(|(new_shape, types, late, seed)| Delivery {
-        new_shape,
-        types,
-        late,
-        seed,
-    });
+    let late = if open(Kind::Late) {
+        prop::bool::weighted(0.25).boxed()
+    } else {
+        Just(false).boxed()
+    };
+    let delivery =
+        (any::<bool>(), types, late, any::<u32>()).prop_map(|(new_shape, types, late, seed)| {
+            Delivery {
+                new_shape,
+                types,
+                late,
+                seed,
+            }
+        });
     let looks = prop::collection::vec((any::<u16>(), 0..700_u16), 1..4);
-    (any_policy(), prop::collection::vec(purchase(), 1..3), delivery, looks)
-        .prop_map(|(policy, purchases, delivery, looks)| Shop { policy, purchases, delivery, looks })
+    (
+        any_policy(),
+        prop::collection::vec(purchase(), 1..3),
+        delivery,
+        looks,
+    )
+        .prop_map(|(policy, purchases, delivery, looks)| Shop {
+            policy,
+            purchases,
+            delivery,
+            looks,
+        })
 }

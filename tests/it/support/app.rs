@@ -48,7 +48,11 @@ impl Setup {
             "service = \"authforge\"\napi_base = \"{base}\"\napi_key = \"{API_KEY}\"\napp_id = \"app_test\"\n\
              requests_per_s = 0\nrequest_timeout = \"1s\"\nlookup_after = [\"1s\"]\n"
         );
-        Self { licenses, fake: Some(Arc::clone(fake)), ..Self::embedded() }
+        Self {
+            licenses,
+            fake: Some(Arc::clone(fake)),
+            ..Self::embedded()
+        }
     }
 
     /// The embedded license service, and no mail.
@@ -64,7 +68,14 @@ impl Setup {
     }
 
     fn config(&self, port: u16) -> String {
-        let Self { secrets, source, licenses, mail, more, fake: _ } = self;
+        let Self {
+            secrets,
+            source,
+            licenses,
+            mail,
+            more,
+            fake: _,
+        } = self;
         format!(
             "listen = \"127.0.0.1:{port}\"\ndata_dir = \"./data\"\npublic_url = \"http://127.0.0.1:{port}\"\n\n\
              [[source]]\nname = \"stripe\"\nkind = \"stripe\"\nsigning_secrets = {secrets:?}\n{source}\n\
@@ -99,10 +110,16 @@ pub(crate) struct Answered {
 impl Door {
     /// Posts bytes with a signature header; an error when no answer came.
     pub(crate) async fn post(&self, body: Vec<u8>, signature: &str) -> Result<Answered, String> {
-        let request = self.http.post(format!("{}/webhooks/stripe", self.base)).header("stripe-signature", signature);
+        let request = self
+            .http
+            .post(format!("{}/webhooks/stripe", self.base))
+            .header("stripe-signature", signature);
         let response = request.body(body).send().await.map_err(|e| e.to_string())?;
         let status = response.status().as_u16();
-        Ok(Answered { status, body: response.text().await.map_err(|e| e.to_string())? })
+        Ok(Answered {
+            status,
+            body: response.text().await.map_err(|e| e.to_string())?,
+        })
     }
 
     /// Posts bytes as Stripe would, signed now.
@@ -112,20 +129,34 @@ impl Door {
     }
 
     /// Delivers an event to another source than the tests' usual one, signed now.
-    pub(crate) async fn deliver_to(&self, source: &str, secret: &str, event: &Value) -> Result<Answered, String> {
+    pub(crate) async fn deliver_to(
+        &self,
+        source: &str,
+        secret: &str,
+        event: &Value,
+    ) -> Result<Answered, String> {
         let body = event.to_string().into_bytes();
         let signature = sign(&body, &Secret::new(secret), Clock::Wall.now());
-        let request = self.http.post(format!("{}/webhooks/{source}", self.base)).header("stripe-signature", signature);
+        let request = self
+            .http
+            .post(format!("{}/webhooks/{source}", self.base))
+            .header("stripe-signature", signature);
         let response = request.body(body).send().await.map_err(|e| e.to_string())?;
         let status = response.status().as_u16();
-        Ok(Answered { status, body: response.text().await.map_err(|e| e.to_string())? })
+        Ok(Answered {
+            status,
+            body: response.text().await.map_err(|e| e.to_string())?,
+        })
     }
 
     /// Delivers an event once; remembers it if it was acknowledged.
     pub(crate) async fn try_event(&self, event: &Value) -> Result<Answered, String> {
         let answered = self.deliver(event.to_string().into_bytes()).await?;
         if answered.status == 200 {
-            self.acknowledged.lock().unwrap().insert(event["id"].as_str().unwrap().to_owned());
+            self.acknowledged
+                .lock()
+                .unwrap()
+                .insert(event["id"].as_str().unwrap().to_owned());
         }
         Ok(answered)
     }
@@ -134,7 +165,11 @@ impl Door {
     pub(crate) async fn event(&self, event: &Value) {
         let watch = Stopwatch::start();
         while !self.try_event(event).await.is_ok_and(|a| a.status == 200) {
-            assert!(watch.elapsed() < PATIENCE, "{} is not acknowledged", event["id"]);
+            assert!(
+                watch.elapsed() < PATIENCE,
+                "{} is not acknowledged",
+                event["id"]
+            );
             pause(Span::from_ms(20)).await;
         }
     }
@@ -146,9 +181,17 @@ impl Door {
 
     /// A page of the server.
     pub(crate) async fn get(&self, path: &str) -> Result<Answered, String> {
-        let response = self.http.get(format!("{}{path}", self.base)).send().await.map_err(|e| e.to_string())?;
+        let response = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .map_err(|e| e.to_string())?;
         let status = response.status().as_u16();
-        Ok(Answered { status, body: response.text().await.map_err(|e| e.to_string())? })
+        Ok(Answered {
+            status,
+            body: response.text().await.map_err(|e| e.to_string())?,
+        })
     }
 
     /// The server's address.
@@ -166,10 +209,19 @@ impl TestApp {
         fs::write(dir.path().join("keyward.toml"), setup.config(port)).unwrap();
         let door = Door {
             base: format!("http://127.0.0.1:{port}"),
-            http: reqwest::Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().unwrap(),
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_secs(20))
+                .no_proxy()
+                .build()
+                .unwrap(),
             acknowledged: Arc::default(),
         };
-        let mut app = Self { dir, child: None, door, fake: setup.fake };
+        let mut app = Self {
+            dir,
+            child: None,
+            door,
+            fake: setup.fake,
+        };
         app.restart().await;
         app
     }
@@ -196,10 +248,21 @@ impl TestApp {
 
     /// A second process on the same config, not waited for.
     pub(crate) fn spawn(&self, stderr: &str) -> Child {
-        let said = OpenOptions::new().create(true).append(true).open(self.dir().join(stderr)).unwrap();
+        let said = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir().join(stderr))
+            .unwrap();
         let mut command = Command::new(binary());
-        command.args(["serve", "--new", "--config"]).arg(self.config());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
+        command
+            .args(["serve", "--new", "--config"])
+            .arg(self.config());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(said)
+            .spawn()
+            .unwrap()
     }
 
     /// Starts the server (again), and does not wait.
@@ -215,12 +278,20 @@ impl TestApp {
         let child = self.child.as_mut().unwrap();
         let ready = within(PATIENCE, async || match child.try_wait().unwrap() {
             Some(status) => Some(Err(status)),
-            None => door.get("/readyz").await.ok().filter(|a| a.status == 200).map(Ok),
+            None => door
+                .get("/readyz")
+                .await
+                .ok()
+                .filter(|a| a.status == 200)
+                .map(Ok),
         });
         match ready.await {
             Some(Ok(_)) => {}
             Some(Err(status)) => panic!("the server ended at its start: {status}\n{}", self.tail()),
-            None => panic!("the server is not ready after {PATIENCE:?}\n{}", self.tail()),
+            None => panic!(
+                "the server is not ready after {PATIENCE:?}\n{}",
+                self.tail()
+            ),
         }
     }
 
@@ -229,12 +300,20 @@ impl TestApp {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
         let status = child.wait().unwrap();
-        assert_eq!(status.signal(), Some(9), "it ended by itself before it was killed: {status}\n{}", self.tail());
+        assert_eq!(
+            status.signal(),
+            Some(9),
+            "it ended by itself before it was killed: {status}\n{}",
+            self.tail()
+        );
     }
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -252,12 +331,16 @@ impl TestApp {
     pub(crate) fn tail(&self) -> String {
         let said = self.said();
         let from = said.len().saturating_sub(TAIL_LEN);
-        format!("--- the end of the server's stderr ---\n{}", said.get(from..).unwrap_or(&said))
+        format!(
+            "--- the end of the server's stderr ---\n{}",
+            said.get(from..).unwrap_or(&said)
+        )
     }
 
     /// All that the server said.
     pub(crate) fn said(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.dir().join("stderr")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&fs::read(self.dir().join("stderr")).unwrap_or_default())
+            .into_owned()
     }
 
     /// Runs a command on the same config; JSON from its standard output.
@@ -270,28 +353,45 @@ impl TestApp {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "keyward {args:?}: {}\n{said}\n{}", out.status, self.tail());
+        assert!(
+            out.status.success(),
+            "keyward {args:?}: {}\n{said}\n{}",
+            out.status,
+            self.tail()
+        );
         serde_json::from_slice(&out.stdout).unwrap()
     }
 
     /// Every event that the server lists, by id.
     pub(crate) fn events(&self) -> BTreeMap<String, Value> {
-        let Value::Array(rows) = self.ask(&["events"]) else { panic!("events is no list") };
-        rows.into_iter().map(|row| (row["event"].as_str().unwrap().to_owned(), row)).collect()
+        let Value::Array(rows) = self.ask(&["events"]) else {
+            panic!("events is no list")
+        };
+        rows.into_iter()
+            .map(|row| (row["event"].as_str().unwrap().to_owned(), row))
+            .collect()
     }
 
     /// The laws that hold after every test: what was acknowledged is listed, no seat has two licenses, nothing panicked.
     pub(crate) fn check_laws(&self) {
         let listed = self.events();
         for id in self.door.acknowledged() {
-            assert!(listed.contains_key(&id), "{id} was acknowledged and is not listed\n{}", self.tail());
+            assert!(
+                listed.contains_key(&id),
+                "{id} was acknowledged and is not listed\n{}",
+                self.tail()
+            );
         }
         if let Some(fake) = &self.fake {
             for (label, count) in fake.by_label() {
                 assert_eq!(count, 1, "licenses of `{label}`\n{}", self.tail());
             }
         }
-        assert!(!self.said().contains("panicked at"), "something panicked\n{}", self.tail());
+        assert!(
+            !self.said().contains("panicked at"),
+            "something panicked\n{}",
+            self.tail()
+        );
     }
 }
 
@@ -311,7 +411,8 @@ impl Drop for TestApp {
 
 /// The binary: this build's, or the one that `KEYWARD_BIN` names (a release build, for the full campaign).
 fn binary() -> PathBuf {
-    std::env::var_os("KEYWARD_BIN").map_or_else(|| env!("CARGO_BIN_EXE_keyward").into(), PathBuf::from)
+    std::env::var_os("KEYWARD_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_keyward").into(), PathBuf::from)
 }
 
 /// A port that nobody listens on. Below the range from which the system takes ports for outgoing connections, so that
@@ -320,7 +421,10 @@ fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = std::process::id() as u16;
     (0..1000)
-        .map(|_| 10_000 + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7)) % 20_000)
+        .map(|_| {
+            10_000
+                + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7)) % 20_000
+        })
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }

@@ -4,8 +4,17 @@
 //! documentation is silent, is this file's. A test may run it as a process of
 //! its own. Which request fails how is decided by the seed and the request's number alone. What it holds is the truth
 //! that the laws are counted against: [`Fake::licenses`].
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses another part; the benchmark a third")]
-#![allow(clippy::unwrap_used, clippy::too_many_lines, reason = "it serves tests")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test uses another part; the benchmark a third"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    reason = "it serves tests"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -158,9 +167,17 @@ impl Fake {
         let listener = TcpListener::bind(addr).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let requests = AtomicU64::new(0);
-        let shared = Arc::new(Shared { db: Mutex::default(), faults: Mutex::new(faults), requests });
+        let shared = Arc::new(Shared {
+            db: Mutex::default(),
+            faults: Mutex::new(faults),
+            requests,
+        });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Self { shared, addr, accepting }
+        Self {
+            shared,
+            addr,
+            accepting,
+        }
     }
 
     /// Starts with these faults.
@@ -193,7 +210,9 @@ impl Fake {
     pub fn by_label(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for license in &self.shared.db().licenses {
-            *counts.entry(license.label.clone().unwrap_or_default()).or_default() += 1;
+            *counts
+                .entry(license.label.clone().unwrap_or_default())
+                .or_default() += 1;
         }
         counts
     }
@@ -213,8 +232,14 @@ impl Fake {
     /// Which of the next requests (the first is 1) would be the first to fail under a seed and a share of errors.
     pub fn first_failure(&self, seed: u64, error_pct: u64) -> Option<u64> {
         let next = self.shared.requests.load(Ordering::SeqCst);
-        let faults = Faults { seed, error_pct, ..Faults::default() };
-        (0..100).find(|n| faults.draw(next + n) != Fault::None).map(|n| n + 1)
+        let faults = Faults {
+            seed,
+            error_pct,
+            ..Faults::default()
+        };
+        (0..100)
+            .find(|n| faults.draw(next + n) != Fault::None)
+            .map(|n| n + 1)
     }
 
     /// One counter.
@@ -239,13 +264,24 @@ impl Process {
     pub fn start(mut command: std::process::Command, addr: &str, faults: &Faults) -> Self {
         use std::io::BufRead;
         use std::process::Stdio;
-        command.env(FAULTS_VAR, serde_json::to_string(faults).unwrap()).env(ADDR_VAR, addr);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        command
+            .env(FAULTS_VAR, serde_json::to_string(faults).unwrap())
+            .env(ADDR_VAR, addr);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
         let base = lines.find_map(|l| Some(l.split_once("listening on ")?.1.to_owned()));
         // What it says later is heard, for else its pipe would break.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { base: base.unwrap(), child }
+        Self {
+            base: base.unwrap(),
+            child,
+        }
     }
 
     /// The base address of its API; what it holds is at `../_fake/licenses`, `counters` and `faults`.
@@ -262,13 +298,18 @@ impl Drop for Process {
 }
 
 /// The other side of [`Process`].
-#[allow(clippy::print_stdout, reason = "this is how the caller learns the port")]
+#[allow(
+    clippy::print_stdout,
+    reason = "this is how the caller learns the port"
+)]
 pub async fn serve_until_stdin_closes() {
-    let faults = std::env::var(FAULTS_VAR).map_or_else(|_| Faults::default(), |f| serde_json::from_str(&f).unwrap());
+    let faults = std::env::var(FAULTS_VAR)
+        .map_or_else(|_| Faults::default(), |f| serde_json::from_str(&f).unwrap());
     let addr = std::env::var(ADDR_VAR).unwrap_or_else(|_| "127.0.0.1:0".into());
     let fake = Fake::start_at(&addr, faults).await;
     println!("listening on {}", fake.base());
-    let closed = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    let closed =
+        tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
     let _ = closed.await;
 }
 
@@ -280,7 +321,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let service = service_fn(move |request| Arc::clone(&shared).serve(request));
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new());
-        connections.spawn(async move { drop(http.serve_connection(TokioIo::new(stream), service).await) });
+        connections
+            .spawn(async move { drop(http.serve_connection(TokioIo::new(stream), service).await) });
         while connections.try_join_next().is_some() {}
     }
 }
@@ -315,15 +357,31 @@ impl Shared {
     }
 
     /// An error closes the connection without an answer.
-    async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, std::io::Error> {
-        let authorized = request.headers().get("authorization").is_some_and(|v| v == &format!("Bearer {API_KEY}"));
+    async fn serve(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Full<Bytes>>, std::io::Error> {
+        let authorized = request
+            .headers()
+            .get("authorization")
+            .is_some_and(|v| v == &format!("Bearer {API_KEY}"));
         let url = format!("http://x{}", request.uri());
         let url = reqwest::Url::parse(&url).unwrap();
         let method = request.method().to_string();
-        let body = request.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let body = request
+            .into_body()
+            .collect()
+            .await
+            .map_err(std::io::Error::other)?
+            .to_bytes();
         let path = url.path_segments().unwrap().map(decode).collect();
         let query = url.query_pairs().into_owned().collect();
-        let call = Call { method, path, query, body: serde_json::from_slice(&body).unwrap_or(Value::Null) };
+        let call = Call {
+            method,
+            path,
+            query,
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        };
         if call.path[0] == "_fake" {
             return Ok(respond(self.control(&call), &None));
         }
@@ -411,14 +469,20 @@ impl Shared {
         match (call.method.as_str(), &path[..]) {
             ("POST", ["v1", "licenses"]) => self.create(&call.body),
             ("GET", ["v1", "licenses"]) => self.list(&call.query, faults),
-            ("GET", ["v1", "licenses", key]) => self.one(key, |kept| (200, serde_json::to_string(kept).unwrap())),
-            ("PUT", ["v1", "licenses", key]) => self.one(key, |kept| update(kept, &call.body, faults)),
+            ("GET", ["v1", "licenses", key]) => {
+                self.one(key, |kept| (200, serde_json::to_string(kept).unwrap()))
+            }
+            ("PUT", ["v1", "licenses", key]) => {
+                self.one(key, |kept| update(kept, &call.body, faults))
+            }
             _ => plain_error(404, "not_found"),
         }
     }
 
     fn create(&self, body: &Value) -> Reply {
-        let Some(app_id) = body["appId"].as_str() else { return plain_error(400, "bad_request") };
+        let Some(app_id) = body["appId"].as_str() else {
+            return plain_error(400, "bad_request");
+        };
         let label = body["label"].as_str();
         let slots = body["maxHwidSlots"].as_u64().unwrap_or(1);
         let Ok(expires_at) = serde_json::from_value(body["expiresAt"].clone()) else {
@@ -450,7 +514,9 @@ impl Shared {
     fn list(&self, query: &HashMap<String, String>, faults: &Faults) -> Reply {
         let get = |name| query.get(name).map(String::as_str);
         let limit: usize = get("limit").map_or(50, |l| l.parse().unwrap_or(0));
-        let Ok(from) = get("cursor").unwrap_or("0").parse::<usize>() else { return plain_error(400, "bad_request") };
+        let Ok(from) = get("cursor").unwrap_or("0").parse::<usize>() else {
+            return plain_error(400, "bad_request");
+        };
         let Some(app) = get("appId").filter(|_| (1..=200).contains(&limit)) else {
             return plain_error(400, "bad_request");
         };
@@ -458,13 +524,20 @@ impl Shared {
             self.faults.lock().unwrap().refuse_cursors -= 1;
             return plain_error(400, "bad_request");
         }
-        let youngest = now() - chrono::TimeDelta::milliseconds(i64::try_from(faults.list_lag_ms).unwrap());
+        let youngest =
+            now() - chrono::TimeDelta::milliseconds(i64::try_from(faults.list_lag_ms).unwrap());
         let db = self.db();
-        let until = if faults.list_frozen { db.frozen_at } else { db.licenses.len() };
+        let until = if faults.list_frozen {
+            db.frozen_at
+        } else {
+            db.licenses.len()
+        };
         let label = get("label").filter(|_| faults.finds_by_label);
         let all = db.licenses[..until].iter().enumerate().skip(from);
         let mut shown = all.filter(|(_, l)| {
-            l.app_id == app && l.created_at <= youngest && (label.is_none() || l.label.as_deref() == label)
+            l.app_id == app
+                && l.created_at <= youngest
+                && (label.is_none() || l.label.as_deref() == label)
         });
         let mut page: Vec<Value> = vec![];
         let mut cursor = Value::Null;
@@ -481,14 +554,20 @@ impl Shared {
         if shown.next().is_none() {
             cursor = Value::Null;
         }
-        (200, json!({ "licenses": page, "cursor": cursor }).to_string())
+        (
+            200,
+            json!({ "licenses": page, "cursor": cursor }).to_string(),
+        )
     }
 
     fn one(&self, key: &str, act: impl FnOnce(&mut Kept) -> Reply) -> Reply {
         let mut db = self.db();
         match db.index.get(key).copied() {
             Some(at) => act(&mut db.licenses[at]),
-            None => (404, json!({ "error": "not_found", "message": format!("no license {key}") }).to_string()),
+            None => (
+                404,
+                json!({ "error": "not_found", "message": format!("no license {key}") }).to_string(),
+            ),
         }
     }
 }
@@ -497,25 +576,44 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
     let key = LicenseKey::new(kept.license_key.as_str());
     let is = kept.expires_at.map(instant);
     let act = match body["action"].as_str() {
-        Some("revoke") if faults.refuse_repeats && kept.status == "revoked" => return plain_error(400, "bad_request"),
+        Some("revoke") if faults.refuse_repeats && kept.status == "revoked" => {
+            return plain_error(400, "bad_request");
+        }
         Some("revoke") => Act::Revoke { key },
         Some("activate") if faults.refuse_activate => return plain_error(400, "bad_request"),
-        Some("activate") if faults.refuse_repeats && kept.status == "active" => return plain_error(400, "bad_request"),
+        Some("activate") if faults.refuse_repeats && kept.status == "active" => {
+            return plain_error(400, "bad_request");
+        }
         Some("activate") => Act::Reinstate { key, until: is },
-        Some("reset-hwid") => Act::ResetDevices { key, decision: EventId::from("by a call") },
-        Some("extend") => match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {
-            Ok(to) => Act::SetExpiry { key, until: to.map(instant) },
-            Err(_) => return plain_error(400, "bad_request"),
+        Some("reset-hwid") => Act::ResetDevices {
+            key,
+            decision: EventId::from("by a call"),
         },
+        Some("extend") => {
+            match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {
+                Ok(to) => Act::SetExpiry {
+                    key,
+                    until: to.map(instant),
+                },
+                Err(_) => return plain_error(400, "bad_request"),
+            }
+        }
         _ => return plain_error(400, "bad_request"),
     };
-    let abilities = Abilities { can_shorten: faults.shorten == "accept", ..Abilities::simulated() };
+    let abilities = Abilities {
+        can_shorten: faults.shorten == "accept",
+        ..Abilities::simulated()
+    };
     match apply_to(kept, &act, &abilities) {
         Err(Cannot::Shorten) if faults.shorten == "ignore" => {}
         Err(_) => return plain_error(400, "bad_request"),
         Ok(()) => {}
     }
-    if faults.silent_updates { (200, "{}".into()) } else { (200, serde_json::to_string(kept).unwrap()) }
+    if faults.silent_updates {
+        (200, "{}".into())
+    } else {
+        (200, serde_json::to_string(kept).unwrap())
+    }
 }
 
 /// Lets the model act on a license as it is kept here.
@@ -523,13 +621,24 @@ fn apply_to(kept: &mut Kept, act: &Act, abilities: &Abilities) -> Result<(), Can
     let mut license = License {
         key: LicenseKey::new(kept.license_key.as_str()),
         label: None,
-        status: if kept.status == "revoked" { GrantStatus::Revoked } else { GrantStatus::Live },
+        status: if kept.status == "revoked" {
+            GrantStatus::Revoked
+        } else {
+            GrantStatus::Live
+        },
         expires_at: kept.expires_at.map(instant),
         devices: Devices::Count(kept.max_hwid_slots),
     };
     let confirmed = apply(&mut license, act, abilities)?;
-    kept.status = if confirmed.status == GrantStatus::Revoked { "revoked" } else { "active" }.into();
-    kept.expires_at = confirmed.expires_at.and_then(|at| DateTime::from_timestamp_millis(at.ms()));
+    kept.status = if confirmed.status == GrantStatus::Revoked {
+        "revoked"
+    } else {
+        "active"
+    }
+    .into();
+    kept.expires_at = confirmed
+        .expires_at
+        .and_then(|at| DateTime::from_timestamp_millis(at.ms()));
     if matches!(act, Act::ResetDevices { .. }) {
         kept.hwid_list.clear();
     }
@@ -586,19 +695,30 @@ fn key_of(n: u64) -> String {
 }
 
 fn plain_error(status: u16, code: &str) -> Reply {
-    (status, json!({ "error": code, "message": format!("{code}, said the fake") }).to_string())
+    (
+        status,
+        json!({ "error": code, "message": format!("{code}, said the fake") }).to_string(),
+    )
 }
 
 fn error(status: u16, code: &str, faults: &Faults) -> Reply {
     match faults.html {
-        true => (status, format!("<html>\n<head><title>{status} from a gateway</title></head>\n</html>")),
+        true => (
+            status,
+            format!("<html>\n<head><title>{status} from a gateway</title></head>\n</html>"),
+        ),
         false => plain_error(status, code),
     }
 }
 
 fn respond((status, body): Reply, retry_after: &Option<String>) -> Response<Full<Bytes>> {
-    let mut response = Response::builder().status(status).header("content-type", "application/json");
-    if let Some(after) = retry_after.as_ref().filter(|_| status == 429 || status >= 500) {
+    let mut response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json");
+    if let Some(after) = retry_after
+        .as_ref()
+        .filter(|_| status == 429 || status >= 500)
+    {
         response = response.header("retry-after", after);
     }
     response.body(Full::new(Bytes::from(body))).unwrap()
@@ -607,20 +727,31 @@ fn respond((status, body): Reply, retry_after: &Option<String>) -> Response<Full
 fn decode(segment: &str) -> String {
     let url = reqwest::Url::parse(&format!(
         "http://x/?{}",
-        segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D")
+        segment
+            .replace('+', "%2B")
+            .replace('&', "%26")
+            .replace('=', "%3D")
     ))
     .unwrap();
-    url.query_pairs().next().map_or(String::new(), |(name, _)| name.into_owned())
+    url.query_pairs()
+        .next()
+        .map_or(String::new(), |(name, _)| name.into_owned())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a foreign service has its own clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a foreign service has its own clock"
+)]
 fn now() -> DateTime<Utc> {
     // Milliseconds, as AuthForge's examples show them.
     let text = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
     text.parse().unwrap()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a foreign service is as slow as it is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a foreign service is as slow as it is"
+)]
 async fn wait(ms: u64) {
     if ms > 0 {
         tokio::time::sleep(Duration::from_millis(ms)).await;

@@ -25,7 +25,10 @@ pub(crate) struct History {
 pub(crate) fn all() -> Vec<History> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories");
     let shared = rules(&root.join("keyward.toml"));
-    let mut folders: Vec<PathBuf> = fs::read_dir(&root).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut folders: Vec<PathBuf> = fs::read_dir(&root)
+        .unwrap()
+        .map(|f| f.unwrap().path())
+        .collect();
     folders.retain(|f| f.is_dir());
     folders.sort();
     assert!(folders.len() > 200, "the histories are not there");
@@ -33,11 +36,24 @@ pub(crate) fn all() -> Vec<History> {
     let history = |folder: PathBuf| {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
         let own = folder.join("keyward.toml");
-        let rules = if own.exists() { self::rules(&own) } else { shared.clone() };
+        let rules = if own.exists() {
+            self::rules(&own)
+        } else {
+            shared.clone()
+        };
         let text = fs::read_to_string(folder.join("history.jsonl")).unwrap();
-        History { name, folder, rules, text }
+        History {
+            name,
+            folder,
+            rules,
+            text,
+        }
     };
-    folders.into_iter().map(history).filter(|h| only.as_ref().is_none_or(|o| h.name == *o)).collect()
+    folders
+        .into_iter()
+        .map(history)
+        .filter(|h| only.as_ref().is_none_or(|o| h.name == *o))
+        .collect()
 }
 
 impl History {
@@ -66,14 +82,16 @@ pub(crate) fn answered(
     seed: Option<u64>,
 ) -> (World, Answer) {
     let lines = history::History::new(name, text.as_bytes()).unwrap();
-    let world = keyward::sim::replay(lines, rules, until, seed).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let world = keyward::sim::replay(lines, rules, until, seed)
+        .unwrap_or_else(|why| panic!("{name}: {why}"));
     let answer = Answer::of(&world).unwrap();
     (world, answer)
 }
 
 /// The rules of a config file, in force from the beginning.
 pub(crate) fn rules(file: &Path) -> Rules {
-    let (config, _) = Config::load(file, &Env::process().lenient()).unwrap_or_else(|m| panic!("{m}"));
+    let (config, _) =
+        Config::load(file, &Env::process().lenient()).unwrap_or_else(|m| panic!("{m}"));
     let livemode = |mode| match mode {
         Livemode::Live => Some(true),
         Livemode::Test => Some(false),
@@ -85,7 +103,11 @@ pub(crate) fn rules(file: &Path) -> Rules {
         ..SourceRules::default()
     };
     Rules {
-        sources: config.sources.iter().map(|s| (s.name.clone(), source(s))).collect(),
+        sources: config
+            .sources
+            .iter()
+            .map(|s| (s.name.clone(), source(s)))
+            .collect(),
         revisions: Revisions::always(config.plans, config.policies),
         store_since: None,
     }
@@ -102,9 +124,17 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
             }
             Input::Delivery(delivery)
         }
-        Input::Decision { machine, id, decision, at } => {
-            Input::Decision { machine: machine.clone(), id: id.clone(), decision: decision.clone(), at: *at }
-        }
+        Input::Decision {
+            machine,
+            id,
+            decision,
+            at,
+        } => Input::Decision {
+            machine: machine.clone(),
+            id: id.clone(),
+            decision: decision.clone(),
+            at: *at,
+        },
         Input::Attempt { .. }
         | Input::ReadAgain(_)
         | Input::ReadBy(_)
@@ -120,5 +150,8 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Labels(_)
         | Input::Heartbeat => panic!("a history has none of these"),
     };
-    Line { received: at, input }
+    Line {
+        received: at,
+        input,
+    }
 }

@@ -53,14 +53,26 @@ impl Shop {
         let fake = Fake::start(Faults::default()).await;
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::virtual_at(NOW);
-        let mut shop = Self { dir, fake, stripe, has_key: true, base, clock, running: None };
+        let mut shop = Self {
+            dir,
+            fake,
+            stripe,
+            has_key: true,
+            base,
+            clock,
+            running: None,
+        };
         shop.start(Create::IfMissing).await;
         shop
     }
 
     fn config(&self, dir: &Path) -> Config {
         let licenses = self.fake.base().trim_end_matches("/v1/").to_owned();
-        let key = if self.has_key { format!("api_key = \"{KEY}\"") } else { String::new() };
+        let key = if self.has_key {
+            format!("api_key = \"{KEY}\"")
+        } else {
+            String::new()
+        };
         let text = format!(
             r#"
             listen = "127.0.0.1:0"
@@ -92,23 +104,38 @@ impl Shop {
         );
         let file = dir.join("keyward.toml");
         std::fs::write(&file, text).unwrap();
-        Config::load(&file, &Env::new(|_| None)).unwrap_or_else(|e| panic!("{e}")).0
+        Config::load(&file, &Env::new(|_| None))
+            .unwrap_or_else(|e| panic!("{e}"))
+            .0
     }
 
     pub(crate) async fn start(&mut self, create: Create) {
         let config = self.config(self.dir.path());
         let opened = server::open(&config, create, None).unwrap_or_else(|e| panic!("{e}"));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server =
-            Server::start(config, opened, listener, self.clock.clone()).await.unwrap_or_else(|e| panic!("{e}"));
-        let (address, handle, due, stop) =
-            (server.address, server.handle.clone(), Arc::clone(&server.due), server.stopper());
+        let server = Server::start(config, opened, listener, self.clock.clone())
+            .await
+            .unwrap_or_else(|e| panic!("{e}"));
+        let (address, handle, due, stop) = (
+            server.address,
+            server.handle.clone(),
+            Arc::clone(&server.due),
+            server.stopper(),
+        );
         let task = tokio::spawn(server.run(async {}));
-        self.running = Some(Running { address, handle, due, stop, task });
+        self.running = Some(Running {
+            address,
+            handle,
+            due,
+            stop,
+            task,
+        });
     }
 
     pub(crate) async fn stop(&mut self) {
-        let Running { handle, stop, task, .. } = self.running.take().unwrap();
+        let Running {
+            handle, stop, task, ..
+        } = self.running.take().unwrap();
         drop(handle);
         stop.cancel();
         task.await.unwrap().unwrap_or_else(|e| panic!("{e}"));
@@ -120,8 +147,16 @@ impl Shop {
 
     pub(crate) async fn post(&self, event: &Value) -> Answer {
         let body = event.to_string();
-        let signature = sign(body.as_bytes(), &Secret::new("whsec_test"), self.clock.now());
-        let answer = send(self.running().address, &request("stripe", &body, &[("Stripe-Signature", &signature)])).await;
+        let signature = sign(
+            body.as_bytes(),
+            &Secret::new("whsec_test"),
+            self.clock.now(),
+        );
+        let answer = send(
+            self.running().address,
+            &request("stripe", &body, &[("Stripe-Signature", &signature)]),
+        )
+        .await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer
     }
@@ -138,7 +173,11 @@ impl Shop {
     }
 
     pub(crate) fn machine(&self, id: &str) -> Option<Machine> {
-        view::machine(self.running().handle.reader(), &id.parse::<MachineId>().unwrap()).unwrap()
+        view::machine(
+            self.running().handle.reader(),
+            &id.parse::<MachineId>().unwrap(),
+        )
+        .unwrap()
     }
 
     /// How the search for a parked name stands.
@@ -149,8 +188,15 @@ impl Shop {
     /// A machine's work in short, without what has nothing to do with it.
     pub(crate) fn work(&self, id: &str) -> String {
         let machine = self.machine(id);
-        let word = |a: &keyward::domain::action::Action| format!("{} {}", a.act.as_str(), a.outcome.as_str());
-        machine.iter().flat_map(|m| &m.actions).map(word).collect::<Vec<_>>().join(", ")
+        let word = |a: &keyward::domain::action::Action| {
+            format!("{} {}", a.act.as_str(), a.outcome.as_str())
+        };
+        machine
+            .iter()
+            .flat_map(|m| &m.actions)
+            .map(word)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     pub(crate) async fn until_work(&self, id: &str, expected: &str) {
@@ -158,16 +204,26 @@ impl Shop {
             self.running().due.notify_one();
             (self.work(id) == expected).then_some(())
         };
-        within(PATIENCE, look)
-            .await
-            .unwrap_or_else(|| panic!("{id}: {} instead of {expected}\n{:#?}", self.work(id), self.machine(id)));
+        within(PATIENCE, look).await.unwrap_or_else(|| {
+            panic!(
+                "{id}: {} instead of {expected}\n{:#?}",
+                self.work(id),
+                self.machine(id)
+            )
+        });
     }
 
     pub(crate) fn mails(&self) -> Vec<String> {
-        let folder = std::fs::read_dir(self.dir.path().join("mail")).into_iter().flatten();
+        let folder = std::fs::read_dir(self.dir.path().join("mail"))
+            .into_iter()
+            .flatten();
         // A mail that is being written has another name.
-        let mails = folder.map(|f| f.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "eml"));
-        mails.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+        let mails = folder
+            .map(|f| f.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "eml"));
+        mails
+            .map(|path| std::fs::read_to_string(path).unwrap())
+            .collect()
     }
 }
 
@@ -187,7 +243,12 @@ pub(crate) fn session(id: &str, email: Option<&str>) -> Value {
 
 /// The event of it.
 pub(crate) fn bought(id: &str, email: Option<&str>) -> Value {
-    event(&format!("evt_{id}"), "checkout.session.completed", NOW, session(id, email))
+    event(
+        &format!("evt_{id}"),
+        "checkout.session.completed",
+        NOW,
+        session(id, email),
+    )
 }
 
 /// A whole refund: as the charge's own event where it names its payment, else as the refund's.
@@ -197,13 +258,23 @@ pub(crate) fn refunded(intent: Option<&str>, charge: &str) -> Value {
             "id": charge, "object": "charge", "amount": 4900, "amount_refunded": 4900, "refunded": true,
             "payment_intent": intent, "status": "succeeded", "created": NOW.s(),
         });
-        return event("evt_refund", "charge.refunded", NOW + Span::from_s(60), charge);
+        return event(
+            "evt_refund",
+            "charge.refunded",
+            NOW + Span::from_s(60),
+            charge,
+        );
     }
     let refund = json!({
         "id": "re_1", "object": "refund", "amount": 4900, "charge": charge,
         "status": "succeeded", "created": NOW.s() + 60,
     });
-    event("evt_refund", "refund.created", NOW + Span::from_s(60), refund)
+    event(
+        "evt_refund",
+        "refund.created",
+        NOW + Span::from_s(60),
+        refund,
+    )
 }
 
 /// A line item of a price.

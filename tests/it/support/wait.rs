@@ -12,12 +12,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When nothing came within the bound.
-pub(crate) async fn until<T>(what: &str, bound: Duration, look: impl AsyncFnMut() -> Option<T>) -> T {
-    within(bound, look).await.unwrap_or_else(|| panic!("not within {bound:?}: {what}"))
+pub(crate) async fn until<T>(
+    what: &str,
+    bound: Duration,
+    look: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    within(bound, look)
+        .await
+        .unwrap_or_else(|| panic!("not within {bound:?}: {what}"))
 }
 
 /// The same, for whoever goes on without it.
-pub(crate) async fn within<T>(bound: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+pub(crate) async fn within<T>(
+    bound: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> Option<T> {
     let watch = Stopwatch::start();
     loop {
         if let Some(seen) = look().await {

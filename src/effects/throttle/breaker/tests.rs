@@ -9,7 +9,10 @@ fn at(s: i64) -> Timestamp {
 }
 
 fn breaker() -> Breaker {
-    Breaker::new(BreakerSettings { failures_max: 3, ..BreakerSettings::service(8) })
+    Breaker::new(BreakerSettings {
+        failures_max: 3,
+        ..BreakerSettings::service(8)
+    })
 }
 
 /// Opens it at `at(0)`.
@@ -24,13 +27,23 @@ fn opened() -> Breaker {
 
 /// How many calls go at once at an instant.
 fn burst(b: &mut Breaker, now: Timestamp) -> u32 {
-    (0..100).take_while(|_| b.ask(now) == Gate::Go).count().try_into().unwrap()
+    (0..100)
+        .take_while(|_| b.ask(now) == Gate::Go)
+        .count()
+        .try_into()
+        .unwrap()
 }
 
 #[test]
 fn failures_in_a_row_open_it_and_a_success_between_starts_the_count_anew() {
     let mut b = breaker();
-    for heard in [Heard::Broken, Heard::Broken, Heard::Good, Heard::Broken, Heard::Broken] {
+    for heard in [
+        Heard::Broken,
+        Heard::Broken,
+        Heard::Good,
+        Heard::Broken,
+        Heard::Broken,
+    ] {
         assert_eq!(b.ask(at(0)), Gate::Go);
         b.heard(heard, at(0));
     }
@@ -49,7 +62,12 @@ fn a_few_failures_are_enough_where_nothing_else_is_heard_for_long() {
     }
     assert_eq!(b.condition(), (Condition::Down, Some(at(41))));
     let mut b = Breaker::new(BreakerSettings::service(8));
-    for (s, heard) in [(0, Heard::Broken), (20, Heard::Broken), (40, Heard::Good), (41, Heard::Broken)] {
+    for (s, heard) in [
+        (0, Heard::Broken),
+        (20, Heard::Broken),
+        (40, Heard::Good),
+        (41, Heard::Broken),
+    ] {
         b.heard(heard, at(s));
     }
     assert_eq!(b.condition(), (Condition::Up, None));
@@ -71,7 +89,11 @@ fn the_condition_lasts_over_trials_until_one_succeeds() {
     assert_eq!(b.condition(), (Condition::Refusing, Some(at(9))));
     assert_eq!(b.ask(at(700)), Gate::Go);
     b.heard(Heard::Slow { after: None }, at(700));
-    assert_eq!(b.condition(), (Condition::Slowed, Some(at(700))), "it answers");
+    assert_eq!(
+        b.condition(),
+        (Condition::Slowed, Some(at(700))),
+        "it answers"
+    );
     assert_eq!(b.ask(at(710)), Gate::Go);
     b.heard(Heard::Good, at(711));
     assert_eq!(b.condition(), (Condition::Up, Some(at(711))));
@@ -85,7 +107,9 @@ fn half_open_lets_one_through_and_each_failed_trial_doubles_the_wait() {
         assert_eq!(b.ask(at(now)), Gate::Go);
         assert_eq!(b.ask(at(now)), Gate::Busy(at(now + 120)));
         b.heard(Heard::Broken, at(now));
-        let Some(until) = b.open_until() else { panic!("it should be open") };
+        let Some(until) = b.open_until() else {
+            panic!("it should be open")
+        };
         waits.push((until - at(now)).ms() / 1000);
         now = until.s() - T0.s();
     }
@@ -99,7 +123,11 @@ fn one_success_closes_it_and_the_backlog_comes_out_gradually() {
     b.heard(Heard::Good, at(2));
     assert_eq!(burst(&mut b, at(2)), 2);
     b.heard(Heard::Good, at(3));
-    assert_eq!(burst(&mut b, at(3)), 3, "four at a time, of which one is still under way");
+    assert_eq!(
+        burst(&mut b, at(3)),
+        3,
+        "four at a time, of which one is still under way"
+    );
     b.heard(Heard::Good, at(4));
     assert_eq!(burst(&mut b, at(4)), 100, "full flow");
 }
@@ -132,13 +160,19 @@ fn a_call_that_was_not_made_gives_its_place_back() {
 #[test]
 fn too_many_requests_slow_the_whole_service_down_as_one_sign() {
     let mut b = breaker();
-    let slow = |s: Option<i64>| Heard::Slow { after: s.map(Span::from_s) };
+    let slow = |s: Option<i64>| Heard::Slow {
+        after: s.map(Span::from_s),
+    };
     assert_eq!(burst(&mut b, at(0)), 100);
     b.heard(slow(None), at(0));
     b.heard(slow(None), at(0));
     assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
     b.heard(slow(Some(30)), at(0));
-    assert_eq!(b.ask(at(0)), Gate::Until(at(30)), "what the service asks for is honoured");
+    assert_eq!(
+        b.ask(at(0)),
+        Gate::Until(at(30)),
+        "what the service asks for is honoured"
+    );
     assert_eq!(burst(&mut b, at(30)), 1);
     b.heard(slow(None), at(30));
     assert_eq!(b.ask(at(30)), Gate::Until(at(32)));

@@ -14,7 +14,11 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>) -> Result<Customer, Reason> {
         at: e.created,
         email: owned(object.get("email")),
         name: owned(object.get("name")),
-        locale: object.get("preferred_locales").list().first().and_then(owned),
+        locale: object
+            .get("preferred_locales")
+            .list()
+            .first()
+            .and_then(owned),
         deleted: e.kind == "customer.deleted" || object.get("deleted").bool() == Some(true),
         livemode: object.get("livemode").bool(),
     })

@@ -16,26 +16,41 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         return Err(Reason::Upcoming);
     }
     let id = own_id(object)?;
-    let created = object.get("created").time().or_else(|| object.get("date").time());
+    let created = object
+        .get("created")
+        .time()
+        .or_else(|| object.get("date").time());
     let shown = line::shown(object);
     let subscription = subscription(object, &shown);
     let (payment_intent, charge) = payment(object);
-    if event == InvoiceEvent::Updated && subscription.is_none() && payment_intent.is_none() && charge.is_none() {
+    if event == InvoiceEvent::Updated
+        && subscription.is_none()
+        && payment_intent.is_none()
+        && charge.is_none()
+    {
         return Err(Reason::NamesNothing(
             "a change of an invoice without a subscription or payment: what comes of it has events of its own",
         ));
     }
-    let lines = shown.iter().map(|l| line::read(l, created.unwrap_or(e.created))).collect::<Result<_, _>>()?;
+    let lines = shown
+        .iter()
+        .map(|l| line::read(l, created.unwrap_or(e.created)))
+        .collect::<Result<_, _>>()?;
     let paid = is_paid(object);
     let (total, amount_due) = (object.get("total").int(), object.get("amount_due").int());
     Ok(Invoice {
         id,
         event,
         customer: payer(object),
-        email: owned(object.get("customer_email")).or_else(|| owned(object.get("customer").get("email"))),
-        name: owned(object.get("customer_name")).or_else(|| owned(object.get("customer").get("name"))),
+        email: owned(object.get("customer_email"))
+            .or_else(|| owned(object.get("customer").get("email"))),
+        name: owned(object.get("customer_name"))
+            .or_else(|| owned(object.get("customer").get("name"))),
         paid,
-        paid_at: paid_at(object, (paid && event == InvoiceEvent::Paid).then_some(e.created)),
+        paid_at: paid_at(
+            object,
+            (paid && event == InvoiceEvent::Paid).then_some(e.created),
+        ),
         reason: reason(object, subscription.is_some()),
         subscription,
         lines,
@@ -44,7 +59,8 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         currency: currency(object).unwrap_or_default(),
         next_attempt: object.get("next_payment_attempt").time(),
         // It goes into mails, so it must be what it says it is.
-        hosted_url: owned(object.get("hosted_invoice_url")).filter(|url| url.starts_with("https://")),
+        hosted_url: owned(object.get("hosted_invoice_url"))
+            .filter(|url| url.starts_with("https://")),
         due: object.get("due_date").time(),
         send_invoice: is_sent(object),
         payment_intent,
@@ -59,9 +75,13 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
 
 /// The subscription that it bills: below `parent`, its own field, or only told by its lines.
 fn subscription(object: &Json<'_>, lines: &[&Json<'_>]) -> Option<SubscriptionId> {
-    let parent = object.get("parent").get("subscription_details").get("subscription");
+    let parent = object
+        .get("parent")
+        .get("subscription_details")
+        .get("subscription");
     let id = parent.id().or_else(|| object.get("subscription").id());
-    id.or_else(|| lines.iter().find_map(|l| line::subscription(l))).map(SubscriptionId::from)
+    id.or_else(|| lines.iter().find_map(|l| line::subscription(l)))
+        .map(SubscriptionId::from)
 }
 
 /// `status`, or in 2018 and before `paid`.
@@ -74,7 +94,11 @@ fn is_paid(object: &Json<'_>) -> bool {
 
 /// `status_transitions` since 2019-03-14; before, the event that tells of it.
 fn paid_at(object: &Json<'_>, told: Option<Timestamp>) -> Option<Timestamp> {
-    object.get("status_transitions").get("paid_at").time().or(told)
+    object
+        .get("status_transitions")
+        .get("paid_at")
+        .time()
+        .or(told)
 }
 
 fn reason(object: &Json<'_>, of_subscription: bool) -> BillingReason {
@@ -84,7 +108,9 @@ fn reason(object: &Json<'_>, of_subscription: bool) -> BillingReason {
         Some("quote_accept") if of_subscription => BillingReason::Create,
         Some("subscription_cycle") => BillingReason::Cycle,
         Some("subscription_update" | "subscription_threshold") => BillingReason::Update,
-        Some("manual" | "quote_accept" | "automatic_pending_invoice_item_invoice") => BillingReason::Manual,
+        Some("manual" | "quote_accept" | "automatic_pending_invoice_item_invoice") => {
+            BillingReason::Manual
+        }
         // `subscription`, before May 2018, can be any of the first three.
         Some(_) | None => BillingReason::Other,
     }
@@ -93,8 +119,12 @@ fn reason(object: &Json<'_>, of_subscription: bool) -> BillingReason {
 /// What paid it: `payments` where expanded (the paid one first), else `payment_intent` and `charge` before basil.
 fn payment(object: &Json<'_>) -> (Option<PaymentIntentId>, Option<ChargeId>) {
     let payments = object.get("payments").data();
-    let paid = payments.iter().find(|p| p.get("status").text() == Some("paid"));
-    let newest = paid.or(payments.first()).map_or(&Json::Null, |p| p.get("payment"));
+    let paid = payments
+        .iter()
+        .find(|p| p.get("status").text() == Some("paid"));
+    let newest = paid
+        .or(payments.first())
+        .map_or(&Json::Null, |p| p.get("payment"));
     (
         reference(newest.get("payment_intent")).or_else(|| reference(object.get("payment_intent"))),
         reference(newest.get("charge")).or_else(|| reference(object.get("charge"))),
@@ -104,10 +134,20 @@ fn payment(object: &Json<'_>) -> (Option<PaymentIntentId>, Option<ChargeId>) {
 /// The first place whose metadata asks for anything. Lines that give money back show what used to be asked for.
 fn wants_of(object: &Json<'_>, lines: &[&Json<'_>]) -> Wants {
     let own = [
-        object.get("parent").get("subscription_details").get("metadata"),
+        object
+            .get("parent")
+            .get("subscription_details")
+            .get("metadata"),
         object.get("subscription_details").get("metadata"),
         object.get("metadata"),
     ];
-    let of_lines = lines.iter().filter(|l| l.get("amount").int().is_some_and(|a| a >= 0)).map(|l| l.get("metadata"));
-    own.into_iter().chain(of_lines).map(wants::read).find(|w| !w.is_empty()).unwrap_or_default()
+    let of_lines = lines
+        .iter()
+        .filter(|l| l.get("amount").int().is_some_and(|a| a >= 0))
+        .map(|l| l.get("metadata"));
+    own.into_iter()
+        .chain(of_lines)
+        .map(wants::read)
+        .find(|w| !w.is_empty())
+        .unwrap_or_default()
 }

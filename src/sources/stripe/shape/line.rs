@@ -12,7 +12,10 @@ use super::{first_reference, owned, price, quantity};
 pub(super) fn shown<'s, 'a>(invoice: &'s Json<'a>) -> Vec<&'s Json<'a>> {
     let lines = invoice.get("lines");
     match lines.data() {
-        [] => ["subscriptions", "prorations", "invoiceitems"].iter().flat_map(|key| lines.get(key).data()).collect(),
+        [] => ["subscriptions", "prorations", "invoiceitems"]
+            .iter()
+            .flat_map(|key| lines.get(key).data())
+            .collect(),
         data => data.iter().collect(),
     }
 }
@@ -20,25 +23,41 @@ pub(super) fn shown<'s, 'a>(invoice: &'s Json<'a>) -> Vec<&'s Json<'a>> {
 /// The filled part of a line's `parent`: the one that its `type` names.
 fn parent<'s, 'a>(line: &'s Json<'a>) -> &'s Json<'a> {
     let parent = line.get("parent");
-    let named = parent.get("type").text().map_or(&Json::Null, |kind| parent.get(kind));
-    named.or(parent.get("subscription_item_details")).or(parent.get("invoice_item_details"))
+    let named = parent
+        .get("type")
+        .text()
+        .map_or(&Json::Null, |kind| parent.get(kind));
+    named
+        .or(parent.get("subscription_item_details"))
+        .or(parent.get("invoice_item_details"))
 }
 
 /// The subscription that a line bills or stands beside.
 pub(super) fn subscription<'s>(line: &'s Json<'_>) -> Option<&'s str> {
     let own_id = || line.get("id").text().filter(|id| id.starts_with("sub_"));
-    parent(line).get("subscription").id().or_else(|| line.get("subscription").id()).or_else(own_id)
+    parent(line)
+        .get("subscription")
+        .id()
+        .or_else(|| line.get("subscription").id())
+        .or_else(own_id)
 }
 
 /// Reads one line. `otherwise` is the instant of a one-off item that names no time.
 pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<Line, Reason> {
     let is_item = line.get("type").text() == Some("invoiceitem");
     let names_subscription = subscription(line).is_some();
-    let proration = match parent(line).get("proration").bool().or_else(|| line.get("proration").bool()) {
+    let proration = match parent(line)
+        .get("proration")
+        .bool()
+        .or_else(|| line.get("proration").bool())
+    {
         Some(proration) => proration,
         None => is_item && names_subscription,
     };
-    let item = first_reference(&[parent(line).get("subscription_item"), line.get("subscription_item")]);
+    let item = first_reference(&[
+        parent(line).get("subscription_item"),
+        line.get("subscription_item"),
+    ]);
     let of_item = line.get("parent").get("subscription_item_details");
     let of_subscription = (of_item.is_map() && std::ptr::eq(of_item, parent(line)))
         || line.get("type").text() == Some("subscription")
@@ -60,15 +79,28 @@ pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<Line, Reason
 }
 
 /// The time that a line covers. What is billed by time means nothing without it; a one-off item does.
-fn period(line: &Json<'_>, needed: bool, otherwise: Timestamp) -> Result<(Timestamp, Timestamp), Reason> {
+fn period(
+    line: &Json<'_>,
+    needed: bool,
+    otherwise: Timestamp,
+) -> Result<(Timestamp, Timestamp), Reason> {
     let period = line.get("period");
     match (period.get("start").time(), period.get("end").time()) {
         (Some(start), Some(end)) => Ok((start, end)),
-        (None, Some(_)) if needed => Err(Reason::unreadable("lines.data[].period.start", period.get("start"))),
-        (Some(_), None) if needed => Err(Reason::unreadable("lines.data[].period.end", period.get("end"))),
+        (None, Some(_)) if needed => Err(Reason::unreadable(
+            "lines.data[].period.start",
+            period.get("start"),
+        )),
+        (Some(_), None) if needed => Err(Reason::unreadable(
+            "lines.data[].period.end",
+            period.get("end"),
+        )),
         (None, None) if needed => Err(Reason::unreadable("lines.data[].period", period)),
         (start, end) => {
-            let at = start.or(end).or_else(|| line.get("date").time()).unwrap_or(otherwise);
+            let at = start
+                .or(end)
+                .or_else(|| line.get("date").time())
+                .unwrap_or(otherwise);
             Ok((at, at))
         }
     }
@@ -79,12 +111,17 @@ fn period(line: &Json<'_>, needed: bool, otherwise: Timestamp) -> Result<(Timest
 fn is_trial(line: &Json<'_>) -> bool {
     let decimal = line.get("pricing").get("unit_amount_decimal").text();
     let unit = decimal.and_then(|d| d.split('.').next()?.parse::<i64>().ok());
-    let unit =
-        unit.or_else(|| line.get("price").get("unit_amount").int()).or_else(|| line.get("plan").get("amount").int());
-    line.get("amount").int() == Some(0) && unit.is_some_and(|u| u > 0) && quantity(line).is_some_and(|q| q > 0)
+    let unit = unit
+        .or_else(|| line.get("price").get("unit_amount").int())
+        .or_else(|| line.get("plan").get("amount").int());
+    line.get("amount").int() == Some(0)
+        && unit.is_some_and(|u| u > 0)
+        && quantity(line).is_some_and(|q| q > 0)
 }
 
 /// Its sign tells what is bought from what is given back, so it must be there.
 fn amount(line: &Json<'_>) -> Result<i64, Reason> {
-    line.get("amount").int().ok_or_else(|| Reason::unreadable("lines.data[].amount", line.get("amount")))
+    line.get("amount")
+        .int()
+        .ok_or_else(|| Reason::unreadable("lines.data[].amount", line.get("amount")))
 }

@@ -16,8 +16,15 @@ pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Re
         charge: reference(paid_by.get("charge")),
     };
     match payment {
-        Payment { invoice: None, .. } => Err(Reason::unreadable("data.object.invoice", object.get("invoice"))),
-        Payment { payment_intent: None, charge: None, .. } => Err(Reason::NamesNothing(
+        Payment { invoice: None, .. } => Err(Reason::unreadable(
+            "data.object.invoice",
+            object.get("invoice"),
+        )),
+        Payment {
+            payment_intent: None,
+            charge: None,
+            ..
+        } => Err(Reason::NamesNothing(
             "an invoice paid without a payment of Stripe's: the invoice's own event tells of it",
         )),
         _ => Ok(payment),
@@ -27,14 +34,19 @@ pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Re
 /// `latest_charge` since 2022-11-15; before, `charges`, of which the one that succeeded counts.
 pub(in super::super) fn payment_intent(object: &Json<'_>) -> Result<Payment, Reason> {
     let charges = object.get("charges").data();
-    let succeeded = charges.iter().find(|c| c.get("status").text() == Some("succeeded")).unwrap_or(&Json::Null);
+    let succeeded = charges
+        .iter()
+        .find(|c| c.get("status").text() == Some("succeeded"))
+        .unwrap_or(&Json::Null);
     let payment = Payment {
         invoice: reference(object.get("invoice")),
         payment_intent: Some(own_id(object)?),
         charge: reference(object.get("latest_charge")).or_else(|| reference(succeeded)),
     };
     if payment.invoice.is_none() && payment.charge.is_none() {
-        return Err(Reason::NamesNothing("a payment that names neither an invoice nor a charge links nothing"));
+        return Err(Reason::NamesNothing(
+            "a payment that names neither an invoice nor a charge links nothing",
+        ));
     }
     Ok(payment)
 }
@@ -46,15 +58,26 @@ pub(in super::super) fn payment_intent(object: &Json<'_>) -> Result<Payment, Rea
 pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
     let id: ChargeId = own_id(object)?;
     if matches!(object.get("status").text(), Some("failed" | "pending")) {
-        return Err(Reason::NotNeeded("a charge that has not succeeded: the invoice or the Checkout session tells"));
+        return Err(Reason::NotNeeded(
+            "a charge that has not succeeded: the invoice or the Checkout session tells",
+        ));
     }
     let amount = object.get("amount");
-    let amount = amount.int().ok_or_else(|| Reason::unreadable("data.object.amount", amount))?;
+    let amount = amount
+        .int()
+        .ok_or_else(|| Reason::unreadable("data.object.amount", amount))?;
     let refunded = object.get("refunded").bool();
-    let amount_refunded =
-        object.get("amount_refunded").int().unwrap_or(if refunded == Some(true) { amount } else { 0 });
+    let amount_refunded = object
+        .get("amount_refunded")
+        .int()
+        .unwrap_or(if refunded == Some(true) { amount } else { 0 });
     // The list may be there and hold something else; only whole refunds of it count.
-    let refunds = object.get("refunds").data().iter().filter_map(|r| listed_refund(r, &id).ok()).collect();
+    let refunds = object
+        .get("refunds")
+        .data()
+        .iter()
+        .filter_map(|r| listed_refund(r, &id).ok())
+        .collect();
     Ok(Charge {
         payment_intent: reference(object.get("payment_intent")),
         invoice: reference(object.get("invoice")),
@@ -63,21 +86,36 @@ pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
         amount_refunded,
         refunded: refunded.unwrap_or(amount > 0 && amount_refunded >= amount),
         refunds,
-        email: [object.get("billing_details").get("email"), object.get("receipt_email")].into_iter().find_map(owned),
+        email: [
+            object.get("billing_details").get("email"),
+            object.get("receipt_email"),
+        ]
+        .into_iter()
+        .find_map(owned),
         id,
     })
 }
 
 fn listed_refund(refund: &Json<'_>, charge: &ChargeId) -> Result<Refund, Reason> {
     let refund = refund_of(refund)?;
-    Ok(Refund { charge: refund.charge.or_else(|| Some(charge.clone())), ..refund })
+    Ok(Refund {
+        charge: refund.charge.or_else(|| Some(charge.clone())),
+        ..refund
+    })
 }
 
 /// A refund's own event. `refund.failed` means that it failed, whatever the object still says.
 pub(in super::super) fn refund(object: &Json<'_>, kind: &str) -> Result<Refund, Reason> {
     let refund = refund_of(object)?;
-    names_a_payment(object, refund.charge.as_ref(), refund.payment_intent.as_ref())?;
-    Ok(Refund { stands: refund.stands && kind != "refund.failed", ..refund })
+    names_a_payment(
+        object,
+        refund.charge.as_ref(),
+        refund.payment_intent.as_ref(),
+    )?;
+    Ok(Refund {
+        stands: refund.stands && kind != "refund.failed",
+        ..refund
+    })
 }
 
 fn refund_of(object: &Json<'_>) -> Result<Refund, Reason> {
@@ -86,7 +124,9 @@ fn refund_of(object: &Json<'_>) -> Result<Refund, Reason> {
         id: own_id(object)?,
         charge: reference(object.get("charge")),
         payment_intent: reference(object.get("payment_intent")),
-        amount: amount.int().ok_or_else(|| Reason::unreadable("data.object.amount", amount))?,
+        amount: amount
+            .int()
+            .ok_or_else(|| Reason::unreadable("data.object.amount", amount))?,
         // Pending ones stand too. Before 2014 there was no status, and a refund was simply made.
         stands: !matches!(object.get("status").text(), Some("failed" | "canceled")),
         created: object.get("created").time(),
@@ -102,12 +142,21 @@ pub(in super::super) fn dispute(object: &Json<'_>) -> Result<Dispute, Reason> {
         payment_intent: reference(object.get("payment_intent")),
         status: match object.get("status").text() {
             Some(status) => dispute_status(status),
-            None => return Err(Reason::unreadable("data.object.status", object.get("status"))),
+            None => {
+                return Err(Reason::unreadable(
+                    "data.object.status",
+                    object.get("status"),
+                ));
+            }
         },
         amount: object.get("amount").int().unwrap_or(0),
         currency: currency(object).unwrap_or_default(),
     };
-    names_a_payment(object, dispute.charge.as_ref(), dispute.payment_intent.as_ref())?;
+    names_a_payment(
+        object,
+        dispute.charge.as_ref(),
+        dispute.payment_intent.as_ref(),
+    )?;
     Ok(dispute)
 }
 
@@ -128,7 +177,11 @@ pub(in super::super) fn fraud_warning(object: &Json<'_>) -> Result<FraudWarning,
         charge: reference(object.get("charge")),
         payment_intent: reference(object.get("payment_intent")),
     };
-    names_a_payment(object, warning.charge.as_ref(), warning.payment_intent.as_ref())?;
+    names_a_payment(
+        object,
+        warning.charge.as_ref(),
+        warning.payment_intent.as_ref(),
+    )?;
     Ok(warning)
 }
 
@@ -139,7 +192,10 @@ fn names_a_payment(
     payment: Option<&PaymentIntentId>,
 ) -> Result<(), Reason> {
     match (charge, payment) {
-        (None, None) => Err(Reason::unreadable("data.object.charge", object.get("charge"))),
+        (None, None) => Err(Reason::unreadable(
+            "data.object.charge",
+            object.get("charge"),
+        )),
         _ => Ok(()),
     }
 }

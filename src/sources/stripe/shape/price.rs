@@ -22,6 +22,8 @@ pub(super) fn of_line(line: &Json<'_>) -> Priced {
     Priced {
         id: reference(newer).or(older.id),
         lookup_key: owned(newer.get("lookup_key")).or(older.lookup_key),
-        product: reference(details.get("product")).or_else(|| reference(newer.get("product"))).or(older.product),
+        product: reference(details.get("product"))
+            .or_else(|| reference(newer.get("product")))
+            .or(older.product),
     }
 }

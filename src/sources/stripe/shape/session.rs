@@ -18,8 +18,16 @@ pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<S
         payment_status: payment_status(object, event),
         customer: payer(object),
         // What the buyer typed (since 2021-01), else what the vendor prefilled.
-        email: [details.get("email"), object.get("customer_email"), expanded.get("email")].into_iter().find_map(owned),
-        name: [details.get("name"), expanded.get("name")].into_iter().find_map(owned),
+        email: [
+            details.get("email"),
+            object.get("customer_email"),
+            expanded.get("email"),
+        ]
+        .into_iter()
+        .find_map(owned),
+        name: [details.get("name"), expanded.get("name")]
+            .into_iter()
+            .find_map(owned),
         payment_intent: reference(object.get("payment_intent")),
         subscription: reference(object.get("subscription")),
         invoice: reference(object.get("invoice")),
@@ -28,7 +36,11 @@ pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<S
         amount: object.get("amount_total").int(),
         currency: currency(object),
         line_items: object.get("line_items").data().iter().map(bought).collect(),
-        line_items_cut: object.get("line_items").get("has_more").bool().unwrap_or(false),
+        line_items_cut: object
+            .get("line_items")
+            .get("has_more")
+            .bool()
+            .unwrap_or(false),
     })
 }
 
@@ -56,12 +68,20 @@ fn payment_status(object: &Json<'_>, event: SessionEvent) -> PaymentStatus {
         Some(_) => PaymentStatus::Unpaid,
         None => match event {
             SessionEvent::AsyncSucceeded => PaymentStatus::Paid,
-            SessionEvent::Completed if names("payment_intent") || names("subscription") => PaymentStatus::Paid,
-            SessionEvent::Completed | SessionEvent::AsyncFailed | SessionEvent::Expired => PaymentStatus::Unpaid,
+            SessionEvent::Completed if names("payment_intent") || names("subscription") => {
+                PaymentStatus::Paid
+            }
+            SessionEvent::Completed | SessionEvent::AsyncFailed | SessionEvent::Expired => {
+                PaymentStatus::Unpaid
+            }
         },
     }
 }
 
 pub(in super::super) fn bought(line: &Json<'_>) -> Bought {
-    Bought { line: owned(line.get("id")), price: price::of_item(line), quantity: quantity(line).unwrap_or(1) }
+    Bought {
+        line: owned(line.get("id")),
+        price: price::of_item(line),
+        quantity: quantity(line).unwrap_or(1),
+    }
 }

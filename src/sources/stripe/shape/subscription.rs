@@ -1,7 +1,8 @@
 //! Subscriptions. Since basil (2025-03-31) the running period is each item's own; in 2015 and 2016 there were no items.
 
 use crate::domain::fact::{
-    EndReason, Item, PauseReason, Subscription, SubscriptionEvent as Happened, SubscriptionStatus as Status,
+    EndReason, Item, PauseReason, Subscription, SubscriptionEvent as Happened,
+    SubscriptionStatus as Status,
 };
 use crate::domain::time::Timestamp;
 
@@ -9,13 +10,22 @@ use super::super::json::Json;
 use super::super::reason::Reason;
 use super::{is_sent, own_id, payer, price, quantity, reference, wants};
 
-pub(in super::super) fn read(object: &Json<'_>, previous: &Json<'_>, event: Happened) -> Result<Subscription, Reason> {
+pub(in super::super) fn read(
+    object: &Json<'_>,
+    previous: &Json<'_>,
+    event: Happened,
+) -> Result<Subscription, Reason> {
     let status = match (object.get("status").text(), event) {
         // It has ended, whatever its status says (samples of Stripe's dashboard say `active`).
         (_, Happened::Deleted) => Status::Canceled,
-        (Some(text), Happened::Created | Happened::Updated | Happened::TrialWillEnd) => status_of(text),
+        (Some(text), Happened::Created | Happened::Updated | Happened::TrialWillEnd) => {
+            status_of(text)
+        }
         (None, Happened::Created | Happened::Updated | Happened::TrialWillEnd) => {
-            return Err(Reason::unreadable("data.object.status", object.get("status")));
+            return Err(Reason::unreadable(
+                "data.object.status",
+                object.get("status"),
+            ));
         }
     };
     let ended_at = object.get("ended_at").time();
@@ -33,11 +43,15 @@ pub(in super::super) fn read(object: &Json<'_>, previous: &Json<'_>, event: Happ
         ended_at,
         end_reason: over.then(|| end_reason(object)).flatten(),
         collection_paused: object.get("pause_collection").is_map(),
-        pause_reason: (status == Status::Paused).then(|| pause_reason(object)).flatten(),
+        pause_reason: (status == Status::Paused)
+            .then(|| pause_reason(object))
+            .flatten(),
         send_invoice: is_sent(object),
         latest_invoice: reference(object.get("latest_invoice")),
         // `start` is that of the present plan, so it comes last.
-        began: ["start_date", "created", "start"].iter().find_map(|key| object.get(key).time()),
+        began: ["start_date", "created", "start"]
+            .iter()
+            .find_map(|key| object.get(key).time()),
         previous_status: previous.get("status").text().map(status_of),
         items_whole: !object.get("items").get("has_more").bool().unwrap_or(false),
         created: object.get("created").time(),
@@ -60,18 +74,36 @@ fn status_of(text: &str) -> Status {
 
 /// `items`, or where there are none the one that the subscription's own `plan` and `quantity` make.
 fn items(object: &Json<'_>) -> Vec<Item> {
-    let (start, end) = (object.get("current_period_start").time(), object.get("current_period_end").time());
+    let (start, end) = (
+        object.get("current_period_start").time(),
+        object.get("current_period_end").time(),
+    );
     let shown = object.get("items").data();
     if !shown.is_empty() {
         return shown.iter().map(|i| item(i, start, end)).collect();
     }
-    let one = Item { id: None, ..item(object, start, end) };
-    if one.price.id.is_some() { vec![one] } else { Vec::new() }
+    let one = Item {
+        id: None,
+        ..item(object, start, end)
+    };
+    if one.price.id.is_some() {
+        vec![one]
+    } else {
+        Vec::new()
+    }
 }
 
 /// An item, with the subscription's period where it has none of its own. (A subscription without items reads as one.)
-pub(in super::super) fn item(item: &Json<'_>, start: Option<Timestamp>, end: Option<Timestamp>) -> Item {
-    let usage = item.get("price").get("recurring").get("usage_type").or(item.get("plan").get("usage_type"));
+pub(in super::super) fn item(
+    item: &Json<'_>,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+) -> Item {
+    let usage = item
+        .get("price")
+        .get("recurring")
+        .get("usage_type")
+        .or(item.get("plan").get("usage_type"));
     Item {
         id: reference(item.get("id")),
         price: price::of_item(item),
@@ -95,7 +127,12 @@ fn end_reason(object: &Json<'_>) -> Option<EndReason> {
 /// `status_details` since 2026-09-30; before, only a trial's end without a payment method could pause.
 fn pause_reason(object: &Json<'_>) -> Option<PauseReason> {
     let paused = object.get("status_details").get("paused");
-    match paused.get("subscription").get("type").or(paused.get("type")).text() {
+    match paused
+        .get("subscription")
+        .get("type")
+        .or(paused.get("type"))
+        .text()
+    {
         None => Some(PauseReason::TrialEnd),
         Some("pause_requested") => Some(PauseReason::Requested),
         Some("trial_end_without_payment_method") => Some(PauseReason::TrialEnd),

@@ -11,7 +11,13 @@ const ADDRESS_BYTES_MAX: usize = 254;
 /// Reads one object's `metadata`.
 pub(super) fn read(metadata: &Json<'_>) -> Wants {
     let mut wants = Wants::default();
-    for key in ["authforge_app_id", "license_duration", "max_hwid_slots", "plan", "keyward_deliver_to"] {
+    for key in [
+        "authforge_app_id",
+        "license_duration",
+        "max_hwid_slots",
+        "plan",
+        "keyward_deliver_to",
+    ] {
         let value = metadata.get(key);
         // Nothing, and an empty text, ask for nothing.
         if value.is_null() || matches!(value, Json::Text(t) if t.trim().is_empty()) {
@@ -32,7 +38,12 @@ fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
         "license_duration" => wants.duration = positive.map(Span::from_days),
         "max_hwid_slots" => wants.devices = positive.and_then(|n| u32::try_from(n).ok()),
         "plan" => wants.plan = value.text().map(str::to_owned),
-        _ => wants.deliver_to = value.text().filter(|t| looks_like_an_address(t)).map(str::to_owned),
+        _ => {
+            wants.deliver_to = value
+                .text()
+                .filter(|t| looks_like_an_address(t))
+                .map(str::to_owned)
+        }
     }
     match key {
         "authforge_app_id" => wants.app_id.is_some(),
@@ -45,14 +56,21 @@ fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
 
 /// A text, or a whole number where a hand-made event left the quotes away.
 fn opaque(value: &Json<'_>) -> Option<String> {
-    value.text().map(str::to_owned).or_else(|| value.int().map(|n| n.to_string()))
+    value
+        .text()
+        .map(str::to_owned)
+        .or_else(|| value.int().map(|n| n.to_string()))
 }
 
 /// One `@` with something on both sides, a dot in the domain, and nothing that belongs into a list or a header. What is
 /// really deliverable only the mail server knows.
 fn looks_like_an_address(text: &str) -> bool {
-    let Some((local, domain)) = text.split_once('@') else { return false };
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')');
+    let Some((local, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let odd = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')')
+    };
     text.len() <= ADDRESS_BYTES_MAX
         && !local.is_empty()
         && !domain.contains('@')
@@ -102,13 +120,27 @@ mod tests {
             ("keyward_deliver_to", r#""a@.c""#),
         ] {
             let wants = read_text(&format!(r#"{{"{key}": {value}}}"#));
-            assert_eq!(wants, Wants { unreadable: vec![key.to_owned()], ..Wants::default() }, "{key} {value}");
+            assert_eq!(
+                wants,
+                Wants {
+                    unreadable: vec![key.to_owned()],
+                    ..Wants::default()
+                },
+                "{key} {value}"
+            );
         }
     }
 
     #[test]
     fn nothing_asks_for_nothing() {
-        for metadata in ["null", "{}", r#"{"license_duration": ""}"#, r#"{"plan": null}"#, "[]", "7"] {
+        for metadata in [
+            "null",
+            "{}",
+            r#"{"license_duration": ""}"#,
+            r#"{"plan": null}"#,
+            "[]",
+            "7",
+        ] {
             assert!(read_text(metadata).is_empty(), "{metadata}");
         }
     }

@@ -18,7 +18,9 @@ impl Stripe {
         let items = &self.subs[s].now().items;
         let interval = |id: &str| price_of(id).months;
         items.iter().all(|i| i.price != price)
-            && items.iter().all(|i| self.new_shape || interval(i.price) == interval(price))
+            && items
+                .iter()
+                .all(|i| self.new_shape || interval(i.price) == interval(price))
     }
 
     /// A share of an item's price for the rest of its period.
@@ -40,7 +42,14 @@ impl Stripe {
     }
 
     /// Changes the items and bills the difference.
-    fn change_items(&mut self, s: usize, gone: Option<&Item>, come: Option<&Item>, items: Vec<Item>, billed: Billed) {
+    fn change_items(
+        &mut self,
+        s: usize,
+        gone: Option<&Item>,
+        come: Option<&Item>,
+        items: Vec<Item>,
+        billed: Billed,
+    ) {
         let mut lines = Vec::new();
         if billed != Billed::Never {
             let is_metered = |i: &&Item| !price_of(i.price).metered;
@@ -68,18 +77,31 @@ impl Stripe {
 
     fn replaced(&self, s: usize, old: &Item, new: Option<Item>) -> Vec<Item> {
         let items = self.subs[s].now().items.iter();
-        items.filter_map(|i| if i.id == old.id { new.clone() } else { Some(i.clone()) }).collect()
+        items
+            .filter_map(|i| {
+                if i.id == old.id {
+                    new.clone()
+                } else {
+                    Some(i.clone())
+                }
+            })
+            .collect()
     }
 
     pub(super) fn change_price(&mut self, s: usize, which: u8, price: &str, billed: Billed) {
-        let Some(old) = self.item(s, which) else { return };
+        let Some(old) = self.item(s, which) else {
+            return;
+        };
         if !self.sells(s, price) {
             return;
         }
         if price_of(price).months != price_of(old.price).months {
             return self.change_interval(s, &old, price);
         }
-        let new = Item { price: price_of(price).id, ..old.clone() };
+        let new = Item {
+            price: price_of(price).id,
+            ..old.clone()
+        };
         let items = self.replaced(s, &old, Some(new.clone()));
         self.change_items(s, Some(&old), Some(&new), items, billed);
     }
@@ -123,21 +145,32 @@ impl Stripe {
 
     /// The old item goes and a new one comes, in one change.
     pub(super) fn swap_item(&mut self, s: usize, which: u8, price: &str, billed: Billed) {
-        let Some(old) = self.item(s, which) else { return };
+        let Some(old) = self.item(s, which) else {
+            return;
+        };
         if !self.sells(s, price) || price_of(price).months != price_of(old.price).months {
             return;
         }
-        let new = Item { id: self.id("si"), price: price_of(price).id, ..old.clone() };
+        let new = Item {
+            id: self.id("si"),
+            price: price_of(price).id,
+            ..old.clone()
+        };
         let items = self.replaced(s, &old, Some(new.clone()));
         self.change_items(s, Some(&old), Some(&new), items, billed);
     }
 
     pub(super) fn change_quantity(&mut self, s: usize, which: u8, quantity: u64, billed: Billed) {
-        let Some(old) = self.item(s, which) else { return };
+        let Some(old) = self.item(s, which) else {
+            return;
+        };
         if price_of(old.price).metered || old.quantity == quantity {
             return;
         }
-        let new = Item { quantity, ..old.clone() };
+        let new = Item {
+            quantity,
+            ..old.clone()
+        };
         let items = self.replaced(s, &old, Some(new.clone()));
         self.change_items(s, Some(&old), Some(&new), items, billed);
     }
@@ -151,14 +184,21 @@ impl Stripe {
         let same = |i: &&Item| price_of(i.price).months == price_of(price).months;
         let shared = self.subs[s].now().items.iter().find(same).cloned();
         let Some(period) = shared else { return };
-        let new = Item { id: self.id("si"), price: price_of(price).id, quantity, ..period };
+        let new = Item {
+            id: self.id("si"),
+            price: price_of(price).id,
+            quantity,
+            ..period
+        };
         let mut items = self.subs[s].now().items.clone();
         items.push(new.clone());
         self.change_items(s, None, Some(&new), items, billed);
     }
 
     pub(super) fn remove_item(&mut self, s: usize, which: u8, billed: Billed) {
-        let Some(old) = self.item(s, which) else { return };
+        let Some(old) = self.item(s, which) else {
+            return;
+        };
         if self.subs[s].now().items.len() > 1 {
             let items = self.replaced(s, &old, None);
             self.change_items(s, Some(&old), None, items, billed);

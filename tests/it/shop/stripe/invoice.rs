@@ -10,8 +10,14 @@ use crate::shop::script::{GivesUp, Method};
 const RETRY_AFTER: i64 = 3 * DAY + 600;
 
 /// What a vendor adds by hand.
-static SERVICE: Price =
-    Price { id: "price_service", product: "prod_service", lookup: None, amount: 2_000, months: 0, metered: false };
+static SERVICE: Price = Price {
+    id: "price_service",
+    product: "prod_service",
+    lookup: None,
+    amount: 2_000,
+    months: 0,
+    metered: false,
+};
 
 impl Stripe {
     pub(super) fn draft(&mut self, s: usize, reason: &'static str, lines: Vec<Line>) -> usize {
@@ -145,7 +151,14 @@ impl Stripe {
         if again {
             self.plan(now + RETRY_AFTER, Task::Retry(i));
         }
-        self.tell(i, if secure { "invoice.payment_action_required" } else { "invoice.payment_failed" });
+        self.tell(
+            i,
+            if secure {
+                "invoice.payment_action_required"
+            } else {
+                "invoice.payment_failed"
+            },
+        );
         let follows = self.subs[s].now().latest == Some(i);
         if status == Status::Active && follows {
             self.change(s, |state| state.status = Status::PastDue);
@@ -168,9 +181,21 @@ impl Stripe {
         let (now, s) = (self.now, self.invoices[i].sub);
         if money && !out_of_band {
             let due = self.invoices[i].due_amount();
-            let first = if self.subs[s].halves && self.new_shape { due / 2 } else { due };
-            for amount in [first, due - first].into_iter().filter(|amount| *amount > 0) {
-                let payment = Payment { intent: self.id("pi"), charge: self.id("ch"), amount, at: now };
+            let first = if self.subs[s].halves && self.new_shape {
+                due / 2
+            } else {
+                due
+            };
+            for amount in [first, due - first]
+                .into_iter()
+                .filter(|amount| *amount > 0)
+            {
+                let payment = Payment {
+                    intent: self.id("pi"),
+                    charge: self.id("ch"),
+                    amount,
+                    at: now,
+                };
                 self.invoices[i].payments.push(payment);
             }
         }
@@ -187,17 +212,27 @@ impl Stripe {
             }
         }
         let follows = self.subs[s].now().latest == Some(i);
-        let others = self.invoices.iter().any(|other| other.sub == s && other.is_open() && other.reason != "manual");
+        let others = self
+            .invoices
+            .iter()
+            .any(|other| other.sub == s && other.is_open() && other.reason != "manual");
         let status = self.subs[s].now().status;
-        if status == Status::Incomplete || matches!(status, Status::PastDue | Status::Unpaid) && (follows || !others) {
+        if status == Status::Incomplete
+            || matches!(status, Status::PastDue | Status::Unpaid) && (follows || !others)
+        {
             self.change(s, |state| state.status = Status::Active);
         }
     }
 
     /// The customer pays an open invoice by hand; the vendor books it.
     pub(super) fn pay_open(&mut self, s: usize, oldest: bool, out_of_band: bool) {
-        let mut open = (0..self.invoices.len()).filter(|i| self.invoices[*i].sub == s && self.invoices[*i].is_open());
-        let found = if oldest { open.next() } else { open.next_back() };
+        let mut open = (0..self.invoices.len())
+            .filter(|i| self.invoices[*i].sub == s && self.invoices[*i].is_open());
+        let found = if oldest {
+            open.next()
+        } else {
+            open.next_back()
+        };
         if let Some(i) = found {
             if !out_of_band {
                 self.subs[s].method = Method::Card;
@@ -209,7 +244,9 @@ impl Stripe {
     /// The vendor gives up on the latest open invoice.
     pub(super) fn write_off(&mut self, s: usize, void: bool) {
         let open = |i: &usize| self.invoices[*i].sub == s && self.invoices[*i].is_open();
-        let Some(i) = (0..self.invoices.len()).rev().find(open) else { return };
+        let Some(i) = (0..self.invoices.len()).rev().find(open) else {
+            return;
+        };
         if self.subs[s].now().status == Status::Incomplete {
             return;
         }

@@ -102,7 +102,11 @@ impl Sub {
 
     /// As it was at an instant.
     pub(crate) fn at(&self, at: Time) -> Option<&State> {
-        self.history.iter().rev().find(|(since, _)| *since <= at).map(|(_, state)| state)
+        self.history
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)
+            .map(|(_, state)| state)
     }
 }
 
@@ -161,7 +165,11 @@ pub(crate) struct Invoice {
 
 impl Invoice {
     pub(crate) fn total(&self) -> i64 {
-        if self.free { 0 } else { self.lines.iter().map(|l| l.amount).sum() }
+        if self.free {
+            0
+        } else {
+            self.lines.iter().map(|l| l.amount).sum()
+        }
     }
 
     pub(crate) fn due_amount(&self) -> i64 {
@@ -169,15 +177,25 @@ impl Invoice {
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.finalized.is_some() && self.paid.is_none() && self.voided.is_none() && self.uncollectible.is_none()
+        self.finalized.is_some()
+            && self.paid.is_none()
+            && self.voided.is_none()
+            && self.uncollectible.is_none()
     }
 
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self { paid: Some(_), .. } => "paid",
-            Self { voided: Some(_), .. } => "void",
-            Self { uncollectible: Some(_), .. } => "uncollectible",
-            Self { finalized: Some(_), .. } => "open",
+            Self {
+                voided: Some(_), ..
+            } => "void",
+            Self {
+                uncollectible: Some(_),
+                ..
+            } => "uncollectible",
+            Self {
+                finalized: Some(_), ..
+            } => "open",
             _ => "draft",
         }
     }
@@ -215,7 +233,11 @@ pub(crate) struct Dispute {
 
 /// The last of some dated words at an instant.
 pub(crate) fn word_at(steps: &[(Time, &'static str)], at: Time) -> Option<&'static str> {
-    steps.iter().rev().find(|(since, _)| *since <= at).map(|(_, word)| *word)
+    steps
+        .iter()
+        .rev()
+        .find(|(since, _)| *since <= at)
+        .map(|(_, word)| *word)
 }
 
 /// A session of mode `payment`.

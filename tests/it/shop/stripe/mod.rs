@@ -169,24 +169,55 @@ impl Stripe {
 
     /// The price that a step names, as this shop sells it.
     fn offer<'p>(&self, s: usize, price: &'p str) -> &'p str {
-        if self.subs[s].metadata.is_some() { without_plan(price) } else { price }
+        if self.subs[s].metadata.is_some() {
+            without_plan(price)
+        } else {
+            price
+        }
     }
 
     fn subscription_step(&mut self, s: usize, step: &Step) {
         match step {
             Step::PaysBy(method) => self.subs[s].method = *method,
-            Step::PayOpen { oldest, out_of_band } => self.pay_open(s, *oldest, *out_of_band),
+            Step::PayOpen {
+                oldest,
+                out_of_band,
+            } => self.pay_open(s, *oldest, *out_of_band),
             Step::WriteOff { void } => self.write_off(s, *void),
             Step::CancelNow => self.delete(s, Some("cancellation_requested")),
             Step::CancelAtEnd => self.cancel_at_end(s),
             Step::CancelAt { days } => self.cancel_at(s, i64::from(*days) * DAY),
             Step::Undo => self.undo_cancel(s),
-            Step::Refund { back, percent, fate } => self.refund_invoice(s, *back, *percent, *fate),
-            Step::Dispute { back, days, verdict } => self.dispute_invoice(s, *back, *days, *verdict),
-            Step::Change { which, price, billed } => self.change_price(s, *which, self.offer(s, price), *billed),
-            Step::Swap { which, price, billed } => self.swap_item(s, *which, self.offer(s, price), *billed),
-            Step::Quantity { which, quantity, billed } => self.change_quantity(s, *which, *quantity, *billed),
-            Step::Add { price, quantity, billed } => self.add_item(s, self.offer(s, price), *quantity, *billed),
+            Step::Refund {
+                back,
+                percent,
+                fate,
+            } => self.refund_invoice(s, *back, *percent, *fate),
+            Step::Dispute {
+                back,
+                days,
+                verdict,
+            } => self.dispute_invoice(s, *back, *days, *verdict),
+            Step::Change {
+                which,
+                price,
+                billed,
+            } => self.change_price(s, *which, self.offer(s, price), *billed),
+            Step::Swap {
+                which,
+                price,
+                billed,
+            } => self.swap_item(s, *which, self.offer(s, price), *billed),
+            Step::Quantity {
+                which,
+                quantity,
+                billed,
+            } => self.change_quantity(s, *which, *quantity, *billed),
+            Step::Add {
+                price,
+                quantity,
+                billed,
+            } => self.add_item(s, self.offer(s, price), *quantity, *billed),
             Step::Remove { which, billed } => self.remove_item(s, *which, *billed),
             Step::Pause => self.pause(s, true),
             Step::Resume => self.pause(s, false),
@@ -218,6 +249,12 @@ impl Stripe {
 
     fn emit_with(&mut self, kind: &'static str, object: Value, previous: Option<Value>) {
         let id = self.id("evt");
-        self.events.push(Event { id, kind, created: self.now, object, previous });
+        self.events.push(Event {
+            id,
+            kind,
+            created: self.now,
+            object,
+            previous,
+        });
     }
 }

@@ -17,14 +17,19 @@ impl Stripe {
     /// The `back`-th newest payment of a subscription.
     fn newest(&self, s: usize, back: u8) -> Option<Paid> {
         let of = |i: usize| (0..self.invoices[i].payments.len()).map(move |p| Paid::Invoice(i, p));
-        let mut all: Vec<Paid> = (0..self.invoices.len()).filter(|i| self.invoices[*i].sub == s).flat_map(of).collect();
+        let mut all: Vec<Paid> = (0..self.invoices.len())
+            .filter(|i| self.invoices[*i].sub == s)
+            .flat_map(of)
+            .collect();
         all.sort_by_key(|paid| self.payment(*paid).at);
         all.iter().rev().nth(usize::from(back)).copied()
     }
 
     /// What went back of a payment, as its charge shows it; a refund that failed is taken out again.
     pub(super) fn went_back(&self, of: Paid) -> i64 {
-        let counts = |r: &&Refund| r.of == of && !["failed", "canceled"].contains(&r.steps.last().unwrap().1);
+        let counts = |r: &&Refund| {
+            r.of == of && !["failed", "canceled"].contains(&r.steps.last().unwrap().1)
+        };
         self.refunds.iter().filter(counts).map(|r| r.amount).sum()
     }
 
@@ -43,13 +48,26 @@ impl Stripe {
     fn refund(&mut self, of: Paid, percent: u8, fate: Fate) {
         let whole = self.payment(of).amount;
         let amount = (whole * i64::from(percent) / 100).min(whole - self.went_back(of));
-        let disputed = self.disputes.iter().any(|d| d.of == of && !d.steps.last().unwrap().1.starts_with("warning"));
+        let disputed = self
+            .disputes
+            .iter()
+            .any(|d| d.of == of && !d.steps.last().unwrap().1.starts_with("warning"));
         if amount <= 0 || disputed {
             return;
         }
-        let word = if matches!(fate, Fate::PendingFor(_)) { "pending" } else { "succeeded" };
+        let word = if matches!(fate, Fate::PendingFor(_)) {
+            "pending"
+        } else {
+            "succeeded"
+        };
         let (id, at) = (self.id("re"), self.now);
-        self.refunds.push(Refund { id, of, amount, at, steps: vec![(at, word)] });
+        self.refunds.push(Refund {
+            id,
+            of,
+            amount,
+            at,
+            steps: vec![(at, word)],
+        });
         let r = self.refunds.len() - 1;
         let body = self.refund_body(r);
         self.emit("refund.created", body);
@@ -57,8 +75,12 @@ impl Stripe {
         self.emit("charge.refunded", charge);
         match fate {
             Fate::Done => {}
-            Fate::PendingFor(days) => self.plan(at + i64::from(days) * DAY, Task::Refund(r, "succeeded")),
-            Fate::FailsAfter(days) => self.plan(at + i64::from(days) * DAY, Task::Refund(r, "failed")),
+            Fate::PendingFor(days) => {
+                self.plan(at + i64::from(days) * DAY, Task::Refund(r, "succeeded"))
+            }
+            Fate::FailsAfter(days) => {
+                self.plan(at + i64::from(days) * DAY, Task::Refund(r, "failed"))
+            }
         }
     }
 
@@ -93,8 +115,17 @@ impl Stripe {
         }
         let inquiry = matches!(verdict, Verdict::Closed | Verdict::Escalates);
         let (id, at) = (self.id("dp"), self.now);
-        let first = if inquiry { "warning_needs_response" } else { "needs_response" };
-        self.disputes.push(Dispute { id, of, at, steps: vec![(at, first)] });
+        let first = if inquiry {
+            "warning_needs_response"
+        } else {
+            "needs_response"
+        };
+        self.disputes.push(Dispute {
+            id,
+            of,
+            at,
+            steps: vec![(at, first)],
+        });
         let d = self.disputes.len() - 1;
         let body = self.dispute_body(d);
         self.emit("charge.dispute.created", body);
@@ -116,6 +147,13 @@ impl Stripe {
         self.disputes[d].steps.push((self.now, word));
         let body = self.dispute_body(d);
         let closed = ["won", "lost", "warning_closed"].contains(&word);
-        self.emit(if closed { "charge.dispute.closed" } else { "charge.dispute.updated" }, body);
+        self.emit(
+            if closed {
+                "charge.dispute.closed"
+            } else {
+                "charge.dispute.updated"
+            },
+            body,
+        );
     }
 }

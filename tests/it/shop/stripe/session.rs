@@ -9,7 +9,14 @@ use crate::shop::catalog::{plan_of, price_of};
 use crate::shop::script::{Told, What};
 
 impl Stripe {
-    fn open_session(&mut self, n: usize, price: &'static str, quantity: u64, told: Told, free: bool) -> usize {
+    fn open_session(
+        &mut self,
+        n: usize,
+        price: &'static str,
+        quantity: u64,
+        told: Told,
+        free: bool,
+    ) -> usize {
         let session = Session {
             id: self.id("cs_live"),
             customer: format!("cus_Shop{n:04}"),
@@ -29,7 +36,16 @@ impl Stripe {
     }
 
     pub(super) fn sell(&mut self, n: usize, what: &What) -> usize {
-        let What::Once { price, quantity, told, waits, free } = what else { unreachable!("only sales are sold") };
+        let What::Once {
+            price,
+            quantity,
+            told,
+            waits,
+            free,
+        } = what
+        else {
+            unreachable!("only sales are sold")
+        };
         let x = self.open_session(n, price_of(price).id, *quantity, *told, *free);
         self.now += 95;
         self.sessions[x].completed = Some(self.now);
@@ -53,7 +69,12 @@ impl Stripe {
         if !self.sessions[x].free {
             let price = price_of(self.sessions[x].price);
             let amount = price.amount * i64::try_from(self.sessions[x].quantity).unwrap();
-            let payment = Payment { intent: self.id("pi"), charge: self.id("ch"), amount, at: self.now };
+            let payment = Payment {
+                intent: self.id("pi"),
+                charge: self.id("ch"),
+                amount,
+                at: self.now,
+            };
             self.sessions[x].payment = Some(payment);
         }
     }
@@ -66,9 +87,11 @@ impl Stripe {
             "id": format!("li_{}", session.id), "object": "item", "quantity": quantity,
             "price": { "id": price.id, "object": "price", "lookup_key": price.lookup, "product": price.product },
         });
-        let object =
-            json!({ "object": "checkout.session.line_items", "session": id, "data": [line], "has_more": false });
-        self.lookups.push(Lookup { at: self.now + 30, object });
+        let object = json!({ "object": "checkout.session.line_items", "session": id, "data": [line], "has_more": false });
+        self.lookups.push(Lookup {
+            at: self.now + 30,
+            object,
+        });
     }
 
     pub(super) fn session_decides(&mut self, x: usize, comes: bool) {
@@ -78,8 +101,11 @@ impl Stripe {
             self.sessions[x].failed = Some(self.now);
         }
         let body = self.session_body(x);
-        let kind =
-            if comes { "checkout.session.async_payment_succeeded" } else { "checkout.session.async_payment_failed" };
+        let kind = if comes {
+            "checkout.session.async_payment_succeeded"
+        } else {
+            "checkout.session.async_payment_failed"
+        };
         self.emit(kind, body);
     }
 
@@ -109,14 +135,26 @@ impl Stripe {
             Told::Lines | Told::Nothing => json!({}),
         };
         let price = price_of(session.price);
-        let amount = if session.free { 0 } else { price.amount * i64::try_from(session.quantity).unwrap() };
+        let amount = if session.free {
+            0
+        } else {
+            price.amount * i64::try_from(session.quantity).unwrap()
+        };
         let status = match session {
-            Session { expired: Some(_), .. } => "expired",
-            Session { completed: Some(_), .. } => "complete",
+            Session {
+                expired: Some(_), ..
+            } => "expired",
+            Session {
+                completed: Some(_), ..
+            } => "complete",
             _ => "open",
         };
         let payment_status = match session {
-            Session { paid: Some(_), free: true, .. } => "no_payment_required",
+            Session {
+                paid: Some(_),
+                free: true,
+                ..
+            } => "no_payment_required",
             Session { paid: Some(_), .. } => "paid",
             _ => "unpaid",
         };

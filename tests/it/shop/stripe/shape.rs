@@ -60,7 +60,8 @@ impl Stripe {
         let (sub, state) = (&self.subs[s], self.subs[s].now());
         let mut metadata = json!({});
         if let Some(devices) = sub.metadata {
-            metadata = json!({ "authforge_app_id": "app_shop", "max_hwid_slots": devices.to_string() });
+            metadata =
+                json!({ "authforge_app_id": "app_shop", "max_hwid_slots": devices.to_string() });
         }
         if state.edits > 0 {
             metadata["note"] = state.edits.to_string().into();
@@ -71,7 +72,11 @@ impl Stripe {
     pub(super) fn subscription_body(&self, s: usize) -> Value {
         let (sub, state) = (&self.subs[s], self.subs[s].now());
         let metadata = self.metadata_body(s);
-        let items = state.items.iter().map(|i| self.item_body(&sub.id, i)).collect();
+        let items = state
+            .items
+            .iter()
+            .map(|i| self.item_body(&sub.id, i))
+            .collect();
         let one = (state.items.len() == 1).then(|| price_of(state.items[0].price));
         let mut body = json!({
             "id": sub.id, "object": "subscription", "billing_cycle_anchor": state.items.first().map(|i| i.anchor),
@@ -87,7 +92,8 @@ impl Stripe {
             "quantity": one.filter(|p| !p.metered).map(|_| state.items[0].quantity),
         });
         if self.new_shape {
-            body["cancellation_details"] = json!({ "comment": null, "feedback": null, "reason": state.reason });
+            body["cancellation_details"] =
+                json!({ "comment": null, "feedback": null, "reason": state.reason });
             body["billing_mode"] = json!({ "type": "flexible" });
         } else {
             body["current_period_start"] = state.items.first().map(|i| i.start).into();
@@ -106,11 +112,19 @@ impl Stripe {
             "period": { "start": line.start, "end": line.end }, "quantity": line.quantity, "discounts": [],
         });
         let discount = json!({ "amount": line.amount, "discount": format!("di_{}", invoice.id) });
-        body["discount_amounts"] = if invoice.free { vec![discount] } else { Vec::new() }.into();
+        body["discount_amounts"] = if invoice.free {
+            vec![discount]
+        } else {
+            Vec::new()
+        }
+        .into();
         if self.new_shape {
             let details = json!({ "subscription": sub, "proration": line.proration, "proration_details": null });
-            let (kind, mut details) =
-                if billed_item { ("subscription_item_details", details) } else { ("invoice_item_details", details) };
+            let (kind, mut details) = if billed_item {
+                ("subscription_item_details", details)
+            } else {
+                ("invoice_item_details", details)
+            };
             if billed_item {
                 details["subscription_item"] = line.item.clone().into();
                 details["invoice_item"] = Value::Null;
@@ -125,14 +139,22 @@ impl Stripe {
                 |p| json!({ "type": "price_details", "price_details": { "price": p.id, "product": p.product }, "unit_amount_decimal": p.amount.to_string() }),
             );
         } else {
-            body["type"] = if billed_item { "subscription" } else { "invoiceitem" }.into();
+            body["type"] = if billed_item {
+                "subscription"
+            } else {
+                "invoiceitem"
+            }
+            .into();
             body["proration"] = line.proration.into();
             body["subscription"] = sub.as_str().into();
             if let Some(item) = &line.item {
                 body["subscription_item"] = item.as_str().into();
             }
             body["price"] = line.price.map_or(Value::Null, |p| self.price_body(p));
-            body["plan"] = line.price.filter(|p| p.months > 0).map_or(Value::Null, Self::plan_body);
+            body["plan"] = line
+                .price
+                .filter(|p| p.months > 0)
+                .map_or(Value::Null, Self::plan_body);
         }
         body
     }
@@ -142,7 +164,9 @@ impl Stripe {
         let (sub, due) = (&self.subs[invoice.sub], invoice.due_amount());
         let paid = if invoice.paid.is_some() { due } else { 0 };
         let lines = invoice.lines.iter().map(|l| self.line_body(i, l)).collect();
-        let open_url = invoice.finalized.map(|_| format!("https://invoice.stripe.com/i/acct_example/{}", invoice.id));
+        let open_url = invoice
+            .finalized
+            .map(|_| format!("https://invoice.stripe.com/i/acct_example/{}", invoice.id));
         let mut body = json!({
             "id": invoice.id, "object": "invoice", "amount_due": due, "amount_paid": paid,
             "amount_remaining": due - paid, "attempt_count": invoice.failed.len(), "attempted": !invoice.failed.is_empty(),
@@ -190,7 +214,10 @@ impl Stripe {
     pub(super) fn charge_body(&self, of: Paid) -> Value {
         let (payment, back) = (self.payment(of), self.went_back(of));
         let (customer, invoice) = match of {
-            Paid::Invoice(i, _) => (&self.subs[self.invoices[i].sub].customer, Some(self.invoices[i].id.as_str())),
+            Paid::Invoice(i, _) => (
+                &self.subs[self.invoices[i].sub].customer,
+                Some(self.invoices[i].id.as_str()),
+            ),
             Paid::Session(s) => (&self.sessions[s].customer, None),
         };
         let mut body = json!({

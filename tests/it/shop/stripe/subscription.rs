@@ -31,15 +31,25 @@ impl Stripe {
         let fits = |price: &str| self.new_shape || price_of(price).months == first_interval;
         let mut wanted: Vec<(String, u64)> = Vec::new();
         for (price, quantity) in items.iter().filter(|(price, _)| fits(price)) {
-            let price = if metadata.is_some() { without_plan(price) } else { price };
+            let price = if metadata.is_some() {
+                without_plan(price)
+            } else {
+                price
+            };
             if wanted.iter().all(|(other, _)| other != price) {
                 wanted.push((price.to_owned(), *quantity));
             }
         }
-        let made: Vec<Item> =
-            wanted.into_iter().map(|(price, quantity)| self.new_item(&price, quantity, began, trial)).collect();
+        let made: Vec<Item> = wanted
+            .into_iter()
+            .map(|(price, quantity)| self.new_item(&price, quantity, began, trial))
+            .collect();
         let state = State {
-            status: if trial.is_some() { Status::Trialing } else { Status::Incomplete },
+            status: if trial.is_some() {
+                Status::Trialing
+            } else {
+                Status::Incomplete
+            },
             items: made,
             paused: false,
             cancel_at_end: false,
@@ -98,23 +108,55 @@ impl Stripe {
         }
     }
 
-    pub(super) fn new_item(&mut self, price: &str, quantity: u64, began: Time, trial: Option<(Time, Time)>) -> Item {
+    pub(super) fn new_item(
+        &mut self,
+        price: &str,
+        quantity: u64,
+        began: Time,
+        trial: Option<(Time, Time)>,
+    ) -> Item {
         let price = price_of(price);
         let (anchor, mut turned) = (trial.map_or(began, |(_, end)| end), 0);
         while trial.is_none() && months(anchor, price.months * (turned + 1)) <= self.now {
             turned += 1;
         }
         let start = trial.map_or(months(anchor, price.months * turned), |(start, _)| start);
-        let end = trial.map_or_else(|| months(anchor, price.months * (turned + 1)), |(_, end)| end);
-        Item { id: self.id("si"), price: price.id, quantity, start, end, anchor, turned }
+        let end = trial.map_or_else(
+            || months(anchor, price.months * (turned + 1)),
+            |(_, end)| end,
+        );
+        Item {
+            id: self.id("si"),
+            price: price.id,
+            quantity,
+            start,
+            end,
+            anchor,
+            turned,
+        }
     }
 
     /// Lines for the running periods of some items.
-    pub(super) fn period_lines(&mut self, s: usize, which: &dyn Fn(&Item) -> bool, trial: bool) -> Vec<Line> {
-        let items: Vec<Item> = self.subs[s].now().items.iter().filter(|i| which(i)).cloned().collect();
+    pub(super) fn period_lines(
+        &mut self,
+        s: usize,
+        which: &dyn Fn(&Item) -> bool,
+        trial: bool,
+    ) -> Vec<Line> {
+        let items: Vec<Item> = self.subs[s]
+            .now()
+            .items
+            .iter()
+            .filter(|i| which(i))
+            .cloned()
+            .collect();
         let line = |item: Item| {
             let price = price_of(item.price);
-            let amount = if trial { 0 } else { price.amount * i64::try_from(item.quantity).unwrap() };
+            let amount = if trial {
+                0
+            } else {
+                price.amount * i64::try_from(item.quantity).unwrap()
+            };
             Line {
                 id: self.id("il"),
                 item: Some(item.id),
@@ -151,7 +193,11 @@ impl Stripe {
                 previous.insert(key.clone(), was.clone());
             }
         }
-        self.emit_with("customer.subscription.updated", after, Some(previous.into()));
+        self.emit_with(
+            "customer.subscription.updated",
+            after,
+            Some(previous.into()),
+        );
     }
 
     pub(super) fn plan_turn(&mut self, s: usize) {
@@ -164,7 +210,10 @@ impl Stripe {
     pub(super) fn turn(&mut self, s: usize) {
         let (now, state) = (self.now, self.subs[s].now().clone());
         let turns = |item: &Item| item.end == now;
-        if state.status.is_over() || state.status == Status::Paused || !state.items.iter().any(turns) {
+        if state.status.is_over()
+            || state.status == Status::Paused
+            || !state.items.iter().any(turns)
+        {
             return;
         }
         let trial_ends = state.status == Status::Trialing;
@@ -194,7 +243,10 @@ impl Stripe {
         }
         next.status = status.unwrap_or(next.status);
         // The lines are those of the new periods.
-        let before = std::mem::replace(&mut self.subs[s].history.last_mut().unwrap().1, next.clone());
+        let before = std::mem::replace(
+            &mut self.subs[s].history.last_mut().unwrap().1,
+            next.clone(),
+        );
         let mut lines = std::mem::take(&mut self.subs[s].pending);
         lines.extend(self.period_lines(s, &|i| i.start == now, false));
         self.subs[s].history.last_mut().unwrap().1 = before;

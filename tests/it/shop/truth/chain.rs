@@ -37,23 +37,42 @@ pub(crate) struct Held {
 impl Chain {
     fn new(at: Time, held: Held) -> Self {
         let items = Some(vec![held.item.clone()]);
-        Self { items, steps: vec![(at, Some(held))], unlicensed: None, unclear: None, added: None }
+        Self {
+            items,
+            steps: vec![(at, Some(held))],
+            unlicensed: None,
+            unclear: None,
+            added: None,
+        }
     }
 
     /// What it is for at an instant; none: given up.
     pub(crate) fn held(&self, at: Time) -> Option<&Held> {
-        self.steps.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, held)| held.as_ref())
+        self.steps
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)
+            .and_then(|(_, held)| held.as_ref())
     }
 
     /// How many licenses it ever was at once: the least and the most.
     pub(crate) fn counts(&self) -> (u64, u64) {
-        let counts = || self.steps.iter().flat_map(|(_, held)| held).map(|h| h.count);
+        let counts = || {
+            self.steps
+                .iter()
+                .flat_map(|(_, held)| held)
+                .map(|h| h.count)
+        };
         (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
     }
 
     /// What it was last for.
     pub(crate) fn last(&self) -> &Held {
-        self.steps.iter().rev().find_map(|(_, held)| held.as_ref()).unwrap()
+        self.steps
+            .iter()
+            .rev()
+            .find_map(|(_, held)| held.as_ref())
+            .unwrap()
     }
 
     /// Whether an item of a state is one of its.
@@ -66,7 +85,9 @@ impl Chain {
 
     /// Whether a line bills this license's item for a licensed price.
     pub(crate) fn billed(&self, line: &Line) -> bool {
-        let (Some(item), Some(price)) = (&line.item, line.price) else { return false };
+        let (Some(item), Some(price)) = (&line.item, line.price) else {
+            return false;
+        };
         match &self.items {
             // No units: it pays for nothing and fails for nothing (rule 14); to metadata a quantity of 0 is nothing (rule 10).
             Some(items) => items.contains(item) && plan_of(price.id).is_some() && line.quantity > 0,
@@ -78,15 +99,28 @@ impl Chain {
 fn held(item: &Item) -> Option<Held> {
     let plan = plan_of(item.price)?;
     let (count, devices) = plan.licenses(item.quantity);
-    Some(Held { item: item.id.clone(), plan: Some(plan.name), count, devices })
+    Some(Held {
+        item: item.id.clone(),
+        plan: Some(plan.name),
+        count,
+        devices,
+    })
 }
 
 /// The chains of a subscription until an instant.
 pub(crate) fn chains(moment: Moment<'_>, s: usize) -> Vec<Chain> {
     let sub = &moment.stripe.subs[s];
     if let Some(devices) = sub.metadata {
-        let held = Held { item: String::new(), plan: None, count: 1, devices };
-        return vec![Chain { items: None, ..Chain::new(sub.created, held) }];
+        let held = Held {
+            item: String::new(),
+            plan: None,
+            count: 1,
+            devices,
+        };
+        return vec![Chain {
+            items: None,
+            ..Chain::new(sub.created, held)
+        }];
     }
     let (mut chains, mut before) = (Vec::new(), None);
     for (at, state) in sub.history.iter().filter(|(at, _)| *at <= moment.at) {
@@ -100,7 +134,9 @@ fn step(chains: &mut Vec<Chain>, at: Time, state: &State, before: Option<&State>
     let mut come: Vec<Held> = state.items.iter().filter_map(held).collect();
     let mut lost: Vec<usize> = Vec::new();
     for (n, chain) in chains.iter_mut().enumerate() {
-        let Some(had) = chain.steps.last().unwrap().1.clone() else { continue };
+        let Some(had) = chain.steps.last().unwrap().1.clone() else {
+            continue;
+        };
         match come.iter().position(|h| h.item == had.item) {
             Some(place) => chain.steps.push((at, Some(come.remove(place)))),
             None if state.items.iter().any(|i| i.id == had.item) => {
@@ -115,9 +151,17 @@ fn step(chains: &mut Vec<Chain>, at: Time, state: &State, before: Option<&State>
     for same in [true, false] {
         lost.retain(|n| {
             let had = chains[*n].last().plan;
-            let Some(heir) = come.iter().position(|h| fresh(h) && (!same || h.plan == had)) else { return true };
+            let Some(heir) = come
+                .iter()
+                .position(|h| fresh(h) && (!same || h.plan == had))
+            else {
+                return true;
+            };
             let heir = come.remove(heir);
-            chains[*n].items.iter_mut().for_each(|items| items.push(heir.item.clone()));
+            chains[*n]
+                .items
+                .iter_mut()
+                .for_each(|items| items.push(heir.item.clone()));
             if !open(Kind::ItemReplaced) {
                 chains[*n].unclear = Some("closed kind");
             }
@@ -127,7 +171,11 @@ fn step(chains: &mut Vec<Chain>, at: Time, state: &State, before: Option<&State>
     }
     let known = |id: &str| before.is_some_and(|b| b.items.iter().any(|i| i.id == id));
     for n in lost {
-        if state.items.iter().any(|i| !known(&i.id) && plan_of(i.price).is_none()) {
+        if state
+            .items
+            .iter()
+            .any(|i| !known(&i.id) && plan_of(i.price).is_none())
+        {
             chains[n].unclear = Some("replaced by an item without a plan");
         }
         chains[n].steps.push((at, None));
@@ -136,7 +184,9 @@ fn step(chains: &mut Vec<Chain>, at: Time, state: &State, before: Option<&State>
     let comes_back = chains.iter().any(|c| c.unlicensed.is_some());
     for held in come {
         if comes_back {
-            chains.iter_mut().for_each(|c| c.unclear = Some("a plan comes back after one was lost"));
+            chains
+                .iter_mut()
+                .for_each(|c| c.unclear = Some("a plan comes back after one was lost"));
         }
         let was_known = known(&held.item);
         let mut chain = Chain::new(at, held);

@@ -22,13 +22,19 @@ pub(crate) struct Cover {
 impl Chain {
     /// Whether an invoice is a renewal of it: a line that is no proration, for its next period (rule 25).
     pub(crate) fn renewed_by(&self, invoice: &Invoice) -> bool {
-        invoice.reason == "subscription_cycle" && invoice.lines.iter().any(|l| self.billed(l) && !l.proration)
+        invoice.reason == "subscription_cycle"
+            && invoice.lines.iter().any(|l| self.billed(l) && !l.proration)
     }
 }
 
 /// The invoices of a subscription that were made by an instant.
 pub(crate) fn invoices(moment: Moment<'_>, s: usize) -> impl Iterator<Item = (usize, &Invoice)> {
-    moment.stripe.invoices.iter().enumerate().filter(move |(_, i)| i.sub == s && i.created <= moment.at)
+    moment
+        .stripe
+        .invoices
+        .iter()
+        .enumerate()
+        .filter(move |(_, i)| i.sub == s && i.created <= moment.at)
 }
 
 /// Since when, by which invoice, what it takes back, what it gives.
@@ -44,37 +50,75 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     }
     let mut changes: Vec<Change> = Vec::new();
     for (n, invoice) in invoices(moment, s) {
-        let Some(paid) = invoice.paid.filter(|paid| *paid <= at) else { continue };
+        let Some(paid) = invoice.paid.filter(|paid| *paid <= at) else {
+            continue;
+        };
         let lines = || invoice.lines.iter().filter(|l| chain.billed(l) && !l.trial);
-        let taken = lines().filter(|l| l.amount < 0).map(|l| (l.start, l.end, l.item.clone())).collect();
-        let given = lines().filter(|l| l.amount >= 0).map(|l| (l.start, l.end, l.item.clone())).collect();
+        let taken = lines()
+            .filter(|l| l.amount < 0)
+            .map(|l| (l.start, l.end, l.item.clone()))
+            .collect();
+        let given = lines()
+            .filter(|l| l.amount >= 0)
+            .map(|l| (l.start, l.end, l.item.clone()))
+            .collect();
         changes.push((paid, Some(n), taken, given));
     }
     // Rule 20: before anything was paid, only a trial is granted.
-    let first = changes.iter().filter(|c| !c.3.is_empty()).map(|c| c.0).min();
+    let first = changes
+        .iter()
+        .filter(|c| !c.3.is_empty())
+        .map(|c| c.0)
+        .min();
     let granted = grants(moment, s, chain, at);
     let alone = granted.iter().filter(|g| g.alone).map(|g| g.since).min();
     let held = [first, alone].into_iter().flatten().min();
     let counts = |g: &Grant| g.alone || held.is_some_and(|held| held <= g.since);
-    changes.extend(granted.into_iter().filter(counts).map(|g| (g.since, None, vec![], vec![(g.start, g.end, None)])));
+    changes.extend(
+        granted
+            .into_iter()
+            .filter(counts)
+            .map(|g| (g.since, None, vec![], vec![(g.start, g.end, None)])),
+    );
     changes.sort_by_key(|(since, ..)| *since);
     let mut covers: Vec<Cover> = Vec::new();
     for (since, invoice, taken, given) in changes {
         for (start, end, item) in taken {
             let of_it = |c: &Cover| c.item.is_none() || c.item == item;
-            let cut = |c: Cover| if of_it(&c) { without(c, start, end) } else { vec![c] };
+            let cut = |c: Cover| {
+                if of_it(&c) {
+                    without(c, start, end)
+                } else {
+                    vec![c]
+                }
+            };
             covers = covers.into_iter().flat_map(cut).collect();
         }
-        covers.extend(given.into_iter().map(|(start, end, item)| Cover { start, end, since, item, invoice }));
+        covers.extend(given.into_iter().map(|(start, end, item)| Cover {
+            start,
+            end,
+            since,
+            item,
+            invoice,
+        }));
     }
     covers
 }
 
 /// What is left of a cover when a credit takes a stretch back.
 fn without(cover: Cover, start: Time, end: Time) -> Vec<Cover> {
-    let before = Cover { end: cover.end.min(start), ..cover.clone() };
-    let after = Cover { start: cover.start.max(end), ..cover };
-    [before, after].into_iter().filter(|c| c.start < c.end).collect()
+    let before = Cover {
+        end: cover.end.min(start),
+        ..cover.clone()
+    };
+    let after = Cover {
+        start: cover.start.max(end),
+        ..cover
+    };
+    [before, after]
+        .into_iter()
+        .filter(|c| c.start < c.end)
+        .collect()
 }
 
 /// Time that is granted without a payment.
@@ -90,35 +134,77 @@ struct Grant {
 fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
     let sub = &moment.stripe.subs[s];
     let mut grants = Vec::new();
-    let history: Vec<_> = sub.history.iter().filter(|(since, _)| *since <= at).collect();
+    let history: Vec<_> = sub
+        .history
+        .iter()
+        .filter(|(since, _)| *since <= at)
+        .collect();
     for (n, (since, state)) in history.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| &history[n].1);
         if let Some((start, end)) = state.trial.filter(|_| state.status == Status::Trialing) {
-            let began_with_it = before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
+            let began_with_it =
+                before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
             // Rule 23: a trial that is added to a paid subscription counts whatever `trial` says.
             if !began_with_it || moment.policy.trial_licenses {
-                grants.push(Grant { since: *since, start, end, alone: true });
+                grants.push(Grant {
+                    since: *since,
+                    start,
+                    end,
+                    alone: true,
+                });
             }
         }
-        let turned = before.is_some_and(|b| state.items.iter().any(|i| b.items.iter().all(|j| j.start != i.start)));
-        let period = state.items.iter().filter(|i| chain.is_for(i)).map(|i| (i.start, i.end)).max();
+        let turned = before.is_some_and(|b| {
+            state
+                .items
+                .iter()
+                .any(|i| b.items.iter().all(|j| j.start != i.start))
+        });
+        let period = state
+            .items
+            .iter()
+            .filter(|i| chain.is_for(i))
+            .map(|i| (i.start, i.end))
+            .max();
         // Rule 14: what is added takes effect at once, while the running period is paid.
-        if let Some((start, end)) = period.filter(|_| chain.added == Some(*since) && state.status == Status::Active) {
+        if let Some((start, end)) =
+            period.filter(|_| chain.added == Some(*since) && state.status == Status::Active)
+        {
             // Somebody paid for another item.
             let paid = invoices(moment, s).any(|(_, i)| i.paid.is_some_and(|paid| paid <= *since));
-            grants.push(Grant { since: *since, start: start.max(*since), end, alone: paid });
+            grants.push(Grant {
+                since: *since,
+                start: start.max(*since),
+                end,
+                alone: paid,
+            });
         }
         // Rule 33: periods that turn while paused, and the one running at the resume.
         let resumed = before.is_some_and(|b| b.paused) && !state.paused && !state.status.is_over();
         let paused = state.paused && moment.policy.pause_keeps;
-        if let Some((start, end)) = period.filter(|_| paused && turned && before.is_some_and(|b| b.paused) || resumed) {
-            grants.push(Grant { since: *since, start, end, alone: false });
+        if let Some((start, end)) =
+            period.filter(|_| paused && turned && before.is_some_and(|b| b.paused) || resumed)
+        {
+            grants.push(Grant {
+                since: *since,
+                start,
+                end,
+                alone: false,
+            });
         }
         // Rule 29: written off, and back to active without a payment.
         let back = before.is_some_and(|b| matches!(b.status, Status::PastDue | Status::Unpaid));
-        let written_off = invoices(moment, s).any(|(_, i)| i.voided == Some(*since) || i.uncollectible == Some(*since));
-        if let Some((start, end)) = period.filter(|_| back && state.status == Status::Active && written_off) {
-            grants.push(Grant { since: *since, start, end, alone: false });
+        let written_off = invoices(moment, s)
+            .any(|(_, i)| i.voided == Some(*since) || i.uncollectible == Some(*since));
+        if let Some((start, end)) =
+            period.filter(|_| back && state.status == Status::Active && written_off)
+        {
+            grants.push(Grant {
+                since: *since,
+                start,
+                end,
+                alone: false,
+            });
         }
     }
     grants
@@ -128,11 +214,21 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
 /// to the period's start (rule 18).
 fn by_snapshots(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Cover> {
     let mut covers: Vec<Cover> = Vec::new();
-    for (since, state) in moment.stripe.subs[s].history.iter().filter(|(since, _)| *since <= at) {
+    for (since, state) in moment.stripe.subs[s]
+        .history
+        .iter()
+        .filter(|(since, _)| *since <= at)
+    {
         for item in state.items.iter().filter(|i| chain.is_for(i)) {
             match state.status {
                 Status::Active => {
-                    covers.push(Cover { start: item.start, end: item.end, since: *since, item: None, invoice: None });
+                    covers.push(Cover {
+                        start: item.start,
+                        end: item.end,
+                        since: *since,
+                        item: None,
+                        invoice: None,
+                    });
                 }
                 Status::PastDue | Status::Unpaid => covers.retain(|c| c.start < item.start),
                 Status::Incomplete

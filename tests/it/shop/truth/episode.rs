@@ -30,9 +30,17 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
         return Vec::new();
     }
     let snapshots = moment.delivery.types == Types::Snapshots;
-    let mut changes: Vec<Time> = moment.stripe.subs[s].history.iter().map(|(at, _)| *at).collect();
+    let mut changes: Vec<Time> = moment.stripe.subs[s]
+        .history
+        .iter()
+        .map(|(at, _)| *at)
+        .collect();
     for (n, invoice) in invoices(moment, s) {
-        changes.extend([invoice.paid, invoice.voided, invoice.uncollectible].into_iter().flatten());
+        changes.extend(
+            [invoice.paid, invoice.voided, invoice.uncollectible]
+                .into_iter()
+                .flatten(),
+        );
         if chain.renewed_by(invoice) && !snapshots {
             let first = invoice.failed.first().copied();
             fails.extend(first.map(|at| (at, n, invoice.secure.contains(&at))));
@@ -42,7 +50,9 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
     if snapshots {
         // Where only snapshots come, of the first past_due one.
         let history = &moment.stripe.subs[s].history;
-        let turned = history.windows(2).filter(|w| w[0].1.status == Status::Active && w[1].1.status == Status::PastDue);
+        let turned = history
+            .windows(2)
+            .filter(|w| w[0].1.status == Status::Active && w[1].1.status == Status::PastDue);
         fails.extend(turned.filter_map(|w| Some((w[1].0, w[1].1.latest?, false))));
     }
     fails.sort_unstable();
@@ -53,14 +63,23 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
             close(moment, s, chain, last, &changes, at);
         }
         let runs = episodes.last().is_some_and(|e| e.resolved.is_none());
-        let ended = moment.stripe.subs[s].at(at).is_some_and(|state| state.status.is_over());
+        let ended = moment.stripe.subs[s]
+            .at(at)
+            .is_some_and(|state| state.status.is_over());
         if !runs
             && !ended
             && !paid_for(moment, s, chain, at)
             && covers(moment, s, chain, at).iter().any(|c| c.start < at)
         {
             let grace_end = at + moment.policy.grace;
-            episodes.push(Episode { start: at, grace_end, invoice: n, secure, resolved: None, unclear: None });
+            episodes.push(Episode {
+                start: at,
+                grace_end,
+                invoice: n,
+                secure,
+                resolved: None,
+                unclear: None,
+            });
         }
     }
     if let Some(last) = episodes.last_mut() {
@@ -74,11 +93,22 @@ fn paid_for(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> bool {
 }
 
 /// Looks whether a change until an instant resolved an episode.
-fn close(moment: Moment<'_>, s: usize, chain: &Chain, episode: &mut Episode, changes: &[Time], until: Time) {
+fn close(
+    moment: Moment<'_>,
+    s: usize,
+    chain: &Chain,
+    episode: &mut Episode,
+    changes: &[Time],
+    until: Time,
+) {
     if episode.resolved.is_some() {
         return;
     }
-    for at in changes.iter().copied().filter(|at| *at >= episode.start && *at <= until) {
+    for at in changes
+        .iter()
+        .copied()
+        .filter(|at| *at >= episode.start && *at <= until)
+    {
         if paid_for(moment, s, chain, at) {
             episode.resolved = Some(at);
             return;
@@ -87,7 +117,11 @@ fn close(moment: Moment<'_>, s: usize, chain: &Chain, episode: &mut Episode, cha
             continue;
         }
         let own = &moment.stripe.invoices[episode.invoice];
-        if [own.paid, own.voided, own.uncollectible].into_iter().flatten().any(|closed| closed <= at) {
+        if [own.paid, own.voided, own.uncollectible]
+            .into_iter()
+            .flatten()
+            .any(|closed| closed <= at)
+        {
             episode.unclear = episode.unclear.or(Some(at));
         }
     }

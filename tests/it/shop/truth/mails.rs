@@ -26,7 +26,12 @@ impl Count {
     }
 
     fn mail(self, kinds: &'static [&'static str], rule: &'static str) -> Mail {
-        Mail { kinds, least: self.least, most: self.most, rule }
+        Mail {
+            kinds,
+            least: self.least,
+            most: self.most,
+            rule,
+        }
     }
 }
 
@@ -37,21 +42,50 @@ pub(crate) fn of(moment: Moment<'_>, s: usize, chains: &[Chain]) -> Vec<Mail> {
         return Vec::new();
     }
     let due = usize::from(!covers(moment, s, chain, moment.at).is_empty());
-    let issued = Mail { kinds: &["license_issued"], least: due, most: due, rule: "40" };
-    let all_late = due == 1 && covers(moment, s, chain, moment.at).iter().all(|c| c.since >= c.end);
-    let mut mails = if all_late || chain.counts().0 != chain.counts().1 { Vec::new() } else { vec![issued] };
+    let issued = Mail {
+        kinds: &["license_issued"],
+        least: due,
+        most: due,
+        rule: "40",
+    };
+    let all_late = due == 1
+        && covers(moment, s, chain, moment.at)
+            .iter()
+            .all(|c| c.since >= c.end);
+    let mut mails = if all_late || chain.counts().0 != chain.counts().1 {
+        Vec::new()
+    } else {
+        vec![issued]
+    };
     let revokes = moment.policy.at_grace_end == AtGraceEnd::Revoke;
     let (mut failed, mut secure, mut ending, mut stop, mut restored) = Default::default();
-    let (failed, secure, ending, stop, restored): (&mut Count, &mut Count, &mut Count, &mut Count, &mut Count) =
-        (&mut failed, &mut secure, &mut ending, &mut stop, &mut restored);
+    let (failed, secure, ending, stop, restored): (
+        &mut Count,
+        &mut Count,
+        &mut Count,
+        &mut Count,
+        &mut Count,
+    ) = (
+        &mut failed,
+        &mut secure,
+        &mut ending,
+        &mut stop,
+        &mut restored,
+    );
     let all = episodes(moment, s, chain);
     if all.iter().any(|e| e.unclear.is_some())
-        || moment.stripe.subs[s].at(moment.at).is_some_and(|x| x.status.is_over())
+        || moment.stripe.subs[s]
+            .at(moment.at)
+            .is_some_and(|x| x.status.is_over())
     {
         return mails;
     }
     for episode in &all {
-        let first = if episode.secure { &mut *secure } else { &mut *failed };
+        let first = if episode.secure {
+            &mut *secure
+        } else {
+            &mut *failed
+        };
         warnings(moment, episode, first, ending);
         if episode.secure && moment.policy.notice_delay < MINUTE {
             // Without a delay the status may be told before the reason is known.
@@ -79,8 +113,12 @@ fn money_moved(moment: Moment<'_>, s: usize) -> bool {
 
 /// Whether a mail that is due at an instant went out, while an episode ran on.
 fn went(moment: Moment<'_>, episode: &Episode, due: Time) -> (usize, usize) {
-    let over = episode.resolved.unwrap_or(Time::MAX).min(episode.grace_end.max(episode.start + 1));
-    let near = |instant: Time| (due - SLACK..due + moment.policy.notice_delay + SLACK).contains(&instant);
+    let over = episode
+        .resolved
+        .unwrap_or(Time::MAX)
+        .min(episode.grace_end.max(episode.start + 1));
+    let near =
+        |instant: Time| (due - SLACK..due + moment.policy.notice_delay + SLACK).contains(&instant);
     if moment.at < due || over < due {
         (0, 0)
     } else if near(moment.at) || near(over) {
@@ -134,17 +172,33 @@ fn count_any(failed: &mut Count, secure: &mut Count) {
 
 /// Failed invoices in mid period for something else: told once each, without a grace (rule 26). A renewal that fails while
 /// another episode runs may be told of.
-fn sides(moment: Moment<'_>, s: usize, chain: &Chain, all: &[Episode], failed: &mut Count, secure: &mut Count) {
+fn sides(
+    moment: Moment<'_>,
+    s: usize,
+    chain: &Chain,
+    all: &[Episode],
+    failed: &mut Count,
+    secure: &mut Count,
+) {
     for (n, invoice) in invoices(moment, s) {
-        let Some(first) = invoice.failed.first().filter(|at| **at <= moment.at) else { continue };
+        let Some(first) = invoice.failed.first().filter(|at| **at <= moment.at) else {
+            continue;
+        };
         let retried = invoice.failed.len() > 1;
         if invoice.reason == "subscription_create" || all.iter().any(|e| e.invoice == n) {
             continue;
         }
-        let count = if invoice.secure.contains(first) { &mut *secure } else { &mut *failed };
+        let count = if invoice.secure.contains(first) {
+            &mut *secure
+        } else {
+            &mut *failed
+        };
         count.most += 1;
-        let closed =
-            [invoice.paid, invoice.voided, invoice.uncollectible].into_iter().flatten().min().unwrap_or(Time::MAX);
+        let closed = [invoice.paid, invoice.voided, invoice.uncollectible]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(Time::MAX);
         let due = first + moment.policy.notice_delay + SLACK;
         let asked = moment.policy.keyward_warns && moment.policy.reminders.contains(&0);
         let renewal = chain.renewed_by(invoice);

@@ -85,7 +85,12 @@ pub(crate) struct Moment<'a> {
 
 /// What every machine of a shop should show at an instant at which everything that happened is known.
 pub(crate) fn expect(shop: &Shop, stripe: &Stripe, at: Time) -> Vec<Expect> {
-    let moment = Moment { stripe, policy: &shop.policy, delivery: &shop.delivery, at };
+    let moment = Moment {
+        stripe,
+        policy: &shop.policy,
+        delivery: &shop.delivery,
+        at,
+    };
     let of = |bought: &Bought| match bought {
         Bought::Sub(s) => (stripe.subs[*s].created <= at).then(|| subscription::expect(moment, *s)),
         Bought::Session(x) => (stripe.sessions[*x].created <= at).then(|| once::expect(moment, *x)),

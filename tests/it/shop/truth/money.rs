@@ -24,9 +24,19 @@ pub(crate) enum Back {
 }
 
 /// What went back of a purchase over all its payments (rule 36). `since`: when enough went back.
-pub(crate) fn went_back(moment: Moment<'_>, policy: &Policy, total: i64, of: impl Fn(Paid) -> bool) -> (Back, i64) {
+pub(crate) fn went_back(
+    moment: Moment<'_>,
+    policy: &Policy,
+    total: i64,
+    of: impl Fn(Paid) -> bool,
+) -> (Back, i64) {
     let (mut sum, mut pending, mut back) = (0, false, Back::Nothing);
-    for refund in moment.stripe.refunds.iter().filter(|r| r.at <= moment.at && of(r.of)) {
+    for refund in moment
+        .stripe
+        .refunds
+        .iter()
+        .filter(|r| r.at <= moment.at && of(r.of))
+    {
         match word_at(&refund.steps, moment.at) {
             Some("succeeded") => sum += refund.amount,
             Some("pending") => (sum, pending) = (sum + refund.amount, true),
@@ -55,14 +65,25 @@ pub(crate) fn went_back(moment: Moment<'_>, policy: &Policy, total: i64, of: imp
 }
 
 fn invoice_back(moment: Moment<'_>, i: usize) -> Back {
-    let total = moment.stripe.invoices[i].payments.iter().map(|p| p.amount).sum();
-    went_back(moment, moment.policy, total, |of| matches!(of, Paid::Invoice(n, _) if n == i)).0
+    let total = moment.stripe.invoices[i]
+        .payments
+        .iter()
+        .map(|p| p.amount)
+        .sum();
+    went_back(
+        moment,
+        moment.policy,
+        total,
+        |of| matches!(of, Paid::Invoice(n, _) if n == i),
+    )
+    .0
 }
 
 /// Whether a license may have been made a second time: something was revoked and came back.
 pub(crate) fn may_be_new(moment: Moment<'_>, s: usize) -> bool {
     let of_it = |of: Paid| matches!(of, Paid::Invoice(i, _) if moment.stripe.invoices[i].sub == s);
-    moment.stripe.refunds.iter().any(|r| of_it(r.of)) || moment.stripe.disputes.iter().any(|d| of_it(d.of))
+    moment.stripe.refunds.iter().any(|r| of_it(r.of))
+        || moment.stripe.disputes.iter().any(|d| of_it(d.of))
 }
 
 /// What a license should be, money that went back included.
@@ -74,7 +95,9 @@ pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>)
         // Rule 33.
         Want::Live(_) | Want::LiveFrom(_) if paused => (Want::Stopped(&["suspended"]), "33"),
         Want::Stopped(words) if paused && words == ["expired"] => (Want::Stopped(OVER), "33"),
-        Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => disputed,
+        Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => {
+            disputed
+        }
     }
 }
 
@@ -82,9 +105,14 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
     let plain = by_time(moment, s, chain, life);
     let mut ends: Vec<Time> = Vec::new();
     let mut revoked: Option<Time> = None;
-    let paid_by =
-        |i: usize| -> Option<&Cover> { life.covers.iter().filter(|c| c.invoice == Some(i)).max_by_key(|c| c.end) };
-    let refunded = (0..moment.stripe.invoices.len()).filter(|i| moment.stripe.invoices[*i].sub == s);
+    let paid_by = |i: usize| -> Option<&Cover> {
+        life.covers
+            .iter()
+            .filter(|c| c.invoice == Some(i))
+            .max_by_key(|c| c.end)
+    };
+    let refunded =
+        (0..moment.stripe.invoices.len()).filter(|i| moment.stripe.invoices[*i].sub == s);
     for i in refunded {
         let back = invoice_back(moment, i);
         let since = match back {
@@ -93,44 +121,70 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
             Back::Mixed => return (Want::Open("a part revokes and the whole keeps"), "36"),
             Back::Part(since) | Back::Revokes(since) => since,
         };
-        if !moment.stripe.invoices[i].lines.iter().any(|l| chain.billed(l))
+        if !moment.stripe.invoices[i]
+            .lines
+            .iter()
+            .any(|l| chain.billed(l))
             && moment.stripe.invoices[i].reason != "manual"
         {
             continue;
         }
-        let base = ["subscription_create", "subscription_cycle"].contains(&moment.stripe.invoices[i].reason);
+        let base = ["subscription_create", "subscription_cycle"]
+            .contains(&moment.stripe.invoices[i].reason);
         let Some(cover) = paid_by(i).filter(|_| base) else {
-            return (Want::Open("an invoice beside the periods is refunded"), "37");
+            return (
+                Want::Open("an invoice beside the periods is refunded"),
+                "37",
+            );
         };
-        let lines = moment.stripe.invoices[i].lines.iter().filter(|l| chain.billed(l) && l.amount >= 0);
+        let lines = moment.stripe.invoices[i]
+            .lines
+            .iter()
+            .filter(|l| chain.billed(l) && l.amount >= 0);
         if lines.map(|l| l.end).max() != Some(cover.end) {
             return (Want::Open("the refunded period was credited"), "37");
         }
-        let others = life.covers.iter().any(|c| c.invoice != Some(i) && c.start < cover.end && c.end > cover.start);
+        let others = life
+            .covers
+            .iter()
+            .any(|c| c.invoice != Some(i) && c.start < cover.end && c.end > cover.start);
         if others {
             return (Want::Open("the refunded period is paid for twice"), "37");
         }
         // An earlier period's changes nothing.
-        if since >= cover.end && moment.policy.on_cancel == OnCancel::Keep && life.state.ended_at.is_some() {
-            return (Want::Open("kept for good, and refunded when the paid time was over"), "34, 37");
+        if since >= cover.end
+            && moment.policy.on_cancel == OnCancel::Keep
+            && life.state.ended_at.is_some()
+        {
+            return (
+                Want::Open("kept for good, and refunded when the paid time was over"),
+                "34, 37",
+            );
         }
         if since >= cover.end {
             continue;
         }
-        let later =
-            |r: &Refund| r.at >= cover.end && r.at <= moment.at && matches!(r.of, Paid::Invoice(n, _) if n == i);
+        let later = |r: &Refund| {
+            r.at >= cover.end && r.at <= moment.at && matches!(r.of, Paid::Invoice(n, _) if n == i)
+        };
         if !kinds::open(Kind::RestRefundedLate) && moment.stripe.refunds.iter().any(later) {
             return (Want::Open("closed kind"), "37");
         }
         if matches!(back, Back::Revokes(_)) {
             revoked = revoked.max(Some(since));
-        } else if let Some(ended) = life.state.ended_at.filter(|d| *d >= cover.start && *d < cover.end) {
+        } else if let Some(ended) = life
+            .state
+            .ended_at
+            .filter(|d| *d >= cover.start && *d < cover.end)
+        {
             ends.push(ended.max(since));
         }
     }
     if let Some(since) = revoked {
         let again = life.covers.iter().any(|c| {
-            c.since > since && c.invoice.is_some_and(|i| !matches!(invoice_back(moment, i), Back::Revokes(_)))
+            c.since > since
+                && c.invoice
+                    .is_some_and(|i| !matches!(invoice_back(moment, i), Back::Revokes(_)))
         });
         if !again {
             return (Want::Stopped(&["revoked"]), "36, 37");
@@ -145,7 +199,10 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
             return (Want::Open("closed kind"), "34");
         }
         if moment.policy.on_cancel == OnCancel::Keep || !moment.policy.refund_revokes {
-            return (Want::Open("ended with money back under a policy that keeps"), "34");
+            return (
+                Want::Open("ended with money back under a policy that keeps"),
+                "34",
+            );
         }
         return (Want::Stopped(OVER), "34");
     }
@@ -155,14 +212,22 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
 fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -> Ruled {
     let of_it = |of: Paid| matches!(of, Paid::Invoice(i, _) if moment.stripe.invoices[i].sub == s);
     let verdict = disputed(moment, of_it);
-    let paid_after = |since: Time| life.covers.iter().any(|c| c.since > since && c.invoice.is_some());
+    let paid_after = |since: Time| {
+        life.covers
+            .iter()
+            .any(|c| c.since > since && c.invoice.is_some())
+    };
     match verdict {
         Disputed::No => match plain.0 {
             // What was revoked and would be given back is over by now: it may stay as it is.
             Want::Stopped(words) if words != ["suspended"] && revoked_before(moment, s, life) => {
                 (Want::Stopped(ENDED), plain.1)
             }
-            Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => plain,
+            Want::Live(_)
+            | Want::LiveFrom(_)
+            | Want::Stopped(_)
+            | Want::Nothing
+            | Want::Open(_) => plain,
         },
         Disputed::Unclear(why) => (Want::Open(why), "39"),
         Disputed::Lost(since) if !paid_after(since) => match plain.0 {
@@ -189,8 +254,14 @@ fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -
 fn revoked_before(moment: Moment<'_>, s: usize, life: &Life<'_>) -> bool {
     let of_it = |of: Paid| matches!(of, Paid::Invoice(i, _) if moment.stripe.invoices[i].sub == s);
     let refunded = moment.stripe.refunds.iter().any(|r| of_it(r.of));
-    let lost = moment.stripe.disputes.iter().any(|d| of_it(d.of) && d.steps.iter().any(|(_, word)| *word == "lost"));
-    refunded || lost || moment.policy.at_grace_end == AtGraceEnd::Revoke && !life.episodes.is_empty()
+    let lost = moment
+        .stripe
+        .disputes
+        .iter()
+        .any(|d| of_it(d.of) && d.steps.iter().any(|(_, word)| *word == "lost"));
+    refunded
+        || lost
+        || moment.policy.at_grace_end == AtGraceEnd::Revoke && !life.episodes.is_empty()
 }
 
 /// What the disputes of a purchase come to.
@@ -208,16 +279,27 @@ pub(crate) enum Disputed {
 pub(crate) fn disputed(moment: Moment<'_>, of: impl Fn(Paid) -> bool) -> Disputed {
     let policy = moment.policy;
     let (mut open, mut lost, mut unclear, mut any_open) = (false, None, None, false);
-    for dispute in moment.stripe.disputes.iter().filter(|d| d.at <= moment.at && of(d.of)) {
+    for dispute in moment
+        .stripe
+        .disputes
+        .iter()
+        .filter(|d| d.at <= moment.at && of(d.of))
+    {
         let steps = || dispute.steps.iter().filter(|(at, _)| *at <= moment.at);
         let was_lost = steps().any(|(_, word)| *word == "lost");
         let now = word_at(&dispute.steps, moment.at);
         any_open |= now.is_some_and(|word| !["won", "lost", "warning_closed"].contains(&word));
         match now {
             Some("needs_response" | "under_review") => open |= policy.dispute_suspends,
-            Some("warning_needs_response" | "warning_under_review") => open |= !policy.inquiry_keeps,
-            Some("lost") if policy.lost_revokes => lost = lost.max(steps().next_back().map(|(at, _)| *at)),
-            Some("lost") if policy.dispute_suspends => unclear = Some("lost and kept: live or suspended"),
+            Some("warning_needs_response" | "warning_under_review") => {
+                open |= !policy.inquiry_keeps
+            }
+            Some("lost") if policy.lost_revokes => {
+                lost = lost.max(steps().next_back().map(|(at, _)| *at))
+            }
+            Some("lost") if policy.dispute_suspends => {
+                unclear = Some("lost and kept: live or suspended")
+            }
             Some("won") if !policy.won_reinstates && (policy.dispute_suspends || was_lost) => {
                 unclear = Some("won and kept as it is");
             }
@@ -225,7 +307,9 @@ pub(crate) fn disputed(moment: Moment<'_>, of: impl Fn(Paid) -> bool) -> Dispute
         }
     }
     match (lost, unclear) {
-        (Some(_), _) if any_open && !kinds::open(Kind::LossBesideOpen) => Disputed::Unclear("closed kind"),
+        (Some(_), _) if any_open && !kinds::open(Kind::LossBesideOpen) => {
+            Disputed::Unclear("closed kind")
+        }
         (Some(since), _) => Disputed::Lost(since),
         (None, Some(why)) => Disputed::Unclear(why),
         (None, None) if open => Disputed::Open,

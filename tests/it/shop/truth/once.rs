@@ -16,44 +16,86 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
         Told::Guide { days, devices } => (1, devices, (days > 0).then(|| i64::from(days)), None),
         // Without its lines the quantity is not known.
         Told::Plan => (1, plan.licenses(1).1, plan.days, Some(plan.name)),
-        Told::Lines => {
-            (plan.licenses(session.quantity).0, plan.licenses(session.quantity).1, plan.days, Some(plan.name))
-        }
+        Told::Lines => (
+            plan.licenses(session.quantity).0,
+            plan.licenses(session.quantity).1,
+            plan.days,
+            Some(plan.name),
+        ),
         Told::Nothing => (0, 0, None, None),
     };
     let (want, rule) = want(moment, x, session, days);
     let made = u64::from(want != Want::Nothing);
-    let back = moment.stripe.refunds.iter().any(|r| r.of == Paid::Session(x))
-        || moment.stripe.disputes.iter().any(|d| d.of == Paid::Session(x));
+    let back = moment
+        .stripe
+        .refunds
+        .iter()
+        .any(|r| r.of == Paid::Session(x))
+        || moment
+            .stripe
+            .disputes
+            .iter()
+            .any(|d| d.of == Paid::Session(x));
     let judged = !moment.delivery.late && !matches!(want, Want::Open(_));
     let created = judged.then_some((made * count, made * count * if back { 3 } else { 1 }));
     let issued = usize::try_from(made * count.min(1)).unwrap();
     let mails = if judged && !back {
-        vec![Mail { kinds: &["license_issued"], least: issued, most: issued, rule: "40" }]
+        vec![Mail {
+            kinds: &["license_issued"],
+            least: issued,
+            most: issued,
+            rule: "40",
+        }]
     } else {
         Vec::new()
     };
-    let seat = Seat { plan: name, devices: Some(devices), want, rule };
+    let seat = Seat {
+        plan: name,
+        devices: Some(devices),
+        want,
+        rule,
+    };
     let seats = std::iter::repeat_n(seat, usize::try_from(count).unwrap()).collect();
-    Expect { machine: format!("stripe/{}", session.id), seats, late: moment.delivery.late, created, mails }
+    Expect {
+        machine: format!("stripe/{}", session.id),
+        seats,
+        late: moment.delivery.late,
+        created,
+        mails,
+    }
 }
 
 fn want(moment: Moment<'_>, x: usize, session: &Session, days: Option<i64>) -> Ruled {
-    let Some(paid) = session.paid.filter(|paid| *paid <= moment.at) else { return (Want::Nothing, "11") };
+    let Some(paid) = session.paid.filter(|paid| *paid <= moment.at) else {
+        return (Want::Nothing, "11");
+    };
     if session.completed != Some(paid) && moment.delivery.types != Types::All {
         return (Want::Nothing, "11");
     }
-    if moment.delivery.types != Types::All && (!moment.stripe.refunds.is_empty() || !moment.stripe.disputes.is_empty())
+    if moment.delivery.types != Types::All
+        && (!moment.stripe.refunds.is_empty() || !moment.stripe.disputes.is_empty())
     {
         return (Want::Open("not all types are delivered"), "36");
     }
     let end = days.map(|days| paid + days * DAY);
     let over = end.is_some_and(|end| end <= moment.at);
     let total = session.payment.as_ref().map_or(0, |p| p.amount);
-    let plain = if over { (Want::Stopped(&["expired"]), "10") } else { (Want::Live(vec![end]), "10") };
-    let disputes = moment.stripe.disputes.iter().any(|d| d.of == Paid::Session(x) && d.at <= moment.at);
+    let plain = if over {
+        (Want::Stopped(&["expired"]), "10")
+    } else {
+        (Want::Live(vec![end]), "10")
+    };
+    let disputes = moment
+        .stripe
+        .disputes
+        .iter()
+        .any(|d| d.of == Paid::Session(x) && d.at <= moment.at);
     // What was stopped by a dispute and is over when that is won may stay as it is.
-    let plain = if over && disputes { (Want::Stopped(OVER), "10, 39") } else { plain };
+    let plain = if over && disputes {
+        (Want::Stopped(OVER), "10, 39")
+    } else {
+        plain
+    };
     let of = |of: Paid| of == Paid::Session(x);
     let back = went_back(moment, moment.policy, total, of).0;
     match (back, disputed(moment, of)) {

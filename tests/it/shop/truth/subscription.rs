@@ -43,19 +43,44 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         created = created.map(|(low, high)| (low + made * least, high + made * most));
         // A unit that came while nothing may work was not made (rule 5).
         let unmade = if chain.added.is_some() { 0 } else { least };
-        let count = if matches!(want, Want::Stopped(_)) { count.min(unmade) } else { count };
+        let count = if matches!(want, Want::Stopped(_)) {
+            count.min(unmade)
+        } else {
+            count
+        };
         if chain.added.is_some() && matches!(want, Want::Stopped(_)) {
             created = None;
         }
         let shrinks = chain.unlicensed.is_some() && !open(Kind::UnlicensedDevices);
-        let seat = Seat { plan: held.plan, devices: Some(devices).filter(|_| !shrinks), want, rule };
-        let count = if matches!(seat.want, Want::Open(_)) { count.max(1) } else { count };
+        let seat = Seat {
+            plan: held.plan,
+            devices: Some(devices).filter(|_| !shrinks),
+            want,
+            rule,
+        };
+        let count = if matches!(seat.want, Want::Open(_)) {
+            count.max(1)
+        } else {
+            count
+        };
         seats.extend(std::iter::repeat_n(seat, usize::try_from(count).unwrap()));
     }
     let again = money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
-    let created = created.map(|(least, most)| if again { (least, most * 4) } else { (least, most) });
+    let created = created.map(|(least, most)| {
+        if again {
+            (least, most * 4)
+        } else {
+            (least, most)
+        }
+    });
     let created = created.filter(|_| !moment.delivery.late);
-    Expect { machine, seats, late: moment.delivery.late, created, mails: mails::of(moment, s, &all) }
+    Expect {
+        machine,
+        seats,
+        late: moment.delivery.late,
+        created,
+        mails: mails::of(moment, s, &all),
+    }
 }
 
 fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
@@ -67,7 +92,11 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
         return (Want::Open(why), rule);
     }
     let covers = covers(moment, s, chain, moment.at);
-    let life = Life { state, episodes: episodes(moment, s, chain), covers };
+    let life = Life {
+        state,
+        episodes: episodes(moment, s, chain),
+        covers,
+    };
     let want = money::over(moment, s, chain, &life);
     if chain.held(moment.at).is_some() {
         return want;
@@ -90,7 +119,10 @@ fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
     let credited = invoices(moment, s).any(|(_, i)| i.lines.iter().any(|l| l.amount < 0));
     let margin = moment.policy.margin;
     if life.state.cancel_at.is_some() || life.state.ended_at.is_some() || credited {
-        (Want::Open("no longer licensed, and credited or cancelled"), "15, 17")
+        (
+            Want::Open("no longer licensed, and credited or cancelled"),
+            "15, 17",
+        )
     } else if moment.at < end {
         (Want::Live(vec![Some(end), Some(end + margin)]), "15")
     } else if moment.at < end + margin {
@@ -107,13 +139,30 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
     };
     if life.covers.iter().all(|c| c.since >= c.end) {
         // What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
-        let surely = life.covers.iter().all(|c| c.since >= c.end + moment.policy.margin);
-        let carried = invoices(moment, s).any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
-        let after_the_end = life.state.ended_at.is_some_and(|ended| life.covers.iter().all(|c| c.since > ended));
+        let surely = life
+            .covers
+            .iter()
+            .all(|c| c.since >= c.end + moment.policy.margin);
+        let carried = invoices(moment, s)
+            .any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
+        let after_the_end = life
+            .state
+            .ended_at
+            .is_some_and(|ended| life.covers.iter().all(|c| c.since > ended));
         if carried || after_the_end {
-            return (Want::Open("first paid when its period is over, or after the deletion"), "5, 16, 19");
+            return (
+                Want::Open("first paid when its period is over, or after the deletion"),
+                "5, 16, 19",
+            );
         }
-        return (if surely { Want::Nothing } else { Want::Open("first paid in the margin") }, "5");
+        return (
+            if surely {
+                Want::Nothing
+            } else {
+                Want::Open("first paid in the margin")
+            },
+            "5",
+        );
     }
     if !open(Kind::TurnWithSideOpen) && turned_with_side_open(moment, s) {
         return (Want::Open("closed kind"), "25");
@@ -131,22 +180,33 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         return after_the_end(moment, life, end, ended);
     }
     let (at, margin) = (moment.at, moment.policy.margin);
-    if !open(Kind::MixedScheduledEnd) && life.state.cancel_at.is_some() && life.state.items.len() > 1 {
+    if !open(Kind::MixedScheduledEnd)
+        && life.state.cancel_at.is_some()
+        && life.state.items.len() > 1
+    {
         return (Want::Open("closed kind"), "34");
     }
     let scheduled = life.state.cancel_at.filter(|end_at| *end_at <= end);
     match (scheduled, moment.policy.on_cancel) {
         (Some(_), OnCancel::PeriodEnd) => return until(at, end, "34"),
         (Some(ends), OnCancel::Now) => {
-            return (Want::Live([ends, end, end + margin].map(Some).to_vec()), "34");
+            return (
+                Want::Live([ends, end, end + margin].map(Some).to_vec()),
+                "34",
+            );
         }
         (Some(_), OnCancel::Keep) => return (Want::Live(vec![None, Some(end + margin)]), "34"),
         (None, _) => {}
     }
     let renewal = open_renewal(moment, s, chain);
-    if let Some((_, due)) = renewal.filter(|_| moment.stripe.subs[s].sent_days.is_some() && at < end + margin) {
+    if let Some((_, due)) =
+        renewal.filter(|_| moment.stripe.subs[s].sent_days.is_some() && at < end + margin)
+    {
         // A sent invoice carries to its due date; whether that shows before it must is left open.
-        return (Want::Live(vec![Some(end + margin), Some(due.max(end + margin))]), "32");
+        return (
+            Want::Live(vec![Some(end + margin), Some(due.max(end + margin))]),
+            "32",
+        );
     }
     if at >= end + margin
         && let Some((finalized, held)) = renewal
@@ -163,36 +223,64 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
 
 /// A period turned while an invoice for something else had failed and was unpaid.
 fn turned_with_side_open(moment: Moment<'_>, s: usize) -> bool {
-    let turns = || moment.stripe.subs[s].history.iter().map(|(at, _)| *at).filter(|at| *at <= moment.at);
-    invoices(moment, s).filter(|(_, i)| i.reason == "subscription_update" || i.reason == "manual").any(|(_, i)| {
-        let first = i.failed.first().copied().unwrap_or(Time::MAX);
-        turns().any(|at| at > first && i.paid.is_none_or(|paid| paid >= at))
-    })
+    let turns = || {
+        moment.stripe.subs[s]
+            .history
+            .iter()
+            .map(|(at, _)| *at)
+            .filter(|at| *at <= moment.at)
+    };
+    invoices(moment, s)
+        .filter(|(_, i)| i.reason == "subscription_update" || i.reason == "manual")
+        .any(|(_, i)| {
+            let first = i.failed.first().copied().unwrap_or(Time::MAX);
+            turns().any(|at| at > first && i.paid.is_none_or(|paid| paid >= at))
+        })
 }
 
 /// A change that began a period at once has failed: the rules do not say whether that is a renewal.
 fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
     invoices(moment, s).any(|(_, i)| {
         let failed = i.failed.first().is_some_and(|at| *at <= moment.at);
-        failed && i.reason == "subscription_update" && i.lines.iter().any(|l| chain.billed(l) && !l.proration)
+        failed
+            && i.reason == "subscription_update"
+            && i.lines.iter().any(|l| chain.billed(l) && !l.proration)
     })
 }
 
 /// A renewal was written off while another invoice was open.
 fn wrote_off_beside_open(moment: Moment<'_>, s: usize) -> bool {
     let all: Vec<_> = invoices(moment, s).map(|(_, i)| i).collect();
-    let off = all.iter().filter_map(|i| i.voided.or(i.uncollectible).filter(|at| *at <= moment.at).map(|at| (i, at)));
+    let off = all.iter().filter_map(|i| {
+        i.voided
+            .or(i.uncollectible)
+            .filter(|at| *at <= moment.at)
+            .map(|at| (i, at))
+    });
     let open_at = |at: Time| {
         move |i: &&Invoice| {
-            let closed = [i.paid, i.voided, i.uncollectible].into_iter().flatten().min().unwrap_or(Time::MAX);
+            let closed = [i.paid, i.voided, i.uncollectible]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(Time::MAX);
             i.finalized.is_some_and(|f| f <= at) && closed > at
         }
     };
-    off.into_iter().any(|(off, at)| all.iter().copied().filter(open_at(at)).any(|i| i.id != off.id))
+    off.into_iter().any(|(off, at)| {
+        all.iter()
+            .copied()
+            .filter(open_at(at))
+            .any(|i| i.id != off.id)
+    })
 }
 
 fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
-    if at < end { (Want::until(end), rule) } else { (Want::Stopped(&["expired"]), rule) }
+    if at < end {
+        (Want::until(end), rule)
+    } else {
+        (Want::Stopped(&["expired"]), rule)
+    }
 }
 
 /// A renewal that is finalized, open and not failed: since when, and until when it keeps alive (rules 19, 32).
@@ -202,15 +290,25 @@ fn open_renewal(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(Time, Ti
         let closed = [i.paid, i.voided, i.uncollectible, i.failed.first().copied()];
         i.finalized.is_some_and(|f| f <= at) && closed.into_iter().flatten().all(|c| c > at)
     };
-    let renewal = invoices(moment, s).map(|(_, i)| i).filter(waits).filter(|i| chain.renewed_by(i)).last()?;
+    let renewal = invoices(moment, s)
+        .map(|(_, i)| i)
+        .filter(waits)
+        .filter(|i| chain.renewed_by(i))
+        .last()?;
     let finalized = renewal.finalized?;
-    Some((finalized, renewal.due.unwrap_or(finalized + moment.policy.processing)))
+    Some((
+        finalized,
+        renewal.due.unwrap_or(finalized + moment.policy.processing),
+    ))
 }
 
 fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode) -> Ruled {
     let (at, policy) = (moment.at, moment.policy);
     if episode.unclear.is_some_and(|since| since <= at) {
-        return (Want::Open("an older period is paid, the running one is not"), "28");
+        return (
+            Want::Open("an older period is paid, the running one is not"),
+            "28",
+        );
     }
     let (margin_end, grace_end) = (end + policy.margin, episode.grace_end);
     if let Some(ended) = life.state.ended_at
@@ -218,18 +316,34 @@ fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode)
     {
         // The customer's own cancellation: the paid time is over (rule 30).
         if policy.on_cancel == OnCancel::Keep {
-            return (Want::Open("cancelled in grace under on_cancel = keep"), "30");
+            return (
+                Want::Open("cancelled in grace under on_cancel = keep"),
+                "30",
+            );
         }
         let revoked = ended >= grace_end && policy.at_grace_end == AtGraceEnd::Revoke;
-        return (Want::Stopped(if revoked { &["revoked"] } else { OVER }), "30");
+        return (
+            Want::Stopped(if revoked { &["revoked"] } else { OVER }),
+            "30",
+        );
     }
     if at < grace_end {
         let last = grace_end.max(margin_end);
         let kept = policy.at_grace_end == AtGraceEnd::Keep;
-        return (if kept { Want::LiveFrom(last) } else { Want::until(last) }, "25");
+        return (
+            if kept {
+                Want::LiveFrom(last)
+            } else {
+                Want::until(last)
+            },
+            "25",
+        );
     }
     if at < margin_end {
-        return (Want::Open("the grace is over before the margin is"), "25, 27");
+        return (
+            Want::Open("the grace is over before the margin is"),
+            "25, 27",
+        );
     }
     let want = match policy.at_grace_end {
         AtGraceEnd::Suspend => Want::Stopped(&["suspended"]),
@@ -247,7 +361,10 @@ fn gave_up(moment: Moment<'_>, life: &Life<'_>) -> bool {
 }
 
 fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) -> Ruled {
-    let late = life.covers.iter().any(|c| c.since > ended && c.invoice.is_some());
+    let late = life
+        .covers
+        .iter()
+        .any(|c| c.since > ended && c.invoice.is_some());
     if late && life.covers.iter().all(|c| c.since > ended) {
         return (Want::Open("first paid after the deletion"), "5, 16");
     }
@@ -263,10 +380,14 @@ fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) ->
                 (Want::Stopped(OVER), "16")
             }
         }
-        _ if late => (Want::Open("paid after the deletion, on_cancel is not period_end"), "16, 34"),
-        OnCancel::Now | OnCancel::Keep if life.state.reason == Some("payment_failed") => {
-            (Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"), "30, 34")
-        }
+        _ if late => (
+            Want::Open("paid after the deletion, on_cancel is not period_end"),
+            "16, 34",
+        ),
+        OnCancel::Now | OnCancel::Keep if life.state.reason == Some("payment_failed") => (
+            Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"),
+            "30, 34",
+        ),
         OnCancel::PeriodEnd if moment.at < end => (Want::until(end), "34"),
         OnCancel::PeriodEnd | OnCancel::Now => (Want::Stopped(OVER), "34"),
         OnCancel::Keep => (Want::Live(vec![None]), "34"),

@@ -11,43 +11,65 @@ use crate::shop::stripe::ledger::{Invoice, State};
 
 /// Whether the price that is found by lookup key came when the key was another's: then no plan sells it.
 fn sold_after_the_key_moved(moment: Moment<'_>, s: usize) -> bool {
-    let Some(moved) = moment.stripe.lookups_moved else { return false };
+    let Some(moved) = moment.stripe.lookups_moved else {
+        return false;
+    };
     let has = |state: &State| state.items.iter().any(|i| i.price == "price_studio_m");
     let history = &moment.stripe.subs[s].history;
-    let came = history.windows(2).any(|w| w[1].0 >= moved && has(&w[1].1) && !has(&w[0].1));
+    let came = history
+        .windows(2)
+        .any(|w| w[1].0 >= moved && has(&w[1].1) && !has(&w[0].1));
     came || history[0].0 >= moved && has(&history[0].1)
 }
 
 /// A trial of something that costs nothing anyway: its zero line tells nothing of a trial.
 fn free_trial(moment: Moment<'_>, s: usize) -> bool {
     let first = &moment.stripe.subs[s].history[0].1;
-    let free = first.items.iter().any(|i| price_of(i.price).amount == 0 && !price_of(i.price).metered);
+    let free = first
+        .items
+        .iter()
+        .any(|i| price_of(i.price).amount == 0 && !price_of(i.price).metered);
     first.trial.is_some() && !moment.policy.trial_licenses && free
 }
 
 /// The rule of a closed kind that a life is of.
 fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
     let sub = &moment.stripe.subs[s];
-    let mut states = sub.history.iter().filter(|(at, _)| *at <= moment.at).map(|(_, state)| state);
+    let mut states = sub
+        .history
+        .iter()
+        .filter(|(at, _)| *at <= moment.at)
+        .map(|(_, state)| state);
     let first_trial = sub.history[0].1.trial;
     let paused = states.clone().any(|x| x.paused);
     let added = states.clone().any(|x| x.trial != first_trial);
     let studio = states.any(|x| x.items.iter().any(|i| i.price == "price_studio_m"));
     let renewed_since = |i: &Invoice| {
-        let later = |(_, other): (usize, &Invoice)| other.created > i.created && other.reason == "subscription_cycle";
+        let later = |(_, other): (usize, &Invoice)| {
+            other.created > i.created && other.reason == "subscription_cycle"
+        };
         invoices(moment, s).any(later)
     };
-    let side = |i: &Invoice| i.reason == "subscription_update" || i.reason == "manual" || renewed_since(i);
-    let first_paid = invoices(moment, s).filter_map(|(_, i)| i.paid).min().unwrap_or(Time::MAX);
-    let paused_unpaid = sub.history.iter().any(|(at, x)| x.paused && *at < first_paid && *at <= moment.at);
-    let declined = invoices(moment, s).any(|(_, i)| i.reason == "subscription_create" && !i.failed.is_empty());
+    let side =
+        |i: &Invoice| i.reason == "subscription_update" || i.reason == "manual" || renewed_since(i);
+    let first_paid = invoices(moment, s)
+        .filter_map(|(_, i)| i.paid)
+        .min()
+        .unwrap_or(Time::MAX);
+    let paused_unpaid = sub
+        .history
+        .iter()
+        .any(|(at, x)| x.paused && *at < first_paid && *at <= moment.at);
+    let declined =
+        invoices(moment, s).any(|(_, i)| i.reason == "subscription_create" && !i.failed.is_empty());
     if first_trial.is_some() && declined && !open(Kind::FeeDeclined) {
         return Some("22");
     }
     if paused_unpaid && !open(Kind::PausedUnpaid) {
         return Some("20, 33");
     }
-    let overdue = invoices(moment, s).any(|(_, i)| side(i) && i.overdue.is_some_and(|at| at <= moment.at));
+    let overdue =
+        invoices(moment, s).any(|(_, i)| side(i) && i.overdue.is_some_and(|at| at <= moment.at));
     if overdue && !open(Kind::SentSideOverdue) {
         return Some("32");
     }
@@ -67,21 +89,30 @@ fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
 /// Why a life cannot be judged from what this endpoint is told.
 pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'static str> {
     let (sub, stripe) = (&moment.stripe.subs[s], moment.stripe);
-    let plain = sub.history.iter().all(|(_, x)| !x.paused && x.trial.is_none() && x.items.len() == 1)
+    let plain = sub
+        .history
+        .iter()
+        .all(|(_, x)| !x.paused && x.trial.is_none() && x.items.len() == 1)
         && chain.steps.iter().all(|(_, h)| h.is_some())
         && sub.sent_days.is_none()
         && sub.metadata.is_none();
     let money = super::money::may_be_new(moment, s);
-    let changed =
-        stripe.invoices.iter().any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
+    let changed = stripe
+        .invoices
+        .iter()
+        .any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
     let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
     let ended = sub.now().ended_at.is_some();
     match moment.delivery.types {
         Types::All => None,
         _ if !plain || money || changed => Some("not told to an endpoint of few types"),
-        Types::Guide if scheduled || ended || changes(chain) => Some("not told to an endpoint of few types"),
+        Types::Guide if scheduled || ended || changes(chain) => {
+            Some("not told to an endpoint of few types")
+        }
         Types::Guide => None,
-        Types::Snapshots if moment.at < sub.created + HOUR => Some("the first minutes of snapshots alone"),
+        Types::Snapshots if moment.at < sub.created + HOUR => {
+            Some("the first minutes of snapshots alone")
+        }
         Types::Snapshots => None,
     }
 }
@@ -97,34 +128,57 @@ fn changes(chain: &Chain) -> bool {
 }
 
 /// What the rules do not decide in a life, and the rules in question.
-pub(crate) fn undecided(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(&'static str, &'static str)> {
+pub(crate) fn undecided(
+    moment: Moment<'_>,
+    s: usize,
+    chain: &Chain,
+) -> Option<(&'static str, &'static str)> {
     if sold_after_the_key_moved(moment, s) {
         return Some(("sold when its lookup key had moved on", "12"));
     }
     let sent = moment.stripe.subs[s].sent_days.is_some();
-    let paid =
-        |i: &Invoice| i.paid.is_some_and(|at| at <= moment.at) && i.lines.iter().any(|l| !l.trial && chain.billed(l));
+    let paid = |i: &Invoice| {
+        i.paid.is_some_and(|at| at <= moment.at)
+            && i.lines.iter().any(|l| !l.trial && chain.billed(l))
+    };
     let never_paid = !invoices(moment, s).any(|(_, i)| paid(i));
     if never_paid && invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some()) {
         return Some(("written off before anything was paid", "20, 29"));
     }
-    if sent && moment.stripe.subs[s].history.iter().any(|(at, x)| x.trial.is_some() && *at <= moment.at) {
+    if sent
+        && moment.stripe.subs[s]
+            .history
+            .iter()
+            .any(|(at, x)| x.trial.is_some() && *at <= moment.at)
+    {
         return Some(("a trial of a sent subscription", "22, 32"));
     }
     if free_trial(moment, s) {
         return Some(("a free price's trial under trial = none", "22"));
     }
     let by_use = |x: &State| x.items.iter().all(|i| price_of(i.price).metered);
-    if chain.items.is_none() && moment.stripe.subs[s].history.iter().any(|(at, x)| *at <= moment.at && by_use(x)) {
+    if chain.items.is_none()
+        && moment.stripe.subs[s]
+            .history
+            .iter()
+            .any(|(at, x)| *at <= moment.at && by_use(x))
+    {
         return Some(("only items that are billed by use are left", "10"));
     }
-    let voided = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at <= moment.at);
+    let voided = |i: &Invoice| {
+        i.voided
+            .or(i.uncollectible)
+            .is_some_and(|at| at <= moment.at)
+    };
     let trial = moment.stripe.subs[s].history[0].1.trial.map(|(_, end)| end);
     let is_first = |i: &Invoice| i.reason == "subscription_create" || trial == Some(i.created);
     if invoices(moment, s).any(|(_, i)| is_first(i) && voided(i)) {
         return Some(("a first invoice is written off", "20, 29"));
     }
-    let paused = moment.stripe.subs[s].history.iter().any(|(at, x)| x.paused && *at <= moment.at);
+    let paused = moment.stripe.subs[s]
+        .history
+        .iter()
+        .any(|(at, x)| x.paused && *at <= moment.at);
     if paused && chain.added.is_some() {
         return Some(("an item is added, and collection is paused", "14, 33"));
     }
