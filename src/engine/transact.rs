@@ -1,6 +1,7 @@
 //! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::claim;
 use super::disposition::{Disposition, Reason};
@@ -9,11 +10,11 @@ use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::labels;
+use super::outbox::{Attempted, Outbox};
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::revise;
 use super::route::route;
 use super::search;
-use super::taker::{Taken, Taker};
 use super::transfer;
 use super::unread;
 use super::working::Working;
@@ -65,10 +66,10 @@ pub struct Transaction<'w, 'a> {
     pub(super) now: Now<'w>,
     /// What the operator should be told when it is committed.
     pub told: Vec<Told>,
-    /// Who may take up what is decided.
-    pub(super) taker: Option<&'w dyn Taker>,
-    /// What was taken up, to begin when it is committed.
-    pub taken: Vec<Box<dyn Taken>>,
+    /// Where what is decided goes when it is committed.
+    outbox: Option<&'w Outbox>,
+    /// Creates that are sent when they are committed, each with its slot.
+    pub attempted: Vec<Attempted>,
 }
 
 impl<'w, 'a> Transaction<'w, 'a> {
@@ -79,15 +80,18 @@ impl<'w, 'a> Transaction<'w, 'a> {
             working,
             now,
             told: Vec::new(),
-            taker: None,
-            taken: Vec::new(),
+            outbox: None,
+            attempted: Vec::new(),
         }
     }
 
-    /// The same, with somebody who may take up what is decided.
+    /// The same, with creates sent at once where there are slots for them.
     #[must_use]
-    pub fn with_taker(self, taker: Option<&'w dyn Taker>) -> Self {
-        Self { taker, ..self }
+    pub(super) fn with_outbox(self, outbox: &'w Outbox) -> Self {
+        Self {
+            outbox: Some(outbox),
+            ..self
+        }
     }
 
     /// Carries an input out.
@@ -203,6 +207,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         action: u32,
         read: Version,
     ) -> Result<bool, RecordError> {
+        // One whose attempt is on disk is under way already, whoever asks.
+        if self.working.get(&key::attempt(machine, action))?.is_some() {
+            return Ok(false);
+        }
         if self.working.is_still(&key::machine(machine), read)? {
             return Ok(true);
         }
@@ -498,7 +506,37 @@ impl<'w, 'a> Transaction<'w, 'a> {
             }
         }
         self.write(&mut machine, before)?;
-        self.offer(machine)
+        self.attempt_at_once(machine)
+    }
+
+    /// Writes the attempts of creates with what decides them, as far as there are slots for them. Of their licenses nothing
+    /// else can be under way.
+    fn attempt_at_once(&mut self, machine: Machine) -> Result<(), RecordError> {
+        let Some(outbox) = self.outbox.filter(|_| machine.held.is_none()) else {
+            return Ok(());
+        };
+        let now = self.now.at;
+        let is_new =
+            |a: &&Action| a.is_ready_create() && a.attempts == 0 && a.at == now && a.due <= now;
+        if !machine.actions.iter().any(|a| is_new(&a)) {
+            return Ok(());
+        }
+        let machine = Arc::new(machine);
+        for action in machine.actions.iter().filter(is_new) {
+            let attempt = key::attempt(&machine.id, action.id);
+            if self.working.get(&attempt)?.is_none()
+                && let Some(slot) = outbox.reserve(&machine.source)
+            {
+                self.working.put(attempt, now.ms().to_be_bytes().to_vec());
+                self.attempted.push(Attempted {
+                    machine: Arc::clone(&machine),
+                    action: action.clone(),
+                    entry: key::due(action.due, &machine.id, Item::Create(action.id)),
+                    slot,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held.
@@ -566,6 +604,8 @@ fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     {
         let item = if action.act.question().is_some() {
             Item::LookUp(action.id)
+        } else if action.is_ready_create() {
+            Item::Create(action.id)
         } else {
             Item::Action(action.id)
         };

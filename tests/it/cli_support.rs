@@ -15,7 +15,7 @@ use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
 use keyward::engine::key::{Due, Item};
-use keyward::engine::{Handle, view};
+use keyward::engine::{Handle, due, view};
 use keyward::server;
 use keyward::sources::stripe::event;
 use keyward::store::Create;
@@ -170,7 +170,7 @@ impl Place {
             )
             .await;
             // From one due instant to the next up to the present, so that a server finds nothing to do.
-            while let Some((due, ..)) = view::due(handle.reader(), Clock::Wall.now(), 1)
+            while let Some((due, ..)) = due::until(handle.reader(), Clock::Wall.now(), 1)
                 .unwrap()
                 .first()
             {
@@ -191,7 +191,7 @@ async fn submit(handle: &Handle, input: Input) -> Receipt {
 async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) {
     for _ in 0..20 {
         let now = handle.clock().now();
-        let due = view::due(handle.reader(), now, 100).unwrap();
+        let due = due::until(handle.reader(), now, 100).unwrap();
         if due.is_empty() {
             return;
         }
@@ -200,7 +200,7 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
                 continue;
             };
             match item {
-                Item::Action(action) => {
+                Item::Create(action) | Item::Action(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine)
                         .unwrap()
                         .unwrap();

@@ -65,6 +65,8 @@ mod look_first;
 #[cfg(test)]
 mod mail_smtp;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod policy;
@@ -118,8 +120,6 @@ mod stripe_subscription;
 mod support;
 #[cfg(test)]
 mod table;
-#[cfg(test)]
-mod taken_up;
 mod tidy;
 #[cfg(test)]
 mod trust;
