@@ -7,20 +7,20 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
-use super::fault::Doing;
-use super::log::{self, Resume, SEGMENT_HEAD, Segment};
+use super::append::{self, Resume, SEGMENT_HEAD, Segment};
 use super::record::{self, Bad, HEAD, Link, Record};
+use crate::store::OpenError;
+use crate::store::fault::Doing;
 
 /// Read this much at a time.
 const READ_BUFFER: usize = 256 << 10;
 
 /// What is called for each record.
-pub(super) type Visit<'v> = dyn FnMut(&Record<'_>) -> Result<(), OpenError> + 'v;
+pub(in crate::store) type Visit<'v> = dyn FnMut(&Record<'_>) -> Result<(), OpenError> + 'v;
 
 /// The log's files as they were found.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(in crate::store) struct Log {
     store: PathBuf,
     dir: PathBuf,
     segments: Vec<Segment>,
@@ -28,11 +28,11 @@ pub(super) struct Log {
 
 /// What is known about the log from elsewhere, before it is read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Known {
+pub(in crate::store) struct Known {
     /// The checkpoint: this record was synced.
-    pub(super) synced: Link,
+    pub(in crate::store) synced: Link,
     /// sled has this commit, and it was given only what was synced.
-    pub(super) applied: u64,
+    pub(in crate::store) applied: u64,
 }
 
 /// Something behind the last good record that is not one.
@@ -46,12 +46,12 @@ struct Tail {
 
 impl Log {
     /// Lists the files and checks their headers. `None` if there is no log directory or it is empty.
-    pub(super) fn open(store: &Path) -> Result<Option<Self>, OpenError> {
+    pub(in crate::store) fn open(store: &Path) -> Result<Option<Self>, OpenError> {
         let dir = store.join("log");
         if !dir.exists() {
             return Ok(None);
         }
-        let segments = log::list(store, &dir)?;
+        let segments = append::list(store, &dir)?;
         Ok(if segments.is_empty() {
             None
         } else {
@@ -64,12 +64,12 @@ impl Log {
     }
 
     /// The log's directory.
-    pub(super) fn dir(&self) -> &Path {
+    pub(in crate::store) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The chain's place before the oldest record that is kept.
-    pub(super) fn begin(&self) -> Link {
+    pub(in crate::store) fn begin(&self) -> Link {
         self.segments
             .first()
             .map(|segment| segment.before)
@@ -77,13 +77,13 @@ impl Log {
     }
 
     /// The number of the newest file.
-    pub(super) fn newest(&self) -> u64 {
+    pub(in crate::store) fn newest(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.number)
     }
 
     /// The first file to read so that all records after `seq` are seen, and further back until `records` records or
     /// `bytes` bytes more are covered.
-    pub(super) fn start(&self, seq: u64, records: u64, bytes: u64) -> usize {
+    pub(in crate::store) fn start(&self, seq: u64, records: u64, bytes: u64) -> usize {
         let mut index = self
             .segments
             .iter()
@@ -105,17 +105,17 @@ impl Log {
     }
 
     fn size(&self, segment: Segment) -> u64 {
-        fs::metadata(log::segment_path(&self.dir, segment.number)).map_or(0, |meta| meta.len())
+        fs::metadata(append::segment_path(&self.dir, segment.number)).map_or(0, |meta| meta.len())
     }
 
     /// Whether no record was ever written.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         matches!(*self.segments, [only] if only.before == Link::default() && self.size(only) <= SEGMENT_HEAD as u64)
     }
 
     /// Reads all records from the file with this index on. A torn tail behind all that is known to be synced is cut
     /// off, and said in `cuts`; any other fault is an error, and changes nothing.
-    pub(super) fn read(
+    pub(in crate::store) fn read(
         &self,
         start: usize,
         known: Known,
@@ -143,7 +143,7 @@ impl Log {
             visit(record)
         };
         for (index, segment) in self.segments.iter().enumerate().skip(start) {
-            let path = log::segment_path(&self.dir, segment.number);
+            let path = append::segment_path(&self.dir, segment.number);
             if segment.before != link {
                 let why = format!(
                     "it begins after record {}, but record {} comes before it",
@@ -169,7 +169,7 @@ impl Log {
                 link.seq, synced.seq
             );
             return Err(OpenError::LogMissing {
-                path: log::segment_path(&self.dir, self.newest()),
+                path: append::segment_path(&self.dir, self.newest()),
                 why,
             });
         }
@@ -179,7 +179,7 @@ impl Log {
                 link.seq
             );
             return Err(OpenError::LogMissing {
-                path: log::segment_path(&self.dir, self.newest()),
+                path: append::segment_path(&self.dir, self.newest()),
                 why,
             });
         }

@@ -9,15 +9,15 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
-use super::fault::Doing;
 use super::record::{self, Hash, Link};
+use crate::store::OpenError;
+use crate::store::fault::Doing;
 
 /// `KWLOG`, then the format as two bytes.
 const MAGIC: &[u8; 6] = b"KWLOG\0";
 const FORMAT: u16 = 1;
 /// Header: magic 6, format 2, number 8, sequence before 8, hash before 16, CRC-32 4.
-pub(super) const SEGMENT_HEAD: usize = 44;
+pub(in crate::store) const SEGMENT_HEAD: usize = 44;
 
 /// Zeros are written this far ahead when small records come. A sync into bytes that exist already need not commit
 /// the file system's journal, which more than halves its time; for records that are large themselves it would only
@@ -27,25 +27,25 @@ const AHEAD_RECORD_MAX: usize = 16 << 10;
 
 /// A file of the log, and the chain's place at its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(in crate::store) struct Segment {
     /// Counted from 1; the file's name.
-    pub(super) number: u64,
+    pub(in crate::store) number: u64,
     /// The last record before this file's first one.
-    pub(super) before: Link,
+    pub(in crate::store) before: Link,
 }
 
 /// The path of a segment.
-pub(super) fn segment_path(dir: &Path, number: u64) -> PathBuf {
+pub(in crate::store) fn segment_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:08}"))
 }
 
 /// Makes a directory's entries durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(in crate::store) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 /// Makes a new segment. It gets its name only when it is whole and synced, so a segment without a header is damage.
-pub(super) fn create_segment(dir: &Path, segment: Segment) -> io::Result<File> {
+pub(in crate::store) fn create_segment(dir: &Path, segment: Segment) -> io::Result<File> {
     let mut head = Vec::with_capacity(SEGMENT_HEAD);
     head.extend_from_slice(MAGIC);
     head.extend_from_slice(&FORMAT.to_be_bytes());
@@ -70,7 +70,7 @@ pub(super) fn create_segment(dir: &Path, segment: Segment) -> io::Result<File> {
 }
 
 /// The segments of a log directory in order, their headers checked. Half-made ones are removed.
-pub(super) fn list(store: &Path, dir: &Path) -> Result<Vec<Segment>, OpenError> {
+pub(in crate::store) fn list(store: &Path, dir: &Path) -> Result<Vec<Segment>, OpenError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).doing("listing the commit log", dir)? {
         let entry = entry.doing("listing the commit log", dir)?;
@@ -152,7 +152,7 @@ fn read_head(store: &Path, dir: &Path, number: u64) -> Result<Segment, OpenError
 
 /// The writing end.
 #[derive(Debug)]
-pub(super) struct Appender {
+pub(in crate::store) struct Appender {
     dir: PathBuf,
     file: File,
     number: u64,
@@ -171,7 +171,7 @@ impl Appender {
     ///
     /// The last record is written once more: if its sync failed before, the system may hold its page as clean though
     /// the disk never got it, and only a new write makes the sync mean something.
-    pub(super) fn resume(
+    pub(in crate::store) fn resume(
         dir: &Path,
         number: u64,
         end: Resume,
@@ -200,18 +200,18 @@ impl Appender {
     }
 
     /// The newest record.
-    pub(super) fn last(&self) -> Link {
+    pub(in crate::store) fn last(&self) -> Link {
         self.last
     }
 
     /// The file being written.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(in crate::store) fn path(&self) -> PathBuf {
         segment_path(&self.dir, self.number)
     }
 
     /// Appends one record and returns when it survives a power cut. After an error nothing is known about it, and
     /// nothing may be appended any more.
-    pub(super) fn append<'a>(
+    pub(in crate::store) fn append<'a>(
         &mut self,
         writes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> io::Result<Link> {
@@ -254,21 +254,21 @@ impl Appender {
 
 /// Where a log that was read ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Resume {
+pub(in crate::store) struct Resume {
     /// The newest record.
-    pub(super) link: Link,
+    pub(in crate::store) link: Link,
     /// Where it begins in its file.
-    pub(super) last_record: u64,
+    pub(in crate::store) last_record: u64,
     /// Where the next one goes.
-    pub(super) offset: u64,
+    pub(in crate::store) offset: u64,
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::super::scan::{Known, Log};
     use super::*;
+    use crate::store::log::scan::{Known, Log};
 
     fn append(appender: &mut Appender, n: u64, len: usize) -> Link {
         let (key, value) = (n.to_be_bytes(), vec![n as u8; len]);

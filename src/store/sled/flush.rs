@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::record::Link;
-use super::sled::Shared;
-use super::{StoreFault, highwater};
+use super::shared::Shared;
+use crate::store::StoreFault;
+use crate::store::log::highwater;
+use crate::store::log::record::Link;
 
 /// sled has been seen to wait for ever after a panic in one of its threads. A flush that takes longer than this has
 /// failed; a healthy one takes well under a second, a minute is a disk in deep trouble.

@@ -13,16 +13,16 @@ use std::time::Duration;
 
 use super::digest::Digest;
 use super::disk::{self, Applied, Disk, Trouble};
-use super::fault::Doing;
-use super::highwater::{self, Found};
 use super::lock::{self, Lock};
-use super::log::{self, Appender, Resume, SEGMENT_HEAD, Segment};
 use super::overlay::Overlay;
 use super::rebuild;
-use super::record::Link;
-use super::scan::{Known, Log};
 use super::verify::Mentions;
-use super::{OpenError, Seq, StoreFault};
+use crate::store::fault::Doing;
+use crate::store::log::append::{self, Appender, Resume, SEGMENT_HEAD, Segment};
+use crate::store::log::highwater::{self, Found};
+use crate::store::log::record::Link;
+use crate::store::log::scan::{Known, Log};
+use crate::store::{OpenError, Seq, StoreFault};
 
 /// How much of the log's end is read for that, about; with large batches this is fewer records.
 const VERIFY_BYTES: u64 = 32 << 20;
@@ -174,7 +174,7 @@ fn is_made(store: &Path) -> Result<bool, OpenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error).doing("looking for a store", &dir),
     };
-    let first = log::segment_path(&dir, 1);
+    let first = append::segment_path(&dir, 1);
     for entry in entries {
         let entry = entry.doing("looking for a store", &dir)?;
         let unused =
@@ -199,7 +199,7 @@ fn create(store: &Path) -> Result<Lock, OpenError> {
         }
         _ => {}
     }
-    log::create_segment(
+    append::create_segment(
         &dir,
         Segment {
             number: 1,
@@ -213,7 +213,7 @@ fn create(store: &Path) -> Result<Lock, OpenError> {
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
     {
-        log::sync_dir(parent).doing("syncing the directory", parent)?;
+        append::sync_dir(parent).doing("syncing the directory", parent)?;
     }
     Ok(lock)
 }
@@ -290,7 +290,7 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
     let appender = Appender::resume(dir, log.newest(), resume, options.log_file_bytes);
     let appender = appender.doing(
         "taking up the commit log",
-        &log::segment_path(dir, log.newest()),
+        &append::segment_path(dir, log.newest()),
     )?;
     Ok(Opened {
         lock,

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::{Seq, Value};
+use crate::store::{Seq, Value};
 
 /// The only layout so far: format byte, sequence (big-endian), payload, CRC-32 (big-endian).
 const FORMAT: u8 = 1;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::FullCause;
+use crate::store::FullCause;
 
 /// The file system is asked again after this many bytes, or at once when room is short.
 const ASK_EVERY_BYTES: u64 = 1 << 20;
@@ -12,7 +12,7 @@ const AMPLIFICATION: u64 = 5;
 
 /// Counts down from what the file system said last.
 #[derive(Debug)]
-pub(super) struct Space {
+pub(in crate::store) struct Space {
     dir: PathBuf,
     min_free: u64,
     free: u64,
@@ -20,7 +20,7 @@ pub(super) struct Space {
 }
 
 impl Space {
-    pub(super) fn new(dir: &Path, min_free: u64) -> Self {
+    pub(in crate::store) fn new(dir: &Path, min_free: u64) -> Self {
         Self {
             dir: dir.to_owned(),
             min_free,
@@ -31,7 +31,7 @@ impl Space {
 
     /// Asks for room for so many bytes of keys and values. A file system that gives no answer is taken to have room:
     /// the append itself will tell.
-    pub(super) fn take(&mut self, bytes: u64) -> Result<(), FullCause> {
+    pub(in crate::store) fn take(&mut self, bytes: u64) -> Result<(), FullCause> {
         let cost = bytes.saturating_mul(AMPLIFICATION);
         let needed = self.min_free.saturating_add(cost);
         if self.until_asked < cost || self.free < needed {

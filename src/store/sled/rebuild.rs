@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk, Trouble};
-use super::log::{self, Resume};
 use super::overlay::Overlay;
-use super::record::Link;
-use super::scan::{Known, Log};
-use super::{OpenError, Seq, StoreFault, highwater};
+use crate::store::log::append::{self, Resume};
+use crate::store::log::highwater;
+use crate::store::log::record::Link;
+use crate::store::log::scan::{Known, Log};
+use crate::store::{OpenError, Seq, StoreFault};
 
 /// Net writes are gathered up to this many bytes, then given to sled.
 const GATHER_BYTES: usize = 8 << 20;
@@ -29,7 +30,7 @@ fn move_aside(store: &Path) -> io::Result<()> {
         fs::remove_dir_all(&aside)?;
     }
     fs::rename(&path, &aside)?;
-    log::sync_dir(store)
+    append::sync_dir(store)
 }
 
 /// Replaces sled by what the log says, and writes a checkpoint. Cut off in the middle, the next open does it again.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::sync::{PoisonError, RwLock};
 
-use super::KeyRange;
+use crate::store::KeyRange;
 
 /// The first byte of the keys that lie in the order in which they first came.
 pub(super) const SCATTERED: u8 = b'm';

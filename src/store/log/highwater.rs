@@ -4,22 +4,22 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
-use super::fault::Doing;
-use super::log::sync_dir;
+use super::append::sync_dir;
 use super::record::{self, Hash, Link};
+use crate::store::OpenError;
+use crate::store::fault::Doing;
 
 const MAGIC: &[u8; 8] = b"KWHIGH\0\x01";
 /// Magic 8, sequence 8, hash 16, CRC-32 4.
 const LEN: usize = 36;
 
 /// The file's path in a store's directory.
-pub(super) fn path(store: &Path) -> PathBuf {
+pub(in crate::store) fn path(store: &Path) -> PathBuf {
     store.join("highwater")
 }
 
 /// Replaces the file: a reader finds the old or the new one, whatever happens in between.
-pub(super) fn write(store: &Path, link: Link) -> io::Result<()> {
+pub(in crate::store) fn write(store: &Path, link: Link) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(LEN);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&link.seq.to_be_bytes());
@@ -35,7 +35,7 @@ pub(super) fn write(store: &Path, link: Link) -> io::Result<()> {
 
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(in crate::store) enum Found {
     /// There is none.
     Nothing,
     /// It is damaged.
@@ -45,7 +45,7 @@ pub(super) enum Found {
 }
 
 /// Reads the file.
-pub(super) fn read(store: &Path) -> Result<Found, OpenError> {
+pub(in crate::store) fn read(store: &Path) -> Result<Found, OpenError> {
     let path = path(store);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use super::disk::{Disk, Trouble};
 use super::layout::Layout;
 use super::overlay::Overlay;
-use super::record::{Record, Write};
-use super::{Direction, KeyRange};
+use crate::store::log::record::{Record, Write};
+use crate::store::{Direction, KeyRange};
 
 /// Findings are counted, but only so many are described.
 const DESCRIBED: usize = 5;

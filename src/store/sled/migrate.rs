@@ -3,8 +3,8 @@
 //! The version lies under a key of the store's own, written through the log like everything else, so a rebuilt store
 //! has it too.
 
-use super::sled::{Reader, Writer};
-use super::{Batch, OpenError, ReadError, StoreFault, Value};
+use super::{Reader, Writer};
+use crate::store::{Batch, OpenError, ReadError, StoreFault, Value};
 
 /// The version of the keys' and values' layout that this program reads and writes.
 pub(super) const SCHEMA: u32 = 1;

@@ -8,10 +8,10 @@
 
 use sha2::{Digest, Sha256};
 
-use super::MAX_BATCH;
+use crate::store::MAX_BATCH;
 
 /// Bytes before the writes.
-pub(super) const HEAD: usize = 32;
+pub(in crate::store) const HEAD: usize = 32;
 /// The length of `HEAD` that precedes the checksum.
 const SUMMED: usize = 28;
 /// Bytes that frame one write.
@@ -23,18 +23,18 @@ const MAX_PAYLOAD: usize = MAX_BATCH * (WRITE_HEAD + 1);
 /// The hash of a record, by which the next one names it: the first 16 bytes of SHA-256 over sequence, hash before,
 /// length and checksum. The checksum stands for the writes, so chaining costs one block whatever the batch's size; it
 /// proves order and completeness against accidents, not against somebody who forges checksums.
-pub(super) type Hash = [u8; 16];
+pub(in crate::store) type Hash = [u8; 16];
 
 /// A place in the chain: the last record before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) seq: u64,
-    pub(super) hash: Hash,
+pub(in crate::store) struct Link {
+    pub(in crate::store) seq: u64,
+    pub(in crate::store) hash: Hash,
 }
 
 /// Why bytes are not the next record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Bad {
+pub(in crate::store) enum Bad {
     #[error("the record is cut off")]
     Short,
     #[error("the record's length cannot be right")]
@@ -50,7 +50,7 @@ pub(super) enum Bad {
 }
 
 /// Appends the record of a batch to `out` and returns its place in the chain.
-pub(super) fn encode<'a>(
+pub(in crate::store) fn encode<'a>(
     out: &mut Vec<u8>,
     before: Link,
     writes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
@@ -102,14 +102,14 @@ fn hash(seq: u64, before: &Hash, len: u32, crc: u32) -> Hash {
 }
 
 /// What the first bytes of a record say about it.
-pub(super) struct Head {
-    pub(super) seq: u64,
+pub(in crate::store) struct Head {
+    pub(in crate::store) seq: u64,
     /// Length of the writes in bytes; zero marks the end.
-    pub(super) len: usize,
+    pub(in crate::store) len: usize,
 }
 
 /// Reads a record's head without judging it.
-pub(super) fn head(bytes: &[u8; HEAD]) -> Head {
+pub(in crate::store) fn head(bytes: &[u8; HEAD]) -> Head {
     Head {
         len: be32(&bytes[..4]) as usize,
         seq: be64(&bytes[4..12]),
@@ -117,26 +117,26 @@ pub(super) fn head(bytes: &[u8; HEAD]) -> Head {
 }
 
 /// Whether a length can be meant at all, before memory is taken for it.
-pub(super) fn plausible(len: usize) -> bool {
+pub(in crate::store) fn plausible(len: usize) -> bool {
     (1..=MAX_PAYLOAD).contains(&len)
 }
 
 /// Whether a whole record's own checksum holds, wherever it stands in the chain.
-pub(super) fn intact(record: &[u8]) -> bool {
+pub(in crate::store) fn intact(record: &[u8]) -> bool {
     record.len() > HEAD && checksum(record) == be32(&record[SUMMED..HEAD])
 }
 
 /// A checked record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'a> {
+pub(in crate::store) struct Record<'a> {
     /// Its own place in the chain.
-    pub(super) link: Link,
+    pub(in crate::store) link: Link,
     writes: &'a [u8],
 }
 
 impl<'a> Record<'a> {
     /// Checks a whole record: length, checksum, and that it is the one after `before`.
-    pub(super) fn decode(bytes: &'a [u8], before: Link) -> Result<Self, Bad> {
+    pub(in crate::store) fn decode(bytes: &'a [u8], before: Link) -> Result<Self, Bad> {
         if bytes.len() <= HEAD {
             return Err(Bad::Short);
         }
@@ -173,7 +173,9 @@ impl<'a> Record<'a> {
 
     /// The writes in the order of their keys: key, and new value or `None` for a deletion. After an error nothing
     /// more comes; a decoded record has none.
-    pub(super) fn writes(&self) -> impl Iterator<Item = Result<Write<'a>, Bad>> + use<'a> {
+    pub(in crate::store) fn writes(
+        &self,
+    ) -> impl Iterator<Item = Result<Write<'a>, Bad>> + use<'a> {
         let mut rest = self.writes;
         std::iter::from_fn(move || {
             if rest.is_empty() {
@@ -190,7 +192,7 @@ impl<'a> Record<'a> {
 }
 
 /// One write of a record: key, and new value or `None` for a deletion.
-pub(super) type Write<'a> = (&'a [u8], Option<&'a [u8]>);
+pub(in crate::store) type Write<'a> = (&'a [u8], Option<&'a [u8]>);
 
 fn next_write(bytes: &[u8]) -> Option<(Write<'_>, &[u8])> {
     let (key_len, rest) = bytes.split_first_chunk::<2>()?;
@@ -206,14 +208,14 @@ fn next_write(bytes: &[u8]) -> Option<(Write<'_>, &[u8])> {
 }
 
 /// A big-endian number from exactly four bytes; shorter slices read as zero.
-pub(super) fn be32(bytes: &[u8]) -> u32 {
+pub(in crate::store) fn be32(bytes: &[u8]) -> u32 {
     bytes
         .first_chunk()
         .map_or(0, |chunk| u32::from_be_bytes(*chunk))
 }
 
 /// A big-endian number from exactly eight bytes; shorter slices read as zero.
-pub(super) fn be64(bytes: &[u8]) -> u64 {
+pub(in crate::store) fn be64(bytes: &[u8]) -> u64 {
     bytes
         .first_chunk()
         .map_or(0, |chunk| u64::from_be_bytes(*chunk))

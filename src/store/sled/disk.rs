@@ -12,8 +12,10 @@ use super::digest::Digest;
 use super::layout::Layout;
 use super::overlay::Layer;
 use super::presence::Presence;
-use super::record::{Hash, Link};
-use super::{Direction, KeyRange, Seq, Value, codec, log, preflight};
+use super::{codec, preflight};
+use crate::store::log::append;
+use crate::store::log::record::{Hash, Link};
+use crate::store::{Direction, KeyRange, Seq, Value};
 
 /// Under this key sled holds which commit it has been given last, written after all of that commit's keys; and the
 /// digest of all that it holds, written with every batch.
@@ -150,8 +152,8 @@ impl Disk {
                 .and_then(|conf| conf.sync_all())
                 .map_err(Trouble::undamaged)?;
         }
-        log::sync_dir(&disk.path)
-            .and_then(|()| log::sync_dir(store))
+        append::sync_dir(&disk.path)
+            .and_then(|()| append::sync_dir(store))
             .map_err(Trouble::undamaged)?;
         Ok(disk)
     }

@@ -15,8 +15,8 @@ use bytes::{Bytes, BytesMut};
 use foldhash::HashSet;
 
 use super::layout::Layout;
-use super::record::Link;
-use super::{Batch, Direction, KeyRange, Seq, Value};
+use crate::store::log::record::Link;
+use crate::store::{Batch, Direction, KeyRange, Seq, Value};
 
 /// What an entry costs beside its key and value, about: its share of a tree node.
 const ENTRY_COST: usize = 96;

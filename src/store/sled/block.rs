@@ -7,8 +7,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::codec::{self, CodecError};
-use super::record::be64;
-use super::{MAX_VALUE, Seq};
+use crate::store::log::record::be64;
+use crate::store::{MAX_VALUE, Seq};
 
 /// Entries are gathered into blocks of about this many bytes; a single longer one has a block of its own.
 pub(super) const BLOCK_LEN: usize = 4 << 10;

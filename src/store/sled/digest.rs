@@ -5,8 +5,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Seq;
-use super::record::be64;
+use crate::store::Seq;
+use crate::store::log::record::be64;
 
 /// Bytes of a digest as it is stored.
 pub(super) const LEN: usize = 24;
