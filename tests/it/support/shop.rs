@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::fake_licenses::{API_KEY, Fake, Faults};
 use super::fake_stripe::{KEY, Stripe};
 use super::wait::{PATIENCE, within};
-use crate::http_support::{Answer, request, send};
+use crate::http::support::{Answer, request, send};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: Timestamp = Timestamp::from_s(1_767_600_000);
