@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::fail::Failure;
 use super::report;
+use crate::admin::Failure;
 use crate::clock::{Clock, Stopwatch, pause};
 use crate::config::{Config, Env, Transport};
 use crate::domain::time::{Span, Timestamp};

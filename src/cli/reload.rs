@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
-use super::fail::Failure;
+use crate::admin::Failure;
 use crate::config::{Config, Env, Mail};
 use crate::domain::id::MachineId;
 use crate::effects::services::Services;

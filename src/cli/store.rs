@@ -1,7 +1,7 @@
 //! The store as a command opens it when no server runs. The data directory *is* the store; beside it lie the control socket
 //! and, in a directory of its own, the embedded license service.
 
-use super::fail::Failure;
+use crate::admin::Failure;
 use crate::config::Config;
 use crate::domain::revision::{Revision, Revisions};
 use crate::domain::time::Timestamp;

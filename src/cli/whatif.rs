@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use super::ask::Conversation;
 use super::asked::{self, Part};
-use super::desk_history::{Group, Line, Pages};
-use super::fail::Failure;
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
+use crate::admin::{Failure, Group, Line, Pages};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;

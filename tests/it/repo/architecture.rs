@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{code, files_ending};
 
 /// Each room and the rooms that it may know.
-const MAY_IMPORT: [(&str, &str); 15] = [
+const MAY_IMPORT: [(&str, &str); 16] = [
     ("domain", ""),
     ("store", ""),
     ("secret", ""),
@@ -22,6 +22,7 @@ const MAY_IMPORT: [(&str, &str); 15] = [
     ("scheduler", "domain engine config clock"),
     ("http", "domain engine sources config secret clock measure"),
     ("sim", "domain store engine sources effects clock"),
+    ("admin", "domain store engine effects sim clock"),
     // Put the rooms together, so they know them; the server does not know who puts it to use.
     (
         "server",
@@ -29,7 +30,7 @@ const MAY_IMPORT: [(&str, &str); 15] = [
     ),
     (
         "cli",
-        "domain store secret clock config engine sources effects embedded scheduler http sim server",
+        "domain store secret clock config engine sources effects embedded scheduler http sim server admin",
     ),
 ];
 

@@ -1,12 +1,14 @@
 //! A store's history in pages: what was received, in the lines that replay reads. Nothing is kept between pages, so that a
 //! running server can be asked for a history of any length.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::desk::{Desk, Response};
-use super::desk_read::{no_machine, raw, resolve};
-use super::fail::Failure;
+use super::context::{Context, no_machine, raw};
+use super::failure::Failure;
+use super::read::resolve;
+use super::request::Pages;
+use super::response::{Entry, Group, Line, Response};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
@@ -22,7 +24,7 @@ use crate::store::{KeyRange, Read};
 /// Entries of the index in one page.
 const ENTRIES_MAX: usize = 5_000;
 /// Events whose bodies are asked for at one time: a request stays below the socket's limit, however long the ids are.
-pub(super) const BODIES_MAX: usize = 100;
+pub const BODIES_MAX: usize = 100;
 /// A page of whole histories ends when it is longer than this, in bytes.
 const PAGE_LEN: usize = 2 << 20;
 /// The most machines of one customer that are taken together.
@@ -34,81 +36,12 @@ const MAY_SELL: [&str; 3] = [
     "invoice_payment.paid",
 ];
 
-/// Which page.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pages {
-    /// Events without their bodies, in the order of their keys.
-    Events {
-        /// Only those that belong to no purchase and might to one under another config, or that wait.
-        loose: bool,
-        /// After this entry.
-        after: Option<String>,
-        /// What was received until then; absent: until now.
-        until: Option<Timestamp>,
-    },
-    /// Lines for what was said without an event: decisions and look-ups.
-    Said {
-        /// After this entry.
-        after: Option<String>,
-        /// What was received until then.
-        until: Timestamp,
-    },
-    /// Lines of events.
-    Bodies {
-        /// Scope and id of each.
-        events: Vec<(Scope, EventId)>,
-    },
-    /// Whole histories, purchases that share a customer together.
-    Groups {
-        /// Only the one that this text leads to, alone.
-        only: Option<String>,
-        /// After this entry.
-        after: Option<String>,
-        /// What was received until then; absent: until now.
-        until: Option<Timestamp>,
-    },
-    /// Every revision, as it is stored.
-    Revisions,
-}
-
-/// An event in the index.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Entry {
-    /// When it reached us.
-    pub received: Timestamp,
-    /// When it was made.
-    pub created: Timestamp,
-    /// Where its id is known.
-    pub scope: Scope,
-    /// Its id.
-    pub id: EventId,
-}
-
-/// A line with its instant; without a text where the body is gone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Line {
-    /// When it reached us.
-    pub received: Timestamp,
-    /// The line.
-    pub text: Option<String>,
-}
-
-/// Purchases with all that is known of them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Group {
-    /// The purchases.
-    pub machines: Vec<String>,
-    /// What was received, in that order.
-    pub lines: Vec<Line>,
-}
-
 /// Reads a page.
-pub(super) fn page(desk: &Desk, pages: &Pages) -> Result<Response, Failure> {
-    let now = desk.handle.clock().now();
+pub(super) fn page(context: &Context, pages: &Pages) -> Result<Response, Failure> {
+    let now = context.handle.clock().now();
     let history = History {
-        desk,
-        reader: desk.handle.reader(),
+        context,
+        reader: context.handle.reader(),
         until: now,
     };
     let until = |until: &Option<Timestamp>| until.unwrap_or(now);
@@ -155,7 +88,7 @@ pub(super) fn page(desk: &Desk, pages: &Pages) -> Result<Response, Failure> {
 }
 
 struct History<'a> {
-    desk: &'a Desk,
+    context: &'a Context,
     reader: &'a dyn Read,
     until: Timestamp,
 }
@@ -248,7 +181,7 @@ impl History<'_> {
     }
 
     fn only(&self, text: &str) -> Result<Response, Failure> {
-        let id = resolve(self.desk, text)?;
+        let id = resolve(self.context, text)?;
         let machine =
             view::machine(self.reader, &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
         let (customer, _) = self.peers(&machine)?;

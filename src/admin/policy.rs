@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use super::desk::{Changed, Desk, Response, decision_id};
-use super::desk_read::raw;
-use super::fail::Failure;
+use super::context::{Context, decision_id, raw};
+use super::failure::Failure;
+use super::request::Judging;
+use super::response::{Changed, Concerned, Counts, Response};
 use crate::domain::action::{Act, Action};
 use crate::domain::decide::{Settled, World, settle};
 use crate::domain::decision::{Decision, Verb};
@@ -18,61 +17,21 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};
 use crate::engine::view;
 
-/// What is asked or ordered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Judging {
-    /// How many live purchases each plan and policy judges.
-    Counts,
-    /// What the newest revision would change for what already is.
-    Preview {
-        /// Only purchases of this plan.
-        plan: Option<String>,
-    },
-    /// The order to judge by it.
-    Apply {
-        /// Only purchases of this plan.
-        plan: Option<String>,
-        /// Who and why.
-        decision: Decision,
-    },
-}
-
-/// How many live purchases are judged by what.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Counts {
-    /// By plan.
-    pub plans: BTreeMap<String, u64>,
-    /// By policy.
-    pub policies: BTreeMap<String, u64>,
-}
-
-/// A purchase for which the newest revision changes something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Concerned {
-    /// The purchase.
-    pub machine: MachineId,
-    /// Its plans.
-    pub plans: Vec<String>,
-    /// What changes, in words.
-    pub changes: Vec<String>,
-}
-
-pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Failure> {
+pub(super) async fn answer(context: &Context, judging: Judging) -> Result<Response, Failure> {
     match judging {
-        Judging::Counts => desk.read(counts).await,
+        Judging::Counts => context.read(counts).await,
         Judging::Preview { plan } => {
-            let found = desk
-                .read(move |desk| concerned(desk, plan.as_deref()))
+            let found = context
+                .read(move |context| concerned(context, plan.as_deref()))
                 .await?;
             let rows = found.iter().map(raw).collect::<Result<_, _>>()?;
             Ok(Response::List { rows, more: 0 })
         }
         Judging::Apply { plan, decision } => {
-            let found = desk
-                .read(move |desk| concerned(desk, plan.as_deref()))
+            let found = context
+                .read(move |context| concerned(context, plan.as_deref()))
                 .await?;
-            let at = desk.handle.clock().now();
+            let at = context.handle.clock().now();
             let order = |c: &Concerned| {
                 let machine = c.machine.clone();
                 let (id, decision) = (EventId::new(decision_id(at)), decision.clone());
@@ -86,7 +45,9 @@ pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Fa
                     },
                 )
             };
-            desk.submit_all(found.iter().map(order).collect()).await?;
+            context
+                .submit_all(found.iter().map(order).collect())
+                .await?;
             let machines = found.into_iter().map(|c| c.machine.to_string()).collect();
             Ok(Response::Changed(Changed {
                 machines,
@@ -97,10 +58,10 @@ pub(super) async fn answer(desk: &Desk, judging: Judging) -> Result<Response, Fa
     }
 }
 
-fn counts(desk: &Desk) -> Result<Response, Failure> {
-    let (rules, now) = (desk.handle.rules(), desk.handle.clock().now());
+fn counts(context: &Context) -> Result<Response, Failure> {
+    let (rules, now) = (context.handle.rules(), context.handle.clock().now());
     let mut counts = Counts::default();
-    view::machines(desk.handle.reader(), |machine| {
+    view::machines(context.handle.reader(), |machine| {
         let folded = machine.folded(&rules.revisions, now);
         let due = entitlement(
             &folded,
@@ -134,8 +95,8 @@ fn counts(desk: &Desk) -> Result<Response, Failure> {
 }
 
 /// The purchases for which the newest revision changes something that already is.
-fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure> {
-    let (rules, now) = (desk.handle.rules(), desk.handle.clock().now());
+fn concerned(context: &Context, plan: Option<&str>) -> Result<Vec<Concerned>, Failure> {
+    let (rules, now) = (context.handle.rules(), context.handle.clock().now());
     if let Some(name) = plan
         && rules.revisions.plan_named(name, now).is_none()
     {
@@ -143,7 +104,7 @@ fn concerned(desk: &Desk, plan: Option<&str>) -> Result<Vec<Concerned>, Failure>
             .hint("only what a server has loaded counts: `keyward policy diff FILE` tells what a file would change"));
     }
     let mut out = Vec::new();
-    view::machines(desk.handle.reader(), |machine| {
+    view::machines(context.handle.reader(), |machine| {
         if machine.held.is_none() {
             let changes = changes(machine.clone(), &rules, now);
             let plans = plans(&machine);

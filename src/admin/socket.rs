@@ -15,8 +15,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::desk::{Desk, Request, Response};
-use super::fail::Failure;
+use super::failure::Failure;
+use super::request::Request;
+use super::response::Response;
+use super::service::Service;
 
 /// The socket's name in the data directory.
 pub const NAME: &str = "control.sock";
@@ -43,7 +45,7 @@ fn short(dir: &Path, open: &File, name: &str) -> PathBuf {
 
 /// A bound socket, not yet served.
 #[derive(Debug)]
-pub struct Door {
+pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -53,7 +55,7 @@ pub struct Door {
 ///
 /// # Errors
 /// When the data directory does not take it.
-pub fn bind(data_dir: &Path) -> io::Result<Door> {
+pub fn bind(data_dir: &Path) -> io::Result<Socket> {
     let dir = File::open(data_dir)?;
     let inner = format!(".control-{}", std::process::id());
     let private = data_dir.join(&inner);
@@ -66,15 +68,15 @@ pub fn bind(data_dir: &Path) -> io::Result<Door> {
             Ok(listener)
         });
     let _ = fs::remove_dir_all(&private);
-    Ok(Door {
+    Ok(Socket {
         listener: bound?,
         path: data_dir.join(NAME),
     })
 }
 
-impl Door {
+impl Socket {
     /// Serves until the token is cancelled; returns when the last answer is out.
-    pub async fn serve(self, desk: Desk, stop: CancellationToken) {
+    pub async fn serve(self, service: Service, stop: CancellationToken) {
         let (clients, places) = (TaskTracker::new(), Arc::new(Semaphore::new(CLIENTS_MAX)));
         loop {
             let next = async {
@@ -87,9 +89,9 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let (desk, stop) = (desk.clone(), stop.clone());
+                    let (service, stop) = (service.clone(), stop.clone());
                     clients.spawn(async move {
-                        if let Err(error) = client(stream, &desk, &stop).await {
+                        if let Err(error) = client(stream, &service, &stop).await {
                             tracing::debug!(%error, "a control client went away");
                         }
                         drop(place);
@@ -109,7 +111,7 @@ impl Door {
 
 async fn client(
     stream: tokio::net::UnixStream,
-    desk: &Desk,
+    service: &Service,
     stop: &CancellationToken,
 ) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
@@ -126,7 +128,7 @@ async fn client(
         }
         let whole = line.ends_with(b"\n");
         let response = match serde_json::from_slice::<Request>(&line) {
-            Ok(request) if whole => desk.answer(request).await,
+            Ok(request) if whole => service.answer(request).await,
             Ok(_) => Response::Failed(Failure::input("the request is cut off or too long")),
             Err(e) => Response::Failed(
                 Failure::input(format!("the server does not understand the request: {e}"))
