@@ -13,11 +13,12 @@ use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
-use crate::engine::disposition::Disposition;
-use crate::engine::key::{self, Table};
+use crate::engine::read::view;
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self as stored, EventRecord, RecordError, View};
+use crate::engine::record::{body_codec as body, revisions};
 use crate::engine::working::Committed;
-use crate::engine::{raw as body, revise, view};
 use crate::sim::record;
 use crate::store::{KeyRange, Read};
 
@@ -76,7 +77,7 @@ pub(super) fn page(context: &Context, pages: &Pages) -> Result<Response, Failure
             }
         }
         Pages::Revisions => {
-            let kept = revise::kept(&Committed(history.reader))?;
+            let kept = revisions::kept(&Committed(history.reader))?;
             let rows = kept.iter().map(|r| raw(&hex::encode(stored::encode(r))));
             Ok(Response::Page {
                 rows: rows.collect::<Result<_, _>>()?,

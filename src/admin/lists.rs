@@ -13,10 +13,10 @@ use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
-use crate::engine::key::Table;
+use crate::engine::read::view::{self, EventView};
+use crate::engine::record::key::Table;
 use crate::engine::record::{self, RefusedRecord};
-use crate::engine::search;
-use crate::engine::view::{self, EventView};
+use crate::engine::route::query;
 use crate::store::{Direction, KeyRange};
 
 /// Rows in one list at most, so that a list of a large store stays within memory on both sides of the socket.
@@ -74,7 +74,7 @@ fn waited(context: &Context, mut event: EventView, now: Timestamp) -> Result<Eve
     if let Some(name) = event.waits_for.first() {
         event.age_s = Some((now - event.received).ms() / 1000);
         event.looked_up =
-            search::of(context.handle.reader(), &event.scope, name)?.map(|s| s.answered);
+            query::of(context.handle.reader(), &event.scope, name)?.map(|s| s.answered);
     }
     Ok(event)
 }

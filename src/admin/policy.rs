@@ -15,7 +15,7 @@ use crate::domain::id::{EventId, MachineId, PlanName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};
-use crate::engine::view;
+use crate::engine::read::view;
 
 pub(super) async fn answer(context: &Context, judging: Judging) -> Result<Response, Failure> {
     match judging {

@@ -9,7 +9,7 @@ use crate::domain::machine::{Grant, Machine};
 use crate::domain::outlook::outlook;
 use crate::domain::summary;
 use crate::domain::time::Timestamp;
-use crate::engine::view::{self, Keys, MachineView};
+use crate::engine::read::view::{self, Keys, MachineView};
 
 fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
     let scopes: Vec<Scope> = context

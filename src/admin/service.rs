@@ -16,7 +16,7 @@ use crate::domain::operator::Order;
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::input::Input;
-use crate::engine::view;
+use crate::engine::read::view;
 
 /// Answers the operator.
 #[derive(Clone)]

@@ -56,7 +56,7 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
             ],
             rows.collect(),
         ));
-        if machines.len() >= crate::engine::view::FOUND_MAX {
+        if machines.len() >= crate::engine::read::view::FOUND_MAX {
             report::say("there may be more: give a more telling text");
         }
     }

@@ -253,7 +253,7 @@ fn one(difference: &Difference) -> String {
         ));
     }
     for license in &difference.licenses {
-        let is = |l: &Option<crate::engine::view::LicenseView>| {
+        let is = |l: &Option<crate::engine::read::view::LicenseView>| {
             l.as_ref().map_or("none".to_owned(), |l| {
                 let until = l
                     .expires_at

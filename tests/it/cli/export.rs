@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keyward::engine::view;
+use keyward::engine::read::view;
 use keyward::sim::anonymize::Anonymizer;
 use keyward::sim::{self, Answer, history, record};
 use serde_json::{Value, json};

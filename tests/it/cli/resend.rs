@@ -6,7 +6,7 @@ use keyward::domain::machine::Machine;
 use keyward::domain::notice::{NoticeKind, NoticeStatus, Skipped};
 use keyward::domain::time::Span;
 use keyward::engine::input::Input;
-use keyward::engine::view;
+use keyward::engine::read::view;
 use keyward::sim::World;
 use keyward::sim::history::Line;
 

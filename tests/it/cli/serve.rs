@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Stdio};
 
 use keyward::cli::store::open_store;
-use keyward::engine::key::Table;
+use keyward::engine::record::key::Table;
 use keyward::store::{Direction, KeyRange, Read as _};
 
 use super::support::{CONFIG, Place, Said, willing};

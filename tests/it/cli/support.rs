@@ -12,10 +12,11 @@ use keyward::domain::id::{LicenseKey, SourceName};
 use keyward::domain::machine::Machine;
 use keyward::domain::service::{License, apply};
 use keyward::domain::time::{Span, Timestamp};
+use keyward::engine::Handle;
 use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
-use keyward::engine::key::{Due, Item};
-use keyward::engine::{Handle, view};
+use keyward::engine::read::view;
+use keyward::engine::record::key::{Due, Item};
 use keyward::server;
 use keyward::sources::stripe::event;
 use keyward::store::Create;
@@ -324,7 +325,7 @@ fn history(name: &str) -> Vec<Delivery> {
                 event::Heard::Customer(customer) => Heard::Customer(customer),
                 event::Heard::Ignored(why) => Heard::Ignored(why.to_string()),
             },
-            raw: keyward::engine::raw::pack(&raw),
+            raw: keyward::engine::record::body_codec::pack(&raw),
             received,
         }
     };

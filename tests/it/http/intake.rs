@@ -1,8 +1,8 @@
 //! Webhooks over a real port: what is taken, what is refused and in which words.
 
 use keyward::domain::id::MachineId;
-use keyward::engine::key::Table;
-use keyward::engine::view;
+use keyward::engine::read::view;
+use keyward::engine::record::key::Table;
 use keyward::secret::Secret;
 use keyward::store::memory::Memory;
 use keyward::store::{Batch, Commit, CommitError, Direction, FullCause, KeyRange, Seq};

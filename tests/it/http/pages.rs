@@ -5,7 +5,7 @@ use keyward::domain::action::Outcome;
 use keyward::domain::id::MachineId;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Input;
-use keyward::engine::view;
+use keyward::engine::read::view;
 use serde_json::json;
 
 use super::support::{Server, config};

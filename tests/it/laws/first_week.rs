@@ -7,7 +7,7 @@
 use keyward::domain::action::{Act, ActionOutcome};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::{Heard, Input};
-use keyward::engine::view;
+use keyward::engine::read::view;
 use keyward::sim::World;
 use keyward::sim::history::Line;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use keyward::domain::action::ActionOutcome;
 use keyward::domain::time::Span;
-use keyward::engine::view;
+use keyward::engine::read::view;
 use keyward::sim::answer::Told;
 use keyward::sim::timeline;
 

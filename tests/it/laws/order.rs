@@ -9,7 +9,7 @@ use keyward::domain::lifecycle::payment::State as P;
 use keyward::domain::lifecycle::{Kind, Life, State, fold};
 use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::view;
+use keyward::engine::read::view;
 use keyward::sim::history::Line;
 use keyward::sim::{Answer, World};
 use proptest::prelude::*;

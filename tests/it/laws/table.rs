@@ -11,7 +11,7 @@ use keyward::domain::policy::{
 };
 use keyward::domain::revision::{Revision, Revisions};
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::view;
+use keyward::engine::read::view;
 
 use crate::support::replay::{self, History};
 

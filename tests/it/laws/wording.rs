@@ -11,10 +11,10 @@ use keyward::domain::machine::Machine;
 use keyward::domain::notice::{About, Notice, NoticeKind, NoticeStatus, Part, Skipped};
 use keyward::domain::routing::Reason;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::disposition::Disposition;
 use keyward::engine::input::Input;
+use keyward::engine::read::view;
+use keyward::engine::record::disposition::Disposition;
 use keyward::engine::record::{EventRecord, decode, encode};
-use keyward::engine::view;
 use keyward::sim::history::Line;
 
 use crate::support::replay;

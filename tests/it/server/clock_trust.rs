@@ -3,8 +3,8 @@
 
 use keyward::domain::adoption::Gap;
 use keyward::domain::time::Span;
-use keyward::engine::gaps;
 use keyward::engine::input::Input;
+use keyward::engine::record::gaps;
 use keyward::engine::working::Committed;
 use keyward::store::Create;
 

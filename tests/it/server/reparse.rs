@@ -3,7 +3,7 @@
 use keyward::domain::id::SourceName;
 use keyward::domain::time::Span;
 use keyward::engine::input::{Heard, Input, Receipt};
-use keyward::engine::raw;
+use keyward::engine::record::body_codec;
 use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
 use keyward::store::Create;
@@ -20,7 +20,7 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
     let mut kept = delivery(
         read,
         &SourceName::from("stripe"),
-        raw::pack(body.as_bytes()),
+        body_codec::pack(body.as_bytes()),
         received,
     );
     kept.heard = Heard::Unreadable("unreadable: `data.object.mode` is a text".to_owned());
@@ -84,7 +84,7 @@ async fn what_nobody_can_read_stays_listed() {
     shop.stop().await;
     shop.start(Create::Never).await;
     let mut why = Vec::new();
-    keyward::engine::view::events(shop.running().handle.reader(), |e| {
+    keyward::engine::read::view::events(shop.running().handle.reader(), |e| {
         why.push(serde_json::to_value(&e).unwrap().to_string());
         true
     })

@@ -1,6 +1,17 @@
-//! Finds what the names of a fact are linked to; where it goes by that is `domain/routing.rs`.
+//! Which machine a fact belongs to: finds what its names are linked to; where it goes by that is `domain/routing.rs`.
+//!
+//! `unpark` links names and takes in what waited for them, `expire_parked` gives up what waited too long, `query` asks
+//! Stripe for links, `reparse` reads again what an older binary could not, `transfer` moves licenses between two machines,
+//! and `key_limits` refuses ids that fit into no key.
 
-use super::key;
+pub mod expire_parked;
+pub(in crate::engine) mod key_limits;
+pub mod query;
+pub mod reparse;
+pub(in crate::engine) mod transfer;
+pub(in crate::engine) mod unpark;
+
+use super::record::key;
 use super::record::{RecordError, View};
 use crate::domain::fact::{Fact, Name};
 use crate::domain::id::{MachineId, Scope};
@@ -11,7 +22,7 @@ use crate::domain::routing::{self, Route, machine_id};
 ///
 /// # Errors
 /// The store's.
-pub(super) fn route(
+pub(in crate::engine) fn route(
     view: &dyn View,
     scope: &Scope,
     fact: &Fact,
@@ -45,7 +56,7 @@ fn linked(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId
 ///
 /// # Errors
 /// The store's.
-pub(super) fn lookup(
+pub(in crate::engine) fn lookup(
     view: &dyn View,
     scope: &Scope,
     name: &str,

@@ -7,7 +7,7 @@ use crate::domain::id::SourceName;
 use crate::domain::lifecycle::{State, subscription};
 use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::key::Table;
+use crate::engine::record::key::Table;
 use crate::engine::record::{self, RecordError};
 use crate::engine::working::Committed;
 use crate::store::{Direction, KeyRange, Read};

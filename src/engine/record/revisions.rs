@@ -1,12 +1,13 @@
 //! Revisions in the store: what was loaded so far, and one more.
 
 use super::key::{self, Table};
-use super::record::{self, RecordError, View};
-use super::working::Working;
+use super::{RecordError, View};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::revision::Revision;
 use crate::domain::time::Timestamp;
+use crate::engine::record;
+use crate::engine::working::Working;
 use crate::store::KeyRange;
 
 /// The most revisions that are read at once; a vendor loads a handful a year.

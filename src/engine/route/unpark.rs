@@ -1,21 +1,21 @@
 //! Links, and claiming what was parked: a machine that gets a name gets everything that waits for it, and so on.
 
-use super::disposition::{Disposition, Reason};
-use super::key::{self, Table};
-use super::record::{self, EventRecord, RecordError, View};
-use super::search;
-use super::transact::Transaction;
+use super::query;
 use crate::domain::decide;
 use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::routing::names_to_link;
+use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, EventRecord, RecordError, View};
+use crate::engine::transact::Transaction;
 
 /// The most events that one link claims in one batch. Far above any honest number: one payment has a handful.
 const CLAIMS_MAX: usize = 500;
 
 /// Links a fact's names to a machine, and claims what waits for any of them, through several links too.
-pub(super) fn link(
+pub(in crate::engine) fn link(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     machine: &mut Machine,
@@ -79,7 +79,7 @@ fn claim(
         tx.working.delete(key::parked(scope, name.as_str(), event));
     }
     record::delete(tx.working, waiting)?;
-    search::end(tx, scope, &fact)?;
+    query::end(tx, scope, &fact)?;
     let key = key::event(scope, event);
     if let Some(mut kept) = record::get::<EventRecord>(tx.working, &key)? {
         if let (Some(is), Some(told)) = (machine.livemode, kept.livemode)

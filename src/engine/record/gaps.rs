@@ -1,11 +1,12 @@
 //! The times of which the store has no memory of its own (BEHAVIOUR 52, 54): kept for good, for Stripe may tell of them late.
 
-use super::input::Receipt;
 use super::key;
-use super::record::{self, RecordError, View};
-use super::working::Working;
+use super::{RecordError, View};
 use crate::domain::adoption::{Gap, add_gap};
 use crate::domain::time::Timestamp;
+use crate::engine::input::Receipt;
+use crate::engine::record;
+use crate::engine::working::Working;
 use crate::store::Read;
 
 fn heartbeat_key() -> Vec<u8> {
@@ -36,7 +37,7 @@ pub fn note(working: &mut Working<'_>, gap: Gap) -> Result<Receipt, RecordError>
 }
 
 /// Keeps that the process lives.
-pub(super) fn beat(working: &mut Working<'_>, now: Timestamp) -> Receipt {
+pub(in crate::engine) fn beat(working: &mut Working<'_>, now: Timestamp) -> Receipt {
     working.put(heartbeat_key(), now.ms().to_be_bytes().to_vec());
     Receipt::Done
 }

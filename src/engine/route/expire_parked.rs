@@ -1,12 +1,12 @@
 //! What waited so long for its machine that it never will find one.
 
-use super::disposition::{Disposition, Reason};
-use super::key::{self, Table};
-use super::record::{self, EventRecord, RecordError, View};
-use super::search;
-use super::transact::Transaction;
+use super::query;
 use crate::domain::fact::Fact;
 use crate::domain::time::Span;
+use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, EventRecord, RecordError, View};
+use crate::engine::transact::Transaction;
 use crate::store::KeyRange;
 
 /// So long a refund or a dispute waits for its purchase.
@@ -16,7 +16,7 @@ pub const NEVER_LINKED_AFTER: Span = Span::from_days(400);
 const LOOKED_AT_MAX: usize = 1_000;
 
 /// Ends the wait of what has waited too long: its event is ignored, and says why.
-pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordError> {
+pub(in crate::engine) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordError> {
     let waiting = KeyRange::prefix(&[Table::Waiting as u8]);
     for (entry, _) in tx.working.range(&waiting, LOOKED_AT_MAX)? {
         let (scope, Some(event)) = (key::scope_of(&entry), key::event_of(&entry)) else {
@@ -40,7 +40,7 @@ pub(super) fn never_linked(tx: &mut Transaction<'_, '_>) -> Result<(), RecordErr
             record::put(tx.working, kept_at, &kept)?;
         }
         record::delete(tx.working, entry.clone())?;
-        search::end(tx, &scope, &fact)?;
+        query::end(tx, &scope, &fact)?;
     }
     Ok(())
 }

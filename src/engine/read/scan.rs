@@ -4,8 +4,8 @@ use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
 use crate::store::{Direction, KeyRange, Read};
 
-use super::key::{self, Due, Table};
-use super::record::RecordError;
+use crate::engine::record::RecordError;
+use crate::engine::record::key::{self, Due, Table};
 
 /// Where a job goes on in its next run; at the beginning, where the page before was the last one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

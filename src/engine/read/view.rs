@@ -3,11 +3,6 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::disposition::Disposition;
-use super::input::{Rules, Version};
-use super::key::{self, Table};
-use super::record::{self, EventRecord, RecordError};
-use super::working::Committed;
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
@@ -16,6 +11,11 @@ use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
 use crate::domain::summary::PurchaseStatus;
 use crate::domain::time::Timestamp;
+use crate::engine::input::{Rules, Version};
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, EventRecord, RecordError};
+use crate::engine::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
 /// Keys read from the store at once while a table is walked.
@@ -394,7 +394,7 @@ pub fn by_name(
     scope: &Scope,
     name: &str,
 ) -> Result<Option<Machine>, RecordError> {
-    match super::route::lookup(&Committed(reader), scope, name)? {
+    match crate::engine::route::lookup(&Committed(reader), scope, name)? {
         Some(id) => machine(reader, &id),
         None => Ok(None),
     }
@@ -410,7 +410,7 @@ pub fn raw_event(
     id: &EventId,
 ) -> Result<Option<Vec<u8>>, RecordError> {
     let record: Option<EventRecord> = record::get(&Committed(reader), &key::event(scope, id))?;
-    Ok(record.and_then(|r| super::raw::unpack(&r.raw)))
+    Ok(record.and_then(|r| crate::engine::record::body_codec::unpack(&r.raw)))
 }
 
 /// The customer's own record for a machine.
@@ -441,7 +441,7 @@ pub fn find(
         return Ok(vec![id]);
     }
     for scope in scopes {
-        if let Some(id) = super::route::lookup(&Committed(reader), scope, text)? {
+        if let Some(id) = crate::engine::route::lookup(&Committed(reader), scope, text)? {
             return Ok(vec![id]);
         }
         let record: Option<EventRecord> =

@@ -3,14 +3,14 @@
 //! comes in as a fact and claims what is parked (`claim.rs`), which ends the search. When the next look is due is
 //! `domain/search.rs`.
 
-use super::key::{self, Table};
-use super::record::{self, RecordError, View};
-use super::transact::Transaction;
-use super::working::Committed;
 use crate::domain::action::Outcome;
 use crate::domain::fact::Fact;
 use crate::domain::id::Scope;
 use crate::domain::search::{Search, subject};
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, RecordError, View};
+use crate::engine::transact::Transaction;
+use crate::engine::working::Committed;
 use crate::store::{Direction, Read};
 
 fn get(tx: &Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
@@ -30,7 +30,7 @@ fn put(
 }
 
 /// Begins the search for what was just parked, unless its name is searched for already.
-pub(super) fn begin(
+pub(in crate::engine) fn begin(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     fact: &Fact,
@@ -46,7 +46,7 @@ pub(super) fn begin(
 }
 
 /// Ends the search for a claimed fact.
-pub(super) fn end(
+pub(in crate::engine) fn end(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     fact: &Fact,
@@ -68,7 +68,7 @@ fn forget(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<(),
 }
 
 /// Takes in what came of a look. Returns whether there was such a search.
-pub(super) fn looked(
+pub(in crate::engine) fn looked(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     name: &str,

@@ -3,19 +3,26 @@
 //!
 //! The numbers stand at the domain's own types (`#[n(..)]`); a number is never used again.
 
+pub mod body_codec;
+pub mod disposition;
+pub mod gaps;
+pub mod key;
+pub mod labels;
+pub mod revisions;
+
 use std::cell::RefCell;
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::disposition::Disposition;
-use super::key::{self, Table};
 use super::working::Working;
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::store::ReadError;
+use disposition::Disposition;
+use key::Table;
 
 /// Plain CBOR.
 const PLAIN: u8 = 1;
@@ -285,7 +292,7 @@ pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, Recor
 }
 
 /// Holds a machine that fails its check.
-pub(super) fn checked(mut machine: Machine) -> Machine {
+pub(in crate::engine) fn checked(mut machine: Machine) -> Machine {
     if machine.held.is_none()
         && let Err(why) = machine.check()
     {

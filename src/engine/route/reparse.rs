@@ -1,14 +1,14 @@
 //! Events that could not be read when they came: a newer binary may be able to.
 
-use super::disposition::Disposition;
-use super::input::Receipt;
-use super::key::{self, Table};
-use super::raw;
-use super::record::{self, EventRecord, RecordError};
-use super::view;
-use super::working::{Committed, Working};
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
+use crate::engine::input::Receipt;
+use crate::engine::read::view;
+use crate::engine::record::body_codec;
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, EventRecord, RecordError};
+use crate::engine::working::{Committed, Working};
 use crate::store::{KeyRange, Read};
 
 /// The place where the binary is noted that last read them again.
@@ -37,7 +37,7 @@ pub fn read_by(reader: &dyn Read) -> Result<Option<String>, RecordError> {
 }
 
 /// Keeps what [`read_by`] says.
-pub(super) fn note_reader(working: &mut Working<'_>, binary: &str) -> Receipt {
+pub(in crate::engine) fn note_reader(working: &mut Working<'_>, binary: &str) -> Receipt {
     working.put(key::general(READ_BY), binary.as_bytes().to_vec());
     Receipt::Done
 }
@@ -57,7 +57,11 @@ pub fn each(
             let kept: EventRecord = record::whole(&Committed(reader), key, first)?;
             let source = key::scope_of(key).source().clone();
             let unread = matches!(kept.disposition, Disposition::Unreadable(_));
-            let body = if unread { raw::unpack(&kept.raw) } else { None };
+            let body = if unread {
+                body_codec::unpack(&kept.raw)
+            } else {
+                None
+            };
             Ok(visit(body.map(|body| Unread {
                 source,
                 received: kept.received,

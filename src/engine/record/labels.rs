@@ -1,18 +1,19 @@
 //! Which license carries which label, as far as it was ever read: kept, so that a crawl goes on where the last process left
 //! it. A label never changes. Hashes only, as the look-up makes them.
 
-use super::input::Receipt;
+use super::RecordError;
 use super::key::{self, Table};
-use super::record::{self, RecordError};
-use super::view;
-use super::working::{Committed, Working};
+use crate::engine::input::Receipt;
+use crate::engine::read::view;
+use crate::engine::record;
+use crate::engine::working::{Committed, Working};
 use crate::store::{KeyRange, Read};
 
 /// The most pairs in one record, so that it stays one value.
 pub const CHUNK_MAX: usize = 200;
 
 /// Keeps pairs of key and label.
-pub(super) fn keep(
+pub(in crate::engine) fn keep(
     working: &mut Working<'_>,
     pairs: &[(u64, u64)],
 ) -> Result<Receipt, RecordError> {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use super::record::RecordError;
 use crate::domain::time::Timestamp;
+use crate::engine::record::RecordError;
 use crate::store::Read;
 use backlog::Backlog;
 use census::Census;

@@ -3,20 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use super::disposition::Disposition;
-use super::key::{self, Table};
-use super::record::{self, EventRecord, RecordError, View};
-use super::transact::{Transaction, dues};
 use crate::domain::decide::Settled;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::transfer::{self, Attempts, apart};
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, EventRecord, RecordError, View};
+use crate::engine::transact::{Transaction, dues};
 
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;
 
 /// Moves everything of an invoice's machine to the session's.
-pub(super) fn take_over(
+pub(in crate::engine) fn take_over(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     machine: &mut Machine,
@@ -89,7 +89,7 @@ fn on_disk(tx: &Transaction<'_, '_>, machine: &Machine) -> Result<BTreeSet<u32>,
 }
 
 /// Gives a new subscription the license of the same customer's ended one, if the policy says so. Returns whether it did.
-pub(super) fn resubscription(
+pub(in crate::engine) fn resubscription(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     machine: &mut Machine,

@@ -19,7 +19,7 @@ const LEVEL: i32 = 1;
 const BODY_LEN_MAX: usize = 64 << 20;
 /// `zstd --train-cover=k=1500,d=8 --maxdict=32768` on the fixtures' events, indented as Stripe sends them: each of the
 /// histories', and 120 of each whole one (`fixtures/whole`) with other ids, addresses and instants.
-const BYTES: &[u8] = include_bytes!("raw/stripe-1.dict");
+const BYTES: &[u8] = include_bytes!("stripe-1.dict");
 
 static ENCODER: LazyLock<EncoderDictionary<'static>> =
     LazyLock::new(|| EncoderDictionary::copy(BYTES, LEVEL));
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_whole_session_packs_to_a_fifth() {
         let body = include_bytes!(
-            "../../fixtures/whole/checkout.session.completed--2026-06-24.dahlia.json"
+            "../../../fixtures/whole/checkout.session.completed--2026-06-24.dahlia.json"
         );
         let packed = pack(body);
         assert!(

@@ -11,9 +11,9 @@ use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::key::{self, Due, Item};
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::view;
+use crate::engine::record::key::{self, Due, Item};
 use crate::store::{Direction, Read};
 
 /// Keys read in one stretch: few enough that the thread is soon free for others.
