@@ -1,6 +1,6 @@
 //! What plans and policies judge, and the newest revision's word on what already is: what it would change, and the order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
@@ -11,7 +11,7 @@ use crate::domain::decide::{Settled, World, settle};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::{Fact, Says};
-use crate::domain::id::{EventId, MachineId, PlanName};
+use crate::domain::id::{EventId, PlanName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};

@@ -234,6 +234,8 @@ pub fn action_name(text: &str) -> Option<(&str, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
 
     #[test]

@@ -13,11 +13,11 @@ const HEAD: usize = 9;
 const FOOT: usize = 4;
 
 /// Bytes that the frame adds to each value.
-pub const OVERHEAD: usize = HEAD + FOOT;
+pub(super) const OVERHEAD: usize = HEAD + FOOT;
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
+pub(super) enum CodecError {
     /// Shorter than a frame.
     #[error("the value is cut off")]
     Short,
@@ -38,7 +38,7 @@ fn crc(key: &[u8], framed: &[u8]) -> u32 {
 
 /// Frames a value for a key.
 #[must_use]
-pub fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
+pub(super) fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
     let mut framed = Vec::with_capacity(payload.len() + OVERHEAD);
     framed.push(FORMAT);
     framed.extend_from_slice(&seq.0.to_be_bytes());
@@ -52,7 +52,7 @@ pub fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
 ///
 /// # Errors
 /// [`CodecError`] if the bytes are not what [`encode`] made for this key.
-pub fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
+pub(super) fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
     let (seq, payload) = open(key, framed)?;
     Ok(Value {
         bytes: Bytes::copy_from_slice(payload),
@@ -64,7 +64,7 @@ pub fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
 ///
 /// # Errors
 /// [`CodecError`] if the bytes are not what [`encode`] made for this key.
-pub fn open<'f>(key: &[u8], framed: &'f [u8]) -> Result<(Seq, &'f [u8]), CodecError> {
+pub(super) fn open<'f>(key: &[u8], framed: &'f [u8]) -> Result<(Seq, &'f [u8]), CodecError> {
     let (body, foot) = framed.split_last_chunk::<FOOT>().ok_or(CodecError::Short)?;
     let (head, payload) = body.split_first_chunk::<HEAD>().ok_or(CodecError::Short)?;
     if crc(key, body) != u32::from_be_bytes(*foot) {
