@@ -3,10 +3,8 @@
 use serde::Deserialize;
 
 use super::ask::Conversation;
-use super::desk::{Request, Response};
-use super::desk_history::{BODIES_MAX, Entry, Group, Line, Pages};
-use super::fail::Failure;
 use super::page;
+use crate::admin::{BODIES_MAX, Entry, Failure, Group, Line, Pages, Request, Response};
 use crate::domain::revision::Revision;
 use crate::domain::time::Timestamp;
 use crate::engine::record;

@@ -8,10 +8,9 @@ use serde::Serialize;
 
 use super::ask::Conversation;
 use super::asked::{self, Part};
-use super::desk_history::{Group, Line, Pages};
-use super::fail::Failure;
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
+use crate::admin::{Failure, Group, Line, Pages};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;
@@ -254,7 +253,7 @@ fn one(difference: &Difference) -> String {
         ));
     }
     for license in &difference.licenses {
-        let is = |l: &Option<crate::engine::view::LicenseView>| {
+        let is = |l: &Option<crate::engine::read::view::LicenseView>| {
             l.as_ref().map_or("none".to_owned(), |l| {
                 let until = l
                     .expires_at

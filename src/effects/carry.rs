@@ -12,7 +12,7 @@ use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
-use crate::engine::key::Work;
+use crate::engine::record::key::Work;
 
 /// What the carrier of one action works with.
 pub(super) struct Carrier<'a> {

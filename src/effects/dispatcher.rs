@@ -29,10 +29,11 @@ use crate::domain::action::Outcome;
 use crate::domain::id::SourceName;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
-use crate::engine::key::{Due, Item, Lane, Work, parse_due};
 use crate::engine::outbox::Slots;
+use crate::engine::read::{due, view};
+use crate::engine::record::key::{Due, Item, Lane, Work, parse_due};
 use crate::engine::record::{RecordError, View};
-use crate::engine::{Handle, SubmitError, due, view};
+use crate::engine::{Handle, SubmitError};
 
 /// How long notifications are gathered before the loop works.
 const GATHER: Span = Span::from_ms(1);

@@ -11,10 +11,10 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::gaps;
 use super::input::{Input, Receipt, Rules};
 use super::outbox::{Attempted, Collected, Outbox, Slots};
 use super::parked::ParkedNames;
+use super::record::gaps;
 use super::record::{Pair, RecordError, View};
 use super::transact::{Now, Told, Transaction};
 use super::working::{Committed, Working};

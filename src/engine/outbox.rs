@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::key;
+use super::record::key;
 use crate::domain::action::Action;
 use crate::domain::id::SourceName;
 use crate::domain::machine::Machine;
@@ -159,7 +159,7 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::key::Item;
+    use super::super::record::key::Item;
     use super::*;
     use crate::domain::id::MachineId;
 

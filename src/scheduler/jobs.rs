@@ -7,13 +7,14 @@ use tokio::task::JoinSet;
 
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::counts::Counts;
 use crate::engine::input::{Input, Receipt};
-use crate::engine::key::{Due, Lane};
+use crate::engine::read::counts::Counts;
+use crate::engine::read::{due, scan};
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, SubmitError, due, sweep};
+use crate::engine::record::key::{Due, Lane};
+use crate::engine::{Handle, SubmitError};
 
-pub use crate::engine::sweep::Cursor;
+pub use crate::engine::read::scan::Cursor;
 
 /// Inputs of a job that wait in the committer's queue at one time: a batch's worth, so that deliveries find room.
 const IN_FLIGHT_MAX: usize = 64;
@@ -57,7 +58,7 @@ pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<
         bell.notify_one();
     }
     // What a full page leaves out comes in the next run.
-    let wakes = sweep::wakes(handle.reader(), now, cursor, SCAN_MAX)?;
+    let wakes = scan::wakes(handle.reader(), now, cursor, SCAN_MAX)?;
     Ok(Ran {
         woken: wake(handle, wakes.into_iter().collect()).await?,
         rang,
@@ -94,7 +95,7 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
     };
     let overdue = overdue.into_iter().filter_map(of_machine);
     let mut next = cursor.clone();
-    let swept = sweep::machines(handle.reader(), &mut next, REPAIR_MAX)?;
+    let swept = scan::machines(handle.reader(), &mut next, REPAIR_MAX)?;
     let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue).collect();
     let woken = wake(handle, machines).await?;
     // Only now: what an error left out is looked at again.

@@ -13,8 +13,8 @@ use crate::domain::id::LicenseKey;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
+use crate::engine::read::view::{self, LicenseView, MachineView};
 use crate::engine::record::RecordError;
-use crate::engine::view::{self, LicenseView, MachineView};
 
 /// One value under the rules that are in force, and under the other ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -9,11 +9,11 @@ use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::key::{Due, Item};
+use crate::engine::read::{due, view};
 use crate::engine::record::RecordError;
+use crate::engine::record::key::{Due, Item};
 use crate::engine::transact::{Now, Transaction};
 use crate::engine::working::Working;
-use crate::engine::{due, view};
 use crate::store::memory::Memory;
 use crate::store::{Batch, Commit, CommitError};
 

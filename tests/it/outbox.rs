@@ -11,9 +11,11 @@ use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
 use keyward::engine::committer::{self, Committer};
 use keyward::engine::input::{Input, Receipt, Rules};
-use keyward::engine::key::{self, Item};
 use keyward::engine::outbox::{Collected, Slots};
-use keyward::engine::{Handle, SubmitError, due, raw, view};
+use keyward::engine::read::{due, view};
+use keyward::engine::record::body_codec;
+use keyward::engine::record::key::{self, Item};
+use keyward::engine::{Handle, SubmitError};
 use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
 use keyward::store::memory::Memory;
@@ -74,7 +76,7 @@ impl Engine {
         let delivery = delivery(
             read,
             &SourceName::from("stripe"),
-            raw::pack(body.as_bytes()),
+            body_codec::pack(body.as_bytes()),
             NOW,
         );
         self.handle

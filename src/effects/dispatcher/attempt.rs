@@ -6,7 +6,7 @@ use crate::domain::action::Action;
 use crate::domain::machine::Machine;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt, Version};
-use crate::engine::key::Work;
+use crate::engine::record::key::Work;
 
 impl Dispatcher {
     /// Whether a create may be sent now. `read`: the version of the machine that it was read from.

@@ -16,9 +16,12 @@ use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
 use crate::effects::tally;
 use crate::effects::throttle::{Condition, Gate, Heard};
+use crate::engine::SubmitError;
 use crate::engine::input::{Delivery, Input, Receipt};
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::{SubmitError, raw, search, view};
+use crate::engine::record::body_codec;
+use crate::engine::route::query;
 use crate::sources::stripe::lookup;
 
 impl Dispatcher {
@@ -139,7 +142,7 @@ impl Dispatcher {
             };
             return Ok(self.drop_entry(entry, searched(scope, name, outcome)));
         };
-        let Some(fact) = search::waiting(self.handle.reader(), &scope, &name)? else {
+        let Some(fact) = query::waiting(self.handle.reader(), &scope, &name)? else {
             // It was claimed meanwhile: the engine drops the search.
             return Ok(self.drop_entry(entry, searched(scope, name, Outcome::Answered)));
         };
@@ -177,7 +180,7 @@ impl Dispatcher {
         let text = object.to_string();
         let now = self.handle.clock().now();
         let read = |raw| lookup::delivery(text.as_bytes(), scope, now, raw);
-        let delivery: Delivery = read(raw::pack(text.as_bytes()))?;
+        let delivery: Delivery = read(body_codec::pack(text.as_bytes()))?;
         match self
             .hand_in(|| Input::Delivery(Box::new(delivery.clone())))
             .await

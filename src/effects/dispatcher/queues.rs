@@ -12,7 +12,7 @@ use foldhash::{HashMap, HashSet};
 
 use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
-use crate::engine::key::{self, Lane, Work};
+use crate::engine::record::key::{self, Lane, Work};
 
 /// Entries of a lane in memory, at 100 bytes each.
 const ENTRIES_MAX: usize = 4_096;
@@ -189,8 +189,8 @@ impl Queues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::key::Item;
-    use crate::engine::{due, key as keys};
+    use crate::engine::record::key::Item;
+    use crate::engine::{read::due, record::key as keys};
     use crate::store::memory::Memory;
     use crate::store::{Batch, Commit};
 
