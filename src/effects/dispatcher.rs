@@ -29,10 +29,10 @@ use crate::domain::action::Outcome;
 use crate::domain::id::SourceName;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
-use crate::engine::outbox::Slots;
 use crate::engine::read::{due, view};
 use crate::engine::record::key::{Due, Item, Lane, Work, parse_due};
 use crate::engine::record::{RecordError, View};
+use crate::engine::write::outbox::Slots;
 use crate::engine::{Handle, SubmitError};
 
 /// How long notifications are gathered before the loop works.

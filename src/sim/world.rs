@@ -12,8 +12,8 @@ use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::read::{due, view};
 use crate::engine::record::RecordError;
 use crate::engine::record::key::{Due, Item};
-use crate::engine::transact::{Now, Transaction};
-use crate::engine::working::Working;
+use crate::engine::write::transaction::{Now, Transaction};
+use crate::engine::write::working::Working;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Commit, CommitError};
 

@@ -14,10 +14,10 @@ use crate::effects::services::LicenseService;
 use crate::effects::tally;
 use crate::effects::throttle::Gate;
 use crate::engine::input::{Input, Version};
-use crate::engine::outbox::{Attempted, Slot};
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::engine::record::key::Work;
+use crate::engine::write::outbox::{Attempted, Slot};
 
 /// An action that may go.
 struct Turn {

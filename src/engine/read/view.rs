@@ -15,7 +15,7 @@ use crate::engine::input::{Rules, Version};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
 /// Keys read from the store at once while a table is walked.

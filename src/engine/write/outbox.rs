@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::record::key;
 use crate::domain::action::Action;
 use crate::domain::id::SourceName;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
+use crate::engine::record::key;
 
 /// Entries that wait to be collected, at 100 bytes each. The dispatcher collects a thousand times a second.
 const ENTRIES_MAX: usize = 8_192;
@@ -159,9 +159,9 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::key::Item;
     use super::*;
     use crate::domain::id::MachineId;
+    use crate::engine::record::key::Item;
 
     #[test]
     fn what_is_due_by_now_is_kept_until_collected_and_a_flood_is_told() {

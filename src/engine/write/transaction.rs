@@ -3,20 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::outbox::{Attempted, Outbox};
-use super::record::disposition::{Disposition, Reason};
-use super::record::gaps;
-use super::record::key::{self, Item};
-use super::record::labels;
-use super::record::revisions;
-use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
-use super::route::expire_parked;
-use super::route::query;
-use super::route::reparse;
-use super::route::route;
-use super::route::transfer;
-use super::route::unpark;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::adoption::Gap;
@@ -35,6 +22,19 @@ use crate::domain::policy::Policy;
 use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
+use crate::engine::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
+use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::record::gaps;
+use crate::engine::record::key::{self, Item};
+use crate::engine::record::labels;
+use crate::engine::record::revisions;
+use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
+use crate::engine::route::expire_parked;
+use crate::engine::route::query;
+use crate::engine::route::reparse;
+use crate::engine::route::route;
+use crate::engine::route::transfer;
+use crate::engine::route::unpark;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +62,8 @@ pub struct Told {
 
 /// A transaction under way.
 pub struct Transaction<'w, 'a> {
-    pub(super) working: &'w mut Working<'a>,
-    pub(super) now: Now<'w>,
+    pub(in crate::engine) working: &'w mut Working<'a>,
+    pub(in crate::engine) now: Now<'w>,
     /// What the operator should be told when it is committed.
     pub told: Vec<Told>,
     /// Where what is decided goes when it is committed.
@@ -261,7 +261,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
             Disposition::Ignored(Reason::Connect)
-        } else if !super::route::key_limits::fits(&delivery.heard) {
+        } else if !crate::engine::route::key_limits::fits(&delivery.heard) {
             Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
@@ -298,7 +298,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Gives a fact to its machine, or parks it.
-    pub(super) fn fact(
+    pub(in crate::engine) fn fact(
         &mut self,
         source: &SourceName,
         scope: &Scope,
@@ -383,7 +383,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Loads a machine, lets something change it, and settles it.
-    pub(super) fn change(
+    pub(in crate::engine) fn change(
         &mut self,
         id: &MachineId,
         change: impl FnOnce(&mut Machine, &World<'_>),
@@ -466,7 +466,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Settles a machine and writes it with what is due for it.
-    pub(super) fn settle_and_write(
+    pub(in crate::engine) fn settle_and_write(
         &mut self,
         scope: &Scope,
         mut machine: Machine,
@@ -540,7 +540,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held.
-    pub(super) fn write(
+    pub(in crate::engine) fn write(
         &mut self,
         machine: &mut Machine,
         before: &BTreeSet<Vec<u8>>,

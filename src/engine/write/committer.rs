@@ -11,12 +11,9 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::input::{Input, Receipt, Rules};
 use super::outbox::{Attempted, Collected, Outbox, Slots};
 use super::parked::ParkedNames;
-use super::record::gaps;
-use super::record::{Pair, RecordError, View};
-use super::transact::{Now, Told, Transaction};
+use super::transaction::{Now, Told, Transaction};
 use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::action::Action;
@@ -24,6 +21,9 @@ use crate::domain::adoption::{self, Gap};
 use crate::domain::hold::Distrust;
 use crate::domain::id::SourceName;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::{Input, Receipt, Rules};
+use crate::engine::record::gaps;
+use crate::engine::record::{Pair, RecordError, View};
 use crate::store::{Batch, Commit, CommitError, Read};
 
 /// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
