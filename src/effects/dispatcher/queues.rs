@@ -190,9 +190,6 @@ impl Queues {
 mod tests {
     use super::*;
     use crate::engine::record::key::Item;
-    use crate::engine::{read::due, record::key as keys};
-    use crate::store::memory::Memory;
-    use crate::store::{Batch, Commit};
 
     fn at(s: usize) -> Timestamp {
         Timestamp::from_s(i64::try_from(s).unwrap())
@@ -203,26 +200,31 @@ mod tests {
     }
 
     fn create(n: usize) -> Entry {
-        keys::due(at(n), &machine(n), Item::Create(1))
+        key::due(at(n), &machine(n), Item::Create(1))
     }
 
-    /// What the dispatcher does with a store that has `waiting` creates, until nothing waits; returns the order.
-    fn work_off(store: &Memory, queues: &mut Queues, now: Timestamp) -> Vec<Entry> {
+    /// The next page of a table, as the store reads it.
+    fn read(table: &BTreeSet<Entry>, lane: &Lane, from: Entry, now: Timestamp) -> Vec<Entry> {
+        let range = lane.until(now);
+        let from = from.max(range.start);
+        let behind = table.range(from..).take_while(|entry| **entry < range.end);
+        behind.take(PAGE).cloned().collect()
+    }
+
+    /// Does what the dispatcher does, until nothing waits any more; returns what was begun, in order.
+    fn work_off(table: &mut BTreeSet<Entry>, queues: &mut Queues, now: Timestamp) -> Vec<Entry> {
         let mut order = Vec::new();
         loop {
             for (lane, from) in queues.to_read() {
-                let page = due::page(store, &lane, &from, now, PAGE).unwrap();
-                queues.page(&lane, page, now);
+                queues.page(&lane, read(table, &lane, from, now), now);
             }
             let held: usize = queues.lanes.values().map(|q| q.next.len()).sum();
             assert!(held <= ENTRIES_MAX + PAGE);
             let Some((_, entry)) = queues.begin(|_| true) else {
                 return order;
             };
+            table.remove(&entry);
             order.push(entry.clone());
-            let mut batch = Batch::new();
-            batch.delete(entry.clone());
-            store.clone().commit(&batch).unwrap();
             queues.ended(entry, None, false);
         }
     }
@@ -230,52 +232,56 @@ mod tests {
     #[test]
     fn what_waits_comes_in_order_and_whole_however_much_it_is() {
         const WAITING: usize = 3 * ENTRIES_MAX + 17;
-        let (mut store, mut batch) = (Memory::new(), Batch::new());
-        for n in 0..WAITING {
-            batch.put(create(n), Vec::new());
-        }
-        store.commit(&batch).unwrap();
+        let all: Vec<_> = (0..WAITING).map(create).collect();
+        let mut table: BTreeSet<_> = all.iter().cloned().collect();
         let mut queues = Queues::default();
         // The newest are told first: they still come last.
-        (WAITING - 9..WAITING).for_each(|n| queues.put(create(n)));
-        let order = work_off(&store, &mut queues, at(WAITING));
-        assert!(
-            order
-                .iter()
-                .eq((0..WAITING).map(create).collect::<Vec<_>>().iter())
-        );
+        for n in WAITING - 9..WAITING {
+            queues.put(create(n));
+        }
+        assert_eq!(work_off(&mut table, &mut queues, at(WAITING)), all);
         assert!(queues.is_idle(|_| true));
     }
 
     #[test]
-    fn what_becomes_due_later_is_read_when_its_time_has_come() {
-        let (mut store, mut batch) = (Memory::new(), Batch::new());
-        for n in [3, 5, 8] {
-            batch.put(create(n), Vec::new());
-        }
-        store.commit(&batch).unwrap();
+    fn more_than_there_is_room_for_waits_in_the_table() {
+        let lane = Lane::of(&create(0)).unwrap();
         let mut queues = Queues::default();
-        queues.look_behind(Lane::of(&create(3)).unwrap());
-        assert_eq!(work_off(&store, &mut queues, at(4)), [create(3)]);
+        queues.look_behind(lane.clone());
+        queues.page(&lane, Vec::new(), at(0));
+        let mut table = BTreeSet::new();
+        for n in 0..2 * ENTRIES_MAX {
+            table.insert(create(n));
+            queues.put(create(n));
+        }
+        assert_eq!(queues.lanes[&lane].next.len(), ENTRIES_MAX);
+        let order = work_off(&mut table, &mut queues, at(2 * ENTRIES_MAX));
+        assert!(order.is_sorted() && order.len() == 2 * ENTRIES_MAX);
+    }
+
+    #[test]
+    fn what_becomes_due_later_is_read_when_its_time_has_come() {
+        let mut table: BTreeSet<_> = [3, 5, 8].map(create).into();
+        let lane = Lane::of(&create(3)).unwrap();
+        let mut queues = Queues::default();
+        queues.look_behind(lane.clone());
+        assert_eq!(work_off(&mut table, &mut queues, at(4)), [create(3)]);
         // Told of, though the table was read to an earlier instant: nothing waits before it that is due.
-        batch = Batch::new();
-        batch.put(create(6), Vec::new());
-        store.commit(&batch).unwrap();
+        table.insert(create(6));
         queues.put(create(6));
-        assert_eq!(work_off(&store, &mut queues, at(4)), [create(6)]);
-        assert!(
-            work_off(&store, &mut queues, at(9)).is_empty(),
-            "nothing asks before time has passed"
-        );
-        queues.look_behind(Lane::of(&create(3)).unwrap());
+        assert_eq!(work_off(&mut table, &mut queues, at(4)), [create(6)]);
+        let early = work_off(&mut table, &mut queues, at(9));
+        assert!(early.is_empty(), "nothing asks before time has passed");
+        queues.look_behind(lane);
         assert!(!queues.is_idle(|_| true));
-        assert_eq!(work_off(&store, &mut queues, at(9)), [create(5), create(8)]);
+        let order = work_off(&mut table, &mut queues, at(9));
+        assert_eq!(order, [create(5), create(8)]);
     }
 
     #[test]
     fn what_must_not_run_twice_waits_for_the_other_one() {
         let mut queues = Queues::default();
-        let mail = |n| keys::due(at(1), &machine(7), Item::Notice(n));
+        let mail = |n| key::due(at(1), &machine(7), Item::Notice(n));
         let exclusive = || Exclusive::Mail(machine(7));
         queues.look_behind(Lane::of(&mail(1)).unwrap());
         queues.page(&Lane::of(&mail(1)).unwrap(), vec![mail(1), mail(2)], at(1));
