@@ -23,7 +23,9 @@ pub use subscription::{
 };
 
 use super::decision::Decision;
-use super::id::{ChargeId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId};
+use super::id::{
+    ChargeId, CustomerId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId,
+};
 use super::time::Timestamp;
 
 /// One thing that somebody said, with when it was so and when we heard of it.
@@ -138,6 +140,52 @@ impl Fact {
             Some(invoice)
         } else {
             None
+        }
+    }
+
+    /// The snapshot of a subscription that it shows.
+    #[must_use]
+    pub fn subscription(&self) -> Option<&Subscription> {
+        if let Says::Subscription(subscription) = &self.says {
+            Some(subscription)
+        } else {
+            None
+        }
+    }
+
+    /// The customer whom it names.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerId> {
+        match &self.says {
+            Says::Session(s) => s.customer.as_ref(),
+            Says::Subscription(s) => s.customer.as_ref(),
+            Says::Invoice(i) => i.customer.as_ref(),
+            Says::Charge(c) => c.customer.as_ref(),
+            Says::Payment(_)
+            | Says::Refund(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::Decision(_)
+            | Says::LineItems(_)
+            | Says::Items(_) => None,
+        }
+    }
+
+    /// What the metadata of the object that it shows asks for.
+    #[must_use]
+    pub fn wants(&self) -> Option<&Wants> {
+        match &self.says {
+            Says::Session(s) => Some(&s.wants),
+            Says::Subscription(s) => Some(&s.wants),
+            Says::Invoice(i) => Some(&i.wants),
+            Says::Payment(_)
+            | Says::Charge(_)
+            | Says::Refund(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::Decision(_)
+            | Says::LineItems(_)
+            | Says::Items(_) => None,
         }
     }
 

@@ -188,7 +188,11 @@ pub fn each_machine(
 }
 
 fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
-    let named = machine.facts.iter().rev().find_map(customer_of);
+    let named = machine
+        .facts
+        .iter()
+        .rev()
+        .find_map(|f| f.customer().cloned());
     let on_record = match named {
         Some(id) => view::customer(&world.store, machine.id.scope(), &id)?,
         None => None,
@@ -238,21 +242,4 @@ pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Resul
         }
     }
     Ok(())
-}
-
-fn customer_of(fact: &crate::domain::fact::Fact) -> Option<crate::domain::id::CustomerId> {
-    use crate::domain::fact::Says;
-    match &fact.says {
-        Says::Session(s) => s.customer.clone(),
-        Says::Subscription(s) => s.customer.clone(),
-        Says::Invoice(i) => i.customer.clone(),
-        Says::Charge(c) => c.customer.clone(),
-        Says::Payment(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
-    }
 }
