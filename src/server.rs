@@ -20,7 +20,7 @@ use crate::config::{Config, Livemode, Service};
 use crate::domain::action::Abilities;
 use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
+use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services, abilities};
 use crate::effects::{dispatcher, tls};
 use crate::embedded;
 use crate::engine::Handle;
@@ -40,7 +40,7 @@ const DRAIN: Span = Span::from_s(15);
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotStart {
+pub enum StartError {
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -52,7 +52,7 @@ pub enum CannotStart {
     Record(#[from] RecordError),
     /// A service.
     #[error(transparent)]
-    Service(#[from] CannotServe),
+    Service(#[from] ServiceConfigError),
     /// The system.
     #[error("{what}: {error}")]
     System {
@@ -65,7 +65,7 @@ pub enum CannotStart {
 
 /// Why a server ended other than by an order.
 #[derive(Debug, thiserror::Error)]
-pub enum Broke {
+pub enum RunError {
     /// The store: nothing may be answered any more.
     #[error(
         "the store is broken: {0}. Restart: it is repaired at the next start, or the start says what to do"
@@ -146,7 +146,7 @@ pub fn rules(
     store: &mut Writer,
     reader: &Reader,
     now: Timestamp,
-) -> Result<Rules, CannotStart> {
+) -> Result<Rules, StartError> {
     let mut revisions = revisions::kept(&crate::engine::working::Committed(reader))?;
     let mut batch = Batch::new();
     let mut working = crate::engine::working::Working::new(reader);
@@ -241,17 +241,17 @@ impl Server {
     /// Starts everything over opened stores.
     ///
     /// # Errors
-    /// [`CannotStart`]; nothing runs then.
+    /// [`StartError`]; nothing runs then.
     pub async fn start(
         config: Config,
         opened: Opened,
         listener: TcpListener,
         clock: Clock,
-    ) -> Result<Self, CannotStart> {
+    ) -> Result<Self, StartError> {
         tls::install();
         let system = |what: &str| {
             let what = what.to_owned();
-            move |error| CannotStart::System { what, error }
+            move |error| StartError::System { what, error }
         };
         let address = listener
             .local_addr()
@@ -306,7 +306,7 @@ impl Server {
         let again = tokio::spawn(again::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells)
             .await
-            .map_err(|error| CannotStart::System {
+            .map_err(|error| StartError::System {
                 what: "starting the scheduler".to_owned(),
                 error: std::io::Error::other(error.to_string()),
             })?;
@@ -358,9 +358,9 @@ impl Server {
     /// actions under way get ten seconds, the store is closed.
     ///
     /// # Errors
-    /// [`Broke`]: the process should end at once and be restarted.
+    /// [`RunError`]: the process should end at once and be restarted.
     /// `others` ends when everybody else who holds a handle to the engine has let it go.
-    pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), Broke> {
+    pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self {
             handle,
             stop,
@@ -375,12 +375,12 @@ impl Server {
                 biased;
                 () = stop.cancelled() => break None,
                 ended = &mut tasks.dispatcher => break Some(match ended {
-                    Ok(Err(error)) => Broke::Store(error.to_string()),
-                    Ok(Ok(())) | Err(_) => Broke::Task("the dispatcher"),
+                    Ok(Err(error)) => RunError::Store(error.to_string()),
+                    Ok(Ok(())) | Err(_) => RunError::Task("the dispatcher"),
                 }),
-                _ = &mut tasks.http => break Some(Broke::Task("the HTTP server")),
+                _ = &mut tasks.http => break Some(RunError::Task("the HTTP server")),
                 () = crate::clock::pause(WATCH) => if committer.is_finished() {
-                    break Some(Broke::Task("the committer"));
+                    break Some(RunError::Task("the committer"));
                 }
             }
         };
@@ -391,7 +391,7 @@ impl Server {
             } else {
                 None
             };
-            return Err(why.map_or(broke, Broke::Store));
+            return Err(why.map_or(broke, RunError::Store));
         }
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
@@ -404,16 +404,16 @@ impl Server {
         let joined = tokio::task::spawn_blocking(move || committer.join());
         let store = tokio::select! {
             joined = joined => joined,
-            () = crate::clock::pause(DRAIN) => return Err(Broke::Task("a task that holds the engine's door never")),
+            () = crate::clock::pause(DRAIN) => return Err(RunError::Task("a task that holds the engine's door never")),
         };
         tasks.embedded_stop.cancel();
         if let Some(embedded) = tasks.embedded {
             let _ = embedded.await;
         }
         match store {
-            Ok(Ok(store)) => store.close().map_err(Broke::Close),
-            Ok(Err(why)) => Err(Broke::Store(why)),
-            Err(_) => Err(Broke::Task("the committer")),
+            Ok(Ok(store)) => store.close().map_err(RunError::Close),
+            Ok(Err(why)) => Err(RunError::Store(why)),
+            Err(_) => Err(RunError::Task("the committer")),
         }
     }
 }

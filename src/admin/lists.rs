@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
 use super::read::resolve;
-use super::request::{What, Which};
+use super::request::{ActionFilter, EventFilter};
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::id::{MachineId, SourceName};
@@ -43,7 +43,7 @@ fn rows_max(limit: Option<u32>) -> usize {
 
 pub(super) fn events(
     context: &Context,
-    which: Option<Which>,
+    which: Option<EventFilter>,
     limit: Option<u32>,
 ) -> Result<Response, Failure> {
     let max = rows_max(limit);
@@ -205,12 +205,12 @@ pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response,
 /// The open actions that an order is about, by purchase.
 pub(super) fn to_retry(
     context: &Context,
-    what: &What,
+    what: &ActionFilter,
 ) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
     let concerns = |m: &Machine, a: &Action| match what {
-        What::Service(service) if a.act.question().is_some() => service == STRIPE,
-        What::Service(service) => service_of(context, m) == service,
-        What::All | What::Id(_) => true,
+        ActionFilter::Service(service) if a.act.question().is_some() => service == STRIPE,
+        ActionFilter::Service(service) => service_of(context, m) == service,
+        ActionFilter::All | ActionFilter::Id(_) => true,
     };
     let open = |m: &Machine| -> Vec<u32> {
         m.actions
@@ -219,7 +219,7 @@ pub(super) fn to_retry(
             .map(|a| a.id)
             .collect()
     };
-    if let What::Id(id) = what {
+    if let ActionFilter::Id(id) = what {
         let id = resolve(context, id)?;
         let machine = view::machine(context.handle.reader(), &id)?
             .ok_or_else(|| no_machine(&id.to_string()))?;

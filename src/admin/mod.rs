@@ -17,6 +17,9 @@ pub mod socket;
 
 pub use failure::{Blame, Failure};
 pub use history::BODIES_MAX;
-pub use request::{Judging, Pages, Request, What, Which};
-pub use response::{Changed, Coming, Concerned, Counts, Entry, Group, Line, Response};
+pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
+pub use response::{
+    AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Response,
+    TimelineItem,
+};
 pub use service::{Service, action_name};

@@ -2,7 +2,7 @@
 
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
-use super::response::{Coming, Response};
+use super::response::{Response, TimelineItem};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
@@ -70,13 +70,13 @@ pub(super) fn may(context: &Context, id: MachineId, resend: bool) -> Result<Mach
     Ok(id)
 }
 
-struct Page {
+struct Purchase {
     view: MachineView,
     folded: Folded,
     machine: Machine,
 }
 
-fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
+fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Purchase, Failure> {
     let reader = context.handle.reader();
     let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     let rules = context.handle.rules();
@@ -93,7 +93,7 @@ fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Page, Failu
         &view::seats(&machine, &rules, now),
         now,
     ));
-    Ok(Page {
+    Ok(Purchase {
         view,
         folded,
         machine,
@@ -112,7 +112,7 @@ pub(super) fn find(context: &Context, text: &str) -> Result<Response, Failure> {
 
 pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
     let now = context.handle.clock().now();
-    let Page {
+    let Purchase {
         view,
         folded,
         machine,
@@ -127,7 +127,7 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
     );
     let next = next
         .into_iter()
-        .map(|n| Coming {
+        .map(|n| TimelineItem {
             at: n.at,
             what: n.to_string(),
         })
@@ -137,7 +137,7 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
         .iter()
         .filter_map(|fact| Some((fact.at, fact.decision()?)));
     let decided = decisions
-        .map(|(at, decision)| Coming {
+        .map(|(at, decision)| TimelineItem {
             at,
             what: decision.to_string(),
         })

@@ -23,9 +23,9 @@ pub enum Response {
         /// Its page.
         view: Box<RawValue>,
         /// What people decided about it.
-        decided: Vec<Coming>,
+        decided: Vec<TimelineItem>,
         /// What comes next.
-        next: Vec<Coming>,
+        next: Vec<TimelineItem>,
     },
     /// A list.
     List {
@@ -51,7 +51,7 @@ pub enum Response {
 
 /// Something that happened or will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Coming {
+pub struct TimelineItem {
     /// When.
     pub at: Timestamp,
     /// What.
@@ -73,7 +73,7 @@ pub struct Changed {
 
 /// An event in the index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// When it reached us.
     pub received: Timestamp,
     /// When it was made.
@@ -86,7 +86,7 @@ pub struct Entry {
 
 /// A line with its instant; without a text where the body is gone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Line {
+pub struct HistoryLine {
     /// When it reached us.
     pub received: Timestamp,
     /// The line.
@@ -95,16 +95,16 @@ pub struct Line {
 
 /// Purchases with all that is known of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Group {
+pub struct HistoryGroup {
     /// The purchases.
     pub machines: Vec<String>,
     /// What was received, in that order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<HistoryLine>,
 }
 
 /// How many live purchases are judged by what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct PolicyCounts {
     /// By plan.
     pub plans: BTreeMap<String, u64>,
     /// By policy.
@@ -113,7 +113,7 @@ pub struct Counts {
 
 /// A purchase for which the newest revision changes something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Concerned {
+pub struct AffectedPurchase {
     /// The purchase.
     pub machine: MachineId,
     /// Its plans.

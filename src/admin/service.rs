@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::context::{Context, decision_id};
 use super::failure::Failure;
-use super::request::{Request, What};
+use super::request::{ActionFilter, Request};
 use super::response::{Changed, Response};
 use super::{history, lists, policy, read};
 use crate::domain::action::ActionOutcome;
@@ -155,14 +155,16 @@ impl Service {
             .await
     }
 
-    async fn retry(&self, what: What) -> Result<Response, Failure> {
+    async fn retry(&self, what: ActionFilter) -> Result<Response, Failure> {
         if let Some(services) = &self.running {
             // Before anything is due: else it would find the breaker open, and wait for its next trial.
             services.release(self.context.handle.clock().now());
         }
         let one = match &what {
-            What::Id(id) => action_name(id).map(|(machine, number)| (machine.to_owned(), number)),
-            What::Service(_) | What::All => None,
+            ActionFilter::Id(id) => {
+                action_name(id).map(|(machine, number)| (machine.to_owned(), number))
+            }
+            ActionFilter::Service(_) | ActionFilter::All => None,
         };
         if let Some((machine, number)) = one {
             let machine = self
@@ -176,7 +178,7 @@ impl Service {
             self.context.submit(&machine, input).await?;
             return Ok(changed([machine], 1));
         }
-        if let What::Service(service) = &what
+        if let ActionFilter::Service(service) = &what
             && service != lists::STRIPE
             && !self.context.services.values().any(|s| s == service)
         {
@@ -246,7 +248,7 @@ mod tests {
         .unwrap();
         for request in [
             Request::Find { text: "a".into() },
-            Request::Retry(What::All),
+            Request::Retry(ActionFilter::All),
             Request::Decide {
                 machine: "stripe/sub_1".into(),
                 decision,

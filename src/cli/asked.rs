@@ -4,7 +4,9 @@ use serde::Deserialize;
 
 use super::ask::Conversation;
 use super::page;
-use crate::admin::{BODIES_MAX, Entry, Failure, Group, Line, Pages, Request, Response};
+use crate::admin::{
+    BODIES_MAX, Failure, HistoryEntry, HistoryGroup, HistoryLine, HistoryQuery, Request, Response,
+};
 use crate::domain::revision::Revision;
 use crate::domain::time::Timestamp;
 use crate::engine::record;
@@ -19,7 +21,7 @@ pub(super) struct Part<T> {
 /// Asks for one page.
 pub(super) fn part<T: for<'d> Deserialize<'d>>(
     asked: &mut Conversation,
-    pages: Pages,
+    pages: HistoryQuery,
 ) -> Result<Part<T>, Failure> {
     match asked.ask(Request::History(pages))? {
         Response::Page { rows, next, at } => Ok(Part {
@@ -40,12 +42,12 @@ pub(super) fn part<T: for<'d> Deserialize<'d>>(
 pub(super) fn index(
     asked: &mut Conversation,
     loose: bool,
-) -> Result<(Vec<Entry>, Timestamp), Failure> {
+) -> Result<(Vec<HistoryEntry>, Timestamp), Failure> {
     let (mut entries, mut after, mut until) = (Vec::new(), None, None);
     loop {
-        let mut page: Part<Entry> = part(
+        let mut page: Part<HistoryEntry> = part(
             asked,
-            Pages::Events {
+            HistoryQuery::Events {
                 loose,
                 after,
                 until,
@@ -62,10 +64,13 @@ pub(super) fn index(
 }
 
 /// Every decision and look-up that came without an event, in the order of receipt.
-pub(super) fn said(asked: &mut Conversation, until: Timestamp) -> Result<Vec<Line>, Failure> {
+pub(super) fn said(
+    asked: &mut Conversation,
+    until: Timestamp,
+) -> Result<Vec<HistoryLine>, Failure> {
     let (mut lines, mut after) = (Vec::new(), None);
     loop {
-        let mut page: Part<Line> = part(asked, Pages::Said { after, until })?;
+        let mut page: Part<HistoryLine> = part(asked, HistoryQuery::Said { after, until })?;
         lines.append(&mut page.rows);
         after = page.next;
         if after.is_none() {
@@ -78,28 +83,28 @@ pub(super) fn said(asked: &mut Conversation, until: Timestamp) -> Result<Vec<Lin
 /// The lines of events, a page at a time, each handed over in the order of the index.
 pub(super) fn bodies(
     asked: &mut Conversation,
-    entries: &[Entry],
-    mut take: impl FnMut(Line) -> Result<(), Failure>,
+    entries: &[HistoryEntry],
+    mut take: impl FnMut(HistoryLine) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for some in entries.chunks(BODIES_MAX) {
         let events = some
             .iter()
             .map(|e| (e.scope.clone(), e.id.clone()))
             .collect();
-        let page: Part<Line> = part(asked, Pages::Bodies { events })?;
+        let page: Part<HistoryLine> = part(asked, HistoryQuery::Bodies { events })?;
         page.rows.into_iter().try_for_each(&mut take)?;
     }
     Ok(())
 }
 
 /// The history of one purchase.
-pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<Group, Failure> {
-    let pages = Pages::Groups {
+pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<HistoryGroup, Failure> {
+    let pages = HistoryQuery::Groups {
         only: Some(machine.to_owned()),
         after: None,
         until: None,
     };
-    let page: Part<Group> = part(asked, pages)?;
+    let page: Part<HistoryGroup> = part(asked, pages)?;
     page.rows
         .into_iter()
         .next()
@@ -108,7 +113,7 @@ pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<Group, Fai
 
 /// The revisions that are in force.
 pub(super) fn revisions(asked: &mut Conversation) -> Result<Vec<Revision>, Failure> {
-    let page: Part<String> = part(asked, Pages::Revisions)?;
+    let page: Part<String> = part(asked, HistoryQuery::Revisions)?;
     let unreadable = |why: String| {
         Failure::ours(format!("a revision cannot be read: {why}"))
             .hint("is the server of the same version as this command?")

@@ -10,7 +10,7 @@ use clap::Args;
 use super::ask::Conversation;
 use super::asked;
 use super::report;
-use crate::admin::{Entry, Failure, Line};
+use crate::admin::{Failure, HistoryEntry, HistoryLine};
 use crate::sim::anonymize::Anonymizer;
 
 /// `export`.
@@ -65,17 +65,17 @@ fn one(
     Ok(sink.lines)
 }
 
-fn ids(lines: &[Line]) -> Vec<String> {
+fn ids(lines: &[HistoryLine]) -> Vec<String> {
     #[derive(serde::Deserialize)]
-    struct Head {
+    struct LineHead {
         event: Option<Id>,
     }
     #[derive(serde::Deserialize)]
     struct Id {
         id: String,
     }
-    let id = |line: &Line| {
-        serde_json::from_str::<Head>(line.text.as_ref()?)
+    let id = |line: &HistoryLine| {
+        serde_json::from_str::<LineHead>(line.text.as_ref()?)
             .ok()?
             .event
     };
@@ -87,7 +87,7 @@ fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64
     let ids = || {
         entries
             .iter()
-            .map(|e: &Entry| e.id.to_string())
+            .map(|e: &HistoryEntry| e.id.to_string())
             .collect::<Vec<_>>()
     };
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
@@ -142,7 +142,7 @@ impl Sink {
         Ok(sink(Box::new(out), Some((part, file.to_owned()))))
     }
 
-    fn write(&mut self, line: Line) -> Result<(), Failure> {
+    fn write(&mut self, line: HistoryLine) -> Result<(), Failure> {
         let Some(text) = line.text else {
             self.missing += 1;
             return Ok(());

@@ -9,7 +9,9 @@ use super::ask::{Conversation, ask};
 use super::asked;
 use super::policy_diff::{Changes, text};
 use super::{page, report};
-use crate::admin::{Changed, Concerned, Counts, Failure, Judging, Request, Response};
+use crate::admin::{
+    AffectedPurchase, Changed, Failure, PolicyCounts, PolicyQuery, Request, Response,
+};
 use crate::config::{Config, Env};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::revision::Revision;
@@ -96,11 +98,11 @@ fn newest(asked: &mut Conversation) -> Result<Revision, Failure> {
     }))
 }
 
-fn counts(asked: &mut Conversation) -> Result<Counts, Failure> {
-    let Response::Page { rows, .. } = asked.ask(Request::Policy(Judging::Counts))? else {
+fn counts(asked: &mut Conversation) -> Result<PolicyCounts, Failure> {
+    let Response::Page { rows, .. } = asked.ask(Request::Policy(PolicyQuery::Counts))? else {
         return Err(other());
     };
-    page::read::<Counts>(&rows)?.pop().ok_or_else(other)
+    page::read::<PolicyCounts>(&rows)?.pop().ok_or_else(other)
 }
 
 fn other() -> Failure {
@@ -113,7 +115,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         return Err(Failure::input("a decision needs its reason")
             .hint("`--reason \"…\"`, for whoever asks later"));
     }
-    let preview = Request::Policy(Judging::Preview {
+    let preview = Request::Policy(PolicyQuery::Preview {
         plan: args.plan.clone(),
     });
     let rows = asked::converse(config, |asked| {
@@ -132,7 +134,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
             | Response::Failed(_) => Err(other()),
         }
     })?;
-    let concerned = page::read::<Concerned>(&rows)?;
+    let concerned = page::read::<AffectedPurchase>(&rows)?;
     if args.yes && args.json && concerned.is_empty() {
         return report::json(&Changed {
             machines: Vec::new(),
@@ -154,7 +156,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
     };
     match ask(
         config,
-        Request::Policy(Judging::Apply {
+        Request::Policy(PolicyQuery::Apply {
             plan: args.plan.clone(),
             decision,
         }),
@@ -176,7 +178,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 fn previewed(
-    concerned: &[Concerned],
+    concerned: &[AffectedPurchase],
     rows: &[Box<serde_json::value::RawValue>],
     args: &ApplyArgs,
 ) -> Result<(), Failure> {
@@ -195,8 +197,8 @@ fn previewed(
     Ok(())
 }
 
-fn listed(concerned: &[Concerned]) -> String {
-    let row = |c: &Concerned| {
+fn listed(concerned: &[AffectedPurchase]) -> String {
+    let row = |c: &AffectedPurchase| {
         vec![
             c.machine.to_string(),
             c.plans.join(", "),

@@ -10,7 +10,7 @@ use super::ask::Conversation;
 use super::asked::{self, Part};
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
-use crate::admin::{Failure, Group, Line, Pages};
+use crate::admin::{Failure, HistoryGroup, HistoryLine, HistoryQuery};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;
@@ -40,7 +40,7 @@ pub enum Format {
 
 /// The answer, as docs/replay.md has it.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct WhatifReport {
     config: String,
     since: Option<Timestamp>,
     until: Timestamp,
@@ -98,7 +98,7 @@ fn differences(
     path: &Path,
     config: &Config,
     args: &WhatifArgs,
-) -> Result<Answer, Failure> {
+) -> Result<WhatifReport, Failure> {
     let rules = Both {
         present: present(asked)?,
         new: super::replay::simulated(config, always(config)),
@@ -107,7 +107,7 @@ fn differences(
         When::At(at) => at,
         When::In(span) => (Clock::Wall.now() - span).whole_s(),
     });
-    let mut answer = Answer {
+    let mut answer = WhatifReport {
         config: path.display().to_string(),
         since,
         until: Timestamp::from_ms(0),
@@ -117,9 +117,9 @@ fn differences(
     };
     let (mut after, mut until) = (None, None);
     loop {
-        let page: Part<Group> = asked::part(
+        let page: Part<HistoryGroup> = asked::part(
             asked,
-            Pages::Groups {
+            HistoryQuery::Groups {
                 only: None,
                 after,
                 until,
@@ -161,8 +161,8 @@ fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
     Ok(super::replay::simulated(&asked.config, revisions))
 }
 
-impl Answer {
-    fn add(&mut self, lines: Vec<Line>, rules: &Both<Rules>) -> Result<(), Failure> {
+impl WhatifReport {
+    fn add(&mut self, lines: Vec<HistoryLine>, rules: &Both<Rules>) -> Result<(), Failure> {
         let mut text = String::new();
         for line in lines {
             match line.text {
@@ -181,7 +181,7 @@ impl Answer {
     }
 }
 
-fn text(answer: &Answer) -> String {
+fn text(answer: &WhatifReport) -> String {
     let since = answer
         .since
         .map_or_else(|| "the beginning".to_owned(), |s| s.to_string());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Config;
-use super::tree::{Reader, nearest};
-use super::types::{Licenses, Livemode, Service, Source, Transport};
+use super::tree::{TreeReader, nearest};
+use super::types::{LicensesConfig, Livemode, Service, Source, Transport};
 use crate::domain::plan::{AtDeviceLimit, Devices, Plan, Seats};
 use crate::domain::policy::STANDARD;
 use crate::domain::time::Span;
@@ -15,7 +15,7 @@ const AUTHFORGE_DEVICES_MAX: u32 = 16;
 const AUTHFORGE_TIMEOUT_ADVISED: Span = Span::from_s(30);
 
 /// Judges a config that was read.
-pub(super) fn check(config: &Config, reader: &Reader<'_>) {
+pub(super) fn check(config: &Config, reader: &TreeReader<'_>) {
     sources(config, reader);
     public_url(config, reader);
     proxy(config, reader);
@@ -46,7 +46,7 @@ fn is_open(url: &str) -> bool {
     url.starts_with("http://") && !is_loopback(url)
 }
 
-fn sources(config: &Config, reader: &Reader<'_>) {
+fn sources(config: &Config, reader: &TreeReader<'_>) {
     if config.sources.is_empty()
         && !reader.env.is_lenient()
         && reader.spot("/source").is_none_or(|s| s.is_empty())
@@ -80,7 +80,7 @@ fn sources(config: &Config, reader: &Reader<'_>) {
 
 fn mode(
     source: &Source,
-    reader: &Reader<'_>,
+    reader: &TreeReader<'_>,
     at: Option<std::ops::Range<usize>>,
     key_at: Option<std::ops::Range<usize>>,
 ) {
@@ -116,7 +116,7 @@ fn mode(
 }
 
 /// A test source whose licenses come from where a live source's do.
-fn shared_licenses(config: &Config, reader: &Reader<'_>) {
+fn shared_licenses(config: &Config, reader: &TreeReader<'_>) {
     let live = config.sources.iter().find(|s| s.livemode == Livemode::Live);
     let Some(live) = live else { return };
     for (i, test) in config
@@ -145,7 +145,7 @@ fn shared_licenses(config: &Config, reader: &Reader<'_>) {
 }
 
 /// Which licenses a table hands out.
-fn identity(licenses: &Licenses) -> (Option<&str>, &str) {
+fn identity(licenses: &LicensesConfig) -> (Option<&str>, &str) {
     let base = match &licenses.service {
         Service::AuthForge { api_base, .. } => Some(api_base.as_str()),
         Service::Embedded { .. } => None,
@@ -153,7 +153,7 @@ fn identity(licenses: &Licenses) -> (Option<&str>, &str) {
     (base, licenses.app_id.as_str())
 }
 
-fn public_url(config: &Config, reader: &Reader<'_>) {
+fn public_url(config: &Config, reader: &TreeReader<'_>) {
     let given = reader.spot("/public_url").filter(|s| !s.is_empty());
     if given.is_none() && !reader.env.is_lenient() {
         let message = format!(
@@ -173,7 +173,7 @@ fn public_url(config: &Config, reader: &Reader<'_>) {
 
 /// A server that only its own machine can reach, for customers who come from outside: there is a proxy before it, and all
 /// visitors have the proxy's address.
-fn proxy(config: &Config, reader: &Reader<'_>) {
+fn proxy(config: &Config, reader: &TreeReader<'_>) {
     let behind_one = config.listen.ip().is_loopback() && !is_loopback(&config.public_url);
     let told = reader.told_in("/http/trusted_proxies");
     if !behind_one || !config.http.trusted_proxies.is_empty() || told || reader.env.is_lenient() {
@@ -186,7 +186,7 @@ fn proxy(config: &Config, reader: &Reader<'_>) {
     reader.warning(own.or_else(|| given("/public_url")), message, hint);
 }
 
-fn services(config: &Config, reader: &Reader<'_>) {
+fn services(config: &Config, reader: &TreeReader<'_>) {
     let own = config
         .sources
         .iter()
@@ -230,7 +230,7 @@ fn services(config: &Config, reader: &Reader<'_>) {
     }
 }
 
-fn plans(config: &Config, reader: &Reader<'_>) {
+fn plans(config: &Config, reader: &TreeReader<'_>) {
     let (mut names, mut prices) = (BTreeMap::new(), BTreeMap::new());
     for (i, plan) in config.plans.iter().enumerate() {
         let at = |key: &str| reader.spot(&format!("/plan/{i}/{key}"));
@@ -292,7 +292,7 @@ fn plans(config: &Config, reader: &Reader<'_>) {
 fn unknown_policy(
     config: &Config,
     plan: &Plan,
-    reader: &Reader<'_>,
+    reader: &TreeReader<'_>,
     at: Option<std::ops::Range<usize>>,
 ) {
     let Some(policy) = plan.policy.as_ref().map(|p| p.as_str()) else {
@@ -336,7 +336,7 @@ fn uses_authforge(config: &Config) -> bool {
 }
 
 /// Plans whose customers get other devices by a change of quantity or of plan: AuthForge takes that in its dashboard only.
-fn devices_by_hand(config: &Config, reader: &Reader<'_>) {
+fn devices_by_hand(config: &Config, reader: &TreeReader<'_>) {
     if !uses_authforge(config) || reader.env.is_lenient() {
         return;
     }
@@ -380,7 +380,12 @@ fn devices_by_hand(config: &Config, reader: &Reader<'_>) {
     }
 }
 
-fn devices(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
+fn devices(
+    config: &Config,
+    plan: &Plan,
+    reader: &TreeReader<'_>,
+    at: Option<std::ops::Range<usize>>,
+) {
     let authforge = uses_authforge(config);
     let most = |n: Option<u32>| n.is_some_and(|n| n > AUTHFORGE_DEVICES_MAX);
     let fixed = plan.license.devices.and_then(|d| match d {

@@ -1,6 +1,6 @@
 //! What is unwise in a policy: the paths on which a customer gets less than was promised, or a mail is never sent.
 
-use super::tree::Reader;
+use super::tree::TreeReader;
 use crate::domain::policy::{
     AtGraceEnd, DunningMail, OnCancel, OnDispute, OnDisputeWon, OnInquiry, OnPartialRefund,
     OnPause, Policy, Resubscribe,
@@ -15,7 +15,7 @@ const MARGIN_ADVISED: Span = Span::from_days(1);
 const PROCESSING_ADVISED: Span = Span::from_days(7);
 
 /// Judges a policy.
-pub(super) fn policy(policy: &Policy, reader: &Reader<'_>) {
+pub(super) fn policy(policy: &Policy, reader: &TreeReader<'_>) {
     let judge = Judge { policy, reader };
     judge.grace();
     judge.reminders();
@@ -25,7 +25,7 @@ pub(super) fn policy(policy: &Policy, reader: &Reader<'_>) {
 
 struct Judge<'a> {
     policy: &'a Policy,
-    reader: &'a Reader<'a>,
+    reader: &'a TreeReader<'a>,
 }
 
 impl Judge<'_> {

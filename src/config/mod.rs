@@ -32,14 +32,14 @@ use toml::de::DeTable;
 
 pub use docs::markdown;
 pub use env::Env;
-pub use report::{Finding, Look, Mistakes, Place, Severity, Warning, render};
+pub use report::{Finding, Look, Mistakes, Position, Severity, Warning, render};
 pub use size::{ByteSize, NotASize};
 pub use types::*;
 
 use crate::domain::id::{PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
-use tree::{Found, Reader};
+use tree::{Found, TreeReader};
 
 /// The commented file that `keyward init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -129,7 +129,7 @@ impl Config {
             .parent()
             .filter(|d| !d.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let reader = Reader::new(env, dir.to_owned());
+        let reader = TreeReader::new(env, dir.to_owned());
         let mut config = parse::config(&reader, file.get_ref());
         check::check(&config, &reader);
         let mut found = reader.into_found();
@@ -252,7 +252,7 @@ fn shown(
             Severity::Mistake
         },
         file: file.clone(),
-        place: f.at.map(|span| Place::of(text, span)),
+        place: f.at.map(|span| Position::of(text, span)),
         message: f.message,
         hint: f.hint,
         text: Arc::clone(&blanked),

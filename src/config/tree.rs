@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
 use super::env::Env;
-use super::keys::{Key, Kind, Section, example};
+use super::keys::{KeySpec, Section, ValueKind, example};
 
 /// How alike two names must be for one to be suggested for the other.
 const ALIKE_MIN: f64 = 0.8;
@@ -29,7 +29,7 @@ pub(super) struct Found {
 
 /// Reads tables, and remembers what it found and where.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct TreeReader<'a> {
     pub(super) env: &'a Env<'a>,
     /// The config file's folder.
     pub(super) dir: PathBuf,
@@ -37,7 +37,7 @@ pub(super) struct Reader<'a> {
     spots: RefCell<BTreeMap<String, Range<usize>>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TreeReader<'a> {
     pub(super) fn new(env: &'a Env<'a>, dir: PathBuf) -> Self {
         Self {
             env,
@@ -191,7 +191,7 @@ pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
 /// A table that is being read.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
-    pub(super) reader: &'a Reader<'a>,
+    pub(super) reader: &'a TreeReader<'a>,
     pub(super) path: String,
     pub(super) entries: &'a DeTable<'a>,
     section: &'static Section,
@@ -200,11 +200,11 @@ pub(super) struct Table<'a> {
 /// A value that is being read, with its place and its key.
 #[derive(Clone, Debug)]
 pub(super) struct Value<'a> {
-    pub(super) reader: &'a Reader<'a>,
+    pub(super) reader: &'a TreeReader<'a>,
     pub(super) path: String,
     pub(super) value: &'a DeValue<'a>,
     pub(super) span: Range<usize>,
-    pub(super) key: &'static Key,
+    pub(super) key: &'static KeySpec,
 }
 
 impl<'a> Table<'a> {
@@ -243,10 +243,12 @@ impl<'a> Table<'a> {
 
     /// Tells when a key that is needed is not there, with the reason why it is needed. Replay needs no secrets.
     pub(super) fn require(&self, name: &str, why: &str) {
-        let secret = self
-            .section
-            .key(name)
-            .is_some_and(|k| matches!(k.kind, Kind::Secret | Kind::Secrets | Kind::SmtpUrl));
+        let secret = self.section.key(name).is_some_and(|k| {
+            matches!(
+                k.kind,
+                ValueKind::Secret | ValueKind::Secrets | ValueKind::SmtpUrl
+            )
+        });
         if self.has(name) || (self.reader.env.is_lenient() && (secret || name == "app_id")) {
             return;
         }

@@ -64,7 +64,7 @@ pub struct Action {
     pub error: Option<String>,
     /// Where a create stands.
     #[n(9)]
-    pub phase: Phase,
+    pub phase: CreatePhase,
     /// Why it is held.
     #[n(10)]
     pub held: Option<Hold>,
@@ -107,7 +107,7 @@ impl Action {
             attempts: 0,
             due: now,
             error: None,
-            phase: Phase::Ready,
+            phase: CreatePhase::Ready,
             held: None,
             missing: None,
         }
@@ -130,7 +130,7 @@ impl Action {
 
 /// Where a create stands between "never sent" and "known to exist or not".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Phase {
+pub enum CreatePhase {
     /// It may be sent.
     #[n(0)]
     Ready,

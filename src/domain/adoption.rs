@@ -9,10 +9,10 @@ pub use labels::{Template, TemplateError, labels_of};
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Action, ActionOutcome, Phase, SeatId};
+use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
 use super::entitlement::{Entitlement, Want, Why};
 use super::fact::{BillingReason, EndReason, Fact, Says, SubscriptionEvent};
-use super::lifecycle::subscription::State as Life;
+use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
 use super::policy::OnCancel;
@@ -174,7 +174,7 @@ pub fn has_had(machine: &Machine, seat: &SeatId) -> bool {
 pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
     let waits = create.act.creates()
         && create.outcome == ActionOutcome::Pending
-        && create.phase == Phase::Ready;
+        && create.phase == CreatePhase::Ready;
     waits
         && gaps
             .last()
@@ -189,7 +189,7 @@ pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now:
         .iter_mut()
         .filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id))
     {
-        action.phase = Phase::Look {
+        action.phase = CreatePhase::Look {
             since: now,
             absent: 1,
             any_age: true,

@@ -10,7 +10,7 @@ pub mod order;
 mod session;
 mod subscription;
 
-pub use invoice::{BillingReason, Invoice, InvoiceEvent, Line, Payment};
+pub use invoice::{BillingReason, Invoice, InvoiceEvent, InvoiceLine, Payment};
 use minicbor::{Decode, Encode};
 pub use money::{Charge, Dispute, DisputeStatus, FraudWarning, Refund};
 pub use session::{

@@ -2,7 +2,7 @@
 //! piece of work that is asked once; what the answer says comes in as a fact or a record like any other.
 
 use super::action::{Act, Action, ActionOutcome, Question};
-use super::decide::World;
+use super::decide::DecisionContext;
 use super::entitlement::Entitlement;
 use super::fact::{Fact, Invoice, InvoiceEvent, Says, SessionMode};
 use super::finding::{Finding, Report};
@@ -13,7 +13,7 @@ use super::notice::NoticeStatus;
 use super::time::{Span, Timestamp};
 
 /// Whether what a question asks for has been said.
-fn is_answered(question: &Question, machine: &Machine, world: &World<'_>) -> bool {
+fn is_answered(question: &Question, machine: &Machine, world: &DecisionContext<'_>) -> bool {
     match question {
         Question::LineItems(_) => machine
             .facts
@@ -44,7 +44,7 @@ pub(super) fn look_ups(
     machine: &mut Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) {
     let wanted = if world.abilities.looks_up {
         wanted(machine, folded, due, world)
@@ -97,7 +97,7 @@ fn wanted(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) -> Vec<Question> {
     let mut wanted = match &folded.life {
         Life::Payment(payment) => Vec::from_iter(what_was_bought(machine, payment, due)),
@@ -180,7 +180,7 @@ pub(super) fn waits(machine: &Machine, report: &Report, now: Timestamp) -> bool 
 pub(super) fn keys_wait(
     machine: &Machine,
     folded: &Folded,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
     let Life::Subscription(life) = &folded.life else {
         return None;
@@ -289,8 +289,11 @@ mod tests {
             case
         }
 
-        fn with_world<T>(&mut self, with: impl FnOnce(&mut Machine, &World<'_>) -> T) -> T {
-            let world = World {
+        fn with_world<T>(
+            &mut self,
+            with: impl FnOnce(&mut Machine, &DecisionContext<'_>) -> T,
+        ) -> T {
+            let world = DecisionContext {
                 revisions: &self.revisions,
                 now: self.now,
                 abilities: &self.abilities,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase};
+use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus};
 use super::entitlement::Entitlement;
 use super::lifecycle::grace::{Cause, Episode};
 use super::lifecycle::{Folded, Life};
@@ -141,8 +141,8 @@ fn work(action: &Action) -> Next {
             about: question.about().to_owned(),
             attempt,
         },
-        (_, Phase::Look { .. }) => Next::LookFor { license },
-        (act, Phase::Ready) => Next::Act {
+        (_, CreatePhase::Look { .. }) => Next::LookFor { license },
+        (act, CreatePhase::Ready) => Next::Act {
             act: act.as_str(),
             license,
             attempt,

@@ -7,7 +7,7 @@ use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
-use super::machine::{Given, Grant, Machine};
+use super::machine::{ExternalChanges, Grant, Machine};
 use super::time::Timestamp;
 
 /// One act that would bring a license nearer to what it should be.
@@ -104,7 +104,7 @@ fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp
 }
 
 /// What another hand gave a license and a person has not spoken about.
-fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
+fn left_as_given(seat: &SeatDue, grant: &Grant) -> ExternalChanges {
     grant
         .given
         .filter(|_| seat.why != Why::Decided)

@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::action::ActionOutcome;
 use super::entitlement::{Entitlement, LOOKUP_TAKES, Why};
-use super::lifecycle::payment::State as Payment;
-use super::lifecycle::subscription::State as Subscription;
+use super::lifecycle::payment::SubscriptionState as Payment;
+use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
 use super::machine::Machine;
 use super::time::Timestamp;

@@ -6,7 +6,7 @@ use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
 use crate::clock::Clock;
-use crate::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome, Phase};
+use crate::domain::action::{Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome};
 use crate::domain::by_hand::SetDevices;
 use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
@@ -23,7 +23,7 @@ pub(super) struct Carrier<'a> {
 impl LicenseService {
     /// Whether an action may go now; one that may counts as under way until its answer is heard.
     pub(super) fn gate(&self, action: &Action, now: Timestamp) -> Gate {
-        let creates = action.act.creates() && action.phase == Phase::Ready;
+        let creates = action.act.creates() && action.phase == CreatePhase::Ready;
         if creates {
             let gate = self.credits.ask(now);
             if gate != Gate::Go {
@@ -33,7 +33,7 @@ impl LicenseService {
         let gate = self.breaker.ask(now);
         if gate != Gate::Go && creates {
             self.credits
-                .heard(super::throttle::Heard::Unsent, now, String::new);
+                .heard(super::throttle::CallResult::Unsent, now, String::new);
         }
         gate
     }
@@ -61,7 +61,7 @@ impl LicenseService {
 
     fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
         self.breaker.heard(answer.heard(), now, || answer.why());
-        if action.act.creates() && action.phase == Phase::Ready {
+        if action.act.creates() && action.phase == CreatePhase::Ready {
             self.credits
                 .heard(answer.heard_of_credits(), now, || answer.why());
         }
@@ -77,7 +77,7 @@ impl LicenseService {
 impl Carrier<'_> {
     /// Carries an action out. The attempt of a create is on disk already.
     pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
-        if let (Act::Create(_) | Act::Recover(_), Phase::Look { since, any_age, .. }) =
+        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
             (&action.act, action.phase)
         {
             // A look reports to no breaker; the place that the gate counted is given back.

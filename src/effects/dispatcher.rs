@@ -21,7 +21,7 @@ use super::services::{LicenseService, Services};
 use super::tally;
 use super::throttle::Gate;
 use crate::clock::pause;
-use crate::domain::action::{Action, ActionOutcome, Outcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
@@ -349,9 +349,9 @@ impl Dispatcher {
             return Ok(Entry::Settled);
         };
         let permit = match action.phase {
-            Phase::Ready => permit,
+            CreatePhase::Ready => permit,
             // Its place goes back at once.
-            Phase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
+            CreatePhase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
                 Ok(permit) => permit,
                 Err(_) => return Ok(Entry::Waits),
             },
@@ -438,7 +438,8 @@ impl Dispatcher {
         service: &LicenseService,
         permit: OwnedSemaphorePermit,
     ) {
-        if let Some(read) = read.filter(|_| action.act.creates() && action.phase == Phase::Ready)
+        if let Some(read) =
+            read.filter(|_| action.act.creates() && action.phase == CreatePhase::Ready)
             && !self.attempt(machine, action, read, service).await
         {
             return;

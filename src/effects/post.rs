@@ -3,7 +3,7 @@
 use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
 use super::tally;
-use super::throttle::Heard;
+use super::throttle::CallResult;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::ObjectKind;
@@ -35,7 +35,7 @@ pub(super) async fn send(
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
     let Some(to) = recipient(notice, &folded, email) else {
-        mail.breaker.heard(Heard::Unsent, now, String::new);
+        mail.breaker.heard(CallResult::Unsent, now, String::new);
         return Ok(Mailed::Again {
             why: "nobody knows where to send it".to_owned(),
         });
@@ -60,7 +60,7 @@ pub(super) async fn send(
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
-            mail.breaker.heard(Heard::Unsent, now, String::new);
+            mail.breaker.heard(CallResult::Unsent, now, String::new);
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
             return Ok(Mailed::Again {
                 why: error.to_string(),

@@ -38,7 +38,7 @@ pub struct EmbeddedAt {
 
 /// A config whose services cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotServe {
+pub enum ServiceConfigError {
     /// The license service.
     #[error("the license service of {source_name}: {error}")]
     License {
@@ -126,8 +126,8 @@ impl Services {
     /// Builds the services of a config.
     ///
     /// # Errors
-    /// [`CannotServe`].
-    pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, CannotServe> {
+    /// [`ServiceConfigError`].
+    pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, ServiceConfigError> {
         let changed = Arc::default();
         let license_service = |l: &config::Licenses| license_service(l, embedded, &changed);
         let mail_service = |m: &config::Mail| mail_service(m, &changed);
@@ -157,7 +157,7 @@ impl Services {
         let account =
             |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, &changed) {
                 Ok(account) => Ok((s.name.clone(), Arc::new(account))),
-                Err(error) => Err(CannotServe::Stripe {
+                Err(error) => Err(ServiceConfigError::Stripe {
                     source_name: s.name.clone(),
                     error,
                 }),
@@ -327,19 +327,19 @@ enum NoLicense {
 }
 
 impl NoLicense {
-    fn of(self, name: &str) -> CannotServe {
+    fn of(self, name: &str) -> ServiceConfigError {
         match self {
-            Self::Client(error) => CannotServe::License {
+            Self::Client(error) => ServiceConfigError::License {
                 source_name: SourceName::from(name),
                 error,
             },
-            Self::NoEmbedded => CannotServe::NoEmbedded,
+            Self::NoEmbedded => ServiceConfigError::NoEmbedded,
         }
     }
 }
 
-fn mail_error(error: CannotMail, name: &str) -> CannotServe {
-    CannotServe::Mail {
+fn mail_error(error: CannotMail, name: &str) -> ServiceConfigError {
+    ServiceConfigError::Mail {
         source_name: SourceName::from(name),
         error,
     }

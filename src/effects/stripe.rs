@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
-use super::throttle::{BreakerSettings, Gate, Guard, Heard, Share, Throttle};
+use super::throttle::{BreakerSettings, CallResult, Gate, Guard, Share, Throttle};
 use crate::domain::id::AccountId;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
@@ -64,7 +64,7 @@ impl Account {
 
     /// Takes note of how a look-up ended.
     pub(super) fn heard<T>(&self, answer: &Answer<T>, now: Timestamp) {
-        let heard: Heard = answer.heard();
+        let heard: CallResult = answer.heard();
         self.breaker.heard(heard, now, || answer.why());
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::record::key;
 use super::record::{RecordError, View};
 use super::transact::Transaction;
-use crate::domain::action::{Action, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -43,7 +43,7 @@ impl Transaction<'_, '_> {
         let is_due = |a: &&Action| {
             a.act.creates()
                 && a.outcome == ActionOutcome::Pending
-                && a.phase == Phase::Ready
+                && a.phase == CreatePhase::Ready
                 && a.due <= now
         };
         if !machine.actions.iter().any(|a| is_due(&a)) {

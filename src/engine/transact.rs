@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
+use super::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules, Version};
 use super::record::disposition::{Disposition, Reason};
 use super::record::gaps;
 use super::record::key::{self, Item};
@@ -17,10 +17,10 @@ use super::route::transfer;
 use super::route::unpark;
 use super::taker::{Taken, Taker};
 use super::working::Working;
-use crate::domain::action::{Action, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase};
 use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
-use crate::domain::decide::{self, World};
+use crate::domain::decide::{self, DecisionContext};
 use crate::domain::fact::{Fact, Says};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
@@ -207,7 +207,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             return Ok(true);
         }
         let stands = |a: &Action| {
-            a.id == action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready
+            a.id == action && a.outcome == ActionOutcome::Pending && a.phase == CreatePhase::Ready
         };
         let kept = record::machine(self.working, machine)?;
         Ok(kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)))
@@ -257,8 +257,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
-                Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
-                Heard::Customer(customer) => {
+                EventPayload::Fact(fact) => {
+                    self.fact(&delivery.source, scope, delivery.livemode, fact)?
+                }
+                EventPayload::Customer(customer) => {
                     let livemode = delivery.livemode.or(customer.livemode);
                     self.customer(
                         scope,
@@ -268,8 +270,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                         },
                     )?
                 }
-                Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
-                Heard::Unreadable(why) => Disposition::Unreadable(why.clone()),
+                EventPayload::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
+                EventPayload::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
         let receipt = receipt(&disposition);
@@ -378,7 +380,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     pub(super) fn change(
         &mut self,
         id: &MachineId,
-        change: impl FnOnce(&mut Machine, &World<'_>),
+        change: impl FnOnce(&mut Machine, &DecisionContext<'_>),
     ) -> Result<Receipt, RecordError> {
         let Some(mut machine) = record::machine(self.working, id)? else {
             return Ok(Receipt::Unknown);
@@ -401,8 +403,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
         rules: &'r SourceRules,
         customer: Option<&'r Customer>,
         under_way: &'r [u32],
-    ) -> World<'r> {
-        World {
+    ) -> DecisionContext<'r> {
+        DecisionContext {
             revisions: &self.now.rules.revisions,
             now: self.now.at,
             abilities: &rules.abilities,

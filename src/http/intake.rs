@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 
 use super::App;
-use super::metrics::{Door, Told};
+use super::metrics::{DeliveryResult, SourceMetrics};
 use super::problem::Problem;
 use crate::clock::Stopwatch;
 use crate::config::Source;
@@ -18,9 +18,9 @@ use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::record::body_codec::pack;
 use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event::{self, Event, Heard, Malformed, Reason};
+use crate::sources::stripe::event::{self, Event, EventContent, Malformed, Reason};
 
-use crate::sources::stripe::signature::{self, Refusal};
+use crate::sources::stripe::signature::{self, SignatureError};
 
 /// Bodies up to this length are verified and read where they are: it takes well under a millisecond.
 const INLINE_LEN_MAX: usize = 64 << 10;
@@ -60,7 +60,7 @@ pub(super) async fn receive(
 }
 
 impl App {
-    fn door(&self, name: &str) -> Option<(&Source, &Door)> {
+    fn door(&self, name: &str) -> Option<(&Source, &SourceMetrics)> {
         self.config
             .sources
             .iter()
@@ -72,10 +72,10 @@ impl App {
 async fn take(
     app: &App,
     source: &Source,
-    door: &Door,
+    door: &SourceMetrics,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Told, Problem> {
+) -> Result<DeliveryResult, Problem> {
     let body = read(app, door, headers, body).await?;
     let received = app.handle.clock().now();
     let header = headers
@@ -100,7 +100,7 @@ async fn take(
     let input = match read {
         Ok((event, signed)) => {
             app.handle.note_clock(signed, received);
-            if let Heard::Ignored(reason) = &event.says
+            if let EventContent::Ignored(reason) = &event.says
                 && reason.is_unreadable()
             {
                 tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward events --ignored`)");
@@ -112,7 +112,7 @@ async fn take(
                 received,
             )))
         }
-        Err(Unread::Refused(refusal)) => {
+        Err(RejectedBody::Refused(refusal)) => {
             door.refused(&refusal);
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -120,7 +120,7 @@ async fn take(
                 refusal.to_string(),
             ));
         }
-        Err(Unread::Malformed { code, why }) => {
+        Err(RejectedBody::Malformed { code, why }) => {
             return Err(malformed(
                 app,
                 source,
@@ -137,31 +137,31 @@ async fn take(
     };
     let receipt = app.handle.submit(input).await.map_err(|e| busy(door, e))?;
     Ok(match receipt {
-        Receipt::Applied(_) | Receipt::Done => Told::Applied,
-        Receipt::Parked(_) => Told::Parked,
-        Receipt::Ignored(_) | Receipt::Unknown => Told::Ignored,
-        Receipt::Duplicate => Told::Duplicate,
+        Receipt::Applied(_) | Receipt::Done => DeliveryResult::Applied,
+        Receipt::Parked(_) => DeliveryResult::Parked,
+        Receipt::Ignored(_) | Receipt::Unknown => DeliveryResult::Ignored,
+        Receipt::Duplicate => DeliveryResult::Duplicate,
     })
 }
 
-fn acknowledged(told: Told) -> Response {
+fn acknowledged(told: DeliveryResult) -> Response {
     let body = match told {
-        Told::Applied => r#"{"received":true,"disposition":"applied"}"#,
-        Told::Parked => r#"{"received":true,"disposition":"parked"}"#,
-        Told::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
-        Told::Ignored
-        | Told::Unsigned
-        | Told::Malformed
-        | Told::TooLarge
-        | Told::TooSlow
-        | Told::Busy => r#"{"received":true,"disposition":"ignored"}"#,
+        DeliveryResult::Applied => r#"{"received":true,"disposition":"applied"}"#,
+        DeliveryResult::Parked => r#"{"received":true,"disposition":"parked"}"#,
+        DeliveryResult::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
+        DeliveryResult::Ignored
+        | DeliveryResult::Unsigned
+        | DeliveryResult::Malformed
+        | DeliveryResult::TooLarge
+        | DeliveryResult::TooSlow
+        | DeliveryResult::Busy => r#"{"received":true,"disposition":"ignored"}"#,
     };
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// A body that is no delivery.
-enum Unread {
-    Refused(Refusal),
+enum RejectedBody {
+    Refused(SignatureError),
     Malformed { code: &'static str, why: String },
 }
 
@@ -170,7 +170,7 @@ fn verify_and_read(
     header: Option<&str>,
     body: &[u8],
     received: Timestamp,
-) -> Result<(Event, Timestamp), Unread> {
+) -> Result<(Event, Timestamp), RejectedBody> {
     let verified = signature::verify(
         body,
         header,
@@ -178,8 +178,8 @@ fn verify_and_read(
         source.tolerance,
         received,
     )
-    .map_err(Unread::Refused)?;
-    let mut event = event::parse(&verified, received).map_err(|m| Unread::Malformed {
+    .map_err(RejectedBody::Refused)?;
+    let mut event = event::parse(&verified, received).map_err(|m| RejectedBody::Malformed {
         code: code(&m),
         why: m.to_string(),
     })?;
@@ -187,7 +187,7 @@ fn verify_and_read(
     if !fits(event.id.as_str(), ID_LEN_MAX) {
         let why =
             format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
-        return Err(Unread::Malformed {
+        return Err(RejectedBody::Malformed {
             code: "not_an_event",
             why,
         });
@@ -201,7 +201,7 @@ fn verify_and_read(
             "a text of {} bytes that is no account's id",
             account.as_str().len()
         );
-        event.says = Heard::Ignored(Reason::Unreadable {
+        event.says = EventContent::Ignored(Reason::Unreadable {
             field: "account",
             found,
         });
@@ -225,7 +225,7 @@ struct Bad {
 }
 
 /// Notes a signed body that is no event for the operator: the sender is right to be told, the operator must mend it.
-async fn malformed(app: &App, source: &Source, door: &Door, bad: Bad) -> Problem {
+async fn malformed(app: &App, source: &Source, door: &SourceMetrics, bad: Bad) -> Problem {
     let excerpt = bad.body[..bad.body.len().min(EXCERPT_LEN_MAX)].to_vec();
     let noted = Input::Refused {
         source: source.name.clone(),
@@ -236,17 +236,17 @@ async fn malformed(app: &App, source: &Source, door: &Door, bad: Bad) -> Problem
     if let Err(error) = app.handle.submit(noted).await {
         return busy(door, error);
     }
-    door.count(Told::Malformed);
+    door.count(DeliveryResult::Malformed);
     tracing::warn!(source = %source.name, why = %bad.why, "a signed delivery is no event");
     Problem::new(StatusCode::BAD_REQUEST, bad.code, bad.why)
 }
 
-fn busy(door: &Door, error: SubmitError) -> Problem {
+fn busy(door: &SourceMetrics, error: SubmitError) -> Problem {
     let code = match error {
         SubmitError::Busy => "busy",
         SubmitError::Stopped => "stopping",
         SubmitError::TooLarge => {
-            door.count(Told::TooLarge);
+            door.count(DeliveryResult::TooLarge);
             return Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
@@ -254,7 +254,7 @@ fn busy(door: &Door, error: SubmitError) -> Problem {
             );
         }
     };
-    door.count(Told::Busy);
+    door.count(DeliveryResult::Busy);
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         code,
@@ -263,10 +263,15 @@ fn busy(door: &Door, error: SubmitError) -> Problem {
 }
 
 /// Reads a body within its limit and its deadline, which a trickle does not move.
-async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+async fn read(
+    app: &App,
+    door: &SourceMetrics,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Problem> {
     let limit = usize::try_from(app.config.http.body_limit.bytes()).unwrap_or(usize::MAX);
     let too_large = || {
-        door.count(Told::TooLarge);
+        door.count(DeliveryResult::TooLarge);
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
@@ -283,7 +288,7 @@ async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result
         Ok(Collected::Whole(bytes)) => Ok(bytes),
         Ok(Collected::TooLarge) => Err(too_large()),
         Ok(Collected::Broken) => {
-            door.count(Told::TooSlow);
+            door.count(DeliveryResult::TooSlow);
             Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "cut_off",
@@ -291,7 +296,7 @@ async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result
             ))
         }
         Err(_) => {
-            door.count(Told::TooSlow);
+            door.count(DeliveryResult::TooSlow);
             Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",

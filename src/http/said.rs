@@ -1,6 +1,6 @@
 //! What the success page says of a purchase, from its status. Pure: no request, no clock.
 
-use super::web::{License, Page};
+use super::web::{LicenseCard, Page};
 use super::words::{UNKNOWN, Words, table, to_come};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
@@ -11,7 +11,7 @@ use crate::engine::input::Rules;
 use crate::engine::read::view;
 
 /// What is said.
-pub(super) struct Said {
+pub(super) struct StatusText {
     /// A word for it, from a fixed set.
     pub(super) word: &'static str,
     /// Whether the page should look again by itself.
@@ -26,7 +26,7 @@ pub(super) struct Said {
 const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
 
 /// What is said of a session that nobody has heard of, to a visitor who has waited so long. `contact`: where to write.
-pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> Said {
+pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> StatusText {
     if waited < WEBHOOK_WITHIN {
         return of_status(PurchaseStatus::OnItsWay, mails);
     }
@@ -35,14 +35,14 @@ pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> Sa
         Some(address) => format!("Questions? Please write to {address}."),
         None => "Questions? Please write to the seller.".to_owned(),
     });
-    Said {
+    StatusText {
         found: false,
         ..said
     }
 }
 
 /// What a purchase comes to. `mails` says whether keys are mailed at all.
-pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) -> Said {
+pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) -> StatusText {
     let folded = machine.folded(&rules.revisions, now);
     let status = status(machine, &folded, &view::seats(machine, rules, now), now);
     let mut said = of_status(status, mails);
@@ -63,7 +63,7 @@ pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) 
     said
 }
 
-fn of_status(status: PurchaseStatus, mails: bool) -> Said {
+fn of_status(status: PurchaseStatus, mails: bool) -> StatusText {
     let mut said = said(table(status));
     said.page
         .lines
@@ -71,8 +71,8 @@ fn of_status(status: PurchaseStatus, mails: bool) -> Said {
     said
 }
 
-fn said((word, waits, tone, title, lines): Words) -> Said {
-    Said {
+fn said((word, waits, tone, title, lines): Words) -> StatusText {
+    StatusText {
         word,
         waits,
         found: true,
@@ -84,7 +84,7 @@ fn grace_ends(folded: &Folded) -> Option<Timestamp> {
     folded.life.open_episode().map(|e| e.ends)
 }
 
-fn license(grant: &Grant, now: Timestamp) -> License {
+fn license(grant: &Grant, now: Timestamp) -> LicenseCard {
     let devices = match grant.devices {
         Devices::Count(1) => "1 device".to_owned(),
         Devices::Count(n) => format!("up to {n} devices"),
@@ -98,7 +98,7 @@ fn license(grant: &Grant, now: Timestamp) -> License {
             "for life".to_owned()
         }
     };
-    License {
+    LicenseCard {
         seat: grant.number,
         plan: grant.plan.as_ref().map(ToString::to_string),
         key: grant.key.reveal().to_owned(),

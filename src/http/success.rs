@@ -61,7 +61,7 @@ pub(super) async fn page(
             .respond(&app, StatusCode::SERVICE_UNAVAILABLE);
     };
     let now = app.handle.clock().now();
-    let asked = Asked::of(&query, now);
+    let asked = RefreshState::of(&query, now);
     let said = match &machine {
         Some(machine) => said::of(
             machine,
@@ -91,14 +91,14 @@ pub(super) async fn page(
 }
 
 /// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
-struct Asked {
+struct RefreshState {
     /// How often the page has looked.
     tries: usize,
     /// When the visitor asked first.
     since: Timestamp,
 }
 
-impl Asked {
+impl RefreshState {
     fn of(query: &BTreeMap<String, String>, now: Timestamp) -> Self {
         let tries = query.get("n").and_then(|n| n.parse().ok()).unwrap_or(0);
         let since = query

@@ -10,7 +10,7 @@ use crate::engine::record::RecordError;
 use crate::engine::record::body_codec;
 use crate::engine::route::reparse::{self, Unread};
 use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event::{self, Heard};
+use crate::sources::stripe::event::{self, EventContent};
 
 /// What tells one binary from another.
 const BINARY: &str = env!("CARGO_PKG_VERSION");
@@ -66,7 +66,7 @@ async fn read(handle: &Handle, stop: &CancellationToken) -> Result<usize, Record
 fn readable(unread: &Unread) -> Option<Input> {
     let received: Timestamp = unread.received;
     let event = event::read(&unread.body, received).ok()?;
-    if matches!(&event.says, Heard::Ignored(reason) if reason.is_unreadable()) {
+    if matches!(&event.says, EventContent::Ignored(reason) if reason.is_unreadable()) {
         return None;
     }
     let delivery = delivery(

@@ -150,7 +150,7 @@ impl std::fmt::Debug for Anonymizer {
 
 /// What surrounds a value, as far as it decides what becomes of it.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct FieldContext<'a> {
     /// The field's name.
     field: &'a str,
     /// Inside of `price` or `plan`.
@@ -193,7 +193,7 @@ impl Anonymizer {
             if let Some(value) = line.get_mut(part) {
                 self.value(
                     value,
-                    Place {
+                    FieldContext {
                         field: part,
                         price: false,
                         metadata: false,
@@ -227,7 +227,7 @@ impl Anonymizer {
         }
     }
 
-    fn value(&self, value: &mut Value, place: Place<'_>) {
+    fn value(&self, value: &mut Value, place: FieldContext<'_>) {
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
             Value::String(text) => {
@@ -239,13 +239,13 @@ impl Anonymizer {
             Value::Object(fields) => {
                 for (field, value) in fields.iter_mut() {
                     let priced = ["price", "plan", "price_details"].contains(&field.as_str());
-                    let inside = Place {
+                    let inside = FieldContext {
                         field,
                         price: priced && !place.metadata,
                         metadata: place.metadata || field == "metadata",
                     };
                     let inside = if field == "product" {
-                        Place {
+                        FieldContext {
                             price: true,
                             ..inside
                         }
@@ -257,7 +257,7 @@ impl Anonymizer {
                     self.value(
                         value,
                         if own {
-                            Place {
+                            FieldContext {
                                 price: true,
                                 ..inside
                             }
@@ -332,7 +332,7 @@ fn prefix(text: &str) -> Option<&'static str> {
         .copied()
 }
 
-fn stays(text: &str, place: Place<'_>) -> bool {
+fn stays(text: &str, place: FieldContext<'_>) -> bool {
     if place.metadata {
         return ASKED.contains(&place.field);
     }

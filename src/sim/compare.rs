@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::answer::each_machine;
 use super::history::{self, BadHistory};
-use super::services::Step;
-use super::world::{Stuck, World};
+use super::services::StatusChange;
+use super::world::{Simulation, SimulationError};
 use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;
 use crate::domain::machine::LicenseStatus;
@@ -78,7 +78,7 @@ pub struct Happening {
 
 /// A license that is another at the end.
 #[derive(Clone, Debug, Serialize)]
-pub struct License {
+pub struct LicenseChange {
     /// Its number.
     pub seat: u32,
     /// What it is under each; null: there is none.
@@ -112,7 +112,7 @@ pub struct Difference {
     /// What happened to its licenses.
     pub happened: Vec<Happening>,
     /// Its licenses that are others at the end.
-    pub licenses: Vec<License>,
+    pub licenses: Vec<LicenseChange>,
     /// Its mails.
     pub mails: Vec<Mail>,
     /// Days on which its licenses worked, summed over the licenses.
@@ -161,7 +161,7 @@ pub enum CannotCompare {
     History(#[from] BadHistory),
     /// A simulation.
     #[error(transparent)]
-    Stuck(#[from] Stuck),
+    SimulationError(#[from] SimulationError),
 }
 
 /// Plays one history, purchases that share a customer together, under both rules, adds it to the totals, and says what
@@ -240,7 +240,7 @@ impl Side {
         window: Window,
     ) -> Result<BTreeMap<String, Self>, CannotCompare> {
         let lines = history::read("the store", text)?;
-        let mut world = World::new(rules.clone(), None);
+        let mut world = Simulation::new(rules.clone(), None);
         world.play(lines, window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
         each_machine(&world, &mut |view| {
@@ -276,7 +276,7 @@ impl Side {
 }
 
 /// Which purchase holds which license at the end.
-fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
+fn holders(world: &Simulation) -> Result<Vec<(String, u32, LicenseKey)>, SimulationError> {
     let mut out = Vec::new();
     view::machines(&world.store, |machine| {
         out.extend(
@@ -287,7 +287,7 @@ fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
         );
         true
     })
-    .map_err(|e: RecordError| Stuck::from(e))?;
+    .map_err(|e: RecordError| SimulationError::from(e))?;
     Ok(out)
 }
 
@@ -300,7 +300,7 @@ struct Life {
 const DAY_MS: f64 = 86_400_000.0;
 
 impl Life {
-    fn of(steps: &[Step], window: Window) -> Self {
+    fn of(steps: &[StatusChange], window: Window) -> Self {
         let mut happened = Vec::new();
         let mut live_ms = 0;
         for (n, step) in steps.iter().enumerate() {
@@ -336,7 +336,7 @@ impl Life {
 }
 
 /// What a step means to the license's holder.
-fn change(before: Option<&Step>, now: &Step) -> Option<Happens> {
+fn change(before: Option<&StatusChange>, now: &StatusChange) -> Option<Happens> {
     let Some(before) = before else {
         return Some(Happens::Created);
     };
@@ -417,7 +417,7 @@ fn pairs<K: Ord + Clone>(
     out
 }
 
-fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
+fn licenses(both: &Both<Side>, window: Window) -> Vec<LicenseChange> {
     let all = |side: &Side| -> BTreeMap<u32, LicenseView> {
         side.view
             .iter()
@@ -441,7 +441,7 @@ fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
             new: new.remove(&seat),
         };
         (is.present.as_ref().map(words) != is.new.as_ref().map(words))
-            .then_some(License { seat, is })
+            .then_some(LicenseChange { seat, is })
     };
     seats.into_iter().filter_map(license).collect()
 }

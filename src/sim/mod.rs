@@ -13,8 +13,8 @@ pub mod services;
 pub mod timeline;
 pub mod world;
 
-pub use answer::Answer;
-pub use world::World;
+pub use answer::ReplayReport;
+pub use world::Simulation;
 
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Rules;
@@ -42,8 +42,8 @@ pub fn replay(
     rules: Rules,
     until: Option<Timestamp>,
     seed: Option<u64>,
-) -> Result<World, CannotReplay> {
-    let mut world = World::new(rules, seed);
+) -> Result<Simulation, CannotReplay> {
+    let mut world = Simulation::new(rules, seed);
     let mut last = Timestamp::from_ms(0);
     for line in lines {
         let line = line?;

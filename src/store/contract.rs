@@ -391,18 +391,18 @@ fn scattered_keys_are_walked(store: &mut dyn Commit, reader: &dyn Read) {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum Operation {
     Commit(Vec<(u8, Option<u8>)>),
     Range(u8, u8, bool, usize),
     Reopen,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Operation> {
     let write = (0..24u8, proptest::option::weighted(0.6, any::<u8>()));
     prop_oneof![
-        6 => proptest::collection::vec(write, 1..12).prop_map(Step::Commit),
-        4 => (0..26u8, 0..26u8, any::<bool>(), 0..30usize).prop_map(|(a, b, back, n)| Step::Range(a, b, back, n)),
-        1 => Just(Step::Reopen),
+        6 => proptest::collection::vec(write, 1..12).prop_map(Operation::Commit),
+        4 => (0..26u8, 0..26u8, any::<bool>(), 0..30usize).prop_map(|(a, b, back, n)| Operation::Range(a, b, back, n)),
+        1 => Just(Operation::Reopen),
     ]
 }
 
@@ -411,12 +411,12 @@ fn key(n: u8) -> Vec<u8> {
 }
 
 /// Runs steps against a store and a plain map side by side.
-fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>) -> (W, R)) {
+fn model<W: Commit, R: Read>(steps: &[Operation], mut open: impl FnMut(Option<(W, R)>) -> (W, R)) {
     let (mut writer, mut reader) = open(None);
     let mut map: BTreeMap<Vec<u8>, Value> = BTreeMap::new();
     for step in steps {
         match step {
-            Step::Commit(writes) => {
+            Operation::Commit(writes) => {
                 let mut batch = Batch::new();
                 for (n, value) in writes {
                     batch.writes.insert(
@@ -439,7 +439,7 @@ fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>
                     };
                 }
             }
-            Step::Range(a, b, backward, limit) => {
+            Operation::Range(a, b, backward, limit) => {
                 let direction = if *backward {
                     Direction::Backward
                 } else {
@@ -459,7 +459,7 @@ fn model<W: Commit, R: Read>(steps: &[Step], mut open: impl FnMut(Option<(W, R)>
                 expected.truncate(*limit);
                 assert_eq!(reader.range(&range, direction, *limit).unwrap(), expected);
             }
-            Step::Reopen => (writer, reader) = open(Some((writer, reader))),
+            Operation::Reopen => (writer, reader) = open(Some((writer, reader))),
         }
         for n in 0..24 {
             assert_eq!(reader.get(&key(n)).unwrap().as_ref(), map.get(&key(n)));
@@ -480,7 +480,7 @@ fn copy_dir(from: &Path, to: &Path) {
 }
 
 /// Without `close` the store goes on as a copy of its files, taken while it was open: as a killed process leaves it.
-fn sled_model(steps: &[Step], close: bool, flush_every: Duration) {
+fn sled_model(steps: &[Operation], close: bool, flush_every: Duration) {
     let mut dir = tempfile::tempdir().unwrap();
     model(steps, |old: Option<(Writer, Reader)>| {
         if let Some((writer, reader)) = old {

@@ -1,10 +1,15 @@
 //! Every key of the config, once. Not a place for logic: it is read like the page that is printed from it.
 
 use super::policy::POLICY;
-use super::{Absent, Key, Kind, Section};
+use super::{Absent, KeySpec, Section, ValueKind};
 
-pub(super) const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'static str) -> Key {
-    Key {
+pub(super) const fn key(
+    name: &'static str,
+    kind: ValueKind,
+    absent: Absent,
+    doc: &'static str,
+) -> KeySpec {
+    KeySpec {
         name,
         kind,
         absent,
@@ -13,7 +18,7 @@ pub(super) const fn key(name: &'static str, kind: Kind, absent: Absent, doc: &'s
 }
 
 use Absent::{Is, Means, Required};
-use Kind::{
+use ValueKind::{
     Choice, Count, Cron, Devices, Flag, Mailbox, Networks, Path, Secret, Secrets, Size, SmtpUrl,
     Socket, Span, Table, Tables, Templates, Text, Texts, Url, Wait, Waits,
 };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lettre::message::Mailbox;
 use toml::de::DeValue;
 
-use super::super::keys::{Kind, example};
+use super::super::keys::{ValueKind, example};
 use super::super::size::ByteSize;
 use super::super::tree::{Table, Value, nearest};
 use super::super::types::{Cron, Network};
@@ -113,7 +113,7 @@ impl Value<'_> {
             self.mistake(format!("`{}` holds an empty secret", self.key.name), hint);
             return None;
         }
-        if matches!(self.key.kind, Kind::Secret)
+        if matches!(self.key.kind, ValueKind::Secret)
             && text.contains(|c: char| c.is_control() || !c.is_ascii())
         {
             let message = format!(
@@ -225,9 +225,9 @@ impl Value<'_> {
     fn length(&self) -> Option<Span> {
         let kind = self.key.kind;
         let (from_s, to_s, whole_s) =
-            if let Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s) = kind {
+            if let ValueKind::Span(from_s, to_s) | ValueKind::Spans(from_s, to_s) = kind {
                 (from_s, to_s, true)
-            } else if let Kind::Wait(from_s, to_s) | Kind::Waits(from_s, to_s) = kind {
+            } else if let ValueKind::Wait(from_s, to_s) | ValueKind::Waits(from_s, to_s) = kind {
                 (from_s, to_s, false)
             } else {
                 return None;
@@ -265,7 +265,7 @@ impl Value<'_> {
     }
 
     fn size(&self) -> Option<ByteSize> {
-        let Kind::Size(from, to) = self.key.kind else {
+        let ValueKind::Size(from, to) = self.key.kind else {
             return None;
         };
         if matches!(self.value, DeValue::Integer(_)) {
@@ -320,7 +320,7 @@ impl Value<'_> {
     }
 
     fn count(&self) -> Option<u32> {
-        let Kind::Count(from, to) = self.key.kind else {
+        let ValueKind::Count(from, to) = self.key.kind else {
             return None;
         };
         self.integer(from, to)

@@ -16,9 +16,9 @@ mod paying;
 mod people;
 
 use super::action::{
-    Abilities, Act, Action, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase,
+    Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
 };
-use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
+use super::decide::{DecisionContext, Mailed, learn, mailed, outcome, recipient, settle};
 use super::decision::{Decision, Verb};
 use super::fact::*;
 use super::finding::Finding;
@@ -197,7 +197,7 @@ impl Case {
             ..Abilities::simulated()
         };
         for _ in 0..1000 {
-            let world = World {
+            let world = DecisionContext {
                 revisions: &revisions,
                 now: self.now,
                 abilities: &abilities,
@@ -239,7 +239,7 @@ impl Case {
         if let Some(question) = action.act.question() {
             return self.asked(question);
         }
-        if matches!(action.phase, Phase::Look { .. }) {
+        if matches!(action.phase, CreatePhase::Look { .. }) {
             return self.looked(action);
         }
         let ready = self

@@ -1,6 +1,6 @@
 //! Notices as they are kept: written down when they come due, skipped when they are no longer true, sent or not.
 
-use super::World;
+use super::DecisionContext;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};
@@ -11,7 +11,7 @@ pub(super) fn notices(
     machine: &mut Machine,
     calls: &[DueNotice],
     folded: &Folded,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) {
     let on_record = world
         .customer
@@ -125,7 +125,7 @@ pub enum Mailed {
 }
 
 /// Takes in what came of a notice.
-pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &World<'_>) {
+pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionContext<'_>) {
     let Some(notice) = machine
         .notices
         .iter_mut()

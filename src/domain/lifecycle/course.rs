@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::grace::{Episode, Outcome, SideFailure};
+use super::grace::{Episode, GraceOutcome, SideFailure};
 use super::paid_time::PaidTime;
 use super::role::{LicensedLine, Role};
 use super::snapshots::SPEAKS_AFTER;
-use super::subscription::{self, State as S, Trigger};
+use super::subscription::{self, SubscriptionState as S, SubscriptionTrigger};
 use super::{Cause, Hears, Life, State, Transition};
 use crate::domain::action::Question;
 use crate::domain::decision::Decided;
@@ -240,9 +240,11 @@ impl Course<'_, '_> {
         let shown = self.objects.sessions.values().map(|s| s.state);
         for state in shown {
             match state {
-                session::State::Paid => self.step(fact, Trigger::Runs),
-                session::State::Unpaid => self.step(fact, Trigger::FirstPaymentOpen),
-                session::State::Failed | session::State::Expired => {}
+                session::SessionState::Paid => self.step(fact, SubscriptionTrigger::Runs),
+                session::SessionState::Unpaid => {
+                    self.step(fact, SubscriptionTrigger::FirstPaymentOpen)
+                }
+                session::SessionState::Failed | session::SessionState::Expired => {}
             }
         }
     }
@@ -271,9 +273,9 @@ impl Course<'_, '_> {
         episode.lapsed = Some(ends);
         // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
         let trigger = if gave_up {
-            Trigger::GraceOutlived
+            SubscriptionTrigger::GraceOutlived
         } else {
-            Trigger::GraceOver
+            SubscriptionTrigger::GraceOver
         };
         self.trigger(ends, trigger, Cause::deadline("grace over"));
     }
@@ -282,11 +284,11 @@ impl Course<'_, '_> {
         self.state
     }
 
-    pub(super) fn step(&mut self, fact: &Fact, trigger: Trigger) {
+    pub(super) fn step(&mut self, fact: &Fact, trigger: SubscriptionTrigger) {
         self.trigger(fact.at, trigger, Cause::event(fact));
     }
 
-    fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: Cause) {
+    fn trigger(&mut self, at: Timestamp, trigger: SubscriptionTrigger, cause: Cause) {
         let next = match self.state {
             Some(state) => subscription::step(state, trigger).from(state),
             None => subscription::begin(trigger),
@@ -309,21 +311,25 @@ impl Course<'_, '_> {
 
     /// An episode is over when its subscription leaves it. One that outlived the subscription stays open: a payment may
     /// still settle it.
-    fn close_episode(&mut self, at: Timestamp, trigger: Trigger, next: S) {
+    fn close_episode(&mut self, at: Timestamp, trigger: SubscriptionTrigger, next: S) {
         let unpaid = |s: S| matches!(s, S::Grace | S::Lapsed);
         let left = self.state.is_some_and(unpaid) && !unpaid(next);
-        if !(left && trigger != Trigger::GraceOutlived || trigger == Trigger::PaidAfterEnd) {
+        if !(left && trigger != SubscriptionTrigger::GraceOutlived
+            || trigger == SubscriptionTrigger::PaidAfterEnd)
+        {
             return;
         }
         let ended = matches!(
             trigger,
-            Trigger::GaveUp | Trigger::Cancelled | Trigger::FirstPaymentExpired
+            SubscriptionTrigger::GaveUp
+                | SubscriptionTrigger::Cancelled
+                | SubscriptionTrigger::FirstPaymentExpired
         );
         if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
             episode.outcome = if ended {
-                Outcome::Ended(at)
+                GraceOutcome::Ended(at)
             } else {
-                Outcome::Recovered(at)
+                GraceOutcome::Recovered(at)
             };
         }
     }

@@ -19,7 +19,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 pub use course::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
-pub use grace::{Episode, Outcome, SideFailure};
+pub use grace::{Episode, GraceOutcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
 pub use purchase::{CutLines, PurchaseLife};

@@ -4,7 +4,7 @@ use super::{About, Ctx, DueNotice, NoticeKind, NoticeStatus, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::dispute;
 use crate::domain::entitlement::{Want, Why};
-use crate::domain::lifecycle::{Episode, Life, Outcome, SubscriptionLife};
+use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
 use crate::domain::machine::Grant;
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::Timestamp;
@@ -17,7 +17,7 @@ impl Ctx<'_> {
         let over_by_failure = s
             .episodes
             .iter()
-            .any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
+            .any(|e| told_by_failure(e) && !matches!(e.outcome, GraceOutcome::Recovered(_)));
         if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license()
         {
             return;
@@ -122,7 +122,7 @@ impl Ctx<'_> {
             .find(|e| About::failure(&e.cause) == *about)
         {
             Some(episode) => {
-                matches!(episode.outcome, Outcome::Recovered(_)) && self.all_live(false)
+                matches!(episode.outcome, GraceOutcome::Recovered(_)) && self.all_live(false)
             }
             None => self.all_live(true),
         }

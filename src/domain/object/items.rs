@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::fact::{Invoice, Item, Line, Priced};
+use crate::domain::fact::{Invoice, InvoiceLine, Item, Priced};
 use crate::domain::id::PlanName;
 use crate::domain::plan::Plan;
 use crate::domain::terms::Terms;
@@ -98,7 +98,7 @@ impl Items {
 
     /// The name of the item that a line bills: by the item's id, else by a price that the item has or had.
     #[must_use]
-    pub fn key_of_line(&self, line: &Line) -> Option<&ItemKey> {
+    pub fn key_of_line(&self, line: &InvoiceLine) -> Option<&ItemKey> {
         self.find(
             line.item.as_ref().map(crate::domain::id::ItemId::as_str),
             &line.price,
@@ -108,7 +108,7 @@ impl Items {
     /// An invoice's lines with the items that they bill. A price that no snapshot has shown yet belongs to the one item
     /// whose time the same invoice takes back: that is how a change of price is billed.
     #[must_use]
-    pub fn lines_of<'i>(&self, invoice: &'i Invoice) -> Vec<(ItemKey, &'i Line)> {
+    pub fn lines_of<'i>(&self, invoice: &'i Invoice) -> Vec<(ItemKey, &'i InvoiceLine)> {
         let credited = invoice
             .lines
             .iter()
@@ -116,7 +116,7 @@ impl Items {
             .filter_map(|l| self.key_of_line(l));
         let credited: BTreeSet<&ItemKey> = credited.collect();
         let only = credited.first().filter(|_| credited.len() == 1);
-        let named = |l: &'i Line| {
+        let named = |l: &'i InvoiceLine| {
             let known = self
                 .key_of_line(l)
                 .or_else(|| only.filter(|_| l.item.is_none()).copied());
@@ -130,7 +130,7 @@ impl Items {
     #[must_use]
     pub fn plan_of_line<'a>(
         &self,
-        line: &Line,
+        line: &InvoiceLine,
         at: Timestamp,
         terms: &Terms<'a>,
     ) -> Option<&'a Plan> {
@@ -232,7 +232,7 @@ impl Items {
     }
 
     /// A price that an item had before any snapshot of it was heard of: only what was billed for it tells of it.
-    pub(super) fn billed(&mut self, line: &Line, terms: &Terms<'_>) {
+    pub(super) fn billed(&mut self, line: &InvoiceLine, terms: &Terms<'_>) {
         let Some(id) = &line.item else { return };
         let named = |(key, h): &&mut (ItemKey, ItemHistory)| {
             key == id.as_str() || h.aliases.contains(id.as_str())

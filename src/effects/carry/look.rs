@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Carrier, confirmed};
 use crate::clock::pause;
-use crate::domain::action::{Action, Outcome, Phase};
+use crate::domain::action::{Action, CreatePhase, Outcome};
 use crate::domain::adoption;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
@@ -115,7 +115,7 @@ impl Carrier<'_> {
                 found.retain(|l| l.label.as_deref() != Some(label.as_str()));
             }
         }
-        let foreign = matches!(action.phase, Phase::Look { any_age: true, .. });
+        let foreign = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
         loop {
             let choice = choose(found, self.now())?;
             if !self.services.reserve(&choice.adopt.key) {
@@ -150,7 +150,8 @@ impl LicenseService {
 
 /// Whether an action looks for what others made.
 fn is_look(action: &Action) -> bool {
-    action.act.new_license().is_some() && matches!(action.phase, Phase::Look { any_age: true, .. })
+    action.act.new_license().is_some()
+        && matches!(action.phase, CreatePhase::Look { any_age: true, .. })
 }
 
 /// The label of a license that is to be made or found.

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use super::License;
-use super::wire::Page;
+use super::wire::LicensePage;
 use crate::domain::id::LicenseKey;
 use crate::domain::time::{Span, Timestamp};
 
@@ -187,7 +187,7 @@ impl Sweep {
     /// When the list does not end.
     pub fn page(
         &mut self,
-        page: Page,
+        page: LicensePage,
         memory: &mut Memory,
         is_held: impl Fn(&LicenseKey) -> bool,
     ) -> Result<(), Endless> {
@@ -281,9 +281,9 @@ mod tests {
         }
     }
 
-    fn page(keys: &[&str], cursor: Option<&str>) -> Page {
+    fn page(keys: &[&str], cursor: Option<&str>) -> LicensePage {
         let licenses = keys.iter().map(|k| license(k, None, 10_000)).collect();
-        Page {
+        LicensePage {
             licenses,
             cursor: cursor.map(Into::into),
         }
@@ -358,7 +358,7 @@ mod tests {
                 license("NEW", None, 100),
                 license("HELD", None, 100),
             ];
-            let all = Page {
+            let all = LicensePage {
                 licenses,
                 cursor: None,
             };
@@ -389,7 +389,7 @@ mod tests {
         ];
         sweep
             .page(
-                Page {
+                LicensePage {
                     licenses,
                     cursor: None,
                 },

@@ -124,7 +124,7 @@ pub(super) fn parts(
     lang: &str,
     letter: &Letter,
 ) -> Result<Parts, RenderError> {
-    let writer = Writer {
+    let writer = Renderer {
         engine,
         sources,
         kind,
@@ -146,7 +146,7 @@ pub(super) fn mistakes(
     lang: &str,
     letter: &Letter,
 ) -> Vec<RenderError> {
-    let writer = Writer {
+    let writer = Renderer {
         engine,
         sources,
         kind,
@@ -167,7 +167,7 @@ fn values(kind: &str, lang: &str, letter: &Letter) -> Value {
     Value::from(Serde(values))
 }
 
-struct Writer<'a> {
+struct Renderer<'a> {
     engine: &'a Environment<'static>,
     sources: &'a Sources,
     kind: &'a str,
@@ -175,7 +175,7 @@ struct Writer<'a> {
     values: Value,
 }
 
-impl Writer<'_> {
+impl Renderer<'_> {
     fn name(&self, part: &str) -> String {
         format!("{}/{}/{part}", self.kind, self.lang)
     }

@@ -160,7 +160,9 @@ impl MachineView {
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
-            state: folded.state.map(crate::domain::lifecycle::State::as_str),
+            state: folded
+                .state
+                .map(crate::domain::lifecycle::SubscriptionState::as_str),
             status: None,
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
@@ -172,7 +174,10 @@ impl MachineView {
                 .map(|seen| TransitionView {
                     at: seen.what.at,
                     seen_at: seen.seen_at,
-                    from: seen.what.from.map(crate::domain::lifecycle::State::as_str),
+                    from: seen
+                        .what
+                        .from
+                        .map(crate::domain::lifecycle::SubscriptionState::as_str),
                     to: seen.what.to.as_str(),
                     cause: seen.what.cause.to_string(),
                 })

@@ -1,6 +1,6 @@
 //! From a read event to the engine's input.
 
-use super::event::{Event, Heard};
+use super::event::{Event, EventContent};
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
 use crate::engine::input;
@@ -21,12 +21,12 @@ pub fn delivery(
         livemode: event.livemode,
         account: event.account,
         heard: match event.says {
-            Heard::Fact(fact) => input::Heard::Fact(Box::new(fact)),
-            Heard::Customer(customer) => input::Heard::Customer(customer),
-            Heard::Ignored(reason) if reason.is_unreadable() => {
-                input::Heard::Unreadable(reason.to_string())
+            EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(fact)),
+            EventContent::Customer(customer) => input::EventPayload::Customer(customer),
+            EventContent::Ignored(reason) if reason.is_unreadable() => {
+                input::EventPayload::Unreadable(reason.to_string())
             }
-            Heard::Ignored(reason) => input::Heard::Ignored(reason.to_string()),
+            EventContent::Ignored(reason) => input::EventPayload::Ignored(reason.to_string()),
         },
         raw,
         received,

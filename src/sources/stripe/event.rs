@@ -33,12 +33,12 @@ pub struct Event {
     /// Connect: the connected account whose event it is.
     pub account: Option<AccountId>,
     /// What it says.
-    pub says: Heard,
+    pub says: EventContent,
 }
 
 /// What an event comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum EventContent {
     /// Something about a purchase.
     Fact(Fact),
     /// Something about a customer apart from any purchase.
@@ -123,10 +123,10 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
     };
     // Without its instant a fact has no place in the order; only what is ignored anyway may lack it.
     let says = match hear(&envelope) {
-        _ if cut && !json.has("data") => Heard::Ignored(Reason::Beyond),
-        Err(reason) => Heard::Ignored(reason),
+        _ if cut && !json.has("data") => EventContent::Ignored(Reason::Beyond),
+        Err(reason) => EventContent::Ignored(reason),
         Ok(_) if created.is_none() => {
-            Heard::Ignored(Reason::unreadable("created", json.get("created")))
+            EventContent::Ignored(Reason::unreadable("created", json.get("created")))
         }
         Ok(heard) => heard,
     };
@@ -225,7 +225,7 @@ fn about(kind: &str) -> Result<About, Reason> {
     })
 }
 
-fn hear(e: &Envelope<'_, '_>) -> Result<Heard, Reason> {
+fn hear(e: &Envelope<'_, '_>) -> Result<EventContent, Reason> {
     let about = about(e.kind)?;
     if !e.object.is_map() {
         return Err(Reason::unreadable("data.object", e.object));
@@ -266,11 +266,11 @@ fn hear(e: &Envelope<'_, '_>) -> Result<Heard, Reason> {
         About::FraudWarning => Says::FraudWarning(money::fraud_warning(e.object)?),
         About::Customer => {
             is_a(e.object, "customer")?;
-            return customer::read(e).map(Heard::Customer);
+            return customer::read(e).map(EventContent::Customer);
         }
     };
     let chain = chain::of(e, &says);
-    Ok(Heard::Fact(Fact {
+    Ok(EventContent::Fact(Fact {
         id: e.id.clone(),
         kind: e.kind.to_owned(),
         at: e.created,

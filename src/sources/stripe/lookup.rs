@@ -3,7 +3,7 @@
 
 use bumpalo::Bump;
 
-use super::event::{Envelope, Heard};
+use super::event::{Envelope, EventContent};
 use super::json::Json;
 use super::shape::{customer, invoice, money, session, subscription};
 use crate::domain::fact::{
@@ -37,9 +37,9 @@ pub fn delivery(
     ));
     let (kind, at, heard) = read(&json, &id, received)?;
     let heard = match heard {
-        Heard::Fact(fact) => input::Heard::Fact(Box::new(Fact { at, ..fact })),
-        Heard::Customer(customer) => input::Heard::Customer(customer),
-        Heard::Ignored(reason) => return Err(format!("a look-up: {reason}")),
+        EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(Fact { at, ..fact })),
+        EventContent::Customer(customer) => input::EventPayload::Customer(customer),
+        EventContent::Ignored(reason) => return Err(format!("a look-up: {reason}")),
     };
     Ok(Delivery {
         source: scope.source().clone(),
@@ -58,10 +58,10 @@ fn read(
     json: &Json<'_>,
     id: &EventId,
     received: Timestamp,
-) -> Result<(&'static str, Timestamp, Heard), String> {
+) -> Result<(&'static str, Timestamp, EventContent), String> {
     let fact = |kind: &str, says| {
         let (id, kind) = (id.clone(), kind.to_owned());
-        Heard::Fact(Fact {
+        EventContent::Fact(Fact {
             id,
             kind,
             at: received,
@@ -84,7 +84,7 @@ fn read(
             Ok((
                 "lookup.customer",
                 received,
-                Heard::Customer(customer::read(&envelope).map_err(told)?),
+                EventContent::Customer(customer::read(&envelope).map_err(told)?),
             ))
         }
         Some("checkout.session") => {
@@ -273,11 +273,13 @@ mod tests {
 
     fn names(text: &str) -> Vec<String> {
         match said(text).unwrap().heard {
-            input::Heard::Fact(fact) => {
+            input::EventPayload::Fact(fact) => {
                 fact.names().iter().map(|n| n.as_str().to_owned()).collect()
             }
-            input::Heard::Customer(customer) => vec![customer.id.to_string()],
-            input::Heard::Ignored(why) | input::Heard::Unreadable(why) => panic!("{why}"),
+            input::EventPayload::Customer(customer) => vec![customer.id.to_string()],
+            input::EventPayload::Ignored(why) | input::EventPayload::Unreadable(why) => {
+                panic!("{why}")
+            }
         }
     }
 
@@ -336,8 +338,10 @@ mod tests {
     #[test]
     fn a_session_is_dated_by_itself_and_everything_else_by_the_look() {
         let at = |text: &str| match said(text).unwrap().heard {
-            input::Heard::Fact(fact) => fact.at.s(),
-            input::Heard::Customer(_) | input::Heard::Ignored(_) | input::Heard::Unreadable(_) => {
+            input::EventPayload::Fact(fact) => fact.at.s(),
+            input::EventPayload::Customer(_)
+            | input::EventPayload::Ignored(_)
+            | input::EventPayload::Unreadable(_) => {
                 panic!("no fact: {text}")
             }
         };

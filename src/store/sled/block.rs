@@ -23,14 +23,14 @@ const _: () = assert!(
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Item {
+pub(super) struct BlockEntry {
     pub(super) key: Bytes,
     /// The commit that wrote it.
     pub(super) seq: Seq,
     pub(super) value: Bytes,
 }
 
-impl Item {
+impl BlockEntry {
     /// Its bytes in a block, at most.
     fn len(&self) -> usize {
         ENTRY_HEAD + self.key.len() + self.value.len()
@@ -49,8 +49,8 @@ pub(super) enum BlockError {
 }
 
 /// Writes entries, which must be in order, as a block.
-pub(super) fn encode(fence: &[u8], items: &[Item]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(items.iter().map(Item::len).sum());
+pub(super) fn encode(fence: &[u8], items: &[BlockEntry]) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(items.iter().map(BlockEntry::len).sum());
     for item in items {
         let shared = fence
             .iter()
@@ -72,20 +72,20 @@ pub(super) fn encode(fence: &[u8], items: &[Item]) -> Vec<u8> {
 }
 
 /// An entry where it lies.
-struct Lying<'b> {
+struct EntryRef<'b> {
     shared: &'b [u8],
     rest: &'b [u8],
     seq: Seq,
     value: &'b [u8],
 }
 
-fn next<'b>(fence: &'b [u8], bytes: &mut &'b [u8]) -> Option<Lying<'b>> {
+fn next<'b>(fence: &'b [u8], bytes: &mut &'b [u8]) -> Option<EntryRef<'b>> {
     let (head, tail) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
     let len = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
     let (rest, tail) = tail.split_at_checked(len(2))?;
     let (value, tail) = tail.split_at_checked(len(12))?;
     *bytes = tail;
-    Some(Lying {
+    Some(EntryRef {
         shared: fence.get(..len(0))?,
         rest,
         seq: Seq(be64(&head[4..12])),
@@ -110,7 +110,7 @@ pub(super) fn find<'b>(
 }
 
 /// Takes a block apart.
-pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, BlockError> {
+pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, BlockError> {
     let (_, payload) = codec::open(fence, framed)?;
     let (mut count, mut len, mut bytes) = (0, 0, payload);
     while !bytes.is_empty() {
@@ -129,7 +129,7 @@ pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, BlockError
         memory.extend_from_slice(lying.rest);
         let key = memory.split().freeze();
         memory.extend_from_slice(lying.value);
-        items.push(Item {
+        items.push(BlockEntry {
             key,
             seq: lying.seq,
             value: memory.split().freeze(),
@@ -140,12 +140,12 @@ pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, BlockError
 
 /// A stretch of sled that is being changed: one of its blocks, or a place where none is yet.
 #[derive(Debug)]
-pub(super) struct Editor {
+pub(super) struct BlockBuilder {
     /// The block that sled has, if there is one; the first that is made of this replaces it.
     fence: Option<Bytes>,
     /// The first key behind this stretch.
     end: Option<Bytes>,
-    items: Vec<Item>,
+    items: Vec<BlockEntry>,
     len: usize,
     /// The entries up to here have sled's among them, the ones behind are all new.
     old: usize,
@@ -154,14 +154,14 @@ pub(super) struct Editor {
 }
 
 /// A block as sled is to have it: its fence, and its bytes; `None`: it goes.
-pub(super) type Made = (Bytes, Option<Vec<u8>>);
+pub(super) type BlockWrite = (Bytes, Option<Vec<u8>>);
 
-impl Editor {
+impl BlockBuilder {
     /// For a block, or for a place before `end` that no block covers.
-    pub(super) fn new(block: Option<(Bytes, Vec<Item>)>, end: Option<Bytes>) -> Self {
+    pub(super) fn new(block: Option<(Bytes, Vec<BlockEntry>)>, end: Option<Bytes>) -> Self {
         let (fence, items) =
             block.map_or((None, Vec::new()), |(fence, items)| (Some(fence), items));
-        let len = items.iter().map(Item::len).sum();
+        let len = items.iter().map(BlockEntry::len).sum();
         Self {
             fence,
             end,
@@ -181,13 +181,13 @@ impl Editor {
     pub(super) fn set(&mut self, key: &Bytes, value: Option<(Seq, Bytes)>) -> Option<Seq> {
         let place = self.items.binary_search_by(|item| item.key.cmp(key));
         let old = place.ok().map(|at| &self.items[at]);
-        let (old_len, old_seq) = (old.map_or(0, Item::len), old.map(|item| item.seq));
-        let new = value.map(|(seq, value)| Item {
+        let (old_len, old_seq) = (old.map_or(0, BlockEntry::len), old.map(|item| item.seq));
+        let new = value.map(|(seq, value)| BlockEntry {
             key: key.clone(),
             seq,
             value,
         });
-        self.len = self.len + new.as_ref().map_or(0, Item::len) - old_len;
+        self.len = self.len + new.as_ref().map_or(0, BlockEntry::len) - old_len;
         match (place, new) {
             (Ok(at), Some(new)) => self.items[at] = new,
             (Ok(at), None) => {
@@ -205,7 +205,7 @@ impl Editor {
     }
 
     /// Makes blocks of what is full, while more comes behind it.
-    pub(super) fn full(&mut self, made: &mut Vec<Made>) {
+    pub(super) fn full(&mut self, made: &mut Vec<BlockWrite>) {
         while self.appended && self.len > 2 * BLOCK_LEN && self.items.len() > 1 {
             let count = self.fitting(BLOCK_LEN);
             self.make(count, made);
@@ -213,7 +213,7 @@ impl Editor {
     }
 
     /// Makes blocks of what is left, all to be written at once.
-    pub(super) fn finish(mut self, made: &mut Vec<Made>) {
+    pub(super) fn finish(mut self, made: &mut Vec<BlockWrite>) {
         // What is appended to is left full; what is written in its middle is given room.
         let parts = self.len.div_ceil(BLOCK_LEN).max(1);
         let part_len = if self.appended {
@@ -231,14 +231,14 @@ impl Editor {
     /// How many of the first entries fit into so many bytes; at least one.
     fn fitting(&self, len: usize) -> usize {
         let mut sum = 0;
-        let fits = |item: &&Item| {
+        let fits = |item: &&BlockEntry| {
             sum += item.len();
             sum <= len
         };
         self.items.iter().take_while(fits).count().max(1)
     }
 
-    fn make(&mut self, count: usize, made: &mut Vec<Made>) {
+    fn make(&mut self, count: usize, made: &mut Vec<BlockWrite>) {
         let fence = self
             .fence
             .take()
@@ -262,8 +262,8 @@ mod tests {
 
     use super::*;
 
-    fn item(key: &str, seq: u64, len: usize) -> Item {
-        Item {
+    fn item(key: &str, seq: u64, len: usize) -> BlockEntry {
+        BlockEntry {
             key: Bytes::copy_from_slice(key.as_bytes()),
             seq: Seq(seq),
             value: vec![seq as u8; len].into(),
@@ -284,7 +284,7 @@ mod tests {
                 super::items(fence.as_bytes(), &framed).as_deref(),
                 Ok(&items[..])
             );
-            for Item { key, seq, value } in &items {
+            for BlockEntry { key, seq, value } in &items {
                 assert_eq!(
                     find(fence.as_bytes(), &framed, key),
                     Ok(Some((*seq, &**value)))
@@ -322,7 +322,7 @@ mod tests {
 
     fn edit(blocks: &mut Blocks, writes: &BTreeMap<Bytes, Option<(Seq, Bytes)>>) {
         let mut made = Vec::new();
-        let write = |made: &mut Vec<Made>, blocks: &mut Blocks| {
+        let write = |made: &mut Vec<BlockWrite>, blocks: &mut Blocks| {
             for (fence, block) in made.drain(..) {
                 match block {
                     Some(block) => blocks.insert(fence, block),
@@ -330,7 +330,7 @@ mod tests {
                 };
             }
         };
-        let mut open: Option<Editor> = None;
+        let mut open: Option<BlockBuilder> = None;
         for (key, value) in writes {
             let mut editor = open
                 .take()
@@ -340,7 +340,7 @@ mod tests {
                     let block =
                         block.map(|(fence, framed)| (fence.clone(), items(fence, framed).unwrap()));
                     let end = blocks.keys().find(|fence| *fence > key).cloned();
-                    Editor::new(block, end)
+                    BlockBuilder::new(block, end)
                 });
             editor.set(key, value.clone());
             editor.full(&mut made);
@@ -354,7 +354,7 @@ mod tests {
         }
     }
 
-    fn all(blocks: &Blocks) -> Vec<Item> {
+    fn all(blocks: &Blocks) -> Vec<BlockEntry> {
         blocks
             .iter()
             .flat_map(|(fence, framed)| items(fence, framed).unwrap())
@@ -379,7 +379,7 @@ mod tests {
                         None => map.remove(&key),
                     };
                 }
-                let held = all(&blocks).into_iter().map(|Item { key, seq, value }| (key, (seq, value)));
+                let held = all(&blocks).into_iter().map(|BlockEntry { key, seq, value }| (key, (seq, value)));
                 prop_assert!(held.eq(map.clone()));
                 for (fence, framed) in &blocks {
                     let items = items(fence, framed).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::block::{self, Editor, Item, Made};
+use super::block::{self, BlockBuilder, BlockEntry, BlockWrite};
 use super::digest::Digest;
 use super::layout::Layout;
 use super::overlay::Layer;
@@ -30,13 +30,13 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What sled said instead of doing what it was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(super) struct DiskError {
     pub(super) why: String,
     /// Its data are not to be trusted any more, as opposed to the disk being full or away.
     pub(super) damaged: bool,
 }
 
-impl Trouble {
+impl DiskError {
     fn damaged(why: impl ToString) -> Self {
         Self {
             why: why.to_string(),
@@ -52,7 +52,7 @@ impl Trouble {
     }
 }
 
-impl From<::sled::Error> for Trouble {
+impl From<::sled::Error> for DiskError {
     fn from(error: ::sled::Error) -> Self {
         Self {
             damaged: !matches!(error, ::sled::Error::Io(_)),
@@ -62,15 +62,15 @@ impl From<::sled::Error> for Trouble {
 }
 
 /// Calls into sled, which panics where others return errors.
-fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, Trouble> {
+fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, DiskError> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(Trouble::from),
+        Ok(result) => result.map_err(DiskError::from),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("no message");
-            Err(Trouble::damaged(format!("sled panicked: {text}")))
+            Err(DiskError::damaged(format!("sled panicked: {text}")))
         }
     }
 }
@@ -125,24 +125,24 @@ pub(super) fn path(store: &Path) -> PathBuf {
 
 impl Disk {
     /// Opens what is there. Nothing sled would silently begin anew is let through.
-    pub(super) fn open(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+    pub(super) fn open(store: &Path, cache_bytes: u64) -> Result<Self, DiskError> {
         let path = path(store);
-        remove_half_snapshots(&path).map_err(Trouble::damaged)?;
-        preflight::check(&path.join("db")).map_err(Trouble::damaged)?;
-        Self::wait_for_earlier_handle(&path.join("db")).map_err(Trouble::undamaged)?;
+        remove_half_snapshots(&path).map_err(DiskError::damaged)?;
+        preflight::check(&path.join("db")).map_err(DiskError::damaged)?;
+        Self::wait_for_earlier_handle(&path.join("db")).map_err(DiskError::undamaged)?;
         let disk = Self::start(path, cache_bytes, Presence::default())?;
         match disk.db()?.was_recovered() {
             true => Ok(disk),
-            false => Err(Trouble::damaged(
+            false => Err(DiskError::damaged(
                 "sled found nothing in a file that was not empty",
             )),
         }
     }
 
     /// Makes a new, empty one. The directory must not exist.
-    pub(super) fn create(store: &Path, cache_bytes: u64) -> Result<Self, Trouble> {
+    pub(super) fn create(store: &Path, cache_bytes: u64) -> Result<Self, DiskError> {
         let path = path(store);
-        fs::create_dir(&path).map_err(Trouble::undamaged)?;
+        fs::create_dir(&path).map_err(DiskError::undamaged)?;
         let disk = Self::start(path, cache_bytes, Presence::empty())?;
         // sled syncs neither its directory nor `conf`.
         disk.sync()?;
@@ -150,15 +150,15 @@ impl Disk {
         if conf.exists() {
             File::open(&conf)
                 .and_then(|conf| conf.sync_all())
-                .map_err(Trouble::undamaged)?;
+                .map_err(DiskError::undamaged)?;
         }
         append::sync_dir(&disk.path)
             .and_then(|()| append::sync_dir(store))
-            .map_err(Trouble::undamaged)?;
+            .map_err(DiskError::undamaged)?;
         Ok(disk)
     }
 
-    fn start(path: PathBuf, cache_bytes: u64, presence: Presence) -> Result<Self, Trouble> {
+    fn start(path: PathBuf, cache_bytes: u64, presence: Presence) -> Result<Self, DiskError> {
         let config = ::sled::Config::new()
             .path(&path)
             .cache_capacity(cache_bytes)
@@ -169,7 +169,7 @@ impl Disk {
             .read(true)
             .write(true)
             .open(path.join("db"));
-        let file = file.map_err(Trouble::undamaged)?;
+        let file = file.map_err(DiskError::undamaged)?;
         Ok(Self {
             db: Some(db),
             file,
@@ -203,10 +203,10 @@ impl Disk {
             .unwrap();
     }
 
-    fn db(&self) -> Result<&::sled::Db, Trouble> {
+    fn db(&self) -> Result<&::sled::Db, DiskError> {
         self.db
             .as_ref()
-            .ok_or_else(|| Trouble::undamaged("sled is closed"))
+            .ok_or_else(|| DiskError::undamaged("sled is closed"))
     }
 
     /// The directory of sled's files.
@@ -215,7 +215,7 @@ impl Disk {
     }
 
     /// Bytes of sled's files.
-    pub(super) fn size_bytes(&self) -> Result<u64, Trouble> {
+    pub(super) fn size_bytes(&self) -> Result<u64, DiskError> {
         let db = self.db()?;
         calmly(|| db.size_on_disk())
     }
@@ -226,7 +226,7 @@ impl Disk {
     }
 
     /// The value at a place, checked.
-    pub(super) fn get(&self, place: &[u8]) -> Result<Option<Value>, Trouble> {
+    pub(super) fn get(&self, place: &[u8]) -> Result<Option<Value>, DiskError> {
         if !self.presence.may_hold(place) {
             return Ok(None);
         }
@@ -241,12 +241,12 @@ impl Disk {
     }
 
     /// Whether there is a value at a place.
-    pub(super) fn contains(&self, place: &[u8]) -> Result<bool, Trouble> {
+    pub(super) fn contains(&self, place: &[u8]) -> Result<bool, DiskError> {
         Ok(self.get(place)?.is_some())
     }
 
     /// The block that a place belongs to.
-    fn block_of(&self, place: &[u8]) -> Result<Option<(::sled::IVec, ::sled::IVec)>, Trouble> {
+    fn block_of(&self, place: &[u8]) -> Result<Option<(::sled::IVec, ::sled::IVec)>, DiskError> {
         let db = self.db()?;
         let before = calmly(|| db.get_lt([place, &[0]].concat()))?;
         Ok(before.filter(|(fence, _)| fence.first() == place.first() && **fence != *APPLIED))
@@ -260,14 +260,15 @@ impl Disk {
         &self,
         range: &KeyRange,
         direction: Direction,
-    ) -> Result<impl Iterator<Item = Result<(Bytes, Value), Trouble>> + use<>, Trouble> {
+    ) -> Result<impl Iterator<BlockEntry = Result<(Bytes, Value), DiskError>> + use<>, DiskError>
+    {
         let first = self
             .block_of(&range.start)?
             .map_or_else(|| range.start.clone(), |(fence, _)| fence.to_vec());
         let db = self.db()?.clone();
         let mut blocks = db.range(first.as_slice()..range.end.as_slice());
         let mut bounds = (range.start.clone(), range.end.clone());
-        let mut items: Vec<Item> = Vec::new();
+        let mut items: Vec<BlockEntry> = Vec::new();
         Ok(std::iter::from_fn(move || {
             while items.is_empty() {
                 let next = calmly(|| match direction {
@@ -292,7 +293,7 @@ impl Disk {
                     Direction::Backward => bounds.1 = fence.to_vec(),
                 }
             }
-            let Item { key, seq, value } = items.pop()?;
+            let BlockEntry { key, seq, value } = items.pop()?;
             if direction == Direction::Forward {
                 bounds.0 = [&*key, &[0]].concat();
             }
@@ -301,7 +302,7 @@ impl Disk {
     }
 
     /// What sled says about itself.
-    pub(super) fn applied(&self) -> Result<Option<Applied>, Trouble> {
+    pub(super) fn applied(&self) -> Result<Option<Applied>, DiskError> {
         let db = self.db()?;
         let Some(framed) = calmly(|| db.get(APPLIED))? else {
             return Ok(None);
@@ -309,11 +310,11 @@ impl Disk {
         let value = codec::decode(APPLIED, &framed).map_err(|error| damaged(APPLIED, &error))?;
         Applied::parse(&value)
             .map(Some)
-            .ok_or_else(|| Trouble::damaged("what sled says about itself is malformed"))
+            .ok_or_else(|| DiskError::damaged("what sled says about itself is malformed"))
     }
 
     /// What is in fact there, found by walking through all of it.
-    pub(super) fn digest(&self) -> Result<Digest, Trouble> {
+    pub(super) fn digest(&self) -> Result<Digest, DiskError> {
         let db = self.db()?;
         let mut digest = Digest::default();
         let mut all = db.iter();
@@ -333,7 +334,7 @@ impl Disk {
 
     /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
     /// the middle it leaves some of the writes; the log has them all.
-    pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), Trouble> {
+    pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), DiskError> {
         let mut applied = self.applied()?.unwrap_or_default();
         let kept = layer
             .iter()
@@ -341,7 +342,7 @@ impl Disk {
             .map(|(place, _)| &**place);
         self.presence.note(kept);
         let mut made = Vec::new();
-        let mut open: Option<Editor> = None;
+        let mut open: Option<BlockBuilder> = None;
         for (place, entry) in layer {
             let mut editor = match open.take() {
                 Some(editor) if editor.covers(place) => editor,
@@ -378,7 +379,7 @@ impl Disk {
     }
 
     /// The stretch of sled that a place belongs to.
-    fn edit(&self, place: &Bytes) -> Result<Editor, Trouble> {
+    fn edit(&self, place: &Bytes) -> Result<BlockBuilder, DiskError> {
         let db = self.db()?;
         let block = match self.block_of(place)? {
             Some((fence, framed)) => Some((
@@ -397,11 +398,16 @@ impl Disk {
         let end = next
             .map(|(fence, _)| Bytes::copy_from_slice(&fence))
             .or_else(table_end);
-        Ok(Editor::new(block, end))
+        Ok(BlockBuilder::new(block, end))
     }
 
     /// Gives sled the blocks that were made, if there are as many as `at_least`, and what it says about itself by then.
-    fn give(&self, made: &mut Vec<Made>, at_least: usize, applied: Applied) -> Result<(), Trouble> {
+    fn give(
+        &self,
+        made: &mut Vec<BlockWrite>,
+        at_least: usize,
+        applied: Applied,
+    ) -> Result<(), DiskError> {
         if made.len() < at_least {
             return Ok(());
         }
@@ -418,10 +424,10 @@ impl Disk {
     }
 
     /// Returns when everything written survives a power cut. sled's own flush does not do that.
-    pub(super) fn sync(&self) -> Result<(), Trouble> {
+    pub(super) fn sync(&self) -> Result<(), DiskError> {
         let db = self.db()?;
         calmly(|| db.flush())?;
-        self.file.sync_data().map_err(Trouble::undamaged)
+        self.file.sync_data().map_err(DiskError::undamaged)
     }
 }
 
@@ -439,12 +445,12 @@ impl Drop for Disk {
     }
 }
 
-fn damaged(fence: &[u8], why: &dyn std::fmt::Display) -> Trouble {
-    Trouble::damaged(format!("key {}: {why}", hex::encode(fence)))
+fn damaged(fence: &[u8], why: &dyn std::fmt::Display) -> DiskError {
+    DiskError::damaged(format!("key {}: {why}", hex::encode(fence)))
 }
 
 /// A block's entries; none of what is no block.
-fn taken_apart(fence: &[u8], framed: &[u8]) -> Result<Vec<Item>, Trouble> {
+fn taken_apart(fence: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, DiskError> {
     if fence == APPLIED {
         return Ok(Vec::new());
     }

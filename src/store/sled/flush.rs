@@ -14,7 +14,7 @@ use crate::store::log::record::Link;
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
-struct State {
+struct FlushState {
     now: bool,
     stop: bool,
     /// Counts flushes, so that the watch can tell one long flush from many.
@@ -25,14 +25,14 @@ struct State {
 
 /// Wakes the thread, and those who wait for it.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
-    state: Mutex<State>,
+pub(super) struct FlushSignal {
+    state: Mutex<FlushState>,
     ring: Condvar,
     changed: Condvar,
 }
 
-impl Bell {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl FlushSignal {
+    fn state(&self) -> MutexGuard<'_, FlushState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,7 +55,7 @@ impl Bell {
 
     /// Waits until a checkpoint is due; true: it is the last.
     fn wait(&self, every: Duration) -> bool {
-        let idle = |state: &mut State| !state.now && !state.stop;
+        let idle = |state: &mut FlushState| !state.now && !state.stop;
         let waited = self.ring.wait_timeout_while(self.state(), every, idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.now = false;
@@ -70,7 +70,7 @@ impl Bell {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut FlushState)) {
         change(&mut self.state());
         self.changed.notify_all();
     }
@@ -113,9 +113,9 @@ pub(super) fn watch(shared: &Shared, patience: Duration) {
 }
 
 /// Returns when a flush takes longer than `patience` (true), or when there will be no more (false).
-fn hangs(bell: &Bell, patience: Duration) -> bool {
+fn hangs(bell: &FlushSignal, patience: Duration) -> bool {
     loop {
-        let idle = |state: &mut State| !state.busy && !state.ended;
+        let idle = |state: &mut FlushState| !state.busy && !state.ended;
         let state = bell
             .changed
             .wait_while(bell.state(), idle)
@@ -124,7 +124,7 @@ fn hangs(bell: &Bell, patience: Duration) -> bool {
             return false;
         }
         let round = state.round;
-        let same = |state: &mut State| state.busy && state.round == round;
+        let same = |state: &mut FlushState| state.busy && state.round == round;
         let waited = bell.changed.wait_timeout_while(state, patience, same);
         let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
         drop(state);
@@ -171,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_flush_that_does_not_end_is_noticed_and_short_ones_are_not() {
-        let bell = Bell::default();
-        let begin = |state: &mut State| (state.busy, state.round) = (true, state.round + 1);
+        let bell = FlushSignal::default();
+        let begin = |state: &mut FlushState| (state.busy, state.round) = (true, state.round + 1);
         std::thread::scope(|scope| {
             let watch = scope.spawn(|| hangs(&bell, Duration::from_secs(60)));
             for _ in 0..1_000 {
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_ring_that_nobody_waited_for_is_not_lost() {
-        let bell = Bell::default();
+        let bell = FlushSignal::default();
         bell.ring();
         assert!(!bell.wait(Duration::from_secs(3600)));
         assert!(!bell.wait(Duration::ZERO));

@@ -34,7 +34,7 @@ use std::thread::JoinHandle;
 use super::fault::Doing;
 use super::log::space::Space;
 use super::{OpenError, Read, ReadError};
-use flush::Bell;
+use flush::FlushSignal;
 use open::Opened;
 pub use open::{Create, OnBroken, OpenReport, Options, Verify};
 pub use reader::Reader;
@@ -64,7 +64,7 @@ impl Store {
             store: dir.to_owned(),
             disk,
             overlay: RwLock::new(overlay),
-            bell: Bell::default(),
+            bell: FlushSignal::default(),
             fault: OnceLock::new(),
             on_broken: options.on_broken.clone(),
             _lock: lock,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::digest::Digest;
-use super::disk::{self, Applied, Disk, Trouble};
+use super::disk::{self, Applied, Disk, DiskError};
 use super::lock::{self, Lock};
 use super::overlay::Overlay;
 use super::rebuild;
@@ -409,7 +409,7 @@ fn compare(
     disk: &Disk,
     overlay: &Overlay,
     how: Verify,
-) -> Result<Option<String>, Trouble> {
+) -> Result<Option<String>, DiskError> {
     if found != digest {
         let (found, should) = (found.count(), digest.count());
         return Ok(Some(format!(
@@ -424,7 +424,7 @@ fn compare(
 }
 
 /// A full or absent disk is no reason to rebuild.
-fn unsound(store: &Path, trouble: Trouble) -> Result<Judged, OpenError> {
+fn unsound(store: &Path, trouble: DiskError) -> Result<Judged, OpenError> {
     match trouble.damaged {
         true => Ok(Judged::Unsound(trouble.why)),
         false => Err(StoreFault::new("opening sled", &disk::path(store), trouble.why).into()),

@@ -14,7 +14,7 @@ use keyward::domain::service::{License, apply};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::Handle;
 use keyward::engine::committer;
-use keyward::engine::input::{Delivery, Heard, Input, Receipt};
+use keyward::engine::input::{Delivery, EventPayload, Input, Receipt};
 use keyward::engine::read::view;
 use keyward::engine::record::key::{Due, Item};
 use keyward::server;
@@ -321,9 +321,9 @@ fn history(name: &str) -> Vec<Delivery> {
             livemode: read.livemode,
             account: read.account,
             heard: match read.says {
-                event::Heard::Fact(fact) => Heard::Fact(Box::new(fact)),
-                event::Heard::Customer(customer) => Heard::Customer(customer),
-                event::Heard::Ignored(why) => Heard::Ignored(why.to_string()),
+                event::EventContent::Fact(fact) => EventPayload::Fact(Box::new(fact)),
+                event::EventContent::Customer(customer) => EventPayload::Customer(customer),
+                event::EventContent::Ignored(why) => EventPayload::Ignored(why.to_string()),
             },
             raw: keyward::engine::record::body_codec::pack(&raw),
             received,

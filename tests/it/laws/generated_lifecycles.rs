@@ -4,7 +4,7 @@
 
 use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::sim::{Answer, World};
+use keyward::sim::{ReplayReport, Simulation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -189,7 +189,7 @@ fn truth(told: &[Told], now: i64) -> (i64, bool) {
     }
 }
 
-fn play(told: &[Told], until: i64, seed: Option<u64>) -> (World, Answer) {
+fn play(told: &[Told], until: i64, seed: Option<u64>) -> (Simulation, ReplayReport) {
     let mut told: Vec<&Told> = told.iter().collect();
     told.sort_by_key(|t| t.at + t.delay);
     let line = |t: &&Told| json!({"received_at": t.at + t.delay, "event": t.event}).to_string();
@@ -240,8 +240,8 @@ proptest! {
             let mut calm = world;
             calm.advance(later).unwrap();
             // What ran out while the service erred is not extended any more: the exact end may differ.
-            let of = |w: &World| {
-                let l = Answer::of(w).unwrap().machines[0].licenses[0].clone();
+            let of = |w: &Simulation| {
+                let l = ReplayReport::of(w).unwrap().machines[0].licenses[0].clone();
                 (l.status, (l.status == LicenseStatus::Live).then_some(l.expires_at), l.devices)
             };
             prop_assert_eq!(of(&faulty), of(&calm), "seed {}", seed);
@@ -342,7 +342,7 @@ fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
         );
         let ids: Vec<&str> = answer.machines.iter().map(|m| m.id.as_str()).collect();
         assert_eq!(ids, ["stripe/cs_1"], "{story}");
-        let live = |a: &Answer| {
+        let live = |a: &ReplayReport| {
             a.machines[0]
                 .licenses
                 .iter()

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use keyward::domain::action::ActionOutcome;
 use keyward::domain::time::Span;
 use keyward::engine::read::view;
-use keyward::sim::answer::Told;
+use keyward::sim::answer::StreamedReport;
 use keyward::sim::timeline;
 
 use crate::support::replay;
@@ -55,7 +55,7 @@ fn timelines_are_as_kept() {
         settings.set_omit_expression(true);
         let (world, answer) = history.replay(None);
         settings.bind(|| insta::assert_snapshot!("timeline", timeline::text(&answer)));
-        let told = serde_json::to_value(Told(&world)).unwrap();
+        let told = serde_json::to_value(StreamedReport(&world)).unwrap();
         assert_eq!(
             told,
             serde_json::to_value(&answer).unwrap(),

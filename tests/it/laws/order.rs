@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use keyward::domain::action::ActionOutcome;
 use keyward::domain::entitlement::{Want, Why};
-use keyward::domain::lifecycle::payment::State as P;
+use keyward::domain::lifecycle::payment::PaymentState as P;
 use keyward::domain::lifecycle::{Kind, Life, State, fold};
 use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::read::view;
 use keyward::sim::history::Line;
-use keyward::sim::{Answer, World};
+use keyward::sim::{ReplayReport, Simulation};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rand::SeedableRng;
@@ -24,7 +24,7 @@ use crate::support::replay::{self, History};
 const AFTERWARDS: Span = Span::from_hours(2);
 
 /// Everything that must not depend on the order of delivery, in a form that can be compared and read.
-fn outcome(answer: &Answer) -> Vec<String> {
+fn outcome(answer: &ReplayReport) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for m in &answer.machines {
         out.push(format!(
@@ -62,7 +62,7 @@ fn outcome(answer: &Answer) -> Vec<String> {
 
 /// What must not depend on the order even where work was done between deliveries: a license may have been made and ended
 /// again by then, but what lives is the same.
-fn living(answer: &Answer) -> Vec<String> {
+fn living(answer: &ReplayReport) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for m in &answer.machines {
         out.push(format!("{} {:?}", m.id, m.state));
@@ -82,20 +82,25 @@ fn living(answer: &Answer) -> Vec<String> {
 }
 
 /// Delivers everything at one instant, before anything is worked off, and lets time run on.
-fn at_once(history: &History, lines: Vec<Line>, at: Timestamp) -> Answer {
-    let mut world = World::new(history.rules.clone(), None);
+fn at_once(history: &History, lines: Vec<Line>, at: Timestamp) -> ReplayReport {
+    let mut world = Simulation::new(history.rules.clone(), None);
     for line in lines {
         world.deliver(replay::received(&line, at)).unwrap();
     }
     world
         .advance(at + AFTERWARDS)
         .unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
-    Answer::of(&world).unwrap()
+    ReplayReport::of(&world).unwrap()
 }
 
 /// Delivers a line a second and works off what is due in between.
-fn one_by_one(history: &History, lines: Vec<Line>, from: Timestamp, until: Timestamp) -> World {
-    let mut world = World::new(history.rules.clone(), None);
+fn one_by_one(
+    history: &History,
+    lines: Vec<Line>,
+    from: Timestamp,
+    until: Timestamp,
+) -> Simulation {
+    let mut world = Simulation::new(history.rules.clone(), None);
     for (line, n) in lines.into_iter().zip(0..) {
         world
             .advance(from + Span::from_s(n))
@@ -238,7 +243,7 @@ fn faults(history: &History, seed: u64) {
 }
 
 /// What must hold at every instant, whatever was heard in whatever order.
-fn lawful(world: &World, name: &str) {
+fn lawful(world: &Simulation, name: &str) {
     let now = world.now;
     view::machines(&world.store, |m| {
         let id = &m.id;
@@ -250,7 +255,7 @@ fn lawful(world: &World, name: &str) {
         let busy = m.actions.iter().any(|a| a.outcome == ActionOutcome::Pending);
         if !busy && m.moved_out.is_empty() {
             let seats = due.seats.iter().filter(|s| s.want.live_at(now)).count();
-            let told = || keyward::sim::timeline::text(&Answer::of(world).unwrap());
+            let told = || keyward::sim::timeline::text(&ReplayReport::of(world).unwrap());
             // While not all of the purchase is known, a license may stand for what is not known any better.
             let right = if due.complete { live == seats } else { live >= seats };
             assert!(right, "{name}: {id} at {now}: {live} live licenses for {seats} seats\n{}", told());
@@ -306,7 +311,7 @@ proptest! {
         let instants = instants(history);
         let at = instants[when.index(instants.len())];
         let until = at + Span::from_days(1) + AFTERWARDS;
-        let wanted = Answer::of(&one_by_one(history, heard_by(history, at), at, until)).unwrap();
+        let wanted = ReplayReport::of(&one_by_one(history, heard_by(history, at), at, until)).unwrap();
         let mut early = shuffled(heard_by(history, at), order);
         let late = early.split_off(early.len() - late.min(early.len()));
         let mut world = one_by_one(history, early, at, at + Span::from_days(1));
@@ -317,7 +322,7 @@ proptest! {
         }
         world.advance(until).unwrap();
         lawful(&world, &history.name);
-        prop_assert_eq!(living(&Answer::of(&world).unwrap()), living(&wanted), "{} at {}", history.name, at);
+        prop_assert_eq!(living(&ReplayReport::of(&world).unwrap()), living(&wanted), "{} at {}", history.name, at);
     }
 }
 

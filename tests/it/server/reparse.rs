@@ -2,7 +2,7 @@
 
 use keyward::domain::id::SourceName;
 use keyward::domain::time::Span;
-use keyward::engine::input::{Heard, Input, Receipt};
+use keyward::engine::input::{EventPayload, Input, Receipt};
 use keyward::engine::record::body_codec;
 use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
@@ -23,7 +23,7 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
         body_codec::pack(body.as_bytes()),
         received,
     );
-    kept.heard = Heard::Unreadable("unreadable: `data.object.mode` is a text".to_owned());
+    kept.heard = EventPayload::Unreadable("unreadable: `data.object.mode` is a text".to_owned());
     Input::Delivery(Box::new(kept))
 }
 

@@ -352,7 +352,7 @@ async fn an_unreachable_stripe_is_seen() {
 /// Every metric that the program knows is exported once its occasion has come, with the labels that it is said to have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_exported_is_what_the_table_says() {
-    use keyward::measure::{ALL, Kind};
+    use keyward::measure::{ALL, MetricKind};
     let mut setup = Setup::embedded();
     setup.mail =
         "transport = \"folder\"\npath = \"./mail\"\nfrom = \"Example <keys@example.com>\"\n"
@@ -384,7 +384,7 @@ async fn what_is_exported_is_what_the_table_says() {
             .unwrap_or(name);
         let metric = ALL
             .iter()
-            .find(|m| m.name == name || m.kind == Kind::Histogram && m.name == plain);
+            .find(|m| m.name == name || m.kind == MetricKind::Histogram && m.name == plain);
         let metric =
             metric.unwrap_or_else(|| panic!("{sample} is not in the table of src/measure.rs"));
         let labels: Vec<&str> = sample

@@ -4,7 +4,7 @@ use keyward::domain::fact::{
     Charge, Dispute, Fact, Invoice, Payment, Refund, Says, Session, Subscription,
 };
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{Event, Heard, Reason, read};
+use keyward::sources::stripe::event::{Event, EventContent, Reason, read};
 use serde_json::{Value, json};
 
 /// When every event of these tests says it happened.
@@ -37,13 +37,13 @@ pub(crate) fn read_event(event: &Value) -> Event {
     read(event.to_string().as_bytes(), Timestamp::from_s(RECEIVED_S)).unwrap()
 }
 
-pub(crate) fn heard(kind: &str, object: Value) -> Heard {
+pub(crate) fn heard(kind: &str, object: Value) -> EventContent {
     read_event(&event(kind, object)).says
 }
 
 pub(crate) fn fact_of(event: &Value) -> Fact {
     let says = read_event(event).says;
-    let Heard::Fact(fact) = says else {
+    let EventContent::Fact(fact) = says else {
         panic!(
             "{event}
 is no fact: {says:?}"
@@ -54,7 +54,7 @@ is no fact: {says:?}"
 
 pub(crate) fn ignored(kind: &str, object: Value) -> Reason {
     let says = heard(kind, object);
-    let Heard::Ignored(reason) = says else {
+    let EventContent::Ignored(reason) = says else {
         panic!("{kind} is not ignored: {says:?}")
     };
     reason

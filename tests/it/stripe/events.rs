@@ -2,7 +2,7 @@
 
 use keyward::domain::id::AccountId;
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{EVENT_TYPES, Heard, Malformed, Reason, parse, read};
+use keyward::sources::stripe::event::{EVENT_TYPES, EventContent, Malformed, Reason, parse, read};
 use keyward::sources::stripe::signature::{sign, verify};
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn an_event_without_its_instant_says_nothing() {
     raw["created"] = json!("yesterday");
     let e = read_event(&raw);
     assert_eq!(e.created.s(), RECEIVED_S);
-    let Heard::Ignored(reason) = e.says else {
+    let EventContent::Ignored(reason) = e.says else {
         panic!()
     };
     assert_eq!(
@@ -128,7 +128,7 @@ fn an_object_that_is_not_there_is_unreadable() {
         (json!([]), "missing"),
     ] {
         let raw = with(event("invoice.paid", json!({})), json!({"data": data}));
-        let expected = Heard::Ignored(Reason::Unreadable {
+        let expected = EventContent::Ignored(Reason::Unreadable {
             field: "data.object",
             found: found.to_owned(),
         });
@@ -197,5 +197,9 @@ fn a_delivery_is_verified_before_it_is_parsed() {
 
 #[test]
 fn what_moves_often_is_small() {
-    assert!(size_of::<Heard>() <= 512, "{}", size_of::<Heard>());
+    assert!(
+        size_of::<EventContent>() <= 512,
+        "{}",
+        size_of::<EventContent>()
+    );
 }

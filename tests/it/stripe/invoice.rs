@@ -39,7 +39,7 @@ fn read(fields: Value) -> Invoice {
 }
 
 /// The invoice with one line, changed.
-fn read_line(fields: Value) -> keyward::domain::fact::Line {
+fn read_line(fields: Value) -> keyward::domain::fact::InvoiceLine {
     let lines = json!({"lines": {"data": [with(line(), fields)]}});
     read(lines).lines.remove(0)
 }

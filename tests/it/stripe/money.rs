@@ -1,7 +1,7 @@
 //! Charges, payments, refunds, disputes, fraud warnings and customers, in the shapes of 2012 to 2026.
 
 use keyward::domain::fact::{DisputeStatus, Says};
-use keyward::sources::stripe::event::Heard;
+use keyward::sources::stripe::event::EventContent;
 use serde_json::{Value, json};
 
 use super::build::{
@@ -244,7 +244,7 @@ fn fraud_warnings() {
 fn customers() {
     let customer = |kind: &str, object| {
         let says = heard(kind, object);
-        let Heard::Customer(c) = says else {
+        let EventContent::Customer(c) = says else {
             panic!("{says:?}")
         };
         c

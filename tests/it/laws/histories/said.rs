@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use keyward::domain::time::Timestamp;
-use keyward::sim::Answer;
+use keyward::sim::ReplayReport;
 use serde_json::Value;
 
 /// Pieces that only a person can judge, or that explain another piece. Compared after instants became `T` and ids `ID`.
@@ -74,7 +74,7 @@ pub(crate) fn seen(about: &str) -> Vec<(Timestamp, String)> {
 }
 
 /// Holds a text against replay's answer.
-pub(crate) fn judge(text: &str, answer: &Answer) -> Judged {
+pub(crate) fn judge(text: &str, answer: &ReplayReport) -> Judged {
     let value = serde_json::to_value(answer).unwrap();
     let mut judged = Judged::default();
     for sentence in text.trim_end_matches('.').split(". ") {
