@@ -10,7 +10,7 @@ use crate::domain::action::{Act, Action};
 use crate::domain::decide::{DecisionContext, Settled, settle};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::{EventId, PlanName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -145,7 +145,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         kind: format!("decision.{}", verb.as_str()),
         at: now,
         received: now,
-        says: Says::Decision(Box::new(Decision {
+        body: FactBody::Decision(Box::new(Decision {
             verb,
             author: String::new(),
             reason: String::new(),
@@ -160,7 +160,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         customer: None,
         store_since: rules.store_since,
         gaps: &[],
-        dice: 0,
+        jitter: 0,
         under_way: &[],
         stops_held: None,
     };

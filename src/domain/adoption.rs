@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
 use super::entitlement::{Entitlement, Want, Why};
-use super::fact::{BillingReason, EndReason, Fact, Says, SubscriptionEvent};
+use super::fact::{BillingReason, EndReason, Fact, FactBody, SubscriptionEvent};
 use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
@@ -80,37 +80,37 @@ enum Began {
 
 fn began(machine: &Machine) -> Option<Began> {
     let first = machine.facts.iter().map(|f| f.at).min()?;
-    let told = machine.facts.iter().filter_map(|f| match &f.says {
+    let told = machine.facts.iter().filter_map(|f| match &f.body {
         // One that was backdated began before it was made, and one whose start was moved was made before it begins.
-        Says::Subscription(s) => s.began.into_iter().chain(s.created).min(),
-        Says::Session(_)
-        | Says::Invoice(_)
-        | Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::LineItems(_)
-        | Says::Items(_)
-        | Says::Decision(_) => None,
+        FactBody::Subscription(s) => s.began.into_iter().chain(s.created).min(),
+        FactBody::Session(_)
+        | FactBody::Invoice(_)
+        | FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Decision(_) => None,
     });
     if let Some(told) = told.min() {
         return Some(Began::At(told.min(first)));
     }
-    let is_start = |f: &Fact| match &f.says {
-        Says::Session(_) => true,
-        Says::Subscription(s) => s.event == SubscriptionEvent::Created,
-        Says::Invoice(i) => i.reason == BillingReason::Create,
-        Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::LineItems(_)
-        | Says::Items(_)
-        | Says::Decision(_) => false,
+    let is_start = |f: &Fact| match &f.body {
+        FactBody::Session(_) => true,
+        FactBody::Subscription(s) => s.event == SubscriptionEvent::Created,
+        FactBody::Invoice(i) => i.reason == BillingReason::Create,
+        FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Decision(_) => false,
     };
-    let goes_on = |f: &Fact| matches!(&f.says, Says::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));
+    let goes_on = |f: &Fact| matches!(&f.body, FactBody::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));
     let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
     Some(if unknown {
         Began::Earlier
@@ -233,7 +233,7 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &R
 /// When the end was told, the end of the period in which it fell, and the end itself.
 fn last_period(machine: &Machine) -> Option<(Timestamp, Timestamp, Timestamp)> {
     let ends = machine.facts.iter().filter_map(|f| {
-        let Says::Subscription(s) = &f.says else {
+        let FactBody::Subscription(s) = &f.body else {
             return None;
         };
         (s.event == SubscriptionEvent::Deleted || s.ended_at.is_some()).then_some((f.at, s))
@@ -259,7 +259,7 @@ pub fn outlives_purchase(grant: &Grant, wants_live: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fact::{Payment, Says};
+    use crate::domain::fact::{FactBody, Payment};
     use crate::domain::id::{MachineId, SourceName};
 
     const fn s(s: i64) -> Timestamp {
@@ -280,7 +280,7 @@ mod tests {
             kind: "test".to_owned(),
             at: s(at),
             received: s(received),
-            says: Says::Payment(Payment {
+            body: FactBody::Payment(Payment {
                 invoice: None,
                 payment_intent: None,
                 charge: None,

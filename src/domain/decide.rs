@@ -45,7 +45,7 @@ pub struct DecisionContext<'a> {
     /// Times of which the store has no memory, in the order in which they were noticed.
     pub gaps: &'a [Gap],
     /// A number from 0 to 999 for jitter.
-    pub dice: u32,
+    pub jitter: u32,
     /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
     pub under_way: &'a [u32],
     /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks

@@ -43,7 +43,7 @@ pub struct Fact {
     pub received: Timestamp,
     /// What it says.
     #[n(4)]
-    pub says: Says,
+    pub body: FactBody,
     /// For snapshots of one object within one second: how they hang together.
     #[n(5)]
     pub chain: Option<Chain>,
@@ -65,7 +65,7 @@ pub struct Chain {
 
 /// What a fact says. One variant per kind of object that the rules read.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Says {
+pub enum FactBody {
     /// A Checkout session.
     #[n(0)]
     Session(#[n(0)] Box<Session>),
@@ -134,7 +134,7 @@ impl Fact {
     /// The invoice that it shows.
     #[must_use]
     pub fn invoice(&self) -> Option<&Invoice> {
-        if let Says::Invoice(invoice) = &self.says {
+        if let FactBody::Invoice(invoice) = &self.body {
             Some(invoice)
         } else {
             None
@@ -144,7 +144,7 @@ impl Fact {
     /// What a person decided.
     #[must_use]
     pub fn decision(&self) -> Option<&Decision> {
-        if let Says::Decision(decision) = &self.says {
+        if let FactBody::Decision(decision) = &self.body {
             Some(decision)
         } else {
             None
@@ -155,48 +155,48 @@ impl Fact {
     #[must_use]
     pub fn names(&self) -> Vec<Name> {
         let mut names = Vec::new();
-        match &self.says {
-            Says::Session(s) => {
+        match &self.body {
+            FactBody::Session(s) => {
                 names.extend(s.subscription.clone().map(Name::Subscription));
                 names.push(Name::Session(s.id.clone()));
                 names.extend(s.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(s.invoice.clone().map(Name::Invoice));
             }
-            Says::Subscription(s) => {
+            FactBody::Subscription(s) => {
                 names.push(Name::Subscription(s.id.clone()));
                 names.extend(s.latest_invoice.clone().map(Name::Invoice));
             }
-            Says::Invoice(i) => {
+            FactBody::Invoice(i) => {
                 names.extend(i.subscription.clone().map(Name::Subscription));
                 names.push(Name::Invoice(i.id.clone()));
                 names.extend(i.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(i.charge.clone().map(Name::Charge));
             }
-            Says::Payment(p) => {
+            FactBody::Payment(p) => {
                 names.extend(p.invoice.clone().map(Name::Invoice));
                 names.extend(p.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(p.charge.clone().map(Name::Charge));
             }
-            Says::Charge(c) => {
+            FactBody::Charge(c) => {
                 names.extend(c.payment_intent.clone().map(Name::PaymentIntent));
                 names.push(Name::Charge(c.id.clone()));
                 names.extend(c.invoice.clone().map(Name::Invoice));
             }
-            Says::Refund(r) => {
+            FactBody::Refund(r) => {
                 names.extend(r.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(r.charge.clone().map(Name::Charge));
             }
-            Says::Dispute(d) => {
+            FactBody::Dispute(d) => {
                 names.extend(d.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(d.charge.clone().map(Name::Charge));
             }
-            Says::FraudWarning(w) => {
+            FactBody::FraudWarning(w) => {
                 names.extend(w.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(w.charge.clone().map(Name::Charge));
             }
-            Says::LineItems(l) => names.push(Name::Session(l.session.clone())),
-            Says::Items(i) => names.push(Name::Subscription(i.subscription.clone())),
-            Says::Decision(_) => {}
+            FactBody::LineItems(l) => names.push(Name::Session(l.session.clone())),
+            FactBody::Items(i) => names.push(Name::Subscription(i.subscription.clone())),
+            FactBody::Decision(_) => {}
         }
         names
     }

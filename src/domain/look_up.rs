@@ -4,7 +4,7 @@
 use super::action::{Act, Action, ActionOutcome, Question};
 use super::decide::DecisionContext;
 use super::entitlement::Entitlement;
-use super::fact::{Fact, Invoice, InvoiceEvent, Says, SessionMode};
+use super::fact::{Fact, FactBody, Invoice, InvoiceEvent, SessionMode};
 use super::finding::{Finding, Report};
 use super::id::InvoiceId;
 use super::lifecycle::{CutLines, Folded, Life, PurchaseLife};
@@ -18,12 +18,12 @@ fn is_answered(question: &Question, machine: &Machine, world: &DecisionContext<'
         Question::LineItems(_) => machine
             .facts
             .iter()
-            .any(|f| matches!(f.says, Says::LineItems(_))),
+            .any(|f| matches!(f.body, FactBody::LineItems(_))),
         Question::Customer(customer) => world.customer.is_some_and(|c| c.id == *customer),
         Question::SubscriptionItems { shown_at, .. } => machine
             .facts
             .iter()
-            .any(|f| matches!(f.says, Says::Items(_)) && f.at >= *shown_at),
+            .any(|f| matches!(f.body, FactBody::Items(_)) && f.at >= *shown_at),
         Question::InvoiceLines(id) => looked_up(machine, id).any(|i| i.lines_whole),
         Question::FirstInvoice(id) => looked_up(machine, id).any(|i| i.paid),
     }
@@ -129,7 +129,7 @@ fn what_was_bought(
         return None;
     }
     let of_fact = |f: &Fact| {
-        if let Says::Session(s) = &f.says {
+        if let FactBody::Session(s) = &f.body {
             (s.mode == SessionMode::Payment).then(|| s.id.clone())
         } else {
             None
@@ -285,7 +285,7 @@ mod tests {
                 line_items: Vec::new(),
                 line_items_cut: false,
             };
-            case.hear(Says::Session(Box::new(session)));
+            case.hear(FactBody::Session(Box::new(session)));
             case
         }
 
@@ -300,7 +300,7 @@ mod tests {
                 customer: self.customer.as_ref(),
                 store_since: None,
                 gaps: &[],
-                dice: 500,
+                jitter: 500,
                 under_way: &[],
                 stops_held: None,
             };
@@ -313,14 +313,14 @@ mod tests {
                 .extend(settled.reports.into_iter().map(|r| r.finding));
         }
 
-        fn hear(&mut self, says: Says) {
+        fn hear(&mut self, body: FactBody) {
             let id = format!("evt_{}", self.machine.facts.len()).as_str().into();
             self.machine.facts.push(Fact {
                 id,
                 kind: "test".to_owned(),
                 at: self.now,
                 received: self.now,
-                says,
+                body,
                 chain: None,
             });
             self.settle();
@@ -337,7 +337,7 @@ mod tests {
                 quantity: 1,
             };
             let lines = prices.iter().map(line).collect();
-            self.hear(Says::LineItems(LineItems {
+            self.hear(FactBody::LineItems(LineItems {
                 session: SessionId::from("cs_1"),
                 lines,
             }));

@@ -140,10 +140,10 @@ pub(super) fn changed(record: &Record, act: Change) -> Result<Record, No> {
 }
 
 /// A key of AuthForge's form from dice: four groups of letters without I and O and digits 2 to 9, 80 bits.
-pub(super) fn key_from(dice: [u8; 16]) -> LicenseKey {
+pub(super) fn key_from(jitter: [u8; 16]) -> LicenseKey {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let mut key = String::with_capacity(19);
-    for (place, die) in dice.into_iter().enumerate() {
+    for (place, die) in jitter.into_iter().enumerate() {
         if place > 0 && place % 4 == 0 {
             key.push('-');
         }
@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn keys_have_the_documented_form() {
-        let dice: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
-        assert_eq!(key_from(dice).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
+        let jitter: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
+        assert_eq!(key_from(jitter).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
         assert_eq!(key_from([255; 16]).reveal(), "9999-9999-9999-9999");
     }
 }

@@ -356,7 +356,7 @@ impl Writer {
             let now = Now {
                 rules: &rules,
                 at,
-                dice: rand::random_range(0..1000),
+                jitter: rand::random_range(0..1000),
                 stops_held,
                 gaps: &gaps,
             };

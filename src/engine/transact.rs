@@ -21,7 +21,7 @@ use crate::domain::action::{Action, ActionOutcome, CreatePhase};
 use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{self, DecisionContext};
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
 use crate::domain::id::{MachineId, Scope, SourceName};
@@ -43,7 +43,7 @@ pub struct Now<'a> {
     /// The instant.
     pub at: Timestamp,
     /// A number from 0 to 999 for jitter.
-    pub dice: u32,
+    pub jitter: u32,
     /// Why nobody is stopped by time alone at present.
     pub stops_held: Option<Distrust>,
     /// Times of which the store has no memory.
@@ -142,7 +142,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     kind: format!("decision.{}", decision.verb.as_str()),
                     at: *at,
                     received: self.now.at,
-                    says: Says::Decision(Box::new(decision.clone())),
+                    body: FactBody::Decision(Box::new(decision.clone())),
                     chain: None,
                 };
                 self.change(machine, |m, _| decide::learn(m, &fact))
@@ -411,7 +411,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             customer,
             store_since: self.now.rules.store_since,
             gaps: self.now.gaps,
-            dice: self.now.dice,
+            jitter: self.now.jitter,
             under_way,
             stops_held: self.now.stops_held,
         }
@@ -441,18 +441,18 @@ impl<'w, 'a> Transaction<'w, 'a> {
         scope: &Scope,
         machine: &Machine,
     ) -> Result<Option<Customer>, RecordError> {
-        let named = machine.facts.iter().rev().find_map(|f| match &f.says {
-            Says::Session(s) => s.customer.clone(),
-            Says::Subscription(s) => s.customer.clone(),
-            Says::Invoice(i) => i.customer.clone(),
-            Says::Charge(c) => c.customer.clone(),
-            Says::Payment(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => None,
+        let named = machine.facts.iter().rev().find_map(|f| match &f.body {
+            FactBody::Session(s) => s.customer.clone(),
+            FactBody::Subscription(s) => s.customer.clone(),
+            FactBody::Invoice(i) => i.customer.clone(),
+            FactBody::Charge(c) => c.customer.clone(),
+            FactBody::Payment(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => None,
         });
         let Some(id) = named else { return Ok(None) };
         let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;

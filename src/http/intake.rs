@@ -100,7 +100,7 @@ async fn take(
     let input = match read {
         Ok((event, signed)) => {
             app.handle.note_clock(signed, received);
-            if let EventContent::Ignored(reason) = &event.says
+            if let EventContent::Ignored(reason) = &event.content
                 && reason.is_unreadable()
             {
                 tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward events --ignored`)");
@@ -201,7 +201,7 @@ fn verify_and_read(
             "a text of {} bytes that is no account's id",
             account.as_str().len()
         );
-        event.says = EventContent::Ignored(Reason::Unreadable {
+        event.content = EventContent::Ignored(Reason::Unreadable {
             field: "account",
             found,
         });

@@ -66,7 +66,7 @@ async fn read(handle: &Handle, stop: &CancellationToken) -> Result<usize, Record
 fn readable(unread: &Unread) -> Option<Input> {
     let received: Timestamp = unread.received;
     let event = event::read(&unread.body, received).ok()?;
-    if matches!(&event.says, EventContent::Ignored(reason) if reason.is_unreadable()) {
+    if matches!(&event.content, EventContent::Ignored(reason) if reason.is_unreadable()) {
         return None;
     }
     let delivery = delivery(

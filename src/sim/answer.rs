@@ -244,18 +244,18 @@ pub fn each_event(
 }
 
 fn customer_of(fact: &crate::domain::fact::Fact) -> Option<crate::domain::id::CustomerId> {
-    use crate::domain::fact::Says;
-    match &fact.says {
-        Says::Session(s) => s.customer.clone(),
-        Says::Subscription(s) => s.customer.clone(),
-        Says::Invoice(i) => i.customer.clone(),
-        Says::Charge(c) => c.customer.clone(),
-        Says::Payment(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
+    use crate::domain::fact::FactBody;
+    match &fact.body {
+        FactBody::Session(s) => s.customer.clone(),
+        FactBody::Subscription(s) => s.customer.clone(),
+        FactBody::Invoice(i) => i.customer.clone(),
+        FactBody::Charge(c) => c.customer.clone(),
+        FactBody::Payment(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => None,
     }
 }

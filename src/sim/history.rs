@@ -236,7 +236,7 @@ fn line(text: &str) -> Result<Line, String> {
     let mut event =
         event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
     let received = envelope.received_at.unwrap_or(event.created);
-    if let event::EventContent::Fact(fact) = &mut event.says {
+    if let event::EventContent::Fact(fact) = &mut event.content {
         fact.received = received;
     }
     // The body is at hand in the file: the simulated store does not keep another copy.

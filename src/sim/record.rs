@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::customer::Customer;
 use crate::domain::decision::Decision;
-use crate::domain::fact::{Bought, Fact, LineItems, Says};
+use crate::domain::fact::{Bought, Fact, FactBody, LineItems};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 
@@ -32,18 +32,18 @@ pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option
 /// What is known of a machine without an event: a person's word, or what a look-up said. Nothing for events.
 #[must_use]
 pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
-    match &fact.says {
-        Says::Decision(decision) => Some(decided(source, machine, fact, decision)),
-        Says::LineItems(items) => Some(items_of(source, fact.received, items)),
-        Says::Session(_)
-        | Says::Subscription(_)
-        | Says::Invoice(_)
-        | Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Items(_) => None,
+    match &fact.body {
+        FactBody::Decision(decision) => Some(decided(source, machine, fact, decision)),
+        FactBody::LineItems(items) => Some(items_of(source, fact.received, items)),
+        FactBody::Session(_)
+        | FactBody::Subscription(_)
+        | FactBody::Invoice(_)
+        | FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Items(_) => None,
     }
 }
 

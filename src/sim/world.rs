@@ -236,7 +236,7 @@ impl Simulation {
         let now = Now {
             rules: &self.rules,
             at: self.now,
-            dice: 500,
+            jitter: 500,
             stops_held: None,
             gaps: &[],
         };

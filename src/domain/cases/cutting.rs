@@ -10,7 +10,7 @@ pub(super) struct Stripe {
     /// The subscription's items.
     items: Vec<Item>,
     /// Its invoices, with when each was paid.
-    invoices: Vec<(f64, Says)>,
+    invoices: Vec<(f64, FactBody)>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Case {
             Manner::Forbids => return refused(true),
             Manner::Answers => {}
         }
-        let (at, says) = match question {
+        let (at, body) = match question {
             Question::SubscriptionItems {
                 subscription,
                 shown_at,
@@ -61,23 +61,23 @@ impl Case {
                     subscription: subscription.clone(),
                     items: self.stripe.items.clone(),
                 };
-                (self.now.max(*shown_at), Says::Items(Box::new(items)))
+                (self.now.max(*shown_at), FactBody::Items(Box::new(items)))
             }
             Question::InvoiceLines(id) | Question::FirstInvoice(id) => {
-                let is = |says: &Says| matches!(says, Says::Invoice(i) if i.id == *id);
-                let Some((at, says)) = self.stripe.invoices.iter().find(|(_, says)| is(says))
+                let is = |body: &FactBody| matches!(body, FactBody::Invoice(i) if i.id == *id);
+                let Some((at, body)) = self.stripe.invoices.iter().find(|(_, body)| is(body))
                 else {
                     return refused(false);
                 };
                 (
                     day(*at),
-                    with(says.clone(), |i| i.event = InvoiceEvent::LookedUp),
+                    with(body.clone(), |i| i.event = InvoiceEvent::LookedUp),
                 )
             }
             Question::LineItems(_) | Question::Customer(_) => return refused(false),
         };
         let unpaid = matches!(question, Question::FirstInvoice(_))
-            && matches!(&says, Says::Invoice(i) if !i.paid);
+            && matches!(&body, FactBody::Invoice(i) if !i.paid);
         let id = format!("lookup_{}", self.machine.facts.len())
             .as_str()
             .into();
@@ -86,7 +86,7 @@ impl Case {
             kind: "lookup".to_owned(),
             at,
             received: self.now,
-            says,
+            body,
             chain: None,
         };
         learn(&mut self.machine, &fact);
@@ -163,7 +163,7 @@ fn bill_for(
     numbers: impl IntoIterator<Item = u32>,
     from: f64,
     to: f64,
-) -> Says {
+) -> FactBody {
     let lines = numbers
         .into_iter()
         .map(|n| line(&format!("si_{n}"), &format!("price_{n}"), 29, from, to));
@@ -172,12 +172,12 @@ fn bill_for(
     })
 }
 
-fn cut_lines(says: Says) -> Says {
-    with(says, |i| i.lines.truncate(10))
+fn cut_lines(body: FactBody) -> FactBody {
+    with(body, |i| i.lines.truncate(10))
 }
 
-fn whole_lines(says: Says) -> Says {
-    with(says, |i| i.lines_whole = true)
+fn whole_lines(body: FactBody) -> FactBody {
+    with(body, |i| i.lines_whole = true)
 }
 
 /// A subscription with fourteen items, each with a plan; of each list its events show ten.
@@ -335,7 +335,7 @@ fn a_stripe_that_does_not_answer_is_not_waited_for_for_ever() {
 fn an_answer_older_than_a_later_snapshot_changes_nothing() {
     let answer = |numbers: &[u32]| {
         let items = items(numbers.iter().copied(), 0.0, 30.0);
-        Says::Items(Box::new(SubscriptionItems {
+        FactBody::Items(Box::new(SubscriptionItems {
             subscription: "sub_1".into(),
             items,
         }))
@@ -364,14 +364,14 @@ fn an_answer_older_than_a_later_snapshot_changes_nothing() {
         case.machine.facts.clear();
         case.machine.grants.clear();
         for n in order {
-            let (at, says) = &facts[n];
+            let (at, body) = &facts[n];
             let id = format!("evt_{n}").as_str().into();
             let fact = Fact {
                 id,
                 kind: String::new(),
                 at: day(*at),
                 received: day(3.0),
-                says: says.clone(),
+                body: body.clone(),
                 chain: None,
             };
             learn(&mut case.machine, &fact);
@@ -389,12 +389,12 @@ fn an_answer_older_than_a_later_snapshot_changes_nothing() {
     }
 }
 
-fn with_cut(says: Says) -> Says {
-    let Says::Subscription(mut shown) = says else {
+fn with_cut(body: FactBody) -> FactBody {
+    let FactBody::Subscription(mut shown) = body else {
         panic!("no snapshot")
     };
     shown.items_whole = false;
-    Says::Subscription(shown)
+    FactBody::Subscription(shown)
 }
 
 /// Rule 18: with an API key a new subscription's first invoice is asked for at once, and pays at once.
@@ -523,7 +523,7 @@ fn a_cut_session_is_asked_for_its_lines() {
     );
     case.counts("10 live")
         .tells(0.0, "sold more lines than its events show");
-    let all = Says::LineItems(LineItems {
+    let all = FactBody::LineItems(LineItems {
         session: "cs_1".into(),
         lines: (1..=14).map(bought).collect(),
     });

@@ -10,11 +10,11 @@ fn proration(price: &str, amount: i64, from: f64, to: f64) -> Line {
     }
 }
 
-fn reason(says: Says, reason: BillingReason) -> Says {
-    with(says, |i| i.reason = reason)
+fn reason(body: FactBody, reason: BillingReason) -> FactBody {
+    with(body, |i| i.reason = reason)
 }
 
-fn paid(id: &str, lines: Vec<Line>) -> Says {
+fn paid(id: &str, lines: Vec<Line>) -> FactBody {
     invoice(id, InvoiceEvent::Paid, lines)
 }
 
@@ -27,8 +27,8 @@ fn month(case: &mut Case) {
     );
 }
 
-fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> Says {
-    Says::Charge(Charge {
+fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> FactBody {
+    FactBody::Charge(Charge {
         id: id.into(),
         payment_intent: Some(format!("pi_{id}").as_str().into()),
         invoice: Some(invoice.into()),
@@ -41,8 +41,8 @@ fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> Says {
     })
 }
 
-fn dispute(id: &str, charge: &str, status: DisputeStatus) -> Says {
-    Says::Dispute(Dispute {
+fn dispute(id: &str, charge: &str, status: DisputeStatus) -> FactBody {
+    FactBody::Dispute(Dispute {
         id: id.into(),
         charge: Some(charge.into()),
         payment_intent: None,

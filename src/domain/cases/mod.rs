@@ -133,12 +133,18 @@ impl Case {
     }
 
     /// Something is told on the day on which it happened.
-    pub(super) fn told(&mut self, at: f64, kind: &str, says: Says) -> &mut Self {
-        self.told_late(at, at, kind, says)
+    pub(super) fn told(&mut self, at: f64, kind: &str, body: FactBody) -> &mut Self {
+        self.told_late(at, at, kind, body)
     }
 
     /// Something is told later than it happened.
-    pub(super) fn told_late(&mut self, heard: f64, at: f64, kind: &str, says: Says) -> &mut Self {
+    pub(super) fn told_late(
+        &mut self,
+        heard: f64,
+        at: f64,
+        kind: &str,
+        body: FactBody,
+    ) -> &mut Self {
         self.on(heard);
         let id = format!("evt_{:03}", self.machine.facts.len());
         let fact = Fact {
@@ -146,7 +152,7 @@ impl Case {
             kind: kind.to_owned(),
             at: day(at),
             received: day(heard),
-            says,
+            body,
             chain: None,
         };
         learn(&mut self.machine, &fact);
@@ -204,7 +210,7 @@ impl Case {
                 customer: None,
                 store_since: self.since,
                 gaps: &[],
-                dice: 0,
+                jitter: 0,
                 under_way: &[],
                 stops_held: self.stops_held,
             };
@@ -422,7 +428,7 @@ impl Case {
             author: "op".to_owned(),
             reason: "test".to_owned(),
         };
-        self.told(at, "decision", Says::Decision(Box::new(decision)))
+        self.told(at, "decision", FactBody::Decision(Box::new(decision)))
     }
 
     /// An invoice for the period is paid.

@@ -141,7 +141,7 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionC
         }
         Mailed::Again { why } => {
             notice.error = Some(why.clone());
-            notice.due = next_try(world.now, notice.attempts, world.dice, None);
+            notice.due = next_try(world.now, notice.attempts, world.jitter, None);
         }
         Mailed::Undeliverable { why } => {
             (notice.status, notice.at, notice.error) =

@@ -35,7 +35,7 @@ pub fn outcome(
             let action = &mut machine.actions[index];
             action.attempts += 1;
             action.error = Some(why.clone());
-            action.due = next_try(world.now, action.attempts, world.dice, *after);
+            action.due = next_try(world.now, action.attempts, world.jitter, *after);
         }
         Outcome::Unknown { why } => unknown(machine, index, why, sent, world),
         Outcome::Absent { began } => absent(machine, index, *began, world),
@@ -45,7 +45,7 @@ pub fn outcome(
             action.error = Some(why.clone());
             if *service_wide {
                 // The whole service is concerned: it waits for the service, not for a person's word on this license.
-                action.due = next_try(world.now, action.attempts.max(8), world.dice, None);
+                action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
             } else {
                 finish(
                     machine,
@@ -110,7 +110,7 @@ fn unknown(
         action.due = world.now + first_look;
         return;
     }
-    action.due = next_try(world.now, action.attempts, world.dice, None);
+    action.due = next_try(world.now, action.attempts, world.jitter, None);
     let (license, key) = (action.license, action.act.key().cloned());
     let settled = sent + world.abilities.request_timeout;
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {

@@ -14,7 +14,7 @@ use super::subscription::{self, SubscriptionState as S, SubscriptionTrigger};
 use super::{Cause, Hears, Life, State, Transition};
 use crate::domain::action::Question;
 use crate::domain::decision::Decided;
-use crate::domain::fact::{Fact, Says, Wants};
+use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::{InvoiceId, PlanName};
 use crate::domain::object::{
@@ -176,23 +176,23 @@ pub(super) fn live(
     let mut versions = objects.subscription.versions.iter();
     for fact in facts {
         course.pass_deadlines(fact.at.min(now));
-        match &fact.says {
-            Says::Session(shown) => course.session(fact, &shown.wants),
-            Says::Subscription(_) => {
+        match &fact.body {
+            FactBody::Session(shown) => course.session(fact, &shown.wants),
+            FactBody::Subscription(_) => {
                 if let Some(version) = versions.next() {
                     course.shown = Some(version);
                     course.version(fact, version);
                 }
             }
-            Says::Invoice(shown) => course.invoice(fact, &shown.id),
-            Says::Payment(_)
-            | Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => {}
+            FactBody::Invoice(shown) => course.invoice(fact, &shown.id),
+            FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => {}
         }
     }
     course.pass_deadlines(now);

@@ -2,7 +2,7 @@
 
 use super::payment::{self, PaymentTrigger};
 use super::{Cause, Life, State, Transition};
-use crate::domain::fact::{Bought, Fact, InvoiceLine, Says, SessionMode, Wants};
+use crate::domain::fact::{Bought, Fact, FactBody, InvoiceLine, SessionMode, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::InvoiceId;
 use crate::domain::object::{Disputes, Objects, Returned, session};
@@ -173,8 +173,8 @@ impl Course {
     }
 
     fn fact(&mut self, fact: &Fact, objects: &Objects<'_>) {
-        match &fact.says {
-            Says::Session(shown) if shown.mode == SessionMode::Payment => {
+        match &fact.body {
+            FactBody::Session(shown) if shown.mode == SessionMode::Payment => {
                 self.wants(fact, &shown.wants);
                 let paid = session::SessionState::Paid
                     == session::SessionState::of(shown.event, shown.payment_status);
@@ -189,7 +189,7 @@ impl Course {
                     self.money_back_before(fact, objects);
                 }
             }
-            Says::Invoice(shown) => {
+            FactBody::Invoice(shown) => {
                 self.wants(fact, &shown.wants);
                 let paid = objects
                     .invoices
@@ -200,15 +200,15 @@ impl Course {
                     self.money_back_before(fact, objects);
                 }
             }
-            Says::Charge(_) | Says::Refund(_) => self.money_back(fact, objects),
-            Says::Session(_)
-            | Says::Subscription(_)
-            | Says::Payment(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::LineItems(_)
-            | Says::Items(_)
-            | Says::Decision(_) => {}
+            FactBody::Charge(_) | FactBody::Refund(_) => self.money_back(fact, objects),
+            FactBody::Session(_)
+            | FactBody::Subscription(_)
+            | FactBody::Payment(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_)
+            | FactBody::Decision(_) => {}
         }
     }
 

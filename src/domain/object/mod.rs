@@ -18,7 +18,7 @@ pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};
 
-use super::fact::{Bought, Fact, Says};
+use super::fact::{Bought, Fact, FactBody};
 use super::id::{InvoiceId, SessionId};
 use super::terms::Terms;
 use super::time::Timestamp;
@@ -59,19 +59,19 @@ impl<'f> Objects<'f> {
 
     fn add(&mut self, fact: &'f Fact) {
         self.payments.add(fact);
-        match &fact.says {
-            Says::Session(s) => self
+        match &fact.body {
+            FactBody::Session(s) => self
                 .sessions
                 .entry(s.id.clone())
                 .or_insert_with(|| Session::new(s))
                 .add(s),
-            Says::Invoice(i) => {
+            FactBody::Invoice(i) => {
                 self.invoices
                     .entry(i.id.clone())
                     .or_insert_with(|| Invoice::new(fact, i))
                     .add(fact, i);
             }
-            Says::Dispute(d) => {
+            FactBody::Dispute(d) => {
                 if let Some(shown) = dispute::State::of(d.status) {
                     let new = Dispute {
                         state: shown,
@@ -83,14 +83,14 @@ impl<'f> Objects<'f> {
                         .add(shown, fact.at);
                 }
             }
-            Says::FraudWarning(_) => self.fraud_warnings.push(fact.at),
-            Says::LineItems(items) => self.looked_up_lines = Some(&items.lines),
-            Says::Subscription(_)
-            | Says::Items(_)
-            | Says::Payment(_)
-            | Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Decision(_) => {}
+            FactBody::FraudWarning(_) => self.fraud_warnings.push(fact.at),
+            FactBody::LineItems(items) => self.looked_up_lines = Some(&items.lines),
+            FactBody::Subscription(_)
+            | FactBody::Items(_)
+            | FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Decision(_) => {}
         }
     }
 

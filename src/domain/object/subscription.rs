@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::invoice::Invoice;
 use super::items::{ItemKey, Items};
 use crate::domain::fact::{
-    Fact, Item, Says, Subscription as Shown, SubscriptionItems, SubscriptionStatus, Wants,
+    Fact, FactBody, Item, Subscription as Shown, SubscriptionItems, SubscriptionStatus, Wants,
 };
 use crate::domain::id::InvoiceId;
 use crate::domain::terms::Terms;
@@ -62,11 +62,11 @@ impl<'f> Subscription<'f> {
         let asked = asked(facts);
         let snapshots: Vec<&'f Fact> = facts
             .iter()
-            .filter(|f| matches!(f.says, Says::Subscription(_)))
+            .filter(|f| matches!(f.body, FactBody::Subscription(_)))
             .copied()
             .collect();
         for (fact, answer) in snapshots.iter().zip(answers(facts, &snapshots)) {
-            if let Says::Subscription(shown) = &fact.says {
+            if let FactBody::Subscription(shown) = &fact.body {
                 let listed = Listed::of(shown, answer);
                 subscription.add(fact, shown, &listed, asked.is_some(), terms);
             }
@@ -330,7 +330,7 @@ impl<'f> Listed<'f> {
 fn answers<'f>(facts: &[&'f Fact], snapshots: &[&Fact]) -> Vec<Option<&'f SubscriptionItems>> {
     let mut answers = vec![None; snapshots.len()];
     for fact in facts {
-        if let Says::Items(items) = &fact.says {
+        if let FactBody::Items(items) = &fact.body {
             let later = snapshots.partition_point(|s| s.at.s() <= fact.at.s());
             if let Some(answer) = later
                 .checked_sub(1)
@@ -386,18 +386,18 @@ fn then(key: ItemKey, item: &Item) -> ItemThen {
 
 /// The newest metadata that asks for a license.
 fn asked(facts: &[&Fact]) -> Option<Wants> {
-    let wants = facts.iter().rev().filter_map(|fact| match &fact.says {
-        Says::Session(s) => Some(&s.wants),
-        Says::Subscription(s) => Some(&s.wants),
-        Says::Invoice(i) => Some(&i.wants),
-        Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
+    let wants = facts.iter().rev().filter_map(|fact| match &fact.body {
+        FactBody::Session(s) => Some(&s.wants),
+        FactBody::Subscription(s) => Some(&s.wants),
+        FactBody::Invoice(i) => Some(&i.wants),
+        FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => None,
     });
     wants
         .into_iter()

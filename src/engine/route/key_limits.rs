@@ -1,6 +1,6 @@
 //! Whether ids fit into keys. They come from outside, and a key that the store refuses would end the process.
 
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::engine::input::EventPayload;
 
 /// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>). The longest key holds two of them twice, with
@@ -23,18 +23,18 @@ pub(in crate::engine) fn fits(heard: &EventPayload) -> bool {
 }
 
 fn customer(fact: &Fact) -> Option<&str> {
-    let customer = match &fact.says {
-        Says::Session(s) => s.customer.as_ref(),
-        Says::Subscription(s) => s.customer.as_ref(),
-        Says::Invoice(i) => i.customer.as_ref(),
-        Says::Charge(c) => c.customer.as_ref(),
-        Says::Payment(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
+    let customer = match &fact.body {
+        FactBody::Session(s) => s.customer.as_ref(),
+        FactBody::Subscription(s) => s.customer.as_ref(),
+        FactBody::Invoice(i) => i.customer.as_ref(),
+        FactBody::Charge(c) => c.customer.as_ref(),
+        FactBody::Payment(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => None,
     };
     customer.map(crate::domain::id::CustomerId::as_str)
 }

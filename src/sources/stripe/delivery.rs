@@ -20,7 +20,7 @@ pub fn delivery(
         created: event.created,
         livemode: event.livemode,
         account: event.account,
-        heard: match event.says {
+        heard: match event.content {
             EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(fact)),
             EventContent::Customer(customer) => input::EventPayload::Customer(customer),
             EventContent::Ignored(reason) if reason.is_unreadable() => {

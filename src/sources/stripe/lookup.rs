@@ -7,7 +7,7 @@ use super::event::{Envelope, EventContent};
 use super::json::Json;
 use super::shape::{customer, invoice, money, session, subscription};
 use crate::domain::fact::{
-    Fact, InvoiceEvent, LineItems, Payment, Says, SessionEvent, SubscriptionItems,
+    Fact, FactBody, InvoiceEvent, LineItems, Payment, SessionEvent, SubscriptionItems,
 };
 use crate::domain::id::{EventId, Scope, SessionId};
 use crate::domain::time::Timestamp;
@@ -59,14 +59,14 @@ fn read(
     id: &EventId,
     received: Timestamp,
 ) -> Result<(&'static str, Timestamp, EventContent), String> {
-    let fact = |kind: &str, says| {
+    let fact = |kind: &str, body| {
         let (id, kind) = (id.clone(), kind.to_owned());
         EventContent::Fact(Fact {
             id,
             kind,
             at: received,
             received,
-            says,
+            body,
             chain: None,
         })
     };
@@ -95,7 +95,7 @@ fn read(
             Ok((
                 "lookup.session",
                 at,
-                fact("lookup.session", Says::Session(Box::new(session))),
+                fact("lookup.session", FactBody::Session(Box::new(session))),
             ))
         }
         Some("invoice_payment") => {
@@ -103,7 +103,7 @@ fn read(
             Ok((
                 "lookup.invoice_payment",
                 received,
-                fact("lookup.invoice_payment", Says::Payment(payment)),
+                fact("lookup.invoice_payment", FactBody::Payment(payment)),
             ))
         }
         Some("charge") => {
@@ -111,7 +111,7 @@ fn read(
             Ok((
                 "lookup.charge",
                 received,
-                fact("lookup.charge", Says::Payment(payment)),
+                fact("lookup.charge", FactBody::Payment(payment)),
             ))
         }
         Some("invoice") => {
@@ -139,7 +139,7 @@ fn read(
             Ok((
                 "lookup.invoice",
                 at,
-                fact("lookup.invoice", Says::Invoice(Box::new(invoice))),
+                fact("lookup.invoice", FactBody::Invoice(Box::new(invoice))),
             ))
         }
         Some("list") if is_of_items(json) => {
@@ -152,7 +152,10 @@ fn read(
             Ok((
                 "lookup.subscription_items",
                 at,
-                fact("lookup.subscription_items", Says::Items(Box::new(items))),
+                fact(
+                    "lookup.subscription_items",
+                    FactBody::Items(Box::new(items)),
+                ),
             ))
         }
         Some("checkout.session.line_items" | "list") | None => {
@@ -160,7 +163,7 @@ fn read(
             Ok((
                 "lookup.line_items",
                 received,
-                fact("lookup.line_items", Says::LineItems(items)),
+                fact("lookup.line_items", FactBody::LineItems(items)),
             ))
         }
         Some(other) => Err(format!(

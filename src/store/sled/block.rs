@@ -49,10 +49,10 @@ pub(super) enum BlockError {
 }
 
 /// Writes entries, which must be in order, as a block.
-pub(super) fn encode(fence: &[u8], items: &[BlockEntry]) -> Vec<u8> {
+pub(super) fn encode(first_key: &[u8], items: &[BlockEntry]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(items.iter().map(BlockEntry::len).sum());
     for item in items {
-        let shared = fence
+        let shared = first_key
             .iter()
             .zip(&*item.key)
             .take_while(|(a, b)| a == b)
@@ -68,7 +68,7 @@ pub(super) fn encode(fence: &[u8], items: &[BlockEntry]) -> Vec<u8> {
         payload.extend_from_slice(&item.value);
     }
     let newest = items.iter().map(|item| item.seq).max().unwrap_or_default();
-    codec::encode(fence, newest, &payload)
+    codec::encode(first_key, newest, &payload)
 }
 
 /// An entry where it lies.
@@ -79,14 +79,14 @@ struct EntryRef<'b> {
     value: &'b [u8],
 }
 
-fn next<'b>(fence: &'b [u8], bytes: &mut &'b [u8]) -> Option<EntryRef<'b>> {
+fn next<'b>(first_key: &'b [u8], bytes: &mut &'b [u8]) -> Option<EntryRef<'b>> {
     let (head, tail) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
     let len = |at: usize| usize::from(u16::from_be_bytes([head[at], head[at + 1]]));
     let (rest, tail) = tail.split_at_checked(len(2))?;
     let (value, tail) = tail.split_at_checked(len(12))?;
     *bytes = tail;
     Some(EntryRef {
-        shared: fence.get(..len(0))?,
+        shared: first_key.get(..len(0))?,
         rest,
         seq: Seq(be64(&head[4..12])),
         value,
@@ -95,13 +95,13 @@ fn next<'b>(fence: &'b [u8], bytes: &mut &'b [u8]) -> Option<EntryRef<'b>> {
 
 /// Looks one key up without taking the block apart.
 pub(super) fn find<'b>(
-    fence: &'b [u8],
+    first_key: &'b [u8],
     framed: &'b [u8],
     key: &[u8],
 ) -> Result<Option<(Seq, &'b [u8])>, BlockError> {
-    let (_, mut bytes) = codec::open(fence, framed)?;
+    let (_, mut bytes) = codec::open(first_key, framed)?;
     while !bytes.is_empty() {
-        let lying = next(fence, &mut bytes).ok_or(BlockError::Entries)?;
+        let lying = next(first_key, &mut bytes).ok_or(BlockError::Entries)?;
         if key.strip_prefix(lying.shared) == Some(lying.rest) {
             return Ok(Some((lying.seq, lying.value)));
         }
@@ -110,11 +110,11 @@ pub(super) fn find<'b>(
 }
 
 /// Takes a block apart.
-pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, BlockError> {
-    let (_, payload) = codec::open(fence, framed)?;
+pub(super) fn items(first_key: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, BlockError> {
+    let (_, payload) = codec::open(first_key, framed)?;
     let (mut count, mut len, mut bytes) = (0, 0, payload);
     while !bytes.is_empty() {
-        let lying = next(fence, &mut bytes).ok_or(BlockError::Entries)?;
+        let lying = next(first_key, &mut bytes).ok_or(BlockError::Entries)?;
         (count, len) = (
             count + 1,
             len + lying.shared.len() + lying.rest.len() + lying.value.len(),
@@ -124,7 +124,7 @@ pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, Bloc
     let mut memory = BytesMut::with_capacity(len);
     let mut items = Vec::with_capacity(count);
     bytes = payload;
-    while let Some(lying) = next(fence, &mut bytes) {
+    while let Some(lying) = next(first_key, &mut bytes) {
         memory.extend_from_slice(lying.shared);
         memory.extend_from_slice(lying.rest);
         let key = memory.split().freeze();
@@ -142,7 +142,7 @@ pub(super) fn items(fence: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, Bloc
 #[derive(Debug)]
 pub(super) struct BlockBuilder {
     /// The block that sled has, if there is one; the first that is made of this replaces it.
-    fence: Option<Bytes>,
+    first_key: Option<Bytes>,
     /// The first key behind this stretch.
     end: Option<Bytes>,
     items: Vec<BlockEntry>,
@@ -159,11 +159,12 @@ pub(super) type BlockWrite = (Bytes, Option<Vec<u8>>);
 impl BlockBuilder {
     /// For a block, or for a place before `end` that no block covers.
     pub(super) fn new(block: Option<(Bytes, Vec<BlockEntry>)>, end: Option<Bytes>) -> Self {
-        let (fence, items) =
-            block.map_or((None, Vec::new()), |(fence, items)| (Some(fence), items));
+        let (first_key, items) = block.map_or((None, Vec::new()), |(first_key, items)| {
+            (Some(first_key), items)
+        });
         let len = items.iter().map(BlockEntry::len).sum();
         Self {
-            fence,
+            first_key,
             end,
             old: items.len(),
             items,
@@ -225,7 +226,7 @@ impl BlockBuilder {
             let count = self.fitting(part_len);
             self.make(count, made);
         }
-        made.extend(self.fence.map(|gone| (gone, None)));
+        made.extend(self.first_key.map(|gone| (gone, None)));
     }
 
     /// How many of the first entries fit into so many bytes; at least one.
@@ -239,18 +240,18 @@ impl BlockBuilder {
     }
 
     fn make(&mut self, count: usize, made: &mut Vec<BlockWrite>) {
-        let fence = self
-            .fence
+        let first_key = self
+            .first_key
             .take()
             .unwrap_or_else(|| self.items[0].key.clone());
-        let block = encode(&fence, &self.items[..count]);
+        let block = encode(&first_key, &self.items[..count]);
         self.len -= self
             .items
             .drain(..count)
             .map(|item| item.len())
             .sum::<usize>();
         self.old = self.old.saturating_sub(count);
-        made.push((fence, Some(block)));
+        made.push((first_key, Some(block)));
     }
 }
 
@@ -278,21 +279,21 @@ mod tests {
             item("e/b", 9, 300),
             item("ez", 1, 1),
         ];
-        for fence in ["e/abc", "e/ab", "e"] {
-            let framed = encode(fence.as_bytes(), &items);
+        for first_key in ["e/abc", "e/ab", "e"] {
+            let framed = encode(first_key.as_bytes(), &items);
             assert_eq!(
-                super::items(fence.as_bytes(), &framed).as_deref(),
+                super::items(first_key.as_bytes(), &framed).as_deref(),
                 Ok(&items[..])
             );
             for BlockEntry { key, seq, value } in &items {
                 assert_eq!(
-                    find(fence.as_bytes(), &framed, key),
+                    find(first_key.as_bytes(), &framed, key),
                     Ok(Some((*seq, &**value)))
                 );
             }
             for stranger in ["e/abcde", "e/ab", "e", "", "f"] {
                 assert_eq!(
-                    find(fence.as_bytes(), &framed, stranger.as_bytes()),
+                    find(first_key.as_bytes(), &framed, stranger.as_bytes()),
                     Ok(None)
                 );
             }
@@ -323,10 +324,10 @@ mod tests {
     fn edit(blocks: &mut Blocks, writes: &BTreeMap<Bytes, Option<(Seq, Bytes)>>) {
         let mut made = Vec::new();
         let write = |made: &mut Vec<BlockWrite>, blocks: &mut Blocks| {
-            for (fence, block) in made.drain(..) {
+            for (first_key, block) in made.drain(..) {
                 match block {
-                    Some(block) => blocks.insert(fence, block),
-                    None => blocks.remove(&fence),
+                    Some(block) => blocks.insert(first_key, block),
+                    None => blocks.remove(&first_key),
                 };
             }
         };
@@ -337,9 +338,10 @@ mod tests {
                 .filter(|editor| editor.covers(key))
                 .unwrap_or_else(|| {
                     let block = blocks.range(..=key.clone()).next_back();
-                    let block =
-                        block.map(|(fence, framed)| (fence.clone(), items(fence, framed).unwrap()));
-                    let end = blocks.keys().find(|fence| *fence > key).cloned();
+                    let block = block.map(|(first_key, framed)| {
+                        (first_key.clone(), items(first_key, framed).unwrap())
+                    });
+                    let end = blocks.keys().find(|first_key| *first_key > key).cloned();
                     BlockBuilder::new(block, end)
                 });
             editor.set(key, value.clone());
@@ -357,7 +359,7 @@ mod tests {
     fn all(blocks: &Blocks) -> Vec<BlockEntry> {
         blocks
             .iter()
-            .flat_map(|(fence, framed)| items(fence, framed).unwrap())
+            .flat_map(|(first_key, framed)| items(first_key, framed).unwrap())
             .collect()
     }
 
@@ -381,9 +383,9 @@ mod tests {
                 }
                 let held = all(&blocks).into_iter().map(|BlockEntry { key, seq, value }| (key, (seq, value)));
                 prop_assert!(held.eq(map.clone()));
-                for (fence, framed) in &blocks {
-                    let items = items(fence, framed).unwrap();
-                    prop_assert!(!items.is_empty() && items[0].key >= fence);
+                for (first_key, framed) in &blocks {
+                    let items = items(first_key, framed).unwrap();
+                    prop_assert!(!items.is_empty() && items[0].key >= first_key);
                     prop_assert!(items.len() == 1 || framed.len() <= BLOCK_LEN + codec::OVERHEAD, "{}", framed.len());
                 }
             }

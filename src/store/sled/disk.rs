@@ -62,7 +62,7 @@ impl From<::sled::Error> for DiskError {
 }
 
 /// Calls into sled, which panics where others return errors.
-fn calmly<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, DiskError> {
+fn catch_panics<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, DiskError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(DiskError::from),
         Err(panic) => {
@@ -164,7 +164,7 @@ impl Disk {
             .cache_capacity(cache_bytes)
             .flush_every_ms(None) // only the flush thread writes, so no error is swallowed elsewhere
             .mode(::sled::Mode::LowSpace);
-        let db = calmly(|| config.open())?;
+        let db = catch_panics(|| config.open())?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -217,7 +217,7 @@ impl Disk {
     /// Bytes of sled's files.
     pub(super) fn size_bytes(&self) -> Result<u64, DiskError> {
         let db = self.db()?;
-        calmly(|| db.size_on_disk())
+        catch_panics(|| db.size_on_disk())
     }
 
     /// Where keys lie, as far as sled was walked through.
@@ -230,10 +230,11 @@ impl Disk {
         if !self.presence.may_hold(place) {
             return Ok(None);
         }
-        let Some((fence, framed)) = self.block_of(place)? else {
+        let Some((first_key, framed)) = self.block_of(place)? else {
             return Ok(None);
         };
-        let found = block::find(&fence, &framed, place).map_err(|error| damaged(&fence, &error))?;
+        let found =
+            block::find(&first_key, &framed, place).map_err(|error| damaged(&first_key, &error))?;
         Ok(found.map(|(seq, value)| Value {
             bytes: Bytes::copy_from_slice(value),
             seq,
@@ -248,8 +249,9 @@ impl Disk {
     /// The block that a place belongs to.
     fn block_of(&self, place: &[u8]) -> Result<Option<(::sled::IVec, ::sled::IVec)>, DiskError> {
         let db = self.db()?;
-        let before = calmly(|| db.get_lt([place, &[0]].concat()))?;
-        Ok(before.filter(|(fence, _)| fence.first() == place.first() && **fence != *APPLIED))
+        let before = catch_panics(|| db.get_lt([place, &[0]].concat()))?;
+        Ok(before
+            .filter(|(first_key, _)| first_key.first() == place.first() && **first_key != *APPLIED))
     }
 
     /// The values of a range of places in order. Stop at the first error: sled's iterator would return it for ever.
@@ -264,25 +266,25 @@ impl Disk {
     {
         let first = self
             .block_of(&range.start)?
-            .map_or_else(|| range.start.clone(), |(fence, _)| fence.to_vec());
+            .map_or_else(|| range.start.clone(), |(first_key, _)| first_key.to_vec());
         let db = self.db()?.clone();
         let mut blocks = db.range(first.as_slice()..range.end.as_slice());
         let mut bounds = (range.start.clone(), range.end.clone());
         let mut items: Vec<BlockEntry> = Vec::new();
         Ok(std::iter::from_fn(move || {
             while items.is_empty() {
-                let next = calmly(|| match direction {
+                let next = catch_panics(|| match direction {
                     Direction::Forward => blocks.next().transpose(),
                     // sled's own way back keeps a leaf as it was, and would miss what is put behind it meanwhile.
                     Direction::Backward if bounds.0 < bounds.1 => db.get_lt(&bounds.1),
                     Direction::Backward => Ok(None),
                 });
-                let (fence, framed) = match next {
+                let (first_key, framed) = match next {
                     Ok(None) => return None,
                     Err(trouble) => return Some(Err(trouble)),
                     Ok(Some(block)) => block,
                 };
-                match taken_apart(&fence, &framed) {
+                match taken_apart(&first_key, &framed) {
                     Ok(block) => items = block,
                     Err(trouble) => return Some(Err(trouble)),
                 }
@@ -290,7 +292,7 @@ impl Disk {
                 match direction {
                     Direction::Forward => items.reverse(),
                     // All from this fence on has been seen at one instant.
-                    Direction::Backward => bounds.1 = fence.to_vec(),
+                    Direction::Backward => bounds.1 = first_key.to_vec(),
                 }
             }
             let BlockEntry { key, seq, value } = items.pop()?;
@@ -304,7 +306,7 @@ impl Disk {
     /// What sled says about itself.
     pub(super) fn applied(&self) -> Result<Option<Applied>, DiskError> {
         let db = self.db()?;
-        let Some(framed) = calmly(|| db.get(APPLIED))? else {
+        let Some(framed) = catch_panics(|| db.get(APPLIED))? else {
             return Ok(None);
         };
         let value = codec::decode(APPLIED, &framed).map_err(|error| damaged(APPLIED, &error))?;
@@ -318,12 +320,15 @@ impl Disk {
         let db = self.db()?;
         let mut digest = Digest::default();
         let mut all = db.iter();
-        while let Some((fence, framed)) = calmly(|| all.next().transpose())? {
-            let items = taken_apart(&fence, &framed)?;
+        while let Some((first_key, framed)) = catch_panics(|| all.next().transpose())? {
+            let items = taken_apart(&first_key, &framed)?;
             for item in &items {
                 digest.add(&item.key, item.seq);
                 if !self.layout.note(&item.key) {
-                    return Err(damaged(&fence, &"a key that lies where it was not laid"));
+                    return Err(damaged(
+                        &first_key,
+                        &"a key that lies where it was not laid",
+                    ));
                 }
             }
             self.presence.note(items.iter().map(|item| &*item.key));
@@ -382,13 +387,14 @@ impl Disk {
     fn edit(&self, place: &Bytes) -> Result<BlockBuilder, DiskError> {
         let db = self.db()?;
         let block = match self.block_of(place)? {
-            Some((fence, framed)) => Some((
-                Bytes::copy_from_slice(&fence),
-                taken_apart(&fence, &framed)?,
+            Some((first_key, framed)) => Some((
+                Bytes::copy_from_slice(&first_key),
+                taken_apart(&first_key, &framed)?,
             )),
             None => None,
         };
-        let next = calmly(|| db.get_gt(place))?.filter(|(fence, _)| fence.first() == place.first());
+        let next = catch_panics(|| db.get_gt(place))?
+            .filter(|(first_key, _)| first_key.first() == place.first());
         let table_end = || {
             place
                 .first()
@@ -396,7 +402,7 @@ impl Disk {
                 .map(|table| Bytes::from(vec![table]))
         };
         let end = next
-            .map(|(fence, _)| Bytes::copy_from_slice(&fence))
+            .map(|(first_key, _)| Bytes::copy_from_slice(&first_key))
             .or_else(table_end);
         Ok(BlockBuilder::new(block, end))
     }
@@ -413,20 +419,20 @@ impl Disk {
         }
         let db = self.db()?;
         let mut batch = ::sled::Batch::default();
-        for (fence, block) in made.drain(..) {
+        for (first_key, block) in made.drain(..) {
             match block {
-                Some(block) => batch.insert(&*fence, block),
-                None => batch.remove(&*fence),
+                Some(block) => batch.insert(&*first_key, block),
+                None => batch.remove(&*first_key),
             }
         }
         batch.insert(APPLIED, applied.framed());
-        calmly(|| db.apply_batch(batch))
+        catch_panics(|| db.apply_batch(batch))
     }
 
     /// Returns when everything written survives a power cut. sled's own flush does not do that.
     pub(super) fn sync(&self) -> Result<(), DiskError> {
         let db = self.db()?;
-        calmly(|| db.flush())?;
+        catch_panics(|| db.flush())?;
         self.file.sync_data().map_err(DiskError::undamaged)
     }
 }
@@ -435,7 +441,7 @@ impl Drop for Disk {
     /// sled panics while it is dropped if its last sync fails. Whatever matters was synced, or has been reported.
     fn drop(&mut self) {
         let db = self.db.take();
-        let closed = calmly(|| {
+        let closed = catch_panics(|| {
             drop(db);
             Ok(())
         });
@@ -445,16 +451,16 @@ impl Drop for Disk {
     }
 }
 
-fn damaged(fence: &[u8], why: &dyn std::fmt::Display) -> DiskError {
-    DiskError::damaged(format!("key {}: {why}", hex::encode(fence)))
+fn damaged(first_key: &[u8], why: &dyn std::fmt::Display) -> DiskError {
+    DiskError::damaged(format!("key {}: {why}", hex::encode(first_key)))
 }
 
 /// A block's entries; none of what is no block.
-fn taken_apart(fence: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, DiskError> {
-    if fence == APPLIED {
+fn taken_apart(first_key: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, DiskError> {
+    if first_key == APPLIED {
         return Ok(Vec::new());
     }
-    block::items(fence, framed).map_err(|error| damaged(fence, &error))
+    block::items(first_key, framed).map_err(|error| damaged(first_key, &error))
 }
 
 /// sled takes the last snapshot by name, and a half-made one sorts last: it would lock us out.

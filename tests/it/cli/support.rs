@@ -320,7 +320,7 @@ fn history(name: &str) -> Vec<Delivery> {
             created: read.created,
             livemode: read.livemode,
             account: read.account,
-            heard: match read.says {
+            heard: match read.content {
                 event::EventContent::Fact(fact) => EventPayload::Fact(Box::new(fact)),
                 event::EventContent::Customer(customer) => EventPayload::Customer(customer),
                 event::EventContent::Ignored(why) => EventPayload::Ignored(why.to_string()),

@@ -45,7 +45,7 @@ fn an_event_without_its_instant_says_nothing() {
     raw["created"] = json!("yesterday");
     let e = read_event(&raw);
     assert_eq!(e.created.s(), RECEIVED_S);
-    let EventContent::Ignored(reason) = e.says else {
+    let EventContent::Ignored(reason) = e.content else {
         panic!()
     };
     assert_eq!(
@@ -132,7 +132,7 @@ fn an_object_that_is_not_there_is_unreadable() {
             field: "data.object",
             found: found.to_owned(),
         });
-        assert_eq!(read_event(&raw).says, expected);
+        assert_eq!(read_event(&raw).content, expected);
     }
 }
 

@@ -102,7 +102,7 @@ proptest! {
             put(&mut e["data"], &path, &serde_json::from_str(ODD[odd]).unwrap());
         }
         // The envelope is whole, so it ends as something, and what is ignored has its reason.
-        if let EventContent::Ignored(reason) = read(e.to_string().as_bytes(), at()).unwrap().says {
+        if let EventContent::Ignored(reason) = read(e.to_string().as_bytes(), at()).unwrap().content {
             prop_assert!(!reason.to_string().is_empty());
         }
     }
@@ -135,12 +135,12 @@ proptest! {
 #[test]
 fn everything_is_read_by_every_reader() {
     for (kind, _) in EVENT_TYPES {
-        let says = read(event(kind, everything()).to_string().as_bytes(), at())
+        let content = read(event(kind, everything()).to_string().as_bytes(), at())
             .unwrap()
-            .says;
+            .content;
         assert!(
-            !matches!(says, EventContent::Ignored(_)),
-            "{kind}: {says:?}"
+            !matches!(content, EventContent::Ignored(_)),
+            "{kind}: {content:?}"
         );
     }
 }
@@ -157,11 +157,11 @@ fn instants_beyond_the_calendar_are_clamped() {
             at(),
         )
         .unwrap()
-        .says
+        .body
         else {
             panic!("{odd}")
         };
-        let keyward::domain::fact::Says::Subscription(s) = fact.says else {
+        let keyward::domain::fact::FactBody::Subscription(s) = fact.body else {
             panic!()
         };
         let _ = s
