@@ -13,7 +13,7 @@ mod read;
 mod request;
 mod response;
 mod service;
-pub mod socket;
+pub(crate) mod socket;
 
 pub use failure::{Blame, Failure};
 pub use history::BODIES_MAX;

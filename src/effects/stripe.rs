@@ -1,9 +1,9 @@
 //! Stripe's API, as far as Keyward asks it: reads only, so that repeating one is harmless. `client` sends, `answer` says
 //! what an answer means, `look_up` knows which questions answer what.
 
-pub mod answer;
-pub mod client;
-pub mod look_up;
+mod answer;
+mod client;
+mod look_up;
 
 pub use answer::Answer;
 pub use client::{CannotAsk, Client};

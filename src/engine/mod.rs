@@ -12,12 +12,12 @@
 pub mod committer;
 mod fresh;
 pub mod input;
-pub mod parked;
+mod parked;
 pub mod read;
 pub mod record;
 pub mod route;
 pub mod taker;
-pub mod transact;
+pub(crate) mod transact;
 pub mod working;
 
 pub use committer::{Handle, SubmitError};

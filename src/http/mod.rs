@@ -3,11 +3,11 @@
 //! Knows the engine by its [`engine::Handle`] and its views only; decides nothing about purchases. Its input comes from the
 //! network by the accept loop (`accept`), its output is receipts turned into statuses, and pages.
 
-pub mod accept;
-pub mod health;
+mod accept;
+pub(crate) mod health;
 mod intake;
 mod limit;
-pub mod metrics;
+mod metrics;
 mod problem;
 mod said;
 mod success;

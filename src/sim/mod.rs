@@ -9,9 +9,9 @@ pub mod answer;
 pub mod compare;
 pub mod history;
 pub mod record;
-pub mod services;
+mod services;
 pub mod timeline;
-pub mod world;
+pub(crate) mod world;
 
 pub use answer::ReplayReport;
 pub use world::Simulation;

@@ -1,17 +1,17 @@
 //! Step two: from the objects, at an instant, how a purchase's life went and where it stands. The tables that people see
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
-pub mod course;
+mod course;
 pub mod diagram;
-pub mod grace;
+pub(crate) mod grace;
 mod invoices;
-pub mod paid_time;
+mod paid_time;
 pub mod payment;
-pub mod phase;
-pub mod purchase;
-pub mod role;
+pub(crate) mod phase;
+mod purchase;
+mod role;
 mod snapshots;
-pub mod subscription;
+pub(crate) mod subscription;
 mod unknown;
 
 use std::fmt;

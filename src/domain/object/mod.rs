@@ -1,13 +1,13 @@
 //! Step one: the facts become the things that Stripe keeps, each folded from its own facts alone in canonical order, each
 //! with its small table. Nothing here knows a policy, a license or the present instant.
 
-pub mod dispute;
-pub mod invoice;
-pub mod items;
-pub mod payment;
-pub mod refund;
-pub mod session;
-pub mod subscription;
+pub(crate) mod dispute;
+pub(crate) mod invoice;
+mod items;
+mod payment;
+mod refund;
+pub(crate) mod session;
+mod subscription;
 
 use std::collections::BTreeMap;
 

@@ -6,14 +6,14 @@
 //! a license, `lookup` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several. When a call may be made is the [`throttle`](super::throttle)'s.
 
-pub mod answer;
-pub mod choice;
-pub mod client;
+pub(crate) mod answer;
+pub(crate) mod choice;
+mod client;
 pub mod lookup;
 mod send;
 pub mod stop;
 pub mod sweep;
-pub mod wire;
+mod wire;
 
 pub use client::{Client, ClientConfig, ClientError};
 

@@ -7,7 +7,7 @@
 
 pub mod delivery;
 pub mod event;
-pub mod lookup;
+pub(crate) mod lookup;
 pub mod signature;
 
 mod chain;
