@@ -2,13 +2,17 @@
 //!
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
-use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus, NewLicense, SeatId};
+mod act;
+
+use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus, SeatId};
 use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
 use super::machine::{ExternalChanges, Grant, Machine};
 use super::time::Timestamp;
+pub(super) use act::read_again;
+use act::{create, new_license, on, reinstate, revoke, stop};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -330,68 +334,6 @@ fn live_differences(
                 devices: seat.devices,
             },
         ));
-    }
-}
-
-fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
-    Difference {
-        act: Act::Create(new_license(seat, until)),
-        grant: None,
-        by_time: false,
-    }
-}
-
-fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
-    NewLicense {
-        seat: SeatId {
-            item: seat.item.clone(),
-            unit: seat.unit,
-        },
-        app_id: seat.app_id.clone(),
-        plan: seat.plan.clone(),
-        expires_at: until.map(Timestamp::whole_s),
-        devices: seat.devices,
-    }
-}
-
-fn reinstate(grant: &Grant, until: Option<Timestamp>) -> Difference {
-    on(
-        grant,
-        Act::Reinstate {
-            key: grant.key.clone(),
-            until: until.map(Timestamp::whole_s),
-        },
-    )
-}
-
-/// Reads a license once more.
-pub(super) fn read_again(grant: &Grant) -> Difference {
-    on(
-        grant,
-        Act::Read {
-            key: grant.key.clone(),
-        },
-    )
-}
-
-fn revoke(grant: &Grant) -> Act {
-    Act::Revoke {
-        key: grant.key.clone(),
-    }
-}
-
-fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
-    Difference {
-        by_time: seat.why == Why::Lapsed,
-        ..on(grant, act)
-    }
-}
-
-fn on(grant: &Grant, act: Act) -> Difference {
-    Difference {
-        act,
-        grant: Some(grant.number),
-        by_time: false,
     }
 }
 

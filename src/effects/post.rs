@@ -8,7 +8,7 @@ use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::grace::Owed;
-use crate::domain::lifecycle::{Folded, Life, PaidTime};
+use crate::domain::lifecycle::{Folded, Life, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::machine::Machine;
 use crate::domain::money::Money;
 use crate::domain::notice::{About, Notice, NoticeKind};
@@ -136,48 +136,52 @@ fn letter(
         ..Letter::default()
     };
     match &folded.life {
-        Life::Payment(p) => {
-            letter.amount = p
-                .amount
-                .clone()
-                .map(|(minor, currency)| Money { minor, currency }.to_string());
-            letter.success_url = Some(format!(
-                "{}/success?session_id={}",
-                services.public_url,
-                machine.object()
-            ))
-            .filter(|_| machine.object().kind() == ObjectKind::Session);
-        }
-        Life::Subscription(s) => {
-            let ends = s
-                .paid
-                .values()
-                .filter_map(PaidTime::end)
-                .chain(s.trial_until)
-                .max();
-            letter.paid_until = ends.map(|t| t.to_string());
-            if let Some(episode) = s
-                .episodes
-                .iter()
-                .rev()
-                .find(|e| About::failure(&e.cause) == notice.about)
-            {
-                owed(&mut letter, &episode.owed);
-                letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep)
-                    .then(|| episode.ends.to_string());
-            } else if let Some(side) = s
-                .side_failures
-                .iter()
-                .find(|f| About::Invoice(f.invoice.clone()) == notice.about)
-            {
-                owed(&mut letter, &side.owed);
-            }
-            if notice.kind == NoticeKind::Ended && notice.about != About::End {
-                letter.reason = Some("payment".to_owned());
-            }
-        }
+        Life::Payment(p) => of_payment(&mut letter, p, services, machine),
+        Life::Subscription(s) => of_subscription(&mut letter, s, notice),
     }
     letter
+}
+
+fn of_payment(letter: &mut Letter, p: &PurchaseLife, services: &Services, machine: &Machine) {
+    letter.amount = p
+        .amount
+        .clone()
+        .map(|(minor, currency)| Money { minor, currency }.to_string());
+    letter.success_url = Some(format!(
+        "{}/success?session_id={}",
+        services.public_url,
+        machine.object()
+    ))
+    .filter(|_| machine.object().kind() == ObjectKind::Session);
+}
+
+fn of_subscription(letter: &mut Letter, s: &SubscriptionLife, notice: &Notice) {
+    let ends = s
+        .paid
+        .values()
+        .filter_map(PaidTime::end)
+        .chain(s.trial_until)
+        .max();
+    letter.paid_until = ends.map(|t| t.to_string());
+    if let Some(episode) = s
+        .episodes
+        .iter()
+        .rev()
+        .find(|e| About::failure(&e.cause) == notice.about)
+    {
+        owed(letter, &episode.owed);
+        letter.grace_end =
+            (episode.policy.at_grace_end != AtGraceEnd::Keep).then(|| episode.ends.to_string());
+    } else if let Some(side) = s
+        .side_failures
+        .iter()
+        .find(|f| About::Invoice(f.invoice.clone()) == notice.about)
+    {
+        owed(letter, &side.owed);
+    }
+    if notice.kind == NoticeKind::Ended && notice.about != About::End {
+        letter.reason = Some("payment".to_owned());
+    }
 }
 
 fn owed(letter: &mut Letter, owed: &Owed) {

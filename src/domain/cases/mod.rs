@@ -5,6 +5,7 @@ mod between;
 mod buying;
 mod cutting;
 mod ending;
+mod events;
 mod facts;
 mod failing;
 mod hands;
@@ -14,25 +15,19 @@ mod money;
 mod notices;
 mod paying;
 mod people;
+mod services;
 
-use super::action::{
-    Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
-};
+use super::action::{Abilities, ActionOutcome, GrantStatus};
 use super::decide::{DecisionContext, Mailed, learn, mailed, outcome, recipient, settle};
-use super::decision::{Decision, Verb};
-use super::fact::*;
-use super::finding::Finding;
 use super::hold::Distrust;
-use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
+use super::id::{MachineId, PlanName, PriceId, SourceName};
 use super::lifecycle::Kind;
 use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
 use super::revision::{Revision, Revisions};
-use super::service::{License, apply};
-use super::time::{Span, Timestamp};
-use facts::*;
+use super::time::Timestamp;
 
 /// Days since the first payment; fractions are hours and minutes.
 pub(super) fn day(day: f64) -> Timestamp {
@@ -241,77 +236,6 @@ impl Case {
         panic!("it never settles");
     }
 
-    fn came_of(&mut self, action: &Action) -> Outcome {
-        if let Some(question) = action.act.question() {
-            return self.asked(question);
-        }
-        if matches!(action.phase, CreatePhase::Look { .. }) {
-            return self.looked(action);
-        }
-        let ready = self
-            .ready
-            .get(self.made as usize)
-            .filter(|at| **at > self.now && action.act.creates());
-        match ready {
-            Some(at) => Outcome::Again {
-                after: Some(*at - self.now),
-                why: "busy".to_owned(),
-            },
-            None => Outcome::Done(self.carried_out(action)),
-        }
-    }
-
-    fn looked(&self, action: &Action) -> Outcome {
-        let Some((status, expires_at, devices)) = self.there else {
-            return Outcome::Absent { began: self.now };
-        };
-        let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
-        Outcome::Done(Confirmed {
-            key,
-            status,
-            expires_at,
-            devices: Some(devices),
-            adopted: true,
-            others: 0,
-        })
-    }
-
-    /// Another hand changes the license at the service, and something makes us read it.
-    pub(super) fn changed_there(&mut self, at: f64, until: Option<f64>, devices: u32) -> &mut Self {
-        self.on(at);
-        self.shows = Some((until.map(day), Devices::Count(devices)));
-        let license = &self.machine.grants[0];
-        let read = Act::Read {
-            key: license.key.clone(),
-        };
-        self.machine.actions.push(Action::new(
-            self.machine.next_action(),
-            read,
-            license.number,
-            self.now,
-        ));
-        self.settle();
-        self
-    }
-
-    fn carried_out(&mut self, action: &Action) -> Confirmed {
-        if let Act::Create(new) = &action.act {
-            self.made += 1;
-            let key = LicenseKey::new(format!("KEY-{}", self.made));
-            return License::made(key, action.label.clone(), new).confirmed(false);
-        }
-        let grant = self
-            .machine
-            .grants
-            .iter()
-            .find(|g| Some(&g.key) == action.act.key());
-        let mut license = License::of(grant.unwrap());
-        if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
-            (license.expires_at, license.devices) = shows;
-        }
-        apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
-    }
-
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
     #[track_caller]
     pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
@@ -420,64 +344,5 @@ impl Case {
             .collect();
         assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
         self
-    }
-
-    pub(super) fn decide(&mut self, at: f64, verb: Verb) -> &mut Self {
-        let decision = Decision {
-            verb,
-            author: "op".to_owned(),
-            reason: "test".to_owned(),
-        };
-        self.told(at, "decision", FactBody::Decision(Box::new(decision)))
-    }
-
-    /// An invoice for the period is paid.
-    pub(super) fn paid(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
-        self.told(
-            at,
-            "invoice.paid",
-            invoice(
-                id,
-                InvoiceEvent::Paid,
-                vec![line("si_1", "price_pro", 1, from, to)],
-            ),
-        )
-    }
-
-    /// An invoice for the period is not paid.
-    pub(super) fn failed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
-        let lines = vec![line("si_1", "price_pro", 1, from, to)];
-        self.told(
-            at,
-            "invoice.payment_failed",
-            invoice(id, InvoiceEvent::PaymentFailed, lines),
-        )
-    }
-
-    /// A snapshot of the subscription, its running period given.
-    pub(super) fn shown(
-        &mut self,
-        at: f64,
-        from: f64,
-        to: f64,
-        change: impl FnOnce(&mut Subscription),
-    ) -> &mut Self {
-        self.told(
-            at,
-            "customer.subscription.updated",
-            snapshot(from, to, change),
-        )
-    }
-
-    /// Stripe ends the subscription.
-    pub(super) fn deleted(&mut self, at: f64, from: f64, to: f64, reason: EndReason) -> &mut Self {
-        self.told(
-            at,
-            "customer.subscription.deleted",
-            snapshot(from, to, |s| {
-                (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
-                (s.end_reason, s.ended_at) = (Some(reason), Some(day(at)));
-            }),
-        )
     }
 }

@@ -1,21 +1,25 @@
 //! All that touches sled. Its panics are caught here, its errors sorted, and its file synced by a handle of our own.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod error;
+mod write;
+
+use std::fs;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::block::{self, BlockBuilder, BlockEntry, BlockWrite};
+use super::block::BlockEntry;
 use super::digest::Digest;
 use super::layout::Layout;
-use super::overlay::Layer;
 use super::presence::Presence;
-use super::{codec, preflight};
+use super::{block, codec, preflight};
 use crate::store::log::append;
 use crate::store::log::record::{Hash, Link};
 use crate::store::{Direction, KeyRange, Seq, Value};
+pub(super) use error::DiskError;
+use error::catch_panics;
 
 /// Under this key sled holds which commit it has been given last, written after all of that commit's keys; and the
 /// digest of all that it holds, written with every batch.
@@ -27,53 +31,6 @@ const CHUNK: usize = 100;
 /// How often, and how far apart, sled's file lock is asked for.
 const LOCK_TRIES: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
-
-/// What sled said instead of doing what it was asked.
-#[derive(Clone, Debug)]
-pub(super) struct DiskError {
-    pub(super) why: String,
-    /// Its data are not to be trusted any more, as opposed to the disk being full or away.
-    pub(super) damaged: bool,
-}
-
-impl DiskError {
-    fn damaged(why: impl ToString) -> Self {
-        Self {
-            why: why.to_string(),
-            damaged: true,
-        }
-    }
-
-    fn undamaged(why: impl ToString) -> Self {
-        Self {
-            why: why.to_string(),
-            damaged: false,
-        }
-    }
-}
-
-impl From<::sled::Error> for DiskError {
-    fn from(error: ::sled::Error) -> Self {
-        Self {
-            damaged: !matches!(error, ::sled::Error::Io(_)),
-            why: error.to_string(),
-        }
-    }
-}
-
-/// Calls into sled, which panics where others return errors.
-fn catch_panics<T>(call: impl FnOnce() -> ::sled::Result<T>) -> Result<T, DiskError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(DiskError::from),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            Err(DiskError::damaged(format!("sled panicked: {text}")))
-        }
-    }
-}
 
 /// An open sled.
 #[derive(Debug)]
@@ -335,98 +292,6 @@ impl Disk {
         }
         self.presence.complete();
         Ok(digest)
-    }
-
-    /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
-    /// the middle it leaves some of the writes; the log has them all.
-    pub(super) fn write(&self, layer: &Layer, link: Link) -> Result<(), DiskError> {
-        let mut applied = self.applied()?.unwrap_or_default();
-        let kept = layer
-            .iter()
-            .filter(|(_, entry)| entry.value.is_some())
-            .map(|(place, _)| &**place);
-        self.presence.note(kept);
-        let mut made = Vec::new();
-        let mut open: Option<BlockBuilder> = None;
-        for (place, entry) in layer {
-            let mut editor = match open.take() {
-                Some(editor) if editor.covers(place) => editor,
-                before => {
-                    if let Some(before) = before {
-                        before.finish(&mut made);
-                        self.give(&mut made, CHUNK, applied)?;
-                    }
-                    self.edit(place)?
-                }
-            };
-            if let Some(old) =
-                editor.set(place, entry.value.clone().map(|value| (entry.seq, value)))
-            {
-                applied.digest.remove(place, old);
-            }
-            if entry.value.is_some() {
-                applied.digest.add(place, entry.seq);
-            }
-            editor.full(&mut made);
-            if made.len() >= CHUNK {
-                // What is written must be all that was counted, so the last block is made too, full or not.
-                editor.finish(&mut made);
-                self.give(&mut made, CHUNK, applied)?;
-            } else {
-                open = Some(editor);
-            }
-        }
-        if let Some(last) = open {
-            last.finish(&mut made);
-        }
-        applied.link = link;
-        self.give(&mut made, 0, applied)
-    }
-
-    /// The stretch of sled that a place belongs to.
-    fn edit(&self, place: &Bytes) -> Result<BlockBuilder, DiskError> {
-        let db = self.db()?;
-        let block = match self.block_of(place)? {
-            Some((first_key, framed)) => Some((
-                Bytes::copy_from_slice(&first_key),
-                taken_apart(&first_key, &framed)?,
-            )),
-            None => None,
-        };
-        let next = catch_panics(|| db.get_gt(place))?
-            .filter(|(first_key, _)| first_key.first() == place.first());
-        let table_end = || {
-            place
-                .first()
-                .and_then(|table| table.checked_add(1))
-                .map(|table| Bytes::from(vec![table]))
-        };
-        let end = next
-            .map(|(first_key, _)| Bytes::copy_from_slice(&first_key))
-            .or_else(table_end);
-        Ok(BlockBuilder::new(block, end))
-    }
-
-    /// Gives sled the blocks that were made, if there are as many as `at_least`, and what it says about itself by then.
-    fn give(
-        &self,
-        made: &mut Vec<BlockWrite>,
-        at_least: usize,
-        applied: Applied,
-    ) -> Result<(), DiskError> {
-        if made.len() < at_least {
-            return Ok(());
-        }
-        let db = self.db()?;
-        let mut batch = ::sled::Batch::default();
-        for (first_key, block) in made.drain(..) {
-            match block {
-                Some(block) => batch.insert(&*first_key, block),
-                None => batch.remove(&*first_key),
-            }
-        }
-        batch.insert(APPLIED, applied.framed());
-        catch_panics(|| db.apply_batch(batch))
     }
 
     /// Returns when everything written survives a power cut. sled's own flush does not do that.
