@@ -131,6 +131,7 @@ fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
             );
             return Err(Failure::input(format!("no policy is named `{name}`")).hint(hint));
         }
+        // rule 48.
         revisions = revisions.force_policy(name);
     }
     Ok(simulated(config, revisions))

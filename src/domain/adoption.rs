@@ -1,5 +1,5 @@
 //! Licenses that exist although this store knows nothing of them: others made them before it began, or it made them itself
-//! in a time of which it has no memory, because a copy of it was put back (BEHAVIOUR 52).
+//! in a time of which it has no memory, because a copy of it was put back (rule 52).
 //!
 //! Here is decided which purchases look for such a license before one is made. `labels` says under which labels.
 

@@ -107,7 +107,7 @@ pub fn settle(machine: &mut Machine, world: &DecisionContext<'_>) -> Settled {
 }
 
 /// What the operator has not been told yet. A finding is told once, by what it is; one that a license has answered is told
-/// no more (BEHAVIOUR 8).
+/// no more (rule 8).
 fn new_reports(
     machine: &mut Machine,
     folded: &Folded,

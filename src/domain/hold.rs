@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::time::{Span, Timestamp};
 
-/// Why an action is held.
+/// Why an action is held (rule 53).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Hold {
     /// It is a stop by time alone, and time cannot be trusted yet. It ends by itself.

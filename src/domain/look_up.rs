@@ -176,7 +176,7 @@ pub(super) fn waits(machine: &Machine, report: &Report, now: Timestamp) -> bool 
 }
 
 /// Until when the key of an item that appeared in a cut list waits: it may have taken the place of one that is not shown,
-/// whose license then goes on (BEHAVIOUR 14). It waits for Stripe's answer, and not for ever.
+/// whose license then goes on (rule 14). It waits for Stripe's answer, and not for ever.
 pub(super) fn keys_wait(
     machine: &Machine,
     folded: &Folded,

@@ -174,6 +174,7 @@ impl fmt::Display for LicenseStatus {
 
 impl Grant {
     /// What it is at an instant: revoked before suspended before expired before live.
+    /// By its gravest word (rule 46).
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> LicenseStatus {
         match self.status {

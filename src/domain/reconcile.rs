@@ -83,6 +83,7 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
 }
 
 /// Licenses that should work and were revoked at the service by somebody else: they are left so until a person says.
+/// Rule 51: what another hand revoked is left, and told, until a person says otherwise.
 #[must_use]
 pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
     let matched = match_seats(machine, due);
@@ -252,6 +253,7 @@ fn seat_differences(
     out: &mut Vec<Difference>,
 ) {
     let Some(grant) = grant else {
+        // rule 5: what is over before it is made is not made.
         if let Want::Live { until } = seat.want
             && seat.want.live_at(now)
         {
@@ -315,6 +317,7 @@ fn live_differences(
     let both_over = should.is_some_and(|t| t <= now) && is.is_some_and(|t| t <= now);
     let left = left_as_given(seat, grant);
     let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
+    // rule 47: a change of nothing is none.
     if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
         out.push(on(
             grant,

@@ -110,6 +110,7 @@ fn of_session(scope: &Scope, session: &Session, links: &Links) -> Route {
             subscription_machine(scope, subscription.as_str())
         }
         (SessionMode::Subscription, None) => Route::Nowhere(Reason::NoSubscription),
+        // rule 1: a setup checkout sells nothing.
         (SessionMode::Setup, _) => Route::Nowhere(Reason::Setup),
     }
 }

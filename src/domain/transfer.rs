@@ -117,6 +117,7 @@ fn one_create_per_seat(
 
 /// The creates of a new subscription, by number, for which the policy brings back a license of the same customer's ended
 /// one. One that was sent is not among them; whether its attempt is on disk, the caller knows.
+/// Rule 35: who comes back to a plan gets the old key, unless the license was ever revoked.
 #[must_use]
 pub fn restorable(
     machine: &Machine,

@@ -249,6 +249,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let rules = self.source_rules(&delivery.source);
         let other_mode =
             matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
+        // rules 4 and 9.
         let disposition = if other_mode {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {

@@ -1,4 +1,4 @@
-//! The simulated services: a license service that can do everything, and errs on purpose when a seed says so.
+//! The simulated services: a license service that can do everything, and errs on purpose when a seed says so (rule 44).
 
 use std::collections::BTreeMap;
 

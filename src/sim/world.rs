@@ -76,6 +76,7 @@ impl Simulation {
         until: Timestamp,
     ) -> Result<(), SimulationError> {
         for line in lines {
+            // rule 45: what was received up to the instant.
             if line.received <= until {
                 self.hear(line)?;
             }

@@ -1,4 +1,4 @@
-//! Disputes: what all of them together do to a license. **This file decides it** (BEHAVIOUR 39).
+//! Disputes: what all of them together do to a license. **This file decides it** (rule 39).
 
 use crate::domain::id::DisputeId;
 use crate::domain::object::dispute::DisputeState;

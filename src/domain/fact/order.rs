@@ -11,7 +11,9 @@ use super::{Fact, FactBody, InvoiceEvent, SubscriptionEvent};
 #[must_use]
 pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
     let mut seen = BTreeSet::new();
+    // rule 2: an id counts once, whatever a second body says.
     let mut facts: Vec<&Fact> = facts.iter().filter(|f| seen.insert(&f.id)).collect();
+    // rule 3: by the provider's time, never by arrival.
     facts.sort_by(|a, b| (a.at.s(), rank(a), &a.id).cmp(&(b.at.s(), rank(b), &b.id)));
     let mut start = 0;
     while start < facts.len() {

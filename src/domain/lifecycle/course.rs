@@ -270,6 +270,7 @@ impl Course<'_, '_> {
         if ends > to {
             return;
         }
+        // rule 27: at that instant, whenever it is noticed.
         episode.lapsed = Some(ends);
         // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
         let trigger = if gave_up {

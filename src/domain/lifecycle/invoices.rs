@@ -97,6 +97,7 @@ impl<'f> Course<'_, 'f> {
             .get(&invoice.shown.id)
             .is_some_and(|(_, lines)| lines.iter().any(|(_, l)| l.trial));
         let unpaid = matches!(self.state(), Some(S::Grace | S::Lapsed));
+        // rule 28: an old debt alone restores nothing.
         let settles = reaches && (!unpaid || self.is_covered(fact.at));
         let bills_now = || {
             invoice
@@ -292,6 +293,7 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
+    /// Rule 26: a failed invoice for something else in a paid period is told and stops nothing.
     fn side_failure(&mut self, fact: &Fact, invoice: &Invoice<'_>) {
         if self.is_excused() || self.life.ended.is_some() {
             return;
@@ -426,6 +428,7 @@ impl<'f> Course<'_, 'f> {
     }
 
     /// Items as invoices bill them, where no snapshot tells.
+    /// One event is enough where it says everything (rule 6).
     pub(super) fn billed_items(&self) -> Vec<ItemThen> {
         let mut in_order: Vec<&Invoice<'_>> = self.objects.invoices.values().collect();
         in_order.sort_by_key(|i| (i.first_at, &i.shown.id));

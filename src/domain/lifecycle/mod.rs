@@ -192,7 +192,7 @@ pub fn fold(kind: Kind, facts: &[Fact], revisions: &Revisions, now: Timestamp) -
 pub enum Hears {
     /// Invoices too: a new subscription's first one is on its way.
     Invoices,
-    /// No invoices: a snapshot speaks at once (BEHAVIOUR 18).
+    /// No invoices: a snapshot speaks at once (rule 18).
     Snapshots,
 }
 

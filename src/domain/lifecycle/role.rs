@@ -1,5 +1,5 @@
 //! What an invoice of a subscription is for. It is decided once, from the invoice, and not at each try to collect it
-//! (BEHAVIOUR 25).
+//! (rule 25).
 
 use crate::domain::fact::{BillingReason, InvoiceLine};
 use crate::domain::object::{Invoice, ItemKey, Subscription};

@@ -15,7 +15,7 @@ use crate::domain::policy::OnPause;
 use crate::domain::time::{Span, Timestamp};
 
 /// In a subscription's first minutes no snapshot speaks for a payment: its first invoice is on the way, and a key that is
-/// mailed and stopped a moment later is the worst first impression (BEHAVIOUR 18).
+/// mailed and stopped a moment later is the worst first impression (rule 18).
 pub(super) const SPEAKS_AFTER: Span = Span::from_minutes(10);
 
 impl<'f> Course<'_, 'f> {
@@ -56,6 +56,7 @@ impl<'f> Course<'_, 'f> {
             Status::Trialing => self.step(fact, SubscriptionTrigger::TrialRuns),
             Status::Active => self.active(fact, version),
             Status::PastDue | Status::Unpaid => self.late(fact, version),
+            // rules 24, 31: a pause for want of a way to pay.
             Status::Paused => self.paused(fact, version),
             Status::Canceled | Status::Unknown => {}
         }

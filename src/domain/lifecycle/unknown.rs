@@ -58,7 +58,7 @@ impl Course<'_, '_> {
     }
 
     /// The first invoice of a subscription that is active while nobody told of its payment: the status alone proves none,
-    /// and who waits for the event may wait for ever (BEHAVIOUR 18). One that was not paid when Stripe was asked is asked
+    /// and who waits for the event may wait for ever (rule 18). One that was not paid when Stripe was asked is asked
     /// for until it is.
     fn first_invoice(&self) -> Option<InvoiceId> {
         let subscription = &self.objects.subscription;

@@ -44,7 +44,8 @@ impl Ctx<'_> {
         out.push(call);
     }
 
-    /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all.
+    /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all
+    /// (rule 41).
     fn reminders(&self, episode: &Episode, learned: Timestamp, out: &mut Vec<DueNotice>) {
         let delay = episode.policy.notice_delay;
         let over = match episode.outcome {

@@ -7,7 +7,7 @@ use crate::domain::machine::Grant;
 use crate::domain::reconcile::{is_for, match_seats};
 use crate::domain::time::Span;
 
-/// Keys of one purchase that are ready within this time share a mail.
+/// Keys of one purchase that are ready within this time share a mail (rule 40).
 const GATHER: Span = Span::from_minutes(2);
 /// A paid key that is later than this is told of.
 const DELAYED: Span = Span::from_minutes(30);

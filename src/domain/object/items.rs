@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 pub type ItemKey = String;
 
 /// A price that an item had, as it was when the item was first seen with it: a lookup key that moves on to another
-/// price takes nobody along (BEHAVIOUR 12).
+/// price takes nobody along (rule 12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceSince {
     /// From when.

@@ -95,13 +95,13 @@ impl<'f> Objects<'f> {
     }
 
     /// Whether any paid invoice was ever heard of, whatever it was for: then no snapshot speaks for a payment
-    /// (BEHAVIOUR 18). One that only a look-up told of is none: nobody would tell of the next.
+    /// (rule 18). One that only a look-up told of is none: nobody would tell of the next.
     #[must_use]
     pub fn paid_invoice_heard(&self) -> bool {
         self.invoices.values().any(|i| i.paid_heard)
     }
 
-    /// What went back of each invoice against what was paid on it (BEHAVIOUR 36).
+    /// What went back of each invoice against what was paid on it (rule 36).
     #[must_use]
     pub fn returned_by_invoice(&self) -> ReturnedByInvoice {
         let mut by_invoice = BTreeMap::new();

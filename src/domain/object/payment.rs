@@ -1,7 +1,7 @@
 //! Payments and what went back of them, and which invoice each payment paid.
 //!
 //! Since basil an invoice can have several payments, so what went back is added up per invoice (or session) over all its
-//! payments and compared with what was paid on it (BEHAVIOUR 36).
+//! payments and compared with what was paid on it (rule 36).
 
 use std::collections::BTreeMap;
 

@@ -18,6 +18,7 @@ pub enum SessionState {
 
 impl SessionState {
     /// What an event of a session shows.
+    /// Rule 11: paid, free, or paid later gives a license; unpaid, expired or failed gives none.
     #[must_use]
     pub const fn of(event: SessionEvent, status: PaymentStatus) -> Self {
         match event {

@@ -34,7 +34,7 @@ pub struct Version<'f> {
     /// What it shows.
     pub shown: &'f Shown,
     /// The items: those that it shows, and of a cut list (`has_more`) those that it does not, as they were. What is not
-    /// shown is unknown, not given up (BEHAVIOUR 14).
+    /// shown is unknown, not given up (rule 14).
     pub items: Vec<ItemThen>,
     /// Whether those are all: its list is not cut, or a look-up told the rest.
     pub whole: bool,
@@ -48,7 +48,7 @@ pub struct Subscription<'f> {
     /// Its items through time.
     pub items: Items,
     /// What metadata asks for, where no plan names what the subscription began with: one license, which belongs to the
-    /// subscription and not to an item (BEHAVIOUR 10).
+    /// subscription and not to an item (rule 10).
     pub asked: Option<Wants>,
 }
 
@@ -140,7 +140,7 @@ impl<'f> Subscription<'f> {
     }
 
     /// An item that is gone in the same change in which another licensed one appears hands its licenses on: to one of
-    /// the same plan first, then to any (BEHAVIOUR 14). That is how several libraries swap a plan.
+    /// the same plan first, then to any (rule 14). That is how several libraries swap a plan.
     fn hand_on(&mut self, known: usize, former: &[ItemThen], items: &mut [ItemThen], asked: bool) {
         let mut gone: Vec<ItemKey> = former
             .iter()

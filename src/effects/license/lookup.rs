@@ -174,7 +174,7 @@ impl Finder {
         }
     }
 
-    /// Reads all labels of an application (BEHAVIOUR 52). Should it break off, the next one reads only what this one
+    /// Reads all labels of an application (rule 52). Should it break off, the next one reads only what this one
     /// did not: see [`Finder::with_memory`].
     ///
     /// # Errors

@@ -83,7 +83,7 @@ pub struct Wanted {
     /// The label, byte for byte.
     pub label: String,
     /// When our own attempt was sent, where the question is only whether that came through; `None`: whoever made it,
-    /// whenever (BEHAVIOUR 52).
+    /// whenever (rule 52).
     pub sent_at: Option<Timestamp>,
 }
 

@@ -131,6 +131,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ),
     (
         "credit_note.",
+        // rule 38.
         "a credit note changes nothing by itself: money that goes back is told by refund events",
     ),
     (

@@ -1,4 +1,4 @@
-//! Customers of before keep the key that they have (BEHAVIOUR 52): whatever event of an old purchase comes first, and
+//! Customers of before keep the key that they have (rule 52): whatever event of an old purchase comes first, and
 //! whoever labelled its license, that license is found and goes on, or ends. None is made, and no key is mailed.
 
 mod copy;

@@ -1,4 +1,4 @@
-//! A store that begins beside licenses which others made (BEHAVIOUR 52): theirs are adopted, none is made again, nobody
+//! A store that begins beside licenses which others made (rule 52): theirs are adopted, none is made again, nobody
 //! is written to about them, and whoever buys meanwhile does not wait.
 
 use std::sync::Arc;
