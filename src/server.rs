@@ -26,7 +26,7 @@ use crate::engine::committer::Committer;
 use crate::engine::read::counts::Counts;
 use crate::engine::record::{RecordError, gaps};
 use crate::engine::{Handle, committer};
-use crate::store::sled::{Reader, Store, Writer};
+use crate::store::sled::{Reader, Writer};
 use crate::store::{Commit, CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
 pub use opening::{Opened, open};

@@ -15,11 +15,11 @@ mod response;
 mod service;
 pub(crate) mod socket;
 
-pub use failure::{Blame, Failure};
+pub use failure::Failure;
 pub use history::BODIES_MAX;
 pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Response,
     TimelineItem,
 };
-pub use service::{Service, action_name};
+pub use service::Service;

@@ -50,6 +50,9 @@ const SECRET: &str = "whsec_demo";
 /// Nothing may stand still for longer.
 const STUCK: Duration = Duration::from_secs(60);
 
+/// Runs the demo.
+///
+/// # Errors
 /// What went wrong.
 pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

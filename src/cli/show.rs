@@ -64,7 +64,7 @@ fn licenses(page: &PurchasePage) -> String {
     if page.licenses.is_empty() {
         return "  none\n".to_owned();
     }
-    let row = |l: &super::page::License| {
+    let row = |l: &super::page::LicenseRow| {
         vec![
             l.seat.to_string(),
             l.status.to_string(),

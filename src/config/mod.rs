@@ -59,7 +59,7 @@ pub struct Config {
     /// Who sends events; at least one, names unlike.
     pub sources: Vec<Source>,
     /// The license service of the sources that have none of their own.
-    pub licenses: Licenses,
+    pub licenses: LicensesConfig,
     /// The mail of the sources that have none of their own.
     pub mail: Mail,
     /// The store's size and limits.
@@ -160,7 +160,7 @@ impl Config {
             data_dir: PathBuf::from("keyward-data"),
             public_url: format!("http://{}", parse::LISTEN),
             sources: vec![Source::for_replay()],
-            licenses: Licenses::default(),
+            licenses: LicensesConfig::default(),
             mail: Mail::default(),
             store: Store::default(),
             scheduler: Scheduler::default(),
@@ -180,7 +180,7 @@ impl Config {
 
     /// The license service for a source's purchases.
     #[must_use]
-    pub fn licenses_of(&self, source: &SourceName) -> &Licenses {
+    pub fn licenses_of(&self, source: &SourceName) -> &LicensesConfig {
         self.source(source)
             .and_then(|s| s.licenses.as_ref())
             .unwrap_or(&self.licenses)

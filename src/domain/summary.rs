@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::action::ActionOutcome;
 use super::entitlement::{Entitlement, LOOKUP_TAKES, Why};
-use super::lifecycle::payment::SubscriptionState as Payment;
+use super::lifecycle::payment::PaymentState as Payment;
 use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
 use super::machine::Machine;

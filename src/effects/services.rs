@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::license::lookup::Finder;
@@ -132,7 +132,7 @@ impl Services {
     /// [`ServiceConfigError`].
     pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, ServiceConfigError> {
         let changed = Arc::default();
-        let license_service = |l: &config::Licenses| license_service(l, embedded, &changed);
+        let license_service = |l: &config::LicensesConfig| license_service(l, embedded, &changed);
         let mail_service = |m: &config::Mail| mail_service(m, &changed);
         let shared_licenses =
             Arc::new(license_service(&config.licenses).map_err(|e| e.of("[licenses]"))?);

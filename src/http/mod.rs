@@ -7,7 +7,7 @@ mod accept;
 pub(crate) mod health;
 mod intake;
 mod limit;
-mod metrics;
+pub(crate) mod metrics;
 mod problem;
 mod said;
 mod success;
@@ -35,7 +35,7 @@ pub struct App {
     /// The config as it was loaded.
     config: Arc<Config>,
     /// The webhook counters of every source, in the config's order.
-    doors: Arc<[metrics::Door]>,
+    doors: Arc<[metrics::SourceMetrics]>,
     /// How often one client may ask for success pages.
     limiter: Arc<limit::Limiter>,
     /// Set while the server drains.
@@ -51,7 +51,11 @@ impl App {
     #[must_use]
     pub fn new(handle: engine::Handle, config: Arc<Config>) -> Self {
         metrics::install();
-        let doors = config.sources.iter().map(metrics::Door::of).collect();
+        let doors = config
+            .sources
+            .iter()
+            .map(metrics::SourceMetrics::of)
+            .collect();
         let observed: health::Observe = Arc::new(health::Observed::default);
         let limiter = Arc::new(limit::Limiter::new());
         Self {

@@ -11,7 +11,6 @@ use super::world::SimulationError;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::engine::read::view;
 use crate::engine::read::view::LicenseView;
 use side::{Side, rounded};
 

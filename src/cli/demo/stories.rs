@@ -95,13 +95,9 @@ const SWAPPED_EVERY: usize = 11;
 
 /// One delivery.
 pub(super) struct Parcel {
-    at: Timestamp,
-    body: String,
+    pub(super) at: Timestamp,
+    pub(super) body: String,
 }
-
-/// Runs the demo.
-///
-/// # Errors
 
 impl Story {
     /// Its deliveries up to the demo's end, moved in time.

@@ -1,14 +1,11 @@
 //! What a newcomer reads at the end.
 
-use super::pages;
 use super::stories::STORIES;
 use crate::admin::Failure;
 use crate::cli::report;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view;
 use crate::engine::read::view::{Keys, LicenseView, MachineView};
-use crate::engine::record::key;
-use crate::server;
 use crate::server::Server;
 use crate::sim::timeline::devices;
 

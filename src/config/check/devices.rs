@@ -1,6 +1,6 @@
 //! What a license service can do with devices, against what plans want of it.
 
-use super::{AUTHFORGE_DEVICES_MAX, plans, sources};
+use super::AUTHFORGE_DEVICES_MAX;
 use crate::config::Config;
 use crate::config::tree::TreeReader;
 use crate::config::types::Service;

@@ -1,8 +1,8 @@
 //! The keys of `[policy.NAME]`: what happens when a payment fails, is refunded, disputed, cancelled or paused.
 
 use super::Absent::Is;
-use super::Kind::{Choice, Share, Span, Spans};
 use super::Section;
+use super::ValueKind::{Choice, Share, Span, Spans};
 use super::table::{CENTURY_S, key};
 
 /// `[policy.NAME]`.

@@ -3,6 +3,7 @@
 mod first_invoice;
 mod lines;
 
+use super::*;
 use crate::domain::action::Question;
 use first_invoice::with_cut;
 

@@ -1,7 +1,6 @@
 //! What Stripe tells of a subscription, and what a person decides, in one line each.
 
-use super::{Case, day};
-use crate::domain::decision::{Decision, Verb};
+use super::*;
 
 impl Case {
     pub(in crate::domain) fn decide(&mut self, at: f64, verb: Verb) -> &mut Self {

@@ -9,8 +9,8 @@ pub(super) fn priced(price: &str) -> Priced {
     }
 }
 
-pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> Line {
-    Line {
+pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> InvoiceLine {
+    InvoiceLine {
         item: Some(item.into()),
         price: priced(price),
         start: day(from),
@@ -25,7 +25,7 @@ pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> 
 }
 
 /// An invoice; the first is `in_1`.
-pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> FactBody {
+pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<InvoiceLine>) -> FactBody {
     FactBody::Invoice(Box::new(Invoice {
         id: id.into(),
         event,
@@ -144,7 +144,7 @@ pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> FactBody {
 
 /// A paid invoice that bills no subscription, with one line of a price.
 pub(super) fn bill(line_id: &str, price: &str) -> FactBody {
-    let sold = Line {
+    let sold = InvoiceLine {
         item: None,
         of_subscription: false,
         id: Some(line_id.to_owned()),

@@ -2,10 +2,11 @@
 
 mod items;
 
+use super::*;
 use crate::domain::policy::{OnPartialRefund, OnPause};
 
-fn proration(price: &str, amount: i64, from: f64, to: f64) -> Line {
-    Line {
+fn proration(price: &str, amount: i64, from: f64, to: f64) -> InvoiceLine {
+    InvoiceLine {
         proration: true,
         ..line("si_1", price, amount, from, to)
     }
@@ -15,7 +16,7 @@ fn reason(body: FactBody, reason: BillingReason) -> FactBody {
     with(body, |i| i.reason = reason)
 }
 
-fn paid(id: &str, lines: Vec<Line>) -> FactBody {
+fn paid(id: &str, lines: Vec<InvoiceLine>) -> FactBody {
     invoice(id, InvoiceEvent::Paid, lines)
 }
 
@@ -285,7 +286,7 @@ fn a_credit_takes_back_what_it_covers_and_no_more() {
 fn what_gives_nothing_is_reported() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0);
-    let nameless = Line {
+    let nameless = InvoiceLine {
         price: Priced::default(),
         item: None,
         ..line("si_1", "price_pro", 29, 30.0, 60.0)

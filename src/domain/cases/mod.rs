@@ -17,17 +17,24 @@ mod paying;
 mod people;
 mod services;
 
-use super::action::{Abilities, ActionOutcome, GrantStatus};
+use super::action::{
+    Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
+};
 use super::decide::{DecisionContext, Mailed, learn, mailed, outcome, recipient, settle};
+use super::decision::{Decision, Verb};
+use super::fact::*;
+use super::finding::Finding;
 use super::hold::Distrust;
-use super::id::{MachineId, PlanName, PriceId, SourceName};
+use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
 use super::lifecycle::Kind;
 use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
 use super::revision::{Revision, Revisions};
-use super::time::Timestamp;
+use super::service::{License, apply};
+use super::time::{Span, Timestamp};
+use facts::*;
 
 /// Days since the first payment; fractions are hours and minutes.
 pub(super) fn day(day: f64) -> Timestamp {

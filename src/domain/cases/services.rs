@@ -1,11 +1,6 @@
 //! What the license service and Stripe answer, at once.
 
-use super::{Case, day};
-use crate::domain::action::{Abilities, Act, Action, Confirmed, CreatePhase, Outcome};
-use crate::domain::decide::settle;
-use crate::domain::id::LicenseKey;
-use crate::domain::plan::Devices;
-use crate::domain::service::{License, apply};
+use super::*;
 
 impl Case {
     pub(super) fn came_of(&mut self, action: &Action) -> Outcome {

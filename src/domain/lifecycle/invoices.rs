@@ -4,7 +4,7 @@ use super::course::{Course, OpenRenewal};
 use super::grace::{Cause as FailureCause, Episode, GraceOutcome, Owed, SideFailure};
 use super::paid_time::{PaidPeriod, PaidTime};
 use super::role::{self, Role};
-use super::subscription::{InvoiceState as S, SubscriptionTrigger};
+use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::{BillingReason, Fact};
 use crate::domain::finding::Finding;
 use crate::domain::id::InvoiceId;

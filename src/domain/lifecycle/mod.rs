@@ -63,10 +63,10 @@ impl Kind {
 pub enum State {
     /// Of a payment.
     #[n(0)]
-    Payment(#[n(0)] payment::State),
+    Payment(#[n(0)] payment::PaymentState),
     /// Of a subscription.
     #[n(1)]
-    Subscription(#[n(0)] subscription::State),
+    Subscription(#[n(0)] subscription::SubscriptionState),
 }
 
 impl State {

@@ -5,7 +5,7 @@
 use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
-use super::subscription::{InvoiceState as S, SubscriptionTrigger};
+use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
 };

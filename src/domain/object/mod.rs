@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use dispute::{Dispute, Disputes};
 pub use invoice::Invoice;
-pub use items::{ItemHistory, ItemKey, Items};
+pub use items::{ItemHistory, ItemKey};
 pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};
@@ -72,7 +72,7 @@ impl<'f> Objects<'f> {
                     .add(fact, i);
             }
             FactBody::Dispute(d) => {
-                if let Some(shown) = dispute::State::of(d.status) {
+                if let Some(shown) = dispute::DisputeState::of(d.status) {
                     let new = Dispute {
                         state: shown,
                         since: fact.at,

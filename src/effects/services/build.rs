@@ -41,7 +41,7 @@ pub(super) fn mail_error(error: CannotMail, name: &str) -> ServiceConfigError {
 }
 
 pub(super) fn license_service(
-    config: &config::Licenses,
+    config: &config::LicensesConfig,
     embedded: Option<&EmbeddedAt>,
     changed: &Arc<Notify>,
 ) -> Result<LicenseService, NoLicense> {
@@ -107,7 +107,7 @@ pub(super) fn mail_service(
 ) -> Result<MailService, CannotMail> {
     let transport = match &config.transport {
         config::Transport::Smtp { url, ca_file } => Transport::Smtp {
-            url: super::smtp_words::said(url),
+            url: crate::effects::smtp_words::said(url),
             ca: ca_file.clone(),
         },
         config::Transport::Folder { path } => Transport::Folder { path: path.clone() },
@@ -134,10 +134,10 @@ pub(super) fn mail_service(
 
 /// What a source's license service can, as the domain asks it.
 #[must_use]
-pub fn abilities(licenses: &config::Licenses, mail: &config::Mail) -> Abilities {
+pub fn abilities(licenses: &config::LicensesConfig, mail: &config::Mail) -> Abilities {
     let declared = match licenses.service {
-        config::Service::AuthForge { .. } => super::license::Abilities::authforge(),
-        config::Service::Embedded { .. } => super::license::Abilities::embedded(),
+        config::Service::AuthForge { .. } => crate::effects::license::Abilities::authforge(),
+        config::Service::Embedded { .. } => crate::effects::license::Abilities::embedded(),
     };
     Abilities {
         can_shorten: declared.can_shorten,

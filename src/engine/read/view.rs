@@ -18,7 +18,6 @@ use crate::engine::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 pub use event::EventView;
 pub use find::{FOUND_MAX, find};
-use machine::action;
 pub use machine::{ActionView, Keys, LicenseView, MachineView, NoticeView, TransitionView};
 
 /// Keys read from the store at once while a table is walked.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CannotCompare, Happens, Window, licenses};
+use super::{CannotCompare, Happens, Window};
 use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;
 use crate::domain::time::Timestamp;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::{Pairs, options};
 use crate::store::memory::Memory;
 use crate::store::sled::{Reader, Store, Writer};

@@ -219,8 +219,7 @@ impl Disk {
         &self,
         range: &KeyRange,
         direction: Direction,
-    ) -> Result<impl Iterator<BlockEntry = Result<(Bytes, Value), DiskError>> + use<>, DiskError>
-    {
+    ) -> Result<impl Iterator<Item = Result<(Bytes, Value), DiskError>> + use<>, DiskError> {
         let first = self
             .block_of(&range.start)?
             .map_or_else(|| range.start.clone(), |(first_key, _)| first_key.to_vec());

@@ -15,6 +15,7 @@ use super::lock::Lock;
 use super::overlay::Overlay;
 use super::verify::Mentions;
 use super::{disk, lock, rebuild};
+use crate::store::fault::Doing;
 use crate::store::log::append::{Appender, Resume, SEGMENT_HEAD, Segment};
 use crate::store::log::highwater::Found;
 use crate::store::log::record::Link;

@@ -8,6 +8,7 @@ use keyward::engine::record::key::Table;
 use keyward::secret::Secret;
 use keyward::store::{Direction, KeyRange, Seq};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::support::{SECRET, Server, answer, config, in_time, request, send};

@@ -2,6 +2,7 @@
 
 mod refusals;
 
+use std::io::BufRead;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};

@@ -97,14 +97,15 @@ fn numbers_after(text: &str) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     let lower = text.to_lowercase();
     for after in lower.split("rule").skip(1) {
-        let words = after.trim_start_matches('s').split([' ', '\n']);
-        for word in words.skip(1) {
+        let mut more = true;
+        for word in after.trim_start_matches('s').split([' ', '\n']).skip(1) {
             let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
             match bare.parse() {
-                Ok(number) => found.insert(number),
-                Err(_) if bare == "and" || bare.is_empty() => continue,
-                Err(_) => break,
+                Ok(number) if more => found.insert(number),
+                Err(_) if bare == "and" => true,
+                Ok(_) | Err(_) => break,
             };
+            more = bare == "and" || word.ends_with(',');
         }
     }
     found

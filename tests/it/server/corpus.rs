@@ -6,6 +6,8 @@
 
 mod mutate;
 
+use rand::SeedableRng;
+use rand::seq::IndexedRandom;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

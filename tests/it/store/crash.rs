@@ -8,8 +8,11 @@
 
 mod full;
 
+use keyward::store::Commit;
 use std::fs;
+use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};

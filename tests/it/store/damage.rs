@@ -10,6 +10,8 @@
 
 mod log;
 
+use keyward::store::Commit;
+use keyward::store::Read;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

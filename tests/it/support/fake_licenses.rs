@@ -22,6 +22,7 @@ mod process;
 mod reply;
 mod service;
 
+use http_body_util::BodyExt;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

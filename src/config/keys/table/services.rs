@@ -1,7 +1,7 @@
 //! The tables of sources, license services and mail.
 
-use Absent::{Is, Means, Required};
-use ValueKind::{
+use crate::config::keys::Absent::{Is, Means, Required};
+use crate::config::keys::ValueKind::{
     Choice, Count, Flag, Mailbox, Path, Secret, Secrets, SmtpUrl, Socket, Span, Table, Text, Url,
     Wait, Waits,
 };

@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use crate::config::keys::{ValueKind, example};
 use crate::config::size::ByteSize;
-use crate::config::tree::{Table, Value};
+use crate::config::tree::Value;
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
 use crate::domain::time::{NotASpan, Span};

@@ -1,6 +1,6 @@
 //! The first invoice of a subscription whose list is cut, and sources that hear of no invoices.
 
-use super::{Manner, Stripe, items, whole_lines};
+use super::*;
 
 /// Rule 18: with an API key a new subscription's first invoice is asked for at once, and pays at once.
 #[test]
@@ -105,8 +105,6 @@ fn a_source_without_invoices_waits_for_none() {
         .on(0.01)
         .is("active: live 33");
 }
-
-/// A purchase whose session carries a cut list of what it sold: what is not shown is asked for, else reported.
 
 pub(super) fn with_cut(body: FactBody) -> FactBody {
     let FactBody::Subscription(mut shown) = body else {

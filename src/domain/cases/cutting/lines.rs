@@ -1,6 +1,6 @@
 //! Sessions and invoices whose lines are cut, or say nothing.
 
-use super::items;
+use super::*;
 
 /// A purchase whose session carries a cut list of what it sold: what is not shown is asked for, else reported.
 #[test]
@@ -36,7 +36,7 @@ fn a_cut_session_is_asked_for_its_lines() {
 fn an_invoice_that_names_no_price_is_reported() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0).is("active: live 33");
-    let bare = Line {
+    let bare = InvoiceLine {
         item: None,
         price: Priced::default(),
         ..line("", "", 29, 30.0, 60.0)

@@ -1,6 +1,6 @@
 //! Items that come, go and are replaced.
 
-use super::paid;
+use super::*;
 use crate::domain::policy::Trial;
 
 /// Rule 14: an item that is added is licensed at once while the running period is paid, before any invoice for it.

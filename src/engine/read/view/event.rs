@@ -2,10 +2,8 @@
 
 use serde::Serialize;
 
-use super::machine;
 use crate::domain::id::Scope;
 use crate::domain::time::Timestamp;
-use crate::engine::record;
 use crate::engine::record::EventRecord;
 use crate::engine::record::disposition::Disposition;
 

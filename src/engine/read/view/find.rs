@@ -1,6 +1,6 @@
 //! Which purchases a text leads to: an address, a key, an id.
 
-use super::{customer, machine, machines, walk};
+use super::{machine, machines, walk};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::{attempts, customer, due, machine};
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::id::CustomerId;
 use crate::domain::machine::{LicenseStatus, Machine};
@@ -10,8 +9,6 @@ use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
 use crate::domain::summary::PurchaseStatus;
 use crate::domain::time::Timestamp;
-use crate::engine::record::key;
-use crate::store::Read;
 
 /// A machine, as JSON shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -152,9 +149,7 @@ impl MachineView {
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
-            state: folded
-                .state
-                .map(crate::domain::lifecycle::SubscriptionState::as_str),
+            state: folded.state.map(crate::domain::lifecycle::State::as_str),
             status: None,
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
@@ -166,10 +161,7 @@ impl MachineView {
                 .map(|seen| TransitionView {
                     at: seen.what.at,
                     seen_at: seen.seen_at,
-                    from: seen
-                        .what
-                        .from
-                        .map(crate::domain::lifecycle::SubscriptionState::as_str),
+                    from: seen.what.from.map(crate::domain::lifecycle::State::as_str),
                     to: seen.what.to.as_str(),
                     cause: seen.what.cause.to_string(),
                 })

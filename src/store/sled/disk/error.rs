@@ -2,8 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::damaged;
-
 /// What sled said instead of doing what it was asked.
 #[derive(Clone, Debug)]
 pub(in crate::store::sled) struct DiskError {

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use super::error::{DiskError, catch_panics};
 use super::{APPLIED, Applied, CHUNK, Disk, taken_apart};
 use crate::store::log::record::Link;
-use crate::store::sled::block;
 use crate::store::sled::block::{BlockBuilder, BlockWrite};
 use crate::store::sled::overlay::Layer;
 

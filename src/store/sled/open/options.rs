@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::create;
 use crate::store::{Seq, StoreFault};
 
 /// Whether a store may be made where there is none.

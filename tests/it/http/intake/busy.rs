@@ -3,6 +3,7 @@
 use keyward::store::memory::Memory;
 use keyward::store::{Batch, Commit, CommitError, FullCause, Seq};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::purchase;

@@ -7,6 +7,7 @@ use keyward::domain::time::{Span, Timestamp};
 use keyward::domain::{action, service};
 use keyward::effects::license::{Abilities, Answer, Client, License, Status};
 use keyward::embedded::DEVICES_MAX;
+use proptest::prelude::*;
 
 use super::{Disk, NOW, Service, made, new};
 

@@ -1,6 +1,8 @@
 //! Events changed at random.
 
+use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use serde_json::{Value, json};
 
 use super::OBJECT;

@@ -1,6 +1,8 @@
 //! A mail server that is gone.
 
 use std::sync::Arc;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncWriteExt;
 
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};

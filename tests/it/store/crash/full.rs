@@ -1,5 +1,7 @@
 //! Disks that are full or fail.
 
+use keyward::store::Commit;
+use keyward::store::Read;
 use std::fs;
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Damage to the commit log, and to the checkpoint.
 
+use keyward::store::Commit;
 use std::fs;
 use std::path::{Path, PathBuf};
 
