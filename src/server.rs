@@ -367,8 +367,3 @@ async fn start_embedded(
     Ok((at, task))
 }
 
-/// Whether a data directory holds a store.
-#[must_use]
-pub fn has_store(data_dir: &Path) -> bool {
-    data_dir.join("log").exists() || data_dir.join("store").exists()
-}

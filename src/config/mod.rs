@@ -1,4 +1,4 @@
-//! The config room: one TOML file becomes a valid [`Config`], or all its mistakes at once.
+//! The config: one TOML file becomes a valid [`Config`], or all its mistakes at once.
 //!
 //! Two steps: text to a tree that knows where every value stands (`tree`), tree to values (`parse`), and then judgements
 //! across tables (`check`). Every key stands once in a table (`keys`), from which unknown keys get their suggestions

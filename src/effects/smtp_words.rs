@@ -1,8 +1,8 @@
-//! The config's mail server URL in the mail room's words.
+//! The config's mail server URL in the mail module's form.
 
 use crate::secret::Secret;
 
-/// The config's plain `smtp://host` in the mail room's words, which wants plainness said: `tls=none`. A password is not
+/// The config's plain `smtp://host` in the mail module's form, which wants plainness said: `tls=none`. A password is not
 /// sent in the clear to another machine, and what is only tried for can be talked away: both become STARTTLS.
 pub(super) fn said(url: &Secret) -> Secret {
     let Ok(mut parsed) = reqwest::Url::parse(url.reveal().trim()) else {
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn plain_is_said_and_passwords_are_protected() {
-        for (config, room) in [
+        for (config, mail) in [
             (
                 "smtp://mx.example.com:25",
                 "smtp://mx.example.com:25?tls=none",
@@ -57,7 +57,7 @@ mod tests {
             ),
             ("smtps://u:p@mx.example.com", "smtps://u:p@mx.example.com"),
         ] {
-            assert_eq!(said(&Secret::new(config)).reveal(), room);
+            assert_eq!(said(&Secret::new(config)).reveal(), mail);
         }
     }
 }

@@ -22,5 +22,5 @@ pub mod working;
 
 pub use committer::{Handle, SubmitError};
 
-/// What [`Handle::reader`] lends, for the rooms that do not know the store.
+/// What [`Handle::reader`] lends, for the modules that do not know the store.
 pub use crate::store::Read;

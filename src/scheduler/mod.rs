@@ -73,7 +73,7 @@ pub struct Bells {
     pub due: Arc<Notify>,
     /// Told by how much the wall clock jumped.
     pub jumped: Arc<dyn Fn(crate::domain::time::Span) + Send + Sync>,
-    /// Upkeep of the metrics, which live in another room.
+    /// Upkeep of the metrics, which live in another module.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
     /// Where what is counted goes.
     pub counts: Arc<Counts>,

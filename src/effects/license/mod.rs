@@ -1,5 +1,5 @@
 //! The license service, as the rest of Keyward sees it: licenses, abilities, and five kinds of answer. Nobody outside
-//! this room sees HTTP.
+//! this module sees HTTP.
 //!
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
 //! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `stop` knows the ways to stop

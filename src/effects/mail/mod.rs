@@ -1,7 +1,7 @@
 //! Mail to customers: a notice becomes three parts, and the parts become one message at a server.
 //!
 //! In: a [`Letter`] with everything a mail may say, already decided and formatted. Out: a [`MailAnswer`] that says what is
-//! to be done next. This room knows nothing of machines, episodes or due instants; it keeps no state and never retries.
+//! to be done next. This module knows nothing of machines, episodes or due instants; it keeps no state and never retries.
 
 mod address;
 mod answer;

@@ -1,4 +1,4 @@
-//! The door of the mail room: a mail in, an answer out. Nothing is retried here.
+//! One mail to a server: a mail in, an answer out. Nothing is retried here.
 
 use std::path::PathBuf;
 use std::time::Duration;

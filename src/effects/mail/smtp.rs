@@ -175,7 +175,7 @@ impl Smtp {
         connection.message(&bytes).await.map_err(heard)
     }
 
-    /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this room.
+    /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this module.
     fn without_password(&self, answer: MailAnswer) -> MailAnswer {
         let Some((_, password)) = &self.url.login else {
             return answer;

@@ -125,19 +125,6 @@ pub fn by_name(
     }
 }
 
-/// The raw body of an event.
-///
-/// # Errors
-/// The store's, or a record that cannot be read.
-pub fn raw_event(
-    reader: &dyn Read,
-    scope: &Scope,
-    id: &EventId,
-) -> Result<Option<Vec<u8>>, RecordError> {
-    let record: Option<EventRecord> = record::get(&Committed(reader), &key::event(scope, id))?;
-    Ok(record.and_then(|r| crate::engine::record::body_codec::unpack(&r.raw)))
-}
-
 /// The customer's own record for a machine.
 ///
 /// # Errors

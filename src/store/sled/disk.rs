@@ -171,12 +171,6 @@ impl Disk {
         &self.path
     }
 
-    /// Bytes of sled's files.
-    pub(super) fn size_bytes(&self) -> Result<u64, DiskError> {
-        let db = self.db()?;
-        catch_panics(|| db.size_on_disk())
-    }
-
     /// Where keys lie, as far as sled was walked through.
     pub(super) fn layout(&self) -> &Layout {
         &self.layout

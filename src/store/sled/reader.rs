@@ -25,15 +25,6 @@ impl Reader {
         self.shared.fault().cloned()
     }
 
-    /// Bytes of sled's files on the disk, for the metric.
-    ///
-    /// # Errors
-    /// If the store is broken, or sled cannot tell.
-    pub fn disk_bytes(&self) -> Result<u64, ReadError> {
-        self.shared.sound()?;
-        Ok(self.shared.asked(self.shared.disk.size_bytes())?)
-    }
-
     /// Bytes in memory that wait for sled, for the metric.
     #[must_use]
     pub fn overlay_bytes(&self) -> usize {
