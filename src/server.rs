@@ -3,9 +3,9 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
-mod again;
 mod guard;
 mod opening;
+mod reparse;
 mod rules;
 mod watch;
 
@@ -98,7 +98,7 @@ struct Tasks {
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
-    again: tokio::task::JoinHandle<()>,
+    reparse: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     embedded: Option<EmbeddedTask>,
     embedded_stop: CancellationToken,
@@ -152,7 +152,7 @@ impl Tasks {
         let catch_up = config.time.catch_up;
         let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
         let guard = tokio::spawn(guard);
-        let again = tokio::spawn(again::run(handle.clone(), stop.clone()));
+        let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, bells)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
@@ -173,7 +173,7 @@ impl Tasks {
             dispatcher: tokio::spawn(dispatcher),
             scheduler,
             guard,
-            again,
+            reparse,
             embedded,
             embedded_stop,
         })
@@ -289,7 +289,7 @@ impl Server {
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
-        let _ = tasks.again.await;
+        let _ = tasks.reparse.await;
         let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;
         others.await;
@@ -366,4 +366,3 @@ async fn start_embedded(
     ));
     Ok((at, task))
 }
-

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::ask::Conversation;
-use super::asked;
+use super::history_pages;
 use super::report;
 use crate::admin::{Failure, HistoryEntry, HistoryLine};
 use crate::sim::anonymize::Anonymizer;
@@ -34,7 +34,7 @@ pub struct ExportArgs {
 /// What went wrong.
 pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
     let mut sink = Sink::open(&args.file)?;
-    let written = asked::converse(config, |asked| match &args.machine {
+    let written = history_pages::converse(config, |asked| match &args.machine {
         Some(machine) => one(asked, machine, args.anonymize, &mut sink),
         None => all(asked, args.anonymize, &mut sink),
     })?;
@@ -55,7 +55,7 @@ fn one(
     anonymize: bool,
     sink: &mut Sink,
 ) -> Result<u64, Failure> {
-    let group = asked::only(asked, machine)?;
+    let group = history_pages::only(asked, machine)?;
     // An event's id decides ties: what replaces it must sort alike, so that all are known before the first is written.
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids(&group.lines)));
     group
@@ -83,7 +83,7 @@ fn ids(lines: &[HistoryLine]) -> Vec<String> {
 }
 
 fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
-    let (entries, until) = asked::index(asked, false)?;
+    let (entries, until) = history_pages::index(asked, false)?;
     let ids = || {
         entries
             .iter()
@@ -91,8 +91,8 @@ fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64
             .collect::<Vec<_>>()
     };
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
-    let mut said = asked::said(asked, until)?.into_iter().peekable();
-    asked::bodies(asked, &entries, |line| {
+    let mut said = history_pages::said(asked, until)?.into_iter().peekable();
+    history_pages::bodies(asked, &entries, |line| {
         while let Some(earlier) = said.next_if(|s| s.received < line.received) {
             sink.write(earlier)?;
         }

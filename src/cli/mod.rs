@@ -5,12 +5,12 @@
 
 pub mod args;
 mod ask;
-mod asked;
 mod check;
 mod demo;
 mod docs;
 mod export;
 mod fail;
+mod history_pages;
 mod init;
 mod lists;
 mod logging;

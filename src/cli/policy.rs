@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::ask::{Conversation, ask};
-use super::asked;
+use super::history_pages;
 use super::policy_diff::{Changes, text};
 use super::{page, report};
 use crate::admin::{
@@ -78,7 +78,8 @@ pub fn run(config: &Path, args: &PolicyArgs) -> Result<(), Failure> {
 fn diff(config: &Path, args: &DiffArgs) -> Result<(), Failure> {
     let loaded = Config::load(&args.file, &Env::process().lenient());
     let (new, warnings) = loaded.inspect_err(report::mistakes)?;
-    let (old, counts) = asked::converse(config, |asked| Ok((newest(asked)?, counts(asked)?)))?;
+    let (old, counts) =
+        history_pages::converse(config, |asked| Ok((newest(asked)?, counts(asked)?)))?;
     let changes = Changes::of(&old, &new.plans, &new.policies, &counts);
     if args.json {
         return report::json(&changes);
@@ -90,7 +91,7 @@ fn diff(config: &Path, args: &DiffArgs) -> Result<(), Failure> {
 
 /// The revision in force; a store that no server has served yet goes by its config.
 fn newest(asked: &mut Conversation) -> Result<Revision, Failure> {
-    let kept = asked::revisions(asked)?.pop();
+    let kept = history_pages::revisions(asked)?.pop();
     Ok(kept.unwrap_or_else(|| Revision {
         from: crate::domain::time::Timestamp::from_ms(0),
         plans: asked.config.plans.clone(),
@@ -118,7 +119,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
     let preview = Request::Policy(PolicyQuery::Preview {
         plan: args.plan.clone(),
     });
-    let rows = asked::converse(config, |asked| {
+    let rows = history_pages::converse(config, |asked| {
         let newest = newest(asked)?;
         if newest.plans != asked.config.plans || newest.policies != asked.config.policies {
             report::warning(

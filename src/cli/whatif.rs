@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::ask::Conversation;
-use super::asked::{self, Part};
+use super::history_pages::{self, Part};
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
 use crate::admin::{Failure, HistoryGroup, HistoryLine, HistoryQuery};
@@ -64,7 +64,7 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
     })?;
     let loaded = Config::load(new, &Env::process().lenient());
     let (config, _) = loaded.inspect_err(report::mistakes)?;
-    let answer = asked::converse(&store_of(new), |asked| {
+    let answer = history_pages::converse(&store_of(new), |asked| {
         differences(asked, new, &config, args)
     })?;
     if answer.missing > 0 {
@@ -117,7 +117,7 @@ fn differences(
     };
     let (mut after, mut until) = (None, None);
     loop {
-        let page: Part<HistoryGroup> = asked::part(
+        let page: Part<HistoryGroup> = history_pages::part(
             asked,
             HistoryQuery::Groups {
                 only: None,
@@ -135,9 +135,9 @@ fn differences(
         }
     }
     // What sold nothing so far might have under the new config.
-    let (entries, _) = asked::index(asked, true)?;
+    let (entries, _) = history_pages::index(asked, true)?;
     let mut loose = Vec::new();
-    asked::bodies(asked, &entries, |line| {
+    history_pages::bodies(asked, &entries, |line| {
         loose.push(line);
         Ok(())
     })?;
@@ -152,7 +152,7 @@ fn always(config: &Config) -> Revisions {
 
 /// What is in force; a store that no server has served yet goes by its config.
 fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
-    let kept = asked::revisions(asked)?;
+    let kept = history_pages::revisions(asked)?;
     let revisions = if kept.is_empty() {
         always(&asked.config)
     } else {

@@ -7,7 +7,7 @@ pub mod license;
 pub mod mail;
 mod post;
 pub(crate) mod services;
-mod smtp_words;
+mod smtp_url;
 pub(crate) mod stripe;
 mod tally;
 pub mod throttle;

@@ -9,7 +9,7 @@ mod intake;
 mod limit;
 pub(crate) mod metrics;
 mod problem;
-mod said;
+mod status_text;
 mod success;
 mod web;
 mod words;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::web::{Page, Refresh};
-use super::{App, Peer, limit, metrics, said};
+use super::{App, Peer, limit, metrics, status_text};
 use crate::config::{Mail, Transport};
 use crate::domain::id::Scope;
 use crate::domain::machine::Machine;
@@ -63,13 +63,13 @@ pub(super) async fn page(
     let now = app.handle.clock().now();
     let asked = RefreshState::of(&query, now);
     let said = match &machine {
-        Some(machine) => said::of(
+        Some(machine) => status_text::of(
             machine,
             &app.handle.rules(),
             now,
             mails(app.config.mail_of(&machine.source)),
         ),
-        None => said::of_unknown(
+        None => status_text::of_unknown(
             now - asked.since,
             mails(&app.config.mail),
             contact(&app.config.mail).as_deref(),

@@ -4,6 +4,7 @@
 mod between;
 mod buying;
 mod cutting;
+mod decisions;
 mod ending;
 mod events;
 mod facts;
@@ -14,7 +15,6 @@ mod kinds;
 mod money;
 mod notices;
 mod paying;
-mod people;
 mod services;
 
 use super::action::{

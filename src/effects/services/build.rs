@@ -107,7 +107,7 @@ pub(super) fn mail_service(
 ) -> Result<MailService, CannotMail> {
     let transport = match &config.transport {
         config::Transport::Smtp { url, ca_file } => Transport::Smtp {
-            url: crate::effects::smtp_words::said(url),
+            url: crate::effects::smtp_url::with_plainness(url),
             ca: ca_file.clone(),
         },
         config::Transport::Folder { path } => Transport::Folder { path: path.clone() },

@@ -4,7 +4,7 @@ use crate::secret::Secret;
 
 /// The config's plain `smtp://host` in the mail module's form, which wants plainness said: `tls=none`. A password is not
 /// sent in the clear to another machine, and what is only tried for can be talked away: both become STARTTLS.
-pub(super) fn said(url: &Secret) -> Secret {
+pub(super) fn with_plainness(url: &Secret) -> Secret {
     let Ok(mut parsed) = reqwest::Url::parse(url.reveal().trim()) else {
         return url.clone();
     };
@@ -57,7 +57,7 @@ mod tests {
             ),
             ("smtps://u:p@mx.example.com", "smtps://u:p@mx.example.com"),
         ] {
-            assert_eq!(said(&Secret::new(config)).reveal(), mail);
+            assert_eq!(with_plainness(&Secret::new(config)).reveal(), mail);
         }
     }
 }
