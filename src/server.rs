@@ -10,7 +10,6 @@ mod rules;
 mod watch;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -27,7 +26,7 @@ use crate::engine::read::counts::Counts;
 use crate::engine::record::{RecordError, gaps};
 use crate::engine::{Handle, committer};
 use crate::store::sled::{Reader, Writer};
-use crate::store::{Commit, CommitError, OpenError, StoreFault};
+use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
 pub use opening::{Opened, open};
 pub use rules::{rules, source_rules};

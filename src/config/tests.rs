@@ -106,7 +106,7 @@ fn every_default_is_what_happens_without_the_key() {
         read("[[source]]\nname = \"s\"\nsigning_secrets = [\"w\"]\n[licenses]\n[mail]\n").unwrap();
     assert_eq!(
         (config.licenses, config.mail),
-        (super::Licenses::default(), super::Mail::default())
+        (super::LicensesConfig::default(), super::Mail::default())
     );
 }
 

@@ -292,7 +292,7 @@ mod tests {
         let key = batch.carry_out(create(), &clock).unwrap()[0].key.clone();
         let revoke = Order::Update {
             key,
-            act: super::super::book::Act::Revoke,
+            act: super::super::book::Change::Revoke,
         };
         assert_eq!(
             batch.carry_out(revoke, &clock).unwrap()[0].status,

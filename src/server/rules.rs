@@ -10,6 +10,7 @@ use crate::engine::input::{Rules, SourceRules};
 use crate::engine::record::{RecordError, key, revisions};
 use crate::store::Batch;
 use crate::store::sled::{Reader, Writer};
+use crate::store::{Commit, Read};
 
 /// The rules of a config over a store: every revision that the store knows, and a new one if the config's plans and
 /// policies differ from the newest. Notes the store's beginning at the first call.

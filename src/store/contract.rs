@@ -14,7 +14,6 @@ use super::{
     Batch, Commit, CommitError, Create, Direction, KeyRange, MAX_BATCH, MAX_KEY, MAX_VALUE,
     Options, Read, Seq, Value,
 };
-use model::key;
 
 type Pairs = Vec<(Vec<u8>, Value)>;
 

@@ -9,11 +9,11 @@ use crate::domain::time::Timestamp;
 /// A bundled life cycle.
 struct Story {
     /// Its title for people.
-    title: &'static str,
+    pub(super) title: &'static str,
     /// How far it is told, in its own time: in the middle of what it is about.
-    told_until: &'static str,
+    pub(super) told_until: &'static str,
     /// Its deliveries.
-    history: &'static str,
+    pub(super) history: &'static str,
 }
 
 /// The stories. Each is moved in time so that all of them are told as far as they go at [`END`].

@@ -7,7 +7,7 @@ mod machine;
 use bytes::Bytes;
 
 use crate::domain::entitlement::entitlement;
-use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::id::{CustomerId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Rules, Version};

@@ -18,10 +18,10 @@ use crate::sim::world::{Simulation, SimulationError};
 /// What became of one purchase under one set of rules, within the window.
 #[derive(Default)]
 pub(super) struct Side {
-    view: Option<MachineView>,
-    happened: BTreeMap<(u32, Happens), Vec<Timestamp>>,
-    mails: BTreeMap<(&'static str, String), Vec<Timestamp>>,
-    days: f64,
+    pub(super) view: Option<MachineView>,
+    pub(super) happened: BTreeMap<(u32, Happens), Vec<Timestamp>>,
+    pub(super) mails: BTreeMap<(&'static str, String), Vec<Timestamp>>,
+    pub(super) days: f64,
 }
 
 impl Side {

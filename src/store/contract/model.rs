@@ -118,7 +118,7 @@ fn sled_model(steps: &[Operation], close: bool, flush_every: Duration) {
         let options = Options {
             flush_every,
             log_file_bytes: 2_000,
-            verify: super::Verify::Everything,
+            verify: crate::store::Verify::Everything,
             ..options()
         };
         let (writer, reader) = Store::open(dir.path(), options).unwrap();

@@ -119,9 +119,9 @@ fn one_by_one(
 
 /// The instants at which a history is looked at: those that its author chose, and its last delivery.
 fn instants(history: &History) -> Vec<Timestamp> {
-    let mut instants: Vec<Timestamp> = super::histories::said::seen(&history.about())
+    let mut instants: Vec<Timestamp> = super::histories::expected::claims(history)
         .into_iter()
-        .map(|(at, _)| at)
+        .map(|claim| claim.at)
         .collect();
     instants.extend(history.lines().iter().map(|l| l.received).max());
     instants

@@ -66,11 +66,6 @@ impl History {
     pub(crate) fn replay(&self, until: Option<Timestamp>) -> (Simulation, ReplayReport) {
         answered(&self.name, &self.text, self.rules.clone(), until, None)
     }
-
-    /// What its author wrote about it.
-    pub(crate) fn about(&self) -> String {
-        fs::read_to_string(self.folder.join("about.txt")).unwrap()
-    }
 }
 
 /// Plays a history's text to its end.
