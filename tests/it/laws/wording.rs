@@ -153,6 +153,10 @@ fn no_record_holds_a_sentence_of_ours() {
             &flaw,
         );
     }
+}
+
+#[test]
+fn no_action_holds_a_sentence_of_ours() {
     let action = Action::new(
         1,
         Act::Query(Question::LineItems(SessionId::from("cs_1"))),

@@ -155,16 +155,9 @@ async fn idle(app: &TestApp) {
     assert!(rest.is_some(), "{:#}", app.ask(&["actions"]));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_ends() {
-    let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app = TestApp::start(Setup {
-        mail: FOLDER.to_owned(),
-        more: format!("{PLAN}{ADOPT}"),
-        ..Setup::with(&fake)
-    })
-    .await;
-    let mut cases: BTreeMap<String, (Old, Option<i64>, String, Then)> = BTreeMap::new();
+/// Every kind of first event with every form of label: the purchase, the end and key of its license, what must come.
+async fn cases(fake: &Fake) -> BTreeMap<String, (Old, Option<i64>, String, Then)> {
+    let mut cases: BTreeMap<String, _> = BTreeMap::new();
     for (kind, _, then) in FIRST {
         for (n, form) in LABELS.iter().enumerate() {
             let old = Old::new(format!("{kind}-{n:02}"));
@@ -174,7 +167,7 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
                 .replace("{invoice}", &old.invoice());
             // Some had an end that is over by now, some a later one, some none.
             let ends = [Some(old.turned_s), Some(old.turned_s + DAY_S), None][n % 3];
-            let key = made_before(&fake, &label, ends).await;
+            let key = made_before(fake, &label, ends).await;
             let then = if kind == "updated" && !form.contains("{session}") {
                 Then::Waits
             } else {
@@ -183,6 +176,19 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
             cases.insert(old.name.clone(), (old, ends, key, then));
         }
     }
+    cases
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_ends() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        more: format!("{PLAN}{ADOPT}"),
+        ..Setup::with(&fake)
+    })
+    .await;
+    let cases = cases(&fake).await;
     // The service errs meanwhile, as it may on any day.
     fake.switch(|f| (f.seed, f.error_pct, f.limited_pct, f.garbage_pct) = (7, 8, 5, 5));
     let made = fake.counter("POST");

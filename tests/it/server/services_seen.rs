@@ -87,6 +87,29 @@ async fn until_licenses(fake: &Fake, names: &[String]) {
     until("every license", PATIENCE, async || all().then_some(())).await;
 }
 
+/// The metrics of a service that refuses, with three purchases waiting.
+fn refusing_is_measured(seen: &BTreeMap<String, f64>, of: [&str; 2]) {
+    assert_eq!(
+        sample(
+            seen,
+            "keyward_service_state",
+            &[of[0], of[1], "state=\"refusing\""]
+        ),
+        1.0
+    );
+    assert_eq!(
+        sample(
+            seen,
+            "keyward_service_state",
+            &[of[0], of[1], "state=\"up\""]
+        ),
+        0.0
+    );
+    assert_eq!(sample(seen, "keyward_waiting", &of), 3.0);
+    let outcomes = ["kind=\"create_license\"", "outcome=\"service_refuses\""];
+    assert!(sample(seen, "keyward_actions_total", &outcomes) >= 1.0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
     let fake = Arc::new(
@@ -114,27 +137,8 @@ async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
         "{line}"
     );
     assert_eq!(line["sources"], serde_json::json!(["stripe"]));
-    let seen = samples(&app).await;
     let of = ["service=\"authforge\"", "source=\"stripe\""];
-    assert_eq!(
-        sample(
-            &seen,
-            "keyward_service_state",
-            &[of[0], of[1], "state=\"refusing\""]
-        ),
-        1.0
-    );
-    assert_eq!(
-        sample(
-            &seen,
-            "keyward_service_state",
-            &[of[0], of[1], "state=\"up\""]
-        ),
-        0.0
-    );
-    assert_eq!(sample(&seen, "keyward_waiting", &of), 3.0);
-    let outcomes = ["kind=\"create_license\"", "outcome=\"service_refuses\""];
-    assert!(sample(&seen, "keyward_actions_total", &outcomes) >= 1.0);
+    refusing_is_measured(&samples(&app).await, of);
     until("the log says so", PATIENCE, async || {
         (said(&app, "the license service refuses us") == 1).then_some(())
     })

@@ -97,6 +97,7 @@ fn the_raw_bytes_count_and_t_as_it_is_written() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a flat table")]
 fn what_nobody_signed_is_refused() {
     for (header, secret_texts, code) in [
         (format!("t={T},v1={ZEROS}"), vec!["whsec_first"], "no_match"),

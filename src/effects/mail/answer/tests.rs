@@ -15,84 +15,87 @@ fn name(answer: &MailAnswer) -> &'static str {
     }
 }
 
+/// Where it was said, the code and the text, and what they come to.
+const REPLIES: &[(SmtpPhase, u16, &str, &str)] = &[
+    (SmtpPhase::Connecting, 421, "4.3.2 try later", "again"),
+    (
+        SmtpPhase::Connecting,
+        554,
+        "No SMTP service here",
+        "refused",
+    ),
+    (
+        SmtpPhase::Login,
+        535,
+        "5.7.8 Authentication failed",
+        "refused",
+    ),
+    (
+        SmtpPhase::Login,
+        454,
+        "4.7.0 Temporary authentication failure",
+        "again",
+    ),
+    (SmtpPhase::Sender, 550, "5.1.0 sender rejected", "refused"),
+    (SmtpPhase::Recipient, 550, "no such user", "undeliverable"),
+    (
+        SmtpPhase::Recipient,
+        550,
+        "5.1.1 <x@example.com>: user unknown",
+        "undeliverable",
+    ),
+    (
+        SmtpPhase::Recipient,
+        552,
+        "5.2.2 mailbox full",
+        "undeliverable",
+    ),
+    (
+        SmtpPhase::Recipient,
+        554,
+        "5.7.1 Relay access denied",
+        "rejected",
+    ),
+    (
+        SmtpPhase::Recipient,
+        550,
+        "5.7.1-blocked, see the list\n5.7.1 again",
+        "rejected",
+    ),
+    (
+        SmtpPhase::Recipient,
+        530,
+        "Authentication required",
+        "refused",
+    ),
+    (SmtpPhase::Recipient, 503, "bad sequence", "rejected"),
+    (
+        SmtpPhase::Recipient,
+        451,
+        "4.7.1 Greylisted",
+        "again, later",
+    ),
+    (
+        SmtpPhase::Recipient,
+        452,
+        "too many recipients",
+        "again, later",
+    ),
+    (SmtpPhase::Data, 554, "no", "rejected"),
+    (SmtpPhase::Message, 451, "try later", "again, later"),
+    (
+        SmtpPhase::Message,
+        550,
+        "5.1.1 unknown after all",
+        "undeliverable",
+    ),
+    (SmtpPhase::Message, 554, "5.6.0 looks like spam", "rejected"),
+    (SmtpPhase::Message, 552, "message too large", "rejected"),
+];
+
 #[test]
 fn every_reply_has_one_meaning() {
-    for (phase, code, text, means) in [
-        (SmtpPhase::Connecting, 421, "4.3.2 try later", "again"),
-        (
-            SmtpPhase::Connecting,
-            554,
-            "No SMTP service here",
-            "refused",
-        ),
-        (
-            SmtpPhase::Login,
-            535,
-            "5.7.8 Authentication failed",
-            "refused",
-        ),
-        (
-            SmtpPhase::Login,
-            454,
-            "4.7.0 Temporary authentication failure",
-            "again",
-        ),
-        (SmtpPhase::Sender, 550, "5.1.0 sender rejected", "refused"),
-        (SmtpPhase::Recipient, 550, "no such user", "undeliverable"),
-        (
-            SmtpPhase::Recipient,
-            550,
-            "5.1.1 <x@example.com>: user unknown",
-            "undeliverable",
-        ),
-        (
-            SmtpPhase::Recipient,
-            552,
-            "5.2.2 mailbox full",
-            "undeliverable",
-        ),
-        (
-            SmtpPhase::Recipient,
-            554,
-            "5.7.1 Relay access denied",
-            "rejected",
-        ),
-        (
-            SmtpPhase::Recipient,
-            550,
-            "5.7.1-blocked, see the list\n5.7.1 again",
-            "rejected",
-        ),
-        (
-            SmtpPhase::Recipient,
-            530,
-            "Authentication required",
-            "refused",
-        ),
-        (SmtpPhase::Recipient, 503, "bad sequence", "rejected"),
-        (
-            SmtpPhase::Recipient,
-            451,
-            "4.7.1 Greylisted",
-            "again, later",
-        ),
-        (
-            SmtpPhase::Recipient,
-            452,
-            "too many recipients",
-            "again, later",
-        ),
-        (SmtpPhase::Data, 554, "no", "rejected"),
-        (SmtpPhase::Message, 451, "try later", "again, later"),
-        (
-            SmtpPhase::Message,
-            550,
-            "5.1.1 unknown after all",
-            "undeliverable",
-        ),
-        (SmtpPhase::Message, 554, "5.6.0 looks like spam", "rejected"),
-        (SmtpPhase::Message, 552, "message too large", "rejected"),
-    ] {
+    for &(phase, code, text, means) in REPLIES {
         let answer = meaning(
             phase,
             &SmtpFailure::Code {

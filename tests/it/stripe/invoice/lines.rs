@@ -7,6 +7,7 @@ use super::{END, START, line, old, paid, read_line};
 use crate::stripe::build::{ignored, with};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a flat table")]
 fn where_a_line_keeps_price_item_and_proration() {
     let basil_item = json!({"parent": {"type": "invoice_item_details", "subscription_item_details": null,
         "invoice_item_details": {"subscription": "sub_1", "invoice_item": "ii_1", "proration": true}}});
