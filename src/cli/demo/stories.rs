@@ -7,7 +7,7 @@ use crate::admin::Failure;
 use crate::domain::time::Timestamp;
 
 /// A bundled life cycle.
-struct Story {
+pub(super) struct Story {
     /// Its title for people.
     pub(super) title: &'static str,
     /// How far it is told, in its own time: in the middle of what it is about.

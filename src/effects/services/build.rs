@@ -16,7 +16,7 @@ use crate::effects::mail::{CannotMail, MailConfig, Mailer, Templates, Transport}
 use crate::effects::throttle::{BreakerSettings, Guard, Throttle};
 
 /// Why a license service cannot be built, before it is known whose it is.
-enum NoLicense {
+pub(super) enum NoLicense {
     Client(ClientError),
     NoEmbedded,
 }
