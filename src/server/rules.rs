@@ -23,9 +23,9 @@ pub fn rules(
     reader: &Reader,
     now: Timestamp,
 ) -> Result<Rules, StartError> {
-    let mut revisions = revisions::kept(&crate::engine::working::Committed(reader))?;
+    let mut revisions = revisions::kept(&crate::engine::write::working::Committed(reader))?;
     let mut batch = Batch::new();
-    let mut working = crate::engine::working::Working::new(reader);
+    let mut working = crate::engine::write::working::Working::new(reader);
     if let Some(revision) = revisions::put(
         &mut working,
         &revisions,

@@ -81,15 +81,6 @@ pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, now: Timestamp)
     }
 }
 
-/// The end of what metadata asks for: the latest of the items that carry it (rule 10).
-#[must_use]
-pub fn asked_end(life: &SubscriptionLife, decided: &Decided) -> Option<Timestamp> {
-    life.carriers
-        .iter()
-        .filter_map(|key| life.base_end(key, decided))
-        .max()
-}
-
 /// A paid end with its margin, and how long an open renewal carries on from there. An ordinary renewal stays one extend:
 /// a renewal that is being collected is looked at when the license would run out (rule 19).
 #[must_use]

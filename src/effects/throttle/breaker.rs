@@ -279,6 +279,12 @@ impl Breaker {
         }
     }
 
+    /// Whether it is closed, and lets out as many as ask.
+    #[must_use]
+    pub const fn flows_freely(&self) -> bool {
+        matches!(self.state, BreakerState::Closed { flow: None, .. })
+    }
+
     fn after_success(&self) -> BreakerState {
         match self.state {
             // An answer to what was sent before it opened says nothing about now.

@@ -18,12 +18,12 @@ const LONGER_FILES: [(&str, usize, &str); 9] = [
         "what is due, to its service: it is being rewritten around one outbox",
     ),
     (
-        "src/engine/committer.rs",
+        "src/engine/write/committer.rs",
         480,
         "the one writer: it is being rewritten around one outbox",
     ),
     (
-        "src/engine/transact.rs",
+        "src/engine/write/transaction.rs",
         600,
         "one input to one batch: it is being rewritten around one outbox",
     ),

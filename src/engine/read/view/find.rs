@@ -9,7 +9,7 @@ use crate::engine::record;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::Table;
 use crate::engine::record::{EventRecord, RecordError, key};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 use crate::store::{KeyRange, Read};
 
 /// Machines that an e-mail address, a license key or any id leads to: by links first, else by looking through all.

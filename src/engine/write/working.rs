@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::parked::ParkedNames;
-use super::record::{Pair, View};
 use crate::domain::id::Scope;
+use crate::engine::record::{Pair, View};
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
 
 /// What was written under a key; `None` deletes it.
