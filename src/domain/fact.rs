@@ -131,6 +131,19 @@ impl Name {
 }
 
 impl Fact {
+    /// A person's decision, made at an instant and received at another.
+    #[must_use]
+    pub fn decided(id: EventId, decision: &Decision, at: Timestamp, received: Timestamp) -> Self {
+        Self {
+            id,
+            kind: format!("decision.{}", decision.verb.as_str()),
+            at,
+            received,
+            body: FactBody::Decision(Box::new(decision.clone())),
+            chain: None,
+        }
+    }
+
     /// The invoice that it shows.
     #[must_use]
     pub fn invoice(&self) -> Option<&Invoice> {

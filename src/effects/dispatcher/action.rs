@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::queues::{Entry, Exclusive, Queues};
 use super::{Begun, Dispatcher, refused};
-use crate::domain::action::{Action, ActionOutcome, Outcome, CreatePhase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;

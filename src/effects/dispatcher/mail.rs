@@ -9,7 +9,7 @@ use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::effects::post;
-use crate::effects::throttle::{Gate, CallResult};
+use crate::effects::throttle::{CallResult, Gate};
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;

@@ -15,7 +15,7 @@ use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
 use crate::effects::tally;
-use crate::effects::throttle::{Condition, Gate, CallResult};
+use crate::effects::throttle::{CallResult, Condition, Gate};
 use crate::engine::SubmitError;
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;

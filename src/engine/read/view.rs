@@ -137,8 +137,6 @@ pub fn customer(
     record::get(&Committed(reader), &key::customer(scope, id))
 }
 
-}
-
 /// The attempts that were under way when the process ended.
 ///
 /// # Errors

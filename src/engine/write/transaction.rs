@@ -106,16 +106,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 machine,
                 action,
                 read,
-            } => {
-                if !self.is_wanted(machine, *action, *read)? {
-                    return Ok(Receipt::Unknown);
-                }
-                self.working.put(
-                    key::attempt(machine, *action),
-                    self.now.at.ms().to_be_bytes().to_vec(),
-                );
-                Ok(Receipt::Done)
-            }
+            } => self.attempt(machine, *action, *read),
             Input::Outcome {
                 machine,
                 action,
@@ -141,14 +132,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 decision,
                 at,
             } => {
-                let fact = Fact {
-                    id: id.clone(),
-                    kind: format!("decision.{}", decision.verb.as_str()),
-                    at: *at,
-                    received: self.now.at,
-                    body: FactBody::Decision(Box::new(decision.clone())),
-                    chain: None,
-                };
+                let fact = Fact::decided(id.clone(), decision, *at, self.now.at);
                 self.change(machine, |m, _| decide::learn(m, &fact))
             }
             Input::Searched {
@@ -176,15 +160,11 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 body,
                 at,
             } => {
-                let excerpt = String::from_utf8_lossy(body)
-                    .chars()
-                    .take(EXCERPT_LEN)
-                    .collect();
                 let refused = RefusedRecord {
                     at: *at,
                     source: source.clone(),
                     why: why.clone(),
-                    excerpt,
+                    excerpt: excerpt(body),
                 };
                 self.working
                     .put(key::refused(*at, body), record::encode(&refused));
@@ -197,6 +177,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
+    }
+
+    /// An attempt is on disk before its request.
+    fn attempt(
+        &mut self,
+        machine: &MachineId,
+        action: u32,
+        read: Version,
+    ) -> Result<Receipt, RecordError> {
+        if !self.is_wanted(machine, action, read)? {
+            return Ok(Receipt::Unknown);
+        }
+        let at = self.now.at.ms().to_be_bytes().to_vec();
+        self.working.put(key::attempt(machine, action), at);
+        Ok(Receipt::Done)
     }
 
     /// Whether an action is still to be sent. Whoever wants to send it read the machine a moment ago: it may have been
@@ -572,6 +567,12 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
 /// Characters kept of a delivery that was no event: enough to recognize it.
 const EXCERPT_LEN: usize = 500;
+
+/// The beginning of a body that was refused, as text.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.chars().take(EXCERPT_LEN).collect()
+}
 
 /// The most machines of one customer that a change of the address looks at in one batch.
 const CUSTOMER_MACHINES_MAX: usize = 200;

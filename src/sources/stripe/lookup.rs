@@ -55,17 +55,17 @@ pub fn delivery(
 }
 
 /// What an answer comes to: its kind, when it was so, and what it says.
-type Answered = Result<(&'static str, Timestamp, EventContent), String>;
+type QueryResult = Result<(&'static str, Timestamp, EventContent), String>;
 
 /// An answer that is being read.
-struct Answer<'a> {
+struct QueryAnswer<'a> {
     json: &'a Json<'a>,
     id: &'a EventId,
     received: Timestamp,
 }
 
-fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> Answered {
-    let answer = Answer { json, id, received };
+fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> QueryResult {
+    let answer = QueryAnswer { json, id, received };
     match json.get("object").text() {
         Some("customer") => answer.customer(),
         Some("checkout.session") => answer.session(),
@@ -97,9 +97,9 @@ fn told(reason: super::event::Reason) -> String {
     format!("a look-up: {reason}")
 }
 
-impl Answer<'_> {
+impl QueryAnswer<'_> {
     /// One fact.
-    fn is(&self, kind: &'static str, at: Timestamp, body: FactBody) -> Answered {
+    fn is(&self, kind: &'static str, at: Timestamp, body: FactBody) -> QueryResult {
         let fact = Fact {
             id: self.id.clone(),
             kind: kind.to_owned(),
@@ -123,20 +123,20 @@ impl Answer<'_> {
         }
     }
 
-    fn customer(&self) -> Answered {
+    fn customer(&self) -> QueryResult {
         let kind = "lookup.customer";
         let customer = customer::read(&self.envelope(kind)).map_err(told)?;
         Ok((kind, self.received, EventContent::Customer(customer)))
     }
 
-    fn session(&self) -> Answered {
+    fn session(&self) -> QueryResult {
         let session = session::read(self.json, event_of(self.json)?).map_err(told)?;
         // When it was paid is not told. It was begun less than a day before, and its own event, should it come, wins.
         let at = self.json.get("created").time().unwrap_or(self.received);
         self.is("lookup.session", at, FactBody::Session(Box::new(session)))
     }
 
-    fn invoice(&self) -> Answered {
+    fn invoice(&self) -> QueryResult {
         let kind = "lookup.invoice";
         let invoice = invoice::read(&self.envelope(kind), InvoiceEvent::LookedUp).map_err(told)?;
         if !invoice.lines_whole {
@@ -154,7 +154,7 @@ impl Answer<'_> {
         self.is(kind, at, FactBody::Invoice(Box::new(invoice)))
     }
 
-    fn items(&self) -> Answered {
+    fn items(&self) -> QueryResult {
         let items = items(self.json)?;
         // They are what the subscription has now; by a clock that is behind Stripe's, what it had when that was asked.
         let at = self

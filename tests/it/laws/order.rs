@@ -1,13 +1,11 @@
 //! The laws, for every history and for made-up lives: neither order nor repetition changes what comes out, faults of the
 //! license service never make one license too many, and nobody gets less than was promised.
 
+mod lawful;
+
 use std::collections::BTreeMap;
 
-use keyward::domain::action::{Action, ActionOutcome};
-use keyward::domain::entitlement::{SeatDue, Want, Why};
-use keyward::domain::lifecycle::payment::PaymentState as P;
-use keyward::domain::lifecycle::{Kind, Life, State, fold};
-use keyward::domain::machine::{LicenseStatus, Machine};
+use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::read::view;
 use keyward::sim::history::Line;
@@ -18,7 +16,9 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 
-use crate::support::replay::{self, History};
+use crate::support::replay;
+use crate::support::replay::History;
+use lawful::{Judged, lawful};
 
 /// Long enough for notices, look-ups and repetitions to be done with.
 const AFTERWARDS: Span = Span::from_hours(2);
@@ -257,95 +257,6 @@ fn faults(history: &History, seed: u64) -> Judged {
         "{name}: a license that no machine knows"
     );
     lawful(&world, &name)
-}
-
-/// How often each law was judged that holds only under a condition: one that never is proves nothing.
-#[derive(Clone, Copy, Debug, Default)]
-struct Judged {
-    /// Live licenses against seats: while nothing is under way.
-    seats: u64,
-    /// The same where a license had moved to another machine, which excuses it.
-    moved: u64,
-    /// A refunded purchase has no license that works.
-    refunded: u64,
-    /// A running grace is as long as promised.
-    grace: u64,
-}
-
-impl Judged {
-    fn add(&mut self, other: Self) {
-        self.seats += other.seats;
-        self.moved += other.moved;
-        self.refunded += other.refunded;
-        self.grace += other.grace;
-    }
-}
-
-/// What must hold at every instant, whatever was heard in whatever order.
-fn lawful(world: &Simulation, name: &str) -> Judged {
-    let mut judged = Judged::default();
-    view::machines(&world.store, |m| {
-        assert_eq!(m.check(), Ok(()), "{name}: {}", m.id);
-        assert_eq!(m.held, None, "{name}: {}", m.id);
-        judged.add(lawful_machine(world, name, &m));
-        true
-    })
-    .unwrap();
-    judged
-}
-
-fn lawful_machine(world: &Simulation, name: &str, m: &Machine) -> Judged {
-    let (now, id) = (world.now, &m.id);
-    let mut judged = Judged::default();
-    let folded = fold(m.kind, &m.facts, &world.rules.revisions, now);
-    let due = view::seats(m, &world.rules, now);
-    let live = m.grants.iter().filter(|g| g.live_at(now)).count();
-    let pending = |a: &Action| a.outcome == ActionOutcome::Pending;
-    let busy = m.actions.iter().any(pending);
-    if !busy && !m.moved_out.is_empty() {
-        judged.moved += 1;
-    }
-    if !busy && m.moved_out.is_empty() {
-        judged.seats += 1;
-        let seats = due.seats.iter().filter(|s| s.want.live_at(now)).count();
-        let told = || keyward::sim::timeline::text(&ReplayReport::of(world).unwrap());
-        // While not all of the purchase is known, a license may stand for what is not known any better.
-        let right = if due.complete {
-            live == seats
-        } else {
-            live >= seats
-        };
-        assert!(
-            right,
-            "{name}: {id} at {now}: {live} live licenses for {seats} seats\n{}",
-            told()
-        );
-    }
-    let refunded = matches!(folded.state, Some(State::Payment(P::Refunded)));
-    if refunded && !busy && m.kind == Kind::Payment && !name.starts_with("refund-kept") {
-        judged.refunded += 1;
-        assert_eq!(live, 0, "{name}: {id} is refunded and works");
-    }
-    let made = |a: &&Action| a.attempts > 0 && a.act.key().is_none();
-    let mut numbers: Vec<u32> = m.actions.iter().filter(made).map(|a| a.license).collect();
-    numbers.sort_unstable();
-    let once = numbers.windows(2).all(|w| w[0] != w[1]);
-    assert!(once, "{name}: {id}: one number for two licenses");
-    if let Life::Subscription(sub) = &folded.life
-        && let Some(episode) = sub.open_episode().filter(|e| e.lapsed.is_none())
-    {
-        judged.grace += 1;
-        let promised =
-            |w: Want| matches!(w, Want::Live { until } if until.is_none_or(|u| u >= episode.ends));
-        let unpaid = |s: &&SeatDue| matches!(s.why, Why::Due | Why::Grace) && !promised(s.want);
-        let short = due.seats.iter().find(unpaid);
-        assert!(
-            short.is_none(),
-            "{name}: {id}: less grace than promised, {} for {short:?}",
-            episode.ends
-        );
-    }
-    judged
 }
 
 proptest! {
