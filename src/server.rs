@@ -139,7 +139,7 @@ impl Tasks {
         } = parts;
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
         let counts: Arc<Counts> = Arc::default();
-        let bells = crate::scheduler::Bells {
+        let notifiers = crate::scheduler::Notifiers {
             due: Arc::clone(due),
             // A full channel has jumps enough that are not looked at yet.
             jumped: Arc::new(move |jump| {
@@ -152,7 +152,7 @@ impl Tasks {
         let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
         let guard = tokio::spawn(guard);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
-        let scheduler = crate::scheduler::start(handle.clone(), config, stop, bells)
+        let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(system("starting the scheduler"))?;

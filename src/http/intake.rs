@@ -41,7 +41,7 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some((source, door)) = app.door(&name) else {
+    let Some((source, metrics)) = app.source(&name) else {
         return Problem::new(
             StatusCode::NOT_FOUND,
             "unknown_source",
@@ -50,9 +50,9 @@ pub(super) async fn receive(
         .into_response();
     };
     let watch = Stopwatch::start();
-    match take(&app, source, door, &headers, body).await {
+    match take(&app, source, metrics, &headers, body).await {
         Ok(told) => {
-            door.acked(told, watch.elapsed());
+            metrics.acked(told, watch.elapsed());
             acknowledged(told)
         }
         Err(problem) => problem.into_response(),
@@ -60,11 +60,11 @@ pub(super) async fn receive(
 }
 
 impl App {
-    fn door(&self, name: &str) -> Option<(&Source, &SourceMetrics)> {
+    fn source(&self, name: &str) -> Option<(&Source, &SourceMetrics)> {
         self.config
             .sources
             .iter()
-            .zip(self.doors.iter())
+            .zip(self.metrics.iter())
             .find(|(source, _)| source.name.as_str() == name)
     }
 }
@@ -72,11 +72,11 @@ impl App {
 async fn take(
     app: &App,
     source: &Source,
-    door: &SourceMetrics,
+    metrics: &SourceMetrics,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<DeliveryResult, Problem> {
-    let body = read(app, door, headers, body).await?;
+    let body = read(app, metrics, headers, body).await?;
     let received = app.handle.clock().now();
     let header = headers
         .get("stripe-signature")
@@ -113,7 +113,7 @@ async fn take(
             )))
         }
         Err(RejectedBody::Refused(refusal)) => {
-            door.refused(&refusal);
+            metrics.refused(&refusal);
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 refusal.code(),
@@ -124,7 +124,7 @@ async fn take(
             return Err(malformed(
                 app,
                 source,
-                door,
+                metrics,
                 Bad {
                     code,
                     why,
@@ -135,7 +135,11 @@ async fn take(
             .await);
         }
     };
-    let receipt = app.handle.submit(input).await.map_err(|e| busy(door, e))?;
+    let receipt = app
+        .handle
+        .submit(input)
+        .await
+        .map_err(|e| busy(metrics, e))?;
     Ok(match receipt {
         Receipt::Applied(_) | Receipt::Done => DeliveryResult::Applied,
         Receipt::Parked(_) => DeliveryResult::Parked,
@@ -225,7 +229,7 @@ struct Bad {
 }
 
 /// Notes a signed body that is no event for the operator: the sender is right to be told, the operator must mend it.
-async fn malformed(app: &App, source: &Source, door: &SourceMetrics, bad: Bad) -> Problem {
+async fn malformed(app: &App, source: &Source, metrics: &SourceMetrics, bad: Bad) -> Problem {
     let excerpt = bad.body[..bad.body.len().min(EXCERPT_LEN_MAX)].to_vec();
     let noted = Input::Refused {
         source: source.name.clone(),
@@ -234,19 +238,19 @@ async fn malformed(app: &App, source: &Source, door: &SourceMetrics, bad: Bad) -
         at: bad.received,
     };
     if let Err(error) = app.handle.submit(noted).await {
-        return busy(door, error);
+        return busy(metrics, error);
     }
-    door.count(DeliveryResult::Malformed);
+    metrics.count(DeliveryResult::Malformed);
     tracing::warn!(source = %source.name, why = %bad.why, "a signed delivery is no event");
     Problem::new(StatusCode::BAD_REQUEST, bad.code, bad.why)
 }
 
-fn busy(door: &SourceMetrics, error: SubmitError) -> Problem {
+fn busy(metrics: &SourceMetrics, error: SubmitError) -> Problem {
     let code = match error {
         SubmitError::Busy => "busy",
         SubmitError::Stopped => "stopping",
         SubmitError::TooLarge => {
-            door.count(DeliveryResult::TooLarge);
+            metrics.count(DeliveryResult::TooLarge);
             return Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
@@ -254,7 +258,7 @@ fn busy(door: &SourceMetrics, error: SubmitError) -> Problem {
             );
         }
     };
-    door.count(DeliveryResult::Busy);
+    metrics.count(DeliveryResult::Busy);
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         code,
@@ -265,13 +269,13 @@ fn busy(door: &SourceMetrics, error: SubmitError) -> Problem {
 /// Reads a body within its limit and its deadline, which a trickle does not move.
 async fn read(
     app: &App,
-    door: &SourceMetrics,
+    metrics: &SourceMetrics,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Bytes, Problem> {
     let limit = usize::try_from(app.config.http.body_limit.bytes()).unwrap_or(usize::MAX);
     let too_large = || {
-        door.count(DeliveryResult::TooLarge);
+        metrics.count(DeliveryResult::TooLarge);
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
@@ -288,7 +292,7 @@ async fn read(
         Ok(Collected::Whole(bytes)) => Ok(bytes),
         Ok(Collected::TooLarge) => Err(too_large()),
         Ok(Collected::Broken) => {
-            door.count(DeliveryResult::TooSlow);
+            metrics.count(DeliveryResult::TooSlow);
             Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "cut_off",
@@ -296,7 +300,7 @@ async fn read(
             ))
         }
         Err(_) => {
-            door.count(DeliveryResult::TooSlow);
+            metrics.count(DeliveryResult::TooSlow);
             Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",

@@ -35,7 +35,7 @@ pub struct App {
     /// The config as it was loaded.
     config: Arc<Config>,
     /// The webhook counters of every source, in the config's order.
-    doors: Arc<[metrics::SourceMetrics]>,
+    metrics: Arc<[metrics::SourceMetrics]>,
     /// How often one client may ask for success pages.
     limiter: Arc<limit::Limiter>,
     /// Set while the server drains.
@@ -51,7 +51,7 @@ impl App {
     #[must_use]
     pub fn new(handle: engine::Handle, config: Arc<Config>) -> Self {
         metrics::install();
-        let doors = config
+        let metrics = config
             .sources
             .iter()
             .map(metrics::SourceMetrics::of)
@@ -61,7 +61,7 @@ impl App {
         Self {
             handle,
             config,
-            doors,
+            metrics,
             limiter,
             stopping: CancellationToken::new(),
             observed,

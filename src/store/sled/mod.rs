@@ -64,7 +64,7 @@ impl Store {
             store: dir.to_owned(),
             disk,
             overlay: RwLock::new(overlay),
-            bell: FlushSignal::default(),
+            signal: FlushSignal::default(),
             fault: OnceLock::new(),
             on_broken: options.on_broken.clone(),
             _lock: lock,
@@ -200,7 +200,7 @@ mod tests {
                 .count(),
             0
         );
-        reader.shared.bell.ring();
+        reader.shared.signal.wake();
         settle(&reader);
         assert_eq!(
             reader

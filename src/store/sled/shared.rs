@@ -16,7 +16,7 @@ pub(super) struct Shared {
     pub(super) store: PathBuf,
     pub(super) disk: Disk,
     pub(super) overlay: RwLock<Overlay>,
-    pub(super) bell: FlushSignal,
+    pub(super) signal: FlushSignal,
     pub(super) fault: OnceLock<StoreFault>,
     pub(super) on_broken: Option<OnBroken>,
     /// Behind `disk`, so that sled is closed before the lock is let go.
