@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::request::PolicyQuery;
 use super::response::{AffectedPurchase, Changed, PolicyCounts, Response};
 use crate::domain::action::{Act, Action};
-use crate::domain::decide::{DecisionContext, Settled, settle};
+use crate::domain::decide::{DecisionContext, Verdict, reconcile};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
 use crate::domain::fact::{Fact, FactBody};
@@ -164,7 +164,10 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         under_way: &[],
         stops_held: None,
     };
-    let (before, after) = (settle(&mut as_is, &world), settle(&mut applied, &world));
+    let (before, after) = (
+        reconcile(&mut as_is, &world),
+        reconcile(&mut applied, &world),
+    );
     let mut out: Vec<String> = Vec::new();
     let known = |a: &Action| {
         as_is
@@ -209,8 +212,8 @@ fn act(action: &Action) -> String {
 }
 
 /// A running grace that ends at another instant.
-fn grace(before: &Settled, after: &Settled) -> Option<String> {
-    let ends = |s: &Settled| {
+fn grace(before: &Verdict, after: &Verdict) -> Option<String> {
+    let ends = |s: &Verdict| {
         s.folded
             .life
             .open_episode()

@@ -1,6 +1,6 @@
 //! The front door: what a machine must do next, given what is known of it and an instant.
 //!
-//! `settle` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
+//! `reconcile` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
 //! called. It never asks what happened: it compares what should be with what is.
 
 mod mail;
@@ -55,7 +55,7 @@ pub struct DecisionContext<'a> {
 
 /// What a settling found besides what it wrote into the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct Verdict {
     /// The machine's fold, for whoever shows it.
     pub folded: Folded,
     /// What should be.
@@ -65,7 +65,7 @@ pub struct Settled {
 }
 
 /// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it.
-pub fn learn(machine: &mut Machine, fact: &Fact) {
+pub fn add_fact(machine: &mut Machine, fact: &Fact) {
     if machine.knows(fact) {
         return;
     }
@@ -78,7 +78,7 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 }
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
-pub fn settle(machine: &mut Machine, world: &DecisionContext<'_>) -> Settled {
+pub fn reconcile(machine: &mut Machine, world: &DecisionContext<'_>) -> Verdict {
     let folded = machine.folded(world.revisions, world.now);
     let mut due = entitlement(
         &folded,
@@ -99,7 +99,7 @@ pub fn settle(machine: &mut Machine, world: &DecisionContext<'_>) -> Settled {
     }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
     let reports = new_reports(machine, &folded, &due, world);
-    Settled {
+    Verdict {
         folded,
         due,
         reports,

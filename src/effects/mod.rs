@@ -1,7 +1,7 @@
 //! What reaches outside: license services and mail. Outcomes go back through the engine's door, nothing else does.
 
-mod carry;
 pub(crate) mod dispatcher;
+mod execute;
 pub(crate) mod health;
 pub mod license;
 pub mod mail;

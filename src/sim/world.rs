@@ -12,7 +12,7 @@ use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::read::{due, view};
 use crate::engine::record::RecordError;
 use crate::engine::record::key::{Due, Item};
-use crate::engine::write::transaction::{Now, Transaction};
+use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::Working;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Commit, CommitError};
@@ -226,7 +226,7 @@ impl Simulation {
     fn submit(&mut self, input: &Input) -> Result<Receipt, SimulationError> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
-        let now = Now {
+        let now = TxContext {
             rules: &self.rules,
             at: self.now,
             jitter: 500,

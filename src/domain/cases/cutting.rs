@@ -93,7 +93,7 @@ impl Case {
             body,
             chain: None,
         };
-        learn(&mut self.machine, &fact);
+        add_fact(&mut self.machine, &fact);
         if unpaid {
             Outcome::Again {
                 after: None,
@@ -378,7 +378,7 @@ fn an_answer_older_than_a_later_snapshot_changes_nothing() {
                 body: body.clone(),
                 chain: None,
             };
-            learn(&mut case.machine, &fact);
+            add_fact(&mut case.machine, &fact);
         }
         case.told_late(3.0, 0.0, "invoice.paid", paid());
         let mut plans: Vec<&str> = case

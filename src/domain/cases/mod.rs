@@ -20,7 +20,7 @@ mod services;
 use super::action::{
     Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
 };
-use super::decide::{DecisionContext, Mailed, learn, mailed, outcome, recipient, settle};
+use super::decide::{DecisionContext, Mailed, add_fact, mailed, outcome, recipient, reconcile};
 use super::decision::{Decision, Verb};
 use super::fact::*;
 use super::finding::Finding;
@@ -157,8 +157,8 @@ impl Case {
             body,
             chain: None,
         };
-        learn(&mut self.machine, &fact);
-        self.settle();
+        add_fact(&mut self.machine, &fact);
+        self.reconcile();
         self
     }
 
@@ -188,7 +188,7 @@ impl Case {
                 return self;
             };
             self.now = self.now.max(next);
-            self.settle();
+            self.reconcile();
         }
         panic!("something keeps coming due");
     }
@@ -198,7 +198,7 @@ impl Case {
         Revisions::new(self.revisions.clone()).deaf(deaf)
     }
 
-    fn settle(&mut self) {
+    fn reconcile(&mut self) {
         let revisions = self.rules();
         let abilities = Abilities {
             looks_up: self.stripe.has_key(),
@@ -216,7 +216,7 @@ impl Case {
                 under_way: &[],
                 stops_held: self.stops_held,
             };
-            settle(&mut self.machine, &world);
+            reconcile(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));
             let due = self
                 .machine

@@ -57,7 +57,7 @@ impl Case {
             license.number,
             self.now,
         ));
-        self.settle();
+        self.reconcile();
         self
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::action::{Abilities, Confirmed, GrantStatus, Outcome};
 use crate::domain::customer::Customer;
-use crate::domain::decide::{outcome, settle};
+use crate::domain::decide::{outcome, reconcile};
 use crate::domain::fact::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, Wants};
 use crate::domain::id::{
     CustomerId, LicenseKey, MachineId, PlanName, PriceId, SessionId, SourceName,
@@ -90,8 +90,8 @@ impl Case {
         with(&mut self.machine, &world)
     }
 
-    fn settle(&mut self) {
-        let settled = self.with_world(settle);
+    fn reconcile(&mut self) {
+        let settled = self.with_world(reconcile);
         self.reports
             .extend(settled.reports.into_iter().map(|r| r.finding));
     }
@@ -106,7 +106,7 @@ impl Case {
             body,
             chain: None,
         });
-        self.settle();
+        self.reconcile();
     }
 
     fn sold(&mut self, prices: &[&str]) {
@@ -136,12 +136,12 @@ impl Case {
             .id;
         let now = self.now;
         self.with_world(|m, world| outcome(m, id, came, now, world));
-        self.settle();
+        self.reconcile();
     }
 
     fn later(&mut self, span: Span) {
         self.now = self.now + span;
-        self.settle();
+        self.reconcile();
     }
 
     /// Its work in short: `look_up pending, create_license done`.
@@ -159,7 +159,7 @@ impl Case {
 #[test]
 fn what_a_session_sold_is_asked_once_and_handed_out() {
     let mut case = Case::new(Wants::default());
-    case.settle();
+    case.reconcile();
     assert_eq!(case.work(), "look_up pending");
     assert_eq!(
         case.machine.actions[0].act.question(),
@@ -193,12 +193,12 @@ fn nothing_is_asked_that_is_known_or_cannot_be_asked() {
     assert_eq!(named.work(), "create_license pending");
     let mut deaf = Case::new(Wants::default());
     deaf.abilities.looks_up = false;
-    deaf.settle();
+    deaf.reconcile();
     assert_eq!(deaf.work(), "look_up superseded", "the key was taken away");
     deaf.later(Span::from_minutes(11));
     assert_eq!(deaf.reports, [Finding::NothingToHandOut]);
     deaf.abilities.looks_up = true;
-    deaf.settle();
+    deaf.reconcile();
     assert_eq!(
         deaf.work(),
         "look_up superseded, look_up pending",
@@ -236,7 +236,7 @@ fn a_refusal_is_told_and_not_asked_again_until_somebody_says_so() {
     assert_eq!(case.reports, [Finding::NothingToHandOut]);
     // What `keyward retry` does.
     case.machine.actions[0].outcome = ActionOutcome::Superseded;
-    case.settle();
+    case.reconcile();
     assert_eq!(case.work(), "look_up superseded, look_up pending");
 }
 
@@ -267,7 +267,7 @@ fn an_address_is_asked_for_when_a_mail_needs_it() {
         deleted,
     };
     case.customer = Some(told(None, true));
-    case.settle();
+    case.reconcile();
     assert_eq!(
         case.work(),
         "create_license done, look_up done",
@@ -275,7 +275,7 @@ fn an_address_is_asked_for_when_a_mail_needs_it() {
     );
     assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);
     case.customer = Some(told(Some("a@example.com"), false));
-    case.settle();
+    case.reconcile();
     assert_eq!(case.machine.notices[0].status, NoticeStatus::Pending);
 }
 

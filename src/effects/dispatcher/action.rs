@@ -9,7 +9,7 @@ use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
-use crate::effects::carry::{Carrier, work_of};
+use crate::effects::execute::{ActionExecutor, work_of};
 use crate::effects::services::LicenseService;
 use crate::effects::tally;
 use crate::effects::throttle::Gate;
@@ -151,12 +151,12 @@ impl Dispatcher {
             return;
         }
         let sent = self.handle.clock().now();
-        let carrier = Carrier {
+        let executor = ActionExecutor {
             handle: &self.handle,
             services: &self.services,
             service: &service,
         };
-        let outcome = carrier.carry(&machine, &action).await;
+        let outcome = executor.execute(&machine, &action).await;
         drop(slot);
         tally::action(service.name, &machine.source, action.act.as_str(), &outcome);
         refused::report(&machine, &action, &outcome, &service);

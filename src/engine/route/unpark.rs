@@ -93,6 +93,6 @@ fn claim(
         kept.disposition = Disposition::Applied(Some(machine.id.clone()));
         record::put(tx.working, key, &kept)?;
     }
-    decide::learn(machine, &fact);
+    decide::add_fact(machine, &fact);
     Ok(Some(fact))
 }

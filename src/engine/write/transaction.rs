@@ -38,7 +38,7 @@ use crate::engine::route::unpark;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
-pub struct Now<'a> {
+pub struct TxContext<'a> {
     /// The config, as the engine needs it.
     pub rules: &'a Rules,
     /// The instant.
@@ -53,7 +53,7 @@ pub struct Now<'a> {
 
 /// What the operator should be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Alert {
     /// The machine.
     pub machine: MachineId,
     /// What.
@@ -63,9 +63,9 @@ pub struct Told {
 /// A transaction under way.
 pub struct Transaction<'w, 'a> {
     pub(in crate::engine) working: &'w mut Working<'a>,
-    pub(in crate::engine) now: Now<'w>,
+    pub(in crate::engine) now: TxContext<'w>,
     /// What the operator should be told when it is committed.
-    pub told: Vec<Told>,
+    pub alerts: Vec<Alert>,
     /// Where what is decided goes when it is committed.
     outbox: Option<&'w Outbox>,
     /// Creates that are sent when they are committed, each with its slot.
@@ -75,11 +75,11 @@ pub struct Transaction<'w, 'a> {
 impl<'w, 'a> Transaction<'w, 'a> {
     /// Begins one over a view.
     #[must_use]
-    pub fn new(working: &'w mut Working<'a>, now: Now<'w>) -> Self {
+    pub fn new(working: &'w mut Working<'a>, now: TxContext<'w>) -> Self {
         Self {
             working,
             now,
-            told: Vec::new(),
+            alerts: Vec::new(),
             outbox: None,
             attempted: Vec::new(),
         }
@@ -133,7 +133,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 at,
             } => {
                 let fact = Fact::decided(id.clone(), decision, *at, self.now.at);
-                self.change(machine, |m, _| decide::learn(m, &fact))
+                self.change(machine, |m, _| decide::add_fact(m, &fact))
             }
             Input::Searched {
                 scope,
@@ -342,7 +342,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let Some(old) = takes_over {
                     transfer::take_over(self, scope, &mut machine, &old)?;
                 }
-                decide::learn(&mut machine, fact);
+                decide::add_fact(&mut machine, fact);
                 unpark::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
                 self.settle_and_write(scope, machine, &before)?;
@@ -473,20 +473,20 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let mut settled = decide::settle(
+        let mut settled = decide::reconcile(
             &mut machine,
             &self.world(rules, customer.as_ref(), &under_way),
         );
         if machine.kind == Kind::Subscription
             && transfer::resubscription(self, scope, &mut machine, &settled)?
         {
-            settled = decide::settle(
+            settled = decide::reconcile(
                 &mut machine,
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
         for report in settled.reports {
-            self.told.push(Told {
+            self.alerts.push(Alert {
                 machine: machine.id.clone(),
                 report,
             });
@@ -547,7 +547,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             && let Err(why) = machine.check()
         {
             let report = Report::new(self.now.at, Finding::Held(why));
-            self.told.push(Told {
+            self.alerts.push(Alert {
                 machine: machine.id.clone(),
                 report,
             });

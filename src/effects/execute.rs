@@ -15,7 +15,7 @@ use crate::engine::Handle;
 use crate::engine::record::key::Work;
 
 /// What the carrier of one action works with.
-pub(super) struct Carrier<'a> {
+pub(super) struct ActionExecutor<'a> {
     pub(super) handle: &'a Handle,
     pub(super) services: &'a Services,
     pub(super) service: &'a LicenseService,
@@ -89,9 +89,9 @@ pub(super) const fn work_of(action: &Action) -> Work {
     }
 }
 
-impl Carrier<'_> {
+impl ActionExecutor<'_> {
     /// Carries an action out. The attempt of a create is on disk already.
-    pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
+    pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Outcome {
         if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
             (&action.act, action.phase)
         {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Carrier, confirmed};
+use super::{ActionExecutor, confirmed};
 use crate::clock::pause;
 use crate::domain::action::{Action, CreatePhase, Outcome};
 use crate::domain::adoption;
@@ -23,7 +23,7 @@ const KEEP_EVERY: Span = Span::from_s(1);
 /// So many labels are kept in one commit.
 const KEPT_AT_ONCE: usize = 10 * labels::CHUNK_MAX;
 
-impl Carrier<'_> {
+impl ActionExecutor<'_> {
     /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
     /// whoever made it, whenever.
     pub(super) async fn look(
