@@ -20,7 +20,7 @@ use crate::clock::{Clock, Stopwatch, pause};
 use crate::config::{Config, Env, Transport};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Input;
-use crate::engine::read::{due, view};
+use crate::engine::read::due;
 use crate::engine::record::key::{Due, Item};
 use crate::secret::Secret;
 use crate::server;

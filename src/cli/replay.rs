@@ -110,7 +110,7 @@ fn open(file: &Path) -> Result<History<'static>, Failure> {
 fn failure(why: CannotReplay) -> Failure {
     match why {
         CannotReplay::Bad(bad) => Failure::input(bad.to_string()),
-        CannotReplay::Stuck(stuck) => Failure::ours(stuck.to_string()),
+        CannotReplay::Simulation(stuck) => Failure::ours(stuck.to_string()),
     }
 }
 

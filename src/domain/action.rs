@@ -132,7 +132,7 @@ impl Action {
     pub const fn is_ready_create(&self) -> bool {
         self.act.creates()
             && matches!(self.outcome, ActionOutcome::Pending)
-            && matches!(self.phase, Phase::Ready)
+            && matches!(self.phase, CreatePhase::Ready)
     }
 }
 

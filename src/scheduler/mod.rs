@@ -128,10 +128,10 @@ pub async fn start(
     let mut cron = JobScheduler::new().await?;
     let mut tasks = JoinSet::new();
     for (job, wake) in Job::ALL.into_iter().zip(&wakes) {
-        let wake = Arc::clone(wake);
+        let timed = Arc::clone(wake);
         let timer = CronJob::new_async(job.cron(config), move |_, _| {
-            let wake = Arc::clone(&wake);
-            Box::pin(async move { wake.notify_one() })
+            let timed = Arc::clone(&timed);
+            Box::pin(async move { timed.notify_one() })
         });
         cron.add(timer?).await?;
         let worker = Worker {

@@ -30,7 +30,7 @@ pub enum CannotReplay {
     Bad(#[from] history::BadHistory),
     /// The simulation cannot go on, which is a defect of Keyward.
     #[error(transparent)]
-    SimulationError(#[from] world::SimulationError),
+    Simulation(#[from] world::SimulationError),
 }
 
 /// Plays a history, a line at a time, to its end. Without `until`: the last delivery and 60 days.

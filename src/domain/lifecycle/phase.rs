@@ -2,7 +2,6 @@
 
 use super::course::SubscriptionLife;
 use super::grace::Episode;
-use crate::domain::decision::Decided;
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::{Span, Timestamp};
 

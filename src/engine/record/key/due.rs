@@ -1,6 +1,6 @@
 //! The keys of what is due: a lane for each kind of work and service, in the order of the instants.
 
-use super::{Table, key, machine, push_machine, push_scope};
+use super::{Table, push_machine, push_scope};
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
