@@ -4,7 +4,6 @@ use super::stories::STORIES;
 use crate::admin::Failure;
 use crate::cli::report;
 use crate::domain::time::Timestamp;
-use crate::engine::read::view;
 use crate::engine::read::view::{self, Keys, LicenseView, MachineView};
 use crate::server::Server;
 use crate::sim::timeline::devices;
