@@ -22,6 +22,7 @@ mod policy_diff;
 mod reload;
 mod replay;
 mod report;
+mod revision_keys;
 mod serve;
 mod show;
 pub mod store;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::admin::Failure;
 use crate::domain::machine::LicenseStatus;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// A purchase.
 #[derive(Debug, Deserialize)]

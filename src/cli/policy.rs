@@ -1,6 +1,5 @@
 //! `keyward policy`: what a changed file would change, and the only way by which it reaches what already is.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -211,6 +210,3 @@ fn listed(concerned: &[AffectedPurchase]) -> String {
         concerned.iter().map(row).collect(),
     )
 }
-
-/// Values of a plan or policy by dotted key.
-pub(super) type Keys = BTreeMap<String, serde_json::Value>;

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::policy::Keys;
 use super::report::{BOLD, styled};
+use super::revision_keys::Keys;
 use crate::admin::PolicyCounts;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};

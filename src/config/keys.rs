@@ -4,6 +4,7 @@
 //! printed from it.
 
 mod policy;
+mod spec;
 mod table;
 
 pub(super) use policy::POLICY;

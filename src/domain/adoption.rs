@@ -15,8 +15,8 @@ use super::fact::{BillingReason, EndReason, Fact, FactBody, SubscriptionEvent};
 use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
+use super::matching::match_seats;
 use super::policy::OnCancel;
-use super::reconcile::match_seats;
 use super::revision::Revisions;
 use super::time::Timestamp;
 

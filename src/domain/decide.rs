@@ -6,18 +6,18 @@
 mod mail;
 mod outcome;
 
+use crate::domain::context::DecisionContext;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
-use super::action::{Abilities, Act, Action, ActionOutcome, CreatePhase};
-use super::adoption::{self, Gap};
+use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::adoption;
 use super::by_hand;
-use super::customer::Customer;
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
-use super::hold::{Distrust, Hold};
+use super::hold::Hold;
 use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
@@ -25,33 +25,8 @@ use super::notice::{DueNotice, due_notices};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
-use super::revision::Revisions;
 use super::time::Timestamp;
 use mail::notices;
-
-/// All that a decision depends on besides the machine.
-#[derive(Clone, Copy, Debug)]
-pub struct DecisionContext<'a> {
-    /// Plans and policies through time.
-    pub revisions: &'a Revisions,
-    /// The instant.
-    pub now: Timestamp,
-    /// What the license service can.
-    pub abilities: &'a Abilities,
-    /// The customer's own record.
-    pub customer: Option<&'a Customer>,
-    /// When this store began; purchases before it look for a license first.
-    pub store_since: Option<Timestamp>,
-    /// Times of which the store has no memory, in the order in which they were noticed.
-    pub gaps: &'a [Gap],
-    /// A number from 0 to 999 for jitter.
-    pub jitter: u32,
-    /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
-    pub under_way: &'a [u32],
-    /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
-    /// against it.
-    pub stops_held: Option<Distrust>,
-}
 
 /// What a settling found besides what it wrote into the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]

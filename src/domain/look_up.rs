@@ -2,7 +2,7 @@
 //! piece of work that is asked once; what the answer says comes in as a fact or a record like any other.
 
 use super::action::{Act, Action, ActionOutcome, Question};
-use super::decide::DecisionContext;
+use super::context::DecisionContext;
 use super::entitlement::Entitlement;
 use super::fact::{Fact, FactBody, Invoice, InvoiceEvent, SessionMode};
 use super::finding::{Finding, Report};

@@ -21,6 +21,7 @@ pub mod time; // instants and spans; "14d" read and written
 // What is said of a purchase.
 mod contact; // whom a machine belongs to, and how to reach them
 pub(crate) mod customer; // what is known of a customer apart from any purchase
+pub(crate) mod decided; // what a person's decisions come to
 pub mod decision; // facts whose source is a person
 pub mod fact; // what one event, person or query says; the canonical order
 
@@ -34,11 +35,13 @@ mod object; // invoices, payments, disputes, subscriptions, each folded from its
 pub mod action; // durable pieces of outside work
 pub mod adoption; // licenses that exist although this store knows nothing of them
 pub(crate) mod by_hand; // what a license service does not take is somebody's task
+pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next
 pub mod finding; // what only a person can judge, told once
 pub mod hold; // why work is held
 mod look_up; // what a machine must ask Stripe
 pub mod machine; // everything kept of one payment or subscription
+mod matching; // which license stands for which seat
 pub mod notice; // which mails are due, each once
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
@@ -52,7 +55,8 @@ pub(crate) mod transfer; // what moves between two machines
 
 // For people.
 pub(crate) mod outlook; // what comes next if nothing else happens
-pub(crate) mod summary; // one status for people
+pub(crate) mod status; // the word for what a purchase comes to
+pub(crate) mod summary; // which of them it is
 
 #[cfg(test)]
 mod cases;

@@ -15,8 +15,8 @@ pub use skipped::Skipped;
 use super::entitlement::Entitlement;
 use super::lifecycle::{Folded, Life};
 use super::machine::Machine;
+use super::matching::match_seats;
 use super::policy::choices;
-use super::reconcile::match_seats;
 use super::revision::Revisions;
 use super::time::{Span, Timestamp};
 

@@ -4,13 +4,14 @@
 
 mod act;
 
-use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus, SeatId};
+use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus};
 use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
 use super::machine::{ExternalChanges, Grant, Machine};
 use super::time::Timestamp;
+use crate::domain::matching::{is_for, match_seats};
 pub(super) use act::read_again;
 use act::{create, new_license, on, reinstate, revoke, stop};
 
@@ -191,42 +192,6 @@ fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
     named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
-/// Which grant stands for each seat: the newest that is not replaced, by the item's own name first, then by a former one.
-#[must_use]
-pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
-    let mut taken = vec![false; machine.grants.len()];
-    let mut matched = vec![None; due.seats.len()];
-    for exact in [true, false] {
-        for (n, seat) in due.seats.iter().enumerate() {
-            if matched[n].is_some() {
-                continue;
-            }
-            let fits = |g: &Grant| {
-                let named = if exact {
-                    g.seat.item == seat.item
-                } else {
-                    seat.aliases.contains(&g.seat.item)
-                };
-                // A license cannot move to another application: a plan of another one needs a key of its own.
-                let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
-                named && g.seat.unit == seat.unit && !g.replaced && !elsewhere
-            };
-            let found = machine
-                .grants
-                .iter()
-                .enumerate()
-                .rev()
-                .find(|(i, g)| !taken[*i] && fits(g))
-                .map(|(i, _)| i);
-            if let Some(index) = found {
-                taken[index] = true;
-                matched[n] = Some(index);
-            }
-        }
-    }
-    matched
-}
-
 /// Writes down which plan each license stands for now: a changed price changes the same license.
 pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
     for (seat, grant) in due.seats.iter().zip(match_seats(machine, due)) {
@@ -234,15 +199,6 @@ pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
             machine.grants[index].plan.clone_from(&seat.plan);
         }
     }
-}
-
-/// Whether an action makes or finds the license of a seat, by the item's name or a former one.
-#[must_use]
-pub fn is_for(action: &Action, seat: &SeatDue) -> bool {
-    let names = |of: &SeatId| {
-        of.unit == seat.unit && (of.item == seat.item || seat.aliases.contains(&of.item))
-    };
-    action.act.new_license().is_some_and(|new| names(&new.seat))
 }
 
 fn seat_differences(

@@ -3,7 +3,7 @@
 use super::Absent::Is;
 use super::Section;
 use super::ValueKind::{Choice, Share, Span, Spans};
-use super::table::{CENTURY_S, key};
+use super::spec::{CENTURY_S, key};
 
 /// `[policy.NAME]`.
 pub(in crate::config) const POLICY: Section = Section {

@@ -2,36 +2,16 @@
 
 mod services;
 
+use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 use Absent::{Is, Means, Required};
 use ValueKind::{
     Choice, Count, Cron, Devices, Networks, Path, Size, Socket, Span, Table, Tables, Templates,
     Text, Texts, Url, Wait,
 };
 
+use super::Section;
 use super::policy::POLICY;
-use super::{Absent, KeySpec, Section, ValueKind};
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
-
-pub(super) const fn key(
-    name: &'static str,
-    kind: ValueKind,
-    absent: Absent,
-    doc: &'static str,
-) -> KeySpec {
-    KeySpec {
-        name,
-        kind,
-        absent,
-        doc,
-    }
-}
-
-const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
-const TIB: u64 = 1 << 40;
-pub(super) const DAY_S: i64 = 86_400;
-/// No length of time in the config is longer than a hundred years.
-pub(super) const CENTURY_S: i64 = 36_525 * DAY_S;
 
 /// The file's top.
 pub(in crate::config) const ROOT: Section = Section {

@@ -20,7 +20,8 @@ mod services;
 use super::action::{
     Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
 };
-use super::decide::{DecisionContext, Mailed, add_fact, mailed, outcome, recipient, reconcile};
+use super::context::DecisionContext;
+use super::decide::{Mailed, add_fact, mailed, outcome, recipient, reconcile};
 use super::decision::{Decision, Verb};
 use super::fact::*;
 use super::finding::Finding;

@@ -1,6 +1,6 @@
 //! Notices as they are kept: written down when they come due, skipped when they are no longer true, sent or not.
 
-use super::DecisionContext;
+use crate::domain::context::DecisionContext;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};

@@ -1,9 +1,9 @@
 //! What came of an action, as a change of its machine.
 
-use super::DecisionContext;
 use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
 };
+use crate::domain::context::DecisionContext;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::plan::Devices;

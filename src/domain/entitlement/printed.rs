@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::table::{End, Pair, Should, Why, want_of};
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect};
 use crate::domain::lifecycle::Phase;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// One row: each column's values, or any.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect};
 use crate::domain::lifecycle::Phase;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// What a license should be; the instants come from the phase and the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -13,7 +13,7 @@ use super::snapshots::SPEAKS_AFTER;
 use super::subscription::{self, SubscriptionState as S, SubscriptionTrigger};
 use super::{Cause, Hears, Life, State, Transition};
 use crate::domain::action::Question;
-use crate::domain::decision::Decided;
+use crate::domain::decided::Decided;
 use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::{InvoiceId, PlanName};

@@ -25,7 +25,7 @@ pub use phase::Phase;
 pub use purchase::{CutLines, PurchaseLife};
 
 use super::contact::Contact;
-use super::decision::Decided;
+use super::decided::Decided;
 use super::fact::Fact;
 use super::fact::order::canonical;
 use super::finding::Report;

@@ -4,7 +4,7 @@ use super::{About, Ctx, DueNotice, Notice, NoticeKind, Skipped};
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::Grant;
-use crate::domain::reconcile::{is_for, match_seats};
+use crate::domain::matching::{is_for, match_seats};
 use crate::domain::time::Span;
 
 /// Keys of one purchase that are ready within this time share a mail (rule 40).

@@ -10,6 +10,8 @@ mod folder;
 mod kind;
 mod letter;
 mod message;
+mod outgoing;
+mod parts;
 mod render;
 mod send;
 mod smtp;

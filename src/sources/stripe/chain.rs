@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::fact::{Chain, FactBody, InvoiceEvent};
 
-use super::event::Envelope;
+use super::envelope::Envelope;
 use super::json::Json;
 
 /// A field that tells snapshots apart.

@@ -3,6 +3,7 @@
 //! The type says which object to read and what happened to it; `shape` reads the object. `api_version` is never looked at:
 //! removals follow it, additions do not, so it says little about where a field is.
 
+use crate::sources::stripe::envelope::Envelope;
 use bumpalo::Bump;
 
 use crate::domain::customer::Customer;
@@ -143,16 +144,6 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
             .map(AccountId::from),
         content,
     })
-}
-
-/// What the readers of single objects are given.
-pub(super) struct Envelope<'e, 'a> {
-    pub(super) id: EventId,
-    pub(super) kind: &'e str,
-    pub(super) created: Timestamp,
-    pub(super) received: Timestamp,
-    pub(super) object: &'e Json<'a>,
-    pub(super) previous: &'e Json<'a>,
 }
 
 /// Which reader a type needs.

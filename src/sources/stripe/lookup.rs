@@ -3,7 +3,8 @@
 
 use bumpalo::Bump;
 
-use super::event::{Envelope, EventContent};
+use super::envelope::Envelope;
+use super::event::EventContent;
 use super::json::Json;
 use super::shape::{customer, invoice, money, session, subscription};
 use crate::domain::fact::{

@@ -6,6 +6,7 @@
 //! knows a machine, a plan or a store, and nothing here asks.
 
 pub mod delivery;
+mod envelope;
 pub mod event;
 pub(crate) mod lookup;
 pub mod signature;

@@ -24,6 +24,7 @@ mod presence;
 mod reader;
 mod rebuild;
 mod shared;
+mod signal;
 mod verify;
 mod writer;
 
@@ -78,7 +79,7 @@ impl Store {
                 flush::run(shared, every, checkpoint)
             })?,
             spawn("store-watch", &shared, |shared| {
-                flush::watch(shared, flush::PATIENCE)
+                flush::watch(shared, signal::PATIENCE)
             })?,
         ];
         let space = Space::new(dir, options.min_free_bytes);

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::disk::{Disk, DiskError};
-use super::flush::FlushSignal;
 use super::lock::Lock;
 use super::open::{self, OnBroken};
 use super::overlay::Overlay;
+use super::signal::FlushSignal;
 use crate::store::{StoreFault, Value};
 
 /// What writer, readers and the flush thread share.

@@ -6,8 +6,8 @@ use crate::config::keys::ValueKind::{
     Wait, Waits,
 };
 
-use super::{DAY_S, key};
 use crate::config::keys::Section;
+use crate::config::keys::spec::{DAY_S, key};
 
 /// `[[source]]`.
 pub(in crate::config) const SOURCE: Section = Section {

@@ -7,7 +7,7 @@ use crate::domain::id::CustomerId;
 use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 use crate::domain::time::Timestamp;
 
 /// A machine, as JSON shows it.
