@@ -3,6 +3,7 @@
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
 use super::response::{Response, TimelineItem};
+use crate::domain::context::Situation;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
@@ -118,13 +119,13 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
         machine,
     } = page(context, &resolve(context, text)?, now)?;
     let rules = context.handle.rules();
-    let next = outlook(
-        &machine,
-        &folded,
-        &view::seats(&machine, &rules, now),
-        &rules.revisions,
+    let next = outlook(&Situation {
+        machine: &machine,
+        folded: &folded,
+        due: &view::seats(&machine, &rules, now),
+        revisions: &rules.revisions,
         now,
-    );
+    });
     let next = next
         .into_iter()
         .map(|n| TimelineItem {

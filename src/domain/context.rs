@@ -1,9 +1,13 @@
-//! All that a decision depends on besides the machine.
+//! What decisions and notices are made from: all that a decision depends on besides the machine, and a machine with what
+//! is known of it.
 
 use crate::domain::action::Abilities;
 use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
+use crate::domain::entitlement::Entitlement;
 use crate::domain::hold::Distrust;
+use crate::domain::lifecycle::Folded;
+use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 
@@ -29,4 +33,19 @@ pub struct DecisionContext<'a> {
     /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
     /// against it.
     pub stops_held: Option<Distrust>,
+}
+
+/// A machine at an instant, with what its facts come to and what each license should be.
+#[derive(Clone, Copy)]
+pub struct Situation<'a> {
+    /// The machine.
+    pub machine: &'a Machine,
+    /// What its facts come to.
+    pub folded: &'a Folded,
+    /// What each license should be.
+    pub due: &'a Entitlement,
+    /// Plans and policies through time.
+    pub revisions: &'a Revisions,
+    /// The instant.
+    pub now: Timestamp,
 }

@@ -6,13 +6,13 @@
 mod mail;
 mod outcome;
 
-use crate::domain::context::DecisionContext;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase};
 use super::adoption;
 use super::by_hand;
+use super::context::{DecisionContext, Situation};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
@@ -67,7 +67,13 @@ pub fn reconcile(machine: &mut Machine, world: &DecisionContext<'_>) -> Verdict 
     if machine.held.is_none() {
         actions(machine, &folded, &due, world);
     }
-    let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
+    let calls = due_notices(&Situation {
+        machine,
+        folded: &folded,
+        due: &due,
+        revisions: world.revisions,
+        now: world.now,
+    });
     notices(machine, &calls, &folded, world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);

@@ -3,13 +3,11 @@
 use std::fmt;
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus};
-use super::entitlement::Entitlement;
+use super::context::Situation;
+use super::lifecycle::Life;
 use super::lifecycle::grace::{Cause, Episode};
-use super::lifecycle::{Folded, Life};
-use super::machine::Machine;
 use super::notice::{NoticeKind, NoticeStatus, due_notices};
 use super::policy::AtGraceEnd;
-use super::revision::Revisions;
 use super::time::Timestamp;
 
 /// Something that comes next.
@@ -79,13 +77,13 @@ pub struct Upcoming {
 
 /// What comes next, given the fold and what should be.
 #[must_use]
-pub fn outlook(
-    machine: &Machine,
-    folded: &Folded,
-    due: &Entitlement,
-    revisions: &Revisions,
-    now: Timestamp,
-) -> Vec<Upcoming> {
+pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
+    let Situation {
+        machine,
+        folded,
+        now,
+        ..
+    } = *situation;
     if machine.held.is_some() {
         return Vec::new();
     }
@@ -94,7 +92,7 @@ pub fn outlook(
         .iter()
         .filter(|a| a.outcome == ActionOutcome::Pending);
     let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(a))).collect();
-    out.extend(mails(machine, folded, due, revisions, now));
+    out.extend(mails(situation));
     if let Life::Subscription(s) = &folded.life {
         let running = |e: &&Episode| e.is_open() && e.lapsed.is_none();
         let ends = |e: &Episode| Next::GraceEnds {
@@ -150,13 +148,8 @@ fn work(action: &Action) -> Next {
     }
 }
 
-fn mails(
-    machine: &Machine,
-    folded: &Folded,
-    due: &Entitlement,
-    revisions: &Revisions,
-    now: Timestamp,
-) -> Vec<(Timestamp, Next)> {
+fn mails(situation: &Situation<'_>) -> Vec<(Timestamp, Next)> {
+    let Situation { machine, now, .. } = *situation;
     let waiting = machine
         .notices
         .iter()
@@ -170,11 +163,9 @@ fn mails(
             },
         )
     });
-    let calls = due_notices(machine, folded, due, revisions, now)
-        .into_iter()
-        .filter(|call| {
-            call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n))
-        });
+    let calls = due_notices(situation).into_iter().filter(|call| {
+        call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n))
+    });
     waiting
         .chain(calls.map(|call| (call.due, Next::MailIfTrue(call.kind))))
         .collect()

@@ -1,13 +1,14 @@
 //! Failed payments: the reminders of a grace, its end, failures that start none, and trials that end soon.
 
-use super::{About, Ctx, DueNotice, NoticeKind, Part, Skipped};
+use super::{About, DueNotice, NoticeKind, Part, Skipped};
+use crate::domain::context::Situation;
 use crate::domain::entitlement::Why;
 use crate::domain::lifecycle::subscription::SubscriptionState as S;
 use crate::domain::lifecycle::{Episode, GraceOutcome, SideFailure, SubscriptionLife};
 use crate::domain::policy::{AtGraceEnd, DunningMail};
 use crate::domain::time::{Span, Timestamp};
 
-impl Ctx<'_> {
+impl Situation<'_> {
     pub(super) fn episode(
         &self,
         s: &SubscriptionLife,
