@@ -64,7 +64,6 @@ pub enum Request {
     },
 }
 
-/// Which events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventFilter {
@@ -88,7 +87,6 @@ impl EventFilter {
     }
 }
 
-/// Which actions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionFilter {
@@ -96,7 +94,6 @@ pub enum ActionFilter {
     Id(String),
     /// All at a service.
     Service(String),
-    /// All.
     All,
 }
 
@@ -153,7 +150,6 @@ pub enum PolicyQuery {
     Apply {
         /// Only purchases of this plan.
         plan: Option<String>,
-        /// Who and why.
         decision: Decision,
     },
 }

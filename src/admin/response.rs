@@ -27,7 +27,6 @@ pub enum Response {
         /// What comes next.
         next: Vec<TimelineItem>,
     },
-    /// A list.
     List {
         /// Its rows, oldest first.
         rows: Vec<Box<RawValue>>,
@@ -36,7 +35,6 @@ pub enum Response {
     },
     /// A part of a longer list.
     Page {
-        /// Its rows.
         rows: Vec<Box<RawValue>>,
         /// Where the next part begins; absent: this was the last one.
         next: Option<String>,
@@ -52,9 +50,7 @@ pub enum Response {
 /// Something that happened or will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TimelineItem {
-    /// When.
     pub at: Timestamp,
-    /// What.
     pub what: String,
 }
 
@@ -80,7 +76,6 @@ pub struct HistoryEntry {
     pub created: Timestamp,
     /// Where its id is known.
     pub scope: Scope,
-    /// Its id.
     pub id: EventId,
 }
 
@@ -105,9 +100,7 @@ pub struct HistoryGroup {
 /// How many live purchases are judged by what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyCounts {
-    /// By plan.
     pub plans: BTreeMap<String, u64>,
-    /// By policy.
     pub policies: BTreeMap<String, u64>,
 }
 
@@ -116,7 +109,6 @@ pub struct PolicyCounts {
 pub struct AffectedPurchase {
     /// The purchase.
     pub machine: MachineId,
-    /// Its plans.
     pub plans: Vec<String>,
     /// What changes, in words.
     pub changes: Vec<String>,

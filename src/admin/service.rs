@@ -45,7 +45,6 @@ impl Service {
         }
     }
 
-    /// Answers one request.
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
             Request::Find { text } => {

@@ -87,7 +87,6 @@ pub(super) enum Absent {
     Means(&'static str),
 }
 
-/// A key.
 #[derive(Debug)]
 pub(super) struct KeySpec {
     pub(super) name: &'static str,

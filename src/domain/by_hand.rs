@@ -21,7 +21,6 @@ const REREAD_MAX: Span = Span::from_days(7);
 pub struct SetDevices {
     /// So many.
     pub devices: Devices,
-    /// The license.
     pub key: LicenseKey,
 }
 

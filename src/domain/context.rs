@@ -38,7 +38,6 @@ pub struct DecisionContext<'a> {
 /// A machine at an instant, with what its facts come to and what each license should be.
 #[derive(Clone, Copy)]
 pub struct Situation<'a> {
-    /// The machine.
     pub machine: &'a Machine,
     /// What its facts come to.
     pub folded: &'a Folded,

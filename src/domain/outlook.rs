@@ -20,7 +20,6 @@ pub enum Next {
     },
     /// Stripe is asked.
     Query {
-        /// About what.
         about: String,
         /// Which try it is.
         attempt: u32,
@@ -32,7 +31,6 @@ pub enum Next {
     },
     /// A license is made or changed.
     Act {
-        /// How.
         act: &'static str,
         /// Its number.
         license: u32,
@@ -41,7 +39,6 @@ pub enum Next {
     },
     /// A mail is sent.
     Mail {
-        /// Which.
         kind: NoticeKind,
         /// Which try it is.
         attempt: u32,
@@ -67,9 +64,7 @@ pub enum Next {
 /// Something that comes next, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upcoming {
-    /// When.
     pub at: Timestamp,
-    /// What.
     pub what: Next,
     /// Whether its instant has come.
     pub due_now: bool,

@@ -45,25 +45,18 @@ pub enum ServiceConfigError {
     /// The license service.
     #[error("the license service of {source_name}: {error}")]
     License {
-        /// Whose.
         source_name: SourceName,
-        /// Why.
         error: ClientError,
     },
-    /// The mail.
     #[error("the mail of {source_name}: {error}")]
     Mail {
-        /// Whose.
         source_name: SourceName,
-        /// Why.
         error: CannotMail,
     },
     /// The look-ups at Stripe.
     #[error("the look-ups at Stripe of {source_name}: {error}")]
     Stripe {
-        /// Whose.
         source_name: SourceName,
-        /// Why.
         error: CannotAsk,
     },
     /// The embedded service is named but does not run.
@@ -74,7 +67,6 @@ pub enum ServiceConfigError {
 /// A license service with everything that guards it.
 #[derive(Debug)]
 pub struct LicenseService {
-    /// The client.
     pub client: Client,
     /// Rate and places.
     pub throttle: Throttle,
@@ -97,7 +89,6 @@ pub struct LicenseService {
 /// A mailer with its templates.
 #[derive(Debug)]
 pub struct MailService {
-    /// The mailer.
     pub mailer: Mailer,
     /// Open when the mail server is down.
     pub breaker: Guard,
@@ -212,7 +203,6 @@ impl Services {
         self.stripe.values()
     }
 
-    /// A source's mail.
     #[must_use]
     pub fn mail(&self, source: &SourceName) -> Option<&Arc<MailService>> {
         self.mail.get(source)

@@ -125,7 +125,6 @@ pub(super) struct SourceMetrics {
 }
 
 impl SourceMetrics {
-    /// Of a source.
     pub(super) fn of(source: &Source) -> Self {
         let name = source.name.to_string();
         let told =
@@ -137,7 +136,6 @@ impl SourceMetrics {
         }
     }
 
-    /// Counts a delivery.
     pub(super) fn count(&self, told: DeliveryResult) {
         self.told[told as usize].increment(1);
     }

@@ -19,7 +19,6 @@ pub(super) struct StatusText {
     pub(super) waits: bool,
     /// Whether there is such a purchase, or may soon be.
     pub(super) found: bool,
-    /// The page.
     pub(super) page: Page,
 }
 

@@ -15,9 +15,7 @@ use crate::domain::time::{Span, Timestamp};
 pub struct StatusChange {
     /// From when.
     pub at: Timestamp,
-    /// Its status.
     pub status: GrantStatus,
-    /// Its expiry.
     pub expires_at: Option<Timestamp>,
 }
 

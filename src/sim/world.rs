@@ -23,10 +23,8 @@ const STEPS_MAX: u32 = 100_000;
 /// A simulation that cannot go on. Each of these is a defect of Keyward, never of a history.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationError {
-    /// A record.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// A commit.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// No end.
@@ -41,9 +39,7 @@ pub enum SimulationError {
 
 /// A simulated world.
 pub struct Simulation {
-    /// The store.
     pub store: Memory,
-    /// The rules.
     pub rules: Rules,
     /// The license service.
     pub licenses: SimulatedLicenses,

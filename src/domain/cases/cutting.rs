@@ -22,7 +22,6 @@ enum Manner {
     /// There is no API key.
     #[default]
     NoKey,
-    /// It answers.
     Answers,
     /// It does not answer now.
     Busy,

@@ -44,7 +44,6 @@ pub enum End {
 pub enum Why {
     /// Paid, granted, or on trial.
     Due,
-    /// In grace.
     Grace,
     /// The grace is over.
     Lapsed,
@@ -146,15 +145,11 @@ const fn live(phase: Phase, ending: EndingEffect) -> (Should, Why) {
 /// A phase with every condition settled: what the table is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
-    /// The phase.
     pub phase: Phase,
     /// Money back.
     pub refund: RefundEffect,
-    /// Disputes.
     pub dispute: DisputeEffect,
-    /// A pause.
     pub pause: PauseEffect,
-    /// An end.
     pub ending: EndingEffect,
 }
 

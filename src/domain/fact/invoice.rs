@@ -71,7 +71,6 @@ pub struct Invoice {
     /// Why it was made.
     #[n(8)]
     pub reason: BillingReason,
-    /// Its lines.
     #[n(9)]
     pub lines: Vec<InvoiceLine>,
     /// Total in minor units; negative for a credit.
@@ -144,7 +143,6 @@ pub struct InvoiceLine {
     /// The subscription item that it bills, where told.
     #[n(0)]
     pub item: Option<ItemId>,
-    /// Its price.
     #[n(1)]
     pub price: Priced,
     /// Start of the time that it covers.
@@ -176,13 +174,10 @@ pub struct InvoiceLine {
 /// A link between an invoice and what paid it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Payment {
-    /// The invoice.
     #[n(0)]
     pub invoice: Option<InvoiceId>,
-    /// The payment.
     #[n(1)]
     pub payment_intent: Option<PaymentIntentId>,
-    /// The charge.
     #[n(2)]
     pub charge: Option<ChargeId>,
 }

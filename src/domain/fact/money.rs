@@ -11,7 +11,6 @@ pub struct Charge {
     /// `ch_…`
     #[n(0)]
     pub id: ChargeId,
-    /// Its payment intent.
     #[n(1)]
     pub payment_intent: Option<PaymentIntentId>,
     /// Its invoice, before basil.
@@ -37,7 +36,6 @@ pub struct Charge {
     pub email: Option<String>,
 }
 
-/// One refund.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Refund {
     /// `re_…`
@@ -86,7 +84,6 @@ pub enum DisputeStatus {
     Unknown,
 }
 
-/// A dispute.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Dispute {
     /// `dp_…`
@@ -112,10 +109,8 @@ pub struct Dispute {
 /// An early fraud warning.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct FraudWarning {
-    /// The charge.
     #[n(0)]
     pub charge: Option<ChargeId>,
-    /// The payment.
     #[n(1)]
     pub payment_intent: Option<PaymentIntentId>,
 }

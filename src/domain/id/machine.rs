@@ -33,7 +33,6 @@ impl Scope {
         }
     }
 
-    /// The source.
     #[must_use]
     pub const fn source(&self) -> &SourceName {
         &self.source
@@ -78,7 +77,6 @@ impl From<Scope> for String {
 pub enum ObjectKind {
     /// A Checkout session.
     Session,
-    /// A subscription.
     Subscription,
     /// A one-off invoice.
     Invoice,
@@ -125,7 +123,6 @@ impl MachineId {
         &self.scope
     }
 
-    /// Its source.
     #[must_use]
     pub const fn source(&self) -> &SourceName {
         &self.scope.source

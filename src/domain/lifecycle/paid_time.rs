@@ -6,7 +6,6 @@ use crate::domain::time::Timestamp;
 /// The time of one item that one invoice paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidPeriod {
-    /// The invoice.
     pub invoice: InvoiceId,
     /// Start of the paid time.
     pub start: Timestamp,

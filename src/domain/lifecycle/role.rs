@@ -21,7 +21,6 @@ pub enum Role {
 /// A line that bills a licensed item's time.
 #[derive(Clone, Copy, Debug)]
 pub struct LicensedLine<'i> {
-    /// The line.
     pub line: &'i InvoiceLine,
     /// Whether it is the zero line of a trial: it pays for nothing (rule 22).
     pub trial: bool,

@@ -14,7 +14,6 @@ pub enum SubscriptionState {
     /// The first payment has not been made.
     #[n(0)]
     Incomplete,
-    /// In a trial.
     #[n(1)]
     Trialing,
     /// Running.

@@ -14,7 +14,6 @@ pub enum DisputeState {
     Inquiry,
     /// The inquiry was closed, or settled before it became a dispute.
     Closed,
-    /// Open.
     Open,
     /// Won: the money came back.
     Won,
@@ -72,7 +71,6 @@ pub const fn step(state: DisputeState, shown: DisputeState) -> Step<DisputeState
 pub struct Dispute {
     /// Where it stands.
     pub state: DisputeState,
-    /// Since when.
     pub since: Timestamp,
 }
 

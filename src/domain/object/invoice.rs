@@ -97,7 +97,6 @@ pub struct Happened {
     pub at: Timestamp,
     /// When it was first heard of.
     pub learned: Timestamp,
-    /// The event.
     pub event: EventId,
 }
 

@@ -18,7 +18,6 @@ pub type ItemKey = String;
 pub struct PriceSince {
     /// From when.
     pub since: Timestamp,
-    /// The price.
     pub price: Priced,
     /// The plan that named it then; `None`: it is not licensed by a plan.
     pub plan: Option<PlanName>,
@@ -81,7 +80,6 @@ impl Items {
         self.list.iter().map(|(key, history)| (key, history))
     }
 
-    /// An item's history.
     #[must_use]
     pub fn history(&self, key: &str) -> Option<&ItemHistory> {
         self.list.iter().find(|(k, _)| k == key).map(|(_, h)| h)

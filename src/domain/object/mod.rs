@@ -30,11 +30,9 @@ pub struct Objects<'f> {
     pub sessions: BTreeMap<SessionId, Session<'f>>,
     /// Its subscription; without versions where no snapshot was heard of.
     pub subscription: Subscription<'f>,
-    /// Its invoices.
     pub invoices: BTreeMap<InvoiceId, Invoice<'f>>,
     /// Its payments, with what went back.
     pub payments: Payments,
-    /// Its disputes.
     pub disputes: Disputes,
     /// When an early fraud warning came.
     pub fraud_warnings: Vec<Timestamp>,

@@ -13,7 +13,6 @@ use crate::domain::time::Timestamp;
 /// Names a payment: its intent, or its charge where no intent is known.
 pub type PaymentKey = String;
 
-/// One payment.
 #[derive(Clone, Debug, Default)]
 pub struct Payment {
     charged: Option<i64>,
@@ -62,11 +61,9 @@ impl Payment {
 /// How much of what was paid went back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// Nothing.
     Nothing,
     /// This many percent, rounded down, less than all.
     Part(u8),
-    /// All.
     All,
 }
 

@@ -31,7 +31,6 @@ pub struct Version<'f> {
     pub at: Timestamp,
     /// When we heard of it.
     pub learned: Timestamp,
-    /// What it shows.
     pub shown: &'f Shown,
     /// The items: those that it shows, and of a cut list (`has_more`) those that it does not, as they were. What is not
     /// shown is unknown, not given up (rule 14).
@@ -237,7 +236,6 @@ impl<'f> Subscription<'f> {
         self.versions.iter().rev().find(|v| v.at <= at)
     }
 
-    /// The newest version.
     #[must_use]
     pub fn newest(&self) -> Option<&Version<'f>> {
         self.versions.last()

@@ -99,7 +99,6 @@ fn told(reason: super::event::Reason) -> String {
 }
 
 impl QueryAnswer<'_> {
-    /// One fact.
     fn is(&self, kind: &'static str, at: Timestamp, body: FactBody) -> QueryResult {
         let fact = Fact {
             id: self.id.clone(),

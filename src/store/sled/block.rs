@@ -40,7 +40,6 @@ impl BlockEntry {
 /// Why bytes are not a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BlockError {
-    /// The frame.
     #[error(transparent)]
     Frame(#[from] CodecError),
     /// What is inside.
