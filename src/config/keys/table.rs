@@ -2,12 +2,12 @@
 
 mod services;
 
-use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
-use Absent::{Is, Means, Required};
-use ValueKind::{
+use super::Absent::{Is, Means, Required};
+use super::ValueKind::{
     Choice, Count, Cron, Devices, Networks, Path, Size, Socket, Span, Table, Tables, Templates,
     Text, Texts, Url, Wait,
 };
+use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 
 use super::Section;
 use super::policy::POLICY;

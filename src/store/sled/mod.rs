@@ -35,11 +35,11 @@ use std::thread::JoinHandle;
 use super::fault::Doing;
 use super::log::space::Space;
 use super::{OpenError, Read, ReadError};
-use flush::FlushSignal;
 use open::Opened;
 pub use open::{Create, OnBroken, OpenReport, Options, Verify};
 pub use reader::Reader;
 use shared::Shared;
+use signal::FlushSignal;
 pub use writer::Writer;
 
 /// Opens durable stores.

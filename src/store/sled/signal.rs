@@ -8,25 +8,25 @@ use std::time::Duration;
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
-struct FlushState {
-    now: bool,
-    stop: bool,
+pub(super) struct FlushState {
+    pub(super) now: bool,
+    pub(super) stop: bool,
     /// Counts flushes, so that the watch can tell one long flush from many.
-    round: u64,
-    busy: bool,
-    ended: bool,
+    pub(super) round: u64,
+    pub(super) busy: bool,
+    pub(super) ended: bool,
 }
 
 /// Wakes the thread, and those who wait for it.
 #[derive(Debug, Default)]
 pub(super) struct FlushSignal {
-    state: Mutex<FlushState>,
-    wake: Condvar,
-    changed: Condvar,
+    pub(super) state: Mutex<FlushState>,
+    pub(super) wake: Condvar,
+    pub(super) changed: Condvar,
 }
 
 impl FlushSignal {
-    fn state(&self) -> MutexGuard<'_, FlushState> {
+    pub(super) fn state(&self) -> MutexGuard<'_, FlushState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -48,7 +48,7 @@ impl FlushSignal {
     }
 
     /// Waits until a checkpoint is due; true: it is the last.
-    fn wait(&self, every: Duration) -> bool {
+    pub(super) fn wait(&self, every: Duration) -> bool {
         let idle = |state: &mut FlushState| !state.now && !state.stop;
         let waited = self.wake.wait_timeout_while(self.state(), every, idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl FlushSignal {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    fn change(&self, change: impl FnOnce(&mut FlushState)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut FlushState)) {
         change(&mut self.state());
         self.changed.notify_all();
     }
