@@ -43,6 +43,7 @@ pub type Warning = Finding;
 /// A place in a file; lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Position {
+    /// The line.
     pub line: usize,
     /// The character in the line.
     pub column: usize,

@@ -16,14 +16,17 @@ const UNITS: [(&str, u64); 4] = [
 ];
 
 impl ByteSize {
+    /// From bytes.
     #[must_use]
     pub const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
+    /// From MiB.
     #[must_use]
     pub const fn from_mib(mib: u64) -> Self {
         Self(mib.saturating_mul(1 << 20))
     }
+    /// In bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0

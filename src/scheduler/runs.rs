@@ -10,6 +10,7 @@ use crate::domain::time::Timestamp;
 /// A job's last run, for `/readyz` and people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The job.
     pub job: Job,
     /// When it last ended well; `None`: not yet.
     pub last: Option<Timestamp>,

@@ -39,7 +39,9 @@ pub enum SimulationError {
 
 /// A simulated world.
 pub struct Simulation {
+    /// The store.
     pub store: Memory,
+    /// The rules.
     pub rules: Rules,
     /// The license service.
     pub licenses: SimulatedLicenses,

@@ -26,6 +26,7 @@ impl Batch {
         self
     }
 
+    /// Deletes a key.
     pub fn delete(&mut self, key: impl Into<Vec<u8>>) -> &mut Self {
         self.writes.insert(key.into(), None);
         self

@@ -17,6 +17,7 @@ pub enum Act {
     /// Set the end, later or earlier; `None`: for life.
     #[n(1)]
     SetExpiry {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
         /// The end.
@@ -26,12 +27,14 @@ pub enum Act {
     /// Stop it, so that it can come back.
     #[n(2)]
     Suspend {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
     },
     /// Make it work again, until an end.
     #[n(3)]
     Reinstate {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
         /// The end; `None`: for life.
@@ -41,12 +44,14 @@ pub enum Act {
     /// End it.
     #[n(4)]
     Revoke {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
     },
     /// Set the devices.
     #[n(5)]
     SetDevices {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
         /// How many.
@@ -56,6 +61,7 @@ pub enum Act {
     /// Forget the devices that are bound to it, once for each decision.
     #[n(6)]
     ResetDevices {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
         /// The decision that asks for it.
@@ -65,6 +71,7 @@ pub enum Act {
     /// Read it once more: a request of unknown outcome may have landed late.
     #[n(7)]
     Read {
+        /// Whose.
         #[n(0)]
         key: LicenseKey,
     },
@@ -91,6 +98,7 @@ pub struct NewLicense {
     /// The expiry; `None`: for life.
     #[n(3)]
     pub expires_at: Option<Timestamp>,
+    /// The devices.
     #[n(4)]
     pub devices: Devices,
 }
@@ -98,8 +106,10 @@ pub struct NewLicense {
 /// A seat of a purchase: an item, or the line that stands for it, and the unit of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub struct SeatId {
+    /// The item.
     #[n(0)]
     pub item: String,
+    /// Its unit.
     #[n(1)]
     pub unit: u32,
 }
@@ -116,6 +126,7 @@ pub enum Question {
     /// All items of a subscription whose snapshot shows only the first ones.
     #[n(2)]
     SubscriptionItems {
+        /// The subscription.
         #[n(0)]
         subscription: SubscriptionId,
         /// When it was as the snapshot shows it; what is answered is not older.

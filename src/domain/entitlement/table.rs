@@ -44,6 +44,7 @@ pub enum End {
 pub enum Why {
     /// Paid, granted, or on trial.
     Due,
+    /// In grace.
     Grace,
     /// The grace is over.
     Lapsed,

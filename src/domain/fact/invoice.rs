@@ -71,6 +71,7 @@ pub struct Invoice {
     /// Why it was made.
     #[n(8)]
     pub reason: BillingReason,
+    /// Its lines.
     #[n(9)]
     pub lines: Vec<InvoiceLine>,
     /// Total in minor units; negative for a credit.
@@ -143,6 +144,7 @@ pub struct InvoiceLine {
     /// The subscription item that it bills, where told.
     #[n(0)]
     pub item: Option<ItemId>,
+    /// Its price.
     #[n(1)]
     pub price: Priced,
     /// Start of the time that it covers.
@@ -174,10 +176,13 @@ pub struct InvoiceLine {
 /// A link between an invoice and what paid it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Payment {
+    /// The invoice.
     #[n(0)]
     pub invoice: Option<InvoiceId>,
+    /// The payment.
     #[n(1)]
     pub payment_intent: Option<PaymentIntentId>,
+    /// The charge.
     #[n(2)]
     pub charge: Option<ChargeId>,
 }

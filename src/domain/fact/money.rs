@@ -11,6 +11,7 @@ pub struct Charge {
     /// `ch_…`
     #[n(0)]
     pub id: ChargeId,
+    /// Its payment intent.
     #[n(1)]
     pub payment_intent: Option<PaymentIntentId>,
     /// Its invoice, before basil.
@@ -36,6 +37,7 @@ pub struct Charge {
     pub email: Option<String>,
 }
 
+/// One refund.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Refund {
     /// `re_…`
@@ -84,6 +86,7 @@ pub enum DisputeStatus {
     Unknown,
 }
 
+/// A dispute.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Dispute {
     /// `dp_…`
@@ -109,8 +112,10 @@ pub struct Dispute {
 /// An early fraud warning.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct FraudWarning {
+    /// The charge.
     #[n(0)]
     pub charge: Option<ChargeId>,
+    /// The payment.
     #[n(1)]
     pub payment_intent: Option<PaymentIntentId>,
 }

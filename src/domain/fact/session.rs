@@ -41,6 +41,7 @@ pub enum SessionMode {
 /// A session's `payment_status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum PaymentStatus {
+    /// Paid.
     #[n(0)]
     Paid,
     /// Free: nothing to pay.
@@ -142,6 +143,7 @@ pub struct Bought {
     /// The line's own id, where known.
     #[n(0)]
     pub line: Option<String>,
+    /// Its price.
     #[n(1)]
     pub price: Priced,
     /// How many.
@@ -155,6 +157,7 @@ pub struct Priced {
     /// `price_…`, or an old plan's id.
     #[n(0)]
     pub id: Option<PriceId>,
+    /// The lookup key.
     #[n(1)]
     pub lookup_key: Option<String>,
     /// `prod_…`
@@ -165,8 +168,10 @@ pub struct Priced {
 /// What a look-up said that a session sold.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct LineItems {
+    /// The session.
     #[n(0)]
     pub session: SessionId,
+    /// Its lines.
     #[n(1)]
     pub lines: Vec<Bought>,
 }

@@ -32,6 +32,7 @@ pub enum SubscriptionStatus {
     /// First payment never made.
     #[n(1)]
     IncompleteExpired,
+    /// In its trial.
     #[n(2)]
     Trialing,
     /// Running; that does not mean paid.
@@ -43,6 +44,7 @@ pub enum SubscriptionStatus {
     /// Stripe gave up collecting; it still exists.
     #[n(5)]
     Unpaid,
+    /// Paused.
     #[n(6)]
     Paused,
     /// Ended.
@@ -90,8 +92,10 @@ pub struct Subscription {
     /// What happened.
     #[n(1)]
     pub event: SubscriptionEvent,
+    /// Its status.
     #[n(2)]
     pub status: SubscriptionStatus,
+    /// Whose it is.
     #[n(3)]
     pub customer: Option<CustomerId>,
     /// Its items; empty only where the snapshot showed none.
@@ -127,6 +131,7 @@ pub struct Subscription {
     /// Its newest invoice.
     #[n(14)]
     pub latest_invoice: Option<InvoiceId>,
+    /// When it began.
     #[n(15)]
     pub began: Option<Timestamp>,
     /// The status before, if this event changed it.
@@ -154,8 +159,10 @@ impl Subscription {
 /// All items of a subscription, as a look-up found them. They are those of its newest snapshot that is not later.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SubscriptionItems {
+    /// The subscription.
     #[n(0)]
     pub subscription: SubscriptionId,
+    /// Its items.
     #[n(1)]
     pub items: Vec<Item>,
 }
@@ -166,6 +173,7 @@ pub struct Item {
     /// `si_…`; absent in 2015 and 2016.
     #[n(0)]
     pub id: Option<ItemId>,
+    /// Its price.
     #[n(1)]
     pub price: Priced,
     /// How many; `None` for metered items.

@@ -33,6 +33,7 @@ impl Scope {
         }
     }
 
+    /// The source.
     #[must_use]
     pub const fn source(&self) -> &SourceName {
         &self.source
@@ -77,6 +78,7 @@ impl From<Scope> for String {
 pub enum ObjectKind {
     /// A Checkout session.
     Session,
+    /// A subscription.
     Subscription,
     /// A one-off invoice.
     Invoice,
@@ -123,6 +125,7 @@ impl MachineId {
         &self.scope
     }
 
+    /// Its source.
     #[must_use]
     pub const fn source(&self) -> &SourceName {
         &self.scope.source

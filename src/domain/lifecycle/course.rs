@@ -27,6 +27,7 @@ use crate::domain::time::Timestamp;
 /// What holds for a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SubscriptionLife {
+    /// Its state.
     pub state: S,
     /// When the first license became due: the first payment, or the trial's start.
     pub began: Option<Timestamp>,
@@ -52,6 +53,7 @@ pub struct SubscriptionLife {
     pub open_renewals: Vec<OpenRenewal>,
     /// When a snapshot will speak for a payment, if no invoice is heard of until then.
     pub speaks_at: Option<Timestamp>,
+    /// How it ended.
     pub ended: Option<Deleted>,
     /// When an end was scheduled.
     pub scheduled_since: Option<Timestamp>,
@@ -77,6 +79,7 @@ pub struct SubscriptionLife {
 /// How a subscription ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted {
+    /// When.
     pub at: Timestamp,
     /// When that was said, by the provider's clock.
     pub told: Timestamp,
@@ -97,8 +100,10 @@ pub struct OpenRenewal {
     pub sent: bool,
 }
 
+/// A pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
+    /// Since when.
     pub since: Timestamp,
     /// Whether the trial's end brought it, without a payment method.
     pub trial_over: bool,

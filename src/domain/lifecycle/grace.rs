@@ -85,6 +85,7 @@ impl Episode {
 /// A failed invoice that starts no grace: an upgrade, an item by hand, an older period's leftovers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SideFailure {
+    /// The invoice.
     pub invoice: InvoiceId,
     /// When it failed.
     pub at: Timestamp,

@@ -6,6 +6,7 @@ use crate::domain::time::Timestamp;
 /// The time of one item that one invoice paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidPeriod {
+    /// The invoice.
     pub invoice: InvoiceId,
     /// Start of the paid time.
     pub start: Timestamp,

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 /// What holds for a one-time purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseLife {
+    /// Its state.
     pub state: Option<payment::PaymentState>,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
@@ -45,6 +46,7 @@ impl PurchaseLife {
 /// Whose list of lines shows only the first ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CutLines {
+    /// The session's.
     Session,
     /// The invoice's.
     Invoice(InvoiceId),

@@ -17,16 +17,19 @@ pub enum About {
     /// The purchase's first key.
     #[n(1)]
     FirstKey,
+    /// An invoice.
     #[n(2)]
     Invoice(#[n(0)] InvoiceId),
     /// A failure that no known invoice explains.
     #[n(3)]
     FailureAt(#[n(0)] Timestamp),
+    /// A trial.
     #[n(4)]
     TrialUntil(#[n(0)] Timestamp),
     /// The subscription's end.
     #[n(5)]
     End,
+    /// A dispute.
     #[n(6)]
     Dispute(#[n(0)] DisputeId),
     /// The purchase as a whole, by the object's id.

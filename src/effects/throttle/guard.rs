@@ -10,6 +10,7 @@ use crate::domain::time::Timestamp;
 /// How a service fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
+    /// The condition.
     pub condition: Condition,
     /// Since when; `None`: since the start.
     pub since: Option<Timestamp>,

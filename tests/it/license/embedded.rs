@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use keyward::clock::Clock;
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
-use keyward::domain::service;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::effects::license::lookup::{Finder, Patience};
 use keyward::effects::license::sweep::Wanted;

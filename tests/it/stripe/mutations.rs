@@ -157,7 +157,7 @@ fn instants_beyond_the_calendar_are_clamped() {
             at(),
         )
         .unwrap()
-        .body
+        .content
         else {
             panic!("{odd}")
         };

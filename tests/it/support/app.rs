@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::fake_licenses::{API_KEY, Fake};
 use super::wait::{PATIENCE, within};
-pub(crate) use door::{Answered, Door};
+pub(crate) use door::Door;
 
 /// The signing secret of every test's source.
 pub(crate) const SECRET: &str = "whsec_test";

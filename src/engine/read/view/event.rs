@@ -13,6 +13,7 @@ pub struct EventView {
     /// Where its id is known.
     #[serde(skip)]
     pub scope: Scope,
+    /// The event.
     pub event: String,
     /// Its type.
     #[serde(rename = "type")]
@@ -23,6 +24,7 @@ pub struct EventView {
     pub received: Timestamp,
     /// What became of it.
     pub disposition: &'static str,
+    /// Its machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
     /// The names that it waits for.

@@ -13,9 +13,11 @@ use crate::domain::time::Timestamp;
 /// A machine, as JSON shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct MachineView {
+    /// Its id.
     pub id: String,
     /// `payment` or `subscription`.
     pub kind: &'static str,
+    /// Its state.
     pub state: Option<&'static str>,
     /// What it comes to, where somebody asks who knows what its license service allows.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,14 +47,18 @@ pub struct MachineView {
     pub reports: Vec<String>,
 }
 
+/// A license.
 #[derive(Clone, Debug, Serialize)]
 pub struct LicenseView {
     /// Its number within the machine.
     pub seat: u32,
+    /// What it is.
     pub status: LicenseStatus,
     /// Its expiry; null is for life.
     pub expires_at: Option<Timestamp>,
+    /// Its devices.
     pub devices: Devices,
+    /// Its plan.
     pub plan: Option<String>,
     /// The key itself, where the one who asks may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +76,7 @@ pub struct TransitionView {
     pub from: Option<&'static str>,
     /// The state after.
     pub to: &'static str,
+    /// Why.
     pub cause: String,
 }
 

@@ -45,6 +45,7 @@ impl Work {
 /// Something that is due.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Due {
+    /// For a machine.
     Of(MachineId, Item),
     /// The search for what a parked name belongs to: there is no machine yet.
     Search(Scope, String),

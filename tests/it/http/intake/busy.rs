@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::purchase;
-use crate::http::support::{Gate, Server, answer, config, in_time, request, send};
+use crate::http::support::{Gate, Server, answer, config, in_time, request};
 
 fn gate() -> (
     Gate,

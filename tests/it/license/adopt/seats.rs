@@ -9,7 +9,6 @@ use super::{FOLDER, PLAN, idle, made_before};
 use crate::license::adopt::story::Old;
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults};
-use crate::support::purchase::machine;
 use crate::support::wait::{PATIENCE, within};
 
 /// A page of a machine, once it has so many licenses.

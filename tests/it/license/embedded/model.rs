@@ -5,11 +5,11 @@ use keyward::domain::id::{EventId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::domain::{action, service};
-use keyward::effects::license::{Abilities, Answer, Client, License, Status};
+use keyward::effects::license::{Answer, Client, License, Status};
 use keyward::embedded::DEVICES_MAX;
 use proptest::prelude::*;
 
-use super::{Disk, NOW, Service, made, new};
+use super::{Disk, NOW, Service, made};
 
 /// What is asked of one license, without its key.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! What each refusal of a mail server becomes.
 
 use keyward::domain::time::Span;
-use keyward::effects::mail::{MailAnswer, message_id};
+use keyward::effects::mail::MailAnswer;
 use serde_json::json;
 
 use super::{Server, answer, mailer, outgoing};

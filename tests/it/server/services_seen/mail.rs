@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{buy, line, names, said, sample, samples, until_state};
+use super::{buy, names, said, sample, samples, until_state};
 use crate::support::app::{Setup, TestApp};
 use crate::support::wait::{PATIENCE, until};
 

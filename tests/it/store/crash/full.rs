@@ -9,7 +9,7 @@ use keyward::store::sled::Store;
 use keyward::store::{Batch, CommitError, Options};
 
 use super::{Cuttable, check, run, say};
-use crate::store::support::{assert_holds, batch, number, open, options, settle, write};
+use crate::store::support::{assert_holds, batch, number, options, settle, write};
 
 /// A full disk refuses, and takes commits again when there is room.
 #[test]

@@ -9,7 +9,7 @@ use keyward::store::{OpenError, Options};
 
 use super::edit;
 use crate::store::support::{
-    assert_holds, batch, copy, noise, number, open, open_sound, options, settle, write,
+    assert_holds, batch, copy, noise, open, open_sound, options, settle, write,
 };
 
 /// A store with `batches` batches of which no checkpoint tells (or all, if `settled`), as a killed process leaves it.

@@ -1,7 +1,7 @@
 //! The fake as a process of its own.
 
+use super::Fake;
 use super::faults::Faults;
-use super::{Fake, wait};
 
 /// A fake in a process of its own, so that it outlives whoever is killed. It ends when this is dropped or the caller
 /// dies, for then its standard input closes.
