@@ -15,9 +15,9 @@ use crate::support::wait::PATIENCE;
 /// Where events are handed in. It stays the same when the server is started again.
 #[derive(Clone)]
 pub(crate) struct Door {
-    base: String,
-    http: reqwest::Client,
-    acknowledged: Arc<Mutex<BTreeSet<String>>>,
+    pub(super) base: String,
+    pub(super) http: reqwest::Client,
+    pub(super) acknowledged: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// What the server answered.
