@@ -53,6 +53,7 @@ pub(super) async fn answer(context: &Context, judging: PolicyQuery) -> Result<Re
             Ok(Response::Changed(Changed {
                 machines,
                 actions: None,
+                mails: None,
                 decision: None,
             }))
         }

@@ -23,7 +23,9 @@ pub use subscription::{
 };
 
 use super::decision::Decision;
-use super::id::{ChargeId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId};
+use super::id::{
+    ChargeId, CustomerId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId,
+};
 use super::time::Timestamp;
 
 /// One thing that somebody said, with when it was so and when we heard of it.
@@ -151,6 +153,52 @@ impl Fact {
             Some(invoice)
         } else {
             None
+        }
+    }
+
+    /// The snapshot of a subscription that it shows.
+    #[must_use]
+    pub fn subscription(&self) -> Option<&Subscription> {
+        if let FactBody::Subscription(subscription) = &self.body {
+            Some(subscription)
+        } else {
+            None
+        }
+    }
+
+    /// The customer whom it names.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerId> {
+        match &self.body {
+            FactBody::Session(s) => s.customer.as_ref(),
+            FactBody::Subscription(s) => s.customer.as_ref(),
+            FactBody::Invoice(i) => i.customer.as_ref(),
+            FactBody::Charge(c) => c.customer.as_ref(),
+            FactBody::Payment(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => None,
+        }
+    }
+
+    /// What the metadata of the object that it shows asks for.
+    #[must_use]
+    pub fn wants(&self) -> Option<&Wants> {
+        match &self.body {
+            FactBody::Session(s) => Some(&s.wants),
+            FactBody::Subscription(s) => Some(&s.wants),
+            FactBody::Invoice(i) => Some(&i.wants),
+            FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => None,
         }
     }
 

@@ -17,6 +17,7 @@ pub mod revision; // plans and policies as they were loaded, each from its insta
 mod step; // what an entry of a transition table can say
 mod terms; // which plan and policy judge an instant
 pub mod time; // instants and spans; "14d" read and written
+pub mod words; // the one way from a type to a sentence
 
 // What is said of a purchase.
 mod contact; // whom a machine belongs to, and how to reach them
@@ -48,6 +49,7 @@ mod retry; // when to try again
 pub mod service; // the one model of what a license service does with an act
 
 // Between machines, before there is one, and from a person.
+pub mod no_use; // why an event is of no use
 pub(crate) mod operator; // what an operator's order does with actions
 pub mod routing; // which machine a fact belongs to
 pub mod search; // what is parked, and when Stripe is asked for its links

@@ -13,13 +13,13 @@ use super::metrics::{DeliveryResult, SourceMetrics};
 use super::problem::Problem;
 use crate::clock::Stopwatch;
 use crate::config::Source;
+use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::record::body_codec::pack;
 use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event::{self, Event, EventContent, Malformed, Reason};
-
+use crate::sources::stripe::event::{self, Event, EventContent, Reason};
 use crate::sources::stripe::signature::{self, SignatureError};
 
 /// Bodies up to this length are verified and read where they are: it takes well under a millisecond.
@@ -120,19 +120,8 @@ async fn take(
                 refusal.to_string(),
             ));
         }
-        Err(RejectedBody::Malformed { code, why }) => {
-            return Err(malformed(
-                app,
-                source,
-                metrics,
-                Bad {
-                    code,
-                    why,
-                    body,
-                    received,
-                },
-            )
-            .await);
+        Err(RejectedBody::Malformed(why)) => {
+            return Err(malformed(app, source, metrics, why, &body, received).await);
         }
     };
     let receipt = app
@@ -166,7 +155,7 @@ fn acknowledged(told: DeliveryResult) -> Response {
 /// A body that is no delivery.
 enum RejectedBody {
     Refused(SignatureError),
-    Malformed { code: &'static str, why: String },
+    Malformed(NoEvent),
 }
 
 fn verify_and_read(
@@ -183,18 +172,11 @@ fn verify_and_read(
         received,
     )
     .map_err(RejectedBody::Refused)?;
-    let mut event = event::parse(&verified, received).map_err(|m| RejectedBody::Malformed {
-        code: code(&m),
-        why: m.to_string(),
-    })?;
+    let mut event = event::parse(&verified, received).map_err(RejectedBody::Malformed)?;
     let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
     if !fits(event.id.as_str(), ID_LEN_MAX) {
-        let why =
-            format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
-        return Err(RejectedBody::Malformed {
-            code: "not_an_event",
-            why,
-        });
+        let len_max = u32::try_from(ID_LEN_MAX).unwrap_or(u32::MAX);
+        return Err(RejectedBody::Malformed(NoEvent::UnfitId { len_max }));
     }
     if let Some(account) = event
         .account
@@ -205,44 +187,32 @@ fn verify_and_read(
             "a text of {} bytes that is no account's id",
             account.as_str().len()
         );
-        event.content = EventContent::Ignored(Reason::Unreadable {
-            field: "account",
-            found,
-        });
+        event.content = EventContent::Ignored(Reason::field("account", found));
     }
     Ok((event, verified.signed_at()))
 }
 
-fn code(malformed: &Malformed) -> &'static str {
-    match malformed {
-        Malformed::NotJson { .. } => "not_json",
-        Malformed::NotAnEvent { .. } => "not_an_event",
-        Malformed::Thin { .. } => "thin_event",
-    }
-}
-
-struct Bad {
-    code: &'static str,
-    why: String,
-    body: Bytes,
-    received: Timestamp,
-}
-
 /// Notes a signed body that is no event for the operator: the sender is right to be told, the operator must mend it.
-async fn malformed(app: &App, source: &Source, metrics: &SourceMetrics, bad: Bad) -> Problem {
-    let excerpt = bad.body[..bad.body.len().min(EXCERPT_LEN_MAX)].to_vec();
+async fn malformed(
+    app: &App,
+    source: &Source,
+    metrics: &SourceMetrics,
+    why: NoEvent,
+    body: &[u8],
+    received: Timestamp,
+) -> Problem {
     let noted = Input::Refused {
         source: source.name.clone(),
-        why: bad.why.clone(),
-        body: excerpt,
-        at: bad.received,
+        why: why.clone(),
+        body: body[..body.len().min(EXCERPT_LEN_MAX)].to_vec(),
+        at: received,
     };
     if let Err(error) = app.handle.submit(noted).await {
         return busy(metrics, error);
     }
     metrics.count(DeliveryResult::Malformed);
-    tracing::warn!(source = %source.name, why = %bad.why, "a signed delivery is no event");
-    Problem::new(StatusCode::BAD_REQUEST, bad.code, bad.why)
+    tracing::warn!(source = %source.name, why = %why, "a signed delivery is no event");
+    Problem::new(StatusCode::BAD_REQUEST, why.code(), why.to_string())
 }
 
 fn busy(metrics: &SourceMetrics, error: SubmitError) -> Problem {

@@ -188,7 +188,11 @@ pub fn each_machine(
 }
 
 fn viewed(world: &Simulation, machine: &Machine) -> Result<MachineView, SimulationError> {
-    let named = machine.facts.iter().rev().find_map(customer_of);
+    let named = machine
+        .facts
+        .iter()
+        .rev()
+        .find_map(|f| f.customer().cloned());
     let on_record = match named {
         Some(id) => view::customer(&world.store, machine.id.scope(), &id)?,
         None => None,
@@ -241,21 +245,4 @@ pub fn each_event(
         }
     }
     Ok(())
-}
-
-fn customer_of(fact: &crate::domain::fact::Fact) -> Option<crate::domain::id::CustomerId> {
-    use crate::domain::fact::FactBody;
-    match &fact.body {
-        FactBody::Session(s) => s.customer.clone(),
-        FactBody::Subscription(s) => s.customer.clone(),
-        FactBody::Invoice(i) => i.customer.clone(),
-        FactBody::Charge(c) => c.customer.clone(),
-        FactBody::Payment(_)
-        | FactBody::Refund(_)
-        | FactBody::Dispute(_)
-        | FactBody::FraudWarning(_)
-        | FactBody::Decision(_)
-        | FactBody::LineItems(_)
-        | FactBody::Items(_) => None,
-    }
 }

@@ -34,7 +34,7 @@ impl Case {
             expires_at,
             devices: Some(devices),
             adopted: true,
-            others: 0,
+            others: Vec::new(),
         })
     }
 

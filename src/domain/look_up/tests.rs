@@ -252,7 +252,7 @@ fn an_address_is_asked_for_when_a_mail_needs_it() {
         expires_at: None,
         devices: None,
         adopted: false,
-        others: 0,
+        others: Vec::new(),
     };
     case.came("create_license", &Outcome::Done(made));
     assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);

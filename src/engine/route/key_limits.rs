@@ -1,6 +1,5 @@
 //! Whether ids fit into keys. They come from outside, and a key that the store refuses would end the process.
 
-use crate::domain::fact::{Fact, FactBody};
 use crate::engine::input::EventPayload;
 
 /// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>). The longest key holds two of them twice, with
@@ -14,27 +13,10 @@ pub(in crate::engine) fn fits(heard: &EventPayload) -> bool {
     match heard {
         EventPayload::Fact(fact) => {
             fact.names().iter().all(|n| object(n.as_str()))
-                && customer(fact).is_none_or(id)
+                && fact.customer().is_none_or(|c| id(c.as_str()))
                 && id(fact.id.as_str())
         }
         EventPayload::Customer(customer) => id(customer.id.as_str()),
         EventPayload::Ignored(_) | EventPayload::Unreadable(_) => true,
     }
-}
-
-fn customer(fact: &Fact) -> Option<&str> {
-    let customer = match &fact.body {
-        FactBody::Session(s) => s.customer.as_ref(),
-        FactBody::Subscription(s) => s.customer.as_ref(),
-        FactBody::Invoice(i) => i.customer.as_ref(),
-        FactBody::Charge(c) => c.customer.as_ref(),
-        FactBody::Payment(_)
-        | FactBody::Refund(_)
-        | FactBody::Dispute(_)
-        | FactBody::FraudWarning(_)
-        | FactBody::Decision(_)
-        | FactBody::LineItems(_)
-        | FactBody::Items(_) => None,
-    };
-    customer.map(crate::domain::id::CustomerId::as_str)
 }

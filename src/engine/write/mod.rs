@@ -5,4 +5,5 @@ pub mod committer;
 pub mod outbox;
 pub mod parked;
 pub mod transaction;
+mod unheard;
 pub mod working;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::outbox::{Attempted, Outbox};
+use super::unheard;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, CreatePhase};
 use crate::domain::adoption::Gap;
 use crate::domain::context::DecisionContext;
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
 use crate::domain::fact::{Fact, FactBody};
 use crate::domain::finding::{Finding, Report};
@@ -155,6 +156,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
             } => self.change(machine, |m, world| {
                 operator::carry_out(m, *action, order, world.now)
             }),
+            Input::Mails { machine } => {
+                self.change(machine, |m, world| operator::mail_now(m, world.now))
+            }
             Input::Refused {
                 source,
                 why,
@@ -275,7 +279,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                         },
                     )?
                 }
-                EventPayload::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
+                EventPayload::Ignored(why) => Disposition::Ignored(Reason::NoUse(*why)),
                 EventPayload::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
@@ -352,7 +356,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         }
     }
 
-    /// A customer's record: the newest by the event's own time counts. What test mode says of a live customer is nothing.
+    /// A customer's record.
     fn customer(&mut self, scope: &Scope, customer: &Customer) -> Result<Disposition, RecordError> {
         let key = key::customer(scope, &customer.id);
         let known: Option<Customer> = record::get(self.working, &key)?;
@@ -365,17 +369,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     .transpose()?,
             );
         }
-        let live = |mode: Option<bool>| mode == Some(true);
-        let names_live = known.as_ref().is_some_and(|k| live(k.livemode))
-            || machines.iter().any(|m| live(m.livemode));
-        if names_live && customer.livemode == Some(false) {
-            return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer));
-        }
-        let of_test = |k: &Customer| k.livemode == Some(false) && live(customer.livemode);
-        if known.is_none_or(|k| k.at <= customer.at || of_test(&k)) {
-            record::put(self.working, key, customer)?;
-            for machine in machines {
-                self.change(&machine.id, |_, _| {})?;
+        match customer.arrives(known.as_ref(), machines.iter().map(|m| m.livemode)) {
+            Arrival::OtherMode => return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer)),
+            Arrival::Older => {}
+            Arrival::Kept => {
+                record::put(self.working, key, customer)?;
+                for machine in machines {
+                    self.change(&machine.id, |_, _| {})?;
+                }
             }
         }
         Ok(Disposition::Applied(None))
@@ -446,21 +447,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
         scope: &Scope,
         machine: &Machine,
     ) -> Result<Option<Customer>, RecordError> {
-        let named = machine.facts.iter().rev().find_map(|f| match &f.body {
-            FactBody::Session(s) => s.customer.clone(),
-            FactBody::Subscription(s) => s.customer.clone(),
-            FactBody::Invoice(i) => i.customer.clone(),
-            FactBody::Charge(c) => c.customer.clone(),
-            FactBody::Payment(_)
-            | FactBody::Refund(_)
-            | FactBody::Dispute(_)
-            | FactBody::FraudWarning(_)
-            | FactBody::Decision(_)
-            | FactBody::LineItems(_)
-            | FactBody::Items(_) => None,
-        });
+        let named = machine.facts.iter().rev().find_map(Fact::customer);
         let Some(id) = named else { return Ok(None) };
-        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;
+        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, id))?;
         Ok(kept.filter(|c| !apart(c.livemode, machine.livemode)))
     }
 
@@ -486,6 +475,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
+        unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {
             self.alerts.push(Alert {
                 machine: machine.id.clone(),

@@ -1,6 +1,7 @@
 //! From a read event to the engine's input.
 
 use super::event::{Event, EventContent};
+use super::reason::Reason;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
 use crate::engine::input;
@@ -23,10 +24,8 @@ pub fn delivery(
         heard: match event.content {
             EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(fact)),
             EventContent::Customer(customer) => input::EventPayload::Customer(customer),
-            EventContent::Ignored(reason) if reason.is_unreadable() => {
-                input::EventPayload::Unreadable(reason.to_string())
-            }
-            EventContent::Ignored(reason) => input::EventPayload::Ignored(reason.to_string()),
+            EventContent::Ignored(Reason::Unreadable(why)) => input::EventPayload::Unreadable(why),
+            EventContent::Ignored(Reason::NoUse(why)) => input::EventPayload::Ignored(why),
         },
         raw,
         received,

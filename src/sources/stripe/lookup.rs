@@ -278,8 +278,8 @@ mod tests {
                 fact.names().iter().map(|n| n.as_str().to_owned()).collect()
             }
             input::EventPayload::Customer(customer) => vec![customer.id.to_string()],
-            input::EventPayload::Ignored(why) | input::EventPayload::Unreadable(why) => {
-                panic!("{why}")
+            heard @ (input::EventPayload::Ignored(_) | input::EventPayload::Unreadable(_)) => {
+                panic!("{heard:?}")
             }
         }
     }
