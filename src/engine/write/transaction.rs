@@ -17,6 +17,7 @@ use crate::domain::hold::Distrust;
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
+use crate::domain::no_use::NoEvent;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::operator;
 use crate::domain::plan::Plan;
@@ -164,17 +165,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 why,
                 body,
                 at,
-            } => {
-                let refused = RefusedRecord {
-                    at: *at,
-                    source: source.clone(),
-                    why: why.clone(),
-                    excerpt: excerpt(body),
-                };
-                self.working
-                    .put(key::refused(*at, body), record::encode(&refused));
-                Ok(Receipt::Done)
-            }
+            } => self.refused(source, why, body, *at),
             Input::Forget => expire_parked::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
@@ -182,6 +173,25 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
+    }
+
+    /// Keeps a delivery that was no event, for the operator.
+    fn refused(
+        &mut self,
+        source: &SourceName,
+        why: &NoEvent,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<Receipt, RecordError> {
+        let refused = RefusedRecord {
+            at,
+            source: source.clone(),
+            why: why.clone(),
+            excerpt: excerpt(body),
+        };
+        self.working
+            .put(key::refused(at, body), record::encode(&refused));
+        Ok(Receipt::Done)
     }
 
     /// An attempt is on disk before its request.
