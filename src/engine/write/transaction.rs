@@ -144,11 +144,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 outcome,
             } => {
                 let known = query::looked(self, scope, name, outcome)?;
-                Ok(if known {
-                    Receipt::Done
-                } else {
-                    Receipt::Unknown
-                })
+                Ok(known.then_some(Receipt::Done).unwrap_or(Receipt::Unknown))
             }
             Input::Actions {
                 machine,
