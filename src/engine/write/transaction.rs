@@ -144,7 +144,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 outcome,
             } => {
                 let known = query::looked(self, scope, name, outcome)?;
-                Ok(known.then_some(Receipt::Done).unwrap_or(Receipt::Unknown))
+                Ok(match known {
+                    true => Receipt::Done,
+                    false => Receipt::Unknown,
+                })
             }
             Input::Actions {
                 machine,
