@@ -78,7 +78,7 @@ pub(super) fn notices(
 }
 
 /// Where a notice goes, resolved when it is sent; one that a person addressed goes there.
-/// The order of addresses is rule 43's.
+/// The addresses are asked in the order of rule 43.
 #[must_use]
 pub fn recipient(notice: &Notice, folded: &Folded, on_record: Option<&str>) -> Option<String> {
     let named = notice
