@@ -3,6 +3,7 @@
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
 use super::response::{Response, TimelineItem};
+use crate::domain::action::ActionOutcome;
 use crate::domain::context::Situation;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::lifecycle::Folded;
@@ -148,4 +149,33 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
         decided,
         next,
     })
+}
+
+/// The purchase of an action that is there and in one of these conditions.
+pub(super) async fn with_action(
+    context: &Context,
+    machine: &str,
+    number: u32,
+    conditions: &'static [ActionOutcome],
+) -> Result<MachineId, Failure> {
+    let text = machine.to_owned();
+    context
+        .read(move |context| {
+            let id = resolve(context, &text)?;
+            let kept = view::machine(context.handle.reader(), &id)?;
+            let action = kept
+                .iter()
+                .flat_map(|m| &m.actions)
+                .find(|a| a.id == number);
+            match action {
+                None => Err(Failure::input(format!("{id} has no action {number}"))
+                    .hint("`keyward actions` lists them")),
+                Some(a) if conditions.contains(&a.outcome) => Ok(id),
+                Some(a) => Err(Failure::input(format!(
+                    "{id}#{number} is {} already",
+                    a.outcome.as_str()
+                ))),
+            }
+        })
+        .await
 }

@@ -153,3 +153,10 @@ pub enum PolicyQuery {
         decision: Decision,
     },
 }
+
+/// The parts of an action's name, `stripe/sub_123#4`.
+#[must_use]
+pub(super) fn action_name(text: &str) -> Option<(&str, u32)> {
+    let (machine, number) = text.trim().rsplit_once('#')?;
+    Some((machine, number.parse().ok()?))
+}

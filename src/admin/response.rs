@@ -116,3 +116,18 @@ pub struct AffectedPurchase {
     /// What changes, in words.
     pub changes: Vec<String>,
 }
+
+/// What an order changed, as an answer.
+pub(super) fn changed(
+    machines: impl IntoIterator<Item = MachineId>,
+    actions: u32,
+    mails: u32,
+) -> Response {
+    let machines = machines.into_iter().map(|m| m.to_string()).collect();
+    Response::Changed(Changed {
+        machines,
+        actions: Some(actions),
+        mails: Some(mails).filter(|n| *n > 0),
+        decision: None,
+    })
+}

@@ -6,14 +6,14 @@ use super::context::{Context, no_machine};
 use super::failure::Failure;
 use super::lists::{OPEN, STRIPE, service_of};
 use super::read;
-use super::request::ActionFilter;
-use super::response::Response;
-use super::service::{Service, action_name, changed};
+use super::request::{ActionFilter, action_name};
+use super::response::{Response, changed};
 use crate::domain::action::Action;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::operator::Order;
+use crate::effects::services::Services;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 
@@ -30,10 +30,14 @@ struct Open {
 }
 
 /// Makes actions and mails due now, and tries services that were shut out.
-pub(super) async fn retry(service: &Service, what: ActionFilter) -> Result<Response, Failure> {
-    if let Some(services) = &service.running {
+pub(super) async fn retry(
+    context: &Context,
+    running: Option<&Services>,
+    what: ActionFilter,
+) -> Result<Response, Failure> {
+    if let Some(services) = running {
         // Before anything is due: else it would find the breaker open, and wait for its next trial.
-        services.release(service.context.handle.clock().now());
+        services.release(context.handle.clock().now());
     }
     let one = match &what {
         ActionFilter::Id(id) => {
@@ -42,22 +46,16 @@ pub(super) async fn retry(service: &Service, what: ActionFilter) -> Result<Respo
         ActionFilter::Service(_) | ActionFilter::All => None,
     };
     if let Some((machine, number)) = one {
-        let machine = service
-            .with_action(&machine, number, Order::Retry.takes())
-            .await?;
-        service
-            .context
+        let machine = read::with_action(context, &machine, number, Order::Retry.takes()).await?;
+        context
             .submit(&machine, action_now(&machine, number))
             .await?;
         return Ok(changed([machine], 1, 0));
     }
     if let ActionFilter::Service(name) = &what {
-        known(&service.context, name)?;
+        known(context, name)?;
     }
-    let all = service
-        .context
-        .read(move |context| open(context, &what))
-        .await?;
+    let all = context.read(move |context| open(context, &what)).await?;
     let (mut inputs, mut mails) = (Vec::new(), 0);
     for (machine, open) in &all {
         let actions = open.actions.iter();
@@ -71,7 +69,7 @@ pub(super) async fn retry(service: &Service, what: ActionFilter) -> Result<Respo
         mails += open.mails;
     }
     let actions = all.values().map(|o| o.actions.len()).sum::<usize>();
-    service.context.submit_all(inputs).await?;
+    context.submit_all(inputs).await?;
     let actions = u32::try_from(actions).unwrap_or(u32::MAX);
     Ok(changed(all.into_keys(), actions, mails))
 }
