@@ -11,7 +11,7 @@ use crate::domain::adoption::Gap;
 use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
-use crate::domain::fact::{Fact, FactBody};
+use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
 use crate::domain::id::{MachineId, Scope, SourceName};

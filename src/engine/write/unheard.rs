@@ -25,7 +25,7 @@ pub(super) fn report(
         return Ok(());
     }
     tx.working.put(key, Vec::new());
-    tx.told.push(Alert {
+    tx.alerts.push(Alert {
         machine: machine.id.clone(),
         report: Report::new(tx.now.at, Finding::NoInvoiceHeard(machine.source.clone())),
     });
@@ -71,7 +71,7 @@ mod tests {
             }
             report(&mut tx, &machine, &folded).unwrap();
         }
-        tx.told.iter().map(|t| t.machine.to_string()).collect()
+        tx.alerts.iter().map(|t| t.machine.to_string()).collect()
     }
 
     #[test]
