@@ -1,4 +1,4 @@
-//! Warns once of a source whose endpoint seems to get no invoice events: each new subscription's key waits for one (BEHAVIOUR 18).
+//! Warns once of a source whose endpoint seems to get no invoice events: each new subscription's key waits for one (rule 18).
 
 use super::transaction::{Alert, Transaction};
 use crate::domain::finding::{Finding, Report};

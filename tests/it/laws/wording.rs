@@ -15,17 +15,18 @@ use keyward::domain::machine::Machine;
 use keyward::domain::notice::{About, Notice, NoticeKind, NoticeStatus, Part, Skipped};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::domain::words::in_other_words;
 use keyward::engine::input::Input;
 use keyward::engine::read::view;
 use keyward::engine::record::{decode, encode};
-use keyward::sim::Simulation;
 use keyward::sim::history::Line;
-use keyward::store::{Direction, KeyRange, Read};
+#[cfg(debug_assertions)]
+use keyward::{
+    domain::words::in_other_words,
+    sim::Simulation,
+    store::{Direction, KeyRange, Read},
+};
 
 use crate::support::replay;
-
-#[cfg(debug_assertions)]
 
 const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
 
