@@ -54,7 +54,7 @@ impl Dates {
                     End::Margin => self.margin,
                     End::Grace => self.grace,
                     End::Ahead => self.ahead,
-                    End::GraceOrEnd => self.grace_or_end,
+                    End::GraceOrSubscription => self.grace_or_end,
                     End::Subscription => self.subscription,
                     End::RestReturned => self.rest_returned,
                     End::Never => None,

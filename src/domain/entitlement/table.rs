@@ -30,7 +30,7 @@ pub enum End {
     /// Well ahead, moved on as time passes.
     Ahead,
     /// The later of the grace's and the subscription's end.
-    GraceOrEnd,
+    GraceOrSubscription,
     /// The subscription's end, where that is before the paid end.
     Subscription,
     /// When the money for the rest went back, or the subscription ended: the later.
@@ -128,7 +128,7 @@ const fn live(phase: Phase, ending: EndingEffect) -> (Should, Why) {
         EndingEffect::Never => (Should::Live(End::Never), Why::Ending),
         EndingEffect::GaveUp => match phase {
             Phase::Grace => (Should::Live(End::Grace), Why::Grace),
-            Phase::LapsedKept => (Should::Live(End::GraceOrEnd), Why::Ending),
+            Phase::LapsedKept => (Should::Live(End::GraceOrSubscription), Why::Ending),
             Phase::Trial | Phase::Paid | Phase::NotPaid | Phase::Lapsed | Phase::LapsedForGood => {
                 (Should::Live(End::Paid), Why::Ending)
             }
