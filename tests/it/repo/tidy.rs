@@ -11,7 +11,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 400;
 
 /// Longer files, each with its reason and the length that it may have. One that has become shorter leaves the list.
-const LONGER_FILES: [(&str, usize, &str); 9] = [
+const LONGER_FILES: [(&str, usize, &str); 10] = [
     (
         "src/engine/write/committer.rs",
         480,
@@ -46,6 +46,11 @@ const LONGER_FILES: [(&str, usize, &str); 9] = [
         "tests/it/shop/script.rs",
         600,
         "a shop's script, step by step, as it is made and read back",
+    ),
+    (
+        "benches/side_by_side/api.rs",
+        420,
+        "the license service that both sides sell through, on one page",
     ),
     (
         "fixtures/gen/shapes.py",
