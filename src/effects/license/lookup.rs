@@ -15,7 +15,7 @@ use super::{Answer, Client, License, Refusal, RefusalKind};
 use crate::clock::pause;
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::time::Span;
-use crate::effects::throttle::{Heard, Share, Throttle};
+use crate::effects::throttle::{CallResult, Share, Throttle};
 
 /// How many licenses are read side by side.
 const READS_AT_ONCE: usize = 4;
@@ -36,14 +36,14 @@ pub enum LookupError {
     Endless(#[from] Endless),
 }
 
-impl Failed {
+impl LookupError {
     /// What it tells of the service.
     #[must_use]
-    pub fn heard(&self) -> Heard {
+    pub fn heard(&self) -> CallResult {
         match self {
-            Self::Unanswered(_) => Heard::Broken,
-            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => Heard::Locked,
-            Self::Refused(_) | Self::Endless(_) => Heard::Good,
+            Self::Unanswered(_) => CallResult::Broken,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => CallResult::Locked,
+            Self::Refused(_) | Self::Endless(_) => CallResult::Good,
         }
     }
 }
@@ -371,16 +371,16 @@ mod tests {
     #[test]
     fn a_failed_look_tells_whether_the_service_lives() {
         let refused = |kind| {
-            Failed::Refused(Refusal {
+            LookupError::Refused(Refusal {
                 kind,
                 status: 400,
                 code: String::new(),
                 message: String::new(),
             })
         };
-        let dead = Failed::Unanswered("connection refused".to_owned());
-        assert_eq!(dead.heard(), Heard::Broken);
-        assert_eq!(refused(RefusalKind::BadKey).heard(), Heard::Locked);
-        assert_eq!(refused(RefusalKind::NotFound).heard(), Heard::Good);
+        let dead = LookupError::Unanswered("connection refused".to_owned());
+        assert_eq!(dead.heard(), CallResult::Broken);
+        assert_eq!(refused(RefusalKind::BadKey).heard(), CallResult::Locked);
+        assert_eq!(refused(RefusalKind::NotFound).heard(), CallResult::Good);
     }
 }
