@@ -79,7 +79,16 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
-    let folded = machine.folded(world.revisions, world.now);
+    settle_folded(machine, None, world)
+}
+
+/// The same, where the fold of these very facts at this instant may be known already.
+pub fn settle_folded(
+    machine: &mut Machine,
+    known: Option<Folded>,
+    world: &World<'_>,
+) -> Settled {
+    let folded = known.unwrap_or_else(|| machine.folded(world.revisions, world.now));
     let mut due = entitlement(
         &folded,
         world.revisions,

@@ -23,7 +23,7 @@ pub use subscription::{
 };
 
 use super::decision::Decision;
-use super::id::{ChargeId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId};
+use super::id::{ChargeId, CustomerId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId};
 use super::time::Timestamp;
 
 /// One thing that somebody said, with when it was so and when we heard of it.
@@ -148,6 +148,24 @@ impl Fact {
             Some(decision)
         } else {
             None
+        }
+    }
+
+    /// The customer at Stripe whom it names.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerId> {
+        match &self.says {
+            Says::Session(s) => s.customer.as_ref(),
+            Says::Subscription(s) => s.customer.as_ref(),
+            Says::Invoice(i) => i.customer.as_ref(),
+            Says::Charge(c) => c.customer.as_ref(),
+            Says::Payment(_)
+            | Says::Refund(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::Decision(_)
+            | Says::LineItems(_)
+            | Says::Items(_) => None,
         }
     }
 

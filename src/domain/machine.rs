@@ -8,7 +8,7 @@ use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase, SeatId};
 use super::fact::Fact;
 use super::finding::Report;
 use super::hold::Flaw;
-use super::id::{AppId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
+use super::id::{AppId, CustomerId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
 use super::lifecycle::{Folded, Hears, Kind, State, Transition, fold_heard};
 use super::notice::Notice;
 use super::plan::Devices;
@@ -276,6 +276,12 @@ impl Machine {
     #[must_use]
     pub fn next_action(&self) -> u32 {
         self.actions.last().map_or(1, |a| a.id + 1)
+    }
+
+    /// The customer whom the newest fact names that names one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerId> {
+        self.facts.iter().rev().find_map(Fact::customer)
     }
 
     /// Whether this event is known.

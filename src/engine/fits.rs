@@ -1,7 +1,6 @@
 //! Whether ids fit into keys. They come from outside, and a key that the store refuses would end the process.
 
 use super::input::Heard;
-use crate::domain::fact::{Fact, Says};
 
 /// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>). The longest key holds two of them twice, with
 /// the source and the account, and stays below `store::MAX_KEY`.
@@ -14,27 +13,10 @@ pub(super) fn fits(heard: &Heard) -> bool {
     match heard {
         Heard::Fact(fact) => {
             fact.names().iter().all(|n| object(n.as_str()))
-                && customer(fact).is_none_or(id)
+                && fact.customer().is_none_or(|c| id(c.as_str()))
                 && id(fact.id.as_str())
         }
         Heard::Customer(customer) => id(customer.id.as_str()),
         Heard::Ignored(_) | Heard::Unreadable(_) => true,
     }
-}
-
-fn customer(fact: &Fact) -> Option<&str> {
-    let customer = match &fact.says {
-        Says::Session(s) => s.customer.as_ref(),
-        Says::Subscription(s) => s.customer.as_ref(),
-        Says::Invoice(i) => i.customer.as_ref(),
-        Says::Charge(c) => c.customer.as_ref(),
-        Says::Payment(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
-    };
-    customer.map(crate::domain::id::CustomerId::as_str)
 }

@@ -14,6 +14,7 @@ pub mod gaps;
 pub mod input;
 pub mod key;
 pub mod labels;
+pub mod machines;
 pub mod parked;
 pub mod raw;
 pub mod record;

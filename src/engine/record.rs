@@ -233,6 +233,10 @@ pub trait View {
     /// # Errors
     /// The store's.
     fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError>;
+    /// A machine that is not written as a record yet.
+    fn decoded(&self, _: &MachineId) -> Option<&Machine> {
+        None
+    }
 }
 
 /// An event as it is kept: what became of it, and what came.
@@ -281,7 +285,18 @@ pub struct RefusedRecord {
 /// # Errors
 /// The store's, or what is wrong with the bytes.
 pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, RecordError> {
+    if let Some(machine) = view.decoded(id) {
+        return Ok(Some(machine.clone()));
+    }
     Ok(get::<Machine>(view, &key::machine(id))?.map(checked))
+}
+
+/// Whether there is a machine.
+///
+/// # Errors
+/// The store's.
+pub fn has_machine(view: &dyn View, id: &MachineId) -> Result<bool, ReadError> {
+    Ok(view.decoded(id).is_some() || view.get(&key::machine(id))?.is_some())
 }
 
 /// Holds a machine that fails its check.

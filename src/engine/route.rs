@@ -1,7 +1,7 @@
 //! Finds what the names of a fact are linked to; where it goes by that is `domain/routing.rs`.
 
 use super::key;
-use super::record::{RecordError, View};
+use super::record::{self, RecordError, View};
 use crate::domain::fact::{Fact, Name};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::revision::Revisions;
@@ -56,5 +56,5 @@ pub(super) fn lookup(
     }
     // A machine's own object needs no link.
     let own = machine_id(scope, name);
-    Ok(view.get(&key::machine(&own))?.map(|_| own))
+    Ok(record::has_machine(view, &own)?.then_some(own))
 }

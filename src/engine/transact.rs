@@ -9,6 +9,7 @@ use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::key::{self, Item};
 use super::labels;
+use super::machines::Fold;
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use super::revise;
 use super::route::route;
@@ -322,14 +323,16 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 kind,
                 takes_over,
             } => {
-                let loaded = record::machine(self.working, &id)?;
-                let before = loaded.as_ref().map(dues_as_kept).unwrap_or_default();
+                let loaded = self.working.take_machine(&id)?;
+                let before = loaded.as_ref().map(|(m, _)| dues_as_kept(m));
                 let fresh = loaded.is_none();
-                let mut machine =
-                    loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), livemode));
+                let (mut machine, fold) = loaded.unwrap_or_else(|| {
+                    (Machine::new(id, kind, source.clone(), livemode), None)
+                });
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {
+                    self.working.put_back(machine, fold);
                     return Ok(Disposition::Ignored(Reason::OtherModeThanPurchase));
                 }
                 machine.livemode = machine.livemode.or(livemode);
@@ -339,7 +342,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 decide::learn(&mut machine, fact);
                 claim::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
-                self.settle_and_write(scope, machine, &before)?;
+                self.settle_and_write(scope, machine, fold, &before.unwrap_or_default())?;
                 Ok(Disposition::Applied(Some(id)))
             }
         }
@@ -380,7 +383,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         id: &MachineId,
         change: impl FnOnce(&mut Machine, &World<'_>),
     ) -> Result<Receipt, RecordError> {
-        let Some(mut machine) = record::machine(self.working, id)? else {
+        let Some((mut machine, fold)) = self.working.take_machine(id)? else {
             return Ok(Receipt::Unknown);
         };
         let before = dues_as_kept(&machine);
@@ -392,7 +395,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             &mut machine,
             &self.world(rules, customer.as_ref(), &under_way),
         );
-        self.settle_and_write(&scope, machine, &before)?;
+        self.settle_and_write(&scope, machine, fold, &before)?;
         Ok(Receipt::Done)
     }
 
@@ -439,21 +442,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         scope: &Scope,
         machine: &Machine,
     ) -> Result<Option<Customer>, RecordError> {
-        let named = machine.facts.iter().rev().find_map(|f| match &f.says {
-            Says::Session(s) => s.customer.clone(),
-            Says::Subscription(s) => s.customer.clone(),
-            Says::Invoice(i) => i.customer.clone(),
-            Says::Charge(c) => c.customer.clone(),
-            Says::Payment(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => None,
-        });
-        let Some(id) = named else { return Ok(None) };
-        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, &id))?;
+        let Some(id) = machine.customer() else {
+            return Ok(None);
+        };
+        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, id))?;
         Ok(kept.filter(|c| !apart(c.livemode, machine.livemode)))
     }
 
@@ -462,20 +454,24 @@ impl<'w, 'a> Transaction<'w, 'a> {
         &mut self,
         scope: &Scope,
         mut machine: Machine,
+        fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let mut settled = decide::settle(
+        let known = fold.and_then(|fold| fold.of(&machine, self.now.at));
+        let mut settled = decide::settle_folded(
             &mut machine,
+            known,
             &self.world(rules, customer.as_ref(), &under_way),
         );
         if machine.kind == Kind::Subscription
             && transfer::resubscription(self, scope, &mut machine, &settled)?
         {
-            settled = decide::settle(
+            settled = decide::settle_folded(
                 &mut machine,
+                Some(settled.folded),
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
@@ -497,16 +493,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
             }
         }
-        self.write(&mut machine, before)?;
-        self.offer(machine)
+        let fold = Fold::new(&machine, self.now.at, settled.folded);
+        match self.write(machine, Some(fold), before)? {
+            Some(machine) => self.offer(machine),
+            None => Ok(()),
+        }
     }
 
-    /// Writes a machine and the difference of what is due for it. One that fails its own check is held.
+    /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was
+    /// written as a record is given back.
     pub(super) fn write(
         &mut self,
-        machine: &mut Machine,
+        mut machine: Machine,
+        fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Option<Machine>, RecordError> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
@@ -517,15 +518,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
             });
             machine.held = Some(why);
         }
-        let after = dues(machine);
+        let after = dues(&machine);
         for gone in before.difference(&after) {
             self.working.delete(gone.clone());
         }
         for new in after.difference(before) {
             self.working.put(new.clone(), Vec::new());
         }
-        record::put(self.working, key::machine(&machine.id), machine)?;
-        Ok(())
+        Ok(self.working.put_machine(machine, fold)?)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn take_over(
         tx.working.delete(due);
     }
     rename(tx, scope, &from, &machine.id)?;
-    record::delete(tx.working, key::machine(old))?;
+    tx.working.delete_machine(old)?;
     let attempts = Attempts {
         own: on_disk(tx, machine)?,
         incoming: on_disk(tx, &from)?,
@@ -124,7 +124,7 @@ pub(super) fn resubscription(
             };
             let before = dues(&old);
             if transfer::restore(machine, create, &mut old, tx.now.at) {
-                tx.write(&mut old, &before)?;
+                tx.write(old, None, &before)?;
                 moved = true;
                 break;
             }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::key;
+use super::machines::{Fold, Machines};
 use super::parked::ParkedNames;
-use super::record::{Pair, View};
-use crate::domain::id::Scope;
+use super::record::{self, Pair, RecordError, View};
+use crate::domain::id::{MachineId, Scope};
+use crate::domain::machine::Machine;
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
 
 /// What was written under a key; `None` deletes it.
@@ -22,6 +25,8 @@ pub struct Working<'a> {
     /// What the store said of single keys: inputs of one batch ask for the same ones.
     read: RefCell<foldhash::HashMap<Vec<u8>, Option<Bytes>>>,
     parked: Option<&'a mut ParkedNames>,
+    /// Machines that are not encoded between inputs; `None`: each is a record like any other.
+    machines: Option<&'a mut Machines>,
     size: usize,
     size_before: usize,
 }
@@ -36,6 +41,7 @@ impl<'a> Working<'a> {
             undo: Vec::new(),
             read: RefCell::default(),
             parked: None,
+            machines: None,
             size: 0,
             size_before: 0,
         }
@@ -48,6 +54,55 @@ impl<'a> Working<'a> {
             parked: Some(parked),
             ..Self::new(base)
         }
+    }
+
+    /// The same with machines that stay decoded. An input that fails leaves them changed, so a failure ends the run.
+    #[must_use]
+    pub fn with_machines(base: &'a dyn Read, machines: &'a mut Machines) -> Self {
+        Self {
+            machines: Some(machines),
+            ..Self::new(base)
+        }
+    }
+
+    /// Takes a machine to change it, with what it was last folded to. It comes back by [`Self::put_machine`].
+    pub(super) fn take_machine(
+        &mut self,
+        id: &MachineId,
+    ) -> Result<Option<(Machine, Option<Fold>)>, RecordError> {
+        if let Some(taken) = self.machines.as_mut().and_then(|m| m.take(id)) {
+            return Ok(Some(taken));
+        }
+        Ok(record::machine(self, id)?.map(|machine| (machine, None)))
+    }
+
+    /// Writes a machine: as it is where machines stay decoded, else as a record. Of a record the machine is given back.
+    pub(super) fn put_machine(
+        &mut self,
+        machine: Machine,
+        fold: Option<Fold>,
+    ) -> Result<Option<Machine>, ReadError> {
+        if let Some(machines) = &mut self.machines {
+            machines.put(machine, fold);
+            return Ok(None);
+        }
+        record::put(self, key::machine(&machine.id), &machine)?;
+        Ok(Some(machine))
+    }
+
+    /// Gives a machine back as it was taken.
+    pub(super) fn put_back(&mut self, machine: Machine, fold: Option<Fold>) {
+        if let Some(machines) = &mut self.machines {
+            machines.put(machine, fold);
+        }
+    }
+
+    /// Deletes a machine.
+    pub(super) fn delete_machine(&mut self, id: &MachineId) -> Result<(), ReadError> {
+        if let Some(machines) = &mut self.machines {
+            machines.take(id);
+        }
+        record::delete(self, key::machine(id))
     }
 
     /// Whether a parked event may wait for a name. Without the names at hand the answer is yes.
@@ -163,6 +218,10 @@ impl View for Working<'_> {
             };
         }
         Ok(merged.into_iter().take(limit).collect())
+    }
+
+    fn decoded(&self, id: &MachineId) -> Option<&Machine> {
+        self.machines.as_ref()?.get(id)
     }
 }
 

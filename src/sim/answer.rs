@@ -1,8 +1,11 @@
 //! Replay's answer: what became of everything, as JSON. This shape is relied on from outside.
 
+use std::cell::RefCell;
+
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
+use super::replay::Replay;
 use super::world::{Stuck, World};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -64,7 +67,8 @@ pub struct Applied {
 }
 
 /// What became of one event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
 pub enum Became {
     /// It belongs to a machine.
     Applied(Applied),
@@ -104,71 +108,62 @@ impl Answer {
     }
 }
 
-/// The same as an [`Answer`], written without ever being held as a whole.
+/// The same as an [`Answer`], of a history that is played while it is written: it is never held as a whole.
 #[derive(Clone, Copy)]
-pub struct Told<'w>(pub &'w World);
+pub struct Told<'r>(pub &'r Replay);
 
 impl Serialize for Told<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(world) = *self;
-        let parked: Each<Parked> = |world, visit| {
-            each_event(world, &mut |became| {
-                if let Became::Parked(event) = became {
-                    visit(event)
-                } else {
-                    true
-                }
-            })
-        };
-        let ignored: Each<Ignored> = |world, visit| {
-            each_event(world, &mut |became| {
-                if let Became::Ignored(event) = became {
-                    visit(event)
-                } else {
-                    true
-                }
-            })
-        };
-        let applied: Each<Applied> = |world, visit| {
-            each_event(world, &mut |became| {
-                if let Became::Applied(event) = became {
-                    visit(event)
-                } else {
-                    true
-                }
-            })
+        let Self(replay) = *self;
+        let machines = Machines {
+            replay,
+            events: RefCell::default(),
         };
         let mut answer = serializer.serialize_struct("Answer", 5)?;
-        answer.serialize_field("until", &world.now)?;
-        answer.serialize_field("machines", &Listed(world, each_machine))?;
-        answer.serialize_field("parked", &Listed(world, parked))?;
-        answer.serialize_field("ignored", &Listed(world, ignored))?;
-        answer.serialize_field("applied", &Listed(world, applied))?;
+        answer.serialize_field("until", &replay.until())?;
+        answer.serialize_field("machines", &machines)?;
+        let events = machines.events.into_inner();
+        let parked = |event: &Became| matches!(event, Became::Parked(_));
+        let ignored = |event: &Became| matches!(event, Became::Ignored(_));
+        let applied = |event: &Became| matches!(event, Became::Applied(_));
+        answer.serialize_field("parked", &Listed(&events, parked))?;
+        answer.serialize_field("ignored", &Listed(&events, ignored))?;
+        answer.serialize_field("applied", &Listed(&events, applied))?;
         answer.end()
     }
 }
 
-/// Visits things of a kind, until the visitor has enough.
-type Each<T> = fn(&World, &mut dyn FnMut(T) -> bool) -> Result<(), Stuck>;
+/// Machines that are written as they are played.
+struct Machines<'r> {
+    replay: &'r Replay,
+    /// What became of the events, when all are played.
+    events: RefCell<Vec<Became>>,
+}
 
-/// Things that are written as they are visited.
-struct Listed<'w, T>(&'w World, Each<T>);
-
-impl<T: Serialize> Serialize for Listed<'_, T> {
+impl Serialize for Machines<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(world, each) = self;
         let mut list = serializer.serialize_seq(None)?;
         let mut failed = None;
-        let mut write = |element: T| {
-            failed = list.serialize_element(&element).err();
+        let events = self.replay.play(&mut |machine| {
+            failed = list.serialize_element(&machine).err();
             failed.is_none()
-        };
-        each(world, &mut write).map_err(S::Error::custom)?;
+        });
+        *self.events.borrow_mut() = events.map_err(S::Error::custom)?;
         failed.map_or_else(|| list.end(), Err)
     }
 }
 
-/// Visits every machine, in the order of its id, until the visitor has enough.
+/// Events of one kind.
+struct Listed<'e, F>(&'e [Became], F);
+
+impl<F: Fn(&Became) -> bool> Serialize for Listed<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(events, of_this_kind) = self;
+        serializer.collect_seq(events.iter().filter(|event| of_this_kind(event)))
+    }
+}
+
+/// Visits every machine until the visitor has enough.
 ///
 /// # Errors
 /// [`Stuck`].
@@ -177,7 +172,7 @@ pub fn each_machine(
     visit: &mut dyn FnMut(MachineView) -> bool,
 ) -> Result<(), Stuck> {
     let mut failed = None;
-    view::machines(&world.store, |machine| match viewed(world, &machine) {
+    world.machines(&mut |machine| match viewed(world, machine) {
         Ok(view) => visit(view),
         Err(error) => {
             failed = Some(error);
@@ -188,9 +183,8 @@ pub fn each_machine(
 }
 
 fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
-    let named = machine.facts.iter().rev().find_map(customer_of);
-    let on_record = match named {
-        Some(id) => view::customer(&world.store, machine.id.scope(), &id)?,
+    let on_record = match machine.customer() {
+        Some(id) => view::customer(&world.store, machine.id.scope(), id)?,
         None => None,
     };
     let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
@@ -238,21 +232,4 @@ pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Resul
         }
     }
     Ok(())
-}
-
-fn customer_of(fact: &crate::domain::fact::Fact) -> Option<crate::domain::id::CustomerId> {
-    use crate::domain::fact::Says;
-    match &fact.says {
-        Says::Session(s) => s.customer.clone(),
-        Says::Subscription(s) => s.customer.clone(),
-        Says::Invoice(i) => i.customer.clone(),
-        Says::Charge(c) => c.customer.clone(),
-        Says::Payment(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
-    }
 }

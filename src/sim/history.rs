@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 use std::iter::Peekable;
+use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -35,10 +36,44 @@ pub struct BadHistory {
 
 /// A recorded history, read as it is played: of JSONL one line at a time is in memory, of an array or a list its text.
 pub struct History<'a> {
-    name: String,
+    places: Arc<Places>,
     form: Form<'a>,
     /// Lines or entries that were read.
     count: usize,
+}
+
+/// What one line or entry of a history says, not read yet.
+#[derive(Debug)]
+pub(super) struct Text {
+    places: Arc<Places>,
+    count: usize,
+    text: String,
+}
+
+/// How a history's places are named.
+#[derive(Debug)]
+struct Places {
+    name: String,
+    by_line: bool,
+}
+
+impl Places {
+    fn bad(&self, count: usize, why: String) -> BadHistory {
+        let name = &self.name;
+        let place = if self.by_line {
+            format!("{name}:{count}")
+        } else {
+            format!("{name}, entry {count}")
+        };
+        BadHistory { place, why }
+    }
+}
+
+impl Text {
+    /// Reads it.
+    pub(super) fn line(&self) -> Result<Line, BadHistory> {
+        line(&self.text).map_err(|why| self.places.bad(self.count, why))
+    }
 }
 
 enum Form<'a> {
@@ -61,7 +96,11 @@ impl<'a> History<'a> {
             place: name.to_owned(),
             why,
         };
-        let (name, mut count, mut first) = (name.to_owned(), 0, String::new());
+        let places = |by_line| {
+            let name = name.to_owned();
+            Arc::new(Places { name, by_line })
+        };
+        let (mut count, mut first) = (0, String::new());
         while first.trim().is_empty() {
             first.clear();
             if text.read_line(&mut first).map_err(|e| bad(e.to_string()))? == 0 {
@@ -76,7 +115,7 @@ impl<'a> History<'a> {
                 rest: Box::new(text),
             };
             return Ok(Self {
-                name,
+                places: places(true),
                 form,
                 count: count.max(1) - 1,
             });
@@ -85,41 +124,39 @@ impl<'a> History<'a> {
             .map_err(|e| bad(e.to_string()))?;
         let entries = entries(&first).map_err(bad)?;
         Ok(Self {
-            name,
+            places: places(false),
             form: Form::Entries(entries.into_iter()),
             count: 0,
         })
     }
 
-    /// The next text, with its place in words.
-    fn text(&mut self) -> Option<Result<(String, String), BadHistory>> {
-        match &mut self.form {
+    /// The next line or entry.
+    pub(super) fn text(&mut self) -> Option<Result<Text, BadHistory>> {
+        let text = match &mut self.form {
             Form::Entries(entries) => {
                 self.count += 1;
-                let text = entries.next()?.get().to_owned();
-                Some(Ok((format!("{}, entry {}", self.name, self.count), text)))
+                entries.next()?.get().to_owned()
             }
             Form::Lines { first, rest } => loop {
                 self.count += 1;
-                let place = || format!("{}:{}", self.name, self.count);
                 let mut text = first.take().unwrap_or_default();
                 if text.is_empty() {
                     match rest.read_line(&mut text) {
                         Ok(0) => return None,
                         Ok(_) => {}
-                        Err(e) => {
-                            return Some(Err(BadHistory {
-                                place: place(),
-                                why: e.to_string(),
-                            }));
-                        }
+                        Err(e) => return Some(Err(self.places.bad(self.count, e.to_string()))),
                     }
                 }
                 if !text.trim().is_empty() {
-                    return Some(Ok((place(), text)));
+                    break text;
                 }
             },
-        }
+        };
+        Some(Ok(Text {
+            places: Arc::clone(&self.places),
+            count: self.count,
+            text,
+        }))
     }
 }
 
@@ -128,7 +165,7 @@ impl Iterator for History<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.text()?;
-        Some(text.and_then(|(place, text)| line(&text).map_err(|why| BadHistory { place, why })))
+        Some(text.and_then(|text| text.line()))
     }
 }
 

@@ -2,56 +2,22 @@
 //! instant at which something is due.
 //!
 //! Nothing here decides anything. `history` reads what was delivered, `services` plays the license service and the mail
-//! server, `world` is the one loop, and `timeline` tells its story.
+//! server, `world` is the one loop, and `timeline` tells its story. `replay` plays a whole history: `kept` packs it, `groups`
+//! says what has to be played together, and `parallel` does the rest side by side.
 
 pub mod anonymize;
 pub mod answer;
 pub mod compare;
+mod groups;
 pub mod history;
+mod kept;
+pub mod parallel;
 pub mod record;
+pub mod replay;
 pub mod services;
 pub mod timeline;
 pub mod world;
 
 pub use answer::Answer;
+pub use replay::Replay;
 pub use world::World;
-
-use crate::domain::time::{Span, Timestamp};
-use crate::engine::input::Rules;
-
-/// How long a replay runs on after the last delivery when nobody says until when.
-pub const RUNS_ON: Span = Span::from_days(60);
-
-/// A replay without an answer.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotReplay {
-    /// The history cannot be read.
-    #[error(transparent)]
-    Bad(#[from] history::BadHistory),
-    /// The simulation cannot go on, which is a defect of Keyward.
-    #[error(transparent)]
-    Stuck(#[from] world::Stuck),
-}
-
-/// Plays a history, a line at a time, to its end. Without `until`: the last delivery and 60 days.
-///
-/// # Errors
-/// [`CannotReplay`].
-pub fn replay(
-    lines: impl IntoIterator<Item = Result<history::Line, history::BadHistory>>,
-    rules: Rules,
-    until: Option<Timestamp>,
-    seed: Option<u64>,
-) -> Result<World, CannotReplay> {
-    let mut world = World::new(rules, seed);
-    let mut last = Timestamp::from_ms(0);
-    for line in lines {
-        let line = line?;
-        last = last.max(line.received);
-        if until.is_none_or(|until| line.received <= until) {
-            world.hear(line)?;
-        }
-    }
-    world.end(until.unwrap_or(last + RUNS_ON))?;
-    Ok(world)
-}

@@ -1,5 +1,8 @@
 //! The one loop: time jumps to whatever comes next, a delivery or something due, and nothing sleeps.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::history::Line;
 use super::services::Licenses;
 use crate::domain::action::Outcome;
@@ -10,7 +13,8 @@ use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::key::{self, Due, Item};
-use crate::engine::record::RecordError;
+use crate::engine::machines::Machines;
+use crate::engine::record::{self, RecordError};
 use crate::engine::transact::{Now, Transaction};
 use crate::engine::view;
 use crate::engine::working::Working;
@@ -29,6 +33,9 @@ pub enum Stuck {
     /// A commit.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// A line.
+    #[error("a line that was kept cannot be read again: {0}")]
+    Unpacked(String),
     /// No end.
     #[error("at {at} something keeps coming due without time passing ({machine})")]
     Endless {
@@ -41,28 +48,31 @@ pub enum Stuck {
 
 /// A simulated world.
 pub struct World {
-    /// The store.
+    /// The store. Machines stand in it whenever nothing is being played.
     pub store: Memory,
     /// The rules.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// The license service.
     pub licenses: Licenses,
     /// The instant.
     pub now: Timestamp,
     /// Events in the order in which they first came.
     pub events: Vec<(Scope, EventId)>,
+    /// Machines while something is being played.
+    machines: Machines,
 }
 
 impl World {
     /// A world without history.
     #[must_use]
-    pub fn new(rules: Rules, seed: Option<u64>) -> Self {
+    pub fn new(rules: impl Into<Arc<Rules>>, seed: Option<u64>) -> Self {
         Self {
             store: Memory::new(),
-            rules,
+            rules: rules.into(),
             licenses: Licenses::new(seed),
             now: Timestamp::from_ms(0),
             events: Vec::new(),
+            machines: Machines::default(),
         }
     }
 
@@ -77,46 +87,21 @@ impl World {
     ) -> Result<(), Stuck> {
         for line in lines {
             if line.received <= until {
-                self.hear(line)?;
+                self.hear(&line)?;
             }
         }
-        self.end(until)
-    }
-
-    /// Lets time run to a line's instant, and plays it.
-    ///
-    /// # Errors
-    /// [`Stuck`].
-    pub fn hear(&mut self, line: Line) -> Result<(), Stuck> {
-        self.advance(line.received)?;
-        self.deliver(line)?;
-        self.work_off()
-    }
-
-    /// Lets time run on to an instant after the last line.
-    ///
-    /// # Errors
-    /// [`Stuck`].
-    pub fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
-        self.advance(until)?;
-        self.submit(&Input::Forget).map(|_| ())
+        self.end(until)?;
+        self.write()
     }
 
     /// Hands one line in, at its instant or at the present one if that is later.
     ///
     /// # Errors
     /// [`Stuck`].
-    pub fn deliver(&mut self, line: Line) -> Result<Receipt, Stuck> {
-        self.now = self.now.max(line.received);
-        if let Input::Delivery(delivery) = &line.input {
-            let (scope, id) = (delivery.scope(), delivery.id.clone());
-            let receipt = self.submit(&line.input)?;
-            if receipt != Receipt::Duplicate {
-                self.events.push((scope, id));
-            }
-            return Ok(receipt);
-        }
-        self.submit(&line.input)
+    pub fn deliver(&mut self, line: &Line) -> Result<Receipt, Stuck> {
+        let receipt = self.take_in(line)?;
+        self.write()?;
+        Ok(receipt)
     }
 
     /// Lets time run to an instant, stopping at everything that is due.
@@ -124,6 +109,58 @@ impl World {
     /// # Errors
     /// [`Stuck`].
     pub fn advance(&mut self, to: Timestamp) -> Result<(), Stuck> {
+        self.pass(to)?;
+        self.write()
+    }
+
+    /// Lets time run to a line's instant, and plays it.
+    pub(super) fn hear(&mut self, line: &Line) -> Result<(), Stuck> {
+        self.pass(line.received)?;
+        self.take_in(line)?;
+        self.work_off()
+    }
+
+    /// Lets time run on to an instant after the last line.
+    pub(super) fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
+        self.pass(until)?;
+        self.submit(&Input::Forget).map(|_| ())
+    }
+
+    /// Writes the machines into the store, for whoever looks there.
+    pub(super) fn write(&mut self) -> Result<(), Stuck> {
+        let base = self.store.clone();
+        let mut working = Working::new(&base);
+        for machine in self.machines.drain() {
+            record::put(&mut working, key::machine(&machine.id), &machine)
+                .map_err(RecordError::from)?;
+        }
+        self.commit(working.into_writes())
+    }
+
+    /// Visits every machine, until the visitor has enough: those of what is being played, else those in the store.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn machines(&self, visit: &mut dyn FnMut(&Machine) -> bool) -> Result<(), Stuck> {
+        if self.machines.is_empty() {
+            return Ok(view::machines(&self.store, |machine| visit(&machine))?);
+        }
+        let _ = self.machines.iter().all(visit);
+        Ok(())
+    }
+
+    fn take_in(&mut self, line: &Line) -> Result<Receipt, Stuck> {
+        self.now = self.now.max(line.received);
+        let receipt = self.submit(&line.input)?;
+        if let Input::Delivery(delivery) = &line.input
+            && receipt != Receipt::Duplicate
+        {
+            self.events.push((delivery.scope(), delivery.id.clone()));
+        }
+        Ok(receipt)
+    }
+
+    fn pass(&mut self, to: Timestamp) -> Result<(), Stuck> {
         self.work_off()?;
         while let Some(next) = self.next_due()?.filter(|at| *at <= to) {
             self.now = self.now.max(next);
@@ -166,9 +203,9 @@ impl World {
     }
 
     fn step(&mut self, id: MachineId, item: Item) -> Result<(), Stuck> {
-        let Some(machine) = view::machine(&self.store, &id)? else {
+        if !self.load(&id)? {
             return Ok(());
-        };
+        }
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
@@ -185,7 +222,9 @@ impl World {
                 }
             }
             Item::Action(action) => {
-                let Some(found) = machine.actions.iter().find(|a| a.id == action) else {
+                let machine = self.machines.get(&id);
+                let found = machine.and_then(|m| m.actions.iter().find(|a| a.id == action));
+                let Some(found) = found else {
                     return Ok(());
                 };
                 let outcome = self.licenses.carry_out(found, self.now);
@@ -197,7 +236,7 @@ impl World {
                 }
             }
             Item::Notice(notice) => {
-                let mailed = self.mail(&machine, notice)?;
+                let mailed = self.mail(&id, notice)?;
                 Input::Mailed {
                     machine: id,
                     notice,
@@ -209,9 +248,25 @@ impl World {
         Ok(())
     }
 
+    /// Makes sure that a machine is at hand. Returns whether there is one.
+    fn load(&mut self, id: &MachineId) -> Result<bool, Stuck> {
+        if self.machines.get(id).is_none() {
+            match view::machine(&self.store, id)? {
+                Some(machine) => self.machines.put(machine, None),
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     /// The simulated mail server takes everything.
-    fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, Stuck> {
-        let folded = machine.folded(&self.rules.revisions, self.now);
+    fn mail(&mut self, id: &MachineId, notice: u32) -> Result<Mailed, Stuck> {
+        let nobody = || Mailed::Again {
+            why: "no address".to_owned(),
+        };
+        let Some((machine, folded)) = self.machines.folded(id, &self.rules, self.now) else {
+            return Ok(nobody());
+        };
         let on_record = match &folded.contact.customer {
             Some(customer) => view::customer(&self.store, machine.id.scope(), customer)?,
             None => None,
@@ -219,20 +274,15 @@ impl World {
         let notice = machine
             .notices
             .iter()
-            .find(|n| n.id == id && n.status == NoticeStatus::Pending);
+            .find(|n| n.id == notice && n.status == NoticeStatus::Pending);
         let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
-        let to = notice.and_then(|n| recipient(n, &folded, email.as_deref()));
-        Ok(to.map_or_else(
-            || Mailed::Again {
-                why: "no address".to_owned(),
-            },
-            |to| Mailed::Sent { to },
-        ))
+        let to = notice.and_then(|n| recipient(n, folded, email.as_deref()));
+        Ok(to.map_or_else(nobody, |to| Mailed::Sent { to }))
     }
 
     fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
         let base = self.store.clone();
-        let mut working = Working::new(&base);
+        let mut working = Working::with_machines(&base, &mut self.machines);
         let now = Now {
             rules: &self.rules,
             at: self.now,
@@ -241,13 +291,19 @@ impl World {
             gaps: &[],
         };
         let receipt = Transaction::new(&mut working, now).input(input)?;
+        let writes = working.into_writes();
+        self.commit(writes)?;
+        Ok(receipt)
+    }
+
+    fn commit(&mut self, writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<(), Stuck> {
         let batch = Batch {
             expect: Vec::new(),
-            writes: working.into_writes(),
+            writes,
         };
         if !batch.is_empty() {
             self.store.commit(&batch)?;
         }
-        Ok(receipt)
+        Ok(())
     }
 }

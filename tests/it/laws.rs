@@ -85,7 +85,7 @@ fn living(answer: &Answer) -> Vec<String> {
 fn at_once(history: &History, lines: Vec<Line>, at: Timestamp) -> Answer {
     let mut world = World::new(history.rules.clone(), None);
     for line in lines {
-        world.deliver(replay::received(&line, at)).unwrap();
+        world.deliver(&replay::received(&line, at)).unwrap();
     }
     world
         .advance(at + AFTERWARDS)
@@ -101,7 +101,7 @@ fn one_by_one(history: &History, lines: Vec<Line>, from: Timestamp, until: Times
             .advance(from + Span::from_s(n))
             .unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
         world
-            .deliver(replay::received(&line, from + Span::from_s(n)))
+            .deliver(&replay::received(&line, from + Span::from_s(n)))
             .unwrap();
         lawful(&world, &history.name);
     }
@@ -313,7 +313,7 @@ proptest! {
         for line in late {
             let now = world.now + Span::from_s(1);
             world.advance(now).unwrap();
-            world.deliver(replay::received(&line, now)).unwrap();
+            world.deliver(&replay::received(&line, now)).unwrap();
         }
         world.advance(until).unwrap();
         lawful(&world, &history.name);

@@ -248,7 +248,7 @@ fn what_was_told_is_told_once() {
                 machine: was.id.clone(),
             };
             world
-                .deliver(Line {
+                .deliver(&Line {
                     received: world.now,
                     input,
                 })
