@@ -1,6 +1,7 @@
 //! Keyward turns payments into license keys and keeps the two in step for as long as the customer pays.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -23,11 +23,12 @@ use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
 use crate::effects::{dispatcher, tls};
 use crate::embedded;
+use crate::engine::Handle;
 use crate::engine::committer::{self, Committer};
-use crate::engine::counts::Counts;
 use crate::engine::input::{Rules, SourceRules};
+use crate::engine::read::counts::Counts;
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, gaps, key, revise};
+use crate::engine::record::{gaps, key, revisions};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{
@@ -146,10 +147,10 @@ pub fn rules(
     reader: &Reader,
     now: Timestamp,
 ) -> Result<Rules, CannotStart> {
-    let mut revisions = revise::kept(&crate::engine::working::Committed(reader))?;
+    let mut revisions = revisions::kept(&crate::engine::working::Committed(reader))?;
     let mut batch = Batch::new();
     let mut working = crate::engine::working::Working::new(reader);
-    if let Some(revision) = revise::put(
+    if let Some(revision) = revisions::put(
         &mut working,
         &revisions,
         &config.plans,

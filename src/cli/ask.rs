@@ -3,12 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::control;
-use super::desk::{Desk, Request, Response};
-use super::fail::Failure;
 use super::report;
 use super::store::{open_store, rules};
 use super::wiring::services;
+use crate::admin::{Failure, Request, Response, Service, socket};
 use crate::clock::Clock;
 use crate::config::{Config, Env, Warning};
 use crate::engine::committer::{self, Committer};
@@ -72,7 +70,7 @@ impl Conversation {
         let response = match &self.partner {
             Partner::Store(alone) => alone.answer(request),
             Partner::NotFoundYet | Partner::Server => {
-                match control::ask(&self.config.data_dir, &request)? {
+                match socket::ask(&self.config.data_dir, &request)? {
                     Some(response) => {
                         self.partner = Partner::Server;
                         response
@@ -111,7 +109,7 @@ impl Conversation {
 
 /// The store, with an engine of our own.
 struct Alone {
-    desk: Desk,
+    service: Service,
     runtime: tokio::runtime::Runtime,
     thread: Committer,
 }
@@ -134,23 +132,23 @@ impl Alone {
             .build();
         let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
         Ok(Self {
-            desk: Desk::new(handle, services(config)),
+            service: Service::new(handle, services(config)),
             runtime,
             thread,
         })
     }
 
     fn answer(&self, request: Request) -> Response {
-        self.runtime.block_on(self.desk.answer(request))
+        self.runtime.block_on(self.service.answer(request))
     }
 
     fn close(self) -> Result<(), Failure> {
         let Self {
-            desk,
+            service,
             runtime,
             thread,
         } = self;
-        drop((desk, runtime));
+        drop((service, runtime));
         thread
             .join()
             .map_err(|why| Failure::ours(format!("the store broke: {why}")))?;

@@ -3,10 +3,8 @@
 use serde::Deserialize;
 
 use super::ask::Conversation;
-use super::desk::{Request, Response};
-use super::desk_history::{BODIES_MAX, Entry, Group, Line, Pages};
-use super::fail::Failure;
 use super::page;
+use crate::admin::{BODIES_MAX, Entry, Failure, Group, Line, Pages, Request, Response};
 use crate::domain::revision::Revision;
 use crate::domain::time::Timestamp;
 use crate::engine::record;
@@ -96,12 +94,7 @@ pub(super) fn bodies(
 
 /// The history of one purchase.
 pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<Group, Failure> {
-    let pages = Pages::Groups {
-        only: Some(machine.to_owned()),
-        after: None,
-        until: None,
-    };
-    let page: Part<Group> = part(asked, pages)?;
+    let page: Part<Group> = part(asked, Pages::Only(machine.to_owned()))?;
     page.rows
         .into_iter()
         .next()

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::args::CheckArgs;
 use super::ask::load;
-use super::fail::Failure;
 use super::online::{self, Tried, Verdict};
 use super::report;
+use crate::admin::Failure;
 use crate::config::{Config, Env};
 use crate::effects::services::Services;
 

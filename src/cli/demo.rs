@@ -12,14 +12,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::fail::Failure;
 use super::report;
+use crate::admin::Failure;
 use crate::clock::{Clock, Stopwatch, pause};
 use crate::config::{Config, Env, Transport};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Input;
-use crate::engine::key::{self, Due, Item};
-use crate::engine::view::{self, Keys, LicenseView, MachineView};
+use crate::engine::read::view::{self, Keys, LicenseView, MachineView};
+use crate::engine::record::key::{self, Due, Item};
 use crate::secret::Secret;
 use crate::server::{self, Server};
 use crate::sim::timeline::devices;

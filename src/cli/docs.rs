@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::{Command, CommandFactory};
 
 use super::args::Cli;
-use super::fail::Failure;
 use super::report;
+use crate::admin::Failure;
 
 /// Prints completions for a shell.
 pub fn completions(shell: clap_complete::Shell) {

@@ -9,9 +9,8 @@ use clap::Args;
 
 use super::ask::Conversation;
 use super::asked;
-use super::desk_history::{Entry, Line};
-use super::fail::Failure;
 use super::report;
+use crate::admin::{Entry, Failure, Line};
 use crate::sim::anonymize::Anonymizer;
 
 /// `export`.

@@ -1,82 +1,9 @@
-//! A command's failure: what happened, and the way out.
+//! What keeps the server or the store from starting, as a command's failure.
 
-use std::fmt;
-
+use crate::admin::Failure;
 use crate::config::Mistakes;
-use crate::engine::SubmitError;
-use crate::engine::record::RecordError;
 use crate::server::{Broke, CannotStart};
 use crate::store::OpenError;
-
-/// Who can mend it: the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Blame {
-    /// What was typed or configured: 1.
-    Input,
-    /// Keyward, or the machine under it: 2.
-    Ours,
-}
-
-/// A failure as it is printed.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Failure {
-    /// Who can mend it.
-    pub blame: Blame,
-    /// What happened. Further lines are indented by two.
-    pub message: String,
-    /// The way out.
-    pub hint: Option<String>,
-}
-
-impl Failure {
-    /// The user's to mend.
-    #[must_use]
-    pub fn input(message: impl Into<String>) -> Self {
-        Self {
-            blame: Blame::Input,
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    /// Ours to mend.
-    #[must_use]
-    pub fn ours(message: impl Into<String>) -> Self {
-        Self {
-            blame: Blame::Ours,
-            message: message.into(),
-            hint: None,
-        }
-    }
-
-    /// With the way out.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// The process's exit code.
-    #[must_use]
-    pub const fn code(&self) -> u8 {
-        match self.blame {
-            Blame::Input => 1,
-            Blame::Ours => 2,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        self.hint
-            .as_ref()
-            .map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
-    }
-}
-
-impl std::error::Error for Failure {}
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
@@ -120,23 +47,6 @@ impl From<CannotStart> for Failure {
 impl From<Broke> for Failure {
     fn from(error: Broke) -> Self {
         Self::ours(error.to_string())
-    }
-}
-
-impl From<RecordError> for Failure {
-    fn from(error: RecordError) -> Self {
-        Self::ours(error.to_string())
-    }
-}
-
-impl From<SubmitError> for Failure {
-    fn from(error: SubmitError) -> Self {
-        let hint = match error {
-            SubmitError::Busy => "try again in a moment; `df` shows whether the disk is full",
-            SubmitError::TooLarge => "nothing was changed; see the server's log",
-            SubmitError::Stopped => "nothing was changed; see the server's log",
-        };
-        Self::ours(format!("the engine took nothing: {error}")).hint(hint)
     }
 }
 

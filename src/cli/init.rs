@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use super::ask::load;
-use super::fail::Failure;
 use super::report;
+use crate::admin::Failure;
 use crate::config::{Env, TEMPLATE};
 use crate::server;
 use crate::store::Create;

@@ -6,10 +6,9 @@ use serde_json::value::RawValue;
 
 use super::args::{EventsArgs, FindArgs, ListArgs, ShowArgs};
 use super::ask::ask;
-use super::desk::{Request, Response, Which};
-use super::fail::Failure;
 use super::page::{self, ActionRow, Event, Page, Refused};
 use super::{report, show};
+use crate::admin::{Failure, Request, Response, Which};
 use crate::domain::machine::LicenseStatus;
 
 fn other() -> Failure {
@@ -57,7 +56,7 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
             ],
             rows.collect(),
         ));
-        if machines.len() >= crate::engine::view::FOUND_MAX {
+        if machines.len() >= crate::engine::read::view::FOUND_MAX {
             report::say("there may be more: give a more telling text");
         }
     }

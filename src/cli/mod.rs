@@ -1,21 +1,16 @@
 //! The command line: every command in a file of its own, one printer, and three exit codes.
 //!
-//! In: arguments. `args` has them all on one page. Questions and orders about a store are [`desk::Request`]s, which `desk`
-//! answers for the server's `control` socket and for a command that finds none alike.
+//! In: arguments. `args` has them all on one page. Questions and orders about a store go to `admin`:
+//! over the socket of the server that runs, else in the command's own process.
 
 pub mod args;
 mod ask;
 mod asked;
 mod check;
-pub mod control;
 pub mod demo;
-pub mod desk;
-pub mod desk_history;
-mod desk_policy;
-mod desk_read;
 pub mod docs;
 pub mod export;
-pub mod fail;
+mod fail;
 mod init;
 mod lists;
 mod logging;
@@ -40,10 +35,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 
+use crate::admin::Failure;
 use crate::clock::Clock;
 use crate::domain::decision::Verb;
 use args::{Cli, Command};
-use fail::Failure;
 
 /// Runs the command that the process was started with: 0 done, 1 your input, 2 ours.
 #[must_use]

@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::args::{AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, ResendArgs, RetryArgs};
 use super::ask::ask;
-use super::desk::{Changed, Request, Response, What};
-use super::fail::Failure;
 use super::report;
+use crate::admin::{Changed, Failure, Request, Response, What};
 use crate::domain::decision::{Decision, Verb};
 use crate::effects::mail::Sender;
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::fail::Failure;
+use crate::admin::Failure;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::summary::PurchaseStatus;
 

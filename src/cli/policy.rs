@@ -7,11 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::ask::{Conversation, ask};
 use super::asked;
-use super::desk::{Changed, Request, Response};
-use super::desk_policy::{Concerned, Counts, Judging};
-use super::fail::Failure;
 use super::policy_diff::{Changes, text};
 use super::{page, report};
+use crate::admin::{Changed, Concerned, Counts, Failure, Judging, Request, Response};
 use crate::config::{Config, Env};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::revision::Revision;

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::desk_policy::Counts;
 use super::policy::Keys;
 use super::report::{BOLD, styled};
+use crate::admin::Counts;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
 use crate::domain::revision::Revision;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
-use super::fail::Failure;
+use crate::admin::Failure;
 use crate::config::{Config, Env, Mail};
 use crate::domain::id::MachineId;
 use crate::effects::services::Services;
+use crate::engine::Handle;
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::{Handle, revise, view};
+use crate::engine::read::view;
+use crate::engine::record::revisions;
 
 /// What loads the config again.
 pub struct Reloader {
@@ -104,7 +106,7 @@ impl Reloader {
                 .handle
                 .rules()
                 .revisions
-                .replaced(revise::kept(&self.handle)?);
+                .replaced(revisions::kept(&self.handle)?);
             self.handle.set_rules(Rules {
                 revisions,
                 ..self.handle.rules().as_ref().clone()

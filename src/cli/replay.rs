@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::fail::Failure;
 use super::report;
 use super::when::When;
+use crate::admin::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::action::Abilities;

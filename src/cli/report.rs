@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::fail::Failure;
+use crate::admin::Failure;
 use crate::config::{Finding, Look, Mistakes, render};
 
 /// For the word `error`.

@@ -13,12 +13,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::ServeArgs;
 use super::ask::load;
-use super::control;
-use super::desk::Desk;
-use super::fail::Failure;
 use super::reload::Reloader;
 use super::report;
 use super::wiring::services;
+use crate::admin::{Failure, Service, socket};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::server::{self, Server};
@@ -61,11 +59,12 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let (data_dir, names) = (config.data_dir.clone(), services(&config));
     let started = config.clone();
     let running = Server::start(config, opened, listener, Clock::Wall).await?;
-    let door = control::bind(&data_dir)
+    let socket = socket::bind(&data_dir)
         .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", data_dir.display())))?;
     let stop = running.stopper();
-    let desk = Desk::new(running.handle.clone(), names).with_running(Arc::clone(&running.services));
-    let asked = tokio::spawn(door.serve(desk, stop.clone()));
+    let service =
+        Service::new(running.handle.clone(), names).with_running(Arc::clone(&running.services));
+    let asked = tokio::spawn(socket.serve(service, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader {
         path: path.to_owned(),

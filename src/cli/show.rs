@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::desk::Coming;
 use super::page::{Action, Page};
 use super::report::{BOLD, DIM, styled, table};
+use crate::admin::Coming;
 
 /// The whole page.
 #[must_use]

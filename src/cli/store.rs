@@ -1,14 +1,15 @@
 //! The store as a command opens it when no server runs. The data directory *is* the store; beside it lie the control socket
 //! and, in a directory of its own, the embedded license service.
 
-use super::fail::Failure;
+use crate::admin::Failure;
 use crate::config::Config;
 use crate::domain::revision::{Revision, Revisions};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::engine::key::{self, Table};
+use crate::engine::read::view;
+use crate::engine::record;
+use crate::engine::record::key::{self, Table};
 use crate::engine::working::Committed;
-use crate::engine::{record, view};
 use crate::server::source_rules;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Create, KeyRange, Options, Read};

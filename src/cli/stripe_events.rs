@@ -1,8 +1,8 @@
 //! `keyward stripe-events`: what to enable at Stripe.
 
 use super::args::JsonArgs;
-use super::fail::Failure;
 use super::report;
+use crate::admin::Failure;
 use crate::sources::stripe::event::EVENT_TYPES;
 
 /// Prints the event types. Text is one a line, type first, so that `cut` and `awk` can take it.

@@ -83,11 +83,7 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
 }
 
 /// The same, where the fold of these very facts at this instant may be known already.
-pub fn settle_folded(
-    machine: &mut Machine,
-    known: Option<Folded>,
-    world: &World<'_>,
-) -> Settled {
+pub fn settle_folded(machine: &mut Machine, known: Option<Folded>, world: &World<'_>) -> Settled {
     let folded = known.unwrap_or_else(|| machine.folded(world.revisions, world.now));
     let mut due = entitlement(
         &folded,

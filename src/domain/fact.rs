@@ -23,7 +23,9 @@ pub use subscription::{
 };
 
 use super::decision::Decision;
-use super::id::{ChargeId, CustomerId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId};
+use super::id::{
+    ChargeId, CustomerId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId,
+};
 use super::time::Timestamp;
 
 /// One thing that somebody said, with when it was so and when we heard of it.

@@ -26,9 +26,10 @@ use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt, Version};
-use crate::engine::key::{Due, Item};
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, SubmitError, view};
+use crate::engine::record::key::{Due, Item};
+use crate::engine::{Handle, SubmitError};
 
 /// Due entries looked at in one pass beyond those under way and those that there are places for.
 const LOOK_AT: usize = 16;

@@ -6,7 +6,7 @@ use super::services::{LicenseService, MailService, Services};
 use super::stripe::Account;
 use super::throttle::{Condition, Health};
 use crate::domain::id::SourceName;
-use crate::engine::counts::backlog::Work;
+use crate::engine::read::counts::backlog::Work;
 
 /// A service with how it fares.
 #[derive(Clone, Debug, PartialEq, Eq)]

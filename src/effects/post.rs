@@ -15,8 +15,8 @@ use crate::domain::notice::{About, Notice, NoticeKind};
 use crate::domain::plan::Devices;
 use crate::domain::policy::AtGraceEnd;
 use crate::engine::Handle;
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::view;
 
 /// Sends a notice that the mail server's breaker has let through, and tells the breaker what came of it.
 pub(super) async fn send(

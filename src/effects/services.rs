@@ -19,8 +19,9 @@ use crate::domain::action::Abilities;
 use crate::domain::adoption::Template;
 use crate::domain::id::{AppId, LicenseKey, SourceName};
 use crate::domain::time::Timestamp;
+use crate::engine::Read;
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::{Read, view};
 use crate::secret::Secret;
 
 /// So many mails at a time are the full flow: the dispatcher sends no more side by side.

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fresh::Fresh;
-use super::gaps;
 use super::input::{Input, Receipt, Rules};
-use super::key::Due;
 use super::parked::ParkedNames;
+use super::record::gaps;
+use super::record::key::Due;
 use super::record::{Pair, RecordError, View};
 use super::taker::{Taken, Taker};
 use super::transact::{Now, Told, Transaction};

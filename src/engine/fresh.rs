@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::key::{Due, Item, Table, parse_due};
+use super::record::key::{Due, Item, Table, parse_due};
 use super::taker::Taken;
 use crate::domain::time::Timestamp;
 
@@ -66,9 +66,9 @@ impl Fresh {
 
 #[cfg(test)]
 mod tests {
-    use super::super::key;
     use super::*;
     use crate::domain::id::MachineId;
+    use crate::engine::record::key;
 
     #[test]
     fn what_is_due_by_now_is_kept_until_taken_and_a_flood_is_told() {

@@ -111,7 +111,7 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
-    /// Labels of licenses were read at a license service: pairs of hashes, see [`super::labels`].
+    /// Labels of licenses were read at a license service: pairs of hashes, see [`super::record::labels`].
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
     Gap(Gap),
@@ -136,7 +136,7 @@ pub struct Delivery {
     pub account: Option<AccountId>,
     /// What it says.
     pub heard: Heard,
-    /// The body as it came, packed by [`super::raw::pack`].
+    /// The body as it came, packed by [`super::record::body_codec::pack`].
     pub raw: Vec<u8>,
     /// When it reached us.
     pub received: Timestamp,

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::key::{self, Table};
+use super::read::view;
 use super::record::RecordError;
-use super::view;
+use super::record::key::{self, Table};
 use crate::domain::id::Scope;
 use crate::store::{KeyRange, Read};
 

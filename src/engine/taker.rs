@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::key;
+use super::record::key;
 use super::record::{RecordError, View};
 use super::transact::Transaction;
 use crate::domain::action::{Action, ActionOutcome, Phase};

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::claim;
-use super::disposition::{Disposition, Reason};
-use super::forget;
-use super::gaps;
 use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
-use super::key::{self, Item};
-use super::labels;
 use super::machines::Fold;
+use super::record::disposition::{Disposition, Reason};
+use super::record::gaps;
+use super::record::key::{self, Item};
+use super::record::labels;
+use super::record::revisions;
 use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
-use super::revise;
+use super::route::expire_parked;
+use super::route::query;
+use super::route::reparse;
 use super::route::route;
-use super::search;
+use super::route::transfer;
+use super::route::unpark;
 use super::taker::{Taken, Taker};
-use super::transfer;
-use super::unread;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::adoption::Gap;
@@ -153,7 +153,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 name,
                 outcome,
             } => {
-                let known = search::looked(self, scope, name, outcome)?;
+                let known = query::looked(self, scope, name, outcome)?;
                 Ok(if known {
                     Receipt::Done
                 } else {
@@ -187,9 +187,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     .put(key::refused(*at, body), record::encode(&refused));
                 Ok(Receipt::Done)
             }
-            Input::Forget => forget::never_linked(self).map(|()| Receipt::Done),
+            Input::Forget => expire_parked::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
-            Input::ReadBy(binary) => Ok(unread::note_reader(self.working, binary)),
+            Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
@@ -216,8 +216,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
     /// Keeps plans and policies as the newest revision; a duplicate where it says so already.
     fn revision(&mut self, plans: &[Plan], policies: &[Policy]) -> Result<Receipt, RecordError> {
-        let kept = revise::kept(self.working)?;
-        let new = revise::put(self.working, &kept, plans, policies, self.now.at)?;
+        let kept = revisions::kept(self.working)?;
+        let new = revisions::put(self.working, &kept, plans, policies, self.now.at)?;
         Ok(new.map_or(Receipt::Duplicate, |_| Receipt::Done))
     }
 
@@ -254,7 +254,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
             Disposition::Ignored(Reason::Connect)
-        } else if !super::fits::fits(&delivery.heard) {
+        } else if !super::route::key_limits::fits(&delivery.heard) {
             Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
@@ -310,7 +310,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
                 if counts == Meanwhile::Parked && self.source_rules(source).abilities.looks_up {
-                    search::begin(self, scope, fact)?;
+                    query::begin(self, scope, fact)?;
                 }
                 Ok(match counts {
                     Meanwhile::Parked => Disposition::Parked(names),
@@ -326,9 +326,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 let loaded = self.working.take_machine(&id)?;
                 let before = loaded.as_ref().map(|(m, _)| dues_as_kept(m));
                 let fresh = loaded.is_none();
-                let (mut machine, fold) = loaded.unwrap_or_else(|| {
-                    (Machine::new(id, kind, source.clone(), livemode), None)
-                });
+                let (mut machine, fold) = loaded
+                    .unwrap_or_else(|| (Machine::new(id, kind, source.clone(), livemode), None));
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {
@@ -340,7 +339,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     transfer::take_over(self, scope, &mut machine, &old)?;
                 }
                 decide::learn(&mut machine, fact);
-                claim::link(self, scope, &mut machine, fact, fresh)?;
+                unpark::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
                 self.settle_and_write(scope, machine, fold, &before.unwrap_or_default())?;
                 Ok(Disposition::Applied(Some(id)))

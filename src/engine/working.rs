@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::key;
 use super::machines::{Fold, Machines};
 use super::parked::ParkedNames;
+use super::record::key;
 use super::record::{self, Pair, RecordError, View};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::App;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
-use crate::engine::counts::backlog::Waits;
+use crate::engine::read::counts::backlog::Waits;
 
 /// A scheduler job's last run, as `/readyz` tells it.
 #[derive(Clone, Debug, Serialize)]

@@ -16,7 +16,7 @@ use crate::config::Source;
 use crate::domain::time::Timestamp;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
-use crate::engine::raw::pack;
+use crate::engine::record::body_codec::pack;
 use crate::sources::stripe::delivery::delivery;
 use crate::sources::stripe::event::{self, Event, Heard, Malformed, Reason};
 

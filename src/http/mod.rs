@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::engine;
-use crate::engine::counts::Counts;
+use crate::engine::read::counts::Counts;
 
 pub use accept::Peer;
 

@@ -8,7 +8,7 @@ use crate::domain::plan::Devices;
 use crate::domain::summary::{PurchaseStatus, status};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Rules;
-use crate::engine::view;
+use crate::engine::read::view;
 
 /// What is said.
 pub(super) struct Said {

@@ -15,8 +15,8 @@ use crate::config::{Mail, Transport};
 use crate::domain::id::Scope;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::view;
 
 /// A Checkout session's id has 66 characters or so (and 255 at most); anything much shorter could be guessed.
 const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;

@@ -7,13 +7,14 @@ use tokio::task::JoinSet;
 
 use crate::domain::id::MachineId;
 use crate::domain::time::Span;
-use crate::engine::counts::Counts;
 use crate::engine::input::{Input, Receipt};
-use crate::engine::key::{Due, Item};
+use crate::engine::read::counts::Counts;
+use crate::engine::read::{scan, view};
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, SubmitError, sweep, view};
+use crate::engine::record::key::{Due, Item};
+use crate::engine::{Handle, SubmitError};
 
-pub use crate::engine::sweep::Cursor;
+pub use crate::engine::read::scan::Cursor;
 
 /// Inputs of a job that wait in the committer's queue at one time: a batch's worth, so that deliveries find room.
 const IN_FLIGHT_MAX: usize = 64;
@@ -52,7 +53,7 @@ pub struct Ran {
 /// The store's, or that the engine takes nothing now.
 pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
     // A full page may hide wake-ups behind actions that wait for their service: the next run goes on behind it.
-    let due = sweep::due(handle.reader(), handle.clock().now(), cursor, SCAN_MAX)?;
+    let due = scan::due(handle.reader(), handle.clock().now(), cursor, SCAN_MAX)?;
     let rang = due
         .iter()
         .any(|(_, due)| !matches!(due, Due::Of(_, Item::Wake)));
@@ -93,7 +94,7 @@ pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Resu
     };
     let overdue = overdue.into_iter().filter_map(of_machine);
     let mut next = cursor.clone();
-    let swept = sweep::machines(handle.reader(), &mut next, REPAIR_MAX)?;
+    let swept = scan::machines(handle.reader(), &mut next, REPAIR_MAX)?;
     let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue).collect();
     let woken = wake(handle, machines).await?;
     // Only now: what an error left out is looked at again.

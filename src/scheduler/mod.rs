@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, pause};
 use crate::config::Config;
 use crate::engine::Handle;
-use crate::engine::counts::Counts;
+use crate::engine::read::counts::Counts;
 use jobs::{Cursor, JobError};
 use runs::Runs;
 

@@ -4,10 +4,11 @@
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::time::Timestamp;
+use crate::engine::Handle;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::record::RecordError;
-use crate::engine::unread::{self, Unread};
-use crate::engine::{Handle, raw};
+use crate::engine::record::body_codec;
+use crate::engine::route::reparse::{self, Unread};
 use crate::sources::stripe::delivery::delivery;
 use crate::sources::stripe::event::{self, Heard};
 
@@ -29,7 +30,7 @@ pub(super) async fn run(handle: Handle, stop: CancellationToken) {
 }
 
 async fn read(handle: &Handle, stop: &CancellationToken) -> Result<usize, RecordError> {
-    if unread::read_by(handle.reader())?.as_deref() == Some(BINARY) {
+    if reparse::read_by(handle.reader())?.as_deref() == Some(BINARY) {
         return Ok(0);
     }
     let (reader, over) = (handle.clone(), stop.clone());
@@ -39,7 +40,7 @@ async fn read(handle: &Handle, stop: &CancellationToken) -> Result<usize, Record
             found.extend(one.as_ref().and_then(readable));
             !over.is_cancelled()
         };
-        unread::each(reader.reader(), visit).map(|()| found)
+        reparse::each(reader.reader(), visit).map(|()| found)
     });
     let found = found.await.unwrap_or_else(|_| Ok(Vec::new()))?;
     let mut taken = 0;
@@ -68,6 +69,11 @@ fn readable(unread: &Unread) -> Option<Input> {
     if matches!(&event.says, Heard::Ignored(reason) if reason.is_unreadable()) {
         return None;
     }
-    let delivery = delivery(event, &unread.source, raw::pack(&unread.body), received);
+    let delivery = delivery(
+        event,
+        &unread.source,
+        body_codec::pack(&unread.body),
+        received,
+    );
     Some(Input::ReadAgain(Box::new(delivery)))
 }

@@ -14,9 +14,11 @@ use crate::domain::hold::{Distrust, DistrustCause, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::Handle;
 use crate::engine::input::Input;
+use crate::engine::read::view;
+use crate::engine::record::gaps;
 use crate::engine::working::Working;
-use crate::engine::{Handle, gaps, view};
 use crate::store::sled::{Reader, Writer};
 use crate::store::{Batch, Commit};
 

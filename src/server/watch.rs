@@ -11,8 +11,8 @@ use crate::effects::health::ServiceHealth;
 use crate::effects::services::Services;
 use crate::effects::throttle::Condition;
 use crate::engine::Handle;
-use crate::engine::counts::Counts;
-use crate::engine::counts::backlog::{Backlog, Waits, Work};
+use crate::engine::read::counts::Counts;
+use crate::engine::read::counts::backlog::{Backlog, Waits, Work};
 use crate::http::health::ServiceReport;
 
 /// Stretches of a count for one line; more than these hold is told as "more than".

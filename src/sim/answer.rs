@@ -9,10 +9,10 @@ use super::replay::Replay;
 use super::world::{Stuck, World};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
-use crate::engine::disposition::Disposition;
-use crate::engine::key;
+use crate::engine::read::view::{self, Keys, MachineView};
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::key;
 use crate::engine::record::{self, EventRecord};
-use crate::engine::view::{self, Keys, MachineView};
 use crate::engine::working::Committed;
 
 /// What became of a history.

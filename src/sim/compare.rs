@@ -1,11 +1,12 @@
 //! One history under two sets of rules, and what differs for the customers. The JSON shape is documented in docs/replay.md.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::answer::each_machine;
-use super::history::{self, BadHistory};
+use super::history::Line;
 use super::services::Step;
 use super::world::{Stuck, World};
 use crate::domain::action::GrantStatus;
@@ -13,8 +14,7 @@ use crate::domain::id::LicenseKey;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::engine::record::RecordError;
-use crate::engine::view::{self, LicenseView, MachineView};
+use crate::engine::read::view::{LicenseView, MachineView};
 
 /// One value under the rules that are in force, and under the other ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -153,31 +153,35 @@ pub struct Window {
     pub until: Timestamp,
 }
 
-/// Why two runs could not be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotCompare {
-    /// A line.
-    #[error(transparent)]
-    History(#[from] BadHistory),
-    /// A simulation.
-    #[error(transparent)]
-    Stuck(#[from] Stuck),
+/// What came of the purchases of one comparison.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Those that go otherwise.
+    pub differences: Vec<Difference>,
+    /// Of every one, what counts for the totals.
+    all: Vec<Counted>,
 }
 
-/// Plays one history, purchases that share a customer together, under both rules, adds it to the totals, and says what
-/// differs.
+/// What one purchase counts for.
+#[derive(Debug)]
+struct Counted {
+    happened: [Both<u64>; Happens::ALL.len()],
+    mails: Both<u64>,
+    license_days: Both<f64>,
+}
+
+/// Plays one history, purchases that share a customer together, under both rules, and says what differs.
 ///
 /// # Errors
-/// [`CannotCompare`].
+/// [`Stuck`].
 pub fn compare(
-    text: &str,
-    rules: &Both<Rules>,
+    lines: &[Line],
+    rules: &Both<Arc<Rules>>,
     window: Window,
-    totals: &mut Totals,
-) -> Result<Vec<Difference>, CannotCompare> {
+) -> Result<Compared, Stuck> {
     let mut sides = Both {
-        present: Side::play(text, &rules.present, window)?,
-        new: Side::play(text, &rules.new, window)?,
+        present: Side::play(lines, &rules.present, window)?,
+        new: Side::play(lines, &rules.new, window)?,
     };
     let names: BTreeSet<String> = sides
         .present
@@ -185,26 +189,32 @@ pub fn compare(
         .chain(sides.new.keys())
         .cloned()
         .collect();
-    let mut out = Vec::new();
+    let mut out = Compared::default();
     for name in names {
         let both = Both {
             present: sides.present.remove(&name).unwrap_or_default(),
             new: sides.new.remove(&name).unwrap_or_default(),
         };
-        totals.add(&both);
+        out.all.push(Counted::of(&both));
         let difference = difference(name, &both, window);
         if !difference.is_none() {
-            totals.differ += 1;
-            out.push(difference);
+            out.differences.push(difference);
         }
     }
     Ok(out)
 }
 
-impl Totals {
-    fn add(&mut self, both: &Both<Side>) {
-        self.machines += 1;
-        for what in Happens::ALL {
+impl Compared {
+    /// Adds what came of further purchases.
+    pub fn append(&mut self, mut more: Self) {
+        self.differences.append(&mut more.differences);
+        self.all.append(&mut more.all);
+    }
+}
+
+impl Counted {
+    fn of(both: &Both<Side>) -> Self {
+        let happened = Happens::ALL.map(|what| {
             let count = |side: &Side| {
                 side.happened
                     .iter()
@@ -212,15 +222,43 @@ impl Totals {
                     .map(|(_, at)| at.len() as u64)
                     .sum::<u64>()
             };
-            let total = self.happened.entry(what.as_str()).or_default();
-            total.present += count(&both.present);
-            total.new += count(&both.new);
-        }
+            Both {
+                present: count(&both.present),
+                new: count(&both.new),
+            }
+        });
         let mails = |side: &Side| side.mails.values().map(|at| at.len() as u64).sum::<u64>();
-        self.mails.present += mails(&both.present);
-        self.mails.new += mails(&both.new);
-        self.license_days.present = rounded(self.license_days.present + both.present.days);
-        self.license_days.new = rounded(self.license_days.new + both.new.days);
+        Self {
+            happened,
+            mails: Both {
+                present: mails(&both.present),
+                new: mails(&both.new),
+            },
+            license_days: Both {
+                present: both.present.days,
+                new: both.new.days,
+            },
+        }
+    }
+}
+
+impl Totals {
+    /// Adds what came of some purchases.
+    pub fn add(&mut self, compared: &Compared) {
+        self.differ += compared.differences.len() as u64;
+        for one in &compared.all {
+            self.machines += 1;
+            for (what, count) in Happens::ALL.iter().zip(one.happened) {
+                let total = self.happened.entry(what.as_str()).or_default();
+                total.present += count.present;
+                total.new += count.new;
+            }
+            self.mails.present += one.mails.present;
+            self.mails.new += one.mails.new;
+            let (days, more) = (&mut self.license_days, one.license_days);
+            days.present = rounded(days.present + more.present);
+            days.new = rounded(days.new + more.new);
+        }
     }
 }
 
@@ -235,13 +273,15 @@ struct Side {
 
 impl Side {
     fn play(
-        text: &str,
-        rules: &Rules,
+        lines: &[Line],
+        rules: &Arc<Rules>,
         window: Window,
-    ) -> Result<BTreeMap<String, Self>, CannotCompare> {
-        let lines = history::read("the store", text)?;
-        let mut world = World::new(rules.clone(), None);
-        world.play(lines, window.until)?;
+    ) -> Result<BTreeMap<String, Self>, Stuck> {
+        let mut world = World::new(Arc::clone(rules), None);
+        for line in lines.iter().filter(|l| l.received <= window.until) {
+            world.hear(line)?;
+        }
+        world.end(window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
         each_machine(&world, &mut |view| {
             let mut side = Self::default();
@@ -278,7 +318,7 @@ impl Side {
 /// Which purchase holds which license at the end.
 fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
     let mut out = Vec::new();
-    view::machines(&world.store, |machine| {
+    world.machines(&mut |machine| {
         out.extend(
             machine
                 .grants
@@ -286,8 +326,7 @@ fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
                 .map(|g| (machine.id.to_string(), g.number, g.key.clone())),
         );
         true
-    })
-    .map_err(|e: RecordError| Stuck::from(e))?;
+    })?;
     Ok(out)
 }
 

@@ -1,6 +1,7 @@
 //! Which lines have to be played together: those that name the same thing, directly or through others. Machines of different
 //! groups never meet: links lead by names, and the one rule that knows two machines (rule 35) asks for one customer.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -90,6 +91,26 @@ impl Groups {
         }
         set
     }
+}
+
+/// Lines by their groups, each in its order.
+#[must_use]
+pub fn apart(lines: Vec<Line>) -> Vec<Vec<Line>> {
+    let mut groups = Groups::default();
+    let mut of_line = Vec::new();
+    let sets: Vec<u32> = lines
+        .iter()
+        .map(|line| {
+            of_line.clear();
+            names(line, |name| of_line.push(name));
+            groups.join(&of_line)
+        })
+        .collect();
+    let mut by_group: BTreeMap<u32, Vec<Line>> = BTreeMap::new();
+    for (line, set) in lines.into_iter().zip(sets) {
+        by_group.entry(groups.of(set)).or_default().push(line);
+    }
+    by_group.into_values().collect()
 }
 
 #[cfg(test)]

@@ -250,6 +250,9 @@ struct Envelope<'a> {
 }
 
 fn line(text: &str) -> Result<Line, String> {
+    if let Some(line) = exported(text) {
+        return Ok(line);
+    }
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
     if let Some(decision) = envelope.decision {
@@ -270,18 +273,39 @@ fn line(text: &str) -> Result<Line, String> {
         );
     }
     let body = envelope.event.map_or(text, RawValue::get);
-    let mut event =
-        event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
-    let received = envelope.received_at.unwrap_or(event.created);
+    let event = event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
+    Ok(told(event, &source, envelope.received_at))
+}
+
+fn told(mut event: event::Event, source: &SourceName, received: Option<Timestamp>) -> Line {
+    let received = received.unwrap_or(event.created);
     if let event::Heard::Fact(fact) = &mut event.says {
         fact.received = received;
     }
     // The body is at hand in the file: the simulated store does not keep another copy.
-    let delivery = delivery(event, &source, Vec::new(), received);
-    Ok(Line {
+    let delivery = delivery(event, source, Vec::new(), received);
+    Line {
         received,
         input: Input::Delivery(Box::new(delivery)),
-    })
+    }
+}
+
+/// Reads a line whose event stands at its end, as `keyward export` writes them: its body is looked through once only.
+/// `None`: it is of another form, or says nothing that can be read.
+fn exported(text: &str) -> Option<Line> {
+    const EVENT: &str = r#""event":"#;
+    let line = text.trim_end().strip_suffix('}')?;
+    let at = line.strip_prefix(r#"{"received_at""#)?.find(EVENT)? + r#"{"received_at""#.len();
+    let (head, body) = line.split_at(at + EVENT.len());
+    // What stands before is read by itself: if it closes with nothing in the event's place, the event is the line's own.
+    let head = format!("{head}null}}");
+    let envelope: Envelope<'_> = serde_json::from_str(&head).ok()?;
+    if envelope.decision.is_some() || envelope.lookup.is_some() || envelope.account.is_some() {
+        return None;
+    }
+    let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
+    let event = event::read(body.as_bytes(), Timestamp::from_ms(0)).ok()?;
+    Some(told(event, &source, envelope.received_at))
 }
 
 fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {
@@ -370,6 +394,62 @@ mod tests {
             [1, 2]
         );
         assert_eq!((instants(""), instants("\n \n")), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_line_says_the_same_wherever_its_event_stands() {
+        let event =
+            r#"{"id":"evt_1","type":"x.y","created":1,"data":{"object":{"id":"o","event":7}}}"#;
+        for (text, source, received) in [
+            (
+                format!(r#"{{"received_at":5,"event":{event}}}"#),
+                "stripe",
+                5,
+            ),
+            (
+                format!(r#"{{"received_at":5,"source":"a","event":{event} }} "#),
+                "a",
+                5,
+            ),
+            (
+                format!(r#"{{"received_at":5,"event":{event},"source":"a"}}"#),
+                "a",
+                5,
+            ),
+            (
+                format!(r#"{{"received_at":5,"x":{{"event":1}},"event":{event}}}"#),
+                "stripe",
+                5,
+            ),
+            (
+                format!(r#"{{"event":{event},"received_at":5}}"#),
+                "stripe",
+                5,
+            ),
+            (format!(r#"{{"event":{event}}}"#), "stripe", 1),
+            (event.to_owned(), "stripe", 1),
+        ] {
+            let line = line(&text).unwrap();
+            let Input::Delivery(delivery) = &line.input else {
+                panic!("{text}");
+            };
+            assert_eq!(
+                (
+                    delivery.id.as_str(),
+                    delivery.source.as_str(),
+                    line.received.s()
+                ),
+                ("evt_1", source, received),
+                "{text}"
+            );
+        }
+        for bad in [
+            format!(r#"{{"received_at":5,"event":{event}"#),
+            format!(r#"{{"received_at":5,"event":{event},"event":{event}}}"#),
+            format!(r#"{{"received_at":5,,"event":{event}}}"#),
+        ] {
+            assert!(line(&bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

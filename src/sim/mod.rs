@@ -8,10 +8,11 @@
 pub mod anonymize;
 pub mod answer;
 pub mod compare;
-mod groups;
+pub mod groups;
 pub mod history;
 mod kept;
 pub mod parallel;
+pub mod purchase;
 pub mod record;
 pub mod replay;
 pub mod services;

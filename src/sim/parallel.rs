@@ -19,7 +19,7 @@ pub fn cores() -> NonZeroUsize {
 }
 
 /// Does `work` on each item, and hands each result to `take`, in the order of the items, until that has enough.
-pub(super) fn in_order<T: Send, R: Send>(
+pub fn in_order<T: Send, R: Send>(
     threads: NonZeroUsize,
     items: impl IntoIterator<Item = T>,
     work: impl Fn(T) -> R + Sync,
@@ -30,10 +30,10 @@ pub(super) fn in_order<T: Send, R: Send>(
         while items.next().is_some_and(|item| take(work(item))) {}
         return;
     }
+    let (to_do, waiting) = channel();
+    let (done, results) = channel();
+    let waiting = Mutex::new(waiting);
     thread::scope(|scope| {
-        let (to_do, waiting) = channel();
-        let (done, results) = channel();
-        let waiting = Mutex::new(waiting);
         for _ in 0..threads.get() {
             let (waiting, work, done) = (&waiting, &work, done.clone());
             scope.spawn(move || each(waiting, work, &done));
@@ -83,9 +83,10 @@ fn collect<T, R>(
     let mut more = true;
     loop {
         while more && given < taken + ahead {
-            match items.next() {
-                Some(item) if to_do.send((given, item)).is_ok() => given += 1,
-                Some(_) | None => more = false,
+            let sent = items.next().map(|item| to_do.send((given, item)));
+            match sent {
+                Some(Ok(())) => given += 1,
+                Some(Err(_)) | None => more = false,
             }
         }
         if taken == given {
@@ -97,9 +98,9 @@ fn collect<T, R>(
         early.insert(n, result);
         while let Some(result) = early.remove(&taken) {
             taken += 1;
-            match result {
-                Ok(result) if take(result) => {}
-                Ok(_) => return,
+            match result.map(&mut *take) {
+                Ok(true) => {}
+                Ok(false) => return,
                 Err(panic) => resume_unwind(panic),
             }
         }

@@ -12,7 +12,7 @@ use super::parallel;
 use super::world::{Stuck, World};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Rules;
-use crate::engine::view::MachineView;
+use crate::engine::read::view::MachineView;
 
 /// How long a replay runs on after the last delivery when nobody says until when.
 const RUNS_ON: Span = Span::from_days(60);
@@ -107,10 +107,7 @@ impl Replay {
     ///
     /// # Errors
     /// [`Stuck`].
-    pub fn play(
-        &self,
-        visit: &mut dyn FnMut(MachineView) -> bool,
-    ) -> Result<Vec<Became>, Stuck> {
+    pub fn play(&self, visit: &mut dyn FnMut(MachineView) -> bool) -> Result<Vec<Became>, Stuck> {
         let mut waiting = Waiting::default();
         let mut events: Vec<Option<Became>> = Vec::new();
         events.resize_with(self.kept.len(), || None);

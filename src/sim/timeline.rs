@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::answer::{Answer, Became};
 use crate::domain::time::Timestamp;
-use crate::engine::view::MachineView;
+use crate::engine::read::view::MachineView;
 
 /// The timeline as text, all of it at once.
 #[must_use]

@@ -7,44 +7,22 @@
 //! [`sled::Store`] is the durable one, [`memory::Memory`] the simulator's; `contract` is one suite of tests for both.
 //! How the durable one works, in reading order:
 //!
-//! * [`Batch`] is appended to the commit log (`record`, `log`) and synced: from that moment on it is acknowledged.
-//! * It becomes visible in the `overlay`, an ordered map in memory which all reads go through.
-//! * About once a second `flush` gives sled the net writes, in `block`s of neighbouring entries, syncs sled's file, and
-//!   writes `highwater`: a checkpoint. Which entries are neighbours is decided by `layout`.
-//! * Each of sled's batches carries a `digest` of the state that it leads to.
-//! * `open` finds loss and damage before anything is served, and repairs sled from the log or refuses.
+//! * A [`Batch`] is appended to the commit `log` and synced: from that moment on it is acknowledged.
+//! * [`sled`] follows: the batch becomes visible in its overlay, and about once a second the net of it goes to sled.
 
 mod batch;
-mod block;
-pub mod codec;
 #[cfg(test)]
 mod contract;
-mod digest;
-mod disk;
 mod fault;
-mod flush;
-mod highwater;
-mod layout;
-mod lock;
 mod log;
 pub mod memory;
-mod migrate;
-mod open;
-mod overlay;
-mod preflight;
-mod presence;
-mod rebuild;
-mod record;
-mod scan;
 pub mod sled;
-mod space;
-mod verify;
 
 use bytes::Bytes;
 
 pub use batch::Batch;
 pub use fault::{CommitError, FullCause, OpenError, ReadError, StoreFault};
-pub use open::{Create, OnBroken, OpenReport, Options, Verify};
+pub use sled::{Create, OnBroken, OpenReport, Options, Verify};
 
 /// The longest key, in bytes. Keys are table byte plus ids of providers (up to 255 characters each).
 pub const MAX_KEY: usize = 1024;

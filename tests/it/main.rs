@@ -1,131 +1,36 @@
-//! The integration tests: one binary, one module per subject.
+//! The integration tests: one binary, one folder per module of `src/` or subject.
+//!
+//! Each is marked as test code, so that clippy knows that `unwrap` may stand there.
 
+// What a module does, through its own front.
 #[cfg(test)]
-mod adopt;
-#[cfg(test)]
-mod architecture;
-#[cfg(test)]
-mod cli_basics;
-#[cfg(test)]
-mod cli_online;
-#[cfg(test)]
-mod cli_serve;
-#[cfg(test)]
-mod cli_store;
-#[cfg(test)]
-mod cli_support;
+mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
-mod corpus;
+mod http;
 #[cfg(test)]
-mod cut_lists;
+mod license;
 #[cfg(test)]
-mod demo;
+mod mail;
 #[cfg(test)]
-mod dependencies;
+mod server;
 #[cfg(test)]
-mod device_limit;
+mod store;
 #[cfg(test)]
-mod docs;
+mod stripe;
 #[cfg(test)]
-mod drain;
-#[cfg(test)]
-mod export;
-#[cfg(test)]
-mod field;
-#[cfg(test)]
-mod first_week;
-#[cfg(test)]
-mod histories;
-#[cfg(test)]
-mod http_intake;
-#[cfg(test)]
-mod http_pages;
-#[cfg(test)]
-mod http_scheduler;
-#[cfg(test)]
-mod http_support;
-#[cfg(test)]
-mod kill;
+mod taken_up;
+
+// What holds for every history, and for every shop that can be made up.
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod license_client;
-#[cfg(test)]
-mod license_embedded;
-#[cfg(test)]
-mod license_fake_process;
-#[cfg(test)]
-mod license_lookup;
-#[cfg(test)]
-mod lives;
-#[cfg(test)]
-mod look_first;
-#[cfg(test)]
-mod mail_smtp;
-#[cfg(test)]
-mod people;
-#[cfg(test)]
-mod policy;
-#[cfg(test)]
-mod reload;
-#[cfg(test)]
-mod replay;
-#[cfg(test)]
-mod repository;
-#[cfg(test)]
-mod resend;
-#[cfg(test)]
-mod rules;
-#[cfg(test)]
-mod services_seen;
-#[cfg(test)]
 mod shop;
+
+// The repository about itself.
 #[cfg(test)]
-mod smtp_e2e;
-#[cfg(test)]
-mod store_crash;
-#[cfg(test)]
-mod store_damage;
-#[cfg(test)]
-mod store_support;
-#[cfg(test)]
-mod stripe_build;
-#[cfg(test)]
-mod stripe_chain;
-#[cfg(test)]
-mod stripe_events;
-#[cfg(test)]
-mod stripe_invoice;
-#[cfg(test)]
-mod stripe_libraries;
-#[cfg(test)]
-mod stripe_lookups;
-#[cfg(test)]
-mod stripe_money;
-#[cfg(test)]
-mod stripe_mutations;
-#[cfg(test)]
-mod stripe_searches;
-#[cfg(test)]
-mod stripe_session;
-#[cfg(test)]
-mod stripe_signature;
-#[cfg(test)]
-mod stripe_subscription;
+mod repo;
+
 #[cfg(test)]
 mod support;
-#[cfg(test)]
-mod table;
-#[cfg(test)]
-mod taken_up;
-mod tidy;
-#[cfg(test)]
-mod trust;
-#[cfg(test)]
-mod unread;
-#[cfg(test)]
-mod whatif;
-#[cfg(test)]
-mod wording;

@@ -12,9 +12,11 @@ use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
 use keyward::engine::committer::{self, Committer};
 use keyward::engine::input::{Input, Receipt, Rules};
-use keyward::engine::key::{Due, Item};
+use keyward::engine::read::view;
+use keyward::engine::record::body_codec;
+use keyward::engine::record::key::{Due, Item};
 use keyward::engine::taker::{Taken, Taker};
-use keyward::engine::{Handle, SubmitError, raw, view};
+use keyward::engine::{Handle, SubmitError};
 use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
 use keyward::store::memory::Memory;
@@ -151,7 +153,7 @@ impl Engine {
         let delivery = delivery(
             read,
             &SourceName::from("stripe"),
-            raw::pack(body.as_bytes()),
+            body_codec::pack(body.as_bytes()),
             NOW,
         );
         self.handle

@@ -13,9 +13,10 @@ use crate::effects::license::License;
 use crate::effects::license::choice::choose;
 use crate::effects::license::sweep::Wanted;
 use crate::effects::services::LicenseService;
+use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::record::RecordError;
-use crate::engine::{Handle, labels};
+use crate::engine::record::labels;
 
 /// How often a long look keeps what it has read, so that the next process goes on there.
 const KEEP_EVERY: Span = Span::from_s(1);

@@ -14,9 +14,11 @@ use crate::effects::stripe::{Account, Answer};
 use crate::effects::tally;
 use crate::effects::throttle::Condition;
 use crate::engine::input::{Delivery, Input, Receipt};
-use crate::engine::key::{Due, Item};
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::{raw, search, view};
+use crate::engine::record::body_codec;
+use crate::engine::record::key::{Due, Item};
+use crate::engine::route::query;
 use crate::sources::stripe::lookup;
 
 /// A look-up that may begin.
@@ -179,7 +181,7 @@ impl Dispatcher {
         let Some(Start { account, held }) = self.start(&scope, due, now) else {
             return Ok(Entry::Waits);
         };
-        let fact = search::waiting(self.handle.reader(), &scope, &name)?;
+        let fact = query::waiting(self.handle.reader(), &scope, &name)?;
         if fact.is_some() && !account.may_begin(now) {
             return Ok(Entry::Waits);
         }
@@ -224,7 +226,7 @@ impl Dispatcher {
         let text = object.to_string();
         let now = self.handle.clock().now();
         let read = |raw| lookup::delivery(text.as_bytes(), scope, now, raw);
-        let delivery: Delivery = read(raw::pack(text.as_bytes()))?;
+        let delivery: Delivery = read(body_codec::pack(text.as_bytes()))?;
         match self
             .hand_in(|| Input::Delivery(Box::new(delivery.clone())))
             .await

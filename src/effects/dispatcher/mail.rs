@@ -11,8 +11,8 @@ use crate::domain::time::Timestamp;
 use crate::effects::post;
 use crate::effects::throttle::Gate;
 use crate::engine::input::Input;
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::view;
 
 impl Dispatcher {
     /// How many mails could begin now.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::health::ServiceReport;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
-use crate::engine::counts::census::Census;
+use crate::engine::read::counts::census::Census;
 use crate::measure::{
     CENSUS_S, IN_GRACE, LICENSES, Metric, OLDEST_WAITING_S, SERVICE_STATE, WAITING,
 };

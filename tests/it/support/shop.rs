@@ -9,7 +9,8 @@ use keyward::domain::id::{MachineId, Scope};
 use keyward::domain::machine::Machine;
 use keyward::domain::search::Search;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::{search, view};
+use keyward::engine::read::view;
+use keyward::engine::route::query;
 use keyward::secret::Secret;
 use keyward::server::{self, Broke, Server};
 use keyward::sources::stripe::signature::sign;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::fake_licenses::{API_KEY, Fake, Faults};
 use super::fake_stripe::{KEY, Stripe};
 use super::wait::{PATIENCE, within};
-use crate::http_support::{Answer, request, send};
+use crate::http::support::{Answer, request, send};
 
 /// Where the clock stands at first.
 pub(crate) const NOW: Timestamp = Timestamp::from_s(1_767_600_000);
@@ -182,7 +183,7 @@ impl Shop {
 
     /// How the search for a parked name stands.
     pub(crate) fn search(&self, name: &str) -> Option<Search> {
-        search::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
+        query::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
     }
 
     /// A machine's work in short, without what has nothing to do with it.

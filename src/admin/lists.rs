@@ -1,0 +1,243 @@
+//! Lists without effects: events, refused deliveries, open actions, each the newest so many.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use super::context::{Context, no_machine, raw};
+use super::failure::Failure;
+use super::read::resolve;
+use super::request::{What, Which};
+use super::response::Response;
+use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::id::{MachineId, SourceName};
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+use crate::engine::read::view::{self, EventView};
+use crate::engine::record::key::Table;
+use crate::engine::record::{self, RefusedRecord};
+use crate::engine::route::query;
+use crate::store::{Direction, KeyRange};
+
+/// Rows in one list at most, so that a list of a large store stays within memory on both sides of the socket.
+const ROWS_MAX: usize = 100_000;
+
+/// Refused deliveries read from the store at once.
+const PAGE: usize = 500;
+
+/// Conditions that an operator wants to see.
+const OPEN: &[ActionOutcome] = &[
+    ActionOutcome::Pending,
+    ActionOutcome::Held,
+    ActionOutcome::Refused,
+];
+
+/// What look-ups are asked of; the other services are those of licenses.
+pub(super) const STRIPE: &str = "stripe";
+
+fn rows_max(limit: Option<u32>) -> usize {
+    limit.map_or(ROWS_MAX, |n| {
+        usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX)
+    })
+}
+
+pub(super) fn events(
+    context: &Context,
+    which: Option<Which>,
+    limit: Option<u32>,
+) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut newest: BTreeMap<(Timestamp, String), EventView> = BTreeMap::new();
+    let mut more = 0;
+    view::events(context.handle.reader(), |event| {
+        if which.is_none_or(|w| w.as_str() == event.disposition) {
+            newest.insert((event.received, event.event.clone()), event);
+            if newest.len() > max {
+                newest.pop_first();
+                more += 1;
+            }
+        }
+        true
+    })?;
+    let now = context.handle.clock().now();
+    let rows = newest
+        .into_values()
+        .map(|event| raw(&waited(context, event, now)?));
+    Ok(Response::List {
+        rows: rows.collect::<Result<_, _>>()?,
+        more,
+    })
+}
+
+/// What there is to say of an event that waits: for how long, and how often Stripe was asked.
+fn waited(context: &Context, mut event: EventView, now: Timestamp) -> Result<EventView, Failure> {
+    if let Some(name) = event.waits_for.first() {
+        event.age_s = Some((now - event.received).ms() / 1000);
+        event.looked_up =
+            query::of(context.handle.reader(), &event.scope, name)?.map(|s| s.answered);
+    }
+    Ok(event)
+}
+
+/// A signed delivery that was no event.
+#[derive(Clone, Debug, Serialize)]
+struct RefusedRow {
+    at: Timestamp,
+    source: String,
+    why: String,
+    body: String,
+}
+
+pub(super) fn refused(context: &Context, limit: Option<u32>) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut rows = VecDeque::new();
+    let mut range = KeyRange::prefix(&[Table::Refused as u8]);
+    let mut more = 0;
+    loop {
+        let page = context
+            .handle
+            .reader()
+            .range(&range, Direction::Backward, PAGE);
+        let page = page.map_err(|e| Failure::ours(e.to_string()))?;
+        let Some((last, _)) = page.last() else { break };
+        range.end.clone_from(last);
+        for (_, value) in page {
+            if rows.len() >= max {
+                more += 1;
+                continue;
+            }
+            let kept = record::decode(&value.bytes).unwrap_or_else(|e| RefusedRecord {
+                at: Timestamp::from_ms(0),
+                source: SourceName::from("?"),
+                why: format!("unreadable: {e}"),
+                excerpt: String::new(),
+            });
+            let RefusedRecord {
+                at,
+                source,
+                why,
+                excerpt,
+            } = kept;
+            rows.push_front(raw(&RefusedRow {
+                at,
+                source: source.to_string(),
+                why,
+                body: excerpt,
+            })?);
+        }
+    }
+    Ok(Response::List {
+        rows: rows.into(),
+        more,
+    })
+}
+
+/// An action, as lists show it.
+#[derive(Clone, Debug, Serialize)]
+struct ActionRow<'a> {
+    id: String,
+    machine: String,
+    service: &'a str,
+    at: Timestamp,
+    kind: &'static str,
+    seat: u32,
+    outcome: &'static str,
+    attempts: u32,
+    error: Option<String>,
+    next: Option<Timestamp>,
+}
+
+/// What an action waits for or failed by, in words.
+fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
+    let held = || action.held.as_ref().map(ToString::to_string);
+    action
+        .why()
+        .or_else(held)
+        .or_else(|| machine.held.map(|flaw| flaw.to_string()))
+}
+
+fn service_of<'a>(context: &'a Context, machine: &Machine) -> &'a str {
+    context
+        .services
+        .get(&machine.source)
+        .copied()
+        .unwrap_or("unknown")
+}
+
+pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut newest = BTreeMap::new();
+    let mut more = 0;
+    view::machines(context.handle.reader(), |machine| {
+        let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
+        for action in machine.actions.iter().filter(open) {
+            let row = raw(&ActionRow {
+                id: format!("{}#{}", machine.id, action.id),
+                machine: machine.id.to_string(),
+                service: if action.act.question().is_some() {
+                    STRIPE
+                } else {
+                    service_of(context, &machine)
+                },
+                at: action.at,
+                kind: action.act.as_str(),
+                seat: action.license,
+                outcome: action.outcome.as_str(),
+                attempts: action.attempts,
+                error: waits_because(&machine, action),
+                next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
+                    .then_some(action.due),
+            });
+            newest.insert((action.at, machine.id.clone(), action.id), row);
+            if newest.len() > max {
+                newest.pop_first();
+                more += 1;
+            }
+        }
+        true
+    })?;
+    Ok(Response::List {
+        rows: newest.into_values().collect::<Result<_, _>>()?,
+        more,
+    })
+}
+
+/// The open actions that an order is about, by purchase.
+pub(super) fn to_retry(
+    context: &Context,
+    what: &What,
+) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
+    let concerns = |m: &Machine, a: &Action| match what {
+        What::Service(service) if a.act.question().is_some() => service == STRIPE,
+        What::Service(service) => service_of(context, m) == service,
+        What::All | What::Id(_) => true,
+    };
+    let open = |m: &Machine| -> Vec<u32> {
+        m.actions
+            .iter()
+            .filter(|a| OPEN.contains(&a.outcome) && concerns(m, a))
+            .map(|a| a.id)
+            .collect()
+    };
+    if let What::Id(id) = what {
+        let id = resolve(context, id)?;
+        let machine = view::machine(context.handle.reader(), &id)?
+            .ok_or_else(|| no_machine(&id.to_string()))?;
+        let numbers = open(&machine);
+        if numbers.is_empty() {
+            return Err(Failure::input(format!(
+                "nothing waits or was refused for {id}"
+            )));
+        }
+        return Ok([(id, numbers)].into());
+    }
+    let mut out = BTreeMap::new();
+    view::machines(context.handle.reader(), |machine| {
+        let numbers = open(&machine);
+        if !numbers.is_empty() {
+            out.insert(machine.id, numbers);
+        }
+        true
+    })?;
+    Ok(out)
+}

@@ -1,0 +1,22 @@
+//! What an operator can ask and do. The command line is its first client; whatever comes later speaks the same requests.
+//!
+//! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
+//! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
+//! was refused, `history` all that was received, `policy` what the newest plans and policies would change.
+
+mod context;
+mod failure;
+mod history;
+mod lists;
+mod policy;
+mod read;
+mod request;
+mod response;
+mod service;
+pub mod socket;
+
+pub use failure::{Blame, Failure};
+pub use history::{BODIES_MAX, unpacked};
+pub use request::{Judging, Pages, Request, What, Which};
+pub use response::{Changed, Coming, Concerned, Counts, Entry, Group, Line, Purchases, Response};
+pub use service::{Service, action_name};

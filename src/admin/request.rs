@@ -1,0 +1,159 @@
+//! What an operator can ask and order: one line of JSON each on the socket.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::decision::Decision;
+use crate::domain::id::{EventId, Scope};
+use crate::domain::time::Timestamp;
+
+/// What an operator asks or orders.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Which purchases a text leads to.
+    Find {
+        /// An address, a key or an id.
+        text: String,
+    },
+    /// One purchase's page.
+    Show {
+        /// Its id, or what leads to it alone.
+        machine: String,
+    },
+    /// What became of events.
+    Events {
+        /// Only those; absent: all.
+        which: Option<Which>,
+        /// The newest so many.
+        limit: Option<u32>,
+    },
+    /// Signed deliveries that were no events.
+    Refused {
+        /// The newest so many.
+        limit: Option<u32>,
+    },
+    /// Work that waits, is held or was refused.
+    Actions {
+        /// The newest so many.
+        limit: Option<u32>,
+    },
+    /// The next try now.
+    Retry(What),
+    /// No further try.
+    Abandon {
+        /// The action's name.
+        id: String,
+    },
+    /// Not before `retry`.
+    Hold {
+        /// The action's name.
+        id: String,
+        /// Why, for whoever sees it in the list.
+        reason: String,
+    },
+    /// A page of the history.
+    History(Pages),
+    /// What plans and policies judge, and the newest ones' word on what already is.
+    Policy(Judging),
+    /// A person's decision.
+    Decide {
+        /// The purchase's id, or what leads to it alone.
+        machine: String,
+        /// What, who and why.
+        decision: Decision,
+    },
+}
+
+/// Which events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// Those that belong somewhere.
+    Applied,
+    /// Those that wait.
+    Parked,
+    /// Those that change nothing.
+    Ignored,
+}
+
+impl Which {
+    /// The word in an event's view.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Parked => "parked",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// Which actions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// One, or all of a purchase.
+    Id(String),
+    /// All at a service.
+    Service(String),
+    /// All.
+    All,
+}
+
+/// Which page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pages {
+    /// Events without their bodies, in the order of their keys.
+    Events {
+        /// Only those that belong to no purchase and might to one under another config, or that wait.
+        loose: bool,
+        /// After this entry.
+        after: Option<String>,
+        /// What was received until then; absent: until now.
+        until: Option<Timestamp>,
+    },
+    /// Lines for what was said without an event: decisions and look-ups.
+    Said {
+        /// After this entry.
+        after: Option<String>,
+        /// What was received until then.
+        until: Timestamp,
+    },
+    /// Lines of events.
+    Bodies {
+        /// Scope and id of each.
+        events: Vec<(Scope, EventId)>,
+    },
+    /// The whole history of the purchase that this text leads to.
+    Only(String),
+    /// Every purchase with its facts, those that share a customer together.
+    Purchases {
+        /// After this entry.
+        after: Option<String>,
+        /// What was received until then; absent: until now.
+        until: Option<Timestamp>,
+    },
+    /// Every revision, as it is stored.
+    Revisions,
+}
+
+/// What is asked or ordered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judging {
+    /// How many live purchases each plan and policy judges.
+    Counts,
+    /// What the newest revision would change for what already is.
+    Preview {
+        /// Only purchases of this plan.
+        plan: Option<String>,
+    },
+    /// The order to judge by it.
+    Apply {
+        /// Only purchases of this plan.
+        plan: Option<String>,
+        /// Who and why.
+        decision: Decision,
+    },
+}

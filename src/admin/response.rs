@@ -1,0 +1,132 @@
+//! The answers. What programs read comes as the JSON that they get, so that no form exists twice.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::failure::Failure;
+use crate::domain::id::{EventId, MachineId, Scope};
+use crate::domain::time::Timestamp;
+
+/// An answer. What programs read comes as the JSON that they get, so that no form exists twice.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// Pages of purchases.
+    Found {
+        /// The pages.
+        machines: Vec<Box<RawValue>>,
+    },
+    /// A purchase.
+    Machine {
+        /// Its page.
+        view: Box<RawValue>,
+        /// What people decided about it.
+        decided: Vec<Coming>,
+        /// What comes next.
+        next: Vec<Coming>,
+    },
+    /// A list.
+    List {
+        /// Its rows, oldest first.
+        rows: Vec<Box<RawValue>>,
+        /// Older rows that were left out.
+        more: u64,
+    },
+    /// A part of a longer list.
+    Page {
+        /// Its rows.
+        rows: Vec<Box<RawValue>>,
+        /// Where the next part begins; absent: this was the last one.
+        next: Option<String>,
+        /// The instant that it shows.
+        at: Timestamp,
+    },
+    /// What was changed.
+    Changed(Changed),
+    /// Nothing came of it.
+    Failed(Failure),
+}
+
+/// Something that happened or will happen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Coming {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: String,
+}
+
+/// What an order changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The purchases.
+    pub machines: Vec<String>,
+    /// How many actions, where the order was about actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actions: Option<u32>,
+    /// The decision's id, where one was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<String>,
+}
+
+/// An event in the index.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it reached us.
+    pub received: Timestamp,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Where its id is known.
+    pub scope: Scope,
+    /// Its id.
+    pub id: EventId,
+}
+
+/// A line with its instant; without a text where the body is gone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Line {
+    /// When it reached us.
+    pub received: Timestamp,
+    /// The line.
+    pub text: Option<String>,
+}
+
+/// Purchases with all that is known of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Group {
+    /// The purchases.
+    pub machines: Vec<String>,
+    /// What was received, in that order.
+    pub lines: Vec<Line>,
+}
+
+/// Purchases that are replayed together, in the forms in which they are stored, packed as text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Purchases {
+    /// Each as a [`Purchase`](crate::sim::purchase::Purchase).
+    pub purchases: Vec<String>,
+    /// What is known of their customer.
+    pub customer: Option<String>,
+}
+
+/// How many live purchases are judged by what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// By plan.
+    pub plans: BTreeMap<String, u64>,
+    /// By policy.
+    pub policies: BTreeMap<String, u64>,
+}
+
+/// A purchase for which the newest revision changes something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concerned {
+    /// The purchase.
+    pub machine: MachineId,
+    /// Its plans.
+    pub plans: Vec<String>,
+    /// What changes, in words.
+    pub changes: Vec<String>,
+}

@@ -1,0 +1,277 @@
+//! The operator's questions and orders, and one place that answers them: over the control socket while the server runs,
+//! in the command's own process when it does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::context::{Context, decision_id};
+use super::failure::Failure;
+use super::request::{Request, What};
+use super::response::{Changed, Response};
+use super::{history, lists, policy, read};
+use crate::domain::action::ActionOutcome;
+use crate::domain::decision::{Decision, Verb};
+use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::operator::Order;
+use crate::effects::services::Services;
+use crate::engine::Handle;
+use crate::engine::input::Input;
+use crate::engine::read::view;
+
+/// Answers the operator.
+#[derive(Clone)]
+pub struct Service {
+    context: Context,
+    /// The services of a running server, whose breakers a retry closes.
+    running: Option<Arc<Services>>,
+}
+
+impl Service {
+    /// Over an engine; `services` are the license services by source.
+    #[must_use]
+    pub const fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
+        Self {
+            context: Context { handle, services },
+            running: None,
+        }
+    }
+
+    /// The same at a running server: a retry also tries services that are down or refuse.
+    #[must_use]
+    pub fn with_running(self, services: Arc<Services>) -> Self {
+        Self {
+            running: Some(services),
+            ..self
+        }
+    }
+
+    /// Answers one request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let answer = match request {
+            Request::Find { text } => {
+                self.context
+                    .read(move |context| read::find(context, &text))
+                    .await
+            }
+            Request::Show { machine } => {
+                self.context
+                    .read(move |context| read::show(context, &machine))
+                    .await
+            }
+            Request::Events { which, limit } => {
+                self.context
+                    .read(move |context| lists::events(context, which, limit))
+                    .await
+            }
+            Request::Refused { limit } => {
+                self.context
+                    .read(move |context| lists::refused(context, limit))
+                    .await
+            }
+            Request::Actions { limit } => {
+                self.context
+                    .read(move |context| lists::actions(context, limit))
+                    .await
+            }
+            Request::History(pages) => {
+                self.context
+                    .read(move |context| history::page(context, &pages))
+                    .await
+            }
+            Request::Policy(judging) => policy::answer(&self.context, judging).await,
+            Request::Retry(what) => self.retry(what).await,
+            Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
+            Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Decide { machine, decision } => self.decide(machine, decision).await,
+        };
+        answer.unwrap_or_else(Response::Failed)
+    }
+
+    async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
+        let resend = matches!(decision.verb, Verb::Resend { .. });
+        let find = move |context: &Context| read::resolve(context, &machine);
+        let machine = self
+            .context
+            .read(move |context| find(context).and_then(|id| read::may(context, id, resend)))
+            .await?;
+        let at = self.context.handle.clock().now();
+        let id = decision_id(at);
+        let input = Input::Decision {
+            machine: machine.clone(),
+            id: EventId::new(&id),
+            decision,
+            at,
+        };
+        self.context.submit(&machine, input).await?;
+        Ok(Response::Changed(Changed {
+            machines: vec![machine.to_string()],
+            actions: None,
+            decision: Some(id),
+        }))
+    }
+
+    /// Gives one action up, or holds it.
+    async fn put_off(&self, id: String, order: Order) -> Result<Response, Failure> {
+        let (machine, number) = action_name(&id).ok_or_else(|| {
+            Failure::input(format!("`{id}` names no action"))
+                .hint("`keyward actions` lists them, like stripe/sub_123#4")
+        })?;
+        let machine = self.with_action(machine, number, order.takes()).await?;
+        let input = Input::Actions {
+            machine: machine.clone(),
+            action: Some(number),
+            order,
+        };
+        self.context.submit(&machine, input).await?;
+        Ok(changed([machine], 1))
+    }
+
+    /// Makes sure that an action is there and in one of these conditions.
+    async fn with_action(
+        &self,
+        machine: &str,
+        number: u32,
+        conditions: &'static [ActionOutcome],
+    ) -> Result<MachineId, Failure> {
+        let text = machine.to_owned();
+        self.context
+            .read(move |context| {
+                let id = read::resolve(context, &text)?;
+                let kept = view::machine(context.handle.reader(), &id)?;
+                let action = kept
+                    .iter()
+                    .flat_map(|m| &m.actions)
+                    .find(|a| a.id == number);
+                match action {
+                    None => Err(Failure::input(format!("{id} has no action {number}"))
+                        .hint("`keyward actions` lists them")),
+                    Some(a) if conditions.contains(&a.outcome) => Ok(id),
+                    Some(a) => Err(Failure::input(format!(
+                        "{id}#{number} is {} already",
+                        a.outcome.as_str()
+                    ))),
+                }
+            })
+            .await
+    }
+
+    async fn retry(&self, what: What) -> Result<Response, Failure> {
+        if let Some(services) = &self.running {
+            // Before anything is due: else it would find the breaker open, and wait for its next trial.
+            services.release(self.context.handle.clock().now());
+        }
+        let one = match &what {
+            What::Id(id) => action_name(id).map(|(machine, number)| (machine.to_owned(), number)),
+            What::Service(_) | What::All => None,
+        };
+        if let Some((machine, number)) = one {
+            let machine = self
+                .with_action(&machine, number, Order::Retry.takes())
+                .await?;
+            let input = Input::Actions {
+                machine: machine.clone(),
+                action: Some(number),
+                order: Order::Retry,
+            };
+            self.context.submit(&machine, input).await?;
+            return Ok(changed([machine], 1));
+        }
+        if let What::Service(service) = &what
+            && service != lists::STRIPE
+            && !self.context.services.values().any(|s| s == service)
+        {
+            let known: BTreeSet<_> = self
+                .context
+                .services
+                .values()
+                .map(|s| format!("`{s}`"))
+                .collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(" and ");
+            return Err(
+                Failure::input(format!("there is no license service `{service}`"))
+                    .hint(format!("the config has {known}")),
+            );
+        }
+        let all = self
+            .context
+            .read(move |context| lists::to_retry(context, &what))
+            .await?;
+        let mut orders = Vec::new();
+        for (machine, numbers) in &all {
+            let order = |number: &u32| {
+                let machine = machine.clone();
+                (
+                    machine.clone(),
+                    Input::Actions {
+                        machine,
+                        action: Some(*number),
+                        order: Order::Retry,
+                    },
+                )
+            };
+            orders.extend(numbers.iter().map(order));
+        }
+        let total = self.context.submit_all(orders).await?;
+        Ok(changed(all.into_keys(), total))
+    }
+}
+
+fn changed(machines: impl IntoIterator<Item = MachineId>, actions: u32) -> Response {
+    let machines = machines.into_iter().map(|m| m.to_string()).collect();
+    Response::Changed(Changed {
+        machines,
+        actions: Some(actions),
+        decision: None,
+    })
+}
+
+/// The parts of an action's name, `stripe/sub_123#4`.
+#[must_use]
+pub fn action_name(text: &str) -> Option<(&str, u32)> {
+    let (machine, number) = text.trim().rsplit_once('#')?;
+    Some((machine, number.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn requests_travel_as_lines() {
+        let decision: Decision = serde_json::from_str(
+            r#"{"kind":"grant","until":"2026-03-01T00:00:00Z","reason":"r\nr"}"#,
+        )
+        .unwrap();
+        for request in [
+            Request::Find { text: "a".into() },
+            Request::Retry(What::All),
+            Request::Decide {
+                machine: "stripe/sub_1".into(),
+                decision,
+            },
+        ] {
+            let line = serde_json::to_string(&request).unwrap();
+            assert!(!line.contains('\n'));
+            let back: Request = serde_json::from_str(&line).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{request:?}"));
+        }
+        let raw = RawValue::from_string("{\"a\":1}".into()).unwrap();
+        let line = serde_json::to_string(&Response::List {
+            rows: vec![raw],
+            more: 2,
+        })
+        .unwrap();
+        assert!(
+            matches!(serde_json::from_str(&line).unwrap(), Response::List { rows, more: 2 } if rows[0].get() == "{\"a\":1}")
+        );
+    }
+
+    #[test]
+    fn an_action_is_named_by_purchase_and_number() {
+        assert_eq!(action_name("stripe/sub_1#4"), Some(("stripe/sub_1", 4)));
+        assert_eq!(action_name("stripe/sub_1"), None);
+        assert_eq!(action_name("stripe/sub_1#x"), None);
+    }
+}

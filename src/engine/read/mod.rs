@@ -1,0 +1,5 @@
+//! Questions without effects: pages and lists, counts, and the store a page at a time for jobs.
+
+pub mod counts;
+pub mod scan;
+pub mod view;

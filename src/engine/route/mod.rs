@@ -1,0 +1,71 @@
+//! Which machine a fact belongs to: finds what its names are linked to; where it goes by that is `domain/routing.rs`.
+//!
+//! `unpark` links names and takes in what waited for them, `expire_parked` gives up what waited too long, `query` asks
+//! Stripe for links, `reparse` reads again what an older binary could not, `transfer` moves licenses between two machines,
+//! and `key_limits` refuses ids that fit into no key.
+
+pub mod expire_parked;
+pub(in crate::engine) mod key_limits;
+pub mod query;
+pub mod reparse;
+pub(in crate::engine) mod transfer;
+pub(in crate::engine) mod unpark;
+
+use super::record::key;
+use super::record::{self, RecordError, View};
+use crate::domain::fact::{Fact, Name};
+use crate::domain::id::{MachineId, Scope};
+use crate::domain::revision::Revisions;
+use crate::domain::routing::{self, Route, machine_id};
+
+/// Finds a fact's machine.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn route(
+    view: &dyn View,
+    scope: &Scope,
+    fact: &Fact,
+    revisions: &Revisions,
+) -> Result<Route, RecordError> {
+    let mut links = Vec::new();
+    for name in routing::asks(fact) {
+        if let Some(machine) = named(view, scope, &name)? {
+            links.push((name, machine));
+        }
+    }
+    Ok(routing::route(scope, fact, &links, revisions))
+}
+
+/// The machine that a fact's name is linked to. Payments and charges are never machines themselves.
+fn named(view: &dyn View, scope: &Scope, name: &Name) -> Result<Option<MachineId>, RecordError> {
+    match name {
+        Name::PaymentIntent(_) | Name::Charge(_) => linked(view, scope, name.as_str()),
+        Name::Session(_) | Name::Subscription(_) | Name::Invoice(_) => {
+            lookup(view, scope, name.as_str())
+        }
+    }
+}
+
+fn linked(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId>, RecordError> {
+    let bytes = view.get(&key::link(scope, name))?;
+    Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()))
+}
+
+/// The machine that a name is linked to.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn lookup(
+    view: &dyn View,
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<MachineId>, RecordError> {
+    let id = linked(view, scope, name)?;
+    if id.is_some() {
+        return Ok(id);
+    }
+    // A machine's own object needs no link.
+    let own = machine_id(scope, name);
+    Ok(record::has_machine(view, &own)?.then_some(own))
+}

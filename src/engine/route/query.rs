@@ -1,0 +1,119 @@
+//! Searches: parked events whose links are asked for at Stripe. There is no machine yet that could carry the work, so a
+//! name that somebody waits for has a small record of its own, with its place among what is due. A link that is found
+//! comes in as a fact and claims what is parked (`claim.rs`), which ends the search. When the next look is due is
+//! `domain/search.rs`.
+
+use crate::domain::action::Outcome;
+use crate::domain::fact::Fact;
+use crate::domain::id::Scope;
+use crate::domain::search::{Search, subject};
+use crate::engine::record::key::{self, Table};
+use crate::engine::record::{self, RecordError, View};
+use crate::engine::transact::Transaction;
+use crate::engine::working::Committed;
+use crate::store::{Direction, Read};
+
+fn get(tx: &Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
+    record::get(tx.working, &key::search(scope, name))
+}
+
+fn put(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    name: &str,
+    search: &Search,
+) -> Result<(), RecordError> {
+    if let Some(at) = search.due {
+        tx.working.put(key::due_search(at, scope, name), Vec::new());
+    }
+    Ok(record::put(tx.working, key::search(scope, name), search)?)
+}
+
+/// Begins the search for what was just parked, unless its name is searched for already.
+pub(in crate::engine) fn begin(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    fact: &Fact,
+) -> Result<(), RecordError> {
+    let Some(name) = subject(fact) else {
+        return Ok(());
+    };
+    let name = name.as_str();
+    if get(tx, scope, name)?.is_some_and(|s| s.due.is_some()) {
+        return Ok(());
+    }
+    put(tx, scope, name, &Search::begun(tx.now.at))
+}
+
+/// Ends the search for a claimed fact.
+pub(in crate::engine) fn end(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    fact: &Fact,
+) -> Result<(), RecordError> {
+    match subject(fact) {
+        Some(name) => forget(tx, scope, name.as_str()),
+        None => Ok(()),
+    }
+}
+
+fn forget(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<(), RecordError> {
+    if let Some(search) = get(tx, scope, name)? {
+        if let Some(at) = search.due {
+            tx.working.delete(key::due_search(at, scope, name));
+        }
+        tx.working.delete(key::search(scope, name));
+    }
+    Ok(())
+}
+
+/// Takes in what came of a look. Returns whether there was such a search.
+pub(in crate::engine) fn looked(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    name: &str,
+    outcome: &Outcome,
+) -> Result<bool, RecordError> {
+    let Some(mut search) = get(tx, scope, name)? else {
+        return Ok(false);
+    };
+    if let Some(at) = search.due {
+        tx.working.delete(key::due_search(at, scope, name));
+    }
+    if tx
+        .working
+        .range(&key::under(Table::Parked, scope, &[name]), 1)?
+        .is_empty()
+    {
+        // Nobody waits for it any more.
+        tx.working.delete(key::search(scope, name));
+        return Ok(true);
+    }
+    search.learn(outcome, tx.now.at, tx.now.dice);
+    put(tx, scope, name, &search)?;
+    Ok(true)
+}
+
+/// How the search for a parked name's purchase stands.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn of(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
+    record::get(&Committed(reader), &key::search(scope, name))
+}
+
+/// The first fact that waits for a name.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn waiting(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Fact>, RecordError> {
+    let first = reader.range(
+        &key::under(Table::Parked, scope, &[name]),
+        Direction::Forward,
+        1,
+    )?;
+    match first.first().and_then(|(k, _)| key::event_of(k)) {
+        Some(event) => record::get(&Committed(reader), &key::waiting(scope, &event)),
+        None => Ok(None),
+    }
+}

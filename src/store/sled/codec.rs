@@ -1,0 +1,108 @@
+//! How a value lies in sled: format, the commit that wrote it, the bytes, and a checksum over key and all of it.
+//!
+//! sled has checksums of its own, but an old page that comes back looks valid to it; the sequence and the key in the
+//! checksum are what tells such a value from the right one.
+
+use bytes::Bytes;
+
+use crate::store::{Seq, Value};
+
+/// The only layout so far: format byte, sequence (big-endian), payload, CRC-32 (big-endian).
+const FORMAT: u8 = 1;
+const HEAD: usize = 9;
+const FOOT: usize = 4;
+
+/// Bytes that the frame adds to each value.
+pub(super) const OVERHEAD: usize = HEAD + FOOT;
+
+/// Why bytes are not a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CodecError {
+    /// Shorter than a frame.
+    #[error("the value is cut off")]
+    Short,
+    /// The checksum over key and value does not match.
+    #[error("the value's checksum does not match")]
+    Checksum,
+    /// Written by another version of the program.
+    #[error("the value has format {0}, which this version does not know")]
+    Format(u8),
+}
+
+fn crc(key: &[u8], framed: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(key);
+    crc.update(framed);
+    crc.finalize()
+}
+
+/// Frames a value for a key.
+#[must_use]
+pub(super) fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::with_capacity(payload.len() + OVERHEAD);
+    framed.push(FORMAT);
+    framed.extend_from_slice(&seq.0.to_be_bytes());
+    framed.extend_from_slice(payload);
+    let crc = crc(key, &framed);
+    framed.extend_from_slice(&crc.to_be_bytes());
+    framed
+}
+
+/// Reads a framed value back.
+///
+/// # Errors
+/// [`CodecError`] if the bytes are not what [`encode`] made for this key.
+pub(super) fn decode(key: &[u8], framed: &[u8]) -> Result<Value, CodecError> {
+    let (seq, payload) = open(key, framed)?;
+    Ok(Value {
+        bytes: Bytes::copy_from_slice(payload),
+        seq,
+    })
+}
+
+/// Checks a framed value and looks into it without copying.
+///
+/// # Errors
+/// [`CodecError`] if the bytes are not what [`encode`] made for this key.
+pub(super) fn open<'f>(key: &[u8], framed: &'f [u8]) -> Result<(Seq, &'f [u8]), CodecError> {
+    let (body, foot) = framed.split_last_chunk::<FOOT>().ok_or(CodecError::Short)?;
+    let (head, payload) = body.split_first_chunk::<HEAD>().ok_or(CodecError::Short)?;
+    if crc(key, body) != u32::from_be_bytes(*foot) {
+        return Err(CodecError::Checksum);
+    }
+    let [format, seq @ ..] = *head;
+    if format != FORMAT {
+        return Err(CodecError::Format(format));
+    }
+    Ok((Seq(u64::from_be_bytes(seq)), payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_comes_back_under_its_own_key_only() {
+        let framed = encode(b"k", Seq(7), b"hello");
+        assert_eq!(framed.len(), 5 + OVERHEAD);
+        assert_eq!(
+            decode(b"k", &framed),
+            Ok(Value {
+                bytes: Bytes::from_static(b"hello"),
+                seq: Seq(7)
+            })
+        );
+        assert_eq!(decode(b"j", &framed), Err(CodecError::Checksum));
+        assert_eq!(decode(b"k", &framed[..12]), Err(CodecError::Short));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let framed = encode(b"key", Seq(u64::MAX), b"payload");
+        for bit in 0..framed.len() * 8 {
+            let mut bad = framed.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(b"key", &bad).is_err(), "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! sled against the log: what the newest record that mentions a key says must be what sled has.
+//!
+//! sled's own checksums find damage when a page is read, but not loss: a page that is gone, or an older one that came
+//! back, looks right to it.
+
+use std::collections::HashMap;
+
+use super::disk::{Disk, Trouble};
+use super::layout::Layout;
+use super::overlay::Overlay;
+use crate::store::log::record::{Record, Write};
+use crate::store::{Direction, KeyRange};
+
+/// Findings are counted, but only so many are described.
+const DESCRIBED: usize = 5;
+
+/// What the log says last about a key.
+#[derive(Clone, Copy, Debug)]
+struct Mention {
+    seq: u64,
+    /// The value's CRC-32; `None`: deleted.
+    crc: Option<u32>,
+}
+
+/// The newest mention of each key in the records that were read.
+#[derive(Debug, Default)]
+pub(super) struct Mentions(HashMap<Box<[u8]>, Mention>);
+
+impl Mentions {
+    /// Takes a record in; records come in the order of their numbers.
+    pub(super) fn record(&mut self, record: &Record<'_>) {
+        for (key, value) in record.writes().flatten() {
+            self.mention(record.link.seq, (key, value));
+        }
+    }
+
+    fn mention(&mut self, seq: u64, (key, value): Write<'_>) {
+        let mention = Mention {
+            seq,
+            crc: value.map(crc32fast::hash),
+        };
+        match self.0.get_mut(key) {
+            Some(newest) => *newest = mention,
+            None => drop(self.0.insert(Box::from(key), mention)),
+        }
+    }
+
+    /// What sled has wrong, in words; empty if nothing. Keys in the overlay are left out: sled is yet to be given them.
+    pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, Trouble> {
+        let mut findings = Findings::default();
+        // In order, so that each of sled's leaves is read once and not once per key.
+        let mut mentions: Vec<_> = self.0.iter().collect();
+        mentions.sort_unstable_by_key(|(key, _)| *key);
+        for (key, mention) in mentions {
+            let place = disk.layout().find(key);
+            if place
+                .as_ref()
+                .is_some_and(|place| overlay.get(place).is_some())
+            {
+                continue;
+            }
+            let found = place.map(|place| disk.get(&place)).transpose()?.flatten();
+            let (is, should) = (
+                found
+                    .as_ref()
+                    .map(|value| (value.seq.0, crc32fast::hash(&value.bytes))),
+                mention,
+            );
+            let should = should.crc.map(|crc| (should.seq, crc));
+            if is != should {
+                findings.add(key, is.map(|(seq, _)| seq), should.map(|(seq, _)| seq));
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Like [`Self::check`] in the other direction, for when all records were read: keys in sled that no record put.
+    pub(super) fn check_surplus(
+        &self,
+        disk: &Disk,
+        overlay: &Overlay,
+        findings: &mut Findings,
+    ) -> Result<(), Trouble> {
+        let all = KeyRange::prefix(b"");
+        for pair in disk.range(&all, Direction::Forward)? {
+            let (place, value) = pair?;
+            let key = Layout::key(&place).unwrap_or_default();
+            if !self.0.contains_key(&*key) && overlay.get(&place).is_none() {
+                findings.add(&key, Some(value.seq.0), None);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keys under which sled does not have what the log says.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    count: usize,
+    described: Vec<String>,
+}
+
+impl Findings {
+    fn add(&mut self, key: &[u8], is: Option<u64>, should: Option<u64>) {
+        self.count += 1;
+        if self.described.len() < DESCRIBED {
+            let word = |seq: Option<u64>| {
+                seq.map_or("nothing".to_owned(), |seq| {
+                    format!("the value of commit {seq}")
+                })
+            };
+            self.described.push(format!(
+                "key {} holds {}, should be {}",
+                hex::encode(key),
+                word(is),
+                word(should)
+            ));
+        }
+    }
+
+    /// All findings in a sentence; `None` if there are none.
+    pub(super) fn sentence(&self) -> Option<String> {
+        let more = self.count - self.described.len();
+        let rest = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        (self.count > 0).then(|| format!("{}{rest}", self.described.join("; ")))
+    }
+}

@@ -1,0 +1,15 @@
+//! The binary as somebody runs it.
+
+mod basics;
+mod decisions;
+mod demo;
+mod export;
+mod online;
+mod policy;
+mod reload;
+mod replay;
+mod resend;
+mod serve;
+mod store;
+pub(crate) mod support;
+mod whatif;

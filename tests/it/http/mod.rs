@@ -1,0 +1,6 @@
+//! Webhooks, pages and metrics over a real port.
+
+mod intake;
+mod pages;
+mod scheduler;
+pub(crate) mod support;

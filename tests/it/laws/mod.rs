@@ -1,0 +1,10 @@
+//! What holds for every history, whatever the order, the faults, and the words.
+
+mod field;
+mod first_week;
+mod generated_lifecycles;
+mod histories;
+mod order;
+mod side_by_side;
+mod table;
+mod wording;

@@ -1,0 +1,9 @@
+//! License services: the client, look-ups, the embedded one, and licenses that others made.
+
+mod adopt;
+mod client;
+mod device_limit;
+mod embedded;
+mod fake_process;
+mod look_first;
+mod lookup;

@@ -1,0 +1,8 @@
+//! The repository checks itself.
+
+mod architecture;
+mod dependencies;
+mod docs;
+pub(crate) mod files;
+mod rules;
+mod tidy;

@@ -1,0 +1,8 @@
+//! The whole server over time: its end, its clock, services that go, and deliveries of every kind.
+
+mod clock_trust;
+mod corpus;
+mod kill;
+mod reparse;
+mod services_seen;
+mod shutdown;
