@@ -24,11 +24,11 @@ use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
 use crate::effects::{dispatcher, tls};
 use crate::embedded;
 use crate::engine::Handle;
-use crate::engine::committer::{self, Committer};
 use crate::engine::input::{Rules, SourceRules};
 use crate::engine::read::counts::Counts;
 use crate::engine::record::RecordError;
 use crate::engine::record::{gaps, key, revisions};
+use crate::engine::write::committer::{self, Committer};
 use crate::http;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{
@@ -147,9 +147,9 @@ pub fn rules(
     reader: &Reader,
     now: Timestamp,
 ) -> Result<Rules, CannotStart> {
-    let mut revisions = revisions::kept(&crate::engine::working::Committed(reader))?;
+    let mut revisions = revisions::kept(&crate::engine::write::working::Committed(reader))?;
     let mut batch = Batch::new();
-    let mut working = crate::engine::working::Working::new(reader);
+    let mut working = crate::engine::write::working::Working::new(reader);
     if let Some(revision) = revisions::put(
         &mut working,
         &revisions,

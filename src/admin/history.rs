@@ -20,7 +20,7 @@ use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self as stored, EventHead, EventRecord, RecordError, View};
 use crate::engine::record::{body_codec as body, revisions};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 use crate::sim::purchase::Purchase;
 use crate::sim::record;
 use crate::store::{KeyRange, Read};

@@ -9,7 +9,7 @@ use super::wiring::services;
 use crate::admin::{Failure, Request, Response, Service, socket};
 use crate::clock::Clock;
 use crate::config::{Config, Env, Warning};
-use crate::engine::committer::{self, Committer};
+use crate::engine::write::committer::{self, Committer};
 
 /// Orders of one command that wait for the committer at most: they come one at a time.
 const QUEUE_LEN_MAX: usize = 16;

@@ -18,13 +18,14 @@ use crate::clock::{Clock, Stopwatch, pause};
 use crate::config::{Config, Env, Transport};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Input;
+use crate::engine::read::due;
 use crate::engine::read::view::{self, Keys, LicenseView, MachineView};
-use crate::engine::record::key::{self, Due, Item};
+use crate::engine::record::key::{Due, Item};
 use crate::secret::Secret;
 use crate::server::{self, Server};
 use crate::sim::timeline::devices;
 use crate::sources::stripe::signature::sign;
-use crate::store::{Create, Direction, KeyRange};
+use crate::store::Create;
 
 /// `demo`.
 #[derive(Args, Debug)]
@@ -388,17 +389,7 @@ impl Player<'_> {
     }
 
     fn next_due(&self) -> Result<Option<Timestamp>, Failure> {
-        let all = KeyRange::prefix(&[key::Table::Due as u8]);
-        let first = self
-            .server
-            .handle
-            .reader()
-            .range(&all, Direction::Forward, 1);
-        let first = first.map_err(|e| Failure::ours(e.to_string()))?;
-        Ok(first
-            .first()
-            .and_then(|(k, _)| key::parse_due(k))
-            .map(|(at, _)| at))
+        Ok(due::next(self.server.handle.reader())?)
     }
 
     /// Waits until everything that is due by now is done.
@@ -407,7 +398,7 @@ impl Player<'_> {
         let waited = Stopwatch::start();
         loop {
             bell.borrow_and_update();
-            let due = view::due(self.server.handle.reader(), self.clock.now(), 64)?;
+            let due = due::until(self.server.handle.reader(), self.clock.now(), 64)?;
             if due.is_empty() {
                 return Ok(());
             }

@@ -9,7 +9,7 @@ use crate::engine::input::Rules;
 use crate::engine::read::view;
 use crate::engine::record;
 use crate::engine::record::key::{self, Table};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 use crate::server::source_rules;
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Create, KeyRange, Options, Read};

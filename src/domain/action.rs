@@ -126,6 +126,14 @@ impl Action {
     pub const fn is_open(&self) -> bool {
         matches!(self.outcome, ActionOutcome::Pending | ActionOutcome::Held)
     }
+
+    /// Whether it makes a license that was not asked for yet, so that nothing must be looked for first.
+    #[must_use]
+    pub const fn is_ready_create(&self) -> bool {
+        self.act.creates()
+            && matches!(self.outcome, ActionOutcome::Pending)
+            && matches!(self.phase, Phase::Ready)
+    }
 }
 
 /// Where a create stands between "never sent" and "known to exist or not".

@@ -12,6 +12,7 @@ use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
+use crate::engine::record::key::Work;
 
 /// What the carrier of one action works with.
 pub(super) struct Carrier<'a> {
@@ -22,8 +23,8 @@ pub(super) struct Carrier<'a> {
 
 impl LicenseService {
     /// Whether an action may go now; one that may counts as under way until its answer is heard.
-    pub(super) fn gate(&self, action: &Action, now: Timestamp) -> Gate {
-        let creates = action.act.creates() && action.phase == Phase::Ready;
+    pub(super) fn gate(&self, work: Work, now: Timestamp) -> Gate {
+        let creates = work == Work::Create;
         if creates {
             let gate = self.credits.ask(now);
             if gate != Gate::Go {
@@ -44,24 +45,29 @@ impl LicenseService {
     }
 
     /// An action that was let through was not sent after all: its place is given back.
-    pub(super) fn not_sent(&self, action: &Action, now: Timestamp) {
+    pub(super) fn not_sent(&self, work: Work, now: Timestamp) {
         let unsent: Answer<()> = Answer::Refused(unsent());
-        self.heard(action, &unsent, now);
+        self.heard(work, &unsent, now);
+    }
+
+    /// Whether everything goes that there is a slot for.
+    pub(super) fn flows_freely(&self) -> bool {
+        self.breaker.flows_freely() && self.credits.flows_freely()
     }
 
     /// Waits for the turn of an action that was let through; `None`: meanwhile others found out that the service is down.
     async fn turn(&self, action: &Action, clock: &Clock) -> Option<Pass> {
         let pass = self.throttle.pass(Share::Actions).await;
         if self.is_shut(clock.now()) {
-            self.not_sent(action, clock.now());
+            self.not_sent(work_of(action), clock.now());
             return None;
         }
         Some(pass)
     }
 
-    fn heard<T>(&self, action: &Action, answer: &Answer<T>, now: Timestamp) {
+    fn heard<T>(&self, work: Work, answer: &Answer<T>, now: Timestamp) {
         self.breaker.heard(answer.heard(), now, || answer.why());
-        if action.act.creates() && action.phase == Phase::Ready {
+        if work == Work::Create {
             self.credits
                 .heard(answer.heard_of_credits(), now, || answer.why());
         }
@@ -74,6 +80,15 @@ impl LicenseService {
     }
 }
 
+/// Which lane an action stands in.
+pub(super) const fn work_of(action: &Action) -> Work {
+    if action.is_ready_create() {
+        Work::Create
+    } else {
+        Work::License
+    }
+}
+
 impl Carrier<'_> {
     /// Carries an action out. The attempt of a create is on disk already.
     pub(super) async fn carry(&self, machine: &Machine, action: &Action) -> Outcome {
@@ -81,14 +96,14 @@ impl Carrier<'_> {
             (&action.act, action.phase)
         {
             // A look reports to no breaker; the place that the gate counted is given back.
-            self.service.not_sent(action, self.now());
+            self.service.not_sent(work_of(action), self.now());
             return self
                 .look(machine, action, (!any_age).then_some(since))
                 .await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
-            self.service.not_sent(action, self.now());
+            self.service.not_sent(work_of(action), self.now());
             return stopped;
         }
         let Some(_pass) = self.service.turn(action, self.handle.clock()).await else {
@@ -98,7 +113,7 @@ impl Carrier<'_> {
             };
         };
         let answer = self.call(action, grant).await;
-        self.service.heard(action, &answer, self.now());
+        self.service.heard(work_of(action), &answer, self.now());
         self.outcome(action, grant, answer).await
     }
 
@@ -358,7 +373,7 @@ mod tests {
             let (services, create, clock) = (services(), create(), Clock::virtual_at(NOW));
             let (_, service) = services.license_services()[0];
             let before_it = service.throttle.pass(Share::Actions).await;
-            assert_eq!(service.gate(&create, NOW), Gate::Go);
+            assert_eq!(service.gate(Work::Create, NOW), Gate::Go);
             let mut turn = std::pin::pin!(service.turn(&create, &clock));
             let waits = tokio::select! { biased; _ = &mut turn => false, () = tokio::task::yield_now() => true };
             assert!(waits, "one call at a time");
@@ -367,7 +382,7 @@ mod tests {
             } else {
                 Answer::Done(())
             };
-            service.heard(&create, &answer, NOW);
+            service.heard(Work::Create, &answer, NOW);
             drop(before_it);
             assert_eq!(turn.await.is_none(), is_down);
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
-use super::throttle::{BreakerSettings, Gate, Guard, Heard, Share, Throttle};
+use super::throttle::{BreakerSettings, Guard, Heard, Share, Throttle};
 use crate::domain::id::AccountId;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
@@ -50,16 +50,6 @@ impl Account {
             breaker: Guard::new(BreakerSettings::service(flow), changed),
             places: Arc::new(Semaphore::new(IN_FLIGHT)),
         })
-    }
-
-    /// Whether nothing is asked at present: asked before anything is read for a look-up.
-    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
-        self.breaker.is_shut(now)
-    }
-
-    /// Whether a look-up may begin; one that does counts as under way until [`Self::heard`].
-    pub(super) fn may_begin(&self, now: Timestamp) -> bool {
-        self.breaker.ask(now) == Gate::Go
     }
 
     /// Takes note of how a look-up ended.

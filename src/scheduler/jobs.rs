@@ -6,19 +6,19 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::domain::id::MachineId;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
 use crate::engine::read::counts::Counts;
-use crate::engine::read::{scan, view};
+use crate::engine::read::{due, scan};
 use crate::engine::record::RecordError;
-use crate::engine::record::key::{Due, Item};
+use crate::engine::record::key::{Due, Lane};
 use crate::engine::{Handle, SubmitError};
 
 pub use crate::engine::read::scan::Cursor;
 
 /// Inputs of a job that wait in the committer's queue at one time: a batch's worth, so that deliveries find room.
 const IN_FLIGHT_MAX: usize = 64;
-/// Due entries that one run of `due` looks at; a license service that is down for long leaves many behind it.
+/// Machines that one run of `due` wakes.
 const SCAN_MAX: usize = 5_000;
 /// Machines that one run of `repair` looks at.
 const REPAIR_MAX: usize = 1_000;
@@ -52,26 +52,27 @@ pub struct Ran {
 /// # Errors
 /// The store's, or that the engine takes nothing now.
 pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
-    // A full page may hide wake-ups behind actions that wait for their service: the next run goes on behind it.
-    let due = scan::due(handle.reader(), handle.clock().now(), cursor, SCAN_MAX)?;
-    let rang = due
-        .iter()
-        .any(|(_, due)| !matches!(due, Due::Of(_, Item::Wake)));
+    let now = handle.clock().now();
+    let rang = is_anything_due(handle, now)?;
     if rang {
         bell.notify_one();
     }
-    let to_wake = |(_, due)| {
-        if let Due::Of(machine, Item::Wake) = due {
-            Some(machine)
-        } else {
-            None
-        }
-    };
-    let wakes = due.into_iter().filter_map(to_wake).collect();
+    // What a full page leaves out comes in the next run.
+    let wakes = scan::wakes(handle.reader(), now, cursor, SCAN_MAX)?;
     Ok(Ran {
-        woken: wake(handle, wakes).await?,
+        woken: wake(handle, wakes.into_iter().collect()).await?,
         rang,
     })
+}
+
+/// Whether anything is due for the dispatcher.
+fn is_anything_due(handle: &Handle, now: Timestamp) -> Result<bool, RecordError> {
+    for lane in due::lanes(handle.reader())? {
+        if lane != Lane::WAKE && !due::page(handle.reader(), &lane, &[], now, 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Looks at the next machines of a rolling sweep, and at those for which something is overdue.
@@ -79,7 +80,7 @@ pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<
 /// # Errors
 /// The store's, or that the engine takes nothing now.
 pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
-    let overdue = view::due(handle.reader(), handle.clock().now() - OVERDUE, REPAIR_MAX)?;
+    let overdue = due::until(handle.reader(), handle.clock().now() - OVERDUE, REPAIR_MAX)?;
     let rang = !overdue.is_empty();
     if rang {
         bell.notify_one();

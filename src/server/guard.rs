@@ -18,7 +18,7 @@ use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::gaps;
-use crate::engine::working::Working;
+use crate::engine::write::working::Working;
 use crate::store::sled::{Reader, Writer};
 use crate::store::{Batch, Commit};
 

@@ -13,7 +13,7 @@ use crate::engine::read::view::{self, Keys, MachineView};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key;
 use crate::engine::record::{self, EventRecord};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 
 /// What became of a history.
 #[derive(Clone, Debug, Serialize)]

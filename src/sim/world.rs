@@ -12,14 +12,14 @@ use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::machines::Machines;
-use crate::engine::read::view;
+use crate::engine::read::{due, view};
 use crate::engine::record::key::{self, Due, Item};
 use crate::engine::record::{self, RecordError};
-use crate::engine::transact::{Now, Transaction};
-use crate::engine::working::Working;
+use crate::engine::write::machines::Machines;
+use crate::engine::write::transaction::{Now, Transaction};
+use crate::engine::write::working::Working;
 use crate::store::memory::Memory;
-use crate::store::{Batch, Commit, CommitError, Direction, Read};
+use crate::store::{Batch, Commit, CommitError};
 
 /// More steps than this within one instant mean that two parts answer each other without end.
 const STEPS_MAX: u32 = 100_000;
@@ -171,21 +171,13 @@ impl World {
     }
 
     fn next_due(&self) -> Result<Option<Timestamp>, Stuck> {
-        let all = crate::store::KeyRange::prefix(&[key::Table::Due as u8]);
-        let first = self
-            .store
-            .range(&all, Direction::Forward, 1)
-            .map_err(RecordError::from)?;
-        Ok(first
-            .first()
-            .and_then(|(k, _)| key::parse_due(k))
-            .map(|(at, _)| at))
+        Ok(due::next(&self.store)?)
     }
 
     /// Carries out everything that is due by now.
     fn work_off(&mut self) -> Result<(), Stuck> {
         let mut steps = 0;
-        while let Some((_, due)) = view::due(&self.store, self.now, 1)?.pop() {
+        while let Some((_, due)) = due::until(&self.store, self.now, 1)?.pop() {
             // Nobody is asked for a parked name's purchase in a replay: no search is ever begun.
             let Due::Of(machine, item) = due else {
                 return Ok(());
@@ -221,7 +213,7 @@ impl World {
                     sent: self.now,
                 }
             }
-            Item::Action(action) => {
+            Item::Create(action) | Item::Action(action) => {
                 let machine = self.machines.get(&id);
                 let found = machine.and_then(|m| m.actions.iter().find(|a| a.id == action));
                 let Some(found) = found else {

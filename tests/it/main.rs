@@ -14,13 +14,13 @@ mod license;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
 mod stripe;
-#[cfg(test)]
-mod taken_up;
 
 // What holds for every history, and for every shop that can be made up.
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! What comes before a create is sent: its attempt is on disk, and nobody else can have sent it.
 
-use std::sync::atomic::Ordering;
-
-use super::{Dispatcher, LicenseService};
+use super::{Dispatcher, FULL_WAIT, LicenseService};
+use crate::clock::pause;
 use crate::domain::action::Action;
 use crate::domain::machine::Machine;
+use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt, Version};
+use crate::engine::record::key::Work;
 
 impl Dispatcher {
     /// Whether a create may be sent now. `read`: the version of the machine that it was read from.
@@ -29,12 +30,15 @@ impl Dispatcher {
                 read,
             }
         };
-        if self.handle.submit_waiting(input).await == Ok(Receipt::Done) && !doubtful {
+        let submitted = self.handle.submit_waiting(input).await;
+        if submitted == Ok(Receipt::Done) && !doubtful {
             return true;
         }
-        // It is no longer wanted, or nothing can be written: then it is still due.
-        self.behind.store(true, Ordering::Relaxed);
-        service.not_sent(action, self.handle.clock().now());
+        service.not_sent(Work::Create, self.handle.clock().now());
+        if submitted == Err(SubmitError::Busy) {
+            // Nothing can be written: it is still due, but there is no use in asking at once.
+            pause(FULL_WAIT).await;
+        }
         false
     }
 }

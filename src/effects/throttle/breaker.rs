@@ -272,6 +272,12 @@ impl Breaker {
         }
     }
 
+    /// Whether it is closed, and lets out as many as ask.
+    #[must_use]
+    pub const fn flows_freely(&self) -> bool {
+        matches!(self.state, State::Closed { flow: None, .. })
+    }
+
     fn after_success(&self) -> State {
         match self.state {
             // An answer to what was sent before it opened says nothing about now.

@@ -72,6 +72,12 @@ impl Guard {
         self.state().0.open_until().is_some_and(|until| until > now)
     }
 
+    /// Whether everything that asks may go.
+    #[must_use]
+    pub fn flows_freely(&self) -> bool {
+        self.state().0.flows_freely()
+    }
+
     /// How the service fares.
     #[must_use]
     pub fn health(&self) -> Health {

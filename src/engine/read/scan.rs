@@ -5,7 +5,7 @@ use crate::domain::time::Timestamp;
 use crate::store::{Direction, KeyRange, Read};
 
 use crate::engine::record::RecordError;
-use crate::engine::record::key::{self, Due, Table};
+use crate::engine::record::key::{self, Due, Lane, Table};
 
 /// Where a job goes on in its next run; at the beginning, where the page before was the last one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,18 +32,23 @@ impl Cursor {
     }
 }
 
-/// What is due up to an instant, earliest first.
+/// Machines that time alone changes by an instant, the earliest first.
 ///
 /// # Errors
 /// The store's.
-pub fn due(
+pub fn wakes(
     reader: &dyn Read,
     until: Timestamp,
     cursor: &mut Cursor,
     limit: usize,
-) -> Result<Vec<(Timestamp, Due)>, RecordError> {
-    let page = cursor.page(reader, key::due_until(until), limit)?;
-    Ok(page.iter().filter_map(|k| key::parse_due(k)).collect())
+) -> Result<Vec<MachineId>, RecordError> {
+    let page = cursor.page(reader, Lane::WAKE.until(until), limit)?;
+    let due = page.iter().filter_map(|k| key::parse_due(k));
+    let machine = |(_, due)| match due {
+        Due::Of(machine, _) => Some(machine),
+        Due::Search(..) => None,
+    };
+    Ok(due.filter_map(machine).collect())
 }
 
 /// The next machines, in the order in which the store has them.

@@ -15,7 +15,7 @@ use crate::engine::input::{Rules, Version};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
 /// Keys read from the store at once while a table is walked.
@@ -509,43 +509,6 @@ fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]
             .as_ref()
             .is_some_and(|c| c.as_str() == text || customers.contains(c))
         || machine.facts.iter().any(|f| f.id.as_str() == text)
-}
-
-/// What is due up to an instant, earliest first.
-///
-/// # Errors
-/// The store's.
-pub fn due(reader: &dyn Read, until: Timestamp, limit: usize) -> Result<Due, RecordError> {
-    due_from(reader, None, until, limit).map(|(due, _)| due)
-}
-
-/// What is due.
-pub type Due = Vec<(Timestamp, key::Due)>;
-
-/// The same from a place on, with the place from which to go on, if there may be more.
-///
-/// # Errors
-/// The store's.
-pub fn due_from(
-    reader: &dyn Read,
-    from: Option<Vec<u8>>,
-    until: Timestamp,
-    limit: usize,
-) -> Result<(Due, Option<Vec<u8>>), RecordError> {
-    let mut range = key::due_until(until);
-    range.start = from.unwrap_or(range.start);
-    let entries = reader.range(&range, Direction::Forward, limit)?;
-    let next = entries
-        .last()
-        .filter(|_| entries.len() == limit)
-        .map(|(k, _)| [k.as_slice(), &[0]].concat());
-    Ok((
-        entries
-            .iter()
-            .filter_map(|(k, _)| key::parse_due(k))
-            .collect(),
-        next,
-    ))
 }
 
 /// The attempts that were under way when the process ended.

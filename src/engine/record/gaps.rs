@@ -6,7 +6,7 @@ use crate::domain::adoption::{Gap, add_gap};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Receipt;
 use crate::engine::record;
-use crate::engine::working::Working;
+use crate::engine::write::working::Working;
 use crate::store::Read;
 
 fn heartbeat_key() -> Vec<u8> {

@@ -6,7 +6,7 @@ use super::key::{self, Table};
 use crate::engine::input::Receipt;
 use crate::engine::read::view;
 use crate::engine::record;
-use crate::engine::working::{Committed, Working};
+use crate::engine::write::working::{Committed, Working};
 use crate::store::{KeyRange, Read};
 
 /// The most pairs in one record, so that it stays one value.

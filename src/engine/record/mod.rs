@@ -16,10 +16,10 @@ use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::working::Working;
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
+use crate::engine::write::working::Working;
 use crate::store::ReadError;
 use disposition::Disposition;
 use key::Table;

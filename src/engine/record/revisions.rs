@@ -7,7 +7,7 @@ use crate::domain::policy::Policy;
 use crate::domain::revision::Revision;
 use crate::domain::time::Timestamp;
 use crate::engine::record;
-use crate::engine::working::Working;
+use crate::engine::write::working::Working;
 use crate::store::KeyRange;
 
 /// The most revisions that are read at once; a vendor loads a handful a year.

@@ -6,7 +6,7 @@ use crate::domain::time::Span;
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::transact::Transaction;
+use crate::engine::write::transaction::Transaction;
 use crate::store::KeyRange;
 
 /// So long a refund or a dispute waits for its purchase.

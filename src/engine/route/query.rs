@@ -9,8 +9,8 @@ use crate::domain::id::Scope;
 use crate::domain::search::{Search, subject};
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, RecordError, View};
-use crate::engine::transact::Transaction;
-use crate::engine::working::Committed;
+use crate::engine::write::transaction::Transaction;
+use crate::engine::write::working::Committed;
 use crate::store::{Direction, Read};
 
 fn get(tx: &Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {

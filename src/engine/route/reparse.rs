@@ -8,7 +8,7 @@ use crate::engine::record::body_codec;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError};
-use crate::engine::working::{Committed, Working};
+use crate::engine::write::working::{Committed, Working};
 use crate::store::{KeyRange, Read};
 
 /// The place where the binary is noted that last read them again.

@@ -9,7 +9,7 @@ use crate::domain::routing::names_to_link;
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::transact::Transaction;
+use crate::engine::write::transaction::Transaction;
 
 /// The most events that one link claims in one batch. Far above any honest number: one payment has a handful.
 const CLAIMS_MAX: usize = 500;

@@ -13,10 +13,10 @@ use keyward::domain::machine::Machine;
 use keyward::domain::service::{License, apply};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::Handle;
-use keyward::engine::committer;
 use keyward::engine::input::{Delivery, Heard, Input, Receipt};
-use keyward::engine::read::view;
+use keyward::engine::read::{due, view};
 use keyward::engine::record::key::{Due, Item};
+use keyward::engine::write::committer;
 use keyward::server;
 use keyward::sources::stripe::event;
 use keyward::store::Create;
@@ -171,7 +171,7 @@ impl Place {
             )
             .await;
             // From one due instant to the next up to the present, so that a server finds nothing to do.
-            while let Some((due, ..)) = view::due(handle.reader(), Clock::Wall.now(), 1)
+            while let Some((due, ..)) = due::until(handle.reader(), Clock::Wall.now(), 1)
                 .unwrap()
                 .first()
             {
@@ -192,7 +192,7 @@ async fn submit(handle: &Handle, input: Input) -> Receipt {
 async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) {
     for _ in 0..20 {
         let now = handle.clock().now();
-        let due = view::due(handle.reader(), now, 100).unwrap();
+        let due = due::until(handle.reader(), now, 100).unwrap();
         if due.is_empty() {
             return;
         }
@@ -201,7 +201,7 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
                 continue;
             };
             match item {
-                Item::Action(action) => {
+                Item::Create(action) | Item::Action(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine)
                         .unwrap()
                         .unwrap();

@@ -12,10 +12,10 @@ use keyward::domain::id::{LicenseKey, MachineId};
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
 use keyward::engine::Handle;
-use keyward::engine::committer::{Committer, start};
 use keyward::engine::input::{Input, Rules};
-use keyward::engine::read::view;
+use keyward::engine::read::{due, view};
 use keyward::engine::record::key::{Due, Item};
+use keyward::engine::write::committer::{Committer, start};
 use keyward::http::{self, App};
 use keyward::secret::Secret;
 use keyward::sources::stripe::signature::sign;
@@ -144,10 +144,10 @@ impl Server {
     /// Does what is due at a license service that can do everything.
     pub(crate) async fn carry_out(&self) {
         loop {
-            let due = view::due(self.handle.reader(), self.clock.now(), 1000).unwrap();
+            let due = due::until(self.handle.reader(), self.clock.now(), 1000).unwrap();
             let mut acted = false;
             for (_, due) in due {
-                if let Due::Of(machine, Item::Action(action)) = due {
+                if let Due::Of(machine, Item::Create(action) | Item::Action(action)) = due {
                     self.act(machine, action).await;
                     acted = true;
                 }

@@ -5,7 +5,7 @@ use keyward::domain::adoption::Gap;
 use keyward::domain::time::Span;
 use keyward::engine::input::Input;
 use keyward::engine::record::gaps;
-use keyward::engine::working::Committed;
+use keyward::engine::write::working::Committed;
 use keyward::store::Create;
 
 use crate::support::shop::{NOW, Shop, bought};

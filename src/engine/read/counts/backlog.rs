@@ -1,7 +1,7 @@
 //! How much work waits for each service, and since when: counted from the table of what is due.
 //!
 //! What waits is due by now, or was tried and is due again within an hour; what is planned for later does not
-//! wait. The table is ordered by instant, so a round reads what waits and what else the next hour brings, and not the
+//! wait. Each lane of the table is ordered by instant, so a round reads what waits and what else the next hour brings, and not the
 //! wake-ups of all subscriptions behind it.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,11 @@ use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::read::due;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::record::key::{self, Due, Item};
-use crate::store::{Direction, Read};
+use crate::engine::record::key::{self, Due, Item, Lane};
+use crate::store::Read;
 
 /// Keys read in one stretch: few enough that the thread is soon free for others.
 const KEYS_MAX: usize = 1_000;
@@ -37,7 +38,7 @@ pub enum Work {
 impl Work {
     const fn of(due: &Due) -> Option<Self> {
         match due {
-            Due::Of(_, Item::Action(_)) => Some(Self::Licenses),
+            Due::Of(_, Item::Create(_) | Item::Action(_)) => Some(Self::Licenses),
             Due::Of(_, Item::Notice(_)) => Some(Self::Mail),
             Due::Of(_, Item::LookUp(_)) | Due::Search(..) => Some(Self::LookUps),
             Due::Of(_, Item::Wake) => None,
@@ -75,8 +76,8 @@ type Oldest = BTreeMap<(SourceName, Work), (Timestamp, MachineId, Item)>;
 /// A round under way.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    /// Where the next stretch begins.
-    from: Option<Vec<u8>>,
+    /// The lanes that are left, each with the key from which on; `None`: the round has not begun.
+    left: Option<Vec<(Lane, Vec<u8>)>>,
     sum: Backlog,
     oldest: Oldest,
 }
@@ -84,7 +85,7 @@ pub(super) struct Round {
 impl Round {
     /// Begins anew; what is known to be old is kept.
     pub(super) fn restart(&mut self) {
-        (self.from, self.sum) = (None, Backlog::new());
+        (self.left, self.sum) = (None, Backlog::new());
     }
 
     /// Counts the next stretch: at most [`KEYS_MAX`] keys and [`MACHINES_MAX`] machines. With 50,000 actions waiting a round
@@ -94,22 +95,33 @@ impl Round {
         reader: &dyn Read,
         now: Timestamp,
     ) -> Result<Option<Backlog>, RecordError> {
-        if self.from.is_none() {
-            self.look_at_oldest(reader)?;
-        }
-        let mut range = key::due_until(now + RETRIED_WITHIN);
-        range.start = self.from.take().unwrap_or(range.start);
-        let entries = reader.range(&range, Direction::Forward, KEYS_MAX)?;
-        self.from = entries
-            .last()
-            .filter(|_| entries.len() == KEYS_MAX)
-            .map(|(k, _)| [k.as_slice(), &[0]].concat());
-        let mut machines_left = MACHINES_MAX;
-        for (at, due) in entries.iter().filter_map(|(k, _)| key::parse_due(k)) {
-            self.entry(reader, now, at, &due, &mut machines_left)?;
-        }
-        if self.from.is_some() {
-            return Ok(None);
+        let mut left = match self.left.take() {
+            Some(left) => left,
+            None => {
+                self.look_at_oldest(reader)?;
+                due::lanes(reader)?
+                    .into_iter()
+                    .map(|lane| (lane, Vec::new()))
+                    .collect()
+            }
+        };
+        let (mut keys_left, mut machines_left) = (KEYS_MAX, MACHINES_MAX);
+        while let Some((lane, from)) = left.pop() {
+            if keys_left == 0 {
+                left.push((lane, from));
+                self.left = Some(left);
+                return Ok(None);
+            }
+            let keys = due::page(reader, &lane, &from, now + RETRIED_WITHIN, keys_left)?;
+            for (at, due) in keys.iter().filter_map(|key| key::parse_due(key)) {
+                self.entry(reader, now, at, &due, &mut machines_left)?;
+            }
+            if keys.len() == keys_left
+                && let Some(last) = keys.last()
+            {
+                left.push((lane, [last.as_slice(), &[0]].concat()));
+            }
+            keys_left -= keys.len();
         }
         let mut counted = std::mem::take(&mut self.sum);
         for (of, (since, ..)) in &self.oldest {
@@ -204,7 +216,7 @@ fn pending(machine: &Machine, item: Item) -> Option<Open> {
         return None;
     }
     match item {
-        Item::Action(number) | Item::LookUp(number) => {
+        Item::Create(number) | Item::Action(number) | Item::LookUp(number) => {
             let open = |a: &&crate::domain::action::Action| {
                 a.id == number && a.outcome == ActionOutcome::Pending
             };

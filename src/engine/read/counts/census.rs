@@ -9,7 +9,7 @@ use crate::domain::machine::{LicenseStatus, Machine};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::record::key::Table;
 use crate::engine::record::{self, RecordError};
-use crate::engine::working::Committed;
+use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
 /// Machines read in one stretch.

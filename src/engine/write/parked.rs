@@ -5,10 +5,10 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::read::view;
-use super::record::RecordError;
-use super::record::key::{self, Table};
 use crate::domain::id::Scope;
+use crate::engine::read::view;
+use crate::engine::record::RecordError;
+use crate::engine::record::key::{self, Table};
 use crate::store::{KeyRange, Read};
 
 /// Names that something may wait for. One that is not here is waited for by nobody; one that is here may have been claimed

@@ -7,10 +7,9 @@ use bytes::Bytes;
 
 use super::machines::{Fold, Machines};
 use super::parked::ParkedNames;
-use super::record::key;
-use super::record::{self, Pair, RecordError, View};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
+use crate::engine::record::{self, Pair, RecordError, View, key};
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
 
 /// What was written under a key; `None` deletes it.
@@ -66,7 +65,7 @@ impl<'a> Working<'a> {
     }
 
     /// Takes a machine to change it, with what it was last folded to. It comes back by [`Self::put_machine`].
-    pub(super) fn take_machine(
+    pub(in crate::engine) fn take_machine(
         &mut self,
         id: &MachineId,
     ) -> Result<Option<(Machine, Option<Fold>)>, RecordError> {
@@ -77,7 +76,7 @@ impl<'a> Working<'a> {
     }
 
     /// Writes a machine: as it is where machines stay decoded, else as a record. Of a record the machine is given back.
-    pub(super) fn put_machine(
+    pub(in crate::engine) fn put_machine(
         &mut self,
         machine: Machine,
         fold: Option<Fold>,
@@ -91,14 +90,14 @@ impl<'a> Working<'a> {
     }
 
     /// Gives a machine back as it was taken.
-    pub(super) fn put_back(&mut self, machine: Machine, fold: Option<Fold>) {
+    pub(in crate::engine) fn put_back(&mut self, machine: Machine, fold: Option<Fold>) {
         if let Some(machines) = &mut self.machines {
             machines.put(machine, fold);
         }
     }
 
     /// Deletes a machine.
-    pub(super) fn delete_machine(&mut self, id: &MachineId) -> Result<(), ReadError> {
+    pub(in crate::engine) fn delete_machine(&mut self, id: &MachineId) -> Result<(), ReadError> {
         if let Some(machines) = &mut self.machines {
             machines.take(id);
         }

@@ -4,108 +4,78 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio_util::task::TaskTracker;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Dispatcher, Entry, Lane, Turn};
-use crate::domain::action::{ActionOutcome, Outcome, Question};
+use super::queues::Entry;
+use super::{Begun, Dispatcher, FULL_WAIT};
+use crate::clock::pause;
+use crate::domain::action::{Action, ActionOutcome, Outcome, Question};
+use crate::domain::fact::Fact;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
 use crate::effects::tally;
-use crate::effects::throttle::Condition;
+use crate::effects::throttle::{Condition, Gate, Heard};
+use crate::engine::SubmitError;
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::engine::record::body_codec;
-use crate::engine::record::key::{Due, Item};
 use crate::engine::route::query;
 use crate::sources::stripe::lookup;
 
-/// A look-up that may begin.
-struct Start {
-    account: Arc<Account>,
-    held: (tokio::sync::OwnedSemaphorePermit, Turn),
-}
-
 impl Dispatcher {
-    /// How many look-ups could begin now.
-    pub(super) fn free_to_ask(&self, now: Timestamp) -> usize {
-        let open = self.services.stripe_accounts().filter(|a| !a.is_shut(now));
-        open.map(|a| a.places.available_permits()).sum()
-    }
-
-    /// Takes a place and the entry, if its source has an account that answers.
-    fn start(&self, scope: &Scope, due: Due, now: Timestamp) -> Option<Start> {
-        let account = Arc::clone(self.services.stripe(scope.source())?);
-        if account.is_shut(now) {
-            return None;
-        }
+    /// A place at an account that answers. What has it counts as under way until the account has heard what came of it.
+    fn ask_account(account: &Account, now: Timestamp) -> Option<OwnedSemaphorePermit> {
         let permit = Arc::clone(&account.places).try_acquire_owned().ok()?;
-        let turn = self.under_way.begin(Lane::Due(due))?;
-        Some(Start {
-            account,
-            held: (permit, turn),
-        })
+        (account.breaker.ask(now) == Gate::Go).then_some(permit)
     }
 
     pub(super) fn begin_look_up(
         self: &Arc<Self>,
-        tasks: &TaskTracker,
+        entry: &Entry,
         id: &MachineId,
         number: u32,
         now: Timestamp,
-    ) -> Result<Entry, RecordError> {
-        let due = Due::Of(id.clone(), Item::LookUp(number));
-        if self.services.stripe(id.source()).is_none() {
+    ) -> Result<Begun, RecordError> {
+        let Some(account) = self.services.stripe(id.source()).map(Arc::clone) else {
             // Its key was taken away: looked at anew, the machine asks nothing more.
-            self.drop_entry(
-                tasks,
-                due,
-                Input::WakeUp {
-                    machine: id.clone(),
-                },
-            );
-            return Ok(Entry::Settled);
-        }
-        let Some(Start { account, held }) = self.start(id.scope(), due, now) else {
-            return Ok(Entry::Waits);
+            let machine = id.clone();
+            return Ok(self.drop_entry(entry, Input::WakeUp { machine }));
         };
-        let Some(machine) = view::machine(self.handle.reader(), id)? else {
-            return Ok(Entry::Settled);
+        let Some(permit) = Self::ask_account(&account, now) else {
+            return Ok(Begun::Blocked);
         };
-        let open = machine
-            .actions
-            .iter()
-            .find(|a| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now);
+        let machine = view::machine(self.handle.reader(), id)?;
+        let open = machine.as_ref().and_then(|machine| {
+            let stands =
+                |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
+            machine.actions.iter().find(stands)
+        });
         let Some((question, first)) =
             open.and_then(|a| Some((a.act.question()?.clone(), a.attempts == 0)))
         else {
-            return Ok(Entry::Settled);
+            account.breaker.heard(Heard::Unsent, now, String::new);
+            return Ok(Begun::Settled);
         };
-        if !account.may_begin(now) {
-            return Ok(Entry::Waits);
-        }
         let (this, id) = (Arc::clone(self), id.clone());
-        tasks.spawn(async move {
-            this.unless_over(this.look_up(&id, number, &account, &question, first))
-                .await;
-            drop(held);
-            this.freed.notify_one();
+        self.spawn(self.running(entry, None), async move {
+            this.look_up(&id, number, &account, &question, first).await;
+            drop(permit);
         });
-        Ok(Entry::Settled)
+        Ok(Begun::Running)
     }
 
     /// Hands in what takes an entry away that nobody will ever work off.
-    fn drop_entry(self: &Arc<Self>, tasks: &TaskTracker, due: Due, input: Input) {
-        let Some(turn) = self.under_way.begin(Lane::Due(due)) else {
-            return;
-        };
+    fn drop_entry(self: &Arc<Self>, entry: &Entry, input: Input) -> Begun {
         let this = Arc::clone(self);
-        tasks.spawn(async move {
-            // What is not taken now is still due later.
-            let _ = this.handle.submit_waiting(input).await;
-            drop(turn);
+        self.spawn(self.running(entry, None), async move {
+            if this.handle.submit_waiting(input).await == Err(SubmitError::Busy) {
+                // What is not taken now is due still; asking at once is of no use.
+                pause(FULL_WAIT).await;
+            }
         });
+        Begun::Running
     }
 
     async fn look_up(
@@ -155,70 +125,54 @@ impl Dispatcher {
 
     pub(super) fn begin_search(
         self: &Arc<Self>,
-        tasks: &TaskTracker,
-        scope: &Scope,
-        name: &str,
+        entry: &Entry,
+        scope: Scope,
+        name: String,
         now: Timestamp,
-    ) -> Result<Entry, RecordError> {
-        let (scope, name) = (scope.clone(), name.to_owned());
-        let due = Due::Search(scope.clone(), name.clone());
-        if self.services.stripe(scope.source()).is_none() {
+    ) -> Result<Begun, RecordError> {
+        let searched = |scope, name, outcome| Input::Searched {
+            scope,
+            name,
+            outcome,
+        };
+        let Some(account) = self.services.stripe(scope.source()).map(Arc::clone) else {
             let outcome = Outcome::Refused {
                 why: "the source has no `api_key`".to_owned(),
                 service_wide: false,
             };
-            self.drop_entry(
-                tasks,
-                due,
-                Input::Searched {
-                    scope,
-                    name,
-                    outcome,
-                },
-            );
-            return Ok(Entry::Settled);
-        }
-        let Some(Start { account, held }) = self.start(&scope, due, now) else {
-            return Ok(Entry::Waits);
+            return Ok(self.drop_entry(entry, searched(scope, name, outcome)));
         };
-        let fact = query::waiting(self.handle.reader(), &scope, &name)?;
-        if fact.is_some() && !account.may_begin(now) {
-            return Ok(Entry::Waits);
-        }
+        let Some(fact) = query::waiting(self.handle.reader(), &scope, &name)? else {
+            // It was claimed meanwhile: the engine drops the search.
+            return Ok(self.drop_entry(entry, searched(scope, name, Outcome::Answered)));
+        };
+        let Some(permit) = Self::ask_account(&account, now) else {
+            return Ok(Begun::Blocked);
+        };
         let this = Arc::clone(self);
-        tasks.spawn(async move {
-            this.unless_over(async {
-                let outcome = match &fact {
-                    Some(fact) => {
-                        let answer = account.links(fact, scope.account()).await;
-                        account.heard(&answer, this.handle.clock().now());
-                        let outcome = answer.outcome();
-                        for object in answer.done::<()>().into_iter().flatten() {
-                            // What says nothing links nothing; the next look may find more.
-                            if let Err(why) = this.said(&scope, &object).await {
-                                tracing::debug!(name, "a looked-up object is of no use: {why}");
-                            }
-                        }
-                        outcome
-                    }
-                    // It was claimed meanwhile: the engine drops the search.
-                    None => Outcome::Answered,
-                };
-                tally::action("stripe", scope.source(), "search", &outcome);
-                tell(&name, &scope, &outcome, &account);
-                let (scope, name, outcome) = (&scope, &name, &outcome);
-                let input = || Input::Searched {
-                    scope: scope.clone(),
-                    name: name.clone(),
-                    outcome: outcome.clone(),
-                };
-                this.hand_in(input).await;
-            })
-            .await;
-            drop(held);
-            this.freed.notify_one();
+        self.spawn(self.running(entry, None), async move {
+            let outcome = this.search(&account, &fact, &scope, &name).await;
+            this.hand_in(|| searched(scope.clone(), name.clone(), outcome.clone()))
+                .await;
+            drop(permit);
         });
-        Ok(Entry::Settled)
+        Ok(Begun::Running)
+    }
+
+    /// Looks for what a parked fact belongs to, and hands in what links it.
+    async fn search(&self, account: &Account, fact: &Fact, scope: &Scope, name: &str) -> Outcome {
+        let answer = account.links(fact, scope.account()).await;
+        account.heard(&answer, self.handle.clock().now());
+        let outcome = answer.outcome();
+        for object in answer.done::<()>().into_iter().flatten() {
+            // What says nothing links nothing; the next look may find more.
+            if let Err(why) = self.said(scope, &object).await {
+                tracing::debug!(name, "a looked-up object is of no use: {why}");
+            }
+        }
+        tally::action("stripe", scope.source(), "search", &outcome);
+        tell(name, scope, &outcome, account);
+        outcome
     }
 
     /// Hands in what Stripe said.

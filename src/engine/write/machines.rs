@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::input::Rules;
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
+use crate::engine::input::Rules;
 
 /// A machine, and what it was last folded to.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Fold {
 
 impl Fold {
     /// What a machine is folded to at an instant.
-    pub(super) fn new(machine: &Machine, at: Timestamp, folded: Folded) -> Self {
+    pub(in crate::engine) fn new(machine: &Machine, at: Timestamp, folded: Folded) -> Self {
         Self {
             at,
             facts: machine.facts.len(),
@@ -41,7 +41,7 @@ impl Fold {
     }
 
     /// The fold, if it still is the machine's at an instant.
-    pub(super) fn of(self, machine: &Machine, at: Timestamp) -> Option<Folded> {
+    pub(in crate::engine) fn of(self, machine: &Machine, at: Timestamp) -> Option<Folded> {
         self.holds(machine, at).then_some(self.folded)
     }
 }
@@ -83,7 +83,7 @@ impl Machines {
     }
 
     /// Takes a machine out, to be put back changed.
-    pub(super) fn take(&mut self, id: &MachineId) -> Option<(Machine, Option<Fold>)> {
+    pub(in crate::engine) fn take(&mut self, id: &MachineId) -> Option<(Machine, Option<Fold>)> {
         self.0.remove(id).map(|kept| (kept.machine, kept.fold))
     }
 

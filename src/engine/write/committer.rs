@@ -1,8 +1,9 @@
 //! The one writer: a thread that gathers inputs, carries them out over one view, commits them as one batch, and only then
 //! answers. While one batch is synced the next one gathers.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -10,20 +11,19 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::fresh::Fresh;
-use super::input::{Input, Receipt, Rules};
+use super::outbox::{Attempted, Collected, Outbox, Slots};
 use super::parked::ParkedNames;
-use super::record::gaps;
-use super::record::key::Due;
-use super::record::{Pair, RecordError, View};
-use super::taker::{Taken, Taker};
-use super::transact::{Now, Told, Transaction};
+use super::transaction::{Now, Told, Transaction};
 use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::action::Action;
 use crate::domain::adoption::{self, Gap};
 use crate::domain::hold::Distrust;
+use crate::domain::id::SourceName;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::{Input, Receipt, Rules};
+use crate::engine::record::gaps;
+use crate::engine::record::{Pair, RecordError, View};
 use crate::store::{Batch, Commit, CommitError, Read};
 
 /// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
@@ -63,8 +63,7 @@ struct Job {
 pub struct Handle {
     jobs: mpsc::Sender<Job>,
     bell: watch::Receiver<u64>,
-    fresh: Arc<Fresh>,
-    taker: Arc<RwLock<Option<Arc<dyn Taker>>>>,
+    outbox: Arc<Outbox>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
     full: Arc<AtomicBool>,
@@ -119,11 +118,9 @@ pub fn start(
     let gaps = Arc::new(ArcSwap::from_pointee(
         gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
     ));
-    let fresh = Arc::<Fresh>::default();
-    let taker = Arc::default();
+    let outbox = Arc::<Outbox>::default();
     let writer = Writer {
-        fresh: Arc::clone(&fresh),
-        taker: Arc::clone(&taker),
+        outbox: Arc::clone(&outbox),
         store,
         reader: Arc::clone(&reader),
         rules: Arc::clone(&rules),
@@ -142,8 +139,7 @@ pub fn start(
         Handle {
             jobs,
             bell,
-            fresh,
-            taker,
+            outbox,
             reader,
             rules,
             full,
@@ -193,16 +189,15 @@ impl Handle {
         self.bell.clone()
     }
 
-    /// What has become due with the commits since this was last asked, for the one who works it off; `None`: too much to
-    /// be kept, look at all that is due.
+    /// Takes out what has become due with the commits since this was last done. For one dispatcher.
     #[must_use]
-    pub fn take_due(&self) -> Option<Vec<Due>> {
-        self.fresh.take()
+    pub fn collect_due(&self) -> Collected {
+        self.outbox.collect()
     }
 
-    /// Names who may take up creates in the commits that decide them; `None`: nobody.
-    pub fn set_taker(&self, taker: Option<Arc<dyn Taker>>) {
-        *self.taker.write().unwrap_or_else(PoisonError::into_inner) = taker;
+    /// Names the slots of each source's license service: creates for which one is free come with their attempt on disk.
+    pub fn set_slots(&self, slots: BTreeMap<SourceName, Arc<Slots>>) {
+        self.outbox.set_slots(slots);
     }
 
     /// Committed state.
@@ -296,8 +291,7 @@ impl Handle {
 }
 
 struct Writer {
-    fresh: Arc<Fresh>,
-    taker: Arc<RwLock<Option<Arc<dyn Taker>>>>,
+    outbox: Arc<Outbox>,
     store: Box<dyn Commit>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
@@ -341,16 +335,11 @@ impl Writer {
     fn batch(&mut self, gathered: &mut Vec<Job>) -> Result<(), String> {
         let rules = self.rules.load_full();
         let reader = Arc::clone(&self.reader);
-        let taker = self
-            .taker
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         let mut jobs = gathered.drain(..).peekable();
         while jobs.peek().is_some() {
             let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
-            let (mut told, mut taken) = (Vec::new(), Vec::new());
+            let (mut told, mut attempted) = (Vec::new(), Vec::new());
             let (at, gaps) = (self.clock.now(), self.gaps.load_full());
             let stops_held = self.stops_held.load().as_deref().copied();
             let now = Now {
@@ -362,10 +351,9 @@ impl Writer {
             };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
-                let mut transaction =
-                    Transaction::new(&mut working, now).with_taker(taker.as_deref());
+                let mut transaction = Transaction::new(&mut working, now).with_outbox(&self.outbox);
                 let result = transaction.input(&job.input);
-                let (mut said, mut took) = (transaction.told, transaction.taken);
+                let (mut said, mut reserved) = (transaction.told, transaction.attempted);
                 match result {
                     Ok(_) if working.written() > INPUT_LEN_MAX => {
                         working.roll_back();
@@ -376,7 +364,7 @@ impl Writer {
                     }
                     Ok(receipt) => {
                         told.append(&mut said);
-                        taken.append(&mut took);
+                        attempted.append(&mut reserved);
                         answers.push((job.answer, receipt));
                     }
                     Err(RecordError::Read(error)) => return Err(self.broken_by(&error)),
@@ -392,7 +380,7 @@ impl Writer {
                 expect: Vec::new(),
                 writes: working.into_writes(),
             };
-            self.commit(&batch, answers, &told, taken)?;
+            self.commit(&batch, answers, &told, attempted)?;
         }
         Ok(())
     }
@@ -408,7 +396,7 @@ impl Writer {
         batch: &Batch,
         answers: Vec<(oneshot::Sender<Result<Receipt, SubmitError>>, Receipt)>,
         told: &[Told],
-        taken: Vec<Box<dyn Taken>>,
+        attempted: Vec<Attempted>,
     ) -> Result<(), String> {
         let committed = if batch.is_empty() {
             Ok(())
@@ -423,7 +411,7 @@ impl Writer {
                     .iter()
                     .filter(|(_, value)| value.is_some())
                     .map(|(key, _)| key.as_slice());
-                self.fresh.note(put, &taken, self.clock.now());
+                self.outbox.put(put, attempted, self.clock.now());
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {
@@ -432,15 +420,12 @@ impl Writer {
                     "nothing is taken: the disk or the memory for it is nearly full"
                 );
                 self.full.store(true, Ordering::Relaxed);
+                // Their slots are free again before anybody hears of it.
+                drop(attempted);
                 Err(SubmitError::Busy)
             }
             Err(error) => return Err(self.broken_by(&error)),
         };
-        match result {
-            Ok(()) => taken.into_iter().for_each(|taken| taken.begin()),
-            // Their places are free again before anybody hears of it.
-            Err(_) => drop(taken),
-        }
         for (answer, receipt) in answers {
             // Whoever gave up waiting hears nothing; what was committed stays so.
             let _ = answer.send(result.map(|()| receipt));

@@ -1,22 +1,10 @@
 //! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
 use super::machines::Fold;
-use super::record::disposition::{Disposition, Reason};
-use super::record::gaps;
-use super::record::key::{self, Item};
-use super::record::labels;
-use super::record::revisions;
-use super::record::{self, EventRecord, RecordError, RefusedRecord, View};
-use super::route::expire_parked;
-use super::route::query;
-use super::route::reparse;
-use super::route::route;
-use super::route::transfer;
-use super::route::unpark;
-use super::taker::{Taken, Taker};
+use super::outbox::{Attempted, Outbox};
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::adoption::Gap;
@@ -35,6 +23,19 @@ use crate::domain::policy::Policy;
 use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
+use crate::engine::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
+use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::record::gaps;
+use crate::engine::record::key::{self, Item};
+use crate::engine::record::labels;
+use crate::engine::record::revisions;
+use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
+use crate::engine::route::expire_parked;
+use crate::engine::route::query;
+use crate::engine::route::reparse;
+use crate::engine::route::route;
+use crate::engine::route::transfer;
+use crate::engine::route::unpark;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +63,14 @@ pub struct Told {
 
 /// A transaction under way.
 pub struct Transaction<'w, 'a> {
-    pub(super) working: &'w mut Working<'a>,
-    pub(super) now: Now<'w>,
+    pub(in crate::engine) working: &'w mut Working<'a>,
+    pub(in crate::engine) now: Now<'w>,
     /// What the operator should be told when it is committed.
     pub told: Vec<Told>,
-    /// Who may take up what is decided.
-    pub(super) taker: Option<&'w dyn Taker>,
-    /// What was taken up, to begin when it is committed.
-    pub taken: Vec<Box<dyn Taken>>,
+    /// Where what is decided goes when it is committed.
+    outbox: Option<&'w Outbox>,
+    /// Creates that are sent when they are committed, each with its slot.
+    pub attempted: Vec<Attempted>,
 }
 
 impl<'w, 'a> Transaction<'w, 'a> {
@@ -80,15 +81,18 @@ impl<'w, 'a> Transaction<'w, 'a> {
             working,
             now,
             told: Vec::new(),
-            taker: None,
-            taken: Vec::new(),
+            outbox: None,
+            attempted: Vec::new(),
         }
     }
 
-    /// The same, with somebody who may take up what is decided.
+    /// The same, with creates sent at once where there are slots for them.
     #[must_use]
-    pub fn with_taker(self, taker: Option<&'w dyn Taker>) -> Self {
-        Self { taker, ..self }
+    pub(super) fn with_outbox(self, outbox: &'w Outbox) -> Self {
+        Self {
+            outbox: Some(outbox),
+            ..self
+        }
     }
 
     /// Carries an input out.
@@ -204,6 +208,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         action: u32,
         read: Version,
     ) -> Result<bool, RecordError> {
+        // One whose attempt is on disk is under way already, whoever asks.
+        if self.working.get(&key::attempt(machine, action))?.is_some() {
+            return Ok(false);
+        }
         if self.working.is_still(&key::machine(machine), read)? {
             return Ok(true);
         }
@@ -254,7 +262,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
             Disposition::Ignored(Reason::Connect)
-        } else if !super::route::key_limits::fits(&delivery.heard) {
+        } else if !crate::engine::route::key_limits::fits(&delivery.heard) {
             Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
@@ -291,7 +299,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Gives a fact to its machine, or parks it.
-    pub(super) fn fact(
+    pub(in crate::engine) fn fact(
         &mut self,
         source: &SourceName,
         scope: &Scope,
@@ -377,7 +385,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Loads a machine, lets something change it, and settles it.
-    pub(super) fn change(
+    pub(in crate::engine) fn change(
         &mut self,
         id: &MachineId,
         change: impl FnOnce(&mut Machine, &World<'_>),
@@ -449,7 +457,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Settles a machine and writes it with what is due for it.
-    pub(super) fn settle_and_write(
+    pub(in crate::engine) fn settle_and_write(
         &mut self,
         scope: &Scope,
         mut machine: Machine,
@@ -494,14 +502,44 @@ impl<'w, 'a> Transaction<'w, 'a> {
         }
         let fold = Fold::new(&machine, self.now.at, settled.folded);
         match self.write(machine, Some(fold), before)? {
-            Some(machine) => self.offer(machine),
+            Some(machine) => self.attempt_at_once(machine),
             None => Ok(()),
         }
     }
 
+    /// Writes the attempts of creates with what decides them, as far as there are slots for them. Of their licenses nothing
+    /// else can be under way.
+    fn attempt_at_once(&mut self, machine: Machine) -> Result<(), RecordError> {
+        let Some(outbox) = self.outbox.filter(|_| machine.held.is_none()) else {
+            return Ok(());
+        };
+        let now = self.now.at;
+        let is_new =
+            |a: &&Action| a.is_ready_create() && a.attempts == 0 && a.at == now && a.due <= now;
+        if !machine.actions.iter().any(|a| is_new(&a)) {
+            return Ok(());
+        }
+        let machine = Arc::new(machine);
+        for action in machine.actions.iter().filter(is_new) {
+            let attempt = key::attempt(&machine.id, action.id);
+            if self.working.get(&attempt)?.is_none()
+                && let Some(slot) = outbox.reserve(&machine.source)
+            {
+                self.working.put(attempt, now.ms().to_be_bytes().to_vec());
+                self.attempted.push(Attempted {
+                    machine: Arc::clone(&machine),
+                    action: action.clone(),
+                    entry: key::due(action.due, &machine.id, Item::Create(action.id)),
+                    slot,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was
     /// written as a record is given back.
-    pub(super) fn write(
+    pub(in crate::engine) fn write(
         &mut self,
         mut machine: Machine,
         fold: Option<Fold>,
@@ -565,6 +603,8 @@ fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
     {
         let item = if action.act.question().is_some() {
             Item::LookUp(action.id)
+        } else if action.is_ready_create() {
+            Item::Create(action.id)
         } else {
             Item::Action(action.id)
         };

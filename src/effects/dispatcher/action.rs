@@ -1,0 +1,171 @@
+//! Actions at a license service: taken up when there is a slot and the service is well, carried out, and what came of
+//! them handed in.
+
+use std::sync::Arc;
+
+use super::queues::{Entry, Exclusive, Queues};
+use super::{Begun, Dispatcher, refused};
+use crate::domain::action::{Action, ActionOutcome, Outcome, Phase};
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+use crate::effects::carry::{Carrier, work_of};
+use crate::effects::services::LicenseService;
+use crate::effects::tally;
+use crate::effects::throttle::Gate;
+use crate::engine::input::{Input, Version};
+use crate::engine::read::view;
+use crate::engine::record::RecordError;
+use crate::engine::record::key::Work;
+use crate::engine::write::outbox::{Attempted, Slot};
+
+/// An action that may go.
+struct Turn {
+    machine: Arc<Machine>,
+    /// The version of the machine that it was read from; `None`: its attempt is on disk.
+    read: Option<Version>,
+    action: Action,
+    service: Arc<LicenseService>,
+    slot: Slot,
+}
+
+impl Dispatcher {
+    pub(super) fn begin_action(
+        self: &Arc<Self>,
+        queues: &mut Queues,
+        entry: &Entry,
+        id: &MachineId,
+        (work, number): (Work, u32),
+        now: Timestamp,
+    ) -> Result<Begun, RecordError> {
+        let Some(service) = self.services.license(id.source()).cloned() else {
+            // Its source is in the config no more: it waits in the table until it is.
+            return Ok(Begun::Settled);
+        };
+        // Asked before the machine is read: a service that takes nothing costs nothing.
+        let Some(slot) = self.slots(&service).and_then(|slots| slots.take()) else {
+            return Ok(Begun::Blocked);
+        };
+        if service.gate(work, now) != Gate::Go {
+            return Ok(Begun::Blocked);
+        }
+        let Some((machine, read)) = view::machine_and_version(self.handle.reader(), id)? else {
+            service.not_sent(work, now);
+            return Ok(Begun::Settled);
+        };
+        let stands = |a: &&Action| {
+            a.id == number
+                && a.outcome == ActionOutcome::Pending
+                && a.due <= now
+                && work_of(a) == work
+        };
+        let action = machine.actions.iter().find(stands);
+        let Some(action) = action.filter(|_| machine.held.is_none()).cloned() else {
+            service.not_sent(work, now);
+            return Ok(Begun::Settled);
+        };
+        let slot = match action.phase {
+            Phase::Ready => slot,
+            // Its slot goes back at once.
+            Phase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
+                Ok(permit) => Slot::from(permit),
+                Err(_) => {
+                    service.not_sent(work, now);
+                    return Ok(Begun::Blocked);
+                }
+            },
+        };
+        let license = Exclusive::License(id.clone(), action.license);
+        if !queues.claim(&license, entry) {
+            service.not_sent(work, now);
+            return Ok(Begun::Waits);
+        }
+        let turn = Turn {
+            machine: Arc::new(machine),
+            read: Some(read),
+            action,
+            service,
+            slot,
+        };
+        let this = Arc::clone(self);
+        self.spawn(self.running(entry, Some(license)), async move {
+            this.act(turn).await;
+        });
+        Ok(Begun::Running)
+    }
+
+    /// Sends a create whose attempt was committed with what decided it.
+    pub(super) fn send_attempted(self: &Arc<Self>, queues: &mut Queues, attempted: Attempted) {
+        let Attempted {
+            machine,
+            action,
+            entry,
+            slot,
+        } = attempted;
+        let Some(service) = self.services.license(&machine.source).cloned() else {
+            return; // slots are given for the sources that have a service
+        };
+        let license = Exclusive::License(machine.id.clone(), action.license);
+        let (this, now) = (Arc::clone(self), self.handle.clock().now());
+        // A license that was only just decided has nothing under way.
+        let is_alone = queues.claim(&license, &entry);
+        let running = self.running(&entry, is_alone.then_some(license));
+        if is_alone && service.gate(Work::Create, now) == Gate::Go {
+            let turn = Turn {
+                machine,
+                read: None,
+                action,
+                service,
+                slot,
+            };
+            self.spawn(running, async move { this.act(turn).await });
+        } else {
+            self.spawn(running, async move {
+                let why = "not sent: the license service takes nothing now".to_owned();
+                this.hand_in(|| Input::Outcome {
+                    machine: machine.id.clone(),
+                    action: action.id,
+                    outcome: Outcome::Again {
+                        after: None,
+                        why: why.clone(),
+                    },
+                    sent: now,
+                })
+                .await;
+            });
+        }
+    }
+
+    /// Carries an action out, and hands in what came of it.
+    async fn act(&self, turn: Turn) {
+        let Turn {
+            machine,
+            read,
+            action,
+            service,
+            slot,
+        } = turn;
+        if let Some(read) = read.filter(|_| action.is_ready_create())
+            && !self.attempt(&machine, &action, read, &service).await
+        {
+            return;
+        }
+        let sent = self.handle.clock().now();
+        let carrier = Carrier {
+            handle: &self.handle,
+            services: &self.services,
+            service: &service,
+        };
+        let outcome = carrier.carry(&machine, &action).await;
+        drop(slot);
+        tally::action(service.name, &machine.source, action.act.as_str(), &outcome);
+        refused::report(&machine, &action, &outcome, &service);
+        self.hand_in(|| Input::Outcome {
+            machine: machine.id.clone(),
+            action: action.id,
+            outcome: outcome.clone(),
+            sent,
+        })
+        .await;
+    }
+}

@@ -1,0 +1,9 @@
+//! The way of one input to the disk: the committer gathers inputs, a transaction carries each out over a working view, and
+//! what the commit made due goes into the outbox, for the dispatcher.
+
+pub mod committer;
+pub mod machines;
+pub mod outbox;
+pub mod parked;
+pub mod transaction;
+pub mod working;
