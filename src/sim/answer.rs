@@ -84,12 +84,9 @@ impl Answer {
     /// # Errors
     /// [`Stuck`].
     pub fn of(world: &World) -> Result<Self, Stuck> {
-        let (mut machines, mut parked, mut ignored, mut applied) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        each_machine(world, &mut |machine| {
-            machines.push(machine);
-            true
-        })?;
+        let mut machines: Vec<MachineView> = machines(world).collect::<Result<_, _>>()?;
+        machines.sort_by(|a, b| a.id.cmp(&b.id));
+        let (mut parked, mut ignored, mut applied) = (Vec::new(), Vec::new(), Vec::new());
         each_event(world, &mut |became| {
             match became {
                 Became::Applied(event) => applied.push(event),
@@ -163,23 +160,9 @@ impl<F: Fn(&Became) -> bool> Serialize for Listed<'_, F> {
     }
 }
 
-/// Visits every machine until the visitor has enough.
-///
-/// # Errors
-/// [`Stuck`].
-pub fn each_machine(
-    world: &World,
-    visit: &mut dyn FnMut(MachineView) -> bool,
-) -> Result<(), Stuck> {
-    let mut failed = None;
-    world.machines(&mut |machine| match viewed(world, machine) {
-        Ok(view) => visit(view),
-        Err(error) => {
-            failed = Some(error);
-            false
-        }
-    })?;
-    failed.map_or(Ok(()), Err)
+/// Every machine as it is at the world's instant.
+pub fn machines(world: &World) -> impl Iterator<Item = Result<MachineView, Stuck>> {
+    world.machines().map(|machine| viewed(world, machine))
 }
 
 fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {

@@ -1,20 +1,21 @@
 //! One history under two sets of rules, and what differs for the customers. The JSON shape is documented in docs/replay.md.
 
+mod life;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::answer::each_machine;
+use super::answer::machines;
 use super::history::Line;
-use super::services::Step;
 use super::world::{Stuck, World};
-use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::read::view::{LicenseView, MachineView};
+use life::Life;
 
 /// One value under the rules that are in force, and under the other ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -283,7 +284,8 @@ impl Side {
         }
         world.end(window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
-        each_machine(&world, &mut |view| {
+        for view in machines(&world) {
+            let view = view?;
             let mut side = Self::default();
             for mail in view
                 .notices
@@ -298,10 +300,9 @@ impl Side {
             let id = view.id.clone();
             side.view = Some(view);
             sides.insert(id, side);
-            true
-        })?;
-        for (id, seat, key) in holders(&world)? {
-            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key))
+        }
+        for (id, seat, key) in holders(&world) {
+            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(key))
             else {
                 continue;
             };
@@ -316,78 +317,14 @@ impl Side {
 }
 
 /// Which purchase holds which license at the end.
-fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
-    let mut out = Vec::new();
-    world.machines(&mut |machine| {
-        out.extend(
-            machine
-                .grants
-                .iter()
-                .map(|g| (machine.id.to_string(), g.number, g.key.clone())),
-        );
-        true
-    })?;
-    Ok(out)
-}
-
-struct Life {
-    happened: Vec<(Timestamp, Happens)>,
-    days: f64,
-}
-
-/// A day in milliseconds.
-const DAY_MS: f64 = 86_400_000.0;
-
-impl Life {
-    fn of(steps: &[Step], window: Window) -> Self {
-        let mut happened = Vec::new();
-        let mut live_ms = 0;
-        for (n, step) in steps.iter().enumerate() {
-            let before = n.checked_sub(1).map(|n| steps[n]);
-            happened.extend(change(before.as_ref(), step).map(|what| (step.at, what)));
-            let next = steps
-                .get(n + 1)
-                .map_or(window.until, |next| next.at.min(window.until));
-            if step.status != GrantStatus::Live {
-                continue;
-            }
-            let end = step.expires_at.map_or(next, |expires| expires.min(next));
-            live_ms += (end.ms() - step.at.max(window.since).ms()).max(0);
-            // A stop at the very instant of the expiry is the stop.
-            let stopped = steps
-                .get(n + 1)
-                .is_some_and(|s| Some(s.at) == step.expires_at);
-            if let Some(expires) = step
-                .expires_at
-                .filter(|e| *e <= next && *e > step.at && !stopped)
-            {
-                happened.push((expires, Happens::Expired));
-            }
-        }
-        happened.retain(|(at, _)| *at >= window.since && *at <= window.until);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds of a million years are exact"
-        )]
-        let days = rounded(live_ms as f64 / DAY_MS);
-        Self { happened, days }
-    }
-}
-
-/// What a step means to the license's holder.
-fn change(before: Option<&Step>, now: &Step) -> Option<Happens> {
-    let Some(before) = before else {
-        return Some(Happens::Created);
-    };
-    let lives = now.status == GrantStatus::Live && now.expires_at.is_none_or(|e| e > now.at);
-    let lived = before.status == GrantStatus::Live && before.expires_at.is_none_or(|e| e >= now.at);
-    match now.status {
-        GrantStatus::Revoked if before.status != GrantStatus::Revoked => Some(Happens::Revoked),
-        GrantStatus::Suspended if lived => Some(Happens::Suspended),
-        GrantStatus::Live if lives && !lived => Some(Happens::Restored),
-        GrantStatus::Live if lived && !lives => Some(Happens::Expired),
-        GrantStatus::Live | GrantStatus::Suspended | GrantStatus::Revoked => None,
-    }
+fn holders(world: &World) -> impl Iterator<Item = (String, u32, &LicenseKey)> {
+    world.machines().flat_map(|machine| {
+        let id = machine.id.to_string();
+        machine
+            .grants
+            .iter()
+            .map(move |g| (id.clone(), g.number, &g.key))
+    })
 }
 
 /// To a hundredth of a day, so that sums read well.

@@ -158,10 +158,9 @@ impl Replay {
             lines.resize(world.events.len(), *n);
         }
         world.end(self.until)?;
-        answer::each_machine(&world, &mut |machine| {
-            played.machines.push(machine);
-            true
-        })?;
+        for machine in answer::machines(&world) {
+            played.machines.push(machine?);
+        }
         let mut lines = lines.into_iter();
         answer::each_event(&world, &mut |became| {
             played.events.extend(lines.next().zip(Some(became)));

@@ -12,8 +12,8 @@ use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::read::{due, view};
-use crate::engine::record::key::{self, Due, Item};
+use crate::engine::read::view;
+use crate::engine::record::key::{self, Item};
 use crate::engine::record::{self, RecordError};
 use crate::engine::write::machines::Machines;
 use crate::engine::write::transaction::{Now, Transaction};
@@ -48,7 +48,7 @@ pub enum Stuck {
 
 /// A simulated world.
 pub struct World {
-    /// The store. Machines stand in it whenever nothing is being played.
+    /// The store. Machines are written into it when something was played.
     pub store: Memory,
     /// The rules.
     pub rules: Arc<Rules>,
@@ -58,7 +58,7 @@ pub struct World {
     pub now: Timestamp,
     /// Events in the order in which they first came.
     pub events: Vec<(Scope, EventId)>,
-    /// Machines while something is being played.
+    /// The machines.
     machines: Machines,
 }
 
@@ -130,23 +130,16 @@ impl World {
     pub(super) fn write(&mut self) -> Result<(), Stuck> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
-        for machine in self.machines.drain() {
-            record::put(&mut working, key::machine(&machine.id), &machine)
+        for machine in self.machines.iter() {
+            record::put(&mut working, key::machine(&machine.id), machine)
                 .map_err(RecordError::from)?;
         }
         self.commit(working.into_writes())
     }
 
-    /// Visits every machine, until the visitor has enough: those of what is being played, else those in the store.
-    ///
-    /// # Errors
-    /// [`Stuck`].
-    pub fn machines(&self, visit: &mut dyn FnMut(&Machine) -> bool) -> Result<(), Stuck> {
-        if self.machines.is_empty() {
-            return Ok(view::machines(&self.store, |machine| visit(&machine))?);
-        }
-        let _ = self.machines.iter().all(visit);
-        Ok(())
+    /// Every machine.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.iter()
     }
 
     fn take_in(&mut self, line: &Line) -> Result<Receipt, Stuck> {
@@ -162,7 +155,7 @@ impl World {
 
     fn pass(&mut self, to: Timestamp) -> Result<(), Stuck> {
         self.work_off()?;
-        while let Some(next) = self.next_due()?.filter(|at| *at <= to) {
+        while let Some((next, ..)) = self.machines.next_due().filter(|(at, ..)| *at <= to) {
             self.now = self.now.max(next);
             self.work_off()?;
         }
@@ -170,18 +163,15 @@ impl World {
         Ok(())
     }
 
-    fn next_due(&self) -> Result<Option<Timestamp>, Stuck> {
-        Ok(due::next(&self.store)?)
-    }
-
-    /// Carries out everything that is due by now.
+    /// Carries out everything that is due by now. Nobody is asked for a parked name's purchase in a replay: no search is ever
+    /// begun.
     fn work_off(&mut self) -> Result<(), Stuck> {
         let mut steps = 0;
-        while let Some((_, due)) = due::until(&self.store, self.now, 1)?.pop() {
-            // Nobody is asked for a parked name's purchase in a replay: no search is ever begun.
-            let Due::Of(machine, item) = due else {
-                return Ok(());
-            };
+        while let Some((at, machine, item)) = self.machines.next_due() {
+            if at > self.now {
+                break;
+            }
+            let machine = machine.clone();
             steps += 1;
             if steps > STEPS_MAX {
                 return Err(Stuck::Endless {
@@ -195,9 +185,6 @@ impl World {
     }
 
     fn step(&mut self, id: MachineId, item: Item) -> Result<(), Stuck> {
-        if !self.load(&id)? {
-            return Ok(());
-        }
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
@@ -238,17 +225,6 @@ impl World {
         };
         self.submit(&input)?;
         Ok(())
-    }
-
-    /// Makes sure that a machine is at hand. Returns whether there is one.
-    fn load(&mut self, id: &MachineId) -> Result<bool, Stuck> {
-        if self.machines.get(id).is_none() {
-            match view::machine(&self.store, id)? {
-                Some(machine) => self.machines.put(machine, None),
-                None => return Ok(false),
-            }
-        }
-        Ok(true)
     }
 
     /// The simulated mail server takes everything.

@@ -10,7 +10,8 @@ use crate::domain::transfer::{self, Attempts, apart};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::write::transaction::{Transaction, dues};
+use crate::engine::write::dues::dues;
+use crate::engine::write::transaction::Transaction;
 
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;

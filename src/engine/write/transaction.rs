@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::dues;
 use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
 use super::working::Working;
@@ -332,7 +333,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 takes_over,
             } => {
                 let loaded = self.working.take_machine(&id)?;
-                let before = loaded.as_ref().map(|(m, _)| dues_as_kept(m));
+                let before = loaded.as_ref().map(|(m, _)| self.working.dues(m));
                 let fresh = loaded.is_none();
                 let (mut machine, fold) = loaded
                     .unwrap_or_else(|| (Machine::new(id, kind, source.clone(), livemode), None));
@@ -393,7 +394,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let Some((mut machine, fold)) = self.working.take_machine(id)? else {
             return Ok(Receipt::Unknown);
         };
-        let before = dues_as_kept(&machine);
+        let before = self.working.dues(&machine);
         let scope = machine.id.scope().clone();
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
@@ -555,12 +556,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
             });
             machine.held = Some(why);
         }
-        let after = dues(&machine);
-        for gone in before.difference(&after) {
-            self.working.delete(gone.clone());
-        }
-        for new in after.difference(before) {
-            self.working.put(new.clone(), Vec::new());
+        if !self.working.keeps_machines() {
+            let after = dues::dues(&machine);
+            for gone in before.difference(&after) {
+                self.working.delete(gone.clone());
+            }
+            for new in after.difference(before) {
+                self.working.put(new.clone(), Vec::new());
+            }
         }
         Ok(self.working.put_machine(machine, fold)?)
     }
@@ -580,45 +583,4 @@ fn receipt(disposition: &Disposition) -> Receipt {
             Receipt::Ignored(disposition.why_ignored().unwrap_or_default())
         }
     }
-}
-
-/// The due entries that a machine should have.
-#[must_use]
-pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
-    if machine.held.is_some() {
-        BTreeSet::new()
-    } else {
-        dues_as_kept(machine)
-    }
-}
-
-/// The due entries that a machine's record stands for, also those of one that turned out to be held when it was read:
-/// these are what must go.
-fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
-    let mut out = BTreeSet::new();
-    for action in machine
-        .actions
-        .iter()
-        .filter(|a| a.outcome == ActionOutcome::Pending)
-    {
-        let item = if action.act.question().is_some() {
-            Item::LookUp(action.id)
-        } else if action.is_ready_create() {
-            Item::Create(action.id)
-        } else {
-            Item::Action(action.id)
-        };
-        out.insert(key::due(action.due, &machine.id, item));
-    }
-    for notice in machine
-        .notices
-        .iter()
-        .filter(|n| n.status == NoticeStatus::Pending)
-    {
-        out.insert(key::due(notice.due, &machine.id, Item::Notice(notice.id)));
-    }
-    if let Some(at) = machine.wake_at {
-        out.insert(key::due(at, &machine.id, Item::Wake));
-    }
-    out
 }

@@ -1,10 +1,11 @@
 //! A view of the store with writes over it that are not committed yet: what one batch of inputs works on.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::dues;
 use super::machines::{Fold, Machines};
 use super::parked::ParkedNames;
 use crate::domain::id::{MachineId, Scope};
@@ -89,6 +90,19 @@ impl<'a> Working<'a> {
         Ok(Some(machine))
     }
 
+    /// Whether machines stay decoded. Then they are looked through for what is due, and no table is kept of it.
+    pub(super) const fn keeps_machines(&self) -> bool {
+        self.machines.is_some()
+    }
+
+    /// The entries of a machine in the table of what is due.
+    pub(super) fn dues(&self, machine: &Machine) -> BTreeSet<Vec<u8>> {
+        if self.keeps_machines() {
+            return BTreeSet::new();
+        }
+        dues::as_kept(machine)
+    }
+
     /// Gives a machine back as it was taken.
     pub(in crate::engine) fn put_back(&mut self, machine: Machine, fold: Option<Fold>) {
         if let Some(machines) = &mut self.machines {
@@ -99,7 +113,7 @@ impl<'a> Working<'a> {
     /// Deletes a machine.
     pub(in crate::engine) fn delete_machine(&mut self, id: &MachineId) -> Result<(), ReadError> {
         if let Some(machines) = &mut self.machines {
-            machines.take(id);
+            machines.delete(id);
         }
         record::delete(self, key::machine(id))
     }
