@@ -15,6 +15,7 @@ mod server;
 mod settings;
 mod template;
 mod verify_only;
+mod whatif_store;
 
 use std::process::{Command, ExitCode};
 

@@ -275,7 +275,7 @@ impl Course<'_, '_> {
         } else {
             Trigger::GraceOver
         };
-        self.trigger(ends, trigger, Cause::deadline("grace over"));
+        self.trigger(ends, trigger, || Cause::deadline("grace over"));
     }
 
     pub(super) const fn state(&self) -> Option<S> {
@@ -283,10 +283,10 @@ impl Course<'_, '_> {
     }
 
     pub(super) fn step(&mut self, fact: &Fact, trigger: Trigger) {
-        self.trigger(fact.at, trigger, Cause::event(fact));
+        self.trigger(fact.at, trigger, || Cause::event(fact));
     }
 
-    fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: Cause) {
+    fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: impl FnOnce() -> Cause) {
         let next = match self.state {
             Some(state) => subscription::step(state, trigger).from(state),
             None => subscription::begin(trigger),
@@ -301,7 +301,7 @@ impl Course<'_, '_> {
                 at,
                 from,
                 to,
-                cause,
+                cause: cause(),
             });
             self.state = Some(next);
         }
