@@ -18,7 +18,7 @@ use crate::engine::input::Rules;
 use crate::server::source_rules;
 use crate::sim::answer::Told;
 use crate::sim::history::{BadHistory, History};
-use crate::sim::replay::{Options, Replay};
+use crate::sim::replay::{PlayOptions, Replay};
 use crate::sim::world::Stuck;
 use crate::sim::{parallel, timeline};
 
@@ -70,7 +70,7 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
     };
     let rules = rules(&config, args.policy.as_deref())?;
     let histories: Result<Vec<_>, _> = args.files.iter().map(|file| open(file)).collect();
-    let options = Options {
+    let options = PlayOptions {
         until: args.until.map(|when| when.from(Clock::Wall.now())),
         seed: args.faults,
         threads: args.jobs.unwrap_or_else(parallel::cores),

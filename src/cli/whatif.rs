@@ -1,6 +1,6 @@
 //! `keyward whatif`: the store's own history under another config, and what would have been different for whom.
 
-mod reader;
+mod pager;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::sim::compare::{Both, Difference, Happening, Mail, Totals};
 use crate::sim::parallel;
-use reader::Reader;
+use pager::Pager;
 
 /// `whatif`.
 #[derive(Args, Debug)]
@@ -120,12 +120,12 @@ fn differences(
         differences: Vec::new(),
         missing: 0,
     };
-    let mut reader = Reader::new(asked);
+    let mut pager = Pager::new(asked);
     let mut failed = None;
     let since = since.unwrap_or(Timestamp::from_ms(0));
     parallel::in_order(
         parallel::cores(),
-        &mut reader,
+        &mut pager,
         |batch| batch.and_then(|batch| batch.played(&rules, since)),
         |compared| match compared {
             Ok(compared) => {
@@ -139,7 +139,7 @@ fn differences(
             }
         },
     );
-    (answer.until, answer.missing) = (reader.until, reader.missing);
+    (answer.until, answer.missing) = (pager.until, pager.missing);
     match failed {
         Some(failure) => return Err(failure),
         None => answer.differences.sort_by(|a, b| a.machine.cmp(&b.machine)),

@@ -112,7 +112,7 @@ pub struct Told<'r>(pub &'r Replay);
 impl Serialize for Told<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(replay) = *self;
-        let machines = Machines {
+        let machines = MachinesTold {
             replay,
             events: RefCell::default(),
         };
@@ -130,14 +130,14 @@ impl Serialize for Told<'_> {
     }
 }
 
-/// Machines that are written as they are played.
-struct Machines<'r> {
+/// MachinesTold that are written as they are played.
+struct MachinesTold<'r> {
     replay: &'r Replay,
     /// What became of the events, when all are played.
     events: RefCell<Vec<Became>>,
 }
 
-impl Serialize for Machines<'_> {
+impl Serialize for MachinesTold<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         let mut failed = None;

@@ -31,7 +31,7 @@ pub(super) struct Kept {
     chunks: Vec<Box<[u8]>>,
     /// Lines that are no facts.
     others: Vec<Line>,
-    places: Vec<Place>,
+    places: Vec<KeptLine>,
     groups: Groups,
     /// By set, the least name of a machine that one of its lines may begin.
     begins: Vec<Option<Box<str>>>,
@@ -41,16 +41,16 @@ pub(super) struct Kept {
 
 /// A line's place.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct KeptLine {
     /// The set of names that it joined.
     set: u32,
     /// When it is played: not before those before it.
     at: Timestamp,
-    what: What,
+    what: KeptAs,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum What {
+enum KeptAs {
     /// A packed fact: chunk, beginning, length.
     Fact { chunk: u32, from: u32, len: u32 },
     /// One of the others.
@@ -58,10 +58,10 @@ enum What {
 }
 
 /// Lines of one group, by their places in the history.
-pub(super) type Group = Box<[u32]>;
+pub(super) type LineNumbers = Box<[u32]>;
 
 impl Kept {
-    /// Reads a history. What was received after `until` is left out.
+    /// Reads a history. KeptAs was received after `until` is left out.
     ///
     /// # Errors
     /// The first line that cannot be read.
@@ -100,8 +100,8 @@ impl Kept {
             at = at.max(line.received);
             let set = self.groups.join(&packed.names[line.names]);
             let what = match line.fact {
-                Some((from, len)) => What::Fact { chunk, from, len },
-                None => What::Other(count(self.others.len())),
+                Some((from, len)) => KeptAs::Fact { chunk, from, len },
+                None => KeptAs::Other(count(self.others.len())),
             };
             if line.fact.is_none() {
                 self.others.extend(others.next().map(|other| Line {
@@ -109,7 +109,7 @@ impl Kept {
                     ..other
                 }));
             }
-            self.places.push(Place { set, at, what });
+            self.places.push(KeptLine { set, at, what });
             self.note_begin(set, &packed.begins[line.begins]);
         }
         self.chunks.push(packed.bytes.into_boxed_slice());
@@ -130,8 +130,8 @@ impl Kept {
     }
 
     /// Every group with the least name of a machine that it may begin, in the order of these.
-    pub(super) fn groups(&mut self) -> Vec<(Option<Box<str>>, Group)> {
-        // What was noted of sets that have joined since is their group's.
+    pub(super) fn groups(&mut self) -> Vec<(Option<Box<str>>, LineNumbers)> {
+        // KeptAs was noted of sets that have joined since is their group's.
         let mut begins: Vec<Option<Box<str>>> = vec![None; self.begins.len()];
         for (set, begin) in std::mem::take(&mut self.begins).into_iter().enumerate() {
             let Some(begin) = begin else { continue };
@@ -146,7 +146,7 @@ impl Kept {
             lines.push((self.groups.of(place.set), count(n)));
         }
         lines.sort_unstable();
-        let mut groups: Vec<(Option<Box<str>>, Group)> = lines
+        let mut groups: Vec<(Option<Box<str>>, LineNumbers)> = lines
             .chunk_by(|a, b| a.0 == b.0)
             .map(|lines| {
                 let begin = begins.get_mut(lines[0].0 as usize).and_then(Option::take);
@@ -167,11 +167,11 @@ impl Kept {
     pub(super) fn with_line<R>(&self, n: u32, play: impl FnOnce(&Line) -> R) -> Result<R, String> {
         let place = self.places.get(n as usize).ok_or("there is no such line")?;
         match place.what {
-            What::Other(n) => {
+            KeptAs::Other(n) => {
                 let other = self.others.get(n as usize).ok_or("there is no such line")?;
                 Ok(play(other))
             }
-            What::Fact { chunk, from, len } => {
+            KeptAs::Fact { chunk, from, len } => {
                 let (from, len) = (from as usize, len as usize);
                 let bytes = self.chunks.get(chunk as usize);
                 let bytes = bytes.and_then(|c| c.get(from..from + len));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::answer::{self, Became};
 use super::history::{BadHistory, History, Line, Merged};
-use super::kept::{Group, Kept, Unread};
+use super::kept::{Kept, LineNumbers, Unread};
 use super::parallel;
 use super::world::{Stuck, World};
 use crate::domain::time::{Span, Timestamp};
@@ -21,7 +21,7 @@ const BATCH: usize = 32;
 
 /// How a history is played.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct PlayOptions {
     /// The end; `None`: the last delivery and 60 days.
     pub until: Option<Timestamp>,
     /// Lets the simulated services err, as this seed says.
@@ -30,7 +30,7 @@ pub struct Options {
     pub threads: NonZeroUsize,
 }
 
-impl Options {
+impl PlayOptions {
     /// To the end, without faults, on all cores.
     #[must_use]
     pub fn new() -> Self {
@@ -42,7 +42,7 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for PlayOptions {
     fn default() -> Self {
         Self::new()
     }
@@ -51,9 +51,9 @@ impl Default for Options {
 /// A history that was read and can be played.
 pub struct Replay {
     kept: Kept,
-    groups: Vec<(Option<Box<str>>, Group)>,
+    groups: Vec<(Option<Box<str>>, LineNumbers)>,
     rules: Arc<Rules>,
-    options: Options,
+    options: PlayOptions,
     until: Timestamp,
 }
 
@@ -65,7 +65,7 @@ impl Replay {
     pub fn read(
         mut histories: Vec<History<'_>>,
         rules: impl Into<Arc<Rules>>,
-        options: Options,
+        options: PlayOptions,
     ) -> Result<Self, BadHistory> {
         let kept = match histories.as_mut_slice() {
             [one] => {
@@ -138,7 +138,7 @@ impl Replay {
         }
     }
 
-    fn play_groups(&self, groups: &[(Option<Box<str>>, Group)]) -> Result<Played, Stuck> {
+    fn play_groups(&self, groups: &[(Option<Box<str>>, LineNumbers)]) -> Result<Played, Stuck> {
         let mut played = Played::default();
         for (_, group) in groups {
             self.play_group(group, &mut played)?;
@@ -146,7 +146,7 @@ impl Replay {
         Ok(played)
     }
 
-    fn play_group(&self, group: &Group, played: &mut Played) -> Result<(), Stuck> {
+    fn play_group(&self, group: &LineNumbers, played: &mut Played) -> Result<(), Stuck> {
         let mut world = World::new(Arc::clone(&self.rules), self.options.seed);
         let mut lines = Vec::with_capacity(group.len());
         for n in group {

@@ -15,7 +15,7 @@ use crate::engine::record::key::Item;
 
 /// A machine, and what it was last folded to.
 #[derive(Debug)]
-struct Kept {
+struct Slot {
     machine: Machine,
     /// What is due for it first.
     next: Option<(Timestamp, Item)>,
@@ -52,7 +52,7 @@ impl Fold {
 
 /// Decoded machines of one run under one set of rules. One that is being changed leaves its place empty.
 #[derive(Debug, Default)]
-pub struct Machines(BTreeMap<MachineId, Option<Kept>>);
+pub struct Machines(BTreeMap<MachineId, Option<Slot>>);
 
 impl Machines {
     /// A machine.
@@ -63,17 +63,17 @@ impl Machines {
 
     /// Every machine.
     pub fn iter(&self) -> impl Iterator<Item = &Machine> {
-        self.0.values().flatten().map(|kept| &kept.machine)
+        self.0.values().flatten().map(|slot| &slot.machine)
     }
 
     /// What is due first, and when. Every machine is looked at: in a group of a history there are few.
     #[must_use]
     pub fn next_due(&self) -> Option<(Timestamp, &MachineId, Item)> {
-        let next = |kept: &Kept| kept.next;
+        let next = |slot: &Slot| slot.next;
         let due = self
             .0
             .iter()
-            .filter_map(|(id, kept)| kept.as_ref().and_then(next).map(|n| (id, n)));
+            .filter_map(|(id, slot)| slot.as_ref().and_then(next).map(|n| (id, n)));
         due.min_by_key(|(_, (at, _))| *at)
             .map(|(id, (at, item))| (at, id, item))
     }
@@ -85,7 +85,7 @@ impl Machines {
         rules: &Rules,
         at: Timestamp,
     ) -> Option<(&Machine, &Folded)> {
-        let Kept { machine, fold, .. } = self.0.get_mut(id)?.as_mut()?;
+        let Slot { machine, fold, .. } = self.0.get_mut(id)?.as_mut()?;
         let known = fold.take().and_then(|known| known.of(machine, at));
         let folded = known.unwrap_or_else(|| machine.folded(&rules.revisions, at));
         let fold = fold.insert(Fold::new(machine, at, folded));
@@ -94,23 +94,23 @@ impl Machines {
 
     /// Takes a machine out, to be put back changed.
     pub(super) fn take(&mut self, id: &MachineId) -> Option<(Machine, Option<Fold>)> {
-        let kept = self.0.get_mut(id)?.take()?;
-        Some((kept.machine, kept.fold))
+        let slot = self.0.get_mut(id)?.take()?;
+        Some((slot.machine, slot.fold))
     }
 
     /// Puts a machine in.
     pub(super) fn put(&mut self, machine: Machine, fold: Option<Fold>) {
         let next = dues::first(&machine);
-        let kept = |machine| {
-            Some(Kept {
+        let slot = |machine| {
+            Some(Slot {
                 machine,
                 next,
                 fold,
             })
         };
         match self.0.get_mut(&machine.id) {
-            Some(place) => *place = kept(machine),
-            None => drop(self.0.insert(machine.id.clone(), kept(machine))),
+            Some(place) => *place = slot(machine),
+            None => drop(self.0.insert(machine.id.clone(), slot(machine))),
         }
     }
 

@@ -7,13 +7,13 @@ use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Rules;
 use keyward::sim::answer::Told;
 use keyward::sim::history::{self, History};
-use keyward::sim::replay::{Options, Replay};
+use keyward::sim::replay::{PlayOptions, Replay};
 use keyward::sim::{Answer, timeline};
 
 use crate::support::replay::{self, played};
 
 /// As `replay --format json` tells it, and the timeline.
-fn in_groups(text: &str, rules: &Arc<Rules>, options: Options) -> (String, String) {
+fn in_groups(text: &str, rules: &Arc<Rules>, options: PlayOptions) -> (String, String) {
     let history = History::new("h", text.as_bytes()).unwrap();
     let replay = Replay::read(vec![history], Arc::clone(rules), options).unwrap();
     let json = serde_json::to_string_pretty(&Told(&replay)).unwrap();
@@ -29,16 +29,16 @@ fn in_groups(text: &str, rules: &Arc<Rules>, options: Options) -> (String, Strin
 }
 
 /// The same of one world that plays everything in the order of delivery.
-fn in_one_world(text: &str, rules: &Arc<Rules>, options: Options) -> String {
+fn in_one_world(text: &str, rules: &Arc<Rules>, options: PlayOptions) -> String {
     let lines = history::read("h", text).unwrap();
     let world = played(lines, Arc::clone(rules), options.until, options.seed);
     serde_json::to_string_pretty(&Answer::of(&world).unwrap()).unwrap()
 }
 
-fn threads(n: usize) -> Options {
-    Options {
+fn threads(n: usize) -> PlayOptions {
+    PlayOptions {
         threads: NonZeroUsize::new(n).unwrap(),
-        ..Options::new()
+        ..PlayOptions::new()
     }
 }
 
@@ -80,7 +80,7 @@ fn side_by_side_and_one_by_one_come_to_the_same_bytes() {
         (Some(middle + Span::from_s(1)), None),
         (None, Some(7)),
     ] {
-        let options = |n| Options {
+        let options = |n| PlayOptions {
             until,
             seed,
             ..threads(n)

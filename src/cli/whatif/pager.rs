@@ -15,15 +15,15 @@ use crate::sim::history::{self, Line};
 use crate::sim::purchase::{self, Purchase};
 
 /// Purchases that one thread plays before it hands over what came of them.
-const BATCH: usize = 32;
+const PORTION: usize = 32;
 
 /// Some of a store's histories, to be played under both rules.
-pub(super) struct Batch {
-    histories: Vec<History>,
+pub(super) struct Portion {
+    histories: Vec<Together>,
     until: Timestamp,
 }
 
-enum History {
+enum Together {
     /// Purchases that are played together.
     Purchases(Purchases),
     /// Lines that belong to no purchase so far.
@@ -31,26 +31,26 @@ enum History {
 }
 
 /// Asks for one page after the other.
-pub(super) struct Reader<'c> {
+pub(super) struct Pager<'c> {
     asked: &'c mut Conversation,
     /// The end of the histories: the instant of the first page.
     pub(super) until: Timestamp,
     /// Events whose bodies are not kept any more.
     pub(super) missing: u64,
-    purchases: Place,
-    index: Place,
+    purchases: Cursor,
+    index: Cursor,
     loose: Vec<Entry>,
-    ready: VecDeque<Batch>,
+    ready: VecDeque<Portion>,
 }
 
 /// Where a walk through pages stands.
-enum Place {
+enum Cursor {
     Begin,
     After(String),
     End,
 }
 
-impl Place {
+impl Cursor {
     /// What the next page begins after; `None`: there is none.
     fn next(&self) -> Option<Option<String>> {
         match self {
@@ -65,20 +65,20 @@ impl Place {
     }
 }
 
-impl<'c> Reader<'c> {
+impl<'c> Pager<'c> {
     pub(super) fn new(asked: &'c mut Conversation) -> Self {
         Self {
             asked,
             until: Timestamp::from_ms(0),
             missing: 0,
-            purchases: Place::Begin,
-            index: Place::Begin,
+            purchases: Cursor::Begin,
+            index: Cursor::Begin,
             loose: Vec::new(),
             ready: VecDeque::new(),
         }
     }
 
-    fn read(&mut self) -> Result<Option<Batch>, Failure> {
+    fn read(&mut self) -> Result<Option<Portion>, Failure> {
         loop {
             if let Some(batch) = self.ready.pop_front() {
                 return Ok(Some(batch));
@@ -94,7 +94,7 @@ impl<'c> Reader<'c> {
             // In turn with the purchases, so that there is work for the other threads meanwhile.
             if let Some(after) = index {
                 self.read_index(after)?;
-            } else if matches!(self.purchases, Place::End) {
+            } else if matches!(self.purchases, Cursor::End) {
                 self.read_loose()?;
             }
         }
@@ -105,10 +105,10 @@ impl<'c> Reader<'c> {
         let page: Part<Purchases> = asked::part(self.asked, Pages::Purchases { after, until })?;
         self.until = page.at;
         self.purchases.go_on(page.next);
-        let mut rows = page.rows.into_iter().map(History::Purchases).peekable();
+        let mut rows = page.rows.into_iter().map(Together::Purchases).peekable();
         while rows.peek().is_some() {
-            let histories = rows.by_ref().take(BATCH).collect();
-            self.ready.push_back(Batch {
+            let histories = rows.by_ref().take(PORTION).collect();
+            self.ready.push_back(Portion {
                 histories,
                 until: self.until,
             });
@@ -141,8 +141,8 @@ impl<'c> Reader<'c> {
             Ok(())
         })?;
         self.missing = missing;
-        let histories = groups::apart(lines).into_iter().map(History::Loose);
-        self.ready.push_back(Batch {
+        let histories = groups::apart(lines).into_iter().map(Together::Loose);
+        self.ready.push_back(Portion {
             histories: histories.collect(),
             until: self.until,
         });
@@ -150,15 +150,15 @@ impl<'c> Reader<'c> {
     }
 }
 
-impl Iterator for &mut Reader<'_> {
-    type Item = Result<Batch, Failure>;
+impl Iterator for &mut Pager<'_> {
+    type Item = Result<Portion, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
 }
 
-impl Batch {
+impl Portion {
     /// Plays them.
     pub(super) fn played(
         self,
@@ -172,8 +172,8 @@ impl Batch {
         let mut all = Compared::default();
         for history in self.histories {
             let lines = match history {
-                History::Purchases(purchases) => lines(&purchases).map_err(ours)?,
-                History::Loose(lines) => lines,
+                Together::Purchases(purchases) => lines(&purchases).map_err(ours)?,
+                Together::Loose(lines) => lines,
             };
             all.append(compare::compare(&lines, rules, window).map_err(ours)?);
         }
