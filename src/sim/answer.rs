@@ -130,7 +130,7 @@ impl Serialize for Told<'_> {
     }
 }
 
-/// MachinesTold that are written as they are played.
+/// Machines that are written as they are played.
 struct MachinesTold<'r> {
     replay: &'r Replay,
     /// What became of the events, when all are played.

@@ -61,7 +61,7 @@ enum KeptAs {
 pub(super) type LineNumbers = Box<[u32]>;
 
 impl Kept {
-    /// Reads a history. KeptAs was received after `until` is left out.
+    /// Reads a history. What was received after `until` is left out.
     ///
     /// # Errors
     /// The first line that cannot be read.
