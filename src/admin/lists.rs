@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::Serialize;
 
-use super::context::{Context, no_machine, raw};
+use super::context::{Context, raw};
 use super::failure::Failure;
-use super::read::resolve;
-use super::request::{What, Which};
+use super::request::Which;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
-use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, EventView};
@@ -26,7 +24,7 @@ const ROWS_MAX: usize = 100_000;
 const PAGE: usize = 500;
 
 /// Conditions that an operator wants to see.
-const OPEN: &[ActionOutcome] = &[
+pub(super) const OPEN: &[ActionOutcome] = &[
     ActionOutcome::Pending,
     ActionOutcome::Held,
     ActionOutcome::Refused,
@@ -106,24 +104,21 @@ pub(super) fn refused(context: &Context, limit: Option<u32>) -> Result<Response,
                 more += 1;
                 continue;
             }
-            let kept = record::decode(&value.bytes).unwrap_or_else(|e| RefusedRecord {
-                at: Timestamp::from_ms(0),
-                source: SourceName::from("?"),
-                why: format!("unreadable: {e}"),
-                excerpt: String::new(),
-            });
-            let RefusedRecord {
-                at,
-                source,
-                why,
-                excerpt,
-            } = kept;
-            rows.push_front(raw(&RefusedRow {
-                at,
-                source: source.to_string(),
-                why,
-                body: excerpt,
-            })?);
+            let row = match record::decode::<RefusedRecord>(&value.bytes) {
+                Ok(kept) => RefusedRow {
+                    at: kept.at,
+                    source: kept.source.to_string(),
+                    why: kept.why.to_string(),
+                    body: kept.excerpt,
+                },
+                Err(why) => RefusedRow {
+                    at: Timestamp::from_ms(0),
+                    source: "?".to_owned(),
+                    why: format!("unreadable: {why}"),
+                    body: String::new(),
+                },
+            };
+            rows.push_front(raw(&row)?);
         }
     }
     Ok(Response::List {
@@ -156,7 +151,7 @@ fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
         .or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
-fn service_of<'a>(context: &'a Context, machine: &Machine) -> &'a str {
+pub(super) fn service_of<'a>(context: &'a Context, machine: &Machine) -> &'a str {
     context
         .services
         .get(&machine.source)
@@ -200,44 +195,4 @@ pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response,
         rows: newest.into_values().collect::<Result<_, _>>()?,
         more,
     })
-}
-
-/// The open actions that an order is about, by purchase.
-pub(super) fn to_retry(
-    context: &Context,
-    what: &What,
-) -> Result<BTreeMap<MachineId, Vec<u32>>, Failure> {
-    let concerns = |m: &Machine, a: &Action| match what {
-        What::Service(service) if a.act.question().is_some() => service == STRIPE,
-        What::Service(service) => service_of(context, m) == service,
-        What::All | What::Id(_) => true,
-    };
-    let open = |m: &Machine| -> Vec<u32> {
-        m.actions
-            .iter()
-            .filter(|a| OPEN.contains(&a.outcome) && concerns(m, a))
-            .map(|a| a.id)
-            .collect()
-    };
-    if let What::Id(id) = what {
-        let id = resolve(context, id)?;
-        let machine = view::machine(context.handle.reader(), &id)?
-            .ok_or_else(|| no_machine(&id.to_string()))?;
-        let numbers = open(&machine);
-        if numbers.is_empty() {
-            return Err(Failure::input(format!(
-                "nothing waits or was refused for {id}"
-            )));
-        }
-        return Ok([(id, numbers)].into());
-    }
-    let mut out = BTreeMap::new();
-    view::machines(context.handle.reader(), |machine| {
-        let numbers = open(&machine);
-        if !numbers.is_empty() {
-            out.insert(machine.id, numbers);
-        }
-        true
-    })?;
-    Ok(out)
 }

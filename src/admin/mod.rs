@@ -12,6 +12,7 @@ mod policy;
 mod read;
 mod request;
 mod response;
+mod retry;
 mod service;
 pub mod socket;
 

@@ -52,6 +52,7 @@ pub(super) async fn answer(context: &Context, judging: Judging) -> Result<Respon
             Ok(Response::Changed(Changed {
                 machines,
                 actions: None,
+                mails: None,
                 decision: None,
             }))
         }

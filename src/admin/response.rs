@@ -66,6 +66,9 @@ pub struct Changed {
     /// How many actions, where the order was about actions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions: Option<u32>,
+    /// How many mails, where the order was about mails too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mails: Option<u32>,
     /// The decision's id, where one was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,

@@ -1,14 +1,14 @@
 //! The operator's questions and orders, and one place that answers them: over the control socket while the server runs,
 //! in the command's own process when it does not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::{Context, decision_id};
 use super::failure::Failure;
-use super::request::{Request, What};
+use super::request::Request;
 use super::response::{Changed, Response};
-use super::{history, lists, policy, read};
+use super::{history, lists, policy, read, retry};
 use crate::domain::action::ActionOutcome;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, SourceName};
@@ -21,9 +21,9 @@ use crate::engine::read::view;
 /// Answers the operator.
 #[derive(Clone)]
 pub struct Service {
-    context: Context,
+    pub(super) context: Context,
     /// The services of a running server, whose breakers a retry closes.
-    running: Option<Arc<Services>>,
+    pub(super) running: Option<Arc<Services>>,
 }
 
 impl Service {
@@ -79,7 +79,7 @@ impl Service {
                     .await
             }
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
-            Request::Retry(what) => self.retry(what).await,
+            Request::Retry(what) => retry::retry(self, what).await,
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
@@ -106,6 +106,7 @@ impl Service {
         Ok(Response::Changed(Changed {
             machines: vec![machine.to_string()],
             actions: None,
+            mails: None,
             decision: Some(id),
         }))
     }
@@ -123,11 +124,11 @@ impl Service {
             order,
         };
         self.context.submit(&machine, input).await?;
-        Ok(changed([machine], 1))
+        Ok(changed([machine], 1, 0))
     }
 
     /// Makes sure that an action is there and in one of these conditions.
-    async fn with_action(
+    pub(super) async fn with_action(
         &self,
         machine: &str,
         number: u32,
@@ -154,73 +155,18 @@ impl Service {
             })
             .await
     }
-
-    async fn retry(&self, what: What) -> Result<Response, Failure> {
-        if let Some(services) = &self.running {
-            // Before anything is due: else it would find the breaker open, and wait for its next trial.
-            services.release(self.context.handle.clock().now());
-        }
-        let one = match &what {
-            What::Id(id) => action_name(id).map(|(machine, number)| (machine.to_owned(), number)),
-            What::Service(_) | What::All => None,
-        };
-        if let Some((machine, number)) = one {
-            let machine = self
-                .with_action(&machine, number, Order::Retry.takes())
-                .await?;
-            let input = Input::Actions {
-                machine: machine.clone(),
-                action: Some(number),
-                order: Order::Retry,
-            };
-            self.context.submit(&machine, input).await?;
-            return Ok(changed([machine], 1));
-        }
-        if let What::Service(service) = &what
-            && service != lists::STRIPE
-            && !self.context.services.values().any(|s| s == service)
-        {
-            let known: BTreeSet<_> = self
-                .context
-                .services
-                .values()
-                .map(|s| format!("`{s}`"))
-                .collect();
-            let known = known.into_iter().collect::<Vec<_>>().join(" and ");
-            return Err(
-                Failure::input(format!("there is no license service `{service}`"))
-                    .hint(format!("the config has {known}")),
-            );
-        }
-        let all = self
-            .context
-            .read(move |context| lists::to_retry(context, &what))
-            .await?;
-        let mut orders = Vec::new();
-        for (machine, numbers) in &all {
-            let order = |number: &u32| {
-                let machine = machine.clone();
-                (
-                    machine.clone(),
-                    Input::Actions {
-                        machine,
-                        action: Some(*number),
-                        order: Order::Retry,
-                    },
-                )
-            };
-            orders.extend(numbers.iter().map(order));
-        }
-        let total = self.context.submit_all(orders).await?;
-        Ok(changed(all.into_keys(), total))
-    }
 }
 
-fn changed(machines: impl IntoIterator<Item = MachineId>, actions: u32) -> Response {
+pub(super) fn changed(
+    machines: impl IntoIterator<Item = MachineId>,
+    actions: u32,
+    mails: u32,
+) -> Response {
     let machines = machines.into_iter().map(|m| m.to_string()).collect();
     Response::Changed(Changed {
         machines,
         actions: Some(actions),
+        mails: Some(mails).filter(|n| *n > 0),
         decision: None,
     })
 }
@@ -237,6 +183,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::admin::What;
 
     #[test]
     fn requests_travel_as_lines() {

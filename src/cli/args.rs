@@ -82,7 +82,7 @@ pub enum Command {
     StripeEvents(JsonArgs),
     /// List the work at the license service that waits, is held or was refused.
     Actions(ListArgs),
-    /// Retry actions now, also refused ones, and try services that were shut out.
+    /// Retry actions and mails now, also refused actions, and try services that were shut out.
     Retry(RetryArgs),
     /// Give an action up.
     Abandon(AbandonArgs),
@@ -197,10 +197,10 @@ pub struct RetryArgs {
     /// An action, like `stripe/sub_123#4`, or all of one purchase, like `stripe/sub_123`.
     #[arg(group = "what", value_name = "ID")]
     pub id: Option<String>,
-    /// All at one license service: `authforge` or `embedded`.
+    /// All at one service: the license service `authforge` or `embedded`, `stripe` for look-ups, `mail` for mails.
     #[arg(long, group = "what", value_name = "SERVICE")]
     pub service: Option<String>,
-    /// All.
+    /// All actions and mails.
     #[arg(long, group = "what")]
     pub all: bool,
     /// JSON instead of text.

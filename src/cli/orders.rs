@@ -40,11 +40,23 @@ pub(super) fn retry(config: &Path, args: &RetryArgs) -> Result<(), Failure> {
         (None, None) => What::All,
     };
     order(config, Request::Retry(what), args.json, |changed| {
-        let (actions, machines) = (changed.actions.unwrap_or_default(), changed.machines.len());
-        match actions {
-            0 => "nothing waits, is held or was refused".to_owned(),
-            1 => format!("1 action of {} is due now", changed.machines.join(", ")),
-            n => format!("{n} actions of {machines} purchases are due now"),
+        let counts = [
+            (changed.actions.unwrap_or_default(), "action"),
+            (changed.mails.unwrap_or_default(), "mail"),
+        ];
+        let total: u32 = counts.iter().map(|(n, _)| n).sum();
+        let counted = |(n, what): (u32, &str)| match n {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            n => Some(format!("{n} {what}s")),
+        };
+        let parts: Vec<String> = counts.into_iter().filter_map(counted).collect();
+        let parts = parts.join(" and ");
+        match (total, changed.machines.as_slice()) {
+            (0, _) => "nothing waits, is held or was refused".to_owned(),
+            (1, machines) => format!("{parts} of {} is due now", machines.join(", ")),
+            (_, [machine]) => format!("{parts} of {machine} are due now"),
+            (_, machines) => format!("{parts} of {} purchases are due now", machines.len()),
         }
     })
 }

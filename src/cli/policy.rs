@@ -137,6 +137,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         return report::json(&Changed {
             machines: Vec::new(),
             actions: None,
+            mails: None,
             decision: None,
         });
     }

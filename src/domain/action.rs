@@ -8,11 +8,15 @@ use minicbor::{Decode, Encode};
 
 pub use act::{Act, NewLicense, Question, SeatId};
 
+use super::by_hand::{ByHand, Task};
 use super::hold::Hold;
 use super::id::{Label, LicenseKey};
 use super::plan::Devices;
 use super::policy::choices;
 use super::time::{Span, Timestamp};
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Missing);
 
 choices! {
     /// What became of an action.
@@ -68,12 +72,15 @@ pub struct Action {
     /// Why it is held.
     #[n(10)]
     pub held: Option<Hold>,
-    /// What looking for its license came to, where that was in vain.
+    /// What of it is missing at the license service.
     #[n(11)]
     pub missing: Option<Missing>,
+    /// What a person does instead, where the service does not take it from us.
+    #[n(12)]
+    pub by_hand: Option<ByHand>,
 }
 
-/// What looking for a license came to.
+/// What is not at the license service, as far as we know ourselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Missing {
     /// The create was not carried out, so it is sent.
@@ -82,13 +89,22 @@ pub enum Missing {
     /// No license carries the label, so there is nothing to adopt.
     #[n(1)]
     NoneThere,
+    /// The license that it is about is gone.
+    #[n(2)]
+    Gone,
 }
 
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Missing {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::NotMade, Self::NoneThere, Self::Gone];
+}
+
+impl Sentence for Missing {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotMade => "looked for: it was not made",
             Self::NoneThere => "looked for: there is none",
+            Self::Gone => "the license is gone at the license service",
         })
     }
 }
@@ -110,15 +126,25 @@ impl Action {
             phase: Phase::Ready,
             held: None,
             missing: None,
+            by_hand: None,
         }
     }
 
     /// Why it is not done, in words: the service's, or ours.
     #[must_use]
     pub fn why(&self) -> Option<String> {
-        self.error
-            .clone()
-            .or_else(|| self.missing.map(|missing| missing.to_string()))
+        let task = self.by_hand.map(|by_hand| Task {
+            by_hand,
+            act: &self.act,
+        });
+        let ours = task
+            .map(|task| task.to_string())
+            .or_else(|| self.missing.map(|missing| missing.to_string()));
+        match (&self.error, ours) {
+            (Some(said), Some(ours)) => Some(format!("{said}. {ours}")),
+            (Some(said), None) => Some(said.clone()),
+            (None, ours) => ours,
+        }
     }
 
     /// Whether it waits, is under way, or is held.
@@ -170,8 +196,8 @@ pub struct Confirmed {
     pub devices: Option<Devices>,
     /// Found by its label instead of made.
     pub adopted: bool,
-    /// How many further licenses were found that carry a label of the purchase; they are left alone.
-    pub others: usize,
+    /// Further licenses that were found to carry a label of the purchase; they are left alone.
+    pub others: Vec<LicenseKey>,
 }
 
 choices! {
@@ -209,6 +235,13 @@ pub enum Outcome {
         why: String,
         /// Whether the whole service is concerned (bad key, no credits): tried again when it recovers.
         service_wide: bool,
+    },
+    /// It does not take it from us, and a person can do it there.
+    ByHand {
+        /// What it said, where it was asked.
+        why: Option<String>,
+        /// What is to be done.
+        by_hand: ByHand,
     },
     /// A complete sweep that began at the instant did not find a create's label.
     Absent {

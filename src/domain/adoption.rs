@@ -80,20 +80,9 @@ enum Began {
 
 fn began(machine: &Machine) -> Option<Began> {
     let first = machine.facts.iter().map(|f| f.at).min()?;
-    let told = machine.facts.iter().filter_map(|f| match &f.says {
-        // One that was backdated began before it was made, and one whose start was moved was made before it begins.
-        Says::Subscription(s) => s.began.into_iter().chain(s.created).min(),
-        Says::Session(_)
-        | Says::Invoice(_)
-        | Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::LineItems(_)
-        | Says::Items(_)
-        | Says::Decision(_) => None,
-    });
+    // One that was backdated began before it was made, and one whose start was moved was made before it begins.
+    let snapshots = machine.facts.iter().filter_map(Fact::subscription);
+    let told = snapshots.filter_map(|s| s.began.into_iter().chain(s.created).min());
     if let Some(told) = told.min() {
         return Some(Began::At(told.min(first)));
     }
@@ -110,7 +99,10 @@ fn began(machine: &Machine) -> Option<Began> {
         | Says::Items(_)
         | Says::Decision(_) => false,
     };
-    let goes_on = |f: &Fact| matches!(&f.says, Says::Invoice(i) if matches!(i.reason, BillingReason::Cycle | BillingReason::Update));
+    let goes_on = |f: &Fact| {
+        f.invoice()
+            .is_some_and(|i| matches!(i.reason, BillingReason::Cycle | BillingReason::Update))
+    };
     let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
     Some(if unknown {
         Began::Earlier
@@ -233,9 +225,7 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &R
 /// When the end was told, the end of the period in which it fell, and the end itself.
 fn last_period(machine: &Machine) -> Option<(Timestamp, Timestamp, Timestamp)> {
     let ends = machine.facts.iter().filter_map(|f| {
-        let Says::Subscription(s) = &f.says else {
-            return None;
-        };
+        let s = f.subscription()?;
         (s.event == SubscriptionEvent::Deleted || s.ended_at.is_some()).then_some((f.at, s))
     });
     let (told, snapshot) = ends.min_by_key(|(at, _)| *at)?;

@@ -3,12 +3,16 @@
 
 use std::fmt;
 
+use minicbor::{Decode, Encode};
+
 use super::action::{Act, Action, ActionOutcome, GrantStatus};
-use super::id::LicenseKey;
 use super::machine::{Grant, Machine};
 use super::plan::Devices;
 use super::reconcile::{Difference, read_again};
 use super::time::{Span, Timestamp};
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Task<'_>);
 
 /// The license of a task is read again after this long, then after as long as the task has been open, up to
 /// [`REREAD_MAX`]: soon for whoever does it at once, and rarely for what nobody does.
@@ -16,28 +20,47 @@ const REREAD_MIN: Span = Span::from_hours(1);
 /// See [`REREAD_MIN`].
 const REREAD_MAX: Span = Span::from_days(7);
 
-/// A task for a person, as it is written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetDevices {
-    /// So many.
-    pub devices: Devices,
-    /// The license.
-    pub key: LicenseKey,
+/// What a person does at the license service instead of us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum ByHand {
+    /// Set a license's devices.
+    #[n(0)]
+    SetDevices,
+    /// Forget the devices that are bound to a license.
+    #[n(1)]
+    ResetDevices,
 }
 
-impl fmt::Display for SetDevices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let devices = match self.devices {
-            Devices::Count(1) => "1 device".to_owned(),
-            Devices::Count(n) => format!("{n} devices"),
-            Devices::Unlimited => "unlimited devices".to_owned(),
-        };
-        write!(
-            f,
-            "set {devices} on the license {:?} in AuthForge's dashboard; `keyward retry` then confirms it at once, else it \
-             is confirmed when the license is read again",
-            self.key
-        )
+/// The same with the act that it stands for, as it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// What is to be done.
+    pub by_hand: ByHand,
+    /// The act that the service does not take.
+    pub act: &'a Act,
+}
+
+impl Sentence for Task<'_> {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.by_hand, self.act.sets_devices(), self.act.key()) {
+            (ByHand::SetDevices, Some(devices), Some(key)) => {
+                let devices = match devices {
+                    Devices::Count(1) => "1 device".to_owned(),
+                    Devices::Count(n) => format!("{n} devices"),
+                    Devices::Unlimited => "unlimited devices".to_owned(),
+                };
+                write!(
+                    f,
+                    "set {devices} on the license {key:?} in AuthForge's dashboard; `keyward retry` then confirms it at once, \
+                     else it is confirmed when the license is read again"
+                )
+            }
+            (ByHand::SetDevices, _, _) => f.write_str("set the license's devices in AuthForge's dashboard"),
+            (ByHand::ResetDevices, _, _) => f.write_str(
+                "Reset the devices in the service's own dashboard, then `keyward abandon` this action",
+            ),
+        }
     }
 }
 
@@ -79,7 +102,9 @@ pub(super) fn close(machine: &mut Machine, wanted: &[Difference], now: Timestamp
                 ActionOutcome::Superseded
             };
             action.at = now;
-            action.error = action.error.take().filter(|_| !done);
+            if done {
+                (action.error, action.by_hand) = (None, None);
+            }
         }
     }
 }

@@ -6,6 +6,9 @@ use minicbor::{Decode, Encode};
 
 use super::fact::Fact;
 use super::time::Timestamp;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Decision);
 
 /// What somebody decided about one machine, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
@@ -83,8 +86,8 @@ pub enum Verb {
 }
 
 /// What was decided, by whom and why, as it stands in a timeline.
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Decision {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let author = if self.author.is_empty() {
             "somebody"
         } else {

@@ -143,17 +143,17 @@ impl Fact {
         }
     }
 
-    /// What a person decided.
+    /// The snapshot of a subscription that it shows.
     #[must_use]
-    pub fn decision(&self) -> Option<&Decision> {
-        if let Says::Decision(decision) = &self.says {
-            Some(decision)
+    pub fn subscription(&self) -> Option<&Subscription> {
+        if let Says::Subscription(subscription) = &self.says {
+            Some(subscription)
         } else {
             None
         }
     }
 
-    /// The customer at Stripe whom it names.
+    /// The customer whom it names.
     #[must_use]
     pub fn customer(&self) -> Option<&CustomerId> {
         match &self.says {
@@ -168,6 +168,34 @@ impl Fact {
             | Says::Decision(_)
             | Says::LineItems(_)
             | Says::Items(_) => None,
+        }
+    }
+
+    /// What the metadata of the object that it shows asks for.
+    #[must_use]
+    pub fn wants(&self) -> Option<&Wants> {
+        match &self.says {
+            Says::Session(s) => Some(&s.wants),
+            Says::Subscription(s) => Some(&s.wants),
+            Says::Invoice(i) => Some(&i.wants),
+            Says::Payment(_)
+            | Says::Charge(_)
+            | Says::Refund(_)
+            | Says::Dispute(_)
+            | Says::FraudWarning(_)
+            | Says::Decision(_)
+            | Says::LineItems(_)
+            | Says::Items(_) => None,
+        }
+    }
+
+    /// What a person decided.
+    #[must_use]
+    pub fn decision(&self) -> Option<&Decision> {
+        if let Says::Decision(decision) = &self.says {
+            Some(decision)
+        } else {
+            None
         }
     }
 

@@ -6,8 +6,11 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::hold::Flaw;
-use super::id::{InvoiceId, MachineId, PriceId};
+use super::id::{InvoiceId, LicenseKey, MachineId, PriceId, SourceName};
 use super::time::Timestamp;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Finding);
 
 /// Something that the operator should know of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -80,7 +83,7 @@ pub enum Finding {
     },
     /// Other licenses carry a label of this purchase.
     #[n(14)]
-    OtherLicenses(#[n(0)] u32),
+    OtherLicenses(#[n(0)] Vec<LicenseKey>),
     /// The purchase was served twice before its invoice was linked to it.
     #[n(15)]
     ServedTwice(#[n(0)] MachineId),
@@ -100,6 +103,9 @@ pub enum Finding {
     /// A Checkout session sold more than its object shows.
     #[n(18)]
     LineItemsCut,
+    /// A new subscription's key waited for a paid invoice that nobody told of: its source may hear of none.
+    #[n(19)]
+    NoInvoiceHeard(#[n(0)] SourceName),
 }
 
 /// A finding, and when it was so.
@@ -140,8 +146,12 @@ impl Findings {
     }
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Finding {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a flat table: a line or two for each finding"
+    )]
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FraudWarning => f.write_str("an early fraud warning: consider a refund before it becomes a dispute"),
             Self::UnreadableMetadata(key) => {
@@ -193,8 +203,9 @@ impl fmt::Display for Finding {
                  left so until you say",
                 given(*time, *devices)
             ),
-            Self::OtherLicenses(count) => {
-                write!(f, "other licenses carry a label of this purchase ({count}): they are left alone")
+            Self::OtherLicenses(keys) => {
+                let keys: Vec<String> = keys.iter().map(|k| format!("{k:?}")).collect();
+                write!(f, "other licenses carry a label of this purchase and are left alone: {}", keys.join(", "))
             }
             Self::ServedTwice(machine) => {
                 write!(f, "it was served twice before its invoice was linked to it: once more as {machine}")
@@ -208,6 +219,12 @@ impl fmt::Display for Finding {
             }
             Self::LineItemsCut => f.write_str(
                 "the Checkout session sold more lines than its events show: those that are not shown are not served",
+            ),
+            Self::NoInvoiceHeard(source) => write!(
+                f,
+                "its key waited ten minutes for a paid invoice that nobody told of. If the endpoint of the source `{source}` \
+                 hears of no invoices, enable `invoice.paid` there, or say `invoices = false` in its [[source]]: then a new \
+                 subscription's status speaks at once"
             ),
             Self::Held(why) => write!(f, "the machine is held: {why}"),
         }

@@ -5,6 +5,9 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::time::{Span, Timestamp};
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Hold, Distrust, DistrustCause, Flaw);
 
 /// Why an action is held.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -67,8 +70,8 @@ pub enum Flaw {
     },
 }
 
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Hold {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimeNotTrusted(why) => write!(f, "time cannot be trusted yet: {why}"),
             Self::Person { reason } => write!(f, "held by a person: {reason}"),
@@ -76,8 +79,8 @@ impl fmt::Display for Hold {
     }
 }
 
-impl fmt::Display for Distrust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Distrust {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{}; until {} and a delivery that confirms the clock",
@@ -86,8 +89,8 @@ impl fmt::Display for Distrust {
     }
 }
 
-impl fmt::Display for DistrustCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for DistrustCause {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Away(span) => write!(f, "the server was away for {}", seconds(*span)),
             Self::Jumped(span) => write!(f, "the clock jumped by {}", seconds(*span)),
@@ -99,8 +102,8 @@ fn seconds(span: Span) -> Span {
     Span::from_s(span.ms() / 1000)
 }
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Flaw {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NumberTwice => f.write_str("two licenses have one number"),
             Self::KeyTwice => f.write_str("one license key is listed twice"),

@@ -466,7 +466,7 @@ mod tests {
             expires_at: None,
             devices: None,
             adopted: false,
-            others: 0,
+            others: Vec::new(),
         };
         case.came("create_license", &Outcome::Done(made));
         assert_eq!(case.machine.notices[0].status, NoticeStatus::NoAddress);

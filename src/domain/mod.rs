@@ -17,6 +17,7 @@ pub mod revision;
 pub mod step;
 pub mod terms;
 pub mod time;
+pub mod words;
 
 // What is said of a purchase.
 pub mod contact;
@@ -45,6 +46,7 @@ pub mod retry;
 pub mod service;
 
 // Between machines, before there is one, and from a person.
+pub mod no_use;
 pub mod operator;
 pub mod routing;
 pub mod search;

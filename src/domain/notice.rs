@@ -105,7 +105,31 @@ pub struct Notice {
     pub skipped: Option<Skipped>,
 }
 
+/// What a mail gives as the reason of what it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailReason {
+    /// A payment stayed open.
+    Payment,
+}
+
+impl MailReason {
+    /// The word in templates.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+        }
+    }
+}
+
 impl Notice {
+    /// The reason that its mail gives: an end that is not the subscription's own was brought by a failed payment.
+    #[must_use]
+    pub fn reason(&self) -> Option<MailReason> {
+        let by_failure = self.kind == NoticeKind::Ended && self.about != About::End;
+        by_failure.then_some(MailReason::Payment)
+    }
+
     /// Why it was not sent, in words: ours, or the mail server's.
     #[must_use]
     pub fn why(&self) -> Option<String> {
@@ -242,5 +266,34 @@ impl Ctx<'_> {
             }
         }
         any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::InvoiceId;
+
+    #[test]
+    fn a_mail_gives_the_payment_as_reason_where_it_brought_the_end() {
+        let notice = |kind, about| Notice {
+            id: 1,
+            kind,
+            about,
+            part: Part::Whole,
+            status: NoticeStatus::Pending,
+            at: Timestamp::from_s(0),
+            to: None,
+            seats: Vec::new(),
+            attempts: 0,
+            due: Timestamp::from_s(0),
+            error: None,
+            skipped: None,
+        };
+        let invoice = || About::Invoice(InvoiceId::from("in_1"));
+        let payment = Some(MailReason::Payment);
+        assert_eq!(notice(NoticeKind::Ended, invoice()).reason(), payment);
+        assert_eq!(notice(NoticeKind::Ended, About::End).reason(), None);
+        assert_eq!(notice(NoticeKind::Suspended, invoice()).reason(), None);
     }
 }

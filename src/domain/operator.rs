@@ -3,6 +3,7 @@
 use super::action::{ActionOutcome, Phase};
 use super::hold::Hold;
 use super::machine::Machine;
+use super::notice::NoticeStatus;
 use super::time::Timestamp;
 
 /// What the operator wants done with actions.
@@ -82,5 +83,57 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned,
             ) => {}
         }
+    }
+}
+
+/// Makes the mails that wait for their server due now. One that was refused for good is sent again by a decision.
+pub fn mail_now(machine: &mut Machine, now: Timestamp) {
+    for notice in &mut machine.notices {
+        if notice.status == NoticeStatus::Pending {
+            notice.due = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::SourceName;
+    use crate::domain::lifecycle::Kind;
+    use crate::domain::notice::{About, Notice, NoticeKind, Part};
+    use crate::domain::time::Span;
+
+    #[test]
+    fn only_mails_that_wait_become_due() {
+        let now = Timestamp::from_s(1_767_607_200);
+        let later = now + Span::from_hours(1);
+        let notice = |id, status| Notice {
+            id,
+            kind: NoticeKind::LicenseIssued,
+            about: About::FirstKey,
+            part: Part::Whole,
+            status,
+            at: now,
+            to: None,
+            seats: Vec::new(),
+            attempts: 3,
+            due: later,
+            error: None,
+            skipped: None,
+        };
+        let statuses = [
+            NoticeStatus::Pending,
+            NoticeStatus::Sent,
+            NoticeStatus::Skipped,
+            NoticeStatus::NoAddress,
+            NoticeStatus::Undeliverable,
+        ];
+        let id = "stripe/cs_1".parse().unwrap();
+        let mut machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), None);
+        machine.notices = (1..).zip(statuses).map(|(id, s)| notice(id, s)).collect();
+        mail_now(&mut machine, now);
+        let due: Vec<bool> = machine.notices.iter().map(|n| n.due == now).collect();
+        assert_eq!(due, [true, false, false, false, false]);
+        assert_eq!(machine.notices[0].attempts, 3);
     }
 }

@@ -11,6 +11,9 @@ use super::notice::{NoticeKind, NoticeStatus, due_notices};
 use super::policy::AtGraceEnd;
 use super::revision::Revisions;
 use super::time::Timestamp;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Next, Upcoming);
 
 /// Something that comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,8 +183,8 @@ fn mails(
         .collect()
 }
 
-impl fmt::Display for Next {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Next {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { license } => write!(f, "license {license} is read once more"),
             Self::Query { about, attempt } => {
@@ -214,8 +217,8 @@ impl fmt::Display for Next {
     }
 }
 
-impl fmt::Display for Upcoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Upcoming {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{}{}",

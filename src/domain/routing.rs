@@ -10,7 +10,11 @@ use minicbor::{Decode, Encode};
 use super::fact::{Fact, Invoice, InvoiceEvent, Name, Says, Session, SessionMode};
 use super::id::{MachineId, ObjectId, ObjectKind, Scope};
 use super::lifecycle::Kind;
+use super::no_use::NoUse;
 use super::revision::Revisions;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Reason);
 
 /// Where a fact goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,9 +226,9 @@ pub fn names_to_link(fact: &Fact, object: &ObjectId) -> Vec<Name> {
 /// Why an event changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Reason {
-    /// Its source has no use for it, and says why in words for people.
+    /// Its source has no use for it.
     #[n(0)]
-    NoUse(#[n(0)] String),
+    NoUse(#[n(0)] NoUse),
     /// It is of the mode that its source does not take.
     #[n(1)]
     OtherMode,
@@ -263,10 +267,10 @@ pub enum Reason {
     NeverLinked,
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Reason {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoUse(why) => why,
+            Self::NoUse(why) => return write!(f, "{why}"),
             Self::OtherMode => "an event of the other mode (live or test) than this source takes",
             Self::OtherModeThanPurchase => {
                 "an event of the other mode than the purchase that it names"

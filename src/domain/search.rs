@@ -72,7 +72,8 @@ impl Search {
             | Outcome::Done(_)
             | Outcome::Unknown { .. }
             | Outcome::Absent { .. }
-            | Outcome::Gone => {
+            | Outcome::Gone
+            | Outcome::ByHand { .. } => {
                 let wait = usize::try_from(self.answered)
                     .ok()
                     .and_then(|n| WAITS.get(n));

@@ -79,7 +79,7 @@ impl License {
             expires_at: self.expires_at,
             devices: Some(self.devices),
             adopted,
-            others: 0,
+            others: Vec::new(),
         }
     }
 }

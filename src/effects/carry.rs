@@ -7,7 +7,7 @@ use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
 use crate::clock::Clock;
 use crate::domain::action::{Act, Action, Confirmed, GrantStatus, Outcome, Phase};
-use crate::domain::by_hand::SetDevices;
+use crate::domain::by_hand::ByHand;
 use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
@@ -133,7 +133,7 @@ impl Carrier<'_> {
                 expires_at: grant.expires_at,
                 devices: Some(grant.devices),
                 adopted: false,
-                others: 0,
+                others: Vec::new(),
             })
         })
     }
@@ -200,19 +200,11 @@ impl Carrier<'_> {
     }
 
     /// What a person can do about a refusal, where that is known.
-    fn by_hand(&self, action: &Action, kind: RefusalKind, why: String) -> String {
+    fn by_hand(&self, action: &Action) -> Option<ByHand> {
         match &action.act {
-            Act::ResetDevices { .. } => format!("{why}{RESET_BY_HAND}"),
-            Act::SetDevices { key, devices } if !self.service.client.abilities().set_devices => {
-                let task = SetDevices {
-                    devices: *devices,
-                    key: key.clone(),
-                };
-                if kind == RefusalKind::CannotDo {
-                    task.to_string()
-                } else {
-                    format!("{why}. {task}")
-                }
+            Act::ResetDevices { .. } => Some(ByHand::ResetDevices),
+            Act::SetDevices { .. } if !self.service.client.abilities().set_devices => {
+                Some(ByHand::SetDevices)
             }
             Act::Create(_)
             | Act::SetExpiry { .. }
@@ -222,7 +214,7 @@ impl Carrier<'_> {
             | Act::SetDevices { .. }
             | Act::Read { .. }
             | Act::Recover(_)
-            | Act::Query(_) => why,
+            | Act::Query(_) => None,
         }
     }
 
@@ -253,17 +245,21 @@ impl Carrier<'_> {
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
-            | RefusalKind::Other => Outcome::Refused {
-                why: self.by_hand(action, refusal.kind, why),
-                service_wide: false,
+            | RefusalKind::Other => match self.by_hand(action) {
+                Some(by_hand) => {
+                    // Of what it cannot do at all the service says nothing: it was not asked.
+                    let asked = refusal.kind != RefusalKind::CannotDo;
+                    let why = asked.then_some(why);
+                    Outcome::ByHand { why, by_hand }
+                }
+                None => Outcome::Refused {
+                    why,
+                    service_wide: false,
+                },
             },
         }
     }
 }
-
-/// What remains to be done where a service does not take a reset from us.
-const RESET_BY_HAND: &str =
-    ". Reset the devices in the service's own dashboard, then `keyward abandon` this action";
 
 /// A refusal of ours before anything was sent: it tells a breaker nothing.
 fn unsent() -> Refusal {
@@ -314,7 +310,7 @@ fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Tim
         expires_at,
         devices: license.devices,
         adopted: false,
-        others: 0,
+        others: Vec::new(),
     })
 }
 

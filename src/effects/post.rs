@@ -11,7 +11,7 @@ use crate::domain::lifecycle::grace::Owed;
 use crate::domain::lifecycle::{Folded, Life, PaidTime};
 use crate::domain::machine::Machine;
 use crate::domain::money::Money;
-use crate::domain::notice::{About, Notice, NoticeKind};
+use crate::domain::notice::{About, Notice};
 use crate::domain::plan::Devices;
 use crate::domain::policy::AtGraceEnd;
 use crate::engine::Handle;
@@ -133,6 +133,7 @@ fn letter(
         customer_email: to.to_owned(),
         vendor,
         reply_to: mail.reply_to.clone(),
+        reason: notice.reason().map(|r| r.as_str().to_owned()),
         ..Letter::default()
     };
     match &folded.life {
@@ -171,9 +172,6 @@ fn letter(
                 .find(|f| About::Invoice(f.invoice.clone()) == notice.about)
             {
                 owed(&mut letter, &side.owed);
-            }
-            if notice.kind == NoticeKind::Ended && notice.about != About::End {
-                letter.reason = Some("payment".to_owned());
             }
         }
     }

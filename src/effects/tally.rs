@@ -46,5 +46,6 @@ const fn word(outcome: &Outcome) -> &'static str {
         } => "refused",
         Outcome::Absent { .. } => "not_found",
         Outcome::Gone => "gone",
+        Outcome::ByHand { .. } => "refused",
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
+use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
@@ -89,12 +90,17 @@ pub enum Input {
         /// What to do with them.
         order: Order,
     },
+    /// The operator wants a machine's waiting mails tried now.
+    Mails {
+        /// The machine.
+        machine: MachineId,
+    },
     /// A signed delivery that is no event: kept for the operator.
     Refused {
         /// The source.
         source: SourceName,
         /// Why.
-        why: String,
+        why: NoEvent,
         /// The beginning of the body.
         body: Vec<u8>,
         /// When.
@@ -157,10 +163,10 @@ pub enum Heard {
     Fact(Box<Fact>),
     /// Something about a customer apart from any purchase.
     Customer(Customer),
-    /// Nothing of use, and why, in words.
-    Ignored(String),
-    /// It could not be read, and why, in words: a newer binary reads it again.
-    Unreadable(String),
+    /// Nothing of use.
+    Ignored(NoUse),
+    /// It could not be read: a newer binary reads it again.
+    Unreadable(Unreadable),
 }
 
 /// What became of an input. It exists only after the sync.

@@ -13,13 +13,13 @@ use super::metrics::{Door, Told};
 use super::problem::Problem;
 use crate::clock::Stopwatch;
 use crate::config::Source;
+use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::record::body_codec::pack;
 use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event::{self, Event, Heard, Malformed, Reason};
-
+use crate::sources::stripe::event::{self, Event, Heard, Reason};
 use crate::sources::stripe::signature::{self, Refusal};
 
 /// Bodies up to this length are verified and read where they are: it takes well under a millisecond.
@@ -120,19 +120,8 @@ async fn take(
                 refusal.to_string(),
             ));
         }
-        Err(Unread::Malformed { code, why }) => {
-            return Err(malformed(
-                app,
-                source,
-                door,
-                Bad {
-                    code,
-                    why,
-                    body,
-                    received,
-                },
-            )
-            .await);
+        Err(Unread::Malformed(why)) => {
+            return Err(malformed(app, source, door, why, &body, received).await);
         }
     };
     let receipt = app.handle.submit(input).await.map_err(|e| busy(door, e))?;
@@ -162,7 +151,7 @@ fn acknowledged(told: Told) -> Response {
 /// A body that is no delivery.
 enum Unread {
     Refused(Refusal),
-    Malformed { code: &'static str, why: String },
+    Malformed(NoEvent),
 }
 
 fn verify_and_read(
@@ -179,18 +168,11 @@ fn verify_and_read(
         received,
     )
     .map_err(Unread::Refused)?;
-    let mut event = event::parse(&verified, received).map_err(|m| Unread::Malformed {
-        code: code(&m),
-        why: m.to_string(),
-    })?;
+    let mut event = event::parse(&verified, received).map_err(Unread::Malformed)?;
     let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
     if !fits(event.id.as_str(), ID_LEN_MAX) {
-        let why =
-            format!("the event's `id` is longer than {ID_LEN_MAX} bytes, or holds a zero byte");
-        return Err(Unread::Malformed {
-            code: "not_an_event",
-            why,
-        });
+        let len_max = u32::try_from(ID_LEN_MAX).unwrap_or(u32::MAX);
+        return Err(Unread::Malformed(NoEvent::UnfitId { len_max }));
     }
     if let Some(account) = event
         .account
@@ -201,44 +183,32 @@ fn verify_and_read(
             "a text of {} bytes that is no account's id",
             account.as_str().len()
         );
-        event.says = Heard::Ignored(Reason::Unreadable {
-            field: "account",
-            found,
-        });
+        event.says = Heard::Ignored(Reason::field("account", found));
     }
     Ok((event, verified.signed_at()))
 }
 
-fn code(malformed: &Malformed) -> &'static str {
-    match malformed {
-        Malformed::NotJson { .. } => "not_json",
-        Malformed::NotAnEvent { .. } => "not_an_event",
-        Malformed::Thin { .. } => "thin_event",
-    }
-}
-
-struct Bad {
-    code: &'static str,
-    why: String,
-    body: Bytes,
-    received: Timestamp,
-}
-
 /// Notes a signed body that is no event for the operator: the sender is right to be told, the operator must mend it.
-async fn malformed(app: &App, source: &Source, door: &Door, bad: Bad) -> Problem {
-    let excerpt = bad.body[..bad.body.len().min(EXCERPT_LEN_MAX)].to_vec();
+async fn malformed(
+    app: &App,
+    source: &Source,
+    door: &Door,
+    why: NoEvent,
+    body: &[u8],
+    received: Timestamp,
+) -> Problem {
     let noted = Input::Refused {
         source: source.name.clone(),
-        why: bad.why.clone(),
-        body: excerpt,
-        at: bad.received,
+        why: why.clone(),
+        body: body[..body.len().min(EXCERPT_LEN_MAX)].to_vec(),
+        at: received,
     };
     if let Err(error) = app.handle.submit(noted).await {
         return busy(door, error);
     }
     door.count(Told::Malformed);
-    tracing::warn!(source = %source.name, why = %bad.why, "a signed delivery is no event");
-    Problem::new(StatusCode::BAD_REQUEST, bad.code, bad.why)
+    tracing::warn!(source = %source.name, why = %why, "a signed delivery is no event");
+    Problem::new(StatusCode::BAD_REQUEST, why.code(), why.to_string())
 }
 
 fn busy(door: &Door, error: SubmitError) -> Problem {

@@ -1,10 +1,12 @@
 //! Writes a history in the form in which `history` reads it: a line for each thing that was received.
 
+mod answers;
+
 use serde_json::{Value, json};
 
 use crate::domain::customer::Customer;
 use crate::domain::decision::Decision;
-use crate::domain::fact::{Bought, Fact, LineItems, Says};
+use crate::domain::fact::{Fact, Says};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 
@@ -32,19 +34,16 @@ pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option
 /// What is known of a machine without an event: a person's word, or what a look-up said. Nothing for events.
 #[must_use]
 pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
-    match &fact.says {
-        Says::Decision(decision) => Some(decided(source, machine, fact, decision)),
-        Says::LineItems(items) => Some(items_of(source, fact.received, items)),
-        Says::Session(_)
-        | Says::Subscription(_)
-        | Says::Invoice(_)
-        | Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Items(_) => None,
+    if let Says::Decision(decision) = &fact.says {
+        return Some(decided(source, machine, fact, decision));
     }
+    let answer = answers::of(fact)?.to_string();
+    received(
+        machine.scope(),
+        &fact.kind,
+        fact.received,
+        answer.as_bytes(),
+    )
 }
 
 fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) -> String {
@@ -54,22 +53,6 @@ fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) 
     line["id"] = fact.id.as_str().into();
     line["at"] = fact.at.to_string().into();
     json!({ "received_at": fact.received, "source": source, "decision": line }).to_string()
-}
-
-/// What a look-up said that a session sold.
-#[must_use]
-fn items_of(source: &str, received: Timestamp, items: &LineItems) -> String {
-    let bought = |line: &Bought| {
-        let price = &line.price;
-        json!({
-            "id": line.line,
-            "quantity": line.quantity,
-            "price": { "id": price.id, "lookup_key": price.lookup_key, "product": price.product },
-        })
-    };
-    let data: Vec<Value> = items.lines.iter().map(bought).collect();
-    json!({ "received_at": received, "source": source, "lookup": { "session": items.session, "data": data } })
-        .to_string()
 }
 
 /// What is known of a customer, as a look-up would have said it.

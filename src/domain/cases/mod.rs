@@ -24,7 +24,7 @@ use super::fact::*;
 use super::finding::Finding;
 use super::hold::Distrust;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
-use super::lifecycle::Kind;
+use super::lifecycle::{Kind, Life};
 use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
@@ -266,7 +266,7 @@ impl Case {
             expires_at,
             devices: Some(devices),
             adopted: true,
-            others: 0,
+            others: Vec::new(),
         })
     }
 
@@ -304,6 +304,12 @@ impl Case {
             (license.expires_at, license.devices) = shows;
         }
         apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
+    }
+
+    /// Whether a snapshot spoke for a payment that nobody told of.
+    pub(super) fn unheard(&self) -> bool {
+        let folded = self.machine.folded(&self.rules(), self.now);
+        matches!(&folded.life, Life::Subscription(life) if life.unheard)
     }
 
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.

@@ -143,7 +143,25 @@ fn a_new_subscription_s_first_snapshot_speaks_after_ten_minutes() {
         "customer.subscription.created",
         snapshot(0.0, 30.0, |s| s.event = SubscriptionEvent::Created),
     );
-    case.on(0.006).is("active:").on(0.007).is("active: live 33");
+    case.on(0.006).is("active:");
+    assert!(!case.unheard());
+    case.on(0.007).is("active: live 33");
+    assert!(case.unheard(), "its source may hear of no invoices");
+    case.paid(0.01, "in_1", 0.0, 30.0);
+    assert!(!case.unheard());
+    let mut older = Case::subscription(|_| {});
+    older
+        .told(
+            0.0,
+            "customer.subscription.updated",
+            snapshot(0.0, 30.0, |_| {}),
+        )
+        .on(0.007)
+        .is("active: live 33");
+    assert!(
+        !older.unheard(),
+        "its first invoice may be older than the store"
+    );
 }
 
 /// Rule 19: a renewal that is finalized and open is looked at when the license would run out.

@@ -56,6 +56,17 @@ pub fn outcome(
                 );
             }
         }
+        Outcome::ByHand { why, by_hand } => {
+            machine.actions[index].attempts += 1;
+            finish(
+                machine,
+                index,
+                ActionOutcome::Refused,
+                why.clone(),
+                world.now,
+            );
+            machine.actions[index].by_hand = Some(*by_hand);
+        }
         Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
         Outcome::Gone => gone(machine, index, &action, world.now),
     }
@@ -79,7 +90,7 @@ fn finish(
         }
         action.outcome = outcome;
         action.at = now;
-        (action.error, action.missing) = (error, None);
+        (action.error, action.missing, action.by_hand) = (error, None, None);
     }
 }
 
@@ -167,13 +178,13 @@ fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
         grant.status = GrantStatus::Revoked;
         grant.ever_revoked = true;
     }
-    let why = "the license is gone at the license service".to_owned();
     let outcome = if ends {
         ActionOutcome::Done
     } else {
         ActionOutcome::Refused
     };
-    finish(machine, index, outcome, Some(why), now);
+    finish(machine, index, outcome, None, now);
+    machine.actions[index].missing = Some(Missing::Gone);
 }
 
 fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: Timestamp) {
@@ -206,11 +217,11 @@ fn confirm_new(
         time: later(confirmed.expires_at, new.expires_at),
         devices: confirmed.devices.is_some_and(|d| d > new.devices),
     };
-    if confirmed.others > 0 {
-        let others = u32::try_from(confirmed.others).unwrap_or(u32::MAX);
-        machine
-            .told
-            .push(Report::new(now, Finding::OtherLicenses(others)));
+    if !confirmed.others.is_empty() {
+        let finding = Finding::OtherLicenses(confirmed.others.clone());
+        if !machine.told.iter().any(|t| t.finding == finding) {
+            machine.told.push(Report::new(now, finding));
+        }
     }
     // A new key for the same seat takes the place of the old one, which nothing brings back.
     for grant in machine.grants.iter_mut().filter(|g| g.seat == new.seat) {

@@ -53,6 +53,8 @@ pub struct SubscriptionLife {
     pub open_renewals: Vec<OpenRenewal>,
     /// When a snapshot will speak for a payment, if no invoice is heard of until then.
     pub speaks_at: Option<Timestamp>,
+    /// Whether that came: its beginning was heard of, its payment was not, and its source is said to hear of invoices.
+    pub unheard: bool,
     /// How it ended.
     pub ended: Option<Deleted>,
     /// When an end was scheduled.
@@ -217,6 +219,7 @@ fn empty(objects: &Objects<'_>) -> SubscriptionLife {
         side_failures: Vec::new(),
         open_renewals: Vec::new(),
         speaks_at: None,
+        unheard: false,
         ended: None,
         scheduled_since: None,
         cancel_at: None,
@@ -275,7 +278,7 @@ impl Course<'_, '_> {
         } else {
             Trigger::GraceOver
         };
-        self.trigger(ends, trigger, || Cause::deadline("grace over"));
+        self.trigger(ends, trigger, || Cause::GraceOver);
     }
 
     pub(super) const fn state(&self) -> Option<S> {

@@ -34,6 +34,7 @@ use super::object::Objects;
 use super::revision::Revisions;
 use super::terms::Terms;
 use super::time::Timestamp;
+use crate::domain::words::{Sentence, sentences};
 
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize)]
@@ -86,45 +87,45 @@ impl serde::Serialize for State {
     }
 }
 
-/// Why a transition happened: an event, or an instant that came.
+/// Why a transition happened.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Cause {
-    /// The event's type, or what was due. It is kept and compared, so it is a code like Stripe's types: never reworded.
+pub enum Cause {
+    /// An event came.
     #[n(0)]
-    pub kind: String,
-    /// The event.
+    Event {
+        /// Its type.
+        #[n(0)]
+        kind: String,
+        /// Its id.
+        #[n(1)]
+        id: EventId,
+    },
+    /// The instant came at which a grace ended.
     #[n(1)]
-    pub event: Option<EventId>,
+    GraceOver,
 }
 
 impl Cause {
     /// An event.
     #[must_use]
     pub fn event(fact: &Fact) -> Self {
-        Self {
+        Self::Event {
             kind: fact.kind.clone(),
-            event: Some(fact.id.clone()),
-        }
-    }
-
-    /// An instant that came.
-    #[must_use]
-    pub fn deadline(kind: &str) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            event: None,
+            id: fact.id.clone(),
         }
     }
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.event {
-            Some(event) => write!(f, "{} {event}", self.kind),
-            None => f.write_str(&self.kind),
+impl Sentence for Cause {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event { kind, id } => write!(f, "{kind} {id}"),
+            Self::GraceOver => f.write_str("grace over"),
         }
     }
 }
+
+sentences!(Cause);
 
 /// One change of state, in the provider's time.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -194,9 +194,12 @@ impl<'f> Course<'_, 'f> {
     fn snapshot_pays(&mut self, fact: &Fact, version: &Version<'_>) {
         let speaks_at = self.objects.subscription.known_since().unwrap_or(fact.at) + SPEAKS_AFTER;
         let paid_session = self.has_paid_session();
-        if !paid_session && self.hears == Hears::Invoices && self.now < speaks_at {
-            self.life.speaks_at = Some(speaks_at);
-            return;
+        if !paid_session && self.hears == Hears::Invoices {
+            if self.now < speaks_at {
+                self.life.speaks_at = Some(speaks_at);
+                return;
+            }
+            self.life.unheard |= self.objects.subscription.heard_from_its_beginning();
         }
         for item in &version.items {
             let Some((start, end)) = item.period else {

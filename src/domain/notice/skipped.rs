@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use crate::domain::words::{Sentence, sentences};
 use minicbor::{Decode, Encode};
+
+sentences!(Skipped);
 
 /// Why a notice is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -71,8 +74,8 @@ impl Skipped {
     ];
 }
 
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Skipped {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EndedBeforeMailed => "the license was ended before its key was mailed",
             Self::OverBeforeTold => "it was over before it was told",

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::invoice::Invoice;
 use super::items::{ItemKey, Items};
 use crate::domain::fact::{
-    Fact, Item, Says, Subscription as Shown, SubscriptionItems, SubscriptionStatus, Wants,
+    Fact, Item, Says, Subscription as Shown, SubscriptionEvent, SubscriptionItems,
+    SubscriptionStatus, Wants,
 };
 use crate::domain::id::InvoiceId;
 use crate::domain::terms::Terms;
@@ -62,11 +63,11 @@ impl<'f> Subscription<'f> {
         let asked = asked(facts);
         let snapshots: Vec<&'f Fact> = facts
             .iter()
-            .filter(|f| matches!(f.says, Says::Subscription(_)))
+            .filter(|f| f.subscription().is_some())
             .copied()
             .collect();
         for (fact, answer) in snapshots.iter().zip(answers(facts, &snapshots)) {
-            if let Says::Subscription(shown) = &fact.says {
+            if let Some(shown) = fact.subscription() {
                 let listed = Listed::of(shown, answer);
                 subscription.add(fact, shown, &listed, asked.is_some(), terms);
             }
@@ -251,6 +252,15 @@ impl<'f> Subscription<'f> {
             .map(|v| v.shown.created.unwrap_or(v.at))
     }
 
+    /// Whether the event of its creation came: an older one's first invoice may be older than what we hear.
+    #[must_use]
+    pub fn heard_from_its_beginning(&self) -> bool {
+        let versions = self.versions.iter();
+        versions
+            .map(|v| v.shown.event)
+            .any(|e| e == SubscriptionEvent::Created)
+    }
+
     /// When it is no longer news, by the provider's clock and ours: then its first invoice, if we hear of invoices, is here.
     #[must_use]
     pub fn known_since(&self) -> Option<Timestamp> {
@@ -386,19 +396,7 @@ fn then(key: ItemKey, item: &Item) -> ItemThen {
 
 /// The newest metadata that asks for a license.
 fn asked(facts: &[&Fact]) -> Option<Wants> {
-    let wants = facts.iter().rev().filter_map(|fact| match &fact.says {
-        Says::Session(s) => Some(&s.wants),
-        Says::Subscription(s) => Some(&s.wants),
-        Says::Invoice(i) => Some(&i.wants),
-        Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => None,
-    });
+    let wants = facts.iter().rev().filter_map(|fact| fact.wants());
     wants
         .into_iter()
         .find(|w| w.app_id.is_some() || w.plan.is_some())

@@ -129,7 +129,8 @@ impl Carrier<'_> {
             }
             let mut outcome = confirmed(action, None, &choice.adopt, self.now());
             if let Outcome::Done(confirmed) = &mut outcome {
-                (confirmed.adopted, confirmed.others) = (foreign, left.len());
+                confirmed.adopted = foreign;
+                confirmed.others = left.iter().map(|l| l.key.clone()).collect();
             }
             return Some(outcome);
         }

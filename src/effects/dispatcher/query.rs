@@ -221,6 +221,7 @@ fn tell(about: &str, scope: &Scope, outcome: &Outcome, account: &Account) {
         | Outcome::Done(_)
         | Outcome::Unknown { .. }
         | Outcome::Absent { .. }
-        | Outcome::Gone => {}
+        | Outcome::Gone
+        | Outcome::ByHand { .. } => {}
     }
 }

@@ -1,6 +1,7 @@
 //! Refusals that a person must look at, told once each, where they are handled.
 
 use crate::domain::action::{Action, Outcome};
+use crate::domain::by_hand::Task;
 use crate::domain::machine::Machine;
 use crate::effects::services::LicenseService;
 use crate::effects::throttle::Condition;
@@ -31,6 +32,14 @@ pub(super) fn report(
             service_wide: false,
         } => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
+        }
+        Outcome::ByHand { why, by_hand } => {
+            let task = Task {
+                by_hand: *by_hand,
+                act: &action.act,
+            };
+            let why = why.as_deref().unwrap_or("it does not take this from us");
+            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. {task}. See `keyward show {}`", machine.id);
         }
         Outcome::Gone => {
             tracing::warn!(machine.id = %machine.id, action.kind = kind, "the license is gone at the license service");

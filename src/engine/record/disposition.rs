@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::domain::id::MachineId;
+use crate::domain::no_use::Unreadable;
 pub use crate::domain::routing::Reason;
 
 /// What became of an event.
@@ -19,7 +20,7 @@ pub enum Disposition {
     Ignored(#[n(0)] Reason),
     /// It could not be read, as its source says: a newer binary reads it again. For people it is one of the ignored.
     #[n(3)]
-    Unreadable(#[n(0)] String),
+    Unreadable(#[n(0)] Unreadable),
 }
 
 impl Disposition {
@@ -29,7 +30,7 @@ impl Disposition {
         match self {
             Self::Applied(_) | Self::Parked(_) => None,
             Self::Ignored(reason) => Some(reason.to_string()),
-            Self::Unreadable(why) => Some(why.clone()),
+            Self::Unreadable(why) => Some(why.to_string()),
         }
     }
 }

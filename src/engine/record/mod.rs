@@ -18,6 +18,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
+use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::write::working::Working;
 use crate::store::ReadError;
@@ -296,9 +297,9 @@ pub struct RefusedRecord {
     /// The source.
     #[n(1)]
     pub source: SourceName,
-    /// Why it was refused, in words.
+    /// Why it was refused.
     #[n(2)]
-    pub why: String,
+    pub why: NoEvent,
     /// The beginning of its body.
     #[n(3)]
     pub excerpt: String,

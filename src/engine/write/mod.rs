@@ -7,4 +7,5 @@ pub mod machines;
 pub mod outbox;
 pub mod parked;
 pub mod transaction;
+mod unheard;
 pub mod working;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::dues;
 use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
+use super::unheard;
 use super::working::Working;
 use crate::domain::action::{Action, ActionOutcome, Phase};
 use crate::domain::adoption::Gap;
-use crate::domain::customer::Customer;
+use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide::{self, World};
 use crate::domain::fact::{Fact, Says};
 use crate::domain::finding::{Finding, Report};
@@ -172,6 +173,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
             } => self.change(machine, |m, world| {
                 operator::carry_out(m, *action, order, world.now)
             }),
+            Input::Mails { machine } => {
+                self.change(machine, |m, world| operator::mail_now(m, world.now))
+            }
             Input::Refused {
                 source,
                 why,
@@ -278,7 +282,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                         },
                     )?
                 }
-                Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(why.clone())),
+                Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(*why)),
                 Heard::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
@@ -356,7 +360,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         }
     }
 
-    /// A customer's record: the newest by the event's own time counts. What test mode says of a live customer is nothing.
+    /// A customer's record.
     fn customer(&mut self, scope: &Scope, customer: &Customer) -> Result<Disposition, RecordError> {
         let key = key::customer(scope, &customer.id);
         let known: Option<Customer> = record::get(self.working, &key)?;
@@ -369,17 +373,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
                     .transpose()?,
             );
         }
-        let live = |mode: Option<bool>| mode == Some(true);
-        let names_live = known.as_ref().is_some_and(|k| live(k.livemode))
-            || machines.iter().any(|m| live(m.livemode));
-        if names_live && customer.livemode == Some(false) {
-            return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer));
-        }
-        let of_test = |k: &Customer| k.livemode == Some(false) && live(customer.livemode);
-        if known.is_none_or(|k| k.at <= customer.at || of_test(&k)) {
-            record::put(self.working, key, customer)?;
-            for machine in machines {
-                self.change(&machine.id, |_, _| {})?;
+        match customer.arrives(known.as_ref(), machines.iter().map(|m| m.livemode)) {
+            Arrival::OtherMode => return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer)),
+            Arrival::Older => {}
+            Arrival::Kept => {
+                record::put(self.working, key, customer)?;
+                for machine in machines {
+                    self.change(&machine.id, |_, _| {})?;
+                }
             }
         }
         Ok(Disposition::Applied(None))
@@ -483,6 +484,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
+        unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {
             self.told.push(Told {
                 machine: machine.id.clone(),

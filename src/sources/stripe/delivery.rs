@@ -1,6 +1,7 @@
 //! From a read event to the engine's input.
 
 use super::event::{Event, Heard};
+use super::reason::Reason;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
 use crate::engine::input;
@@ -23,10 +24,8 @@ pub fn delivery(
         heard: match event.says {
             Heard::Fact(fact) => input::Heard::Fact(Box::new(fact)),
             Heard::Customer(customer) => input::Heard::Customer(customer),
-            Heard::Ignored(reason) if reason.is_unreadable() => {
-                input::Heard::Unreadable(reason.to_string())
-            }
-            Heard::Ignored(reason) => input::Heard::Ignored(reason.to_string()),
+            Heard::Ignored(Reason::Unreadable(why)) => input::Heard::Unreadable(why),
+            Heard::Ignored(Reason::NoUse(why)) => input::Heard::Ignored(why),
         },
         raw,
         received,

@@ -8,6 +8,7 @@ use bumpalo::Bump;
 use crate::domain::customer::Customer;
 use crate::domain::fact::{Fact, InvoiceEvent, Says, SessionEvent, SubscriptionEvent};
 use crate::domain::id::{AccountId, EventId};
+use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::time::Timestamp;
 
 use super::chain;
@@ -47,37 +48,11 @@ pub enum Heard {
     Ignored(Reason),
 }
 
-/// A body that is no event of Stripe's at all, or of a kind that holds no state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// No JSON.
-    #[error("the body is not JSON: {why}")]
-    NotJson {
-        /// What the parser stumbled over.
-        why: String,
-    },
-    /// JSON, but no event.
-    #[error("the body is no Stripe event: it has no `{missing}`")]
-    NotAnEvent {
-        /// The field.
-        missing: &'static str,
-    },
-    /// A thin event.
-    #[error(
-        "`{kind}` is a thin event, which names an object without showing it: create the endpoint with the payload \
-         style *snapshot*"
-    )]
-    Thin {
-        /// The event's type.
-        kind: String,
-    },
-}
-
 /// Reads a delivery that is Stripe's own.
 ///
 /// # Errors
 /// When the body is no event.
-pub fn parse(verified: &Verified<'_>, received: Timestamp) -> Result<Event, Malformed> {
+pub fn parse(verified: &Verified<'_>, received: Timestamp) -> Result<Event, NoEvent> {
     read(verified.body(), received)
 }
 
@@ -85,33 +60,27 @@ pub fn parse(verified: &Verified<'_>, received: Timestamp) -> Result<Event, Malf
 ///
 /// # Errors
 /// When the body is no event.
-pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
+pub fn read(body: &[u8], received: Timestamp) -> Result<Event, NoEvent> {
     // Looked through once as a whole, which is far quicker than text by text.
-    let text = std::str::from_utf8(body).map_err(|e| Malformed::NotJson { why: e.to_string() })?;
+    let text = std::str::from_utf8(body).map_err(|e| NoEvent::NotJson { why: e.to_string() })?;
     let arena = Bump::with_capacity(text.len());
     let (json, cut) = match Json::read(text, &arena) {
         Ok(json) => (json, false),
         // JSON nevertheless, if it is only nested too deeply or a number in it is too large.
         Err(e) => {
-            Json::shallow(text, &arena).ok_or_else(|| Malformed::NotJson { why: e.to_string() })?
+            Json::shallow(text, &arena).ok_or_else(|| NoEvent::NotJson { why: e.to_string() })?
         }
     };
-    let kind = json
-        .get("type")
-        .text()
-        .ok_or(Malformed::NotAnEvent { missing: "type" })?;
+    let kind = json.get("type").text().ok_or(NoEvent::lacks("type"))?;
     if json.get("object").text() == Some("v2.core.event")
         || kind.starts_with("v1.")
         || kind.starts_with("v2.")
     {
-        return Err(Malformed::Thin {
+        return Err(NoEvent::Thin {
             kind: kind.to_owned(),
         });
     }
-    let id = json
-        .get("id")
-        .text()
-        .ok_or(Malformed::NotAnEvent { missing: "id" })?;
+    let id = json.get("id").text().ok_or(NoEvent::lacks("id"))?;
     let created = json.get("created").time();
     let envelope = Envelope {
         id: EventId::new(id),
@@ -123,7 +92,7 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, Malformed> {
     };
     // Without its instant a fact has no place in the order; only what is ignored anyway may lack it.
     let says = match hear(&envelope) {
-        _ if cut && !json.has("data") => Heard::Ignored(Reason::Beyond),
+        _ if cut && !json.has("data") => Heard::Ignored(Reason::Unreadable(Unreadable::Beyond)),
         Err(reason) => Heard::Ignored(reason),
         Ok(_) if created.is_none() => {
             Heard::Ignored(Reason::unreadable("created", json.get("created")))
@@ -202,7 +171,7 @@ fn about(kind: &str) -> Result<About, Reason> {
         | "invoice.will_be_due"
         | "invoice.overpaid"
         | "invoice.payment_attempt_required" => About::Invoice(InvoiceEvent::Updated),
-        "invoice.upcoming" => return Err(Reason::Upcoming),
+        "invoice.upcoming" => return Err(NoUse::Upcoming.into()),
         "invoice_payment.paid" => About::InvoicePayment,
         "payment_intent.succeeded" => About::PaymentIntent,
         "charge.succeeded" | "charge.updated" | "charge.captured" | "charge.refunded" => {
@@ -288,10 +257,7 @@ fn is_a(object: &Json<'_>, expected: &str) -> Result<(), Reason> {
                 "{}, where this type shows a `{expected}`",
                 object.get("object").describe()
             );
-            Err(Reason::Unreadable {
-                field: "data.object.object",
-                found,
-            })
+            Err(Reason::field("data.object.object", found))
         }
         _ => Ok(()),
     }

@@ -277,7 +277,7 @@ mod tests {
                 fact.names().iter().map(|n| n.as_str().to_owned()).collect()
             }
             input::Heard::Customer(customer) => vec![customer.id.to_string()],
-            input::Heard::Ignored(why) | input::Heard::Unreadable(why) => panic!("{why}"),
+            heard @ (input::Heard::Ignored(_) | input::Heard::Unreadable(_)) => panic!("{heard:?}"),
         }
     }
 

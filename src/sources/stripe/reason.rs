@@ -1,203 +1,123 @@
-//! Why an event is ignored, in words that the operator reads.
+//! Why an event is ignored: its type's family, or what could not be read.
 
 use std::fmt;
 
 use super::json::Json;
+use crate::domain::no_use::{NoUse, Unreadable};
 
-/// Why an event that is Stripe's own and whole has no effect.
+/// Why an event that is Stripe's own has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A type that this version does not know.
-    UnknownType,
-    /// A type of a family that carries nothing Keyward needs; the text says where the matter is told instead.
-    NotNeeded(&'static str),
-    /// A Checkout session of mode `setup`.
-    Setup,
-    /// A forecast of an invoice that does not exist yet.
-    Upcoming,
-    /// It is of a kind we read, but names nothing that a license could hang on.
-    NamesNothing(&'static str),
-    /// A field without which it means nothing is missing or of a form that we do not know. The operator is told, and a
-    /// newer binary reads the event again.
-    Unreadable {
-        /// The field's path.
-        field: &'static str,
-        /// What stood there.
-        found: String,
-    },
-    /// Its `data` is JSON that no reader of ours takes: nested more deeply than anything that Stripe sends, or with a
-    /// number beyond all bounds.
-    Beyond,
+    /// It is whole, and of no use.
+    NoUse(NoUse),
+    /// It cannot be read. The operator is told, and a newer binary reads the event again.
+    Unreadable(Unreadable),
 }
 
 impl Reason {
+    /// A type that this version does not know.
+    pub(super) const UNKNOWN: Self = Self::NoUse(NoUse::UnknownType);
+
     /// That a field could not be read.
-    pub(super) fn unreadable(field: &'static str, found: &Json<'_>) -> Self {
-        Self::Unreadable {
-            field,
-            found: found.describe(),
-        }
+    pub(super) fn unreadable(field: &str, found: &Json<'_>) -> Self {
+        Self::field(field, found.describe())
     }
 
-    /// A short word for a metric's label.
+    /// The same, where what was found is described already.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownType => "unknown_type",
-            Self::NotNeeded(_) => "not_needed",
-            Self::Setup => "setup_session",
-            Self::Upcoming => "upcoming_invoice",
-            Self::NamesNothing(_) => "names_nothing",
-            Self::Unreadable { .. } | Self::Beyond => "unreadable",
-        }
+    pub fn field(field: &str, found: String) -> Self {
+        let field = field.to_owned();
+        Self::Unreadable(Unreadable::Field { field, found })
     }
 
     /// Whether somebody should look at it.
     #[must_use]
     pub const fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Unreadable { .. } | Self::Beyond)
+        matches!(self, Self::Unreadable(_))
+    }
+}
+
+impl From<NoUse> for Reason {
+    fn from(why: NoUse) -> Self {
+        Self::NoUse(why)
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownType => {
-                f.write_str("an event type that this version of Keyward does not know")
-            }
-            Self::NotNeeded(why) | Self::NamesNothing(why) => f.write_str(why),
-            Self::Setup => f.write_str(
-                "a Checkout session of mode `setup` stores a payment method and sells nothing",
-            ),
-            Self::Upcoming => f.write_str("a forecast of an invoice: nothing is due or paid yet"),
-            Self::Beyond => f.write_str(
-                "unreadable: `data` is nested too deeply, or holds a number beyond all bounds",
-            ),
-            Self::Unreadable { field, found } => write!(f, "unreadable: `{field}` is {found}"),
+            Self::NoUse(why) => why.fmt(f),
+            Self::Unreadable(why) => why.fmt(f),
         }
     }
 }
 
-const ATTEMPT: &str =
-    "one attempt to pay: whether it succeeded is told by the invoice or the Checkout session";
-const METHOD: &str =
-    "a payment method: whether it pays is told by the invoice or the Checkout session";
-const PRICES: &str = "prices and products are read from purchases";
-const DISCOUNT: &str =
-    "a discount: what was paid with it is told by the invoice or the Checkout session";
-const OWN_MONEY: &str = "your own balance, payouts and transfers: no purchase changes by them";
-const OWN_ACCOUNT: &str = "your own Stripe account and its settings: no purchase changes by them";
-const TAX: &str = "taxes change what an invoice costs, not what it pays for";
-const OTHER_PRODUCT: &str = "another Stripe product: it sells no license";
-
 /// Families of types that carry nothing for us, by how the type begins; the first that fits counts.
-const FAMILIES: &[(&str, &str)] = &[
-    ("charge.", ATTEMPT),
-    ("payment_intent.", ATTEMPT),
-    ("payment_method.", METHOD),
-    ("payment_method_", METHOD),
-    ("setup_intent.", METHOD),
-    ("mandate.", METHOD),
-    ("source.", METHOD),
-    ("customer.source.", METHOD),
-    ("customer.bank_account.", METHOD),
-    ("customer.card.", METHOD),
-    ("customer.discount.", DISCOUNT),
-    ("coupon.", DISCOUNT),
-    ("promotion_code.", DISCOUNT),
-    ("customer.tax_id.", TAX),
-    ("tax.", TAX),
-    ("tax_rate.", TAX),
-    ("product.", PRICES),
-    ("price.", PRICES),
-    ("plan.", PRICES),
-    ("sku.", PRICES),
-    ("product_feature.", PRICES),
-    (
-        "entitlements.",
-        "entitlements at Stripe: what a customer holds here follows from purchases",
-    ),
-    (
-        "invoiceitem.",
-        "an item that waits for its invoice: it counts when an invoice with it is paid",
-    ),
-    (
-        "invoice_payment.",
-        "a payment that is not made yet: `invoice_payment.paid` tells when it is",
-    ),
-    (
-        "invoice.deleted",
-        "a draft was thrown away before it was due",
-    ),
-    (
-        "credit_note.",
-        "a credit note changes nothing by itself: money that goes back is told by refund events",
-    ),
-    (
-        "customer_cash_balance_transaction.",
-        "a customer's cash balance: what it pays is told by the invoice",
-    ),
-    (
-        "cash_balance.",
-        "a customer's cash balance: what it pays is told by the invoice",
-    ),
-    (
-        "subscription_schedule.",
-        "a plan for later: its effects are told by the subscription's own events",
-    ),
-    (
-        "payment_link.",
-        "a template for Checkout sessions: purchases through it are told by their sessions",
-    ),
-    (
-        "quote.",
-        "a quote: what comes of it is told by its invoice and subscription",
-    ),
-    ("order.", "an order of Stripe's retired Orders API"),
-    (
-        "review.",
-        "a review by Stripe Radar: a refund that follows is told by its own events",
-    ),
-    (
-        "radar.",
-        "a review by Stripe Radar: a refund that follows is told by its own events",
-    ),
-    (
-        "checkout.",
-        "a step of a checkout that neither pays nor ends it",
-    ),
-    ("balance.", OWN_MONEY),
-    ("balance_settings.", OWN_MONEY),
-    ("payout.", OWN_MONEY),
-    ("transfer.", OWN_MONEY),
-    ("topup.", OWN_MONEY),
-    ("recipient.", OWN_MONEY),
-    ("application_fee.", OWN_MONEY),
-    ("refund_", OWN_MONEY),
-    ("account.", OWN_ACCOUNT),
-    ("application.", OWN_ACCOUNT),
-    ("capability.", OWN_ACCOUNT),
-    ("person.", OWN_ACCOUNT),
-    ("billing_portal.", OWN_ACCOUNT),
-    ("file.", OWN_ACCOUNT),
-    ("reporting.", OWN_ACCOUNT),
-    ("sigma.", OWN_ACCOUNT),
-    ("test_helpers.", OWN_ACCOUNT),
-    ("ping", OWN_ACCOUNT),
-    (
-        "billing.",
-        "meters, credits and alerts: what is paid with them is told by the invoice",
-    ),
-    ("bitcoin.", OTHER_PRODUCT),
-    ("climate.", OTHER_PRODUCT),
-    ("crypto.", OTHER_PRODUCT),
-    ("financial_connections.", OTHER_PRODUCT),
-    ("identity.", OTHER_PRODUCT),
-    ("issuing_", OTHER_PRODUCT),
-    ("terminal.", OTHER_PRODUCT),
-    ("treasury.", OTHER_PRODUCT),
-    ("capital.", OTHER_PRODUCT),
-    ("forwarding.", OTHER_PRODUCT),
+const FAMILIES: &[(&str, NoUse)] = &[
+    ("charge.", NoUse::Attempt),
+    ("payment_intent.", NoUse::Attempt),
+    ("payment_method.", NoUse::Method),
+    ("payment_method_", NoUse::Method),
+    ("setup_intent.", NoUse::Method),
+    ("mandate.", NoUse::Method),
+    ("source.", NoUse::Method),
+    ("customer.source.", NoUse::Method),
+    ("customer.bank_account.", NoUse::Method),
+    ("customer.card.", NoUse::Method),
+    ("customer.discount.", NoUse::Discount),
+    ("coupon.", NoUse::Discount),
+    ("promotion_code.", NoUse::Discount),
+    ("customer.tax_id.", NoUse::Tax),
+    ("tax.", NoUse::Tax),
+    ("tax_rate.", NoUse::Tax),
+    ("product.", NoUse::Prices),
+    ("price.", NoUse::Prices),
+    ("plan.", NoUse::Prices),
+    ("sku.", NoUse::Prices),
+    ("product_feature.", NoUse::Prices),
+    ("entitlements.", NoUse::Entitlements),
+    ("invoiceitem.", NoUse::InvoiceItem),
+    ("invoice_payment.", NoUse::OpenPayment),
+    ("invoice.deleted", NoUse::Draft),
+    ("credit_note.", NoUse::CreditNote),
+    ("customer_cash_balance_transaction.", NoUse::CashBalance),
+    ("cash_balance.", NoUse::CashBalance),
+    ("subscription_schedule.", NoUse::Schedule),
+    ("payment_link.", NoUse::PaymentLink),
+    ("quote.", NoUse::Quote),
+    ("order.", NoUse::Order),
+    ("review.", NoUse::Review),
+    ("radar.", NoUse::Review),
+    ("checkout.", NoUse::CheckoutStep),
+    ("balance.", NoUse::OwnMoney),
+    ("balance_settings.", NoUse::OwnMoney),
+    ("payout.", NoUse::OwnMoney),
+    ("transfer.", NoUse::OwnMoney),
+    ("topup.", NoUse::OwnMoney),
+    ("recipient.", NoUse::OwnMoney),
+    ("application_fee.", NoUse::OwnMoney),
+    ("refund_", NoUse::OwnMoney),
+    ("account.", NoUse::OwnAccount),
+    ("application.", NoUse::OwnAccount),
+    ("capability.", NoUse::OwnAccount),
+    ("person.", NoUse::OwnAccount),
+    ("billing_portal.", NoUse::OwnAccount),
+    ("file.", NoUse::OwnAccount),
+    ("reporting.", NoUse::OwnAccount),
+    ("sigma.", NoUse::OwnAccount),
+    ("test_helpers.", NoUse::OwnAccount),
+    ("ping", NoUse::OwnAccount),
+    ("billing.", NoUse::Billing),
+    ("bitcoin.", NoUse::OtherProduct),
+    ("climate.", NoUse::OtherProduct),
+    ("crypto.", NoUse::OtherProduct),
+    ("financial_connections.", NoUse::OtherProduct),
+    ("identity.", NoUse::OtherProduct),
+    ("issuing_", NoUse::OtherProduct),
+    ("terminal.", NoUse::OtherProduct),
+    ("treasury.", NoUse::OtherProduct),
+    ("capital.", NoUse::OtherProduct),
+    ("forwarding.", NoUse::OtherProduct),
 ];
 
 /// Why a type that nobody reads is ignored.
@@ -205,5 +125,5 @@ pub(super) fn of_type(kind: &str) -> Reason {
     FAMILIES
         .iter()
         .find(|(begin, _)| kind.starts_with(begin))
-        .map_or(Reason::UnknownType, |(_, why)| Reason::NotNeeded(why))
+        .map_or(Reason::UNKNOWN, |(_, why)| Reason::NoUse(*why))
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::serve::Server;
 use super::support::{CONFIG, Place, willing};
+use crate::stripe::cut_lists::{self as cut_lists, Shape};
 use crate::support::replay;
+use crate::support::shop::NOW;
 
 /// Histories of unlike kinds, none of which the least config leaves without a plan.
 const HISTORIES: &[&str] = &[
@@ -289,4 +291,61 @@ fn what_was_said_without_an_event_is_written_as_it_was_read() {
         written > 5,
         "only {written} histories have decisions or look-ups"
     );
+}
+
+/// A subscription of fourteen items, of which its events show ten; what Stripe answered about the rest came a minute later.
+fn cut_history(shape: Shape, looked_up: bool) -> Vec<String> {
+    let at = |s: i64| (NOW + keyward::domain::time::Span::from_s(s)).s();
+    let event = |id: &str, kind: &str, object: Value| {
+        let event = json!({ "id": id, "object": "event", "type": kind, "created": NOW.s(), "livemode": true, "data": { "object": object } });
+        json!({ "received_at": at(1), "source": "stripe", "event": event })
+    };
+    let mut lines = vec![
+        event(
+            "evt_1",
+            "customer.subscription.created",
+            cut_lists::subscription(1..=14, shape),
+        ),
+        event("evt_2", "invoice.paid", cut_lists::invoice(1..=14, shape)),
+    ];
+    if looked_up {
+        let items: Vec<Value> = (1..=14).map(|n| cut_lists::item(n, Shape::New)).collect();
+        let items = json!({ "object": "list", "has_more": false, "data": items });
+        let mut invoice = cut_lists::invoice(1..=14, Shape::New);
+        let all: Vec<Value> = (1..=14).map(|n| cut_lists::line(n, Shape::New)).collect();
+        invoice["lines"] = json!({ "has_more": false, "data": all });
+        for lookup in [items, invoice] {
+            lines.push(json!({ "received_at": at(60), "source": "stripe", "lookup": lookup }));
+        }
+    }
+    lines.iter().map(Value::to_string).collect()
+}
+
+/// What look-ups answered is written from the facts that it became, though nothing else of it is left.
+#[test]
+fn a_cut_list_s_rest_is_written_though_its_event_is_gone() {
+    let place = Place::with(CONFIG);
+    let rules = replay::rules(&place.path("keyward.toml"));
+    let play =
+        |lines: &[String]| replay::answered("cut", &lines.join("\n"), rules.clone(), None, None);
+    for shape in [Shape::New, Shape::Old] {
+        let (world, whole) = play(&cut_history(shape, true));
+        let mut lines = cut_history(shape, false);
+        assert_ne!(
+            shapes(&play(&lines).1),
+            shapes(&whole),
+            "the look-ups matter"
+        );
+        view::machines(&world.store, |machine| {
+            let said = machine
+                .facts
+                .iter()
+                .filter_map(|f| record::said("stripe", &machine.id, f));
+            lines.extend(said);
+            true
+        })
+        .unwrap();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(shapes(&play(&lines).1), shapes(&whole));
+    }
 }

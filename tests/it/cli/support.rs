@@ -10,14 +10,16 @@ use keyward::domain::action::{Abilities, Act, Action, Confirmed, Outcome};
 use keyward::domain::decide::Mailed;
 use keyward::domain::id::{LicenseKey, SourceName};
 use keyward::domain::machine::Machine;
+use keyward::domain::no_use::NoEvent;
 use keyward::domain::service::{License, apply};
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::Handle;
-use keyward::engine::input::{Delivery, Heard, Input, Receipt};
+use keyward::engine::input::{Delivery, Input, Receipt};
 use keyward::engine::read::{due, view};
 use keyward::engine::record::key::{Due, Item};
 use keyward::engine::write::committer;
 use keyward::server;
+use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
 use keyward::store::Create;
 
@@ -156,10 +158,7 @@ impl Place {
             work(&handle, &service).await;
             let at = clock.now();
             let body = b"{\"hello\": 1}".to_vec();
-            let (source, why) = (
-                SourceName::from("stripe"),
-                "the body is no Stripe event: it has no `type`".to_owned(),
-            );
+            let (source, why) = (SourceName::from("stripe"), NoEvent::lacks("type"));
             submit(
                 &handle,
                 Input::Refused {
@@ -294,7 +293,7 @@ fn history(name: &str) -> Vec<Delivery> {
         .join(name)
         .join("history.jsonl");
     let text = std::fs::read_to_string(path).unwrap();
-    let delivery = |line: &str| {
+    let line = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         let event = if line["event"].is_object() {
             &line["event"]
@@ -313,21 +312,12 @@ fn history(name: &str) -> Vec<Delivery> {
         let received = told.unwrap_or_else(|| Timestamp::from_s(unix()));
         let raw = event.to_string().into_bytes();
         let read = event::read(&raw, received).unwrap();
-        Delivery {
-            source: SourceName::from("stripe"),
-            id: read.id,
-            kind: read.kind,
-            created: read.created,
-            livemode: read.livemode,
-            account: read.account,
-            heard: match read.says {
-                event::Heard::Fact(fact) => Heard::Fact(Box::new(fact)),
-                event::Heard::Customer(customer) => Heard::Customer(customer),
-                event::Heard::Ignored(why) => Heard::Ignored(why.to_string()),
-            },
-            raw: keyward::engine::record::body_codec::pack(&raw),
+        delivery(
+            read,
+            &SourceName::from("stripe"),
+            keyward::engine::record::body_codec::pack(&raw),
             received,
-        }
+        )
     };
-    text.lines().map(delivery).collect()
+    text.lines().map(line).collect()
 }

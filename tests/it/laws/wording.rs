@@ -3,19 +3,28 @@
 use std::fmt::Display;
 
 use keyward::domain::action::{Act, Action, Missing, Question};
+use keyward::domain::by_hand::{ByHand, Task};
 use keyward::domain::finding::{Finding, Report};
 use keyward::domain::hold::{Distrust, DistrustCause, Flaw, Hold};
-use keyward::domain::id::{MachineId, SessionId, SourceName};
+use keyward::domain::id::{EventId, LicenseKey, MachineId, SessionId, SourceName};
 use keyward::domain::lifecycle::Kind;
 use keyward::domain::machine::Machine;
+use keyward::domain::no_use::{NoEvent, NoUse};
 use keyward::domain::notice::{About, Notice, NoticeKind, NoticeStatus, Part, Skipped};
+use keyward::domain::plan::Devices;
 use keyward::domain::routing::Reason;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Input;
 use keyward::engine::read::view;
 use keyward::engine::record::disposition::Disposition;
-use keyward::engine::record::{EventRecord, decode, encode};
+use keyward::engine::record::{EventRecord, RefusedRecord, decode, encode};
 use keyward::sim::history::Line;
+#[cfg(debug_assertions)]
+use keyward::{
+    domain::words::in_other_words,
+    sim::World,
+    store::{Direction, KeyRange, Read},
+};
 
 use crate::support::replay;
 
@@ -55,14 +64,17 @@ fn findings() -> Vec<Finding> {
             time: true,
             devices: true,
         }),
-        Some(Finding::GivenElsewhere { .. }) => Some(Finding::OtherLicenses(2)),
+        Some(Finding::GivenElsewhere { .. }) => {
+            Some(Finding::OtherLicenses(vec![LicenseKey::new("KEY-1")]))
+        }
         Some(Finding::OtherLicenses(_)) => Some(Finding::ServedTwice(machine().id)),
         Some(Finding::ServedTwice(_)) => Some(Finding::MovedTo {
             machine: machine().id,
             paid_until: Some(NOW),
         }),
         Some(Finding::MovedTo { .. }) => Some(Finding::Held(Flaw::SeatTwice)),
-        Some(Finding::Held(_)) => None,
+        Some(Finding::Held(_)) => Some(Finding::NoInvoiceHeard(SourceName::from("stripe"))),
+        Some(Finding::NoInvoiceHeard(_)) => None,
     };
     std::iter::successors(next(None), |last| next(Some(last))).collect()
 }
@@ -159,7 +171,7 @@ fn no_record_holds_a_sentence_of_ours() {
         0,
         NOW,
     );
-    for missing in [Missing::NotMade, Missing::NoneThere] {
+    for missing in Missing::ALL {
         let action = Action {
             missing: Some(missing),
             ..action.clone()
@@ -171,6 +183,24 @@ fn no_record_holds_a_sentence_of_ours() {
             },
             &missing,
         );
+    }
+    let key = LicenseKey::new("KEY-1");
+    let set = Act::SetDevices {
+        key: key.clone(),
+        devices: Devices::Count(5),
+    };
+    let decision = EventId::from("dec_1");
+    let reset = Act::ResetDevices { key, decision };
+    for (act, by_hand) in [(set, ByHand::SetDevices), (reset, ByHand::ResetDevices)] {
+        let action = Action {
+            by_hand: Some(by_hand),
+            ..Action::new(1, act.clone(), 1, NOW)
+        };
+        let machine = Machine {
+            actions: vec![action],
+            ..machine()
+        };
+        keeps_no_words(&machine, &Task { by_hand, act: &act });
     }
     let away = Distrust {
         cause: DistrustCause::Away(Span::from_hours(1)),
@@ -204,6 +234,7 @@ fn no_record_holds_a_sentence_of_ours() {
 
 #[test]
 fn no_event_s_record_holds_our_reason() {
+    let uses = NoUse::ALL.map(Reason::NoUse);
     let reasons = [
         Reason::OtherMode,
         Reason::OtherModeThanPurchase,
@@ -218,7 +249,7 @@ fn no_event_s_record_holds_our_reason() {
         Reason::Decision,
         Reason::NeverLinked,
     ];
-    for reason in reasons {
+    for reason in reasons.into_iter().chain(uses) {
         let record = EventRecord {
             kind: "invoice.paid".to_owned(),
             created: NOW,
@@ -228,6 +259,35 @@ fn no_event_s_record_holds_our_reason() {
             livemode: None,
         };
         keeps_no_words(&record, &reason);
+    }
+}
+
+#[test]
+fn no_refused_delivery_s_record_holds_our_reason() {
+    let refusals = [
+        NoEvent::NotJson {
+            why: "expected value".to_owned(),
+        },
+        NoEvent::lacks("type"),
+        NoEvent::Thin {
+            kind: "v1.invoice.paid".to_owned(),
+        },
+        NoEvent::UnfitId { len_max: 255 },
+    ];
+    for why in refusals {
+        let record = RefusedRecord {
+            at: NOW,
+            source: SourceName::from("stripe"),
+            why: why.clone(),
+            excerpt: String::new(),
+        };
+        assert_eq!(
+            decode::<RefusedRecord>(&encode(&record)),
+            Ok(record.clone())
+        );
+        if !matches!(why, NoEvent::NotJson { .. }) {
+            keeps_no_words(&record, &why);
+        }
     }
 }
 
@@ -264,4 +324,144 @@ fn what_was_told_is_told_once() {
         machines > 200 && told > 10 && skipped > 0,
         "{machines} purchases, {told} told, {skipped} skipped"
     );
+}
+
+/// A whole store, as it lies there.
+#[cfg(debug_assertions)]
+fn everything(store: &impl Read) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let all = KeyRange {
+        start: Vec::new(),
+        end: vec![u8::MAX; 64],
+    };
+    let entries = store.range(&all, Direction::Forward, usize::MAX).unwrap();
+    entries
+        .into_iter()
+        .map(|(key, value)| (key, value.bytes.to_vec()))
+        .collect()
+}
+
+/// Plays a history; from a line on, every sentence has other words.
+#[cfg(debug_assertions)]
+fn played(history: &replay::History, other_words_from: usize) -> World {
+    let mut world = World::new(history.rules.clone(), None);
+    let lines = history.lines();
+    let last = lines.iter().map(|l| l.received).max().unwrap();
+    for (number, line) in lines.into_iter().enumerate() {
+        let hear = || world.hear(line).unwrap();
+        if number < other_words_from {
+            hear();
+        } else {
+            in_other_words(hear);
+        }
+    }
+    let end = last + Span::from_days(60);
+    if other_words_from == usize::MAX {
+        world.end(end).unwrap();
+    } else {
+        in_other_words(|| world.end(end).unwrap());
+    }
+    world
+}
+
+/// Every sentence of the domain is put into other words, from the beginning and in the middle of each history: the stores that
+/// come of it are the same to the last byte, so nothing is told, mailed, queued or decided anew by a better wording.
+#[cfg(debug_assertions)]
+#[test]
+fn other_words_change_nothing_but_what_people_read() {
+    let plain = findings()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>();
+    let other = in_other_words(|| {
+        findings()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    });
+    assert!(
+        plain
+            .iter()
+            .zip(&other)
+            .all(|(a, b)| a != b && !b.contains("invoice"))
+    );
+    let mut reports = 0;
+    for history in replay::all() {
+        let plain = played(&history, usize::MAX);
+        let middle = history.lines().len() / 2;
+        for from in [0, middle] {
+            let other = played(&history, from);
+            assert!(
+                everything(&other.store) == everything(&plain.store),
+                "{}: other words from line {from} on make another store",
+                history.name
+            );
+        }
+        view::machines(&plain.store, |machine| {
+            reports += machine.told.len();
+            true
+        })
+        .unwrap();
+    }
+    assert!(reports > 10, "{reports} reports");
+}
+
+/// Files with errors that are shown where they happen, and kept nowhere.
+const ERRORS: &[(&str, &str)] = &[
+    ("id/machine.rs", "a text that is no id"),
+    ("time.rs", "a text that is no instant"),
+    ("adoption/labels.rs", "an error in a config"),
+    (
+        "service.rs",
+        "what the model of a service says, in the service's stead",
+    ),
+];
+
+/// Types of the domain whose `Display` is a code, a name or a value and no sentence: it is kept, compared and parsed.
+const NO_SENTENCES: &[(&str, &str)] = &[
+    ("$name", "an id"),
+    ("Scope", "part of an id"),
+    ("MachineId", "an id"),
+    ("LicenseStatus", "a code"),
+    ("PurchaseStatus", "a code"),
+    ("Money", "a value"),
+    ("Timestamp", "a value"),
+    ("Span", "a value"),
+    ("NotASpan", "an error in a config, which is shown and gone"),
+    ("OnPartialRefund", "a value of a config"),
+    ("Cause", "an id: what an episode is named by"),
+    ("About", "an id: what a notice is named by"),
+    ("Part", "an id: what a notice is named by"),
+];
+
+#[test]
+fn every_sentence_of_the_domain_has_one_way_out() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain");
+    let (mut folders, mut sentences) = (vec![root], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            sentences += text.matches("impl Sentence for ").count();
+            let listed = ERRORS.iter().any(|(file, _)| path.ends_with(file));
+            assert!(
+                listed || !text.contains("#[error("),
+                "{}: an error's sentence does not go through domain::words",
+                path.display()
+            );
+            for rest in text.split("Display for ").skip(1) {
+                let name = rest.split([' ', '<']).next().unwrap();
+                let known = NO_SENTENCES.iter().any(|(n, _)| *n == name);
+                assert!(
+                    known || path.ends_with("words.rs"),
+                    "{}: the Display of {name} does not go through domain::words",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(sentences >= 16, "{sentences} sentences");
 }

@@ -1,6 +1,7 @@
 //! Events that could not be read (rule 8): kept, told, and taken in by the first binary that can read them.
 
 use keyward::domain::id::SourceName;
+use keyward::domain::no_use::Unreadable;
 use keyward::domain::time::Span;
 use keyward::engine::input::{Heard, Input, Receipt};
 use keyward::engine::record::body_codec;
@@ -23,7 +24,10 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
         body_codec::pack(body.as_bytes()),
         received,
     );
-    kept.heard = Heard::Unreadable("unreadable: `data.object.mode` is a text".to_owned());
+    kept.heard = Heard::Unreadable(Unreadable::Field {
+        field: "data.object.mode".to_owned(),
+        found: "the text `other`".to_owned(),
+    });
     Input::Delivery(Box::new(kept))
 }
 

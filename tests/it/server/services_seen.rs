@@ -281,6 +281,9 @@ async fn a_mail_server_that_is_gone_is_seen() {
         (said(&app, "the mail server does not answer") == 1).then_some(())
     })
     .await;
+    let due = app.ask(&["retry", "--service", "mail"]);
+    assert_eq!(due["mails"], 10, "{due}");
+    assert_eq!(due["actions"], 0, "{due}");
     let taken = Arc::default();
     let server = tokio::spawn(take_mail(
         TcpListener::bind(address).await.unwrap(),

@@ -13,7 +13,7 @@ use crate::support::wait::{PATIENCE, until};
 
 /// Where the answers of one API version keep their fields.
 #[derive(Clone, Copy)]
-enum Shape {
+pub(crate) enum Shape {
     /// Basil and later.
     New,
     /// Before basil.
@@ -23,7 +23,7 @@ enum Shape {
 const ITEMS: &str = "/v1/subscription_items subscription=sub_1";
 const END: Span = Span::from_days(30);
 
-fn item(n: u32, shape: Shape) -> Value {
+pub(crate) fn item(n: u32, shape: Shape) -> Value {
     let price = json!({ "id": format!("price_{n}"), "product": "prod_many" });
     let mut item = json!({ "id": format!("si_{n}"), "object": "subscription_item", "quantity": 1, "subscription": "sub_1" });
     match shape {
@@ -37,7 +37,7 @@ fn item(n: u32, shape: Shape) -> Value {
     item
 }
 
-fn line(n: u32, shape: Shape) -> Value {
+pub(crate) fn line(n: u32, shape: Shape) -> Value {
     let period = json!({ "start": NOW.s(), "end": (NOW + END).s() });
     let (item, price) = (format!("si_{n}"), format!("price_{n}"));
     let mut line = json!({ "id": format!("il_{n}"), "object": "line_item", "amount": 900, "quantity": 1, "period": period });
@@ -67,7 +67,7 @@ fn cut(rows: impl IntoIterator<Item = Value>) -> Value {
     json!({ "object": "list", "has_more": rows.len() > 10, "data": rows.iter().take(10).collect::<Vec<_>>() })
 }
 
-fn subscription(items: impl IntoIterator<Item = u32>, shape: Shape) -> Value {
+pub(crate) fn subscription(items: impl IntoIterator<Item = u32>, shape: Shape) -> Value {
     let mut object = json!({
         "id": "sub_1", "object": "subscription", "status": "active", "customer": "cus_1", "metadata": {},
         "created": NOW.s(), "start_date": NOW.s(), "latest_invoice": "in_1",
@@ -80,7 +80,7 @@ fn subscription(items: impl IntoIterator<Item = u32>, shape: Shape) -> Value {
     object
 }
 
-fn invoice(lines: impl IntoIterator<Item = u32>, shape: Shape) -> Value {
+pub(crate) fn invoice(lines: impl IntoIterator<Item = u32>, shape: Shape) -> Value {
     let mut object = json!({
         "id": "in_1", "object": "invoice", "status": "paid", "billing_reason": "subscription_create", "customer": "cus_1",
         "customer_email": "ada@example.com", "created": NOW.s(), "total": 900, "amount_due": 900, "amount_paid": 900,

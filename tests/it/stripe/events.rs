@@ -1,8 +1,9 @@
 //! The envelope, what is ignored and why, and what is no event.
 
 use keyward::domain::id::AccountId;
+use keyward::domain::no_use::NoEvent;
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{EVENT_TYPES, Heard, Malformed, Reason, parse, read};
+use keyward::sources::stripe::event::{EVENT_TYPES, Heard, Reason, parse, read};
 use keyward::sources::stripe::signature::{sign, verify};
 use serde_json::{Value, json};
 
@@ -128,10 +129,7 @@ fn an_object_that_is_not_there_is_unreadable() {
         (json!([]), "missing"),
     ] {
         let raw = with(event("invoice.paid", json!({})), json!({"data": data}));
-        let expected = Heard::Ignored(Reason::Unreadable {
-            field: "data.object",
-            found: found.to_owned(),
-        });
+        let expected = Heard::Ignored(Reason::field("data.object", found.to_owned()));
         assert_eq!(read_event(&raw).says, expected);
     }
 }
@@ -141,17 +139,14 @@ fn what_is_no_event() {
     let at = Timestamp::from_s(RECEIVED_S);
     let malformed = |body: &str| read(body.as_bytes(), at).unwrap_err();
     for body in ["", "hello", "{\"id\": ", "\u{feff}{}"] {
-        assert!(
-            matches!(malformed(body), Malformed::NotJson { .. }),
-            "{body}"
-        );
+        assert!(matches!(malformed(body), NoEvent::NotJson { .. }), "{body}");
     }
     assert!(matches!(
         read(b"{\"id\": \"\xff\"}", at),
-        Err(Malformed::NotJson { .. })
+        Err(NoEvent::NotJson { .. })
     ));
     assert!(
-        matches!(malformed(&"[".repeat(100_000)), Malformed::NotJson { .. }),
+        matches!(malformed(&"[".repeat(100_000)), NoEvent::NotJson { .. }),
         "nested too deeply"
     );
     for (body, missing) in [
@@ -163,14 +158,14 @@ fn what_is_no_event() {
         (r#"{"type": "invoice.paid", "id": 7}"#, "id"),
         (r#"{"type": "invoice.paid", "id": ""}"#, "id"),
     ] {
-        assert_eq!(malformed(body), Malformed::NotAnEvent { missing }, "{body}");
+        assert_eq!(malformed(body), NoEvent::lacks(missing), "{body}");
     }
     for thin in [
         json!({"id": "evt_1", "object": "v2.core.event", "type": "v1.invoice.paid", "created": "2026-10-01T00:00:00Z"}),
         json!({"id": "evt_1", "type": "v2.core.account.updated"}),
     ] {
         let refusal = malformed(&thin.to_string());
-        assert!(matches!(refusal, Malformed::Thin { .. }));
+        assert!(matches!(refusal, NoEvent::Thin { .. }));
         assert!(refusal.to_string().contains("snapshot"), "{refusal}");
     }
 }

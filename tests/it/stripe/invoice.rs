@@ -1,6 +1,7 @@
 //! Invoices and their lines, in the shapes of 2012 to 2026.
 
 use keyward::domain::fact::{BillingReason, Invoice, InvoiceEvent};
+use keyward::domain::no_use::NoUse;
 use keyward::domain::time::Timestamp;
 use keyward::sources::stripe::event::Reason;
 use serde_json::{Value, json};
@@ -498,17 +499,20 @@ fn what_else_is_shown() {
 fn forecasts_and_idle_changes_are_ignored() {
     assert_eq!(
         ignored("invoice.upcoming", with(paid(), json!({"id": null}))),
-        Reason::Upcoming
+        Reason::NoUse(NoUse::Upcoming)
     );
     let forecast = with(
         paid(),
         json!({"billing_reason": "upcoming", "id": "upcoming_in_1"}),
     );
-    assert_eq!(ignored("invoice.updated", forecast), Reason::Upcoming);
+    assert_eq!(
+        ignored("invoice.updated", forecast),
+        Reason::NoUse(NoUse::Upcoming)
+    );
     let alone = json!({"parent": null, "lines": null});
     assert_eq!(
-        ignored("invoice.updated", with(paid(), alone.clone())).code(),
-        "names_nothing"
+        ignored("invoice.updated", with(paid(), alone.clone())),
+        Reason::NoUse(NoUse::InvoiceChange)
     );
     let linked = with(alone, json!({"payment_intent": "pi_1"}));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 mod build;
 mod chain;
-mod cut_lists;
+pub(crate) mod cut_lists;
 mod events;
 mod invoice;
 mod libraries;

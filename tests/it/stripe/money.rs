@@ -1,7 +1,9 @@
 //! Charges, payments, refunds, disputes, fraud warnings and customers, in the shapes of 2012 to 2026.
 
 use keyward::domain::fact::{DisputeStatus, Says};
+use keyward::domain::no_use::NoUse;
 use keyward::sources::stripe::event::Heard;
+use keyward::sources::stripe::event::Reason;
 use serde_json::{Value, json};
 
 use super::build::{
@@ -67,9 +69,8 @@ fn charges() {
             ignored(
                 "charge.updated",
                 with(a_charge(), json!({"status": status}))
-            )
-            .code(),
-            "not_needed"
+            ),
+            Reason::NoUse(NoUse::Charge)
         );
     }
     assert!(ignored("charge.refunded", with(a_charge(), json!({"amount": {}}))).is_unreadable());
@@ -204,7 +205,7 @@ fn links_between_payments_and_invoices() {
         names(succeeded, with(pi.clone(), old)),
         ["in_1", "pi_1", "ch_1"]
     );
-    assert_eq!(ignored(succeeded, pi).code(), "names_nothing");
+    assert_eq!(ignored(succeeded, pi), Reason::NoUse(NoUse::LinksNothing));
 
     let paid = |p: Value| json!({"id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "status": "paid", "payment": p});
     let by = |p| names("invoice_payment.paid", paid(p));
@@ -218,8 +219,8 @@ fn links_between_payments_and_invoices() {
     );
     let record = paid(json!({"type": "payment_record", "payment_record": "prec_1"}));
     assert_eq!(
-        ignored("invoice_payment.paid", record).code(),
-        "names_nothing"
+        ignored("invoice_payment.paid", record),
+        Reason::NoUse(NoUse::PaidElsewhere)
     );
 }
 

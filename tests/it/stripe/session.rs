@@ -1,6 +1,7 @@
 //! Checkout sessions, in the shapes of 2019 to 2026.
 
 use keyward::domain::fact::{PaymentStatus, SessionEvent, SessionMode};
+use keyward::domain::no_use::NoUse;
 use keyward::domain::time::Span;
 use keyward::sources::stripe::event::Reason;
 use serde_json::{Value, json};
@@ -146,7 +147,7 @@ fn what_it_is_for() {
             ),
             None => assert_eq!(
                 ignored("checkout.session.completed", object),
-                Reason::Setup,
+                Reason::NoUse(NoUse::Setup),
                 "{fields}"
             ),
         }

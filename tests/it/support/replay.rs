@@ -156,6 +156,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Mailed { .. }
         | Input::WakeUp { .. }
         | Input::Actions { .. }
+        | Input::Mails { .. }
         | Input::Refused { .. }
         | Input::Forget
         | Input::Revision { .. }

@@ -2,6 +2,7 @@
 
 use crate::domain::fact::{BillingReason, Invoice, InvoiceEvent, Wants};
 use crate::domain::id::{ChargeId, PaymentIntentId, SubscriptionId};
+use crate::domain::no_use::NoUse;
 use crate::domain::time::Timestamp;
 
 use super::super::event::Envelope;
@@ -13,7 +14,7 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
     let object = e.object;
     // Forecasts have no id, or one that will never be seen again (`upcoming_in_…`).
     if object.get("billing_reason").text() == Some("upcoming") {
-        return Err(Reason::Upcoming);
+        return Err(NoUse::Upcoming.into());
     }
     let id = own_id(object)?;
     let created = object
@@ -28,9 +29,7 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         && payment_intent.is_none()
         && charge.is_none()
     {
-        return Err(Reason::NamesNothing(
-            "a change of an invoice without a subscription or payment: what comes of it has events of its own",
-        ));
+        return Err(NoUse::InvoiceChange.into());
     }
     let lines = shown
         .iter()

@@ -3,6 +3,7 @@
 
 use crate::domain::fact::{Charge, Dispute, DisputeStatus, FraudWarning, Payment, Refund};
 use crate::domain::id::{ChargeId, PaymentIntentId};
+use crate::domain::no_use::NoUse;
 
 use super::super::json::Json;
 use super::super::reason::Reason;
@@ -24,9 +25,7 @@ pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Re
             payment_intent: None,
             charge: None,
             ..
-        } => Err(Reason::NamesNothing(
-            "an invoice paid without a payment of Stripe's: the invoice's own event tells of it",
-        )),
+        } => Err(NoUse::PaidElsewhere.into()),
         _ => Ok(payment),
     }
 }
@@ -44,9 +43,7 @@ pub(in super::super) fn payment_intent(object: &Json<'_>) -> Result<Payment, Rea
         charge: reference(object.get("latest_charge")).or_else(|| reference(succeeded)),
     };
     if payment.invoice.is_none() && payment.charge.is_none() {
-        return Err(Reason::NamesNothing(
-            "a payment that names neither an invoice nor a charge links nothing",
-        ));
+        return Err(NoUse::LinksNothing.into());
     }
     Ok(payment)
 }
@@ -58,9 +55,7 @@ pub(in super::super) fn payment_intent(object: &Json<'_>) -> Result<Payment, Rea
 pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
     let id: ChargeId = own_id(object)?;
     if matches!(object.get("status").text(), Some("failed" | "pending")) {
-        return Err(Reason::NotNeeded(
-            "a charge that has not succeeded: the invoice or the Checkout session tells",
-        ));
+        return Err(NoUse::Charge.into());
     }
     let amount = object.get("amount");
     let amount = amount

@@ -1,6 +1,7 @@
 //! Checkout sessions. What was bought is not in them: `line_items` appears only where somebody expanded it.
 
 use crate::domain::fact::{Bought, PaymentStatus, Session, SessionEvent, SessionMode};
+use crate::domain::no_use::NoUse;
 
 use super::super::json::Json;
 use super::super::reason::Reason;
@@ -50,10 +51,10 @@ fn mode(object: &Json<'_>) -> Result<SessionMode, Reason> {
     match object.get("mode").text() {
         Some("payment") => Ok(SessionMode::Payment),
         Some("subscription") => Ok(SessionMode::Subscription),
-        Some("setup") => Err(Reason::Setup),
+        Some("setup") => Err(NoUse::Setup.into()),
         Some(_) => Err(Reason::unreadable("data.object.mode", object.get("mode"))),
         None if names("subscription") => Ok(SessionMode::Subscription),
-        None if names("setup_intent") && !names("payment_intent") => Err(Reason::Setup),
+        None if names("setup_intent") && !names("payment_intent") => Err(NoUse::Setup.into()),
         None => Ok(SessionMode::Payment),
     }
 }

@@ -1,0 +1,146 @@
+//! `retry`: what waits, is held or was refused is tried now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, no_machine};
+use super::failure::Failure;
+use super::lists::{OPEN, STRIPE, service_of};
+use super::read;
+use super::request::What;
+use super::response::Response;
+use super::service::{Service, action_name, changed};
+use crate::domain::action::Action;
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::notice::NoticeStatus;
+use crate::domain::operator::Order;
+use crate::engine::input::Input;
+use crate::engine::read::view;
+
+/// The mail servers, whichever the config names.
+const MAIL: &str = "mail";
+
+/// What of a purchase is to be tried.
+#[derive(Default)]
+struct Open {
+    /// Numbers of actions.
+    actions: Vec<u32>,
+    /// How many mails.
+    mails: u32,
+}
+
+/// Makes actions and mails due now, and tries services that were shut out.
+pub(super) async fn retry(service: &Service, what: What) -> Result<Response, Failure> {
+    if let Some(services) = &service.running {
+        // Before anything is due: else it would find the breaker open, and wait for its next trial.
+        services.release(service.context.handle.clock().now());
+    }
+    let one = match &what {
+        What::Id(id) => action_name(id).map(|(machine, number)| (machine.to_owned(), number)),
+        What::Service(_) | What::All => None,
+    };
+    if let Some((machine, number)) = one {
+        let machine = service
+            .with_action(&machine, number, Order::Retry.takes())
+            .await?;
+        service
+            .context
+            .submit(&machine, action_now(&machine, number))
+            .await?;
+        return Ok(changed([machine], 1, 0));
+    }
+    if let What::Service(name) = &what {
+        known(&service.context, name)?;
+    }
+    let all = service
+        .context
+        .read(move |context| open(context, &what))
+        .await?;
+    let (mut inputs, mut mails) = (Vec::new(), 0);
+    for (machine, open) in &all {
+        let actions = open.actions.iter();
+        inputs.extend(actions.map(|number| (machine.clone(), action_now(machine, *number))));
+        if open.mails > 0 {
+            let input = Input::Mails {
+                machine: machine.clone(),
+            };
+            inputs.push((machine.clone(), input));
+        }
+        mails += open.mails;
+    }
+    let actions = all.values().map(|o| o.actions.len()).sum::<usize>();
+    service.context.submit_all(inputs).await?;
+    let actions = u32::try_from(actions).unwrap_or(u32::MAX);
+    Ok(changed(all.into_keys(), actions, mails))
+}
+
+fn action_now(machine: &MachineId, number: u32) -> Input {
+    Input::Actions {
+        machine: machine.clone(),
+        action: Some(number),
+        order: Order::Retry,
+    }
+}
+
+/// Makes sure that there is such a service.
+fn known(context: &Context, service: &str) -> Result<(), Failure> {
+    if [STRIPE, MAIL].contains(&service) || context.services.values().any(|s| *s == service) {
+        return Ok(());
+    }
+    let licenses: BTreeSet<_> = context
+        .services
+        .values()
+        .map(|s| format!("`{s}`"))
+        .collect();
+    let licenses = licenses.into_iter().collect::<Vec<_>>().join(" and ");
+    Err(
+        Failure::input(format!("there is no service `{service}`")).hint(format!(
+            "the config has {licenses}; `{STRIPE}` and `{MAIL}` are there too"
+        )),
+    )
+}
+
+/// The open actions and waiting mails that an order is about, by purchase.
+fn open(context: &Context, what: &What) -> Result<BTreeMap<MachineId, Open>, Failure> {
+    if let What::Id(id) = what {
+        let id = read::resolve(context, id)?;
+        let machine = view::machine(context.handle.reader(), &id)?
+            .ok_or_else(|| no_machine(&id.to_string()))?;
+        let open = open_of(context, &machine, what)
+            .ok_or_else(|| Failure::input(format!("nothing waits or was refused for {id}")))?;
+        return Ok([(id, open)].into());
+    }
+    let mut out = BTreeMap::new();
+    view::machines(context.handle.reader(), |machine| {
+        if let Some(open) = open_of(context, &machine, what) {
+            out.insert(machine.id, open);
+        }
+        true
+    })?;
+    Ok(out)
+}
+
+/// What an order is about of one purchase; `None` where that is nothing.
+fn open_of(context: &Context, machine: &Machine, what: &What) -> Option<Open> {
+    let concerns = |a: &Action| match what {
+        What::Service(service) if a.act.question().is_some() => service == STRIPE,
+        What::Service(service) => service_of(context, machine) == service,
+        What::All | What::Id(_) => true,
+    };
+    let actions = machine.actions.iter();
+    let actions = actions
+        .filter(|a| OPEN.contains(&a.outcome) && concerns(a))
+        .map(|a| a.id)
+        .collect::<Vec<_>>();
+    let by_mail = match what {
+        What::Service(service) => service == MAIL,
+        What::All | What::Id(_) => true,
+    };
+    let waits = machine
+        .notices
+        .iter()
+        .filter(|n| by_mail && n.status == NoticeStatus::Pending)
+        .count();
+    let mails = u32::try_from(waits).unwrap_or(u32::MAX);
+    (!actions.is_empty() || mails > 0).then_some(Open { actions, mails })
+}
