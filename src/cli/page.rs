@@ -75,6 +75,8 @@ pub(super) struct Action {
     pub(super) expires_at: Option<String>,
     pub(super) error: Option<String>,
     pub(super) next: Option<String>,
+    #[serde(default)]
+    pub(super) adopted: bool,
 }
 
 /// An e-mail.

@@ -144,6 +144,12 @@ fn done(a: &Action) -> String {
     } else {
         String::new()
     };
+    if a.adopted {
+        return format!(
+            "license {} found by its label and taken over{tries}",
+            a.seat
+        );
+    }
     format!("{} {}{until}{tries}", a.kind, a.seat)
 }
 

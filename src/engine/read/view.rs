@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::domain::action::{Act, ActionOutcome};
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
-use crate::domain::machine::{LicenseStatus, Machine};
+use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
 use crate::domain::summary::PurchaseStatus;
@@ -115,6 +115,9 @@ pub struct ActionView {
     /// When it is tried next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Timestamp>,
+    /// Whether it made nothing: a license that others had made was found by its label.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
 }
 
 /// An e-mail.
@@ -181,7 +184,7 @@ impl MachineView {
                 .actions
                 .iter()
                 .filter(|a| !matches!(a.act, Act::Read { .. } | Act::Query(_)))
-                .map(action)
+                .map(|a| action(machine, a))
                 .collect(),
             notices: machine.notices.iter().map(notice).collect(),
             wake_at: machine.wake_at,
@@ -208,7 +211,9 @@ fn licenses(machine: &Machine, now: Timestamp, keys: Keys) -> Vec<LicenseView> {
     licenses
 }
 
-fn action(a: &crate::domain::action::Action) -> ActionView {
+fn action(machine: &Machine, a: &crate::domain::action::Action) -> ActionView {
+    let found = |g: &Grant| g.number == a.license && g.adopted;
+    let made = a.act.creates() && a.outcome == ActionOutcome::Done;
     ActionView {
         id: a.id,
         at: a.at,
@@ -219,6 +224,7 @@ fn action(a: &crate::domain::action::Action) -> ActionView {
         expires_at: a.act.sets_end().flatten(),
         error: a.why(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
+        adopted: made && machine.grants.iter().any(found),
     }
 }
 

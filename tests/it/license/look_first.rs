@@ -162,6 +162,7 @@ async fn of_two_licenses_the_live_one_is_taken_and_the_other_told() {
         (&json!(keys[1]), &json!(0)),
         "{page:#}"
     );
+    assert_eq!(page["actions"][0]["adopted"], true, "{page:#}");
     let reports = page["reports"].to_string();
     let tail = &keys[0][keys[0].len() - 4..];
     assert!(
