@@ -280,9 +280,9 @@ impl Side {
     ) -> Result<BTreeMap<String, Self>, Stuck> {
         let mut world = World::new(Arc::clone(rules), None);
         for line in lines.iter().filter(|l| l.received <= window.until) {
-            world.hear(line)?;
+            world.play_line(line)?;
         }
-        world.end(window.until)?;
+        world.run_out(window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
         for view in machines(&world) {
             let view = view?;

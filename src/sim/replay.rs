@@ -150,14 +150,14 @@ impl Replay {
         let mut world = World::new(Arc::clone(&self.rules), self.options.seed);
         let mut lines = Vec::with_capacity(group.len());
         for n in group {
-            let hear = |line: &Line| world.hear(line);
+            let hear = |line: &Line| world.play_line(line);
             self.kept
                 .with_line(*n, hear)
                 .map_err(Stuck::Unpacked)
                 .flatten()?;
             lines.resize(world.events.len(), *n);
         }
-        world.end(self.until)?;
+        world.run_out(self.until)?;
         for machine in answer::machines(&world) {
             played.machines.push(machine?);
         }

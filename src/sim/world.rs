@@ -87,11 +87,10 @@ impl World {
     ) -> Result<(), Stuck> {
         for line in lines {
             if line.received <= until {
-                self.hear(&line)?;
+                self.play_line(&line)?;
             }
         }
-        self.end(until)?;
-        self.write()
+        self.end(until)
     }
 
     /// Hands one line in, at its instant or at the present one if that is later.
@@ -114,20 +113,38 @@ impl World {
     }
 
     /// Lets time run to a line's instant, and plays it.
-    pub(super) fn hear(&mut self, line: &Line) -> Result<(), Stuck> {
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn hear(&mut self, line: &Line) -> Result<(), Stuck> {
+        self.play_line(line)?;
+        self.write()
+    }
+
+    /// Lets time run on to an instant after the last line.
+    ///
+    /// # Errors
+    /// [`Stuck`].
+    pub fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
+        self.run_out(until)?;
+        self.write()
+    }
+
+    /// The same as [`Self::hear`], for whoever does not look into the store.
+    pub(super) fn play_line(&mut self, line: &Line) -> Result<(), Stuck> {
         self.pass(line.received)?;
         self.take_in(line)?;
         self.work_off()
     }
 
-    /// Lets time run on to an instant after the last line.
-    pub(super) fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
+    /// The same as [`Self::end`], for whoever does not look into the store.
+    pub(super) fn run_out(&mut self, until: Timestamp) -> Result<(), Stuck> {
         self.pass(until)?;
         self.submit(&Input::Forget).map(|_| ())
     }
 
     /// Writes the machines into the store, for whoever looks there.
-    pub(super) fn write(&mut self) -> Result<(), Stuck> {
+    fn write(&mut self) -> Result<(), Stuck> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
         for machine in self.machines.iter() {
