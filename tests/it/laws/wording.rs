@@ -347,7 +347,7 @@ fn played(history: &replay::History, other_words_from: usize) -> World {
     let lines = history.lines();
     let last = lines.iter().map(|l| l.received).max().unwrap();
     for (number, line) in lines.into_iter().enumerate() {
-        let hear = || world.hear(&line).unwrap();
+        let mut hear = || world.hear(&line).unwrap();
         if number < other_words_from {
             hear();
         } else {
