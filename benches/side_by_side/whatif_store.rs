@@ -8,7 +8,7 @@ use keyward::domain::revision::Revisions;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Rules;
 use keyward::sim::history::{self, Line};
-use keyward::sim::{World, parallel};
+use keyward::sim::{Simulation, parallel};
 use keyward::store::sled::Store;
 use keyward::store::{Batch, Commit, Create, Direction, KeyRange, Options, Read};
 
@@ -64,7 +64,7 @@ type Pairs = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 fn played(text: &str, rules: &Arc<Rules>) -> Result<(usize, Pairs)> {
     let lines: Vec<Line> = history::read("the history", text)?;
     let last = lines.iter().map(|l| l.received).max();
-    let mut world = World::new(Arc::clone(rules), None);
+    let mut world = Simulation::new(Arc::clone(rules), None);
     world.play(
         lines,
         last.unwrap_or(Timestamp::from_ms(0)) + Span::from_days(1),

@@ -16,10 +16,10 @@ use crate::domain::id::PolicyName;
 use crate::domain::revision::Revisions;
 use crate::engine::input::Rules;
 use crate::server::source_rules;
-use crate::sim::answer::Told;
+use crate::sim::answer::StreamedReport;
 use crate::sim::history::{BadHistory, History};
 use crate::sim::replay::{PlayOptions, Replay};
-use crate::sim::world::Stuck;
+use crate::sim::world::SimulationError;
 use crate::sim::{parallel, timeline};
 
 /// `replay`.
@@ -78,13 +78,13 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
     let replay = Replay::read(histories?, rules, options).map_err(bad)?;
     match args.format {
         Format::Text => text(&replay),
-        Format::Json => return report::json(&Told(&replay)),
+        Format::Json => return report::json(&StreamedReport(&replay)),
         Format::Mermaid => mermaid(&replay),
     }
     .map_err(|stuck| Failure::ours(stuck.to_string()))
 }
 
-fn text(replay: &Replay) -> Result<(), Stuck> {
+fn text(replay: &Replay) -> Result<(), SimulationError> {
     let events = replay.play(&mut |machine| report::piece(&timeline::machine(&machine)))?;
     for line in events.iter().filter_map(timeline::event) {
         if !report::piece(&line) {
@@ -95,7 +95,7 @@ fn text(replay: &Replay) -> Result<(), Stuck> {
     Ok(())
 }
 
-fn mermaid(replay: &Replay) -> Result<(), Stuck> {
+fn mermaid(replay: &Replay) -> Result<(), SimulationError> {
     report::data(timeline::MERMAID);
     let mut n = 0;
     let diagrams = replay.play(&mut |machine| {
@@ -138,6 +138,7 @@ fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
             );
             return Err(Failure::input(format!("no policy is named `{name}`")).hint(hint));
         }
+        // rule 48.
         revisions = revisions.force_policy(name);
     }
     Ok(simulated(config, revisions))

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::ask::Conversation;
-use super::asked;
+use super::history_pages;
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
 use crate::admin::Failure;
@@ -45,7 +45,7 @@ pub enum Format {
 
 /// The answer, as docs/replay.md has it.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct WhatifReport {
     config: String,
     since: Option<Timestamp>,
     until: Timestamp,
@@ -69,7 +69,7 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
     })?;
     let loaded = Config::load(new, &Env::process().lenient());
     let (config, _) = loaded.inspect_err(report::mistakes)?;
-    let answer = asked::converse(&store_of(new), |asked| {
+    let answer = history_pages::converse(&store_of(new), |asked| {
         differences(asked, new, &config, args)
     })?;
     if answer.missing > 0 {
@@ -103,7 +103,7 @@ fn differences(
     path: &Path,
     config: &Config,
     args: &WhatifArgs,
-) -> Result<Answer, Failure> {
+) -> Result<WhatifReport, Failure> {
     let rules = Both {
         present: Arc::new(present(asked)?),
         new: Arc::new(super::replay::simulated(config, always(config))),
@@ -112,7 +112,7 @@ fn differences(
         When::At(at) => at,
         When::In(span) => (Clock::Wall.now() - span).whole_s(),
     });
-    let mut answer = Answer {
+    let mut answer = WhatifReport {
         config: path.display().to_string(),
         since,
         until: Timestamp::from_ms(0),
@@ -153,7 +153,7 @@ fn always(config: &Config) -> Revisions {
 
 /// What is in force; a store that no server has served yet goes by its config.
 fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
-    let kept = asked::revisions(asked)?;
+    let kept = history_pages::revisions(asked)?;
     let revisions = if kept.is_empty() {
         always(&asked.config)
     } else {
@@ -162,7 +162,7 @@ fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
     Ok(super::replay::simulated(&asked.config, revisions))
 }
 
-fn text(answer: &Answer) -> String {
+fn text(answer: &WhatifReport) -> String {
     let since = answer
         .since
         .map_or_else(|| "the beginning".to_owned(), |s| s.to_string());

@@ -6,7 +6,7 @@ use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
 use super::replay::Replay;
-use super::world::{Stuck, World};
+use super::world::{Simulation, SimulationError};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
@@ -17,7 +17,7 @@ use crate::engine::write::working::Committed;
 
 /// What became of a history.
 #[derive(Clone, Debug, Serialize)]
-pub struct Answer {
+pub struct ReplayReport {
     /// The instant that it shows.
     pub until: Timestamp,
     /// Every machine.
@@ -69,7 +69,7 @@ pub struct Applied {
 /// What became of one event.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Became {
+pub enum EventOutcome {
     /// It belongs to a machine.
     Applied(Applied),
     /// It waits.
@@ -78,20 +78,20 @@ pub enum Became {
     Ignored(Ignored),
 }
 
-impl Answer {
+impl ReplayReport {
     /// What a world has come to, all of it at once.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn of(world: &World) -> Result<Self, Stuck> {
+    /// [`SimulationError`].
+    pub fn of(world: &Simulation) -> Result<Self, SimulationError> {
         let mut machines: Vec<MachineView> = machines(world).collect::<Result<_, _>>()?;
         machines.sort_by(|a, b| a.id.cmp(&b.id));
         let (mut parked, mut ignored, mut applied) = (Vec::new(), Vec::new(), Vec::new());
         each_event(world, &mut |became| {
             match became {
-                Became::Applied(event) => applied.push(event),
-                Became::Parked(event) => parked.push(event),
-                Became::Ignored(event) => ignored.push(event),
+                EventOutcome::Applied(event) => applied.push(event),
+                EventOutcome::Parked(event) => parked.push(event),
+                EventOutcome::Ignored(event) => ignored.push(event),
             }
             true
         })?;
@@ -105,11 +105,11 @@ impl Answer {
     }
 }
 
-/// The same as an [`Answer`], of a history that is played while it is written: it is never held as a whole.
+/// The same as an [`ReplayReport`], of a history that is played while it is written: it is never held as a whole.
 #[derive(Clone, Copy)]
-pub struct Told<'r>(pub &'r Replay);
+pub struct StreamedReport<'r>(pub &'r Replay);
 
-impl Serialize for Told<'_> {
+impl Serialize for StreamedReport<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(replay) = *self;
         let machines = MachinesTold {
@@ -120,9 +120,9 @@ impl Serialize for Told<'_> {
         answer.serialize_field("until", &replay.until())?;
         answer.serialize_field("machines", &machines)?;
         let events = machines.events.into_inner();
-        let parked = |event: &Became| matches!(event, Became::Parked(_));
-        let ignored = |event: &Became| matches!(event, Became::Ignored(_));
-        let applied = |event: &Became| matches!(event, Became::Applied(_));
+        let parked = |event: &EventOutcome| matches!(event, EventOutcome::Parked(_));
+        let ignored = |event: &EventOutcome| matches!(event, EventOutcome::Ignored(_));
+        let applied = |event: &EventOutcome| matches!(event, EventOutcome::Applied(_));
         answer.serialize_field("parked", &Listed(&events, parked))?;
         answer.serialize_field("ignored", &Listed(&events, ignored))?;
         answer.serialize_field("applied", &Listed(&events, applied))?;
@@ -134,7 +134,7 @@ impl Serialize for Told<'_> {
 struct MachinesTold<'r> {
     replay: &'r Replay,
     /// What became of the events, when all are played.
-    events: RefCell<Vec<Became>>,
+    events: RefCell<Vec<EventOutcome>>,
 }
 
 impl Serialize for MachinesTold<'_> {
@@ -151,9 +151,9 @@ impl Serialize for MachinesTold<'_> {
 }
 
 /// Events of one kind.
-struct Listed<'e, F>(&'e [Became], F);
+struct Listed<'e, F>(&'e [EventOutcome], F);
 
-impl<F: Fn(&Became) -> bool> Serialize for Listed<'_, F> {
+impl<F: Fn(&EventOutcome) -> bool> Serialize for Listed<'_, F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(events, of_this_kind) = self;
         serializer.collect_seq(events.iter().filter(|event| of_this_kind(event)))
@@ -161,11 +161,11 @@ impl<F: Fn(&Became) -> bool> Serialize for Listed<'_, F> {
 }
 
 /// Every machine as it is at the world's instant.
-pub fn machines(world: &World) -> impl Iterator<Item = Result<MachineView, Stuck>> {
+pub fn machines(world: &Simulation) -> impl Iterator<Item = Result<MachineView, SimulationError>> {
     world.machines().map(|machine| viewed(world, machine))
 }
 
-fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
+fn viewed(world: &Simulation, machine: &Machine) -> Result<MachineView, SimulationError> {
     let on_record = match machine.customer() {
         Some(id) => view::customer(&world.store, machine.id.scope(), id)?,
         None => None,
@@ -183,27 +183,30 @@ fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
 /// Visits every event, in the order in which they first came, until the visitor has enough.
 ///
 /// # Errors
-/// [`Stuck`].
-pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Result<(), Stuck> {
+/// [`SimulationError`].
+pub fn each_event(
+    world: &Simulation,
+    visit: &mut dyn FnMut(EventOutcome) -> bool,
+) -> Result<(), SimulationError> {
     for (scope, id) in &world.events {
         let record: Option<EventRecord> =
             record::get(&Committed(&world.store), &key::event(scope, id))?;
         let Some(record) = record else { continue };
         let (event, kind) = (id.to_string(), record.kind);
         let became = match record.disposition {
-            Disposition::Applied(machine) => Became::Applied(Applied {
+            Disposition::Applied(machine) => EventOutcome::Applied(Applied {
                 event,
                 kind,
                 machine: machine.map(|m| m.to_string()),
             }),
-            Disposition::Parked(names) => Became::Parked(Parked {
+            Disposition::Parked(names) => EventOutcome::Parked(Parked {
                 event,
                 kind,
                 waits_for: names.into_iter().next().unwrap_or_default(),
             }),
             Disposition::Ignored(_) | Disposition::Unreadable(_) => {
                 let reason = record.disposition.why_ignored().unwrap_or_default();
-                Became::Ignored(Ignored {
+                EventOutcome::Ignored(Ignored {
                     event,
                     kind,
                     reason,

@@ -1,21 +1,19 @@
 //! One history under two sets of rules, and what differs for the customers. The JSON shape is documented in docs/replay.md.
 
-mod life;
+mod side;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::answer::machines;
 use super::history::Line;
-use super::world::{Stuck, World};
-use crate::domain::id::LicenseKey;
+use super::world::SimulationError;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::engine::read::view::{LicenseView, MachineView};
-use life::Life;
+use crate::engine::read::view::LicenseView;
+use side::{Side, rounded};
 
 /// One value under the rules that are in force, and under the other ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -79,7 +77,7 @@ pub struct Happening {
 
 /// A license that is another at the end.
 #[derive(Clone, Debug, Serialize)]
-pub struct License {
+pub struct LicenseChange {
     /// Its number.
     pub seat: u32,
     /// What it is under each; null: there is none.
@@ -113,7 +111,7 @@ pub struct Difference {
     /// What happened to its licenses.
     pub happened: Vec<Happening>,
     /// Its licenses that are others at the end.
-    pub licenses: Vec<License>,
+    pub licenses: Vec<LicenseChange>,
     /// Its mails.
     pub mails: Vec<Mail>,
     /// Days on which its licenses worked, summed over the licenses.
@@ -174,12 +172,12 @@ struct Counted {
 /// Plays one history, purchases that share a customer together, under both rules, and says what differs.
 ///
 /// # Errors
-/// [`Stuck`].
+/// [`SimulationError`].
 pub fn compare(
     lines: &[Line],
     rules: &Both<Arc<Rules>>,
     window: Window,
-) -> Result<Compared, Stuck> {
+) -> Result<Compared, SimulationError> {
     let mut sides = Both {
         present: Side::play(lines, &rules.present, window)?,
         new: Side::play(lines, &rules.new, window)?,
@@ -263,75 +261,6 @@ impl Totals {
     }
 }
 
-/// What became of one purchase under one set of rules, within the window.
-#[derive(Default)]
-struct Side {
-    view: Option<MachineView>,
-    happened: BTreeMap<(u32, Happens), Vec<Timestamp>>,
-    mails: BTreeMap<(&'static str, String), Vec<Timestamp>>,
-    days: f64,
-}
-
-impl Side {
-    fn play(
-        lines: &[Line],
-        rules: &Arc<Rules>,
-        window: Window,
-    ) -> Result<BTreeMap<String, Self>, Stuck> {
-        let mut world = World::new(Arc::clone(rules), None);
-        for line in lines.iter().filter(|l| l.received <= window.until) {
-            world.play_line(line)?;
-        }
-        world.run_out(window.until)?;
-        let mut sides: BTreeMap<String, Self> = BTreeMap::new();
-        for view in machines(&world) {
-            let view = view?;
-            let mut side = Self::default();
-            for mail in view
-                .notices
-                .iter()
-                .filter(|n| n.status == "sent" && n.at >= window.since)
-            {
-                side.mails
-                    .entry((mail.kind, mail.episode.clone()))
-                    .or_default()
-                    .push(mail.at);
-            }
-            let id = view.id.clone();
-            side.view = Some(view);
-            sides.insert(id, side);
-        }
-        for (id, seat, key) in holders(&world) {
-            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(key))
-            else {
-                continue;
-            };
-            let life = Life::of(steps, window);
-            for (at, what) in life.happened {
-                side.happened.entry((seat, what)).or_default().push(at);
-            }
-            side.days = rounded(side.days + life.days);
-        }
-        Ok(sides)
-    }
-}
-
-/// Which purchase holds which license at the end.
-fn holders(world: &World) -> impl Iterator<Item = (String, u32, &LicenseKey)> {
-    world.machines().flat_map(|machine| {
-        let id = machine.id.to_string();
-        machine
-            .grants
-            .iter()
-            .map(move |g| (id.clone(), g.number, &g.key))
-    })
-}
-
-/// To a hundredth of a day, so that sums read well.
-fn rounded(days: f64) -> f64 {
-    (days * 100.0).round() / 100.0
-}
-
 fn difference(machine: String, both: &Both<Side>, window: Window) -> Difference {
     let view = both.present.view.as_ref().or(both.new.view.as_ref());
     let state = |side: &Side| side.view.as_ref().and_then(|v| v.state);
@@ -393,7 +322,7 @@ fn pairs<K: Ord + Clone>(
     out
 }
 
-fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
+fn licenses(both: &Both<Side>, window: Window) -> Vec<LicenseChange> {
     let all = |side: &Side| -> BTreeMap<u32, LicenseView> {
         side.view
             .iter()
@@ -417,7 +346,7 @@ fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
             new: new.remove(&seat),
         };
         (is.present.as_ref().map(words) != is.new.as_ref().map(words))
-            .then_some(License { seat, is })
+            .then_some(LicenseChange { seat, is })
     };
     seats.into_iter().filter_map(license).collect()
 }

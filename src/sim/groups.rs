@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use super::history::Line;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::routing;
-use crate::engine::input::{Heard, Input};
+use crate::engine::input::{EventPayload, Input};
 
 /// A digest of something that is named. Two names of one digest only put more together than must be.
 pub(super) type NameDigest = u64;
@@ -23,7 +23,7 @@ pub(super) fn names(line: &Line, mut each: impl FnMut(NameDigest)) {
         // An event that comes twice is known by its id, whatever it says.
         each(digest(&scope, 'e', delivery.id.as_str()));
         match &delivery.heard {
-            Heard::Fact(fact) => {
+            EventPayload::Fact(fact) => {
                 for name in fact.names() {
                     each(digest(&scope, 'o', name.as_str()));
                 }
@@ -31,8 +31,8 @@ pub(super) fn names(line: &Line, mut each: impl FnMut(NameDigest)) {
                     each(digest(&scope, 'c', customer.as_str()));
                 }
             }
-            Heard::Customer(customer) => each(digest(&scope, 'c', customer.id.as_str())),
-            Heard::Ignored(_) | Heard::Unreadable(_) => {}
+            EventPayload::Customer(customer) => each(digest(&scope, 'c', customer.id.as_str())),
+            EventPayload::Ignored(_) | EventPayload::Unreadable(_) => {}
         }
     } else if let Input::Decision { machine, .. } = &line.input {
         each(digest(machine.scope(), 'o', machine.object().as_str()));
@@ -44,7 +44,7 @@ pub(super) fn may_begin(line: &Line) -> Option<MachineId> {
     let Input::Delivery(delivery) = &line.input else {
         return None;
     };
-    let Heard::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.heard else {
         return None;
     };
     let object = routing::may_begin(fact)?;
@@ -59,7 +59,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Puts names into one group, with all that was in a group with any of them. Says which.
+    /// Puts names into one group, with all that was in a group with any of them. FactBody which.
     pub(super) fn join(&mut self, names: &[NameDigest]) -> u32 {
         let mut joined: Option<u32> = None;
         for name in names {

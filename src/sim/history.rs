@@ -209,11 +209,11 @@ struct List {
 /// Whether the text is a whole object that is not a list.
 fn is_line(text: &str) -> bool {
     #[derive(serde::Deserialize)]
-    struct Head {
+    struct ObjectProbe {
         object: Option<String>,
     }
     text.trim_start().starts_with('{')
-        && serde_json::from_str::<Head>(text)
+        && serde_json::from_str::<ObjectProbe>(text)
             .is_ok_and(|head| head.object.as_deref() != Some("list"))
 }
 

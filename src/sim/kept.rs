@@ -11,7 +11,7 @@ use super::parallel;
 use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, SourceName};
 use crate::domain::time::Timestamp;
-use crate::engine::input::{Delivery, Heard, Input};
+use crate::engine::input::{Delivery, EventPayload, Input};
 
 /// Lines that are read and packed at one time: few enough for all threads to have some, enough to outweigh the handing over.
 const BATCH: usize = 128;
@@ -263,7 +263,7 @@ fn pack(line: &Line, bytes: &mut Vec<u8>) -> bool {
     let Input::Delivery(delivery) = &line.input else {
         return false;
     };
-    let Heard::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.heard else {
         return false;
     };
     let told = fact.id == delivery.id
@@ -296,7 +296,7 @@ fn unpacked(bytes: &[u8]) -> Result<Delivery, minicbor::decode::Error> {
         livemode,
         account,
         received: fact.received,
-        heard: Heard::Fact(Box::new(fact)),
+        heard: EventPayload::Fact(Box::new(fact)),
         raw: Vec::new(),
     })
 }

@@ -15,10 +15,10 @@ pub mod parallel;
 pub mod purchase;
 pub mod record;
 pub mod replay;
-pub mod services;
+mod services;
 pub mod timeline;
-pub mod world;
+pub(crate) mod world;
 
-pub use answer::Answer;
+pub use answer::ReplayReport;
 pub use replay::Replay;
-pub use world::World;
+pub use world::Simulation;

@@ -5,11 +5,11 @@ use minicbor::{Decode, Encode};
 
 use super::history::Line;
 use crate::domain::customer::Customer;
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
-use crate::engine::input::{Delivery, Heard, Input};
+use crate::engine::input::{Delivery, EventPayload, Input};
 
 /// What a purchase is replayed from.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -40,30 +40,30 @@ impl Purchase {
 
     fn line(id: &MachineId, livemode: Option<bool>, fact: Fact) -> Line {
         let received = fact.received;
-        let input = match fact.says {
-            Says::Decision(decision) => Input::Decision {
+        let input = match fact.body {
+            FactBody::Decision(decision) => Input::Decision {
                 machine: id.clone(),
                 id: fact.id,
                 decision: *decision,
                 at: fact.at,
             },
-            Says::Session(_)
-            | Says::Subscription(_)
-            | Says::Invoice(_)
-            | Says::Payment(_)
-            | Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => Input::Delivery(Box::new(Delivery {
+            FactBody::Session(_)
+            | FactBody::Subscription(_)
+            | FactBody::Invoice(_)
+            | FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => Input::Delivery(Box::new(Delivery {
                 source: id.source().clone(),
                 id: fact.id.clone(),
                 kind: fact.kind.clone(),
                 created: fact.at,
                 livemode,
                 account: id.scope().account().cloned(),
-                heard: Heard::Fact(Box::new(fact)),
+                heard: EventPayload::Fact(Box::new(fact)),
                 raw: Vec::new(),
                 received,
             })),
@@ -103,7 +103,7 @@ fn of_customer(scope: &Scope, customer: Customer) -> Line {
         created: at,
         livemode: customer.livemode,
         account: scope.account().cloned(),
-        heard: Heard::Customer(customer),
+        heard: EventPayload::Customer(customer),
         raw: Vec::new(),
         received: at,
     };

@@ -5,11 +5,11 @@ use std::collections::BinaryHeap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::answer::{self, Became};
+use super::answer::{self, EventOutcome};
 use super::history::{BadHistory, History, Line, Merged};
 use super::kept::{Kept, LineNumbers, Unread};
 use super::parallel;
-use super::world::{Stuck, World};
+use super::world::{Simulation, SimulationError};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Rules;
 use crate::engine::read::view::MachineView;
@@ -106,10 +106,13 @@ impl Replay {
     /// event, in the order in which they first came.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn play(&self, visit: &mut dyn FnMut(MachineView) -> bool) -> Result<Vec<Became>, Stuck> {
+    /// [`SimulationError`].
+    pub fn play(
+        &self,
+        visit: &mut dyn FnMut(MachineView) -> bool,
+    ) -> Result<Vec<EventOutcome>, SimulationError> {
         let mut waiting = Waiting::default();
-        let mut events: Vec<Option<Became>> = Vec::new();
+        let mut events: Vec<Option<EventOutcome>> = Vec::new();
         events.resize_with(self.kept.len(), || None);
         let mut failed = None;
         let ends = self.groups.chunks(BATCH).skip(1).map(|next| &next[0].0);
@@ -138,7 +141,10 @@ impl Replay {
         }
     }
 
-    fn play_groups(&self, groups: &[(Option<Box<str>>, LineNumbers)]) -> Result<Played, Stuck> {
+    fn play_groups(
+        &self,
+        groups: &[(Option<Box<str>>, LineNumbers)],
+    ) -> Result<Played, SimulationError> {
         let mut played = Played::default();
         for (_, group) in groups {
             self.play_group(group, &mut played)?;
@@ -146,14 +152,14 @@ impl Replay {
         Ok(played)
     }
 
-    fn play_group(&self, group: &LineNumbers, played: &mut Played) -> Result<(), Stuck> {
-        let mut world = World::new(Arc::clone(&self.rules), self.options.seed);
+    fn play_group(&self, group: &LineNumbers, played: &mut Played) -> Result<(), SimulationError> {
+        let mut world = Simulation::new(Arc::clone(&self.rules), self.options.seed);
         let mut lines = Vec::with_capacity(group.len());
         for n in group {
             let hear = |line: &Line| world.play_line(line);
             self.kept
                 .with_line(*n, hear)
-                .map_err(Stuck::Unpacked)
+                .map_err(SimulationError::Unpacked)
                 .flatten()?;
             lines.resize(world.events.len(), *n);
         }
@@ -174,7 +180,7 @@ impl Replay {
 struct Played {
     machines: Vec<MachineView>,
     /// By their lines.
-    events: Vec<(u32, Became)>,
+    events: Vec<(u32, EventOutcome)>,
 }
 
 /// Machines that are handed out when none can come any more that goes before them.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::history::Line;
-use super::services::Licenses;
+use super::services::SimulatedLicenses;
 use crate::domain::action::Outcome;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::{EventId, MachineId, Scope};
@@ -16,7 +16,7 @@ use crate::engine::read::view;
 use crate::engine::record::key::{self, Item};
 use crate::engine::record::{self, RecordError};
 use crate::engine::write::machines::Machines;
-use crate::engine::write::transaction::{Now, Transaction};
+use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::Working;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Commit, CommitError};
@@ -26,11 +26,9 @@ const STEPS_MAX: u32 = 100_000;
 
 /// A simulation that cannot go on. Each of these is a defect of Keyward, never of a history.
 #[derive(Debug, thiserror::Error)]
-pub enum Stuck {
-    /// A record.
+pub enum SimulationError {
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// A commit.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// A line.
@@ -47,13 +45,13 @@ pub enum Stuck {
 }
 
 /// A simulated world.
-pub struct World {
+pub struct Simulation {
     /// The store. Machines are written into it when something was played.
     pub store: Memory,
     /// The rules.
     pub rules: Arc<Rules>,
     /// The license service.
-    pub licenses: Licenses,
+    pub licenses: SimulatedLicenses,
     /// The instant.
     pub now: Timestamp,
     /// Events in the order in which they first came.
@@ -62,14 +60,14 @@ pub struct World {
     machines: Machines,
 }
 
-impl World {
+impl Simulation {
     /// A world without history.
     #[must_use]
     pub fn new(rules: impl Into<Arc<Rules>>, seed: Option<u64>) -> Self {
         Self {
             store: Memory::new(),
             rules: rules.into(),
-            licenses: Licenses::new(seed),
+            licenses: SimulatedLicenses::new(seed),
             now: Timestamp::from_ms(0),
             events: Vec::new(),
             machines: Machines::default(),
@@ -79,13 +77,14 @@ impl World {
     /// Plays a history and then lets time run on to an instant. What was received later is not used.
     ///
     /// # Errors
-    /// [`Stuck`].
+    /// [`SimulationError`].
     pub fn play(
         &mut self,
         lines: impl IntoIterator<Item = Line>,
         until: Timestamp,
-    ) -> Result<(), Stuck> {
+    ) -> Result<(), SimulationError> {
         for line in lines {
+            // rule 45: what was received up to the instant.
             if line.received <= until {
                 self.play_line(&line)?;
             }
@@ -96,8 +95,8 @@ impl World {
     /// Hands one line in, at its instant or at the present one if that is later.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn deliver(&mut self, line: &Line) -> Result<Receipt, Stuck> {
+    /// [`SimulationError`].
+    pub fn deliver(&mut self, line: &Line) -> Result<Receipt, SimulationError> {
         let receipt = self.take_in(line)?;
         self.write()?;
         Ok(receipt)
@@ -106,8 +105,8 @@ impl World {
     /// Lets time run to an instant, stopping at everything that is due.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn advance(&mut self, to: Timestamp) -> Result<(), Stuck> {
+    /// [`SimulationError`].
+    pub fn advance(&mut self, to: Timestamp) -> Result<(), SimulationError> {
         self.pass(to)?;
         self.write()
     }
@@ -115,8 +114,8 @@ impl World {
     /// Lets time run to a line's instant, and plays it.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn hear(&mut self, line: &Line) -> Result<(), Stuck> {
+    /// [`SimulationError`].
+    pub fn hear(&mut self, line: &Line) -> Result<(), SimulationError> {
         self.play_line(line)?;
         self.write()
     }
@@ -124,27 +123,27 @@ impl World {
     /// Lets time run on to an instant after the last line.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
+    /// [`SimulationError`].
+    pub fn end(&mut self, until: Timestamp) -> Result<(), SimulationError> {
         self.run_out(until)?;
         self.write()
     }
 
     /// The same as [`Self::hear`], for whoever does not look into the store.
-    pub(super) fn play_line(&mut self, line: &Line) -> Result<(), Stuck> {
+    pub(super) fn play_line(&mut self, line: &Line) -> Result<(), SimulationError> {
         self.pass(line.received)?;
         self.take_in(line)?;
         self.work_off()
     }
 
     /// The same as [`Self::end`], for whoever does not look into the store.
-    pub(super) fn run_out(&mut self, until: Timestamp) -> Result<(), Stuck> {
+    pub(super) fn run_out(&mut self, until: Timestamp) -> Result<(), SimulationError> {
         self.pass(until)?;
         self.submit(&Input::Forget).map(|_| ())
     }
 
     /// Writes the machines into the store, for whoever looks there.
-    fn write(&mut self) -> Result<(), Stuck> {
+    fn write(&mut self) -> Result<(), SimulationError> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
         for machine in self.machines.iter() {
@@ -159,7 +158,7 @@ impl World {
         self.machines.iter()
     }
 
-    fn take_in(&mut self, line: &Line) -> Result<Receipt, Stuck> {
+    fn take_in(&mut self, line: &Line) -> Result<Receipt, SimulationError> {
         self.now = self.now.max(line.received);
         let receipt = self.submit(&line.input)?;
         if let Input::Delivery(delivery) = &line.input
@@ -170,7 +169,7 @@ impl World {
         Ok(receipt)
     }
 
-    fn pass(&mut self, to: Timestamp) -> Result<(), Stuck> {
+    fn pass(&mut self, to: Timestamp) -> Result<(), SimulationError> {
         self.work_off()?;
         while let Some((next, ..)) = self.machines.next_due().filter(|(at, ..)| *at <= to) {
             self.now = self.now.max(next);
@@ -182,7 +181,7 @@ impl World {
 
     /// Carries out everything that is due by now. Nobody is asked for a parked name's purchase in a replay: no search is ever
     /// begun.
-    fn work_off(&mut self) -> Result<(), Stuck> {
+    fn work_off(&mut self) -> Result<(), SimulationError> {
         let mut steps = 0;
         while let Some((at, machine, item)) = self.machines.next_due() {
             if at > self.now {
@@ -191,7 +190,7 @@ impl World {
             let machine = machine.clone();
             steps += 1;
             if steps > STEPS_MAX {
-                return Err(Stuck::Endless {
+                return Err(SimulationError::Endless {
                     at: self.now,
                     machine,
                 });
@@ -201,7 +200,7 @@ impl World {
         Ok(())
     }
 
-    fn step(&mut self, id: MachineId, item: Item) -> Result<(), Stuck> {
+    fn step(&mut self, id: MachineId, item: Item) -> Result<(), SimulationError> {
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
@@ -245,7 +244,7 @@ impl World {
     }
 
     /// The simulated mail server takes everything.
-    fn mail(&mut self, id: &MachineId, notice: u32) -> Result<Mailed, Stuck> {
+    fn mail(&mut self, id: &MachineId, notice: u32) -> Result<Mailed, SimulationError> {
         let nobody = || Mailed::Again {
             why: "no address".to_owned(),
         };
@@ -265,13 +264,13 @@ impl World {
         Ok(to.map_or_else(nobody, |to| Mailed::Sent { to }))
     }
 
-    fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
+    fn submit(&mut self, input: &Input) -> Result<Receipt, SimulationError> {
         let base = self.store.clone();
         let mut working = Working::with_machines(&base, &mut self.machines);
-        let now = Now {
+        let now = TxContext {
             rules: &self.rules,
             at: self.now,
-            dice: 500,
+            jitter: 500,
             stops_held: None,
             gaps: &[],
         };
@@ -281,7 +280,10 @@ impl World {
         Ok(receipt)
     }
 
-    fn commit(&mut self, writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>) -> Result<(), Stuck> {
+    fn commit(
+        &mut self,
+        writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    ) -> Result<(), SimulationError> {
         let batch = Batch {
             expect: Vec::new(),
             writes,

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::admin::{self, Entry, Failure, Pages, Purchases};
+use crate::admin::{self, Failure, HistoryEntry, HistoryQuery, Purchases};
 use crate::cli::ask::Conversation;
-use crate::cli::asked::{self, Part};
+use crate::cli::history_pages::{self, Part};
 use crate::domain::customer::Customer;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
@@ -39,7 +39,7 @@ pub(super) struct Pager<'c> {
     pub(super) missing: u64,
     purchases: Cursor,
     index: Cursor,
-    loose: Vec<Entry>,
+    loose: Vec<HistoryEntry>,
     ready: VecDeque<Portion>,
 }
 
@@ -102,7 +102,8 @@ impl<'c> Pager<'c> {
 
     fn read_purchases(&mut self, after: Option<String>) -> Result<(), Failure> {
         let until = after.is_some().then_some(self.until);
-        let page: Part<Purchases> = asked::part(self.asked, Pages::Purchases { after, until })?;
+        let page: Part<Purchases> =
+            history_pages::part(self.asked, HistoryQuery::Purchases { after, until })?;
         self.until = page.at;
         self.purchases.go_on(page.next);
         let mut rows = page.rows.into_iter().map(Together::Purchases).peekable();
@@ -117,12 +118,12 @@ impl<'c> Pager<'c> {
     }
 
     fn read_index(&mut self, after: Option<String>) -> Result<(), Failure> {
-        let pages = Pages::Events {
+        let pages = HistoryQuery::Events {
             loose: true,
             after,
             until: Some(self.until),
         };
-        let mut page: Part<Entry> = asked::part(self.asked, pages)?;
+        let mut page: Part<HistoryEntry> = history_pages::part(self.asked, pages)?;
         self.loose.append(&mut page.rows);
         self.index.go_on(page.next);
         Ok(())
@@ -133,7 +134,7 @@ impl<'c> Pager<'c> {
         let mut entries = std::mem::take(&mut self.loose);
         entries.sort_unstable();
         let (mut lines, mut missing) = (Vec::new(), 0);
-        asked::bodies(self.asked, &entries, |line| {
+        history_pages::bodies(self.asked, &entries, |line| {
             match line.text {
                 Some(text) => lines.extend(history::read("the store", &text).map_err(ours)?),
                 None => missing += 1,

@@ -14,7 +14,7 @@ use crate::sources::stripe::event;
 use crate::sources::stripe::lookup;
 
 #[derive(serde::Deserialize)]
-struct Envelope<'a> {
+struct LineEnvelope<'a> {
     received_at: Option<Timestamp>,
     source: Option<String>,
     /// Of a look-up: the connected account that was asked about. (Events name it themselves, by the same word.)
@@ -32,7 +32,7 @@ pub(super) fn read(text: &str) -> Result<Line, String> {
     if let Some(line) = exported(text) {
         return Ok(line);
     }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let envelope: LineEnvelope<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
     if let Some(decision) = envelope.decision {
         return decided(decision.get(), envelope.received_at, &source);
@@ -58,7 +58,7 @@ pub(super) fn read(text: &str) -> Result<Line, String> {
 
 fn told(mut event: event::Event, source: &SourceName, received: Option<Timestamp>) -> Line {
     let received = received.unwrap_or(event.created);
-    if let event::Heard::Fact(fact) = &mut event.says {
+    if let event::EventContent::Fact(fact) = &mut event.content {
         fact.received = received;
     }
     // The body is at hand in the file: the simulated store does not keep another copy.
@@ -78,7 +78,7 @@ fn exported(text: &str) -> Option<Line> {
     let (head, body) = line.split_at(at + EVENT.len());
     // What stands before is read by itself: if it closes with nothing in the event's place, the event is the line's own.
     let head = format!("{head}null}}");
-    let envelope: Envelope<'_> = serde_json::from_str(&head).ok()?;
+    let envelope: LineEnvelope<'_> = serde_json::from_str(&head).ok()?;
     if envelope.decision.is_some() || envelope.lookup.is_some() || envelope.account.is_some() {
         return None;
     }
@@ -89,14 +89,14 @@ fn exported(text: &str) -> Option<Line> {
 
 fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct DecisionLine {
         machine: String,
         id: Option<String>,
         at: Option<Timestamp>,
         #[serde(flatten)]
         decision: Decision,
     }
-    let said: Said = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
+    let said: DecisionLine = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
     let received = received
         .or(said.at)
         .ok_or("a decision needs `received_at` or `at`")?;

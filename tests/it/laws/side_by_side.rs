@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Rules;
-use keyward::sim::answer::Told;
+use keyward::sim::answer::StreamedReport;
 use keyward::sim::history::{self, History};
 use keyward::sim::replay::{PlayOptions, Replay};
-use keyward::sim::{Answer, timeline};
+use keyward::sim::{ReplayReport, timeline};
 
 use crate::support::replay::{self, played};
 
@@ -16,7 +16,7 @@ use crate::support::replay::{self, played};
 fn in_groups(text: &str, rules: &Arc<Rules>, options: PlayOptions) -> (String, String) {
     let history = History::new("h", text.as_bytes()).unwrap();
     let replay = Replay::read(vec![history], Arc::clone(rules), options).unwrap();
-    let json = serde_json::to_string_pretty(&Told(&replay)).unwrap();
+    let json = serde_json::to_string_pretty(&StreamedReport(&replay)).unwrap();
     let mut story = String::new();
     let events = replay.play(&mut |machine| {
         story.push_str(&timeline::machine(&machine));
@@ -32,7 +32,7 @@ fn in_groups(text: &str, rules: &Arc<Rules>, options: PlayOptions) -> (String, S
 fn in_one_world(text: &str, rules: &Arc<Rules>, options: PlayOptions) -> String {
     let lines = history::read("h", text).unwrap();
     let world = played(lines, Arc::clone(rules), options.until, options.seed);
-    serde_json::to_string_pretty(&Answer::of(&world).unwrap()).unwrap()
+    serde_json::to_string_pretty(&ReplayReport::of(&world).unwrap()).unwrap()
 }
 
 fn threads(n: usize) -> PlayOptions {

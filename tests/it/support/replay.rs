@@ -7,9 +7,9 @@ use std::sync::Arc;
 use keyward::config::{Config, Connect, Env, Livemode};
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::input::{Heard, Input, Rules, SourceRules};
+use keyward::engine::input::{EventPayload, Input, Rules, SourceRules};
 use keyward::sim::history::{self, Line};
-use keyward::sim::{Answer, World};
+use keyward::sim::{ReplayReport, Simulation};
 
 /// One recorded life cycle.
 pub(crate) struct History {
@@ -64,13 +64,8 @@ impl History {
     }
 
     /// Plays it.
-    pub(crate) fn replay(&self, until: Option<Timestamp>) -> (World, Answer) {
+    pub(crate) fn replay(&self, until: Option<Timestamp>) -> (Simulation, ReplayReport) {
         answered(&self.name, &self.text, self.rules.clone(), until, None)
-    }
-
-    /// What its author wrote about it.
-    pub(crate) fn about(&self) -> String {
-        fs::read_to_string(self.folder.join("about.txt")).unwrap()
     }
 }
 
@@ -81,9 +76,9 @@ pub(crate) fn answered(
     rules: Rules,
     until: Option<Timestamp>,
     seed: Option<u64>,
-) -> (World, Answer) {
+) -> (Simulation, ReplayReport) {
     let world = played(history::read(name, text).unwrap(), rules, until, seed);
-    let answer = Answer::of(&world).unwrap();
+    let answer = ReplayReport::of(&world).unwrap();
     (world, answer)
 }
 
@@ -93,10 +88,10 @@ pub(crate) fn played(
     rules: impl Into<Arc<Rules>>,
     until: Option<Timestamp>,
     seed: Option<u64>,
-) -> World {
+) -> Simulation {
     let last = lines.iter().map(|line| line.received).max();
     let runs_on = || last.unwrap_or(Timestamp::from_ms(0)) + Span::from_days(60);
-    let mut world = World::new(rules, seed);
+    let mut world = Simulation::new(rules, seed);
     world.play(lines, until.unwrap_or_else(runs_on)).unwrap();
     world
 }
@@ -132,7 +127,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Delivery(delivery) => {
             let mut delivery = delivery.clone();
             delivery.received = at;
-            if let Heard::Fact(fact) = &mut delivery.heard {
+            if let EventPayload::Fact(fact) = &mut delivery.heard {
                 fact.received = at;
             }
             Input::Delivery(delivery)
