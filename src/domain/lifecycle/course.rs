@@ -259,31 +259,6 @@ impl Course<'_, '_> {
         }
     }
 
-    /// Lets the deadlines up to an instant pass.
-    fn pass_deadlines(&mut self, to: Timestamp) {
-        let Some(episode) = self
-            .life
-            .episodes
-            .last_mut()
-            .filter(|e| e.is_open() && e.lapsed.is_none())
-        else {
-            return;
-        };
-        let (ends, gave_up) = (episode.ends, episode.gave_up);
-        if ends > to {
-            return;
-        }
-        // rule 27: at that instant, whenever it is noticed.
-        episode.lapsed = Some(ends);
-        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
-        let trigger = if gave_up {
-            SubscriptionTrigger::GraceOutlived
-        } else {
-            SubscriptionTrigger::GraceOver
-        };
-        self.trigger(ends, trigger, || Cause::GraceOver);
-    }
-
     pub(super) const fn state(&self) -> Option<S> {
         self.state
     }
