@@ -99,7 +99,12 @@ pub(super) fn bodies(
 
 /// The history of one purchase.
 pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<HistoryGroup, Failure> {
-    let page: Part<HistoryGroup> = part(asked, HistoryQuery::Only(machine.to_owned()))?;
+    let pages = HistoryQuery::Groups {
+        only: Some(machine.to_owned()),
+        after: None,
+        until: None,
+    };
+    let page: Part<HistoryGroup> = part(asked, pages)?;
     page.rows
         .into_iter()
         .next()

@@ -10,8 +10,7 @@ use crate::domain::transfer::{self, Attempts, apart};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::write::dues::dues;
-use crate::engine::write::transaction::Transaction;
+use crate::engine::write::transaction::{Transaction, dues};
 
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;
@@ -31,7 +30,7 @@ pub(in crate::engine) fn take_over(
         tx.working.delete(due);
     }
     rename(tx, scope, &from, &machine.id)?;
-    tx.working.delete_machine(old)?;
+    record::delete(tx.working, key::machine(old))?;
     let attempts = Attempts {
         own: on_disk(tx, machine)?,
         incoming: on_disk(tx, &from)?,
@@ -125,7 +124,7 @@ pub(in crate::engine) fn resubscription(
             };
             let before = dues(&old);
             if transfer::restore(machine, create, &mut old, tx.now.at) {
-                tx.write(old, None, &before)?;
+                tx.write(&mut old, &before)?;
                 moved = true;
                 break;
             }

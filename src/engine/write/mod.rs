@@ -2,8 +2,6 @@
 //! what the commit made due goes into the outbox, for the dispatcher.
 
 pub mod committer;
-pub mod dues;
-pub mod machines;
 pub mod outbox;
 pub mod parked;
 pub mod transaction;
