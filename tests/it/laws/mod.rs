@@ -5,6 +5,5 @@ mod first_week;
 mod generated_lifecycles;
 mod histories;
 mod order;
-mod side_by_side;
 mod table;
 mod wording;
