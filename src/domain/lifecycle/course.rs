@@ -257,30 +257,6 @@ impl Course<'_, '_> {
         }
     }
 
-    /// Lets the deadlines up to an instant pass.
-    fn pass_deadlines(&mut self, to: Timestamp) {
-        let Some(episode) = self
-            .life
-            .episodes
-            .last_mut()
-            .filter(|e| e.is_open() && e.lapsed.is_none())
-        else {
-            return;
-        };
-        let (ends, gave_up) = (episode.ends, episode.gave_up);
-        if ends > to {
-            return;
-        }
-        episode.lapsed = Some(ends);
-        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
-        let trigger = if gave_up {
-            Trigger::GraceOutlived
-        } else {
-            Trigger::GraceOver
-        };
-        self.trigger(ends, trigger, Cause::GraceOver);
-    }
-
     pub(super) const fn state(&self) -> Option<S> {
         self.state
     }
@@ -289,7 +265,7 @@ impl Course<'_, '_> {
         self.trigger(fact.at, trigger, Cause::event(fact));
     }
 
-    fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: Cause) {
+    pub(super) fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: Cause) {
         let next = match self.state {
             Some(state) => subscription::step(state, trigger).from(state),
             None => subscription::begin(trigger),

@@ -2,6 +2,7 @@
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
 pub mod course;
+mod deadlines;
 pub mod diagram;
 pub mod grace;
 mod invoices;
