@@ -8,6 +8,7 @@ mod ending;
 mod facts;
 mod failing;
 mod hands;
+mod items;
 mod keys;
 mod kinds;
 mod money;

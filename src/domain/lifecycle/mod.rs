@@ -104,6 +104,9 @@ pub enum Cause {
     /// The instant came at which a grace ended.
     #[n(1)]
     GraceOver,
+    /// The due date of a sent invoice came, and no event tells of that.
+    #[n(2)]
+    Overdue,
 }
 
 impl Cause {
@@ -122,6 +125,7 @@ impl Sentence for Cause {
         match self {
             Self::Event { kind, id } => write!(f, "{kind} {id}"),
             Self::GraceOver => f.write_str("grace over"),
+            Self::Overdue => f.write_str("invoice overdue"),
         }
     }
 }
