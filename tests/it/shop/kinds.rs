@@ -76,10 +76,18 @@ pub(crate) enum Kind {
     PausedUnpaid,
     /// Rule 22: the set-up fee of a trial is declined; active at the trial's end pays nothing.
     FeeDeclined,
+    /// A price that changes when the next period begins.
+    ChangeAtTurn,
+    /// Rule 35: a former customer begins anew.
+    Resubscribe,
+    /// Rule 24: a trial that ends without a payment method.
+    TrialUnpaid,
+    /// Rule 50: a person's decision.
+    Decided,
 }
 
 /// Each kind, and whether shops may do it.
-const KINDS: [(Kind, bool); 50] = [
+const KINDS: [(Kind, bool); 54] = [
     (Kind::Failing, true),
     (Kind::Secure, true),
     (Kind::Debit, true),
@@ -127,9 +135,13 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::TrialAdded, true),
     (Kind::MixedScheduledEnd, true),
     (Kind::UnlicensedDevices, true),
-    (Kind::SentSideOverdue, false),
+    (Kind::SentSideOverdue, true),
     (Kind::PausedUnpaid, true),
     (Kind::FeeDeclined, true),
+    (Kind::ChangeAtTurn, true),
+    (Kind::Resubscribe, true),
+    (Kind::TrialUnpaid, true),
+    (Kind::Decided, true),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.

@@ -20,6 +20,7 @@ impl Stripe {
             fee,
             halves,
             backdated,
+            pauses,
         } = what
         else {
             unreachable!("only subscriptions are subscribed to")
@@ -75,6 +76,8 @@ impl Stripe {
             checkout: *checkout && sent.is_none(),
             halves: *halves,
             history: vec![(self.now, state)],
+            pauses: *pauses,
+            scheduled: Vec::new(),
             pending: Vec::new(),
         };
         self.subs.push(sub);
@@ -235,7 +238,11 @@ impl Stripe {
     pub(super) fn begin_periods(&mut self, s: usize, status: Option<Status>) {
         let now = self.now;
         let mut next = self.subs[s].now().clone();
+        let scheduled = std::mem::take(&mut self.subs[s].scheduled);
         for item in next.items.iter_mut().filter(|i| i.end == now) {
+            if let Some((_, price)) = scheduled.iter().find(|(id, _)| *id == item.id) {
+                item.price = price;
+            }
             item.turned = if status.is_some() { 0 } else { item.turned + 1 };
             item.anchor = if status.is_some() { now } else { item.anchor };
             item.start = now;
@@ -269,11 +276,59 @@ impl Stripe {
         }
         if state.cancel_at_end || state.cancel_at.is_some_and(|at| at <= self.now) {
             self.end(s, "cancellation_requested");
+        } else if self.subs[s].method == Method::None && self.subs[s].pauses {
+            self.change(s, |state| state.status = Status::Paused);
         } else if self.subs[s].method == Method::None {
             self.end(s, "payment_failed");
         } else {
             self.begin_periods(s, Some(Status::Active));
         }
+    }
+
+    /// What a trial's end had paused goes on: a period begins at once and is billed at once.
+    pub(super) fn resume_trial(&mut self, s: usize) {
+        if self.subs[s].method != Method::Card {
+            return;
+        }
+        let now = self.now;
+        self.change(s, |state| {
+            state.status = Status::Active;
+            for item in &mut state.items {
+                let first = months(now, price_of(item.price).months);
+                (item.start, item.end, item.anchor, item.turned) = (now, first, now, 0);
+            }
+        });
+        let lines = self.period_lines(s, &|_| true, false);
+        let invoice = self.draft(s, "subscription_update", lines);
+        self.open_invoice(invoice);
+        self.collect(invoice);
+        self.plan_turn(s);
+    }
+
+    /// A former customer begins anew, once.
+    pub(super) fn resubscribe(&mut self, n: usize, s: usize, price: Option<&str>) {
+        let old = &self.subs[s];
+        if old.now().status != Status::Canceled || self.former.contains(&s) {
+            return;
+        }
+        let same = old.now().items[0].clone();
+        let what = What::Subscription {
+            items: vec![(price.unwrap_or(same.price).to_owned(), same.quantity.max(1))],
+            checkout: old.checkout,
+            method: old.method,
+            trial_days: 0,
+            sent: None,
+            retries: old.retries,
+            gives_up: old.gives_up,
+            metadata: None,
+            fee: false,
+            halves: false,
+            backdated: 0,
+            pauses: false,
+        };
+        let new = self.subscribe(n, &what);
+        self.former.push(s);
+        self.bought.insert(n, super::Bought::Sub(new));
     }
 
     pub(super) fn expire_incomplete(&mut self, s: usize) {

@@ -3,12 +3,14 @@
 use super::chain::{Chain, chains};
 use super::cover::{Cover, covers, invoices};
 use super::episode::{Episode, episodes};
+use super::lived::lived;
+use super::restored::{self, Fate};
 use super::undecided::{undecided, unheard};
-use super::{Expect, Moment, Seat, Want, mails, money};
+use super::{Expect, Moment, Seat, Want, decided, mails, money};
 use crate::shop::calendar::Time;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
-use crate::shop::stripe::ledger::{Invoice, State};
+use crate::shop::stripe::ledger::{Invoice, State, Status};
 
 /// A want with its rule.
 pub(crate) type Ruled = (Want, &'static str);
@@ -31,32 +33,51 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
     let machine = format!("stripe/{}", moment.stripe.subs[s].id);
     let all = chains(moment, s);
     let (mut seats, mut created) = (Vec::new(), Some((0, 0)));
-    for chain in &all {
-        let (want, rule) = chain_want(moment, s, chain);
+    let fates = restored::fates(moment, s, &all);
+    for (n, chain) in all.iter().enumerate() {
+        let (want, rule) = plain(moment, s, chain);
+        let fate = fates.as_ref().map_or(Fate::Own, |fates| fates[n]);
+        let (want, rule) = match fate {
+            Fate::Own | Fate::Came => (want, rule),
+            Fate::Went => (Want::Nothing, "35"),
+            Fate::Unclear => (Want::Open("whether a former license comes back"), "35"),
+        };
+        let lived = match want {
+            Want::Stopped(_) => lived(moment, s, chain),
+            Want::Live(_) | Want::LiveFrom(_) => Some(true),
+            Want::Nothing | Want::Open(_) => None,
+        };
+        // What may never work is not made (rule 5).
+        if lived == Some(false) && all.len() > 1 {
+            continue;
+        }
+        let want = if lived == Some(false) {
+            Want::Nothing
+        } else {
+            want
+        };
         let held = chain.held(moment.at).unwrap_or_else(|| chain.last());
         let (count, devices) = (held.count, held.devices);
         let (least, most) = chain.counts();
-        if least != most || matches!(want, Want::Open(_)) {
+        if least != most || matches!(want, Want::Open(_)) || fate == Fate::Went {
             created = None;
         }
-        let made = u64::from(want != Want::Nothing);
-        created = created.map(|(low, high)| (low + made * least, high + made * most));
+        let made = u64::from(want != Want::Nothing && fate == Fate::Own);
+        let surely = u64::from(lived == Some(true) && fate == Fate::Own);
+        created = created.map(|(low, high)| (low + surely * least, high + made * most));
         // A unit that came while nothing may work was not made (rule 5).
-        let unmade = if chain.added.is_some() { 0 } else { least };
         let count = if matches!(want, Want::Stopped(_)) {
-            count.min(unmade)
+            count.min(least)
         } else {
             count
         };
-        if chain.added.is_some() && matches!(want, Want::Stopped(_)) {
-            created = None;
-        }
         let shrinks = chain.unlicensed.is_some() && !open(Kind::UnlicensedDevices);
         let seat = Seat {
             plan: held.plan,
             devices: Some(devices).filter(|_| !shrinks),
             want,
             rule,
+            unmade: lived != Some(true),
         };
         let count = if matches!(seat.want, Want::Open(_)) {
             count.max(1)
@@ -65,7 +86,10 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         };
         seats.extend(std::iter::repeat_n(seat, usize::try_from(count).unwrap()));
     }
-    let again = money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
+    let about = &moment.stripe.subs[s].id;
+    let decided = moment.stripe.decisions.iter().any(|d| d.about == *about);
+    let again =
+        decided || money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
     let created = created.map(|(least, most)| {
         if again {
             (least, most * 4)
@@ -79,11 +103,17 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         seats,
         late: moment.delivery.late,
         created,
-        mails: mails::of(moment, s, &all),
+        // What comes back is told of by `restored`, which no episode of this subscription explains.
+        mails: if fates.is_some() || decided {
+            Vec::new()
+        } else {
+            mails::of(moment, s, &all)
+        },
     }
 }
 
-fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
+/// What a license should be, were there no other subscription of its customer.
+pub(crate) fn plain(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
     if let Some(why) = chain.unclear.or_else(|| unheard(moment, s, chain)) {
         return (Want::Open(why), "14, 18");
     }
@@ -97,9 +127,16 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
         episodes: episodes(moment, s, chain),
         covers,
     };
+    let decision = match decided::decision(moment, &moment.stripe.subs[s].id) {
+        Ok(decision) => decision,
+        Err(open) => return open,
+    };
     let want = money::over(moment, s, chain, &life);
     if chain.held(moment.at).is_some() {
-        return want;
+        return decided::over(moment, decision, want);
+    }
+    if decision.is_some() && chain.unlicensed.is_some() {
+        return (Want::Open("no longer licensed, and decided"), "15, 50");
     }
     if matches!(want.0, Want::Stopped(_)) {
         return (Want::Stopped(ENDED), want.1);
@@ -164,6 +201,11 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
             "5",
         );
     }
+    let trial_over = life.state.trial.is_some_and(|(_, over)| over == end);
+    if life.state.status == Status::Paused && trial_over {
+        // The trial ended without a payment method.
+        return until(moment.at, end, "24");
+    }
     if !open(Kind::TurnWithSideOpen) && turned_with_side_open(moment, s) {
         return (Want::Open("closed kind"), "25");
     }
@@ -198,9 +240,10 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         (Some(_), OnCancel::Keep) => return (Want::Live(vec![None, Some(end + margin)]), "34"),
         (None, _) => {}
     }
-    let renewal = open_renewal(moment, s, chain);
-    if let Some((_, due)) =
-        renewal.filter(|_| moment.stripe.subs[s].sent_days.is_some() && at < end + margin)
+    let carried = carried_to(moment, s, chain, end + margin);
+    if at < end + margin
+        && moment.stripe.subs[s].sent_days.is_some()
+        && let Some(due) = carried
     {
         // A sent invoice carries to its due date; whether that shows before it must is left open.
         return (
@@ -209,14 +252,9 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         );
     }
     if at >= end + margin
-        && let Some((finalized, held)) = renewal
+        && let Some(held) = carried
     {
-        if finalized < end + margin {
-            return until(at, held, "19");
-        }
-        if !open(Kind::DebitRevives) {
-            return (Want::Open("closed kind"), "19");
-        }
+        return until(at, held.max(end + margin), "19");
     }
     until(at, end + margin, "19")
 }
@@ -283,23 +321,21 @@ fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
     }
 }
 
-/// A renewal that is finalized, open and not failed: since when, and until when it keeps alive (rules 19, 32).
-fn open_renewal(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(Time, Time)> {
+/// Until when renewals that are finalized, open and not failed carry what is alive until `alive` (rules 19, 32). They keep
+/// alive, and do not revive.
+fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Option<Time> {
     let at = moment.at;
     let waits = |i: &&Invoice| {
         let closed = [i.paid, i.voided, i.uncollectible, i.failed.first().copied()];
-        i.finalized.is_some_and(|f| f <= at) && closed.into_iter().flatten().all(|c| c > at)
+        closed.into_iter().flatten().all(|c| c > at)
     };
-    let renewal = invoices(moment, s)
+    invoices(moment, s)
         .map(|(_, i)| i)
         .filter(waits)
         .filter(|i| chain.renewed_by(i))
-        .last()?;
-    let finalized = renewal.finalized?;
-    Some((
-        finalized,
-        renewal.due.unwrap_or(finalized + moment.policy.processing),
-    ))
+        .filter_map(|i| Some((i.finalized.filter(|f| *f <= at && *f < alive)?, i)))
+        .map(|(finalized, i)| i.due.unwrap_or(finalized + moment.policy.processing))
+        .max()
 }
 
 fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode) -> Ruled {
@@ -367,6 +403,18 @@ fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) ->
         .any(|c| c.since > ended && c.invoice.is_some());
     if late && life.covers.iter().all(|c| c.since > ended) {
         return (Want::Open("first paid after the deletion"), "5, 16");
+    }
+    let trial_over = life
+        .state
+        .trial
+        .is_some_and(|(_, over)| over == end && over == ended);
+    if trial_over && life.state.reason == Some("payment_failed") {
+        // It ended with its trial, which had no payment method; before there were reasons it may have been cancelled.
+        return if moment.stripe.new_shape || moment.policy.on_cancel != OnCancel::Keep {
+            (Want::Stopped(OVER), "24")
+        } else {
+            (Want::Open("a trial that ended without a reason"), "24, 34")
+        };
     }
     match moment.policy.on_cancel {
         OnCancel::PeriodEnd if late => {

@@ -6,8 +6,9 @@ use super::cover::invoices;
 use crate::shop::calendar::{HOUR, Time};
 use crate::shop::catalog::price_of;
 use crate::shop::kinds::{Kind, open};
-use crate::shop::script::Types;
-use crate::shop::stripe::ledger::{Invoice, State};
+use crate::shop::script::{Types, Word};
+use crate::shop::stripe::ledger::{Decision, Invoice, State};
+use crate::shop::stripe::shape::SHOWN;
 
 /// Whether the price that is found by lookup key came when the key was another's: then no plan sells it.
 fn sold_after_the_key_moved(moment: Moment<'_>, s: usize) -> bool {
@@ -30,6 +31,13 @@ fn free_trial(moment: Moment<'_>, s: usize) -> bool {
         .iter()
         .any(|i| price_of(i.price).amount == 0 && !price_of(i.price).metered);
     first.trial.is_some() && !moment.policy.trial_licenses && free
+}
+
+/// Whether an item was not shown: lists are cut, and nobody could ask for the rest.
+fn is_cut(moment: Moment<'_>, s: usize) -> bool {
+    let mut history = moment.stripe.subs[s].history.iter();
+    let hides = |(at, x): &(Time, State)| *at <= moment.at && x.items.len() > SHOWN;
+    !moment.stripe.has_key && history.any(hides)
 }
 
 /// The rule of a closed kind that a life is of.
@@ -136,34 +144,35 @@ pub(crate) fn undecided(
     if sold_after_the_key_moved(moment, s) {
         return Some(("sold when its lookup key had moved on", "12"));
     }
-    let sent = moment.stripe.subs[s].sent_days.is_some();
-    let paid = |i: &Invoice| {
-        i.paid.is_some_and(|at| at <= moment.at)
-            && i.lines.iter().any(|l| !l.trial && chain.billed(l))
-    };
-    let never_paid = !invoices(moment, s).any(|(_, i)| paid(i));
-    if never_paid && invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some()) {
+    let pays = |i: &Invoice| i.lines.iter().any(|l| !l.trial && chain.billed(l));
+    let paid = invoices(moment, s)
+        .filter(|(_, i)| pays(i))
+        .filter_map(|(_, i)| i.paid);
+    let first = paid
+        .min()
+        .filter(|at| *at <= moment.at)
+        .unwrap_or(Time::MAX);
+    let given_up = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at < first);
+    if invoices(moment, s).any(|(_, i)| given_up(i)) {
         return Some(("written off before anything was paid", "20, 29"));
     }
-    if sent
-        && moment.stripe.subs[s]
-            .history
-            .iter()
-            .any(|(at, x)| x.trial.is_some() && *at <= moment.at)
-    {
-        return Some(("a trial of a sent subscription", "22, 32"));
+    let about = &moment.stripe.subs[s].id;
+    let late = |d: &Decision| {
+        matches!(d.word, Word::Exempt { .. })
+            && invoices(moment, s).any(|(_, i)| {
+                let fails = i.failed.first().copied().or(i.overdue);
+                fails.is_some_and(|at| at + moment.policy.grace <= d.at)
+            })
+    };
+    let mut decided = moment.stripe.decisions.iter().filter(|d| d.about == *about);
+    if decided.any(|d| d.at <= moment.at && late(d)) {
+        return Some(("exempted when the grace was over", "50"));
+    }
+    if is_cut(moment, s) {
+        return Some(("a cut list, and no API key", "14"));
     }
     if free_trial(moment, s) {
         return Some(("a free price's trial under trial = none", "22"));
-    }
-    let by_use = |x: &State| x.items.iter().all(|i| price_of(i.price).metered);
-    if chain.items.is_none()
-        && moment.stripe.subs[s]
-            .history
-            .iter()
-            .any(|(at, x)| *at <= moment.at && by_use(x))
-    {
-        return Some(("only items that are billed by use are left", "10"));
     }
     let voided = |i: &Invoice| {
         i.voided
