@@ -266,6 +266,15 @@ fn a_sent_renewal_is_overdue_beside_a_newer_one() {
         s.latest_invoice = Some("in_3".into());
     });
     case.is("grace: live 60");
+    // What has been late for long is no news when a later period, which was paid, is over.
+    let mut old = paid_once(|_| {});
+    let late =
+        |s: &mut Subscription| (s.status, s.send_invoice) = (SubscriptionStatus::PastDue, true);
+    old.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized))
+        .paid(40.0, "in_3", 40.0, 70.0)
+        .shown(44.0, 40.0, 70.0, late)
+        .shown(70.0, 70.0, 100.0, late)
+        .is("active: live 73");
 }
 
 /// Rule 25: a first invoice falls due between a turn and the moment at which the renewal is final: what is late is older.

@@ -133,7 +133,7 @@ fn what_is_no_longer_sold_keeps_its_units() {
 fn metadata_lives_by_what_was_paid_in_advance() {
     let asks = |s: &mut Subscription| {
         s.wants = Wants {
-            app_id: Some("app".to_owned().into()),
+            app_id: Some("app".to_owned()),
             ..Wants::default()
         };
         s.items = vec![item("si_1", "price_base", 1, 0.0, 30.0)];

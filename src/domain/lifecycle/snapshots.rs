@@ -249,8 +249,12 @@ impl<'f> Course<'_, 'f> {
     /// `past_due` or `unpaid`: where the failed invoice is known, its own event began the grace; where only snapshots come
     /// the period is not paid, and the grace begins here.
     fn late(&mut self, fact: &Fact, version: &Version<'_>) {
-        // A month's invoice may have longer to be paid than the month: then an older one is overdue.
-        let overdue = self.overdue_renewal(fact.at);
+        // A month's invoice may have longer to be paid than the month: then it is an older one that makes it late now.
+        let versions = self.objects.subscription.versions.iter();
+        let before = versions.take_while(|v| !std::ptr::eq(*v, version)).last();
+        let was_late =
+            before.is_some_and(|v| matches!(v.shown.status, Status::PastDue | Status::Unpaid));
+        let overdue = self.overdue_renewal(fact.at).filter(|_| !was_late);
         if overdue.is_none() && self.is_explained(version) {
             return;
         }

@@ -24,7 +24,12 @@ pub(crate) fn changes(moment: Moment<'_>, s: usize) -> BTreeSet<Time> {
         .flat_map(|r| &r.steps)
         .chain(disputed.flat_map(|d| &d.steps))
         .map(|(at, _)| *at);
-    let all = states.chain(invoiced).chain(moved);
+    let about = &stripe.subs[s].id;
+    let said = stripe.decisions.iter().filter(|d| d.about == *about);
+    let all = states
+        .chain(invoiced)
+        .chain(moved)
+        .chain(said.map(|d| d.at));
     all.filter(|at| *at <= moment.at).collect()
 }
 

@@ -35,27 +35,12 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
     let (mut seats, mut created) = (Vec::new(), Some((0, 0)));
     let fates = restored::fates(moment, s, &all);
     for (n, chain) in all.iter().enumerate() {
-        let (want, rule) = plain(moment, s, chain);
         let fate = fates.as_ref().map_or(Fate::Own, |fates| fates[n]);
-        let (want, rule) = match fate {
-            Fate::Own | Fate::Came => (want, rule),
-            Fate::Went => (Want::Nothing, "35"),
-            Fate::Unclear => (Want::Open("whether a former license comes back"), "35"),
-        };
-        let lived = match want {
-            Want::Stopped(_) => lived(moment, s, chain),
-            Want::Live(_) | Want::LiveFrom(_) => Some(true),
-            Want::Nothing | Want::Open(_) => None,
-        };
-        // What may never work is not made (rule 5).
-        if lived == Some(false) && all.len() > 1 {
+        let ((want, rule), lived) = fated(moment, s, chain, fate);
+        // What another item left behind says nothing of this one.
+        if want == Want::Nothing && all.len() > 1 {
             continue;
         }
-        let want = if lived == Some(false) {
-            Want::Nothing
-        } else {
-            want
-        };
         let held = chain.held(moment.at).unwrap_or_else(|| chain.last());
         let (count, devices) = (held.count, held.devices);
         let (least, most) = chain.counts();
@@ -109,6 +94,26 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         } else {
             mails::of(moment, s, &all)
         },
+    }
+}
+
+/// What a license should be after what became of it, and whether it ever worked.
+fn fated(moment: Moment<'_>, s: usize, chain: &Chain, fate: Fate) -> (Ruled, Option<bool>) {
+    let (want, rule) = match fate {
+        Fate::Own | Fate::Came => plain(moment, s, chain),
+        Fate::Went => (Want::Nothing, "35"),
+        Fate::Unclear => (Want::Open("whether a former license comes back"), "35"),
+    };
+    let lived = match want {
+        Want::Stopped(_) => lived(moment, s, chain),
+        Want::Live(_) | Want::LiveFrom(_) => Some(true),
+        Want::Nothing | Want::Open(_) => None,
+    };
+    // What may never work is not made (rule 5).
+    if lived == Some(false) {
+        ((Want::Nothing, rule), lived)
+    } else {
+        ((want, rule), lived)
     }
 }
 
@@ -169,37 +174,33 @@ fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
     }
 }
 
+/// What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
+fn first_paid_late(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
+    let carried =
+        invoices(moment, s).any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
+    let after = |ended: Time| life.covers.iter().all(|c| c.since > ended);
+    if carried || life.state.ended_at.is_some_and(after) {
+        return (
+            Want::Open("first paid when its period is over, or after the deletion"),
+            "5, 16, 19",
+        );
+    }
+    let over = |c: &Cover| c.since >= c.end + moment.policy.margin;
+    let want = if life.covers.iter().all(over) {
+        Want::Nothing
+    } else {
+        Want::Open("first paid in the margin")
+    };
+    (want, "5")
+}
+
 /// What the paid time, the graces and the end make of a license, money that went back aside.
 pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
     let Some(end) = life.covers.iter().map(|c| c.end).max() else {
         return (Want::Nothing, "20");
     };
     if life.covers.iter().all(|c| c.since >= c.end) {
-        // What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
-        let surely = life
-            .covers
-            .iter()
-            .all(|c| c.since >= c.end + moment.policy.margin);
-        let carried = invoices(moment, s)
-            .any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
-        let after_the_end = life
-            .state
-            .ended_at
-            .is_some_and(|ended| life.covers.iter().all(|c| c.since > ended));
-        if carried || after_the_end {
-            return (
-                Want::Open("first paid when its period is over, or after the deletion"),
-                "5, 16, 19",
-            );
-        }
-        return (
-            if surely {
-                Want::Nothing
-            } else {
-                Want::Open("first paid in the margin")
-            },
-            "5",
-        );
+        return first_paid_late(moment, s, life);
     }
     let trial_over = life.state.trial.is_some_and(|(_, over)| over == end);
     if life.state.status == Status::Paused && trial_over {

@@ -111,9 +111,10 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
         .any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
     let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
     let ended = sub.now().ended_at.is_some();
+    let decided = stripe.decisions.iter().any(|d| d.about == sub.id);
     match moment.delivery.types {
         Types::All => None,
-        _ if !plain || money || changed => Some("not told to an endpoint of few types"),
+        _ if !plain || money || changed || decided => Some("not told to an endpoint of few types"),
         Types::Guide if scheduled || ended || changes(chain) => {
             Some("not told to an endpoint of few types")
         }
@@ -195,9 +196,13 @@ pub(crate) fn undecided(
     if last.paused && last.status.is_over() && !moment.policy.pause_keeps {
         return Some(("deleted while a pause suspended it", "33, 34"));
     }
-    let failed = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
-    if invoices(moment, s).any(|(_, i)| i.failed.iter().any(|at| *at <= moment.at && failed(*at))) {
-        return Some(("a debit came back while collection was paused", "33"));
+    let paused = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
+    let fails = |i: &Invoice| {
+        let mut all = i.failed.iter().chain(&i.overdue);
+        all.any(|at| *at <= moment.at && paused(*at))
+    };
+    if invoices(moment, s).any(|(_, i)| fails(i)) {
+        return Some(("it fails while collection is paused", "33"));
     }
     if let Some(rule) = closed(moment, s) {
         return Some(("closed kind", rule));
