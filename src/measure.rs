@@ -3,7 +3,7 @@
 
 /// How a metric is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows.
     Counter,
     /// It is what it is now.
@@ -18,7 +18,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// How it is read.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its labels. They are of fixed sets: never an id, never what a stranger sent.
     pub labels: &'static [&'static str],
     /// What it says.
@@ -32,7 +32,7 @@ const fn counter(
 ) -> Metric {
     Metric {
         name,
-        kind: Kind::Counter,
+        kind: MetricKind::Counter,
         labels,
         help,
     }
@@ -41,7 +41,7 @@ const fn counter(
 const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
     Metric {
         name,
-        kind: Kind::Gauge,
+        kind: MetricKind::Gauge,
         labels,
         help,
     }
@@ -62,7 +62,7 @@ pub const SIGNATURE_FAILURES: Metric = counter(
 /// How long a delivery waits for its answer.
 pub const ACK_S: Metric = Metric {
     name: "keyward_ack_seconds",
-    kind: Kind::Histogram,
+    kind: MetricKind::Histogram,
     labels: &[],
     help: "From a delivery's head to its synced receipt",
 };

@@ -3,12 +3,13 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
-mod again;
 mod guard;
+mod opening;
+mod reparse;
+mod rules;
 mod watch;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -16,31 +17,26 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Livemode, Service};
-use crate::domain::action::Abilities;
-use crate::domain::revision::Revisions;
+use crate::config::{Config, Service};
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::services::{CannotServe, EmbeddedAt, Services, abilities};
+use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
-use crate::embedded;
 use crate::engine::Handle;
-use crate::engine::input::{Rules, SourceRules};
 use crate::engine::read::counts::Counts;
-use crate::engine::record::RecordError;
-use crate::engine::record::{gaps, key, revisions};
+use crate::engine::record::{RecordError, gaps};
 use crate::engine::write::committer::{self, Committer};
-use crate::http;
-use crate::store::sled::{Reader, Store, Writer};
-use crate::store::{
-    Batch, Commit, CommitError, Create, OnBroken, OpenError, Options, Read, StoreFault,
-};
+use crate::store::sled::{Reader, Writer};
+use crate::store::{CommitError, OpenError, StoreFault};
+use crate::{embedded, http};
+pub use opening::{Opened, open};
+pub use rules::{rules, source_rules};
 
 /// How long the committer has to write what is queued after the order to stop.
 const DRAIN: Span = Span::from_s(15);
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotStart {
+pub enum StartError {
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -52,7 +48,7 @@ pub enum CannotStart {
     Record(#[from] RecordError),
     /// A service.
     #[error(transparent)]
-    Service(#[from] CannotServe),
+    Service(#[from] ServiceConfigError),
     /// The system.
     #[error("{what}: {error}")]
     System {
@@ -65,7 +61,7 @@ pub enum CannotStart {
 
 /// Why a server ended other than by an order.
 #[derive(Debug, thiserror::Error)]
-pub enum Broke {
+pub enum RunError {
     /// The store: nothing may be answered any more.
     #[error(
         "the store is broken: {0}. Restart: it is repaired at the next start, or the start says what to do"
@@ -77,136 +73,6 @@ pub enum Broke {
     /// Closing the store.
     #[error("the store could not be closed cleanly: {0}")]
     Close(StoreFault),
-}
-
-/// A store opened for a config: the machines' own, and the embedded license service's where it is used.
-pub struct Opened {
-    /// The machines' store.
-    pub store: (Writer, Reader),
-    /// The embedded license service's.
-    pub licenses: Option<(Writer, Reader)>,
-}
-
-/// Opens the stores of a config.
-///
-/// # Errors
-/// [`OpenError`], which says what to do.
-pub fn open(
-    config: &Config,
-    create: Create,
-    on_broken: Option<OnBroken>,
-) -> Result<Opened, OpenError> {
-    if create != Create::Never {
-        make_private(&config.data_dir);
-    }
-    let options = || Options {
-        cache_bytes: config.store.cache.bytes(),
-        min_free_bytes: config.store.min_free.bytes(),
-        create,
-        on_broken: on_broken.clone(),
-        ..Options::default()
-    };
-    let store = Store::open(&config.data_dir, options())?;
-    let licenses = if uses_embedded(config) {
-        let folder = config.data_dir.join("licenses");
-        // It comes into being with its config, which may name it only later; it is never lost sight of: its log tells.
-        let options = Options {
-            create: Create::IfMissing,
-            ..options()
-        };
-        Some(Store::open(&folder, options)?)
-    } else {
-        None
-    };
-    Ok(Opened { store, licenses })
-}
-
-/// Makes the data directory for its owner only: it holds customers' addresses and keys. What goes wrong here is told by
-/// opening the store in it.
-fn make_private(dir: &Path) {
-    use std::os::unix::fs::DirBuilderExt;
-    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty());
-    let made = parent.map_or(Ok(()), std::fs::create_dir_all);
-    let _ = made.and_then(|()| std::fs::DirBuilder::new().mode(0o700).create(dir));
-}
-
-fn uses_embedded(config: &Config) -> bool {
-    let own = config.sources.iter().filter_map(|s| s.licenses.as_ref());
-    own.chain(std::iter::once(&config.licenses))
-        .any(|l| matches!(l.service, Service::Embedded { .. }))
-}
-
-/// The rules of a config over a store: every revision that the store knows, and a new one if the config's plans and
-/// policies differ from the newest. Notes the store's beginning at the first call.
-///
-/// # Errors
-/// The store's.
-pub fn rules(
-    config: &Config,
-    store: &mut Writer,
-    reader: &Reader,
-    now: Timestamp,
-) -> Result<Rules, CannotStart> {
-    let mut revisions = revisions::kept(&crate::engine::write::working::Committed(reader))?;
-    let mut batch = Batch::new();
-    let mut working = crate::engine::write::working::Working::new(reader);
-    if let Some(revision) = revisions::put(
-        &mut working,
-        &revisions,
-        &config.plans,
-        &config.policies,
-        now,
-    )? {
-        let from = revision.from;
-        tracing::info!(%from, "the config's plans and policies are a new revision; what happened before is judged as before");
-        batch.writes.extend(working.into_writes());
-        revisions.push(revision);
-    }
-    let since = match reader
-        .get(&key::general("since"))
-        .map_err(RecordError::from)?
-    {
-        Some(value) => value.bytes[..]
-            .try_into()
-            .map(i64::from_be_bytes)
-            .map_or(now, Timestamp::from_ms),
-        None => {
-            batch.put(key::general("since"), now.ms().to_be_bytes().to_vec());
-            now
-        }
-    };
-    if !batch.is_empty() {
-        store.commit(&batch)?;
-    }
-    Ok(Rules {
-        revisions: Revisions::new(revisions).deaf(config.deaf()),
-        sources: source_rules(config),
-        store_since: Some(since),
-    })
-}
-
-/// What is taken from each source of a config.
-#[must_use]
-pub fn source_rules(
-    config: &Config,
-) -> std::collections::BTreeMap<crate::domain::id::SourceName, SourceRules> {
-    let rule = |s: &crate::config::Source| SourceRules {
-        livemode: match s.livemode {
-            Livemode::Live => Some(true),
-            Livemode::Test => Some(false),
-            Livemode::Any => None,
-        },
-        connect: s.connect == crate::config::Connect::Accept,
-        abilities: Abilities {
-            looks_up: s.api_key.is_some(),
-            ..abilities(config.licenses_of(&s.name), config.mail_of(&s.name))
-        },
-    };
-    config
-        .sources
-        .iter()
-        .map(|s| (s.name.clone(), rule(s)))
-        .collect()
 }
 
 /// A running server.
@@ -231,28 +97,100 @@ struct Tasks {
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
-    again: tokio::task::JoinHandle<()>,
+    reparse: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
-    embedded: Option<tokio::task::JoinHandle<Result<(), embedded::ServeError>>>,
+    embedded: Option<EmbeddedTask>,
     embedded_stop: CancellationToken,
+}
+
+type EmbeddedTask = tokio::task::JoinHandle<Result<(), embedded::ServeError>>;
+
+/// What every task is given a part of.
+struct Parts {
+    handle: Handle,
+    config: Arc<Config>,
+    services: Arc<Services>,
+    due: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// An error of the system's, with what was tried.
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
+    move |error| StartError::System {
+        what: what.to_owned(),
+        error,
+    }
+}
+
+impl Tasks {
+    /// Starts everything that works beside the committer.
+    async fn start(
+        parts: &Parts,
+        heartbeat: Option<Timestamp>,
+        listener: TcpListener,
+        (embedded, embedded_stop): (Option<EmbeddedTask>, CancellationToken),
+    ) -> Result<Self, StartError> {
+        let Parts {
+            handle,
+            config,
+            services,
+            due,
+            stop,
+        } = parts;
+        let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
+        let counts: Arc<Counts> = Arc::default();
+        let notifiers = crate::scheduler::Notifiers {
+            due: Arc::clone(due),
+            // A full channel has jumps enough that are not looked at yet.
+            jumped: Arc::new(move |jump| {
+                let _ = jumped.try_send(jump);
+            }),
+            upkeep: Arc::new(http::metrics::upkeep),
+            counts: Arc::clone(&counts),
+        };
+        let catch_up = config.time.catch_up;
+        let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
+        let guard = tokio::spawn(guard);
+        let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
+        let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
+            .await
+            .map_err(|error| std::io::Error::other(error.to_string()))
+            .map_err(system("starting the scheduler"))?;
+        let observed = observed(&scheduler, Arc::clone(services), Arc::clone(&counts));
+        let app = http::App::new(handle.clone(), Arc::clone(config))
+            .with_observed(observed, Arc::clone(&counts));
+        let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
+        let dispatcher = dispatcher::run(
+            handle.clone(),
+            Arc::clone(services),
+            Arc::clone(due),
+            stop.clone(),
+        );
+        Ok(Self {
+            watch: tokio::spawn(watch),
+            http: tokio::spawn(http::serve(listener, app, stop.clone())),
+            dispatcher: tokio::spawn(dispatcher),
+            scheduler,
+            guard,
+            reparse,
+            embedded,
+            embedded_stop,
+        })
+    }
 }
 
 impl Server {
     /// Starts everything over opened stores.
     ///
     /// # Errors
-    /// [`CannotStart`]; nothing runs then.
+    /// [`StartError`]; nothing runs then.
     pub async fn start(
         config: Config,
         opened: Opened,
         listener: TcpListener,
         clock: Clock,
-    ) -> Result<Self, CannotStart> {
+    ) -> Result<Self, StartError> {
         tls::install();
-        let system = |what: &str| {
-            let what = what.to_owned();
-            move |error| CannotStart::System { what, error }
-        };
         let address = listener
             .local_addr()
             .map_err(system("reading the listening address"))?;
@@ -282,67 +220,21 @@ impl Server {
             queue_len_max,
         )
         .map_err(system("starting the committer"))?;
-        let stop = CancellationToken::new();
-        let due = Arc::new(Notify::new());
-        let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
-        let bells = crate::scheduler::Bells {
-            due: Arc::clone(&due),
-            // A full channel has jumps enough that are not looked at yet.
-            jumped: Arc::new(move |jump| {
-                let _ = jumped.try_send(jump);
-            }),
-            upkeep: Arc::new(http::metrics::upkeep),
-            counts: Arc::default(),
+        let parts = Parts {
+            handle,
+            config,
+            services,
+            due: Arc::default(),
+            stop: CancellationToken::new(),
         };
-        let counts = Arc::clone(&bells.counts);
-        let guard = guard::run(
-            handle.clone(),
-            heartbeat,
-            jumps,
-            config.time.catch_up,
-            stop.clone(),
-        );
-        let guard = tokio::spawn(guard);
-        let again = tokio::spawn(again::run(handle.clone(), stop.clone()));
-        let scheduler = crate::scheduler::start(handle.clone(), &config, &stop, bells)
-            .await
-            .map_err(|error| CannotStart::System {
-                what: "starting the scheduler".to_owned(),
-                error: std::io::Error::other(error.to_string()),
-            })?;
-        let observed = observed(&scheduler, Arc::clone(&services), Arc::clone(&counts));
-        let app = http::App::new(handle.clone(), Arc::clone(&config))
-            .with_observed(observed, Arc::clone(&counts));
-        let watch = tokio::spawn(watch::run(
-            handle.clone(),
-            Arc::clone(&services),
-            counts,
-            stop.clone(),
-        ));
-        let http = tokio::spawn(http::serve(listener, app, stop.clone()));
-        let dispatcher = tokio::spawn(dispatcher::run(
-            handle.clone(),
-            Arc::clone(&services),
-            Arc::clone(&due),
-            stop.clone(),
-        ));
-        let tasks = Tasks {
-            http,
-            dispatcher,
-            scheduler,
-            guard,
-            again,
-            watch,
-            embedded,
-            embedded_stop,
-        };
+        let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
         Ok(Self {
             address,
-            handle,
-            services,
-            due,
+            handle: parts.handle,
+            services: parts.services,
+            due: parts.due,
             embedded: embedded_at,
-            stop,
+            stop: parts.stop,
             committer,
             tasks,
         })
@@ -358,9 +250,9 @@ impl Server {
     /// actions under way get ten seconds, the store is closed.
     ///
     /// # Errors
-    /// [`Broke`]: the process should end at once and be restarted.
+    /// [`RunError`]: the process should end at once and be restarted.
     /// `others` ends when everybody else who holds a handle to the engine has let it go.
-    pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), Broke> {
+    pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self {
             handle,
             stop,
@@ -375,12 +267,12 @@ impl Server {
                 biased;
                 () = stop.cancelled() => break None,
                 ended = &mut tasks.dispatcher => break Some(match ended {
-                    Ok(Err(error)) => Broke::Store(error.to_string()),
-                    Ok(Ok(())) | Err(_) => Broke::Task("the dispatcher"),
+                    Ok(Err(error)) => RunError::Store(error.to_string()),
+                    Ok(Ok(())) | Err(_) => RunError::Task("the dispatcher"),
                 }),
-                _ = &mut tasks.http => break Some(Broke::Task("the HTTP server")),
+                _ = &mut tasks.http => break Some(RunError::Task("the HTTP server")),
                 () = crate::clock::pause(WATCH) => if committer.is_finished() {
-                    break Some(Broke::Task("the committer"));
+                    break Some(RunError::Task("the committer"));
                 }
             }
         };
@@ -391,12 +283,12 @@ impl Server {
             } else {
                 None
             };
-            return Err(why.map_or(broke, Broke::Store));
+            return Err(why.map_or(broke, RunError::Store));
         }
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
-        let _ = tasks.again.await;
+        let _ = tasks.reparse.await;
         let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;
         others.await;
@@ -404,16 +296,16 @@ impl Server {
         let joined = tokio::task::spawn_blocking(move || committer.join());
         let store = tokio::select! {
             joined = joined => joined,
-            () = crate::clock::pause(DRAIN) => return Err(Broke::Task("a task that holds the engine's door never")),
+            () = crate::clock::pause(DRAIN) => return Err(RunError::Task("a task that holds the engine's door never")),
         };
         tasks.embedded_stop.cancel();
         if let Some(embedded) = tasks.embedded {
             let _ = embedded.await;
         }
         match store {
-            Ok(Ok(store)) => store.close().map_err(Broke::Close),
-            Ok(Err(why)) => Err(Broke::Store(why)),
-            Err(_) => Err(Broke::Task("the committer")),
+            Ok(Ok(store)) => store.close().map_err(RunError::Close),
+            Ok(Err(why)) => Err(RunError::Store(why)),
+            Err(_) => Err(RunError::Task("the committer")),
         }
     }
 }
@@ -472,10 +364,4 @@ async fn start_embedded(
         stop.clone(),
     ));
     Ok((at, task))
-}
-
-/// Whether a data directory holds a store.
-#[must_use]
-pub fn has_store(data_dir: &Path) -> bool {
-    data_dir.join("log").exists() || data_dir.join("store").exists()
 }

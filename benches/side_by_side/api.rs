@@ -6,9 +6,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use keyward::clock::Clock;
+use keyward::clock::{Clock, pause};
+use keyward::domain::time::Span;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -29,6 +31,17 @@ pub(crate) struct Api {
 struct Shared {
     made: AtomicUsize,
     licenses: Mutex<Vec<License>>,
+    /// How long each answer takes.
+    delay: Duration,
+}
+
+/// What the service says of itself.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Stats {
+    /// How many licenses were made.
+    pub(crate) made: usize,
+    /// How many different labels they have.
+    pub(crate) labels: usize,
 }
 
 #[derive(Debug)]
@@ -92,6 +105,21 @@ impl Api {
         self.port
     }
 
+    /// Serves on a port until the process is killed; each answer takes `delay`.
+    pub(crate) fn serve_for_ever(port: u16, delay: Duration) -> Result<()> {
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).context("the license service's port")?;
+        listener.set_nonblocking(true)?;
+        let shared = Arc::new(Shared {
+            delay,
+            ..Shared::default()
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(accept(listener, shared))
+    }
+
     /// How many licenses were made.
     pub(crate) fn made(&self) -> usize {
         self.shared.made.load(Ordering::SeqCst)
@@ -99,12 +127,7 @@ impl Api {
 
     /// How many different labels the licenses have: as many as licenses, unless a purchase got two.
     pub(crate) fn labels(&self) -> usize {
-        self.shared
-            .licenses()
-            .iter()
-            .map(|l| &l.label)
-            .collect::<HashSet<_>>()
-            .len()
+        self.shared.labels()
     }
 }
 
@@ -120,6 +143,12 @@ impl Drop for Api {
 impl Shared {
     fn licenses(&self) -> MutexGuard<'_, Vec<License>> {
         self.licenses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn labels(&self) -> usize {
+        let licenses = self.licenses();
+        let labels: HashSet<_> = licenses.iter().map(|l| &l.label).collect();
+        labels.len()
     }
 }
 
@@ -156,6 +185,13 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) -> Result<()> {
                 words.next().unwrap_or_default(),
             );
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let is_license = path != STATS;
+            if is_license && !shared.delay.is_zero() {
+                pause(Span::from_ms(
+                    i64::try_from(shared.delay.as_millis()).unwrap_or(i64::MAX),
+                ))
+                .await;
+            }
             let (status, value) = route(method, path, query, &buffer[head_len..len], &shared);
             let body = serde_json::to_string(&value).context("an answer")?;
             let answer = format!(
@@ -188,6 +224,9 @@ fn whole(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
     Ok((bytes.len() >= len).then_some((head_len, len)))
 }
 
+/// Where the service says what it has made.
+pub(crate) const STATS: &str = "/stats";
+
 const OK: &str = "200 OK";
 const CREATED: &str = "201 Created";
 const BAD_REQUEST: &str = "400 Bad Request";
@@ -207,6 +246,7 @@ enum Body {
         cursor: Option<String>,
     },
     One(Shown),
+    Stats(Stats),
     Refused {
         error: String,
         message: &'static str,
@@ -235,6 +275,15 @@ fn route(method: &str, path: &str, query: &str, body: &[u8], shared: &Shared) ->
     match (method, path, key.and_then(number_of)) {
         ("POST", "/v1/licenses", _) => create(body, shared),
         ("GET", "/v1/licenses", _) => list(query, shared),
+        ("GET", STATS, _) => {
+            let made = shared.made.load(Ordering::SeqCst);
+            let labels = if query == "labels" {
+                shared.labels()
+            } else {
+                0
+            };
+            (OK, Body::Stats(Stats { made, labels }))
+        }
         ("GET", _, Some(n)) => one(n, shared, |_| true),
         ("PUT", _, Some(n)) => update(n, body, shared),
         _ => refused(NOT_FOUND, "not_found"),

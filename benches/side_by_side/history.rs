@@ -149,6 +149,40 @@ pub(crate) fn write(path: &Path, machines: usize) -> Result<()> {
     Ok(())
 }
 
+/// The bodies of subscriptions' first steps as they are sent while they happen: all dated now, whatever month they tell
+/// of, so that a year's mix is sent within a minute.
+pub(crate) struct Live {
+    subscription: Template,
+    invoice: Template,
+    now_s: i64,
+}
+
+impl Live {
+    /// Beginning now.
+    pub(crate) fn new(now_s: i64) -> Self {
+        Self {
+            subscription: Template::new(include_str!("events/subscription.json")),
+            invoice: Template::new(include_str!("events/invoice.json")),
+            now_s,
+        }
+    }
+
+    /// What is sent of a machine's step.
+    pub(crate) fn body(&self, machine: usize, n: usize) -> String {
+        let moment = Moment {
+            at: self.now_s,
+            began: self.now_s,
+            machine: machine as u64,
+            n: n as u64,
+            step: STORY[n],
+        };
+        match moment.step.what {
+            What::Subscription { .. } => self.subscription.fill(|slot| moment.value(slot)),
+            What::Invoice { .. } => self.invoice.fill(|slot| moment.value(slot)),
+        }
+    }
+}
+
 /// One subscription's step at its instant.
 #[derive(Debug)]
 struct Moment {

@@ -1,8 +1,8 @@
 //! The load generator: requests that are ready as bytes, over keep-alive connections, each answered before the next. It
 //! speaks just enough HTTP/1.1 to cost little beside the server that it measures.
 
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,7 +33,12 @@ pub(crate) struct Load {
     pub(crate) latencies_us: Vec<u32>,
     /// Deliveries that were told to come again (429 or 503).
     pub(crate) refused: usize,
+    /// Acknowledgements in each second of the run.
+    pub(crate) per_second: Vec<usize>,
 }
+
+/// Where requests come from: each is asked for once, when a connection is free.
+pub(crate) type Next = Box<dyn FnMut() -> Result<Option<Rc<[u8]>>>>;
 
 impl Load {
     /// Adds a later run's figures.
@@ -41,6 +46,22 @@ impl Load {
         self.elapsed += later.elapsed;
         self.latencies_us.extend(later.latencies_us);
         self.refused += later.refused;
+        let seconds = self.per_second.len().max(later.per_second.len());
+        self.per_second.resize(seconds, 0);
+        for (all, later) in self.per_second.iter_mut().zip(later.per_second) {
+            *all += later;
+        }
+    }
+
+    fn acknowledged(&mut self, sent: &Stopwatch, since_start: Duration) {
+        let us = sent.elapsed().as_micros();
+        self.latencies_us
+            .push(u32::try_from(us).unwrap_or(u32::MAX));
+        let second = usize::try_from(since_start.as_secs()).unwrap_or(usize::MAX);
+        if self.per_second.len() <= second {
+            self.per_second.resize(second + 1, 0);
+        }
+        self.per_second[second] += 1;
     }
 
     /// Acknowledgements a second.
@@ -59,16 +80,22 @@ impl Load {
 
 /// Sends all requests and waits until each is acknowledged.
 pub(crate) fn send(requests: Requests, port: u16) -> Result<Load> {
+    let mut requests = requests.into_iter();
+    send_all(Box::new(move || Ok(requests.next().map(Rc::from))), port)
+}
+
+/// Sends what it is given until that ends, and waits until each is acknowledged.
+pub(crate) fn send_all(next: Next, port: u16) -> Result<Load> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let (requests, next) = (Rc::new(requests), Rc::new(AtomicUsize::new(0)));
-        let watch = Stopwatch::start();
+        let next = Rc::new(RefCell::new(next));
+        let watch = Rc::new(Stopwatch::start());
         let connections: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
-                tokio::task::spawn_local(connection(Rc::clone(&requests), Rc::clone(&next), port))
+                tokio::task::spawn_local(connection(Rc::clone(&next), Rc::clone(&watch), port))
             })
             .collect();
         let mut load = Load::default();
@@ -80,16 +107,20 @@ pub(crate) fn send(requests: Requests, port: u16) -> Result<Load> {
     })
 }
 
-async fn connection(requests: Rc<Requests>, next: Rc<AtomicUsize>, port: u16) -> Result<Load> {
+async fn connection(next: Rc<RefCell<Next>>, since: Rc<Stopwatch>, port: u16) -> Result<Load> {
     let mut load = Load::default();
     let mut stream = connect(port).await?;
     let mut buffer = vec![0; ANSWER_MAX];
-    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+    loop {
+        let request = (next.borrow_mut())()?;
+        let Some(request) = request else {
+            return Ok(load);
+        };
         let watch = Stopwatch::start();
         let mut tries = 0;
         loop {
             let answer =
-                tokio::time::timeout(ANSWER_LIMIT, exchange(&mut stream, request, &mut buffer));
+                tokio::time::timeout(ANSWER_LIMIT, exchange(&mut stream, &request, &mut buffer));
             let answer = answer
                 .await
                 .context("the server did not answer")?
@@ -107,10 +138,8 @@ async fn connection(requests: Rc<Requests>, next: Rc<AtomicUsize>, port: u16) ->
                 status => bail!("a delivery was answered with {status} (try {})", tries + 1),
             }
         }
-        load.latencies_us
-            .push(u32::try_from(watch.elapsed().as_micros()).unwrap_or(u32::MAX));
+        load.acknowledged(&watch, since.elapsed());
     }
-    Ok(load)
 }
 
 async fn connect(port: u16) -> Result<TcpStream> {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod backlog;
 mod growth;
 mod history;
 mod load;
@@ -12,7 +13,9 @@ mod purchase;
 mod replay;
 mod report;
 mod server;
+mod service;
 mod settings;
+mod sustained;
 mod template;
 mod verify_only;
 
@@ -27,6 +30,11 @@ use crate::settings::Settings;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
+    if let [_, argument, port, delay_ms] = arguments.as_slice()
+        && argument == service::ARGUMENT
+    {
+        return exit(service::run(port, delay_ms).map(|()| true), false);
+    }
     if let [_, argument, port] = arguments.as_slice()
         && argument == verify_only::ARGUMENT
     {
@@ -65,6 +73,12 @@ fn run(settings: &Settings) -> Result<bool> {
     }
     if keyward && settings.wants("growth", settings.full) {
         growth::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("sustained", settings.full) {
+        sustained::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("backlog", settings.full) {
+        backlog::run(settings, &mut report)?;
     }
     if settings.wants("replay", true) {
         if knows(settings, &["replay", "--help"], "--until") {

@@ -62,15 +62,19 @@ impl Stretch {
     }
 }
 
+/// Events have whole seconds: the first purchase is not to be dated before the store.
+pub(crate) fn wait_for_a_whole_second() -> Result<()> {
+    let left = 1_000 - Clock::Wall.now().ms().rem_euclid(1_000);
+    nap(Duration::from_millis(u64::try_from(left)?));
+    Ok(())
+}
+
 impl Bench {
     /// Starts a server on an empty store.
     pub(crate) fn start(kind: Kind, settings: &Settings) -> Result<Self> {
         let api = Api::start()?;
         let server = Server::start(kind, settings, api.port())?;
-        // Events have whole seconds: the first purchase is not to be dated before the store.
-        nap(Duration::from_millis(u64::try_from(
-            1_000 - Clock::Wall.now().ms().rem_euclid(1_000),
-        )?));
+        wait_for_a_whole_second()?;
         Ok(Self {
             server,
             api,

@@ -5,6 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use keyward::clock::Clock;
 use sha2::Sha256;
 
+use crate::history::Live;
 use crate::template::{Template, id, timed_id};
 
 /// The endpoint secret that all servers share.
@@ -25,6 +26,49 @@ pub(crate) fn requests(from: usize, to: usize) -> Result<Requests> {
         .map(|n| request(&body(&template, n as u64, now_s), now_s))
         .collect()
 }
+
+/// Purchases from number `from` on, one at a time for as long as it lasts: dated and signed when they are asked for.
+pub(crate) fn endless(from: usize) -> impl FnMut() -> Result<Vec<u8>> {
+    let template = Template::new(include_str!("events/purchase.json"));
+    let mut n = from;
+    move || {
+        let now_s = Clock::Wall.now().s();
+        n += 1;
+        request(&body(&template, (n - 1) as u64, now_s), now_s)
+    }
+}
+
+/// Subscriptions with their renewals and updates, mixed: of [`TOGETHER`] machines the [`MIXED_STEPS`] first events each, out of
+/// order, every twentieth twice.
+pub(crate) fn mixed() -> impl FnMut() -> Result<Vec<u8>> {
+    let live = Live::new(Clock::Wall.now().s());
+    let (mut n, mut again) = (0, None);
+    move || {
+        if let Some(twice) = again.take() {
+            return Ok(twice);
+        }
+        let (block, at) = (n / BLOCK, n % BLOCK);
+        let shuffled = at * STRIDE % BLOCK;
+        let (machine, step) = (
+            block * TOGETHER + shuffled / MIXED_STEPS,
+            shuffled % MIXED_STEPS,
+        );
+        n += 1;
+        let request = request(&live.body(machine, step), Clock::Wall.now().s())?;
+        if n % 20 == 0 {
+            again = Some(request.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// Machines whose events are mixed with one another.
+const TOGETHER: usize = 64;
+/// A first month, its renewal, and the updates around them.
+const MIXED_STEPS: usize = 5;
+const BLOCK: usize = TOGETHER * MIXED_STEPS;
+/// Has no divisor in common with a block, so every event comes once.
+const STRIDE: usize = 77;
 
 fn body(template: &Template, n: u64, now_s: i64) -> String {
     template.fill(|slot| match slot {

@@ -245,7 +245,7 @@ fn spawn(mut command: Command, folder: &Path) -> Result<Child> {
         .with_context(|| format!("starting {}", command.get_program().to_string_lossy()))
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())

@@ -18,6 +18,10 @@ pub(crate) struct Settings {
     pub(crate) many: usize,
     /// Stored events of the growth part.
     pub(crate) most: usize,
+    /// How long the sustained part sells, in seconds.
+    pub(crate) seconds: u64,
+    /// Actions that wait in the backlog part.
+    pub(crate) waiting: usize,
     /// Whether a missed target is only told.
     pub(crate) no_fail: bool,
     /// Parts to run; all when empty.
@@ -40,6 +44,8 @@ impl Settings {
             full: number("BENCH_FULL", 0)? == 1,
             many: number("BENCH_MANY", 200_000)?,
             most: number("BENCH_MOST", 1_000_000)?,
+            seconds: number("BENCH_SECONDS", 60)?,
+            waiting: number("BENCH_WAITING", 100_000)?,
             no_fail: false,
             parts: Vec::new(),
             keyward: path("KEYWARD_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_keyward").into()),
@@ -52,7 +58,9 @@ impl Settings {
                 "--full" => settings.full = true,
                 // Cargo's own, for harnesses that know it.
                 "--bench" => {}
-                "load" | "memory" | "growth" | "replay" => settings.parts.push(argument),
+                "load" | "memory" | "growth" | "replay" | "sustained" | "backlog" => {
+                    settings.parts.push(argument)
+                }
                 _ => bail!("unknown argument {argument}; see benches/README.md"),
             }
         }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
 use super::read::resolve;
-use super::request::Pages;
-use super::response::{Entry, Group, Line, Response};
+use super::request::HistoryQuery;
+use super::response::{HistoryEntry, HistoryGroup, HistoryLine, Response};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
@@ -38,7 +38,7 @@ const MAY_SELL: [&str; 3] = [
 ];
 
 /// Reads a page.
-pub(super) fn page(context: &Context, pages: &Pages) -> Result<Response, Failure> {
+pub(super) fn page(context: &Context, pages: &HistoryQuery) -> Result<Response, Failure> {
     let now = context.handle.clock().now();
     let history = History {
         context,
@@ -47,7 +47,7 @@ pub(super) fn page(context: &Context, pages: &Pages) -> Result<Response, Failure
     };
     let until = |until: &Option<Timestamp>| until.unwrap_or(now);
     match pages {
-        Pages::Events {
+        HistoryQuery::Events {
             loose,
             after,
             until: t,
@@ -56,13 +56,13 @@ pub(super) fn page(context: &Context, pages: &Pages) -> Result<Response, Failure
             ..history
         }
         .events(*loose, after),
-        Pages::Said { after, until: t } => History {
+        HistoryQuery::Said { after, until: t } => History {
             until: *t,
             ..history
         }
         .said(after),
-        Pages::Bodies { events } => history.bodies(events),
-        Pages::Groups {
+        HistoryQuery::Bodies { events } => history.bodies(events),
+        HistoryQuery::Groups {
             only,
             after,
             until: t,
@@ -76,7 +76,7 @@ pub(super) fn page(context: &Context, pages: &Pages) -> Result<Response, Failure
                 None => history.groups(after),
             }
         }
-        Pages::Revisions => {
+        HistoryQuery::Revisions => {
             let kept = revisions::kept(&Committed(history.reader))?;
             let rows = kept.iter().map(|r| raw(&hex::encode(stored::encode(r))));
             Ok(Response::Page {
@@ -112,7 +112,7 @@ impl History<'_> {
             let record: EventRecord = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
                 let (scope, id) = (key::scope_of(key), key::event_of(key));
-                rows.extend(id.map(|id| Entry {
+                rows.extend(id.map(|id| HistoryEntry {
                     received: record.received,
                     created: record.created,
                     scope,
@@ -143,7 +143,7 @@ impl History<'_> {
                     .get(&key::event(machine.id.scope(), &fact.id))?
                     .is_none()
                 {
-                    rows.push(Line {
+                    rows.push(HistoryLine {
                         received: fact.received,
                         text: Some(text),
                     });
@@ -167,14 +167,14 @@ impl History<'_> {
     }
 
     /// An event's line; `None` where no event of that id is kept.
-    fn event(&self, scope: &Scope, id: &EventId) -> Result<Option<Line>, RecordError> {
+    fn event(&self, scope: &Scope, id: &EventId) -> Result<Option<HistoryLine>, RecordError> {
         let record: Option<EventRecord> =
             stored::get(&Committed(self.reader), &key::event(scope, id))?;
         Ok(record.map(|record| {
             let whole = body::unpack(&record.raw);
             let text = whole
                 .and_then(|body| record::received(scope, &record.kind, record.received, &body));
-            Line {
+            HistoryLine {
                 received: record.received,
                 text,
             }
@@ -253,7 +253,7 @@ impl History<'_> {
         &self,
         machines: Vec<Machine>,
         customer: Option<CustomerId>,
-    ) -> Result<Group, RecordError> {
+    ) -> Result<HistoryGroup, RecordError> {
         let mut lines = Vec::new();
         for machine in &machines {
             let scope = machine.id.scope();
@@ -262,7 +262,7 @@ impl History<'_> {
                     Some(line) => line,
                     None => {
                         let text = record::said(scope.source().as_str(), &machine.id, fact);
-                        Line {
+                        HistoryLine {
                             received: fact.received,
                             text,
                         }
@@ -275,13 +275,13 @@ impl History<'_> {
             let known =
                 view::customer(self.reader, scope, &customer)?.filter(|c| c.at <= self.until);
             // Its own events are not kept by customer; a look-up says what they came to.
-            lines.extend(known.map(|c| Line {
+            lines.extend(known.map(|c| HistoryLine {
                 received: c.at,
                 text: record::customer(scope, &c),
             }));
         }
         lines.sort_by_key(|l| l.received);
-        Ok(Group {
+        Ok(HistoryGroup {
             machines: machines.into_iter().map(|m| m.id.to_string()).collect(),
             lines,
         })

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::context::{Context, raw};
 use super::failure::Failure;
-use super::request::Which;
+use super::request::EventFilter;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::machine::Machine;
@@ -41,7 +41,7 @@ fn rows_max(limit: Option<u32>) -> usize {
 
 pub(super) fn events(
     context: &Context,
-    which: Option<Which>,
+    which: Option<EventFilter>,
     limit: Option<u32>,
 ) -> Result<Response, Failure> {
     let max = rows_max(limit);

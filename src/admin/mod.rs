@@ -14,10 +14,13 @@ mod request;
 mod response;
 mod retry;
 mod service;
-pub mod socket;
+pub(crate) mod socket;
 
-pub use failure::{Blame, Failure};
+pub use failure::Failure;
 pub use history::BODIES_MAX;
-pub use request::{Judging, Pages, Request, What, Which};
-pub use response::{Changed, Coming, Concerned, Counts, Entry, Group, Line, Response};
-pub use service::{Service, action_name};
+pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
+pub use response::{
+    AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Response,
+    TimelineItem,
+};
+pub use service::Service;

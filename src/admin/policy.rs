@@ -4,35 +4,36 @@ use std::collections::BTreeSet;
 
 use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
-use super::request::Judging;
-use super::response::{Changed, Concerned, Counts, Response};
+use super::request::PolicyQuery;
+use super::response::{AffectedPurchase, Changed, PolicyCounts, Response};
 use crate::domain::action::{Act, Action};
-use crate::domain::decide::{Settled, World, settle};
+use crate::domain::context::DecisionContext;
+use crate::domain::decide::{Verdict, reconcile};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::entitlement::entitlement;
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::{EventId, PlanName};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Rules};
 use crate::engine::read::view;
 
-pub(super) async fn answer(context: &Context, judging: Judging) -> Result<Response, Failure> {
+pub(super) async fn answer(context: &Context, judging: PolicyQuery) -> Result<Response, Failure> {
     match judging {
-        Judging::Counts => context.read(counts).await,
-        Judging::Preview { plan } => {
+        PolicyQuery::Counts => context.read(counts).await,
+        PolicyQuery::Preview { plan } => {
             let found = context
                 .read(move |context| concerned(context, plan.as_deref()))
                 .await?;
             let rows = found.iter().map(raw).collect::<Result<_, _>>()?;
             Ok(Response::List { rows, more: 0 })
         }
-        Judging::Apply { plan, decision } => {
+        PolicyQuery::Apply { plan, decision } => {
             let found = context
                 .read(move |context| concerned(context, plan.as_deref()))
                 .await?;
             let at = context.handle.clock().now();
-            let order = |c: &Concerned| {
+            let order = |c: &AffectedPurchase| {
                 let machine = c.machine.clone();
                 let (id, decision) = (EventId::new(decision_id(at)), decision.clone());
                 (
@@ -61,7 +62,7 @@ pub(super) async fn answer(context: &Context, judging: Judging) -> Result<Respon
 
 fn counts(context: &Context) -> Result<Response, Failure> {
     let (rules, now) = (context.handle.rules(), context.handle.clock().now());
-    let mut counts = Counts::default();
+    let mut counts = PolicyCounts::default();
     view::machines(context.handle.reader(), |machine| {
         let folded = machine.folded(&rules.revisions, now);
         let due = entitlement(
@@ -96,7 +97,7 @@ fn counts(context: &Context) -> Result<Response, Failure> {
 }
 
 /// The purchases for which the newest revision changes something that already is.
-fn concerned(context: &Context, plan: Option<&str>) -> Result<Vec<Concerned>, Failure> {
+fn concerned(context: &Context, plan: Option<&str>) -> Result<Vec<AffectedPurchase>, Failure> {
     let (rules, now) = (context.handle.rules(), context.handle.clock().now());
     if let Some(name) = plan
         && rules.revisions.plan_named(name, now).is_none()
@@ -111,7 +112,7 @@ fn concerned(context: &Context, plan: Option<&str>) -> Result<Vec<Concerned>, Fa
             let plans = plans(&machine);
             if !changes.is_empty() && plan.is_none_or(|name| plans.contains(name)) {
                 let plans = plans.into_iter().collect();
-                out.push(Concerned {
+                out.push(AffectedPurchase {
                     machine: machine.id.clone(),
                     plans,
                     changes,
@@ -146,7 +147,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         kind: format!("decision.{}", verb.as_str()),
         at: now,
         received: now,
-        says: Says::Decision(Box::new(Decision {
+        body: FactBody::Decision(Box::new(Decision {
             verb,
             author: String::new(),
             reason: String::new(),
@@ -154,18 +155,21 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         chain: None,
     });
     let source = as_is.source.clone();
-    let world = World {
+    let world = DecisionContext {
         revisions: &rules.revisions,
         now,
         abilities: &rules.source(&source).abilities,
         customer: None,
         store_since: rules.store_since,
         gaps: &[],
-        dice: 0,
+        jitter: 0,
         under_way: &[],
         stops_held: None,
     };
-    let (before, after) = (settle(&mut as_is, &world), settle(&mut applied, &world));
+    let (before, after) = (
+        reconcile(&mut as_is, &world),
+        reconcile(&mut applied, &world),
+    );
     let mut out: Vec<String> = Vec::new();
     let known = |a: &Action| {
         as_is
@@ -210,8 +214,8 @@ fn act(action: &Action) -> String {
 }
 
 /// A running grace that ends at another instant.
-fn grace(before: &Settled, after: &Settled) -> Option<String> {
-    let ends = |s: &Settled| {
+fn grace(before: &Verdict, after: &Verdict) -> Option<String> {
+    let ends = |s: &Verdict| {
         s.folded
             .life
             .open_episode()

@@ -2,7 +2,9 @@
 
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
-use super::response::{Coming, Response};
+use super::response::{Response, TimelineItem};
+use crate::domain::action::ActionOutcome;
+use crate::domain::context::Situation;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
@@ -70,13 +72,13 @@ pub(super) fn may(context: &Context, id: MachineId, resend: bool) -> Result<Mach
     Ok(id)
 }
 
-struct Page {
+struct Purchase {
     view: MachineView,
     folded: Folded,
     machine: Machine,
 }
 
-fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Page, Failure> {
+fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Purchase, Failure> {
     let reader = context.handle.reader();
     let machine = view::machine(reader, id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     let rules = context.handle.rules();
@@ -93,7 +95,7 @@ fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Page, Failu
         &view::seats(&machine, &rules, now),
         now,
     ));
-    Ok(Page {
+    Ok(Purchase {
         view,
         folded,
         machine,
@@ -112,22 +114,22 @@ pub(super) fn find(context: &Context, text: &str) -> Result<Response, Failure> {
 
 pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
     let now = context.handle.clock().now();
-    let Page {
+    let Purchase {
         view,
         folded,
         machine,
     } = page(context, &resolve(context, text)?, now)?;
     let rules = context.handle.rules();
-    let next = outlook(
-        &machine,
-        &folded,
-        &view::seats(&machine, &rules, now),
-        &rules.revisions,
+    let next = outlook(&Situation {
+        machine: &machine,
+        folded: &folded,
+        due: &view::seats(&machine, &rules, now),
+        revisions: &rules.revisions,
         now,
-    );
+    });
     let next = next
         .into_iter()
-        .map(|n| Coming {
+        .map(|n| TimelineItem {
             at: n.at,
             what: n.to_string(),
         })
@@ -137,7 +139,7 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
         .iter()
         .filter_map(|fact| Some((fact.at, fact.decision()?)));
     let decided = decisions
-        .map(|(at, decision)| Coming {
+        .map(|(at, decision)| TimelineItem {
             at,
             what: decision.to_string(),
         })
@@ -147,4 +149,33 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
         decided,
         next,
     })
+}
+
+/// The purchase of an action that is there and in one of these conditions.
+pub(super) async fn with_action(
+    context: &Context,
+    machine: &str,
+    number: u32,
+    conditions: &'static [ActionOutcome],
+) -> Result<MachineId, Failure> {
+    let text = machine.to_owned();
+    context
+        .read(move |context| {
+            let id = resolve(context, &text)?;
+            let kept = view::machine(context.handle.reader(), &id)?;
+            let action = kept
+                .iter()
+                .flat_map(|m| &m.actions)
+                .find(|a| a.id == number);
+            match action {
+                None => Err(Failure::input(format!("{id} has no action {number}"))
+                    .hint("`keyward actions` lists them")),
+                Some(a) if conditions.contains(&a.outcome) => Ok(id),
+                Some(a) => Err(Failure::input(format!(
+                    "{id}#{number} is {} already",
+                    a.outcome.as_str()
+                ))),
+            }
+        })
+        .await
 }

@@ -23,7 +23,7 @@ pub enum Request {
     /// What became of events.
     Events {
         /// Only those; absent: all.
-        which: Option<Which>,
+        which: Option<EventFilter>,
         /// The newest so many.
         limit: Option<u32>,
     },
@@ -38,7 +38,7 @@ pub enum Request {
         limit: Option<u32>,
     },
     /// The next try now.
-    Retry(What),
+    Retry(ActionFilter),
     /// No further try.
     Abandon {
         /// The action's name.
@@ -52,9 +52,9 @@ pub enum Request {
         reason: String,
     },
     /// A page of the history.
-    History(Pages),
+    History(HistoryQuery),
     /// What plans and policies judge, and the newest ones' word on what already is.
-    Policy(Judging),
+    Policy(PolicyQuery),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.
@@ -64,10 +64,9 @@ pub enum Request {
     },
 }
 
-/// Which events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Which {
+pub enum EventFilter {
     /// Those that belong somewhere.
     Applied,
     /// Those that wait.
@@ -76,7 +75,7 @@ pub enum Which {
     Ignored,
 }
 
-impl Which {
+impl EventFilter {
     /// The word in an event's view.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,22 +87,20 @@ impl Which {
     }
 }
 
-/// Which actions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum ActionFilter {
     /// One, or all of a purchase.
     Id(String),
     /// All at a service.
     Service(String),
-    /// All.
     All,
 }
 
 /// Which page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Pages {
+pub enum HistoryQuery {
     /// Events without their bodies, in the order of their keys.
     Events {
         /// Only those that belong to no purchase and might to one under another config, or that wait.
@@ -141,7 +138,7 @@ pub enum Pages {
 /// What is asked or ordered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Judging {
+pub enum PolicyQuery {
     /// How many live purchases each plan and policy judges.
     Counts,
     /// What the newest revision would change for what already is.
@@ -153,7 +150,13 @@ pub enum Judging {
     Apply {
         /// Only purchases of this plan.
         plan: Option<String>,
-        /// Who and why.
         decision: Decision,
     },
+}
+
+/// The parts of an action's name, `stripe/sub_123#4`.
+#[must_use]
+pub(super) fn action_name(text: &str) -> Option<(&str, u32)> {
+    let (machine, number) = text.trim().rsplit_once('#')?;
+    Some((machine, number.parse().ok()?))
 }

@@ -23,11 +23,10 @@ pub enum Response {
         /// Its page.
         view: Box<RawValue>,
         /// What people decided about it.
-        decided: Vec<Coming>,
+        decided: Vec<TimelineItem>,
         /// What comes next.
-        next: Vec<Coming>,
+        next: Vec<TimelineItem>,
     },
-    /// A list.
     List {
         /// Its rows, oldest first.
         rows: Vec<Box<RawValue>>,
@@ -36,7 +35,6 @@ pub enum Response {
     },
     /// A part of a longer list.
     Page {
-        /// Its rows.
         rows: Vec<Box<RawValue>>,
         /// Where the next part begins; absent: this was the last one.
         next: Option<String>,
@@ -51,10 +49,8 @@ pub enum Response {
 
 /// Something that happened or will happen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Coming {
-    /// When.
+pub struct TimelineItem {
     pub at: Timestamp,
-    /// What.
     pub what: String,
 }
 
@@ -76,20 +72,19 @@ pub struct Changed {
 
 /// An event in the index.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// When it reached us.
     pub received: Timestamp,
     /// When it was made.
     pub created: Timestamp,
     /// Where its id is known.
     pub scope: Scope,
-    /// Its id.
     pub id: EventId,
 }
 
 /// A line with its instant; without a text where the body is gone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Line {
+pub struct HistoryLine {
     /// When it reached us.
     pub received: Timestamp,
     /// The line.
@@ -98,29 +93,41 @@ pub struct Line {
 
 /// Purchases with all that is known of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Group {
+pub struct HistoryGroup {
     /// The purchases.
     pub machines: Vec<String>,
     /// What was received, in that order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<HistoryLine>,
 }
 
 /// How many live purchases are judged by what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// By plan.
+pub struct PolicyCounts {
     pub plans: BTreeMap<String, u64>,
-    /// By policy.
     pub policies: BTreeMap<String, u64>,
 }
 
 /// A purchase for which the newest revision changes something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Concerned {
+pub struct AffectedPurchase {
     /// The purchase.
     pub machine: MachineId,
-    /// Its plans.
     pub plans: Vec<String>,
     /// What changes, in words.
     pub changes: Vec<String>,
+}
+
+/// What an order changed, as an answer.
+pub(super) fn changed(
+    machines: impl IntoIterator<Item = MachineId>,
+    actions: u32,
+    mails: u32,
+) -> Response {
+    let machines = machines.into_iter().map(|m| m.to_string()).collect();
+    Response::Changed(Changed {
+        machines,
+        actions: Some(actions),
+        mails: Some(mails).filter(|n| *n > 0),
+        decision: None,
+    })
 }

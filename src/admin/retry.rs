@@ -6,14 +6,14 @@ use super::context::{Context, no_machine};
 use super::failure::Failure;
 use super::lists::{OPEN, STRIPE, service_of};
 use super::read;
-use super::request::What;
-use super::response::Response;
-use super::service::{Service, action_name, changed};
+use super::request::{ActionFilter, action_name};
+use super::response::{Response, changed};
 use crate::domain::action::Action;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::operator::Order;
+use crate::effects::services::Services;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 
@@ -30,32 +30,32 @@ struct Open {
 }
 
 /// Makes actions and mails due now, and tries services that were shut out.
-pub(super) async fn retry(service: &Service, what: What) -> Result<Response, Failure> {
-    if let Some(services) = &service.running {
+pub(super) async fn retry(
+    context: &Context,
+    running: Option<&Services>,
+    what: ActionFilter,
+) -> Result<Response, Failure> {
+    if let Some(services) = running {
         // Before anything is due: else it would find the breaker open, and wait for its next trial.
-        services.release(service.context.handle.clock().now());
+        services.release(context.handle.clock().now());
     }
     let one = match &what {
-        What::Id(id) => action_name(id).map(|(machine, number)| (machine.to_owned(), number)),
-        What::Service(_) | What::All => None,
+        ActionFilter::Id(id) => {
+            action_name(id).map(|(machine, number)| (machine.to_owned(), number))
+        }
+        ActionFilter::Service(_) | ActionFilter::All => None,
     };
     if let Some((machine, number)) = one {
-        let machine = service
-            .with_action(&machine, number, Order::Retry.takes())
-            .await?;
-        service
-            .context
+        let machine = read::with_action(context, &machine, number, Order::Retry.takes()).await?;
+        context
             .submit(&machine, action_now(&machine, number))
             .await?;
         return Ok(changed([machine], 1, 0));
     }
-    if let What::Service(name) = &what {
-        known(&service.context, name)?;
+    if let ActionFilter::Service(name) = &what {
+        known(context, name)?;
     }
-    let all = service
-        .context
-        .read(move |context| open(context, &what))
-        .await?;
+    let all = context.read(move |context| open(context, &what)).await?;
     let (mut inputs, mut mails) = (Vec::new(), 0);
     for (machine, open) in &all {
         let actions = open.actions.iter();
@@ -69,7 +69,7 @@ pub(super) async fn retry(service: &Service, what: What) -> Result<Response, Fai
         mails += open.mails;
     }
     let actions = all.values().map(|o| o.actions.len()).sum::<usize>();
-    service.context.submit_all(inputs).await?;
+    context.submit_all(inputs).await?;
     let actions = u32::try_from(actions).unwrap_or(u32::MAX);
     Ok(changed(all.into_keys(), actions, mails))
 }
@@ -101,8 +101,8 @@ fn known(context: &Context, service: &str) -> Result<(), Failure> {
 }
 
 /// The open actions and waiting mails that an order is about, by purchase.
-fn open(context: &Context, what: &What) -> Result<BTreeMap<MachineId, Open>, Failure> {
-    if let What::Id(id) = what {
+fn open(context: &Context, what: &ActionFilter) -> Result<BTreeMap<MachineId, Open>, Failure> {
+    if let ActionFilter::Id(id) = what {
         let id = read::resolve(context, id)?;
         let machine = view::machine(context.handle.reader(), &id)?
             .ok_or_else(|| no_machine(&id.to_string()))?;
@@ -121,11 +121,11 @@ fn open(context: &Context, what: &What) -> Result<BTreeMap<MachineId, Open>, Fai
 }
 
 /// What an order is about of one purchase; `None` where that is nothing.
-fn open_of(context: &Context, machine: &Machine, what: &What) -> Option<Open> {
+fn open_of(context: &Context, machine: &Machine, what: &ActionFilter) -> Option<Open> {
     let concerns = |a: &Action| match what {
-        What::Service(service) if a.act.question().is_some() => service == STRIPE,
-        What::Service(service) => service_of(context, machine) == service,
-        What::All | What::Id(_) => true,
+        ActionFilter::Service(service) if a.act.question().is_some() => service == STRIPE,
+        ActionFilter::Service(service) => service_of(context, machine) == service,
+        ActionFilter::All | ActionFilter::Id(_) => true,
     };
     let actions = machine.actions.iter();
     let actions = actions
@@ -133,8 +133,8 @@ fn open_of(context: &Context, machine: &Machine, what: &What) -> Option<Open> {
         .map(|a| a.id)
         .collect::<Vec<_>>();
     let by_mail = match what {
-        What::Service(service) => service == MAIL,
-        What::All | What::Id(_) => true,
+        ActionFilter::Service(service) => service == MAIL,
+        ActionFilter::All | ActionFilter::Id(_) => true,
     };
     let waits = machine
         .notices

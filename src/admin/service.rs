@@ -6,24 +6,22 @@ use std::sync::Arc;
 
 use super::context::{Context, decision_id};
 use super::failure::Failure;
-use super::request::Request;
-use super::response::{Changed, Response};
+use super::request::{Request, action_name};
+use super::response::{Changed, Response, changed};
 use super::{history, lists, policy, read, retry};
-use crate::domain::action::ActionOutcome;
 use crate::domain::decision::{Decision, Verb};
-use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::input::Input;
-use crate::engine::read::view;
 
 /// Answers the operator.
 #[derive(Clone)]
 pub struct Service {
-    pub(super) context: Context,
+    context: Context,
     /// The services of a running server, whose breakers a retry closes.
-    pub(super) running: Option<Arc<Services>>,
+    running: Option<Arc<Services>>,
 }
 
 impl Service {
@@ -45,7 +43,6 @@ impl Service {
         }
     }
 
-    /// Answers one request.
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
             Request::Find { text } => {
@@ -79,7 +76,9 @@ impl Service {
                     .await
             }
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
-            Request::Retry(what) => retry::retry(self, what).await,
+            Request::Retry(what) => {
+                retry::retry(&self.context, self.running.as_deref(), what).await
+            }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
@@ -117,7 +116,7 @@ impl Service {
             Failure::input(format!("`{id}` names no action"))
                 .hint("`keyward actions` lists them, like stripe/sub_123#4")
         })?;
-        let machine = self.with_action(machine, number, order.takes()).await?;
+        let machine = read::with_action(&self.context, machine, number, order.takes()).await?;
         let input = Input::Actions {
             machine: machine.clone(),
             action: Some(number),
@@ -126,56 +125,6 @@ impl Service {
         self.context.submit(&machine, input).await?;
         Ok(changed([machine], 1, 0))
     }
-
-    /// Makes sure that an action is there and in one of these conditions.
-    pub(super) async fn with_action(
-        &self,
-        machine: &str,
-        number: u32,
-        conditions: &'static [ActionOutcome],
-    ) -> Result<MachineId, Failure> {
-        let text = machine.to_owned();
-        self.context
-            .read(move |context| {
-                let id = read::resolve(context, &text)?;
-                let kept = view::machine(context.handle.reader(), &id)?;
-                let action = kept
-                    .iter()
-                    .flat_map(|m| &m.actions)
-                    .find(|a| a.id == number);
-                match action {
-                    None => Err(Failure::input(format!("{id} has no action {number}"))
-                        .hint("`keyward actions` lists them")),
-                    Some(a) if conditions.contains(&a.outcome) => Ok(id),
-                    Some(a) => Err(Failure::input(format!(
-                        "{id}#{number} is {} already",
-                        a.outcome.as_str()
-                    ))),
-                }
-            })
-            .await
-    }
-}
-
-pub(super) fn changed(
-    machines: impl IntoIterator<Item = MachineId>,
-    actions: u32,
-    mails: u32,
-) -> Response {
-    let machines = machines.into_iter().map(|m| m.to_string()).collect();
-    Response::Changed(Changed {
-        machines,
-        actions: Some(actions),
-        mails: Some(mails).filter(|n| *n > 0),
-        decision: None,
-    })
-}
-
-/// The parts of an action's name, `stripe/sub_123#4`.
-#[must_use]
-pub fn action_name(text: &str) -> Option<(&str, u32)> {
-    let (machine, number) = text.trim().rsplit_once('#')?;
-    Some((machine, number.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -183,7 +132,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::admin::What;
+    use crate::admin::ActionFilter;
 
     #[test]
     fn requests_travel_as_lines() {
@@ -193,7 +142,7 @@ mod tests {
         .unwrap();
         for request in [
             Request::Find { text: "a".into() },
-            Request::Retry(What::All),
+            Request::Retry(ActionFilter::All),
             Request::Decide {
                 machine: "stripe/sub_1".into(),
                 decision,

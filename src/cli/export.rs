@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::ask::Conversation;
-use super::asked;
+use super::history_pages;
 use super::report;
-use crate::admin::{Entry, Failure, Line};
+use crate::admin::{Failure, HistoryEntry, HistoryLine};
 use crate::sim::anonymize::Anonymizer;
 
 /// `export`.
@@ -34,7 +34,7 @@ pub struct ExportArgs {
 /// What went wrong.
 pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
     let mut sink = Sink::open(&args.file)?;
-    let written = asked::converse(config, |asked| match &args.machine {
+    let written = history_pages::converse(config, |asked| match &args.machine {
         Some(machine) => one(asked, machine, args.anonymize, &mut sink),
         None => all(asked, args.anonymize, &mut sink),
     })?;
@@ -55,7 +55,7 @@ fn one(
     anonymize: bool,
     sink: &mut Sink,
 ) -> Result<u64, Failure> {
-    let group = asked::only(asked, machine)?;
+    let group = history_pages::only(asked, machine)?;
     // An event's id decides ties: what replaces it must sort alike, so that all are known before the first is written.
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids(&group.lines)));
     group
@@ -65,17 +65,17 @@ fn one(
     Ok(sink.lines)
 }
 
-fn ids(lines: &[Line]) -> Vec<String> {
+fn ids(lines: &[HistoryLine]) -> Vec<String> {
     #[derive(serde::Deserialize)]
-    struct Head {
+    struct LineHead {
         event: Option<Id>,
     }
     #[derive(serde::Deserialize)]
     struct Id {
         id: String,
     }
-    let id = |line: &Line| {
-        serde_json::from_str::<Head>(line.text.as_ref()?)
+    let id = |line: &HistoryLine| {
+        serde_json::from_str::<LineHead>(line.text.as_ref()?)
             .ok()?
             .event
     };
@@ -83,16 +83,16 @@ fn ids(lines: &[Line]) -> Vec<String> {
 }
 
 fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
-    let (entries, until) = asked::index(asked, false)?;
+    let (entries, until) = history_pages::index(asked, false)?;
     let ids = || {
         entries
             .iter()
-            .map(|e: &Entry| e.id.to_string())
+            .map(|e: &HistoryEntry| e.id.to_string())
             .collect::<Vec<_>>()
     };
     sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
-    let mut said = asked::said(asked, until)?.into_iter().peekable();
-    asked::bodies(asked, &entries, |line| {
+    let mut said = history_pages::said(asked, until)?.into_iter().peekable();
+    history_pages::bodies(asked, &entries, |line| {
         while let Some(earlier) = said.next_if(|s| s.received < line.received) {
             sink.write(earlier)?;
         }
@@ -142,7 +142,7 @@ impl Sink {
         Ok(sink(Box::new(out), Some((part, file.to_owned()))))
     }
 
-    fn write(&mut self, line: Line) -> Result<(), Failure> {
+    fn write(&mut self, line: HistoryLine) -> Result<(), Failure> {
         let Some(text) = line.text else {
             self.missing += 1;
             return Ok(());

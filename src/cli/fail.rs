@@ -2,7 +2,7 @@
 
 use crate::admin::Failure;
 use crate::config::Mistakes;
-use crate::server::{Broke, CannotStart};
+use crate::server::{RunError, StartError};
 use crate::store::OpenError;
 
 impl From<OpenError> for Failure {
@@ -31,21 +31,21 @@ impl From<OpenError> for Failure {
     }
 }
 
-impl From<CannotStart> for Failure {
-    fn from(error: CannotStart) -> Self {
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
         match error {
-            CannotStart::Open(error) => error.into(),
-            CannotStart::Service(error) => Self::input(error.to_string())
+            StartError::Open(error) => error.into(),
+            StartError::Service(error) => Self::input(error.to_string())
                 .hint("`keyward check` tells every mistake in the config"),
-            CannotStart::Commit(_) | CannotStart::Record(_) | CannotStart::System { .. } => {
+            StartError::Commit(_) | StartError::Record(_) | StartError::System { .. } => {
                 Self::ours(error.to_string())
             }
         }
     }
 }
 
-impl From<Broke> for Failure {
-    fn from(error: Broke) -> Self {
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
         Self::ours(error.to_string())
     }
 }

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::args::{EventsArgs, FindArgs, ListArgs, ShowArgs};
 use super::ask::ask;
-use super::page::{self, ActionRow, Event, Page, Refused};
+use super::page::{self, ActionRow, Event, PurchasePage, Refused};
 use super::{report, show};
-use crate::admin::{Failure, Request, Response, Which};
+use crate::admin::{EventFilter, Failure, Request, Response};
 use crate::domain::machine::LicenseStatus;
 
 fn other() -> Failure {
@@ -33,7 +33,7 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
     if args.json {
         report::json(&machines)?;
     } else if !machines.is_empty() {
-        let rows = page::read::<Page>(&machines)?.into_iter().map(|p| {
+        let rows = page::read::<PurchasePage>(&machines)?.into_iter().map(|p| {
             let live = p
                 .licenses
                 .iter()
@@ -90,7 +90,7 @@ pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
     if args.json {
         return report::json(&view);
     }
-    let pages = page::read::<Page>(&[view])?;
+    let pages = page::read::<PurchasePage>(&[view])?;
     pages
         .iter()
         .for_each(|p| report::data(&show::show(p, &decided, &next)));
@@ -121,9 +121,9 @@ fn list(
 /// What went wrong.
 pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
     let which = [
-        (args.applied, Which::Applied),
-        (args.parked, Which::Parked),
-        (args.ignored, Which::Ignored),
+        (args.applied, EventFilter::Applied),
+        (args.parked, EventFilter::Parked),
+        (args.ignored, EventFilter::Ignored),
     ];
     let which = which
         .into_iter()

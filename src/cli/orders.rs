@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::{AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, ResendArgs, RetryArgs};
 use super::ask::ask;
 use super::report;
-use crate::admin::{Changed, Failure, Request, Response, What};
+use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
 use crate::domain::decision::{Decision, Verb};
 use crate::effects::mail::Sender;
 
@@ -35,9 +35,9 @@ fn order(
 /// What went wrong.
 pub(super) fn retry(config: &Path, args: &RetryArgs) -> Result<(), Failure> {
     let what = match (&args.id, &args.service) {
-        (Some(id), _) => What::Id(id.clone()),
-        (None, Some(service)) => What::Service(service.clone()),
-        (None, None) => What::All,
+        (Some(id), _) => ActionFilter::Id(id.clone()),
+        (None, Some(service)) => ActionFilter::Service(service.clone()),
+        (None, None) => ActionFilter::All,
     };
     order(config, Request::Retry(what), args.json, |changed| {
         let counts = [

@@ -6,18 +6,18 @@ use serde_json::value::RawValue;
 
 use crate::admin::Failure;
 use crate::domain::machine::LicenseStatus;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// A purchase.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
+pub(super) struct PurchasePage {
     pub(super) id: String,
     pub(super) kind: String,
     pub(super) state: Option<String>,
     pub(super) status: Option<PurchaseStatus>,
     pub(super) customer: Option<String>,
     pub(super) email: Option<String>,
-    pub(super) licenses: Vec<License>,
+    pub(super) licenses: Vec<LicenseRow>,
     pub(super) transitions: Vec<Transition>,
     pub(super) actions: Vec<Action>,
     pub(super) notices: Vec<Notice>,
@@ -26,7 +26,7 @@ pub(super) struct Page {
     pub(super) reports: Vec<String>,
 }
 
-impl Page {
+impl PurchasePage {
     /// The state in one word.
     pub(super) fn word(&self) -> &str {
         match (&self.held, &self.state) {
@@ -44,7 +44,7 @@ impl Page {
 
 /// A license.
 #[derive(Debug, Deserialize)]
-pub(super) struct License {
+pub(super) struct LicenseRow {
     pub(super) seat: u32,
     pub(super) status: LicenseStatus,
     pub(super) expires_at: Option<String>,

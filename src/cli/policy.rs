@@ -1,15 +1,16 @@
 //! `keyward policy`: what a changed file would change, and the only way by which it reaches what already is.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::ask::{Conversation, ask};
-use super::asked;
+use super::history_pages;
 use super::policy_diff::{Changes, text};
 use super::{page, report};
-use crate::admin::{Changed, Concerned, Counts, Failure, Judging, Request, Response};
+use crate::admin::{
+    AffectedPurchase, Changed, Failure, PolicyCounts, PolicyQuery, Request, Response,
+};
 use crate::config::{Config, Env};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::revision::Revision;
@@ -76,7 +77,8 @@ pub fn run(config: &Path, args: &PolicyArgs) -> Result<(), Failure> {
 fn diff(config: &Path, args: &DiffArgs) -> Result<(), Failure> {
     let loaded = Config::load(&args.file, &Env::process().lenient());
     let (new, warnings) = loaded.inspect_err(report::mistakes)?;
-    let (old, counts) = asked::converse(config, |asked| Ok((newest(asked)?, counts(asked)?)))?;
+    let (old, counts) =
+        history_pages::converse(config, |asked| Ok((newest(asked)?, counts(asked)?)))?;
     let changes = Changes::of(&old, &new.plans, &new.policies, &counts);
     if args.json {
         return report::json(&changes);
@@ -88,7 +90,7 @@ fn diff(config: &Path, args: &DiffArgs) -> Result<(), Failure> {
 
 /// The revision in force; a store that no server has served yet goes by its config.
 fn newest(asked: &mut Conversation) -> Result<Revision, Failure> {
-    let kept = asked::revisions(asked)?.pop();
+    let kept = history_pages::revisions(asked)?.pop();
     Ok(kept.unwrap_or_else(|| Revision {
         from: crate::domain::time::Timestamp::from_ms(0),
         plans: asked.config.plans.clone(),
@@ -96,11 +98,11 @@ fn newest(asked: &mut Conversation) -> Result<Revision, Failure> {
     }))
 }
 
-fn counts(asked: &mut Conversation) -> Result<Counts, Failure> {
-    let Response::Page { rows, .. } = asked.ask(Request::Policy(Judging::Counts))? else {
+fn counts(asked: &mut Conversation) -> Result<PolicyCounts, Failure> {
+    let Response::Page { rows, .. } = asked.ask(Request::Policy(PolicyQuery::Counts))? else {
         return Err(other());
     };
-    page::read::<Counts>(&rows)?.pop().ok_or_else(other)
+    page::read::<PolicyCounts>(&rows)?.pop().ok_or_else(other)
 }
 
 fn other() -> Failure {
@@ -113,10 +115,10 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         return Err(Failure::input("a decision needs its reason")
             .hint("`--reason \"…\"`, for whoever asks later"));
     }
-    let preview = Request::Policy(Judging::Preview {
+    let preview = Request::Policy(PolicyQuery::Preview {
         plan: args.plan.clone(),
     });
-    let rows = asked::converse(config, |asked| {
+    let rows = history_pages::converse(config, |asked| {
         let newest = newest(asked)?;
         if newest.plans != asked.config.plans || newest.policies != asked.config.policies {
             report::warning(
@@ -132,7 +134,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
             | Response::Failed(_) => Err(other()),
         }
     })?;
-    let concerned = page::read::<Concerned>(&rows)?;
+    let concerned = page::read::<AffectedPurchase>(&rows)?;
     if args.yes && args.json && concerned.is_empty() {
         return report::json(&Changed {
             machines: Vec::new(),
@@ -155,7 +157,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
     };
     match ask(
         config,
-        Request::Policy(Judging::Apply {
+        Request::Policy(PolicyQuery::Apply {
             plan: args.plan.clone(),
             decision,
         }),
@@ -177,7 +179,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
 }
 
 fn previewed(
-    concerned: &[Concerned],
+    concerned: &[AffectedPurchase],
     rows: &[Box<serde_json::value::RawValue>],
     args: &ApplyArgs,
 ) -> Result<(), Failure> {
@@ -196,8 +198,8 @@ fn previewed(
     Ok(())
 }
 
-fn listed(concerned: &[Concerned]) -> String {
-    let row = |c: &Concerned| {
+fn listed(concerned: &[AffectedPurchase]) -> String {
+    let row = |c: &AffectedPurchase| {
         vec![
             c.machine.to_string(),
             c.plans.join(", "),
@@ -209,6 +211,3 @@ fn listed(concerned: &[Concerned]) -> String {
         concerned.iter().map(row).collect(),
     )
 }
-
-/// Values of a plan or policy by dotted key.
-pub(super) type Keys = BTreeMap<String, serde_json::Value>;

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::policy::Keys;
 use super::report::{BOLD, styled};
-use crate::admin::Counts;
+use super::revision_keys::Keys;
+use crate::admin::PolicyCounts;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
 use crate::domain::revision::Revision;
@@ -39,11 +39,11 @@ struct One {
     /// Live purchases that it judges.
     live: u64,
     /// Its keys that differ; all of them for one that is new.
-    keys: Vec<Key>,
+    keys: Vec<KeyChange>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
-struct Key {
+struct KeyChange {
     key: String,
     from: Value,
     to: Value,
@@ -51,7 +51,12 @@ struct Key {
 
 impl Changes {
     /// From a revision to a config's plans and policies.
-    pub(super) fn of(old: &Revision, plans: &[Plan], policies: &[Policy], counts: &Counts) -> Self {
+    pub(super) fn of(
+        old: &Revision,
+        plans: &[Plan],
+        policies: &[Policy],
+        counts: &PolicyCounts,
+    ) -> Self {
         let by_name = |list: &[Plan]| list.iter().map(|p| (p.name.to_string(), keys(p))).collect();
         let plans = Group::of(&by_name(&old.plans), &by_name(plans), &counts.plans);
         let policies = Group::of(
@@ -143,11 +148,11 @@ impl Group {
     }
 }
 
-fn differing(was: &Keys, is: &Keys) -> Vec<Key> {
+fn differing(was: &Keys, is: &Keys) -> Vec<KeyChange> {
     let value = |keys: &Keys, key: &str| keys.get(key).cloned().unwrap_or(Value::Null);
     let key = |key: &String| {
         let (from, to) = (value(was, key), value(is, key));
-        (from != to).then(|| Key {
+        (from != to).then(|| KeyChange {
             key: key.clone(),
             from,
             to,

@@ -15,10 +15,10 @@ use crate::domain::id::PolicyName;
 use crate::domain::revision::Revisions;
 use crate::engine::input::Rules;
 use crate::server::source_rules;
-use crate::sim::answer::{self, Told};
+use crate::sim::answer::{self, StreamedReport};
 use crate::sim::history::{History, Merged};
-use crate::sim::world::Stuck;
-use crate::sim::{self, CannotReplay, World, timeline};
+use crate::sim::world::SimulationError;
+use crate::sim::{self, CannotReplay, Simulation, timeline};
 
 /// `replay`.
 #[derive(Args, Debug)]
@@ -69,13 +69,13 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
     let world = sim::replay(Merged::new(histories?), rules, until, args.faults).map_err(failure)?;
     match args.format {
         Format::Text => text(&world),
-        Format::Json => return report::json(&Told(&world)),
+        Format::Json => return report::json(&StreamedReport(&world)),
         Format::Mermaid => mermaid(&world),
     }
     .map_err(|stuck| failure(stuck.into()))
 }
 
-fn text(world: &World) -> Result<(), Stuck> {
+fn text(world: &Simulation) -> Result<(), SimulationError> {
     answer::each_machine(world, &mut |machine| {
         report::piece(&timeline::machine(&machine))
     })?;
@@ -86,7 +86,7 @@ fn text(world: &World) -> Result<(), Stuck> {
     Ok(())
 }
 
-fn mermaid(world: &World) -> Result<(), Stuck> {
+fn mermaid(world: &Simulation) -> Result<(), SimulationError> {
     report::data(timeline::MERMAID);
     let mut n = 0;
     answer::each_machine(world, &mut |machine| {
@@ -110,7 +110,7 @@ fn open(file: &Path) -> Result<History<'static>, Failure> {
 fn failure(why: CannotReplay) -> Failure {
     match why {
         CannotReplay::Bad(bad) => Failure::input(bad.to_string()),
-        CannotReplay::Stuck(stuck) => Failure::ours(stuck.to_string()),
+        CannotReplay::Simulation(stuck) => Failure::ours(stuck.to_string()),
     }
 }
 
@@ -131,6 +131,7 @@ fn rules(config: &Config, policy: Option<&str>) -> Result<Rules, Failure> {
             );
             return Err(Failure::input(format!("no policy is named `{name}`")).hint(hint));
         }
+        // rule 48.
         revisions = revisions.force_policy(name);
     }
     Ok(simulated(config, revisions))

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use super::page::{Action, Page};
+use super::page::{Action, PurchasePage};
 use super::report::{BOLD, DIM, styled, table};
-use crate::admin::Coming;
+use crate::admin::TimelineItem;
 
 /// The whole page.
 #[must_use]
-pub(super) fn show(page: &Page, decided: &[Coming], next: &[Coming]) -> String {
+pub(super) fn show(page: &PurchasePage, decided: &[TimelineItem], next: &[TimelineItem]) -> String {
     let mut out = head(page);
     let mut part = |title: &str, body: String| {
         if !body.is_empty() {
@@ -27,7 +27,7 @@ pub(super) fn show(page: &Page, decided: &[Coming], next: &[Coming]) -> String {
     out
 }
 
-fn head(page: &Page) -> String {
+fn head(page: &PurchasePage) -> String {
     // Often the state says it all.
     let mut words = vec![page.word(), page.status()];
     words.dedup();
@@ -60,11 +60,11 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
-fn licenses(page: &Page) -> String {
+fn licenses(page: &PurchasePage) -> String {
     if page.licenses.is_empty() {
         return "  none\n".to_owned();
     }
-    let row = |l: &super::page::License| {
+    let row = |l: &super::page::LicenseRow| {
         vec![
             l.seat.to_string(),
             l.status.to_string(),
@@ -83,7 +83,7 @@ fn licenses(page: &Page) -> String {
 }
 
 /// Transitions, decisions, finished actions and mails, merged by time.
-fn timeline(page: &Page, decided: &[Coming]) -> String {
+fn timeline(page: &PurchasePage, decided: &[TimelineItem]) -> String {
     let mut lines: Vec<(String, u8, String)> = decided
         .iter()
         .map(|d| (d.at.to_string(), 0, d.what.clone()))
@@ -154,7 +154,7 @@ fn done(a: &Action) -> String {
 }
 
 /// What is not done: it waits, was refused, or came to nothing.
-fn actions(page: &Page) -> String {
+fn actions(page: &PurchasePage) -> String {
     let rows = page
         .actions
         .iter()
@@ -179,7 +179,7 @@ fn actions(page: &Page) -> String {
     ))
 }
 
-fn coming(page: &Page, next: &[Coming]) -> String {
+fn coming(page: &PurchasePage, next: &[TimelineItem]) -> String {
     match next {
         [] if page.held.is_some() => "  nothing, while it is held\n".to_owned(),
         [] => "  nothing, unless Stripe or a person says so\n".to_owned(),

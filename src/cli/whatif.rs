@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::ask::Conversation;
-use super::asked::{self, Part};
+use super::history_pages::{self, Part};
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
-use crate::admin::{Failure, Group, Line, Pages};
+use crate::admin::{Failure, HistoryGroup, HistoryLine, HistoryQuery};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;
@@ -40,7 +40,7 @@ pub enum Format {
 
 /// The answer, as docs/replay.md has it.
 #[derive(Debug, Serialize)]
-struct Answer {
+struct WhatifReport {
     config: String,
     since: Option<Timestamp>,
     until: Timestamp,
@@ -64,7 +64,7 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
     })?;
     let loaded = Config::load(new, &Env::process().lenient());
     let (config, _) = loaded.inspect_err(report::mistakes)?;
-    let answer = asked::converse(&store_of(new), |asked| {
+    let answer = history_pages::converse(&store_of(new), |asked| {
         differences(asked, new, &config, args)
     })?;
     if answer.missing > 0 {
@@ -98,7 +98,7 @@ fn differences(
     path: &Path,
     config: &Config,
     args: &WhatifArgs,
-) -> Result<Answer, Failure> {
+) -> Result<WhatifReport, Failure> {
     let rules = Both {
         present: present(asked)?,
         new: super::replay::simulated(config, always(config)),
@@ -107,7 +107,7 @@ fn differences(
         When::At(at) => at,
         When::In(span) => (Clock::Wall.now() - span).whole_s(),
     });
-    let mut answer = Answer {
+    let mut answer = WhatifReport {
         config: path.display().to_string(),
         since,
         until: Timestamp::from_ms(0),
@@ -117,9 +117,9 @@ fn differences(
     };
     let (mut after, mut until) = (None, None);
     loop {
-        let page: Part<Group> = asked::part(
+        let page: Part<HistoryGroup> = history_pages::part(
             asked,
-            Pages::Groups {
+            HistoryQuery::Groups {
                 only: None,
                 after,
                 until,
@@ -135,9 +135,9 @@ fn differences(
         }
     }
     // What sold nothing so far might have under the new config.
-    let (entries, _) = asked::index(asked, true)?;
+    let (entries, _) = history_pages::index(asked, true)?;
     let mut loose = Vec::new();
-    asked::bodies(asked, &entries, |line| {
+    history_pages::bodies(asked, &entries, |line| {
         loose.push(line);
         Ok(())
     })?;
@@ -152,7 +152,7 @@ fn always(config: &Config) -> Revisions {
 
 /// What is in force; a store that no server has served yet goes by its config.
 fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
-    let kept = asked::revisions(asked)?;
+    let kept = history_pages::revisions(asked)?;
     let revisions = if kept.is_empty() {
         always(&asked.config)
     } else {
@@ -161,8 +161,8 @@ fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
     Ok(super::replay::simulated(&asked.config, revisions))
 }
 
-impl Answer {
-    fn add(&mut self, lines: Vec<Line>, rules: &Both<Rules>) -> Result<(), Failure> {
+impl WhatifReport {
+    fn add(&mut self, lines: Vec<HistoryLine>, rules: &Both<Rules>) -> Result<(), Failure> {
         let mut text = String::new();
         for line in lines {
             match line.text {
@@ -181,7 +181,7 @@ impl Answer {
     }
 }
 
-fn text(answer: &Answer) -> String {
+fn text(answer: &WhatifReport) -> String {
     let since = answer
         .since
         .map_or_else(|| "the beginning".to_owned(), |s| s.to_string());

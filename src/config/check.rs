@@ -1,13 +1,16 @@
 //! Judgements across keys and tables: what cannot be meant is a mistake, what is unwise a warning.
 
+mod devices;
+
 use std::collections::BTreeMap;
 
 use super::Config;
-use super::tree::{Reader, nearest};
-use super::types::{Licenses, Livemode, Service, Source, Transport};
-use crate::domain::plan::{AtDeviceLimit, Devices, Plan, Seats};
+use super::tree::{TreeReader, nearest};
+use super::types::{LicensesConfig, Livemode, Service, Source, Transport};
+use crate::domain::plan::Plan;
 use crate::domain::policy::STANDARD;
 use crate::domain::time::Span;
+use devices::{devices, devices_by_hand};
 
 /// What AuthForge allows on one key (reference: its "Update a license").
 const AUTHFORGE_DEVICES_MAX: u32 = 16;
@@ -15,7 +18,7 @@ const AUTHFORGE_DEVICES_MAX: u32 = 16;
 const AUTHFORGE_TIMEOUT_ADVISED: Span = Span::from_s(30);
 
 /// Judges a config that was read.
-pub(super) fn check(config: &Config, reader: &Reader<'_>) {
+pub(super) fn check(config: &Config, reader: &TreeReader<'_>) {
     sources(config, reader);
     public_url(config, reader);
     proxy(config, reader);
@@ -46,7 +49,7 @@ fn is_open(url: &str) -> bool {
     url.starts_with("http://") && !is_loopback(url)
 }
 
-fn sources(config: &Config, reader: &Reader<'_>) {
+fn sources(config: &Config, reader: &TreeReader<'_>) {
     if config.sources.is_empty()
         && !reader.env.is_lenient()
         && reader.spot("/source").is_none_or(|s| s.is_empty())
@@ -80,7 +83,7 @@ fn sources(config: &Config, reader: &Reader<'_>) {
 
 fn mode(
     source: &Source,
-    reader: &Reader<'_>,
+    reader: &TreeReader<'_>,
     at: Option<std::ops::Range<usize>>,
     key_at: Option<std::ops::Range<usize>>,
 ) {
@@ -116,7 +119,7 @@ fn mode(
 }
 
 /// A test source whose licenses come from where a live source's do.
-fn shared_licenses(config: &Config, reader: &Reader<'_>) {
+fn shared_licenses(config: &Config, reader: &TreeReader<'_>) {
     let live = config.sources.iter().find(|s| s.livemode == Livemode::Live);
     let Some(live) = live else { return };
     for (i, test) in config
@@ -145,7 +148,7 @@ fn shared_licenses(config: &Config, reader: &Reader<'_>) {
 }
 
 /// Which licenses a table hands out.
-fn identity(licenses: &Licenses) -> (Option<&str>, &str) {
+fn identity(licenses: &LicensesConfig) -> (Option<&str>, &str) {
     let base = match &licenses.service {
         Service::AuthForge { api_base, .. } => Some(api_base.as_str()),
         Service::Embedded { .. } => None,
@@ -153,7 +156,7 @@ fn identity(licenses: &Licenses) -> (Option<&str>, &str) {
     (base, licenses.app_id.as_str())
 }
 
-fn public_url(config: &Config, reader: &Reader<'_>) {
+fn public_url(config: &Config, reader: &TreeReader<'_>) {
     let given = reader.spot("/public_url").filter(|s| !s.is_empty());
     if given.is_none() && !reader.env.is_lenient() {
         let message = format!(
@@ -173,7 +176,7 @@ fn public_url(config: &Config, reader: &Reader<'_>) {
 
 /// A server that only its own machine can reach, for customers who come from outside: there is a proxy before it, and all
 /// visitors have the proxy's address.
-fn proxy(config: &Config, reader: &Reader<'_>) {
+fn proxy(config: &Config, reader: &TreeReader<'_>) {
     let behind_one = config.listen.ip().is_loopback() && !is_loopback(&config.public_url);
     let told = reader.told_in("/http/trusted_proxies");
     if !behind_one || !config.http.trusted_proxies.is_empty() || told || reader.env.is_lenient() {
@@ -186,7 +189,7 @@ fn proxy(config: &Config, reader: &Reader<'_>) {
     reader.warning(own.or_else(|| given("/public_url")), message, hint);
 }
 
-fn services(config: &Config, reader: &Reader<'_>) {
+fn services(config: &Config, reader: &TreeReader<'_>) {
     let own = config
         .sources
         .iter()
@@ -230,7 +233,7 @@ fn services(config: &Config, reader: &Reader<'_>) {
     }
 }
 
-fn plans(config: &Config, reader: &Reader<'_>) {
+fn plans(config: &Config, reader: &TreeReader<'_>) {
     let (mut names, mut prices) = (BTreeMap::new(), BTreeMap::new());
     for (i, plan) in config.plans.iter().enumerate() {
         let at = |key: &str| reader.spot(&format!("/plan/{i}/{key}"));
@@ -292,7 +295,7 @@ fn plans(config: &Config, reader: &Reader<'_>) {
 fn unknown_policy(
     config: &Config,
     plan: &Plan,
-    reader: &Reader<'_>,
+    reader: &TreeReader<'_>,
     at: Option<std::ops::Range<usize>>,
 ) {
     let Some(policy) = plan.policy.as_ref().map(|p| p.as_str()) else {
@@ -322,102 +325,4 @@ fn unknown_policy(
         ),
         hint,
     );
-}
-
-/// Whether licenses come from AuthForge anywhere.
-fn uses_authforge(config: &Config) -> bool {
-    let everywhere = config
-        .sources
-        .iter()
-        .map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
-    everywhere
-        .into_iter()
-        .any(|l| matches!(l.service, Service::AuthForge { .. }))
-}
-
-/// Plans whose customers get other devices by a change of quantity or of plan: AuthForge takes that in its dashboard only.
-fn devices_by_hand(config: &Config, reader: &Reader<'_>) {
-    if !uses_authforge(config) || reader.env.is_lenient() {
-        return;
-    }
-    let hint = "each such change waits for you in `keyward actions`, with what to set where";
-    let at = |i: usize| {
-        reader
-            .spot(&format!("/plan/{i}/license"))
-            .or_else(|| reader.spot(&format!("/plan/{i}/name")))
-    };
-    let counts =
-        |plan: &Plan| plan.license.devices_per_unit.is_some() && plan.seats == Seats::Devices;
-    for (i, plan) in config.plans.iter().enumerate().filter(|(_, p)| counts(p)) {
-        let message = format!(
-            "the devices of the plan \"{}\" follow its quantity, and AuthForge changes devices in its dashboard only",
-            plan.name
-        );
-        reader.warning(
-            at(i),
-            message,
-            format!("{hint}; `seats = \"keys\"` gives each unit a key of its own instead"),
-        );
-    }
-    let fixed = |plan: &Plan| plan.license.devices.unwrap_or(Devices::Count(1));
-    for (i, plan) in config.plans.iter().enumerate().filter(|(_, p)| !counts(p)) {
-        let unlike = |p: &&Plan| {
-            !counts(p) && p.license.app_id == plan.license.app_id && fixed(p) != fixed(plan)
-        };
-        let Some(other) = config.plans[..i].iter().find(unlike) else {
-            continue;
-        };
-        let message = format!(
-            "the plans \"{}\" and \"{}\" allow different devices, and AuthForge changes devices in its dashboard only",
-            other.name, plan.name
-        );
-        reader.warning(
-            at(i),
-            message,
-            format!("who changes from one to the other: {hint}"),
-        );
-        return;
-    }
-}
-
-fn devices(config: &Config, plan: &Plan, reader: &Reader<'_>, at: Option<std::ops::Range<usize>>) {
-    let authforge = uses_authforge(config);
-    let most = |n: Option<u32>| n.is_some_and(|n| n > AUTHFORGE_DEVICES_MAX);
-    let fixed = plan.license.devices.and_then(|d| match d {
-        Devices::Count(n) => Some(n),
-        Devices::Unlimited => None,
-    });
-    if authforge && (most(fixed) || most(plan.license.devices_per_unit)) {
-        let message = format!(
-            "the plan \"{}\" allows more devices than AuthForge does on one key ({AUTHFORGE_DEVICES_MAX})",
-            plan.name
-        );
-        let what = match plan.license.at_device_limit {
-            AtDeviceLimit::Split => {
-                "the customer gets several keys that share them; `at_device_limit = \"unlimited\"` gives one without a limit"
-            }
-            AtDeviceLimit::Unlimited => {
-                "the customer gets one key without a limit; `at_device_limit = \"split\"` gives several that share them"
-            }
-        };
-        reader.warning(at.clone(), message, what);
-    }
-    if plan.license.devices_per_unit.is_some() && plan.seats == Seats::Keys {
-        let message = format!(
-            "`devices_per_unit` of the plan \"{}\" counts for nothing: its units are keys",
-            plan.name
-        );
-        reader.warning(
-            at.clone(),
-            message,
-            "set `devices` for each key, or `seats = \"devices\"`",
-        );
-    }
-    if plan.license.devices_per_unit.is_some() && plan.license.devices == Some(Devices::Unlimited) {
-        let message = format!(
-            "`devices_per_unit` of the plan \"{}\" adds nothing to \"unlimited\"",
-            plan.name
-        );
-        reader.warning(at, message, "leave one of the two out");
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{Absent, Key, Kind, SECTIONS};
+use super::keys::{Absent, KeySpec, SECTIONS, ValueKind};
 use super::size::ByteSize;
 use crate::domain::time::Span;
 
@@ -51,49 +51,49 @@ One TOML file, `./keyward.toml` unless `--config` says otherwise. `keyward init`
 - Questionable settings only produce warnings.
 ";
 
-fn kind(key: &Key) -> String {
+fn kind(key: &KeySpec) -> String {
     match key.kind {
-        Kind::Text => "text".to_owned(),
-        Kind::Texts | Kind::Templates => "list of texts".to_owned(),
-        Kind::Secret => "secret text".to_owned(),
-        Kind::Secrets => "list of secret texts".to_owned(),
-        Kind::SmtpUrl => "`smtp://` or `smtps://` URL".to_owned(),
-        Kind::Url => "`http://` or `https://` URL".to_owned(),
-        Kind::Socket => "address:port".to_owned(),
-        Kind::Networks => "list of addresses or networks".to_owned(),
-        Kind::Mailbox => "mailbox".to_owned(),
-        Kind::Path => "path".to_owned(),
-        Kind::Span(from_s, to_s) => format!(
+        ValueKind::Text => "text".to_owned(),
+        ValueKind::Texts | ValueKind::Templates => "list of texts".to_owned(),
+        ValueKind::Secret => "secret text".to_owned(),
+        ValueKind::Secrets => "list of secret texts".to_owned(),
+        ValueKind::SmtpUrl => "`smtp://` or `smtps://` URL".to_owned(),
+        ValueKind::Url => "`http://` or `https://` URL".to_owned(),
+        ValueKind::Socket => "address:port".to_owned(),
+        ValueKind::Networks => "list of addresses or networks".to_owned(),
+        ValueKind::Mailbox => "mailbox".to_owned(),
+        ValueKind::Path => "path".to_owned(),
+        ValueKind::Span(from_s, to_s) => format!(
             "length of time in whole seconds, {}",
             span_range(from_s, to_s)
         ),
-        Kind::Spans(from_s, to_s) => format!(
+        ValueKind::Spans(from_s, to_s) => format!(
             "list of lengths of time in whole seconds, {}",
             span_range(from_s, to_s)
         ),
-        Kind::Wait(from_s, to_s) => format!("length of time, {}", span_range(from_s, to_s)),
-        Kind::Waits(from_s, to_s) => {
+        ValueKind::Wait(from_s, to_s) => format!("length of time, {}", span_range(from_s, to_s)),
+        ValueKind::Waits(from_s, to_s) => {
             format!("list of lengths of time, {}", span_range(from_s, to_s))
         }
-        Kind::Size(from, to) => {
+        ValueKind::Size(from, to) => {
             format!(
                 "size, {} to {}",
                 ByteSize::from_bytes(from),
                 ByteSize::from_bytes(to)
             )
         }
-        Kind::Count(from, to) => format!("number, {from} to {to}"),
-        Kind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
-        Kind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),
-        Kind::Flag => "`true` | `false`".to_owned(),
-        Kind::Cron => "cron expression".to_owned(),
-        Kind::Choice(choices) => choices
+        ValueKind::Count(from, to) => format!("number, {from} to {to}"),
+        ValueKind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
+        ValueKind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),
+        ValueKind::Flag => "`true` | `false`".to_owned(),
+        ValueKind::Cron => "cron expression".to_owned(),
+        ValueKind::Choice(choices) => choices
             .iter()
             .map(|c| format!("`\"{c}\"`"))
             .collect::<Vec<_>>()
             .join(" | "),
-        Kind::Table(heading) => format!("table, see `{heading}`"),
-        Kind::Tables(heading) => format!("tables, see `{heading}`"),
+        ValueKind::Table(heading) => format!("table, see `{heading}`"),
+        ValueKind::Tables(heading) => format!("tables, see `{heading}`"),
     }
 }
 
@@ -101,7 +101,7 @@ fn span_range(from_s: i64, to_s: i64) -> String {
     format!("{} to {}", Span::from_s(from_s), Span::from_s(to_s))
 }
 
-fn absent(key: &Key) -> String {
+fn absent(key: &KeySpec) -> String {
     match key.absent {
         Absent::Required => "**required**".to_owned(),
         Absent::Is(value) => format!("`{value}`"),

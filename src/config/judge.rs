@@ -1,6 +1,6 @@
 //! What is unwise in a policy: the paths on which a customer gets less than was promised, or a mail is never sent.
 
-use super::tree::Reader;
+use super::tree::TreeReader;
 use crate::domain::policy::{
     AtGraceEnd, DunningMail, OnCancel, OnDispute, OnDisputeWon, OnInquiry, OnPartialRefund,
     OnPause, Policy, Resubscribe,
@@ -15,7 +15,7 @@ const MARGIN_ADVISED: Span = Span::from_days(1);
 const PROCESSING_ADVISED: Span = Span::from_days(7);
 
 /// Judges a policy.
-pub(super) fn policy(policy: &Policy, reader: &Reader<'_>) {
+pub(super) fn policy(policy: &Policy, reader: &TreeReader<'_>) {
     let judge = Judge { policy, reader };
     judge.grace();
     judge.reminders();
@@ -25,7 +25,7 @@ pub(super) fn policy(policy: &Policy, reader: &Reader<'_>) {
 
 struct Judge<'a> {
     policy: &'a Policy,
-    reader: &'a Reader<'a>,
+    reader: &'a TreeReader<'a>,
 }
 
 impl Judge<'_> {
@@ -41,7 +41,7 @@ impl Judge<'_> {
     }
 
     /// Whether the file says something about a key.
-    fn says(&self, key: &str) -> bool {
+    fn body(&self, key: &str) -> bool {
         let of = |path: String| self.reader.spot(&path);
         of(format!("/policy/{}/{key}", self.policy.name))
             != of(format!("/policy/{}", self.policy.name))
@@ -64,7 +64,7 @@ impl Judge<'_> {
             let message = "a license that the grace's end has revoked cannot be restored";
             let hint = "who comes back gets a new key: say so with `resubscribe = \"new\"`, or `at_grace_end = \"suspend\"`";
             self.warn(
-                if self.says("resubscribe") {
+                if self.body("resubscribe") {
                     "resubscribe"
                 } else {
                     "at_grace_end"
@@ -78,7 +78,7 @@ impl Judge<'_> {
     fn reminders(&self) {
         let p = self.policy;
         if p.dunning_mail == DunningMail::Stripe {
-            if self.says("reminders") {
+            if self.body("reminders") {
                 let hint = "leave `reminders` out, or set `dunning_mail = \"keyward\"`";
                 self.warn(
                     "reminders",
@@ -97,7 +97,7 @@ impl Judge<'_> {
                 "the reminder at {late} is never sent: the grace is over after {}",
                 p.grace
             );
-            let key = if self.says("reminders") {
+            let key = if self.body("reminders") {
                 "reminders"
             } else {
                 "grace"

@@ -4,6 +4,7 @@
 //! printed from it.
 
 mod policy;
+mod spec;
 mod table;
 
 pub(super) use policy::POLICY;
@@ -13,7 +14,7 @@ pub(super) use table::{
 
 /// What a key takes. Ranges are inclusive.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// Any text that is not empty.
     Text,
     /// A list of texts that are not empty.
@@ -64,7 +65,7 @@ pub(super) enum Kind {
     Tables(&'static str),
 }
 
-impl Kind {
+impl ValueKind {
     /// The heading of the table, or tables, that the key takes.
     pub(super) const fn heading(self) -> Option<&'static str> {
         if let Self::Table(heading) | Self::Tables(heading) = self {
@@ -86,11 +87,10 @@ pub(super) enum Absent {
     Means(&'static str),
 }
 
-/// A key.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct KeySpec {
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: ValueKind,
     pub(super) absent: Absent,
     pub(super) doc: &'static str,
 }
@@ -101,18 +101,18 @@ pub(super) struct Section {
     /// As it is written in the file; empty for the file's top.
     pub(super) heading: &'static str,
     pub(super) doc: &'static str,
-    pub(super) keys: &'static [Key],
+    pub(super) keys: &'static [KeySpec],
 }
 
 impl Section {
     /// The key of that name.
-    pub(super) fn key(&self, name: &str) -> Option<&'static Key> {
+    pub(super) fn key(&self, name: &str) -> Option<&'static KeySpec> {
         self.keys.iter().find(|k| k.name == name)
     }
 }
 
 /// What a key's value can look like, as TOML.
-pub(super) fn example(key: &Key) -> &'static str {
+pub(super) fn example(key: &KeySpec) -> &'static str {
     match (key.name, key.absent) {
         ("trusted_proxies", _) => "[\"127.0.0.1\", \"172.16.0.0/12\"]",
         ("labels", _) => "[\"order {session}\"]",

@@ -1,4 +1,4 @@
-//! The config room: one TOML file becomes a valid [`Config`], or all its mistakes at once.
+//! The config: one TOML file becomes a valid [`Config`], or all its mistakes at once.
 //!
 //! Two steps: text to a tree that knows where every value stands (`tree`), tree to values (`parse`), and then judgements
 //! across tables (`check`). Every key stands once in a table (`keys`), from which unknown keys get their suggestions
@@ -32,14 +32,14 @@ use toml::de::DeTable;
 
 pub use docs::markdown;
 pub use env::Env;
-pub use report::{Finding, Look, Mistakes, Place, Severity, Warning, render};
+pub use report::{Finding, Look, Mistakes, Position, Severity, Warning, render};
 pub use size::{ByteSize, NotASize};
 pub use types::*;
 
 use crate::domain::id::{PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
-use tree::{Found, Reader};
+use tree::{Found, TreeReader};
 
 /// The commented file that `keyward init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -59,7 +59,7 @@ pub struct Config {
     /// Who sends events; at least one, names unlike.
     pub sources: Vec<Source>,
     /// The license service of the sources that have none of their own.
-    pub licenses: Licenses,
+    pub licenses: LicensesConfig,
     /// The mail of the sources that have none of their own.
     pub mail: Mail,
     /// The store's size and limits.
@@ -129,7 +129,7 @@ impl Config {
             .parent()
             .filter(|d| !d.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let reader = Reader::new(env, dir.to_owned());
+        let reader = TreeReader::new(env, dir.to_owned());
         let mut config = parse::config(&reader, file.get_ref());
         check::check(&config, &reader);
         let mut found = reader.into_found();
@@ -160,7 +160,7 @@ impl Config {
             data_dir: PathBuf::from("keyward-data"),
             public_url: format!("http://{}", parse::LISTEN),
             sources: vec![Source::for_replay()],
-            licenses: Licenses::default(),
+            licenses: LicensesConfig::default(),
             mail: Mail::default(),
             store: Store::default(),
             scheduler: Scheduler::default(),
@@ -180,7 +180,7 @@ impl Config {
 
     /// The license service for a source's purchases.
     #[must_use]
-    pub fn licenses_of(&self, source: &SourceName) -> &Licenses {
+    pub fn licenses_of(&self, source: &SourceName) -> &LicensesConfig {
         self.source(source)
             .and_then(|s| s.licenses.as_ref())
             .unwrap_or(&self.licenses)
@@ -252,7 +252,7 @@ fn shown(
             Severity::Mistake
         },
         file: file.clone(),
-        place: f.at.map(|span| Place::of(text, span)),
+        place: f.at.map(|span| Position::of(text, span)),
         message: f.message,
         hint: f.hint,
         text: Arc::clone(&blanked),

@@ -27,7 +27,7 @@ pub struct Finding {
     /// The file as it was named.
     pub file: String,
     /// Where in the file, unless it is about the file as a whole.
-    pub place: Option<Place>,
+    pub place: Option<Position>,
     /// What is wrong.
     pub message: String,
     /// What would be right.
@@ -42,7 +42,7 @@ pub type Warning = Finding;
 
 /// A place in a file; lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Place {
+pub struct Position {
     /// The line.
     pub line: usize,
     /// The character in the line.
@@ -52,7 +52,7 @@ pub struct Place {
     pub span: Range<usize>,
 }
 
-impl Place {
+impl Position {
     /// The place of a span of bytes; what lies beyond the text or inside a character moves to where it can be shown.
     pub(super) fn of(text: &str, span: Range<usize>) -> Self {
         let start = text.floor_char_boundary(span.start);
@@ -155,29 +155,29 @@ mod tests {
     fn places_count_characters_and_survive_odd_spans() {
         let text = "a = 1\nbü = \"ß\"\n";
         assert_eq!(
-            Place::of(text, 6..7),
-            Place {
+            Position::of(text, 6..7),
+            Position {
                 line: 2,
                 column: 1,
                 span: 6..7
             }
         );
         assert_eq!(
-            Place::of(text, 12..16),
-            Place {
+            Position::of(text, 12..16),
+            Position {
                 line: 2,
                 column: 6,
                 span: 12..16
             }
         );
         assert_eq!(
-            Place::of(text, 8..8),
-            Place {
+            Position::of(text, 8..8),
+            Position {
                 line: 2,
                 column: 2,
                 span: 7..9
             }
         );
-        assert_eq!(Place::of(text, 90..99).line, 3);
+        assert_eq!(Position::of(text, 90..99).line, 3);
     }
 }

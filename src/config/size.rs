@@ -21,11 +21,6 @@ impl ByteSize {
     pub const fn from_bytes(bytes: u64) -> Self {
         Self(bytes)
     }
-    /// From KiB.
-    #[must_use]
-    pub const fn from_kib(kib: u64) -> Self {
-        Self(kib.saturating_mul(1 << 10))
-    }
     /// From MiB.
     #[must_use]
     pub const fn from_mib(mib: u64) -> Self {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::report::Place;
+use super::report::Position;
 use super::tree::Found;
 
 /// Adds the mistakes of syntax, and takes out what they may have caused.
@@ -12,7 +12,7 @@ pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Fou
     if errors.is_empty() {
         return;
     }
-    let line_of = |at: &Range<usize>| Place::of(text, at.clone()).line;
+    let line_of = |at: &Range<usize>| Position::of(text, at.clone()).line;
     let broken: Vec<usize> = errors
         .iter()
         .filter_map(toml::de::Error::span)
@@ -58,7 +58,7 @@ fn is_duplicate(error: &toml::de::Error) -> bool {
 
 /// What a broken line probably lacks, by what stands there. The value is not repeated: it may be a secret.
 fn syntax_hint(error: &toml::de::Error, text: &str, at: &Range<usize>) -> Option<String> {
-    let place = Place::of(text, at.clone());
+    let place = Position::of(text, at.clone());
     if is_duplicate(error) {
         return Some("it stands above already; keep one of the two".to_owned());
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::keys::{Absent, Key, Kind, SECTIONS, Section};
+use super::keys::{Absent, KeySpec, SECTIONS, Section, ValueKind};
 use super::{Config, Env, Mistakes, TEMPLATE, Warning};
 
 fn read(text: &str) -> Result<(Config, Vec<Warning>), Mistakes> {
@@ -74,7 +74,7 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
     text
 }
 
-fn all_keys() -> impl Iterator<Item = (&'static Section, &'static Key)> {
+fn all_keys() -> impl Iterator<Item = (&'static Section, &'static KeySpec)> {
     SECTIONS
         .iter()
         .flat_map(|s| s.keys.iter().map(move |k| (*s, k)))
@@ -106,7 +106,7 @@ fn every_default_is_what_happens_without_the_key() {
         read("[[source]]\nname = \"s\"\nsigning_secrets = [\"w\"]\n[licenses]\n[mail]\n").unwrap();
     assert_eq!(
         (config.licenses, config.mail),
-        (super::Licenses::default(), super::Mail::default())
+        (super::LicensesConfig::default(), super::Mail::default())
     );
 }
 
@@ -131,7 +131,7 @@ fn every_key_is_read() {
 #[test]
 fn the_choices_of_the_table_are_those_of_the_reader() {
     for (section, key) in all_keys() {
-        let Kind::Choice(choices) = key.kind else {
+        let ValueKind::Choice(choices) = key.kind else {
             continue;
         };
         let text = file(

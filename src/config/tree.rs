@@ -3,6 +3,8 @@
 //! A getter answers `None` for a key that is absent, and for one whose value is wrong, which it has then told. So reading
 //! goes on with a default, and the next mistake is found too.
 
+mod value;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,7 +13,8 @@ use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
 use super::env::Env;
-use super::keys::{Key, Kind, Section, example};
+use super::keys::{Section, ValueKind, example};
+pub(super) use value::Value;
 
 /// How alike two names must be for one to be suggested for the other.
 const ALIKE_MIN: f64 = 0.8;
@@ -29,7 +32,7 @@ pub(super) struct Found {
 
 /// Reads tables, and remembers what it found and where.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct TreeReader<'a> {
     pub(super) env: &'a Env<'a>,
     /// The config file's folder.
     pub(super) dir: PathBuf,
@@ -37,7 +40,7 @@ pub(super) struct Reader<'a> {
     spots: RefCell<BTreeMap<String, Range<usize>>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TreeReader<'a> {
     pub(super) fn new(env: &'a Env<'a>, dir: PathBuf) -> Self {
         Self {
             env,
@@ -191,20 +194,10 @@ pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> O
 /// A table that is being read.
 #[derive(Debug)]
 pub(super) struct Table<'a> {
-    pub(super) reader: &'a Reader<'a>,
+    pub(super) reader: &'a TreeReader<'a>,
     pub(super) path: String,
     pub(super) entries: &'a DeTable<'a>,
     section: &'static Section,
-}
-
-/// A value that is being read, with its place and its key.
-#[derive(Clone, Debug)]
-pub(super) struct Value<'a> {
-    pub(super) reader: &'a Reader<'a>,
-    pub(super) path: String,
-    pub(super) value: &'a DeValue<'a>,
-    pub(super) span: Range<usize>,
-    pub(super) key: &'static Key,
 }
 
 impl<'a> Table<'a> {
@@ -243,10 +236,12 @@ impl<'a> Table<'a> {
 
     /// Tells when a key that is needed is not there, with the reason why it is needed. Replay needs no secrets.
     pub(super) fn require(&self, name: &str, why: &str) {
-        let secret = self
-            .section
-            .key(name)
-            .is_some_and(|k| matches!(k.kind, Kind::Secret | Kind::Secrets | Kind::SmtpUrl));
+        let secret = self.section.key(name).is_some_and(|k| {
+            matches!(
+                k.kind,
+                ValueKind::Secret | ValueKind::Secrets | ValueKind::SmtpUrl
+            )
+        });
         if self.has(name) || (self.reader.env.is_lenient() && (secret || name == "app_id")) {
             return;
         }
@@ -319,119 +314,5 @@ impl<'a> Table<'a> {
     /// The table of a key.
     pub(super) fn sub(&self, name: &str, section: &'static Section) -> Option<Table<'a>> {
         self.get(name)?.table(section)
-    }
-}
-
-impl<'a> Value<'a> {
-    /// Tells a mistake at this value.
-    pub(super) fn mistake(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.reader.mistake(Some(self.span.clone()), message, hint);
-    }
-
-    /// Tells that the value is of another type than expected.
-    pub(super) fn wrong(&self, expected: &str) {
-        let message = format!(
-            "`{}` must be {expected}, not {}",
-            self.key.name,
-            self.type_name()
-        );
-        let like = || format!("like `{} = {}`", self.key.name, example(self.key));
-        let hint = self
-            .key
-            .kind
-            .heading()
-            .map_or_else(like, |heading| format!("it is written as {heading}"));
-        self.mistake(message, hint);
-    }
-
-    fn type_name(&self) -> &'static str {
-        match self.value {
-            DeValue::String(_) => "a text",
-            DeValue::Integer(_) => "a whole number",
-            DeValue::Float(_) => "a number with a fraction",
-            DeValue::Boolean(_) => "true or false",
-            DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
-            DeValue::Table(_) => "a table",
-        }
-    }
-
-    fn table(&self, section: &'static Section) -> Option<Table<'a>> {
-        if let DeValue::Table(entries) = self.value {
-            Some(
-                self.reader
-                    .table(&self.path, entries, self.span.clone(), section),
-            )
-        } else {
-            let name = self.path.trim_start_matches('/').replace('/', ".");
-            let hint = self
-                .key
-                .kind
-                .heading()
-                .map(|h| format!("it is written as {h}"))
-                .unwrap_or_default();
-            self.mistake(
-                format!("`{name}` must be a table, not {}", self.type_name()),
-                hint,
-            );
-            None
-        }
-    }
-
-    /// The items of a list.
-    pub(super) fn items(&self) -> Option<Vec<Self>> {
-        let DeValue::Array(items) = self.value else {
-            self.wrong("a list");
-            return None;
-        };
-        let mut values = Vec::new();
-        for (i, item) in items.iter().enumerate() {
-            let path = format!("{}/{i}", self.path);
-            self.reader
-                .spots
-                .borrow_mut()
-                .insert(path.clone(), item.span());
-            values.push(Value {
-                path,
-                value: item.get_ref(),
-                span: item.span(),
-                ..self.clone()
-            });
-        }
-        Some(values)
-    }
-
-    /// A text with its variables filled in. `None` when it is none, or (in replay, without a word) when a variable is missing.
-    pub(super) fn filled(&self) -> Option<String> {
-        let DeValue::String(text) = self.value else {
-            self.wrong(if self.path.ends_with(self.key.name) {
-                "a text"
-            } else {
-                "a list of texts"
-            });
-            return None;
-        };
-        let filled = self.reader.env.fill(text);
-        if filled.broken {
-            self.mistake(
-                "`${` begins the name of an environment variable, and this is none",
-                "write `${NAME}` with letters, digits and `_`; a plain `${` is written `$${`",
-            );
-            return None;
-        }
-        if filled.missing.is_empty() {
-            return Some(filled.text);
-        }
-        if !self.reader.env.is_lenient() {
-            for name in &filled.missing {
-                self.mistake(
-                    format!("the environment variable `{name}` is not set"),
-                    format!(
-                        "set it where Keyward is started: `export {name}=…`, or `Environment=` in its systemd unit"
-                    ),
-                );
-            }
-        }
-        None
     }
 }

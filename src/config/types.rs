@@ -34,7 +34,7 @@ pub struct Source {
     /// Whether its endpoint hears of invoices.
     pub invoices: bool,
     /// The license service for this source's purchases, instead of `[licenses]`.
-    pub licenses: Option<Licenses>,
+    pub licenses: Option<LicensesConfig>,
     /// The mail for this source's customers, instead of `[mail]`.
     pub mail: Option<Mail>,
 }
@@ -98,7 +98,7 @@ impl Connect {
 
 /// A license service and how to treat it: `[licenses]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Licenses {
+pub struct LicensesConfig {
     /// Which service, and how to reach it.
     pub service: Service,
     /// The application whose licenses are made where neither plan nor purchase names one.

@@ -68,7 +68,7 @@ pub struct Action {
     pub error: Option<String>,
     /// Where a create stands.
     #[n(9)]
-    pub phase: Phase,
+    pub phase: CreatePhase,
     /// Why it is held.
     #[n(10)]
     pub held: Option<Hold>,
@@ -123,7 +123,7 @@ impl Action {
             attempts: 0,
             due: now,
             error: None,
-            phase: Phase::Ready,
+            phase: CreatePhase::Ready,
             held: None,
             missing: None,
             by_hand: None,
@@ -158,13 +158,13 @@ impl Action {
     pub const fn is_ready_create(&self) -> bool {
         self.act.creates()
             && matches!(self.outcome, ActionOutcome::Pending)
-            && matches!(self.phase, Phase::Ready)
+            && matches!(self.phase, CreatePhase::Ready)
     }
 }
 
 /// Where a create stands between "never sent" and "known to exist or not".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Phase {
+pub enum CreatePhase {
     /// It may be sent.
     #[n(0)]
     Ready,

@@ -1,5 +1,5 @@
 //! Licenses that exist although this store knows nothing of them: others made them before it began, or it made them itself
-//! in a time of which it has no memory, because a copy of it was put back (BEHAVIOUR 52).
+//! in a time of which it has no memory, because a copy of it was put back (rule 52).
 //!
 //! Here is decided which purchases look for such a license before one is made. `labels` says under which labels.
 
@@ -9,14 +9,14 @@ pub use labels::{Template, TemplateError, labels_of};
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Action, ActionOutcome, Phase, SeatId};
+use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
 use super::entitlement::{Entitlement, Want, Why};
-use super::fact::{BillingReason, EndReason, Fact, Says, SubscriptionEvent};
-use super::lifecycle::subscription::State as Life;
+use super::fact::{BillingReason, EndReason, Fact, FactBody, SubscriptionEvent};
+use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
+use super::matching::match_seats;
 use super::policy::OnCancel;
-use super::reconcile::match_seats;
 use super::revision::Revisions;
 use super::time::Timestamp;
 
@@ -86,18 +86,18 @@ fn began(machine: &Machine) -> Option<Began> {
     if let Some(told) = told.min() {
         return Some(Began::At(told.min(first)));
     }
-    let is_start = |f: &Fact| match &f.says {
-        Says::Session(_) => true,
-        Says::Subscription(s) => s.event == SubscriptionEvent::Created,
-        Says::Invoice(i) => i.reason == BillingReason::Create,
-        Says::Payment(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::LineItems(_)
-        | Says::Items(_)
-        | Says::Decision(_) => false,
+    let is_start = |f: &Fact| match &f.body {
+        FactBody::Session(_) => true,
+        FactBody::Subscription(s) => s.event == SubscriptionEvent::Created,
+        FactBody::Invoice(i) => i.reason == BillingReason::Create,
+        FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Decision(_) => false,
     };
     let goes_on = |f: &Fact| {
         f.invoice()
@@ -166,7 +166,7 @@ pub fn has_had(machine: &Machine, seat: &SeatId) -> bool {
 pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
     let waits = create.act.creates()
         && create.outcome == ActionOutcome::Pending
-        && create.phase == Phase::Ready;
+        && create.phase == CreatePhase::Ready;
     waits
         && gaps
             .last()
@@ -181,7 +181,7 @@ pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now:
         .iter_mut()
         .filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id))
     {
-        action.phase = Phase::Look {
+        action.phase = CreatePhase::Look {
             since: now,
             absent: 1,
             any_age: true,
@@ -249,7 +249,7 @@ pub fn outlives_purchase(grant: &Grant, wants_live: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::fact::{Payment, Says};
+    use crate::domain::fact::{FactBody, Payment};
     use crate::domain::id::{MachineId, SourceName};
 
     const fn s(s: i64) -> Timestamp {
@@ -270,7 +270,7 @@ mod tests {
             kind: "test".to_owned(),
             at: s(at),
             received: s(received),
-            says: Says::Payment(Payment {
+            body: FactBody::Payment(Payment {
                 invoice: None,
                 payment_intent: None,
                 charge: None,

@@ -1,4 +1,4 @@
-//! What a license service does not take from us is somebody's task (BEHAVIOUR 14): it stays listed as refused until the
+//! What a license service does not take from us is somebody's task (rule 14): it stays listed as refused until the
 //! license, read again, shows that it was done, or until it is no longer needed.
 
 use std::fmt;

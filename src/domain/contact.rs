@@ -1,7 +1,7 @@
 //! Whom a machine belongs to and how to reach them, as its own facts tell.
 
 use crate::domain::decision::Verb;
-use crate::domain::fact::{Fact, Says, Wants};
+use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::id::CustomerId;
 
 /// Whom a machine belongs to. The customer's own record (`customer.updated`) goes before these when a mail is sent.
@@ -29,39 +29,39 @@ impl Contact {
     pub(super) fn of(facts: &[&Fact]) -> Self {
         let mut contact = Self::default();
         for fact in facts {
-            match &fact.says {
-                Says::Session(s) => {
+            match &fact.body {
+                FactBody::Session(s) => {
                     set(&mut contact.customer, s.customer.as_ref());
                     set(&mut contact.session_email, s.email.as_ref());
                     set(&mut contact.name, s.name.as_ref());
                     set(&mut contact.locale, s.locale.as_ref());
                     contact.wants(&s.wants);
                 }
-                Says::Subscription(s) => {
+                FactBody::Subscription(s) => {
                     set(&mut contact.customer, s.customer.as_ref());
                     contact.wants(&s.wants);
                 }
-                Says::Invoice(i) => {
+                FactBody::Invoice(i) => {
                     set(&mut contact.customer, i.customer.as_ref());
                     set(&mut contact.invoice_email, i.email.as_ref());
                     set(&mut contact.name, i.name.as_ref());
                     contact.wants(&i.wants);
                 }
-                Says::Decision(d) => {
+                FactBody::Decision(d) => {
                     if let Verb::Address { email } = &d.verb {
                         contact.decided_email = Some(email.clone());
                     }
                 }
-                Says::Charge(c) => {
+                FactBody::Charge(c) => {
                     set(&mut contact.customer, c.customer.as_ref());
                     set(&mut contact.charge_email, c.email.as_ref());
                 }
-                Says::Payment(_)
-                | Says::Refund(_)
-                | Says::Dispute(_)
-                | Says::FraudWarning(_)
-                | Says::LineItems(_)
-                | Says::Items(_) => {}
+                FactBody::Payment(_)
+                | FactBody::Refund(_)
+                | FactBody::Dispute(_)
+                | FactBody::FraudWarning(_)
+                | FactBody::LineItems(_)
+                | FactBody::Items(_) => {}
             }
         }
         contact

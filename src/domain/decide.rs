@@ -1,6 +1,6 @@
 //! The front door: what a machine must do next, given what is known of it and an instant.
 //!
-//! `settle` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
+//! `reconcile` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
 //! called. It never asks what happened: it compares what should be with what is.
 
 mod mail;
@@ -9,53 +9,28 @@ mod outcome;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
-use super::action::{Abilities, Act, Action, ActionOutcome, Phase};
-use super::adoption::{self, Gap};
+use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::adoption;
 use super::by_hand;
-use super::customer::Customer;
+use super::context::{DecisionContext, Situation};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
-use super::hold::{Distrust, Hold};
+use super::hold::Hold;
 use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
-use super::machine::{Machine, Seen};
+use super::machine::{Machine, ObservedTransition};
 use super::notice::{DueNotice, due_notices};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
-use super::revision::Revisions;
 use super::time::Timestamp;
 use mail::notices;
 
-/// All that a decision depends on besides the machine.
-#[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
-    /// Plans and policies through time.
-    pub revisions: &'a Revisions,
-    /// The instant.
-    pub now: Timestamp,
-    /// What the license service can.
-    pub abilities: &'a Abilities,
-    /// The customer's own record.
-    pub customer: Option<&'a Customer>,
-    /// When this store began; purchases before it look for a license first.
-    pub store_since: Option<Timestamp>,
-    /// Times of which the store has no memory, in the order in which they were noticed.
-    pub gaps: &'a [Gap],
-    /// A number from 0 to 999 for jitter.
-    pub dice: u32,
-    /// Creates whose attempt is on disk and whose outcome is not: they may have acted.
-    pub under_way: &'a [u32],
-    /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
-    /// against it.
-    pub stops_held: Option<Distrust>,
-}
-
 /// What a settling found besides what it wrote into the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct Verdict {
     /// The machine's fold, for whoever shows it.
     pub folded: Folded,
     /// What should be.
@@ -65,7 +40,7 @@ pub struct Settled {
 }
 
 /// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it.
-pub fn learn(machine: &mut Machine, fact: &Fact) {
+pub fn add_fact(machine: &mut Machine, fact: &Fact) {
     if machine.knows(fact) {
         return;
     }
@@ -78,7 +53,7 @@ pub fn learn(machine: &mut Machine, fact: &Fact) {
 }
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
-pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
+pub fn reconcile(machine: &mut Machine, world: &DecisionContext<'_>) -> Verdict {
     let folded = machine.folded(world.revisions, world.now);
     let mut due = entitlement(
         &folded,
@@ -92,14 +67,20 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
     if machine.held.is_none() {
         actions(machine, &folded, &due, world);
     }
-    let calls = due_notices(machine, &folded, &due, world.revisions, world.now);
+    let calls = due_notices(&Situation {
+        machine,
+        folded: &folded,
+        due: &due,
+        revisions: world.revisions,
+        now: world.now,
+    });
     notices(machine, &calls, &folded, world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);
     }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
     let reports = new_reports(machine, &folded, &due, world);
-    Settled {
+    Verdict {
         folded,
         due,
         reports,
@@ -107,12 +88,12 @@ pub fn settle(machine: &mut Machine, world: &World<'_>) -> Settled {
 }
 
 /// What the operator has not been told yet. A finding is told once, by what it is; one that a license has answered is told
-/// no more (BEHAVIOUR 8).
+/// no more (rule 8).
 fn new_reports(
     machine: &mut Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) -> Vec<Report> {
     let of_now = |finding| Report::new(world.now, finding);
     let revoked = revoked_by_others(machine, due, world.now)
@@ -152,7 +133,7 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
             transitions[known..]
                 .iter()
                 .cloned()
-                .map(|what| Seen { what, seen_at: now }),
+                .map(|what| ObservedTransition { what, seen_at: now }),
         );
         return;
     }
@@ -169,7 +150,7 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
             transitions[joins..]
                 .iter()
                 .cloned()
-                .map(|what| Seen { what, seen_at: now }),
+                .map(|what| ObservedTransition { what, seen_at: now }),
         );
         return;
     }
@@ -180,10 +161,12 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
         what.cause = super::lifecycle::Cause::event(fact);
         what.at = fact.at;
     }
-    machine.journal.push(Seen { what, seen_at: now });
+    machine
+        .journal
+        .push(ObservedTransition { what, seen_at: now });
 }
 
-fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &World<'_>) {
+fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &DecisionContext<'_>) {
     let mut wanted = differences(machine, due, world.abilities, world.now);
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
@@ -196,7 +179,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &Wo
     wanted.extend(by_hand::reads(machine, world.now));
     for action in &mut machine.actions {
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let looks = matches!(action.phase, Phase::Look { .. }) && action.act.creates();
+        let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
         let may_have_acted = looks || world.under_way.contains(&action.id);
         let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
         if action.is_open()
@@ -220,7 +203,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &Wo
 }
 
 /// Stops that were held because time could not be trusted go ahead when it can be.
-fn release(machine: &mut Machine, world: &World<'_>) {
+fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
     if world.stops_held.is_some() {
         return;
     }
@@ -237,11 +220,11 @@ fn release(machine: &mut Machine, world: &World<'_>) {
 
 /// A create that waits makes what is due when it is sent, not what was due when it was decided. Its label stays. One that
 /// is under way is left as it was sent.
-fn refresh(machine: &mut Machine, difference: &Difference, world: &World<'_>) {
+fn refresh(machine: &mut Machine, difference: &Difference, world: &DecisionContext<'_>) {
     let waits = |a: &&mut Action| {
         a.act.creates()
             && a.outcome == ActionOutcome::Pending
-            && a.phase == Phase::Ready
+            && a.phase == CreatePhase::Ready
             && !world.under_way.contains(&a.id)
     };
     if let Some(action) = machine
@@ -269,7 +252,11 @@ fn blocked(machine: &Machine, difference: &Difference) -> bool {
     })
 }
 
-fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) -> Action {
+fn new_action(
+    machine: &mut Machine,
+    difference: Difference,
+    world: &DecisionContext<'_>,
+) -> Action {
     let license = difference.grant.unwrap_or_else(|| {
         let unsent = machine.actions.iter().filter(|a| {
             a.act.creates() && a.outcome == ActionOutcome::Superseded && a.attempts == 0
@@ -307,7 +294,7 @@ fn new_action(machine: &mut Machine, difference: Difference, world: &World<'_>) 
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));
     if looks_first {
-        action.phase = Phase::Look {
+        action.phase = CreatePhase::Look {
             since: world.now,
             absent: 1,
             any_age: true,
@@ -326,7 +313,7 @@ fn wake(
     folded: &Folded,
     due: &Entitlement,
     calls: &[DueNotice],
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);

@@ -10,7 +10,7 @@ pub mod order;
 mod session;
 mod subscription;
 
-pub use invoice::{BillingReason, Invoice, InvoiceEvent, Line, Payment};
+pub use invoice::{BillingReason, Invoice, InvoiceEvent, InvoiceLine, Payment};
 use minicbor::{Decode, Encode};
 pub use money::{Charge, Dispute, DisputeStatus, FraudWarning, Refund};
 pub use session::{
@@ -45,7 +45,7 @@ pub struct Fact {
     pub received: Timestamp,
     /// What it says.
     #[n(4)]
-    pub says: Says,
+    pub body: FactBody,
     /// For snapshots of one object within one second: how they hang together.
     #[n(5)]
     pub chain: Option<Chain>,
@@ -67,7 +67,7 @@ pub struct Chain {
 
 /// What a fact says. One variant per kind of object that the rules read.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Says {
+pub enum FactBody {
     /// A Checkout session.
     #[n(0)]
     Session(#[n(0)] Box<Session>),
@@ -133,10 +133,23 @@ impl Name {
 }
 
 impl Fact {
+    /// A person's decision, made at an instant and received at another.
+    #[must_use]
+    pub fn decided(id: EventId, decision: &Decision, at: Timestamp, received: Timestamp) -> Self {
+        Self {
+            id,
+            kind: format!("decision.{}", decision.verb.as_str()),
+            at,
+            received,
+            body: FactBody::Decision(Box::new(decision.clone())),
+            chain: None,
+        }
+    }
+
     /// The invoice that it shows.
     #[must_use]
     pub fn invoice(&self) -> Option<&Invoice> {
-        if let Says::Invoice(invoice) = &self.says {
+        if let FactBody::Invoice(invoice) = &self.body {
             Some(invoice)
         } else {
             None
@@ -146,7 +159,7 @@ impl Fact {
     /// The snapshot of a subscription that it shows.
     #[must_use]
     pub fn subscription(&self) -> Option<&Subscription> {
-        if let Says::Subscription(subscription) = &self.says {
+        if let FactBody::Subscription(subscription) = &self.body {
             Some(subscription)
         } else {
             None
@@ -156,43 +169,43 @@ impl Fact {
     /// The customer whom it names.
     #[must_use]
     pub fn customer(&self) -> Option<&CustomerId> {
-        match &self.says {
-            Says::Session(s) => s.customer.as_ref(),
-            Says::Subscription(s) => s.customer.as_ref(),
-            Says::Invoice(i) => i.customer.as_ref(),
-            Says::Charge(c) => c.customer.as_ref(),
-            Says::Payment(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => None,
+        match &self.body {
+            FactBody::Session(s) => s.customer.as_ref(),
+            FactBody::Subscription(s) => s.customer.as_ref(),
+            FactBody::Invoice(i) => i.customer.as_ref(),
+            FactBody::Charge(c) => c.customer.as_ref(),
+            FactBody::Payment(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => None,
         }
     }
 
     /// What the metadata of the object that it shows asks for.
     #[must_use]
     pub fn wants(&self) -> Option<&Wants> {
-        match &self.says {
-            Says::Session(s) => Some(&s.wants),
-            Says::Subscription(s) => Some(&s.wants),
-            Says::Invoice(i) => Some(&i.wants),
-            Says::Payment(_)
-            | Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => None,
+        match &self.body {
+            FactBody::Session(s) => Some(&s.wants),
+            FactBody::Subscription(s) => Some(&s.wants),
+            FactBody::Invoice(i) => Some(&i.wants),
+            FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => None,
         }
     }
 
     /// What a person decided.
     #[must_use]
     pub fn decision(&self) -> Option<&Decision> {
-        if let Says::Decision(decision) = &self.says {
+        if let FactBody::Decision(decision) = &self.body {
             Some(decision)
         } else {
             None
@@ -203,48 +216,48 @@ impl Fact {
     #[must_use]
     pub fn names(&self) -> Vec<Name> {
         let mut names = Vec::new();
-        match &self.says {
-            Says::Session(s) => {
+        match &self.body {
+            FactBody::Session(s) => {
                 names.extend(s.subscription.clone().map(Name::Subscription));
                 names.push(Name::Session(s.id.clone()));
                 names.extend(s.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(s.invoice.clone().map(Name::Invoice));
             }
-            Says::Subscription(s) => {
+            FactBody::Subscription(s) => {
                 names.push(Name::Subscription(s.id.clone()));
                 names.extend(s.latest_invoice.clone().map(Name::Invoice));
             }
-            Says::Invoice(i) => {
+            FactBody::Invoice(i) => {
                 names.extend(i.subscription.clone().map(Name::Subscription));
                 names.push(Name::Invoice(i.id.clone()));
                 names.extend(i.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(i.charge.clone().map(Name::Charge));
             }
-            Says::Payment(p) => {
+            FactBody::Payment(p) => {
                 names.extend(p.invoice.clone().map(Name::Invoice));
                 names.extend(p.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(p.charge.clone().map(Name::Charge));
             }
-            Says::Charge(c) => {
+            FactBody::Charge(c) => {
                 names.extend(c.payment_intent.clone().map(Name::PaymentIntent));
                 names.push(Name::Charge(c.id.clone()));
                 names.extend(c.invoice.clone().map(Name::Invoice));
             }
-            Says::Refund(r) => {
+            FactBody::Refund(r) => {
                 names.extend(r.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(r.charge.clone().map(Name::Charge));
             }
-            Says::Dispute(d) => {
+            FactBody::Dispute(d) => {
                 names.extend(d.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(d.charge.clone().map(Name::Charge));
             }
-            Says::FraudWarning(w) => {
+            FactBody::FraudWarning(w) => {
                 names.extend(w.payment_intent.clone().map(Name::PaymentIntent));
                 names.extend(w.charge.clone().map(Name::Charge));
             }
-            Says::LineItems(l) => names.push(Name::Session(l.session.clone())),
-            Says::Items(i) => names.push(Name::Subscription(i.subscription.clone())),
-            Says::Decision(_) => {}
+            FactBody::LineItems(l) => names.push(Name::Session(l.session.clone())),
+            FactBody::Items(i) => names.push(Name::Subscription(i.subscription.clone())),
+            FactBody::Decision(_) => {}
         }
         names
     }

@@ -9,7 +9,7 @@ use crate::domain::words::{Sentence, sentences};
 
 sentences!(Hold, Distrust, DistrustCause, Flaw);
 
-/// Why an action is held.
+/// Why an action is held (rule 53).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Hold {
     /// It is a stop by time alone, and time cannot be trusted yet. It ends by itself.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase, SeatId};
+use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
 use super::fact::Fact;
 use super::finding::Report;
 use super::hold::Flaw;
@@ -44,7 +44,7 @@ pub struct Machine {
     pub notices: Vec<Notice>,
     /// What was seen of its state, as it was seen.
     #[n(8)]
-    pub journal: Vec<Seen>,
+    pub journal: Vec<ObservedTransition>,
     /// The highest number of a license that was ever asked for.
     #[n(9)]
     pub last_number: u32,
@@ -64,7 +64,7 @@ pub struct Machine {
 
 /// A transition with when it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Seen {
+pub struct ObservedTransition {
     /// What changed.
     #[n(0)]
     pub what: Transition,
@@ -120,12 +120,12 @@ pub struct Grant {
     pub moved_in: bool,
     /// What another hand gave it at the license service beyond what we set, as it was last read.
     #[n(15)]
-    pub given: Option<Given>,
+    pub given: Option<ExternalChanges>,
 }
 
 /// What a license has from another hand: it is left, until we set more ourselves or a person says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Given {
+pub struct ExternalChanges {
     /// Its end.
     #[n(0)]
     pub time: bool,
@@ -174,6 +174,7 @@ impl fmt::Display for LicenseStatus {
 
 impl Grant {
     /// What it is at an instant: revoked before suspended before expired before live.
+    /// By its gravest word (rule 46).
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> LicenseStatus {
         match self.status {
@@ -346,7 +347,7 @@ impl Machine {
         }
         for action in self.actions.iter().filter(creating) {
             let unknown = action.error.is_none() && action.missing.is_none();
-            if action.attempts > 0 && action.phase == Phase::Ready && unknown {
+            if action.attempts > 0 && action.phase == CreatePhase::Ready && unknown {
                 return Err(Flaw::SentUnknown { action: action.id });
             }
         }

@@ -9,52 +9,56 @@
 //! [`reconcile`] compares that with what is, and [`decide`] is the front door.
 
 // The words of the business.
-pub mod id;
-pub mod money;
-pub mod plan;
-pub mod policy;
-pub mod revision;
-pub mod step;
-pub mod terms;
-pub mod time;
-pub mod words;
+pub mod id; // a newtype for every id
+pub(crate) mod money; // minor units with their currency
+pub mod plan; // what a price stands for
+pub mod policy; // what happens when a payment fails, is refunded, disputed, cancelled or paused
+pub mod revision; // plans and policies as they were loaded, each from its instant on
+mod step; // what an entry of a transition table can say
+mod terms; // which plan and policy judge an instant
+pub mod time; // instants and spans; "14d" read and written
+pub mod words; // the one way from a type to a sentence
 
 // What is said of a purchase.
-pub mod contact;
-pub mod customer;
-pub mod decision;
-pub mod fact;
+mod contact; // whom a machine belongs to, and how to reach them
+pub(crate) mod customer; // what is known of a customer apart from any purchase
+pub(crate) mod decided; // what a person's decisions come to
+pub mod decision; // facts whose source is a person
+pub mod fact; // what one event, person or query says; the canonical order
 
 // The three steps.
-pub mod condition;
-pub mod entitlement;
-pub mod lifecycle;
-pub mod object;
+mod condition; // money back, disputes, pauses, ends: what is true beside the phase
+pub mod entitlement; // one table: what each license should be, and why
+pub mod lifecycle; // how a life went, and its phase; the tables that people see
+mod object; // invoices, payments, disputes, subscriptions, each folded from its own facts
 
 // What follows.
-pub mod action;
-pub mod adoption;
-pub mod by_hand;
-pub mod decide;
-pub mod finding;
-pub mod hold;
-pub mod look_up;
-pub mod machine;
-pub mod notice;
-pub mod reconcile;
-pub mod retry;
-pub mod service;
+pub mod action; // durable pieces of outside work
+pub mod adoption; // licenses that exist although this store knows nothing of them
+pub mod by_hand; // what a license service does not take is somebody's task
+pub(crate) mod context; // all that a decision depends on besides the machine
+pub mod decide; // the front door: what a machine must do next
+pub mod finding; // what only a person can judge, told once
+pub mod hold; // why work is held
+mod look_up; // what a machine must ask Stripe
+pub mod machine; // everything kept of one payment or subscription
+mod matching; // which license stands for which seat
+pub mod notice; // which mails are due, each once
+mod reconcile; // should be minus is, as the next act for each license
+mod retry; // when to try again
+pub mod service; // the one model of what a license service does with an act
 
 // Between machines, before there is one, and from a person.
-pub mod no_use;
-pub mod operator;
-pub mod routing;
-pub mod search;
-pub mod transfer;
+pub mod no_use; // why an event is of no use
+pub(crate) mod operator; // what an operator's order does with actions
+pub mod routing; // which machine a fact belongs to
+pub mod search; // what is parked, and when Stripe is asked for its links
+pub(crate) mod transfer; // what moves between two machines
 
 // For people.
-pub mod outlook;
-pub mod summary;
+pub(crate) mod outlook; // what comes next if nothing else happens
+pub(crate) mod status; // the word for what a purchase comes to
+pub(crate) mod summary; // which of them it is
 
 #[cfg(test)]
 mod cases;

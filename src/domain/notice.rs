@@ -12,12 +12,12 @@ use minicbor::{Decode, Encode};
 pub use about::{About, Part};
 pub use skipped::Skipped;
 
-use super::entitlement::Entitlement;
-use super::lifecycle::{Folded, Life};
-use super::machine::Machine;
+use super::context::Situation;
+use super::entitlement::SeatDue;
+use super::lifecycle::Life;
+use super::machine::Grant;
+use super::matching::match_seats;
 use super::policy::choices;
-use super::reconcile::match_seats;
-use super::revision::Revisions;
 use super::time::{Span, Timestamp};
 
 /// A notice about something that has been over for longer is not sent any more.
@@ -178,35 +178,14 @@ impl DueNotice {
     }
 }
 
-struct Ctx<'a> {
-    machine: &'a Machine,
-    folded: &'a Folded,
-    due: &'a Entitlement,
-    revisions: &'a Revisions,
-    now: Timestamp,
-}
-
 /// Every notice that the machine's facts call for by now or later, with those that are no longer true marked.
 #[must_use]
-pub fn due_notices(
-    machine: &Machine,
-    folded: &Folded,
-    due: &Entitlement,
-    revisions: &Revisions,
-    now: Timestamp,
-) -> Vec<DueNotice> {
-    let ctx = Ctx {
-        machine,
-        folded,
-        due,
-        revisions,
-        now,
-    };
+pub fn due_notices(ctx: &Situation<'_>) -> Vec<DueNotice> {
     let mut out = Vec::new();
     ctx.keys(&mut out);
     ctx.resent(&mut out);
     ctx.delayed(&mut out);
-    if let Life::Subscription(s) = &folded.life {
+    if let Life::Subscription(s) = &ctx.folded.life {
         for episode in &s.episodes {
             ctx.episode(s, episode, &mut out);
         }
@@ -221,7 +200,7 @@ pub fn due_notices(
     out
 }
 
-impl Ctx<'_> {
+impl Situation<'_> {
     fn has_license(&self) -> bool {
         !self.machine.grants.is_empty()
     }
@@ -243,29 +222,29 @@ impl Ctx<'_> {
             .notice_delay
     }
 
-    /// Whether every license that should work does, as far as the service confirmed, and there is one; `strictly`: whether
-    /// every one that there is should work.
-    fn all_live(&self, strictly: bool) -> bool {
-        let mut any = false;
-        for (seat, grant) in self
-            .due
-            .seats
-            .iter()
-            .zip(match_seats(self.machine, self.due))
-        {
-            let grant = grant.map(|g| &self.machine.grants[g]);
-            if !seat.want.live_at(self.now) {
-                if strictly && grant.is_some() {
-                    return false;
-                }
-                continue;
-            }
-            any = true;
-            if !grant.is_some_and(|g| g.live_at(self.now)) {
-                return false;
-            }
-        }
-        any
+    /// Whether every license that should work does, as far as the service confirmed, and there is one.
+    fn all_live(&self) -> bool {
+        let mut wanted = self
+            .matched()
+            .filter(|(seat, _)| seat.want.live_at(self.now))
+            .peekable();
+        let live = |grant: Option<&Grant>| grant.is_some_and(|g| g.live_at(self.now));
+        wanted.peek().is_some() && wanted.all(|(_, grant)| live(grant))
+    }
+
+    /// The same, and there is no license that should not work.
+    fn all_live_and_no_other(&self) -> bool {
+        let other = |(seat, grant): (&SeatDue, Option<&Grant>)| {
+            !seat.want.live_at(self.now) && grant.is_some()
+        };
+        self.all_live() && !self.matched().any(other)
+    }
+
+    /// Each seat with the license that stands for it.
+    fn matched(&self) -> impl Iterator<Item = (&SeatDue, Option<&Grant>)> {
+        let grants = match_seats(self.machine, self.due).into_iter();
+        let grants = grants.map(|grant| grant.map(|g| &self.machine.grants[g]));
+        self.due.seats.iter().zip(grants)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operator's command does with actions, outcome by outcome.
 
-use super::action::{ActionOutcome, Phase};
+use super::action::{ActionOutcome, CreatePhase};
 use super::hold::Hold;
 use super::machine::Machine;
 use super::notice::NoticeStatus;
@@ -67,7 +67,7 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused,
             ) => {
                 action.outcome = ActionOutcome::Abandoned;
-                action.phase = Phase::Ready;
+                action.phase = CreatePhase::Ready;
                 action.at = now;
             }
             (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)

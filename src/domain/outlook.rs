@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use super::action::{Act, Action, ActionOutcome, GrantStatus, Phase};
-use super::entitlement::Entitlement;
+use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus};
+use super::context::Situation;
+use super::lifecycle::Life;
 use super::lifecycle::grace::{Cause, Episode};
-use super::lifecycle::{Folded, Life};
-use super::machine::Machine;
 use super::notice::{NoticeKind, NoticeStatus, due_notices};
 use super::policy::AtGraceEnd;
-use super::revision::Revisions;
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -25,7 +23,6 @@ pub enum Next {
     },
     /// Stripe is asked.
     Query {
-        /// About what.
         about: String,
         /// Which try it is.
         attempt: u32,
@@ -37,7 +34,6 @@ pub enum Next {
     },
     /// A license is made or changed.
     Act {
-        /// How.
         act: &'static str,
         /// Its number.
         license: u32,
@@ -46,7 +42,6 @@ pub enum Next {
     },
     /// A mail is sent.
     Mail {
-        /// Which.
         kind: NoticeKind,
         /// Which try it is.
         attempt: u32,
@@ -72,9 +67,7 @@ pub enum Next {
 /// Something that comes next, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upcoming {
-    /// When.
     pub at: Timestamp,
-    /// What.
     pub what: Next,
     /// Whether its instant has come.
     pub due_now: bool,
@@ -82,13 +75,13 @@ pub struct Upcoming {
 
 /// What comes next, given the fold and what should be.
 #[must_use]
-pub fn outlook(
-    machine: &Machine,
-    folded: &Folded,
-    due: &Entitlement,
-    revisions: &Revisions,
-    now: Timestamp,
-) -> Vec<Upcoming> {
+pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
+    let Situation {
+        machine,
+        folded,
+        now,
+        ..
+    } = *situation;
     if machine.held.is_some() {
         return Vec::new();
     }
@@ -97,7 +90,7 @@ pub fn outlook(
         .iter()
         .filter(|a| a.outcome == ActionOutcome::Pending);
     let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(a))).collect();
-    out.extend(mails(machine, folded, due, revisions, now));
+    out.extend(mails(situation));
     if let Life::Subscription(s) = &folded.life {
         let running = |e: &&Episode| e.is_open() && e.lapsed.is_none();
         let ends = |e: &Episode| Next::GraceEnds {
@@ -144,8 +137,8 @@ fn work(action: &Action) -> Next {
             about: question.about().to_owned(),
             attempt,
         },
-        (_, Phase::Look { .. }) => Next::LookFor { license },
-        (act, Phase::Ready) => Next::Act {
+        (_, CreatePhase::Look { .. }) => Next::LookFor { license },
+        (act, CreatePhase::Ready) => Next::Act {
             act: act.as_str(),
             license,
             attempt,
@@ -153,13 +146,8 @@ fn work(action: &Action) -> Next {
     }
 }
 
-fn mails(
-    machine: &Machine,
-    folded: &Folded,
-    due: &Entitlement,
-    revisions: &Revisions,
-    now: Timestamp,
-) -> Vec<(Timestamp, Next)> {
+fn mails(situation: &Situation<'_>) -> Vec<(Timestamp, Next)> {
+    let Situation { machine, now, .. } = *situation;
     let waiting = machine
         .notices
         .iter()
@@ -173,11 +161,9 @@ fn mails(
             },
         )
     });
-    let calls = due_notices(machine, folded, due, revisions, now)
-        .into_iter()
-        .filter(|call| {
-            call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n))
-        });
+    let calls = due_notices(situation).into_iter().filter(|call| {
+        call.skip.is_none() && call.due > now && !machine.notices.iter().any(|n| call.is(n))
+    });
     waiting
         .chain(calls.map(|call| (call.due, Next::MailIfTrue(call.kind))))
         .collect()

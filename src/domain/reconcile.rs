@@ -2,13 +2,18 @@
 //!
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
-use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus, NewLicense, SeatId};
+mod act;
+
+use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus};
 use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
-use super::machine::{Given, Grant, Machine};
+use super::machine::{ExternalChanges, Grant, Machine};
 use super::time::Timestamp;
+use crate::domain::matching::{is_for, match_seats};
+pub(super) use act::read_again;
+use act::{create, new_license, on, reinstate, revoke, stop};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +84,7 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
 }
 
 /// Licenses that should work and were revoked at the service by somebody else: they are left so until a person says.
+/// Rule 51: what another hand revoked is left, and told, until a person says otherwise.
 #[must_use]
 pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
     let matched = match_seats(machine, due);
@@ -104,7 +110,7 @@ fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp
 }
 
 /// What another hand gave a license and a person has not spoken about.
-fn left_as_given(seat: &SeatDue, grant: &Grant) -> Given {
+fn left_as_given(seat: &SeatDue, grant: &Grant) -> ExternalChanges {
     grant
         .given
         .filter(|_| seat.why != Why::Decided)
@@ -186,42 +192,6 @@ fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
     named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
-/// Which grant stands for each seat: the newest that is not replaced, by the item's own name first, then by a former one.
-#[must_use]
-pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
-    let mut taken = vec![false; machine.grants.len()];
-    let mut matched = vec![None; due.seats.len()];
-    for exact in [true, false] {
-        for (n, seat) in due.seats.iter().enumerate() {
-            if matched[n].is_some() {
-                continue;
-            }
-            let fits = |g: &Grant| {
-                let named = if exact {
-                    g.seat.item == seat.item
-                } else {
-                    seat.aliases.contains(&g.seat.item)
-                };
-                // A license cannot move to another application: a plan of another one needs a key of its own.
-                let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
-                named && g.seat.unit == seat.unit && !g.replaced && !elsewhere
-            };
-            let found = machine
-                .grants
-                .iter()
-                .enumerate()
-                .rev()
-                .find(|(i, g)| !taken[*i] && fits(g))
-                .map(|(i, _)| i);
-            if let Some(index) = found {
-                taken[index] = true;
-                matched[n] = Some(index);
-            }
-        }
-    }
-    matched
-}
-
 /// Writes down which plan each license stands for now: a changed price changes the same license.
 pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
     for (seat, grant) in due.seats.iter().zip(match_seats(machine, due)) {
@@ -229,15 +199,6 @@ pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
             machine.grants[index].plan.clone_from(&seat.plan);
         }
     }
-}
-
-/// Whether an action makes or finds the license of a seat, by the item's name or a former one.
-#[must_use]
-pub fn is_for(action: &Action, seat: &SeatDue) -> bool {
-    let names = |of: &SeatId| {
-        of.unit == seat.unit && (of.item == seat.item || seat.aliases.contains(&of.item))
-    };
-    action.act.new_license().is_some_and(|new| names(&new.seat))
 }
 
 fn seat_differences(
@@ -248,6 +209,7 @@ fn seat_differences(
     out: &mut Vec<Difference>,
 ) {
     let Some(grant) = grant else {
+        // rule 5: what is over before it is made is not made.
         if let Want::Live { until } = seat.want
             && seat.want.live_at(now)
         {
@@ -311,6 +273,7 @@ fn live_differences(
     let both_over = should.is_some_and(|t| t <= now) && is.is_some_and(|t| t <= now);
     let left = left_as_given(seat, grant);
     let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
+    // rule 47: a change of nothing is none.
     if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
         out.push(on(
             grant,
@@ -330,68 +293,6 @@ fn live_differences(
                 devices: seat.devices,
             },
         ));
-    }
-}
-
-fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
-    Difference {
-        act: Act::Create(new_license(seat, until)),
-        grant: None,
-        by_time: false,
-    }
-}
-
-fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
-    NewLicense {
-        seat: SeatId {
-            item: seat.item.clone(),
-            unit: seat.unit,
-        },
-        app_id: seat.app_id.clone(),
-        plan: seat.plan.clone(),
-        expires_at: until.map(Timestamp::whole_s),
-        devices: seat.devices,
-    }
-}
-
-fn reinstate(grant: &Grant, until: Option<Timestamp>) -> Difference {
-    on(
-        grant,
-        Act::Reinstate {
-            key: grant.key.clone(),
-            until: until.map(Timestamp::whole_s),
-        },
-    )
-}
-
-/// Reads a license once more.
-pub(super) fn read_again(grant: &Grant) -> Difference {
-    on(
-        grant,
-        Act::Read {
-            key: grant.key.clone(),
-        },
-    )
-}
-
-fn revoke(grant: &Grant) -> Act {
-    Act::Revoke {
-        key: grant.key.clone(),
-    }
-}
-
-fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
-    Difference {
-        by_time: seat.why == Why::Lapsed,
-        ..on(grant, act)
-    }
-}
-
-fn on(grant: &Grant, act: Act) -> Difference {
-    Difference {
-        act,
-        grant: Some(grant.number),
-        by_time: false,
     }
 }
 

@@ -7,16 +7,16 @@ const FIRST: Span = Span::from_s(2);
 /// No wait is longer.
 const LONGEST: Span = Span::from_hours(1);
 
-/// The instant of the next try. `attempts` counts those made; `dice` is a number from 0 to 999 that spreads the load;
+/// The instant of the next try. `attempts` counts those made; `jitter` is a number from 0 to 999 that spreads the load;
 /// `after` is the service's own wish, which goes before ours.
 #[must_use]
-pub fn next_try(now: Timestamp, attempts: u32, dice: u32, after: Option<Span>) -> Timestamp {
+pub fn next_try(now: Timestamp, attempts: u32, jitter: u32, after: Option<Span>) -> Timestamp {
     let doubled = FIRST
         .ms()
         .saturating_mul(1_i64 << attempts.saturating_sub(1).min(20));
     let full = doubled.min(LONGEST.ms());
     // Between half and all of the wait, so that machines that failed together do not return together.
-    let wait = full / 2 + full / 2 * i64::from(dice % 1000) / 1000;
+    let wait = full / 2 + full / 2 * i64::from(jitter % 1000) / 1000;
     now + Span::from_ms(wait).max(after.unwrap_or(Span::ZERO).min(LONGEST))
 }
 
@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn waits_grow_up_to_an_hour_and_never_undercut_the_service_s_wish() {
         let now = Timestamp::from_s(1_000);
-        let wait = |attempts, dice, after| (next_try(now, attempts, dice, after) - now).ms();
+        let wait = |attempts, jitter, after| (next_try(now, attempts, jitter, after) - now).ms();
         assert_eq!(wait(1, 0, None), 1_000);
         assert!(wait(1, 999, None) < 2_000);
         assert!(wait(5, 0, None) >= 16_000);

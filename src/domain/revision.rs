@@ -1,4 +1,4 @@
-//! Revisions: plans and policies as they were loaded, each from its instant on, and which of them judges what.
+//! Revisions: plans and policies as they were loaded, each from its instant on, and which of them judges what (rule 49).
 //!
 //! An edited config never reaches back: what happened is judged by the revision that was in force then.
 
@@ -64,7 +64,7 @@ impl Revisions {
         self
     }
 
-    /// Names the sources whose endpoints hear of no invoices: no snapshot of theirs waits for one (BEHAVIOUR 18).
+    /// Names the sources whose endpoints hear of no invoices: no snapshot of theirs waits for one (rule 18).
     #[must_use]
     pub fn deaf(mut self, sources: impl IntoIterator<Item = SourceName>) -> Self {
         self.deaf.extend(sources);

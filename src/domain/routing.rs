@@ -7,7 +7,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::fact::{Fact, Invoice, InvoiceEvent, Name, Says, Session, SessionMode};
+use super::fact::{Fact, FactBody, Invoice, InvoiceEvent, Name, Session, SessionMode};
 use super::id::{MachineId, ObjectId, ObjectKind, Scope};
 use super::lifecycle::Kind;
 use super::no_use::NoUse;
@@ -56,20 +56,20 @@ pub type Links = [(Name, MachineId)];
 /// The names whose links `route` asks for, most telling first. A subscription's facts name their machine themselves.
 #[must_use]
 pub fn asks(fact: &Fact) -> Vec<Name> {
-    match &fact.says {
-        Says::Session(s) if s.mode == SessionMode::Payment => {
+    match &fact.body {
+        FactBody::Session(s) if s.mode == SessionMode::Payment => {
             fact.names().into_iter().filter(pays).collect()
         }
-        Says::Invoice(invoice) if invoice.subscription.is_some() => Vec::new(),
-        Says::Session(_) | Says::Subscription(_) | Says::Decision(_) => Vec::new(),
-        Says::Invoice(_)
-        | Says::Payment(_)
-        | Says::LineItems(_)
-        | Says::Items(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_) => fact.names(),
+        FactBody::Invoice(invoice) if invoice.subscription.is_some() => Vec::new(),
+        FactBody::Session(_) | FactBody::Subscription(_) | FactBody::Decision(_) => Vec::new(),
+        FactBody::Invoice(_)
+        | FactBody::Payment(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_) => fact.names(),
     }
 }
 
@@ -80,23 +80,25 @@ pub fn route(scope: &Scope, fact: &Fact, links: &Links, revisions: &Revisions) -
     let linked_or = |counts: Meanwhile| {
         linked().map_or_else(|| wait(fact, counts), |machine| existing(machine, None))
     };
-    match &fact.says {
-        Says::Session(session) => of_session(scope, session, links),
-        Says::Subscription(s) => subscription_machine(scope, s.id.as_str()),
-        Says::Invoice(invoice) => match (&invoice.subscription, linked()) {
+    match &fact.body {
+        FactBody::Session(session) => of_session(scope, session, links),
+        FactBody::Subscription(s) => subscription_machine(scope, s.id.as_str()),
+        FactBody::Invoice(invoice) => match (&invoice.subscription, linked()) {
             (Some(subscription), _) => subscription_machine(scope, subscription.as_str()),
             (None, Some(machine)) => existing(machine, None),
             (None, None) => of_new_invoice(scope, fact, invoice, revisions),
         },
-        Says::Payment(_) => match paid_machine(links, ObjectKind::Session) {
+        FactBody::Payment(_) => match paid_machine(links, ObjectKind::Session) {
             Some(session) => existing(session, paid_machine(links, ObjectKind::Invoice)),
             None => linked_or(Meanwhile::Link),
         },
-        Says::LineItems(_) | Says::Items(_) => linked_or(Meanwhile::Link),
-        Says::Charge(c) if c.amount_refunded > 0 || c.refunded => linked_or(Meanwhile::Parked),
-        Says::Charge(_) => linked_or(Meanwhile::Link),
-        Says::Refund(_) | Says::Dispute(_) | Says::FraudWarning(_) => linked_or(Meanwhile::Parked),
-        Says::Decision(_) => Route::Nowhere(Reason::Decision),
+        FactBody::LineItems(_) | FactBody::Items(_) => linked_or(Meanwhile::Link),
+        FactBody::Charge(c) if c.amount_refunded > 0 || c.refunded => linked_or(Meanwhile::Parked),
+        FactBody::Charge(_) => linked_or(Meanwhile::Link),
+        FactBody::Refund(_) | FactBody::Dispute(_) | FactBody::FraudWarning(_) => {
+            linked_or(Meanwhile::Parked)
+        }
+        FactBody::Decision(_) => Route::Nowhere(Reason::Decision),
     }
 }
 
@@ -112,6 +114,7 @@ fn of_session(scope: &Scope, session: &Session, links: &Links) -> Route {
             subscription_machine(scope, subscription.as_str())
         }
         (SessionMode::Subscription, None) => Route::Nowhere(Reason::NoSubscription),
+        // rule 1: a setup checkout sells nothing.
         (SessionMode::Setup, _) => Route::Nowhere(Reason::Setup),
     }
 }

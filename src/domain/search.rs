@@ -55,18 +55,18 @@ impl Search {
         }
     }
 
-    /// Takes in what came of a look. `dice` is a number from 0 to 999 that spreads the load.
-    pub fn learn(&mut self, outcome: &Outcome, now: Timestamp, dice: u32) {
+    /// Takes in what came of a look. `jitter` is a number from 0 to 999 that spreads the load.
+    pub fn learn(&mut self, outcome: &Outcome, now: Timestamp, jitter: u32) {
         match outcome {
             Outcome::Refused { why, service_wide } => {
                 self.attempts += 1;
                 self.error = Some(why.clone());
-                self.due = service_wide.then(|| next_try(now, self.attempts.max(8), dice, None));
+                self.due = service_wide.then(|| next_try(now, self.attempts.max(8), jitter, None));
             }
             Outcome::Again { after, why } => {
                 self.attempts += 1;
                 self.error = Some(why.clone());
-                self.due = Some(next_try(now, self.attempts, dice, *after));
+                self.due = Some(next_try(now, self.attempts, jitter, *after));
             }
             Outcome::Answered
             | Outcome::Done(_)

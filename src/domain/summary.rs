@@ -1,119 +1,14 @@
 //! What a purchase comes to, in one status for people: from what should be and what is. The success page, `keyward show` and
 //! the lists use the same.
 
-use std::fmt;
-
 use super::action::ActionOutcome;
 use super::entitlement::{Entitlement, LOOKUP_TAKES, Why};
-use super::lifecycle::payment::State as Payment;
-use super::lifecycle::subscription::State as Subscription;
+use super::lifecycle::payment::PaymentState as Payment;
+use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
 use super::machine::Machine;
 use super::time::Timestamp;
-
-/// What a purchase comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PurchaseStatus {
-    /// Whether it is paid is not known yet.
-    OnItsWay,
-    /// The money has not arrived yet.
-    AwaitingPayment,
-    /// A license is being made.
-    Preparing,
-    /// A license cannot be made until somebody looks at it.
-    Delayed,
-    /// Some licenses work, others are being made.
-    Partial,
-    /// Every license works that should.
-    Live,
-    /// They work, though a renewal failed.
-    Grace,
-    /// They work until the subscription's end, which is known.
-    Ending,
-    /// A trial without a license.
-    Trial,
-    /// A grace is over.
-    Lapsed,
-    /// The subscription is paused.
-    Paused,
-    /// A payment is disputed.
-    Disputed,
-    /// A dispute was lost.
-    DisputeLost,
-    /// The money went back.
-    Refunded,
-    /// A person ended its licenses.
-    Revoked,
-    /// What was paid for is over.
-    Ended,
-    /// The payment failed.
-    Failed,
-    /// It was not paid in time.
-    Expired,
-    /// It sells no license.
-    Nothing,
-}
-
-impl fmt::Display for PurchaseStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl PurchaseStatus {
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnItsWay => "on_its_way",
-            Self::AwaitingPayment => "awaiting_payment",
-            Self::Preparing => "preparing",
-            Self::Delayed => "delayed",
-            Self::Partial => "partial",
-            Self::Live => "live",
-            Self::Grace => "grace",
-            Self::Ending => "ending",
-            Self::Trial => "trial",
-            Self::Lapsed => "lapsed",
-            Self::Paused => "paused",
-            Self::Disputed => "disputed",
-            Self::DisputeLost => "dispute_lost",
-            Self::Refunded => "refunded",
-            Self::Revoked => "revoked",
-            Self::Ended => "ended",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-            Self::Nothing => "nothing",
-        }
-    }
-
-    /// Whether the customer is shown the keys that are there.
-    #[must_use]
-    pub const fn shows_keys(self) -> bool {
-        match self {
-            Self::Live
-            | Self::Partial
-            | Self::Grace
-            | Self::Ending
-            | Self::Lapsed
-            | Self::Paused
-            | Self::Disputed
-            | Self::Ended => true,
-            Self::OnItsWay
-            | Self::AwaitingPayment
-            | Self::Preparing
-            | Self::Delayed
-            | Self::Trial
-            | Self::Refunded
-            | Self::Revoked
-            | Self::DisputeLost
-            | Self::Failed
-            | Self::Expired
-            | Self::Nothing => false,
-        }
-    }
-}
+use crate::domain::status::PurchaseStatus;
 
 /// What a purchase comes to at an instant, from its fold and from what should be.
 #[must_use]

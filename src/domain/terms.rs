@@ -1,7 +1,7 @@
 //! The terms that count: which plan and policy judge what happened at an instant, by the config's revisions and by what
 //! people decided.
 
-use super::decision::Decided;
+use super::decided::Decided;
 use super::fact::Priced;
 use super::id::PlanName;
 use super::plan::Plan;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::action::{Act, Action, ActionOutcome, NewLicense, Phase};
+use super::action::{Act, Action, ActionOutcome, CreatePhase, NewLicense};
 use super::finding::{Finding, Report};
 use super::id::{ObjectId, PlanName};
-use super::lifecycle::subscription::State as S;
+use super::lifecycle::subscription::SubscriptionState as S;
 use super::lifecycle::{Folded, State};
 use super::machine::{Grant, Machine};
 use super::policy::Resubscribe;
@@ -63,7 +63,7 @@ fn merge_licenses(machine: &mut Machine, from: &mut Machine, attempts: &Attempts
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
             let since = attempts.land_until;
             (action.phase, action.due) = (
-                Phase::Look {
+                CreatePhase::Look {
                     since,
                     absent: 0,
                     any_age: false,
@@ -117,6 +117,7 @@ fn one_create_per_seat(
 
 /// The creates of a new subscription, by number, for which the policy brings back a license of the same customer's ended
 /// one. One that was sent is not among them; whether its attempt is on disk, the caller knows.
+/// Rule 35: who comes back to a plan gets the old key, unless the license was ever revoked.
 #[must_use]
 pub fn restorable(
     machine: &Machine,
@@ -130,7 +131,8 @@ pub fn restorable(
     let unsent = |a: &&Action| {
         a.outcome == ActionOutcome::Pending
             && a.attempts == 0
-            && (a.phase == Phase::Ready || matches!(a.phase, Phase::Look { any_age: true, .. }))
+            && (a.phase == CreatePhase::Ready
+                || matches!(a.phase, CreatePhase::Look { any_age: true, .. }))
     };
     let fits = |a: &&Action| created(a).is_some_and(|new| restores(new.plan.as_ref()));
     machine

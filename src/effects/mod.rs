@@ -1,14 +1,14 @@
 //! What reaches outside: license services and mail. Outcomes go back through the engine's door, nothing else does.
 
-mod carry;
-pub mod dispatcher;
-pub mod health;
+pub(crate) mod dispatcher;
+mod execute;
+pub(crate) mod health;
 pub mod license;
 pub mod mail;
 mod post;
-pub mod services;
-mod smtp_words;
-pub mod stripe;
+pub(crate) mod services;
+mod smtp_url;
+pub(crate) mod stripe;
 mod tally;
 pub mod throttle;
 pub mod tls;

@@ -3,12 +3,12 @@
 use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
 use super::tally;
-use super::throttle::Heard;
+use super::throttle::CallResult;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::grace::Owed;
-use crate::domain::lifecycle::{Folded, Life, PaidTime};
+use crate::domain::lifecycle::{Folded, Life, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::machine::Machine;
 use crate::domain::money::Money;
 use crate::domain::notice::{About, Notice};
@@ -35,7 +35,7 @@ pub(super) async fn send(
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
     let Some(to) = recipient(notice, &folded, email) else {
-        mail.breaker.heard(Heard::Unsent, now, String::new);
+        mail.breaker.heard(CallResult::Unsent, now, String::new);
         return Ok(Mailed::Again {
             why: "nobody knows where to send it".to_owned(),
         });
@@ -60,7 +60,7 @@ pub(super) async fn send(
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
-            mail.breaker.heard(Heard::Unsent, now, String::new);
+            mail.breaker.heard(CallResult::Unsent, now, String::new);
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
             return Ok(Mailed::Again {
                 why: error.to_string(),
@@ -137,45 +137,49 @@ fn letter(
         ..Letter::default()
     };
     match &folded.life {
-        Life::Payment(p) => {
-            letter.amount = p
-                .amount
-                .clone()
-                .map(|(minor, currency)| Money { minor, currency }.to_string());
-            letter.success_url = Some(format!(
-                "{}/success?session_id={}",
-                services.public_url,
-                machine.object()
-            ))
-            .filter(|_| machine.object().kind() == ObjectKind::Session);
-        }
-        Life::Subscription(s) => {
-            let ends = s
-                .paid
-                .values()
-                .filter_map(PaidTime::end)
-                .chain(s.trial_until)
-                .max();
-            letter.paid_until = ends.map(|t| t.to_string());
-            if let Some(episode) = s
-                .episodes
-                .iter()
-                .rev()
-                .find(|e| About::failure(&e.cause) == notice.about)
-            {
-                owed(&mut letter, &episode.owed);
-                letter.grace_end = (episode.policy.at_grace_end != AtGraceEnd::Keep)
-                    .then(|| episode.ends.to_string());
-            } else if let Some(side) = s
-                .side_failures
-                .iter()
-                .find(|f| About::Invoice(f.invoice.clone()) == notice.about)
-            {
-                owed(&mut letter, &side.owed);
-            }
-        }
+        Life::Payment(p) => of_payment(&mut letter, p, services, machine),
+        Life::Subscription(s) => of_subscription(&mut letter, s, notice),
     }
     letter
+}
+
+fn of_payment(letter: &mut Letter, p: &PurchaseLife, services: &Services, machine: &Machine) {
+    letter.amount = p
+        .amount
+        .clone()
+        .map(|(minor, currency)| Money { minor, currency }.to_string());
+    letter.success_url = Some(format!(
+        "{}/success?session_id={}",
+        services.public_url,
+        machine.object()
+    ))
+    .filter(|_| machine.object().kind() == ObjectKind::Session);
+}
+
+fn of_subscription(letter: &mut Letter, s: &SubscriptionLife, notice: &Notice) {
+    let ends = s
+        .paid
+        .values()
+        .filter_map(PaidTime::end)
+        .chain(s.trial_until)
+        .max();
+    letter.paid_until = ends.map(|t| t.to_string());
+    if let Some(episode) = s
+        .episodes
+        .iter()
+        .rev()
+        .find(|e| About::failure(&e.cause) == notice.about)
+    {
+        owed(letter, &episode.owed);
+        letter.grace_end =
+            (episode.policy.at_grace_end != AtGraceEnd::Keep).then(|| episode.ends.to_string());
+    } else if let Some(side) = s
+        .side_failures
+        .iter()
+        .find(|f| About::Invoice(f.invoice.clone()) == notice.about)
+    {
+        owed(letter, &side.owed);
+    }
 }
 
 fn owed(letter: &mut Letter, owed: &Owed) {

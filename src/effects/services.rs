@@ -1,5 +1,7 @@
 //! The services as the config names them: for each source a license service and a mailer, the default ones shared.
 
+mod build;
+
 use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,14 +10,13 @@ use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use super::license::lookup::{Finder, Patience};
-use super::license::stop::SuspendBy;
-use super::license::{Client, ClientConfig, ClientError};
-use super::mail::{CannotMail, MailConfig, Mailer, RenderError, Templates, Transport};
+use super::license::lookup::Finder;
+use super::license::{Client, ClientError};
+use super::mail::{CannotMail, Mailer, RenderError, Templates};
 use super::stripe::{Account, CannotAsk};
-use super::throttle::{BreakerSettings, Guard, Throttle};
-use crate::config::{self, Config};
-use crate::domain::action::Abilities;
+use super::throttle::{Guard, Throttle};
+use crate::config;
+use crate::config::Config;
 use crate::domain::adoption::Template;
 use crate::domain::id::{AppId, LicenseKey, SourceName};
 use crate::domain::time::Timestamp;
@@ -23,6 +24,8 @@ use crate::engine::Read;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::secret::Secret;
+pub use build::abilities;
+use build::{license_service, mail_error, mail_service};
 
 /// So many mails at a time are the full flow: the dispatcher sends no more side by side.
 const MAIL_FLOW: u32 = 4;
@@ -38,29 +41,22 @@ pub struct EmbeddedAt {
 
 /// A config whose services cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum CannotServe {
+pub enum ServiceConfigError {
     /// The license service.
     #[error("the license service of {source_name}: {error}")]
     License {
-        /// Whose.
         source_name: SourceName,
-        /// Why.
         error: ClientError,
     },
-    /// The mail.
     #[error("the mail of {source_name}: {error}")]
     Mail {
-        /// Whose.
         source_name: SourceName,
-        /// Why.
         error: CannotMail,
     },
     /// The look-ups at Stripe.
     #[error("the look-ups at Stripe of {source_name}: {error}")]
     Stripe {
-        /// Whose.
         source_name: SourceName,
-        /// Why.
         error: CannotAsk,
     },
     /// The embedded service is named but does not run.
@@ -71,7 +67,6 @@ pub enum CannotServe {
 /// A license service with everything that guards it.
 #[derive(Debug)]
 pub struct LicenseService {
-    /// The client.
     pub client: Client,
     /// Rate and places.
     pub throttle: Throttle,
@@ -94,7 +89,6 @@ pub struct LicenseService {
 /// A mailer with its templates.
 #[derive(Debug)]
 pub struct MailService {
-    /// The mailer.
     pub mailer: Mailer,
     /// Open when the mail server is down.
     pub breaker: Guard,
@@ -126,10 +120,10 @@ impl Services {
     /// Builds the services of a config.
     ///
     /// # Errors
-    /// [`CannotServe`].
-    pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, CannotServe> {
+    /// [`ServiceConfigError`].
+    pub fn new(config: &Config, embedded: Option<&EmbeddedAt>) -> Result<Self, ServiceConfigError> {
         let changed = Arc::default();
-        let license_service = |l: &config::Licenses| license_service(l, embedded, &changed);
+        let license_service = |l: &config::LicensesConfig| license_service(l, embedded, &changed);
         let mail_service = |m: &config::Mail| mail_service(m, &changed);
         let shared_licenses =
             Arc::new(license_service(&config.licenses).map_err(|e| e.of("[licenses]"))?);
@@ -157,7 +151,7 @@ impl Services {
         let account =
             |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, &changed) {
                 Ok(account) => Ok((s.name.clone(), Arc::new(account))),
-                Err(error) => Err(CannotServe::Stripe {
+                Err(error) => Err(ServiceConfigError::Stripe {
                     source_name: s.name.clone(),
                     error,
                 }),
@@ -209,7 +203,6 @@ impl Services {
         self.stripe.values()
     }
 
-    /// A source's mail.
     #[must_use]
     pub fn mail(&self, source: &SourceName) -> Option<&Arc<MailService>> {
         self.mail.get(source)
@@ -318,138 +311,4 @@ fn digest(key: &LicenseKey) -> u128 {
     let mut first = [0; 16];
     first.copy_from_slice(&hash[..16]);
     u128::from_be_bytes(first)
-}
-
-/// Why a license service cannot be built, before it is known whose it is.
-enum NoLicense {
-    Client(ClientError),
-    NoEmbedded,
-}
-
-impl NoLicense {
-    fn of(self, name: &str) -> CannotServe {
-        match self {
-            Self::Client(error) => CannotServe::License {
-                source_name: SourceName::from(name),
-                error,
-            },
-            Self::NoEmbedded => CannotServe::NoEmbedded,
-        }
-    }
-}
-
-fn mail_error(error: CannotMail, name: &str) -> CannotServe {
-    CannotServe::Mail {
-        source_name: SourceName::from(name),
-        error,
-    }
-}
-
-fn license_service(
-    config: &config::Licenses,
-    embedded: Option<&EmbeddedAt>,
-    changed: &Arc<Notify>,
-) -> Result<LicenseService, NoLicense> {
-    let mut client = match &config.service {
-        config::Service::AuthForge { api_base, api_key } => {
-            let mut client = ClientConfig::new(versioned(api_base), api_key.clone());
-            client.suspend = suspend_by(config.suspend);
-            client
-        }
-        config::Service::Embedded { .. } => {
-            let at = embedded.ok_or(NoLicense::NoEmbedded)?;
-            ClientConfig::embedded(
-                versioned(&format!("http://{}", at.address)),
-                at.token.clone(),
-            )
-        }
-    };
-    let in_flight = usize::try_from(config.in_flight)
-        .unwrap_or(usize::MAX)
-        .max(1);
-    client.request_timeout = config.request_timeout;
-    client.in_flight = in_flight;
-    let client = Client::new(client).map_err(NoLicense::Client)?;
-    let throttle = Throttle::new(
-        config.requests_per_s.map_or(0, std::num::NonZeroU32::get),
-        in_flight,
-    );
-    let flow = u32::try_from(in_flight).unwrap_or(u32::MAX);
-    Ok(LicenseService {
-        finder: Finder::new(client.clone(), throttle.clone(), Patience::default()),
-        client,
-        throttle,
-        app_id: config.app_id.clone(),
-        in_flight,
-        breaker: Guard::new(BreakerSettings::service(flow), changed),
-        credits: Guard::new(BreakerSettings::credits(flow), changed),
-        name: config.service.as_str(),
-        request_timeout: config.request_timeout,
-    })
-}
-
-/// The API's root: the config names the host, the version is ours (its documentation: "Base").
-fn versioned(api_base: &str) -> String {
-    let base = api_base.trim_end_matches('/');
-    if base.ends_with("/v1") {
-        base.to_owned()
-    } else {
-        format!("{base}/v1")
-    }
-}
-
-const fn suspend_by(configured: config::SuspendBy) -> SuspendBy {
-    match configured {
-        config::SuspendBy::Shorten => SuspendBy::Shorten,
-        config::SuspendBy::Revoke => SuspendBy::Revoke,
-        config::SuspendBy::Wait => SuspendBy::Wait,
-    }
-}
-
-fn mail_service(config: &config::Mail, changed: &Arc<Notify>) -> Result<MailService, CannotMail> {
-    let transport = match &config.transport {
-        config::Transport::Smtp { url, ca_file } => Transport::Smtp {
-            url: super::smtp_words::said(url),
-            ca: ca_file.clone(),
-        },
-        config::Transport::Folder { path } => Transport::Folder { path: path.clone() },
-        config::Transport::None => Transport::None,
-    };
-    let reply_to = config.reply_to.as_ref().map(ToString::to_string);
-    let mailer = Mailer::new(MailConfig {
-        transport,
-        from: config.from.to_string(),
-        reply_to: reply_to.clone(),
-        timeout: config.timeout.to_std(),
-    })?;
-    let templates = Templates::load(config.templates.as_deref(), &config.default_language);
-    let templates = ArcSwap::from_pointee(templates);
-    let breaker = Guard::new(BreakerSettings::service(MAIL_FLOW), changed);
-    Ok(MailService {
-        mailer,
-        breaker,
-        templates,
-        reply_to,
-        default_language: config.default_language.clone(),
-    })
-}
-
-/// What a source's license service can, as the domain asks it.
-#[must_use]
-pub fn abilities(licenses: &config::Licenses, mail: &config::Mail) -> Abilities {
-    let declared = match licenses.service {
-        config::Service::AuthForge { .. } => super::license::Abilities::authforge(),
-        config::Service::Embedded { .. } => super::license::Abilities::embedded(),
-    };
-    Abilities {
-        can_shorten: declared.can_shorten,
-        revoke_reversible: declared.revoke_reversible,
-        set_devices: declared.set_devices,
-        devices_max: declared.devices_max,
-        // Whether it does is the source's matter, not its services'.
-        looks_up: false,
-        sends_mail: mail.transport != config::Transport::None,
-        request_timeout: licenses.request_timeout,
-        lookup_after: licenses.lookup_after.clone(),
-    }
 }

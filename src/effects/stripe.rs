@@ -1,9 +1,9 @@
 //! Stripe's API, as far as Keyward asks it: reads only, so that repeating one is harmless. `client` sends, `answer` says
 //! what an answer means, `look_up` knows which questions answer what.
 
-pub mod answer;
-pub mod client;
-pub mod look_up;
+mod answer;
+mod client;
+mod look_up;
 
 pub use answer::Answer;
 pub use client::{CannotAsk, Client};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
-use super::throttle::{BreakerSettings, Guard, Heard, Share, Throttle};
+use super::throttle::{BreakerSettings, CallResult, Guard, Share, Throttle};
 use crate::domain::id::AccountId;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
@@ -54,7 +54,7 @@ impl Account {
 
     /// Takes note of how a look-up ended.
     pub(super) fn heard<T>(&self, answer: &Answer<T>, now: Timestamp) {
-        let heard: Heard = answer.heard();
+        let heard: CallResult = answer.heard();
         self.breaker.heard(heard, now, || answer.why());
     }
 

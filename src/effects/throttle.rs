@@ -4,7 +4,7 @@
 mod breaker;
 mod guard;
 
-pub use breaker::{Breaker, BreakerSettings, Condition, Gate, Heard};
+pub use breaker::{Breaker, BreakerSettings, CallResult, Condition, Gate};
 pub use guard::{Guard, Health};
 
 use std::num::NonZeroU32;

@@ -12,9 +12,9 @@ use axum::routing::get;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::book::{Act, No, Order};
+use super::book::{Change, No, Order};
 use super::record::Record;
-use super::writer::Writer;
+use super::writer::LedgerWriter;
 use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
@@ -31,7 +31,7 @@ const PAGE_MAX: usize = 200;
 const PAGE_DEFAULT: usize = 50;
 
 /// The API over a writer.
-pub(super) fn router(writer: Writer, token: Secret) -> Router {
+pub(super) fn router(writer: LedgerWriter, token: Secret) -> Router {
     Router::new()
         .route("/v1/licenses", get(list).post(create))
         .route("/v1/licenses/{key}", get(one).put(update))
@@ -63,7 +63,7 @@ async fn authorize(State(token): State<Arc<Secret>>, request: Request, next: Nex
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Create {
+struct CreateRequest {
     app_id: String,
     #[serde(default = "one_license")]
     quantity: u32,
@@ -81,7 +81,7 @@ const fn one_license() -> u32 {
     1
 }
 
-impl Create {
+impl CreateRequest {
     fn order(self) -> Result<Order, No> {
         if !(1..=100).contains(&self.quantity) || !(1..=100).contains(&self.app_id.len()) {
             return Err(No::BadRequest(
@@ -123,8 +123,8 @@ fn devices(max: Option<u32>, unlimited: Option<bool>) -> Result<Option<Devices>,
     }
 }
 
-async fn create(State(writer): State<Writer>, body: Bytes) -> Response {
-    let order = read::<Create>(&body).and_then(Create::order);
+async fn create(State(writer): State<LedgerWriter>, body: Bytes) -> Response {
+    let order = read::<CreateRequest>(&body).and_then(CreateRequest::order);
     let made = match order {
         Ok(order) => writer.order(order).await,
         Err(bad) => Err(bad),
@@ -150,7 +150,7 @@ struct ListQuery {
 }
 
 async fn list(
-    State(writer): State<Writer>,
+    State(writer): State<LedgerWriter>,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let Ok(Query(query)) = query else {
@@ -172,14 +172,14 @@ async fn list(
         .map(|record| record.seq.to_string());
     json(
         StatusCode::OK,
-        &Page {
+        &ListPage {
             licenses: shown(&page, false),
             cursor,
         },
     )
 }
 
-async fn one(State(writer): State<Writer>, Path(key): Path<String>) -> Response {
+async fn one(State(writer): State<LedgerWriter>, Path(key): Path<String>) -> Response {
     let record = writer.book().get(&LicenseKey::new(key)).cloned();
     record.map_or_else(
         || no(&No::NotFound),
@@ -207,16 +207,16 @@ fn told<'de, D: serde::Deserializer<'de>>(
 }
 
 impl Update {
-    fn act(&self) -> Result<Act, No> {
+    fn act(&self) -> Result<Change, No> {
         match (self.action.as_str(), self.expires_at) {
-            ("extend", Some(to)) => Ok(Act::Extend(to)),
+            ("extend", Some(to)) => Ok(Change::Extend(to)),
             ("extend", None) => Err(No::BadRequest("extend needs expiresAt")),
-            ("suspend", _) => Ok(Act::Suspend),
-            ("activate", _) => Ok(Act::Activate),
-            ("revoke", _) => Ok(Act::Revoke),
-            ("reset-hwid", _) => Ok(Act::ResetDevices),
+            ("suspend", _) => Ok(Change::Suspend),
+            ("activate", _) => Ok(Change::Activate),
+            ("revoke", _) => Ok(Change::Revoke),
+            ("reset-hwid", _) => Ok(Change::ResetDevices),
             ("update", _) => match devices(self.max_hwid_slots, self.unlimited_hwid_slots)? {
-                Some(devices) => Ok(Act::SetDevices(devices)),
+                Some(devices) => Ok(Change::SetDevices(devices)),
                 None => Err(No::BadRequest(
                     "update needs maxHwidSlots or unlimitedHwidSlots",
                 )),
@@ -226,7 +226,11 @@ impl Update {
     }
 }
 
-async fn update(State(writer): State<Writer>, Path(key): Path<String>, body: Bytes) -> Response {
+async fn update(
+    State(writer): State<LedgerWriter>,
+    Path(key): Path<String>,
+    body: Bytes,
+) -> Response {
     let updated = match read::<Update>(&body).and_then(|update| update.act()) {
         Ok(act) => {
             writer
@@ -251,7 +255,7 @@ struct Licenses<T> {
 }
 
 #[derive(serde::Serialize)]
-struct Page<T> {
+struct ListPage<T> {
     licenses: Vec<T>,
     cursor: Option<String>,
 }

@@ -20,13 +20,13 @@ pub(super) enum Order {
     },
     Update {
         key: LicenseKey,
-        act: Act,
+        act: Change,
     },
 }
 
 /// A change to one license. All are absolute, so repeating one is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum Change {
     Extend(Option<Timestamp>),
     Suspend,
     Activate,
@@ -122,28 +122,28 @@ impl Book {
 }
 
 /// What a change makes of a license.
-pub(super) fn changed(record: &Record, act: Act) -> Result<Record, No> {
+pub(super) fn changed(record: &Record, act: Change) -> Result<Record, No> {
     let mut record = record.clone();
     match act {
         // As AuthForge is assumed to do: an extension never changes the status.
-        Act::Extend(to) => record.expires_at = to,
-        Act::Suspend if record.status == Status::Revoked => {
+        Change::Extend(to) => record.expires_at = to,
+        Change::Suspend if record.status == Status::Revoked => {
             return Err(No::BadRequest("a revoked license cannot be suspended"));
         }
-        Act::Suspend => record.status = Status::Suspended,
-        Act::Activate => record.status = Status::Active,
-        Act::Revoke => record.status = Status::Revoked,
-        Act::SetDevices(devices) => record.devices = devices,
-        Act::ResetDevices => record.hwids.clear(),
+        Change::Suspend => record.status = Status::Suspended,
+        Change::Activate => record.status = Status::Active,
+        Change::Revoke => record.status = Status::Revoked,
+        Change::SetDevices(devices) => record.devices = devices,
+        Change::ResetDevices => record.hwids.clear(),
     }
     Ok(record)
 }
 
 /// A key of AuthForge's form from dice: four groups of letters without I and O and digits 2 to 9, 80 bits.
-pub(super) fn key_from(dice: [u8; 16]) -> LicenseKey {
+pub(super) fn key_from(jitter: [u8; 16]) -> LicenseKey {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
     let mut key = String::with_capacity(19);
-    for (place, die) in dice.into_iter().enumerate() {
+    for (place, die) in jitter.into_iter().enumerate() {
         if place > 0 && place % 4 == 0 {
             key.push('-');
         }
@@ -206,32 +206,35 @@ mod tests {
     #[test]
     fn changes_are_absolute() {
         let all = [
-            Act::Suspend,
-            Act::Activate,
-            Act::Revoke,
-            Act::Extend(Some(Timestamp::from_s(9))),
-            Act::ResetDevices,
+            Change::Suspend,
+            Change::Activate,
+            Change::Revoke,
+            Change::Extend(Some(Timestamp::from_s(9))),
+            Change::ResetDevices,
         ];
-        for act in all.into_iter().chain([Act::SetDevices(Devices::Unlimited)]) {
+        for act in all
+            .into_iter()
+            .chain([Change::SetDevices(Devices::Unlimited)])
+        {
             let once = changed(&record(1, ""), act).unwrap();
             assert_eq!(changed(&once, act).unwrap(), once, "{act:?}");
         }
-        let revoked = changed(&record(1, ""), Act::Revoke).unwrap();
-        assert!(changed(&revoked, Act::Suspend).is_err());
+        let revoked = changed(&record(1, ""), Change::Revoke).unwrap();
+        assert!(changed(&revoked, Change::Suspend).is_err());
         assert_eq!(
-            changed(&revoked, Act::Extend(None)).unwrap().status,
+            changed(&revoked, Change::Extend(None)).unwrap().status,
             Status::Revoked
         );
         assert_eq!(
-            changed(&revoked, Act::Activate).unwrap().status,
+            changed(&revoked, Change::Activate).unwrap().status,
             Status::Active
         );
     }
 
     #[test]
     fn keys_have_the_documented_form() {
-        let dice: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
-        assert_eq!(key_from(dice).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
+        let jitter: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
+        assert_eq!(key_from(jitter).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
         assert_eq!(key_from([255; 16]).reveal(), "9999-9999-9999-9999");
     }
 }

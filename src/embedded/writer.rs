@@ -22,26 +22,26 @@ const BATCH_MAX: usize = 512;
 /// How many licenses go into one write: below 1 KB each, so that 4 MiB are never reached.
 const WRITE_MAX: usize = 4000;
 
-type Outcome = Result<Vec<Arc<Record>>, No>;
+type OrderResult = Result<Vec<Arc<Record>>, No>;
 
-struct Asked {
+struct PendingOrder {
     order: Order,
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<OrderResult>,
 }
 
 /// The way to the writer, and to what it has written.
 #[derive(Clone)]
-pub(super) struct Writer {
-    orders: mpsc::Sender<Asked>,
+pub(super) struct LedgerWriter {
+    orders: mpsc::Sender<PendingOrder>,
     book: Arc<RwLock<Book>>,
 }
 
-impl Writer {
+impl LedgerWriter {
     /// Carries an order out; what it says was done is on disk.
-    pub(super) async fn order(&self, order: Order) -> Outcome {
+    pub(super) async fn order(&self, order: Order) -> OrderResult {
         let (reply, outcome) = oneshot::channel();
         self.orders
-            .send(Asked { order, reply })
+            .send(PendingOrder { order, reply })
             .await
             .map_err(|_| No::Failed)?;
         outcome.await.map_err(|_| No::Failed)?
@@ -58,11 +58,11 @@ fn read(book: &RwLock<Book>) -> RwLockReadGuard<'_, Book> {
     book.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads the ledger and starts the writer. It ends, once the last [`Writer`] is dropped, with the ledger's last word.
+/// Reads the ledger and starts the writer. It ends, once the last [`LedgerWriter`] is dropped, with the ledger's last word.
 pub(super) async fn start(
     mut ledger: impl Ledger,
     clock: Clock,
-) -> Result<(Writer, JoinHandle<Result<(), LedgerError>>), ServeError> {
+) -> Result<(LedgerWriter, JoinHandle<Result<(), LedgerError>>), ServeError> {
     let loaded: Result<_, JoinError> = spawn_blocking(move || {
         let mut book = Book::default();
         let read = ledger.load(&mut |bytes| {
@@ -79,13 +79,13 @@ pub(super) async fn start(
         let book = Arc::clone(&book);
         move || write(ledger, &book, queue, &clock)
     });
-    Ok((Writer { orders, book }, writing))
+    Ok((LedgerWriter { orders, book }, writing))
 }
 
 fn write(
     mut ledger: impl Ledger,
     book: &RwLock<Book>,
-    mut queue: mpsc::Receiver<Asked>,
+    mut queue: mpsc::Receiver<PendingOrder>,
     clock: &Clock,
 ) -> Result<(), LedgerError> {
     let mut gathered = Vec::new();
@@ -144,7 +144,7 @@ impl Batch<'_> {
             .or_else(|| read(self.book).get(key).cloned())
     }
 
-    fn carry_out(&mut self, order: Order, clock: &Clock) -> Outcome {
+    fn carry_out(&mut self, order: Order, clock: &Clock) -> OrderResult {
         match order {
             Order::Update { key, act } => {
                 let record = Arc::new(changed(&*self.get(&key).ok_or(No::NotFound)?, act)?);
@@ -292,7 +292,7 @@ mod tests {
         let key = batch.carry_out(create(), &clock).unwrap()[0].key.clone();
         let revoke = Order::Update {
             key,
-            act: super::super::book::Act::Revoke,
+            act: super::super::book::Change::Revoke,
         };
         assert_eq!(
             batch.carry_out(revoke, &clock).unwrap()[0].status,

@@ -141,7 +141,7 @@ pub struct Delivery {
     /// Connect: the account whose event it is.
     pub account: Option<AccountId>,
     /// What it says.
-    pub heard: Heard,
+    pub heard: EventPayload,
     /// The body as it came, packed by [`super::record::body_codec::pack`].
     pub raw: Vec<u8>,
     /// When it reached us.
@@ -158,7 +158,7 @@ impl Delivery {
 
 /// What an event comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum EventPayload {
     /// Something about a purchase.
     Fact(Box<Fact>),
     /// Something about a customer apart from any purchase.

@@ -17,5 +17,5 @@ pub mod write;
 
 pub use write::committer::{Handle, SubmitError};
 
-/// What [`Handle::reader`] lends, for the rooms that do not know the store.
+/// What [`Handle::reader`] lends, for the modules that do not know the store.
 pub use crate::store::Read;

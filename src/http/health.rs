@@ -47,7 +47,6 @@ pub struct ServiceReport {
 pub struct Observed {
     /// The scheduler's last runs.
     pub jobs: Vec<JobRun>,
-    /// The services.
     pub services: Vec<ServiceReport>,
 }
 

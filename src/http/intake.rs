@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 
 use super::App;
-use super::metrics::{Door, Told};
+use super::metrics::{DeliveryResult, SourceMetrics};
 use super::problem::Problem;
 use crate::clock::Stopwatch;
 use crate::config::Source;
@@ -19,8 +19,8 @@ use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt};
 use crate::engine::record::body_codec::pack;
 use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event::{self, Event, Heard, Reason};
-use crate::sources::stripe::signature::{self, Refusal};
+use crate::sources::stripe::event::{self, Event, EventContent, Reason};
+use crate::sources::stripe::signature::{self, SignatureError};
 
 /// Bodies up to this length are verified and read where they are: it takes well under a millisecond.
 const INLINE_LEN_MAX: usize = 64 << 10;
@@ -41,7 +41,7 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some((source, door)) = app.door(&name) else {
+    let Some((source, metrics)) = app.source(&name) else {
         return Problem::new(
             StatusCode::NOT_FOUND,
             "unknown_source",
@@ -50,9 +50,9 @@ pub(super) async fn receive(
         .into_response();
     };
     let watch = Stopwatch::start();
-    match take(&app, source, door, &headers, body).await {
+    match take(&app, source, metrics, &headers, body).await {
         Ok(told) => {
-            door.acked(told, watch.elapsed());
+            metrics.acked(told, watch.elapsed());
             acknowledged(told)
         }
         Err(problem) => problem.into_response(),
@@ -60,11 +60,11 @@ pub(super) async fn receive(
 }
 
 impl App {
-    fn door(&self, name: &str) -> Option<(&Source, &Door)> {
+    fn source(&self, name: &str) -> Option<(&Source, &SourceMetrics)> {
         self.config
             .sources
             .iter()
-            .zip(self.doors.iter())
+            .zip(self.metrics.iter())
             .find(|(source, _)| source.name.as_str() == name)
     }
 }
@@ -72,11 +72,11 @@ impl App {
 async fn take(
     app: &App,
     source: &Source,
-    door: &Door,
+    metrics: &SourceMetrics,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Told, Problem> {
-    let body = read(app, door, headers, body).await?;
+) -> Result<DeliveryResult, Problem> {
+    let body = read(app, metrics, headers, body).await?;
     let received = app.handle.clock().now();
     let header = headers
         .get("stripe-signature")
@@ -100,7 +100,7 @@ async fn take(
     let input = match read {
         Ok((event, signed)) => {
             app.handle.note_clock(signed, received);
-            if let Heard::Ignored(reason) = &event.says
+            if let EventContent::Ignored(reason) = &event.content
                 && reason.is_unreadable()
             {
                 tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward events --ignored`)");
@@ -112,45 +112,49 @@ async fn take(
                 received,
             )))
         }
-        Err(Unread::Refused(refusal)) => {
-            door.refused(&refusal);
+        Err(RejectedBody::Refused(refusal)) => {
+            metrics.refused(&refusal);
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 refusal.code(),
                 refusal.to_string(),
             ));
         }
-        Err(Unread::Malformed(why)) => {
-            return Err(malformed(app, source, door, why, &body, received).await);
+        Err(RejectedBody::Malformed(why)) => {
+            return Err(malformed(app, source, metrics, why, &body, received).await);
         }
     };
-    let receipt = app.handle.submit(input).await.map_err(|e| busy(door, e))?;
+    let receipt = app
+        .handle
+        .submit(input)
+        .await
+        .map_err(|e| busy(metrics, e))?;
     Ok(match receipt {
-        Receipt::Applied(_) | Receipt::Done => Told::Applied,
-        Receipt::Parked(_) => Told::Parked,
-        Receipt::Ignored(_) | Receipt::Unknown => Told::Ignored,
-        Receipt::Duplicate => Told::Duplicate,
+        Receipt::Applied(_) | Receipt::Done => DeliveryResult::Applied,
+        Receipt::Parked(_) => DeliveryResult::Parked,
+        Receipt::Ignored(_) | Receipt::Unknown => DeliveryResult::Ignored,
+        Receipt::Duplicate => DeliveryResult::Duplicate,
     })
 }
 
-fn acknowledged(told: Told) -> Response {
+fn acknowledged(told: DeliveryResult) -> Response {
     let body = match told {
-        Told::Applied => r#"{"received":true,"disposition":"applied"}"#,
-        Told::Parked => r#"{"received":true,"disposition":"parked"}"#,
-        Told::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
-        Told::Ignored
-        | Told::Unsigned
-        | Told::Malformed
-        | Told::TooLarge
-        | Told::TooSlow
-        | Told::Busy => r#"{"received":true,"disposition":"ignored"}"#,
+        DeliveryResult::Applied => r#"{"received":true,"disposition":"applied"}"#,
+        DeliveryResult::Parked => r#"{"received":true,"disposition":"parked"}"#,
+        DeliveryResult::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
+        DeliveryResult::Ignored
+        | DeliveryResult::Unsigned
+        | DeliveryResult::Malformed
+        | DeliveryResult::TooLarge
+        | DeliveryResult::TooSlow
+        | DeliveryResult::Busy => r#"{"received":true,"disposition":"ignored"}"#,
     };
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// A body that is no delivery.
-enum Unread {
-    Refused(Refusal),
+enum RejectedBody {
+    Refused(SignatureError),
     Malformed(NoEvent),
 }
 
@@ -159,7 +163,7 @@ fn verify_and_read(
     header: Option<&str>,
     body: &[u8],
     received: Timestamp,
-) -> Result<(Event, Timestamp), Unread> {
+) -> Result<(Event, Timestamp), RejectedBody> {
     let verified = signature::verify(
         body,
         header,
@@ -167,12 +171,12 @@ fn verify_and_read(
         source.tolerance,
         received,
     )
-    .map_err(Unread::Refused)?;
-    let mut event = event::parse(&verified, received).map_err(Unread::Malformed)?;
+    .map_err(RejectedBody::Refused)?;
+    let mut event = event::parse(&verified, received).map_err(RejectedBody::Malformed)?;
     let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
     if !fits(event.id.as_str(), ID_LEN_MAX) {
         let len_max = u32::try_from(ID_LEN_MAX).unwrap_or(u32::MAX);
-        return Err(Unread::Malformed(NoEvent::UnfitId { len_max }));
+        return Err(RejectedBody::Malformed(NoEvent::UnfitId { len_max }));
     }
     if let Some(account) = event
         .account
@@ -183,7 +187,7 @@ fn verify_and_read(
             "a text of {} bytes that is no account's id",
             account.as_str().len()
         );
-        event.says = Heard::Ignored(Reason::field("account", found));
+        event.content = EventContent::Ignored(Reason::field("account", found));
     }
     Ok((event, verified.signed_at()))
 }
@@ -192,7 +196,7 @@ fn verify_and_read(
 async fn malformed(
     app: &App,
     source: &Source,
-    door: &Door,
+    metrics: &SourceMetrics,
     why: NoEvent,
     body: &[u8],
     received: Timestamp,
@@ -204,19 +208,19 @@ async fn malformed(
         at: received,
     };
     if let Err(error) = app.handle.submit(noted).await {
-        return busy(door, error);
+        return busy(metrics, error);
     }
-    door.count(Told::Malformed);
+    metrics.count(DeliveryResult::Malformed);
     tracing::warn!(source = %source.name, why = %why, "a signed delivery is no event");
     Problem::new(StatusCode::BAD_REQUEST, why.code(), why.to_string())
 }
 
-fn busy(door: &Door, error: SubmitError) -> Problem {
+fn busy(metrics: &SourceMetrics, error: SubmitError) -> Problem {
     let code = match error {
         SubmitError::Busy => "busy",
         SubmitError::Stopped => "stopping",
         SubmitError::TooLarge => {
-            door.count(Told::TooLarge);
+            metrics.count(DeliveryResult::TooLarge);
             return Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too_large",
@@ -224,7 +228,7 @@ fn busy(door: &Door, error: SubmitError) -> Problem {
             );
         }
     };
-    door.count(Told::Busy);
+    metrics.count(DeliveryResult::Busy);
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         code,
@@ -233,10 +237,15 @@ fn busy(door: &Door, error: SubmitError) -> Problem {
 }
 
 /// Reads a body within its limit and its deadline, which a trickle does not move.
-async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+async fn read(
+    app: &App,
+    metrics: &SourceMetrics,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Problem> {
     let limit = usize::try_from(app.config.http.body_limit.bytes()).unwrap_or(usize::MAX);
     let too_large = || {
-        door.count(Told::TooLarge);
+        metrics.count(DeliveryResult::TooLarge);
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
@@ -253,7 +262,7 @@ async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result
         Ok(Collected::Whole(bytes)) => Ok(bytes),
         Ok(Collected::TooLarge) => Err(too_large()),
         Ok(Collected::Broken) => {
-            door.count(Told::TooSlow);
+            metrics.count(DeliveryResult::TooSlow);
             Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "cut_off",
@@ -261,7 +270,7 @@ async fn read(app: &App, door: &Door, headers: &HeaderMap, body: Body) -> Result
             ))
         }
         Err(_) => {
-            door.count(Told::TooSlow);
+            metrics.count(DeliveryResult::TooSlow);
             Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",

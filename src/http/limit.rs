@@ -26,14 +26,14 @@ const SWEEP_AFTER: Duration = Duration::from_secs(60);
 const HOPS_MAX: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Key {
+enum ClientKey {
     Own(IpAddr),
     Shared(u32),
 }
 
 /// The success page's limiter.
 pub(super) struct Limiter {
-    governor: DefaultKeyedRateLimiter<Key>,
+    governor: DefaultKeyedRateLimiter<ClientKey>,
     swept: Mutex<Stopwatch>,
 }
 
@@ -51,9 +51,9 @@ impl Limiter {
         let full = self.governor.len() >= CLIENTS_MAX;
         self.sweep(full);
         let key = if full {
-            Key::Shared(shared(client))
+            ClientKey::Shared(shared(client))
         } else {
-            Key::Own(client)
+            ClientKey::Own(client)
         };
         self.governor.check_key(&key).map_err(|not_until| {
             not_until

@@ -14,9 +14,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::App;
 use crate::config::Source;
 use crate::measure::{
-    self, ACK_S, DELIVERIES, Kind, Metric, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES,
+    self, ACK_S, DELIVERIES, Metric, MetricKind, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES,
 };
-use crate::sources::stripe::signature::Refusal;
+use crate::sources::stripe::signature::SignatureError;
 use gauges::{as_f64, gauge, licenses, services};
 
 /// From an instant store to Stripe's patience.
@@ -62,9 +62,9 @@ fn describe() {
             Some(_) | None => Unit::Count,
         };
         match kind {
-            Kind::Counter => metrics::describe_counter!(name, unit, help),
-            Kind::Gauge => metrics::describe_gauge!(name, unit, help),
-            Kind::Histogram => metrics::describe_histogram!(name, unit, help),
+            MetricKind::Counter => metrics::describe_counter!(name, unit, help),
+            MetricKind::Gauge => metrics::describe_gauge!(name, unit, help),
+            MetricKind::Histogram => metrics::describe_histogram!(name, unit, help),
         }
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn page_said(word: &'static str) {
 /// What can become of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
-pub(super) enum Told {
+pub(super) enum DeliveryResult {
     Applied,
     Parked,
     Ignored,
@@ -89,7 +89,7 @@ pub(super) enum Told {
     Busy,
 }
 
-impl Told {
+impl DeliveryResult {
     const ALL: [Self; 9] = [
         Self::Applied,
         Self::Parked,
@@ -118,18 +118,17 @@ impl Told {
 }
 
 /// The counters of one source, registered once so that counting is one atomic addition.
-pub(super) struct Door {
+pub(super) struct SourceMetrics {
     source: String,
-    told: [Counter; Told::ALL.len()],
+    told: [Counter; DeliveryResult::ALL.len()],
     ack_s: Histogram,
 }
 
-impl Door {
-    /// Of a source.
+impl SourceMetrics {
     pub(super) fn of(source: &Source) -> Self {
         let name = source.name.to_string();
         let told =
-            Told::ALL.map(|t| metrics::counter!(DELIVERIES.name, "source" => name.clone(), "result" => t.as_str()));
+            DeliveryResult::ALL.map(|t| metrics::counter!(DELIVERIES.name, "source" => name.clone(), "result" => t.as_str()));
         Self {
             source: name,
             told,
@@ -137,20 +136,19 @@ impl Door {
         }
     }
 
-    /// Counts a delivery.
-    pub(super) fn count(&self, told: Told) {
+    pub(super) fn count(&self, told: DeliveryResult) {
         self.told[told as usize].increment(1);
     }
 
     /// Notes how long a receipt took.
-    pub(super) fn acked(&self, told: Told, took: std::time::Duration) {
+    pub(super) fn acked(&self, told: DeliveryResult, took: std::time::Duration) {
         self.count(told);
         self.ack_s.record(took.as_secs_f64());
     }
 
     /// Counts a refused signature.
-    pub(super) fn refused(&self, refusal: &Refusal) {
-        self.count(Told::Unsigned);
+    pub(super) fn refused(&self, refusal: &SignatureError) {
+        self.count(DeliveryResult::Unsigned);
         let source = self.source.clone();
         metrics::counter!(SIGNATURE_FAILURES.name, "source" => source, "reason" => refusal.code())
             .increment(1);

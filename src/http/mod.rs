@@ -3,13 +3,13 @@
 //! Knows the engine by its [`engine::Handle`] and its views only; decides nothing about purchases. Its input comes from the
 //! network by the accept loop (`accept`), its output is receipts turned into statuses, and pages.
 
-pub mod accept;
-pub mod health;
+mod accept;
+pub(crate) mod health;
 mod intake;
 mod limit;
-pub mod metrics;
+pub(crate) mod metrics;
 mod problem;
-mod said;
+mod status_text;
 mod success;
 mod web;
 mod words;
@@ -35,7 +35,7 @@ pub struct App {
     /// The config as it was loaded.
     config: Arc<Config>,
     /// The webhook counters of every source, in the config's order.
-    doors: Arc<[metrics::Door]>,
+    metrics: Arc<[metrics::SourceMetrics]>,
     /// How often one client may ask for success pages.
     limiter: Arc<limit::Limiter>,
     /// Set while the server drains.
@@ -51,13 +51,17 @@ impl App {
     #[must_use]
     pub fn new(handle: engine::Handle, config: Arc<Config>) -> Self {
         metrics::install();
-        let doors = config.sources.iter().map(metrics::Door::of).collect();
+        let metrics = config
+            .sources
+            .iter()
+            .map(metrics::SourceMetrics::of)
+            .collect();
         let observed: health::Observe = Arc::new(health::Observed::default);
         let limiter = Arc::new(limit::Limiter::new());
         Self {
             handle,
             config,
-            doors,
+            metrics,
             limiter,
             stopping: CancellationToken::new(),
             observed,

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::web::{Page, Refresh};
-use super::{App, Peer, limit, metrics, said};
+use super::{App, Peer, limit, metrics, status_text};
 use crate::config::{Mail, Transport};
 use crate::domain::id::Scope;
 use crate::domain::machine::Machine;
@@ -61,15 +61,15 @@ pub(super) async fn page(
             .respond(&app, StatusCode::SERVICE_UNAVAILABLE);
     };
     let now = app.handle.clock().now();
-    let asked = Asked::of(&query, now);
+    let asked = RefreshState::of(&query, now);
     let said = match &machine {
-        Some(machine) => said::of(
+        Some(machine) => status_text::of(
             machine,
             &app.handle.rules(),
             now,
             mails(app.config.mail_of(&machine.source)),
         ),
-        None => said::of_unknown(
+        None => status_text::of_unknown(
             now - asked.since,
             mails(&app.config.mail),
             contact(&app.config.mail).as_deref(),
@@ -91,14 +91,14 @@ pub(super) async fn page(
 }
 
 /// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
-struct Asked {
+struct RefreshState {
     /// How often the page has looked.
     tries: usize,
     /// When the visitor asked first.
     since: Timestamp,
 }
 
-impl Asked {
+impl RefreshState {
     fn of(query: &BTreeMap<String, String>, now: Timestamp) -> Self {
         let tries = query.get("n").and_then(|n| n.parse().ok()).unwrap_or(0);
         let since = query

@@ -37,13 +37,13 @@ pub(super) struct Page {
     pub(super) tone: &'static str,
     pub(super) title: &'static str,
     pub(super) lines: Vec<String>,
-    pub(super) licenses: Vec<License>,
+    pub(super) licenses: Vec<LicenseCard>,
     pub(super) refresh: Option<Refresh>,
 }
 
 /// A license as the customer sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct License {
+pub(super) struct LicenseCard {
     pub(super) seat: u32,
     pub(super) plan: Option<String>,
     pub(super) key: String,

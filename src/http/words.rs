@@ -1,6 +1,6 @@
 //! The words of the success page.
 
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// A status's word for the metric, whether it waits, its tone, its title and its text.
 pub(super) type Words = (

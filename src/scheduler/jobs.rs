@@ -51,11 +51,11 @@ pub struct Ran {
 ///
 /// # Errors
 /// The store's, or that the engine takes nothing now.
-pub async fn due(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
+pub async fn due(handle: &Handle, notify: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
     let now = handle.clock().now();
     let rang = is_anything_due(handle, now)?;
     if rang {
-        bell.notify_one();
+        notify.notify_one();
     }
     // What a full page leaves out comes in the next run.
     let wakes = scan::wakes(handle.reader(), now, cursor, SCAN_MAX)?;
@@ -79,11 +79,15 @@ fn is_anything_due(handle: &Handle, now: Timestamp) -> Result<bool, RecordError>
 ///
 /// # Errors
 /// The store's, or that the engine takes nothing now.
-pub async fn repair(handle: &Handle, bell: &Notify, cursor: &mut Cursor) -> Result<Ran, JobError> {
+pub async fn repair(
+    handle: &Handle,
+    notify: &Notify,
+    cursor: &mut Cursor,
+) -> Result<Ran, JobError> {
     let overdue = due::until(handle.reader(), handle.clock().now() - OVERDUE, REPAIR_MAX)?;
     let rang = !overdue.is_empty();
     if rang {
-        bell.notify_one();
+        notify.notify_one();
     }
     // A search belongs to no machine yet.
     let of_machine = |(_, due)| {

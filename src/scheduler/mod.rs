@@ -68,18 +68,18 @@ impl Job {
 
 /// The bells that the scheduler rings for others.
 #[derive(Clone)]
-pub struct Bells {
+pub struct Notifiers {
     /// Something is due: for the dispatcher.
     pub due: Arc<Notify>,
     /// Told by how much the wall clock jumped.
     pub jumped: Arc<dyn Fn(crate::domain::time::Span) + Send + Sync>,
-    /// Upkeep of the metrics, which live in another room.
+    /// Upkeep of the metrics, which live in another module.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
     /// Where what is counted goes.
     pub counts: Arc<Counts>,
 }
 
-impl Default for Bells {
+impl Default for Notifiers {
     fn default() -> Self {
         let counts = Arc::default();
         Self {
@@ -119,40 +119,40 @@ pub async fn start(
     handle: Handle,
     config: &Config,
     stop: &CancellationToken,
-    bells: Bells,
+    notifiers: Notifiers,
 ) -> Result<Scheduler, JobSchedulerError> {
     let stop = stop.child_token();
     let rhythm = Rhythm::of(config, handle.clock().clone());
     let runs = Arc::new(Runs::new(|job| rhythm.next_within(job)));
-    let rings: [Arc<Notify>; Job::ALL.len()] = std::array::from_fn(|_| Arc::new(Notify::new()));
+    let wakes: [Arc<Notify>; Job::ALL.len()] = std::array::from_fn(|_| Arc::new(Notify::new()));
     let mut cron = JobScheduler::new().await?;
     let mut tasks = JoinSet::new();
-    for (job, ring) in Job::ALL.into_iter().zip(&rings) {
-        let bell = Arc::clone(ring);
-        let rung = CronJob::new_async(job.cron(config), move |_, _| {
-            let bell = Arc::clone(&bell);
-            Box::pin(async move { bell.notify_one() })
+    for (job, wake) in Job::ALL.into_iter().zip(&wakes) {
+        let timed = Arc::clone(wake);
+        let timer = CronJob::new_async(job.cron(config), move |_, _| {
+            let timed = Arc::clone(&timed);
+            Box::pin(async move { timed.notify_one() })
         });
-        cron.add(rung?).await?;
+        cron.add(timer?).await?;
         let worker = Worker {
             job,
             handle: handle.clone(),
-            bells: bells.clone(),
+            notifiers: notifiers.clone(),
         };
-        let (ring, runs, rhythm, stop) = (
-            Arc::clone(ring),
+        let (wake, runs, rhythm, stop) = (
+            Arc::clone(wake),
             Arc::clone(&runs),
             rhythm.clone(),
             stop.clone(),
         );
         tasks.spawn(async move {
-            tokio::select! { () = stop.cancelled() => {} () = worker.run(&ring, &runs, &rhythm) => {} }
+            tokio::select! { () = stop.cancelled() => {} () = worker.run(&wake, &runs, &rhythm) => {} }
         });
     }
     let (watched, ended, clock) = (Arc::clone(&runs), stop.clone(), handle.clock().clone());
-    let told = bells.clone();
+    let theirs = notifiers.clone();
     tasks.spawn(async move {
-        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &rings, &clock, &told) => {} }
+        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &wakes, &clock, &theirs) => {} }
     });
     if let Err(error) = cron.start().await {
         let _ = cron.shutdown().await;
@@ -188,14 +188,14 @@ impl Scheduler {
 struct Worker {
     job: Job,
     handle: Handle,
-    bells: Bells,
+    notifiers: Notifiers,
 }
 
 impl Worker {
-    async fn run(&self, ring: &Notify, runs: &Runs, rhythm: &Rhythm) {
+    async fn run(&self, wake: &Notify, runs: &Runs, rhythm: &Rhythm) {
         let mut cursor = Cursor::default();
         loop {
-            ring.notified().await;
+            wake.notified().await;
             runs.began(self.job, rhythm.next_within(self.job));
             // A task of its own keeps a panic; dropped with us, it ends at its next wait.
             let mut work = JoinSet::new();
@@ -203,7 +203,7 @@ impl Worker {
                 Self {
                     job: self.job,
                     handle: self.handle.clone(),
-                    bells: self.bells.clone(),
+                    notifiers: self.notifiers.clone(),
                 },
                 cursor,
             );
@@ -228,15 +228,15 @@ impl Worker {
 
     async fn work(&self, cursor: &mut Cursor) -> Result<(), JobError> {
         match self.job {
-            Job::Due => jobs::due(&self.handle, &self.bells.due, cursor)
+            Job::Due => jobs::due(&self.handle, &self.notifiers.due, cursor)
                 .await
                 .map(|_| ()),
-            Job::Repair => jobs::repair(&self.handle, &self.bells.due, cursor)
+            Job::Repair => jobs::repair(&self.handle, &self.notifiers.due, cursor)
                 .await
                 .map(|_| ()),
             Job::Metrics => {
-                (self.bells.upkeep)();
-                jobs::count(&self.handle, &self.bells.counts).await
+                (self.notifiers.upkeep)();
+                jobs::count(&self.handle, &self.notifiers.counts).await
             }
             Job::Heartbeat => jobs::heartbeat(&self.handle).await,
         }
@@ -276,21 +276,26 @@ impl Rhythm {
     }
 }
 
-async fn watch(runs: &Runs, rings: &[Arc<Notify>; Job::ALL.len()], clock: &Clock, bells: &Bells) {
+async fn watch(
+    runs: &Runs,
+    wakes: &[Arc<Notify>; Job::ALL.len()],
+    clock: &Clock,
+    notifiers: &Notifiers,
+) {
     let mut jumps = watchdog::JumpWatch::new(clock);
     loop {
         pause(watchdog::LOOK_EVERY).await;
         if let Some(jump) = jumps.look(clock) {
-            (bells.jumped)(jump);
+            (notifiers.jumped)(jump);
             let seconds = jump.ms() / 1000;
             tracing::warn!(
                 seconds,
                 "the wall clock jumped: check NTP, and whether this machine was asleep"
             );
         }
-        for (job, ring) in Job::ALL.into_iter().zip(rings) {
+        for (job, wake) in Job::ALL.into_iter().zip(wakes) {
             if runs.is_silent(job, watchdog::SLACK) {
-                ring.notify_one();
+                wake.notify_one();
             }
         }
     }

@@ -20,7 +20,7 @@ pub struct Run {
     pub error: Option<String>,
 }
 
-struct State {
+struct RunState {
     run: Run,
     since: Stopwatch,
     next_within: Duration,
@@ -29,11 +29,11 @@ struct State {
 }
 
 /// The runs of all jobs.
-pub(super) struct Runs(Vec<Mutex<State>>);
+pub(super) struct Runs(Vec<Mutex<RunState>>);
 
 impl Runs {
     pub(super) fn new(next_within: impl Fn(Job) -> Duration) -> Self {
-        let state = |job: Job| State {
+        let state = |job: Job| RunState {
             run: Run {
                 job,
                 last: None,
@@ -53,7 +53,7 @@ impl Runs {
         )
     }
 
-    fn of(&self, job: Job) -> MutexGuard<'_, State> {
+    fn of(&self, job: Job) -> MutexGuard<'_, RunState> {
         // Nothing in here panics between two fields that belong together.
         self.0[job as usize]
             .lock()

@@ -6,7 +6,7 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::CannotStart;
+use super::StartError;
 use crate::clock::pause;
 use crate::domain::action::ActionOutcome;
 use crate::domain::adoption::Gap;
@@ -38,10 +38,10 @@ pub(super) fn note_start(
     reader: &Reader,
     (heartbeat, since): (Option<Timestamp>, Option<Timestamp>),
     now: Timestamp,
-) -> Result<(), CannotStart> {
+) -> Result<(), StartError> {
     let mut working = Working::new(reader);
     gaps::note_start(&mut working, heartbeat, since.unwrap_or(now), now)
-        .map_err(CannotStart::Record)?;
+        .map_err(StartError::Record)?;
     let batch = Batch {
         expect: Vec::new(),
         writes: working.into_writes(),

@@ -3,7 +3,7 @@
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
-use super::world::{Stuck, World};
+use super::world::{Simulation, SimulationError};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
@@ -14,7 +14,7 @@ use crate::engine::write::working::Committed;
 
 /// What became of a history.
 #[derive(Clone, Debug, Serialize)]
-pub struct Answer {
+pub struct ReplayReport {
     /// The instant that it shows.
     pub until: Timestamp,
     /// Every machine.
@@ -65,7 +65,7 @@ pub struct Applied {
 
 /// What became of one event.
 #[derive(Clone, Debug)]
-pub enum Became {
+pub enum EventOutcome {
     /// It belongs to a machine.
     Applied(Applied),
     /// It waits.
@@ -74,12 +74,12 @@ pub enum Became {
     Ignored(Ignored),
 }
 
-impl Answer {
+impl ReplayReport {
     /// What a world has come to, all of it at once.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn of(world: &World) -> Result<Self, Stuck> {
+    /// [`SimulationError`].
+    pub fn of(world: &Simulation) -> Result<Self, SimulationError> {
         let (mut machines, mut parked, mut ignored, mut applied) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         each_machine(world, &mut |machine| {
@@ -88,9 +88,9 @@ impl Answer {
         })?;
         each_event(world, &mut |became| {
             match became {
-                Became::Applied(event) => applied.push(event),
-                Became::Parked(event) => parked.push(event),
-                Became::Ignored(event) => ignored.push(event),
+                EventOutcome::Applied(event) => applied.push(event),
+                EventOutcome::Parked(event) => parked.push(event),
+                EventOutcome::Ignored(event) => ignored.push(event),
             }
             true
         })?;
@@ -104,16 +104,16 @@ impl Answer {
     }
 }
 
-/// The same as an [`Answer`], written without ever being held as a whole.
+/// The same as an [`ReplayReport`], written without ever being held as a whole.
 #[derive(Clone, Copy)]
-pub struct Told<'w>(pub &'w World);
+pub struct StreamedReport<'w>(pub &'w Simulation);
 
-impl Serialize for Told<'_> {
+impl Serialize for StreamedReport<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(world) = *self;
         let parked: Each<Parked> = |world, visit| {
             each_event(world, &mut |became| {
-                if let Became::Parked(event) = became {
+                if let EventOutcome::Parked(event) = became {
                     visit(event)
                 } else {
                     true
@@ -122,7 +122,7 @@ impl Serialize for Told<'_> {
         };
         let ignored: Each<Ignored> = |world, visit| {
             each_event(world, &mut |became| {
-                if let Became::Ignored(event) = became {
+                if let EventOutcome::Ignored(event) = became {
                     visit(event)
                 } else {
                     true
@@ -131,7 +131,7 @@ impl Serialize for Told<'_> {
         };
         let applied: Each<Applied> = |world, visit| {
             each_event(world, &mut |became| {
-                if let Became::Applied(event) = became {
+                if let EventOutcome::Applied(event) = became {
                     visit(event)
                 } else {
                     true
@@ -149,10 +149,10 @@ impl Serialize for Told<'_> {
 }
 
 /// Visits things of a kind, until the visitor has enough.
-type Each<T> = fn(&World, &mut dyn FnMut(T) -> bool) -> Result<(), Stuck>;
+type Each<T> = fn(&Simulation, &mut dyn FnMut(T) -> bool) -> Result<(), SimulationError>;
 
 /// Things that are written as they are visited.
-struct Listed<'w, T>(&'w World, Each<T>);
+struct Listed<'w, T>(&'w Simulation, Each<T>);
 
 impl<T: Serialize> Serialize for Listed<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -171,11 +171,11 @@ impl<T: Serialize> Serialize for Listed<'_, T> {
 /// Visits every machine, in the order of its id, until the visitor has enough.
 ///
 /// # Errors
-/// [`Stuck`].
+/// [`SimulationError`].
 pub fn each_machine(
-    world: &World,
+    world: &Simulation,
     visit: &mut dyn FnMut(MachineView) -> bool,
-) -> Result<(), Stuck> {
+) -> Result<(), SimulationError> {
     let mut failed = None;
     view::machines(&world.store, |machine| match viewed(world, &machine) {
         Ok(view) => visit(view),
@@ -187,7 +187,7 @@ pub fn each_machine(
     failed.map_or(Ok(()), Err)
 }
 
-fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
+fn viewed(world: &Simulation, machine: &Machine) -> Result<MachineView, SimulationError> {
     let named = machine
         .facts
         .iter()
@@ -210,27 +210,30 @@ fn viewed(world: &World, machine: &Machine) -> Result<MachineView, Stuck> {
 /// Visits every event, in the order in which they first came, until the visitor has enough.
 ///
 /// # Errors
-/// [`Stuck`].
-pub fn each_event(world: &World, visit: &mut dyn FnMut(Became) -> bool) -> Result<(), Stuck> {
+/// [`SimulationError`].
+pub fn each_event(
+    world: &Simulation,
+    visit: &mut dyn FnMut(EventOutcome) -> bool,
+) -> Result<(), SimulationError> {
     for (scope, id) in &world.events {
         let record: Option<EventRecord> =
             record::get(&Committed(&world.store), &key::event(scope, id))?;
         let Some(record) = record else { continue };
         let (event, kind) = (id.to_string(), record.kind);
         let became = match record.disposition {
-            Disposition::Applied(machine) => Became::Applied(Applied {
+            Disposition::Applied(machine) => EventOutcome::Applied(Applied {
                 event,
                 kind,
                 machine: machine.map(|m| m.to_string()),
             }),
-            Disposition::Parked(names) => Became::Parked(Parked {
+            Disposition::Parked(names) => EventOutcome::Parked(Parked {
                 event,
                 kind,
                 waits_for: names.into_iter().next().unwrap_or_default(),
             }),
             Disposition::Ignored(_) | Disposition::Unreadable(_) => {
                 let reason = record.disposition.why_ignored().unwrap_or_default();
-                Became::Ignored(Ignored {
+                EventOutcome::Ignored(Ignored {
                     event,
                     kind,
                     reason,

@@ -1,20 +1,18 @@
 //! One history under two sets of rules, and what differs for the customers. The JSON shape is documented in docs/replay.md.
 
+mod side;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::answer::each_machine;
-use super::history::{self, BadHistory};
-use super::services::Step;
-use super::world::{Stuck, World};
-use crate::domain::action::GrantStatus;
-use crate::domain::id::LicenseKey;
+use super::history::BadHistory;
+use super::world::SimulationError;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::engine::read::view::{self, LicenseView, MachineView};
-use crate::engine::record::RecordError;
+use crate::engine::read::view::LicenseView;
+use side::{Side, rounded};
 
 /// One value under the rules that are in force, and under the other ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -78,7 +76,7 @@ pub struct Happening {
 
 /// A license that is another at the end.
 #[derive(Clone, Debug, Serialize)]
-pub struct License {
+pub struct LicenseChange {
     /// Its number.
     pub seat: u32,
     /// What it is under each; null: there is none.
@@ -112,7 +110,7 @@ pub struct Difference {
     /// What happened to its licenses.
     pub happened: Vec<Happening>,
     /// Its licenses that are others at the end.
-    pub licenses: Vec<License>,
+    pub licenses: Vec<LicenseChange>,
     /// Its mails.
     pub mails: Vec<Mail>,
     /// Days on which its licenses worked, summed over the licenses.
@@ -161,7 +159,7 @@ pub enum CannotCompare {
     History(#[from] BadHistory),
     /// A simulation.
     #[error(transparent)]
-    Stuck(#[from] Stuck),
+    SimulationError(#[from] SimulationError),
 }
 
 /// Plays one history, purchases that share a customer together, under both rules, adds it to the totals, and says what
@@ -222,138 +220,6 @@ impl Totals {
         self.license_days.present = rounded(self.license_days.present + both.present.days);
         self.license_days.new = rounded(self.license_days.new + both.new.days);
     }
-}
-
-/// What became of one purchase under one set of rules, within the window.
-#[derive(Default)]
-struct Side {
-    view: Option<MachineView>,
-    happened: BTreeMap<(u32, Happens), Vec<Timestamp>>,
-    mails: BTreeMap<(&'static str, String), Vec<Timestamp>>,
-    days: f64,
-}
-
-impl Side {
-    fn play(
-        text: &str,
-        rules: &Rules,
-        window: Window,
-    ) -> Result<BTreeMap<String, Self>, CannotCompare> {
-        let lines = history::read("the store", text)?;
-        let mut world = World::new(rules.clone(), None);
-        world.play(lines, window.until)?;
-        let mut sides: BTreeMap<String, Self> = BTreeMap::new();
-        each_machine(&world, &mut |view| {
-            let mut side = Self::default();
-            for mail in view
-                .notices
-                .iter()
-                .filter(|n| n.status == "sent" && n.at >= window.since)
-            {
-                side.mails
-                    .entry((mail.kind, mail.episode.clone()))
-                    .or_default()
-                    .push(mail.at);
-            }
-            let id = view.id.clone();
-            side.view = Some(view);
-            sides.insert(id, side);
-            true
-        })?;
-        for (id, seat, key) in holders(&world)? {
-            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key))
-            else {
-                continue;
-            };
-            let life = Life::of(steps, window);
-            for (at, what) in life.happened {
-                side.happened.entry((seat, what)).or_default().push(at);
-            }
-            side.days = rounded(side.days + life.days);
-        }
-        Ok(sides)
-    }
-}
-
-/// Which purchase holds which license at the end.
-fn holders(world: &World) -> Result<Vec<(String, u32, LicenseKey)>, Stuck> {
-    let mut out = Vec::new();
-    view::machines(&world.store, |machine| {
-        out.extend(
-            machine
-                .grants
-                .iter()
-                .map(|g| (machine.id.to_string(), g.number, g.key.clone())),
-        );
-        true
-    })
-    .map_err(|e: RecordError| Stuck::from(e))?;
-    Ok(out)
-}
-
-struct Life {
-    happened: Vec<(Timestamp, Happens)>,
-    days: f64,
-}
-
-/// A day in milliseconds.
-const DAY_MS: f64 = 86_400_000.0;
-
-impl Life {
-    fn of(steps: &[Step], window: Window) -> Self {
-        let mut happened = Vec::new();
-        let mut live_ms = 0;
-        for (n, step) in steps.iter().enumerate() {
-            let before = n.checked_sub(1).map(|n| steps[n]);
-            happened.extend(change(before.as_ref(), step).map(|what| (step.at, what)));
-            let next = steps
-                .get(n + 1)
-                .map_or(window.until, |next| next.at.min(window.until));
-            if step.status != GrantStatus::Live {
-                continue;
-            }
-            let end = step.expires_at.map_or(next, |expires| expires.min(next));
-            live_ms += (end.ms() - step.at.max(window.since).ms()).max(0);
-            // A stop at the very instant of the expiry is the stop.
-            let stopped = steps
-                .get(n + 1)
-                .is_some_and(|s| Some(s.at) == step.expires_at);
-            if let Some(expires) = step
-                .expires_at
-                .filter(|e| *e <= next && *e > step.at && !stopped)
-            {
-                happened.push((expires, Happens::Expired));
-            }
-        }
-        happened.retain(|(at, _)| *at >= window.since && *at <= window.until);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "milliseconds of a million years are exact"
-        )]
-        let days = rounded(live_ms as f64 / DAY_MS);
-        Self { happened, days }
-    }
-}
-
-/// What a step means to the license's holder.
-fn change(before: Option<&Step>, now: &Step) -> Option<Happens> {
-    let Some(before) = before else {
-        return Some(Happens::Created);
-    };
-    let lives = now.status == GrantStatus::Live && now.expires_at.is_none_or(|e| e > now.at);
-    let lived = before.status == GrantStatus::Live && before.expires_at.is_none_or(|e| e >= now.at);
-    match now.status {
-        GrantStatus::Revoked if before.status != GrantStatus::Revoked => Some(Happens::Revoked),
-        GrantStatus::Suspended if lived => Some(Happens::Suspended),
-        GrantStatus::Live if lives && !lived => Some(Happens::Restored),
-        GrantStatus::Live if lived && !lives => Some(Happens::Expired),
-        GrantStatus::Live | GrantStatus::Suspended | GrantStatus::Revoked => None,
-    }
-}
-
-/// To a hundredth of a day, so that sums read well.
-fn rounded(days: f64) -> f64 {
-    (days * 100.0).round() / 100.0
 }
 
 fn difference(machine: String, both: &Both<Side>, window: Window) -> Difference {
@@ -417,7 +283,7 @@ fn pairs<K: Ord + Clone>(
     out
 }
 
-fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
+fn licenses(both: &Both<Side>, window: Window) -> Vec<LicenseChange> {
     let all = |side: &Side| -> BTreeMap<u32, LicenseView> {
         side.view
             .iter()
@@ -441,7 +307,7 @@ fn licenses(both: &Both<Side>, window: Window) -> Vec<License> {
             new: new.remove(&seat),
         };
         (is.present.as_ref().map(words) != is.new.as_ref().map(words))
-            .then_some(License { seat, is })
+            .then_some(LicenseChange { seat, is })
     };
     seats.into_iter().filter_map(license).collect()
 }

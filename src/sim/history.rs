@@ -176,11 +176,11 @@ struct List {
 /// Whether the text is a whole object that is not a list.
 fn is_line(text: &str) -> bool {
     #[derive(serde::Deserialize)]
-    struct Head {
+    struct ObjectProbe {
         object: Option<String>,
     }
     text.trim_start().starts_with('{')
-        && serde_json::from_str::<Head>(text)
+        && serde_json::from_str::<ObjectProbe>(text)
             .is_ok_and(|head| head.object.as_deref() != Some("list"))
 }
 
@@ -199,7 +199,7 @@ fn entries(text: &str) -> Result<Vec<Box<RawValue>>, String> {
 }
 
 #[derive(serde::Deserialize)]
-struct Envelope<'a> {
+struct LineEnvelope<'a> {
     received_at: Option<Timestamp>,
     source: Option<String>,
     /// Of a look-up: the connected account that was asked about. (Events name it themselves, by the same word.)
@@ -213,7 +213,7 @@ struct Envelope<'a> {
 }
 
 fn line(text: &str) -> Result<Line, String> {
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let envelope: LineEnvelope<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
     if let Some(decision) = envelope.decision {
         return decided(decision.get(), envelope.received_at, &source);
@@ -236,7 +236,7 @@ fn line(text: &str) -> Result<Line, String> {
     let mut event =
         event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
     let received = envelope.received_at.unwrap_or(event.created);
-    if let event::Heard::Fact(fact) = &mut event.says {
+    if let event::EventContent::Fact(fact) = &mut event.content {
         fact.received = received;
     }
     // The body is at hand in the file: the simulated store does not keep another copy.
@@ -249,14 +249,14 @@ fn line(text: &str) -> Result<Line, String> {
 
 fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {
     #[derive(serde::Deserialize)]
-    struct Said {
+    struct DecisionLine {
         machine: String,
         id: Option<String>,
         at: Option<Timestamp>,
         #[serde(flatten)]
         decision: Decision,
     }
-    let said: Said = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
+    let said: DecisionLine = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
     let received = received
         .or(said.at)
         .ok_or("a decision needs `received_at` or `at`")?;

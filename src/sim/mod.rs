@@ -9,12 +9,12 @@ pub mod answer;
 pub mod compare;
 pub mod history;
 pub mod record;
-pub mod services;
+mod services;
 pub mod timeline;
-pub mod world;
+pub(crate) mod world;
 
-pub use answer::Answer;
-pub use world::World;
+pub use answer::ReplayReport;
+pub use world::Simulation;
 
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::Rules;
@@ -30,7 +30,7 @@ pub enum CannotReplay {
     Bad(#[from] history::BadHistory),
     /// The simulation cannot go on, which is a defect of Keyward.
     #[error(transparent)]
-    Stuck(#[from] world::Stuck),
+    Simulation(#[from] world::SimulationError),
 }
 
 /// Plays a history, a line at a time, to its end. Without `until`: the last delivery and 60 days.
@@ -42,8 +42,8 @@ pub fn replay(
     rules: Rules,
     until: Option<Timestamp>,
     seed: Option<u64>,
-) -> Result<World, CannotReplay> {
-    let mut world = World::new(rules, seed);
+) -> Result<Simulation, CannotReplay> {
+    let mut world = Simulation::new(rules, seed);
     let mut last = Timestamp::from_ms(0);
     for line in lines {
         let line = line?;

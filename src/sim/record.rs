@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::domain::customer::Customer;
 use crate::domain::decision::Decision;
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 
@@ -34,7 +34,7 @@ pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option
 /// What is known of a machine without an event: a person's word, or what a look-up said. Nothing for events.
 #[must_use]
 pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
-    if let Says::Decision(decision) = &fact.says {
+    if let FactBody::Decision(decision) = &fact.body {
         return Some(decided(source, machine, fact, decision));
     }
     let answer = answers::of(fact)?.to_string();

@@ -1,33 +1,31 @@
-//! The simulated services: a license service that can do everything, and errs on purpose when a seed says so.
+//! The simulated services: a license service that can do everything, and errs on purpose when a seed says so (rule 44).
 
 use std::collections::BTreeMap;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::domain::action::{Abilities, Act, Action, GrantStatus, Outcome, Phase};
+use crate::domain::action::{Abilities, Act, Action, CreatePhase, GrantStatus, Outcome};
 use crate::domain::id::LicenseKey;
 use crate::domain::service::{License, apply};
 use crate::domain::time::{Span, Timestamp};
 
 /// What a license was from an instant on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct StatusChange {
     /// From when.
     pub at: Timestamp,
-    /// Its status.
     pub status: GrantStatus,
-    /// Its expiry.
     pub expires_at: Option<Timestamp>,
 }
 
 /// The simulated license service.
 #[derive(Debug, Default)]
-pub struct Licenses {
+pub struct SimulatedLicenses {
     /// Every license that was ever made, by key.
     pub all: BTreeMap<LicenseKey, License>,
     /// What became of each, oldest first.
-    pub steps: BTreeMap<LicenseKey, Vec<Step>>,
+    pub steps: BTreeMap<LicenseKey, Vec<StatusChange>>,
     made: u64,
     faults: Option<SmallRng>,
 }
@@ -50,7 +48,7 @@ enum Fault {
     LostRequest,
 }
 
-impl Licenses {
+impl SimulatedLicenses {
     /// A service that never errs, or errs as the seed's dice fall.
     #[must_use]
     pub fn new(seed: Option<u64>) -> Self {
@@ -77,7 +75,8 @@ impl Licenses {
 
     /// Carries an action out, or looks for what it may have done.
     pub fn carry_out(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (Act::Create(_) | Act::Recover(_), Phase::Look { .. }) = (&action.act, action.phase)
+        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { .. }) =
+            (&action.act, action.phase)
         {
             return self.look(action, now);
         }
@@ -107,7 +106,8 @@ impl Licenses {
         {
             Some(license) => {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
-                let made_by_others = matches!(action.phase, Phase::Look { any_age: true, .. });
+                let made_by_others =
+                    matches!(action.phase, CreatePhase::Look { any_age: true, .. });
                 Outcome::Done(license.confirmed(made_by_others))
             }
             None => Outcome::Absent { began: now },
@@ -158,8 +158,8 @@ impl Licenses {
     }
 }
 
-fn step(license: &License, at: Timestamp) -> Step {
-    Step {
+fn step(license: &License, at: Timestamp) -> StatusChange {
+    StatusChange {
         at,
         status: license.status,
         expires_at: license.expires_at,

@@ -2,18 +2,18 @@
 
 use std::fmt::Write;
 
-use super::answer::{Answer, Became};
+use super::answer::{EventOutcome, ReplayReport};
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::MachineView;
 
 /// The timeline as text, all of it at once.
 #[must_use]
-pub fn text(answer: &Answer) -> String {
+pub fn text(answer: &ReplayReport) -> String {
     let mut out: String = answer.machines.iter().map(machine).collect();
-    let events = answer.parked.iter().cloned().map(Became::Parked);
+    let events = answer.parked.iter().cloned().map(EventOutcome::Parked);
     out.extend(
         events
-            .chain(answer.ignored.iter().cloned().map(Became::Ignored))
+            .chain(answer.ignored.iter().cloned().map(EventOutcome::Ignored))
             .filter_map(|e| event(&e)),
     );
     out + &as_of(answer.until)
@@ -21,14 +21,16 @@ pub fn text(answer: &Answer) -> String {
 
 /// An event that belongs to no machine, as a line.
 #[must_use]
-pub fn event(became: &Became) -> Option<String> {
+pub fn event(became: &EventOutcome) -> Option<String> {
     match became {
-        Became::Parked(p) => Some(format!(
+        EventOutcome::Parked(p) => Some(format!(
             "parked   {} {} waits for {}\n",
             p.event, p.kind, p.waits_for
         )),
-        Became::Ignored(i) => Some(format!("ignored  {} {}: {}\n", i.event, i.kind, i.reason)),
-        Became::Applied(_) => None,
+        EventOutcome::Ignored(i) => {
+            Some(format!("ignored  {} {}: {}\n", i.event, i.kind, i.reason))
+        }
+        EventOutcome::Applied(_) => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one loop: time jumps to whatever comes next, a delivery or something due, and nothing sleeps.
 
 use super::history::Line;
-use super::services::Licenses;
+use super::services::SimulatedLicenses;
 use crate::domain::action::Outcome;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::{EventId, MachineId, Scope};
@@ -12,7 +12,7 @@ use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::read::{due, view};
 use crate::engine::record::RecordError;
 use crate::engine::record::key::{Due, Item};
-use crate::engine::write::transaction::{Now, Transaction};
+use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::Working;
 use crate::store::memory::Memory;
 use crate::store::{Batch, Commit, CommitError};
@@ -22,11 +22,9 @@ const STEPS_MAX: u32 = 100_000;
 
 /// A simulation that cannot go on. Each of these is a defect of Keyward, never of a history.
 #[derive(Debug, thiserror::Error)]
-pub enum Stuck {
-    /// A record.
+pub enum SimulationError {
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// A commit.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// No end.
@@ -40,27 +38,27 @@ pub enum Stuck {
 }
 
 /// A simulated world.
-pub struct World {
+pub struct Simulation {
     /// The store.
     pub store: Memory,
     /// The rules.
     pub rules: Rules,
     /// The license service.
-    pub licenses: Licenses,
+    pub licenses: SimulatedLicenses,
     /// The instant.
     pub now: Timestamp,
     /// Events in the order in which they first came.
     pub events: Vec<(Scope, EventId)>,
 }
 
-impl World {
+impl Simulation {
     /// A world without history.
     #[must_use]
     pub fn new(rules: Rules, seed: Option<u64>) -> Self {
         Self {
             store: Memory::new(),
             rules,
-            licenses: Licenses::new(seed),
+            licenses: SimulatedLicenses::new(seed),
             now: Timestamp::from_ms(0),
             events: Vec::new(),
         }
@@ -69,13 +67,14 @@ impl World {
     /// Plays a history and then lets time run on to an instant. What was received later is not used.
     ///
     /// # Errors
-    /// [`Stuck`].
+    /// [`SimulationError`].
     pub fn play(
         &mut self,
         lines: impl IntoIterator<Item = Line>,
         until: Timestamp,
-    ) -> Result<(), Stuck> {
+    ) -> Result<(), SimulationError> {
         for line in lines {
+            // rule 45: what was received up to the instant.
             if line.received <= until {
                 self.hear(line)?;
             }
@@ -86,8 +85,8 @@ impl World {
     /// Lets time run to a line's instant, and plays it.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn hear(&mut self, line: Line) -> Result<(), Stuck> {
+    /// [`SimulationError`].
+    pub fn hear(&mut self, line: Line) -> Result<(), SimulationError> {
         self.advance(line.received)?;
         self.deliver(line)?;
         self.work_off()
@@ -96,8 +95,8 @@ impl World {
     /// Lets time run on to an instant after the last line.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn end(&mut self, until: Timestamp) -> Result<(), Stuck> {
+    /// [`SimulationError`].
+    pub fn end(&mut self, until: Timestamp) -> Result<(), SimulationError> {
         self.advance(until)?;
         self.submit(&Input::Forget).map(|_| ())
     }
@@ -105,8 +104,8 @@ impl World {
     /// Hands one line in, at its instant or at the present one if that is later.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn deliver(&mut self, line: Line) -> Result<Receipt, Stuck> {
+    /// [`SimulationError`].
+    pub fn deliver(&mut self, line: Line) -> Result<Receipt, SimulationError> {
         self.now = self.now.max(line.received);
         if let Input::Delivery(delivery) = &line.input {
             let (scope, id) = (delivery.scope(), delivery.id.clone());
@@ -122,8 +121,8 @@ impl World {
     /// Lets time run to an instant, stopping at everything that is due.
     ///
     /// # Errors
-    /// [`Stuck`].
-    pub fn advance(&mut self, to: Timestamp) -> Result<(), Stuck> {
+    /// [`SimulationError`].
+    pub fn advance(&mut self, to: Timestamp) -> Result<(), SimulationError> {
         self.work_off()?;
         while let Some(next) = self.next_due()?.filter(|at| *at <= to) {
             self.now = self.now.max(next);
@@ -133,12 +132,12 @@ impl World {
         Ok(())
     }
 
-    fn next_due(&self) -> Result<Option<Timestamp>, Stuck> {
+    fn next_due(&self) -> Result<Option<Timestamp>, SimulationError> {
         Ok(due::next(&self.store)?)
     }
 
     /// Carries out everything that is due by now.
-    fn work_off(&mut self) -> Result<(), Stuck> {
+    fn work_off(&mut self) -> Result<(), SimulationError> {
         let mut steps = 0;
         while let Some((_, due)) = due::until(&self.store, self.now, 1)?.pop() {
             // Nobody is asked for a parked name's purchase in a replay: no search is ever begun.
@@ -147,7 +146,7 @@ impl World {
             };
             steps += 1;
             if steps > STEPS_MAX {
-                return Err(Stuck::Endless {
+                return Err(SimulationError::Endless {
                     at: self.now,
                     machine,
                 });
@@ -157,7 +156,7 @@ impl World {
         Ok(())
     }
 
-    fn step(&mut self, id: MachineId, item: Item) -> Result<(), Stuck> {
+    fn step(&mut self, id: MachineId, item: Item) -> Result<(), SimulationError> {
         let Some(machine) = view::machine(&self.store, &id)? else {
             return Ok(());
         };
@@ -202,7 +201,7 @@ impl World {
     }
 
     /// The simulated mail server takes everything.
-    fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, Stuck> {
+    fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, SimulationError> {
         let folded = machine.folded(&self.rules.revisions, self.now);
         let on_record = match &folded.contact.customer {
             Some(customer) => view::customer(&self.store, machine.id.scope(), customer)?,
@@ -222,13 +221,13 @@ impl World {
         ))
     }
 
-    fn submit(&mut self, input: &Input) -> Result<Receipt, Stuck> {
+    fn submit(&mut self, input: &Input) -> Result<Receipt, SimulationError> {
         let base = self.store.clone();
         let mut working = Working::new(&base);
-        let now = Now {
+        let now = TxContext {
             rules: &self.rules,
             at: self.now,
-            dice: 500,
+            jitter: 500,
             stops_held: None,
             gaps: &[],
         };

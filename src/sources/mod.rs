@@ -1,3 +1,3 @@
-//! Where facts come from. Each payment provider has a room of its own, which turns its bytes into the domain's words.
+//! Where facts come from. Each payment provider has a module of its own, which turns its bytes into the domain's words.
 
 pub mod stripe;

@@ -10,14 +10,14 @@ use super::{
 };
 
 #[derive(Debug, Default)]
-struct State {
+struct Contents {
     seq: u64,
     map: BTreeMap<Vec<u8>, Value>,
 }
 
 /// An ordered map in memory. Clones are handles on the same map; it is gone with the last of them.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<RwLock<State>>);
+pub struct Memory(Arc<RwLock<Contents>>);
 
 impl Memory {
     /// An empty store.
@@ -26,7 +26,7 @@ impl Memory {
         Self::default()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, Contents> {
         // A panic elsewhere cannot leave a half-made batch: commits validate before they write.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -147,14 +147,14 @@ pub trait Commit: Send {
 }
 
 /// Whether a store takes this key. The empty key and those that begin with a zero byte are the store's own.
-fn key_is_ours(key: &[u8]) -> bool {
+fn is_reserved(key: &[u8]) -> bool {
     key.first().is_none_or(|first| *first == 0)
 }
 
 /// Checks a batch's keys and sizes, which every store refuses alike.
 fn check_batch(batch: &Batch) -> Result<(), CommitError> {
     for (key, value) in &batch.writes {
-        if key_is_ours(key) {
+        if is_reserved(key) {
             return Err(CommitError::BadKey { key: key.clone() });
         }
         let len = value.as_ref().map_or(0, Vec::len);

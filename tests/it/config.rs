@@ -1,4 +1,4 @@
-//! The config room from outside: its fixtures, the file that `init` writes, and its page in the docs.
+//! The config from outside: its fixtures, the file that `init` writes, and its page in the docs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,13 +8,13 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod license;
 #[cfg(test)]
 mod mail;
-#[cfg(test)]
-mod outbox;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

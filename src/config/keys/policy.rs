@@ -1,9 +1,9 @@
 //! The keys of `[policy.NAME]`: what happens when a payment fails, is refunded, disputed, cancelled or paused.
 
 use super::Absent::Is;
-use super::Kind::{Choice, Share, Span, Spans};
 use super::Section;
-use super::table::{CENTURY_S, key};
+use super::ValueKind::{Choice, Share, Span, Spans};
+use super::spec::{CENTURY_S, key};
 
 /// `[policy.NAME]`.
 pub(in crate::config) const POLICY: Section = Section {

@@ -10,14 +10,14 @@ pub(crate) use source::STRIPE_API;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::keys::{ADOPT, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
-use super::tree::{Reader, Table};
+use super::tree::{Table, TreeReader};
 use super::types::{Adopt, Cron, Http, Scheduler, Store, Time};
 use super::{ByteSize, Config};
 use crate::domain::time::Span;
 use toml::de::DeTable;
 
 /// Reads the whole file. What is wrong is told to the reader.
-pub(super) fn config<'a>(reader: &'a Reader<'a>, file: &'a DeTable<'a>) -> Config {
+pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> Config {
     // The top has no place of its own: what is missing there is about the file as a whole.
     let root = reader.table("", file, 0..0, &ROOT);
     let listen = root.socket("listen").unwrap_or(LISTEN);

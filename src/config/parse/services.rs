@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use lettre::message::Mailbox;
 
 use super::super::tree::{Table, Value};
-use super::super::types::{Licenses, Mail, Service, SuspendBy, Transport};
+use super::super::types::{LicensesConfig, Mail, Service, SuspendBy, Transport};
 use crate::domain::id::AppId;
 use crate::domain::time::Span;
 use crate::secret::Secret;
@@ -24,7 +24,7 @@ enum ServiceName {
     AuthForge,
 }
 
-impl Default for Licenses {
+impl Default for LicensesConfig {
     /// The embedded service.
     fn default() -> Self {
         Self {
@@ -63,13 +63,13 @@ impl Default for Mail {
     }
 }
 
-pub(super) fn licenses(t: &Table<'_>) -> Licenses {
+pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
     let names = [
         ("embedded", ServiceName::Embedded),
         ("authforge", ServiceName::AuthForge),
     ];
     let name = t.choice("service", &names);
-    let default = Licenses::default();
+    let default = LicensesConfig::default();
     let (api_base, api_key) = (t.url("api_base"), t.secret("api_key"));
     let (listen, app_id) = (listen(t), t.text("app_id"));
     let suspend = t.choice("suspend", SuspendBy::CHOICES);
@@ -100,7 +100,7 @@ pub(super) fn licenses(t: &Table<'_>) -> Licenses {
             (service, app_id.map_or(default.app_id, AppId::new), 0)
         }
     };
-    Licenses {
+    LicensesConfig {
         service,
         app_id,
         requests_per_s: NonZeroU32::new(t.count("requests_per_s").unwrap_or(per_s)),

@@ -1,19 +1,20 @@
 //! Values of every kind that a key can take. Each getter is `None` for what is absent, or wrong and told.
 
+mod number;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
-use toml::de::DeValue;
 
-use super::super::keys::{Kind, example};
+use super::super::keys::{ValueKind, example};
 use super::super::size::ByteSize;
 use super::super::tree::{Table, Value, nearest};
 use super::super::types::{Cron, Network};
 use crate::domain::adoption::Template;
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
-use crate::domain::time::{NotASpan, Span};
+use crate::domain::time::Span;
 use crate::secret::Secret;
 
 impl Table<'_> {
@@ -81,15 +82,6 @@ impl Table<'_> {
     }
 }
 
-/// The way out of a length that cannot be read.
-fn length_hint(error: &NotASpan) -> String {
-    let units = "ms, s, m (minutes), h, d and w are understood";
-    match error.suggestion() {
-        Some(meant) => format!("did you mean `{meant}`? {units}"),
-        None => format!("{units}; a month or a year has no fixed length"),
-    }
-}
-
 impl Value<'_> {
     /// A text that is not empty.
     pub(super) fn text(&self) -> Option<String> {
@@ -113,7 +105,7 @@ impl Value<'_> {
             self.mistake(format!("`{}` holds an empty secret", self.key.name), hint);
             return None;
         }
-        if matches!(self.key.kind, Kind::Secret)
+        if matches!(self.key.kind, ValueKind::Secret)
             && text.contains(|c: char| c.is_control() || !c.is_ascii())
         {
             let message = format!(
@@ -222,136 +214,12 @@ impl Value<'_> {
         )
     }
 
-    fn length(&self) -> Option<Span> {
-        let kind = self.key.kind;
-        let (from_s, to_s, whole_s) =
-            if let Kind::Span(from_s, to_s) | Kind::Spans(from_s, to_s) = kind {
-                (from_s, to_s, true)
-            } else if let Kind::Wait(from_s, to_s) | Kind::Waits(from_s, to_s) = kind {
-                (from_s, to_s, false)
-            } else {
-                return None;
-            };
-        if matches!(self.value, DeValue::Integer(_)) {
-            self.wrong("a length of time with its unit");
-            return None;
-        }
-        let text = self.text()?;
-        let span: Span = match text.parse() {
-            Ok(span) => span,
-            Err(error) => {
-                self.mistake(error.to_string(), length_hint(&error));
-                return None;
-            }
-        };
-        let span = self.within(span, Span::from_s(from_s), Span::from_s(to_s))?;
-        if whole_s && span.ms() % 1000 != 0 {
-            let message = format!(
-                "`{}` is {span}, and it counts in whole seconds",
-                self.key.name
-            );
-            self.mistake(message, "only time-outs take `ms`");
-            return None;
-        }
-        Some(span)
-    }
-
     fn flag(&self) -> Option<bool> {
         let flag = self.value.as_bool();
         if flag.is_none() {
             self.wrong("true or false");
         }
         flag
-    }
-
-    fn size(&self) -> Option<ByteSize> {
-        let Kind::Size(from, to) = self.key.kind else {
-            return None;
-        };
-        if matches!(self.value, DeValue::Integer(_)) {
-            self.wrong("a size with its unit");
-            return None;
-        }
-        match self.text()?.parse::<ByteSize>() {
-            Ok(size) => self.within(size, ByteSize::from_bytes(from), ByteSize::from_bytes(to)),
-            Err(e) => {
-                self.mistake(
-                    e.to_string(),
-                    format!("like `{} = {}`", self.key.name, example(self.key)),
-                );
-                None
-            }
-        }
-    }
-
-    fn within<T: PartialOrd + std::fmt::Display>(&self, value: T, from: T, to: T) -> Option<T> {
-        if from <= value && value <= to {
-            return Some(value);
-        }
-        let name = self.key.name;
-        let bound = if value < from {
-            format!("at least {from}")
-        } else {
-            format!("at most {to}")
-        };
-        self.mistake(
-            format!("`{name}` is {value}, and it must be {bound}"),
-            format!("from {from} to {to}"),
-        );
-        None
-    }
-
-    /// A whole number of a range.
-    fn integer(&self, from: u32, to: u32) -> Option<u32> {
-        let DeValue::Integer(n) = self.value else {
-            self.wrong("a whole number");
-            return None;
-        };
-        let parsed = u32::from_str_radix(n.as_str(), n.radix())
-            .ok()
-            .filter(|n| (from..=to).contains(n));
-        if parsed.is_none() {
-            self.mistake(
-                format!("`{}` is {n}, which is out of range", self.key.name),
-                format!("from {from} to {to}"),
-            );
-        }
-        parsed
-    }
-
-    fn count(&self) -> Option<u32> {
-        let Kind::Count(from, to) = self.key.kind else {
-            return None;
-        };
-        self.integer(from, to)
-    }
-
-    fn devices(&self) -> Option<Devices> {
-        match self.value {
-            DeValue::String(_) => {
-                let text = self.text()?;
-                if text == "unlimited" {
-                    return Some(Devices::Unlimited);
-                }
-                self.mistake(
-                    format!(
-                        "`{}` must be a whole number or \"unlimited\"",
-                        self.key.name
-                    ),
-                    "like `devices = 3`",
-                );
-                None
-            }
-            DeValue::Integer(_) => self.integer(1, 1_000_000).map(Devices::Count),
-            DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_)
-            | DeValue::Array(_)
-            | DeValue::Table(_) => {
-                self.wrong("a whole number or \"unlimited\"");
-                None
-            }
-        }
     }
 
     fn template(&self) -> Option<Template> {
@@ -367,19 +235,6 @@ impl Value<'_> {
                 None
             }
         }
-    }
-
-    fn share(&self) -> Option<OnPartialRefund> {
-        let text = self.text()?;
-        let parsed = OnPartialRefund::parse(&text);
-        if parsed.is_none() {
-            let message = format!("`{}` cannot be \"{text}\"", self.key.name);
-            self.mistake(
-                message,
-                "\"keep\", \"revoke\", or a percentage from \"1%\" to \"100%\"",
-            );
-        }
-        parsed
     }
 
     fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {

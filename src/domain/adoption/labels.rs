@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::fact::{Fact, Says};
+use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
@@ -99,36 +99,36 @@ impl Ids {
     }
 
     fn add(&mut self, fact: &Fact) {
-        match &fact.says {
-            Says::Session(s) => {
+        match &fact.body {
+            FactBody::Session(s) => {
                 self.sessions.insert(s.id.as_str().to_owned());
                 self.invoices
                     .extend(s.invoice.iter().map(|i| i.as_str().to_owned()));
                 self.payments
                     .extend(s.payment_intent.iter().map(|p| p.as_str().to_owned()));
             }
-            Says::Subscription(s) => {
+            FactBody::Subscription(s) => {
                 self.invoices
                     .extend(s.latest_invoice.iter().map(|i| i.as_str().to_owned()));
             }
-            Says::Invoice(i) => {
+            FactBody::Invoice(i) => {
                 self.invoices.insert(i.id.as_str().to_owned());
                 self.payments
                     .extend(i.payment_intent.iter().map(|p| p.as_str().to_owned()));
             }
-            Says::Payment(p) => {
+            FactBody::Payment(p) => {
                 self.invoices
                     .extend(p.invoice.iter().map(|i| i.as_str().to_owned()));
                 self.payments
                     .extend(p.payment_intent.iter().map(|p| p.as_str().to_owned()));
             }
-            Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::LineItems(_)
-            | Says::Items(_)
-            | Says::Decision(_) => {}
+            FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_)
+            | FactBody::Decision(_) => {}
         }
     }
 

@@ -7,20 +7,20 @@ use crate::domain::id::Scope;
 use crate::domain::routing::{Meanwhile, Reason, Route, asks, route};
 use crate::domain::transfer::{Attempts, take_over};
 
-fn fact(says: Says) -> Fact {
+fn fact(body: FactBody) -> Fact {
     Fact {
         id: "evt_1".into(),
         kind: String::new(),
         at: day(0.0),
         received: day(0.0),
-        says,
+        body,
         chain: None,
     }
 }
 
 /// Where a fact goes whose names lead to these machines, each by one of its names.
-fn routed(says: Says, linked: &[(&str, &str)]) -> Route {
-    let fact = fact(says);
+fn routed(body: FactBody, linked: &[(&str, &str)]) -> Route {
+    let fact = fact(body);
     let machine = |name: &Name| {
         linked
             .iter()
@@ -45,24 +45,24 @@ fn to(machine: &str, takes_over: Option<&str>) -> Route {
 
 #[test]
 fn money_back_waits_for_its_purchase() {
-    let says = || refund("re_1", "cs_1", 100, true);
+    let body = || refund("re_1", "cs_1", 100, true);
     let names = vec!["pi_cs_1".to_owned()];
     assert_eq!(
-        routed(says(), &[]),
+        routed(body(), &[]),
         Route::Wait {
             names,
             counts: Meanwhile::Parked
         }
     );
     assert_eq!(
-        routed(says(), &[("pi_cs_1", "stripe/cs_1")]),
+        routed(body(), &[("pi_cs_1", "stripe/cs_1")]),
         to("stripe/cs_1", None)
     );
 }
 
 #[test]
 fn a_charge_without_money_back_is_a_mere_link() {
-    let counts = |says| match routed(says, &[]) {
+    let counts = |body| match routed(body, &[]) {
         Route::Wait { counts, .. } => counts,
         elsewhere @ (Route::To { .. } | Route::Nowhere(_)) => panic!("{elsewhere:?}"),
     };
@@ -77,13 +77,13 @@ fn a_charge_without_money_back_is_a_mere_link() {
 
 #[test]
 fn a_session_takes_its_own_invoice_s_machine_over_and_no_other() {
-    let says = || session(PaymentStatus::Paid);
+    let body = || session(PaymentStatus::Paid);
     assert_eq!(
-        routed(says(), &[("pi_cs_1", "stripe/in_9")]),
+        routed(body(), &[("pi_cs_1", "stripe/in_9")]),
         to("stripe/cs_1", Some("stripe/in_9"))
     );
     assert_eq!(
-        routed(says(), &[("pi_cs_1", "stripe/sub_9")]),
+        routed(body(), &[("pi_cs_1", "stripe/sub_9")]),
         to("stripe/cs_1", None)
     );
 }
@@ -158,7 +158,7 @@ fn of_two_creates_that_may_have_been_made_both_are_looked_for() {
     );
     let (second, look) = (
         &machine.actions[1],
-        Phase::Look {
+        CreatePhase::Look {
             since: day(1.0),
             absent: 0,
             any_age: false,

@@ -1,7 +1,11 @@
 //! Lists that are cut: what they do not show is unknown, never given up (rules 14, 17 and 18).
 
+mod first_invoice;
+mod lines;
+
 use super::*;
 use crate::domain::action::Question;
+use first_invoice::with_cut;
 
 /// What Stripe says when it is asked.
 #[derive(Default)]
@@ -10,7 +14,7 @@ pub(super) struct Stripe {
     /// The subscription's items.
     items: Vec<Item>,
     /// Its invoices, with when each was paid.
-    invoices: Vec<(f64, Says)>,
+    invoices: Vec<(f64, FactBody)>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +22,6 @@ enum Manner {
     /// There is no API key.
     #[default]
     NoKey,
-    /// It answers.
     Answers,
     /// It does not answer now.
     Busy,
@@ -52,7 +55,7 @@ impl Case {
             Manner::Forbids => return refused(true),
             Manner::Answers => {}
         }
-        let (at, says) = match question {
+        let (at, body) = match question {
             Question::SubscriptionItems {
                 subscription,
                 shown_at,
@@ -61,23 +64,23 @@ impl Case {
                     subscription: subscription.clone(),
                     items: self.stripe.items.clone(),
                 };
-                (self.now.max(*shown_at), Says::Items(Box::new(items)))
+                (self.now.max(*shown_at), FactBody::Items(Box::new(items)))
             }
             Question::InvoiceLines(id) | Question::FirstInvoice(id) => {
-                let is = |says: &Says| matches!(says, Says::Invoice(i) if i.id == *id);
-                let Some((at, says)) = self.stripe.invoices.iter().find(|(_, says)| is(says))
+                let is = |body: &FactBody| matches!(body, FactBody::Invoice(i) if i.id == *id);
+                let Some((at, body)) = self.stripe.invoices.iter().find(|(_, body)| is(body))
                 else {
                     return refused(false);
                 };
                 (
                     day(*at),
-                    with(says.clone(), |i| i.event = InvoiceEvent::LookedUp),
+                    with(body.clone(), |i| i.event = InvoiceEvent::LookedUp),
                 )
             }
             Question::LineItems(_) | Question::Customer(_) => return refused(false),
         };
         let unpaid = matches!(question, Question::FirstInvoice(_))
-            && matches!(&says, Says::Invoice(i) if !i.paid);
+            && matches!(&body, FactBody::Invoice(i) if !i.paid);
         let id = format!("lookup_{}", self.machine.facts.len())
             .as_str()
             .into();
@@ -86,10 +89,10 @@ impl Case {
             kind: "lookup".to_owned(),
             at,
             received: self.now,
-            says,
+            body,
             chain: None,
         };
-        learn(&mut self.machine, &fact);
+        add_fact(&mut self.machine, &fact);
         if unpaid {
             Outcome::Again {
                 after: None,
@@ -163,7 +166,7 @@ fn bill_for(
     numbers: impl IntoIterator<Item = u32>,
     from: f64,
     to: f64,
-) -> Says {
+) -> FactBody {
     let lines = numbers
         .into_iter()
         .map(|n| line(&format!("si_{n}"), &format!("price_{n}"), 29, from, to));
@@ -172,12 +175,12 @@ fn bill_for(
     })
 }
 
-fn cut_lines(says: Says) -> Says {
-    with(says, |i| i.lines.truncate(10))
+fn cut_lines(body: FactBody) -> FactBody {
+    with(body, |i| i.lines.truncate(10))
 }
 
-fn whole_lines(says: Says) -> Says {
-    with(says, |i| i.lines_whole = true)
+fn whole_lines(body: FactBody) -> FactBody {
+    with(body, |i| i.lines_whole = true)
 }
 
 /// A subscription with fourteen items, each with a plan; of each list its events show ten.
@@ -335,7 +338,7 @@ fn a_stripe_that_does_not_answer_is_not_waited_for_for_ever() {
 fn an_answer_older_than_a_later_snapshot_changes_nothing() {
     let answer = |numbers: &[u32]| {
         let items = items(numbers.iter().copied(), 0.0, 30.0);
-        Says::Items(Box::new(SubscriptionItems {
+        FactBody::Items(Box::new(SubscriptionItems {
             subscription: "sub_1".into(),
             items,
         }))
@@ -364,17 +367,17 @@ fn an_answer_older_than_a_later_snapshot_changes_nothing() {
         case.machine.facts.clear();
         case.machine.grants.clear();
         for n in order {
-            let (at, says) = &facts[n];
+            let (at, body) = &facts[n];
             let id = format!("evt_{n}").as_str().into();
             let fact = Fact {
                 id,
                 kind: String::new(),
                 at: day(*at),
                 received: day(3.0),
-                says: says.clone(),
+                body: body.clone(),
                 chain: None,
             };
-            learn(&mut case.machine, &fact);
+            add_fact(&mut case.machine, &fact);
         }
         case.told_late(3.0, 0.0, "invoice.paid", paid());
         let mut plans: Vec<&str> = case
@@ -387,184 +390,4 @@ fn an_answer_older_than_a_later_snapshot_changes_nothing() {
         plans.sort_unstable();
         assert_eq!(plans, ["plan_1", "plan_2", "plan_4", "plan_5"], "{order:?}");
     }
-}
-
-fn with_cut(says: Says) -> Says {
-    let Says::Subscription(mut shown) = says else {
-        panic!("no snapshot")
-    };
-    shown.items_whole = false;
-    Says::Subscription(shown)
-}
-
-/// Rule 18: with an API key a new subscription's first invoice is asked for at once, and pays at once.
-#[test]
-fn a_first_invoice_is_asked_for_at_once() {
-    let first = || {
-        whole_lines(invoice(
-            "in_1",
-            InvoiceEvent::Paid,
-            vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
-        ))
-    };
-    let named = |s: &mut Subscription| {
-        (s.latest_invoice, s.created) = (Some("in_1".into()), Some(day(0.0)))
-    };
-    let mut case = Case::subscription(|_| {});
-    case.stripe = Stripe {
-        manner: Manner::Answers,
-        items: Vec::new(),
-        invoices: vec![(0.0, first())],
-    };
-    case.shown(0.0, 0.0, 30.0, named).is("active: live 33");
-    // The endpoint still hears of no invoices: renewals are told by snapshots as before.
-    case.shown(30.0, 30.0, 60.0, |s| {
-        named(s);
-        s.latest_invoice = Some("in_2".into());
-    });
-    case.is("active: live 63");
-    case.acts("look_up create extend").tells(0.0, "");
-    // Its own event, which comes a moment later, counts once.
-    let mut hears = Case::subscription(|_| {});
-    hears.stripe = Stripe {
-        manner: Manner::Answers,
-        items: Vec::new(),
-        invoices: vec![(0.0, first())],
-    };
-    hears
-        .shown(0.0, 0.0, 30.0, named)
-        .told(0.0001, "invoice.paid", first())
-        .on(9.0)
-        .is("active: live 33");
-    hears.acts("look_up create").mails("license_issued 0");
-
-    // Not paid: asked for until it is, and nothing is handed out before.
-    let mut late = Case::subscription(|_| {});
-    let unpaid = with(first(), |i| i.paid = false);
-    late.stripe = Stripe {
-        manner: Manner::Answers,
-        items: Vec::new(),
-        invoices: vec![(0.0, unpaid)],
-    };
-    late.shown(0.0, 0.0, 30.0, named)
-        .is("active:")
-        .on(1.0)
-        .is("active:");
-    late.stripe.invoices = vec![(1.5, first())];
-    late.on(2.0).is("active: live 33");
-
-    // Nothing is asked where there is nothing to hand out, or a paid session speaks.
-    let mut other = Case::subscription(|_| {});
-    other.revisions[0].plans.clear();
-    other.stripe = Stripe {
-        manner: Manner::Refuses,
-        items: Vec::new(),
-        invoices: Vec::new(),
-    };
-    other.shown(0.0, 0.0, 30.0, named);
-    assert_eq!(other.asks(), Vec::<&str>::new());
-    // Refused: the snapshot speaks after ten minutes, as without a key.
-    let mut refused = Case::subscription(|_| {});
-    refused.stripe = Stripe {
-        manner: Manner::Refuses,
-        items: Vec::new(),
-        invoices: Vec::new(),
-    };
-    refused
-        .shown(0.0, 0.0, 30.0, named)
-        .is("active:")
-        .on(0.01)
-        .is("active: live 33");
-}
-
-/// Rule 18: a source whose endpoint hears of no invoices lets a snapshot speak at once; once a paid invoice was heard of all
-/// the same, none does.
-#[test]
-fn a_source_without_invoices_waits_for_none() {
-    let made = |s: &mut Subscription| s.created = Some(day(0.0));
-    let mut case = Case::subscription(|_| {});
-    case.deaf = true;
-    case.shown(0.0, 0.0, 30.0, made)
-        .is("active: live 33")
-        .mails("");
-    case.shown(30.0, 30.0, 60.0, made).is("active: live 63");
-    let mut sent = Case::subscription(|_| {});
-    sent.deaf = true;
-    sent.shown(0.0, 0.0, 30.0, |s| s.send_invoice = true)
-        .on(1.0)
-        .is("active:");
-    let mut hears = Case::subscription(|_| {});
-    hears
-        .shown(0.0, 0.0, 30.0, made)
-        .is("active:")
-        .on(0.01)
-        .is("active: live 33");
-}
-
-/// A purchase whose session carries a cut list of what it sold: what is not shown is asked for, else reported.
-#[test]
-fn a_cut_session_is_asked_for_its_lines() {
-    let bought = |n: u32| Bought {
-        line: Some(format!("li_{n}")),
-        price: priced(&format!("price_{n}")),
-        quantity: 1,
-    };
-    let mut case = Case::purchase(|_| {});
-    case.revisions[0].plans = (1..=14)
-        .map(|n| plan(&format!("plan_{n}"), &format!("price_{n}")))
-        .collect();
-    case.told(
-        0.0,
-        "checkout.session.completed",
-        session_with(PaymentStatus::Paid, |s| {
-            s.wants = Wants::default();
-            (s.line_items, s.line_items_cut) = ((1..=10).map(bought).collect(), true);
-        }),
-    );
-    case.counts("10 live")
-        .tells(0.0, "sold more lines than its events show");
-    let all = Says::LineItems(LineItems {
-        session: "cs_1".into(),
-        lines: (1..=14).map(bought).collect(),
-    });
-    case.told(1.0, "lookup.line_items", all).counts("14 live");
-}
-
-/// Rule 17: a paid invoice whose lines name no price pays for nothing by itself and is reported with what would count it.
-#[test]
-fn an_invoice_that_names_no_price_is_reported() {
-    let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0).is("active: live 33");
-    let bare = Line {
-        item: None,
-        price: Priced::default(),
-        ..line("", "", 29, 30.0, 60.0)
-    };
-    case.told(
-        30.0,
-        "invoice.paid",
-        invoice("in_2", InvoiceEvent::Paid, vec![bare]),
-    );
-    case.is("active: live 33")
-        .tells(30.0, "in_2 names no price");
-    case.tells(30.0, &format!("--until {}", day(60.0)));
-}
-
-/// Rule 14: a planned item with the quantity 0 gives none and is reported; one that is billed by use has none and is not.
-#[test]
-fn a_quantity_of_nothing_is_reported() {
-    let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0)
-        .shown(1.0, 0.0, 30.0, |s| s.items[0].quantity = Some(0));
-    case.is("active: revoked")
-        .tells(0.0, "price_pro has the quantity 0");
-    let mut metered = Case::subscription(|_| {});
-    metered.shown(0.0, 0.0, 30.0, |s| {
-        s.items.push(Item {
-            quantity: None,
-            metered: true,
-            ..item("si_2", "price_team", 0, 0.0, 30.0)
-        });
-    });
-    metered.paid(0.0, "in_1", 0.0, 30.0).tells(0.0, "");
 }

@@ -9,8 +9,8 @@ pub(super) fn priced(price: &str) -> Priced {
     }
 }
 
-pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> Line {
-    Line {
+pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> InvoiceLine {
+    InvoiceLine {
         item: Some(item.into()),
         price: priced(price),
         start: day(from),
@@ -25,8 +25,8 @@ pub(super) fn line(item: &str, price: &str, amount: i64, from: f64, to: f64) -> 
 }
 
 /// An invoice; the first is `in_1`.
-pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
-    Says::Invoice(Box::new(Invoice {
+pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<InvoiceLine>) -> FactBody {
+    FactBody::Invoice(Box::new(Invoice {
         id: id.into(),
         event,
         subscription: Some("sub_1".into()),
@@ -59,12 +59,12 @@ pub(super) fn invoice(id: &str, event: InvoiceEvent, lines: Vec<Line>) -> Says {
 }
 
 /// What an invoice says, changed.
-pub(super) fn with(says: Says, change: impl FnOnce(&mut Invoice)) -> Says {
-    let Says::Invoice(mut invoice) = says else {
+pub(super) fn with(body: FactBody, change: impl FnOnce(&mut Invoice)) -> FactBody {
+    let FactBody::Invoice(mut invoice) = body else {
         panic!("no invoice")
     };
     change(&mut invoice);
-    Says::Invoice(invoice)
+    FactBody::Invoice(invoice)
 }
 
 pub(super) fn item(id: &str, price: &str, quantity: u32, from: f64, to: f64) -> Item {
@@ -78,7 +78,7 @@ pub(super) fn item(id: &str, price: &str, quantity: u32, from: f64, to: f64) -> 
     }
 }
 
-pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription)) -> Says {
+pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription)) -> FactBody {
     let mut snapshot = Subscription {
         id: "sub_1".into(),
         event: SubscriptionEvent::Updated,
@@ -101,12 +101,12 @@ pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription
         created: None,
     };
     change(&mut snapshot);
-    Says::Subscription(Box::new(snapshot))
+    FactBody::Subscription(Box::new(snapshot))
 }
 
 /// A refund of an invoice's payment.
-pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> Says {
-    Says::Refund(Refund {
+pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> FactBody {
+    FactBody::Refund(Refund {
         id: id.into(),
         charge: None,
         payment_intent: Some(format!("pi_{of}").as_str().into()),
@@ -117,8 +117,8 @@ pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> Says {
 }
 
 /// The purchase's charge, so much of it given back.
-pub(super) fn charge(amount_refunded: i64) -> Says {
-    Says::Charge(Charge {
+pub(super) fn charge(amount_refunded: i64) -> FactBody {
+    FactBody::Charge(Charge {
         id: "ch_1".into(),
         payment_intent: Some("pi_cs_1".into()),
         invoice: None,
@@ -131,8 +131,8 @@ pub(super) fn charge(amount_refunded: i64) -> Says {
     })
 }
 
-pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
-    Says::Dispute(Dispute {
+pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> FactBody {
+    FactBody::Dispute(Dispute {
         id: id.into(),
         charge: None,
         payment_intent: Some(format!("pi_{of}").as_str().into()),
@@ -143,8 +143,8 @@ pub(super) fn dispute(id: &str, of: &str, status: DisputeStatus) -> Says {
 }
 
 /// A paid invoice that bills no subscription, with one line of a price.
-pub(super) fn bill(line_id: &str, price: &str) -> Says {
-    let sold = Line {
+pub(super) fn bill(line_id: &str, price: &str) -> FactBody {
+    let sold = InvoiceLine {
         item: None,
         of_subscription: false,
         id: Some(line_id.to_owned()),
@@ -156,30 +156,30 @@ pub(super) fn bill(line_id: &str, price: &str) -> Says {
 }
 
 /// What a look-up said of the purchase's session: lines with id, price and quantity.
-pub(super) fn sold(lines: &[(&str, &str, u32)]) -> Says {
+pub(super) fn sold(lines: &[(&str, &str, u32)]) -> FactBody {
     let bought = |(id, price, quantity): &(&str, &str, u32)| Bought {
         line: Some((*id).to_owned()),
         price: priced(price),
         quantity: *quantity,
     };
-    Says::LineItems(LineItems {
+    FactBody::LineItems(LineItems {
         session: "cs_1".into(),
         lines: lines.iter().map(bought).collect(),
     })
 }
 
 /// What a session says, changed.
-pub(super) fn session_with(paid: PaymentStatus, change: impl FnOnce(&mut Session)) -> Says {
-    let Says::Session(mut session) = session(paid) else {
+pub(super) fn session_with(paid: PaymentStatus, change: impl FnOnce(&mut Session)) -> FactBody {
+    let FactBody::Session(mut session) = session(paid) else {
         panic!("no session")
     };
     change(&mut session);
-    Says::Session(session)
+    FactBody::Session(session)
 }
 
 /// The purchase's completed session.
-pub(super) fn session(paid: PaymentStatus) -> Says {
-    Says::Session(Box::new(Session {
+pub(super) fn session(paid: PaymentStatus) -> FactBody {
+    FactBody::Session(Box::new(Session {
         id: "cs_1".into(),
         event: SessionEvent::Completed,
         mode: SessionMode::Payment,

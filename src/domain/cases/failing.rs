@@ -189,7 +189,7 @@ fn pauses_and_confirmations_can_be_failures() {
 }
 
 /// The second month's invoice, sent and due on day 44.
-fn sent(event: InvoiceEvent) -> Says {
+fn sent(event: InvoiceEvent) -> FactBody {
     let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
     with(invoice("in_2", event, lines), |i| {
         (i.send_invoice, i.due, i.next_attempt) = (true, Some(day(44.0)), None);

@@ -1,20 +1,22 @@
 //! Kinds of fault that real histories showed, each with its kin: what a fault of one place would be in another.
 
-use super::*;
-use crate::domain::policy::{OnPartialRefund, OnPause, Trial};
+mod items;
 
-fn proration(price: &str, amount: i64, from: f64, to: f64) -> Line {
-    Line {
+use super::*;
+use crate::domain::policy::{OnPartialRefund, OnPause};
+
+fn proration(price: &str, amount: i64, from: f64, to: f64) -> InvoiceLine {
+    InvoiceLine {
         proration: true,
         ..line("si_1", price, amount, from, to)
     }
 }
 
-fn reason(says: Says, reason: BillingReason) -> Says {
-    with(says, |i| i.reason = reason)
+fn reason(body: FactBody, reason: BillingReason) -> FactBody {
+    with(body, |i| i.reason = reason)
 }
 
-fn paid(id: &str, lines: Vec<Line>) -> Says {
+fn paid(id: &str, lines: Vec<InvoiceLine>) -> FactBody {
     invoice(id, InvoiceEvent::Paid, lines)
 }
 
@@ -27,8 +29,8 @@ fn month(case: &mut Case) {
     );
 }
 
-fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> Says {
-    Says::Charge(Charge {
+fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> FactBody {
+    FactBody::Charge(Charge {
         id: id.into(),
         payment_intent: Some(format!("pi_{id}").as_str().into()),
         invoice: Some(invoice.into()),
@@ -41,8 +43,8 @@ fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> Says {
     })
 }
 
-fn dispute(id: &str, charge: &str, status: DisputeStatus) -> Says {
-    Says::Dispute(Dispute {
+fn dispute(id: &str, charge: &str, status: DisputeStatus) -> FactBody {
+    FactBody::Dispute(Dispute {
         id: id.into(),
         charge: Some(charge.into()),
         payment_intent: None,
@@ -258,85 +260,6 @@ fn a_debt_without_a_plan_written_off_revives_nothing() {
     case.is("active: expired");
 }
 
-/// Rule 14: an item that is added is licensed at once while the running period is paid, before any invoice for it.
-#[test]
-fn an_added_item_is_licensed_at_once() {
-    let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0)
-        .shown(1.0, 0.0, 30.0, |_| {});
-    let both = |s: &mut Subscription| s.items.push(item("si_2", "price_team", 1, 0.0, 30.0));
-    case.shown(10.0, 0.0, 30.0, both)
-        .is("active: live 33, live 33");
-    // Where the period is not paid any more, it waits for its own payment.
-    let mut late = Case::subscription(|_| {});
-    late.paid(0.0, "in_1", 0.0, 30.0)
-        .shown(1.0, 0.0, 30.0, |_| {})
-        .failed(30.0, "in_2", 30.0, 60.0);
-    late.shown(31.0, 30.0, 60.0, |s| {
-        s.status = SubscriptionStatus::PastDue;
-        s.items.push(item("si_2", "price_team", 1, 30.0, 60.0));
-    });
-    late.is("grace: live 46");
-}
-
-/// Rule 14: an item that is replaced hands its license on, to one of the same plan first.
-#[test]
-fn an_item_that_is_replaced_hands_its_license_on() {
-    let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0)
-        .shown(1.0, 0.0, 30.0, |_| {});
-    case.shown(10.0, 0.0, 30.0, |s| {
-        s.items = vec![item("si_9", "price_team", 1, 0.0, 30.0)]
-    });
-    case.is("active: live 33")
-        .acts("create")
-        .paid(30.0, "in_2", 30.0, 60.0);
-    let mut two = Case::subscription(|_| {});
-    let items = |ids: [(&'static str, &'static str); 2]| {
-        move |s: &mut Subscription| {
-            s.items = ids
-                .map(|(id, price)| item(id, price, 1, 0.0, 30.0))
-                .to_vec()
-        }
-    };
-    let lines = vec![
-        line("si_1", "price_pro", 29, 0.0, 30.0),
-        line("si_2", "price_team", 29, 0.0, 30.0),
-    ];
-    two.told(0.0, "invoice.paid", paid("in_1", lines));
-    two.shown(
-        1.0,
-        0.0,
-        30.0,
-        items([("si_1", "price_pro"), ("si_2", "price_team")]),
-    );
-    two.shown(
-        9.0,
-        0.0,
-        30.0,
-        items([("si_8", "price_team"), ("si_9", "price_pro")]),
-    );
-    two.is("active: live 33, live 33").acts("create create");
-    let plans: Vec<_> = two
-        .machine
-        .grants
-        .iter()
-        .map(|g| g.plan.as_ref().unwrap().to_string())
-        .collect();
-    assert_eq!(plans, ["pro", "team"]);
-}
-
-/// Rule 23: a trial added to a paid, running subscription extends its license, whatever the policy says of first trials.
-#[test]
-fn a_trial_that_is_given_later_extends() {
-    let mut case = Case::subscription(|p| p.trial = Trial::None);
-    case.paid(0.0, "in_1", 0.0, 30.0);
-    case.shown(10.0, 10.0, 70.0, |s| {
-        (s.status, s.trial_end) = (SubscriptionStatus::Trialing, Some(day(70.0)))
-    });
-    case.is("trialing: live 73");
-}
-
 /// Rule 17: a credit takes back time that was granted, and leaves what was paid beyond it.
 #[test]
 fn a_credit_takes_back_what_it_covers_and_no_more() {
@@ -363,7 +286,7 @@ fn a_credit_takes_back_what_it_covers_and_no_more() {
 fn what_gives_nothing_is_reported() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0);
-    let nameless = Line {
+    let nameless = InvoiceLine {
         price: Priced::default(),
         item: None,
         ..line("si_1", "price_pro", 29, 30.0, 60.0)

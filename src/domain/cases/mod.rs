@@ -4,7 +4,9 @@
 mod between;
 mod buying;
 mod cutting;
+mod decisions;
 mod ending;
+mod events;
 mod facts;
 mod failing;
 mod hands;
@@ -14,12 +16,13 @@ mod kinds;
 mod money;
 mod notices;
 mod paying;
-mod people;
+mod services;
 
 use super::action::{
-    Abilities, Act, Action, ActionOutcome, Confirmed, GrantStatus, Outcome, Phase,
+    Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
 };
-use super::decide::{Mailed, World, learn, mailed, outcome, recipient, settle};
+use super::context::DecisionContext;
+use super::decide::{Mailed, add_fact, mailed, outcome, recipient, reconcile};
 use super::decision::{Decision, Verb};
 use super::fact::*;
 use super::finding::Finding;
@@ -134,12 +137,18 @@ impl Case {
     }
 
     /// Something is told on the day on which it happened.
-    pub(super) fn told(&mut self, at: f64, kind: &str, says: Says) -> &mut Self {
-        self.told_late(at, at, kind, says)
+    pub(super) fn told(&mut self, at: f64, kind: &str, body: FactBody) -> &mut Self {
+        self.told_late(at, at, kind, body)
     }
 
     /// Something is told later than it happened.
-    pub(super) fn told_late(&mut self, heard: f64, at: f64, kind: &str, says: Says) -> &mut Self {
+    pub(super) fn told_late(
+        &mut self,
+        heard: f64,
+        at: f64,
+        kind: &str,
+        body: FactBody,
+    ) -> &mut Self {
         self.on(heard);
         let id = format!("evt_{:03}", self.machine.facts.len());
         let fact = Fact {
@@ -147,11 +156,11 @@ impl Case {
             kind: kind.to_owned(),
             at: day(at),
             received: day(heard),
-            says,
+            body,
             chain: None,
         };
-        learn(&mut self.machine, &fact);
-        self.settle();
+        add_fact(&mut self.machine, &fact);
+        self.reconcile();
         self
     }
 
@@ -181,7 +190,7 @@ impl Case {
                 return self;
             };
             self.now = self.now.max(next);
-            self.settle();
+            self.reconcile();
         }
         panic!("something keeps coming due");
     }
@@ -191,25 +200,25 @@ impl Case {
         Revisions::new(self.revisions.clone()).deaf(deaf)
     }
 
-    fn settle(&mut self) {
+    fn reconcile(&mut self) {
         let revisions = self.rules();
         let abilities = Abilities {
             looks_up: self.stripe.has_key(),
             ..Abilities::simulated()
         };
         for _ in 0..1000 {
-            let world = World {
+            let world = DecisionContext {
                 revisions: &revisions,
                 now: self.now,
                 abilities: &abilities,
                 customer: None,
                 store_since: self.since,
                 gaps: &[],
-                dice: 0,
+                jitter: 0,
                 under_way: &[],
                 stops_held: self.stops_held,
             };
-            settle(&mut self.machine, &world);
+            reconcile(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));
             let due = self
                 .machine
@@ -234,77 +243,6 @@ impl Case {
             mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
         }
         panic!("it never settles");
-    }
-
-    fn came_of(&mut self, action: &Action) -> Outcome {
-        if let Some(question) = action.act.question() {
-            return self.asked(question);
-        }
-        if matches!(action.phase, Phase::Look { .. }) {
-            return self.looked(action);
-        }
-        let ready = self
-            .ready
-            .get(self.made as usize)
-            .filter(|at| **at > self.now && action.act.creates());
-        match ready {
-            Some(at) => Outcome::Again {
-                after: Some(*at - self.now),
-                why: "busy".to_owned(),
-            },
-            None => Outcome::Done(self.carried_out(action)),
-        }
-    }
-
-    fn looked(&self, action: &Action) -> Outcome {
-        let Some((status, expires_at, devices)) = self.there else {
-            return Outcome::Absent { began: self.now };
-        };
-        let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
-        Outcome::Done(Confirmed {
-            key,
-            status,
-            expires_at,
-            devices: Some(devices),
-            adopted: true,
-            others: Vec::new(),
-        })
-    }
-
-    /// Another hand changes the license at the service, and something makes us read it.
-    pub(super) fn changed_there(&mut self, at: f64, until: Option<f64>, devices: u32) -> &mut Self {
-        self.on(at);
-        self.shows = Some((until.map(day), Devices::Count(devices)));
-        let license = &self.machine.grants[0];
-        let read = Act::Read {
-            key: license.key.clone(),
-        };
-        self.machine.actions.push(Action::new(
-            self.machine.next_action(),
-            read,
-            license.number,
-            self.now,
-        ));
-        self.settle();
-        self
-    }
-
-    fn carried_out(&mut self, action: &Action) -> Confirmed {
-        if let Act::Create(new) = &action.act {
-            self.made += 1;
-            let key = LicenseKey::new(format!("KEY-{}", self.made));
-            return License::made(key, action.label.clone(), new).confirmed(false);
-        }
-        let grant = self
-            .machine
-            .grants
-            .iter()
-            .find(|g| Some(&g.key) == action.act.key());
-        let mut license = License::of(grant.unwrap());
-        if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
-            (license.expires_at, license.devices) = shows;
-        }
-        apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
     }
 
     /// Whether a snapshot spoke for a payment that nobody told of.
@@ -421,64 +359,5 @@ impl Case {
             .collect();
         assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
         self
-    }
-
-    pub(super) fn decide(&mut self, at: f64, verb: Verb) -> &mut Self {
-        let decision = Decision {
-            verb,
-            author: "op".to_owned(),
-            reason: "test".to_owned(),
-        };
-        self.told(at, "decision", Says::Decision(Box::new(decision)))
-    }
-
-    /// An invoice for the period is paid.
-    pub(super) fn paid(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
-        self.told(
-            at,
-            "invoice.paid",
-            invoice(
-                id,
-                InvoiceEvent::Paid,
-                vec![line("si_1", "price_pro", 1, from, to)],
-            ),
-        )
-    }
-
-    /// An invoice for the period is not paid.
-    pub(super) fn failed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
-        let lines = vec![line("si_1", "price_pro", 1, from, to)];
-        self.told(
-            at,
-            "invoice.payment_failed",
-            invoice(id, InvoiceEvent::PaymentFailed, lines),
-        )
-    }
-
-    /// A snapshot of the subscription, its running period given.
-    pub(super) fn shown(
-        &mut self,
-        at: f64,
-        from: f64,
-        to: f64,
-        change: impl FnOnce(&mut Subscription),
-    ) -> &mut Self {
-        self.told(
-            at,
-            "customer.subscription.updated",
-            snapshot(from, to, change),
-        )
-    }
-
-    /// Stripe ends the subscription.
-    pub(super) fn deleted(&mut self, at: f64, from: f64, to: f64, reason: EndReason) -> &mut Self {
-        self.told(
-            at,
-            "customer.subscription.deleted",
-            snapshot(from, to, |s| {
-                (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
-                (s.end_reason, s.ended_at) = (Some(reason), Some(day(at)));
-            }),
-        )
     }
 }

@@ -138,7 +138,7 @@ fn a_purchase_that_is_refunded_already_gets_nothing() {
 fn a_fraud_warning_is_told_and_changes_nothing() {
     let warning = || {
         let payment_intent = Some("pi_cs_1".into());
-        Says::FraudWarning(FraudWarning {
+        FactBody::FraudWarning(FraudWarning {
             charge: None,
             payment_intent,
         })
@@ -158,7 +158,7 @@ fn a_fraud_warning_is_told_and_changes_nothing() {
 #[test]
 fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
     let shown = |amount_refunded: i64, failed: &[u32], shown: std::ops::RangeInclusive<u32>| {
-        let Says::Charge(mut charge) = charge(amount_refunded) else {
+        let FactBody::Charge(mut charge) = charge(amount_refunded) else {
             panic!("no charge")
         };
         let refund = |n: u32| Refund {
@@ -170,7 +170,7 @@ fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
             created: None,
         };
         charge.refunds = shown.map(refund).collect();
-        Says::Charge(charge)
+        FactBody::Charge(charge)
     };
     let partly =
         |p: &mut Policy| p.on_partial_refund = crate::domain::policy::OnPartialRefund::Share(60);
@@ -203,7 +203,11 @@ fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
     fails
         .told(1.0, "charge.refunded", shown(60, &[], 3..=12))
         .is("partly_refunded: revoked");
-    fails.told(2.0, "charge.refund.updated", Says::Refund(failed.clone()));
+    fails.told(
+        2.0,
+        "charge.refund.updated",
+        FactBody::Refund(failed.clone()),
+    );
     fails.on(3.0).is("partly_refunded: live for life");
     // The same the other way round.
     let mut before = Case::purchase(partly);
@@ -212,7 +216,7 @@ fn a_cut_list_of_refunds_gives_back_what_the_charge_counts() {
         "checkout.session.completed",
         session(PaymentStatus::Paid),
     );
-    before.told(1.0, "charge.refund.updated", Says::Refund(failed));
+    before.told(1.0, "charge.refund.updated", FactBody::Refund(failed));
     before
         .told(2.0, "charge.refunded", shown(60, &[], 3..=12))
         .is("partly_refunded: live for life");

@@ -1,7 +1,7 @@
-//! Disputes: what all of them together do to a license. **This file decides it** (BEHAVIOUR 39).
+//! Disputes: what all of them together do to a license. **This file decides it** (rule 39).
 
 use crate::domain::id::DisputeId;
-use crate::domain::object::dispute::State;
+use crate::domain::object::dispute::DisputeState;
 use crate::domain::object::{Dispute, Disputes};
 use crate::domain::policy::{OnDispute, OnDisputeLost, OnDisputeWon, OnInquiry, Policy};
 use crate::domain::time::Timestamp;
@@ -31,7 +31,7 @@ impl DisputeEffect {
     }
 }
 
-fn first(disputes: &Disputes, state: State) -> Option<(&DisputeId, Timestamp)> {
+fn first(disputes: &Disputes, state: DisputeState) -> Option<(&DisputeId, Timestamp)> {
     let such = disputes.iter().filter(|(_, d)| d.state == state);
     such.min_by_key(|(_, d)| d.since)
         .map(|(id, d)| (id, d.since))
@@ -40,7 +40,7 @@ fn first(disputes: &Disputes, state: State) -> Option<(&DisputeId, Timestamp)> {
 /// The dispute or inquiry that is open now, and since when.
 #[must_use]
 pub fn open(disputes: &Disputes) -> Option<(&DisputeId, Timestamp)> {
-    first(disputes, State::Open).or_else(|| first(disputes, State::Inquiry))
+    first(disputes, DisputeState::Open).or_else(|| first(disputes, DisputeState::Inquiry))
 }
 
 /// What the disputes do together. A loss stands, whatever other disputes open or close, until a later period is paid; then
@@ -51,7 +51,7 @@ pub fn effect(
     policy: impl Fn(Timestamp) -> Policy,
     paid_since: impl Fn(Timestamp) -> bool,
 ) -> DisputeEffect {
-    let mut lost = disputes.values().filter(|d| d.state == State::Lost);
+    let mut lost = disputes.values().filter(|d| d.state == DisputeState::Lost);
     if lost
         .any(|d| policy(d.since).on_dispute_lost == OnDisputeLost::Revoke && !paid_since(d.since))
     {
@@ -60,13 +60,13 @@ pub fn effect(
     let stops = |d: &Dispute| {
         let policy = policy(d.since);
         match d.state {
-            State::Open => policy.on_dispute == OnDispute::Suspend,
-            State::Inquiry => policy.on_inquiry == OnInquiry::Suspend,
-            State::Won => {
+            DisputeState::Open => policy.on_dispute == OnDispute::Suspend,
+            DisputeState::Inquiry => policy.on_inquiry == OnInquiry::Suspend,
+            DisputeState::Won => {
                 policy.on_dispute == OnDispute::Suspend
                     && policy.on_dispute_won == OnDisputeWon::Keep
             }
-            State::Lost | State::Closed => false,
+            DisputeState::Lost | DisputeState::Closed => false,
         }
     };
     if disputes.values().any(stops) {

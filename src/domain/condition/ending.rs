@@ -1,5 +1,5 @@
 //! Ends: cancelled, scheduled to end, or sold as something else by now. **This file decides** to when a license then lives
-//! (BEHAVIOUR 15, 30, 34).
+//! (rules 15, 30, 34).
 
 use crate::domain::lifecycle::Deleted;
 use crate::domain::policy::{OnCancel, Policy};

@@ -1,4 +1,4 @@
-//! Pauses: whether one that is on stops the license (BEHAVIOUR 33). What it grants meanwhile is paid time, in
+//! Pauses: whether one that is on stops the license (rule 33). What it grants meanwhile is paid time, in
 //! `lifecycle/snapshots.rs`; a pause that a failed payment or a trial's end brought is no pause of this kind.
 
 use crate::domain::lifecycle::Pause;

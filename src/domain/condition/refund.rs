@@ -1,4 +1,4 @@
-//! Refunds: whether money that went back takes a license away. **This file decides it** (BEHAVIOUR 36, 37).
+//! Refunds: whether money that went back takes a license away. **This file decides it** (rules 36, 37).
 
 use crate::domain::id::InvoiceId;
 use crate::domain::lifecycle::PaidTime;

@@ -1,6 +1,6 @@
 //! Notices as they are kept: written down when they come due, skipped when they are no longer true, sent or not.
 
-use super::World;
+use crate::domain::context::DecisionContext;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};
@@ -11,7 +11,7 @@ pub(super) fn notices(
     machine: &mut Machine,
     calls: &[DueNotice],
     folded: &Folded,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) {
     let on_record = world
         .customer
@@ -78,6 +78,7 @@ pub(super) fn notices(
 }
 
 /// Where a notice goes, resolved when it is sent; one that a person addressed goes there.
+/// The addresses are asked in the order of rule 43.
 #[must_use]
 pub fn recipient(notice: &Notice, folded: &Folded, on_record: Option<&str>) -> Option<String> {
     let named = notice
@@ -125,7 +126,7 @@ pub enum Mailed {
 }
 
 /// Takes in what came of a notice.
-pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &World<'_>) {
+pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionContext<'_>) {
     let Some(notice) = machine
         .notices
         .iter_mut()
@@ -141,7 +142,7 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &World<'_>
         }
         Mailed::Again { why } => {
             notice.error = Some(why.clone());
-            notice.due = next_try(world.now, notice.attempts, world.dice, None);
+            notice.due = next_try(world.now, notice.attempts, world.jitter, None);
         }
         Mailed::Undeliverable { why } => {
             (notice.status, notice.at, notice.error) =

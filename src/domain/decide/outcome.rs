@@ -1,11 +1,11 @@
 //! What came of an action, as a change of its machine.
 
-use super::World;
 use crate::domain::action::{
-    Act, Action, ActionOutcome, Confirmed, GrantStatus, Missing, NewLicense, Outcome, Phase,
+    Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
 };
+use crate::domain::context::DecisionContext;
 use crate::domain::finding::{Finding, Report};
-use crate::domain::machine::{Given, Grant, Machine};
+use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
 use crate::domain::time::{Span, Timestamp};
@@ -17,7 +17,7 @@ pub fn outcome(
     id: u32,
     outcome: &Outcome,
     sent: Timestamp,
-    world: &World<'_>,
+    world: &DecisionContext<'_>,
 ) {
     let Some(index) = machine.actions.iter().position(|a| a.id == id) else {
         return;
@@ -35,7 +35,7 @@ pub fn outcome(
             let action = &mut machine.actions[index];
             action.attempts += 1;
             action.error = Some(why.clone());
-            action.due = next_try(world.now, action.attempts, world.dice, *after);
+            action.due = next_try(world.now, action.attempts, world.jitter, *after);
         }
         Outcome::Unknown { why } => unknown(machine, index, why, sent, world),
         Outcome::Absent { began } => absent(machine, index, *began, world),
@@ -45,7 +45,7 @@ pub fn outcome(
             action.error = Some(why.clone());
             if *service_wide {
                 // The whole service is concerned: it waits for the service, not for a person's word on this license.
-                action.due = next_try(world.now, action.attempts.max(8), world.dice, None);
+                action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
             } else {
                 finish(
                     machine,
@@ -96,7 +96,13 @@ fn finish(
 
 /// A create that may have acted is looked up before it is sent again; anything else is repeated, since it only sets what
 /// should be, and the license is read once more when nothing can land late any more.
-fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, world: &World<'_>) {
+fn unknown(
+    machine: &mut Machine,
+    index: usize,
+    why: &str,
+    sent: Timestamp,
+    world: &DecisionContext<'_>,
+) {
     let first_look = world
         .abilities
         .lookup_after
@@ -107,7 +113,7 @@ fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, worl
     action.attempts += 1;
     action.error = Some(why.to_owned());
     if action.act.creates() {
-        action.phase = Phase::Look {
+        action.phase = CreatePhase::Look {
             since: world.now,
             absent: 0,
             any_age: false,
@@ -115,7 +121,7 @@ fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, worl
         action.due = world.now + first_look;
         return;
     }
-    action.due = next_try(world.now, action.attempts, world.dice, None);
+    action.due = next_try(world.now, action.attempts, world.jitter, None);
     let (license, key) = (action.license, action.act.key().cloned());
     let settled = sent + world.abilities.request_timeout;
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {
@@ -132,10 +138,10 @@ fn unknown(machine: &mut Machine, index: usize, why: &str, sent: Timestamp, worl
 }
 
 /// A sweep that began after the attempt ended did not find it. After as many of them as `lookup_after` names it was not made.
-fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'_>) {
+fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &DecisionContext<'_>) {
     let sweeps = world.abilities.lookup_after.len().max(1);
     let action = &mut machine.actions[index];
-    if let Phase::Look {
+    if let CreatePhase::Look {
         since,
         absent,
         any_age,
@@ -149,7 +155,7 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
             machine.actions[index].missing = Some(Missing::NoneThere);
         } else if enough {
             // It is decided anew: what was looked for is not looked for again.
-            (action.phase, action.due, action.at) = (Phase::Ready, world.now, world.now);
+            (action.phase, action.due, action.at) = (CreatePhase::Ready, world.now, world.now);
             action.missing = Some(Missing::NotMade);
         } else {
             let wait = world
@@ -158,7 +164,7 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &World<'
                 .get(absent as usize)
                 .copied()
                 .unwrap_or(Span::from_s(15));
-            action.phase = Phase::Look {
+            action.phase = CreatePhase::Look {
                 since,
                 absent,
                 any_age,
@@ -212,8 +218,9 @@ fn confirm_new(
         return;
     }
     // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
-    let adopted = confirmed.adopted && matches!(action.phase, Phase::Look { any_age: true, .. });
-    let given = Given {
+    let adopted =
+        confirmed.adopted && matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+    let given = ExternalChanges {
         time: later(confirmed.expires_at, new.expires_at),
         devices: confirmed.devices.is_some_and(|d| d > new.devices),
     };
@@ -242,7 +249,8 @@ fn confirm_new(
         replaced: false,
         unsettled_until: None,
         moved_in: false,
-        given: Some(given).filter(|g| adopted && action.act.creates() && *g != Given::default()),
+        given: Some(given)
+            .filter(|g| adopted && action.act.creates() && *g != ExternalChanges::default()),
     });
 }
 
@@ -274,7 +282,7 @@ fn confirm_known(machine: &mut Machine, license: u32, act: &Act, confirmed: &Con
     } else if let Some(devices) = act.sets_devices() {
         grant.devices = devices;
     }
-    grant.given = Some(given).filter(|g| *g != Given::default());
+    grant.given = Some(given).filter(|g| *g != ExternalChanges::default());
     if matches!(act, Act::Read { .. }) {
         grant.unsettled_until = None;
     }

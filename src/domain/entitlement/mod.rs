@@ -7,7 +7,7 @@ mod claims;
 pub mod printed;
 mod seats;
 mod settle;
-pub mod table;
+mod table;
 
 use std::collections::BTreeSet;
 

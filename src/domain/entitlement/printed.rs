@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::table::{End, Pair, Should, Why, want_of};
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect};
 use crate::domain::lifecycle::Phase;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// One row: each column's values, or any.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,7 +148,9 @@ const fn said(should: Should) -> &'static str {
                 "works to the grace's end, or the paid end and its margin where that is later"
             }
             End::Ahead => "works; its expiry is kept well ahead",
-            End::GraceOrEnd => "works to the later of the grace's end and the subscription's",
+            End::GraceOrSubscription => {
+                "works to the later of the grace's end and the subscription's"
+            }
             End::Subscription => {
                 "works to the subscription's end, or the paid end where that is earlier"
             }

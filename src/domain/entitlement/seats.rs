@@ -1,4 +1,4 @@
-//! How many licenses a claim makes, with how many devices each (BEHAVIOUR 14).
+//! How many licenses a claim makes, with how many devices each (rule 14).
 
 use super::claims::Claim;
 use super::{Ctx, SeatDue, Want, Why};
@@ -23,6 +23,7 @@ impl Ctx<'_> {
             Seats::Keys => {
                 let devices = template.devices.unwrap_or(Devices::Count(1));
                 (1..=claim.quantity)
+                    // rule 13: units that are keys are a license each.
                     .map(|unit| seat(unit, devices))
                     .collect()
             }

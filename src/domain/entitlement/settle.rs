@@ -8,7 +8,7 @@ use crate::domain::condition::{
 };
 use crate::domain::id::PlanName;
 use crate::domain::lifecycle::phase::{self, Phase};
-use crate::domain::lifecycle::{Outcome, PaidTime, PurchaseLife, SubscriptionLife};
+use crate::domain::lifecycle::{GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::object::ItemKey;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Timestamp};
@@ -54,7 +54,7 @@ impl Dates {
                     End::Margin => self.margin,
                     End::Grace => self.grace,
                     End::Ahead => self.ahead,
-                    End::GraceOrEnd => self.grace_or_end,
+                    End::GraceOrSubscription => self.grace_or_end,
                     End::Subscription => self.subscription,
                     End::RestReturned => self.rest_returned,
                     End::Never => None,
@@ -204,7 +204,7 @@ fn known_end(
     let was_unpaid = life
         .episodes
         .last()
-        .is_some_and(|e| matches!(e.outcome, Outcome::Ended(_)));
+        .is_some_and(|e| matches!(e.outcome, GraceOutcome::Ended(_)));
     // It counts for an item only when it is not later than that item's paid end (rule 34).
     let counts = at.filter(|at| base.is_some_and(|base| *at <= base));
     ending::Known {

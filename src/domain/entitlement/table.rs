@@ -3,7 +3,7 @@
 
 use crate::domain::condition::{DisputeEffect, EndingEffect, PauseEffect, RefundEffect};
 use crate::domain::lifecycle::Phase;
-use crate::domain::summary::PurchaseStatus;
+use crate::domain::status::PurchaseStatus;
 
 /// What a license should be; the instants come from the phase and the conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ pub enum End {
     /// Well ahead, moved on as time passes.
     Ahead,
     /// The later of the grace's and the subscription's end.
-    GraceOrEnd,
+    GraceOrSubscription,
     /// The subscription's end, where that is before the paid end.
     Subscription,
     /// When the money for the rest went back, or the subscription ended: the later.
@@ -128,7 +128,7 @@ const fn live(phase: Phase, ending: EndingEffect) -> (Should, Why) {
         EndingEffect::Never => (Should::Live(End::Never), Why::Ending),
         EndingEffect::GaveUp => match phase {
             Phase::Grace => (Should::Live(End::Grace), Why::Grace),
-            Phase::LapsedKept => (Should::Live(End::GraceOrEnd), Why::Ending),
+            Phase::LapsedKept => (Should::Live(End::GraceOrSubscription), Why::Ending),
             Phase::Trial | Phase::Paid | Phase::NotPaid | Phase::Lapsed | Phase::LapsedForGood => {
                 (Should::Live(End::Paid), Why::Ending)
             }
@@ -146,15 +146,11 @@ const fn live(phase: Phase, ending: EndingEffect) -> (Should, Why) {
 /// A phase with every condition settled: what the table is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
-    /// The phase.
     pub phase: Phase,
     /// Money back.
     pub refund: RefundEffect,
-    /// Disputes.
     pub dispute: DisputeEffect,
-    /// A pause.
     pub pause: PauseEffect,
-    /// An end.
     pub ending: EndingEffect,
 }
 

@@ -73,7 +73,7 @@ pub struct Invoice {
     pub reason: BillingReason,
     /// Its lines.
     #[n(9)]
-    pub lines: Vec<Line>,
+    pub lines: Vec<InvoiceLine>,
     /// Total in minor units; negative for a credit.
     #[n(10)]
     pub total: i64,
@@ -140,7 +140,7 @@ pub enum BillingReason {
 
 /// A line of an invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Line {
+pub struct InvoiceLine {
     /// The subscription item that it bills, where told.
     #[n(0)]
     pub item: Option<ItemId>,

@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fact, InvoiceEvent, Says, SubscriptionEvent};
+use super::{Fact, FactBody, InvoiceEvent, SubscriptionEvent};
 
 /// Facts of one machine in canonical order, each event once. The first-received form of an event id counts.
 #[must_use]
 pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
     let mut seen = BTreeSet::new();
+    // rule 2: an id counts once, whatever a second body says.
     let mut facts: Vec<&Fact> = facts.iter().filter(|f| seen.insert(&f.id)).collect();
+    // rule 3: by the provider's time, never by arrival.
     facts.sort_by(|a, b| (a.at.s(), rank(a), &a.id).cmp(&(b.at.s(), rank(b), &b.id)));
     let mut start = 0;
     while start < facts.len() {
@@ -30,14 +32,17 @@ pub fn canonical(facts: &[Fact]) -> Vec<&Fact> {
 
 /// Where a fact stands in life, among those of one second.
 const fn rank(fact: &Fact) -> u8 {
-    match &fact.says {
-        Says::Session(_) | Says::LineItems(_) | Says::Items(_) | Says::Payment(_) => 0,
-        Says::Subscription(s) => match s.event {
+    match &fact.body {
+        FactBody::Session(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Payment(_) => 0,
+        FactBody::Subscription(s) => match s.event {
             SubscriptionEvent::Created => 1,
             SubscriptionEvent::TrialWillEnd | SubscriptionEvent::Updated => 5,
             SubscriptionEvent::Deleted => 8,
         },
-        Says::Invoice(i) => match i.event {
+        FactBody::Invoice(i) => match i.event {
             InvoiceEvent::LookedUp if i.paid => 4,
             InvoiceEvent::LookedUp
             | InvoiceEvent::Finalized
@@ -46,9 +51,9 @@ const fn rank(fact: &Fact) -> u8 {
             InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => 3,
             InvoiceEvent::Paid | InvoiceEvent::Voided | InvoiceEvent::Uncollectible => 4,
         },
-        Says::Charge(_) | Says::Refund(_) => 6,
-        Says::Dispute(_) | Says::FraudWarning(_) => 7,
-        Says::Decision(_) => 9,
+        FactBody::Charge(_) | FactBody::Refund(_) => 6,
+        FactBody::Dispute(_) | FactBody::FraudWarning(_) => 7,
+        FactBody::Decision(_) => 9,
     }
 }
 

@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use super::grace::{Episode, Outcome, SideFailure};
+use super::grace::{Episode, GraceOutcome, SideFailure};
 use super::paid_time::PaidTime;
 use super::role::{LicensedLine, Role};
 use super::snapshots::SPEAKS_AFTER;
-use super::subscription::{self, State as S, Trigger};
+use super::subscription::{self, SubscriptionState as S, SubscriptionTrigger};
 use super::{Cause, Hears, Life, State, Transition};
 use crate::domain::action::Question;
-use crate::domain::decision::Decided;
-use crate::domain::fact::{Fact, Says, Wants};
+use crate::domain::decided::Decided;
+use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::{InvoiceId, PlanName};
 use crate::domain::object::{
@@ -193,23 +193,23 @@ pub(super) fn live(
     let mut versions = objects.subscription.versions.iter();
     for fact in facts {
         course.pass_deadlines(fact.at.min(now));
-        match &fact.says {
-            Says::Session(shown) => course.session(fact, &shown.wants),
-            Says::Subscription(_) => {
+        match &fact.body {
+            FactBody::Session(shown) => course.session(fact, &shown.wants),
+            FactBody::Subscription(_) => {
                 if let Some(version) = versions.next() {
                     course.shown = Some(version);
                     course.version(fact, version);
                 }
             }
-            Says::Invoice(shown) => course.invoice(fact, &shown.id),
-            Says::Payment(_)
-            | Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => {}
+            FactBody::Invoice(shown) => course.invoice(fact, &shown.id),
+            FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => {}
         }
     }
     course.pass_deadlines(now);
@@ -267,9 +267,11 @@ impl Course<'_, '_> {
         let shown = self.objects.sessions.values().map(|s| s.state);
         for state in shown {
             match state {
-                session::State::Paid => self.step(fact, Trigger::Runs),
-                session::State::Unpaid => self.step(fact, Trigger::FirstPaymentOpen),
-                session::State::Failed | session::State::Expired => {}
+                session::SessionState::Paid => self.step(fact, SubscriptionTrigger::Runs),
+                session::SessionState::Unpaid => {
+                    self.step(fact, SubscriptionTrigger::FirstPaymentOpen)
+                }
+                session::SessionState::Failed | session::SessionState::Expired => {}
             }
         }
     }
@@ -285,11 +287,11 @@ impl Course<'_, '_> {
         self.state
     }
 
-    pub(super) fn step(&mut self, fact: &Fact, trigger: Trigger) {
+    pub(super) fn step(&mut self, fact: &Fact, trigger: SubscriptionTrigger) {
         self.trigger(fact.at, trigger, Cause::event(fact));
     }
 
-    pub(super) fn trigger(&mut self, at: Timestamp, trigger: Trigger, cause: Cause) {
+    pub(super) fn trigger(&mut self, at: Timestamp, trigger: SubscriptionTrigger, cause: Cause) {
         let next = match self.state {
             Some(state) => subscription::step(state, trigger).from(state),
             None => subscription::begin(trigger),
@@ -312,21 +314,25 @@ impl Course<'_, '_> {
 
     /// An episode is over when its subscription leaves it. One that outlived the subscription stays open: a payment may
     /// still settle it.
-    fn close_episode(&mut self, at: Timestamp, trigger: Trigger, next: S) {
+    fn close_episode(&mut self, at: Timestamp, trigger: SubscriptionTrigger, next: S) {
         let unpaid = |s: S| matches!(s, S::Grace | S::Lapsed);
         let left = self.state.is_some_and(unpaid) && !unpaid(next);
-        if !(left && trigger != Trigger::GraceOutlived || trigger == Trigger::PaidAfterEnd) {
+        if !(left && trigger != SubscriptionTrigger::GraceOutlived
+            || trigger == SubscriptionTrigger::PaidAfterEnd)
+        {
             return;
         }
         let ended = matches!(
             trigger,
-            Trigger::GaveUp | Trigger::Cancelled | Trigger::FirstPaymentExpired
+            SubscriptionTrigger::GaveUp
+                | SubscriptionTrigger::Cancelled
+                | SubscriptionTrigger::FirstPaymentExpired
         );
         if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
             episode.outcome = if ended {
-                Outcome::Ended(at)
+                GraceOutcome::Ended(at)
             } else {
-                Outcome::Recovered(at)
+                GraceOutcome::Recovered(at)
             };
         }
     }

@@ -4,7 +4,7 @@ use super::Cause;
 use super::course::Course;
 use super::grace::Cause as FailureCause;
 use super::role::Role;
-use super::subscription::Trigger;
+use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::SubscriptionStatus as Status;
 use crate::domain::id::InvoiceId;
 use crate::domain::object::Invoice;
@@ -34,12 +34,13 @@ impl Course<'_, '_> {
         if ends > to {
             return;
         }
+        // rule 27: at that instant, whenever it is noticed.
         episode.lapsed = Some(ends);
         // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
         let trigger = if gave_up {
-            Trigger::GraceOutlived
+            SubscriptionTrigger::GraceOutlived
         } else {
-            Trigger::GraceOver
+            SubscriptionTrigger::GraceOver
         };
         self.trigger(ends, trigger, Cause::GraceOver);
     }
@@ -81,6 +82,7 @@ impl Course<'_, '_> {
     }
 
     fn fall_overdue(&mut self, due: Timestamp, invoice: InvoiceId) {
+        // rule 32: at the due date, though no event tells of it.
         if self.had_time(due) && !self.is_covered(due) && self.grace_may_start() {
             let learned = self.shown.map_or(due, |v| v.learned.max(due));
             let cause = FailureCause::Invoice(invoice);

@@ -10,7 +10,7 @@ use crate::domain::step::Step;
 /// The page about payments.
 #[must_use]
 pub fn payment() -> String {
-    use payment::{State, Trigger, begin, step};
+    use payment::{PaymentState as State, PaymentTrigger as Trigger, begin, step};
     let begins = Trigger::ALL.map(|t| (t.as_str(), begin(t).as_str()));
     let steps = State::ALL.map(|s| {
         (
@@ -24,7 +24,7 @@ pub fn payment() -> String {
 /// The page about subscriptions.
 #[must_use]
 pub fn subscription() -> String {
-    use subscription::{State, Trigger, begin, step};
+    use subscription::{SubscriptionState as State, SubscriptionTrigger as Trigger, begin, step};
     let begins = Trigger::ALL.map(|t| (t.as_str(), begin(t).as_str()));
     let steps = State::ALL.map(|s| {
         (
@@ -96,11 +96,12 @@ mod tests {
     #[test]
     fn every_state_is_reached_and_every_trigger_is_heeded() {
         use payment as p;
-        let mut reached: BTreeSet<&str> = p::Trigger::ALL.map(|t| p::begin(t).as_str()).into();
+        let mut reached: BTreeSet<&str> =
+            p::PaymentTrigger::ALL.map(|t| p::begin(t).as_str()).into();
         let mut heeded = BTreeSet::new();
-        for (s, t) in p::State::ALL
+        for (s, t) in p::PaymentState::ALL
             .into_iter()
-            .flat_map(|s| p::Trigger::ALL.map(|t| (s, t)))
+            .flat_map(|s| p::PaymentTrigger::ALL.map(|t| (s, t)))
         {
             if let Step::To(to) = p::step(s, t) {
                 assert_ne!(
@@ -111,20 +112,23 @@ mod tests {
                 heeded.insert(t.as_str());
             }
         }
-        assert_eq!(reached.len(), p::State::ALL.len(), "{reached:?}");
-        let begins = |t: p::Trigger| p::begin(t) != p::begin(p::Trigger::RefundUndone);
-        let unheeded: Vec<_> = p::Trigger::ALL
+        assert_eq!(reached.len(), p::PaymentState::ALL.len(), "{reached:?}");
+        let begins =
+            |t: p::PaymentTrigger| p::begin(t) != p::begin(p::PaymentTrigger::RefundUndone);
+        let unheeded: Vec<_> = p::PaymentTrigger::ALL
             .into_iter()
             .filter(|t| !heeded.contains(t.as_str()) && !begins(*t))
             .collect();
         // `completed, unpaid` only ever begins a payment.
-        assert_eq!(unheeded, [p::Trigger::Unpaid]);
+        assert_eq!(unheeded, [p::PaymentTrigger::Unpaid]);
         use subscription as s;
-        let mut reached: BTreeSet<&str> = s::Trigger::ALL.map(|t| s::begin(t).as_str()).into();
+        let mut reached: BTreeSet<&str> = s::SubscriptionTrigger::ALL
+            .map(|t| s::begin(t).as_str())
+            .into();
         let mut heeded = BTreeSet::new();
-        for (state, t) in s::State::ALL
+        for (state, t) in s::SubscriptionState::ALL
             .into_iter()
-            .flat_map(|state| s::Trigger::ALL.map(|t| (state, t)))
+            .flat_map(|state| s::SubscriptionTrigger::ALL.map(|t| (state, t)))
         {
             if let Step::To(to) = s::step(state, t) {
                 assert_ne!(
@@ -135,12 +139,16 @@ mod tests {
                 heeded.insert(t.as_str());
             }
         }
-        assert_eq!(reached.len(), s::State::ALL.len(), "{reached:?}");
-        let unheeded: Vec<_> = s::Trigger::ALL
+        assert_eq!(
+            reached.len(),
+            s::SubscriptionState::ALL.len(),
+            "{reached:?}"
+        );
+        let unheeded: Vec<_> = s::SubscriptionTrigger::ALL
             .into_iter()
             .filter(|t| !heeded.contains(t.as_str()))
             .collect();
         // It begins a life, and never moves one.
-        assert_eq!(unheeded, [s::Trigger::FirstPaymentOpen]);
+        assert_eq!(unheeded, [s::SubscriptionTrigger::FirstPaymentOpen]);
     }
 }

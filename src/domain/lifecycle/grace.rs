@@ -43,7 +43,7 @@ pub struct Episode {
     /// The policy that judges it.
     pub policy: Policy,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: GraceOutcome,
     /// When it lapsed, if it did.
     pub lapsed: Option<Timestamp>,
     /// Where the customer can pay, and what.
@@ -65,7 +65,7 @@ pub struct Owed {
 
 /// How a grace period ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum GraceOutcome {
     /// It runs, or has lapsed and nothing came of it yet.
     Open,
     /// Paid, or written off.
@@ -78,7 +78,7 @@ impl Episode {
     /// Whether nothing came of it yet.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.outcome == Outcome::Open
+        self.outcome == GraceOutcome::Open
     }
 }
 

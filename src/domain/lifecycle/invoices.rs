@@ -2,14 +2,14 @@
 
 use super::Cause;
 use super::course::{Course, OpenRenewal};
-use super::grace::{Cause as FailureCause, Episode, Outcome, Owed, SideFailure};
+use super::grace::{Cause as FailureCause, Episode, GraceOutcome, Owed, SideFailure};
 use super::paid_time::{PaidPeriod, PaidTime};
 use super::role::{self, Role};
-use super::subscription::{State as S, Trigger};
+use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::{BillingReason, Fact};
 use crate::domain::finding::Finding;
 use crate::domain::id::InvoiceId;
-use crate::domain::object::invoice::State as InvoiceState;
+use crate::domain::object::invoice::InvoiceState;
 use crate::domain::object::{Invoice, ItemKey, ItemThen};
 use crate::domain::time::Timestamp;
 
@@ -99,6 +99,7 @@ impl<'f> Course<'_, 'f> {
             .get(&invoice.shown.id)
             .is_some_and(|(_, lines)| lines.iter().any(|(_, l)| l.trial));
         let unpaid = matches!(self.state(), Some(S::Grace | S::Lapsed));
+        // rule 28: an old debt alone restores nothing.
         let settles = reaches && (!unpaid || self.is_covered(fact.at));
         let bills_now = || {
             invoice
@@ -108,16 +109,16 @@ impl<'f> Course<'_, 'f> {
                 .any(|l| l.of_subscription && l.end > fact.at)
         };
         if settles && self.life.ended.is_some() && self.life.open_episode().is_some() {
-            self.step(fact, Trigger::PaidAfterEnd);
+            self.step(fact, SubscriptionTrigger::PaidAfterEnd);
         } else if settles {
-            self.step(fact, Trigger::Paid);
+            self.step(fact, SubscriptionTrigger::Paid);
         } else if trial && self.state().is_none() {
-            self.step(fact, Trigger::TrialRuns);
+            self.step(fact, SubscriptionTrigger::TrialRuns);
         } else if !self.sells_at(fact.at) && bills_now() {
             // Nothing of it is licensed: what was paid is all that tells that it runs.
-            self.step(fact, Trigger::Runs);
+            self.step(fact, SubscriptionTrigger::Runs);
         } else if self.state().is_none() {
-            self.step(fact, Trigger::FirstPaymentOpen);
+            self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
         }
     }
 
@@ -236,8 +237,9 @@ impl<'f> Course<'_, 'f> {
     /// Rule 17: lines that name no price at all pay for nothing by themselves.
     fn names_no_price(&mut self, at: Timestamp, invoice: &Invoice<'_>) {
         let lines = &invoice.lines.lines;
-        let named =
-            |l: &crate::domain::fact::Line| l.price.id.is_some() || l.price.product.is_some();
+        let named = |l: &crate::domain::fact::InvoiceLine| {
+            l.price.id.is_some() || l.price.product.is_some()
+        };
         if !lines.is_empty()
             && !lines.iter().any(named)
             && let Some(until) = lines.iter().filter(|l| l.amount >= 0).map(|l| l.end).max()
@@ -256,7 +258,7 @@ impl<'f> Course<'_, 'f> {
         let role = self.role_of(invoice);
         if role == Role::First {
             if self.state().is_none() {
-                self.step(fact, Trigger::FirstPaymentOpen);
+                self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
             }
             return;
         }
@@ -293,6 +295,7 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
+    /// Rule 26: a failed invoice for something else in a paid period is told and stops nothing.
     fn side_failure(&mut self, fact: &Fact, invoice: &Invoice<'_>) {
         if self.is_excused() || self.life.ended.is_some() {
             return;
@@ -337,13 +340,13 @@ impl<'f> Course<'_, 'f> {
             ends,
             action_required: invoice.is_some_and(|i| i.action_required),
             policy,
-            outcome: Outcome::Open,
+            outcome: GraceOutcome::Open,
             lapsed: None,
             owed: invoice.map(owed).unwrap_or_default(),
             gave_up: false,
             cause,
         });
-        self.trigger(at, Trigger::RenewalFailed, told_by);
+        self.trigger(at, SubscriptionTrigger::RenewalFailed, told_by);
     }
 
     /// Rule 29: the newest renewal was given up, and Stripe goes on: the running period is granted to its end, for the
@@ -376,7 +379,7 @@ impl<'f> Course<'_, 'f> {
             self.paid_mut(&key).grant(start, end);
         }
         if self.is_covered(fact.at) {
-            self.step(fact, Trigger::WrittenOff);
+            self.step(fact, SubscriptionTrigger::WrittenOff);
         }
     }
 
@@ -438,6 +441,7 @@ impl<'f> Course<'_, 'f> {
     }
 
     /// Items as invoices bill them, where no snapshot tells.
+    /// One event is enough where it says everything (rule 6).
     pub(super) fn billed_items(&self) -> Vec<ItemThen> {
         let mut in_order: Vec<&Invoice<'_>> = self.objects.invoices.values().collect();
         in_order.sort_by_key(|i| (i.first_at, &i.shown.id));

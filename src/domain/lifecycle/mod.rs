@@ -1,18 +1,18 @@
 //! Step two: from the objects, at an instant, how a purchase's life went and where it stands. The tables that people see
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
-pub mod course;
+mod course;
 mod deadlines;
 pub mod diagram;
-pub mod grace;
+pub(crate) mod grace;
 mod invoices;
-pub mod paid_time;
+mod paid_time;
 pub mod payment;
-pub mod phase;
-pub mod purchase;
-pub mod role;
+pub(crate) mod phase;
+mod purchase;
+mod role;
 mod snapshots;
-pub mod subscription;
+pub(crate) mod subscription;
 mod unknown;
 
 use std::fmt;
@@ -20,13 +20,13 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 pub use course::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
-pub use grace::{Episode, Outcome, SideFailure};
+pub use grace::{Episode, GraceOutcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
 pub use purchase::{CutLines, PurchaseLife};
 
 use super::contact::Contact;
-use super::decision::Decided;
+use super::decided::Decided;
 use super::fact::Fact;
 use super::fact::order::canonical;
 use super::finding::Report;
@@ -65,10 +65,10 @@ impl Kind {
 pub enum State {
     /// Of a payment.
     #[n(0)]
-    Payment(#[n(0)] payment::State),
+    Payment(#[n(0)] payment::PaymentState),
     /// Of a subscription.
     #[n(1)]
-    Subscription(#[n(0)] subscription::State),
+    Subscription(#[n(0)] subscription::SubscriptionState),
 }
 
 impl State {
@@ -198,7 +198,7 @@ pub fn fold(kind: Kind, facts: &[Fact], revisions: &Revisions, now: Timestamp) -
 pub enum Hears {
     /// Invoices too: a new subscription's first one is on its way.
     Invoices,
-    /// No invoices: a snapshot speaks at once (BEHAVIOUR 18).
+    /// No invoices: a snapshot speaks at once (rule 18).
     Snapshots,
 }
 

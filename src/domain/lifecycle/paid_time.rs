@@ -19,6 +19,7 @@ pub struct PaidPeriod {
 }
 
 /// The paid time of one item.
+/// Items of several intervals end each on its own (rule 21).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PaidTime {
     /// What paid, in order of payment, as it was billed.
@@ -42,7 +43,7 @@ impl PaidTime {
     }
 
     /// Takes credited time back, paid or granted: from the start of what is credited to its end. What was paid beyond
-    /// that stays (BEHAVIOUR 17).
+    /// that stays (rule 17).
     pub fn credit(&mut self, from: Timestamp, to: Timestamp) {
         let mut left = Vec::with_capacity(self.left.len() + 1);
         for &(start, end) in &self.left {

@@ -7,7 +7,7 @@ use crate::domain::step::Step::{self, Stay, To};
 /// Where a payment stands. Disputes stand beside it (`condition/`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum PaymentState {
     /// The buyer finished, the money has not arrived (bank debits, vouchers).
     #[n(0)]
     AwaitingPayment,
@@ -30,7 +30,7 @@ pub enum State {
 
 /// What can happen to a payment, with every condition settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
+pub enum PaymentTrigger {
     /// Checkout finished without money yet.
     Unpaid,
     /// The money arrived, or none was needed.
@@ -47,7 +47,7 @@ pub enum Trigger {
     RefundUndone,
 }
 
-impl State {
+impl PaymentState {
     /// All states, in the order of life.
     pub const ALL: [Self; 6] = [
         Self::AwaitingPayment,
@@ -72,7 +72,7 @@ impl State {
     }
 }
 
-impl Trigger {
+impl PaymentTrigger {
     /// All triggers.
     pub const ALL: [Self; 7] = [
         Self::Unpaid,
@@ -101,76 +101,84 @@ impl Trigger {
 
 /// The state that a payment begins in, by the first thing known of it.
 #[must_use]
-pub const fn begin(trigger: Trigger) -> State {
+pub const fn begin(trigger: PaymentTrigger) -> PaymentState {
     match trigger {
-        Trigger::Unpaid
-        | Trigger::PartRefunded
-        | Trigger::FullyRefunded
-        | Trigger::RefundUndone => State::AwaitingPayment,
-        Trigger::Paid => State::Paid,
-        Trigger::PaymentFailed => State::Failed,
-        Trigger::SessionExpired => State::Expired,
+        PaymentTrigger::Unpaid
+        | PaymentTrigger::PartRefunded
+        | PaymentTrigger::FullyRefunded
+        | PaymentTrigger::RefundUndone => PaymentState::AwaitingPayment,
+        PaymentTrigger::Paid => PaymentState::Paid,
+        PaymentTrigger::PaymentFailed => PaymentState::Failed,
+        PaymentTrigger::SessionExpired => PaymentState::Expired,
     }
 }
 
 /// The table.
 #[must_use]
-pub const fn step(state: State, trigger: Trigger) -> Step<State> {
-    use State::{AwaitingPayment, Expired, Failed, Paid, PartlyRefunded, Refunded};
+pub const fn step(state: PaymentState, trigger: PaymentTrigger) -> Step<PaymentState> {
+    use PaymentState::{AwaitingPayment, Expired, Failed, Paid, PartlyRefunded, Refunded};
     match state {
         AwaitingPayment => match trigger {
-            Trigger::Unpaid => Stay("the money is still under way"),
-            Trigger::Paid => To(Paid),
-            Trigger::PaymentFailed => To(Failed),
-            Trigger::SessionExpired => To(Expired),
-            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => {
+            PaymentTrigger::Unpaid => Stay("the money is still under way"),
+            PaymentTrigger::Paid => To(Paid),
+            PaymentTrigger::PaymentFailed => To(Failed),
+            PaymentTrigger::SessionExpired => To(Expired),
+            PaymentTrigger::PartRefunded
+            | PaymentTrigger::FullyRefunded
+            | PaymentTrigger::RefundUndone => {
                 Stay("nothing was paid yet; the refund counts once the payment is known")
             }
         },
         Paid => match trigger {
-            Trigger::Unpaid => Stay("an older event: it is paid"),
-            Trigger::Paid => Stay("two events of one payment count once"),
-            Trigger::PaymentFailed => {
+            PaymentTrigger::Unpaid => Stay("an older event: it is paid"),
+            PaymentTrigger::Paid => Stay("two events of one payment count once"),
+            PaymentTrigger::PaymentFailed => {
                 Stay("paid is paid; a failed attempt beside it changes nothing")
             }
-            Trigger::SessionExpired => Stay("paid is paid"),
-            Trigger::PartRefunded => To(PartlyRefunded),
-            Trigger::FullyRefunded => To(Refunded),
-            Trigger::RefundUndone => Stay("no refund stands"),
+            PaymentTrigger::SessionExpired => Stay("paid is paid"),
+            PaymentTrigger::PartRefunded => To(PartlyRefunded),
+            PaymentTrigger::FullyRefunded => To(Refunded),
+            PaymentTrigger::RefundUndone => Stay("no refund stands"),
         },
         PartlyRefunded => match trigger {
-            Trigger::Unpaid | Trigger::Paid | Trigger::PaymentFailed | Trigger::SessionExpired => {
+            PaymentTrigger::Unpaid
+            | PaymentTrigger::Paid
+            | PaymentTrigger::PaymentFailed
+            | PaymentTrigger::SessionExpired => {
                 Stay("the payment is made; only refunds change it now")
             }
-            Trigger::PartRefunded => Stay("a further part went back"),
-            Trigger::FullyRefunded => To(Refunded),
-            Trigger::RefundUndone => To(Paid),
+            PaymentTrigger::PartRefunded => Stay("a further part went back"),
+            PaymentTrigger::FullyRefunded => To(Refunded),
+            PaymentTrigger::RefundUndone => To(Paid),
         },
         Refunded => match trigger {
-            Trigger::Unpaid | Trigger::Paid | Trigger::PaymentFailed | Trigger::SessionExpired => {
+            PaymentTrigger::Unpaid
+            | PaymentTrigger::Paid
+            | PaymentTrigger::PaymentFailed
+            | PaymentTrigger::SessionExpired => {
                 Stay("the payment is made; only refunds change it now")
             }
-            Trigger::PartRefunded => To(PartlyRefunded),
-            Trigger::FullyRefunded => Stay("several events of one refund count once"),
-            Trigger::RefundUndone => To(Paid),
+            PaymentTrigger::PartRefunded => To(PartlyRefunded),
+            PaymentTrigger::FullyRefunded => Stay("several events of one refund count once"),
+            PaymentTrigger::RefundUndone => To(Paid),
         },
         Failed => match trigger {
-            Trigger::Unpaid => Stay("an older event: the payment failed"),
-            Trigger::Paid => To(Paid),
-            Trigger::PaymentFailed => Stay("it failed already"),
-            Trigger::SessionExpired => Stay("it failed already"),
-            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => {
-                Stay("nothing was paid")
-            }
+            PaymentTrigger::Unpaid => Stay("an older event: the payment failed"),
+            PaymentTrigger::Paid => To(Paid),
+            PaymentTrigger::PaymentFailed => Stay("it failed already"),
+            PaymentTrigger::SessionExpired => Stay("it failed already"),
+            PaymentTrigger::PartRefunded
+            | PaymentTrigger::FullyRefunded
+            | PaymentTrigger::RefundUndone => Stay("nothing was paid"),
         },
         Expired => match trigger {
-            Trigger::Unpaid => Stay("an older event: the session expired"),
-            Trigger::Paid => To(Paid),
-            Trigger::PaymentFailed => Stay("it expired already"),
-            Trigger::SessionExpired => Stay("it expired already"),
-            Trigger::PartRefunded | Trigger::FullyRefunded | Trigger::RefundUndone => {
-                Stay("nothing was paid")
-            }
+            PaymentTrigger::Unpaid => Stay("an older event: the session expired"),
+            PaymentTrigger::Paid => To(Paid),
+            PaymentTrigger::PaymentFailed => Stay("it expired already"),
+            PaymentTrigger::SessionExpired => Stay("it expired already"),
+            PaymentTrigger::PartRefunded
+            | PaymentTrigger::FullyRefunded
+            | PaymentTrigger::RefundUndone => Stay("nothing was paid"),
         },
     }
 }

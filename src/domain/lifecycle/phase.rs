@@ -2,7 +2,6 @@
 
 use super::course::SubscriptionLife;
 use super::grace::Episode;
-use crate::domain::decision::Decided;
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::{Span, Timestamp};
 
@@ -79,15 +78,6 @@ pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, now: Timestamp)
         None if life.trial_until == Some(base) => Phase::Trial,
         None => Phase::Paid,
     }
-}
-
-/// The end of what metadata asks for: the latest of the items that carry it (rule 10).
-#[must_use]
-pub fn asked_end(life: &SubscriptionLife, decided: &Decided) -> Option<Timestamp> {
-    life.carriers
-        .iter()
-        .filter_map(|key| life.base_end(key, decided))
-        .max()
 }
 
 /// A paid end with its margin, and how long an open renewal carries on from there. An ordinary renewal stays one extend:

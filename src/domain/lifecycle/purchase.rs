@@ -1,8 +1,8 @@
 //! The life of a one-time purchase: a Checkout session, or a one-off invoice.
 
-use super::payment::{self, Trigger};
+use super::payment::{self, PaymentTrigger};
 use super::{Cause, Life, State, Transition};
-use crate::domain::fact::{Bought, Fact, Line, Says, SessionMode, Wants};
+use crate::domain::fact::{Bought, Fact, FactBody, InvoiceLine, SessionMode, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::InvoiceId;
 use crate::domain::object::{Disputes, Objects, Returned, session};
@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseLife {
     /// Its state.
-    pub state: Option<payment::State>,
+    pub state: Option<payment::PaymentState>,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
     /// When we heard that.
@@ -53,7 +53,7 @@ pub enum CutLines {
 }
 
 struct Course {
-    state: Option<payment::State>,
+    state: Option<payment::PaymentState>,
     transitions: Vec<Transition>,
     findings: Findings,
     life: PurchaseLife,
@@ -136,7 +136,7 @@ impl Course {
                 .lines
                 .iter()
                 .filter(|l| l.amount >= 0 && !l.of_subscription);
-            let bought = |l: &Line| Bought {
+            let bought = |l: &InvoiceLine| Bought {
                 line: l.id.clone(),
                 price: l.price.clone(),
                 quantity: l.quantity.unwrap_or(1),
@@ -173,42 +173,42 @@ impl Course {
     }
 
     fn fact(&mut self, fact: &Fact, objects: &Objects<'_>) {
-        match &fact.says {
-            Says::Session(shown) if shown.mode == SessionMode::Payment => {
+        match &fact.body {
+            FactBody::Session(shown) if shown.mode == SessionMode::Payment => {
                 self.wants(fact, &shown.wants);
-                let paid =
-                    session::State::Paid == session::State::of(shown.event, shown.payment_status);
-                let trigger = match session::State::of(shown.event, shown.payment_status) {
-                    session::State::Unpaid => Trigger::Unpaid,
-                    session::State::Paid => Trigger::Paid,
-                    session::State::Failed => Trigger::PaymentFailed,
-                    session::State::Expired => Trigger::SessionExpired,
+                let paid = session::SessionState::Paid
+                    == session::SessionState::of(shown.event, shown.payment_status);
+                let trigger = match session::SessionState::of(shown.event, shown.payment_status) {
+                    session::SessionState::Unpaid => PaymentTrigger::Unpaid,
+                    session::SessionState::Paid => PaymentTrigger::Paid,
+                    session::SessionState::Failed => PaymentTrigger::PaymentFailed,
+                    session::SessionState::Expired => PaymentTrigger::SessionExpired,
                 };
                 self.step(fact, trigger);
                 if paid {
                     self.money_back_before(fact, objects);
                 }
             }
-            Says::Invoice(shown) => {
+            FactBody::Invoice(shown) => {
                 self.wants(fact, &shown.wants);
                 let paid = objects
                     .invoices
                     .get(&shown.id)
                     .and_then(|i| i.paid.as_ref());
                 if paid.is_some_and(|p| p.event == fact.id) {
-                    self.step(fact, Trigger::Paid);
+                    self.step(fact, PaymentTrigger::Paid);
                     self.money_back_before(fact, objects);
                 }
             }
-            Says::Charge(_) | Says::Refund(_) => self.money_back(fact, objects),
-            Says::Session(_)
-            | Says::Subscription(_)
-            | Says::Payment(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::LineItems(_)
-            | Says::Items(_)
-            | Says::Decision(_) => {}
+            FactBody::Charge(_) | FactBody::Refund(_) => self.money_back(fact, objects),
+            FactBody::Session(_)
+            | FactBody::Subscription(_)
+            | FactBody::Payment(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_)
+            | FactBody::Decision(_) => {}
         }
     }
 
@@ -236,9 +236,9 @@ impl Course {
 
     fn money_back(&mut self, fact: &Fact, objects: &Objects<'_>) {
         let trigger = match returned_by(objects, fact.at).0 {
-            Returned::All => Trigger::FullyRefunded,
-            Returned::Part(_) => Trigger::PartRefunded,
-            Returned::Nothing => Trigger::RefundUndone,
+            Returned::All => PaymentTrigger::FullyRefunded,
+            Returned::Part(_) => PaymentTrigger::PartRefunded,
+            Returned::Nothing => PaymentTrigger::RefundUndone,
         };
         self.step(fact, trigger);
     }
@@ -250,13 +250,13 @@ impl Course {
         }
     }
 
-    fn step(&mut self, fact: &Fact, trigger: Trigger) {
-        if trigger == Trigger::Paid && self.life.paid_at.is_none() {
+    fn step(&mut self, fact: &Fact, trigger: PaymentTrigger) {
+        if trigger == PaymentTrigger::Paid && self.life.paid_at.is_none() {
             (self.life.paid_at, self.life.paid_learned) = (Some(fact.at), Some(fact.received));
         }
         let next = match self.state {
             Some(state) => payment::step(state, trigger).from(state),
-            None if trigger == Trigger::RefundUndone => return,
+            None if trigger == PaymentTrigger::RefundUndone => return,
             None => payment::begin(trigger),
         };
         if self.state == Some(next) {

@@ -1,7 +1,7 @@
 //! What an invoice of a subscription is for. It is decided once, from the invoice, and not at each try to collect it
-//! (BEHAVIOUR 25).
+//! (rule 25).
 
-use crate::domain::fact::{BillingReason, Line};
+use crate::domain::fact::{BillingReason, InvoiceLine};
 use crate::domain::object::{Invoice, ItemKey, Subscription};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
@@ -21,8 +21,7 @@ pub enum Role {
 /// A line that bills a licensed item's time.
 #[derive(Clone, Copy, Debug)]
 pub struct LicensedLine<'i> {
-    /// The line.
-    pub line: &'i Line,
+    pub line: &'i InvoiceLine,
     /// Whether it is the zero line of a trial: it pays for nothing (rule 22).
     pub trial: bool,
 }
@@ -35,11 +34,11 @@ pub fn licensed_lines<'f>(
 ) -> Vec<(ItemKey, LicensedLine<'f>)> {
     let lines = subscription.items.lines_of(invoice.lines);
     let at = invoice.first_at;
-    let by_use = |key: &ItemKey, l: &Line| {
+    let by_use = |key: &ItemKey, l: &InvoiceLine| {
         let history = subscription.items.history(key);
         history.is_some_and(|h| h.bills_use(l))
     };
-    let carries = |key: &ItemKey, l: &Line| subscription.asked.is_some() && !by_use(key, l);
+    let carries = |key: &ItemKey, l: &InvoiceLine| subscription.asked.is_some() && !by_use(key, l);
     lines
         .into_iter()
         .filter(|(key, l)| {
@@ -66,7 +65,11 @@ pub fn licensed_lines<'f>(
 
 /// Whether a line is a trial's zero line. It says so itself where its units would cost something, whichever event comes
 /// first, and for the free ones beside it; else a snapshot that names the trial's end tells.
-fn is_trial_line(subscription: &Subscription<'_>, invoice: &Invoice<'_>, line: &Line) -> bool {
+fn is_trial_line(
+    subscription: &Subscription<'_>,
+    invoice: &Invoice<'_>,
+    line: &InvoiceLine,
+) -> bool {
     let said = || {
         invoice
             .lines

@@ -5,17 +5,17 @@
 use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
-use super::subscription::{State as S, Trigger};
+use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
 };
-use crate::domain::object::invoice::State as InvoiceState;
+use crate::domain::object::invoice::InvoiceState;
 use crate::domain::object::{ItemKey, ItemThen, Version, session};
 use crate::domain::policy::OnPause;
 use crate::domain::time::{Span, Timestamp};
 
 /// In a subscription's first minutes no snapshot speaks for a payment: its first invoice is on the way, and a key that is
-/// mailed and stopped a moment later is the worst first impression (BEHAVIOUR 18).
+/// mailed and stopped a moment later is the worst first impression (rule 18).
 pub(super) const SPEAKS_AFTER: Span = Span::from_minutes(10);
 
 impl<'f> Course<'_, 'f> {
@@ -43,7 +43,7 @@ impl<'f> Course<'_, 'f> {
         self.trial(version);
         self.share_running_period(version.at);
         match shown.status {
-            Status::Incomplete => self.step(fact, Trigger::FirstPaymentOpen),
+            Status::Incomplete => self.step(fact, SubscriptionTrigger::FirstPaymentOpen),
             Status::IncompleteExpired => {
                 self.life.ended = Some(Deleted {
                     at: fact.at,
@@ -51,11 +51,12 @@ impl<'f> Course<'_, 'f> {
                     gave_up: false,
                     never_began: true,
                 });
-                self.step(fact, Trigger::FirstPaymentExpired);
+                self.step(fact, SubscriptionTrigger::FirstPaymentExpired);
             }
-            Status::Trialing => self.step(fact, Trigger::TrialRuns),
+            Status::Trialing => self.step(fact, SubscriptionTrigger::TrialRuns),
             Status::Active => self.active(fact, version),
             Status::PastDue | Status::Unpaid => self.late(fact, version),
+            // rules 24, 31: a pause for want of a way to pay.
             Status::Paused => self.paused(fact, version),
             Status::Canceled | Status::Unknown => {}
         }
@@ -166,7 +167,7 @@ impl<'f> Course<'_, 'f> {
 
     fn active(&mut self, fact: &Fact, version: &Version<'_>) {
         self.write_off(fact);
-        self.step(fact, Trigger::Runs);
+        self.step(fact, SubscriptionTrigger::Runs);
         if self.silent && !version.shown.send_invoice {
             self.snapshot_pays(fact, version);
         }
@@ -204,7 +205,7 @@ impl<'f> Course<'_, 'f> {
             }
         }
         if self.sells_at(fact.at) && self.is_covered(fact.at) {
-            self.step(fact, Trigger::Paid);
+            self.step(fact, SubscriptionTrigger::Paid);
         }
     }
 
@@ -220,7 +221,7 @@ impl<'f> Course<'_, 'f> {
             return false;
         }
         let session = self.objects.sessions.values().next_back();
-        let unpaid = session.is_some_and(|s| s.state != session::State::Paid);
+        let unpaid = session.is_some_and(|s| s.state != session::SessionState::Paid);
         let first = self
             .objects
             .invoices
@@ -289,7 +290,7 @@ impl<'f> Course<'_, 'f> {
             let cause = overdue.map_or_else(|| cause(fact, version), FailureCause::Invoice);
             self.start_episode(fact, version.learned, cause);
         } else if self.state().is_none() {
-            self.step(fact, Trigger::FirstPaymentOpen);
+            self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
         }
     }
 
@@ -346,9 +347,9 @@ impl<'f> Course<'_, 'f> {
             self.step(
                 fact,
                 if trial {
-                    Trigger::TrialRuns
+                    SubscriptionTrigger::TrialRuns
                 } else {
-                    Trigger::Runs
+                    SubscriptionTrigger::Runs
                 },
             );
         }
@@ -381,9 +382,9 @@ impl<'f> Course<'_, 'f> {
             if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
                 episode.gave_up = true;
             }
-            self.step(fact, Trigger::GaveUp);
+            self.step(fact, SubscriptionTrigger::GaveUp);
         } else {
-            self.step(fact, Trigger::Cancelled);
+            self.step(fact, SubscriptionTrigger::Cancelled);
         }
     }
 }

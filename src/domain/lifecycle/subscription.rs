@@ -10,11 +10,10 @@ use crate::domain::step::Step::{self, Stay, To};
 /// Where a subscription's payments stand. Disputes, refunds, pauses and scheduled ends stand beside it (`condition/`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum SubscriptionState {
     /// The first payment has not been made.
     #[n(0)]
     Incomplete,
-    /// In a trial.
     #[n(1)]
     Trialing,
     /// Running.
@@ -36,7 +35,7 @@ pub enum State {
 
 /// What can happen to a subscription, with every condition settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
+pub enum SubscriptionTrigger {
     /// It exists, its first payment is open.
     FirstPaymentOpen,
     /// A trial runs.
@@ -63,7 +62,7 @@ pub enum Trigger {
     FirstPaymentExpired,
 }
 
-impl State {
+impl SubscriptionState {
     /// All states, in the order of life.
     pub const ALL: [Self; 7] = [
         Self::Incomplete,
@@ -90,7 +89,7 @@ impl State {
     }
 }
 
-impl Trigger {
+impl SubscriptionTrigger {
     /// All triggers.
     pub const ALL: [Self; 12] = [
         Self::FirstPaymentOpen,
@@ -129,16 +128,21 @@ impl Trigger {
 
 /// The state that a subscription begins in, by the first thing known of it.
 #[must_use]
-pub const fn begin(trigger: Trigger) -> State {
+pub const fn begin(trigger: SubscriptionTrigger) -> SubscriptionState {
     match trigger {
-        Trigger::FirstPaymentOpen => State::Incomplete,
-        Trigger::TrialRuns => State::Trialing,
-        Trigger::Runs | Trigger::Paid | Trigger::WrittenOff => State::Active,
-        Trigger::RenewalFailed | Trigger::GraceOver => State::Grace,
-        Trigger::GaveUp | Trigger::Cancelled | Trigger::GraceOutlived | Trigger::PaidAfterEnd => {
-            State::Ended
+        SubscriptionTrigger::FirstPaymentOpen => SubscriptionState::Incomplete,
+        SubscriptionTrigger::TrialRuns => SubscriptionState::Trialing,
+        SubscriptionTrigger::Runs | SubscriptionTrigger::Paid | SubscriptionTrigger::WrittenOff => {
+            SubscriptionState::Active
         }
-        Trigger::FirstPaymentExpired => State::IncompleteExpired,
+        SubscriptionTrigger::RenewalFailed | SubscriptionTrigger::GraceOver => {
+            SubscriptionState::Grace
+        }
+        SubscriptionTrigger::GaveUp
+        | SubscriptionTrigger::Cancelled
+        | SubscriptionTrigger::GraceOutlived
+        | SubscriptionTrigger::PaidAfterEnd => SubscriptionState::Ended,
+        SubscriptionTrigger::FirstPaymentExpired => SubscriptionState::IncompleteExpired,
     }
 }
 
@@ -148,87 +152,120 @@ pub const fn begin(trigger: Trigger) -> State {
     clippy::too_many_lines,
     reason = "a flat table: every pair of state and trigger in one place"
 )]
-pub const fn step(state: State, trigger: Trigger) -> Step<State> {
-    use State::{Active, Ended, Grace, Incomplete, IncompleteExpired, Lapsed, Trialing};
+pub const fn step(
+    state: SubscriptionState,
+    trigger: SubscriptionTrigger,
+) -> Step<SubscriptionState> {
+    use SubscriptionState::{
+        Active, Ended, Grace, Incomplete, IncompleteExpired, Lapsed, Trialing,
+    };
     match state {
         Incomplete => match trigger {
-            Trigger::FirstPaymentOpen => Stay("it is still open"),
-            Trigger::TrialRuns => To(Trialing),
-            Trigger::Runs | Trigger::Paid | Trigger::WrittenOff => To(Active),
-            Trigger::RenewalFailed => To(Grace),
-            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
-            Trigger::PaidAfterEnd => Stay("it has not ended"),
-            Trigger::GaveUp | Trigger::Cancelled => To(Ended),
-            Trigger::FirstPaymentExpired => To(IncompleteExpired),
+            SubscriptionTrigger::FirstPaymentOpen => Stay("it is still open"),
+            SubscriptionTrigger::TrialRuns => To(Trialing),
+            SubscriptionTrigger::Runs
+            | SubscriptionTrigger::Paid
+            | SubscriptionTrigger::WrittenOff => To(Active),
+            SubscriptionTrigger::RenewalFailed => To(Grace),
+            SubscriptionTrigger::GraceOver | SubscriptionTrigger::GraceOutlived => {
+                Stay("no grace is running")
+            }
+            SubscriptionTrigger::PaidAfterEnd => Stay("it has not ended"),
+            SubscriptionTrigger::GaveUp | SubscriptionTrigger::Cancelled => To(Ended),
+            SubscriptionTrigger::FirstPaymentExpired => To(IncompleteExpired),
         },
         Trialing => match trigger {
-            Trigger::FirstPaymentOpen => Stay("an older snapshot: the trial runs"),
-            Trigger::TrialRuns => Stay("the trial runs"),
-            Trigger::Runs | Trigger::Paid | Trigger::WrittenOff => To(Active),
-            Trigger::RenewalFailed => To(Grace),
-            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
-            Trigger::PaidAfterEnd => Stay("it has not ended"),
-            Trigger::GaveUp | Trigger::Cancelled => To(Ended),
-            Trigger::FirstPaymentExpired => To(IncompleteExpired),
+            SubscriptionTrigger::FirstPaymentOpen => Stay("an older snapshot: the trial runs"),
+            SubscriptionTrigger::TrialRuns => Stay("the trial runs"),
+            SubscriptionTrigger::Runs
+            | SubscriptionTrigger::Paid
+            | SubscriptionTrigger::WrittenOff => To(Active),
+            SubscriptionTrigger::RenewalFailed => To(Grace),
+            SubscriptionTrigger::GraceOver | SubscriptionTrigger::GraceOutlived => {
+                Stay("no grace is running")
+            }
+            SubscriptionTrigger::PaidAfterEnd => Stay("it has not ended"),
+            SubscriptionTrigger::GaveUp | SubscriptionTrigger::Cancelled => To(Ended),
+            SubscriptionTrigger::FirstPaymentExpired => To(IncompleteExpired),
         },
         Active => match trigger {
-            Trigger::FirstPaymentOpen => Stay("an older snapshot: it was active since"),
-            Trigger::TrialRuns => To(Trialing),
-            Trigger::Runs => Stay("it is active"),
-            Trigger::Paid => Stay("a renewal moves the paid end, not the state"),
-            Trigger::RenewalFailed => To(Grace),
-            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
-            Trigger::PaidAfterEnd => Stay("it has not ended"),
-            Trigger::WrittenOff => Stay("it is active"),
-            Trigger::GaveUp | Trigger::Cancelled => To(Ended),
-            Trigger::FirstPaymentExpired => To(IncompleteExpired),
+            SubscriptionTrigger::FirstPaymentOpen => Stay("an older snapshot: it was active since"),
+            SubscriptionTrigger::TrialRuns => To(Trialing),
+            SubscriptionTrigger::Runs => Stay("it is active"),
+            SubscriptionTrigger::Paid => Stay("a renewal moves the paid end, not the state"),
+            SubscriptionTrigger::RenewalFailed => To(Grace),
+            SubscriptionTrigger::GraceOver | SubscriptionTrigger::GraceOutlived => {
+                Stay("no grace is running")
+            }
+            SubscriptionTrigger::PaidAfterEnd => Stay("it has not ended"),
+            SubscriptionTrigger::WrittenOff => Stay("it is active"),
+            SubscriptionTrigger::GaveUp | SubscriptionTrigger::Cancelled => To(Ended),
+            SubscriptionTrigger::FirstPaymentExpired => To(IncompleteExpired),
         },
         Grace => match trigger {
-            Trigger::FirstPaymentOpen => Stay("an older snapshot: a renewal failed since"),
-            Trigger::TrialRuns => To(Trialing),
-            Trigger::Runs => Stay("a status proves no payment"),
-            Trigger::Paid | Trigger::WrittenOff => To(Active),
-            Trigger::RenewalFailed => {
+            SubscriptionTrigger::FirstPaymentOpen => {
+                Stay("an older snapshot: a renewal failed since")
+            }
+            SubscriptionTrigger::TrialRuns => To(Trialing),
+            SubscriptionTrigger::Runs => Stay("a status proves no payment"),
+            SubscriptionTrigger::Paid | SubscriptionTrigger::WrittenOff => To(Active),
+            SubscriptionTrigger::RenewalFailed => {
                 Stay("the grace runs from the first failure; a retry does not extend it")
             }
-            Trigger::GraceOver => To(Lapsed),
-            Trigger::GraceOutlived | Trigger::PaidAfterEnd => To(Ended),
-            Trigger::GaveUp => Stay("Stripe gave up; the promised grace runs on"),
-            Trigger::Cancelled => To(Ended),
-            Trigger::FirstPaymentExpired => To(IncompleteExpired),
+            SubscriptionTrigger::GraceOver => To(Lapsed),
+            SubscriptionTrigger::GraceOutlived | SubscriptionTrigger::PaidAfterEnd => To(Ended),
+            SubscriptionTrigger::GaveUp => Stay("Stripe gave up; the promised grace runs on"),
+            SubscriptionTrigger::Cancelled => To(Ended),
+            SubscriptionTrigger::FirstPaymentExpired => To(IncompleteExpired),
         },
         Lapsed => match trigger {
-            Trigger::FirstPaymentOpen => Stay("an older snapshot: it lapsed since"),
-            Trigger::TrialRuns => To(Trialing),
-            Trigger::Runs => Stay("a status proves no payment"),
-            Trigger::Paid | Trigger::WrittenOff => To(Active),
-            Trigger::RenewalFailed => Stay("it lapsed; a further failure changes nothing"),
-            Trigger::GraceOver | Trigger::GraceOutlived => Stay("it is over already"),
-            Trigger::PaidAfterEnd => To(Ended),
-            Trigger::GaveUp | Trigger::Cancelled => To(Ended),
-            Trigger::FirstPaymentExpired => To(IncompleteExpired),
+            SubscriptionTrigger::FirstPaymentOpen => Stay("an older snapshot: it lapsed since"),
+            SubscriptionTrigger::TrialRuns => To(Trialing),
+            SubscriptionTrigger::Runs => Stay("a status proves no payment"),
+            SubscriptionTrigger::Paid | SubscriptionTrigger::WrittenOff => To(Active),
+            SubscriptionTrigger::RenewalFailed => {
+                Stay("it lapsed; a further failure changes nothing")
+            }
+            SubscriptionTrigger::GraceOver | SubscriptionTrigger::GraceOutlived => {
+                Stay("it is over already")
+            }
+            SubscriptionTrigger::PaidAfterEnd => To(Ended),
+            SubscriptionTrigger::GaveUp | SubscriptionTrigger::Cancelled => To(Ended),
+            SubscriptionTrigger::FirstPaymentExpired => To(IncompleteExpired),
         },
         Ended => match trigger {
-            Trigger::FirstPaymentOpen | Trigger::TrialRuns | Trigger::Runs => {
-                Stay("deleted is final")
+            SubscriptionTrigger::FirstPaymentOpen
+            | SubscriptionTrigger::TrialRuns
+            | SubscriptionTrigger::Runs => Stay("deleted is final"),
+            SubscriptionTrigger::Paid => Stay("it still pays for its period; the operator is told"),
+            SubscriptionTrigger::RenewalFailed => Stay("a failure after the end starts nothing"),
+            SubscriptionTrigger::GraceOver | SubscriptionTrigger::GraceOutlived => {
+                Stay("it is over already")
             }
-            Trigger::Paid => Stay("it still pays for its period; the operator is told"),
-            Trigger::RenewalFailed => Stay("a failure after the end starts nothing"),
-            Trigger::GraceOver | Trigger::GraceOutlived => Stay("it is over already"),
-            Trigger::PaidAfterEnd => Stay("it pays for its period, and there it ends"),
-            Trigger::WrittenOff => Stay("deleted is final"),
-            Trigger::GaveUp | Trigger::Cancelled => Stay("several events of one end count once"),
-            Trigger::FirstPaymentExpired => Stay("deleted is final"),
+            SubscriptionTrigger::PaidAfterEnd => Stay("it pays for its period, and there it ends"),
+            SubscriptionTrigger::WrittenOff => Stay("deleted is final"),
+            SubscriptionTrigger::GaveUp | SubscriptionTrigger::Cancelled => {
+                Stay("several events of one end count once")
+            }
+            SubscriptionTrigger::FirstPaymentExpired => Stay("deleted is final"),
         },
         IncompleteExpired => match trigger {
-            Trigger::FirstPaymentOpen | Trigger::TrialRuns | Trigger::Runs => Stay("it is final"),
-            Trigger::Paid => To(Active),
-            Trigger::RenewalFailed => Stay("a failure after the end starts nothing"),
-            Trigger::GraceOver | Trigger::GraceOutlived => Stay("no grace is running"),
-            Trigger::PaidAfterEnd => Stay("the first payment was never made"),
-            Trigger::WrittenOff => Stay("it is final"),
-            Trigger::GaveUp | Trigger::Cancelled => Stay("it ended already"),
-            Trigger::FirstPaymentExpired => Stay("several events of one end count once"),
+            SubscriptionTrigger::FirstPaymentOpen
+            | SubscriptionTrigger::TrialRuns
+            | SubscriptionTrigger::Runs => Stay("it is final"),
+            SubscriptionTrigger::Paid => To(Active),
+            SubscriptionTrigger::RenewalFailed => Stay("a failure after the end starts nothing"),
+            SubscriptionTrigger::GraceOver | SubscriptionTrigger::GraceOutlived => {
+                Stay("no grace is running")
+            }
+            SubscriptionTrigger::PaidAfterEnd => Stay("the first payment was never made"),
+            SubscriptionTrigger::WrittenOff => Stay("it is final"),
+            SubscriptionTrigger::GaveUp | SubscriptionTrigger::Cancelled => {
+                Stay("it ended already")
+            }
+            SubscriptionTrigger::FirstPaymentExpired => {
+                Stay("several events of one end count once")
+            }
         },
     }
 }

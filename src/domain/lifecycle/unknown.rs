@@ -5,7 +5,7 @@ use super::snapshots::SPEAKS_AFTER;
 use crate::domain::action::Question;
 use crate::domain::fact::{InvoiceEvent, SubscriptionStatus};
 use crate::domain::id::InvoiceId;
-use crate::domain::object::invoice::State;
+use crate::domain::object::invoice::InvoiceState;
 use crate::domain::object::{Invoice, ItemKey};
 use crate::domain::time::Timestamp;
 
@@ -58,7 +58,7 @@ impl Course<'_, '_> {
     }
 
     /// The first invoice of a subscription that is active while nobody told of its payment: the status alone proves none,
-    /// and who waits for the event may wait for ever (BEHAVIOUR 18). One that was not paid when Stripe was asked is asked
+    /// and who waits for the event may wait for ever (rule 18). One that was not paid when Stripe was asked is asked
     /// for until it is.
     fn first_invoice(&self) -> Option<InvoiceId> {
         let subscription = &self.objects.subscription;
@@ -80,7 +80,7 @@ impl Course<'_, '_> {
 
 /// Whether an invoice has more lines than are shown, and what they are matters. A draft's may still change.
 fn lines_are_cut(invoice: &Invoice<'_>) -> bool {
-    !invoice.lines.lines_whole && !matches!(invoice.state, State::Draft | State::Void)
+    !invoice.lines.lines_whole && !matches!(invoice.state, InvoiceState::Draft | InvoiceState::Void)
 }
 
 fn question_for_lines(invoice: &Invoice<'_>) -> Question {

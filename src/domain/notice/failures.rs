@@ -1,13 +1,14 @@
 //! Failed payments: the reminders of a grace, its end, failures that start none, and trials that end soon.
 
-use super::{About, Ctx, DueNotice, NoticeKind, Part, Skipped};
+use super::{About, DueNotice, NoticeKind, Part, Skipped};
+use crate::domain::context::Situation;
 use crate::domain::entitlement::Why;
-use crate::domain::lifecycle::subscription::State as S;
-use crate::domain::lifecycle::{Episode, Outcome, SideFailure, SubscriptionLife};
+use crate::domain::lifecycle::subscription::SubscriptionState as S;
+use crate::domain::lifecycle::{Episode, GraceOutcome, SideFailure, SubscriptionLife};
 use crate::domain::policy::{AtGraceEnd, DunningMail};
 use crate::domain::time::{Span, Timestamp};
 
-impl Ctx<'_> {
+impl Situation<'_> {
     pub(super) fn episode(
         &self,
         s: &SubscriptionLife,
@@ -20,7 +21,7 @@ impl Ctx<'_> {
             self.reminders(episode, learned, out);
         }
         let Some(lapsed) = episode.lapsed else { return };
-        let ended = matches!(episode.outcome, Outcome::Ended(_))
+        let ended = matches!(episode.outcome, GraceOutcome::Ended(_))
             || (s.state == S::Ended && episode.gave_up);
         let kind = match episode.policy.at_grace_end {
             AtGraceEnd::Keep => return,
@@ -36,7 +37,7 @@ impl Ctx<'_> {
         let mut call = DueNotice::new(told.unwrap_or(kind), about, lapsed.max(learned) + delay);
         let stopped = self.due.seats.iter().any(|seat| seat.why == Why::Lapsed);
         // Rule 42: what was paid before it was told says nothing; an end that follows an end is still told, once.
-        if matches!(episode.outcome, Outcome::Recovered(_)) && told.is_none() && !stopped {
+        if matches!(episode.outcome, GraceOutcome::Recovered(_)) && told.is_none() && !stopped {
             call.skip = Some(Skipped::OverBeforeTold);
         } else if !self.has_license() {
             call.skip = Some(Skipped::NoLicense);
@@ -44,12 +45,13 @@ impl Ctx<'_> {
         out.push(call);
     }
 
-    /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all.
+    /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all
+    /// (rule 41).
     fn reminders(&self, episode: &Episode, learned: Timestamp, out: &mut Vec<DueNotice>) {
         let delay = episode.policy.notice_delay;
         let over = match episode.outcome {
-            Outcome::Open => episode.lapsed,
-            Outcome::Recovered(at) | Outcome::Ended(at) => {
+            GraceOutcome::Open => episode.lapsed,
+            GraceOutcome::Recovered(at) | GraceOutcome::Ended(at) => {
                 Some(episode.lapsed.map_or(at, |l| l.min(at)))
             }
         };

@@ -1,18 +1,19 @@
 //! Keys that are to be mailed, and keys that are late.
 
-use super::{About, Ctx, DueNotice, Notice, NoticeKind, Skipped};
+use super::{About, DueNotice, Notice, NoticeKind, Skipped};
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
+use crate::domain::context::Situation;
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::Grant;
-use crate::domain::reconcile::{is_for, match_seats};
+use crate::domain::matching::{is_for, match_seats};
 use crate::domain::time::Span;
 
-/// Keys of one purchase that are ready within this time share a mail.
+/// Keys of one purchase that are ready within this time share a mail (rule 40).
 const GATHER: Span = Span::from_minutes(2);
 /// A paid key that is later than this is told of.
 const DELAYED: Span = Span::from_minutes(30);
 
-impl Ctx<'_> {
+impl Situation<'_> {
     /// Keys that no mail has carried yet. Those of one purchase that come within two minutes go together.
     pub(super) fn keys(&self, out: &mut Vec<DueNotice>) {
         let first = |m: &&Notice| m.kind == NoticeKind::LicenseIssued && m.about != About::Resend;

@@ -1,10 +1,11 @@
 //! Keys that a person wants mailed once more.
 
-use super::{About, Ctx, DueNotice, NoticeKind, Part, Skipped};
+use super::{About, DueNotice, NoticeKind, Part, Skipped};
+use crate::domain::context::Situation;
 use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
 
-impl Ctx<'_> {
+impl Situation<'_> {
     /// A mail for each time that it was said, with the keys: those that were there when it was said.
     pub(super) fn resent(&self, out: &mut Vec<DueNotice>) {
         let mut said: Vec<(&Fact, &Option<String>)> =

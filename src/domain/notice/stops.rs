@@ -1,15 +1,16 @@
 //! Licenses that ended or stopped, and work again.
 
-use super::{About, Ctx, DueNotice, NoticeKind, NoticeStatus, STALE, Skipped};
+use super::{About, DueNotice, NoticeKind, NoticeStatus, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::dispute;
+use crate::domain::context::Situation;
 use crate::domain::entitlement::{Want, Why};
-use crate::domain::lifecycle::{Episode, Life, Outcome, SubscriptionLife};
+use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
 use crate::domain::machine::Grant;
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::Timestamp;
 
-impl Ctx<'_> {
+impl Situation<'_> {
     /// The end that a cancellation brings, told when the license runs out.
     pub(super) fn ended(&self, s: &SubscriptionLife, out: &mut Vec<DueNotice>) {
         let told_by_failure =
@@ -17,7 +18,7 @@ impl Ctx<'_> {
         let over_by_failure = s
             .episodes
             .iter()
-            .any(|e| told_by_failure(e) && !matches!(e.outcome, Outcome::Recovered(_)));
+            .any(|e| told_by_failure(e) && !matches!(e.outcome, GraceOutcome::Recovered(_)));
         if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license()
         {
             return;
@@ -122,9 +123,9 @@ impl Ctx<'_> {
             .find(|e| About::failure(&e.cause) == *about)
         {
             Some(episode) => {
-                matches!(episode.outcome, Outcome::Recovered(_)) && self.all_live(false)
+                matches!(episode.outcome, GraceOutcome::Recovered(_)) && self.all_live()
             }
-            None => self.all_live(true),
+            None => self.all_live_and_no_other(),
         }
     }
 

@@ -9,12 +9,11 @@ use crate::domain::time::Timestamp;
 
 /// Where a dispute stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum DisputeState {
     /// An inquiry: a question, no money moved.
     Inquiry,
     /// The inquiry was closed, or settled before it became a dispute.
     Closed,
-    /// Open.
     Open,
     /// Won: the money came back.
     Won,
@@ -22,7 +21,7 @@ pub enum State {
     Lost,
 }
 
-impl State {
+impl DisputeState {
     /// What a status says; `None`: a status that we do not know says nothing.
     #[must_use]
     pub const fn of(status: DisputeStatus) -> Option<Self> {
@@ -39,8 +38,8 @@ impl State {
 
 /// The table: what a snapshot that comes later makes of a dispute.
 #[must_use]
-pub const fn step(state: State, shown: State) -> Step<State> {
-    use State::{Closed, Inquiry, Lost, Open, Won};
+pub const fn step(state: DisputeState, shown: DisputeState) -> Step<DisputeState> {
+    use DisputeState::{Closed, Inquiry, Lost, Open, Won};
     match state {
         Inquiry => match shown {
             Inquiry => Stay("the inquiry is still open"),
@@ -71,13 +70,12 @@ pub const fn step(state: State, shown: State) -> Step<State> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dispute {
     /// Where it stands.
-    pub state: State,
-    /// Since when.
+    pub state: DisputeState,
     pub since: Timestamp,
 }
 
 impl Dispute {
-    pub(super) fn add(&mut self, shown: State, at: Timestamp) {
+    pub(super) fn add(&mut self, shown: DisputeState, at: Timestamp) {
         let next = step(self.state, shown).from(self.state);
         if next != self.state {
             *self = Self {

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 
 /// Where an invoice stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum InvoiceState {
     /// Not final yet: nobody is asked for money.
     Draft,
     /// Final, and waiting for its money.
@@ -26,7 +26,7 @@ pub enum State {
 
 /// What can happen to an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
+pub enum InvoiceTrigger {
     /// An event shows it final.
     Finalized,
     /// A try to collect it failed, or its due date passed.
@@ -41,50 +41,51 @@ pub enum Trigger {
 
 /// The table.
 #[must_use]
-pub const fn step(state: State, trigger: Trigger) -> Step<State> {
-    use State::{Draft, Failed, Open, Paid, Uncollectible, Void};
+pub const fn step(state: InvoiceState, trigger: InvoiceTrigger) -> Step<InvoiceState> {
+    use InvoiceState::{Draft, Failed, Open, Paid, Uncollectible, Void};
     match state {
         Draft => match trigger {
-            Trigger::Finalized => To(Open),
-            Trigger::Failed => To(Failed),
-            Trigger::Paid => To(Paid),
-            Trigger::Voided => To(Void),
-            Trigger::WrittenOff => To(Uncollectible),
+            InvoiceTrigger::Finalized => To(Open),
+            InvoiceTrigger::Failed => To(Failed),
+            InvoiceTrigger::Paid => To(Paid),
+            InvoiceTrigger::Voided => To(Void),
+            InvoiceTrigger::WrittenOff => To(Uncollectible),
         },
         Open => match trigger {
-            Trigger::Finalized => Stay("it is open"),
-            Trigger::Failed => To(Failed),
-            Trigger::Paid => To(Paid),
-            Trigger::Voided => To(Void),
-            Trigger::WrittenOff => To(Uncollectible),
+            InvoiceTrigger::Finalized => Stay("it is open"),
+            InvoiceTrigger::Failed => To(Failed),
+            InvoiceTrigger::Paid => To(Paid),
+            InvoiceTrigger::Voided => To(Void),
+            InvoiceTrigger::WrittenOff => To(Uncollectible),
         },
         Failed => match trigger {
-            Trigger::Finalized => Stay("an older snapshot: a try failed since"),
-            Trigger::Failed => Stay("the first failed try counts"),
-            Trigger::Paid => To(Paid),
-            Trigger::Voided => To(Void),
-            Trigger::WrittenOff => To(Uncollectible),
+            InvoiceTrigger::Finalized => Stay("an older snapshot: a try failed since"),
+            InvoiceTrigger::Failed => Stay("the first failed try counts"),
+            InvoiceTrigger::Paid => To(Paid),
+            InvoiceTrigger::Voided => To(Void),
+            InvoiceTrigger::WrittenOff => To(Uncollectible),
         },
         Paid => match trigger {
-            Trigger::Paid => Stay("two events of one payment count once"),
-            Trigger::Finalized | Trigger::Failed | Trigger::Voided | Trigger::WrittenOff => {
-                Stay("paid is paid")
-            }
+            InvoiceTrigger::Paid => Stay("two events of one payment count once"),
+            InvoiceTrigger::Finalized
+            | InvoiceTrigger::Failed
+            | InvoiceTrigger::Voided
+            | InvoiceTrigger::WrittenOff => Stay("paid is paid"),
         },
         Void => match trigger {
-            Trigger::Finalized
-            | Trigger::Failed
-            | Trigger::Paid
-            | Trigger::Voided
-            | Trigger::WrittenOff => Stay("voided is final"),
+            InvoiceTrigger::Finalized
+            | InvoiceTrigger::Failed
+            | InvoiceTrigger::Paid
+            | InvoiceTrigger::Voided
+            | InvoiceTrigger::WrittenOff => Stay("voided is final"),
         },
         Uncollectible => match trigger {
-            Trigger::Paid => To(Paid),
-            Trigger::Voided => To(Void),
-            Trigger::Finalized | Trigger::Failed => {
+            InvoiceTrigger::Paid => To(Paid),
+            InvoiceTrigger::Voided => To(Void),
+            InvoiceTrigger::Finalized | InvoiceTrigger::Failed => {
                 Stay("it is written off; a further try changes nothing")
             }
-            Trigger::WrittenOff => Stay("it is written off"),
+            InvoiceTrigger::WrittenOff => Stay("it is written off"),
         },
     }
 }
@@ -96,7 +97,6 @@ pub struct Happened {
     pub at: Timestamp,
     /// When it was first heard of.
     pub learned: Timestamp,
-    /// The event.
     pub event: EventId,
 }
 
@@ -104,7 +104,7 @@ pub struct Happened {
 #[derive(Clone, Debug)]
 pub struct Invoice<'f> {
     /// Where it stands.
-    pub state: State,
+    pub state: InvoiceState,
     /// Its newest form.
     pub shown: &'f Shown,
     /// The newest form that lists what it bills; a cut list gives way to a whole one.
@@ -137,7 +137,7 @@ pub struct Invoice<'f> {
 impl<'f> Invoice<'f> {
     pub(super) fn new(fact: &Fact, shown: &'f Shown) -> Self {
         Self {
-            state: State::Draft,
+            state: InvoiceState::Draft,
             shown,
             lines: shown,
             failed: None,
@@ -172,7 +172,7 @@ impl<'f> Invoice<'f> {
             event: fact.id.clone(),
         };
         let trigger = match shown.event {
-            InvoiceEvent::Paid | InvoiceEvent::LookedUp if shown.paid => Trigger::Paid,
+            InvoiceEvent::Paid | InvoiceEvent::LookedUp if shown.paid => InvoiceTrigger::Paid,
             // Its lines are all that it adds: what becomes of an unpaid one has events of its own.
             InvoiceEvent::LookedUp => return,
             InvoiceEvent::Paid => {
@@ -181,34 +181,37 @@ impl<'f> Invoice<'f> {
                 return;
             }
             InvoiceEvent::PaymentFailed | InvoiceEvent::ActionRequired | InvoiceEvent::Overdue => {
-                Trigger::Failed
+                InvoiceTrigger::Failed
             }
             InvoiceEvent::Finalized => {
                 self.finalized.get_or_insert(fact.at);
-                Trigger::Finalized
+                InvoiceTrigger::Finalized
             }
             InvoiceEvent::FinalizationFailed => {
                 self.finalization_failed.get_or_insert(fact.at);
                 return;
             }
-            InvoiceEvent::Voided => Trigger::Voided,
-            InvoiceEvent::Uncollectible => Trigger::WrittenOff,
+            InvoiceEvent::Voided => InvoiceTrigger::Voided,
+            InvoiceEvent::Uncollectible => InvoiceTrigger::WrittenOff,
             InvoiceEvent::Updated if shown.draft => return,
-            InvoiceEvent::Updated => Trigger::Finalized,
+            InvoiceEvent::Updated => InvoiceTrigger::Finalized,
         };
-        if trigger == Trigger::Failed
-            && !matches!(self.state, State::Paid | State::Void | State::Uncollectible)
+        if trigger == InvoiceTrigger::Failed
+            && !matches!(
+                self.state,
+                InvoiceState::Paid | InvoiceState::Void | InvoiceState::Uncollectible
+            )
         {
             self.fail(fact, shown.event);
         }
         let next = step(self.state, trigger).from(self.state);
         if next != self.state {
             match next {
-                State::Paid => self.paid = Some(happened()),
-                State::Void | State::Uncollectible => {
+                InvoiceState::Paid => self.paid = Some(happened()),
+                InvoiceState::Void | InvoiceState::Uncollectible => {
                     self.closed.get_or_insert_with(happened);
                 }
-                State::Draft | State::Open | State::Failed => {}
+                InvoiceState::Draft | InvoiceState::Open | InvoiceState::Failed => {}
             }
         }
         self.state = next;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::fact::{Invoice, Item, Line, Priced};
+use crate::domain::fact::{Invoice, InvoiceLine, Item, Priced};
 use crate::domain::id::PlanName;
 use crate::domain::plan::Plan;
 use crate::domain::terms::Terms;
@@ -13,12 +13,11 @@ use crate::domain::time::Timestamp;
 pub type ItemKey = String;
 
 /// A price that an item had, as it was when the item was first seen with it: a lookup key that moves on to another
-/// price takes nobody along (BEHAVIOUR 12).
+/// price takes nobody along (rule 12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceSince {
     /// From when.
     pub since: Timestamp,
-    /// The price.
     pub price: Priced,
     /// The plan that named it then; `None`: it is not licensed by a plan.
     pub plan: Option<PlanName>,
@@ -70,7 +69,7 @@ impl ItemHistory {
 
     /// Whether a line bills it by use.
     #[must_use]
-    pub fn bills_use(&self, line: &Line) -> bool {
+    pub fn bills_use(&self, line: &InvoiceLine) -> bool {
         let same = |p: &&PriceSince| p.price.id.is_some() && p.price.id == line.price.id;
         let known = self.prices.iter().find(same);
         known.map_or_else(|| self.is_metered(), |p| p.metered)
@@ -95,7 +94,6 @@ impl Items {
         self.list.iter().map(|(key, history)| (key, history))
     }
 
-    /// An item's history.
     #[must_use]
     pub fn history(&self, key: &str) -> Option<&ItemHistory> {
         self.list.iter().find(|(k, _)| k == key).map(|(_, h)| h)
@@ -112,7 +110,7 @@ impl Items {
 
     /// The name of the item that a line bills: by the item's id, else by a price that the item has or had.
     #[must_use]
-    pub fn key_of_line(&self, line: &Line) -> Option<&ItemKey> {
+    pub fn key_of_line(&self, line: &InvoiceLine) -> Option<&ItemKey> {
         self.find(
             line.item.as_ref().map(crate::domain::id::ItemId::as_str),
             &line.price,
@@ -122,7 +120,7 @@ impl Items {
     /// An invoice's lines with the items that they bill. A price that no snapshot has shown yet belongs to the one item
     /// whose time the same invoice takes back: that is how a change of price is billed.
     #[must_use]
-    pub fn lines_of<'i>(&self, invoice: &'i Invoice) -> Vec<(ItemKey, &'i Line)> {
+    pub fn lines_of<'i>(&self, invoice: &'i Invoice) -> Vec<(ItemKey, &'i InvoiceLine)> {
         let credited = invoice
             .lines
             .iter()
@@ -130,7 +128,7 @@ impl Items {
             .filter_map(|l| self.key_of_line(l));
         let credited: BTreeSet<&ItemKey> = credited.collect();
         let only = credited.first().filter(|_| credited.len() == 1);
-        let named = |l: &'i Line| {
+        let named = |l: &'i InvoiceLine| {
             let known = self
                 .key_of_line(l)
                 .or_else(|| only.filter(|_| l.item.is_none()).copied());
@@ -144,7 +142,7 @@ impl Items {
     #[must_use]
     pub fn plan_of_line<'a>(
         &self,
-        line: &Line,
+        line: &InvoiceLine,
         at: Timestamp,
         terms: &Terms<'a>,
     ) -> Option<&'a Plan> {
@@ -245,7 +243,7 @@ impl Items {
     }
 
     /// A price that an item had before any snapshot of it was heard of: only what was billed for it tells of it.
-    pub(super) fn billed(&mut self, line: &Line, terms: &Terms<'_>) {
+    pub(super) fn billed(&mut self, line: &InvoiceLine, terms: &Terms<'_>) {
         let Some(id) = &line.item else { return };
         let named = |(key, h): &&mut (ItemKey, ItemHistory)| {
             key == id.as_str() || h.aliases.contains(id.as_str())

@@ -1,13 +1,13 @@
 //! Step one: the facts become the things that Stripe keeps, each folded from its own facts alone in canonical order, each
 //! with its small table. Nothing here knows a policy, a license or the present instant.
 
-pub mod dispute;
-pub mod invoice;
-pub mod items;
-pub mod payment;
-pub mod refund;
-pub mod session;
-pub mod subscription;
+pub(crate) mod dispute;
+pub(crate) mod invoice;
+mod items;
+mod payment;
+mod refund;
+pub(crate) mod session;
+mod subscription;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};
 
-use super::fact::{Bought, Fact, Says};
+use super::fact::{Bought, Fact, FactBody};
 use super::id::{InvoiceId, SessionId};
 use super::terms::Terms;
 use super::time::Timestamp;
@@ -30,11 +30,9 @@ pub struct Objects<'f> {
     pub sessions: BTreeMap<SessionId, Session<'f>>,
     /// Its subscription; without versions where no snapshot was heard of.
     pub subscription: Subscription<'f>,
-    /// Its invoices.
     pub invoices: BTreeMap<InvoiceId, Invoice<'f>>,
     /// Its payments, with what went back.
     pub payments: Payments,
-    /// Its disputes.
     pub disputes: Disputes,
     /// When an early fraud warning came.
     pub fraud_warnings: Vec<Timestamp>,
@@ -59,20 +57,20 @@ impl<'f> Objects<'f> {
 
     fn add(&mut self, fact: &'f Fact) {
         self.payments.add(fact);
-        match &fact.says {
-            Says::Session(s) => self
+        match &fact.body {
+            FactBody::Session(s) => self
                 .sessions
                 .entry(s.id.clone())
                 .or_insert_with(|| Session::new(s))
                 .add(s),
-            Says::Invoice(i) => {
+            FactBody::Invoice(i) => {
                 self.invoices
                     .entry(i.id.clone())
                     .or_insert_with(|| Invoice::new(fact, i))
                     .add(fact, i);
             }
-            Says::Dispute(d) => {
-                if let Some(shown) = dispute::State::of(d.status) {
+            FactBody::Dispute(d) => {
+                if let Some(shown) = dispute::DisputeState::of(d.status) {
                     let new = Dispute {
                         state: shown,
                         since: fact.at,
@@ -83,25 +81,25 @@ impl<'f> Objects<'f> {
                         .add(shown, fact.at);
                 }
             }
-            Says::FraudWarning(_) => self.fraud_warnings.push(fact.at),
-            Says::LineItems(items) => self.looked_up_lines = Some(&items.lines),
-            Says::Subscription(_)
-            | Says::Items(_)
-            | Says::Payment(_)
-            | Says::Charge(_)
-            | Says::Refund(_)
-            | Says::Decision(_) => {}
+            FactBody::FraudWarning(_) => self.fraud_warnings.push(fact.at),
+            FactBody::LineItems(items) => self.looked_up_lines = Some(&items.lines),
+            FactBody::Subscription(_)
+            | FactBody::Items(_)
+            | FactBody::Payment(_)
+            | FactBody::Charge(_)
+            | FactBody::Refund(_)
+            | FactBody::Decision(_) => {}
         }
     }
 
     /// Whether any paid invoice was ever heard of, whatever it was for: then no snapshot speaks for a payment
-    /// (BEHAVIOUR 18). One that only a look-up told of is none: nobody would tell of the next.
+    /// (rule 18). One that only a look-up told of is none: nobody would tell of the next.
     #[must_use]
     pub fn paid_invoice_heard(&self) -> bool {
         self.invoices.values().any(|i| i.paid_heard)
     }
 
-    /// What went back of each invoice against what was paid on it (BEHAVIOUR 36).
+    /// What went back of each invoice against what was paid on it (rule 36).
     #[must_use]
     pub fn returned_by_invoice(&self) -> ReturnedByInvoice {
         let mut by_invoice = BTreeMap::new();

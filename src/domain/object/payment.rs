@@ -1,19 +1,18 @@
 //! Payments and what went back of them, and which invoice each payment paid.
 //!
 //! Since basil an invoice can have several payments, so what went back is added up per invoice (or session) over all its
-//! payments and compared with what was paid on it (BEHAVIOUR 36).
+//! payments and compared with what was paid on it (rule 36).
 
 use std::collections::BTreeMap;
 
 use super::refund::Refund;
-use crate::domain::fact::{Charge, Fact, Refund as ShownRefund, Says};
+use crate::domain::fact::{Charge, Fact, FactBody, Refund as ShownRefund};
 use crate::domain::id::{ChargeId, InvoiceId, PaymentIntentId, RefundId};
 use crate::domain::time::Timestamp;
 
 /// Names a payment: its intent, or its charge where no intent is known.
 pub type PaymentKey = String;
 
-/// One payment.
 #[derive(Clone, Debug, Default)]
 pub struct Payment {
     charged: Option<i64>,
@@ -62,11 +61,9 @@ impl Payment {
 /// How much of what was paid went back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returned {
-    /// Nothing.
     Nothing,
     /// This many percent, rounded down, less than all.
     Part(u8),
-    /// All.
     All,
 }
 
@@ -86,19 +83,22 @@ pub struct Payments {
 impl Payments {
     /// Takes in what a fact links. All links are read before any money, so that the order of events does not matter.
     pub(super) fn link(&mut self, fact: &Fact) {
-        let (invoice, intent, charge) = match &fact.says {
-            Says::Session(s) => (s.invoice.as_ref(), s.payment_intent.as_ref(), None),
-            Says::Invoice(i) => (Some(&i.id), i.payment_intent.as_ref(), i.charge.as_ref()),
-            Says::Payment(p) => (
+        let (invoice, intent, charge) = match &fact.body {
+            FactBody::Session(s) => (s.invoice.as_ref(), s.payment_intent.as_ref(), None),
+            FactBody::Invoice(i) => (Some(&i.id), i.payment_intent.as_ref(), i.charge.as_ref()),
+            FactBody::Payment(p) => (
                 p.invoice.as_ref(),
                 p.payment_intent.as_ref(),
                 p.charge.as_ref(),
             ),
-            Says::Charge(c) => (c.invoice.as_ref(), c.payment_intent.as_ref(), Some(&c.id)),
-            Says::Refund(r) => (None, r.payment_intent.as_ref(), r.charge.as_ref()),
-            Says::Dispute(d) => (None, d.payment_intent.as_ref(), d.charge.as_ref()),
-            Says::FraudWarning(w) => (None, w.payment_intent.as_ref(), w.charge.as_ref()),
-            Says::Subscription(_) | Says::Decision(_) | Says::LineItems(_) | Says::Items(_) => {
+            FactBody::Charge(c) => (c.invoice.as_ref(), c.payment_intent.as_ref(), Some(&c.id)),
+            FactBody::Refund(r) => (None, r.payment_intent.as_ref(), r.charge.as_ref()),
+            FactBody::Dispute(d) => (None, d.payment_intent.as_ref(), d.charge.as_ref()),
+            FactBody::FraudWarning(w) => (None, w.payment_intent.as_ref(), w.charge.as_ref()),
+            FactBody::Subscription(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => {
                 return;
             }
         };
@@ -117,26 +117,26 @@ impl Payments {
 
     /// Takes in money that was charged or went back.
     pub(super) fn add(&mut self, fact: &Fact) {
-        match &fact.says {
-            Says::Charge(c) => {
+        match &fact.body {
+            FactBody::Charge(c) => {
                 let payment = self.payment(c.payment_intent.as_ref(), Some(&c.id));
                 payment.add_charge(c);
                 payment.note_change(fact.at);
             }
-            Says::Refund(r) => {
+            FactBody::Refund(r) => {
                 let payment = self.payment(r.payment_intent.as_ref(), r.charge.as_ref());
                 payment.add_refund(r);
                 payment.note_change(fact.at);
             }
-            Says::Session(_)
-            | Says::Subscription(_)
-            | Says::Invoice(_)
-            | Says::Payment(_)
-            | Says::Dispute(_)
-            | Says::FraudWarning(_)
-            | Says::Decision(_)
-            | Says::LineItems(_)
-            | Says::Items(_) => {}
+            FactBody::Session(_)
+            | FactBody::Subscription(_)
+            | FactBody::Invoice(_)
+            | FactBody::Payment(_)
+            | FactBody::Dispute(_)
+            | FactBody::FraudWarning(_)
+            | FactBody::Decision(_)
+            | FactBody::LineItems(_)
+            | FactBody::Items(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@ use crate::domain::step::Step::{self, Stay, To};
 
 /// Where a refund stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum RefundState {
     /// The money goes back, or is on its way back.
     Stands,
     /// It failed or was cancelled: the money stayed.
@@ -13,7 +13,7 @@ pub enum State {
 
 /// What an event shows of a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trigger {
+pub enum RefundTrigger {
     /// `pending`, `requires_action`, `succeeded`.
     Shown,
     /// `failed`, `canceled`.
@@ -22,15 +22,15 @@ pub enum Trigger {
 
 /// The table.
 #[must_use]
-pub const fn step(state: State, trigger: Trigger) -> Step<State> {
+pub const fn step(state: RefundState, trigger: RefundTrigger) -> Step<RefundState> {
     match state {
-        State::Stands => match trigger {
-            Trigger::Shown => Stay("several events of one refund count once"),
-            Trigger::Failed => To(State::Undone),
+        RefundState::Stands => match trigger {
+            RefundTrigger::Shown => Stay("several events of one refund count once"),
+            RefundTrigger::Failed => To(RefundState::Undone),
         },
-        State::Undone => match trigger {
-            Trigger::Shown => Stay("a refund that failed stays failed"),
-            Trigger::Failed => Stay("it failed already"),
+        RefundState::Undone => match trigger {
+            RefundTrigger::Shown => Stay("a refund that failed stays failed"),
+            RefundTrigger::Failed => Stay("it failed already"),
         },
     }
 }
@@ -41,22 +41,22 @@ pub struct Refund {
     /// Minor units.
     pub amount: i64,
     /// Where it stands.
-    pub state: State,
+    pub state: RefundState,
 }
 
 impl Refund {
     pub(super) const fn new(amount: i64) -> Self {
         Self {
             amount,
-            state: State::Stands,
+            state: RefundState::Stands,
         }
     }
 
     pub(super) fn add(&mut self, stands: bool) {
         let trigger = if stands {
-            Trigger::Shown
+            RefundTrigger::Shown
         } else {
-            Trigger::Failed
+            RefundTrigger::Failed
         };
         self.state = step(self.state, trigger).from(self.state);
     }
@@ -64,6 +64,6 @@ impl Refund {
     /// Whether the money goes back.
     #[must_use]
     pub fn stands(self) -> bool {
-        self.state == State::Stands
+        self.state == RefundState::Stands
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::step::Step::{self, Stay, To};
 
 /// Where a session's payment stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum SessionState {
     /// The buyer finished, the money is under way.
     Unpaid,
     /// Paid, or nothing to pay.
@@ -16,8 +16,9 @@ pub enum State {
     Expired,
 }
 
-impl State {
+impl SessionState {
     /// What an event of a session shows.
+    /// Rule 11: paid, free, or paid later gives a license; unpaid, expired or failed gives none.
     #[must_use]
     pub const fn of(event: SessionEvent, status: PaymentStatus) -> Self {
         match event {
@@ -34,8 +35,8 @@ impl State {
 
 /// The table.
 #[must_use]
-pub const fn step(state: State, shown: State) -> Step<State> {
-    use State::{Expired, Failed, Paid, Unpaid};
+pub const fn step(state: SessionState, shown: SessionState) -> Step<SessionState> {
+    use SessionState::{Expired, Failed, Paid, Unpaid};
     match state {
         Unpaid => match shown {
             Unpaid => Stay("the money is still under way"),
@@ -60,7 +61,7 @@ pub const fn step(state: State, shown: State) -> Step<State> {
 #[derive(Clone, Debug)]
 pub struct Session<'f> {
     /// Where it stands.
-    pub state: State,
+    pub state: SessionState,
     /// Its newest form.
     pub shown: &'f Shown,
     /// Whether money was paid for it; free is not paid.
@@ -70,7 +71,7 @@ pub struct Session<'f> {
 impl<'f> Session<'f> {
     pub(super) fn new(shown: &'f Shown) -> Self {
         Self {
-            state: State::of(shown.event, shown.payment_status),
+            state: SessionState::of(shown.event, shown.payment_status),
             shown,
             money: false,
         }
@@ -78,8 +79,11 @@ impl<'f> Session<'f> {
 
     pub(super) fn add(&mut self, shown: &'f Shown) {
         self.shown = shown;
-        self.state =
-            step(self.state, State::of(shown.event, shown.payment_status)).from(self.state);
+        self.state = step(
+            self.state,
+            SessionState::of(shown.event, shown.payment_status),
+        )
+        .from(self.state);
         self.money |= shown.event == SessionEvent::AsyncSucceeded
             || shown.payment_status == PaymentStatus::Paid;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::invoice::Invoice;
 use super::items::{ItemHistory, ItemKey, Items};
 use crate::domain::fact::{
-    Fact, Item, Says, Subscription as Shown, SubscriptionEvent, SubscriptionItems,
+    Fact, FactBody, Item, Subscription as Shown, SubscriptionEvent, SubscriptionItems,
     SubscriptionStatus, Wants,
 };
 use crate::domain::id::InvoiceId;
@@ -32,10 +32,9 @@ pub struct Version<'f> {
     pub at: Timestamp,
     /// When we heard of it.
     pub learned: Timestamp,
-    /// What it shows.
     pub shown: &'f Shown,
     /// The items: those that it shows, and of a cut list (`has_more`) those that it does not, as they were. What is not
-    /// shown is unknown, not given up (BEHAVIOUR 14).
+    /// shown is unknown, not given up (rule 14).
     pub items: Vec<ItemThen>,
     /// Whether those are all: its list is not cut, or a look-up told the rest.
     pub whole: bool,
@@ -49,7 +48,7 @@ pub struct Subscription<'f> {
     /// Its items through time.
     pub items: Items,
     /// What metadata asks for, where no plan names what the subscription began with: one license, which belongs to the
-    /// subscription and not to an item (BEHAVIOUR 10).
+    /// subscription and not to an item (rule 10).
     pub asked: Option<Wants>,
 }
 
@@ -145,7 +144,7 @@ impl<'f> Subscription<'f> {
     }
 
     /// An item that is gone in the same change in which another licensed one appears hands its licenses on: to one of
-    /// the same plan first, then to any (BEHAVIOUR 14). That is how several libraries swap a plan.
+    /// the same plan first, then to any (rule 14). That is how several libraries swap a plan.
     fn hand_on(&mut self, known: usize, former: &[ItemThen], items: &mut [ItemThen], asked: bool) {
         let mut gone: Vec<ItemKey> = former
             .iter()
@@ -242,7 +241,6 @@ impl<'f> Subscription<'f> {
         self.versions.iter().rev().find(|v| v.at <= at)
     }
 
-    /// The newest version.
     #[must_use]
     pub fn newest(&self) -> Option<&Version<'f>> {
         self.versions.last()
@@ -367,7 +365,7 @@ impl<'f> Listed<'f> {
 fn answers<'f>(facts: &[&'f Fact], snapshots: &[&Fact]) -> Vec<Option<&'f SubscriptionItems>> {
     let mut answers = vec![None; snapshots.len()];
     for fact in facts {
-        if let Says::Items(items) = &fact.says {
+        if let FactBody::Items(items) = &fact.body {
             let later = snapshots.partition_point(|s| s.at.s() <= fact.at.s());
             if let Some(answer) = later
                 .checked_sub(1)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::queues::{Entry, Exclusive, Queues};
 use super::{Begun, Dispatcher, refused};
-use crate::domain::action::{Action, ActionOutcome, Outcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
-use crate::effects::carry::{Carrier, work_of};
+use crate::effects::execute::{ActionExecutor, work_of};
 use crate::effects::services::LicenseService;
 use crate::effects::tally;
 use crate::effects::throttle::Gate;
@@ -65,9 +65,9 @@ impl Dispatcher {
             return Ok(Begun::Settled);
         };
         let slot = match action.phase {
-            Phase::Ready => slot,
+            CreatePhase::Ready => slot,
             // Its slot goes back at once.
-            Phase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
+            CreatePhase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
                 Ok(permit) => Slot::from(permit),
                 Err(_) => {
                     service.not_sent(work, now);
@@ -151,12 +151,12 @@ impl Dispatcher {
             return;
         }
         let sent = self.handle.clock().now();
-        let carrier = Carrier {
+        let executor = ActionExecutor {
             handle: &self.handle,
             services: &self.services,
             service: &service,
         };
-        let outcome = carrier.carry(&machine, &action).await;
+        let outcome = executor.execute(&machine, &action).await;
         drop(slot);
         tally::action(service.name, &machine.source, action.act.as_str(), &outcome);
         refused::report(&machine, &action, &outcome, &service);

@@ -9,7 +9,7 @@ use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::effects::post;
-use crate::effects::throttle::{Gate, Heard};
+use crate::effects::throttle::{CallResult, Gate};
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
@@ -33,7 +33,7 @@ impl Dispatcher {
         if mail.breaker.ask(now) != Gate::Go {
             return Ok(Begun::Blocked);
         }
-        let not_sent = || mail.breaker.heard(Heard::Unsent, now, String::new);
+        let not_sent = || mail.breaker.heard(CallResult::Unsent, now, String::new);
         let machine = view::machine(self.handle.reader(), id)?;
         let notice = machine.as_ref().and_then(|machine| {
             let mut notices = machine.notices.iter();

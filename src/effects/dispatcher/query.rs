@@ -15,7 +15,7 @@ use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::stripe::{Account, Answer};
 use crate::effects::tally;
-use crate::effects::throttle::{Condition, Gate, Heard};
+use crate::effects::throttle::{CallResult, Condition, Gate};
 use crate::engine::SubmitError;
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;
@@ -55,7 +55,7 @@ impl Dispatcher {
         let Some((question, first)) =
             open.and_then(|a| Some((a.act.question()?.clone(), a.attempts == 0)))
         else {
-            account.breaker.heard(Heard::Unsent, now, String::new);
+            account.breaker.heard(CallResult::Unsent, now, String::new);
             return Ok(Begun::Settled);
         };
         let (this, id) = (Arc::clone(self), id.clone());

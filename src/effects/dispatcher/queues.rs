@@ -27,7 +27,6 @@ pub(super) type Entry = Vec<u8>;
 /// What must not be done twice at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Exclusive {
-    /// One license.
     License(MachineId, u32),
     /// The mails of a machine.
     Mail(MachineId),

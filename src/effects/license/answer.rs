@@ -6,7 +6,7 @@
 
 use super::{Answer, Refusal, RefusalKind};
 use crate::domain::time::Span;
-use crate::effects::throttle::Heard;
+use crate::effects::throttle::CallResult;
 
 /// The longest wait that a service may ask for; more is a mistake, and a person can always retry sooner.
 pub const RETRY_AFTER_MAX: Span = Span::from_hours(1);
@@ -63,14 +63,14 @@ pub fn meaning<T>(
 impl<T> Answer<T> {
     /// What it tells the service's breaker.
     #[must_use]
-    pub fn heard(&self) -> Heard {
+    pub fn heard(&self) -> CallResult {
         match self {
-            Self::Done(_) => Heard::Good,
-            Self::Again { after, .. } => Heard::Slow { after: *after },
-            Self::NotSent { .. } | Self::Unknown { .. } => Heard::Broken,
-            Self::Refused(refusal) if refusal.status == 0 => Heard::Unsent,
-            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => Heard::Locked,
-            Self::Refused(_) => Heard::Good,
+            Self::Done(_) => CallResult::Good,
+            Self::Again { after, .. } => CallResult::Slow { after: *after },
+            Self::NotSent { .. } | Self::Unknown { .. } => CallResult::Broken,
+            Self::Refused(refusal) if refusal.status == 0 => CallResult::Unsent,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => CallResult::Locked,
+            Self::Refused(_) => CallResult::Good,
         }
     }
 
@@ -88,12 +88,12 @@ impl<T> Answer<T> {
 
     /// What it tells the breaker of the creates, which is about credits alone.
     #[must_use]
-    pub fn heard_of_credits(&self) -> Heard {
+    pub fn heard_of_credits(&self) -> CallResult {
         match self {
-            Self::Done(_) => Heard::Good,
-            Self::Refused(refusal) if refusal.kind == RefusalKind::NoCredits => Heard::Locked,
+            Self::Done(_) => CallResult::Good,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::NoCredits => CallResult::Locked,
             Self::Refused(_) | Self::Again { .. } | Self::NotSent { .. } | Self::Unknown { .. } => {
-                Heard::Unsent
+                CallResult::Unsent
             }
         }
     }
@@ -116,12 +116,12 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<Span> {
 /// The documented error object, or the beginning of whatever came instead.
 fn told(body: &[u8]) -> (String, String) {
     #[derive(serde::Deserialize)]
-    struct Told {
+    struct ErrorBody {
         error: String,
         #[serde(default)]
         message: String,
     }
-    match serde_json::from_slice::<Told>(body) {
+    match serde_json::from_slice::<ErrorBody>(body) {
         Ok(told) if is_code(&told.error) => (told.error, excerpt(told.message.as_bytes())),
         Ok(_) | Err(_) => (String::new(), excerpt(body)),
     }

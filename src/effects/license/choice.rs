@@ -15,7 +15,7 @@ pub struct Choice {
 }
 
 /// Chooses among licenses with one label: a live one before one that is stopped or expired, that before a revoked one;
-/// then one with bound devices; then the older (BEHAVIOUR 52).
+/// then one with bound devices; then the older (rule 52).
 #[must_use]
 pub fn choose(mut licenses: Vec<License>, now: Timestamp) -> Option<Choice> {
     licenses.sort_by_cached_key(|license| {

@@ -9,7 +9,7 @@ use reqwest::{Method, Request};
 
 use super::send::{Sender, unsent};
 use super::stop::SuspendBy;
-use super::wire::{self, Act, Page};
+use super::wire::{self, LicensePage, LicenseUpdate};
 use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
@@ -150,7 +150,7 @@ impl Client {
     }
 
     /// Reads one page of an application's licenses, the first without a cursor.
-    pub async fn list(&self, app: &AppId, cursor: Option<&str>) -> Answer<Page> {
+    pub async fn list(&self, app: &AppId, cursor: Option<&str>) -> Answer<LicensePage> {
         self.page(app, wire::PAGE_MAX, cursor, None).await
     }
 
@@ -161,7 +161,7 @@ impl Client {
         app: &AppId,
         label: &str,
         cursor: Option<&str>,
-    ) -> Answer<Page> {
+    ) -> Answer<LicensePage> {
         self.page(app, wire::PAGE_MAX, cursor, Some(label)).await
     }
 
@@ -173,7 +173,7 @@ impl Client {
 
     /// Sets a license's end; `None` is for life. Confirmed by what the service shows afterwards.
     pub async fn set_expiry(&self, key: &LicenseKey, to: Option<Timestamp>) -> Answer<License> {
-        self.update(key, Act::Extend(to), |l| l.expires_at.shows(to))
+        self.update(key, LicenseUpdate::Extend(to), |l| l.expires_at.shows(to))
             .await
     }
 
@@ -198,7 +198,7 @@ impl Client {
 
     /// Ends a license for good.
     pub async fn revoke(&self, key: &LicenseKey) -> Answer<License> {
-        self.update(key, Act::Revoke, |l| l.status == Status::Revoked)
+        self.update(key, LicenseUpdate::Revoke, |l| l.status == Status::Revoked)
             .await
     }
 
@@ -208,7 +208,7 @@ impl Client {
         if !(self.0.abilities.native_suspend || self.0.abilities.revoke_reversible) {
             return cannot("make a stopped license active again");
         }
-        self.update(key, Act::Activate, |l| l.status == Status::Active)
+        self.update(key, LicenseUpdate::Activate, |l| l.status == Status::Active)
             .await
     }
 
@@ -217,8 +217,10 @@ impl Client {
         if !self.0.abilities.native_suspend {
             return cannot("suspend a license");
         }
-        self.update(key, Act::Suspend, |l| l.status == Status::Suspended)
-            .await
+        self.update(key, LicenseUpdate::Suspend, |l| {
+            l.status == Status::Suspended
+        })
+        .await
     }
 
     /// Changes how many devices a license allows, where the service can; elsewhere it counts only that a read shows them.
@@ -239,13 +241,16 @@ impl Client {
         if let Some(refusal) = self.too_many(devices) {
             return Answer::Refused(refusal);
         }
-        self.update(key, Act::Devices(devices), |l| l.devices == Some(devices))
-            .await
+        self.update(key, LicenseUpdate::Devices(devices), |l| {
+            l.devices == Some(devices)
+        })
+        .await
     }
 
     /// Unbinds all devices. Only the acceptance is confirmed: by the time of a look, the customer may have bound anew.
     pub async fn reset_devices(&self, key: &LicenseKey) -> Answer<()> {
-        self.put(key, Act::ResetDevices, |_| Some(())).await
+        self.put(key, LicenseUpdate::ResetDevices, |_| Some(()))
+            .await
     }
 
     /// An absolute change: sent, then confirmed by its answer, or by a read where that does not show it. A 400 is
@@ -253,7 +258,7 @@ impl Client {
     async fn update(
         &self,
         key: &LicenseKey,
-        act: Act,
+        act: LicenseUpdate,
         shows: impl Fn(&License) -> bool,
     ) -> Answer<License> {
         let refused = match self
@@ -291,7 +296,7 @@ impl Client {
     async fn put<T>(
         &self,
         key: &LicenseKey,
-        act: Act,
+        act: LicenseUpdate,
         read: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Answer<T> {
         match self.0.sender.url_of(key) {
@@ -315,7 +320,7 @@ impl Client {
         limit: usize,
         cursor: Option<&str>,
         label: Option<&str>,
-    ) -> Answer<Page> {
+    ) -> Answer<LicensePage> {
         let mut url = self.0.sender.licenses().clone();
         url.query_pairs_mut()
             .append_pair("appId", app.as_str())

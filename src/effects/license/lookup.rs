@@ -10,7 +10,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
 use super::sweep::{Endless, Index, Memory, Sweep, Swept, Wanted};
-use super::wire::Page;
+use super::wire::LicensePage;
 use super::{Answer, Client, License, Refusal, RefusalKind};
 use crate::clock::pause;
 use crate::domain::id::{AppId, LicenseKey};
@@ -24,7 +24,7 @@ const RESTARTS_MAX: u32 = 5;
 
 /// Why a look came to no result. Nothing may be concluded from it: look again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
+pub enum LookupError {
     /// The service refuses.
     #[error("the license service refused the look-up: {0}")]
     Refused(#[from] Refusal),
@@ -63,12 +63,12 @@ pub struct Finder {
     throttle: Throttle,
     patience: Patience,
     memory: Arc<Mutex<Memory>>,
-    desks: Arc<Mutex<HashMap<AppId, Arc<Desk>>>>,
+    desks: Arc<Mutex<HashMap<AppId, Arc<SingleFlight>>>>,
 }
 
 /// Where those who look through one application meet.
 #[derive(Debug, Default)]
-struct Desk {
+struct SingleFlight {
     /// Whoever holds it looks.
     turn: tokio::sync::Mutex<()>,
     /// Who waits for the next look.
@@ -78,7 +78,7 @@ struct Desk {
 #[derive(Debug)]
 struct Waiting {
     wanted: Vec<Wanted>,
-    reply: oneshot::Sender<Result<Vec<License>, Failed>>,
+    reply: oneshot::Sender<Result<Vec<License>, LookupError>>,
 }
 
 impl Finder {
@@ -108,7 +108,7 @@ impl Finder {
         app: &AppId,
         wanted: &[Wanted],
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<HashMap<String, Vec<License>>, Failed> {
+    ) -> Result<HashMap<String, Vec<License>>, LookupError> {
         let desk = self.desk(app);
         let _turn = desk.turn.lock().await;
         self.look(app, wanted, is_held).await
@@ -124,7 +124,7 @@ impl Finder {
         app: &AppId,
         wanted: Wanted,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Vec<License>, Failed> {
+    ) -> Result<Vec<License>, LookupError> {
         self.find_any(app, vec![wanted], is_held).await
     }
 
@@ -137,7 +137,7 @@ impl Finder {
         app: &AppId,
         wanted: Vec<Wanted>,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Vec<License>, Failed> {
+    ) -> Result<Vec<License>, LookupError> {
         let desk = self.desk(app);
         loop {
             let (reply, mut answer) = oneshot::channel();
@@ -174,7 +174,7 @@ impl Finder {
         }
     }
 
-    /// Reads all labels of an application (BEHAVIOUR 52). Should it break off, the next one reads only what this one
+    /// Reads all labels of an application (rule 52). Should it break off, the next one reads only what this one
     /// did not: see [`Finder::with_memory`].
     ///
     /// # Errors
@@ -183,7 +183,7 @@ impl Finder {
         &self,
         app: &AppId,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Index, Failed> {
+    ) -> Result<Index, LookupError> {
         let desk = self.desk(app);
         let _turn = desk.turn.lock().await;
         let sweep = Sweep::for_all(self.client.abilities().list_shows_label);
@@ -196,7 +196,7 @@ impl Finder {
         f(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn desk(&self, app: &AppId) -> Arc<Desk> {
+    fn desk(&self, app: &AppId) -> Arc<SingleFlight> {
         Arc::clone(
             self.desks
                 .lock()
@@ -212,7 +212,7 @@ impl Finder {
         app: &AppId,
         wanted: &[Wanted],
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<HashMap<String, Vec<License>>, Failed> {
+    ) -> Result<HashMap<String, Vec<License>>, LookupError> {
         if !self.client.abilities().finds_by_label {
             let sweep = Sweep::for_labels(wanted, self.client.abilities().list_shows_label);
             return Ok(self.run(app, None, sweep, is_held).await?.found);
@@ -238,12 +238,12 @@ impl Finder {
         label: Option<&str>,
         mut sweep: Sweep,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Swept, Failed> {
+    ) -> Result<Swept, LookupError> {
         let mut restarts = 0;
         while let Some(cursor) = sweep.next_page() {
             match self.page(app, label, cursor.as_deref()).await {
                 Ok(page) => self.with_memory(|memory| sweep.page(page, memory, &is_held))?,
-                Err(Failed::Refused(refusal))
+                Err(LookupError::Refused(refusal))
                     if cursor.is_some() && is_cursors(&refusal) && restarts < RESTARTS_MAX =>
                 {
                     restarts += 1;
@@ -268,7 +268,7 @@ impl Finder {
                 // Gone since it was listed.
                 Some(Ok(Ok(None))) => {}
                 Some(Ok(Err(failed))) => return Err(failed),
-                Some(Err(broken)) => return Err(Failed::Unanswered(broken.to_string())),
+                Some(Err(broken)) => return Err(LookupError::Unanswered(broken.to_string())),
             }
         }
     }
@@ -278,7 +278,7 @@ impl Finder {
         app: &AppId,
         label: Option<&str>,
         cursor: Option<&str>,
-    ) -> Result<Page, Failed> {
+    ) -> Result<LicensePage, LookupError> {
         let mut tries = Tries::new(self.patience);
         loop {
             let pass = self.throttle.pass(Share::Sweep).await;
@@ -293,7 +293,7 @@ impl Finder {
         }
     }
 
-    async fn read(&self, key: &LicenseKey) -> Result<Option<License>, Failed> {
+    async fn read(&self, key: &LicenseKey) -> Result<Option<License>, LookupError> {
         let mut tries = Tries::new(self.patience);
         loop {
             let pass = self.throttle.pass(Share::Sweep).await;
@@ -302,7 +302,7 @@ impl Finder {
             match tries.judge(answer).await {
                 Ok(Some(license)) => return Ok(Some(license)),
                 Ok(None) => {}
-                Err(Failed::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                Err(LookupError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
                     return Ok(None);
                 }
                 Err(failed) => return Err(failed),
@@ -326,7 +326,7 @@ impl Tries {
     }
 
     /// The result; or nothing, once the wait is over and it may be tried again.
-    async fn judge<T>(&mut self, answer: Answer<T>) -> Result<Option<T>, Failed> {
+    async fn judge<T>(&mut self, answer: Answer<T>) -> Result<Option<T>, LookupError> {
         let (after, why) = match answer {
             Answer::Done(t) => return Ok(Some(t)),
             Answer::Refused(refusal) => return Err(refusal.into()),
@@ -335,7 +335,7 @@ impl Tries {
         };
         self.left = self.left.saturating_sub(1);
         if self.left == 0 {
-            return Err(Failed::Unanswered(why));
+            return Err(LookupError::Unanswered(why));
         }
         pause(self.wait.max(after.unwrap_or(Span::ZERO))).await;
         self.wait = Span::from_ms(self.wait.ms().saturating_mul(2));

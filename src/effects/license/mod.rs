@@ -1,19 +1,19 @@
 //! The license service, as the rest of Keyward sees it: licenses, abilities, and five kinds of answer. Nobody outside
-//! this room sees HTTP.
+//! this module sees HTTP.
 //!
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
 //! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `stop` knows the ways to stop
 //! a license, `lookup` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several. When a call may be made is the [`throttle`](super::throttle)'s.
 
-pub mod answer;
-pub mod choice;
-pub mod client;
+pub(crate) mod answer;
+pub(crate) mod choice;
+mod client;
 pub mod lookup;
 mod send;
 pub mod stop;
 pub mod sweep;
-pub mod wire;
+mod wire;
 
 pub use client::{Client, ClientConfig, ClientError};
 

@@ -16,7 +16,7 @@ pub const PAGE_MAX: usize = 200;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Create<'a> {
+struct CreateBody<'a> {
     app_id: &'a str,
     quantity: u32,
     expires_at: Option<Timestamp>,
@@ -33,7 +33,7 @@ struct Create<'a> {
 /// Never for these values; the error is serde's.
 pub fn create(new: &NewLicense) -> serde_json::Result<Vec<u8>> {
     let (max_hwid_slots, unlimited_hwid_slots) = slots(new.devices);
-    serde_json::to_vec(&Create {
+    serde_json::to_vec(&CreateBody {
         app_id: new.app_id.as_str(),
         quantity: 1,
         expires_at: new.expires_at,
@@ -45,7 +45,7 @@ pub fn create(new: &NewLicense) -> serde_json::Result<Vec<u8>> {
 
 /// What an update asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum LicenseUpdate {
     /// Set the end; `None` is for life.
     Extend(Option<Timestamp>),
     /// End it.
@@ -76,7 +76,7 @@ struct Update {
 ///
 /// # Errors
 /// Never for these values; the error is serde's.
-pub fn update(act: Act) -> serde_json::Result<Vec<u8>> {
+pub fn update(act: LicenseUpdate) -> serde_json::Result<Vec<u8>> {
     let plain = |action| Update {
         action,
         expires_at: None,
@@ -84,19 +84,19 @@ pub fn update(act: Act) -> serde_json::Result<Vec<u8>> {
         unlimited_hwid_slots: None,
     };
     serde_json::to_vec(&match act {
-        Act::Extend(to) => Update {
+        LicenseUpdate::Extend(to) => Update {
             expires_at: Some(to),
             ..plain("extend")
         },
-        Act::Revoke => plain("revoke"),
-        Act::Activate => plain("activate"),
-        Act::Suspend => plain("suspend"),
-        Act::ResetDevices => plain("reset-hwid"),
-        Act::Devices(Devices::Unlimited) => Update {
+        LicenseUpdate::Revoke => plain("revoke"),
+        LicenseUpdate::Activate => plain("activate"),
+        LicenseUpdate::Suspend => plain("suspend"),
+        LicenseUpdate::ResetDevices => plain("reset-hwid"),
+        LicenseUpdate::Devices(Devices::Unlimited) => Update {
             unlimited_hwid_slots: Some(true),
             ..plain("update")
         },
-        Act::Devices(Devices::Count(n)) => Update {
+        LicenseUpdate::Devices(Devices::Count(n)) => Update {
             max_hwid_slots: Some(n),
             unlimited_hwid_slots: Some(false),
             ..plain("update")
@@ -113,7 +113,7 @@ const fn slots(devices: Devices) -> (Option<u32>, Option<bool>) {
 
 /// One page of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct LicensePage {
     /// Its licenses, mostly without label and devices.
     pub licenses: Vec<License>,
     /// Where the next page begins; `None`: this was the last.
@@ -203,12 +203,12 @@ impl From<LicenseIn> for License {
 pub fn license(body: &[u8]) -> Option<License> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Envelope {
+    enum LicenseEnvelope {
         Wrapped { license: LicenseIn },
         Bare(LicenseIn),
     }
-    let read = match serde_json::from_slice::<Envelope>(body).ok()? {
-        Envelope::Wrapped { license } | Envelope::Bare(license) => license,
+    let read = match serde_json::from_slice::<LicenseEnvelope>(body).ok()? {
+        LicenseEnvelope::Wrapped { license } | LicenseEnvelope::Bare(license) => license,
     };
     (!read.license_key.is_empty()).then(|| read.into())
 }
@@ -229,7 +229,7 @@ pub fn created(body: &[u8]) -> Option<License> {
 /// Reads a page of the list, asked for with `limit`. A full page that does not say whether there is another is unreadable: taking it for the
 /// last would let a look-up say "absent" too early.
 #[must_use]
-pub fn page(body: &[u8], limit: usize) -> Option<Page> {
+pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum CursorIn {
@@ -259,7 +259,7 @@ pub fn page(body: &[u8], limit: usize) -> Option<Page> {
         .licenses
         .into_iter()
         .map(|l| (!l.license_key.is_empty()).then(|| l.into()));
-    Some(Page {
+    Some(LicensePage {
         licenses: licenses.collect::<Option<Vec<License>>>()?,
         cursor,
     })
@@ -376,15 +376,18 @@ mod tests {
         let expected = r#"{"appId":"a","quantity":1,"expiresAt":"1970-01-01T00:00:00Z","unlimitedHwidSlots":true,"label":"Stripe sub sub_1"}"#;
         assert_eq!(text(create(&new)), expected);
         for (act, expected) in [
-            (Act::Revoke, r#"{"action":"revoke"}"#),
-            (Act::ResetDevices, r#"{"action":"reset-hwid"}"#),
-            (Act::Extend(None), r#"{"action":"extend","expiresAt":null}"#),
+            (LicenseUpdate::Revoke, r#"{"action":"revoke"}"#),
+            (LicenseUpdate::ResetDevices, r#"{"action":"reset-hwid"}"#),
             (
-                Act::Extend(Some(Timestamp::from_s(0))),
+                LicenseUpdate::Extend(None),
+                r#"{"action":"extend","expiresAt":null}"#,
+            ),
+            (
+                LicenseUpdate::Extend(Some(Timestamp::from_s(0))),
                 r#"{"action":"extend","expiresAt":"1970-01-01T00:00:00Z"}"#,
             ),
             (
-                Act::Devices(Devices::Count(2)),
+                LicenseUpdate::Devices(Devices::Count(2)),
                 r#"{"action":"update","maxHwidSlots":2,"unlimitedHwidSlots":false}"#,
             ),
         ] {

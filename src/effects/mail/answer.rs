@@ -50,14 +50,14 @@ pub enum MailAnswer {
 impl MailAnswer {
     /// What it tells the server's breaker. That a recipient is put off or refused is no fault of the server's; an address that
     /// is none was refused without asking it.
-    pub(in crate::effects) const fn heard(&self) -> throttle::Heard {
+    pub(in crate::effects) const fn heard(&self) -> throttle::CallResult {
         match self {
-            Self::Sent { .. } | Self::Again { after: Some(_), .. } => throttle::Heard::Good,
-            Self::Undeliverable { .. } => throttle::Heard::Unsent,
+            Self::Sent { .. } | Self::Again { after: Some(_), .. } => throttle::CallResult::Good,
+            Self::Undeliverable { .. } => throttle::CallResult::Unsent,
             Self::Again { after: None, .. } | Self::Unknown { .. } | Self::Rejected { .. } => {
-                throttle::Heard::Broken
+                throttle::CallResult::Broken
             }
-            Self::Refused { .. } => throttle::Heard::Locked,
+            Self::Refused { .. } => throttle::CallResult::Locked,
         }
     }
 
@@ -88,7 +88,7 @@ impl MailAnswer {
 
 /// How far a conversation with the server has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum SmtpPhase {
     /// Name look-up, connection, greeting, encryption.
     Connecting,
     /// User and password.
@@ -103,7 +103,7 @@ pub(super) enum Phase {
     Message,
 }
 
-impl Phase {
+impl SmtpPhase {
     fn words(self) -> &'static str {
         match self {
             Self::Connecting => "while connecting",
@@ -118,7 +118,7 @@ impl Phase {
 
 /// What we heard instead of consent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum SmtpFailure {
     /// A negative reply.
     Code { code: u16, text: String },
     /// The encryption failed: wrong certificate, or no TLS at that port.
@@ -134,56 +134,59 @@ pub(super) enum Heard {
 }
 
 /// What it means. The codes are those of RFC 5321, the enhanced ones (`5.1.1`) of RFC 3463.
-pub(super) fn meaning(phase: Phase, heard: &Heard) -> MailAnswer {
+pub(super) fn meaning(phase: SmtpPhase, heard: &SmtpFailure) -> MailAnswer {
     let words = phase.words();
     match heard {
-        Heard::Code { code, text } => {
+        SmtpFailure::Code { code, text } => {
             of_code(phase, *code, &format!("{code} {words}: {}", excerpt(text)))
         }
-        Heard::Tls(why) => MailAnswer::Refused {
+        SmtpFailure::Tls(why) => MailAnswer::Refused {
             why: format!("TLS failed: {}", excerpt(why)),
         },
-        Heard::Lacking(why) => MailAnswer::Refused { why: excerpt(why) },
-        Heard::BadAddress(why) => MailAnswer::Undeliverable { why: excerpt(why) },
-        Heard::Gone(why) => lost(phase, format!("connection lost {words}: {}", excerpt(why))),
-        Heard::Silence => lost(phase, format!("no answer in time {words}")),
+        SmtpFailure::Lacking(why) => MailAnswer::Refused { why: excerpt(why) },
+        SmtpFailure::BadAddress(why) => MailAnswer::Undeliverable { why: excerpt(why) },
+        SmtpFailure::Gone(why) => lost(phase, format!("connection lost {words}: {}", excerpt(why))),
+        SmtpFailure::Silence => lost(phase, format!("no answer in time {words}")),
     }
 }
 
-fn lost(phase: Phase, why: String) -> MailAnswer {
-    if phase == Phase::Message {
+fn lost(phase: SmtpPhase, why: String) -> MailAnswer {
+    if phase == SmtpPhase::Message {
         MailAnswer::Unknown { why }
     } else {
         MailAnswer::Again { after: None, why }
     }
 }
 
-fn of_code(phase: Phase, code: u16, why: &str) -> MailAnswer {
+fn of_code(phase: SmtpPhase, code: u16, why: &str) -> MailAnswer {
     let why = why.to_owned();
     if code < 500 {
-        let put_off = matches!(phase, Phase::Recipient | Phase::Data | Phase::Message);
+        let put_off = matches!(
+            phase,
+            SmtpPhase::Recipient | SmtpPhase::Data | SmtpPhase::Message
+        );
         return MailAnswer::Again {
             after: put_off.then_some(GREY_LIST),
             why,
         };
     }
     match phase {
-        Phase::Connecting | Phase::Login | Phase::Sender => MailAnswer::Refused { why },
-        Phase::Recipient | Phase::Data | Phase::Message if wants_login(code) => {
+        SmtpPhase::Connecting | SmtpPhase::Login | SmtpPhase::Sender => MailAnswer::Refused { why },
+        SmtpPhase::Recipient | SmtpPhase::Data | SmtpPhase::Message if wants_login(code) => {
             MailAnswer::Refused { why }
         }
-        Phase::Recipient | Phase::Data | Phase::Message if about_us(code, &why) => {
+        SmtpPhase::Recipient | SmtpPhase::Data | SmtpPhase::Message if about_us(code, &why) => {
             MailAnswer::Rejected { why }
         }
-        Phase::Data => MailAnswer::Rejected { why },
-        Phase::Recipient => MailAnswer::Undeliverable { why },
+        SmtpPhase::Data => MailAnswer::Rejected { why },
+        SmtpPhase::Recipient => MailAnswer::Undeliverable { why },
         // Some servers look at the address only now; else it is the message that they do not like.
-        Phase::Message
+        SmtpPhase::Message
             if enhanced(&why).is_some_and(|e| e.starts_with("5.1.") || e.starts_with("5.2.")) =>
         {
             MailAnswer::Undeliverable { why }
         }
-        Phase::Message => MailAnswer::Rejected { why },
+        SmtpPhase::Message => MailAnswer::Rejected { why },
     }
 }
 
@@ -219,149 +222,4 @@ pub(super) fn excerpt(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The answer's name, and the wait if there is one.
-    fn name(answer: &MailAnswer) -> &'static str {
-        match answer {
-            MailAnswer::Sent { .. } => "sent",
-            MailAnswer::Again { after: Some(_), .. } => "again, later",
-            MailAnswer::Again { after: None, .. } => "again",
-            MailAnswer::Undeliverable { .. } => "undeliverable",
-            MailAnswer::Refused { .. } => "refused",
-            MailAnswer::Rejected { .. } => "rejected",
-            MailAnswer::Unknown { .. } => "unknown",
-        }
-    }
-
-    #[test]
-    fn every_reply_has_one_meaning() {
-        for (phase, code, text, means) in [
-            (Phase::Connecting, 421, "4.3.2 try later", "again"),
-            (Phase::Connecting, 554, "No SMTP service here", "refused"),
-            (Phase::Login, 535, "5.7.8 Authentication failed", "refused"),
-            (
-                Phase::Login,
-                454,
-                "4.7.0 Temporary authentication failure",
-                "again",
-            ),
-            (Phase::Sender, 550, "5.1.0 sender rejected", "refused"),
-            (Phase::Recipient, 550, "no such user", "undeliverable"),
-            (
-                Phase::Recipient,
-                550,
-                "5.1.1 <x@example.com>: user unknown",
-                "undeliverable",
-            ),
-            (Phase::Recipient, 552, "5.2.2 mailbox full", "undeliverable"),
-            (
-                Phase::Recipient,
-                554,
-                "5.7.1 Relay access denied",
-                "rejected",
-            ),
-            (
-                Phase::Recipient,
-                550,
-                "5.7.1-blocked, see the list\n5.7.1 again",
-                "rejected",
-            ),
-            (Phase::Recipient, 530, "Authentication required", "refused"),
-            (Phase::Recipient, 503, "bad sequence", "rejected"),
-            (Phase::Recipient, 451, "4.7.1 Greylisted", "again, later"),
-            (Phase::Recipient, 452, "too many recipients", "again, later"),
-            (Phase::Data, 554, "no", "rejected"),
-            (Phase::Message, 451, "try later", "again, later"),
-            (
-                Phase::Message,
-                550,
-                "5.1.1 unknown after all",
-                "undeliverable",
-            ),
-            (Phase::Message, 554, "5.6.0 looks like spam", "rejected"),
-            (Phase::Message, 552, "message too large", "rejected"),
-        ] {
-            let answer = meaning(
-                phase,
-                &Heard::Code {
-                    code,
-                    text: text.to_owned(),
-                },
-            );
-            assert_eq!(name(&answer), means, "{phase:?} {code} {text}");
-        }
-    }
-
-    #[test]
-    fn one_customer_s_address_is_no_fault_of_the_server_s() {
-        let heard = |phase, code, text: &str| {
-            meaning(
-                phase,
-                &Heard::Code {
-                    code,
-                    text: text.to_owned(),
-                },
-            )
-            .heard()
-        };
-        assert_eq!(
-            heard(Phase::Recipient, 550, "5.1.1 user unknown"),
-            throttle::Heard::Unsent
-        );
-        assert_eq!(
-            heard(Phase::Recipient, 451, "4.7.1 Greylisted"),
-            throttle::Heard::Good
-        );
-        assert_eq!(
-            heard(Phase::Message, 554, "5.6.0 looks like spam"),
-            throttle::Heard::Broken
-        );
-        assert_eq!(
-            heard(Phase::Connecting, 421, "4.3.2 try later"),
-            throttle::Heard::Broken
-        );
-        assert_eq!(
-            heard(Phase::Login, 535, "5.7.8 Authentication failed"),
-            throttle::Heard::Locked
-        );
-    }
-
-    #[test]
-    fn silence_matters_only_after_the_message() {
-        for phase in [
-            Phase::Connecting,
-            Phase::Login,
-            Phase::Sender,
-            Phase::Recipient,
-            Phase::Data,
-        ] {
-            assert_eq!(name(&meaning(phase, &Heard::Silence)), "again");
-            assert_eq!(
-                name(&meaning(phase, &Heard::Gone("reset".to_owned()))),
-                "again"
-            );
-        }
-        assert_eq!(name(&meaning(Phase::Message, &Heard::Silence)), "unknown");
-        assert_eq!(
-            name(&meaning(Phase::Message, &Heard::Gone("reset".to_owned()))),
-            "unknown"
-        );
-    }
-
-    #[test]
-    fn what_the_server_says_is_kept_short_and_on_one_line() {
-        let answer = meaning(
-            Phase::Login,
-            &Heard::Tls(format!("bad\r\n{}", "x".repeat(5000))),
-        );
-        let MailAnswer::Refused { why } = answer else {
-            panic!("{answer:?}")
-        };
-        assert!(
-            why.starts_with("TLS failed: bad xxx") && why.len() < 400,
-            "{why}"
-        );
-    }
-}
+mod tests;

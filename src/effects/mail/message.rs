@@ -8,7 +8,7 @@ use lettre::{Address, Message};
 
 use super::address::Sender;
 use super::letter::one_line;
-use super::send::Outgoing;
+use super::outgoing::Outgoing;
 
 /// Builds the message: both parts as alternatives, every header from a fixed list.
 pub(super) fn build(
@@ -68,9 +68,9 @@ fn checked_id(id: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::render::Parts;
     use super::*;
     use crate::domain::time::Timestamp;
+    use crate::effects::mail::parts::Parts;
 
     fn mail(subject: &str) -> Outgoing {
         Outgoing {

@@ -1,7 +1,7 @@
 //! Mail to customers: a notice becomes three parts, and the parts become one message at a server.
 //!
 //! In: a [`Letter`] with everything a mail may say, already decided and formatted. Out: a [`MailAnswer`] that says what is
-//! to be done next. This room knows nothing of machines, episodes or due instants; it keeps no state and never retries.
+//! to be done next. This module knows nothing of machines, episodes or due instants; it keeps no state and never retries.
 
 mod address;
 mod answer;
@@ -10,6 +10,8 @@ mod folder;
 mod kind;
 mod letter;
 mod message;
+mod outgoing;
+mod parts;
 mod render;
 mod send;
 mod smtp;
@@ -23,6 +25,7 @@ pub use address::{Sender, message_id};
 pub use answer::MailAnswer;
 pub use kind::{KINDS, LANGUAGES};
 pub use letter::{Letter, LetterKey};
-pub use render::{Parts, RenderError};
-pub use send::{CannotMail, MailConfig, Mailer, Outgoing, Transport};
+pub use outgoing::Outgoing;
+pub use parts::{Parts, RenderError};
+pub use send::{CannotMail, MailConfig, Mailer, Transport};
 pub use templates::Templates;

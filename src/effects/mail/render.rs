@@ -1,7 +1,7 @@
 //! A letter becomes subject, text and HTML. Pure: the templates were read before, nothing here looks at the world.
 
+use crate::effects::mail::parts::{Parts, RenderError};
 use std::error::Error as _;
-use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Serde, Value};
@@ -14,36 +14,7 @@ use super::templates::{HTML, SUBJECT, Sources, TEXT};
 /// How many steps a template may take. A mail with a thousand keys needs some 60,000; a loop without end is stopped here.
 const FUEL: u64 = 500_000;
 
-/// A mail as it will be sent.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Parts {
-    /// One line.
-    pub subject: String,
-    /// The plain part, with `\n` as line end.
-    pub text: String,
-    /// The HTML part, a whole document.
-    pub html: String,
-}
-
-impl fmt::Debug for Parts {
-    /// The bodies hold license keys, so only the subject shows.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts")
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A mistake in a template, and where it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RenderError {
-    /// The operator's file, or `built-in <name>`.
-    pub file: String,
-    /// The line in it, from 1, where it is known.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub why: String,
-}
+impl std::error::Error for RenderError {}
 
 impl RenderError {
     pub(super) fn new(
@@ -77,17 +48,6 @@ impl RenderError {
         Self::new(sources.shown(place.0), place.1, why)
     }
 }
-
-impl fmt::Display for RenderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.why),
-            None => write!(f, "{}: {}", self.file, self.why),
-        }
-    }
-}
-
-impl std::error::Error for RenderError {}
 
 /// The template engine over what was read. A name is only a key into the sources, so no template can reach another file.
 pub(super) fn engine(sources: Arc<Sources>) -> Environment<'static> {
@@ -124,7 +84,7 @@ pub(super) fn parts(
     lang: &str,
     letter: &Letter,
 ) -> Result<Parts, RenderError> {
-    let writer = Writer {
+    let writer = Renderer {
         engine,
         sources,
         kind,
@@ -146,7 +106,7 @@ pub(super) fn mistakes(
     lang: &str,
     letter: &Letter,
 ) -> Vec<RenderError> {
-    let writer = Writer {
+    let writer = Renderer {
         engine,
         sources,
         kind,
@@ -167,7 +127,7 @@ fn values(kind: &str, lang: &str, letter: &Letter) -> Value {
     Value::from(Serde(values))
 }
 
-struct Writer<'a> {
+struct Renderer<'a> {
     engine: &'a Environment<'static>,
     sources: &'a Sources,
     kind: &'a str,
@@ -175,7 +135,7 @@ struct Writer<'a> {
     values: Value,
 }
 
-impl Writer<'_> {
+impl Renderer<'_> {
     fn name(&self, part: &str) -> String {
         format!("{}/{}/{part}", self.kind, self.lang)
     }

@@ -1,15 +1,14 @@
-//! The door of the mail room: a mail in, an answer out. Nothing is retried here.
+//! One mail to a server: a mail in, an answer out. Nothing is retried here.
 
+use crate::effects::mail::outgoing::Outgoing;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::{self, Sender};
 use super::answer::MailAnswer;
-use super::render::Parts;
 use super::smtp::Smtp;
 use super::url::SmtpUrl;
 use super::{folder, message};
-use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 
 /// Where mail goes.
@@ -42,21 +41,6 @@ pub struct MailConfig {
     pub reply_to: Option<String>,
     /// How long one mail may take from the first byte to the last.
     pub timeout: Duration,
-}
-
-/// A mail to send.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
-    /// The recipient's address.
-    pub to: String,
-    /// The notice's own Message-ID ([`super::message_id`]): the same at every attempt.
-    pub message_id: String,
-    /// What is in it.
-    pub parts: Parts,
-    /// The language it is written in.
-    pub lang: String,
-    /// When it was written; the same at every attempt.
-    pub date: Timestamp,
 }
 
 /// Why no mail can be sent with this configuration.

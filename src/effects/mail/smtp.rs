@@ -17,7 +17,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use lettre::transport::smtp::response::Response;
 use lettre::{Address, Message};
 
-use super::answer::{Heard, MailAnswer, Phase, excerpt, meaning};
+use super::answer::{MailAnswer, SmtpFailure, SmtpPhase, excerpt, meaning};
 use super::url::{Protection, SmtpUrl};
 
 /// How long we wait for the server's goodbye, which no longer matters.
@@ -56,13 +56,13 @@ impl Smtp {
 
     /// Sends one message, in a connection of its own.
     pub(super) async fn deliver(&self, message: &Message) -> MailAnswer {
-        let mut phase = Phase::Connecting;
+        let mut phase = SmtpPhase::Connecting;
         let mut connection = None;
         let talk = self.talk(message, &mut phase, &mut connection);
         // lettre's own time limit covers connecting only (lettre/lettre#1027): this one covers the whole conversation.
         let said = tokio::time::timeout(self.timeout, talk)
             .await
-            .unwrap_or(Err(Heard::Silence));
+            .unwrap_or(Err(SmtpFailure::Silence));
         goodbye(connection, said.as_ref().err()).await;
         match said {
             Ok(response) => MailAnswer::Sent {
@@ -74,11 +74,11 @@ impl Smtp {
 
     /// Connects and logs in, for the operator's check. Sends nothing.
     pub(super) async fn check(&self) -> Result<String, MailAnswer> {
-        let (mut phase, mut connection) = (Phase::Connecting, None);
+        let (mut phase, mut connection) = (SmtpPhase::Connecting, None);
         let opening = self.open(&mut phase, &mut connection);
         let opened = tokio::time::timeout(self.timeout, opening)
             .await
-            .unwrap_or(Err(Heard::Silence));
+            .unwrap_or(Err(SmtpFailure::Silence));
         goodbye(connection, opened.as_ref().err()).await;
         opened.map_err(|heard| self.without_password(meaning(phase, &heard)))?;
         let login = if self.url.login.is_some() {
@@ -101,9 +101,9 @@ impl Smtp {
     /// closed properly whatever follows.
     async fn open(
         &self,
-        phase: &mut Phase,
+        phase: &mut SmtpPhase,
         slot: &mut Option<AsyncSmtpConnection>,
-    ) -> Result<(), Heard> {
+    ) -> Result<(), SmtpFailure> {
         let server = (self.url.host.as_str(), self.url.port);
         let implicit = self
             .tls
@@ -124,7 +124,7 @@ impl Smtp {
         {
             if !connection.can_starttls() {
                 *slot = Some(connection);
-                return Err(Heard::Lacking(
+                return Err(SmtpFailure::Lacking(
                     "the server offers no STARTTLS, and nothing goes out without it".to_owned(),
                 ));
             }
@@ -135,7 +135,7 @@ impl Smtp {
         }
         let connection = slot.insert(connection);
         if let Some((user, password)) = self.url.login.clone() {
-            *phase = Phase::Login;
+            *phase = SmtpPhase::Login;
             connection
                 .auth(DEFAULT_MECHANISMS, &Credentials::new(user, password))
                 .await
@@ -147,35 +147,35 @@ impl Smtp {
     async fn talk(
         &self,
         message: &Message,
-        phase: &mut Phase,
+        phase: &mut SmtpPhase,
         slot: &mut Option<AsyncSmtpConnection>,
-    ) -> Result<Response, Heard> {
+    ) -> Result<Response, SmtpFailure> {
         self.open(phase, slot).await?;
         let Some(connection) = slot else {
-            return Err(Heard::Gone("no connection".to_owned()));
+            return Err(SmtpFailure::Gone("no connection".to_owned()));
         };
         let bytes = message.formatted();
-        *phase = Phase::Sender;
+        *phase = SmtpPhase::Sender;
         let sender = message.envelope().from().cloned();
         let options = options(connection, message, &bytes)?;
         connection
             .command(Mail::new(sender, options))
             .await
             .map_err(heard)?;
-        *phase = Phase::Recipient;
+        *phase = SmtpPhase::Recipient;
         for recipient in message.envelope().to() {
             connection
                 .command(Rcpt::new(recipient.clone(), Vec::new()))
                 .await
                 .map_err(heard)?;
         }
-        *phase = Phase::Data;
+        *phase = SmtpPhase::Data;
         connection.command(Data).await.map_err(heard)?;
-        *phase = Phase::Message;
+        *phase = SmtpPhase::Message;
         connection.message(&bytes).await.map_err(heard)
     }
 
-    /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this room.
+    /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this module.
     fn without_password(&self, answer: MailAnswer) -> MailAnswer {
         let Some((_, password)) = &self.url.login else {
             return answer;
@@ -207,7 +207,7 @@ fn options(
     connection: &AsyncSmtpConnection,
     message: &Message,
     bytes: &[u8],
-) -> Result<Vec<MailParameter>, Heard> {
+) -> Result<Vec<MailParameter>, SmtpFailure> {
     let mut options = Vec::new();
     let server = connection.server_info();
     let international = |address: &Address| !address.to_string().is_ascii();
@@ -217,8 +217,8 @@ fn options(
         let why = || "the server does not take addresses with letters beyond ASCII".to_owned();
         match (able, from.is_some_and(international)) {
             (true, _) => options.push(MailParameter::SmtpUtfEight),
-            (false, true) => return Err(Heard::Lacking(why())),
-            (false, false) => return Err(Heard::BadAddress(why())),
+            (false, true) => return Err(SmtpFailure::Lacking(why())),
+            (false, false) => return Err(SmtpFailure::BadAddress(why())),
         }
     }
     if !bytes.is_ascii() {
@@ -229,10 +229,13 @@ fn options(
 
 /// Ends the conversation properly where the server still listens; else the connection is just dropped. After a silence
 /// the goodbye could even end up inside a half-sent message.
-async fn goodbye(connection: Option<AsyncSmtpConnection>, last: Option<&Heard>) {
+async fn goodbye(connection: Option<AsyncSmtpConnection>, last: Option<&SmtpFailure>) {
     let listening = match last {
-        None | Some(Heard::Code { .. } | Heard::Lacking(_) | Heard::BadAddress(_)) => true,
-        Some(Heard::Tls(_) | Heard::Gone(_) | Heard::Silence) => false,
+        None
+        | Some(SmtpFailure::Code { .. } | SmtpFailure::Lacking(_) | SmtpFailure::BadAddress(_)) => {
+            true
+        }
+        Some(SmtpFailure::Tls(_) | SmtpFailure::Gone(_) | SmtpFailure::Silence) => false,
     };
     if let Some(mut connection) = connection.filter(|_| listening) {
         // The mail's fate is known; a server that does not say goodbye changes nothing.
@@ -276,28 +279,28 @@ fn words(response: &Response) -> String {
 }
 
 /// Sorts lettre's error by what was heard.
-fn heard(error: Error) -> Heard {
+fn heard(error: Error) -> SmtpFailure {
     let source = || {
         error
             .source()
             .map_or_else(|| error.to_string(), ToString::to_string)
     };
     if let Some(code) = error.status() {
-        return Heard::Code {
+        return SmtpFailure::Code {
             code: code.into(),
             text: source(),
         };
     }
     if let Some(tls) = tls_error(&error) {
-        return Heard::Tls(tls.to_string());
+        return SmtpFailure::Tls(tls.to_string());
     }
     if error.is_tls() {
-        return Heard::Tls(source());
+        return SmtpFailure::Tls(source());
     }
     if error.is_client() {
-        return Heard::Lacking(source());
+        return SmtpFailure::Lacking(source());
     }
-    Heard::Gone(source())
+    SmtpFailure::Gone(source())
 }
 
 /// The TLS library's own error, which comes wrapped in an I/O error.

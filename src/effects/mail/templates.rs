@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::kind::{KINDS, language_tag};
 use super::letter::Letter;
-use super::render::{self, Parts, RenderError};
+use super::parts::{Parts, RenderError};
+use super::render;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "src/effects/mail/templates"]

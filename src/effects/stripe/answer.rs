@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::domain::action::Outcome;
 use crate::domain::time::Span;
-use crate::effects::throttle::Heard;
+use crate::effects::throttle::CallResult;
 
 /// How much of Stripe's own words a person is shown, in characters.
 const EXCERPT_MAX: usize = 300;
@@ -29,7 +29,7 @@ pub enum Answer<T> {
     /// Asking again does not help until a person has mended something.
     Refused {
         /// What has to be mended.
-        refusal: Refusal,
+        refusal: StripeRefusal,
         /// What it said.
         why: String,
     },
@@ -37,7 +37,7 @@ pub enum Answer<T> {
 
 /// Why Stripe refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StripeRefusal {
     /// The API key is wrong, revoked or expired: nothing is answered.
     Key,
     /// The key may not read this kind of object.
@@ -86,10 +86,10 @@ pub fn meaning(status: u16, body: &[u8], hints: Hints) -> Answer<Value> {
         };
     }
     let refusal = match status {
-        401 => Refusal::Key,
-        403 => Refusal::Permission,
-        404 => Refusal::Missing,
-        _ => Refusal::Question,
+        401 => StripeRefusal::Key,
+        403 => StripeRefusal::Permission,
+        404 => StripeRefusal::Missing,
+        _ => StripeRefusal::Question,
     };
     Answer::Refused { refusal, why }
 }
@@ -134,19 +134,19 @@ impl<T> Answer<T> {
 
     /// What it tells the account's breaker.
     #[must_use]
-    pub const fn heard(&self) -> Heard {
+    pub const fn heard(&self) -> CallResult {
         match self {
             Self::Again {
                 after,
                 limited: true,
                 ..
-            } => Heard::Slow { after: *after },
-            Self::Again { .. } => Heard::Broken,
+            } => CallResult::Slow { after: *after },
+            Self::Again { .. } => CallResult::Broken,
             Self::Refused {
-                refusal: Refusal::Key,
+                refusal: StripeRefusal::Key,
                 ..
-            } => Heard::Locked,
-            Self::Done(_) | Self::Refused { .. } => Heard::Good,
+            } => CallResult::Locked,
+            Self::Done(_) | Self::Refused { .. } => CallResult::Good,
         }
     }
 
@@ -169,7 +169,8 @@ impl<T> Answer<T> {
                 why: why.clone(),
             },
             Self::Refused { refusal, why } => {
-                let service_wide = matches!(refusal, Refusal::Key | Refusal::Permission);
+                let service_wide =
+                    matches!(refusal, StripeRefusal::Key | StripeRefusal::Permission);
                 Outcome::Refused {
                     why: why.clone(),
                     service_wide,

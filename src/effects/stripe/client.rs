@@ -25,7 +25,6 @@ pub enum CannotAsk {
     /// The address.
     #[error("`{0}` is no address of an API")]
     Base(String),
-    /// The key.
     #[error("the API key is empty or holds what no header may hold")]
     Key,
     /// The connections.

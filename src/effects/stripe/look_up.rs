@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Refusal;
+use super::answer::StripeRefusal;
 use super::{Account, Answer};
 use crate::domain::action::Question;
 use crate::domain::fact::{Fact, Name};
@@ -133,7 +133,7 @@ impl Account {
             rows.len()
         );
         Answer::Refused {
-            refusal: Refusal::Question,
+            refusal: StripeRefusal::Question,
             why,
         }
     }

@@ -8,7 +8,7 @@ use crate::domain::time::{Span, Timestamp};
 
 /// What a call told about the service's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum CallResult {
     /// It answered; what it answered is another matter.
     Good,
     /// It asks for patience (429).
@@ -130,7 +130,7 @@ impl BreakerSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breaker {
     settings: BreakerSettings,
-    state: State,
+    state: BreakerState,
     /// Calls let go and not yet reported.
     out: u32,
     /// When the last call was let go.
@@ -141,7 +141,7 @@ pub struct Breaker {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum BreakerState {
     /// Calls go: all of them when `flow` is `None`, else so many at a time.
     Closed {
         failing: Option<Failing>,
@@ -164,7 +164,7 @@ impl Breaker {
     /// A closed breaker.
     #[must_use]
     pub const fn new(settings: BreakerSettings) -> Self {
-        let state = State::Closed {
+        let state = BreakerState::Closed {
             failing: None,
             flow: None,
         };
@@ -185,14 +185,14 @@ impl Breaker {
             self.out = 0;
         }
         let limit = match self.state {
-            State::Open { until, .. } if now < until => return Gate::Until(until),
-            State::Open { wait, .. } => {
-                self.state = State::Trial { wait };
+            BreakerState::Open { until, .. } if now < until => return Gate::Until(until),
+            BreakerState::Open { wait, .. } => {
+                self.state = BreakerState::Trial { wait };
                 self.out = 0;
                 1
             }
-            State::Trial { .. } => 1,
-            State::Closed { flow, .. } => flow.unwrap_or(u32::MAX),
+            BreakerState::Trial { .. } => 1,
+            BreakerState::Closed { flow, .. } => flow.unwrap_or(u32::MAX),
         };
         if self.out >= limit {
             return Gate::Busy(patience_ends);
@@ -203,26 +203,28 @@ impl Breaker {
     }
 
     /// Takes note of what a call told about the service.
-    pub fn heard(&mut self, heard: Heard, now: Timestamp) {
+    pub fn heard(&mut self, heard: CallResult, now: Timestamp) {
         self.out = self.out.saturating_sub(1);
         let was_open = self.open_until();
         self.state = match heard {
-            Heard::Unsent => self.state,
-            Heard::Good => self.after_success(),
-            Heard::Broken => self.after_failure(now),
-            Heard::Locked => self.open(now, self.settings.locked_wait, self.settings.first_wait),
-            Heard::Slow { after } => match self.state {
+            CallResult::Unsent => self.state,
+            CallResult::Good => self.after_success(),
+            CallResult::Broken => self.after_failure(now),
+            CallResult::Locked => {
+                self.open(now, self.settings.locked_wait, self.settings.first_wait)
+            }
+            CallResult::Slow { after } => match self.state {
                 // Calls that were under way together are one sign, not many.
-                State::Open { until, wait } => State::Open {
+                BreakerState::Open { until, wait } => BreakerState::Open {
                     until: until.max(now + after.unwrap_or(Span::ZERO)),
                     wait,
                 },
-                State::Closed { .. } => self.open(
+                BreakerState::Closed { .. } => self.open(
                     now,
                     after.unwrap_or(self.settings.first_wait),
                     self.settings.first_wait,
                 ),
-                State::Trial { wait } => {
+                BreakerState::Trial { wait } => {
                     let wait = self.longer(wait);
                     self.open(now, after.unwrap_or(wait), wait)
                 }
@@ -233,17 +235,22 @@ impl Breaker {
 
     /// The condition after something was heard. What comes in while it is open was sent before, and changes nothing, but that
     /// everything is refused.
-    fn judge(&mut self, heard: Heard, was_open: bool, now: Timestamp) {
+    fn judge(&mut self, heard: CallResult, was_open: bool, now: Timestamp) {
         let is_open = self.open_until().is_some();
         let condition = match heard {
-            Heard::Locked => self.settings.locked,
-            Heard::Good | Heard::Unsent | Heard::Broken | Heard::Slow { .. } if was_open => {
+            CallResult::Locked => self.settings.locked,
+            CallResult::Good
+            | CallResult::Unsent
+            | CallResult::Broken
+            | CallResult::Slow { .. }
+                if was_open =>
+            {
                 self.condition
             }
-            Heard::Broken if is_open => Condition::Down,
-            Heard::Slow { .. } if is_open => Condition::Slowed,
-            Heard::Good => Condition::Up,
-            Heard::Broken | Heard::Slow { .. } | Heard::Unsent => self.condition,
+            CallResult::Broken if is_open => Condition::Down,
+            CallResult::Slow { .. } if is_open => Condition::Slowed,
+            CallResult::Good => Condition::Up,
+            CallResult::Broken | CallResult::Slow { .. } | CallResult::Unsent => self.condition,
         };
         if condition != self.condition {
             (self.condition, self.since) = (condition, Some(now));
@@ -258,8 +265,8 @@ impl Breaker {
 
     /// A person says that it is mended: the next call is the trial.
     pub fn release(&mut self, now: Timestamp) {
-        if let State::Open { wait, .. } = self.state {
-            self.state = State::Open { until: now, wait };
+        if let BreakerState::Open { wait, .. } = self.state {
+            self.state = BreakerState::Open { until: now, wait };
         }
     }
 
@@ -267,40 +274,40 @@ impl Breaker {
     #[must_use]
     pub const fn open_until(&self) -> Option<Timestamp> {
         match self.state {
-            State::Open { until, .. } => Some(until),
-            State::Closed { .. } | State::Trial { .. } => None,
+            BreakerState::Open { until, .. } => Some(until),
+            BreakerState::Closed { .. } | BreakerState::Trial { .. } => None,
         }
     }
 
     /// Whether it is closed, and lets out as many as ask.
     #[must_use]
     pub const fn flows_freely(&self) -> bool {
-        matches!(self.state, State::Closed { flow: None, .. })
+        matches!(self.state, BreakerState::Closed { flow: None, .. })
     }
 
-    fn after_success(&self) -> State {
+    fn after_success(&self) -> BreakerState {
         match self.state {
             // An answer to what was sent before it opened says nothing about now.
-            open @ State::Open { .. } => open,
-            State::Trial { .. } => State::Closed {
+            open @ BreakerState::Open { .. } => open,
+            BreakerState::Trial { .. } => BreakerState::Closed {
                 failing: None,
                 flow: self.wider(1),
             },
-            State::Closed { flow, .. } => State::Closed {
+            BreakerState::Closed { flow, .. } => BreakerState::Closed {
                 failing: None,
                 flow: flow.and_then(|f| self.wider(f)),
             },
         }
     }
 
-    fn after_failure(&self, now: Timestamp) -> State {
+    fn after_failure(&self, now: Timestamp) -> BreakerState {
         match self.state {
-            open @ State::Open { .. } => open,
-            State::Trial { wait } => {
+            open @ BreakerState::Open { .. } => open,
+            BreakerState::Trial { wait } => {
                 let wait = self.longer(wait);
                 self.open(now, wait, wait)
             }
-            State::Closed { failing, flow } => {
+            BreakerState::Closed { failing, flow } => {
                 let before = failing.unwrap_or(Failing {
                     count: 0,
                     since: now,
@@ -312,7 +319,7 @@ impl Breaker {
                 if self.is_down(failing, now) {
                     self.open(now, self.settings.first_wait, self.settings.first_wait)
                 } else {
-                    State::Closed {
+                    BreakerState::Closed {
                         failing: Some(failing),
                         flow,
                     }
@@ -327,8 +334,8 @@ impl Breaker {
             || count >= self.settings.failures_few && now - since >= self.settings.failing_for
     }
 
-    fn open(&self, now: Timestamp, span: Span, wait: Span) -> State {
-        State::Open {
+    fn open(&self, now: Timestamp, span: Span, wait: Span) -> BreakerState {
+        BreakerState::Open {
             until: now + span,
             wait,
         }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::breaker::{Breaker, BreakerSettings, Condition, Gate, Heard};
+use super::breaker::{Breaker, BreakerSettings, CallResult, Condition, Gate};
 use crate::domain::time::Timestamp;
 
 /// How a service fares.
@@ -45,7 +45,7 @@ impl Guard {
     }
 
     /// Takes note of what a call told; `why` is its text, asked for only where it is the news.
-    pub fn heard(&self, heard: Heard, now: Timestamp, why: impl FnOnce() -> String) {
+    pub fn heard(&self, heard: CallResult, now: Timestamp, why: impl FnOnce() -> String) {
         let mut state = self.state();
         let (before, _) = state.0.condition();
         state.0.heard(heard, now);

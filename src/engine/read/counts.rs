@@ -2,7 +2,7 @@
 //! licenses there are ([`census`]). A job comes again and again; whoever asks gets the last round that was completed.
 
 pub mod backlog;
-pub mod census;
+pub(crate) mod census;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

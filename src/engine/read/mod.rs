@@ -2,5 +2,5 @@
 
 pub mod counts;
 pub mod due;
-pub mod scan;
+pub(crate) mod scan;
 pub mod view;

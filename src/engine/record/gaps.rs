@@ -1,4 +1,4 @@
-//! The times of which the store has no memory of its own (BEHAVIOUR 52, 54): kept for good, for Stripe may tell of them late.
+//! The times of which the store has no memory of its own (rules 52, 54): kept for good, for Stripe may tell of them late.
 
 use super::key;
 use super::{RecordError, View};

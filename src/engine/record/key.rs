@@ -1,11 +1,14 @@
 //! Every key of the store on one page: a table's byte, then its parts, separated by a zero byte.
 //!
 //! Few lasting keys per event: one for the event, one for its machine, one for each name that links to the machine.
-//! Ids come from outside; one that holds a zero byte is refused before it gets here (`fits.rs`).
+//! Ids come from outside; one that holds a zero byte is refused before it gets here (`route/key_limits.rs`).
 
-use crate::domain::id::{CustomerId, EventId, MachineId, Scope, SourceName};
+mod due;
+
+use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
+pub use due::{Due, Item, Lane, Work, due, due_order, due_search, parse_due};
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,196 +214,6 @@ pub fn labels(first: u64) -> Vec<u8> {
     let mut key = vec![Table::Labels as u8];
     key.extend_from_slice(&first.to_be_bytes());
     key
-}
-
-/// Whose work is due. The entries of one lane lie together, in the order of their instants, so that what waits for one
-/// service is never read past to reach what is due for another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Lane {
-    /// What kind of work.
-    pub work: Work,
-    /// For whose services; `None` for what the engine does itself.
-    pub source: Option<SourceName>,
-}
-
-/// The kinds of work that have lanes of their own: what can hold one of them up leaves the others free.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Work {
-    /// `c`: licenses to be made, which need credits at the license service.
-    Create = b'c',
-    /// `l`: everything else at the license service, looking for a license among it.
-    License = b'l',
-    /// `m`: mails.
-    Mail = b'm',
-    /// `q`: questions to Stripe.
-    Query = b'q',
-    /// `w`: machines that time alone changes.
-    Wake = b'w',
-}
-
-impl Work {
-    /// All of them, in the order of the table.
-    pub const ALL: [Self; 5] = [
-        Self::Create,
-        Self::License,
-        Self::Mail,
-        Self::Query,
-        Self::Wake,
-    ];
-}
-
-/// Something that is due.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Due {
-    /// For a machine.
-    Of(MachineId, Item),
-    /// The search for what a parked name belongs to: there is no machine yet.
-    Search(Scope, String),
-}
-
-/// What is due for a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Item {
-    /// A license to be made, by its action's number.
-    Create(u32),
-    /// Any other action at the license service, by its number.
-    Action(u32),
-    /// A notice, by its number.
-    Notice(u32),
-    /// Time alone changes something.
-    Wake,
-    /// A look-up at Stripe, by its action's number.
-    LookUp(u32),
-}
-
-impl Item {
-    const fn work(self) -> Work {
-        match self {
-            Self::Create(_) => Work::Create,
-            Self::Action(_) => Work::License,
-            Self::Notice(_) => Work::Mail,
-            Self::LookUp(_) => Work::Query,
-            Self::Wake => Work::Wake,
-        }
-    }
-}
-
-impl Lane {
-    /// The lane of what time alone changes.
-    pub const WAKE: Self = Self {
-        work: Work::Wake,
-        source: None,
-    };
-
-    fn prefix(&self) -> Vec<u8> {
-        lane_prefix(self.work, self.source.as_ref())
-    }
-
-    /// The lane that an entry of the table stands in; `None` for bytes that are none.
-    #[must_use]
-    pub fn of(key: &[u8]) -> Option<Self> {
-        split_due(key).map(|(lane, ..)| lane)
-    }
-
-    /// Everything due in this lane up to and including an instant.
-    #[must_use]
-    pub fn until(&self, at: Timestamp) -> KeyRange {
-        let start = self.prefix();
-        let mut end = start.clone();
-        end.extend_from_slice(&(at.ms().max(0) + 1).to_be_bytes());
-        KeyRange::new(start, end)
-    }
-
-    /// Everything in the table behind this lane.
-    #[must_use]
-    pub fn behind(&self) -> KeyRange {
-        let mut start = self.prefix();
-        start.extend_from_slice(&[0xff; 8]);
-        KeyRange::new(start, KeyRange::prefix(&[Table::Due as u8]).end)
-    }
-}
-
-fn lane_prefix(work: Work, source: Option<&SourceName>) -> Vec<u8> {
-    let mut key = Vec::with_capacity(80);
-    key.extend_from_slice(&[Table::Due as u8, work as u8]);
-    key.extend_from_slice(source.map_or("", SourceName::as_str).as_bytes());
-    key.push(0);
-    key
-}
-
-fn due_at(work: Work, scope: &Scope, at: Timestamp) -> Vec<u8> {
-    let source = (work != Work::Wake).then(|| scope.source());
-    let mut key = lane_prefix(work, source);
-    key.extend_from_slice(&at.ms().max(0).to_be_bytes());
-    key
-}
-
-/// A due entry of a machine: sorts by lane, then instant, then machine.
-#[must_use]
-pub fn due(at: Timestamp, machine: &MachineId, item: Item) -> Vec<u8> {
-    let mut key = due_at(item.work(), machine.scope(), at);
-    push_machine(&mut key, machine);
-    key.push(0);
-    match item {
-        Item::Create(n) | Item::Action(n) => key.extend_from_slice(format!("a{n}").as_bytes()),
-        Item::Notice(n) => key.extend_from_slice(format!("n{n}").as_bytes()),
-        Item::Wake => key.push(b'w'),
-        Item::LookUp(n) => key.extend_from_slice(format!("l{n}").as_bytes()),
-    }
-    key
-}
-
-/// The due entry of a search.
-#[must_use]
-pub fn due_search(at: Timestamp, scope: &Scope, name: &str) -> Vec<u8> {
-    let mut key = due_at(Work::Query, scope, at);
-    push_scope(&mut key, scope);
-    key.push(0);
-    key.extend_from_slice(name.as_bytes());
-    key.extend_from_slice(b"\0s");
-    key
-}
-
-/// An entry's lane, its instant, and what is behind them.
-fn split_due(key: &[u8]) -> Option<(Lane, Timestamp, &[u8])> {
-    let (&[table, work], rest) = key.split_first_chunk()?;
-    if table != Table::Due as u8 {
-        return None;
-    }
-    let work = Work::ALL.into_iter().find(|w| *w as u8 == work)?;
-    let end = rest.iter().position(|byte| *byte == 0)?;
-    let source = std::str::from_utf8(&rest[..end]).ok()?;
-    let source = (!source.is_empty()).then(|| SourceName::from(source));
-    let (at, rest) = rest[end + 1..].split_first_chunk()?;
-    let at = Timestamp::from_ms(i64::from_be_bytes(*at));
-    Some((Lane { work, source }, at, rest))
-}
-
-/// When an entry is due, and its place among what is due at that instant, whatever its lane.
-#[must_use]
-pub fn due_order(key: &[u8]) -> Option<(Timestamp, &[u8])> {
-    split_due(key).map(|(_, at, rest)| (at, rest))
-}
-
-/// Reads a due entry back; `None` for bytes that are none.
-#[must_use]
-pub fn parse_due(key: &[u8]) -> Option<(Timestamp, Due)> {
-    let (lane, at, rest) = split_due(key)?;
-    let (first, what) = std::str::from_utf8(rest).ok()?.split_once('\0')?;
-    if let Some((name, "s")) = what.split_once('\0') {
-        return Some((at, Due::Search(Scope::of(first), name.to_owned())));
-    }
-    let number = || what.get(1..)?.parse().ok();
-    let item = match (lane.work, what.as_bytes().first()?) {
-        (Work::Create, b'a') => Item::Create(number()?),
-        (Work::License, b'a') => Item::Action(number()?),
-        (Work::Mail, b'n') => Item::Notice(number()?),
-        (Work::Wake, b'w') => Item::Wake,
-        (Work::Query, b'l') => Item::LookUp(number()?),
-        _ => return None,
-    };
-    Some((at, Due::Of(first.parse().ok()?, item)))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ pub mod body_codec;
 pub mod disposition;
 pub mod gaps;
 pub mod key;
-pub mod labels;
-pub mod revisions;
+pub(crate) mod labels;
+pub(crate) mod revisions;
 
 use std::cell::RefCell;
 

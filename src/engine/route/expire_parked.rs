@@ -9,7 +9,7 @@ use crate::engine::record::{self, EventRecord, RecordError, View};
 use crate::engine::write::transaction::Transaction;
 use crate::store::KeyRange;
 
-/// So long a refund or a dispute waits for its purchase.
+/// So long a refund or a dispute waits for its purchase (rule 7).
 pub const NEVER_LINKED_AFTER: Span = Span::from_days(400);
 
 /// The most waiting events that are looked at in one batch; the caller comes again.

@@ -4,10 +4,10 @@
 //! Stripe for links, `reparse` reads again what an older binary could not, `transfer` moves licenses between two machines,
 //! and `key_limits` refuses ids that fit into no key.
 
-pub mod expire_parked;
+pub(crate) mod expire_parked;
 pub(in crate::engine) mod key_limits;
 pub mod query;
-pub mod reparse;
+pub(crate) mod reparse;
 pub(in crate::engine) mod transfer;
 pub(in crate::engine) mod unpark;
 

@@ -89,7 +89,7 @@ pub(in crate::engine) fn looked(
         tx.working.delete(key::search(scope, name));
         return Ok(true);
     }
-    search.learn(outcome, tx.now.at, tx.now.dice);
+    search.learn(outcome, tx.now.at, tx.now.jitter);
     put(tx, scope, name, &search)?;
     Ok(true)
 }

@@ -17,7 +17,6 @@ const READ_BY: &str = "read_by";
 /// An event that waits to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// Its source.
     pub source: SourceName,
     /// When it came.
     pub received: Timestamp,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::decide::Settled;
+use crate::domain::decide::Verdict;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::transfer::{self, Attempts, apart};
@@ -93,7 +93,7 @@ pub(in crate::engine) fn resubscription(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     machine: &mut Machine,
-    settled: &Settled,
+    settled: &Verdict,
 ) -> Result<bool, RecordError> {
     let Some(customer) = &settled.folded.contact.customer else {
         return Ok(false);

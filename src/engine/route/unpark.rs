@@ -82,6 +82,7 @@ fn claim(
     query::end(tx, scope, &fact)?;
     let key = key::event(scope, event);
     if let Some(mut kept) = record::get::<EventRecord>(tx.working, &key)? {
+        // rule 4: test mode touches nothing live, and the other way round.
         if let (Some(is), Some(told)) = (machine.livemode, kept.livemode)
             && is != told
         {
@@ -92,6 +93,6 @@ fn claim(
         kept.disposition = Disposition::Applied(Some(machine.id.clone()));
         record::put(tx.working, key, &kept)?;
     }
-    decide::learn(machine, &fact);
+    decide::add_fact(machine, &fact);
     Ok(Some(fact))
 }

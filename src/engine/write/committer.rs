@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::outbox::{Attempted, Collected, Outbox, Slots};
 use super::parked::ParkedNames;
-use super::transaction::{Now, Told, Transaction};
+use super::transaction::{Alert, Transaction, TxContext};
 use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::action::Action;
@@ -339,13 +339,13 @@ impl Writer {
         while jobs.peek().is_some() {
             let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
-            let (mut told, mut attempted) = (Vec::new(), Vec::new());
+            let (mut alerts, mut attempted) = (Vec::new(), Vec::new());
             let (at, gaps) = (self.clock.now(), self.gaps.load_full());
             let stops_held = self.stops_held.load().as_deref().copied();
-            let now = Now {
+            let now = TxContext {
                 rules: &rules,
                 at,
-                dice: rand::random_range(0..1000),
+                jitter: rand::random_range(0..1000),
                 stops_held,
                 gaps: &gaps,
             };
@@ -353,7 +353,7 @@ impl Writer {
                 working.begin();
                 let mut transaction = Transaction::new(&mut working, now).with_outbox(&self.outbox);
                 let result = transaction.input(&job.input);
-                let (mut said, mut reserved) = (transaction.told, transaction.attempted);
+                let (mut raised, mut reserved) = (transaction.alerts, transaction.attempted);
                 match result {
                     Ok(_) if working.written() > INPUT_LEN_MAX => {
                         working.roll_back();
@@ -363,7 +363,7 @@ impl Writer {
                         let _ = job.answer.send(Err(SubmitError::TooLarge));
                     }
                     Ok(receipt) => {
-                        told.append(&mut said);
+                        alerts.append(&mut raised);
                         attempted.append(&mut reserved);
                         answers.push((job.answer, receipt));
                     }
@@ -380,7 +380,7 @@ impl Writer {
                 expect: Vec::new(),
                 writes: working.into_writes(),
             };
-            self.commit(&batch, answers, &told, attempted)?;
+            self.commit(&batch, answers, &alerts, attempted)?;
         }
         Ok(())
     }
@@ -395,7 +395,7 @@ impl Writer {
         &mut self,
         batch: &Batch,
         answers: Vec<(oneshot::Sender<Result<Receipt, SubmitError>>, Receipt)>,
-        told: &[Told],
+        alerts: &[Alert],
         attempted: Vec<Attempted>,
     ) -> Result<(), String> {
         let committed = if batch.is_empty() {
@@ -431,7 +431,7 @@ impl Writer {
             let _ = answer.send(result.map(|()| receipt));
         }
         if result.is_ok() {
-            for Told { machine, report } in told {
+            for Alert { machine, report } in alerts {
                 tracing::warn!(machine.id = %machine, at = %report.at, "{}", report.finding);
             }
             self.ring.send_modify(|n| *n = n.wrapping_add(1));

@@ -98,7 +98,6 @@ pub struct Collected {
     pub overflowed: bool,
 }
 
-/// The outbox.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     collected: Mutex<Collected>,

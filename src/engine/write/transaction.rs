@@ -6,16 +6,18 @@ use std::sync::Arc;
 use super::outbox::{Attempted, Outbox};
 use super::unheard;
 use super::working::Working;
-use crate::domain::action::{Action, ActionOutcome, Phase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase};
 use crate::domain::adoption::Gap;
+use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
-use crate::domain::decide::{self, World};
-use crate::domain::fact::{Fact, Says};
+use crate::domain::decide;
+use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
+use crate::domain::no_use::NoEvent;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::operator;
 use crate::domain::plan::Plan;
@@ -23,7 +25,7 @@ use crate::domain::policy::Policy;
 use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
-use crate::engine::input::{Delivery, Heard, Input, Receipt, Rules, SourceRules, Version};
+use crate::engine::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules, Version};
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::gaps;
 use crate::engine::record::key::{self, Item};
@@ -39,13 +41,13 @@ use crate::engine::route::unpark;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
-pub struct Now<'a> {
+pub struct TxContext<'a> {
     /// The config, as the engine needs it.
     pub rules: &'a Rules,
     /// The instant.
     pub at: Timestamp,
     /// A number from 0 to 999 for jitter.
-    pub dice: u32,
+    pub jitter: u32,
     /// Why nobody is stopped by time alone at present.
     pub stops_held: Option<Distrust>,
     /// Times of which the store has no memory.
@@ -54,7 +56,7 @@ pub struct Now<'a> {
 
 /// What the operator should be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Alert {
     /// The machine.
     pub machine: MachineId,
     /// What.
@@ -64,9 +66,9 @@ pub struct Told {
 /// A transaction under way.
 pub struct Transaction<'w, 'a> {
     pub(in crate::engine) working: &'w mut Working<'a>,
-    pub(in crate::engine) now: Now<'w>,
+    pub(in crate::engine) now: TxContext<'w>,
     /// What the operator should be told when it is committed.
-    pub told: Vec<Told>,
+    pub alerts: Vec<Alert>,
     /// Where what is decided goes when it is committed.
     outbox: Option<&'w Outbox>,
     /// Creates that are sent when they are committed, each with its slot.
@@ -76,11 +78,11 @@ pub struct Transaction<'w, 'a> {
 impl<'w, 'a> Transaction<'w, 'a> {
     /// Begins one over a view.
     #[must_use]
-    pub fn new(working: &'w mut Working<'a>, now: Now<'w>) -> Self {
+    pub fn new(working: &'w mut Working<'a>, now: TxContext<'w>) -> Self {
         Self {
             working,
             now,
-            told: Vec::new(),
+            alerts: Vec::new(),
             outbox: None,
             attempted: Vec::new(),
         }
@@ -107,16 +109,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 machine,
                 action,
                 read,
-            } => {
-                if !self.is_wanted(machine, *action, *read)? {
-                    return Ok(Receipt::Unknown);
-                }
-                self.working.put(
-                    key::attempt(machine, *action),
-                    self.now.at.ms().to_be_bytes().to_vec(),
-                );
-                Ok(Receipt::Done)
-            }
+            } => self.attempt(machine, *action, *read),
             Input::Outcome {
                 machine,
                 action,
@@ -142,15 +135,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 decision,
                 at,
             } => {
-                let fact = Fact {
-                    id: id.clone(),
-                    kind: format!("decision.{}", decision.verb.as_str()),
-                    at: *at,
-                    received: self.now.at,
-                    says: Says::Decision(Box::new(decision.clone())),
-                    chain: None,
-                };
-                self.change(machine, |m, _| decide::learn(m, &fact))
+                let fact = Fact::decided(id.clone(), decision, *at, self.now.at);
+                self.change(machine, |m, _| decide::add_fact(m, &fact))
             }
             Input::Searched {
                 scope,
@@ -158,10 +144,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 outcome,
             } => {
                 let known = query::looked(self, scope, name, outcome)?;
-                Ok(if known {
-                    Receipt::Done
-                } else {
-                    Receipt::Unknown
+                Ok(match known {
+                    true => Receipt::Done,
+                    false => Receipt::Unknown,
                 })
             }
             Input::Actions {
@@ -179,21 +164,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 why,
                 body,
                 at,
-            } => {
-                let excerpt = String::from_utf8_lossy(body)
-                    .chars()
-                    .take(EXCERPT_LEN)
-                    .collect();
-                let refused = RefusedRecord {
-                    at: *at,
-                    source: source.clone(),
-                    why: why.clone(),
-                    excerpt,
-                };
-                self.working
-                    .put(key::refused(*at, body), record::encode(&refused));
-                Ok(Receipt::Done)
-            }
+            } => self.refused(source, why, body, *at),
             Input::Forget => expire_parked::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
@@ -201,6 +172,40 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
+    }
+
+    /// Keeps a delivery that was no event, for the operator.
+    fn refused(
+        &mut self,
+        source: &SourceName,
+        why: &NoEvent,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<Receipt, RecordError> {
+        let refused = RefusedRecord {
+            at,
+            source: source.clone(),
+            why: why.clone(),
+            excerpt: excerpt(body),
+        };
+        self.working
+            .put(key::refused(at, body), record::encode(&refused));
+        Ok(Receipt::Done)
+    }
+
+    /// An attempt is on disk before its request.
+    fn attempt(
+        &mut self,
+        machine: &MachineId,
+        action: u32,
+        read: Version,
+    ) -> Result<Receipt, RecordError> {
+        if !self.is_wanted(machine, action, read)? {
+            return Ok(Receipt::Unknown);
+        }
+        let at = self.now.at.ms().to_be_bytes().to_vec();
+        self.working.put(key::attempt(machine, action), at);
+        Ok(Receipt::Done)
     }
 
     /// Whether an action is still to be sent. Whoever wants to send it read the machine a moment ago: it may have been
@@ -219,7 +224,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             return Ok(true);
         }
         let stands = |a: &Action| {
-            a.id == action && a.outcome == ActionOutcome::Pending && a.phase == Phase::Ready
+            a.id == action && a.outcome == ActionOutcome::Pending && a.phase == CreatePhase::Ready
         };
         let kept = record::machine(self.working, machine)?;
         Ok(kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)))
@@ -261,6 +266,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let rules = self.source_rules(&delivery.source);
         let other_mode =
             matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
+        // rules 4 and 9.
         let disposition = if other_mode {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
@@ -269,8 +275,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Disposition::Ignored(Reason::UnfitId)
         } else {
             match &delivery.heard {
-                Heard::Fact(fact) => self.fact(&delivery.source, scope, delivery.livemode, fact)?,
-                Heard::Customer(customer) => {
+                EventPayload::Fact(fact) => {
+                    self.fact(&delivery.source, scope, delivery.livemode, fact)?
+                }
+                EventPayload::Customer(customer) => {
                     let livemode = delivery.livemode.or(customer.livemode);
                     self.customer(
                         scope,
@@ -280,8 +288,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                         },
                     )?
                 }
-                Heard::Ignored(why) => Disposition::Ignored(Reason::NoUse(*why)),
-                Heard::Unreadable(why) => Disposition::Unreadable(why.clone()),
+                EventPayload::Ignored(why) => Disposition::Ignored(Reason::NoUse(*why)),
+                EventPayload::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
         let receipt = receipt(&disposition);
@@ -348,7 +356,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 if let Some(old) = takes_over {
                     transfer::take_over(self, scope, &mut machine, &old)?;
                 }
-                decide::learn(&mut machine, fact);
+                decide::add_fact(&mut machine, fact);
                 unpark::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
                 self.settle_and_write(scope, machine, &before)?;
@@ -387,7 +395,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     pub(in crate::engine) fn change(
         &mut self,
         id: &MachineId,
-        change: impl FnOnce(&mut Machine, &World<'_>),
+        change: impl FnOnce(&mut Machine, &DecisionContext<'_>),
     ) -> Result<Receipt, RecordError> {
         let Some(mut machine) = record::machine(self.working, id)? else {
             return Ok(Receipt::Unknown);
@@ -410,15 +418,15 @@ impl<'w, 'a> Transaction<'w, 'a> {
         rules: &'r SourceRules,
         customer: Option<&'r Customer>,
         under_way: &'r [u32],
-    ) -> World<'r> {
-        World {
+    ) -> DecisionContext<'r> {
+        DecisionContext {
             revisions: &self.now.rules.revisions,
             now: self.now.at,
             abilities: &rules.abilities,
             customer,
             store_since: self.now.rules.store_since,
             gaps: self.now.gaps,
-            dice: self.now.dice,
+            jitter: self.now.jitter,
             under_way,
             stops_held: self.now.stops_held,
         }
@@ -464,21 +472,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let mut settled = decide::settle(
+        let mut settled = decide::reconcile(
             &mut machine,
             &self.world(rules, customer.as_ref(), &under_way),
         );
         if machine.kind == Kind::Subscription
             && transfer::resubscription(self, scope, &mut machine, &settled)?
         {
-            settled = decide::settle(
+            settled = decide::reconcile(
                 &mut machine,
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
         unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {
-            self.told.push(Told {
+            self.alerts.push(Alert {
                 machine: machine.id.clone(),
                 report,
             });
@@ -539,7 +547,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             && let Err(why) = machine.check()
         {
             let report = Report::new(self.now.at, Finding::Held(why));
-            self.told.push(Told {
+            self.alerts.push(Alert {
                 machine: machine.id.clone(),
                 report,
             });
@@ -559,6 +567,12 @@ impl<'w, 'a> Transaction<'w, 'a> {
 
 /// Characters kept of a delivery that was no event: enough to recognize it.
 const EXCERPT_LEN: usize = 500;
+
+/// The beginning of a body that was refused, as text.
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    text.chars().take(EXCERPT_LEN).collect()
+}
 
 /// The most machines of one customer that a change of the address looks at in one batch.
 const CUSTOMER_MACHINES_MAX: usize = 200;

@@ -1,6 +1,6 @@
-//! Warns once of a source whose endpoint seems to get no invoice events: each new subscription's key waits for one (BEHAVIOUR 18).
+//! Warns once of a source whose endpoint seems to get no invoice events: each new subscription's key waits for one (rule 18).
 
-use super::transaction::{Told, Transaction};
+use super::transaction::{Alert, Transaction};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
@@ -25,7 +25,7 @@ pub(super) fn report(
         return Ok(());
     }
     tx.working.put(key, Vec::new());
-    tx.told.push(Told {
+    tx.alerts.push(Alert {
         machine: machine.id.clone(),
         report: Report::new(tx.now.at, Finding::NoInvoiceHeard(machine.source.clone())),
     });
@@ -40,7 +40,7 @@ mod tests {
     use crate::domain::revision::Revisions;
     use crate::domain::time::Timestamp;
     use crate::engine::input::Rules;
-    use crate::engine::write::transaction::Now;
+    use crate::engine::write::transaction::TxContext;
     use crate::engine::write::working::Working;
     use crate::store::memory::Memory;
 
@@ -53,10 +53,10 @@ mod tests {
             store_since: None,
         };
         let mut working = Working::new(&store);
-        let now = Now {
+        let now = TxContext {
             rules: &rules,
             at: Timestamp::from_s(1_767_607_200),
-            dice: 0,
+            jitter: 0,
             stops_held: None,
             gaps: &[],
         };
@@ -71,7 +71,7 @@ mod tests {
             }
             report(&mut tx, &machine, &folded).unwrap();
         }
-        tx.told.iter().map(|t| t.machine.to_string()).collect()
+        tx.alerts.iter().map(|t| t.machine.to_string()).collect()
     }
 
     #[test]

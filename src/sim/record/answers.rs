@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::fact::{
-    BillingReason, Bought, Fact, Invoice, Item, Line, LineItems, Payment, Priced, Says,
+    BillingReason, Bought, Fact, FactBody, Invoice, InvoiceLine, Item, LineItems, Payment, Priced,
     SubscriptionItems, Wants,
 };
 use crate::domain::time::{Span, Timestamp};
@@ -13,19 +13,19 @@ pub(super) fn of(fact: &Fact) -> Option<Value> {
     if !fact.kind.starts_with("lookup.") {
         return None;
     }
-    match &fact.says {
-        Says::LineItems(items) => Some(line_items(items)),
-        Says::Items(items) => Some(subscription_items(items, fact)),
-        Says::Invoice(invoice) => Some(self::invoice(invoice)),
-        Says::Payment(payment) => Some(self::payment(&fact.kind, payment)),
+    match &fact.body {
+        FactBody::LineItems(items) => Some(line_items(items)),
+        FactBody::Items(items) => Some(subscription_items(items, fact)),
+        FactBody::Invoice(invoice) => Some(self::invoice(invoice)),
+        FactBody::Payment(payment) => Some(self::payment(&fact.kind, payment)),
         // A session that was looked up is told by its own event too, or its purchase began with it.
-        Says::Session(_)
-        | Says::Subscription(_)
-        | Says::Charge(_)
-        | Says::Refund(_)
-        | Says::Dispute(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_) => None,
+        FactBody::Session(_)
+        | FactBody::Subscription(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_) => None,
     }
 }
 
@@ -132,7 +132,7 @@ fn invoice(invoice: &Invoice) -> Value {
     })
 }
 
-fn line(line: &Line, invoice: &Invoice) -> Value {
+fn line(line: &InvoiceLine, invoice: &Invoice) -> Value {
     let (kind, details) = if line.of_subscription {
         ("subscription_item_details", invoice.subscription.as_ref())
     } else {
@@ -179,7 +179,7 @@ fn metadata(wants: &Wants) -> Value {
 mod tests {
     use super::*;
     use crate::domain::id::Scope;
-    use crate::engine::input::Heard;
+    use crate::engine::input::EventPayload;
     use crate::sources::stripe::lookup;
 
     const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
@@ -188,8 +188,10 @@ mod tests {
         let text = answer.to_string();
         let read = lookup::delivery(text.as_bytes(), &Scope::of("stripe"), NOW, Vec::new());
         match read.unwrap().heard {
-            Heard::Fact(fact) => *fact,
-            heard @ (Heard::Customer(_) | Heard::Ignored(_) | Heard::Unreadable(_)) => {
+            EventPayload::Fact(fact) => *fact,
+            heard @ (EventPayload::Customer(_)
+            | EventPayload::Ignored(_)
+            | EventPayload::Unreadable(_)) => {
                 panic!("{heard:?}")
             }
         }

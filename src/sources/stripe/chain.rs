@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::fact::{Chain, InvoiceEvent, Says};
+use crate::domain::fact::{Chain, FactBody, InvoiceEvent};
 
-use super::event::Envelope;
+use super::envelope::Envelope;
 use super::json::Json;
 
 /// A field that tells snapshots apart.
@@ -74,10 +74,10 @@ const BEGUN: u8 = 254;
 const DECIDED: u8 = 255;
 
 /// The chain of a fact, where its object can have several snapshots of one rank in one second (`domain::fact::order`).
-pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
-    let (id, fields) = match says {
-        Says::Subscription(s) => (s.id.as_str(), SUBSCRIPTION),
-        Says::Invoice(i) => match i.event {
+pub(super) fn of(e: &Envelope<'_, '_>, body: &FactBody) -> Option<Chain> {
+    let (id, fields) = match body {
+        FactBody::Subscription(s) => (s.id.as_str(), SUBSCRIPTION),
+        FactBody::Invoice(i) => match i.event {
             InvoiceEvent::Finalized | InvoiceEvent::FinalizationFailed | InvoiceEvent::Updated => {
                 (i.id.as_str(), INVOICE)
             }
@@ -90,15 +90,15 @@ pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
             | InvoiceEvent::Overdue
             | InvoiceEvent::LookedUp => return None,
         },
-        Says::Charge(c) => (c.id.as_str(), CHARGE),
-        Says::Refund(r) => (r.id.as_str(), STATUS),
-        Says::Dispute(d) => (d.id.as_str(), STATUS),
-        Says::Session(_)
-        | Says::Payment(_)
-        | Says::FraudWarning(_)
-        | Says::Decision(_)
-        | Says::LineItems(_)
-        | Says::Items(_) => {
+        FactBody::Charge(c) => (c.id.as_str(), CHARGE),
+        FactBody::Refund(r) => (r.id.as_str(), STATUS),
+        FactBody::Dispute(d) => (d.id.as_str(), STATUS),
+        FactBody::Session(_)
+        | FactBody::Payment(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => {
             return None;
         }
     };
@@ -122,7 +122,7 @@ pub(super) fn of(e: &Envelope<'_, '_>, says: &Says) -> Option<Chain> {
                 .insert(*number, digest_before(now, e.previous.get(key), *form));
         }
     }
-    if matches!(says, Says::Refund(_) | Says::Dispute(_)) {
+    if matches!(body, FactBody::Refund(_) | FactBody::Dispute(_)) {
         life(&mut chain, e.kind);
     }
     Some(chain)

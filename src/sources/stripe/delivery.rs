@@ -1,6 +1,6 @@
 //! From a read event to the engine's input.
 
-use super::event::{Event, Heard};
+use super::event::{Event, EventContent};
 use super::reason::Reason;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
@@ -21,11 +21,11 @@ pub fn delivery(
         created: event.created,
         livemode: event.livemode,
         account: event.account,
-        heard: match event.says {
-            Heard::Fact(fact) => input::Heard::Fact(Box::new(fact)),
-            Heard::Customer(customer) => input::Heard::Customer(customer),
-            Heard::Ignored(Reason::Unreadable(why)) => input::Heard::Unreadable(why),
-            Heard::Ignored(Reason::NoUse(why)) => input::Heard::Ignored(why),
+        heard: match event.content {
+            EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(fact)),
+            EventContent::Customer(customer) => input::EventPayload::Customer(customer),
+            EventContent::Ignored(Reason::Unreadable(why)) => input::EventPayload::Unreadable(why),
+            EventContent::Ignored(Reason::NoUse(why)) => input::EventPayload::Ignored(why),
         },
         raw,
         received,

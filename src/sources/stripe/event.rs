@@ -3,10 +3,11 @@
 //! The type says which object to read and what happened to it; `shape` reads the object. `api_version` is never looked at:
 //! removals follow it, additions do not, so it says little about where a field is.
 
+use crate::sources::stripe::envelope::Envelope;
 use bumpalo::Bump;
 
 use crate::domain::customer::Customer;
-use crate::domain::fact::{Fact, InvoiceEvent, Says, SessionEvent, SubscriptionEvent};
+use crate::domain::fact::{Fact, FactBody, InvoiceEvent, SessionEvent, SubscriptionEvent};
 use crate::domain::id::{AccountId, EventId};
 use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::time::Timestamp;
@@ -34,12 +35,12 @@ pub struct Event {
     /// Connect: the connected account whose event it is.
     pub account: Option<AccountId>,
     /// What it says.
-    pub says: Heard,
+    pub content: EventContent,
 }
 
 /// What an event comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum EventContent {
     /// Something about a purchase.
     Fact(Fact),
     /// Something about a customer apart from any purchase.
@@ -91,11 +92,13 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, NoEvent> {
         previous: json.get("data").get("previous_attributes"),
     };
     // Without its instant a fact has no place in the order; only what is ignored anyway may lack it.
-    let says = match hear(&envelope) {
-        _ if cut && !json.has("data") => Heard::Ignored(Reason::Unreadable(Unreadable::Beyond)),
-        Err(reason) => Heard::Ignored(reason),
+    let content = match hear(&envelope) {
+        _ if cut && !json.has("data") => {
+            EventContent::Ignored(Reason::Unreadable(Unreadable::Beyond))
+        }
+        Err(reason) => EventContent::Ignored(reason),
         Ok(_) if created.is_none() => {
-            Heard::Ignored(Reason::unreadable("created", json.get("created")))
+            EventContent::Ignored(Reason::unreadable("created", json.get("created")))
         }
         Ok(heard) => heard,
     };
@@ -110,18 +113,8 @@ pub fn read(body: &[u8], received: Timestamp) -> Result<Event, NoEvent> {
             .id()
             .or(json.get("user_id").id())
             .map(AccountId::from),
-        says,
+        content,
     })
-}
-
-/// What the readers of single objects are given.
-pub(super) struct Envelope<'e, 'a> {
-    pub(super) id: EventId,
-    pub(super) kind: &'e str,
-    pub(super) created: Timestamp,
-    pub(super) received: Timestamp,
-    pub(super) object: &'e Json<'a>,
-    pub(super) previous: &'e Json<'a>,
 }
 
 /// Which reader a type needs.
@@ -194,57 +187,57 @@ fn about(kind: &str) -> Result<About, Reason> {
     })
 }
 
-fn hear(e: &Envelope<'_, '_>) -> Result<Heard, Reason> {
+fn hear(e: &Envelope<'_, '_>) -> Result<EventContent, Reason> {
     let about = about(e.kind)?;
     if !e.object.is_map() {
         return Err(Reason::unreadable("data.object", e.object));
     }
-    let says = match about {
+    let body = match about {
         About::Session(event) => {
             is_a(e.object, "checkout.session")?;
-            Says::Session(Box::new(session::read(e.object, event)?))
+            FactBody::Session(Box::new(session::read(e.object, event)?))
         }
         About::Subscription(event) => {
             is_a(e.object, "subscription")?;
-            Says::Subscription(Box::new(subscription::read(e.object, e.previous, event)?))
+            FactBody::Subscription(Box::new(subscription::read(e.object, e.previous, event)?))
         }
         About::Invoice(event) => {
             is_a(e.object, "invoice")?;
-            Says::Invoice(Box::new(invoice::read(e, event)?))
+            FactBody::Invoice(Box::new(invoice::read(e, event)?))
         }
         About::InvoicePayment => {
             is_a(e.object, "invoice_payment")?;
-            Says::Payment(money::invoice_payment(e.object)?)
+            FactBody::Payment(money::invoice_payment(e.object)?)
         }
         About::PaymentIntent => {
             is_a(e.object, "payment_intent")?;
-            Says::Payment(money::payment_intent(e.object)?)
+            FactBody::Payment(money::payment_intent(e.object)?)
         }
         About::Charge => {
             is_a(e.object, "charge")?;
-            Says::Charge(money::charge(e.object)?)
+            FactBody::Charge(money::charge(e.object)?)
         }
         About::Refund => {
             is_a(e.object, "refund")?;
-            Says::Refund(money::refund(e.object, e.kind)?)
+            FactBody::Refund(money::refund(e.object, e.kind)?)
         }
         About::Dispute => {
             is_a(e.object, "dispute")?;
-            Says::Dispute(money::dispute(e.object)?)
+            FactBody::Dispute(money::dispute(e.object)?)
         }
-        About::FraudWarning => Says::FraudWarning(money::fraud_warning(e.object)?),
+        About::FraudWarning => FactBody::FraudWarning(money::fraud_warning(e.object)?),
         About::Customer => {
             is_a(e.object, "customer")?;
-            return customer::read(e).map(Heard::Customer);
+            return customer::read(e).map(EventContent::Customer);
         }
     };
-    let chain = chain::of(e, &says);
-    Ok(Heard::Fact(Fact {
+    let chain = chain::of(e, &body);
+    Ok(EventContent::Fact(Fact {
         id: e.id.clone(),
         kind: e.kind.to_owned(),
         at: e.created,
         received: e.received,
-        says,
+        body,
         chain,
     }))
 }

@@ -42,7 +42,7 @@ impl<'a> Json<'a> {
     /// When it is no JSON, is nested too deeply, or holds a number beyond a float's bounds.
     pub(super) fn read(text: &'a str, arena: &'a Bump) -> serde_json::Result<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let mut reader = Reader {
+        let mut reader = JsonReader {
             arena,
             fields: Vec::with_capacity(OPEN_FIELDS),
             elements: Vec::new(),
@@ -209,7 +209,7 @@ impl<'a> Json<'a> {
 
 /// Reads one value after the other into the arena. What an object or a list holds is gathered first, so that it lies in one
 /// piece that is just as long.
-struct Reader<'a> {
+struct JsonReader<'a> {
     arena: &'a Bump,
     /// Fields of the objects that are not at their end, the innermost last.
     fields: Vec<(&'a str, Json<'a>)>,
@@ -217,7 +217,7 @@ struct Reader<'a> {
     elements: Vec<Json<'a>>,
 }
 
-impl<'a> DeserializeSeed<'a> for &mut Reader<'a> {
+impl<'a> DeserializeSeed<'a> for &mut JsonReader<'a> {
     type Value = Json<'a>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Json<'a>, D::Error> {
@@ -225,7 +225,7 @@ impl<'a> DeserializeSeed<'a> for &mut Reader<'a> {
     }
 }
 
-impl<'a> Visitor<'a> for &mut Reader<'a> {
+impl<'a> Visitor<'a> for &mut JsonReader<'a> {
     type Value = Json<'a>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -267,7 +267,7 @@ impl<'a> Visitor<'a> for &mut Reader<'a> {
     }
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Json<'a>, A::Error> {
         let first = self.fields.len();
-        while let Some(key) = map.next_key_seed(Key(self.arena))? {
+        while let Some(key) = map.next_key_seed(JsonKey(self.arena))? {
             let value = map.next_value_seed(&mut *self)?;
             self.fields.push((key, value));
         }
@@ -278,9 +278,9 @@ impl<'a> Visitor<'a> for &mut Reader<'a> {
 }
 
 /// A key, borrowed where it holds no escapes.
-struct Key<'a>(&'a Bump);
+struct JsonKey<'a>(&'a Bump);
 
-impl<'a> DeserializeSeed<'a> for Key<'a> {
+impl<'a> DeserializeSeed<'a> for JsonKey<'a> {
     type Value = &'a str;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<&'a str, D::Error> {
@@ -288,7 +288,7 @@ impl<'a> DeserializeSeed<'a> for Key<'a> {
     }
 }
 
-impl<'a> Visitor<'a> for Key<'a> {
+impl<'a> Visitor<'a> for JsonKey<'a> {
     type Value = &'a str;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

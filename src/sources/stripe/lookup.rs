@@ -3,11 +3,12 @@
 
 use bumpalo::Bump;
 
-use super::event::{Envelope, Heard};
+use super::envelope::Envelope;
+use super::event::EventContent;
 use super::json::Json;
 use super::shape::{customer, invoice, money, session, subscription};
 use crate::domain::fact::{
-    Fact, InvoiceEvent, LineItems, Payment, Says, SessionEvent, SubscriptionItems,
+    Fact, FactBody, InvoiceEvent, LineItems, Payment, SessionEvent, SubscriptionItems,
 };
 use crate::domain::id::{EventId, Scope, SessionId};
 use crate::domain::time::Timestamp;
@@ -37,9 +38,9 @@ pub fn delivery(
     ));
     let (kind, at, heard) = read(&json, &id, received)?;
     let heard = match heard {
-        Heard::Fact(fact) => input::Heard::Fact(Box::new(Fact { at, ..fact })),
-        Heard::Customer(customer) => input::Heard::Customer(customer),
-        Heard::Ignored(reason) => return Err(format!("a look-up: {reason}")),
+        EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(Fact { at, ..fact })),
+        EventContent::Customer(customer) => input::EventPayload::Customer(customer),
+        EventContent::Ignored(reason) => return Err(format!("a look-up: {reason}")),
     };
     Ok(Delivery {
         source: scope.source().clone(),
@@ -54,118 +55,118 @@ pub fn delivery(
     })
 }
 
-fn read(
-    json: &Json<'_>,
-    id: &EventId,
+/// What an answer comes to: its kind, when it was so, and what it says.
+type QueryResult = Result<(&'static str, Timestamp, EventContent), String>;
+
+/// An answer that is being read.
+struct QueryAnswer<'a> {
+    json: &'a Json<'a>,
+    id: &'a EventId,
     received: Timestamp,
-) -> Result<(&'static str, Timestamp, Heard), String> {
-    let fact = |kind: &str, says| {
-        let (id, kind) = (id.clone(), kind.to_owned());
-        Heard::Fact(Fact {
-            id,
-            kind,
-            at: received,
-            received,
-            says,
-            chain: None,
-        })
-    };
-    let told = |reason: super::event::Reason| format!("a look-up: {reason}");
+}
+
+fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> QueryResult {
+    let answer = QueryAnswer { json, id, received };
     match json.get("object").text() {
-        Some("customer") => {
-            let envelope = Envelope {
-                id: id.clone(),
-                kind: "lookup.customer",
-                created: received,
-                received,
-                object: json,
-                previous: &Json::Null,
-            };
-            Ok((
-                "lookup.customer",
-                received,
-                Heard::Customer(customer::read(&envelope).map_err(told)?),
-            ))
-        }
-        Some("checkout.session") => {
-            let event = event_of(json)?;
-            let session = session::read(json, event).map_err(told)?;
-            // When it was paid is not told. It was begun less than a day before, and its own event, should it come, wins.
-            let at = json.get("created").time().unwrap_or(received);
-            Ok((
-                "lookup.session",
-                at,
-                fact("lookup.session", Says::Session(Box::new(session))),
-            ))
-        }
+        Some("customer") => answer.customer(),
+        Some("checkout.session") => answer.session(),
         Some("invoice_payment") => {
             let payment = money::invoice_payment(json).map_err(told)?;
-            Ok((
+            answer.is(
                 "lookup.invoice_payment",
                 received,
-                fact("lookup.invoice_payment", Says::Payment(payment)),
-            ))
+                FactBody::Payment(payment),
+            )
         }
         Some("charge") => {
             let payment = link_of(json)?;
-            Ok((
-                "lookup.charge",
-                received,
-                fact("lookup.charge", Says::Payment(payment)),
-            ))
+            answer.is("lookup.charge", received, FactBody::Payment(payment))
         }
-        Some("invoice") => {
-            let envelope = Envelope {
-                id: id.clone(),
-                kind: "lookup.invoice",
-                created: received,
-                received,
-                object: json,
-                previous: &Json::Null,
-            };
-            let invoice = invoice::read(&envelope, InvoiceEvent::LookedUp).map_err(told)?;
-            if !invoice.lines_whole {
-                return Err(
-                    "a look-up of an invoice must hold all its lines, but their `has_more` is true"
-                        .to_owned(),
-                );
-            }
-            // It was as it is shown from its payment on; of an unpaid one only the present is told.
-            let at = invoice
-                .paid_at
-                .or(invoice.created)
-                .filter(|_| invoice.paid)
-                .unwrap_or(received);
-            Ok((
-                "lookup.invoice",
-                at,
-                fact("lookup.invoice", Says::Invoice(Box::new(invoice))),
-            ))
-        }
-        Some("list") if is_of_items(json) => {
-            let items = items(json)?;
-            // They are what the subscription has now; by a clock that is behind Stripe's, what it had when that was asked.
-            let at = json
-                .get("shown_at")
-                .time()
-                .map_or(received, |shown| received.max(shown));
-            Ok((
-                "lookup.subscription_items",
-                at,
-                fact("lookup.subscription_items", Says::Items(Box::new(items))),
-            ))
-        }
+        Some("invoice") => answer.invoice(),
+        Some("list") if is_of_items(json) => answer.items(),
         Some("checkout.session.line_items" | "list") | None => {
             let items = line_items(json)?;
-            Ok((
-                "lookup.line_items",
-                received,
-                fact("lookup.line_items", Says::LineItems(items)),
-            ))
+            answer.is("lookup.line_items", received, FactBody::LineItems(items))
         }
         Some(other) => Err(format!(
             "a look-up of `{other}` says nothing to Keyward: it reads {READ}"
         )),
+    }
+}
+
+fn told(reason: super::event::Reason) -> String {
+    format!("a look-up: {reason}")
+}
+
+impl QueryAnswer<'_> {
+    fn is(&self, kind: &'static str, at: Timestamp, body: FactBody) -> QueryResult {
+        let fact = Fact {
+            id: self.id.clone(),
+            kind: kind.to_owned(),
+            at: self.received,
+            received: self.received,
+            body,
+            chain: None,
+        };
+        Ok((kind, at, EventContent::Fact(fact)))
+    }
+
+    /// As if it were an event of its own.
+    fn envelope(&self, kind: &'static str) -> Envelope<'_, '_> {
+        Envelope {
+            id: self.id.clone(),
+            kind,
+            created: self.received,
+            received: self.received,
+            object: self.json,
+            previous: &Json::Null,
+        }
+    }
+
+    fn customer(&self) -> QueryResult {
+        let kind = "lookup.customer";
+        let customer = customer::read(&self.envelope(kind)).map_err(told)?;
+        Ok((kind, self.received, EventContent::Customer(customer)))
+    }
+
+    fn session(&self) -> QueryResult {
+        let session = session::read(self.json, event_of(self.json)?).map_err(told)?;
+        // When it was paid is not told. It was begun less than a day before, and its own event, should it come, wins.
+        let at = self.json.get("created").time().unwrap_or(self.received);
+        self.is("lookup.session", at, FactBody::Session(Box::new(session)))
+    }
+
+    fn invoice(&self) -> QueryResult {
+        let kind = "lookup.invoice";
+        let invoice = invoice::read(&self.envelope(kind), InvoiceEvent::LookedUp).map_err(told)?;
+        if !invoice.lines_whole {
+            return Err(
+                "a look-up of an invoice must hold all its lines, but their `has_more` is true"
+                    .to_owned(),
+            );
+        }
+        // It was as it is shown from its payment on; of an unpaid one only the present is told.
+        let at = invoice
+            .paid_at
+            .or(invoice.created)
+            .filter(|_| invoice.paid)
+            .unwrap_or(self.received);
+        self.is(kind, at, FactBody::Invoice(Box::new(invoice)))
+    }
+
+    fn items(&self) -> QueryResult {
+        let items = items(self.json)?;
+        // They are what the subscription has now; by a clock that is behind Stripe's, what it had when that was asked.
+        let at = self
+            .json
+            .get("shown_at")
+            .time()
+            .map_or(self.received, |shown| self.received.max(shown));
+        self.is(
+            "lookup.subscription_items",
+            at,
+            FactBody::Items(Box::new(items)),
+        )
     }
 }
 
@@ -273,11 +274,13 @@ mod tests {
 
     fn names(text: &str) -> Vec<String> {
         match said(text).unwrap().heard {
-            input::Heard::Fact(fact) => {
+            input::EventPayload::Fact(fact) => {
                 fact.names().iter().map(|n| n.as_str().to_owned()).collect()
             }
-            input::Heard::Customer(customer) => vec![customer.id.to_string()],
-            heard @ (input::Heard::Ignored(_) | input::Heard::Unreadable(_)) => panic!("{heard:?}"),
+            input::EventPayload::Customer(customer) => vec![customer.id.to_string()],
+            heard @ (input::EventPayload::Ignored(_) | input::EventPayload::Unreadable(_)) => {
+                panic!("{heard:?}")
+            }
         }
     }
 
@@ -336,8 +339,10 @@ mod tests {
     #[test]
     fn a_session_is_dated_by_itself_and_everything_else_by_the_look() {
         let at = |text: &str| match said(text).unwrap().heard {
-            input::Heard::Fact(fact) => fact.at.s(),
-            input::Heard::Customer(_) | input::Heard::Ignored(_) | input::Heard::Unreadable(_) => {
+            input::EventPayload::Fact(fact) => fact.at.s(),
+            input::EventPayload::Customer(_)
+            | input::EventPayload::Ignored(_)
+            | input::EventPayload::Unreadable(_) => {
                 panic!("no fact: {text}")
             }
         };

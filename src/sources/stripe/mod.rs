@@ -6,8 +6,9 @@
 //! knows a machine, a plan or a store, and nothing here asks.
 
 pub mod delivery;
+mod envelope;
 pub mod event;
-pub mod lookup;
+pub(crate) mod lookup;
 pub mod signature;
 
 mod chain;

@@ -79,6 +79,7 @@ const FAMILIES: &[(&str, NoUse)] = &[
     ("invoiceitem.", NoUse::InvoiceItem),
     ("invoice_payment.", NoUse::OpenPayment),
     ("invoice.deleted", NoUse::Draft),
+    // rule 38.
     ("credit_note.", NoUse::CreditNote),
     ("customer_cash_balance_transaction.", NoUse::CashBalance),
     ("cash_balance.", NoUse::CashBalance),

@@ -40,7 +40,7 @@ impl fmt::Debug for Verified<'_> {
 
 /// Why a request was not accepted as Stripe's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum SignatureError {
     /// Nothing to verify with.
     #[error(
         "this source has no usable signing secret: set the endpoint's `whsec_…` (Stripe Dashboard, Webhooks, \
@@ -84,7 +84,7 @@ pub enum Refusal {
     NoMatch,
 }
 
-impl Refusal {
+impl SignatureError {
     /// A short word for a metric's label.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -124,13 +124,13 @@ pub fn verify<'a>(
     secrets: &[Secret],
     tolerance: Span,
     received: Timestamp,
-) -> Result<Verified<'a>, Refusal> {
+) -> Result<Verified<'a>, SignatureError> {
     // An empty key would let anybody sign.
     let usable = || secrets.iter().filter(|s| !s.reveal().is_empty());
     if usable().next().is_none() {
-        return Err(Refusal::NoSecret);
+        return Err(SignatureError::NoSecret);
     }
-    let header = read_header(header.ok_or(Refusal::NoHeader)?)?;
+    let header = read_header(header.ok_or(SignatureError::NoHeader)?)?;
     let mut matches = false;
     for secret in usable() {
         let Some(mac) = mac(body, secret, header.t_text) else {
@@ -142,11 +142,11 @@ pub fn verify<'a>(
         }
     }
     if !matches {
-        return Err(Refusal::NoMatch);
+        return Err(SignatureError::NoMatch);
     }
     let age = received.whole_s() - header.t;
     if tolerance > Span::ZERO && age > tolerance {
-        return Err(Refusal::TooOld { age });
+        return Err(SignatureError::TooOld { age });
     }
     Ok(Verified { body, t: header.t })
 }
@@ -169,8 +169,8 @@ fn mac(body: &[u8], secret: &Secret, t: &str) -> Option<Hmac<Sha256>> {
     Some(mac)
 }
 
-fn read_header(header: &str) -> Result<Header<'_>, Refusal> {
-    let malformed = |why| Refusal::Malformed { why };
+fn read_header(header: &str) -> Result<Header<'_>, SignatureError> {
+    let malformed = |why| SignatureError::Malformed { why };
     let (mut t_text, mut v1, mut v1_seen) = (None, Vec::new(), 0);
     for (scheme, value) in header.split(',').filter_map(|part| part.split_once('=')) {
         match scheme.trim() {
@@ -194,7 +194,7 @@ fn read_header(header: &str) -> Result<Header<'_>, Refusal> {
         .filter(|_| digits)
         .ok_or(malformed("its `t` is not a number of seconds"))?;
     match (v1_seen, v1.is_empty()) {
-        (0, _) => Err(Refusal::NoV1),
+        (0, _) => Err(SignatureError::NoV1),
         (_, true) => Err(malformed("its `v1` is not 64 hexadecimal digits")),
         (_, false) => Ok(Header {
             t_text,

@@ -38,9 +38,7 @@ pub(in crate::store) fn write(store: &Path, link: Link) -> io::Result<()> {
 pub(in crate::store) enum Found {
     /// There is none.
     Nothing,
-    /// It is damaged.
     Damaged,
-    /// The checkpoint.
     Checkpoint(Link),
 }
 

@@ -14,14 +14,14 @@ pub(super) const SCHEMA_KEY: &[u8] = b"\0v";
 
 /// One step up. The last batch of a step writes the new version; every batch before it must be harmless to repeat,
 /// because a step that was cut off begins anew.
-struct Step {
+struct Migration {
     from: u32,
     what: &'static str,
     run: fn(&mut Writer, &Reader) -> Result<(), StoreFault>,
 }
 
 /// Every version but the newest has exactly one step.
-const STEPS: &[Step] = &[];
+const STEPS: &[Migration] = &[];
 
 /// Gives a new store its version, brings an older one up, refuses a newer one.
 pub(super) fn bring_up(writer: &mut Writer, reader: &Reader) -> Result<(), OpenError> {

@@ -24,6 +24,7 @@ mod presence;
 mod reader;
 mod rebuild;
 mod shared;
+mod signal;
 mod verify;
 mod writer;
 
@@ -34,11 +35,11 @@ use std::thread::JoinHandle;
 use super::fault::Doing;
 use super::log::space::Space;
 use super::{OpenError, Read, ReadError};
-use flush::Bell;
 use open::Opened;
 pub use open::{Create, OnBroken, OpenReport, Options, Verify};
 pub use reader::Reader;
 use shared::Shared;
+use signal::FlushSignal;
 pub use writer::Writer;
 
 /// Opens durable stores.
@@ -64,7 +65,7 @@ impl Store {
             store: dir.to_owned(),
             disk,
             overlay: RwLock::new(overlay),
-            bell: Bell::default(),
+            signal: FlushSignal::default(),
             fault: OnceLock::new(),
             on_broken: options.on_broken.clone(),
             _lock: lock,
@@ -78,7 +79,7 @@ impl Store {
                 flush::run(shared, every, checkpoint)
             })?,
             spawn("store-watch", &shared, |shared| {
-                flush::watch(shared, flush::PATIENCE)
+                flush::watch(shared, signal::PATIENCE)
             })?,
         ];
         let space = Space::new(dir, options.min_free_bytes);
@@ -200,7 +201,7 @@ mod tests {
                 .count(),
             0
         );
-        reader.shared.bell.ring();
+        reader.shared.signal.wake();
         settle(&reader);
         assert_eq!(
             reader

@@ -4,127 +4,28 @@
 //! the overlay; if it disagrees about anything older, it is made anew from the log. What the log itself lacks cannot
 //! be mended here, so that is refused.
 
-use std::fmt;
-use std::fs;
-use std::io;
+mod options;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{fs, io};
 
 use super::digest::Digest;
-use super::disk::{self, Applied, Disk, Trouble};
-use super::lock::{self, Lock};
+use super::disk::{Applied, Disk, DiskError};
+use super::lock::Lock;
 use super::overlay::Overlay;
-use super::rebuild;
 use super::verify::Mentions;
+use super::{disk, lock, rebuild};
 use crate::store::fault::Doing;
-use crate::store::log::append::{self, Appender, Resume, SEGMENT_HEAD, Segment};
-use crate::store::log::highwater::{self, Found};
+use crate::store::log::append::{Appender, Resume, SEGMENT_HEAD, Segment};
+use crate::store::log::highwater::Found;
 use crate::store::log::record::Link;
 use crate::store::log::scan::{Known, Log};
+use crate::store::log::{append, highwater};
 use crate::store::{OpenError, Seq, StoreFault};
+pub use options::{Create, OnBroken, OpenReport, Options, Verify};
 
 /// How much of the log's end is read for that, about; with large batches this is fewer records.
 const VERIFY_BYTES: u64 = 32 << 20;
-
-/// Whether a store may be made where there is none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Create {
-    /// No: a store that is missing is an error.
-    #[default]
-    Never,
-    /// If there is none.
-    IfMissing,
-    /// Yes, and there must not be one already.
-    MustBeNew,
-}
-
-/// How much of sled is checked against the log at opening. That it has all keys, in the versions that it was given
-/// last, is checked always, by walking through it once (about 2 s for a million keys).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verify {
-    /// What the newest records mention: so many of them, or 32 MiB if that is fewer.
-    Recent {
-        /// How many records, at least; whole log files are read.
-        records: u64,
-    },
-    /// Every key, both ways. Reads the whole log and the whole of sled, and holds every key in memory.
-    Everything,
-}
-
-impl Default for Verify {
-    /// 10,000 records: under half a second, and more than any power cut or reused page reaches back.
-    fn default() -> Self {
-        Self::Recent { records: 10_000 }
-    }
-}
-
-/// Called once when the store breaks, from whichever thread found out. It must not wait for the store.
-pub type OnBroken = Arc<dyn Fn(&StoreFault) + Send + Sync>;
-
-/// How a store is opened and run.
-#[derive(Clone)]
-pub struct Options {
-    /// sled's page cache, in bytes.
-    pub cache_bytes: u64,
-    /// Whether a store may be made.
-    pub create: Create,
-    /// Commits are refused while the file system has less than this free, in bytes.
-    pub min_free_bytes: u64,
-    /// Commits are refused while more than this waits in memory for sled, in bytes.
-    pub overlay_max_bytes: usize,
-    /// A commit that finds the overlay full waits so long for sled before it is refused.
-    pub full_wait: Duration,
-    /// How often sled is given what waits.
-    pub flush_every: Duration,
-    /// A log file that has reached this size is followed by the next, in bytes.
-    pub log_file_bytes: u64,
-    /// How much is checked at opening.
-    pub verify: Verify,
-    /// Who wants to hear that the store broke.
-    pub on_broken: Option<OnBroken>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            cache_bytes: 16 << 20,
-            create: Create::default(),
-            min_free_bytes: 72 << 20, // 64 MiB and two of the largest batches
-            overlay_max_bytes: 32 << 20,
-            full_wait: Duration::from_secs(1),
-            flush_every: Duration::from_secs(1),
-            log_file_bytes: 64 << 20,
-            verify: Verify::default(),
-            on_broken: None,
-        }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
-            .field("cache_bytes", &self.cache_bytes)
-            .field("create", &self.create)
-            .field("min_free_bytes", &self.min_free_bytes)
-            .field("overlay_max_bytes", &self.overlay_max_bytes)
-            .field("flush_every", &self.flush_every)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What opening found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenReport {
-    /// The store was made just now.
-    pub created: bool,
-    /// What was wrong and has been repaired, in sentences for the operator; normally empty.
-    pub repaired: Vec<String>,
-    /// Records that were read from the log because sled did not have them for certain.
-    pub replayed: u64,
-    /// The newest commit.
-    pub seq: Seq,
-}
 
 /// The parts of an open store.
 pub(super) struct Opened {
@@ -251,35 +152,20 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
             report.replayed = replayed;
             (disk, overlay, resume, synced)
         }
-        Judged::Unmade => {
-            let (disk, resume) = rebuild::rebuild(
-                store,
-                &log,
-                synced,
-                options.cache_bytes,
-                &mut report.repaired,
-            )?;
-            (disk, Overlay::new(resume.link), resume, resume.link)
-        }
+        Judged::Unmade => anew(store, options, &log, synced, &mut report)?,
         Judged::Unsound(why) => {
             tracing::warn!(
                 why,
                 "sled's files cannot be trusted and are rebuilt from the commit log"
             );
-            let (disk, resume) = rebuild::rebuild(
-                store,
-                &log,
-                synced,
-                options.cache_bytes,
-                &mut report.repaired,
-            )?;
-            report.replayed = resume.link.seq;
+            let made = anew(store, options, &log, synced, &mut report)?;
+            report.replayed = made.2.link.seq;
             report.repaired.push(format!(
                 "sled's files were rebuilt from the commit log ({} commits), because {why}; the old ones are in {}",
-                resume.link.seq,
+                report.replayed,
                 rebuild::aside_path(store).display()
             ));
-            (disk, Overlay::new(resume.link), resume, resume.link)
+            made
         }
     };
     forget_suspicion(store)?;
@@ -302,6 +188,19 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
     })
 }
 
+/// sled made from the whole log: with an empty overlay, and a checkpoint at the log's end.
+fn anew(
+    store: &Path,
+    options: &Options,
+    log: &Log,
+    synced: Link,
+    report: &mut OpenReport,
+) -> Result<(Disk, Overlay, Resume, Link), OpenError> {
+    let repaired = &mut report.repaired;
+    let (disk, resume) = rebuild::rebuild(store, log, synced, options.cache_bytes, repaired)?;
+    Ok((disk, Overlay::new(resume.link), resume, resume.link))
+}
+
 fn forget_suspicion(store: &Path) -> Result<(), OpenError> {
     let path = suspect_path(store);
     match fs::remove_file(&path) {
@@ -312,6 +211,30 @@ fn forget_suspicion(store: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// What can be said before sled is opened.
+fn judge_unopened(store: &Path, log: &Log) -> Option<Judged> {
+    if let Ok(why) = fs::read_to_string(suspect_path(store)) {
+        let why = format!("they were found damaged while the store was in use ({why})");
+        return Some(Judged::Unsound(why));
+    }
+    let missing = || match log.is_empty() {
+        true => Judged::Unmade,
+        false => Judged::Unsound("they are missing".to_owned()),
+    };
+    (!disk::path(store).exists()).then(missing)
+}
+
+/// What sled and the log say of the same commits, where they differ.
+fn contradiction(applied: Link, synced: Link, strange: bool) -> Option<String> {
+    if applied.seq < synced.seq {
+        let (has, had) = (applied.seq, synced.seq);
+        return Some(format!(
+            "sled has commits up to {has} only, of {had} that it had once"
+        ));
+    }
+    strange.then(|| format!("sled has another commit {} than the log", applied.seq))
+}
+
 /// Opens sled, reads the log's end, and compares them. An error is a fault of the log.
 fn judge(
     store: &Path,
@@ -320,17 +243,8 @@ fn judge(
     synced: Link,
     cuts: &mut Vec<String>,
 ) -> Result<Judged, OpenError> {
-    if let Ok(why) = fs::read_to_string(suspect_path(store)) {
-        return Ok(Judged::Unsound(format!(
-            "they were found damaged while the store was in use ({why})"
-        )));
-    }
-    if !disk::path(store).exists() {
-        return Ok(if log.is_empty() {
-            Judged::Unmade
-        } else {
-            Judged::Unsound("they are missing".to_owned())
-        });
+    if let Some(judged) = judge_unopened(store, log) {
+        return Ok(judged);
     }
     let opened =
         Disk::open(store, options.cache_bytes).and_then(|disk| Ok((disk.applied()?, disk)));
@@ -380,18 +294,8 @@ fn judge(
             Ok(())
         },
     )?;
-    if applied.seq < synced.seq {
-        let why = format!(
-            "sled has commits up to {} only, of {} that it had once",
-            applied.seq, synced.seq
-        );
+    if let Some(why) = contradiction(applied, synced, strange) {
         return Ok(Judged::Unsound(why));
-    }
-    if strange {
-        return Ok(Judged::Unsound(format!(
-            "sled has another commit {} than the log",
-            applied.seq
-        )));
     }
     match found
         .and_then(|found| compare((found, digest), &mentions, &disk, &overlay, options.verify))
@@ -409,7 +313,7 @@ fn compare(
     disk: &Disk,
     overlay: &Overlay,
     how: Verify,
-) -> Result<Option<String>, Trouble> {
+) -> Result<Option<String>, DiskError> {
     if found != digest {
         let (found, should) = (found.count(), digest.count());
         return Ok(Some(format!(
@@ -424,7 +328,7 @@ fn compare(
 }
 
 /// A full or absent disk is no reason to rebuild.
-fn unsound(store: &Path, trouble: Trouble) -> Result<Judged, OpenError> {
+fn unsound(store: &Path, trouble: DiskError) -> Result<Judged, OpenError> {
     match trouble.damaged {
         true => Ok(Judged::Unsound(trouble.why)),
         false => Err(StoreFault::new("opening sled", &disk::path(store), trouble.why).into()),

@@ -13,19 +13,19 @@ const SEGMENT: u64 = 512 << 10;
 
 /// A segment's header: CRC-32 (inverted) of the rest, the segment's position in the endless log, and the highest
 /// position that was stable when it was written; both xored with the greatest `i64`. Little-endian.
-struct Head {
+struct SegmentHeader {
     position: i64,
     stable: i64,
 }
 
-fn parse(bytes: &[u8; 20]) -> Option<Head> {
+fn parse(bytes: &[u8; 20]) -> Option<SegmentHeader> {
     let (crc, rest) = bytes.split_first_chunk::<4>()?;
     if crc32fast::hash(rest) ^ u32::MAX != u32::from_le_bytes(*crc) {
         return None;
     }
     let (position, stable) = rest.split_first_chunk::<8>()?;
     let stable = stable.first_chunk::<8>()?;
-    Some(Head {
+    Some(SegmentHeader {
         position: i64::from_le_bytes(*position) ^ i64::MAX,
         stable: i64::from_le_bytes(*stable) ^ i64::MAX,
     })

@@ -13,7 +13,7 @@ const BITS_PER_KEY: usize = 10;
 /// Bits looked at for a key.
 const PROBES: u64 = 7;
 /// What the processor reads from memory at once. All bits of a key lie in one, so that a look goes to memory once a level.
-type Line = [u64; 8];
+type FilterLine = [u64; 8];
 const LINE_BITS: u64 = 512;
 
 /// The keys that sled may hold.
@@ -30,7 +30,7 @@ struct Filter {
 
 #[derive(Debug)]
 struct Level {
-    lines: Vec<Line>,
+    lines: Vec<FilterLine>,
     room: usize,
 }
 
@@ -81,7 +81,7 @@ impl Filter {
         if self.levels.last().is_none_or(|level| level.room == 0) {
             let keys = FIRST_LEVEL_KEYS << self.levels.len().min(20);
             self.levels.push(Level {
-                lines: vec![Line::default(); keys * BITS_PER_KEY / 512],
+                lines: vec![FilterLine::default(); keys * BITS_PER_KEY / 512],
                 room: keys,
             });
         }

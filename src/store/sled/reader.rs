@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::layout::Layout;
 use super::overlay::precedes;
 use super::shared::Shared;
-use crate::store::{Direction, KeyRange, Read, ReadError, Seq, StoreFault, Value, key_is_ours};
+use crate::store::{Direction, KeyRange, Read, ReadError, Seq, StoreFault, Value, is_reserved};
 
 /// The smallest key that is not the store's own.
 const FIRST_KEY: &[u8] = &[1];
@@ -23,15 +23,6 @@ impl Reader {
     #[must_use]
     pub fn broken(&self) -> Option<StoreFault> {
         self.shared.fault().cloned()
-    }
-
-    /// Bytes of sled's files on the disk, for the metric.
-    ///
-    /// # Errors
-    /// If the store is broken, or sled cannot tell.
-    pub fn disk_bytes(&self) -> Result<u64, ReadError> {
-        self.shared.sound()?;
-        Ok(self.shared.asked(self.shared.disk.size_bytes())?)
     }
 
     /// Bytes in memory that wait for sled, for the metric.
@@ -57,7 +48,7 @@ fn key_at(place: &[u8]) -> Option<Vec<u8>> {
 
 impl Read for Reader {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError> {
-        match key_is_ours(key) {
+        match is_reserved(key) {
             true => self
                 .shared
                 .sound()

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, Disk, Trouble};
+use super::disk::{self, Disk, DiskError};
 use super::overlay::Overlay;
 use crate::store::log::append::{self, Resume};
 use crate::store::log::highwater;
@@ -51,7 +51,7 @@ pub(super) fn rebuild(
             why,
         });
     }
-    let failed = |trouble: Trouble| {
+    let failed = |trouble: DiskError| {
         StoreFault::new(
             "rebuilding sled from the log",
             &disk::path(store),

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::disk::{Disk, Trouble};
-use super::flush::Bell;
+use super::disk::{Disk, DiskError};
 use super::lock::Lock;
 use super::open::{self, OnBroken};
 use super::overlay::Overlay;
+use super::signal::FlushSignal;
 use crate::store::{StoreFault, Value};
 
 /// What writer, readers and the flush thread share.
@@ -16,7 +16,7 @@ pub(super) struct Shared {
     pub(super) store: PathBuf,
     pub(super) disk: Disk,
     pub(super) overlay: RwLock<Overlay>,
-    pub(super) bell: Bell,
+    pub(super) signal: FlushSignal,
     pub(super) fault: OnceLock<StoreFault>,
     pub(super) on_broken: Option<OnBroken>,
     /// Behind `disk`, so that sled is closed before the lock is let go.
@@ -65,7 +65,7 @@ impl Shared {
         fault
     }
 
-    pub(super) fn asked<T>(&self, result: Result<T, Trouble>) -> Result<T, StoreFault> {
+    pub(super) fn asked<T>(&self, result: Result<T, DiskError>) -> Result<T, StoreFault> {
         result.map_err(|trouble| self.disk_failed("reading from sled", &trouble))
     }
 
@@ -80,7 +80,7 @@ impl Shared {
         self.asked(self.disk.get(&place))
     }
 
-    pub(super) fn disk_failed(&self, doing: &str, trouble: &Trouble) -> StoreFault {
+    pub(super) fn disk_failed(&self, doing: &str, trouble: &DiskError) -> StoreFault {
         self.break_off(
             StoreFault::new(doing, self.disk.path(), &trouble.why),
             trouble.damaged,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::disk::{Disk, Trouble};
+use super::disk::{Disk, DiskError};
 use super::layout::Layout;
 use super::overlay::Overlay;
 use crate::store::log::record::{Record, Write};
@@ -46,7 +46,7 @@ impl Mentions {
     }
 
     /// What sled has wrong, in words; empty if nothing. Keys in the overlay are left out: sled is yet to be given them.
-    pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, Trouble> {
+    pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, DiskError> {
         let mut findings = Findings::default();
         // In order, so that each of sled's leaves is read once and not once per key.
         let mut mentions: Vec<_> = self.0.iter().collect();
@@ -80,7 +80,7 @@ impl Mentions {
         disk: &Disk,
         overlay: &Overlay,
         findings: &mut Findings,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DiskError> {
         let all = KeyRange::prefix(b"");
         for pair in disk.range(&all, Direction::Forward)? {
             let (place, value) = pair?;

@@ -50,7 +50,7 @@ impl Writer {
         let Some(threads) = self.threads.take() else {
             return;
         };
-        if !self.shared.bell.stop() {
+        if !self.shared.signal.stop() {
             let why = "the flush thread does not end";
             self.shared.break_off(
                 StoreFault::new("closing the store", &self.shared.store, why),
@@ -85,9 +85,9 @@ impl Writer {
         if fits() {
             return Ok(());
         }
-        self.shared.bell.ring();
+        self.shared.signal.wake();
         self.shared
-            .bell
+            .signal
             .wait_done(self.full_wait, || fits() || self.shared.fault().is_some());
         self.shared.sound()?;
         match held() {
@@ -134,7 +134,7 @@ impl Writer {
         let filling = overlay.live_bytes() > self.overlay_max / 2;
         drop(overlay);
         if filling {
-            self.shared.bell.ring();
+            self.shared.signal.wake();
         }
         Ok(Seq(link.seq))
     }

@@ -10,7 +10,7 @@ use super::support::{CONFIG, Place};
 fn init_writes_a_config_and_a_store_once() {
     let place = Place::empty();
     let mut settings = insta::Settings::clone_current();
-    // The store room's own lines are not this room's.
+    // The store's own lines are not this test's.
     settings.add_filter(r"(?m)^\d{4}-\d\d-\d\dT\S+ .*\n", "");
     settings.bind(|| {
         insta::assert_snapshot!("init", place.run(&["init"]));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use keyward::engine::read::view;
 use keyward::sim::anonymize::Anonymizer;
-use keyward::sim::{self, Answer, history, record};
+use keyward::sim::{self, ReplayReport, history, record};
 use serde_json::{Value, json};
 
 use super::serve::Server;
@@ -41,7 +41,7 @@ fn shape(machine: &Value) -> Value {
     })
 }
 
-fn shapes(answer: &Answer) -> Vec<String> {
+fn shapes(answer: &ReplayReport) -> Vec<String> {
     let machines = serde_json::to_value(answer).unwrap();
     let mut shapes: Vec<String> = machines["machines"]
         .as_array()
@@ -282,7 +282,7 @@ fn what_was_said_without_an_event_is_written_as_it_was_read() {
             sim::replay(read.into_iter().map(Ok), history.rules.clone(), None, None).unwrap();
         assert_eq!(
             shapes(&answer),
-            shapes(&Answer::of(&again).unwrap()),
+            shapes(&ReplayReport::of(&again).unwrap()),
             "{}",
             history.name
         );

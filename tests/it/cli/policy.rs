@@ -57,6 +57,32 @@ fn a_changed_file_is_told_key_by_key() {
     );
 }
 
+fn a_plan_narrows_it(place: &Place) {
+    let other = place.run(&[
+        "policy",
+        "apply",
+        "--existing",
+        "--reason",
+        "x",
+        "--plan",
+        "team",
+    ]);
+    assert!(other.err.contains("nothing would change"), "{other}");
+    let unknown = place.run(&[
+        "policy",
+        "apply",
+        "--existing",
+        "--reason",
+        "x",
+        "--plan",
+        "nobody",
+    ]);
+    assert!(
+        unknown.code == Some(1) && unknown.err.contains("no plan is named `nobody`"),
+        "{unknown}"
+    );
+}
+
 #[test]
 fn only_the_order_reaches_what_already_is_and_it_lists_first() {
     let place = Place::with(&config());
@@ -93,29 +119,7 @@ fn only_the_order_reaches_what_already_is_and_it_lists_first() {
         find("cs_live_OnetimeMetadataPlan01")["actions"],
         same["actions"]
     );
-    let other = place.run(&[
-        "policy",
-        "apply",
-        "--existing",
-        "--reason",
-        "x",
-        "--plan",
-        "team",
-    ]);
-    assert!(other.err.contains("nothing would change"), "{other}");
-    let unknown = place.run(&[
-        "policy",
-        "apply",
-        "--existing",
-        "--reason",
-        "x",
-        "--plan",
-        "nobody",
-    ]);
-    assert!(
-        unknown.code == Some(1) && unknown.err.contains("no plan is named `nobody`"),
-        "{unknown}"
-    );
+    a_plan_narrows_it(&place);
     let said = place.run(&[&apply[..], &["--yes", "--json"]].concat());
     assert_eq!(
         said.json()["machines"].as_array().unwrap().len(),

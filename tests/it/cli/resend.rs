@@ -7,7 +7,7 @@ use keyward::domain::notice::{NoticeKind, NoticeStatus, Skipped};
 use keyward::domain::time::Span;
 use keyward::engine::input::Input;
 use keyward::engine::read::view;
-use keyward::sim::World;
+use keyward::sim::Simulation;
 use keyward::sim::history::Line;
 
 use super::support::{CONFIG, Place, willing};
@@ -15,7 +15,7 @@ use crate::support::replay;
 
 /// A history that was played, with a resend on top.
 struct Played {
-    world: World,
+    world: Simulation,
     machine: MachineId,
     said: u32,
 }

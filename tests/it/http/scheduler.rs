@@ -11,7 +11,7 @@ use keyward::engine::read::counts::backlog::{Waits, Work};
 use keyward::engine::read::view;
 use keyward::engine::record::key;
 use keyward::scheduler::jobs::{self, Cursor, Ran};
-use keyward::scheduler::{self, Bells, Job};
+use keyward::scheduler::{self, Job, Notifiers};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -159,13 +159,13 @@ async fn the_bells_ring_and_everything_ends() {
     let server = Server::start().await;
     let (upkeep, heard) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let rings = Arc::clone(&heard);
-    let bells = Bells {
+    let notifiers = Notifiers {
         due: upkeep,
         upkeep: Arc::new(move || rings.notify_one()),
-        ..Bells::default()
+        ..Notifiers::default()
     };
     let stop = CancellationToken::new();
-    let scheduler = scheduler::start(server.handle.clone(), &config(), &stop, bells)
+    let scheduler = scheduler::start(server.handle.clone(), &config(), &stop, notifiers)
         .await
         .unwrap();
     in_time(heard.notified()).await;
@@ -199,14 +199,14 @@ async fn a_job_that_panics_rings_on() {
         }
         assert!(n > 0, "the first run panics on purpose");
     };
-    let bells = Bells {
+    let notifiers = Notifiers {
         upkeep: Arc::new(upkeep),
-        ..Bells::default()
+        ..Notifiers::default()
     };
     let stop = CancellationToken::new();
     let mut config = config();
     config.scheduler.metrics = config.scheduler.due.clone();
-    let scheduler = scheduler::start(server.handle.clone(), &config, &stop, bells)
+    let scheduler = scheduler::start(server.handle.clone(), &config, &stop, notifiers)
         .await
         .unwrap();
     in_time(again.notified()).await;

@@ -6,9 +6,9 @@
 
 use keyward::domain::action::{Act, ActionOutcome};
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::input::{Heard, Input};
+use keyward::engine::input::{EventPayload, Input};
 use keyward::engine::read::view;
-use keyward::sim::World;
+use keyward::sim::Simulation;
 use keyward::sim::history::Line;
 
 use crate::support::replay::{self, History};
@@ -24,7 +24,7 @@ const IN_BOTH_MODES: &str = "other-mode-same-ids";
 
 /// Facts, and not what the rules ignore.
 fn is_read(line: &Line) -> bool {
-    matches!(&line.input, Input::Delivery(delivery) if matches!(delivery.heard, Heard::Fact(_)))
+    matches!(&line.input, Input::Delivery(delivery) if matches!(delivery.heard, EventPayload::Fact(_)))
 }
 
 fn first_week(history: &History) -> Vec<Line> {
@@ -68,8 +68,8 @@ struct Way {
     alarms: usize,
 }
 
-fn played(history: &History, lines: Vec<&Line>, from: Timestamp) -> (World, String) {
-    let mut world = World::new(history.rules.clone(), None);
+fn played(history: &History, lines: Vec<&Line>, from: Timestamp) -> (Simulation, String) {
+    let mut world = Simulation::new(history.rules.clone(), None);
     let mut order = Vec::new();
     for (line, n) in lines.into_iter().zip(0..) {
         if let Input::Delivery(delivery) = &line.input {
@@ -85,7 +85,7 @@ fn played(history: &History, lines: Vec<&Line>, from: Timestamp) -> (World, Stri
     (world, order.join(", "))
 }
 
-fn way(world: &World) -> Way {
+fn way(world: &Simulation) -> Way {
     let mut way = Way::default();
     view::machines(&world.store, |machine| {
         let done = machine

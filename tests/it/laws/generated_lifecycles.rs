@@ -4,7 +4,7 @@
 
 use keyward::domain::machine::LicenseStatus;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::sim::{Answer, World};
+use keyward::sim::{ReplayReport, Simulation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -105,62 +105,69 @@ fn life(renewals: &[Renewal], delays: &[i64]) -> Vec<Told> {
         Means::Paid { end: BEGIN + MONTH },
     );
     for (renewal, k) in renewals.iter().zip(1..) {
-        let turn = BEGIN + k * MONTH;
-        tell(
-            "customer.subscription.updated",
-            turn,
-            subscription(turn, "active"),
-            Means::Other,
-        );
-        let pay = Means::Paid { end: turn + MONTH };
-        match renewal {
-            Renewal::Paid => tell("invoice.paid", turn + 3_600, invoice(k, true), pay),
-            Renewal::FailedThenPaid(days) => {
-                tell(
-                    "invoice.payment_failed",
-                    turn + 3_600,
-                    invoice(k, false),
-                    Means::Failed,
-                );
-                tell(
-                    "customer.subscription.updated",
-                    turn + 3_601,
-                    subscription(turn, "past_due"),
-                    Means::Failed,
-                );
-                if *days > 3 {
-                    tell(
-                        "invoice.payment_failed",
-                        turn + 3 * DAY,
-                        invoice(k, false),
-                        Means::Failed,
-                    );
-                }
-                tell(
-                    "invoice.paid",
-                    turn + 7_200 + days * DAY,
-                    invoice(k, true),
-                    pay,
-                );
-            }
-            Renewal::Failed => {
-                tell(
-                    "invoice.payment_failed",
-                    turn + 3_600,
-                    invoice(k, false),
-                    Means::Failed,
-                );
-                tell(
-                    "customer.subscription.updated",
-                    turn + 3_601,
-                    subscription(turn, "past_due"),
-                    Means::Failed,
-                );
-                break;
-            }
+        renew(renewal, k, &mut tell);
+        if matches!(renewal, Renewal::Failed) {
+            break;
         }
     }
     told
+}
+
+/// The events of one renewal, the k-th.
+fn renew(renewal: &Renewal, k: i64, tell: &mut impl FnMut(&str, i64, Value, Means)) {
+    let turn = BEGIN + k * MONTH;
+    tell(
+        "customer.subscription.updated",
+        turn,
+        subscription(turn, "active"),
+        Means::Other,
+    );
+    let pay = Means::Paid { end: turn + MONTH };
+    match renewal {
+        Renewal::Paid => tell("invoice.paid", turn + 3_600, invoice(k, true), pay),
+        Renewal::FailedThenPaid(days) => {
+            tell(
+                "invoice.payment_failed",
+                turn + 3_600,
+                invoice(k, false),
+                Means::Failed,
+            );
+            tell(
+                "customer.subscription.updated",
+                turn + 3_601,
+                subscription(turn, "past_due"),
+                Means::Failed,
+            );
+            if *days > 3 {
+                tell(
+                    "invoice.payment_failed",
+                    turn + 3 * DAY,
+                    invoice(k, false),
+                    Means::Failed,
+                );
+            }
+            tell(
+                "invoice.paid",
+                turn + 7_200 + days * DAY,
+                invoice(k, true),
+                pay,
+            );
+        }
+        Renewal::Failed => {
+            tell(
+                "invoice.payment_failed",
+                turn + 3_600,
+                invoice(k, false),
+                Means::Failed,
+            );
+            tell(
+                "customer.subscription.updated",
+                turn + 3_601,
+                subscription(turn, "past_due"),
+                Means::Failed,
+            );
+        }
+    }
 }
 
 /// Until when the license works by what is known, and whether it was stopped before.
@@ -189,7 +196,7 @@ fn truth(told: &[Told], now: i64) -> (i64, bool) {
     }
 }
 
-fn play(told: &[Told], until: i64, seed: Option<u64>) -> (World, Answer) {
+fn play(told: &[Told], until: i64, seed: Option<u64>) -> (Simulation, ReplayReport) {
     let mut told: Vec<&Told> = told.iter().collect();
     told.sort_by_key(|t| t.at + t.delay);
     let line = |t: &&Told| json!({"received_at": t.at + t.delay, "event": t.event}).to_string();
@@ -240,8 +247,8 @@ proptest! {
             let mut calm = world;
             calm.advance(later).unwrap();
             // What ran out while the service erred is not extended any more: the exact end may differ.
-            let of = |w: &World| {
-                let l = Answer::of(w).unwrap().machines[0].licenses[0].clone();
+            let of = |w: &Simulation| {
+                let l = ReplayReport::of(w).unwrap().machines[0].licenses[0].clone();
                 (l.status, (l.status == LicenseStatus::Live).then_some(l.expires_at), l.devices)
             };
             prop_assert_eq!(of(&faulty), of(&calm), "seed {}", seed);
@@ -291,10 +298,8 @@ proptest! {
     }
 }
 
-/// A session, the invoice that was made of it, and what alone links the two: in whatever order, served in between or not,
-/// there is one purchase with one license that works, and a refund ends it.
-#[test]
-fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
+/// A session, its invoice, the payment of both, and its refund.
+fn one_purchase() -> [Value; 4] {
     let session = json!({"id": "cs_1", "object": "checkout.session", "mode": "payment", "status": "complete",
         "payment_status": "paid", "payment_intent": "pi_1", "amount_total": 2900, "currency": "usd",
         "metadata": {"plan": "tool"}, "customer_details": {"email": "grace@example.com"}});
@@ -308,6 +313,14 @@ fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
         "amount_paid": 2900, "payment": {"type": "payment_intent", "payment_intent": "pi_1"}});
     let refund = json!({"id": "re_1", "object": "refund", "payment_intent": "pi_1", "charge": "ch_1", "amount": 2900,
         "currency": "usd", "status": "succeeded"});
+    [session, bill, payment, refund]
+}
+
+/// A session, the invoice that was made of it, and what alone links the two: in whatever order, served in between or not,
+/// there is one purchase with one license that works, and a refund ends it.
+#[test]
+fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
+    let [session, bill, payment, refund] = one_purchase();
     let kinds = [
         ("checkout.session.completed", &session),
         ("invoice.paid", &bill),
@@ -342,7 +355,7 @@ fn a_session_and_its_invoice_are_one_purchase_however_late_that_is_told() {
         );
         let ids: Vec<&str> = answer.machines.iter().map(|m| m.id.as_str()).collect();
         assert_eq!(ids, ["stripe/cs_1"], "{story}");
-        let live = |a: &Answer| {
+        let live = |a: &ReplayReport| {
             a.machines[0]
                 .licenses
                 .iter()

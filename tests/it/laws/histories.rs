@@ -1,47 +1,43 @@
-//! Every history in `fixtures/histories`: what its author said must come out, its whole timeline, and what no history may
+//! Every history in `fixtures/histories`: what its author expects, its whole timeline, and what no history may
 //! leave behind.
 
-pub(crate) mod said;
+pub(crate) mod expected;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use keyward::domain::action::ActionOutcome;
 use keyward::domain::time::Span;
 use keyward::engine::read::view;
-use keyward::sim::answer::Told;
+use keyward::sim::answer::StreamedReport;
 use keyward::sim::timeline;
 
 use crate::support::replay;
 
-/// Each `Seen at T: …` of each `about.txt`, as far as it can be read by a machine.
+/// Each line of each `expect.jsonl`.
 #[test]
-fn what_was_said_comes_out() {
-    let mut wrong = Vec::new();
-    let mut unread = BTreeSet::new();
+fn what_was_expected_comes_out() {
+    let (mut wrong, mut judged) = (Vec::new(), 0);
     for history in replay::all() {
-        for (until, text) in said::seen(&history.about()) {
-            let (_, answer) = history.replay(Some(until));
-            let judged = said::judge(&text, &answer);
-            unread.extend(judged.unread);
+        let claims = expected::claims(&history);
+        assert!(!claims.is_empty(), "{} expects nothing", history.name);
+        let mut answers = BTreeMap::new();
+        for claim in &claims {
+            judged += 1;
+            let answer = answers
+                .entry(claim.at)
+                .or_insert_with(|| history.replay(Some(claim.at)).1);
+            let so = expected::judge(claim, answer);
             wrong.extend(
-                judged
-                    .wrong
-                    .iter()
-                    .map(|w| format!("{} at {until}: {w}", history.name)),
+                so.iter()
+                    .map(|w| format!("{} at {}: {w}", history.name, claim.at)),
             );
         }
     }
+    let all = wrong.join("\n");
     assert!(
         wrong.is_empty(),
-        "{} said otherwise:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
-    let unread: Vec<String> = unread.into_iter().collect();
-    assert!(
-        unread.is_empty(),
-        "nobody can read, and `said::FOR_PEOPLE` does not list:\n{}",
-        unread.join("\n")
+        "{} of {judged} do not hold:\n{all}",
+        wrong.len()
     );
 }
 
@@ -55,7 +51,7 @@ fn timelines_are_as_kept() {
         settings.set_omit_expression(true);
         let (world, answer) = history.replay(None);
         settings.bind(|| insta::assert_snapshot!("timeline", timeline::text(&answer)));
-        let told = serde_json::to_value(Told(&world)).unwrap();
+        let told = serde_json::to_value(StreamedReport(&world)).unwrap();
         assert_eq!(
             told,
             serde_json::to_value(&answer).unwrap(),

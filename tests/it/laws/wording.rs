@@ -1,5 +1,8 @@
 //! A better wording tells nothing twice: what was told is kept by what it is, and no sentence of ours stands in a record.
 
+mod one_way;
+mod records;
+
 use std::fmt::Display;
 
 use keyward::domain::action::{Act, Action, Missing, Question};
@@ -9,20 +12,17 @@ use keyward::domain::hold::{Distrust, DistrustCause, Flaw, Hold};
 use keyward::domain::id::{EventId, LicenseKey, MachineId, SessionId, SourceName};
 use keyward::domain::lifecycle::Kind;
 use keyward::domain::machine::Machine;
-use keyward::domain::no_use::{NoEvent, NoUse};
 use keyward::domain::notice::{About, Notice, NoticeKind, NoticeStatus, Part, Skipped};
 use keyward::domain::plan::Devices;
-use keyward::domain::routing::Reason;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Input;
 use keyward::engine::read::view;
-use keyward::engine::record::disposition::Disposition;
-use keyward::engine::record::{EventRecord, RefusedRecord, decode, encode};
+use keyward::engine::record::{decode, encode};
 use keyward::sim::history::Line;
 #[cfg(debug_assertions)]
 use keyward::{
     domain::words::in_other_words,
-    sim::World,
+    sim::Simulation,
     store::{Direction, KeyRange, Read},
 };
 
@@ -165,6 +165,10 @@ fn no_record_holds_a_sentence_of_ours() {
             &flaw,
         );
     }
+}
+
+#[test]
+fn no_action_holds_a_sentence_of_ours() {
     let action = Action::new(
         1,
         Act::Query(Question::LineItems(SessionId::from("cs_1"))),
@@ -232,65 +236,6 @@ fn no_record_holds_a_sentence_of_ours() {
     }
 }
 
-#[test]
-fn no_event_s_record_holds_our_reason() {
-    let uses = NoUse::ALL.map(Reason::NoUse);
-    let reasons = [
-        Reason::OtherMode,
-        Reason::OtherModeThanPurchase,
-        Reason::OtherModeThanCustomer,
-        Reason::Connect,
-        Reason::UnfitId,
-        Reason::NamesNothing,
-        Reason::NoSubscription,
-        Reason::Setup,
-        Reason::InvoiceNotPaid,
-        Reason::InvoiceOfOthers,
-        Reason::Decision,
-        Reason::NeverLinked,
-    ];
-    for reason in reasons.into_iter().chain(uses) {
-        let record = EventRecord {
-            kind: "invoice.paid".to_owned(),
-            created: NOW,
-            received: NOW,
-            disposition: Disposition::Ignored(reason.clone()),
-            raw: Vec::new(),
-            livemode: None,
-        };
-        keeps_no_words(&record, &reason);
-    }
-}
-
-#[test]
-fn no_refused_delivery_s_record_holds_our_reason() {
-    let refusals = [
-        NoEvent::NotJson {
-            why: "expected value".to_owned(),
-        },
-        NoEvent::lacks("type"),
-        NoEvent::Thin {
-            kind: "v1.invoice.paid".to_owned(),
-        },
-        NoEvent::UnfitId { len_max: 255 },
-    ];
-    for why in refusals {
-        let record = RefusedRecord {
-            at: NOW,
-            source: SourceName::from("stripe"),
-            why: why.clone(),
-            excerpt: String::new(),
-        };
-        assert_eq!(
-            decode::<RefusedRecord>(&encode(&record)),
-            Ok(record.clone())
-        );
-        if !matches!(why, NoEvent::NotJson { .. }) {
-            keeps_no_words(&record, &why);
-        }
-    }
-}
-
 /// Every history's purchases are read from their records and settled once more: nothing is told, mailed or queued again.
 #[test]
 fn what_was_told_is_told_once() {
@@ -342,8 +287,8 @@ fn everything(store: &impl Read) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Plays a history; from a line on, every sentence has other words.
 #[cfg(debug_assertions)]
-fn played(history: &replay::History, other_words_from: usize) -> World {
-    let mut world = World::new(history.rules.clone(), None);
+fn played(history: &replay::History, other_words_from: usize) -> Simulation {
+    let mut world = Simulation::new(history.rules.clone(), None);
     let lines = history.lines();
     let last = lines.iter().map(|l| l.received).max().unwrap();
     for (number, line) in lines.into_iter().enumerate() {
@@ -403,65 +348,4 @@ fn other_words_change_nothing_but_what_people_read() {
         .unwrap();
     }
     assert!(reports > 10, "{reports} reports");
-}
-
-/// Files with errors that are shown where they happen, and kept nowhere.
-const ERRORS: &[(&str, &str)] = &[
-    ("id/machine.rs", "a text that is no id"),
-    ("time.rs", "a text that is no instant"),
-    ("adoption/labels.rs", "an error in a config"),
-    (
-        "service.rs",
-        "what the model of a service says, in the service's stead",
-    ),
-];
-
-/// Types of the domain whose `Display` is a code, a name or a value and no sentence: it is kept, compared and parsed.
-const NO_SENTENCES: &[(&str, &str)] = &[
-    ("$name", "an id"),
-    ("Scope", "part of an id"),
-    ("MachineId", "an id"),
-    ("LicenseStatus", "a code"),
-    ("PurchaseStatus", "a code"),
-    ("Money", "a value"),
-    ("Timestamp", "a value"),
-    ("Span", "a value"),
-    ("NotASpan", "an error in a config, which is shown and gone"),
-    ("OnPartialRefund", "a value of a config"),
-    ("Cause", "an id: what an episode is named by"),
-    ("About", "an id: what a notice is named by"),
-    ("Part", "an id: what a notice is named by"),
-];
-
-#[test]
-fn every_sentence_of_the_domain_has_one_way_out() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain");
-    let (mut folders, mut sentences) = (vec![root], 0);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            sentences += text.matches("impl Sentence for ").count();
-            let listed = ERRORS.iter().any(|(file, _)| path.ends_with(file));
-            assert!(
-                listed || !text.contains("#[error("),
-                "{}: an error's sentence does not go through domain::words",
-                path.display()
-            );
-            for rest in text.split("Display for ").skip(1) {
-                let name = rest.split([' ', '<']).next().unwrap();
-                let known = NO_SENTENCES.iter().any(|(n, _)| *n == name);
-                assert!(
-                    known || path.ends_with("words.rs"),
-                    "{}: the Display of {name} does not go through domain::words",
-                    path.display()
-                );
-            }
-        }
-    }
-    assert!(sentences >= 16, "{sentences} sentences");
 }

@@ -1,11 +1,12 @@
-//! Customers of before keep the key that they have (BEHAVIOUR 52): whatever event of an old purchase comes first, and
+//! Customers of before keep the key that they have (rule 52): whatever event of an old purchase comes first, and
 //! whoever labelled its license, that license is found and goes on, or ends. None is made, and no key is mailed.
 
 mod copy;
 mod devices;
+mod seats;
 mod story;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyward::clock::Clock;
@@ -21,6 +22,7 @@ use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{API_KEY, Fake, Faults, Kept};
 use crate::support::purchase::{machine, one_time, session_id};
 use crate::support::wait::{PATIENCE, within};
+use seats::with_licenses;
 
 /// A plan for the price of every old subscription.
 const PLAN: &str =
@@ -153,16 +155,9 @@ async fn idle(app: &TestApp) {
     assert!(rest.is_some(), "{:#}", app.ask(&["actions"]));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_ends() {
-    let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app = TestApp::start(Setup {
-        mail: FOLDER.to_owned(),
-        more: format!("{PLAN}{ADOPT}"),
-        ..Setup::with(&fake)
-    })
-    .await;
-    let mut cases: BTreeMap<String, (Old, Option<i64>, String, Then)> = BTreeMap::new();
+/// Every kind of first event with every form of label: the purchase, the end and key of its license, what must come.
+async fn cases(fake: &Fake) -> BTreeMap<String, (Old, Option<i64>, String, Then)> {
+    let mut cases: BTreeMap<String, _> = BTreeMap::new();
     for (kind, _, then) in FIRST {
         for (n, form) in LABELS.iter().enumerate() {
             let old = Old::new(format!("{kind}-{n:02}"));
@@ -172,7 +167,7 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
                 .replace("{invoice}", &old.invoice());
             // Some had an end that is over by now, some a later one, some none.
             let ends = [Some(old.turned_s), Some(old.turned_s + DAY_S), None][n % 3];
-            let key = made_before(&fake, &label, ends).await;
+            let key = made_before(fake, &label, ends).await;
             let then = if kind == "updated" && !form.contains("{session}") {
                 Then::Waits
             } else {
@@ -181,6 +176,19 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
             cases.insert(old.name.clone(), (old, ends, key, then));
         }
     }
+    cases
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_ends() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        more: format!("{PLAN}{ADOPT}"),
+        ..Setup::with(&fake)
+    })
+    .await;
+    let cases = cases(&fake).await;
     // The service errs meanwhile, as it may on any day.
     fake.switch(|f| (f.seed, f.error_pct, f.limited_pct, f.garbage_pct) = (7, 8, 5, 5));
     let made = fake.counter("POST");
@@ -232,88 +240,6 @@ async fn whatever_comes_first_and_whoever_labelled_it_the_license_goes_on_or_end
     );
     assert_eq!(fake.counter("POST"), made, "none was made");
     assert_eq!(mailed_keys(&app, &fake), Vec::<String>::new());
-}
-
-/// A page of a machine, once it has so many licenses.
-async fn with_licenses(app: &TestApp, machine: &str, count: usize) -> Value {
-    let page = async || {
-        let page = app.ask(&["show", machine]);
-        (page["licenses"].as_array()?.len() == count).then_some(page)
-    };
-    within(PATIENCE, page)
-        .await
-        .unwrap_or_else(|| panic!("{:#}", app.ask(&["show", machine])))
-}
-
-fn keys_of(page: &Value) -> BTreeSet<&str> {
-    page["licenses"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|l| l["key"].as_str().unwrap())
-        .collect()
-}
-
-/// A key for each unit: where the guide's handler made several with one label, each unit has its own; what is missing is made.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_seat_keeps_a_key_of_its_own_and_only_what_is_missing_is_made() {
-    let fake = Arc::new(Fake::start(Faults::default()).await);
-    let more = PLAN.replace("license =", "seats = \"keys\"\nlicense =");
-    // The law of one license a label holds for what we make: these were there.
-    let app = TestApp::start(Setup {
-        mail: FOLDER.to_owned(),
-        more,
-        fake: None,
-        ..Setup::with(&fake)
-    })
-    .await;
-    let team = |name: &str, quantity| Old {
-        quantity,
-        ..Old::new(name)
-    };
-    let (alike, numbered, fewer, more) = (
-        team("Alike", 2),
-        team("Numbered", 3),
-        team("Fewer", 1),
-        team("More", 3),
-    );
-    let mut had: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (old, label) in [
-        (&alike, "Stripe sub sub_Alike"),
-        (&alike, "Stripe sub sub_Alike"),
-        (&numbered, "Stripe sub sub_Numbered"),
-        (&numbered, "Stripe sub sub_Numbered #2"),
-        (&numbered, "Stripe sub sub_Numbered #3"),
-        (&fewer, "sub_sub_Fewer"),
-        (&fewer, "Stripe sub sub_Fewer"),
-        (&more, "Stripe sub sub_More"),
-    ] {
-        let key = made_before(&fake, label, Some(old.turned_s)).await;
-        had.entry(&old.name).or_default().insert(key);
-    }
-    let made = fake.counter("POST");
-    for old in [&alike, &numbered, &fewer, &more] {
-        app.door().event(&old.renewed()).await;
-    }
-    for (old, count, created) in [
-        (&alike, 2, 0),
-        (&numbered, 3, 0),
-        (&fewer, 1, 0),
-        (&more, 3, 2),
-    ] {
-        let page = with_licenses(&app, &old.machine(), count).await;
-        let (ours, theirs) = (keys_of(&page), &had[old.name.as_str()]);
-        assert_eq!(
-            ours.iter().filter(|k| theirs.contains(**k)).count(),
-            count - created,
-            "{page:#}"
-        );
-        assert_eq!(page["licenses_created"], json!(created), "{page:#}");
-        let told = page["reports"].to_string().contains("left alone");
-        assert_eq!(told, old.name == "Fewer", "{page:#}");
-    }
-    idle(&app).await;
-    assert_eq!(fake.counter("POST") - made, 2);
 }
 
 /// A license that somebody else revoked is taken over as it is: reported, not undone, and none is made in its place. Of

@@ -1,4 +1,4 @@
-//! A store that begins beside licenses which others made (BEHAVIOUR 52): theirs are adopted, none is made again, nobody
+//! A store that begins beside licenses which others made (rule 52): theirs are adopted, none is made again, nobody
 //! is written to about them, and whoever buys meanwhile does not wait.
 
 use std::sync::Arc;
@@ -41,6 +41,28 @@ fn names(what: &str, count: usize) -> Vec<String> {
 
 fn page(app: &TestApp, name: &str) -> Value {
     app.ask(&["show", &machine(name)])
+}
+
+/// Each holds the license that others made, and nobody was written to.
+fn adopted(app: &TestApp, fake: &Fake, held: &[String]) {
+    let keys: std::collections::BTreeMap<_, _> = fake
+        .licenses()
+        .into_iter()
+        .map(|l| (l.label.unwrap_or_default(), l.license_key))
+        .collect();
+    for name in held {
+        let page = page(app, name);
+        assert_eq!(
+            page["licenses"][0]["key"],
+            keys[&label(name)].as_str(),
+            "{page:#}"
+        );
+        assert_eq!(
+            (&page["licenses_created"], &page["notices"]),
+            (&json!(0), &json!([])),
+            "{page:#}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,24 +109,7 @@ async fn licenses_made_before_are_adopted_and_new_purchases_do_not_wait() {
         (unmet.len() + new.len()) as u64,
         "made by us"
     );
-    let keys: std::collections::BTreeMap<_, _> = fake
-        .licenses()
-        .into_iter()
-        .map(|l| (l.label.unwrap_or_default(), l.license_key))
-        .collect();
-    for name in &held {
-        let page = page(&app, name);
-        assert_eq!(
-            page["licenses"][0]["key"],
-            keys[&label(name)].as_str(),
-            "{page:#}"
-        );
-        assert_eq!(
-            (&page["licenses_created"], &page["notices"]),
-            (&json!(0), &json!([])),
-            "{page:#}"
-        );
-    }
+    adopted(&app, &fake, &held);
     let mailed = async || {
         let folder = std::fs::read_dir(app.dir().join("mail")).ok()?;
         let mails = folder

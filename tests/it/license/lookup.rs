@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::Span;
-use keyward::effects::license::lookup::{Failed, Finder, Patience};
+use keyward::effects::license::lookup::{Finder, LookupError, Patience};
 use keyward::effects::license::sweep::Wanted;
 use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, License, NewLicense, RefusalKind,
@@ -198,7 +198,9 @@ async fn a_cursor_that_is_refused_starts_over() {
         .find(&app(), &[wanted("249")], held_by_nobody)
         .await
         .unwrap_err();
-    assert!(matches!(failed, Failed::Refused(refusal) if refusal.kind == RefusalKind::BadRequest));
+    assert!(
+        matches!(failed, LookupError::Refused(refusal) if refusal.kind == RefusalKind::BadRequest)
+    );
 }
 
 #[tokio::test]
@@ -212,14 +214,14 @@ async fn a_look_that_cannot_be_completed_concludes_nothing() {
         .find(&app(), &[wanted("one")], held_by_nobody)
         .await
         .unwrap_err();
-    assert!(matches!(failed, Failed::Unanswered(_)));
+    assert!(matches!(failed, LookupError::Unanswered(_)));
     assert_eq!(fake.counter("GET list"), 20);
     fake.switch(|f| (f.error_pct, f.refuse) = (0, Some(401)));
     let failed = finder
         .find(&app(), &[wanted("one")], held_by_nobody)
         .await
         .unwrap_err();
-    assert!(matches!(failed, Failed::Refused(refusal) if refusal.kind == RefusalKind::BadKey));
+    assert!(matches!(failed, LookupError::Refused(refusal) if refusal.kind == RefusalKind::BadKey));
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! Who may import whom. Imports point one way; a new room fails here until somebody says what it may know.
+//! Who may import whom. Imports point one way; a new module fails here until somebody says what it may know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::{code, files_ending};
 
-/// Each room and the rooms that it may know.
+/// Each module and those that it may know.
 const MAY_IMPORT: [(&str, &str); 16] = [
     ("domain", ""),
     ("store", ""),
@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &str); 16] = [
     ("http", "domain engine sources config secret clock measure"),
     ("sim", "domain store engine sources effects clock"),
     ("admin", "domain store engine effects sim clock"),
-    // Put the rooms together, so they know them; the server does not know who puts it to use.
+    // Put the modules together, so they know them; the server does not know who puts it to use.
     (
         "server",
         "domain store secret clock config engine sources effects embedded scheduler http",
@@ -53,11 +53,11 @@ const NOT_IN_DOMAIN: [&str; 15] = [
     "std::io",
 ];
 
-/// The room that a file belongs to; none for `lib.rs` and `main.rs`.
-fn room_of(file: &str) -> Option<&str> {
-    let room = file.strip_prefix("src/")?.split('/').next()?;
-    let room = room.strip_suffix(".rs").unwrap_or(room);
-    (room != "lib" && room != "main").then_some(room)
+/// The module that a file belongs to; none for `lib.rs` and `main.rs`.
+fn module_of(file: &str) -> Option<&str> {
+    let module = file.strip_prefix("src/")?.split('/').next()?;
+    let module = module.strip_suffix(".rs").unwrap_or(module);
+    (module != "lib" && module != "main").then_some(module)
 }
 
 /// Every path in a file that begins with one of the heads, groups spelled out: `a::{b, c::d}` is `a::b` and `a::c::d`.
@@ -104,51 +104,54 @@ fn spell_out<'a>(before: &str, text: &'a str, found: &mut BTreeSet<String>) -> &
 
 #[test]
 fn imports_point_one_way() {
-    let rooms: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
+    let modules: BTreeMap<_, _> = MAY_IMPORT.into_iter().collect();
     let (files, mut wrong, mut seen) = (files_ending("src", ".rs"), Vec::new(), BTreeSet::new());
     for (file, source) in &files {
-        let Some(room) = room_of(file).map(str::to_owned) else {
+        let Some(module) = module_of(file).map(str::to_owned) else {
             continue;
         };
-        let Some(may) = rooms.get(room.as_str()) else {
+        let Some(may) = modules.get(module.as_str()) else {
             panic!(
-                "{file}: the room `{room}` is not in the table of tests/it/repo/architecture.rs: say what it may import"
+                "{file}: the module `{module}` is not in the table of tests/it/repo/architecture.rs: say what it may import"
             );
         };
         for path in paths(source, "crate::") {
             let other = path.split("::").nth(1).unwrap_or_default();
-            if other != room && !may.split(' ').any(|m| m == other) {
+            if other != module && !may.split(' ').any(|m| m == other) {
                 wrong.push(format!("{file}: {path}"));
             }
         }
-        // `super::` past the room's own door would be a way around the table.
+        // `super::` past the module's own door would be a way around the table.
         for path in paths(source, "super::") {
             let other = path
                 .split("::")
                 .find(|part| *part != "super")
                 .unwrap_or_default();
-            let own = format!("src/{room}/");
+            let own = format!("src/{module}/");
             let is_own = files.iter().any(|(f, _)| {
                 f.strip_prefix(&own).is_some_and(|f| {
                     f.split('/')
                         .any(|part| part.trim_end_matches(".rs") == other)
                 })
             });
-            if rooms.contains_key(other) && !may.split(' ').any(|m| m == other) && !is_own {
+            if modules.contains_key(other) && !may.split(' ').any(|m| m == other) && !is_own {
                 wrong.push(format!("{file}: {path}"));
             }
         }
-        seen.insert(room);
+        seen.insert(module);
     }
     assert!(
         wrong.is_empty(),
         "imports that the table does not allow:\n{}",
         wrong.join("\n")
     );
-    let gone: Vec<_> = rooms.keys().filter(|room| !seen.contains(**room)).collect();
+    let gone: Vec<_> = modules
+        .keys()
+        .filter(|module| !seen.contains(**module))
+        .collect();
     assert!(
         gone.is_empty(),
-        "rooms of the table that do not exist: {gone:?}"
+        "modules of the table that do not exist: {gone:?}"
     );
 }
 

@@ -263,7 +263,7 @@ fn the_state_diagrams_are_current() {
 /// The table of metrics in `docs/operating.md`, against what the program has: names, labels and types.
 #[test]
 fn the_table_of_metrics_is_complete() {
-    use keyward::measure::{ALL, Kind};
+    use keyward::measure::{ALL, MetricKind};
     let page = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
     let rows = page.lines().filter(|line| line.starts_with("| `keyward_"));
     let told: Vec<(Vec<&str>, &str)> = rows
@@ -274,9 +274,9 @@ fn the_table_of_metrics_is_complete() {
         .collect();
     let known = ALL.iter().map(|metric| {
         let kind = match metric.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         };
         (
             std::iter::once(metric.name)

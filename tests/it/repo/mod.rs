@@ -4,5 +4,6 @@ mod architecture;
 mod dependencies;
 mod docs;
 pub(crate) mod files;
+mod names;
 mod rules;
 mod tidy;

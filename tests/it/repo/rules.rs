@@ -92,6 +92,47 @@ fn every_rule_is_held_by_tests_that_are_there() {
     assert!(wrong.is_empty(), "docs/rules.md:\n{}", wrong.join("\n"));
 }
 
+/// The numbers that follow a word like `rule` or `rules`: `rules 4, 9 and 11`.
+fn numbers_after(text: &str) -> BTreeSet<u32> {
+    let mut found = BTreeSet::new();
+    let lower = text.to_lowercase();
+    for after in lower.split("rule").skip(1) {
+        let mut more = true;
+        for word in after.trim_start_matches('s').split([' ', '\n']).skip(1) {
+            let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+            match bare.parse() {
+                Ok(number) if more => found.insert(number),
+                Err(_) if bare == "and" => true,
+                Ok(_) | Err(_) => break,
+            };
+            more = bare == "and" || word.ends_with(',');
+        }
+    }
+    found
+}
+
+/// Whoever reads a branch is told which rule it keeps, and finds the branch by the rule's number.
+#[test]
+fn every_rule_is_named_where_it_is_kept() {
+    let mut named = BTreeSet::new();
+    for (file, text) in files_ending("src", ".rs") {
+        if !file.contains("/cases") && !file.ends_with("tests.rs") {
+            named.extend(numbers_after(text.split("\nmod tests {").next().unwrap()));
+        }
+    }
+    let missing: Vec<u32> = (1..=RULES).filter(|n| !named.contains(n)).collect();
+    assert!(
+        missing.is_empty(),
+        "no line of src/ names the rules {missing:?}"
+    );
+    assert_eq!(
+        numbers_after("(rules 4, 9 and 11). A rule is 5; Rule 28: 7")
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [4, 9, 11, 28]
+    );
+}
+
 /// Each key of a policy or plan that the config has stands in the table.
 #[test]
 fn every_key_of_policies_and_plans_has_its_line() {

@@ -8,29 +8,54 @@ use super::files::{code, files, files_ending, root};
 /// A function is read in one look.
 const FUNCTION_LINES_MAX: usize = 70;
 /// A file has one subject.
-const FILE_LINES_MAX: usize = 450;
+const FILE_LINES_MAX: usize = 400;
 
 /// Longer files, each with its reason and the length that it may have. One that has become shorter leaves the list.
-const LONGER_FILES: [(&str, usize, &str); 5] = [
+const LONGER_FILES: [(&str, usize, &str); 10] = [
     (
-        "src/engine/read/view.rs",
-        550,
-        "the shapes that are relied on from outside, on one page",
+        "src/engine/write/committer.rs",
+        480,
+        "the one writer, and the handle to it",
     ),
     (
-        "tests/it/laws/histories/said.rs",
-        500,
-        "a table: what each history's text promises",
-    ),
-    (
-        "tests/it/support/fake_licenses.rs",
+        "src/engine/write/transaction.rs",
         650,
-        "a whole license service with the faults of the real one",
+        "every input, one after the other: what one does, another may undo",
     ),
     (
-        "fixtures/gen/stories/changes.py",
+        "src/domain/object/subscription.rs",
+        450,
+        "one object, its versions and the items that they hand on",
+    ),
+    (
+        "src/domain/lifecycle/invoices.rs",
+        500,
+        "one walk's steps for invoices, which read each other",
+    ),
+    (
+        "src/domain/lifecycle/snapshots.rs",
+        420,
+        "one walk's steps for snapshots, which read each other",
+    ),
+    (
+        "src/domain/lifecycle/course.rs",
+        500,
+        "one walk over a life, which its steps share",
+    ),
+    (
+        "tests/it/shop/script.rs",
         600,
-        "stories, one function each",
+        "a shop's script, step by step, as it is made and read back",
+    ),
+    (
+        "benches/side_by_side/api.rs",
+        420,
+        "the license service that both sides sell through, on one page",
+    ),
+    (
+        "fixtures/gen/shapes.py",
+        450,
+        "the shapes of fourteen API versions, one beside the other",
     ),
     (
         "fixtures/gen/story.py",
@@ -94,10 +119,11 @@ fn functions_are_short_or_say_why_not() {
                 .filter(|l| !l.trim().is_empty())
                 .count()
                 .saturating_sub(1);
+            // Comments are blank here, and an attribute may go on over several lines.
             let attributes = code[..at]
                 .iter()
                 .rev()
-                .take_while(|l| l.trim_start().starts_with("#["));
+                .take_while(|l| !l.trim().is_empty() && !l.trim_end().ends_with(['}', ';', '{']));
             if lines > FUNCTION_LINES_MAX
                 && !attributes.into_iter().any(|l| l.contains("too_many_lines"))
             {
@@ -175,9 +201,14 @@ fn no_fixture_is_forgotten() {
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(root().join("fixtures/histories")).unwrap() {
         let folder = entry.unwrap().path();
-        let missing = ["about.txt", "history.jsonl", "timeline.snap"]
-            .into_iter()
-            .filter(|f| !folder.join(f).exists());
+        let missing = [
+            "about.txt",
+            "expect.jsonl",
+            "history.jsonl",
+            "timeline.snap",
+        ]
+        .into_iter()
+        .filter(|f| !folder.join(f).exists());
         wrong.extend(
             missing
                 .filter(|_| folder.is_dir())

@@ -3,7 +3,7 @@
 use keyward::domain::id::SourceName;
 use keyward::domain::no_use::Unreadable;
 use keyward::domain::time::Span;
-use keyward::engine::input::{Heard, Input, Receipt};
+use keyward::engine::input::{EventPayload, Input, Receipt};
 use keyward::engine::record::body_codec;
 use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
@@ -24,7 +24,7 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
         body_codec::pack(body.as_bytes()),
         received,
     );
-    kept.heard = Heard::Unreadable(Unreadable::Field {
+    kept.heard = EventPayload::Unreadable(Unreadable::Field {
         field: "data.object.mode".to_owned(),
         found: "the text `other`".to_owned(),
     });

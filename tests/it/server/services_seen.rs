@@ -1,12 +1,13 @@
 //! A license service or a mail server that is gone is seen: in `/readyz`, in `/metrics`, and by one line in the log when it
 //! goes and one when it comes back. Deliveries are taken all the while.
 
+mod mail;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults};
@@ -86,6 +87,29 @@ async fn until_licenses(fake: &Fake, names: &[String]) {
     until("every license", PATIENCE, async || all().then_some(())).await;
 }
 
+/// The metrics of a service that refuses, with three purchases waiting.
+fn refusing_is_measured(seen: &BTreeMap<String, f64>, of: [&str; 2]) {
+    assert_eq!(
+        sample(
+            seen,
+            "keyward_service_state",
+            &[of[0], of[1], "state=\"refusing\""]
+        ),
+        1.0
+    );
+    assert_eq!(
+        sample(
+            seen,
+            "keyward_service_state",
+            &[of[0], of[1], "state=\"up\""]
+        ),
+        0.0
+    );
+    assert_eq!(sample(seen, "keyward_waiting", &of), 3.0);
+    let outcomes = ["kind=\"create_license\"", "outcome=\"service_refuses\""];
+    assert!(sample(seen, "keyward_actions_total", &outcomes) >= 1.0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
     let fake = Arc::new(
@@ -113,27 +137,8 @@ async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
         "{line}"
     );
     assert_eq!(line["sources"], serde_json::json!(["stripe"]));
-    let seen = samples(&app).await;
     let of = ["service=\"authforge\"", "source=\"stripe\""];
-    assert_eq!(
-        sample(
-            &seen,
-            "keyward_service_state",
-            &[of[0], of[1], "state=\"refusing\""]
-        ),
-        1.0
-    );
-    assert_eq!(
-        sample(
-            &seen,
-            "keyward_service_state",
-            &[of[0], of[1], "state=\"up\""]
-        ),
-        0.0
-    );
-    assert_eq!(sample(&seen, "keyward_waiting", &of), 3.0);
-    let outcomes = ["kind=\"create_license\"", "outcome=\"service_refuses\""];
-    assert!(sample(&seen, "keyward_actions_total", &outcomes) >= 1.0);
+    refusing_is_measured(&samples(&app).await, of);
     until("the log says so", PATIENCE, async || {
         (said(&app, "the license service refuses us") == 1).then_some(())
     })
@@ -202,110 +207,6 @@ async fn a_license_service_that_does_not_answer_is_seen_and_comes_back_by_itself
     );
 }
 
-/// A mail server that takes everything, one mail a connection.
-async fn take_mail(listener: TcpListener, taken: Arc<std::sync::atomic::AtomicUsize>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let taken = Arc::clone(&taken);
-        tokio::spawn(async move {
-            if talk(stream).await.unwrap_or(false) {
-                taken.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            }
-        });
-    }
-}
-
-/// One conversation; whether a mail was taken in it.
-async fn talk(stream: TcpStream) -> std::io::Result<bool> {
-    let mut stream = BufReader::new(stream);
-    stream.write_all(b"220 mail.example\r\n").await?;
-    let (mut line, mut in_data, mut took) = (String::new(), false, false);
-    while stream.read_line(&mut line).await? > 0 {
-        let word = line.trim_end().to_ascii_uppercase();
-        let reply = match word.split(' ').next().unwrap_or_default() {
-            "." if in_data => {
-                (in_data, took) = (false, true);
-                "250 taken\r\n"
-            }
-            _ if in_data => "",
-            "DATA" => {
-                in_data = true;
-                "354 go on\r\n"
-            }
-            "QUIT" => {
-                stream.write_all(b"221 bye\r\n").await?;
-                break;
-            }
-            _ => "250 ok\r\n",
-        };
-        stream.write_all(reply.as_bytes()).await?;
-        line.clear();
-    }
-    Ok(took)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mail_server_that_is_gone_is_seen() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let mut setup = Setup::embedded();
-    setup.mail = format!(
-        "transport = \"smtp\"\nfrom = \"Example <keys@example.com>\"\nurl = \"smtp://{address}\"\n"
-    );
-    let app = TestApp::start(setup).await;
-    let names = names("Mail", 10);
-    buy(&app, &names).await;
-    let line = until_state(&app, "mail", "down", 10).await;
-    assert!(line["why"].as_str().unwrap().contains("connect"), "{line}");
-    let seen = samples(&app).await;
-    assert_eq!(
-        sample(
-            &seen,
-            "keyward_service_state",
-            &["service=\"mail\"", "state=\"down\""]
-        ),
-        1.0
-    );
-    assert_eq!(
-        sample(&seen, "keyward_waiting", &["service=\"mail\""]),
-        10.0
-    );
-    assert!(
-        sample(
-            &seen,
-            "keyward_mails_total",
-            &["kind=\"license_issued\"", "outcome=\"retry\""]
-        ) >= 1.0
-    );
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the mail server does not answer") == 1).then_some(())
-    })
-    .await;
-    let due = app.ask(&["retry", "--service", "mail"]);
-    assert_eq!(due["mails"], 10, "{due}");
-    assert_eq!(due["actions"], 0, "{due}");
-    let taken = Arc::default();
-    let server = tokio::spawn(take_mail(
-        TcpListener::bind(address).await.unwrap(),
-        Arc::clone(&taken),
-    ));
-    let all =
-        async || (taken.load(std::sync::atomic::Ordering::SeqCst) == names.len()).then_some(());
-    until("every mail", PATIENCE, all).await;
-    until_state(&app, "mail", "up", 0).await;
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the mail server is back") == 1).then_some(())
-    })
-    .await;
-    assert_eq!(
-        said(&app, "the mail server does not answer"),
-        1,
-        "{}",
-        app.tail()
-    );
-    server.abort();
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreachable_stripe_is_seen() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -355,7 +256,7 @@ async fn an_unreachable_stripe_is_seen() {
 /// Every metric that the program knows is exported once its occasion has come, with the labels that it is said to have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_exported_is_what_the_table_says() {
-    use keyward::measure::{ALL, Kind};
+    use keyward::measure::{ALL, MetricKind};
     let mut setup = Setup::embedded();
     setup.mail =
         "transport = \"folder\"\npath = \"./mail\"\nfrom = \"Example <keys@example.com>\"\n"
@@ -387,7 +288,7 @@ async fn what_is_exported_is_what_the_table_says() {
             .unwrap_or(name);
         let metric = ALL
             .iter()
-            .find(|m| m.name == name || m.kind == Kind::Histogram && m.name == plain);
+            .find(|m| m.name == name || m.kind == MetricKind::Histogram && m.name == plain);
         let metric =
             metric.unwrap_or_else(|| panic!("{sample} is not in the table of src/measure.rs"));
         let labels: Vec<&str> = sample

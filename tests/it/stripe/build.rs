@@ -1,10 +1,10 @@
 //! Small events to read: an envelope around whatever object a test is about.
 
 use keyward::domain::fact::{
-    Charge, Dispute, Fact, Invoice, Payment, Refund, Says, Session, Subscription,
+    Charge, Dispute, Fact, FactBody, Invoice, Payment, Refund, Session, Subscription,
 };
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{Event, Heard, Reason, read};
+use keyward::sources::stripe::event::{Event, EventContent, Reason, read};
 use serde_json::{Value, json};
 
 /// When every event of these tests says it happened.
@@ -37,25 +37,25 @@ pub(crate) fn read_event(event: &Value) -> Event {
     read(event.to_string().as_bytes(), Timestamp::from_s(RECEIVED_S)).unwrap()
 }
 
-pub(crate) fn heard(kind: &str, object: Value) -> Heard {
-    read_event(&event(kind, object)).says
+pub(crate) fn heard(kind: &str, object: Value) -> EventContent {
+    read_event(&event(kind, object)).content
 }
 
 pub(crate) fn fact_of(event: &Value) -> Fact {
-    let says = read_event(event).says;
-    let Heard::Fact(fact) = says else {
+    let content = read_event(event).content;
+    let EventContent::Fact(fact) = content else {
         panic!(
             "{event}
-is no fact: {says:?}"
+is no fact: {content:?}"
         )
     };
     fact
 }
 
 pub(crate) fn ignored(kind: &str, object: Value) -> Reason {
-    let says = heard(kind, object);
-    let Heard::Ignored(reason) = says else {
-        panic!("{kind} is not ignored: {says:?}")
+    let content = heard(kind, object);
+    let EventContent::Ignored(reason) = content else {
+        panic!("{kind} is not ignored: {content:?}")
     };
     reason
 }
@@ -63,8 +63,8 @@ pub(crate) fn ignored(kind: &str, object: Value) -> Reason {
 macro_rules! readers {
     ($($name:ident $variant:ident $type:ty;)*) => {$(
         pub(crate) fn $name(kind: &str, object: Value) -> $type {
-            let says = fact_of(&event(kind, object)).says;
-            let Says::$variant(it) = says else { panic!("{kind}: {says:?}") };
+            let body = fact_of(&event(kind, object)).body;
+            let FactBody::$variant(it) = body else { panic!("{kind}: {body:?}") };
             *Into::<Box<$type>>::into(it)
         }
     )*};

@@ -3,7 +3,7 @@
 use keyward::domain::id::AccountId;
 use keyward::domain::no_use::NoEvent;
 use keyward::domain::time::Timestamp;
-use keyward::sources::stripe::event::{EVENT_TYPES, Heard, Reason, parse, read};
+use keyward::sources::stripe::event::{EVENT_TYPES, EventContent, Reason, parse, read};
 use keyward::sources::stripe::signature::{sign, verify};
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn an_event_without_its_instant_says_nothing() {
     raw["created"] = json!("yesterday");
     let e = read_event(&raw);
     assert_eq!(e.created.s(), RECEIVED_S);
-    let Heard::Ignored(reason) = e.says else {
+    let EventContent::Ignored(reason) = e.content else {
         panic!()
     };
     assert_eq!(
@@ -129,8 +129,8 @@ fn an_object_that_is_not_there_is_unreadable() {
         (json!([]), "missing"),
     ] {
         let raw = with(event("invoice.paid", json!({})), json!({"data": data}));
-        let expected = Heard::Ignored(Reason::field("data.object", found.to_owned()));
-        assert_eq!(read_event(&raw).says, expected);
+        let expected = EventContent::Ignored(Reason::field("data.object", found.to_owned()));
+        assert_eq!(read_event(&raw).content, expected);
     }
 }
 
@@ -192,5 +192,9 @@ fn a_delivery_is_verified_before_it_is_parsed() {
 
 #[test]
 fn what_moves_often_is_small() {
-    assert!(size_of::<Heard>() <= 512, "{}", size_of::<Heard>());
+    assert!(
+        size_of::<EventContent>() <= 512,
+        "{}",
+        size_of::<EventContent>()
+    );
 }

@@ -1,8 +1,8 @@
 //! Charges, payments, refunds, disputes, fraud warnings and customers, in the shapes of 2012 to 2026.
 
-use keyward::domain::fact::{DisputeStatus, Says};
+use keyward::domain::fact::{DisputeStatus, FactBody};
 use keyward::domain::no_use::NoUse;
-use keyward::sources::stripe::event::Heard;
+use keyward::sources::stripe::event::EventContent;
 use keyward::sources::stripe::event::Reason;
 use serde_json::{Value, json};
 
@@ -228,7 +228,7 @@ fn links_between_payments_and_invoices() {
 fn fraud_warnings() {
     let warning = json!({"id": "issfr_1", "object": "radar.early_fraud_warning", "charge": "ch_1", "actionable": true});
     let fact = fact_of(&event("radar.early_fraud_warning.created", warning));
-    let Says::FraudWarning(w) = fact.says else {
+    let FactBody::FraudWarning(w) = fact.body else {
         panic!()
     };
     assert_eq!(w.charge.unwrap().as_str(), "ch_1");
@@ -244,9 +244,9 @@ fn fraud_warnings() {
 #[test]
 fn customers() {
     let customer = |kind: &str, object| {
-        let says = heard(kind, object);
-        let Heard::Customer(c) = says else {
-            panic!("{says:?}")
+        let content = heard(kind, object);
+        let EventContent::Customer(c) = content else {
+            panic!("{content:?}")
         };
         c
     };

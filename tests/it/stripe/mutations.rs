@@ -2,7 +2,7 @@
 
 use keyward::domain::time::{Span, Timestamp};
 use keyward::secret::Secret;
-use keyward::sources::stripe::event::{EVENT_TYPES, Heard, read};
+use keyward::sources::stripe::event::{EVENT_TYPES, EventContent, read};
 use keyward::sources::stripe::signature::verify;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -102,7 +102,7 @@ proptest! {
             put(&mut e["data"], &path, &serde_json::from_str(ODD[odd]).unwrap());
         }
         // The envelope is whole, so it ends as something, and what is ignored has its reason.
-        if let Heard::Ignored(reason) = read(e.to_string().as_bytes(), at()).unwrap().says {
+        if let EventContent::Ignored(reason) = read(e.to_string().as_bytes(), at()).unwrap().content {
             prop_assert!(!reason.to_string().is_empty());
         }
     }
@@ -135,10 +135,13 @@ proptest! {
 #[test]
 fn everything_is_read_by_every_reader() {
     for (kind, _) in EVENT_TYPES {
-        let says = read(event(kind, everything()).to_string().as_bytes(), at())
+        let content = read(event(kind, everything()).to_string().as_bytes(), at())
             .unwrap()
-            .says;
-        assert!(!matches!(says, Heard::Ignored(_)), "{kind}: {says:?}");
+            .content;
+        assert!(
+            !matches!(content, EventContent::Ignored(_)),
+            "{kind}: {content:?}"
+        );
     }
 }
 
@@ -147,18 +150,18 @@ fn instants_beyond_the_calendar_are_clamped() {
     for odd in ODD {
         let mut object = everything();
         object["trial_end"] = serde_json::from_str(odd).unwrap();
-        let Heard::Fact(fact) = read(
+        let EventContent::Fact(fact) = read(
             event("customer.subscription.updated", object)
                 .to_string()
                 .as_bytes(),
             at(),
         )
         .unwrap()
-        .says
+        .content
         else {
             panic!("{odd}")
         };
-        let keyward::domain::fact::Says::Subscription(s) = fact.says else {
+        let keyward::domain::fact::FactBody::Subscription(s) = fact.body else {
             panic!()
         };
         let _ = s

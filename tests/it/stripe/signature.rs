@@ -2,7 +2,7 @@
 
 use keyward::domain::time::{Span, Timestamp};
 use keyward::secret::Secret;
-use keyward::sources::stripe::signature::{Refusal, sign, verify};
+use keyward::sources::stripe::signature::{SignatureError, sign, verify};
 
 const BODY: &[u8] = br#"{"id":"evt_1","type":"invoice.paid"}"#;
 const T: i64 = 1_700_000_000;
@@ -22,7 +22,11 @@ fn secrets(texts: &[&str]) -> Vec<Secret> {
     texts.iter().map(|t| Secret::new(*t)).collect()
 }
 
-fn check(header: &str, secret_texts: &[&str], received_ms: i64) -> Result<Timestamp, Refusal> {
+fn check(
+    header: &str,
+    secret_texts: &[&str],
+    received_ms: i64,
+) -> Result<Timestamp, SignatureError> {
     let received = Timestamp::from_ms(received_ms);
     verify(
         BODY,
@@ -88,11 +92,12 @@ fn the_raw_bytes_count_and_t_as_it_is_written() {
     }
     assert_eq!(
         check(&format!("t=000{T},v1={FIRST}"), &["whsec_first"], T * 1000),
-        Err(Refusal::NoMatch)
+        Err(SignatureError::NoMatch)
     );
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a flat table")]
 fn what_nobody_signed_is_refused() {
     for (header, secret_texts, code) in [
         (format!("t={T},v1={ZEROS}"), vec!["whsec_first"], "no_match"),
@@ -177,7 +182,7 @@ fn what_nobody_signed_is_refused() {
         Span::ZERO,
         Timestamp::from_s(T),
     );
-    assert_eq!(none.unwrap_err(), Refusal::NoHeader);
+    assert_eq!(none.unwrap_err(), SignatureError::NoHeader);
 }
 
 #[test]
@@ -189,7 +194,7 @@ fn a_changed_body_is_refused() {
         let key = secrets(&["whsec_first"]);
         let answer =
             verify(&body, Some(&header), &key, Span::ZERO, Timestamp::from_s(T)).map(|_| ());
-        assert_eq!(answer, Err(Refusal::NoMatch));
+        assert_eq!(answer, Err(SignatureError::NoMatch));
     }
 }
 
@@ -202,14 +207,14 @@ fn age_is_judged_in_whole_seconds_and_only_backwards() {
     }
     assert_eq!(
         at(301_000),
-        Err(Refusal::TooOld {
+        Err(SignatureError::TooOld {
             age: Span::from_s(301)
         })
     );
     // Whoever does not know the secret does not learn that it is the age.
     assert_eq!(
         check(&header, &["whsec_second"], i64::MAX),
-        Err(Refusal::NoMatch)
+        Err(SignatureError::NoMatch)
     );
     // A tolerance of zero switches the check off.
     let key = secrets(&["whsec_first"]);
@@ -238,16 +243,16 @@ fn what_we_sign_is_what_stripe_would_send() {
 #[test]
 fn every_refusal_says_what_to_check() {
     let refusals = [
-        Refusal::NoSecret,
-        Refusal::NoHeader,
-        Refusal::Malformed {
+        SignatureError::NoSecret,
+        SignatureError::NoHeader,
+        SignatureError::Malformed {
             why: "it has no `t`",
         },
-        Refusal::NoV1,
-        Refusal::TooOld {
+        SignatureError::NoV1,
+        SignatureError::TooOld {
             age: Span::from_s(3725),
         },
-        Refusal::NoMatch,
+        SignatureError::NoMatch,
     ];
     let told: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(told.join("\n"), @r"

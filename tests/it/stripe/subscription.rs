@@ -173,7 +173,7 @@ fn statuses() {
 fn the_status_before() {
     let mut e = event("customer.subscription.updated", running());
     e["data"]["previous_attributes"] = json!({"status": "past_due"});
-    let keyward::domain::fact::Says::Subscription(s) = fact_of(&e).says else {
+    let keyward::domain::fact::FactBody::Subscription(s) = fact_of(&e).body else {
         panic!()
     };
     assert_eq!(s.previous_status, Some(SubscriptionStatus::PastDue));

@@ -4,6 +4,7 @@
 //! documentation is silent, is this file's. A test may run it as a process of
 //! its own. Which request fails how is decided by the seed and the request's number alone. What it holds is the truth
 //! that the laws are counted against: [`Fake::licenses`].
+
 #![allow(
     dead_code,
     missing_docs,
@@ -16,6 +17,12 @@
     reason = "it serves tests"
 )]
 
+mod faults;
+mod process;
+mod reply;
+mod service;
+
+use http_body_util::BodyExt;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,101 +30,23 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use keyward::domain::action::{Abilities, Act, GrantStatus};
-use keyward::domain::id::{EventId, LicenseKey};
-use keyward::domain::plan::Devices;
-use keyward::domain::service::{Cannot, License, apply};
 use keyward::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
+
+pub use faults::Faults;
+use faults::{Fault, mix};
+pub use process::{Process, serve_until_stdin_closes};
+use reply::{decode, error, respond};
 
 /// The API key that it takes.
 pub const API_KEY: &str = "af_live_test";
-
-/// What goes wrong, and how the service behaves where AuthForge's documentation is silent. All shares in percent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Faults {
-    /// Decides which request fails how.
-    pub seed: u64,
-    /// 5xx; half of them after doing the work.
-    pub error_pct: u64,
-    /// No answer at all; half of them after doing the work.
-    pub hang_pct: u64,
-    /// The connection is closed without an answer; half of them after doing the work.
-    pub drop_pct: u64,
-    /// Done and answered 2xx, with a body that breaks off.
-    pub garbage_pct: u64,
-    /// No answer, and the work is done `late_ms` later.
-    pub late_pct: u64,
-    /// See `late_pct`.
-    pub late_ms: u64,
-    /// 429, nothing done.
-    pub limited_pct: u64,
-    /// What a 429 or 5xx says in `Retry-After`.
-    pub retry_after: Option<String>,
-    /// 5xx and 429 come from a gateway, as HTML.
-    pub html: bool,
-    /// Every call (402: every create) is refused with this status.
-    pub refuse: Option<u16>,
-    /// How long every answer takes, in milliseconds.
-    pub latency_ms: u64,
-    /// So many blanks precede every body.
-    pub pad_bytes: usize,
-    /// Licenses younger than this are not in the list yet.
-    pub list_lag_ms: u64,
-    /// The list stays as it is, whatever is made.
-    pub list_frozen: bool,
-    /// So many more list requests with a cursor are refused.
-    pub refuse_cursors: u32,
-    /// The list shows labels.
-    pub list_shows_label: bool,
-    /// The list heeds `label=`.
-    pub finds_by_label: bool,
-    /// What comes of an earlier end: `accept`, `refuse` (400) or `ignore` (200, unchanged).
-    pub shorten: String,
-    /// `activate` is refused.
-    pub refuse_activate: bool,
-    /// A change to what is so already is refused with 400.
-    pub refuse_repeats: bool,
-    /// A successful update is answered with `{}`.
-    pub silent_updates: bool,
-}
-
-impl Default for Faults {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            error_pct: 0,
-            hang_pct: 0,
-            drop_pct: 0,
-            garbage_pct: 0,
-            late_pct: 0,
-            late_ms: 0,
-            limited_pct: 0,
-            retry_after: None,
-            html: false,
-            refuse: None,
-            latency_ms: 0,
-            pad_bytes: 0,
-            list_lag_ms: 0,
-            list_frozen: false,
-            refuse_cursors: 0,
-            list_shows_label: false,
-            finds_by_label: false,
-            shorten: "accept".into(),
-            refuse_activate: false,
-            refuse_repeats: false,
-            silent_updates: false,
-        }
-    }
-}
 
 /// A license as the service keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -248,71 +177,6 @@ impl Fake {
     }
 }
 
-/// A fake in a process of its own, so that it outlives whoever is killed. It ends when this is dropped or the caller
-/// dies, for then its standard input closes.
-pub struct Process {
-    child: std::process::Child,
-    base: String,
-}
-
-/// Where a process of its own reads its faults from, as JSON, and its address.
-const FAULTS_VAR: &str = "FAKE_LICENSES_FAULTS";
-const ADDR_VAR: &str = "FAKE_LICENSES_ADDR";
-
-impl Process {
-    /// Runs `command`, which must call [`serve_until_stdin_closes`], with these faults at this address (port 0: free).
-    pub fn start(mut command: std::process::Command, addr: &str, faults: &Faults) -> Self {
-        use std::io::BufRead;
-        use std::process::Stdio;
-        command
-            .env(FAULTS_VAR, serde_json::to_string(faults).unwrap())
-            .env(ADDR_VAR, addr);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        let base = lines.find_map(|l| Some(l.split_once("listening on ")?.1.to_owned()));
-        // What it says later is heard, for else its pipe would break.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            base: base.unwrap(),
-            child,
-        }
-    }
-
-    /// The base address of its API; what it holds is at `../_fake/licenses`, `counters` and `faults`.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
-
-/// The other side of [`Process`].
-#[allow(
-    clippy::print_stdout,
-    reason = "this is how the caller learns the port"
-)]
-pub async fn serve_until_stdin_closes() {
-    let faults = std::env::var(FAULTS_VAR)
-        .map_or_else(|_| Faults::default(), |f| serde_json::from_str(&f).unwrap());
-    let addr = std::env::var(ADDR_VAR).unwrap_or_else(|_| "127.0.0.1:0".into());
-    let fake = Fake::start_at(&addr, faults).await;
-    println!("listening on {}", fake.base());
-    let closed =
-        tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-    let _ = closed.await;
-}
-
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -325,21 +189,6 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             .spawn(async move { drop(http.serve_connection(TokioIo::new(stream), service).await) });
         while connections.try_join_next().is_some() {}
     }
-}
-
-/// What is done to one request.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    None,
-    ErrorBefore,
-    ErrorAfter,
-    HangBefore,
-    HangAfter,
-    DropBefore,
-    DropAfter,
-    Garbage,
-    Late,
-    Limited,
 }
 
 struct Call {
@@ -453,229 +302,10 @@ impl Shared {
             _ => (404, String::new()),
         }
     }
-
-    fn answer(&self, call: &Call, faults: &Faults, authorized: bool) -> Reply {
-        let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
-        if !authorized {
-            return plain_error(401, "invalid_api_key");
-        }
-        match faults.refuse {
-            Some(402) if call.method != "POST" => {}
-            Some(402) => return plain_error(402, "no_credits"),
-            Some(401) => return plain_error(401, "invalid_api_key"),
-            Some(status) => return plain_error(status, "forbidden"),
-            None => {}
-        }
-        match (call.method.as_str(), &path[..]) {
-            ("POST", ["v1", "licenses"]) => self.create(&call.body),
-            ("GET", ["v1", "licenses"]) => self.list(&call.query, faults),
-            ("GET", ["v1", "licenses", key]) => {
-                self.one(key, |kept| (200, serde_json::to_string(kept).unwrap()))
-            }
-            ("PUT", ["v1", "licenses", key]) => {
-                self.one(key, |kept| update(kept, &call.body, faults))
-            }
-            _ => plain_error(404, "not_found"),
-        }
-    }
-
-    fn create(&self, body: &Value) -> Reply {
-        let Some(app_id) = body["appId"].as_str() else {
-            return plain_error(400, "bad_request");
-        };
-        let label = body["label"].as_str();
-        let slots = body["maxHwidSlots"].as_u64().unwrap_or(1);
-        let Ok(expires_at) = serde_json::from_value(body["expiresAt"].clone()) else {
-            return plain_error(400, "bad_request");
-        };
-        if !(1..=16).contains(&slots) || label.is_some_and(|l| l.chars().count() > 128) {
-            return plain_error(400, "bad_request");
-        }
-        let mut db = self.db();
-        let kept = Kept {
-            license_key: key_of(db.licenses.len() as u64),
-            app_id: app_id.into(),
-            status: "active".into(),
-            expires_at,
-            max_hwid_slots: u32::try_from(slots).unwrap(),
-            unlimited_hwid_slots: body["unlimitedHwidSlots"].as_bool().unwrap_or(false),
-            hwid_list: vec![],
-            label: label.map(Into::into),
-            created_at: now(),
-        };
-        let mut shown = serde_json::to_value(&kept).unwrap();
-        shown.as_object_mut().unwrap().remove("label");
-        let at = db.licenses.len();
-        db.index.insert(kept.license_key.clone(), at);
-        db.licenses.push(kept);
-        (201, json!({ "licenses": [shown] }).to_string())
-    }
-
-    fn list(&self, query: &HashMap<String, String>, faults: &Faults) -> Reply {
-        let get = |name| query.get(name).map(String::as_str);
-        let limit: usize = get("limit").map_or(50, |l| l.parse().unwrap_or(0));
-        let Ok(from) = get("cursor").unwrap_or("0").parse::<usize>() else {
-            return plain_error(400, "bad_request");
-        };
-        let Some(app) = get("appId").filter(|_| (1..=200).contains(&limit)) else {
-            return plain_error(400, "bad_request");
-        };
-        if from > 0 && faults.refuse_cursors > 0 {
-            self.faults.lock().unwrap().refuse_cursors -= 1;
-            return plain_error(400, "bad_request");
-        }
-        let youngest =
-            now() - chrono::TimeDelta::milliseconds(i64::try_from(faults.list_lag_ms).unwrap());
-        let db = self.db();
-        let until = if faults.list_frozen {
-            db.frozen_at
-        } else {
-            db.licenses.len()
-        };
-        let label = get("label").filter(|_| faults.finds_by_label);
-        let all = db.licenses[..until].iter().enumerate().skip(from);
-        let mut shown = all.filter(|(_, l)| {
-            l.app_id == app
-                && l.created_at <= youngest
-                && (label.is_none() || l.label.as_deref() == label)
-        });
-        let mut page: Vec<Value> = vec![];
-        let mut cursor = Value::Null;
-        for (at, kept) in shown.by_ref().take(limit) {
-            let mut entry = serde_json::to_value(kept).unwrap();
-            let fields = entry.as_object_mut().unwrap();
-            fields.remove("hwidList");
-            if !faults.list_shows_label {
-                fields.remove("label");
-            }
-            page.push(entry);
-            cursor = (at + 1).to_string().into();
-        }
-        if shown.next().is_none() {
-            cursor = Value::Null;
-        }
-        (
-            200,
-            json!({ "licenses": page, "cursor": cursor }).to_string(),
-        )
-    }
-
-    fn one(&self, key: &str, act: impl FnOnce(&mut Kept) -> Reply) -> Reply {
-        let mut db = self.db();
-        match db.index.get(key).copied() {
-            Some(at) => act(&mut db.licenses[at]),
-            None => (
-                404,
-                json!({ "error": "not_found", "message": format!("no license {key}") }).to_string(),
-            ),
-        }
-    }
-}
-
-fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
-    let key = LicenseKey::new(kept.license_key.as_str());
-    let is = kept.expires_at.map(instant);
-    let act = match body["action"].as_str() {
-        Some("revoke") if faults.refuse_repeats && kept.status == "revoked" => {
-            return plain_error(400, "bad_request");
-        }
-        Some("revoke") => Act::Revoke { key },
-        Some("activate") if faults.refuse_activate => return plain_error(400, "bad_request"),
-        Some("activate") if faults.refuse_repeats && kept.status == "active" => {
-            return plain_error(400, "bad_request");
-        }
-        Some("activate") => Act::Reinstate { key, until: is },
-        Some("reset-hwid") => Act::ResetDevices {
-            key,
-            decision: EventId::from("by a call"),
-        },
-        Some("extend") => {
-            match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {
-                Ok(to) => Act::SetExpiry {
-                    key,
-                    until: to.map(instant),
-                },
-                Err(_) => return plain_error(400, "bad_request"),
-            }
-        }
-        _ => return plain_error(400, "bad_request"),
-    };
-    let abilities = Abilities {
-        can_shorten: faults.shorten == "accept",
-        ..Abilities::simulated()
-    };
-    match apply_to(kept, &act, &abilities) {
-        Err(Cannot::Shorten) if faults.shorten == "ignore" => {}
-        Err(_) => return plain_error(400, "bad_request"),
-        Ok(()) => {}
-    }
-    if faults.silent_updates {
-        (200, "{}".into())
-    } else {
-        (200, serde_json::to_string(kept).unwrap())
-    }
-}
-
-/// Lets the model act on a license as it is kept here.
-fn apply_to(kept: &mut Kept, act: &Act, abilities: &Abilities) -> Result<(), Cannot> {
-    let mut license = License {
-        key: LicenseKey::new(kept.license_key.as_str()),
-        label: None,
-        status: if kept.status == "revoked" {
-            GrantStatus::Revoked
-        } else {
-            GrantStatus::Live
-        },
-        expires_at: kept.expires_at.map(instant),
-        devices: Devices::Count(kept.max_hwid_slots),
-    };
-    let confirmed = apply(&mut license, act, abilities)?;
-    kept.status = if confirmed.status == GrantStatus::Revoked {
-        "revoked"
-    } else {
-        "active"
-    }
-    .into();
-    kept.expires_at = confirmed
-        .expires_at
-        .and_then(|at| DateTime::from_timestamp_millis(at.ms()));
-    if matches!(act, Act::ResetDevices { .. }) {
-        kept.hwid_list.clear();
-    }
-    Ok(())
 }
 
 fn instant(at: DateTime<Utc>) -> Timestamp {
     Timestamp::from_ms(at.timestamp_millis())
-}
-
-impl Faults {
-    fn draw(&self, request: u64) -> Fault {
-        let dice = mix(self.seed ^ mix(request));
-        let (mut roll, half) = (dice % 100, (dice / 100).is_multiple_of(2));
-        for (pct, before, after) in [
-            (self.error_pct, Fault::ErrorBefore, Fault::ErrorAfter),
-            (self.hang_pct, Fault::HangBefore, Fault::HangAfter),
-            (self.drop_pct, Fault::DropBefore, Fault::DropAfter),
-            (self.garbage_pct, Fault::Garbage, Fault::Garbage),
-            (self.late_pct, Fault::Late, Fault::Late),
-            (self.limited_pct, Fault::Limited, Fault::Limited),
-        ] {
-            if roll < pct {
-                return if half { before } else { after };
-            }
-            roll -= pct;
-        }
-        Fault::None
-    }
-}
-
-/// SplitMix64's finalizer: neighbouring numbers to unrelated ones.
-fn mix(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let n = (n ^ (n >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    n ^ (n >> 31)
 }
 
 /// The nth key, of AuthForge's form: four groups of letters without I and O and digits 2 to 9. Distinct, for `mix` is
@@ -692,50 +322,6 @@ fn key_of(n: u64) -> String {
         bits /= 32;
     }
     key
-}
-
-fn plain_error(status: u16, code: &str) -> Reply {
-    (
-        status,
-        json!({ "error": code, "message": format!("{code}, said the fake") }).to_string(),
-    )
-}
-
-fn error(status: u16, code: &str, faults: &Faults) -> Reply {
-    match faults.html {
-        true => (
-            status,
-            format!("<html>\n<head><title>{status} from a gateway</title></head>\n</html>"),
-        ),
-        false => plain_error(status, code),
-    }
-}
-
-fn respond((status, body): Reply, retry_after: &Option<String>) -> Response<Full<Bytes>> {
-    let mut response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json");
-    if let Some(after) = retry_after
-        .as_ref()
-        .filter(|_| status == 429 || status >= 500)
-    {
-        response = response.header("retry-after", after);
-    }
-    response.body(Full::new(Bytes::from(body))).unwrap()
-}
-
-fn decode(segment: &str) -> String {
-    let url = reqwest::Url::parse(&format!(
-        "http://x/?{}",
-        segment
-            .replace('+', "%2B")
-            .replace('&', "%26")
-            .replace('=', "%3D")
-    ))
-    .unwrap();
-    url.query_pairs()
-        .next()
-        .map_or(String::new(), |(name, _)| name.into_owned())
 }
 
 #[expect(

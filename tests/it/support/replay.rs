@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use keyward::config::{Config, Connect, Env, Livemode};
 use keyward::domain::revision::Revisions;
 use keyward::domain::time::Timestamp;
-use keyward::engine::input::{Heard, Input, Rules, SourceRules};
+use keyward::engine::input::{EventPayload, Input, Rules, SourceRules};
 use keyward::sim::history::{self, Line};
-use keyward::sim::{Answer, World};
+use keyward::sim::{ReplayReport, Simulation};
 
 /// One recorded life cycle.
 pub(crate) struct History {
@@ -63,13 +63,8 @@ impl History {
     }
 
     /// Plays it.
-    pub(crate) fn replay(&self, until: Option<Timestamp>) -> (World, Answer) {
+    pub(crate) fn replay(&self, until: Option<Timestamp>) -> (Simulation, ReplayReport) {
         answered(&self.name, &self.text, self.rules.clone(), until, None)
-    }
-
-    /// What its author wrote about it.
-    pub(crate) fn about(&self) -> String {
-        fs::read_to_string(self.folder.join("about.txt")).unwrap()
     }
 }
 
@@ -80,11 +75,11 @@ pub(crate) fn answered(
     rules: Rules,
     until: Option<Timestamp>,
     seed: Option<u64>,
-) -> (World, Answer) {
+) -> (Simulation, ReplayReport) {
     let lines = history::History::new(name, text.as_bytes()).unwrap();
     let world = keyward::sim::replay(lines, rules, until, seed)
         .unwrap_or_else(|why| panic!("{name}: {why}"));
-    let answer = Answer::of(&world).unwrap();
+    let answer = ReplayReport::of(&world).unwrap();
     (world, answer)
 }
 
@@ -119,7 +114,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Delivery(delivery) => {
             let mut delivery = delivery.clone();
             delivery.received = at;
-            if let Heard::Fact(fact) = &mut delivery.heard {
+            if let EventPayload::Fact(fact) = &mut delivery.heard {
                 fact.received = at;
             }
             Input::Delivery(delivery)

@@ -12,7 +12,7 @@ use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::read::view;
 use keyward::engine::route::query;
 use keyward::secret::Secret;
-use keyward::server::{self, Broke, Server};
+use keyward::server::{self, RunError, Server};
 use keyward::sources::stripe::signature::sign;
 use keyward::store::Create;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ pub(crate) struct Running {
     pub(crate) handle: keyward::engine::Handle,
     pub(crate) due: Arc<tokio::sync::Notify>,
     stop: CancellationToken,
-    task: JoinHandle<Result<(), Broke>>,
+    task: JoinHandle<Result<(), RunError>>,
 }
 
 impl Shop {

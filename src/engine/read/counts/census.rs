@@ -38,11 +38,9 @@ impl Census {
         }
         let in_grace = self.in_grace.entry(machine.source.clone()).or_default();
         // The journal's last line is the state: the scheduler wakes a machine whose grace is over.
-        if machine
-            .journal
-            .last()
-            .is_some_and(|seen| seen.what.to == State::Subscription(subscription::State::Grace))
-        {
+        if machine.journal.last().is_some_and(|seen| {
+            seen.what.to == State::Subscription(subscription::SubscriptionState::Grace)
+        }) {
             *in_grace += 1;
         }
     }

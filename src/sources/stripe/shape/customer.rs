@@ -2,9 +2,9 @@
 
 use crate::domain::customer::Customer;
 
-use super::super::event::Envelope;
 use super::super::reason::Reason;
 use super::{own_id, owned};
+use crate::sources::stripe::envelope::Envelope;
 
 /// `customer.deleted` has the whole customer or only its id.
 pub(in super::super) fn read(e: &Envelope<'_, '_>) -> Result<Customer, Reason> {

@@ -5,10 +5,10 @@ use crate::domain::id::{ChargeId, PaymentIntentId, SubscriptionId};
 use crate::domain::no_use::NoUse;
 use crate::domain::time::Timestamp;
 
-use super::super::event::Envelope;
 use super::super::json::Json;
 use super::super::reason::Reason;
 use super::{currency, is_sent, line, own_id, owned, payer, reference, wants};
+use crate::sources::stripe::envelope::Envelope;
 
 pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Result<Invoice, Reason> {
     let object = e.object;

@@ -1,7 +1,7 @@
 //! Lines of an invoice. Basil (2025-03-31) moved price, item and proration below `pricing` and `parent`; before
 //! 2018-05-21 a subscription's line had the subscription's own id.
 
-use crate::domain::fact::Line;
+use crate::domain::fact::InvoiceLine;
 use crate::domain::time::Timestamp;
 
 use super::super::json::Json;
@@ -43,7 +43,7 @@ pub(super) fn subscription<'s>(line: &'s Json<'_>) -> Option<&'s str> {
 }
 
 /// Reads one line. `otherwise` is the instant of a one-off item that names no time.
-pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<Line, Reason> {
+pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<InvoiceLine, Reason> {
     let is_item = line.get("type").text() == Some("invoiceitem");
     let names_subscription = subscription(line).is_some();
     let proration = match parent(line)
@@ -64,7 +64,7 @@ pub(super) fn read(line: &Json<'_>, otherwise: Timestamp) -> Result<Line, Reason
         || (proration && names_subscription)
         || (item.is_some() && !is_item);
     let (start, end) = period(line, of_subscription, otherwise)?;
-    Ok(Line {
+    Ok(InvoiceLine {
         item,
         price: price::of_line(line),
         start,

@@ -55,6 +55,33 @@ async fn sold(app: &TestApp, fake: &Fake, names: &[&str]) {
     idle(app).await;
 }
 
+/// What happened, or was told, after the copy was made.
+fn told_after_the_copy(team: &Old) -> [Value; 3] {
+    [
+        one_time("After", Clock::Wall.now().s()),
+        // Stripe told late of it: it happened before the copy was made.
+        one_time("Late", Clock::Wall.now().s() - 3_600),
+        Old {
+            quantity: 3,
+            turned_s: Clock::Wall.now().s() - 60,
+            ..team.clone()
+        }
+        .updated("active"),
+    ]
+}
+
+/// Who buys now does not wait for a look.
+async fn a_new_purchase_waits_for_no_look(app: &TestApp, fake: &Fake) {
+    let lists = fake.counter("GET list");
+    app.door().event(&one_time("New", next_s())).await;
+    sold(app, fake, &["New"]).await;
+    assert_eq!(fake.counter("GET list"), lists);
+    assert_eq!(
+        app.ask(&["show", &machine("New")])["licenses_created"],
+        json!(1)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_put_back_makes_nothing_twice() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
@@ -85,17 +112,7 @@ async fn a_copy_put_back_makes_nothing_twice() {
     app.restart().await;
     fake.switch(|f| f.refuse = None);
     app.ask(&["retry", "--all"]);
-    let lost = [
-        one_time("After", Clock::Wall.now().s()),
-        // Stripe told late of it: it happened before the copy was made.
-        one_time("Late", Clock::Wall.now().s() - 3_600),
-        Old {
-            quantity: 3,
-            turned_s: Clock::Wall.now().s() - 60,
-            ..team.clone()
-        }
-        .updated("active"),
-    ];
+    let lost = told_after_the_copy(&team);
     for event in &lost {
         app.door().event(event).await;
     }
@@ -132,15 +149,7 @@ async fn a_copy_put_back_makes_nothing_twice() {
         fake.by_label()
     );
     assert_eq!(mailed_keys(&app, &fake).len(), mails, "nor mailed");
-    // Who buys now does not wait for a look.
-    let lists = fake.counter("GET list");
-    app.door().event(&one_time("New", next_s())).await;
-    sold(&app, &fake, &["New"]).await;
-    assert_eq!(fake.counter("GET list"), lists);
-    assert_eq!(
-        app.ask(&["show", &machine("New")])["licenses_created"],
-        json!(1)
-    );
+    a_new_purchase_waits_for_no_look(&app, &fake).await;
     assert_eq!(app.ask(&["actions"]), Value::Array(vec![]));
 }
 

@@ -44,6 +44,22 @@ async fn refused(app: &TestApp, devices: u32) -> Value {
     until(&said, PATIENCE, row).await
 }
 
+fn is_a_task_at_the_dashboard(task: &Value, key: &str) {
+    let tail = &key[key.len() - 4..];
+    assert_eq!(
+        (&task["kind"], &task["outcome"]),
+        (&json!("update_license"), &json!("refused")),
+        "{task:#}"
+    );
+    assert!(
+        task["error"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("…{tail} in AuthForge's dashboard")),
+        "{task:#}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_seats_are_a_task_until_the_license_shows_them() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
@@ -69,19 +85,7 @@ async fn more_seats_are_a_task_until_the_license_shows_them() {
     app.door().event(&changed(&larger, "evt_five", None)).await;
     let task = refused(&app, 5).await;
     let key = only(&fake).license_key;
-    let tail = &key[key.len() - 4..];
-    assert_eq!(
-        (&task["kind"], &task["outcome"]),
-        (&json!("update_license"), &json!("refused")),
-        "{task:#}"
-    );
-    assert!(
-        task["error"]
-            .as_str()
-            .unwrap()
-            .contains(&format!("…{tail} in AuthForge's dashboard")),
-        "{task:#}"
-    );
+    is_a_task_at_the_dashboard(&task, &key);
     assert!(
         app.ask(&["show", &team.machine()])
             .to_string()

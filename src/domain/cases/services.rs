@@ -1,0 +1,81 @@
+//! What the license service and Stripe answer, at once.
+
+use super::*;
+
+impl Case {
+    pub(super) fn came_of(&mut self, action: &Action) -> Outcome {
+        if let Some(question) = action.act.question() {
+            return self.asked(question);
+        }
+        if matches!(action.phase, CreatePhase::Look { .. }) {
+            return self.looked(action);
+        }
+        let ready = self
+            .ready
+            .get(self.made as usize)
+            .filter(|at| **at > self.now && action.act.creates());
+        match ready {
+            Some(at) => Outcome::Again {
+                after: Some(*at - self.now),
+                why: "busy".to_owned(),
+            },
+            None => Outcome::Done(self.carried_out(action)),
+        }
+    }
+
+    fn looked(&self, action: &Action) -> Outcome {
+        let Some((status, expires_at, devices)) = self.there else {
+            return Outcome::Absent { began: self.now };
+        };
+        let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
+        Outcome::Done(Confirmed {
+            key,
+            status,
+            expires_at,
+            devices: Some(devices),
+            adopted: true,
+            others: Vec::new(),
+        })
+    }
+
+    /// Another hand changes the license at the service, and something makes us read it.
+    pub(in crate::domain) fn changed_there(
+        &mut self,
+        at: f64,
+        until: Option<f64>,
+        devices: u32,
+    ) -> &mut Self {
+        self.on(at);
+        self.shows = Some((until.map(day), Devices::Count(devices)));
+        let license = &self.machine.grants[0];
+        let read = Act::Read {
+            key: license.key.clone(),
+        };
+        self.machine.actions.push(Action::new(
+            self.machine.next_action(),
+            read,
+            license.number,
+            self.now,
+        ));
+        self.reconcile();
+        self
+    }
+
+    fn carried_out(&mut self, action: &Action) -> Confirmed {
+        if let Act::Create(new) = &action.act {
+            self.made += 1;
+            let key = LicenseKey::new(format!("KEY-{}", self.made));
+            return License::made(key, action.label.clone(), new).confirmed(false);
+        }
+        let grant = self
+            .machine
+            .grants
+            .iter()
+            .find(|g| Some(&g.key) == action.act.key());
+        let mut license = License::of(grant.unwrap());
+        if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
+            (license.expires_at, license.devices) = shows;
+        }
+        apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
+    }
+}

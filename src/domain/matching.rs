@@ -1,0 +1,50 @@
+//! Which license stands for which seat, and which action is for it.
+
+use crate::domain::action::{Action, SeatId};
+use crate::domain::entitlement::{Entitlement, SeatDue};
+use crate::domain::machine::{Grant, Machine};
+
+/// Which grant stands for each seat: the newest that is not replaced, by the item's own name first, then by a former one.
+#[must_use]
+pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
+    let mut taken = vec![false; machine.grants.len()];
+    let mut matched = vec![None; due.seats.len()];
+    for exact in [true, false] {
+        for (n, seat) in due.seats.iter().enumerate() {
+            if matched[n].is_some() {
+                continue;
+            }
+            let fits = |g: &Grant| {
+                let named = if exact {
+                    g.seat.item == seat.item
+                } else {
+                    seat.aliases.contains(&g.seat.item)
+                };
+                // A license cannot move to another application: a plan of another one needs a key of its own.
+                let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
+                named && g.seat.unit == seat.unit && !g.replaced && !elsewhere
+            };
+            let found = machine
+                .grants
+                .iter()
+                .enumerate()
+                .rev()
+                .find(|(i, g)| !taken[*i] && fits(g))
+                .map(|(i, _)| i);
+            if let Some(index) = found {
+                taken[index] = true;
+                matched[n] = Some(index);
+            }
+        }
+    }
+    matched
+}
+
+/// Whether an action makes or finds the license of a seat, by the item's name or a former one.
+#[must_use]
+pub fn is_for(action: &Action, seat: &SeatDue) -> bool {
+    let names = |of: &SeatId| {
+        of.unit == seat.unit && (of.item == seat.item || seat.aliases.contains(&of.item))
+    };
+    action.act.new_license().is_some_and(|new| names(&new.seat))
+}

@@ -1,0 +1,69 @@
+//! The single differences, each made from the seat that is due and the license that is there.
+
+use super::Difference;
+use crate::domain::action::{Act, NewLicense, SeatId};
+use crate::domain::entitlement::{SeatDue, Why};
+use crate::domain::machine::Grant;
+use crate::domain::time::Timestamp;
+
+pub(super) fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
+    Difference {
+        act: Act::Create(new_license(seat, until)),
+        grant: None,
+        by_time: false,
+    }
+}
+
+pub(super) fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicense {
+    NewLicense {
+        seat: SeatId {
+            item: seat.item.clone(),
+            unit: seat.unit,
+        },
+        app_id: seat.app_id.clone(),
+        plan: seat.plan.clone(),
+        expires_at: until.map(Timestamp::whole_s),
+        devices: seat.devices,
+    }
+}
+
+pub(super) fn reinstate(grant: &Grant, until: Option<Timestamp>) -> Difference {
+    on(
+        grant,
+        Act::Reinstate {
+            key: grant.key.clone(),
+            until: until.map(Timestamp::whole_s),
+        },
+    )
+}
+
+/// Reads a license once more.
+pub(in crate::domain) fn read_again(grant: &Grant) -> Difference {
+    on(
+        grant,
+        Act::Read {
+            key: grant.key.clone(),
+        },
+    )
+}
+
+pub(super) fn revoke(grant: &Grant) -> Act {
+    Act::Revoke {
+        key: grant.key.clone(),
+    }
+}
+
+pub(super) fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
+    Difference {
+        by_time: seat.why == Why::Lapsed,
+        ..on(grant, act)
+    }
+}
+
+pub(super) fn on(grant: &Grant, act: Act) -> Difference {
+    Difference {
+        act,
+        grant: Some(grant.number),
+        by_time: false,
+    }
+}

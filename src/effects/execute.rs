@@ -1,0 +1,386 @@
+//! Carries one action out at the license service, and says what came of it in the domain's words.
+
+mod look;
+
+use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
+use super::services::{LicenseService, Services};
+use super::throttle::{Gate, Pass, Share};
+use crate::clock::Clock;
+use crate::domain::action::{Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome};
+use crate::domain::by_hand::ByHand;
+use crate::domain::id::AppId;
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::time::Timestamp;
+use crate::engine::Handle;
+use crate::engine::record::key::Work;
+
+/// What the carrier of one action works with.
+pub(super) struct ActionExecutor<'a> {
+    pub(super) handle: &'a Handle,
+    pub(super) services: &'a Services,
+    pub(super) service: &'a LicenseService,
+}
+
+impl LicenseService {
+    /// Whether an action may go now; one that may counts as under way until its answer is heard.
+    pub(super) fn gate(&self, work: Work, now: Timestamp) -> Gate {
+        let creates = work == Work::Create;
+        if creates {
+            let gate = self.credits.ask(now);
+            if gate != Gate::Go {
+                return gate;
+            }
+        }
+        let gate = self.breaker.ask(now);
+        if gate != Gate::Go && creates {
+            self.credits
+                .heard(super::throttle::CallResult::Unsent, now, String::new);
+        }
+        gate
+    }
+
+    /// Whether the service's breaker is open: asked before anything is read for an action.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        self.breaker.is_shut(now)
+    }
+
+    /// An action that was let through was not sent after all: its place is given back.
+    pub(super) fn not_sent(&self, work: Work, now: Timestamp) {
+        let unsent: Answer<()> = Answer::Refused(unsent());
+        self.heard(work, &unsent, now);
+    }
+
+    /// Whether everything goes that there is a slot for.
+    pub(super) fn flows_freely(&self) -> bool {
+        self.breaker.flows_freely() && self.credits.flows_freely()
+    }
+
+    /// Waits for the turn of an action that was let through; `None`: meanwhile others found out that the service is down.
+    async fn turn(&self, action: &Action, clock: &Clock) -> Option<Pass> {
+        let pass = self.throttle.pass(Share::Actions).await;
+        if self.is_shut(clock.now()) {
+            self.not_sent(work_of(action), clock.now());
+            return None;
+        }
+        Some(pass)
+    }
+
+    fn heard<T>(&self, work: Work, answer: &Answer<T>, now: Timestamp) {
+        self.breaker.heard(answer.heard(), now, || answer.why());
+        if work == Work::Create {
+            self.credits
+                .heard(answer.heard_of_credits(), now, || answer.why());
+        }
+    }
+
+    /// Lets calls through again, as after a person's word that the service is mended.
+    pub(super) fn release(&self, now: Timestamp) {
+        self.breaker.release(now);
+        self.credits.release(now);
+    }
+}
+
+/// Which lane an action stands in.
+pub(super) const fn work_of(action: &Action) -> Work {
+    if action.is_ready_create() {
+        Work::Create
+    } else {
+        Work::License
+    }
+}
+
+impl ActionExecutor<'_> {
+    /// Carries an action out. The attempt of a create is on disk already.
+    pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Outcome {
+        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
+            (&action.act, action.phase)
+        {
+            // A look reports to no breaker; the place that the gate counted is given back.
+            self.service.not_sent(work_of(action), self.now());
+            return self
+                .look(machine, action, (!any_age).then_some(since))
+                .await;
+        }
+        let grant = machine.grants.iter().find(|g| g.number == action.license);
+        if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
+            self.service.not_sent(work_of(action), self.now());
+            return stopped;
+        }
+        let Some(_pass) = self.service.turn(action, self.handle.clock()).await else {
+            return Outcome::Again {
+                after: None,
+                why: "not sent: the license service does not answer".to_owned(),
+            };
+        };
+        let answer = self.call(action, grant).await;
+        self.service.heard(work_of(action), &answer, self.now());
+        self.outcome(action, grant, answer).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.handle.clock().now()
+    }
+
+    /// A stop at the grace's end needs no call where a stop is an expiry: it came by itself.
+    fn stopped_by_itself(&self, action: &Action, grant: &Grant) -> Option<Outcome> {
+        let native = self.service.client.abilities().native_suspend;
+        let over =
+            grant.status == GrantStatus::Live && grant.expires_at.is_some_and(|t| t <= self.now());
+        (matches!(action.act, Act::Suspend { .. }) && !native && over).then(|| {
+            Outcome::Done(Confirmed {
+                key: grant.key.clone(),
+                status: GrantStatus::Suspended,
+                expires_at: grant.expires_at,
+                devices: Some(grant.devices),
+                adopted: false,
+                others: Vec::new(),
+            })
+        })
+    }
+
+    async fn call(&self, action: &Action, grant: Option<&Grant>) -> Answer<License> {
+        let client = &self.service.client;
+        let earlier =
+            |to: &Timestamp| grant.is_some_and(|g| g.expires_at.is_none_or(|is| is > *to));
+        match &action.act {
+            Act::Create(new) => {
+                let Some(label) = &action.label else {
+                    return Answer::Refused(unsent());
+                };
+                let new = NewLicense {
+                    app_id: self.app_of(action, None),
+                    label: label.to_string(),
+                    expires_at: new.expires_at,
+                    devices: new.devices,
+                };
+                client.create(&new).await
+            }
+            Act::SetExpiry { key, until } => match until.filter(earlier) {
+                Some(to) => client.shorten(key, to).await,
+                None => client.set_expiry(key, *until).await,
+            },
+            Act::Suspend { key } => client.suspend(key, self.now().whole_s()).await,
+            Act::Reinstate { key, until } => client.reinstate(key, *until).await,
+            Act::Revoke { key } => client.revoke(key).await,
+            Act::SetDevices { key, devices } => client.set_devices(key, *devices).await,
+            Act::ResetDevices { key, .. } => match client.reset_devices(key).await.confirmed() {
+                Ok(()) => client.get(key).await,
+                Err(other) => other,
+            },
+            Act::Read { key } => client.get(key).await,
+            Act::Recover(_) | Act::Query(_) => Answer::Refused(unsent()),
+        }
+    }
+
+    /// The application that an action's license belongs to.
+    fn app_of(&self, action: &Action, grant: Option<&Grant>) -> AppId {
+        let named = match action.act.new_license() {
+            Some(new) => new.app_id.as_ref(),
+            None => grant.and_then(|g| g.app_id.as_ref()),
+        };
+        named.unwrap_or(&self.service.app_id).clone()
+    }
+
+    async fn outcome(
+        &self,
+        action: &Action,
+        grant: Option<&Grant>,
+        answer: Answer<License>,
+    ) -> Outcome {
+        match answer {
+            Answer::Done(license) => {
+                self.services.hold(&license.key);
+                confirmed(action, grant, &license, self.now())
+            }
+            Answer::Again { after, why } => Outcome::Again { after, why },
+            Answer::NotSent { why } => Outcome::Again { after: None, why },
+            Answer::Unknown { why, .. } => Outcome::Unknown { why },
+            Answer::Refused(refusal) => self.refused(action, grant, refusal).await,
+        }
+    }
+
+    /// What a person can do about a refusal, where that is known.
+    fn by_hand(&self, action: &Action) -> Option<ByHand> {
+        match &action.act {
+            Act::ResetDevices { .. } => Some(ByHand::ResetDevices),
+            Act::SetDevices { .. } if !self.service.client.abilities().set_devices => {
+                Some(ByHand::SetDevices)
+            }
+            Act::Create(_)
+            | Act::SetExpiry { .. }
+            | Act::Suspend { .. }
+            | Act::Reinstate { .. }
+            | Act::Revoke { .. }
+            | Act::SetDevices { .. }
+            | Act::Read { .. }
+            | Act::Recover(_)
+            | Act::Query(_) => None,
+        }
+    }
+
+    async fn refused(&self, action: &Action, grant: Option<&Grant>, refusal: Refusal) -> Outcome {
+        let why = refusal.to_string();
+        match refusal.kind {
+            RefusalKind::BadKey | RefusalKind::NoCredits => Outcome::Refused {
+                why,
+                service_wide: true,
+            },
+            RefusalKind::NotFound if !action.act.creates() => {
+                // One missing license and a wrong address look alike: whether the application answers tells them apart.
+                let app = self.app_of(action, grant);
+                let _pass = self.service.throttle.pass(Share::Actions).await;
+                match self.service.client.reachable(&app).await {
+                    Answer::Done(()) => Outcome::Gone,
+                    Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } => {
+                        Outcome::Again { after: None, why }
+                    }
+                    Answer::Refused(_) => Outcome::Refused {
+                        why,
+                        service_wide: true,
+                    },
+                }
+            }
+            RefusalKind::NotFound
+            | RefusalKind::Forbidden
+            | RefusalKind::BadRequest
+            | RefusalKind::NoEffect
+            | RefusalKind::CannotDo
+            | RefusalKind::Other => match self.by_hand(action) {
+                Some(by_hand) => {
+                    // Of what it cannot do at all the service says nothing: it was not asked.
+                    let asked = refusal.kind != RefusalKind::CannotDo;
+                    let why = asked.then_some(why);
+                    Outcome::ByHand { why, by_hand }
+                }
+                None => Outcome::Refused {
+                    why,
+                    service_wide: false,
+                },
+            },
+        }
+    }
+}
+
+/// A refusal of ours before anything was sent: it tells a breaker nothing.
+fn unsent() -> Refusal {
+    Refusal {
+        kind: RefusalKind::CannotDo,
+        status: 0,
+        code: String::new(),
+        message: "nothing was sent".to_owned(),
+    }
+}
+
+/// What the service confirmed, as the domain sees it: whether a stopped license counts as suspended is known only to us
+/// where the service has no word for it.
+fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Timestamp) -> Outcome {
+    let known = action
+        .act
+        .sets_end()
+        .or(grant.map(|g| g.expires_at))
+        .unwrap_or_default();
+    let expires_at = license.expires_at.told().unwrap_or(known);
+    let over = expires_at.is_some_and(|t| t <= now);
+    let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
+    let status = match (&license.status, &action.act) {
+        (Status::Active | Status::Revoked | Status::Suspended, Act::Suspend { .. }) => {
+            GrantStatus::Suspended
+        }
+        (Status::Active, Act::Read { .. } | Act::ResetDevices { .. }) if was_suspended && over => {
+            GrantStatus::Suspended
+        }
+        (Status::Active, _) => GrantStatus::Live,
+        (Status::Suspended, _) => GrantStatus::Suspended,
+        (Status::Revoked, _) => GrantStatus::Revoked,
+        (Status::Other(word), Act::Create(_) | Act::Recover(_)) if word.is_empty() => {
+            GrantStatus::Live
+        }
+        (Status::Other(word), _) => {
+            let why =
+                format!("the service shows the license in a state that is not known: `{word}`");
+            return Outcome::Refused {
+                why,
+                service_wide: false,
+            };
+        }
+    };
+    Outcome::Done(Confirmed {
+        key: license.key.clone(),
+        status,
+        expires_at,
+        devices: license.devices,
+        adopted: false,
+        others: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{Config, Env};
+    use crate::domain::action::{NewLicense, SeatId};
+    use crate::domain::id::Label;
+    use crate::domain::plan::Devices;
+    use crate::effects::services::EmbeddedAt;
+    use crate::secret::Secret;
+
+    const NOW: Timestamp = Timestamp::from_s(1_767_225_600);
+
+    /// Services that take one call at a time, at an address where nobody is.
+    fn services() -> Services {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/histories/keyward.toml");
+        let mut config = Config::load(&path, &Env::new(|_| None)).unwrap().0;
+        config.licenses.in_flight = 1;
+        let embedded = EmbeddedAt {
+            address: ([127, 0, 0, 1], 9).into(),
+            token: Secret::new("token"),
+        };
+        Services::new(&config, Some(&embedded)).unwrap()
+    }
+
+    fn create() -> Action {
+        let seat = SeatId {
+            item: String::new(),
+            unit: 0,
+        };
+        let new = NewLicense {
+            seat,
+            app_id: None,
+            plan: None,
+            expires_at: None,
+            devices: Devices::Count(1),
+        };
+        Action {
+            label: Some(Label::from("Stripe session cs_1")),
+            ..Action::new(1, Act::Create(new), 1, NOW)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waited_for_its_turn_is_not_sent_once_the_service_is_known_to_be_down() {
+        let bad_key = Refusal {
+            kind: RefusalKind::BadKey,
+            status: 401,
+            ..unsent()
+        };
+        for is_down in [false, true] {
+            let (services, create, clock) = (services(), create(), Clock::virtual_at(NOW));
+            let (_, service) = services.license_services()[0];
+            let before_it = service.throttle.pass(Share::Actions).await;
+            assert_eq!(service.gate(Work::Create, NOW), Gate::Go);
+            let mut turn = std::pin::pin!(service.turn(&create, &clock));
+            let waits = tokio::select! { biased; _ = &mut turn => false, () = tokio::task::yield_now() => true };
+            assert!(waits, "one call at a time");
+            let answer: Answer<()> = if is_down {
+                Answer::Refused(bad_key.clone())
+            } else {
+                Answer::Done(())
+            };
+            service.heard(Work::Create, &answer, NOW);
+            drop(before_it);
+            assert_eq!(turn.await.is_none(), is_down);
+        }
+    }
+}

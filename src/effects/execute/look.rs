@@ -1,0 +1,174 @@
+//! Looks for a license before one is made, or where one should end: an attempt of ours whose answer was lost may have made
+//! it, or others before us.
+
+use std::collections::BTreeSet;
+
+use super::{ActionExecutor, confirmed};
+use crate::clock::pause;
+use crate::domain::action::{Action, CreatePhase, Outcome};
+use crate::domain::adoption;
+use crate::domain::machine::Machine;
+use crate::domain::time::{Span, Timestamp};
+use crate::effects::license::License;
+use crate::effects::license::choice::choose;
+use crate::effects::license::sweep::Wanted;
+use crate::effects::services::LicenseService;
+use crate::engine::Handle;
+use crate::engine::input::Input;
+use crate::engine::record::RecordError;
+use crate::engine::record::labels;
+
+/// How often a long look keeps what it has read, so that the next process goes on there.
+const KEEP_EVERY: Span = Span::from_s(1);
+/// So many labels are kept in one commit.
+const KEPT_AT_ONCE: usize = 10 * labels::CHUNK_MAX;
+
+impl ActionExecutor<'_> {
+    /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
+    /// whoever made it, whenever.
+    pub(super) async fn look(
+        &self,
+        machine: &Machine,
+        action: &Action,
+        sent_at: Option<Timestamp>,
+    ) -> Outcome {
+        let loaded = self
+            .services
+            .load_held(self.handle.reader())
+            .and_then(|()| self.load_labels());
+        if let Err(error) = loaded {
+            return Outcome::Again {
+                after: None,
+                why: error.to_string(),
+            };
+        }
+        let app = self.app_of(action, None);
+        let began = self.now();
+        let labels = match sent_at {
+            Some(_) => own_label(action),
+            None => self.labels(machine, action),
+        };
+        let wanted = labels
+            .into_iter()
+            .map(|label| Wanted { label, sent_at })
+            .collect();
+        let find = self
+            .service
+            .finder
+            .find_any(&app, wanted, |key| self.services.is_held(key));
+        let mut find = std::pin::pin!(find);
+        let found = loop {
+            tokio::select! {
+                found = &mut find => break found,
+                () = pause(KEEP_EVERY) => self.service.keep_labels(self.handle, labels::CHUNK_MAX).await,
+            }
+        };
+        self.service.keep_labels(self.handle, 1).await;
+        match found {
+            Err(failed) => Outcome::Again {
+                after: None,
+                why: failed.to_string(),
+            },
+            Ok(licenses) => self
+                .take(machine, action, licenses)
+                .unwrap_or(Outcome::Absent { began }),
+        }
+    }
+
+    /// Takes up the labels that former processes have read.
+    fn load_labels(&self) -> Result<(), RecordError> {
+        let finder = &self.service.finder;
+        if !finder.with_memory(|memory| memory.is_loaded) {
+            let kept = labels::read(self.handle.reader())?;
+            finder.with_memory(|memory| {
+                memory.learn(kept);
+                memory.is_loaded = true;
+            });
+        }
+        Ok(())
+    }
+
+    /// The labels under which an action's license may be found. Whoever made licenses before us may have made the purchase
+    /// several, one for another: all its labels count. What replaces a license of the machine's can only be our own.
+    fn labels(&self, machine: &Machine, action: &Action) -> BTreeSet<String> {
+        let mut labels = own_label(action);
+        if !action
+            .act
+            .new_license()
+            .is_some_and(|new| adoption::has_had(machine, &new.seat))
+        {
+            labels.extend(adoption::labels_of(machine, &self.services.adopt));
+        }
+        labels
+    }
+
+    /// Takes the best of what was found, unless nothing is left for this action.
+    fn take(&self, machine: &Machine, action: &Action, mut found: Vec<License>) -> Option<Outcome> {
+        let mut looks = 0;
+        for other in machine.open_actions().filter(|a| a.id != action.id) {
+            let Some(label) = &other.label else { continue };
+            if is_look(other) {
+                leave_one(&mut found, label.as_str(), self.now());
+                looks += 1;
+            } else {
+                // It may be making this very license.
+                found.retain(|l| l.label.as_deref() != Some(label.as_str()));
+            }
+        }
+        let foreign = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+        loop {
+            let choice = choose(found, self.now())?;
+            if !self.services.reserve(&choice.adopt.key) {
+                found = choice.others;
+                continue;
+            }
+            // What the machine's other looks will take is no leftover.
+            let left: Vec<&License> = choice.others.iter().skip(looks).collect();
+            for other in &left {
+                tracing::warn!(machine.id = %machine.id, license = ?other.key, "another license has a label of this purchase; it is left alone");
+            }
+            let mut outcome = confirmed(action, None, &choice.adopt, self.now());
+            if let Outcome::Done(confirmed) = &mut outcome {
+                confirmed.adopted = foreign;
+                confirmed.others = left.iter().map(|l| l.key.clone()).collect();
+            }
+            return Some(outcome);
+        }
+    }
+}
+
+impl LicenseService {
+    /// Keeps the labels that were read, once there are so many. Those that cannot be written are read again some day.
+    pub(in crate::effects) async fn keep_labels(&self, handle: &Handle, at_least: usize) {
+        let fresh = self
+            .finder
+            .with_memory(|memory| memory.take_fresh(at_least));
+        for pairs in fresh.chunks(KEPT_AT_ONCE) {
+            let _ = handle.submit_waiting(Input::Labels(pairs.to_vec())).await;
+        }
+    }
+}
+
+/// Whether an action looks for what others made.
+fn is_look(action: &Action) -> bool {
+    action.act.new_license().is_some()
+        && matches!(action.phase, CreatePhase::Look { any_age: true, .. })
+}
+
+/// The label of a license that is to be made or found.
+fn own_label(action: &Action) -> BTreeSet<String> {
+    action.label.iter().map(ToString::to_string).collect()
+}
+
+/// Leaves the best license with the label of another look of the machine to that look.
+fn leave_one(found: &mut Vec<License>, label: &str, now: Timestamp) {
+    let (with, mut rest): (Vec<License>, Vec<License>) = std::mem::take(found)
+        .into_iter()
+        .partition(|l| l.label.as_deref() == Some(label));
+    rest.extend(
+        choose(with, now)
+            .into_iter()
+            .flat_map(|choice| choice.others),
+    );
+    *found = rest;
+}

@@ -1,0 +1,99 @@
+//! Which purchases a text leads to: an address, a key, an id.
+
+use super::{machine, machines, walk};
+use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::machine::Machine;
+use crate::domain::revision::Revisions;
+use crate::domain::time::Timestamp;
+use crate::engine::record;
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::key::Table;
+use crate::engine::record::{EventRecord, RecordError, key};
+use crate::engine::write::working::Committed;
+use crate::store::{KeyRange, Read};
+
+/// Machines that an e-mail address, a license key or any id leads to: by links first, else by looking through all.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn find(
+    reader: &dyn Read,
+    scopes: &[Scope],
+    text: &str,
+) -> Result<Vec<MachineId>, RecordError> {
+    let text = text.trim();
+    if let Ok(id) = text.parse()
+        && machine(reader, &id)?.is_some()
+    {
+        return Ok(vec![id]);
+    }
+    for scope in scopes {
+        if let Some(id) = crate::engine::route::lookup(&Committed(reader), scope, text)? {
+            return Ok(vec![id]);
+        }
+        let record: Option<EventRecord> =
+            record::get(&Committed(reader), &key::event(scope, &EventId::from(text)))?;
+        if let Some(Disposition::Applied(Some(id))) = record.map(|r| r.disposition) {
+            return Ok(vec![id]);
+        }
+    }
+    let mut found = Vec::new();
+    let wanted = text.to_lowercase();
+    let customers = customers_with(reader, &wanted)?;
+    machines(reader, |m| {
+        if mentions(&m, text, &wanted, &customers) {
+            found.push(m.id.clone());
+        }
+        found.len() < FOUND_MAX
+    })?;
+    Ok(found)
+}
+
+/// More than this many hits are not listed: the text is not telling enough.
+pub const FOUND_MAX: usize = 100;
+
+fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, RecordError> {
+    let mut found = Vec::new();
+    if email.contains('@') {
+        walk(
+            reader,
+            KeyRange::prefix(&[Table::Customer as u8]),
+            |key, first| {
+                let customer: crate::domain::customer::Customer =
+                    record::whole(&Committed(reader), key, first)?;
+                if customer
+                    .email
+                    .as_ref()
+                    .is_some_and(|e| e.to_lowercase() == email)
+                {
+                    found.push(customer.id);
+                }
+                Ok(true)
+            },
+        )?;
+    }
+    Ok(found)
+}
+
+fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]) -> bool {
+    let folded = machine.folded(&Revisions::default(), Timestamp::from_ms(0));
+    let contact = &folded.contact;
+    let emails = [
+        &contact.session_email,
+        &contact.invoice_email,
+        &contact.decided_email,
+        &contact.deliver_to,
+    ];
+    let sent = machine.notices.iter().filter_map(|n| n.to.as_ref());
+    emails
+        .into_iter()
+        .flatten()
+        .chain(sent)
+        .any(|e| e.to_lowercase() == lower)
+        || machine.grants.iter().any(|g| g.key.reveal() == text)
+        || contact
+            .customer
+            .as_ref()
+            .is_some_and(|c| c.as_str() == text || customers.contains(c))
+        || machine.facts.iter().any(|f| f.id.as_str() == text)
+}

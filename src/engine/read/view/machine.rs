@@ -1,0 +1,230 @@
+//! A machine as programs and people are shown it. These forms are relied on from outside.
+
+use serde::Serialize;
+
+use crate::domain::action::{Act, ActionOutcome};
+use crate::domain::id::CustomerId;
+use crate::domain::machine::{Grant, LicenseStatus, Machine};
+use crate::domain::plan::Devices;
+use crate::domain::revision::Revisions;
+use crate::domain::status::PurchaseStatus;
+use crate::domain::time::Timestamp;
+
+/// A machine, as JSON shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineView {
+    /// Its id.
+    pub id: String,
+    /// `payment` or `subscription`.
+    pub kind: &'static str,
+    /// Its state.
+    pub state: Option<&'static str>,
+    /// What it comes to, where somebody asks who knows what its license service allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<PurchaseStatus>,
+    /// The customer at Stripe.
+    pub customer: Option<String>,
+    /// The address for everything about payment.
+    pub email: Option<String>,
+    /// How many licenses were really made.
+    pub licenses_created: usize,
+    /// Every license that it ever had.
+    pub licenses: Vec<LicenseView>,
+    /// Its changes of state.
+    pub transitions: Vec<TransitionView>,
+    /// Work at the license service.
+    pub actions: Vec<ActionView>,
+    /// E-mails.
+    pub notices: Vec<NoticeView>,
+    /// When time alone changes something next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wake_at: Option<Timestamp>,
+    /// Why nothing is done for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// What the operator was told of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<String>,
+}
+
+/// A license.
+#[derive(Clone, Debug, Serialize)]
+pub struct LicenseView {
+    /// Its number within the machine.
+    pub seat: u32,
+    /// What it is.
+    pub status: LicenseStatus,
+    /// Its expiry; null is for life.
+    pub expires_at: Option<Timestamp>,
+    /// Its devices.
+    pub devices: Devices,
+    /// Its plan.
+    pub plan: Option<String>,
+    /// The key itself, where the one who asks may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// A change of state.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransitionView {
+    /// When it was so.
+    pub at: Timestamp,
+    /// When it was seen.
+    pub seen_at: Timestamp,
+    /// The state before.
+    pub from: Option<&'static str>,
+    /// The state after.
+    pub to: &'static str,
+    /// Why.
+    pub cause: String,
+}
+
+/// A piece of work at the license service.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActionView {
+    /// Its number within the machine.
+    pub id: u32,
+    /// When it was decided, or carried out.
+    pub at: Timestamp,
+    /// What it does.
+    pub kind: &'static str,
+    /// The license's number.
+    pub seat: u32,
+    /// What became of it.
+    pub outcome: &'static str,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The expiry that it sets, where it sets one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// What the service said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it is tried next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Timestamp>,
+    /// Whether it made nothing: a license that others had made was found by its label.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+}
+
+/// An e-mail.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticeView {
+    /// Its number within the machine.
+    pub id: u32,
+    /// When it was sent, or decided.
+    pub at: Timestamp,
+    /// What it says.
+    pub kind: &'static str,
+    /// What it belongs to.
+    pub episode: String,
+    /// What became of it.
+    pub status: &'static str,
+    /// Whom it went to.
+    pub to: Option<String>,
+    /// Why it was skipped, or what the mail server said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// Whether keys are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// In full: for the operator and the customer.
+    Shown,
+    /// Not at all: for replay, whose keys are made up.
+    Hidden,
+}
+
+impl MachineView {
+    /// A machine's page at an instant.
+    #[must_use]
+    pub fn of(
+        machine: &Machine,
+        on_record: Option<&str>,
+        revisions: &Revisions,
+        now: Timestamp,
+        keys: Keys,
+    ) -> Self {
+        let folded = machine.folded(revisions, now);
+        Self {
+            id: machine.id.to_string(),
+            kind: machine.kind.as_str(),
+            state: folded.state.map(crate::domain::lifecycle::State::as_str),
+            status: None,
+            customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
+            email: folded.contact.payer(on_record),
+            licenses_created: machine.licenses_created(),
+            licenses: licenses(machine, now, keys),
+            transitions: machine
+                .journal
+                .iter()
+                .map(|seen| TransitionView {
+                    at: seen.what.at,
+                    seen_at: seen.seen_at,
+                    from: seen.what.from.map(crate::domain::lifecycle::State::as_str),
+                    to: seen.what.to.as_str(),
+                    cause: seen.what.cause.to_string(),
+                })
+                .collect(),
+            actions: machine
+                .actions
+                .iter()
+                .filter(|a| !matches!(a.act, Act::Read { .. } | Act::Query(_)))
+                .map(|a| action(machine, a))
+                .collect(),
+            notices: machine.notices.iter().map(notice).collect(),
+            wake_at: machine.wake_at,
+            held: machine.held.map(|flaw| flaw.to_string()),
+            reports: machine.told.iter().map(|r| r.finding.to_string()).collect(),
+        }
+    }
+}
+
+fn licenses(machine: &Machine, now: Timestamp, keys: Keys) -> Vec<LicenseView> {
+    let mut licenses: Vec<LicenseView> = machine
+        .grants
+        .iter()
+        .map(|g| LicenseView {
+            seat: g.number,
+            status: g.status_at(now),
+            expires_at: g.expires_at,
+            devices: g.devices,
+            plan: g.plan.as_ref().map(ToString::to_string),
+            key: (keys == Keys::Shown).then(|| g.key.reveal().to_owned()),
+        })
+        .collect();
+    licenses.sort_by_key(|l| l.seat);
+    licenses
+}
+
+pub(super) fn action(machine: &Machine, a: &crate::domain::action::Action) -> ActionView {
+    let found = |g: &Grant| g.number == a.license && g.adopted;
+    let made = a.act.creates() && a.outcome == ActionOutcome::Done;
+    ActionView {
+        id: a.id,
+        at: a.at,
+        kind: a.act.as_str(),
+        seat: a.license,
+        outcome: a.outcome.as_str(),
+        attempts: a.attempts,
+        expires_at: a.act.sets_end().flatten(),
+        error: a.why(),
+        next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
+        adopted: made && machine.grants.iter().any(found),
+    }
+}
+
+fn notice(n: &crate::domain::notice::Notice) -> NoticeView {
+    NoticeView {
+        id: n.id,
+        at: n.at,
+        kind: n.kind.as_str(),
+        episode: n.about.to_string(),
+        status: n.status.as_str(),
+        to: n.to.clone(),
+        why: n.why(),
+    }
+}

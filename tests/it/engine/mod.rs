@@ -1,0 +1,3 @@
+//! What the engine hands on.
+
+mod outbox;
