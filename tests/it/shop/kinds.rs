@@ -38,12 +38,8 @@ pub(crate) enum Kind {
     // From here on: what a shop may do, but what is not judged while its kind is closed.
     /// Rule 19: an open renewal keeps alive, and does not revive.
     DebitRevives,
-    /// Rule 29: the newest renewal is written off while an older one is open.
-    WriteOffWithOlderOpen,
     /// Rule 39: a loss stands, whatever other disputes are open.
     LossBesideOpen,
-    /// Rule 25: a turn while a side invoice is unpaid.
-    TurnWithSideOpen,
     /// Rule 25: later tries of side invoices.
     SideRetried,
     /// Rule 37: the rest of a refund comes when the period is over.
@@ -87,7 +83,7 @@ pub(crate) enum Kind {
 }
 
 /// Each kind, and whether shops may do it.
-const KINDS: [(Kind, bool); 54] = [
+const KINDS: [(Kind, bool); 52] = [
     (Kind::Failing, true),
     (Kind::Secure, true),
     (Kind::Debit, true),
@@ -119,9 +115,7 @@ const KINDS: [(Kind, bool); 54] = [
     (Kind::FewTypes, true),
     (Kind::Late, true),
     (Kind::DebitRevives, true),
-    (Kind::WriteOffWithOlderOpen, true),
     (Kind::LossBesideOpen, true),
-    (Kind::TurnWithSideOpen, true),
     (Kind::SideRetried, true),
     (Kind::RestRefundedLate, true),
     (Kind::TrialNone, true),

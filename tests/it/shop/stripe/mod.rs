@@ -1,5 +1,6 @@
 //! A small Stripe: a virtual clock, objects, what Stripe does by itself, and the events that it makes of all that.
 
+mod again;
 mod change;
 mod invoice;
 pub(crate) mod ledger;

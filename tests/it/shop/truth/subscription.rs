@@ -207,12 +207,6 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         // The trial ended without a payment method.
         return until(moment.at, end, "24");
     }
-    if !open(Kind::TurnWithSideOpen) && turned_with_side_open(moment, s) {
-        return (Want::Open("closed kind"), "25");
-    }
-    if !open(Kind::WriteOffWithOlderOpen) && wrote_off_beside_open(moment, s) {
-        return (Want::Open("closed kind"), "29");
-    }
     if begins_a_period_and_failed(moment, s, chain) {
         return (Want::Open("an upgrade that begins a period failed"), "25");
     }
@@ -260,23 +254,6 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
     until(at, end + margin, "19")
 }
 
-/// A period turned while an invoice for something else had failed and was unpaid.
-fn turned_with_side_open(moment: Moment<'_>, s: usize) -> bool {
-    let turns = || {
-        moment.stripe.subs[s]
-            .history
-            .iter()
-            .map(|(at, _)| *at)
-            .filter(|at| *at <= moment.at)
-    };
-    invoices(moment, s)
-        .filter(|(_, i)| i.reason == "subscription_update" || i.reason == "manual")
-        .any(|(_, i)| {
-            let first = i.failed.first().copied().unwrap_or(Time::MAX);
-            turns().any(|at| at > first && i.paid.is_none_or(|paid| paid >= at))
-        })
-}
-
 /// A change that began a period at once has failed: the rules do not say whether that is a renewal.
 fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
     invoices(moment, s).any(|(_, i)| {
@@ -284,33 +261,6 @@ fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bo
         failed
             && i.reason == "subscription_update"
             && i.lines.iter().any(|l| chain.billed(l) && !l.proration)
-    })
-}
-
-/// A renewal was written off while another invoice was open.
-fn wrote_off_beside_open(moment: Moment<'_>, s: usize) -> bool {
-    let all: Vec<_> = invoices(moment, s).map(|(_, i)| i).collect();
-    let off = all.iter().filter_map(|i| {
-        i.voided
-            .or(i.uncollectible)
-            .filter(|at| *at <= moment.at)
-            .map(|at| (i, at))
-    });
-    let open_at = |at: Time| {
-        move |i: &&Invoice| {
-            let closed = [i.paid, i.voided, i.uncollectible]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(Time::MAX);
-            i.finalized.is_some_and(|f| f <= at) && closed > at
-        }
-    };
-    off.into_iter().any(|(off, at)| {
-        all.iter()
-            .copied()
-            .filter(open_at(at))
-            .any(|i| i.id != off.id)
     })
 }
 
