@@ -95,7 +95,7 @@ impl ActionExecutor<'_> {
         if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
             (&action.act, action.phase)
         {
-            // A look reports to no breaker; the place that the gate counted is given back.
+            // The place that the gate counted is given back at once, for a look may be long; what came of it is reported at its end.
             self.service.not_sent(work_of(action), self.now());
             return self
                 .look(machine, action, (!any_age).then_some(since))

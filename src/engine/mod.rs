@@ -1,7 +1,7 @@
 //! The only place where the domain and the store meet: it loads, calls a rule of the domain, and writes.
 //!
 //! * [`input`]: all that can ever happen.
-//! * [`write`]: the one writer, which carries inputs out and hands on what they made due.
+//! * [`write`](mod@write): the one writer, which carries inputs out and hands on what they made due.
 //! * [`route`]: which machine a fact belongs to, what waits for one that is not known yet, what moves between two.
 //! * [`read`]: questions without effects, counts, and pages of the store for jobs.
 //! * [`record`]: the stored forms and the keys.

@@ -11,8 +11,10 @@ use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::license::License;
 use crate::effects::license::choice::choose;
+use crate::effects::license::lookup::LookupError;
 use crate::effects::license::sweep::Wanted;
 use crate::effects::services::LicenseService;
+use crate::effects::throttle::CallResult;
 use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::record::RecordError;
@@ -64,6 +66,16 @@ impl ActionExecutor<'_> {
             }
         };
         self.service.keep_labels(self.handle, 1).await;
+        // A service that is dead is seen though nothing but looks wait for it, as after a restart.
+        let heard = found
+            .as_ref()
+            .map_or_else(LookupError::heard, |_| CallResult::Good);
+        let why = || {
+            found
+                .as_ref()
+                .map_or_else(ToString::to_string, |_| String::new())
+        };
+        self.service.breaker.heard(heard, self.now(), why);
         match found {
             Err(failed) => Outcome::Again {
                 after: None,

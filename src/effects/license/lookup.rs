@@ -15,7 +15,7 @@ use super::{Answer, Client, License, Refusal, RefusalKind};
 use crate::clock::pause;
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::time::Span;
-use crate::effects::throttle::{Share, Throttle};
+use crate::effects::throttle::{CallResult, Share, Throttle};
 
 /// How many licenses are read side by side.
 const READS_AT_ONCE: usize = 4;
@@ -34,6 +34,18 @@ pub enum LookupError {
     /// The list does not end.
     #[error(transparent)]
     Endless(#[from] Endless),
+}
+
+impl LookupError {
+    /// What it tells of the service.
+    #[must_use]
+    pub fn heard(&self) -> CallResult {
+        match self {
+            Self::Unanswered(_) => CallResult::Broken,
+            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => CallResult::Locked,
+            Self::Refused(_) | Self::Endless(_) => CallResult::Good,
+        }
+    }
 }
 
 /// How often one call of a look is tried, and how long it waits between.
@@ -349,4 +361,26 @@ fn is_cursors(refusal: &Refusal) -> bool {
         refusal.kind,
         RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Other
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A look that comes to nothing tells of the service what any other call would.
+    #[test]
+    fn a_failed_look_tells_whether_the_service_lives() {
+        let refused = |kind| {
+            LookupError::Refused(Refusal {
+                kind,
+                status: 400,
+                code: String::new(),
+                message: String::new(),
+            })
+        };
+        let dead = LookupError::Unanswered("connection refused".to_owned());
+        assert_eq!(dead.heard(), CallResult::Broken);
+        assert_eq!(refused(RefusalKind::BadKey).heard(), CallResult::Locked);
+        assert_eq!(refused(RefusalKind::NotFound).heard(), CallResult::Good);
+    }
 }

@@ -114,7 +114,7 @@ async fn a_create_is_handed_over_when_its_attempt_is_on_disk_with_what_decided_i
     let two = engine.handle.collect_due();
     assert!(two.attempted.is_empty());
     let entry = key::due(NOW, &machine("Two").parse().unwrap(), Item::Create(1));
-    assert_eq!(two.due, [entry.clone()]);
+    assert_eq!(two.due, std::slice::from_ref(&entry));
     let due = due::until(engine.handle.reader(), NOW, 9).unwrap();
     assert!(due.contains(&key::parse_due(&entry).unwrap()));
     // The same event once more hands nothing over.

@@ -220,7 +220,7 @@ fn is(got: impl Into<Value>, wanted: &Value) -> Option<String> {
 fn each(wanted: &Value, got: impl Fn(&str) -> usize) -> Option<String> {
     let wanted = wanted.as_object().unwrap().iter();
     let wrong: Vec<String> = wanted
-        .filter(|(kind, n)| Value::from(got(kind)) != **n)
+        .filter(|(kind, n)| n.as_u64() != u64::try_from(got(kind)).ok())
         .map(|(kind, _)| format!("{kind} {}", got(kind)))
         .collect();
     (!wrong.is_empty()).then(|| wrong.join(", "))
