@@ -37,6 +37,9 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
     for (n, chain) in all.iter().enumerate() {
         let fate = fates.as_ref().map_or(Fate::Own, |fates| fates[n]);
         let ((want, rule), lived) = fated(moment, s, chain, fate);
+        if fate == Fate::Went {
+            created = None;
+        }
         // What another item left behind says nothing of this one.
         if want == Want::Nothing && all.len() > 1 {
             continue;
@@ -44,7 +47,7 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         let held = chain.held(moment.at).unwrap_or_else(|| chain.last());
         let (count, devices) = (held.count, held.devices);
         let (least, most) = chain.counts();
-        if least != most || matches!(want, Want::Open(_)) || fate == Fate::Went {
+        if least != most || matches!(want, Want::Open(_)) {
             created = None;
         }
         let made = u64::from(want != Want::Nothing && fate == Fate::Own);
