@@ -111,11 +111,12 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
         .any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
     let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
     let ended = sub.now().ended_at.is_some();
+    let came = chain.steps[0].0 > sub.created;
     let decided = stripe.decisions.iter().any(|d| d.about == sub.id);
     match moment.delivery.types {
         Types::All => None,
         _ if !plain || money || changed || decided => Some("not told to an endpoint of few types"),
-        Types::Guide if scheduled || ended || changes(chain) => {
+        Types::Guide if scheduled || ended || came || changes(chain) => {
             Some("not told to an endpoint of few types")
         }
         Types::Guide => None,
