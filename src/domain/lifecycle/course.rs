@@ -288,10 +288,15 @@ impl Course<'_, '_> {
     }
 
     pub(super) fn step(&mut self, fact: &Fact, trigger: SubscriptionTrigger) {
-        self.trigger(fact.at, trigger, Cause::event(fact));
+        self.trigger(fact.at, trigger, || Cause::event(fact));
     }
 
-    pub(super) fn trigger(&mut self, at: Timestamp, trigger: SubscriptionTrigger, cause: Cause) {
+    pub(super) fn trigger(
+        &mut self,
+        at: Timestamp,
+        trigger: SubscriptionTrigger,
+        cause: impl FnOnce() -> Cause,
+    ) {
         let next = match self.state {
             Some(state) => subscription::step(state, trigger).from(state),
             None => subscription::begin(trigger),
@@ -306,7 +311,7 @@ impl Course<'_, '_> {
                 at,
                 from,
                 to,
-                cause,
+                cause: cause(),
             });
             self.state = Some(next);
         }

@@ -42,7 +42,7 @@ impl Course<'_, '_> {
         } else {
             SubscriptionTrigger::GraceOver
         };
-        self.trigger(ends, trigger, Cause::GraceOver);
+        self.trigger(ends, trigger, || Cause::GraceOver);
     }
 
     /// Sent renewals whose due date comes until an instant while the subscription is late already for another invoice: no
@@ -86,7 +86,7 @@ impl Course<'_, '_> {
         if self.had_time(due) && !self.is_covered(due) && self.grace_may_start() {
             let learned = self.shown.map_or(due, |v| v.learned.max(due));
             let cause = FailureCause::Invoice(invoice);
-            self.begin_grace((due, learned), cause, Cause::Overdue);
+            self.begin_grace((due, learned), cause, || Cause::Overdue);
         }
     }
 }

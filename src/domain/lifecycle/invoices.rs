@@ -318,7 +318,7 @@ impl<'f> Course<'_, 'f> {
     }
 
     pub(super) fn start_episode(&mut self, fact: &Fact, learned: Timestamp, cause: FailureCause) {
-        self.begin_grace((fact.at, learned), cause, Cause::event(fact));
+        self.begin_grace((fact.at, learned), cause, || Cause::event(fact));
     }
 
     /// Starts a grace at an instant, which was learned at another.
@@ -326,7 +326,7 @@ impl<'f> Course<'_, 'f> {
         &mut self,
         (at, learned): (Timestamp, Timestamp),
         cause: FailureCause,
-        told_by: Cause,
+        told_by: impl FnOnce() -> Cause,
     ) {
         let policy = self.policy_at(at);
         let ends = (at + policy.grace).max(self.terms.decided.exempt.unwrap_or(at));
