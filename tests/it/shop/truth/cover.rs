@@ -167,7 +167,7 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
                     start,
                     end,
                     // One that is added later is given to who has paid.
-                    alone: began_with_it,
+                    alone: began_with_it || moment.policy.trial_licenses,
                 });
             }
         }
