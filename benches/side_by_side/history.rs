@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Result;
@@ -17,75 +18,153 @@ const MONTH_S: i64 = 30 * DAY_S;
 /// The subscriptions begin within this time.
 const ARRIVAL_S: i64 = 90 * DAY_S;
 
-/// What happens to each subscription: a first month, a renewal, and one that fails and is paid three days later.
-const STORY: [Step; EVENTS] = [
-    Step {
-        after_s: 0,
-        month: 0,
-        what: What::Subscription {
-            kind: "created",
-            status: "active",
-            previous: "",
-        },
-    },
-    Step {
-        after_s: 2,
-        month: 0,
-        what: What::Invoice {
-            paid: true,
-            attempts: 1,
-        },
-    },
-    Step {
-        after_s: 60,
-        month: 0,
-        what: changed("active", r#"{"default_payment_method": null}"#),
-    },
-    Step {
-        after_s: MONTH_S,
-        month: 1,
-        what: changed("active", r#"{"latest_invoice": null}"#),
-    },
-    Step {
-        after_s: MONTH_S + 3_600,
-        month: 1,
-        what: What::Invoice {
-            paid: true,
-            attempts: 1,
-        },
-    },
-    Step {
-        after_s: 2 * MONTH_S,
-        month: 2,
-        what: changed("active", r#"{"latest_invoice": null}"#),
-    },
-    Step {
-        after_s: 2 * MONTH_S + 3_600,
-        month: 2,
-        what: What::Invoice {
-            paid: false,
-            attempts: 1,
-        },
-    },
-    Step {
-        after_s: 2 * MONTH_S + 3_601,
-        month: 2,
-        what: changed("past_due", r#"{"status": "active"}"#),
-    },
-    Step {
-        after_s: 2 * MONTH_S + 3 * DAY_S,
-        month: 2,
-        what: What::Invoice {
-            paid: true,
-            attempts: 2,
-        },
-    },
-    Step {
-        after_s: 2 * MONTH_S + 3 * DAY_S + 2,
-        month: 2,
-        what: changed("active", r#"{"status": "past_due"}"#),
-    },
+/// What happens to subscriptions, and to how many of twenty: most renew, some fail and pay three days later, some leave, few
+/// are given up.
+const STORIES: [(usize, &[Step; EVENTS]); 4] = [
+    (14, &RENEWING),
+    (3, &RECOVERING),
+    (2, &LEAVING),
+    (1, &LAPSING),
 ];
+
+const RENEWING: [Step; EVENTS] = [
+    begun(),
+    paid(2, 0, 1),
+    turned(1),
+    paid(MONTH_S + 3_600, 1, 1),
+    turned(2),
+    paid(2 * MONTH_S + 3_600, 2, 1),
+    turned(3),
+    paid(3 * MONTH_S + 3_600, 3, 1),
+    edited(3 * MONTH_S + DAY_S, 3),
+    edited(3 * MONTH_S + 2 * DAY_S, 3),
+];
+
+const RECOVERING: [Step; EVENTS] = [
+    begun(),
+    paid(2, 0, 1),
+    edited(60, 0),
+    turned(1),
+    paid(MONTH_S + 3_600, 1, 1),
+    turned(2),
+    failed(2 * MONTH_S + 3_600, 2, 1),
+    late(2 * MONTH_S + 3_601, 2),
+    paid(2 * MONTH_S + 3 * DAY_S, 2, 2),
+    changed(
+        2 * MONTH_S + 3 * DAY_S + 2,
+        2,
+        "active",
+        r#"{"status": "past_due"}"#,
+    ),
+];
+
+const LEAVING: [Step; EVENTS] = [
+    begun(),
+    paid(2, 0, 1),
+    edited(60, 0),
+    turned(1),
+    paid(MONTH_S + 3_600, 1, 1),
+    turned(2),
+    paid(2 * MONTH_S + 3_600, 2, 1),
+    edited(2 * MONTH_S + DAY_S, 2),
+    edited(2 * MONTH_S + 2 * DAY_S, 2),
+    deleted(3 * MONTH_S, 2),
+];
+
+const LAPSING: [Step; EVENTS] = [
+    begun(),
+    paid(2, 0, 1),
+    edited(60, 0),
+    turned(1),
+    paid(MONTH_S + 3_600, 1, 1),
+    turned(2),
+    failed(2 * MONTH_S + 3_600, 2, 1),
+    late(2 * MONTH_S + 3_601, 2),
+    failed(2 * MONTH_S + 5 * DAY_S, 2, 2),
+    deleted(2 * MONTH_S + 20 * DAY_S, 2),
+];
+
+const fn begun() -> Step {
+    subscription(0, 0, "created", "active", "")
+}
+
+const fn turned(month: i64) -> Step {
+    changed(
+        month * MONTH_S,
+        month,
+        "active",
+        r#"{"latest_invoice": null}"#,
+    )
+}
+
+const fn edited(after_s: i64, month: i64) -> Step {
+    changed(
+        after_s,
+        month,
+        "active",
+        r#"{"default_payment_method": null}"#,
+    )
+}
+
+const fn late(after_s: i64, month: i64) -> Step {
+    changed(after_s, month, "past_due", r#"{"status": "active"}"#)
+}
+
+const fn deleted(after_s: i64, month: i64) -> Step {
+    subscription(after_s, month, "deleted", "canceled", "")
+}
+
+const fn changed(after_s: i64, month: i64, status: &'static str, previous: &'static str) -> Step {
+    subscription(after_s, month, "updated", status, previous)
+}
+
+const fn subscription(
+    after_s: i64,
+    month: i64,
+    kind: &'static str,
+    status: &'static str,
+    previous: &'static str,
+) -> Step {
+    let what = What::Subscription {
+        kind,
+        status,
+        previous,
+    };
+    Step {
+        after_s,
+        month,
+        what,
+    }
+}
+
+const fn paid(after_s: i64, month: i64, attempts: u32) -> Step {
+    invoice(after_s, month, true, attempts)
+}
+
+const fn failed(after_s: i64, month: i64, attempts: u32) -> Step {
+    invoice(after_s, month, false, attempts)
+}
+
+const fn invoice(after_s: i64, month: i64, paid: bool, attempts: u32) -> Step {
+    let what = What::Invoice { paid, attempts };
+    Step {
+        after_s,
+        month,
+        what,
+    }
+}
+
+/// A subscription's story.
+fn story(machine: usize) -> &'static [Step; EVENTS] {
+    let mut place = machine % 20;
+    for (of_twenty, story) in STORIES {
+        if place < of_twenty {
+            return story;
+        }
+        place -= of_twenty;
+    }
+    &RENEWING
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Step {
@@ -107,46 +186,84 @@ enum What {
     },
 }
 
-const fn changed(status: &'static str, previous: &'static str) -> What {
-    What::Subscription {
-        kind: "updated",
-        status,
-        previous,
-    }
+/// Every subscription's events, to be written a line each, as `keyward export` would.
+#[derive(Debug)]
+pub(crate) struct Events {
+    subscription: Template,
+    invoice: Template,
+    machines: usize,
 }
 
-/// Writes so many subscriptions' events, a line each, as `keyward export` would.
-pub(crate) fn write(path: &Path, machines: usize) -> Result<()> {
-    let subscription = Template::new(include_str!("events/subscription.json"));
-    let invoice = Template::new(include_str!("events/invoice.json"));
-    let began = |machine: usize| BEGIN_S + ARRIVAL_S * machine as i64 / machines as i64;
-    let mut order: Vec<(i64, usize, usize)> = (0..machines)
-        .flat_map(|machine| {
-            STORY
-                .iter()
-                .enumerate()
-                .map(move |(n, step)| (began(machine) + step.after_s, machine, n))
-        })
-        .collect();
-    order.sort_unstable();
-    let mut file = BufWriter::new(File::create(path)?);
-    for (at, machine, n) in order {
+/// An event's place: its instant, its subscription, and which of its events it is.
+type Place = (i64, usize, usize);
+
+impl Events {
+    /// Of so many subscriptions.
+    pub(crate) fn new(machines: usize) -> Self {
+        Self {
+            subscription: Template::new(include_str!("events/subscription.json")),
+            invoice: Template::new(include_str!("events/invoice.json")),
+            machines,
+        }
+    }
+
+    fn began(&self, machine: usize) -> i64 {
+        BEGIN_S + ARRIVAL_S * machine as i64 / self.machines as i64
+    }
+
+    /// The events of some subscriptions, in the order of delivery. Every fiftieth is delivered again a minute later.
+    fn order(&self, machines: Range<usize>) -> Vec<Place> {
+        let mut order = Vec::with_capacity(machines.len() * EVENTS);
+        for machine in machines {
+            for (n, step) in story(machine).iter().enumerate() {
+                let at = self.began(machine) + step.after_s;
+                order.push((at, machine, n));
+                if (machine * EVENTS + n).is_multiple_of(50) {
+                    order.push((at + 60, machine, n));
+                }
+            }
+        }
+        order.sort_unstable();
+        order
+    }
+
+    fn line(&self, (at, machine, n): Place) -> String {
+        let step = story(machine)[n];
         let moment = Moment {
-            at,
-            began: began(machine),
+            at: self.began(machine) + step.after_s,
+            began: self.began(machine),
             machine: machine as u64,
             n: n as u64,
-            step: STORY[n],
+            step,
         };
-        let event = match moment.step.what {
-            What::Subscription { .. } => subscription.fill(|slot| moment.value(slot)),
-            What::Invoice { .. } => invoice.fill(|slot| moment.value(slot)),
+        let event = match step.what {
+            What::Subscription { .. } => self.subscription.fill(|slot| moment.value(slot)),
+            What::Invoice { .. } => self.invoice.fill(|slot| moment.value(slot)),
         };
         let event: String = event.lines().map(str::trim_start).collect();
-        writeln!(file, r#"{{"received_at":{at},"event":{event}}}"#)?;
+        format!(r#"{{"received_at":{at},"event":{event}}}"#)
     }
-    file.flush()?;
-    Ok(())
+
+    /// The lines of some subscriptions, in the order of delivery.
+    pub(crate) fn lines(&self, machines: Range<usize>) -> String {
+        let mut text = String::new();
+        for place in self.order(machines) {
+            text.push_str(&self.line(place));
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Writes all of them. Returns how many lines there are.
+    pub(crate) fn write(&self, path: &Path) -> Result<usize> {
+        let order = self.order(0..self.machines);
+        let mut file = BufWriter::new(File::create(path)?);
+        for place in &order {
+            writeln!(file, "{}", self.line(*place))?;
+        }
+        file.flush()?;
+        Ok(order.len())
+    }
 }
 
 /// The bodies of subscriptions' first steps as they are sent while they happen: all dated now, whatever month they tell
@@ -174,7 +291,7 @@ impl Live {
             began: self.now_s,
             machine: machine as u64,
             n: n as u64,
-            step: STORY[n],
+            step: RECOVERING[n],
         };
         match moment.step.what {
             What::Subscription { .. } => self.subscription.fill(|slot| moment.value(slot)),
@@ -218,6 +335,7 @@ impl Moment {
             "type" => format!("customer.subscription.{kind}"),
             "previous" if previous.is_empty() => String::new(),
             "previous" => format!(",\n\"previous_attributes\": {previous}"),
+            "ended" if kind == "deleted" => self.at.to_string(),
             "ended" => "null".to_owned(),
             _ => return None,
         })
@@ -258,6 +376,8 @@ impl Moment {
             "period_end" => (period_start + MONTH_S).to_string(),
             "event" => id(slot, self.machine * EVENTS as u64 + self.n, 23),
             "invoice" | "line" => id(slot, self.machine * 4 + month, 23),
+            // One customer in ten has two subscriptions.
+            "customer" if self.machine % 10 == 1 => id(slot, self.machine - 1, 14),
             "customer" | "item" => id(slot, self.machine, 14),
             "mailbox" => id(slot, self.machine, 9).to_lowercase(),
             _ => id(slot, self.machine, 23),

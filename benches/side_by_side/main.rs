@@ -18,6 +18,7 @@ mod settings;
 mod sustained;
 mod template;
 mod verify_only;
+mod whatif_store;
 
 use std::process::{Command, ExitCode};
 

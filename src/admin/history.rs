@@ -1,6 +1,9 @@
 //! A store's history in pages: what was received, in the lines that replay reads. Nothing is kept between pages, so that a
 //! running server can be asked for a history of any length.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use minicbor::{Decode, Encode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -8,17 +11,17 @@ use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
 use super::read::resolve;
 use super::request::HistoryQuery;
-use super::response::{HistoryEntry, HistoryGroup, HistoryLine, Response};
+use super::response::{HistoryEntry, HistoryGroup, HistoryLine, Purchases, Response};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
-use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self as stored, EventRecord, RecordError, View};
+use crate::engine::record::{self as stored, EventHead, EventRecord, RecordError, View};
 use crate::engine::record::{body_codec as body, revisions};
 use crate::engine::write::working::Committed;
+use crate::sim::purchase::Purchase;
 use crate::sim::record;
 use crate::store::{KeyRange, Read};
 
@@ -62,20 +65,12 @@ pub(super) fn page(context: &Context, pages: &HistoryQuery) -> Result<Response, 
         }
         .said(after),
         HistoryQuery::Bodies { events } => history.bodies(events),
-        HistoryQuery::Groups {
-            only,
-            after,
-            until: t,
-        } => {
-            let history = History {
-                until: until(t),
-                ..history
-            };
-            match only {
-                Some(text) => history.only(text),
-                None => history.groups(after),
-            }
+        HistoryQuery::Only(text) => history.only(text),
+        HistoryQuery::Purchases { after, until: t } => History {
+            until: until(t),
+            ..history
         }
+        .purchases(after),
         HistoryQuery::Revisions => {
             let kept = revisions::kept(&Committed(history.reader))?;
             let rows = kept.iter().map(|r| raw(&hex::encode(stored::encode(r))));
@@ -109,7 +104,7 @@ impl History<'_> {
         let mut next = None;
         let mut looked = 0;
         view::walk(self.reader, from(Table::Event, after)?, |key, first| {
-            let record: EventRecord = stored::whole(&Committed(self.reader), key, first)?;
+            let record: EventHead = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
                 let (scope, id) = (key::scope_of(key), key::event_of(key));
                 rows.extend(id.map(|id| HistoryEntry {
@@ -189,33 +184,39 @@ impl History<'_> {
         self.answer(&[self.group(vec![machine], customer)?], None)
     }
 
-    fn groups(&self, after: &Option<String>) -> Result<Response, Failure> {
-        let mut groups = Vec::new();
+    fn purchases(&self, after: &Option<String>) -> Result<Response, Failure> {
+        let mut rows = Vec::new();
         let mut next = None;
         let mut len = 0;
         view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             let (customer, peers) = self.peers(&machine)?;
             if peers.first().is_none_or(|first| *first == machine.id) {
+                let known = match &customer {
+                    Some(customer) => view::customer(self.reader, machine.id.scope(), customer)?,
+                    None => None,
+                };
+                let customer = known.filter(|c| c.at <= self.until);
                 let mut machines = vec![machine];
                 for peer in peers.iter().skip(1) {
                     machines.extend(view::machine(self.reader, peer)?);
                 }
-                let group = self.group(machines, customer)?;
-                len += group
-                    .lines
-                    .iter()
-                    .filter_map(|l| l.text.as_ref())
-                    .map(String::len)
-                    .sum::<usize>();
-                groups.push(group);
+                let purchases = machines
+                    .into_iter()
+                    .map(|machine| packed(&Purchase::of(machine, self.until)))
+                    .collect::<Vec<_>>();
+                len += purchases.iter().map(String::len).sum::<usize>();
+                rows.push(Purchases {
+                    purchases,
+                    customer: customer.as_ref().map(packed),
+                });
             }
-            if len >= PAGE_LEN || groups.len() >= ENTRIES_MAX {
+            if len >= PAGE_LEN || rows.len() >= ENTRIES_MAX {
                 next = Some(key.to_vec());
             }
             Ok(next.is_none())
         })?;
-        self.answer(&groups, next)
+        self.answer(&rows, next)
     }
 
     /// The customer of a machine, and all machines that are taken together with it, itself among them. None where it stands
@@ -224,8 +225,7 @@ impl History<'_> {
         &self,
         machine: &Machine,
     ) -> Result<(Option<CustomerId>, Vec<MachineId>), RecordError> {
-        let folded = machine.folded(&Revisions::default(), self.until);
-        let Some(customer) = folded.contact.customer else {
+        let Some(customer) = machine.contact().customer else {
             return Ok((None, Vec::new()));
         };
         let range = key::under(Table::ByCustomer, machine.id.scope(), &[customer.as_str()]);
@@ -288,7 +288,21 @@ impl History<'_> {
     }
 }
 
-fn is_loose(record: &EventRecord) -> bool {
+/// What is stored, as text.
+fn packed<T: Encode<()>>(value: &T) -> String {
+    BASE64.encode(stored::encode(value))
+}
+
+/// Reads what was packed as text.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn unpacked<T: for<'b> Decode<'b, ()>>(text: &str) -> Result<T, String> {
+    let bytes = BASE64.decode(text).map_err(|e| e.to_string())?;
+    stored::decode(&bytes)
+}
+
+fn is_loose(record: &EventHead) -> bool {
     match &record.disposition {
         Disposition::Applied(Some(_)) => false,
         Disposition::Parked(_) => true,

@@ -17,10 +17,10 @@ mod service;
 pub(crate) mod socket;
 
 pub use failure::Failure;
-pub use history::BODIES_MAX;
+pub use history::{BODIES_MAX, unpacked};
 pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
 pub use response::{
-    AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Response,
-    TimelineItem,
+    AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,
+    Response, TimelineItem,
 };
 pub use service::Service;

@@ -122,10 +122,10 @@ pub enum HistoryQuery {
         /// Scope and id of each.
         events: Vec<(Scope, EventId)>,
     },
-    /// Whole histories, purchases that share a customer together.
-    Groups {
-        /// Only the one that this text leads to, alone.
-        only: Option<String>,
+    /// The whole history of the purchase that this text leads to.
+    Only(String),
+    /// Every purchase with its facts, those that share a customer together.
+    Purchases {
         /// After this entry.
         after: Option<String>,
         /// What was received until then; absent: until now.

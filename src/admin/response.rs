@@ -100,6 +100,15 @@ pub struct HistoryGroup {
     pub lines: Vec<HistoryLine>,
 }
 
+/// Purchases that are replayed together, in the forms in which they are stored, packed as text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Purchases {
+    /// Each as a [`Purchase`](crate::sim::purchase::Purchase).
+    pub purchases: Vec<String>,
+    /// What is known of their customer.
+    pub customer: Option<String>,
+}
+
 /// How many live purchases are judged by what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyCounts {

@@ -99,12 +99,7 @@ pub(super) fn bodies(
 
 /// The history of one purchase.
 pub(super) fn only(asked: &mut Conversation, machine: &str) -> Result<HistoryGroup, Failure> {
-    let pages = HistoryQuery::Groups {
-        only: Some(machine.to_owned()),
-        after: None,
-        until: None,
-    };
-    let page: Part<HistoryGroup> = part(asked, pages)?;
+    let page: Part<HistoryGroup> = part(asked, HistoryQuery::Only(machine.to_owned()))?;
     page.rows
         .into_iter()
         .next()

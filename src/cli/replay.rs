@@ -1,6 +1,7 @@
 //! `keyward replay`: a recorded history through the same rules, with a virtual clock and simulated services.
 
 use std::io::{BufRead, BufReader};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -15,10 +16,11 @@ use crate::domain::id::PolicyName;
 use crate::domain::revision::Revisions;
 use crate::engine::input::Rules;
 use crate::server::source_rules;
-use crate::sim::answer::{self, StreamedReport};
-use crate::sim::history::{History, Merged};
+use crate::sim::answer::StreamedReport;
+use crate::sim::history::{BadHistory, History};
+use crate::sim::replay::{PlayOptions, Replay};
 use crate::sim::world::SimulationError;
-use crate::sim::{self, CannotReplay, Simulation, timeline};
+use crate::sim::{parallel, timeline};
 
 /// `replay`.
 #[derive(Args, Debug)]
@@ -38,6 +40,9 @@ pub struct ReplayArgs {
     /// Let the simulated services err, differently for each seed.
     #[arg(long, value_name = "SEED")]
     pub faults: Option<u64>,
+    /// How many cores to use; absent: all. What comes out is the same.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// How a timeline is printed.
@@ -64,35 +69,40 @@ pub fn run(config: Option<&Path>, args: &ReplayArgs) -> Result<(), Failure> {
         None => Config::for_replay(),
     };
     let rules = rules(&config, args.policy.as_deref())?;
-    let histories: Result<_, _> = args.files.iter().map(|file| open(file)).collect();
-    let until = args.until.map(|when| when.from(Clock::Wall.now()));
-    let world = sim::replay(Merged::new(histories?), rules, until, args.faults).map_err(failure)?;
+    let histories: Result<Vec<_>, _> = args.files.iter().map(|file| open(file)).collect();
+    let options = PlayOptions {
+        until: args.until.map(|when| when.from(Clock::Wall.now())),
+        seed: args.faults,
+        threads: args.jobs.unwrap_or_else(parallel::cores),
+    };
+    let replay = Replay::read(histories?, rules, options).map_err(bad)?;
     match args.format {
-        Format::Text => text(&world),
-        Format::Json => return report::json(&StreamedReport(&world)),
-        Format::Mermaid => mermaid(&world),
+        Format::Text => text(&replay),
+        Format::Json => return report::json(&StreamedReport(&replay)),
+        Format::Mermaid => mermaid(&replay),
     }
-    .map_err(|stuck| failure(stuck.into()))
+    .map_err(|stuck| Failure::ours(stuck.to_string()))
 }
 
-fn text(world: &Simulation) -> Result<(), SimulationError> {
-    answer::each_machine(world, &mut |machine| {
-        report::piece(&timeline::machine(&machine))
-    })?;
-    answer::each_event(world, &mut |became| {
-        timeline::event(&became).is_none_or(|line| report::piece(&line))
-    })?;
-    report::data(&timeline::as_of(world.now));
+fn text(replay: &Replay) -> Result<(), SimulationError> {
+    let events = replay.play(&mut |machine| report::piece(&timeline::machine(&machine)))?;
+    for line in events.iter().filter_map(timeline::event) {
+        if !report::piece(&line) {
+            return Ok(());
+        }
+    }
+    report::data(&timeline::as_of(replay.until()));
     Ok(())
 }
 
-fn mermaid(world: &Simulation) -> Result<(), SimulationError> {
+fn mermaid(replay: &Replay) -> Result<(), SimulationError> {
     report::data(timeline::MERMAID);
     let mut n = 0;
-    answer::each_machine(world, &mut |machine| {
+    let diagrams = replay.play(&mut |machine| {
         n += 1;
         report::piece(&timeline::mermaid(n - 1, &machine))
-    })
+    });
+    diagrams.map(|_| ())
 }
 
 fn open(file: &Path) -> Result<History<'static>, Failure> {
@@ -104,14 +114,11 @@ fn open(file: &Path) -> Result<History<'static>, Failure> {
             .map_err(|e| Failure::input(format!("{} cannot be read: {e}", file.display())))?;
         Box::new(BufReader::new(opened))
     };
-    History::new(&file.display().to_string(), read).map_err(|bad| failure(bad.into()))
+    History::new(&file.display().to_string(), read).map_err(bad)
 }
 
-fn failure(why: CannotReplay) -> Failure {
-    match why {
-        CannotReplay::Bad(bad) => Failure::input(bad.to_string()),
-        CannotReplay::Simulation(stuck) => Failure::ours(stuck.to_string()),
-    }
+fn bad(history: BadHistory) -> Failure {
+    Failure::input(history.to_string())
 }
 
 /// Replay's rules: the config as if it had always been in force, and services that can do everything.

@@ -1,22 +1,27 @@
 //! `keyward whatif`: the store's own history under another config, and what would have been different for whom.
 
+mod pager;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::ask::Conversation;
-use super::history_pages::{self, Part};
+use super::history_pages;
 use super::report::{self, BOLD, DIM, styled};
 use super::when::When;
-use crate::admin::{Failure, HistoryGroup, HistoryLine, HistoryQuery};
+use crate::admin::Failure;
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::sim::compare::{self, Both, Difference, Happening, Mail, Totals, Window};
+use crate::sim::compare::{Both, Difference, Happening, Mail, Totals};
+use crate::sim::parallel;
+use pager::Pager;
 
 /// `whatif`.
 #[derive(Args, Debug)]
@@ -100,8 +105,8 @@ fn differences(
     args: &WhatifArgs,
 ) -> Result<WhatifReport, Failure> {
     let rules = Both {
-        present: present(asked)?,
-        new: super::replay::simulated(config, always(config)),
+        present: Arc::new(present(asked)?),
+        new: Arc::new(super::replay::simulated(config, always(config))),
     };
     let since = args.since.map(|when| match when {
         When::At(at) => at,
@@ -115,34 +120,30 @@ fn differences(
         differences: Vec::new(),
         missing: 0,
     };
-    let (mut after, mut until) = (None, None);
-    loop {
-        let page: Part<HistoryGroup> = history_pages::part(
-            asked,
-            HistoryQuery::Groups {
-                only: None,
-                after,
-                until,
-            },
-        )?;
-        (answer.until, until) = (page.at, Some(page.at));
-        for group in page.rows {
-            answer.add(group.lines, &rules)?;
-        }
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
+    let mut pager = Pager::new(asked);
+    let mut failed = None;
+    let since = since.unwrap_or(Timestamp::from_ms(0));
+    parallel::in_order(
+        parallel::cores(),
+        &mut pager,
+        |batch| batch.and_then(|batch| batch.played(&rules, since)),
+        |compared| match compared {
+            Ok(compared) => {
+                answer.totals.add(&compared);
+                answer.differences.extend(compared.differences);
+                true
+            }
+            Err(failure) => {
+                failed = Some(failure);
+                false
+            }
+        },
+    );
+    (answer.until, answer.missing) = (pager.until, pager.missing);
+    match failed {
+        Some(failure) => return Err(failure),
+        None => answer.differences.sort_by(|a, b| a.machine.cmp(&b.machine)),
     }
-    // What sold nothing so far might have under the new config.
-    let (entries, _) = history_pages::index(asked, true)?;
-    let mut loose = Vec::new();
-    history_pages::bodies(asked, &entries, |line| {
-        loose.push(line);
-        Ok(())
-    })?;
-    answer.add(loose, &rules)?;
-    answer.differences.sort_by(|a, b| a.machine.cmp(&b.machine));
     Ok(answer)
 }
 
@@ -159,26 +160,6 @@ fn present(asked: &mut Conversation) -> Result<Rules, Failure> {
         Revisions::new(kept).deaf(asked.config.deaf())
     };
     Ok(super::replay::simulated(&asked.config, revisions))
-}
-
-impl WhatifReport {
-    fn add(&mut self, lines: Vec<HistoryLine>, rules: &Both<Rules>) -> Result<(), Failure> {
-        let mut text = String::new();
-        for line in lines {
-            match line.text {
-                Some(line) => text.extend([line.as_str(), "\n"]),
-                None => self.missing += 1,
-            }
-        }
-        let window = Window {
-            since: self.since.unwrap_or(Timestamp::from_ms(0)),
-            until: self.until,
-        };
-        let found = compare::compare(&text, rules, window, &mut self.totals);
-        self.differences
-            .append(&mut found.map_err(|e| Failure::ours(e.to_string()))?);
-        Ok(())
-    }
 }
 
 fn text(answer: &WhatifReport) -> String {

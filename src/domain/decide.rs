@@ -54,7 +54,16 @@ pub fn add_fact(machine: &mut Machine, fact: &Fact) {
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
 pub fn reconcile(machine: &mut Machine, world: &DecisionContext<'_>) -> Verdict {
-    let folded = machine.folded(world.revisions, world.now);
+    reconcile_folded(machine, None, world)
+}
+
+/// The same, where the fold of these very facts at this instant may be known already.
+pub fn reconcile_folded(
+    machine: &mut Machine,
+    known: Option<Folded>,
+    world: &DecisionContext<'_>,
+) -> Verdict {
+    let folded = known.unwrap_or_else(|| machine.folded(world.revisions, world.now));
     let mut due = entitlement(
         &folded,
         world.revisions,

@@ -5,10 +5,14 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
+use super::contact::Contact;
 use super::fact::Fact;
+use super::fact::order::canonical;
 use super::finding::Report;
 use super::hold::Flaw;
-use super::id::{AppId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName};
+use super::id::{
+    AppId, CustomerId, Label, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, SourceName,
+};
 use super::lifecycle::{Folded, Hears, Kind, State, Transition, fold_heard};
 use super::notice::Notice;
 use super::plan::Devices;
@@ -277,6 +281,18 @@ impl Machine {
     #[must_use]
     pub fn next_action(&self) -> u32 {
         self.actions.last().map_or(1, |a| a.id + 1)
+    }
+
+    /// Whom it belongs to and how to reach them, whatever the rules.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        Contact::of(&canonical(&self.facts))
+    }
+
+    /// The customer whom the newest fact names that names one.
+    #[must_use]
+    pub fn customer(&self) -> Option<&CustomerId> {
+        self.facts.iter().rev().find_map(Fact::customer)
     }
 
     /// Whether this event is known.

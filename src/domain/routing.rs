@@ -102,6 +102,31 @@ pub fn route(scope: &Scope, fact: &Fact, links: &Links, revisions: &Revisions) -
     }
 }
 
+/// The object of the machine that a fact may begin: the one that [`route`] can name without any link.
+#[must_use]
+pub fn may_begin(fact: &Fact) -> Option<&str> {
+    match &fact.body {
+        FactBody::Session(session) => match (session.mode, &session.subscription) {
+            (SessionMode::Payment, _) => Some(session.id.as_str()),
+            (SessionMode::Subscription, Some(subscription)) => Some(subscription.as_str()),
+            (SessionMode::Subscription, None) | (SessionMode::Setup, _) => None,
+        },
+        FactBody::Subscription(subscription) => Some(subscription.id.as_str()),
+        FactBody::Invoice(invoice) => Some(match &invoice.subscription {
+            Some(subscription) => subscription.as_str(),
+            None => invoice.id.as_str(),
+        }),
+        FactBody::Payment(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_) => None,
+    }
+}
+
 fn of_session(scope: &Scope, session: &Session, links: &Links) -> Route {
     match (session.mode, &session.subscription) {
         (SessionMode::Payment, _) => Route::To {

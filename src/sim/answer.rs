@@ -1,8 +1,11 @@
 //! Replay's answer: what became of everything, as JSON. This shape is relied on from outside.
 
+use std::cell::RefCell;
+
 use serde::ser::{Error as _, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 
+use super::replay::Replay;
 use super::world::{Simulation, SimulationError};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -64,7 +67,8 @@ pub struct Applied {
 }
 
 /// What became of one event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
 pub enum EventOutcome {
     /// It belongs to a machine.
     Applied(Applied),
@@ -80,12 +84,9 @@ impl ReplayReport {
     /// # Errors
     /// [`SimulationError`].
     pub fn of(world: &Simulation) -> Result<Self, SimulationError> {
-        let (mut machines, mut parked, mut ignored, mut applied) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        each_machine(world, &mut |machine| {
-            machines.push(machine);
-            true
-        })?;
+        let mut machines: Vec<MachineView> = machines(world).collect::<Result<_, _>>()?;
+        machines.sort_by(|a, b| a.id.cmp(&b.id));
+        let (mut parked, mut ignored, mut applied) = (Vec::new(), Vec::new(), Vec::new());
         each_event(world, &mut |became| {
             match became {
                 EventOutcome::Applied(event) => applied.push(event),
@@ -104,97 +105,69 @@ impl ReplayReport {
     }
 }
 
-/// The same as an [`ReplayReport`], written without ever being held as a whole.
+/// The same as an [`ReplayReport`], of a history that is played while it is written: it is never held as a whole.
 #[derive(Clone, Copy)]
-pub struct StreamedReport<'w>(pub &'w Simulation);
+pub struct StreamedReport<'r>(pub &'r Replay);
 
 impl Serialize for StreamedReport<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(world) = *self;
-        let parked: Each<Parked> = |world, visit| {
-            each_event(world, &mut |became| {
-                if let EventOutcome::Parked(event) = became {
-                    visit(event)
-                } else {
-                    true
-                }
-            })
-        };
-        let ignored: Each<Ignored> = |world, visit| {
-            each_event(world, &mut |became| {
-                if let EventOutcome::Ignored(event) = became {
-                    visit(event)
-                } else {
-                    true
-                }
-            })
-        };
-        let applied: Each<Applied> = |world, visit| {
-            each_event(world, &mut |became| {
-                if let EventOutcome::Applied(event) = became {
-                    visit(event)
-                } else {
-                    true
-                }
-            })
+        let Self(replay) = *self;
+        let machines = MachinesTold {
+            replay,
+            events: RefCell::default(),
         };
         let mut answer = serializer.serialize_struct("Answer", 5)?;
-        answer.serialize_field("until", &world.now)?;
-        answer.serialize_field("machines", &Listed(world, each_machine))?;
-        answer.serialize_field("parked", &Listed(world, parked))?;
-        answer.serialize_field("ignored", &Listed(world, ignored))?;
-        answer.serialize_field("applied", &Listed(world, applied))?;
+        answer.serialize_field("until", &replay.until())?;
+        answer.serialize_field("machines", &machines)?;
+        let events = machines.events.into_inner();
+        let parked = |event: &EventOutcome| matches!(event, EventOutcome::Parked(_));
+        let ignored = |event: &EventOutcome| matches!(event, EventOutcome::Ignored(_));
+        let applied = |event: &EventOutcome| matches!(event, EventOutcome::Applied(_));
+        answer.serialize_field("parked", &Listed(&events, parked))?;
+        answer.serialize_field("ignored", &Listed(&events, ignored))?;
+        answer.serialize_field("applied", &Listed(&events, applied))?;
         answer.end()
     }
 }
 
-/// Visits things of a kind, until the visitor has enough.
-type Each<T> = fn(&Simulation, &mut dyn FnMut(T) -> bool) -> Result<(), SimulationError>;
+/// Machines that are written as they are played.
+struct MachinesTold<'r> {
+    replay: &'r Replay,
+    /// What became of the events, when all are played.
+    events: RefCell<Vec<EventOutcome>>,
+}
 
-/// Things that are written as they are visited.
-struct Listed<'w, T>(&'w Simulation, Each<T>);
-
-impl<T: Serialize> Serialize for Listed<'_, T> {
+impl Serialize for MachinesTold<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(world, each) = self;
         let mut list = serializer.serialize_seq(None)?;
         let mut failed = None;
-        let mut write = |element: T| {
-            failed = list.serialize_element(&element).err();
+        let events = self.replay.play(&mut |machine| {
+            failed = list.serialize_element(&machine).err();
             failed.is_none()
-        };
-        each(world, &mut write).map_err(S::Error::custom)?;
+        });
+        *self.events.borrow_mut() = events.map_err(S::Error::custom)?;
         failed.map_or_else(|| list.end(), Err)
     }
 }
 
-/// Visits every machine, in the order of its id, until the visitor has enough.
-///
-/// # Errors
-/// [`SimulationError`].
-pub fn each_machine(
-    world: &Simulation,
-    visit: &mut dyn FnMut(MachineView) -> bool,
-) -> Result<(), SimulationError> {
-    let mut failed = None;
-    view::machines(&world.store, |machine| match viewed(world, &machine) {
-        Ok(view) => visit(view),
-        Err(error) => {
-            failed = Some(error);
-            false
-        }
-    })?;
-    failed.map_or(Ok(()), Err)
+/// Events of one kind.
+struct Listed<'e, F>(&'e [EventOutcome], F);
+
+impl<F: Fn(&EventOutcome) -> bool> Serialize for Listed<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(events, of_this_kind) = self;
+        serializer.collect_seq(events.iter().filter(|event| of_this_kind(event)))
+    }
+}
+
+/// Every machine as it is at the world's instant.
+pub fn machines(world: &Simulation) -> impl Iterator<Item = Result<MachineView, SimulationError>> {
+    world.machines().map(|machine| viewed(world, machine))
 }
 
 fn viewed(world: &Simulation, machine: &Machine) -> Result<MachineView, SimulationError> {
-    let named = machine
-        .facts
-        .iter()
-        .rev()
-        .find_map(|f| f.customer().cloned());
-    let on_record = match named {
-        Some(id) => view::customer(&world.store, machine.id.scope(), &id)?,
+    let on_record = match machine.customer() {
+        Some(id) => view::customer(&world.store, machine.id.scope(), id)?,
         None => None,
     };
     let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);

@@ -3,10 +3,11 @@
 mod side;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::history::BadHistory;
+use super::history::Line;
 use super::world::SimulationError;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::time::Timestamp;
@@ -151,31 +152,35 @@ pub struct Window {
     pub until: Timestamp,
 }
 
-/// Why two runs could not be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum CannotCompare {
-    /// A line.
-    #[error(transparent)]
-    History(#[from] BadHistory),
-    /// A simulation.
-    #[error(transparent)]
-    SimulationError(#[from] SimulationError),
+/// What came of the purchases of one comparison.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Those that go otherwise.
+    pub differences: Vec<Difference>,
+    /// Of every one, what counts for the totals.
+    all: Vec<Counted>,
 }
 
-/// Plays one history, purchases that share a customer together, under both rules, adds it to the totals, and says what
-/// differs.
+/// What one purchase counts for.
+#[derive(Debug)]
+struct Counted {
+    happened: [Both<u64>; Happens::ALL.len()],
+    mails: Both<u64>,
+    license_days: Both<f64>,
+}
+
+/// Plays one history, purchases that share a customer together, under both rules, and says what differs.
 ///
 /// # Errors
-/// [`CannotCompare`].
+/// [`SimulationError`].
 pub fn compare(
-    text: &str,
-    rules: &Both<Rules>,
+    lines: &[Line],
+    rules: &Both<Arc<Rules>>,
     window: Window,
-    totals: &mut Totals,
-) -> Result<Vec<Difference>, CannotCompare> {
+) -> Result<Compared, SimulationError> {
     let mut sides = Both {
-        present: Side::play(text, &rules.present, window)?,
-        new: Side::play(text, &rules.new, window)?,
+        present: Side::play(lines, &rules.present, window)?,
+        new: Side::play(lines, &rules.new, window)?,
     };
     let names: BTreeSet<String> = sides
         .present
@@ -183,26 +188,32 @@ pub fn compare(
         .chain(sides.new.keys())
         .cloned()
         .collect();
-    let mut out = Vec::new();
+    let mut out = Compared::default();
     for name in names {
         let both = Both {
             present: sides.present.remove(&name).unwrap_or_default(),
             new: sides.new.remove(&name).unwrap_or_default(),
         };
-        totals.add(&both);
+        out.all.push(Counted::of(&both));
         let difference = difference(name, &both, window);
         if !difference.is_none() {
-            totals.differ += 1;
-            out.push(difference);
+            out.differences.push(difference);
         }
     }
     Ok(out)
 }
 
-impl Totals {
-    fn add(&mut self, both: &Both<Side>) {
-        self.machines += 1;
-        for what in Happens::ALL {
+impl Compared {
+    /// Adds what came of further purchases.
+    pub fn append(&mut self, mut more: Self) {
+        self.differences.append(&mut more.differences);
+        self.all.append(&mut more.all);
+    }
+}
+
+impl Counted {
+    fn of(both: &Both<Side>) -> Self {
+        let happened = Happens::ALL.map(|what| {
             let count = |side: &Side| {
                 side.happened
                     .iter()
@@ -210,15 +221,43 @@ impl Totals {
                     .map(|(_, at)| at.len() as u64)
                     .sum::<u64>()
             };
-            let total = self.happened.entry(what.as_str()).or_default();
-            total.present += count(&both.present);
-            total.new += count(&both.new);
-        }
+            Both {
+                present: count(&both.present),
+                new: count(&both.new),
+            }
+        });
         let mails = |side: &Side| side.mails.values().map(|at| at.len() as u64).sum::<u64>();
-        self.mails.present += mails(&both.present);
-        self.mails.new += mails(&both.new);
-        self.license_days.present = rounded(self.license_days.present + both.present.days);
-        self.license_days.new = rounded(self.license_days.new + both.new.days);
+        Self {
+            happened,
+            mails: Both {
+                present: mails(&both.present),
+                new: mails(&both.new),
+            },
+            license_days: Both {
+                present: both.present.days,
+                new: both.new.days,
+            },
+        }
+    }
+}
+
+impl Totals {
+    /// Adds what came of some purchases.
+    pub fn add(&mut self, compared: &Compared) {
+        self.differ += compared.differences.len() as u64;
+        for one in &compared.all {
+            self.machines += 1;
+            for (what, count) in Happens::ALL.iter().zip(one.happened) {
+                let total = self.happened.entry(what.as_str()).or_default();
+                total.present += count.present;
+                total.new += count.new;
+            }
+            self.mails.present += one.mails.present;
+            self.mails.new += one.mails.new;
+            let (days, more) = (&mut self.license_days, one.license_days);
+            days.present = rounded(days.present + more.present);
+            days.new = rounded(days.new + more.new);
+        }
     }
 }
 

@@ -1,18 +1,15 @@
 //! Reads a recorded history in each of the forms that people have: JSONL, a JSON array, a list from the events API.
 
+mod line;
+
 use std::io::BufRead;
 use std::iter::Peekable;
+use std::sync::Arc;
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::domain::decision::Decision;
-use crate::domain::id::{AccountId, EventId, MachineId, ObjectId, Scope, SourceName};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
-use crate::sources::stripe::delivery::delivery;
-use crate::sources::stripe::event;
-use crate::sources::stripe::lookup;
 
 /// One line of a history.
 #[derive(Debug)]
@@ -35,10 +32,44 @@ pub struct BadHistory {
 
 /// A recorded history, read as it is played: of JSONL one line at a time is in memory, of an array or a list its text.
 pub struct History<'a> {
-    name: String,
+    places: Arc<Places>,
     form: Form<'a>,
     /// Lines or entries that were read.
     count: usize,
+}
+
+/// What one line or entry of a history says, not read yet.
+#[derive(Debug)]
+pub(super) struct Text {
+    places: Arc<Places>,
+    count: usize,
+    text: String,
+}
+
+/// How a history's places are named.
+#[derive(Debug)]
+struct Places {
+    name: String,
+    by_line: bool,
+}
+
+impl Places {
+    fn bad(&self, count: usize, why: String) -> BadHistory {
+        let name = &self.name;
+        let place = if self.by_line {
+            format!("{name}:{count}")
+        } else {
+            format!("{name}, entry {count}")
+        };
+        BadHistory { place, why }
+    }
+}
+
+impl Text {
+    /// Reads it.
+    pub(super) fn line(&self) -> Result<Line, BadHistory> {
+        line::read(&self.text).map_err(|why| self.places.bad(self.count, why))
+    }
 }
 
 enum Form<'a> {
@@ -61,7 +92,11 @@ impl<'a> History<'a> {
             place: name.to_owned(),
             why,
         };
-        let (name, mut count, mut first) = (name.to_owned(), 0, String::new());
+        let places = |by_line| {
+            let name = name.to_owned();
+            Arc::new(Places { name, by_line })
+        };
+        let (mut count, mut first) = (0, String::new());
         while first.trim().is_empty() {
             first.clear();
             if text.read_line(&mut first).map_err(|e| bad(e.to_string()))? == 0 {
@@ -76,7 +111,7 @@ impl<'a> History<'a> {
                 rest: Box::new(text),
             };
             return Ok(Self {
-                name,
+                places: places(true),
                 form,
                 count: count.max(1) - 1,
             });
@@ -85,41 +120,39 @@ impl<'a> History<'a> {
             .map_err(|e| bad(e.to_string()))?;
         let entries = entries(&first).map_err(bad)?;
         Ok(Self {
-            name,
+            places: places(false),
             form: Form::Entries(entries.into_iter()),
             count: 0,
         })
     }
 
-    /// The next text, with its place in words.
-    fn text(&mut self) -> Option<Result<(String, String), BadHistory>> {
-        match &mut self.form {
+    /// The next line or entry.
+    pub(super) fn text(&mut self) -> Option<Result<Text, BadHistory>> {
+        let text = match &mut self.form {
             Form::Entries(entries) => {
                 self.count += 1;
-                let text = entries.next()?.get().to_owned();
-                Some(Ok((format!("{}, entry {}", self.name, self.count), text)))
+                entries.next()?.get().to_owned()
             }
             Form::Lines { first, rest } => loop {
                 self.count += 1;
-                let place = || format!("{}:{}", self.name, self.count);
                 let mut text = first.take().unwrap_or_default();
                 if text.is_empty() {
                     match rest.read_line(&mut text) {
                         Ok(0) => return None,
                         Ok(_) => {}
-                        Err(e) => {
-                            return Some(Err(BadHistory {
-                                place: place(),
-                                why: e.to_string(),
-                            }));
-                        }
+                        Err(e) => return Some(Err(self.places.bad(self.count, e.to_string()))),
                     }
                 }
                 if !text.trim().is_empty() {
-                    return Some(Ok((place(), text)));
+                    break text;
                 }
             },
-        }
+        };
+        Some(Ok(Text {
+            places: Arc::clone(&self.places),
+            count: self.count,
+            text,
+        }))
     }
 }
 
@@ -128,7 +161,7 @@ impl Iterator for History<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let text = self.text()?;
-        Some(text.and_then(|(place, text)| line(&text).map_err(|why| BadHistory { place, why })))
+        Some(text.and_then(|text| text.line()))
     }
 }
 
@@ -196,101 +229,6 @@ fn entries(text: &str) -> Result<Vec<Box<RawValue>>, String> {
     let mut entries = list.data.ok_or("the list has no `data`")?;
     entries.reverse();
     Ok(entries)
-}
-
-#[derive(serde::Deserialize)]
-struct LineEnvelope<'a> {
-    received_at: Option<Timestamp>,
-    source: Option<String>,
-    /// Of a look-up: the connected account that was asked about. (Events name it themselves, by the same word.)
-    account: Option<Value>,
-    #[serde(borrow)]
-    event: Option<&'a RawValue>,
-    #[serde(borrow)]
-    decision: Option<&'a RawValue>,
-    #[serde(borrow)]
-    lookup: Option<&'a RawValue>,
-}
-
-fn line(text: &str) -> Result<Line, String> {
-    let envelope: LineEnvelope<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
-    if let Some(decision) = envelope.decision {
-        return decided(decision.get(), envelope.received_at, &source);
-    }
-    if let Some(lookup) = envelope.lookup {
-        return looked_up(
-            lookup.get(),
-            envelope.received_at,
-            &Scope::new(
-                source,
-                envelope
-                    .account
-                    .as_ref()
-                    .and_then(Value::as_str)
-                    .map(AccountId::from),
-            ),
-        );
-    }
-    let body = envelope.event.map_or(text, RawValue::get);
-    let mut event =
-        event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
-    let received = envelope.received_at.unwrap_or(event.created);
-    if let event::EventContent::Fact(fact) = &mut event.content {
-        fact.received = received;
-    }
-    // The body is at hand in the file: the simulated store does not keep another copy.
-    let delivery = delivery(event, &source, Vec::new(), received);
-    Ok(Line {
-        received,
-        input: Input::Delivery(Box::new(delivery)),
-    })
-}
-
-fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {
-    #[derive(serde::Deserialize)]
-    struct DecisionLine {
-        machine: String,
-        id: Option<String>,
-        at: Option<Timestamp>,
-        #[serde(flatten)]
-        decision: Decision,
-    }
-    let said: DecisionLine = serde_json::from_str(text).map_err(|e| format!("a decision: {e}"))?;
-    let received = received
-        .or(said.at)
-        .ok_or("a decision needs `received_at` or `at`")?;
-    // An object's id alone is one of the line's source.
-    let own = || {
-        MachineId::new(
-            Scope::new(source.clone(), None),
-            ObjectId::from(said.machine.as_str()),
-        )
-    };
-    let machine = said.machine.parse().unwrap_or_else(|_| own());
-    let id = said.id.unwrap_or_else(|| {
-        format!(
-            "dec_{}_{:08x}",
-            received.s(),
-            crc32fast::hash(text.as_bytes())
-        )
-    });
-    let input = Input::Decision {
-        machine,
-        id: EventId::new(id),
-        decision: said.decision,
-        at: said.at.unwrap_or(received),
-    };
-    Ok(Line { received, input })
-}
-
-fn looked_up(text: &str, received: Option<Timestamp>, scope: &Scope) -> Result<Line, String> {
-    let received = received.ok_or("a look-up needs `received_at`")?;
-    let delivery = lookup::delivery(text.as_bytes(), scope, received, Vec::new())?;
-    Ok(Line {
-        received,
-        input: Input::Delivery(Box::new(delivery)),
-    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The simulated services: a license service that can do everything, and errs on purpose when a seed says so (rule 44).
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 
+use foldhash::fast::FixedState;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::domain::action::{Abilities, Act, Action, CreatePhase, GrantStatus, Outcome};
-use crate::domain::id::LicenseKey;
+use crate::domain::id::{Label, LicenseKey};
 use crate::domain::service::{License, apply};
 use crate::domain::time::{Span, Timestamp};
 
@@ -27,7 +29,8 @@ pub struct SimulatedLicenses {
     /// What became of each, oldest first.
     pub steps: BTreeMap<LicenseKey, Vec<StatusChange>>,
     made: u64,
-    faults: Option<SmallRng>,
+    /// The seed of what goes wrong; `None`: nothing.
+    faults: Option<u64>,
 }
 
 /// How often the service errs with a seed, in percent.
@@ -49,19 +52,28 @@ enum Fault {
 }
 
 impl SimulatedLicenses {
-    /// A service that never errs, or errs as the seed's dice fall.
+    /// A service that never errs, or errs as the seed says.
     #[must_use]
     pub fn new(seed: Option<u64>) -> Self {
         Self {
-            faults: seed.map(SmallRng::seed_from_u64),
+            faults: seed,
             ..Self::default()
         }
     }
 
-    fn fault(&mut self) -> Fault {
-        let Some(dice) = &mut self.faults else {
+    /// What goes wrong with an attempt. It depends on the attempt alone, so that purchases may be played in any order.
+    fn fault(&self, action: &Action) -> Fault {
+        let Some(seed) = self.faults else {
             return Fault::None;
         };
+        let license = action.act.key().and_then(|key| self.all.get(key));
+        let label = action
+            .label
+            .as_ref()
+            .or_else(|| license?.label.as_ref())
+            .map(Label::as_str);
+        let attempt = (seed, label, action.id, action.attempts);
+        let mut dice = SmallRng::seed_from_u64(FixedState::default().hash_one(attempt));
         let throw = dice.random_range(0..100);
         if throw >= ERRS_PERCENT + HANGS_PERCENT {
             return Fault::None;
@@ -80,7 +92,7 @@ impl SimulatedLicenses {
         {
             return self.look(action, now);
         }
-        match self.fault() {
+        match self.fault(action) {
             Fault::None => self.act(action, now),
             Fault::Busy => Outcome::Again {
                 after: Some(Span::from_s(5)),

@@ -1,5 +1,8 @@
 //! The one loop: time jumps to whatever comes next, a delivery or something due, and nothing sleeps.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::history::Line;
 use super::services::SimulatedLicenses;
 use crate::domain::action::Outcome;
@@ -9,9 +12,10 @@ use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::read::{due, view};
-use crate::engine::record::RecordError;
-use crate::engine::record::key::{Due, Item};
+use crate::engine::read::view;
+use crate::engine::record::key::{self, Item};
+use crate::engine::record::{self, RecordError};
+use crate::engine::write::machines::Machines;
 use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::Working;
 use crate::store::memory::Memory;
@@ -27,6 +31,9 @@ pub enum SimulationError {
     Record(#[from] RecordError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// A line.
+    #[error("a line that was kept cannot be read again: {0}")]
+    Unpacked(String),
     /// No end.
     #[error("at {at} something keeps coming due without time passing ({machine})")]
     Endless {
@@ -39,28 +46,31 @@ pub enum SimulationError {
 
 /// A simulated world.
 pub struct Simulation {
-    /// The store.
+    /// The store. Machines are written into it when something was played.
     pub store: Memory,
     /// The rules.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// The license service.
     pub licenses: SimulatedLicenses,
     /// The instant.
     pub now: Timestamp,
     /// Events in the order in which they first came.
     pub events: Vec<(Scope, EventId)>,
+    /// The machines.
+    machines: Machines,
 }
 
 impl Simulation {
     /// A world without history.
     #[must_use]
-    pub fn new(rules: Rules, seed: Option<u64>) -> Self {
+    pub fn new(rules: impl Into<Arc<Rules>>, seed: Option<u64>) -> Self {
         Self {
             store: Memory::new(),
-            rules,
+            rules: rules.into(),
             licenses: SimulatedLicenses::new(seed),
             now: Timestamp::from_ms(0),
             events: Vec::new(),
+            machines: Machines::default(),
         }
     }
 
@@ -76,46 +86,20 @@ impl Simulation {
         for line in lines {
             // rule 45: what was received up to the instant.
             if line.received <= until {
-                self.hear(line)?;
+                self.play_line(&line)?;
             }
         }
         self.end(until)
-    }
-
-    /// Lets time run to a line's instant, and plays it.
-    ///
-    /// # Errors
-    /// [`SimulationError`].
-    pub fn hear(&mut self, line: Line) -> Result<(), SimulationError> {
-        self.advance(line.received)?;
-        self.deliver(line)?;
-        self.work_off()
-    }
-
-    /// Lets time run on to an instant after the last line.
-    ///
-    /// # Errors
-    /// [`SimulationError`].
-    pub fn end(&mut self, until: Timestamp) -> Result<(), SimulationError> {
-        self.advance(until)?;
-        self.submit(&Input::Forget).map(|_| ())
     }
 
     /// Hands one line in, at its instant or at the present one if that is later.
     ///
     /// # Errors
     /// [`SimulationError`].
-    pub fn deliver(&mut self, line: Line) -> Result<Receipt, SimulationError> {
-        self.now = self.now.max(line.received);
-        if let Input::Delivery(delivery) = &line.input {
-            let (scope, id) = (delivery.scope(), delivery.id.clone());
-            let receipt = self.submit(&line.input)?;
-            if receipt != Receipt::Duplicate {
-                self.events.push((scope, id));
-            }
-            return Ok(receipt);
-        }
-        self.submit(&line.input)
+    pub fn deliver(&mut self, line: &Line) -> Result<Receipt, SimulationError> {
+        let receipt = self.take_in(line)?;
+        self.write()?;
+        Ok(receipt)
     }
 
     /// Lets time run to an instant, stopping at everything that is due.
@@ -123,8 +107,71 @@ impl Simulation {
     /// # Errors
     /// [`SimulationError`].
     pub fn advance(&mut self, to: Timestamp) -> Result<(), SimulationError> {
+        self.pass(to)?;
+        self.write()
+    }
+
+    /// Lets time run to a line's instant, and plays it.
+    ///
+    /// # Errors
+    /// [`SimulationError`].
+    pub fn hear(&mut self, line: &Line) -> Result<(), SimulationError> {
+        self.play_line(line)?;
+        self.write()
+    }
+
+    /// Lets time run on to an instant after the last line.
+    ///
+    /// # Errors
+    /// [`SimulationError`].
+    pub fn end(&mut self, until: Timestamp) -> Result<(), SimulationError> {
+        self.run_out(until)?;
+        self.write()
+    }
+
+    /// The same as [`Self::hear`], for whoever does not look into the store.
+    pub(super) fn play_line(&mut self, line: &Line) -> Result<(), SimulationError> {
+        self.pass(line.received)?;
+        self.take_in(line)?;
+        self.work_off()
+    }
+
+    /// The same as [`Self::end`], for whoever does not look into the store.
+    pub(super) fn run_out(&mut self, until: Timestamp) -> Result<(), SimulationError> {
+        self.pass(until)?;
+        self.submit(&Input::Forget).map(|_| ())
+    }
+
+    /// Writes the machines into the store, for whoever looks there.
+    fn write(&mut self) -> Result<(), SimulationError> {
+        let base = self.store.clone();
+        let mut working = Working::new(&base);
+        for machine in self.machines.iter() {
+            record::put(&mut working, key::machine(&machine.id), machine)
+                .map_err(RecordError::from)?;
+        }
+        self.commit(working.into_writes())
+    }
+
+    /// Every machine.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.iter()
+    }
+
+    fn take_in(&mut self, line: &Line) -> Result<Receipt, SimulationError> {
+        self.now = self.now.max(line.received);
+        let receipt = self.submit(&line.input)?;
+        if let Input::Delivery(delivery) = &line.input
+            && receipt != Receipt::Duplicate
+        {
+            self.events.push((delivery.scope(), delivery.id.clone()));
+        }
+        Ok(receipt)
+    }
+
+    fn pass(&mut self, to: Timestamp) -> Result<(), SimulationError> {
         self.work_off()?;
-        while let Some(next) = self.next_due()?.filter(|at| *at <= to) {
+        while let Some((next, ..)) = self.machines.next_due().filter(|(at, ..)| *at <= to) {
             self.now = self.now.max(next);
             self.work_off()?;
         }
@@ -132,18 +179,15 @@ impl Simulation {
         Ok(())
     }
 
-    fn next_due(&self) -> Result<Option<Timestamp>, SimulationError> {
-        Ok(due::next(&self.store)?)
-    }
-
-    /// Carries out everything that is due by now.
+    /// Carries out everything that is due by now. Nobody is asked for a parked name's purchase in a replay: no search is ever
+    /// begun.
     fn work_off(&mut self) -> Result<(), SimulationError> {
         let mut steps = 0;
-        while let Some((_, due)) = due::until(&self.store, self.now, 1)?.pop() {
-            // Nobody is asked for a parked name's purchase in a replay: no search is ever begun.
-            let Due::Of(machine, item) = due else {
-                return Ok(());
-            };
+        while let Some((at, machine, item)) = self.machines.next_due() {
+            if at > self.now {
+                break;
+            }
+            let machine = machine.clone();
             steps += 1;
             if steps > STEPS_MAX {
                 return Err(SimulationError::Endless {
@@ -157,9 +201,6 @@ impl Simulation {
     }
 
     fn step(&mut self, id: MachineId, item: Item) -> Result<(), SimulationError> {
-        let Some(machine) = view::machine(&self.store, &id)? else {
-            return Ok(());
-        };
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
@@ -176,7 +217,9 @@ impl Simulation {
                 }
             }
             Item::Create(action) | Item::Action(action) => {
-                let Some(found) = machine.actions.iter().find(|a| a.id == action) else {
+                let machine = self.machines.get(&id);
+                let found = machine.and_then(|m| m.actions.iter().find(|a| a.id == action));
+                let Some(found) = found else {
                     return Ok(());
                 };
                 let outcome = self.licenses.carry_out(found, self.now);
@@ -188,7 +231,7 @@ impl Simulation {
                 }
             }
             Item::Notice(notice) => {
-                let mailed = self.mail(&machine, notice)?;
+                let mailed = self.mail(&id, notice)?;
                 Input::Mailed {
                     machine: id,
                     notice,
@@ -201,8 +244,13 @@ impl Simulation {
     }
 
     /// The simulated mail server takes everything.
-    fn mail(&self, machine: &Machine, id: u32) -> Result<Mailed, SimulationError> {
-        let folded = machine.folded(&self.rules.revisions, self.now);
+    fn mail(&mut self, id: &MachineId, notice: u32) -> Result<Mailed, SimulationError> {
+        let nobody = || Mailed::Again {
+            why: "no address".to_owned(),
+        };
+        let Some((machine, folded)) = self.machines.folded(id, &self.rules, self.now) else {
+            return Ok(nobody());
+        };
         let on_record = match &folded.contact.customer {
             Some(customer) => view::customer(&self.store, machine.id.scope(), customer)?,
             None => None,
@@ -210,20 +258,15 @@ impl Simulation {
         let notice = machine
             .notices
             .iter()
-            .find(|n| n.id == id && n.status == NoticeStatus::Pending);
+            .find(|n| n.id == notice && n.status == NoticeStatus::Pending);
         let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
-        let to = notice.and_then(|n| recipient(n, &folded, email.as_deref()));
-        Ok(to.map_or_else(
-            || Mailed::Again {
-                why: "no address".to_owned(),
-            },
-            |to| Mailed::Sent { to },
-        ))
+        let to = notice.and_then(|n| recipient(n, folded, email.as_deref()));
+        Ok(to.map_or_else(nobody, |to| Mailed::Sent { to }))
     }
 
     fn submit(&mut self, input: &Input) -> Result<Receipt, SimulationError> {
         let base = self.store.clone();
-        let mut working = Working::new(&base);
+        let mut working = Working::with_machines(&base, &mut self.machines);
         let now = TxContext {
             rules: &self.rules,
             at: self.now,
@@ -232,13 +275,22 @@ impl Simulation {
             gaps: &[],
         };
         let receipt = Transaction::new(&mut working, now).input(input)?;
+        let writes = working.into_writes();
+        self.commit(writes)?;
+        Ok(receipt)
+    }
+
+    fn commit(
+        &mut self,
+        writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    ) -> Result<(), SimulationError> {
         let batch = Batch {
             expect: Vec::new(),
-            writes: working.into_writes(),
+            writes,
         };
         if !batch.is_empty() {
             self.store.commit(&batch)?;
         }
-        Ok(receipt)
+        Ok(())
     }
 }

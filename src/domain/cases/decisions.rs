@@ -67,6 +67,20 @@ fn a_dropped_price_keeps_its_plan() {
         .is("active: live 33");
 }
 
+/// Rule 50: a grant gives time and takes none: what is for life stays so, also when the grant is over.
+#[test]
+fn a_grant_shortens_nothing() {
+    let mut case = Case::subscription(|p| p.on_cancel = crate::domain::policy::OnCancel::Keep);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .deleted(10.0, 0.0, 30.0, EndReason::Requested)
+        .is("ended: live for life");
+    let until = Some(day(20.0));
+    case.decide(12.0, Verb::Grant { until })
+        .is("ended: live for life")
+        .on(25.0)
+        .is("ended: live for life");
+}
+
 /// Rule 50: a person's word is a fact.
 #[test]
 fn a_person_s_word_goes_before() {

@@ -131,3 +131,22 @@ fn units_come_and_go() {
     case.shown(6.0, 0.0, 30.0, shown(2))
         .is("active: live 33, live 33");
 }
+
+/// Rule 24: a trial that Stripe ends for want of a payment method is over, also where a cancelled one lives on.
+#[test]
+fn a_trial_without_a_payment_method_is_not_kept() {
+    for on_cancel in [OnCancel::PeriodEnd, OnCancel::Now, OnCancel::Keep] {
+        let mut case = Case::subscription(|p| p.on_cancel = on_cancel);
+        let trial = |s: &mut Subscription| {
+            (s.status, s.trial_end) = (SubscriptionStatus::Trialing, Some(day(14.0)));
+        };
+        case.shown(0.0, 0.0, 14.0, trial).is("trialing: live 17");
+        let over = snapshot(0.0, 14.0, |s| {
+            trial(s);
+            (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
+            (s.end_reason, s.ended_at) = (Some(EndReason::PaymentFailed), Some(day(14.0)));
+        });
+        case.told(14.0, "customer.subscription.deleted", over)
+            .is("ended: expired");
+    }
+}

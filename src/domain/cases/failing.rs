@@ -188,21 +188,17 @@ fn pauses_and_confirmations_can_be_failures() {
         .mails("license_issued 0, action_required 30.01");
 }
 
+/// The second month's invoice, sent and due on day 44.
+fn sent(event: InvoiceEvent) -> FactBody {
+    let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
+    with(invoice("in_2", event, lines), |i| {
+        (i.send_invoice, i.due, i.next_attempt) = (true, Some(day(44.0)), None);
+    })
+}
+
 /// Rule 32: a sent invoice carries the license to its due date, and what is overdue starts the grace.
 #[test]
 fn a_sent_invoice_carries_to_its_due_date() {
-    let sent = |event| {
-        with(
-            invoice(
-                "in_2",
-                event,
-                vec![line("si_1", "price_pro", 29, 30.0, 60.0)],
-            ),
-            |i| {
-                (i.send_invoice, i.due, i.next_attempt) = (true, Some(day(44.0)), None);
-            },
-        )
-    };
     let mut case = paid_once(|_| {});
     case.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized))
         .is("active: live 44");
@@ -210,4 +206,95 @@ fn a_sent_invoice_carries_to_its_due_date() {
         .is("grace: live 60")
         .on(60.0)
         .is("lapsed: suspended");
+}
+
+/// Rule 32: a sent renewal that falls due while an older debt has made the subscription past_due already: its status changes
+/// no more, and the grace starts at the due date all the same.
+#[test]
+fn a_sent_renewal_falls_due_beside_an_older_debt() {
+    let late = |case: &mut Case| {
+        case.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized))
+            .shown(35.0, 30.0, 60.0, |s| {
+                (s.status, s.send_invoice) = (SubscriptionStatus::PastDue, true);
+                s.latest_invoice = Some("in_2".into());
+            })
+            .is("active: live 44");
+    };
+    let mut case = paid_once(|_| {});
+    late(&mut case);
+    case.on(43.9)
+        .is("active: live 44")
+        .on(44.0)
+        .is("grace: live 60");
+    case.on(61.0).is("lapsed: suspended").mails(
+        "license_issued 0, payment_failed 44.01, grace_ending 51, grace_ending 58, suspended 60.01",
+    );
+    case.told(62.0, "invoice.paid", sent(InvoiceEvent::Paid));
+    case.is("lapsed: suspended");
+    // Paid, or written off, before it is due: nothing starts then.
+    for event in [InvoiceEvent::Paid, InvoiceEvent::Voided] {
+        let mut done = paid_once(|_| {});
+        late(&mut done);
+        done.told(40.0, "invoice", sent(event)).on(50.0);
+        let live = if event == InvoiceEvent::Paid {
+            "live 63"
+        } else {
+            "expired"
+        };
+        done.is(&format!("active: {live}"))
+            .mails("license_issued 0");
+    }
+}
+
+/// Rule 32: a sent renewal has longer to be paid than its month is: the next one is not due yet when it is overdue.
+#[test]
+fn a_sent_renewal_is_overdue_beside_a_newer_one() {
+    let newer = with(
+        invoice(
+            "in_3",
+            InvoiceEvent::Finalized,
+            vec![line("si_1", "price_pro", 29, 40.0, 70.0)],
+        ),
+        |i| (i.send_invoice, i.due, i.next_attempt) = (true, Some(day(74.0)), None),
+    );
+    let mut case = paid_once(|_| {});
+    case.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized))
+        .told(40.0, "invoice.finalized", newer)
+        .is("active: live 44");
+    case.shown(44.0, 40.0, 70.0, |s| {
+        (s.status, s.send_invoice) = (SubscriptionStatus::PastDue, true);
+        s.latest_invoice = Some("in_3".into());
+    });
+    case.is("grace: live 60");
+    // What has been late for long is no news when a later period, which was paid, is over.
+    let mut old = paid_once(|_| {});
+    let late =
+        |s: &mut Subscription| (s.status, s.send_invoice) = (SubscriptionStatus::PastDue, true);
+    old.told(30.0, "invoice.finalized", sent(InvoiceEvent::Finalized))
+        .paid(40.0, "in_3", 40.0, 70.0)
+        .shown(44.0, 40.0, 70.0, late)
+        .shown(70.0, 70.0, 100.0, late)
+        .is("active: live 73");
+}
+
+/// Rule 25: a first invoice falls due between a turn and the moment at which the renewal is final: what is late is older.
+#[test]
+fn an_older_debt_falls_due_while_the_renewal_is_a_draft() {
+    let mut case = paid_once(|_| {});
+    let paid = || line("si_1", "price_pro", 29, 0.0, 30.0);
+    case.told(
+        0.0,
+        "invoice.finalized",
+        invoice("in_1", InvoiceEvent::Finalized, vec![paid()]),
+    );
+    case.shown(30.0, 30.0, 60.0, |s| s.send_invoice = true)
+        .shown(30.02, 30.0, 60.0, |s| {
+            (s.status, s.send_invoice) = (SubscriptionStatus::PastDue, true);
+            s.latest_invoice = Some("in_2".into());
+        });
+    case.is("active: live 33")
+        .told(30.04, "invoice.finalized", sent(InvoiceEvent::Finalized))
+        .on(40.0)
+        .is("active: live 44")
+        .mails("license_issued 0");
 }

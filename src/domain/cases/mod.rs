@@ -10,6 +10,7 @@ mod events;
 mod facts;
 mod failing;
 mod hands;
+mod items;
 mod keys;
 mod kinds;
 mod money;

@@ -56,6 +56,8 @@ pub struct Known {
     pub in_grace: bool,
     /// Whether it was not in grace or lapsed at the subscription's end, or paid beyond it: what had lapsed is not kept.
     pub reached_end: bool,
+    /// Whether it ended with a trial, and nothing was paid for it.
+    pub trial_over: bool,
     /// Whether something was paid for it after the subscription's end.
     pub paid_after: bool,
     /// Since when money of the running period went back, with the end or after it.
@@ -79,6 +81,10 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
             return (EndingEffect::RestReturned, ended.at.max(returned));
         }
         if ended.never_began {
+            return (EndingEffect::AtPaidEnd, ended.at);
+        }
+        // A trial that ends without a payment method is over, whatever a cancelled one is worth (rule 24).
+        if ended.gave_up && known.trial_over {
             return (EndingEffect::AtPaidEnd, ended.at);
         }
         // An item that was paid all the while ends like any other (rule 34).

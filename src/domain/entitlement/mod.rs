@@ -166,7 +166,8 @@ impl Ctx<'_> {
             (seat.want, seat.why) = (Want::Revoked, Why::Decided);
         } else if let Some(grant) = decided.grant {
             let live = match seat.want {
-                Want::Live { until } => until.filter(|_| grant.is_some()).max(grant),
+                // Who has one for life keeps it: a grant gives time and takes none.
+                Want::Live { until } => until.zip(grant).map(|(until, grant)| until.max(grant)),
                 Want::Nothing | Want::Suspended | Want::Revoked => grant,
             };
             let holds = grant.is_none_or(|until| until > self.now)

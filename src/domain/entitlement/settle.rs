@@ -210,6 +210,8 @@ fn known_end(
     ending::Known {
         deleted: life.ended,
         in_grace: phase.is_unpaid(),
+        trial_over: phase == Phase::Trial
+            && base.is_some_and(|b| life.ended.is_some_and(|e| b <= e.at)),
         reached_end: life
             .ended
             .is_none_or(|e| !was_unpaid || base.is_some_and(|base| base >= e.at)),

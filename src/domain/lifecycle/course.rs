@@ -18,7 +18,7 @@ use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::{InvoiceId, PlanName};
 use crate::domain::object::{
-    Disputes, ItemHistory, ItemKey, ItemThen, Objects, ReturnedByInvoice, Version, session,
+    Disputes, ItemHistory, ItemKey, ItemThen, Items, Objects, ReturnedByInvoice, Version, session,
 };
 use crate::domain::policy::{Policy, Trial};
 use crate::domain::terms::Terms;
@@ -45,6 +45,8 @@ pub struct SubscriptionLife {
     pub paid: BTreeMap<ItemKey, PaidTime>,
     /// End of the newest trial that hands out a license.
     pub trial_until: Option<Timestamp>,
+    /// When each item came: one that came after the trial had none.
+    pub came: BTreeMap<ItemKey, Timestamp>,
     /// Grace periods, oldest first.
     pub episodes: Vec<Episode>,
     /// Failed invoices for something else.
@@ -133,7 +135,17 @@ impl SubscriptionLife {
     #[must_use]
     pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
         let paid = self.paid.get(key).and_then(PaidTime::end);
-        paid.max(self.trial_until).max(decided.extended)
+        let came = self.came.get(key);
+        let trial = self
+            .trial_until
+            .filter(|until| came.is_none_or(|came| came < until));
+        paid.max(trial).max(decided.extended)
+    }
+
+    /// Whether an item keeps what metadata asks for no longer alive: it is billed by use by now.
+    #[must_use]
+    pub fn only_used(&self, item: &ItemThen) -> bool {
+        self.asked.is_some() && item.metered
     }
 }
 
@@ -153,6 +165,8 @@ pub(super) struct Course<'o, 'f> {
     pub(super) life: SubscriptionLife,
     /// The newest snapshot so far.
     pub(super) shown: Option<&'o Version<'f>>,
+    /// Up to when deadlines have passed.
+    pub(super) passed: Timestamp,
 }
 
 /// Lives a subscription's facts, given in canonical order, up to an instant.
@@ -174,6 +188,7 @@ pub(super) fn live(
         roles: BTreeMap::new(),
         life: empty(objects),
         shown: None,
+        passed: Timestamp::from_ms(0),
     };
     let mut versions = objects.subscription.versions.iter();
     for fact in facts {
@@ -215,6 +230,7 @@ fn empty(objects: &Objects<'_>) -> SubscriptionLife {
         wants,
         paid: BTreeMap::new(),
         trial_until: None,
+        came: came(&subscription.items),
         episodes: Vec::new(),
         side_failures: Vec::new(),
         open_renewals: Vec::new(),
@@ -231,6 +247,14 @@ fn empty(objects: &Objects<'_>) -> SubscriptionLife {
         unknown: Vec::new(),
         newcomers: None,
     }
+}
+
+fn came(items: &Items) -> BTreeMap<ItemKey, Timestamp> {
+    let since = |(key, history): (&ItemKey, &ItemHistory)| {
+        let first = history.prices.first()?;
+        Some((key.clone(), first.since))
+    };
+    items.iter().filter_map(since).collect()
 }
 
 impl Course<'_, '_> {
@@ -259,40 +283,20 @@ impl Course<'_, '_> {
         }
     }
 
-    /// Lets the deadlines up to an instant pass.
-    fn pass_deadlines(&mut self, to: Timestamp) {
-        let Some(episode) = self
-            .life
-            .episodes
-            .last_mut()
-            .filter(|e| e.is_open() && e.lapsed.is_none())
-        else {
-            return;
-        };
-        let (ends, gave_up) = (episode.ends, episode.gave_up);
-        if ends > to {
-            return;
-        }
-        // rule 27: at that instant, whenever it is noticed.
-        episode.lapsed = Some(ends);
-        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
-        let trigger = if gave_up {
-            SubscriptionTrigger::GraceOutlived
-        } else {
-            SubscriptionTrigger::GraceOver
-        };
-        self.trigger(ends, trigger, Cause::GraceOver);
-    }
-
     pub(super) const fn state(&self) -> Option<S> {
         self.state
     }
 
     pub(super) fn step(&mut self, fact: &Fact, trigger: SubscriptionTrigger) {
-        self.trigger(fact.at, trigger, Cause::event(fact));
+        self.trigger(fact.at, trigger, || Cause::event(fact));
     }
 
-    fn trigger(&mut self, at: Timestamp, trigger: SubscriptionTrigger, cause: Cause) {
+    pub(super) fn trigger(
+        &mut self,
+        at: Timestamp,
+        trigger: SubscriptionTrigger,
+        cause: impl FnOnce() -> Cause,
+    ) {
         let next = match self.state {
             Some(state) => subscription::step(state, trigger).from(state),
             None => subscription::begin(trigger),
@@ -307,7 +311,7 @@ impl Course<'_, '_> {
                 at,
                 from,
                 to,
-                cause,
+                cause: cause(),
             });
             self.state = Some(next);
         }
@@ -424,7 +428,8 @@ impl Course<'_, '_> {
         };
         match subscription.newest().filter(|v| !v.items.is_empty()) {
             Some(version) => {
-                self.life.items = version.items.iter().filter_map(with_history).collect();
+                let sold = version.items.iter().map(|i| subscription.as_sold(i));
+                self.life.items = sold.filter_map(|i| with_history(&i)).collect();
                 self.life.items_told = true;
             }
             None => {

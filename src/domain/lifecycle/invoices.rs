@@ -1,5 +1,6 @@
 //! What a subscription's invoices do to its life: they alone prove a payment, and a renewal's failure starts the grace.
 
+use super::Cause;
 use super::course::{Course, OpenRenewal};
 use super::grace::{Cause as FailureCause, Episode, GraceOutcome, Owed, SideFailure};
 use super::paid_time::{PaidPeriod, PaidTime};
@@ -52,7 +53,7 @@ impl<'f> Course<'_, 'f> {
         self.roles.insert(invoice.shown.id.clone(), (role, lines));
     }
 
-    fn role_of(&self, invoice: &Invoice<'_>) -> Role {
+    pub(super) fn role_of(&self, invoice: &Invoice<'_>) -> Role {
         self.roles
             .get(&invoice.shown.id)
             .map_or(Role::Side, |(role, _)| *role)
@@ -92,6 +93,7 @@ impl<'f> Course<'_, 'f> {
                 .add(fact.at, Finding::PaidAfterEnd(invoice.shown.id.clone()));
         }
         let reaches = self.pay(fact.at, invoice);
+        self.share_running_period(fact.at);
         let trial = self
             .roles
             .get(&invoice.shown.id)
@@ -316,14 +318,24 @@ impl<'f> Course<'_, 'f> {
     }
 
     pub(super) fn start_episode(&mut self, fact: &Fact, learned: Timestamp, cause: FailureCause) {
-        let policy = self.policy_at(fact.at);
-        let ends = (fact.at + policy.grace).max(self.terms.decided.exempt.unwrap_or(fact.at));
+        self.begin_grace((fact.at, learned), cause, || Cause::event(fact));
+    }
+
+    /// Starts a grace at an instant, which was learned at another.
+    pub(super) fn begin_grace(
+        &mut self,
+        (at, learned): (Timestamp, Timestamp),
+        cause: FailureCause,
+        told_by: impl FnOnce() -> Cause,
+    ) {
+        let policy = self.policy_at(at);
+        let ends = (at + policy.grace).max(self.terms.decided.exempt.unwrap_or(at));
         let invoice = match &cause {
             FailureCause::Invoice(id) => self.objects.invoices.get(id),
             FailureCause::FailureAt(_) => None,
         };
         self.life.episodes.push(Episode {
-            started: fact.at,
+            started: at,
             learned,
             ends,
             action_required: invoice.is_some_and(|i| i.action_required),
@@ -334,7 +346,7 @@ impl<'f> Course<'_, 'f> {
             gave_up: false,
             cause,
         });
-        self.step(fact, SubscriptionTrigger::RenewalFailed);
+        self.trigger(at, SubscriptionTrigger::RenewalFailed, told_by);
     }
 
     /// Rule 29: the newest renewal was given up, and Stripe goes on: the running period is granted to its end, for the
@@ -352,7 +364,8 @@ impl<'f> Course<'_, 'f> {
         }
         let licensed = self.objects.subscription.licensed_at(fact.at);
         let carries = |key: &ItemKey| self.life.asked.is_some() && self.life.carriers.contains(key);
-        let runs_now = |i: &&ItemThen| licensed.contains(&i.key) || carries(&i.key);
+        let runs_now =
+            |i: &&ItemThen| licensed.contains(&i.key) || carries(&i.key) && !self.life.only_used(i);
         let granted: Vec<_> = version
             .items
             .iter()

@@ -2,6 +2,7 @@
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
 mod course;
+mod deadlines;
 pub mod diagram;
 pub(crate) mod grace;
 mod invoices;
@@ -103,6 +104,9 @@ pub enum Cause {
     /// The instant came at which a grace ended.
     #[n(1)]
     GraceOver,
+    /// The due date of a sent invoice came, and no event tells of that.
+    #[n(2)]
+    Overdue,
 }
 
 impl Cause {
@@ -121,6 +125,7 @@ impl Sentence for Cause {
         match self {
             Self::Event { kind, id } => write!(f, "{kind} {id}"),
             Self::GraceOver => f.write_str("grace over"),
+            Self::Overdue => f.write_str("invoice overdue"),
         }
     }
 }

@@ -34,19 +34,22 @@ pub fn licensed_lines<'f>(
 ) -> Vec<(ItemKey, LicensedLine<'f>)> {
     let lines = subscription.items.lines_of(invoice.lines);
     let at = invoice.first_at;
-    let carries = |key: &ItemKey| {
-        subscription.asked.is_some() && subscription.items.history(key).is_some_and(|h| !h.metered)
+    let by_use = |key: &ItemKey, l: &InvoiceLine| {
+        let history = subscription.items.history(key);
+        history.is_some_and(|h| h.bills_use(l))
     };
+    let carries = |key: &ItemKey, l: &InvoiceLine| subscription.asked.is_some() && !by_use(key, l);
     lines
         .into_iter()
         .filter(|(key, l)| {
             // Nothing was bought of what has the quantity 0, unless metadata asks for the whole (rules 10, 14).
-            if l.quantity == Some(0) && l.amount >= 0 && !carries(key) {
+            if l.quantity == Some(0) && l.amount >= 0 && !carries(key, l) {
                 return false;
             }
-            let metered = subscription.items.history(key).is_some_and(|h| h.metered);
             let plan = subscription.items.plan_of_line(l, at, terms);
-            l.amount < 0 || carries(key) || plan.is_some_and(|p| !(metered && p.is_rest()))
+            l.amount < 0
+                || carries(key, l)
+                || plan.is_some_and(|p| !(by_use(key, l) && p.is_rest()))
         })
         .map(|(key, line)| {
             (

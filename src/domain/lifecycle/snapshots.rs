@@ -10,7 +10,7 @@ use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
 };
 use crate::domain::object::invoice::InvoiceState;
-use crate::domain::object::{ItemKey, Version, session};
+use crate::domain::object::{ItemKey, ItemThen, Version, session};
 use crate::domain::policy::OnPause;
 use crate::domain::time::{Span, Timestamp};
 
@@ -41,7 +41,7 @@ impl<'f> Course<'_, 'f> {
         self.schedule_end(version);
         self.pause(fact, version);
         self.trial(version);
-        self.added(version);
+        self.share_running_period(version.at);
         match shown.status {
             Status::Incomplete => self.step(fact, SubscriptionTrigger::FirstPaymentOpen),
             Status::IncompleteExpired => {
@@ -104,7 +104,7 @@ impl<'f> Course<'_, 'f> {
         for item in version
             .items
             .iter()
-            .filter(|i| self.base_end(&i.key).is_some())
+            .filter(|i| self.base_end(&i.key).is_some() && !self.life.only_used(i))
             .cloned()
             .collect::<Vec<_>>()
         {
@@ -136,47 +136,29 @@ impl<'f> Course<'_, 'f> {
     }
 
     /// Rule 14: a licensed item that is added takes effect at once, before any invoice for it, while the running period is
-    /// paid: to the end of that.
-    fn added(&mut self, version: &Version<'_>) {
-        let (at, subscription) = (version.at, &self.objects.subscription);
-        let Some(before) = subscription
-            .versions
-            .iter()
-            .take_while(|v| !std::ptr::eq(*v, version))
-            .last()
-        else {
-            return;
-        };
-        let licensed = subscription.licensed_at(at);
-        let (old, new): (Vec<&ItemKey>, Vec<&ItemKey>) = licensed
-            .iter()
-            .partition(|key| before.items.iter().any(|i| i.key == **key));
-        let running = old
-            .iter()
-            .filter_map(|key| self.base_end(key))
-            .max()
-            .filter(|end| *end > at);
-        let Some(running) =
-            running.filter(|_| matches!(version.shown.status, Status::Active | Status::Trialing))
-        else {
-            return;
-        };
-        let ends = |key: &ItemKey| {
-            version
-                .items
-                .iter()
-                .find(|i| i.key == *key)
-                .and_then(|i| i.period)
-                .map(|(_, end)| end)
+    /// paid: to the end of that. One that comes before the running period is paid has to wait for that.
+    pub(super) fn share_running_period(&mut self, at: Timestamp) {
+        let Some(version) = self.shown else { return };
+        let items = &self.objects.subscription.items;
+        let is_licensed = |key: &str| items.history(key).is_some_and(|h| h.is_licensed_at(at));
+        let was_paid = |key: &str| self.life.paid.get(key).is_some_and(|p| p.end().is_some());
+        let licensed = version.items.iter().filter(|i| is_licensed(&i.key));
+        let (old, new): (Vec<&ItemThen>, Vec<&ItemThen>) = licensed.partition(|i| was_paid(&i.key));
+        // What was there from the beginning has a first invoice of its own.
+        let began = self.objects.subscription.versions.first().map(|v| &v.at);
+        // What is billed together is paid together.
+        let is_peer = |i: &ItemThen, of: &ItemThen| i.period == of.period;
+        let running = |of: &ItemThen| {
+            let alone = !old.iter().any(|i| is_peer(i, of));
+            let peers = old.iter().filter(|i| alone || is_peer(i, of));
+            let end = peers.filter_map(|i| self.base_end(&i.key)).max()?;
+            let own = of.period.map_or(end, |(_, own)| own.min(end));
+            (own > at).then_some(own)
         };
         let granted: Vec<(ItemKey, Timestamp)> = new
             .into_iter()
-            .map(|key| {
-                (
-                    key.clone(),
-                    ends(key).map_or(running, |end| end.min(running)),
-                )
-            })
+            .filter(|i| i.quantity > 0 && self.life.came.get(&i.key) > began)
+            .filter_map(|i| Some((i.key.clone(), running(i)?)))
             .collect();
         for (key, end) in granted {
             self.paid_mut(&key).grant(at, end);
@@ -203,7 +185,7 @@ impl<'f> Course<'_, 'f> {
             self.life.unheard |= self.objects.subscription.heard_from_its_beginning();
         }
         for item in &version.items {
-            let Some((start, end)) = item.period else {
+            let Some((start, end)) = item.period.filter(|_| !self.life.only_used(item)) else {
                 continue;
             };
             // The first period that costs something: the very first, or the one after a trial.
@@ -268,7 +250,13 @@ impl<'f> Course<'_, 'f> {
     /// `past_due` or `unpaid`: where the failed invoice is known, its own event began the grace; where only snapshots come
     /// the period is not paid, and the grace begins here.
     fn late(&mut self, fact: &Fact, version: &Version<'_>) {
-        if self.is_explained(version) {
+        // A month's invoice may have longer to be paid than the month: then it is an older one that makes it late now.
+        let versions = self.objects.subscription.versions.iter();
+        let before = versions.take_while(|v| !std::ptr::eq(*v, version)).last();
+        let was_late =
+            before.is_some_and(|v| matches!(v.shown.status, Status::PastDue | Status::Unpaid));
+        let overdue = self.overdue_renewal(fact.at).filter(|_| !was_late);
+        if overdue.is_none() && self.is_explained(version) {
             return;
         }
         let first_unpaid = self
@@ -298,21 +286,21 @@ impl<'f> Course<'_, 'f> {
                 paid.credit(start, Timestamp::MAX);
             }
         }
-        let licensed = self.objects.subscription.licensed_at(fact.at);
-        let carriers = self
-            .life
-            .carriers
-            .iter()
-            .filter(|_| self.life.asked.is_some());
-        let had = licensed
-            .iter()
-            .chain(carriers)
-            .any(|key| self.base_end(key).is_some());
-        if had && !self.is_covered(fact.at) && self.grace_may_start() {
-            self.start_episode(fact, version.learned, cause(fact, version));
+        if self.had_time(fact.at) && !self.is_covered(fact.at) && self.grace_may_start() {
+            let cause = overdue.map_or_else(|| cause(fact, version), FailureCause::Invoice);
+            self.start_episode(fact, version.learned, cause);
         } else if self.state().is_none() {
             self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
         }
+    }
+
+    /// Whether something that is licensed at an instant was ever paid, granted or on trial: else there is no license to keep.
+    pub(super) fn had_time(&self, at: Timestamp) -> bool {
+        let licensed = self.objects.subscription.licensed_at(at);
+        let carriers = self.life.carriers.iter();
+        let carriers = carriers.filter(|_| self.life.asked.is_some());
+        let mut keys = licensed.iter().chain(carriers);
+        keys.any(|key| self.base_end(key).is_some())
     }
 
     /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, a sent
@@ -329,7 +317,15 @@ impl<'f> Course<'_, 'f> {
             .items
             .iter()
             .any(|i| i.period.is_some_and(|(start, _)| start == version.at));
+        // Who hears of invoices when they are final, and not of this one, knows a draft.
+        let hears = self
+            .objects
+            .invoices
+            .values()
+            .any(|i| i.finalized.is_some());
+        let drafted = newest.is_none() && version.shown.latest_invoice.is_some() && hears;
         side || turns
+            || drafted
             || newest.is_some_and(|i| {
                 let draft =
                     i.state == InvoiceState::Draft || i.finalized.is_some_and(|at| at > version.at);

@@ -23,6 +23,8 @@ pub struct PriceSince {
     pub plan: Option<PlanName>,
     /// Whether that plan takes whatever no other names.
     pub by_rest: bool,
+    /// Whether it is billed by use.
+    pub metered: bool,
 }
 
 /// One item through time.
@@ -32,8 +34,6 @@ pub struct ItemHistory {
     pub prices: Vec<PriceSince>,
     /// Other names under which it was seen: its prices where a snapshot had no item id, and the items whose place it took.
     pub aliases: BTreeSet<ItemKey>,
-    /// Whether it is billed by use.
-    pub metered: bool,
     /// What the metadata asks for stands for it, though a plan names its price by now.
     pub absorbed: bool,
 }
@@ -58,7 +58,21 @@ impl ItemHistory {
     /// Whether a plan licenses it with a price. What is billed by use needs a plan that names it.
     #[must_use]
     pub fn is_licensed_by(&self, price: &PriceSince) -> bool {
-        !self.absorbed && price.plan.is_some() && !(self.metered && price.by_rest)
+        !self.absorbed && price.plan.is_some() && !(price.metered && price.by_rest)
+    }
+
+    /// Whether it was billed by use all the time: nothing was ever paid for it in advance.
+    #[must_use]
+    pub fn is_metered(&self) -> bool {
+        !self.prices.is_empty() && self.prices.iter().all(|p| p.metered)
+    }
+
+    /// Whether a line bills it by use.
+    #[must_use]
+    pub fn bills_use(&self, line: &InvoiceLine) -> bool {
+        let same = |p: &&PriceSince| p.price.id.is_some() && p.price.id == line.price.id;
+        let known = self.prices.iter().find(same);
+        known.map_or_else(|| self.is_metered(), |p| p.metered)
     }
 
     /// Whether a plan licenses it at an instant.
@@ -159,7 +173,7 @@ impl Items {
     pub(super) fn add(
         &mut self,
         id: Option<ItemKey>,
-        price: &Priced,
+        (price, metered): (&Priced, bool),
         at: Timestamp,
         alone: bool,
         terms: &Terms<'_>,
@@ -198,7 +212,7 @@ impl Items {
             history.aliases.insert(id);
         }
         history.aliases.insert(price_key);
-        history.see(price, at, terms);
+        history.see((price, metered), at, terms);
         index
     }
 
@@ -209,7 +223,6 @@ impl Items {
         history.aliases.insert(key);
         history.aliases.extend(appeared.aliases);
         history.prices.extend(appeared.prices);
-        history.metered &= appeared.metered;
     }
 
     pub(super) fn history_mut(&mut self, index: usize) -> &mut ItemHistory {
@@ -249,7 +262,7 @@ impl Items {
 }
 
 impl ItemHistory {
-    fn see(&mut self, price: &Priced, at: Timestamp, terms: &Terms<'_>) {
+    fn see(&mut self, (price, metered): (&Priced, bool), at: Timestamp, terms: &Terms<'_>) {
         if self
             .prices
             .last()
@@ -263,10 +276,14 @@ impl ItemHistory {
             .find(|p| p.price.id == price.id && price.id.is_some());
         let again = before.map(|p| PriceSince {
             since: at,
+            metered,
             ..p.clone()
         });
-        self.prices
-            .push(again.unwrap_or_else(|| PriceSince::of(price, at, terms)));
+        let first = || PriceSince {
+            metered,
+            ..PriceSince::of(price, at, terms)
+        };
+        self.prices.push(again.unwrap_or_else(first));
     }
 }
 
@@ -278,6 +295,7 @@ impl PriceSince {
             price: price.clone(),
             plan: plan.map(|p| p.name.clone()),
             by_rest: plan.is_some_and(Plan::is_rest),
+            metered: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use dispute::{Dispute, Disputes};
 pub use invoice::Invoice;
-pub use items::{ItemHistory, ItemKey};
+pub use items::{ItemHistory, ItemKey, Items};
 pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};

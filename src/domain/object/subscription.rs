@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::invoice::Invoice;
-use super::items::{ItemKey, Items};
+use super::items::{ItemHistory, ItemKey, Items};
 use crate::domain::fact::{
     Fact, FactBody, Item, Subscription as Shown, SubscriptionEvent, SubscriptionItems,
     SubscriptionStatus, Wants,
@@ -81,7 +81,11 @@ impl<'f> Subscription<'f> {
 
     /// Whether a plan names something that it began with, by units and not by use.
     fn began_planned(&self) -> bool {
-        let items = self.items.iter().map(|(_, h)| h).filter(|h| !h.metered);
+        let items = self
+            .items
+            .iter()
+            .map(|(_, h)| h)
+            .filter(|h| !h.is_metered());
         let firsts = items.filter_map(|h| h.prices.first());
         let began = firsts.clone().map(|p| p.since).min();
         firsts
@@ -107,8 +111,8 @@ impl<'f> Subscription<'f> {
         let mut items: Vec<ItemThen> = Vec::new();
         for item in listed.items {
             let id = item.id.as_ref().map(|id| id.as_str().to_owned());
-            let index = self.items.add(id, &item.price, fact.at, alone, terms);
-            self.items.history_mut(index).metered = item.metered;
+            let priced = (&item.price, item.metered);
+            let index = self.items.add(id, priced, fact.at, alone, terms);
             let period = item
                 .period_start
                 .zip(item.period_end)
@@ -179,7 +183,7 @@ impl<'f> Subscription<'f> {
             let unplanned = |g: &ItemKey| {
                 self.items
                     .history(g)
-                    .is_some_and(|h| h.licensed().is_none() && !h.metered)
+                    .is_some_and(|h| h.licensed().is_none() && !h.is_metered())
             };
             if asked && gone.iter().any(unplanned) {
                 self.items.history_mut(index).absorbed = true;
@@ -202,9 +206,9 @@ impl<'f> Subscription<'f> {
             {
                 if unseen && line.of_subscription && self.items.key_of_line(line).is_none() {
                     let id = line.item.as_ref().map(|id| id.as_str().to_owned());
-                    let index = self
-                        .items
-                        .add(id, &line.price, invoice.first_at, false, terms);
+                    let index =
+                        self.items
+                            .add(id, (&line.price, false), invoice.first_at, false, terms);
                     let key = self.items.at(index).0.clone();
                     let period = Some((line.start, line.end));
                     let quantity = line.quantity.unwrap_or(1);
@@ -299,12 +303,35 @@ impl<'f> Subscription<'f> {
             .collect()
     }
 
+    /// An item as its license stands for it: one that no plan names any more has as many units as it had when one did
+    /// (rule 15).
+    #[must_use]
+    pub fn as_sold(&self, item: &ItemThen) -> ItemThen {
+        let history = self.items.history(&item.key);
+        let is_sold = |h: &ItemHistory| h.prices.last().is_none_or(|p| h.is_licensed_by(p));
+        let Some(history) = history.filter(|h| !is_sold(h)) else {
+            return item.clone();
+        };
+        let sold = self
+            .versions
+            .iter()
+            .rev()
+            .filter(|v| history.is_licensed_at(v.at));
+        let then = sold
+            .filter_map(|v| v.items.iter().find(|i| i.key == item.key))
+            .next();
+        ItemThen {
+            quantity: then.map_or(item.quantity, |i| i.quantity),
+            ..item.clone()
+        }
+    }
+
     /// Items whose paid time keeps the metadata's license alive: all that are not billed by use.
     #[must_use]
     pub fn carriers(&self) -> Vec<ItemKey> {
         self.items
             .iter()
-            .filter(|(_, h)| !h.metered)
+            .filter(|(_, h)| !h.is_metered())
             .map(|(key, _)| key.clone())
             .collect()
     }

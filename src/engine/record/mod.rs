@@ -241,6 +241,10 @@ pub trait View {
     /// # Errors
     /// The store's.
     fn range(&self, range: &crate::store::KeyRange, limit: usize) -> Result<Vec<Pair>, ReadError>;
+    /// A machine that is not written as a record yet.
+    fn decoded(&self, _: &MachineId) -> Option<&Machine> {
+        None
+    }
 }
 
 /// An event as it is kept: what became of it, and what came.
@@ -267,6 +271,23 @@ pub struct EventRecord {
     pub livemode: Option<bool>,
 }
 
+/// An event without its body, for whoever looks through all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Decode)]
+pub struct EventHead {
+    /// Its type.
+    #[n(0)]
+    pub kind: String,
+    /// Its `created`.
+    #[n(1)]
+    pub created: Timestamp,
+    /// When it reached us.
+    #[n(2)]
+    pub received: Timestamp,
+    /// What became of it.
+    #[n(3)]
+    pub disposition: Disposition,
+}
+
 /// A signed delivery that was no event, as it is kept for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct RefusedRecord {
@@ -289,7 +310,18 @@ pub struct RefusedRecord {
 /// # Errors
 /// The store's, or what is wrong with the bytes.
 pub fn machine(view: &dyn View, id: &MachineId) -> Result<Option<Machine>, RecordError> {
+    if let Some(machine) = view.decoded(id) {
+        return Ok(Some(machine.clone()));
+    }
     Ok(get::<Machine>(view, &key::machine(id))?.map(checked))
+}
+
+/// Whether there is a machine.
+///
+/// # Errors
+/// The store's.
+pub fn has_machine(view: &dyn View, id: &MachineId) -> Result<bool, ReadError> {
+    Ok(view.decoded(id).is_some() || view.get(&key::machine(id))?.is_some())
 }
 
 /// Holds a machine that fails its check.

@@ -12,7 +12,7 @@ pub(in crate::engine) mod transfer;
 pub(in crate::engine) mod unpark;
 
 use super::record::key;
-use super::record::{RecordError, View};
+use super::record::{self, RecordError, View};
 use crate::domain::fact::{Fact, Name};
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::revision::Revisions;
@@ -67,5 +67,5 @@ pub(in crate::engine) fn lookup(
     }
     // A machine's own object needs no link.
     let own = machine_id(scope, name);
-    Ok(view.get(&key::machine(&own))?.map(|_| own))
+    Ok(record::has_machine(view, &own)?.then_some(own))
 }

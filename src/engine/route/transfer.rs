@@ -10,7 +10,8 @@ use crate::domain::transfer::{self, Attempts, apart};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::write::transaction::{Transaction, dues};
+use crate::engine::write::dues::dues;
+use crate::engine::write::transaction::Transaction;
 
 /// The most former machines of a customer that are looked at for a license to bring back.
 const FORMER_MAX: usize = 100;
@@ -30,7 +31,7 @@ pub(in crate::engine) fn take_over(
         tx.working.delete(due);
     }
     rename(tx, scope, &from, &machine.id)?;
-    record::delete(tx.working, key::machine(old))?;
+    tx.working.delete_machine(old)?;
     let attempts = Attempts {
         own: on_disk(tx, machine)?,
         incoming: on_disk(tx, &from)?,
@@ -124,7 +125,7 @@ pub(in crate::engine) fn resubscription(
             };
             let before = dues(&old);
             if transfer::restore(machine, create, &mut old, tx.now.at) {
-                tx.write(&mut old, &before)?;
+                tx.write(old, None, &before)?;
                 moved = true;
                 break;
             }

@@ -2,6 +2,8 @@
 //! what the commit made due goes into the outbox, for the dispatcher.
 
 pub mod committer;
+pub mod dues;
+pub mod machines;
 pub mod outbox;
 pub mod parked;
 pub mod transaction;

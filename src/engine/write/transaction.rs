@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::dues;
+use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
 use super::unheard;
 use super::working::Working;
@@ -342,14 +344,15 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 kind,
                 takes_over,
             } => {
-                let loaded = record::machine(self.working, &id)?;
-                let before = loaded.as_ref().map(dues_as_kept).unwrap_or_default();
+                let loaded = self.working.take_machine(&id)?;
+                let before = loaded.as_ref().map(|(m, _)| self.working.dues(m));
                 let fresh = loaded.is_none();
-                let mut machine =
-                    loaded.unwrap_or_else(|| Machine::new(id, kind, source.clone(), livemode));
+                let (mut machine, fold) = loaded
+                    .unwrap_or_else(|| (Machine::new(id, kind, source.clone(), livemode), None));
                 if let (Some(is), Some(told)) = (machine.livemode, livemode)
                     && is != told
                 {
+                    self.working.put_back(machine, fold);
                     return Ok(Disposition::Ignored(Reason::OtherModeThanPurchase));
                 }
                 machine.livemode = machine.livemode.or(livemode);
@@ -359,7 +362,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 decide::add_fact(&mut machine, fact);
                 unpark::link(self, scope, &mut machine, fact, fresh)?;
                 let id = machine.id.clone();
-                self.settle_and_write(scope, machine, &before)?;
+                self.settle_and_write(scope, machine, fold, &before.unwrap_or_default())?;
                 Ok(Disposition::Applied(Some(id)))
             }
         }
@@ -397,10 +400,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         id: &MachineId,
         change: impl FnOnce(&mut Machine, &DecisionContext<'_>),
     ) -> Result<Receipt, RecordError> {
-        let Some(mut machine) = record::machine(self.working, id)? else {
+        let Some((mut machine, fold)) = self.working.take_machine(id)? else {
             return Ok(Receipt::Unknown);
         };
-        let before = dues_as_kept(&machine);
+        let before = self.working.dues(&machine);
         let scope = machine.id.scope().clone();
         let customer = self.customer_of(&scope, &machine)?;
         let rules = self.source_rules(&machine.source);
@@ -409,7 +412,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             &mut machine,
             &self.world(rules, customer.as_ref(), &under_way),
         );
-        self.settle_and_write(&scope, machine, &before)?;
+        self.settle_and_write(&scope, machine, fold, &before)?;
         Ok(Receipt::Done)
     }
 
@@ -456,8 +459,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
         scope: &Scope,
         machine: &Machine,
     ) -> Result<Option<Customer>, RecordError> {
-        let named = machine.facts.iter().rev().find_map(Fact::customer);
-        let Some(id) = named else { return Ok(None) };
+        let Some(id) = machine.customer() else {
+            return Ok(None);
+        };
         let kept: Option<Customer> = record::get(self.working, &key::customer(scope, id))?;
         Ok(kept.filter(|c| !apart(c.livemode, machine.livemode)))
     }
@@ -467,20 +471,24 @@ impl<'w, 'a> Transaction<'w, 'a> {
         &mut self,
         scope: &Scope,
         mut machine: Machine,
+        fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let mut settled = decide::reconcile(
+        let known = fold.and_then(|fold| fold.of(&machine, self.now.at));
+        let mut settled = decide::reconcile_folded(
             &mut machine,
+            known,
             &self.world(rules, customer.as_ref(), &under_way),
         );
         if machine.kind == Kind::Subscription
             && transfer::resubscription(self, scope, &mut machine, &settled)?
         {
-            settled = decide::reconcile(
+            settled = decide::reconcile_folded(
                 &mut machine,
+                Some(settled.folded),
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
@@ -503,8 +511,11 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
             }
         }
-        self.write(&mut machine, before)?;
-        self.attempt_at_once(machine)
+        let fold = Fold::new(&machine, self.now.at, settled.folded);
+        match self.write(machine, Some(fold), before)? {
+            Some(machine) => self.attempt_at_once(machine),
+            None => Ok(()),
+        }
     }
 
     /// Writes the attempts of creates with what decides them, as far as there are slots for them. Of their licenses nothing
@@ -537,12 +548,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(())
     }
 
-    /// Writes a machine and the difference of what is due for it. One that fails its own check is held.
+    /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was
+    /// written as a record is given back.
     pub(in crate::engine) fn write(
         &mut self,
-        machine: &mut Machine,
+        mut machine: Machine,
+        fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
-    ) -> Result<(), RecordError> {
+    ) -> Result<Option<Machine>, RecordError> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
@@ -553,15 +566,16 @@ impl<'w, 'a> Transaction<'w, 'a> {
             });
             machine.held = Some(why);
         }
-        let after = dues(machine);
-        for gone in before.difference(&after) {
-            self.working.delete(gone.clone());
+        if !self.working.keeps_machines() {
+            let after = dues::dues(&machine);
+            for gone in before.difference(&after) {
+                self.working.delete(gone.clone());
+            }
+            for new in after.difference(before) {
+                self.working.put(new.clone(), Vec::new());
+            }
         }
-        for new in after.difference(before) {
-            self.working.put(new.clone(), Vec::new());
-        }
-        record::put(self.working, key::machine(&machine.id), machine)?;
-        Ok(())
+        Ok(self.working.put_machine(machine, fold)?)
     }
 }
 
@@ -585,45 +599,4 @@ fn receipt(disposition: &Disposition) -> Receipt {
             Receipt::Ignored(disposition.why_ignored().unwrap_or_default())
         }
     }
-}
-
-/// The due entries that a machine should have.
-#[must_use]
-pub fn dues(machine: &Machine) -> BTreeSet<Vec<u8>> {
-    if machine.held.is_some() {
-        BTreeSet::new()
-    } else {
-        dues_as_kept(machine)
-    }
-}
-
-/// The due entries that a machine's record stands for, also those of one that turned out to be held when it was read:
-/// these are what must go.
-fn dues_as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
-    let mut out = BTreeSet::new();
-    for action in machine
-        .actions
-        .iter()
-        .filter(|a| a.outcome == ActionOutcome::Pending)
-    {
-        let item = if action.act.question().is_some() {
-            Item::LookUp(action.id)
-        } else if action.is_ready_create() {
-            Item::Create(action.id)
-        } else {
-            Item::Action(action.id)
-        };
-        out.insert(key::due(action.due, &machine.id, item));
-    }
-    for notice in machine
-        .notices
-        .iter()
-        .filter(|n| n.status == NoticeStatus::Pending)
-    {
-        out.insert(key::due(notice.due, &machine.id, Item::Notice(notice.id)));
-    }
-    if let Some(at) = machine.wake_at {
-        out.insert(key::due(at, &machine.id, Item::Wake));
-    }
-    out
 }

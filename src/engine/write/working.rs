@@ -1,13 +1,16 @@
 //! A view of the store with writes over it that are not committed yet: what one batch of inputs works on.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::dues;
+use super::machines::{Fold, Machines};
 use super::parked::ParkedNames;
-use crate::domain::id::Scope;
-use crate::engine::record::{Pair, View};
+use crate::domain::id::{MachineId, Scope};
+use crate::domain::machine::Machine;
+use crate::engine::record::{self, Pair, RecordError, View, key};
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
 
 /// What was written under a key; `None` deletes it.
@@ -22,6 +25,8 @@ pub struct Working<'a> {
     /// What the store said of single keys: inputs of one batch ask for the same ones.
     read: RefCell<foldhash::HashMap<Vec<u8>, Option<Bytes>>>,
     parked: Option<&'a mut ParkedNames>,
+    /// Machines that are not encoded between inputs; `None`: each is a record like any other.
+    machines: Option<&'a mut Machines>,
     size: usize,
     size_before: usize,
 }
@@ -36,6 +41,7 @@ impl<'a> Working<'a> {
             undo: Vec::new(),
             read: RefCell::default(),
             parked: None,
+            machines: None,
             size: 0,
             size_before: 0,
         }
@@ -48,6 +54,68 @@ impl<'a> Working<'a> {
             parked: Some(parked),
             ..Self::new(base)
         }
+    }
+
+    /// The same with machines that stay decoded. An input that fails leaves them changed, so a failure ends the run.
+    #[must_use]
+    pub fn with_machines(base: &'a dyn Read, machines: &'a mut Machines) -> Self {
+        Self {
+            machines: Some(machines),
+            ..Self::new(base)
+        }
+    }
+
+    /// Takes a machine to change it, with what it was last folded to. It comes back by [`Self::put_machine`].
+    pub(in crate::engine) fn take_machine(
+        &mut self,
+        id: &MachineId,
+    ) -> Result<Option<(Machine, Option<Fold>)>, RecordError> {
+        if let Some(taken) = self.machines.as_mut().and_then(|m| m.take(id)) {
+            return Ok(Some(taken));
+        }
+        Ok(record::machine(self, id)?.map(|machine| (machine, None)))
+    }
+
+    /// Writes a machine: as it is where machines stay decoded, else as a record. Of a record the machine is given back.
+    pub(in crate::engine) fn put_machine(
+        &mut self,
+        machine: Machine,
+        fold: Option<Fold>,
+    ) -> Result<Option<Machine>, ReadError> {
+        if let Some(machines) = &mut self.machines {
+            machines.put(machine, fold);
+            return Ok(None);
+        }
+        record::put(self, key::machine(&machine.id), &machine)?;
+        Ok(Some(machine))
+    }
+
+    /// Whether machines stay decoded. Then they are looked through for what is due, and no table is kept of it.
+    pub(super) const fn keeps_machines(&self) -> bool {
+        self.machines.is_some()
+    }
+
+    /// The entries of a machine in the table of what is due.
+    pub(super) fn dues(&self, machine: &Machine) -> BTreeSet<Vec<u8>> {
+        if self.keeps_machines() {
+            return BTreeSet::new();
+        }
+        dues::as_kept(machine)
+    }
+
+    /// Gives a machine back as it was taken.
+    pub(in crate::engine) fn put_back(&mut self, machine: Machine, fold: Option<Fold>) {
+        if let Some(machines) = &mut self.machines {
+            machines.put(machine, fold);
+        }
+    }
+
+    /// Deletes a machine.
+    pub(in crate::engine) fn delete_machine(&mut self, id: &MachineId) -> Result<(), ReadError> {
+        if let Some(machines) = &mut self.machines {
+            machines.delete(id);
+        }
+        record::delete(self, key::machine(id))
     }
 
     /// Whether a parked event may wait for a name. Without the names at hand the answer is yes.
@@ -163,6 +231,10 @@ impl View for Working<'_> {
             };
         }
         Ok(merged.into_iter().take(limit).collect())
+    }
+
+    fn decoded(&self, id: &MachineId) -> Option<&Machine> {
+        self.machines.as_ref()?.get(id)
     }
 }
 

@@ -1,17 +1,16 @@
 //! What became of one purchase under one set of rules, within the window.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{CannotCompare, Happens, Window};
+use super::{Happens, Window};
 use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
-use crate::engine::read::view;
 use crate::engine::read::view::MachineView;
-use crate::engine::record::RecordError;
-use crate::sim::answer::each_machine;
-use crate::sim::history;
+use crate::sim::answer::machines;
+use crate::sim::history::Line;
 use crate::sim::services::StatusChange;
 use crate::sim::world::{Simulation, SimulationError};
 
@@ -26,15 +25,18 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn play(
-        text: &str,
-        rules: &Rules,
+        lines: &[Line],
+        rules: &Arc<Rules>,
         window: Window,
-    ) -> Result<BTreeMap<String, Self>, CannotCompare> {
-        let lines = history::read("the store", text)?;
-        let mut world = Simulation::new(rules.clone(), None);
-        world.play(lines, window.until)?;
+    ) -> Result<BTreeMap<String, Self>, SimulationError> {
+        let mut world = Simulation::new(Arc::clone(rules), None);
+        for line in lines.iter().filter(|l| l.received <= window.until) {
+            world.play_line(line)?;
+        }
+        world.run_out(window.until)?;
         let mut sides: BTreeMap<String, Self> = BTreeMap::new();
-        each_machine(&world, &mut |view| {
+        for view in machines(&world) {
+            let view = view?;
             let mut side = Self::default();
             for mail in view
                 .notices
@@ -49,10 +51,9 @@ impl Side {
             let id = view.id.clone();
             side.view = Some(view);
             sides.insert(id, side);
-            true
-        })?;
-        for (id, seat, key) in holders(&world)? {
-            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(&key))
+        }
+        for (id, seat, key) in holders(&world) {
+            let (Some(side), Some(steps)) = (sides.get_mut(&id), world.licenses.steps.get(key))
             else {
                 continue;
             };
@@ -67,19 +68,14 @@ impl Side {
 }
 
 /// Which purchase holds which license at the end.
-fn holders(world: &Simulation) -> Result<Vec<(String, u32, LicenseKey)>, SimulationError> {
-    let mut out = Vec::new();
-    view::machines(&world.store, |machine| {
-        out.extend(
-            machine
-                .grants
-                .iter()
-                .map(|g| (machine.id.to_string(), g.number, g.key.clone())),
-        );
-        true
+fn holders(world: &Simulation) -> impl Iterator<Item = (String, u32, &LicenseKey)> {
+    world.machines().flat_map(|machine| {
+        let id = machine.id.to_string();
+        machine
+            .grants
+            .iter()
+            .map(move |g| (id.clone(), g.number, &g.key))
     })
-    .map_err(|e: RecordError| SimulationError::from(e))?;
-    Ok(out)
 }
 
 struct Life {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use keyward::engine::read::view;
 use keyward::sim::anonymize::Anonymizer;
-use keyward::sim::{self, ReplayReport, history, record};
+use keyward::sim::{ReplayReport, history, record};
 use serde_json::{Value, json};
 
 use super::serve::Server;
@@ -278,8 +278,7 @@ fn what_was_said_without_an_event_is_written_as_it_was_read() {
         assert_eq!(lines.len(), text.lines().count(), "{}", history.name);
         let mut read = history::read(&history.name, &lines.join("\n")).unwrap();
         read.sort_by_key(|l| l.received);
-        let again =
-            sim::replay(read.into_iter().map(Ok), history.rules.clone(), None, None).unwrap();
+        let again = replay::played(read, history.rules.clone(), None, None);
         assert_eq!(
             shapes(&answer),
             shapes(&ReplayReport::of(&again).unwrap()),

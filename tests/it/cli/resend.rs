@@ -51,7 +51,7 @@ impl Played {
             at,
         };
         self.world
-            .deliver(Line {
+            .deliver(&Line {
                 received: at,
                 input,
             })

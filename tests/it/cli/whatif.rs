@@ -1,5 +1,7 @@
 //! What would have been different: the store's own history under another config.
 
+use std::sync::Arc;
+
 use keyward::domain::time::{Span, Timestamp};
 use keyward::sim::compare::{self, Both, Happens, Totals, Window};
 use serde_json::Value;
@@ -145,19 +147,21 @@ fn the_same_config_changes_nothing_and_a_new_plan_sells_what_sold_nothing() {
 #[test]
 fn no_history_differs_from_itself() {
     for history in replay::all().into_iter().step_by(5) {
-        let text = std::fs::read_to_string(history.folder.join("history.jsonl")).unwrap();
+        let rules = Arc::new(history.rules.clone());
         let rules = Both {
-            present: history.rules.clone(),
-            new: history.rules.clone(),
+            present: Arc::clone(&rules),
+            new: rules,
         };
         let until = history.lines().iter().map(|l| l.received).max().unwrap() + Span::from_days(60);
         let window = Window {
             since: Timestamp::from_ms(0),
             until,
         };
-        let mut totals = Totals::default();
-        let differences = compare::compare(&text, &rules, window, &mut totals).unwrap();
+        let compared = compare::compare(&history.lines(), &rules, window).unwrap();
+        let differences = &compared.differences;
         assert!(differences.is_empty(), "{}: {differences:?}", history.name);
+        let mut totals = Totals::default();
+        totals.add(&compared);
         let days = totals.license_days;
         assert!(
             (days.present - days.new).abs() < 0.001 && days.present >= 0.0,
@@ -184,17 +188,17 @@ fn license_days_are_those_between_the_key_and_its_end() {
             .at
     };
     let (made, ended) = (at("create_license"), at("revoke_license"));
-    let text = std::fs::read_to_string(history.folder.join("history.jsonl")).unwrap();
+    let rules = Arc::new(history.rules.clone());
     let rules = Both {
-        present: history.rules.clone(),
-        new: history.rules.clone(),
+        present: Arc::clone(&rules),
+        new: rules,
     };
     let mut totals = Totals::default();
     let window = Window {
         since: Timestamp::from_ms(0),
         until: answer.until,
     };
-    compare::compare(&text, &rules, window, &mut totals).unwrap();
+    totals.add(&compare::compare(&history.lines(), &rules, window).unwrap());
     let days = (ended - made).ms() as f64 / 86_400_000.0;
     assert!(
         (totals.license_days.present - days).abs() < 0.01,

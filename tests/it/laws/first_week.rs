@@ -75,8 +75,10 @@ fn played(history: &History, lines: Vec<&Line>, from: Timestamp) -> (Simulation,
         if let Input::Delivery(delivery) = &line.input {
             order.push(delivery.kind.to_string());
         }
+        let line = replay::received(line, from + Span::from_s(n));
         world
-            .hear(replay::received(line, from + Span::from_s(n)))
+            .advance(line.received)
+            .and_then(|()| world.deliver(&line))
             .unwrap_or_else(|e| panic!("{}: {e}", history.name));
     }
     world

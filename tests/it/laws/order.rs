@@ -85,7 +85,7 @@ fn living(answer: &ReplayReport) -> Vec<String> {
 fn at_once(history: &History, lines: Vec<Line>, at: Timestamp) -> ReplayReport {
     let mut world = Simulation::new(history.rules.clone(), None);
     for line in lines {
-        world.deliver(replay::received(&line, at)).unwrap();
+        world.deliver(&replay::received(&line, at)).unwrap();
     }
     world
         .advance(at + AFTERWARDS)
@@ -106,7 +106,7 @@ fn one_by_one(
             .advance(from + Span::from_s(n))
             .unwrap_or_else(|stuck| panic!("{}: {stuck}", history.name));
         world
-            .deliver(replay::received(&line, from + Span::from_s(n)))
+            .deliver(&replay::received(&line, from + Span::from_s(n)))
             .unwrap();
         lawful(&world, &history.name);
     }
@@ -297,7 +297,7 @@ proptest! {
         for line in late {
             let now = world.now + Span::from_s(1);
             world.advance(now).unwrap();
-            world.deliver(replay::received(&line, now)).unwrap();
+            world.deliver(&replay::received(&line, now)).unwrap();
         }
         world.advance(until).unwrap();
         lawful(&world, &history.name);

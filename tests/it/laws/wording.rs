@@ -253,7 +253,7 @@ fn what_was_told_is_told_once() {
                 machine: was.id.clone(),
             };
             world
-                .deliver(Line {
+                .deliver(&Line {
                     received: world.now,
                     input,
                 })
@@ -292,7 +292,7 @@ fn played(history: &replay::History, other_words_from: usize) -> Simulation {
     let lines = history.lines();
     let last = lines.iter().map(|l| l.received).max().unwrap();
     for (number, line) in lines.into_iter().enumerate() {
-        let hear = || world.hear(line).unwrap();
+        let mut hear = || world.hear(&line).unwrap();
         if number < other_words_from {
             hear();
         } else {

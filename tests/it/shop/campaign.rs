@@ -10,9 +10,10 @@ use keyward::domain::time::Timestamp;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde_json::Value;
 
+use super::any::any_shop;
 use super::calendar::{Time, iso};
 use super::judge::{Counts, judge};
-use super::script::{Shop, any_shop};
+use super::script::Shop;
 use super::stripe::Stripe;
 use super::truth::expect;
 use super::{catalog, delivery};

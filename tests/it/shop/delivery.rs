@@ -5,7 +5,8 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use super::calendar::{DAY, HOUR, MINUTE, Time, iso};
-use super::script::{Delivery, Types};
+use super::script::{Delivery, Types, Word};
+use super::stripe::ledger::Decision;
 use super::stripe::{Event, Stripe};
 
 /// What was received, in the order of receipt.
@@ -78,8 +79,36 @@ pub(crate) fn deliver(stripe: &Stripe, delivery: &Delivery) -> Vec<Line> {
             kind: "lookup".to_owned(),
         });
     }
+    // Who decides has seen the purchase.
+    for decision in stripe.decisions.iter().filter(|_| !delivery.late) {
+        let received = decision.at;
+        let text = json!({ "received_at": iso(received), "decision": said(decision) }).to_string();
+        lines.push(Line {
+            received,
+            created: received,
+            text,
+            kind: "decision".to_owned(),
+        });
+    }
     lines.sort_by_key(|l| l.received);
     lines
+}
+
+/// A decision as a history holds it.
+fn said(decision: &Decision) -> Value {
+    let until = |days: u16| iso(decision.at + i64::from(days) * DAY);
+    let mut said = match decision.word {
+        Word::Grant { days: 0 } => json!({ "kind": "grant" }),
+        Word::Grant { days } => json!({ "kind": "grant", "until": until(days) }),
+        Word::Extend { days } => json!({ "kind": "extend", "until": until(days) }),
+        Word::Exempt { days } => json!({ "kind": "exempt", "until": until(days) }),
+        Word::Revoke => json!({ "kind": "revoke" }),
+        Word::Keep => json!({ "kind": "keep" }),
+    };
+    said["machine"] = decision.about.as_str().into();
+    said["author"] = "op".into();
+    said["reason"] = "made up".into();
+    said
 }
 
 fn wait(dice: &mut SmallRng, late: bool) -> i64 {

@@ -111,25 +111,28 @@ fn licenses(machine: &Value, expect: &Expect, at: Time, counts: &Counts) -> Resu
         .into_iter()
         .flatten()
         .collect();
-    let wanted = || seats.iter().filter(|s| s.want != Want::Nothing);
+    let mut wanted: Vec<&Seat> = seats.iter().filter(|s| s.want != Want::Nothing).collect();
     // The pickiest first, so that what takes anything does not take what another needs.
-    for live in [true, false] {
-        for seat in wanted().filter(|s| s.want.is_live() == live) {
-            counts.count(&format!("{}, rule {}", word(&seat.want), seat.rule));
-            let found = left.iter().position(|l| fits(l, seat, at));
-            // What was over or stopped when it could have been made was not made (rule 5).
-            if found.is_none() && expect.late && !live && left.is_empty() {
-                continue;
-            }
-            let Some(found) = found else {
-                return Err(format!(
-                    "expected a license {} (rule {})",
-                    told(seat),
-                    seat.rule
-                ));
-            };
-            left.remove(found);
+    wanted.sort_by_key(|s| match &s.want {
+        Want::Stopped(words) => words.len(),
+        Want::Live(_) | Want::LiveFrom(_) | Want::Nothing | Want::Open(_) => 0,
+    });
+    for seat in wanted {
+        counts.count(&format!("{}, rule {}", word(&seat.want), seat.rule));
+        let found = left.iter().position(|l| fits(l, seat, at));
+        // What was over or stopped when it could have been made was not made (rule 5).
+        let late = expect.late && !seat.want.is_live() && left.is_empty();
+        if found.is_none() && (late || seat.unmade) {
+            continue;
         }
+        let Some(found) = found else {
+            return Err(format!(
+                "expected a license {} (rule {})",
+                told(seat),
+                seat.rule
+            ));
+        };
+        left.remove(found);
     }
     for seat in seats.iter().filter(|s| s.want == Want::Nothing) {
         counts.count(&format!("no license, rule {}", seat.rule));

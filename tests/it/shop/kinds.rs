@@ -38,12 +38,8 @@ pub(crate) enum Kind {
     // From here on: what a shop may do, but what is not judged while its kind is closed.
     /// Rule 19: an open renewal keeps alive, and does not revive.
     DebitRevives,
-    /// Rule 29: the newest renewal is written off while an older one is open.
-    WriteOffWithOlderOpen,
     /// Rule 39: a loss stands, whatever other disputes are open.
     LossBesideOpen,
-    /// Rule 25: a turn while a side invoice is unpaid.
-    TurnWithSideOpen,
     /// Rule 25: later tries of side invoices.
     SideRetried,
     /// Rule 37: the rest of a refund comes when the period is over.
@@ -76,10 +72,18 @@ pub(crate) enum Kind {
     PausedUnpaid,
     /// Rule 22: the set-up fee of a trial is declined; active at the trial's end pays nothing.
     FeeDeclined,
+    /// A price that changes when the next period begins.
+    ChangeAtTurn,
+    /// Rule 35: a former customer begins anew.
+    Resubscribe,
+    /// Rule 24: a trial that ends without a payment method.
+    TrialUnpaid,
+    /// Rule 50: a person's decision.
+    Decided,
 }
 
 /// Each kind, and whether shops may do it.
-const KINDS: [(Kind, bool); 50] = [
+const KINDS: [(Kind, bool); 52] = [
     (Kind::Failing, true),
     (Kind::Secure, true),
     (Kind::Debit, true),
@@ -111,9 +115,7 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::FewTypes, true),
     (Kind::Late, true),
     (Kind::DebitRevives, true),
-    (Kind::WriteOffWithOlderOpen, true),
     (Kind::LossBesideOpen, true),
-    (Kind::TurnWithSideOpen, true),
     (Kind::SideRetried, true),
     (Kind::RestRefundedLate, true),
     (Kind::TrialNone, true),
@@ -127,9 +129,13 @@ const KINDS: [(Kind, bool); 50] = [
     (Kind::TrialAdded, true),
     (Kind::MixedScheduledEnd, true),
     (Kind::UnlicensedDevices, true),
-    (Kind::SentSideOverdue, false),
+    (Kind::SentSideOverdue, true),
     (Kind::PausedUnpaid, true),
     (Kind::FeeDeclined, true),
+    (Kind::ChangeAtTurn, true),
+    (Kind::Resubscribe, true),
+    (Kind::TrialUnpaid, true),
+    (Kind::Decided, true),
 ];
 
 /// Whether shops may do this: as the table says, unless `KEYWARD_SHOP_KINDS` names kinds, or `all`.

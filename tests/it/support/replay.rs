@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use keyward::config::{Config, Connect, Env, Livemode};
 use keyward::domain::revision::Revisions;
-use keyward::domain::time::Timestamp;
+use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::{EventPayload, Input, Rules, SourceRules};
 use keyward::sim::history::{self, Line};
 use keyward::sim::{ReplayReport, Simulation};
@@ -76,11 +77,23 @@ pub(crate) fn answered(
     until: Option<Timestamp>,
     seed: Option<u64>,
 ) -> (Simulation, ReplayReport) {
-    let lines = history::History::new(name, text.as_bytes()).unwrap();
-    let world = keyward::sim::replay(lines, rules, until, seed)
-        .unwrap_or_else(|why| panic!("{name}: {why}"));
+    let world = played(history::read(name, text).unwrap(), rules, until, seed);
     let answer = ReplayReport::of(&world).unwrap();
     (world, answer)
+}
+
+/// Plays lines to their end, all of them in one world.
+pub(crate) fn played(
+    lines: Vec<Line>,
+    rules: impl Into<Arc<Rules>>,
+    until: Option<Timestamp>,
+    seed: Option<u64>,
+) -> Simulation {
+    let last = lines.iter().map(|line| line.received).max();
+    let runs_on = || last.unwrap_or(Timestamp::from_ms(0)) + Span::from_days(60);
+    let mut world = Simulation::new(rules, seed);
+    world.play(lines, until.unwrap_or_else(runs_on)).unwrap();
+    world
 }
 
 /// The rules of a config file, in force from the beginning.

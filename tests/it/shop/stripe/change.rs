@@ -143,6 +143,16 @@ impl Stripe {
         self.plan_turn(s);
     }
 
+    /// From its next period on an item has another price.
+    pub(super) fn change_at_turn(&mut self, s: usize, which: u8, price: &str) {
+        let Some(old) = self.item(s, which) else {
+            return;
+        };
+        if self.sells(s, price) && price_of(price).months == price_of(old.price).months {
+            self.subs[s].scheduled.push((old.id, price_of(price).id));
+        }
+    }
+
     /// The old item goes and a new one comes, in one change.
     pub(super) fn swap_item(&mut self, s: usize, which: u8, price: &str, billed: Billed) {
         let Some(old) = self.item(s, which) else {

@@ -2,7 +2,7 @@
 
 use crate::shop::calendar::Time;
 use crate::shop::catalog::Price;
-use crate::shop::script::{GivesUp, Method, Told};
+use crate::shop::script::{GivesUp, Method, Told, Word};
 
 /// A subscription's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,10 @@ pub(crate) struct Sub {
     pub(crate) halves: bool,
     /// As it was from each instant on, oldest first.
     pub(crate) history: Vec<(Time, State)>,
+    /// A trial that ends without a payment method pauses it.
+    pub(crate) pauses: bool,
+    /// Prices that items get when their next period begins.
+    pub(crate) scheduled: Vec<(String, &'static str)>,
     /// Prorations that wait for the next invoice.
     pub(crate) pending: Vec<Line>,
 }
@@ -238,6 +242,15 @@ pub(crate) fn word_at(steps: &[(Time, &'static str)], at: Time) -> Option<&'stat
         .rev()
         .find(|(since, _)| *since <= at)
         .map(|(_, word)| *word)
+}
+
+/// A person's decision.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    /// The subscription or session that it is about.
+    pub(crate) about: String,
+    pub(crate) at: Time,
+    pub(crate) word: Word,
 }
 
 /// A session of mode `payment`.

@@ -1,11 +1,13 @@
 //! A small Stripe: a virtual clock, objects, what Stripe does by itself, and the events that it makes of all that.
 
+mod again;
 mod change;
 mod invoice;
 pub(crate) mod ledger;
+mod lookup;
 mod money;
 mod session;
-mod shape;
+pub(crate) mod shape;
 mod subscription;
 
 use std::collections::BTreeMap;
@@ -14,8 +16,8 @@ use serde_json::Value;
 
 use super::calendar::{DAY, HOUR, OPENS, Time};
 use super::catalog::without_plan;
-use super::script::{Shop, Step, What};
-use ledger::{Dispute, Invoice, Refund, Session, Sub};
+use super::script::{Shop, Step, What, Word};
+use ledger::{Decision, Dispute, Invoice, Refund, Session, Status, Sub};
 
 /// An event as Stripe made it.
 #[derive(Debug)]
@@ -66,6 +68,8 @@ pub(crate) enum Bought {
 pub(crate) struct Stripe {
     pub(crate) now: Time,
     pub(crate) new_shape: bool,
+    /// Whether there is an API key, so that cut lists are asked for.
+    pub(crate) has_key: bool,
     pub(crate) events: Vec<Event>,
     pub(crate) lookups: Vec<Lookup>,
     pub(crate) subs: Vec<Sub>,
@@ -73,8 +77,11 @@ pub(crate) struct Stripe {
     pub(crate) sessions: Vec<Session>,
     pub(crate) refunds: Vec<Refund>,
     pub(crate) disputes: Vec<Dispute>,
-    /// What each purchase of the script became.
+    pub(crate) decisions: Vec<Decision>,
+    /// What each purchase of the script is by now.
     pub(crate) bought: BTreeMap<usize, Bought>,
+    /// Subscriptions whose customers began anew since.
+    pub(crate) former: Vec<usize>,
     /// Since when lookup keys have moved on to other prices.
     pub(crate) lookups_moved: Option<Time>,
     agenda: BTreeMap<(Time, u32), Task>,
@@ -91,6 +98,7 @@ impl Stripe {
         let mut stripe = Self {
             now: OPENS,
             new_shape: shop.delivery.new_shape,
+            has_key: shop.delivery.has_key(),
             events: Vec::new(),
             lookups: Vec::new(),
             subs: Vec::new(),
@@ -98,7 +106,9 @@ impl Stripe {
             sessions: Vec::new(),
             refunds: Vec::new(),
             disputes: Vec::new(),
+            decisions: Vec::new(),
             bought: BTreeMap::new(),
+            former: Vec::new(),
             lookups_moved: None,
             agenda: BTreeMap::new(),
             planned: 0,
@@ -161,8 +171,14 @@ impl Stripe {
 
     fn step(&mut self, n: usize, step: &Step) {
         match self.bought.get(&n) {
-            Some(Bought::Sub(sub)) => self.subscription_step(*sub, step),
-            Some(Bought::Session(session)) => self.session_step(*session, step),
+            Some(&Bought::Sub(sub)) => {
+                if let Step::Resubscribe { price } = step {
+                    self.resubscribe(n, sub, price.as_deref());
+                } else {
+                    self.subscription_step(sub, step);
+                }
+            }
+            Some(&Bought::Session(session)) => self.session_step(session, step),
             None => {}
         }
     }
@@ -220,6 +236,7 @@ impl Stripe {
             } => self.add_item(s, self.offer(s, price), *quantity, *billed),
             Step::Remove { which, billed } => self.remove_item(s, *which, *billed),
             Step::Pause => self.pause(s, true),
+            Step::Resume if self.subs[s].now().status == Status::Paused => self.resume_trial(s),
             Step::Resume => self.pause(s, false),
             Step::Manual => self.bill_by_hand(s),
             Step::Coupon(on) => self.subs[s].coupon = *on,
@@ -227,6 +244,11 @@ impl Stripe {
             Step::Metadata => self.edit_metadata(s),
             Step::MoveLookup => self.lookups_moved = self.lookups_moved.or(Some(self.now)),
             Step::ResetAnchor => self.reset_anchor(s),
+            Step::ChangeAtTurn { which, price } => {
+                self.change_at_turn(s, *which, self.offer(s, price))
+            }
+            Step::Decide(word) => self.decide(self.subs[s].id.clone(), *word),
+            Step::Resubscribe { .. } => {}
         }
     }
 
@@ -235,7 +257,14 @@ impl Stripe {
             self.refund_session(s, *percent, *fate);
         } else if let Step::Dispute { days, verdict, .. } = step {
             self.dispute_session(s, *days, *verdict);
+        } else if let Step::Decide(word) = step {
+            self.decide(self.sessions[s].id.clone(), *word);
         }
+    }
+
+    fn decide(&mut self, about: String, word: Word) {
+        let at = self.now;
+        self.decisions.push(Decision { about, at, word });
     }
 
     fn id(&mut self, prefix: &str) -> String {
@@ -249,6 +278,7 @@ impl Stripe {
 
     fn emit_with(&mut self, kind: &'static str, object: Value, previous: Option<Value>) {
         let id = self.id("evt");
+        self.look_up(&object);
         self.events.push(Event {
             id,
             kind,

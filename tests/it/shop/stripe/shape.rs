@@ -7,7 +7,7 @@ use super::ledger::{Item, Line, Paid};
 use crate::shop::catalog::{Price, price_of};
 
 /// Nested lists show no more.
-const SHOWN: usize = 10;
+pub(crate) const SHOWN: usize = 10;
 
 fn list(entries: Vec<Value>, url: String) -> Value {
     let (total, mut data) = (entries.len(), entries);
@@ -69,14 +69,23 @@ impl Stripe {
         metadata
     }
 
+    /// All items.
+    pub(super) fn item_bodies(&self, s: usize) -> Vec<Value> {
+        let sub = &self.subs[s];
+        let items = sub.now().items.iter();
+        items.map(|i| self.item_body(&sub.id, i)).collect()
+    }
+
+    /// All lines.
+    pub(super) fn line_bodies(&self, i: usize) -> Vec<Value> {
+        let lines = self.invoices[i].lines.iter();
+        lines.map(|l| self.line_body(i, l)).collect()
+    }
+
     pub(super) fn subscription_body(&self, s: usize) -> Value {
         let (sub, state) = (&self.subs[s], self.subs[s].now());
         let metadata = self.metadata_body(s);
-        let items = state
-            .items
-            .iter()
-            .map(|i| self.item_body(&sub.id, i))
-            .collect();
+        let items = self.item_bodies(s);
         let one = (state.items.len() == 1).then(|| price_of(state.items[0].price));
         let mut body = json!({
             "id": sub.id, "object": "subscription", "billing_cycle_anchor": state.items.first().map(|i| i.anchor),
@@ -163,7 +172,7 @@ impl Stripe {
         let invoice = &self.invoices[i];
         let (sub, due) = (&self.subs[invoice.sub], invoice.due_amount());
         let paid = if invoice.paid.is_some() { due } else { 0 };
-        let lines = invoice.lines.iter().map(|l| self.line_body(i, l)).collect();
+        let lines = self.line_bodies(i);
         let open_url = invoice
             .finalized
             .map(|_| format!("https://invoice.stripe.com/i/acct_example/{}", invoice.id));

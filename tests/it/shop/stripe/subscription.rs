@@ -20,6 +20,7 @@ impl Stripe {
             fee,
             halves,
             backdated,
+            pauses,
         } = what
         else {
             unreachable!("only subscriptions are subscribed to")
@@ -75,6 +76,8 @@ impl Stripe {
             checkout: *checkout && sent.is_none(),
             halves: *halves,
             history: vec![(self.now, state)],
+            pauses: *pauses,
+            scheduled: Vec::new(),
             pending: Vec::new(),
         };
         self.subs.push(sub);
@@ -235,7 +238,11 @@ impl Stripe {
     pub(super) fn begin_periods(&mut self, s: usize, status: Option<Status>) {
         let now = self.now;
         let mut next = self.subs[s].now().clone();
+        let scheduled = std::mem::take(&mut self.subs[s].scheduled);
         for item in next.items.iter_mut().filter(|i| i.end == now) {
+            if let Some((_, price)) = scheduled.iter().find(|(id, _)| *id == item.id) {
+                item.price = price;
+            }
             item.turned = if status.is_some() { 0 } else { item.turned + 1 };
             item.anchor = if status.is_some() { now } else { item.anchor };
             item.start = now;
@@ -269,6 +276,8 @@ impl Stripe {
         }
         if state.cancel_at_end || state.cancel_at.is_some_and(|at| at <= self.now) {
             self.end(s, "cancellation_requested");
+        } else if self.subs[s].method == Method::None && self.subs[s].pauses {
+            self.change(s, |state| state.status = Status::Paused);
         } else if self.subs[s].method == Method::None {
             self.end(s, "payment_failed");
         } else {

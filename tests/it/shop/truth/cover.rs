@@ -1,9 +1,9 @@
 //! The time that is paid for or granted, license by license (rules 16, 17, 22, 29, 33).
 
-use super::Moment;
-use super::chain::Chain;
+use super::chain::{Chain, chains};
+use super::{Moment, decided};
 use crate::shop::calendar::Time;
-use crate::shop::script::Types;
+use crate::shop::script::{Types, Word};
 use crate::shop::stripe::ledger::{Invoice, Status};
 
 /// A stretch of time that is paid for or granted.
@@ -102,7 +102,21 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
             invoice,
         }));
     }
+    covers.extend(extended(moment, s, at));
     covers
+}
+
+/// Time that a person added: no credit takes it back.
+fn extended(moment: Moment<'_>, s: usize, at: Time) -> Option<Cover> {
+    let decision = decided::decision(moment, &moment.stripe.subs[s].id).ok()??;
+    let extends = matches!(decision.word, Word::Extend { .. }) && decision.at <= at;
+    Some(Cover {
+        start: decision.at,
+        end: decided::until(decision).filter(|_| extends)?,
+        since: decision.at,
+        item: None,
+        invoice: None,
+    })
 }
 
 /// What is left of a cover when a credit takes a stretch back.
@@ -133,7 +147,7 @@ struct Grant {
 /// What is granted until an instant.
 fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
     let sub = &moment.stripe.subs[s];
-    let mut grants = Vec::new();
+    let mut grants: Vec<Grant> = shared(moment, s, chain, at).into_iter().collect();
     let history: Vec<_> = sub
         .history
         .iter()
@@ -145,12 +159,15 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
             let began_with_it =
                 before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
             // Rule 23: a trial that is added to a paid subscription counts whatever `trial` says.
-            if !began_with_it || moment.policy.trial_licenses {
+            // Who comes when it is over has no trial.
+            let there = chain.steps[0].0 < end;
+            if there && (!began_with_it || moment.policy.trial_licenses) {
                 grants.push(Grant {
                     since: *since,
                     start,
                     end,
-                    alone: true,
+                    // One that is added later is given to who has paid.
+                    alone: began_with_it || moment.policy.trial_licenses,
                 });
             }
         }
@@ -166,19 +183,6 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
             .filter(|i| chain.is_for(i))
             .map(|i| (i.start, i.end))
             .max();
-        // Rule 14: what is added takes effect at once, while the running period is paid.
-        if let Some((start, end)) =
-            period.filter(|_| chain.added == Some(*since) && state.status == Status::Active)
-        {
-            // Somebody paid for another item.
-            let paid = invoices(moment, s).any(|(_, i)| i.paid.is_some_and(|paid| paid <= *since));
-            grants.push(Grant {
-                since: *since,
-                start: start.max(*since),
-                end,
-                alone: paid,
-            });
-        }
         // Rule 33: periods that turn while paused, and the one running at the resume.
         let resumed = before.is_some_and(|b| b.paused) && !state.paused && !state.status.is_over();
         let paused = state.paused && moment.policy.pause_keeps;
@@ -208,6 +212,43 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
         }
     }
     grants
+}
+
+/// Rule 14: what is added takes effect at once while the running period is paid; before that it waits for it.
+fn shared(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Option<Grant> {
+    let (added, sub) = (chain.added?, &moment.stripe.subs[s]);
+    let others: Vec<Chain> = chains(moment, s)
+        .into_iter()
+        .filter(|c| c.steps[0].0 < added)
+        .collect();
+    let paid = invoices(moment, s).filter_map(|(_, i)| i.paid);
+    let mut changes: Vec<Time> = sub.history.iter().map(|(at, _)| *at).chain(paid).collect();
+    changes.sort_unstable();
+    let period = |of: &Chain, then: Time| {
+        let items = sub.at(then)?.items.iter().filter(|i| of.is_for(i));
+        items.map(|i| (i.start, i.end)).next()
+    };
+    let is_paid = |o: &Chain, then: Time| covers(moment, s, o, then).iter().any(|c| c.end > then);
+    let runs = |then: &Time| {
+        let held = others.iter().filter(|o| o.held(*then).is_some());
+        // What is billed together is paid together.
+        let peer = |o: &&Chain| period(o, *then) == period(chain, *then);
+        let alone = !held.clone().any(|o| peer(&o));
+        let mut peers = held.filter(|o| alone || peer(o));
+        chain.held(*then).is_some() && peers.any(|o| is_paid(o, *then))
+    };
+    let since = changes
+        .into_iter()
+        .filter(|then| (added..=at).contains(then))
+        .find(runs)?;
+    let items = sub.at(since)?.items.iter();
+    let end = items.filter(|i| chain.is_for(i)).map(|i| i.end).max()?;
+    Some(Grant {
+        since,
+        start: since,
+        end,
+        alone: true,
+    })
 }
 
 /// Where no invoice is ever heard of, the latest snapshot speaks: `active` pays to its period's end, past_due and unpaid only

@@ -1,11 +1,11 @@
 //! Unpaid renewals: when a grace begins and ends, and whether a payment came (rules 25 to 32).
 
-use super::Moment;
 use super::chain::Chain;
 use super::cover::{covers, invoices};
+use super::{Moment, decided};
 use crate::shop::calendar::Time;
-use crate::shop::script::Types;
-use crate::shop::stripe::ledger::Status;
+use crate::shop::script::{Types, Word};
+use crate::shop::stripe::ledger::{Invoice, Status};
 
 /// An unpaid renewal.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
             && !paid_for(moment, s, chain, at)
             && covers(moment, s, chain, at).iter().any(|c| c.start < at)
         {
-            let grace_end = at + moment.policy.grace;
+            let grace_end = exempt(moment, s, at + moment.policy.grace);
             episodes.push(Episode {
                 start: at,
                 grace_end,
@@ -86,6 +86,15 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
         close(moment, s, chain, last, &changes, moment.at);
     }
     episodes
+}
+
+/// A grace that a person kept open does not end before that.
+fn exempt(moment: Moment<'_>, s: usize, grace_end: Time) -> Time {
+    let decision = decided::decision(moment, &moment.stripe.subs[s].id);
+    let said = decision.ok().flatten();
+    let said = said.filter(|d| matches!(d.word, Word::Exempt { .. }));
+    said.and_then(decided::until)
+        .map_or(grace_end, |until| until.max(grace_end))
 }
 
 fn paid_for(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> bool {
@@ -114,6 +123,19 @@ fn close(
             return;
         }
         if moment.delivery.types != Types::All {
+            continue;
+        }
+        // A later period's failure neither restarts nor prolongs the grace (rule 25): it runs on.
+        let later = |(n, i): (usize, &Invoice)| {
+            n != episode.invoice
+                && chain.renewed_by(i)
+                && i.failed.first().is_some_and(|f| *f <= at)
+                && [i.paid, i.voided, i.uncollectible]
+                    .into_iter()
+                    .flatten()
+                    .all(|c| c > at)
+        };
+        if invoices(moment, s).any(later) {
             continue;
         }
         let own = &moment.stripe.invoices[episode.invoice];

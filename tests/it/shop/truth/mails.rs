@@ -38,7 +38,10 @@ impl Count {
 /// The mails of a subscription that can be judged.
 pub(crate) fn of(moment: Moment<'_>, s: usize, chains: &[Chain]) -> Vec<Mail> {
     let [chain] = chains else { return Vec::new() };
-    if moment.delivery.late || moment.delivery.types != Types::All || money_moved(moment, s) {
+    // No unit: nothing to warn of.
+    let none = chain.counts().0 == 0;
+    if none || moment.delivery.late || moment.delivery.types != Types::All || money_moved(moment, s)
+    {
         return Vec::new();
     }
     let due = usize::from(!covers(moment, s, chain, moment.at).is_empty());

@@ -4,10 +4,13 @@
 
 mod chain;
 mod cover;
+mod decided;
 mod episode;
+mod lived;
 mod mails;
 mod money;
 mod once;
+mod restored;
 mod subscription;
 mod undecided;
 
@@ -47,6 +50,8 @@ pub(crate) struct Seat {
     pub(crate) want: Want,
     /// The rule that decided.
     pub(crate) rule: &'static str,
+    /// It may never have been made (rule 5).
+    pub(crate) unmade: bool,
 }
 
 /// What a license should be.
@@ -95,5 +100,12 @@ pub(crate) fn expect(shop: &Shop, stripe: &Stripe, at: Time) -> Vec<Expect> {
         Bought::Sub(s) => (stripe.subs[*s].created <= at).then(|| subscription::expect(moment, *s)),
         Bought::Session(x) => (stripe.sessions[*x].created <= at).then(|| once::expect(moment, *x)),
     };
-    stripe.bought.values().filter_map(of).collect()
+    let former = stripe.former.iter().map(|s| Bought::Sub(*s));
+    stripe
+        .bought
+        .values()
+        .copied()
+        .chain(former)
+        .filter_map(|bought| of(&bought))
+        .collect()
 }

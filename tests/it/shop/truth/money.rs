@@ -3,10 +3,11 @@
 use super::chain::Chain;
 use super::cover::Cover;
 use super::subscription::{ENDED, Life, OVER, Ruled, by_time};
-use super::{Moment, Want};
+use super::{Moment, Want, decided};
 use crate::shop::calendar::Time;
 use crate::shop::kinds::{self, Kind};
 use crate::shop::policy::{AtGraceEnd, OnCancel, OnPartial, Policy};
+use crate::shop::script::Word;
 use crate::shop::stripe::ledger::{Paid, Refund, word_at};
 
 /// Money of a purchase that went back, as it counts at an instant.
@@ -88,8 +89,12 @@ pub(crate) fn may_be_new(moment: Moment<'_>, s: usize) -> bool {
 
 /// What a license should be, money that went back included.
 pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
-    let refunded = after_refunds(moment, s, chain, life);
-    let disputed = after_disputes(moment, s, life, refunded);
+    let disputed = if is_kept(moment, s) {
+        kept(moment, s, life, by_time(moment, s, chain, life))
+    } else {
+        let refunded = after_refunds(moment, s, chain, life);
+        after_disputes(moment, s, life, refunded)
+    };
     let paused = life.state.paused && !life.state.status.is_over() && !moment.policy.pause_keeps;
     match disputed.0 {
         // Rule 33.
@@ -101,92 +106,105 @@ pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>)
     }
 }
 
-fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
-    let plain = by_time(moment, s, chain, life);
-    let mut ends: Vec<Time> = Vec::new();
-    let mut revoked: Option<Time> = None;
-    let paid_by = |i: usize| -> Option<&Cover> {
-        life.covers
-            .iter()
-            .filter(|c| c.invoice == Some(i))
-            .max_by_key(|c| c.end)
-    };
-    let refunded =
-        (0..moment.stripe.invoices.len()).filter(|i| moment.stripe.invoices[*i].sub == s);
-    for i in refunded {
-        let back = invoice_back(moment, i);
-        let since = match back {
-            Back::Nothing => continue,
-            Back::Pending => return (Want::Open("a refund is pending"), "36"),
-            Back::Mixed => return (Want::Open("a part revokes and the whole keeps"), "36"),
-            Back::Part(since) | Back::Revokes(since) => since,
-        };
-        if !moment.stripe.invoices[i]
-            .lines
-            .iter()
-            .any(|l| chain.billed(l))
-            && moment.stripe.invoices[i].reason != "manual"
-        {
-            continue;
-        }
-        let base = ["subscription_create", "subscription_cycle"]
-            .contains(&moment.stripe.invoices[i].reason);
-        let Some(cover) = paid_by(i).filter(|_| base) else {
-            return (
-                Want::Open("an invoice beside the periods is refunded"),
-                "37",
-            );
-        };
-        let lines = moment.stripe.invoices[i]
-            .lines
-            .iter()
-            .filter(|l| chain.billed(l) && l.amount >= 0);
-        if lines.map(|l| l.end).max() != Some(cover.end) {
-            return (Want::Open("the refunded period was credited"), "37");
-        }
-        let others = life
-            .covers
-            .iter()
-            .any(|c| c.invoice != Some(i) && c.start < cover.end && c.end > cover.start);
-        if others {
-            return (Want::Open("the refunded period is paid for twice"), "37");
-        }
-        // An earlier period's changes nothing.
-        if since >= cover.end
-            && moment.policy.on_cancel == OnCancel::Keep
-            && life.state.ended_at.is_some()
-        {
-            return (
-                Want::Open("kept for good, and refunded when the paid time was over"),
-                "34, 37",
-            );
-        }
-        if since >= cover.end {
-            continue;
-        }
-        let later = |r: &Refund| {
-            r.at >= cover.end && r.at <= moment.at && matches!(r.of, Paid::Invoice(n, _) if n == i)
-        };
-        if !kinds::open(Kind::RestRefundedLate) && moment.stripe.refunds.iter().any(later) {
-            return (Want::Open("closed kind"), "37");
-        }
-        if matches!(back, Back::Revokes(_)) {
-            revoked = revoked.max(Some(since));
-        } else if let Some(ended) = life
-            .state
-            .ended_at
-            .filter(|d| *d >= cover.start && *d < cover.end)
-        {
-            ends.push(ended.max(since));
+/// Whether a person lets the customer keep it, whatever money went back (rule 50).
+fn is_kept(moment: Moment<'_>, s: usize) -> bool {
+    let decision = decided::decision(moment, &moment.stripe.subs[s].id);
+    decision
+        .ok()
+        .flatten()
+        .is_some_and(|d| d.word == Word::Keep)
+}
+
+/// What is kept is as time has it; what was revoked before and would be over may stay so.
+fn kept(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -> Ruled {
+    match plain.0 {
+        Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), plain.1),
+        Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => {
+            plain
         }
     }
-    if let Some(since) = revoked {
-        let again = life.covers.iter().any(|c| {
-            c.since > since
-                && c.invoice
-                    .is_some_and(|i| !matches!(invoice_back(moment, i), Back::Revokes(_)))
-        });
-        if !again {
+}
+
+/// What a refund of one invoice does to a license.
+enum Effect {
+    Nothing,
+    /// It is taken since then.
+    Taken(Time),
+    /// The subscription was ended, and money of the running period went back: it ends at the later of the two.
+    Ends(Time),
+    /// The rules leave it open.
+    Open(&'static str, &'static str),
+}
+
+fn effect(moment: Moment<'_>, chain: &Chain, life: &Life<'_>, i: usize) -> Effect {
+    let invoice = &moment.stripe.invoices[i];
+    let back = invoice_back(moment, i);
+    let since = match back {
+        Back::Nothing => return Effect::Nothing,
+        Back::Pending => return Effect::Open("a refund is pending", "36"),
+        Back::Mixed => return Effect::Open("a part revokes and the whole keeps", "36"),
+        Back::Part(since) | Back::Revokes(since) => since,
+    };
+    if !invoice.lines.iter().any(|l| chain.billed(l)) && invoice.reason != "manual" {
+        return Effect::Nothing;
+    }
+    let base = ["subscription_create", "subscription_cycle"].contains(&invoice.reason);
+    let paid = life.covers.iter().filter(|c| c.invoice == Some(i));
+    let Some(cover) = paid.max_by_key(|c| c.end).filter(|_| base) else {
+        return Effect::Open("an invoice beside the periods is refunded", "37");
+    };
+    let lines = invoice.lines.iter();
+    let lines = lines.filter(|l| chain.billed(l) && l.amount >= 0);
+    if lines.map(|l| l.end).max() != Some(cover.end) {
+        return Effect::Open("the refunded period was credited", "37");
+    }
+    let overlaps = |c: &Cover| c.invoice != Some(i) && c.start < cover.end && c.end > cover.start;
+    if life.covers.iter().any(overlaps) {
+        return Effect::Open("the refunded period is paid for twice", "37");
+    }
+    if since >= cover.end {
+        // An earlier period's changes nothing.
+        let kept = moment.policy.on_cancel == OnCancel::Keep && life.state.ended_at.is_some();
+        return if kept {
+            Effect::Open(
+                "kept for good, and refunded when the paid time was over",
+                "34, 37",
+            )
+        } else {
+            Effect::Nothing
+        };
+    }
+    let later = |r: &Refund| {
+        r.at >= cover.end && r.at <= moment.at && matches!(r.of, Paid::Invoice(n, _) if n == i)
+    };
+    if !kinds::open(Kind::RestRefundedLate) && moment.stripe.refunds.iter().any(later) {
+        return Effect::Open("closed kind", "37");
+    }
+    if matches!(back, Back::Revokes(_)) {
+        return Effect::Taken(since);
+    }
+    let ended = life
+        .state
+        .ended_at
+        .filter(|d| *d >= cover.start && *d < cover.end);
+    ended.map_or(Effect::Nothing, |ended| Effect::Ends(ended.max(since)))
+}
+
+fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
+    let plain = by_time(moment, s, chain, life);
+    let (mut taken, mut ends): (Option<Time>, bool) = (None, false);
+    for i in (0..moment.stripe.invoices.len()).filter(|i| moment.stripe.invoices[*i].sub == s) {
+        match effect(moment, chain, life, i) {
+            Effect::Nothing => {}
+            Effect::Taken(since) => taken = taken.max(Some(since)),
+            Effect::Ends(at) => ends |= at <= moment.at,
+            Effect::Open(why, rule) => return (Want::Open(why), rule),
+        }
+    }
+    if let Some(since) = taken {
+        let stands = |i: usize| !matches!(invoice_back(moment, i), Back::Revokes(_));
+        let again = |c: &Cover| c.since > since && c.invoice.is_some_and(stands);
+        if !life.covers.iter().any(again) {
             return (Want::Stopped(&["revoked"]), "36, 37");
         }
         if life.episodes.iter().any(|e| e.start > since) {
@@ -194,7 +212,7 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
         }
         return plain;
     }
-    if ends.iter().any(|end| *end <= moment.at) && plain.0.is_live() {
+    if ends && plain.0.is_live() {
         if !kinds::open(Kind::EndedWithMoneyBack) {
             return (Want::Open("closed kind"), "34");
         }
@@ -220,9 +238,7 @@ fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -
     match verdict {
         Disputed::No => match plain.0 {
             // What was revoked and would be given back is over by now: it may stay as it is.
-            Want::Stopped(words) if words != ["suspended"] && revoked_before(moment, s, life) => {
-                (Want::Stopped(ENDED), plain.1)
-            }
+            Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), plain.1),
             Want::Live(_)
             | Want::LiveFrom(_)
             | Want::Stopped(_)

@@ -1,12 +1,12 @@
 //! What is bought once (rules 10, 11, 13, 36, 39).
 
 use super::money::{Back, Disputed, disputed, went_back};
-use super::subscription::{OVER, Ruled};
-use super::{Expect, Mail, Moment, Seat, Want};
-use crate::shop::calendar::DAY;
+use super::subscription::{ENDED, OVER, Ruled};
+use super::{Expect, Mail, Moment, Seat, Want, decided};
+use crate::shop::calendar::{DAY, Time};
 use crate::shop::catalog::plan_of;
-use crate::shop::script::{Told, Types};
-use crate::shop::stripe::ledger::{Paid, Session};
+use crate::shop::script::{Told, Types, Word};
+use crate::shop::stripe::ledger::Paid;
 
 /// What a session's machine should show.
 pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
@@ -24,7 +24,15 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
         ),
         Told::Nothing => (0, 0, None, None),
     };
-    let (want, rule) = want(moment, x, session, days);
+    let (want, rule) = match decided::decision(moment, &session.id) {
+        Ok(decision) => {
+            let end = decision.filter(|d| matches!(d.word, Word::Extend { .. }));
+            let end = end.and_then(decided::until);
+            let kept = decision.is_some_and(|d| d.word == Word::Keep);
+            decided::over(moment, decision, want(moment, x, days, (end, kept)))
+        }
+        Err(open) => open,
+    };
     let made = u64::from(want != Want::Nothing);
     let back = moment
         .stripe
@@ -36,6 +44,12 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
             .disputes
             .iter()
             .any(|d| d.of == Paid::Session(x));
+    let back = back
+        || moment
+            .stripe
+            .decisions
+            .iter()
+            .any(|d| d.about == session.id);
     let judged = !moment.delivery.late && !matches!(want, Want::Open(_));
     let created = judged.then_some((made * count, made * count * if back { 3 } else { 1 }));
     let issued = usize::try_from(made * count.min(1)).unwrap();
@@ -54,6 +68,7 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
         devices: Some(devices),
         want,
         rule,
+        unmade: false,
     };
     let seats = std::iter::repeat_n(seat, usize::try_from(count).unwrap()).collect();
     Expect {
@@ -65,7 +80,14 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
     }
 }
 
-fn want(moment: Moment<'_>, x: usize, session: &Session, days: Option<i64>) -> Ruled {
+/// What its time and its money make of it; `given`: until when a person extended it, and whether it is kept.
+fn want(
+    moment: Moment<'_>,
+    x: usize,
+    days: Option<i64>,
+    (given, kept): (Option<Time>, bool),
+) -> Ruled {
+    let session = &moment.stripe.sessions[x];
     let Some(paid) = session.paid.filter(|paid| *paid <= moment.at) else {
         return (Want::Nothing, "11");
     };
@@ -77,7 +99,7 @@ fn want(moment: Moment<'_>, x: usize, session: &Session, days: Option<i64>) -> R
     {
         return (Want::Open("not all types are delivered"), "36");
     }
-    let end = days.map(|days| paid + days * DAY);
+    let end = days.map(|days| (paid + days * DAY).max(given.unwrap_or(0)));
     let over = end.is_some_and(|end| end <= moment.at);
     let total = session.payment.as_ref().map_or(0, |p| p.amount);
     let plain = if over {
@@ -96,6 +118,12 @@ fn want(moment: Moment<'_>, x: usize, session: &Session, days: Option<i64>) -> R
     } else {
         plain
     };
+    if kept {
+        return match plain.0 {
+            Want::Stopped(_) => (Want::Stopped(ENDED), "50"),
+            Want::Live(_) | Want::LiveFrom(_) | Want::Nothing | Want::Open(_) => plain,
+        };
+    }
     let of = |of: Paid| of == Paid::Session(x);
     let back = went_back(moment, moment.policy, total, of).0;
     match (back, disputed(moment, of)) {

@@ -3,12 +3,14 @@
 use super::chain::{Chain, chains};
 use super::cover::{Cover, covers, invoices};
 use super::episode::{Episode, episodes};
+use super::lived::lived;
+use super::restored::{self, Fate};
 use super::undecided::{undecided, unheard};
-use super::{Expect, Moment, Seat, Want, mails, money};
+use super::{Expect, Moment, Seat, Want, decided, mails, money};
 use crate::shop::calendar::Time;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
-use crate::shop::stripe::ledger::{Invoice, State};
+use crate::shop::stripe::ledger::{Invoice, State, Status};
 
 /// A want with its rule.
 pub(crate) type Ruled = (Want, &'static str);
@@ -31,32 +33,39 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
     let machine = format!("stripe/{}", moment.stripe.subs[s].id);
     let all = chains(moment, s);
     let (mut seats, mut created) = (Vec::new(), Some((0, 0)));
-    for chain in &all {
-        let (want, rule) = chain_want(moment, s, chain);
+    let fates = restored::fates(moment, s, &all);
+    for (n, chain) in all.iter().enumerate() {
+        let fate = fates.as_ref().map_or(Fate::Own, |fates| fates[n]);
+        let ((want, rule), lived) = fated(moment, s, chain, fate);
+        if fate == Fate::Went {
+            created = None;
+        }
+        // What another item left behind says nothing of this one.
+        if want == Want::Nothing && all.len() > 1 {
+            continue;
+        }
         let held = chain.held(moment.at).unwrap_or_else(|| chain.last());
         let (count, devices) = (held.count, held.devices);
         let (least, most) = chain.counts();
         if least != most || matches!(want, Want::Open(_)) {
             created = None;
         }
-        let made = u64::from(want != Want::Nothing);
-        created = created.map(|(low, high)| (low + made * least, high + made * most));
+        let made = u64::from(want != Want::Nothing && fate == Fate::Own);
+        let surely = u64::from(lived == Some(true) && fate == Fate::Own);
+        created = created.map(|(low, high)| (low + surely * least, high + made * most));
         // A unit that came while nothing may work was not made (rule 5).
-        let unmade = if chain.added.is_some() { 0 } else { least };
         let count = if matches!(want, Want::Stopped(_)) {
-            count.min(unmade)
+            count.min(least)
         } else {
             count
         };
-        if chain.added.is_some() && matches!(want, Want::Stopped(_)) {
-            created = None;
-        }
         let shrinks = chain.unlicensed.is_some() && !open(Kind::UnlicensedDevices);
         let seat = Seat {
             plan: held.plan,
             devices: Some(devices).filter(|_| !shrinks),
             want,
             rule,
+            unmade: lived != Some(true),
         };
         let count = if matches!(seat.want, Want::Open(_)) {
             count.max(1)
@@ -65,7 +74,10 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         };
         seats.extend(std::iter::repeat_n(seat, usize::try_from(count).unwrap()));
     }
-    let again = money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
+    let about = &moment.stripe.subs[s].id;
+    let decided = moment.stripe.decisions.iter().any(|d| d.about == *about);
+    let again =
+        decided || money::may_be_new(moment, s) || moment.policy.at_grace_end == AtGraceEnd::Revoke;
     let created = created.map(|(least, most)| {
         if again {
             (least, most * 4)
@@ -79,11 +91,37 @@ pub(crate) fn expect(moment: Moment<'_>, s: usize) -> Expect {
         seats,
         late: moment.delivery.late,
         created,
-        mails: mails::of(moment, s, &all),
+        // What comes back is told of by `restored`, which no episode of this subscription explains.
+        mails: if fates.is_some() || decided {
+            Vec::new()
+        } else {
+            mails::of(moment, s, &all)
+        },
     }
 }
 
-fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
+/// What a license should be after what became of it, and whether it ever worked.
+fn fated(moment: Moment<'_>, s: usize, chain: &Chain, fate: Fate) -> (Ruled, Option<bool>) {
+    let (want, rule) = match fate {
+        Fate::Own | Fate::Came => plain(moment, s, chain),
+        Fate::Went => (Want::Nothing, "35"),
+        Fate::Unclear => (Want::Open("whether a former license comes back"), "35"),
+    };
+    let lived = match want {
+        Want::Stopped(_) => lived(moment, s, chain),
+        Want::Live(_) | Want::LiveFrom(_) => Some(true),
+        Want::Nothing | Want::Open(_) => None,
+    };
+    // What may never work is not made (rule 5).
+    if lived == Some(false) {
+        ((Want::Nothing, rule), lived)
+    } else {
+        ((want, rule), lived)
+    }
+}
+
+/// What a license should be, were there no other subscription of its customer.
+pub(crate) fn plain(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
     if let Some(why) = chain.unclear.or_else(|| unheard(moment, s, chain)) {
         return (Want::Open(why), "14, 18");
     }
@@ -97,9 +135,16 @@ fn chain_want(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
         episodes: episodes(moment, s, chain),
         covers,
     };
+    let decision = match decided::decision(moment, &moment.stripe.subs[s].id) {
+        Ok(decision) => decision,
+        Err(open) => return open,
+    };
     let want = money::over(moment, s, chain, &life);
     if chain.held(moment.at).is_some() {
-        return want;
+        return decided::over(moment, decision, want);
+    }
+    if decision.is_some() && chain.unlicensed.is_some() {
+        return (Want::Open("no longer licensed, and decided"), "15, 50");
     }
     if matches!(want.0, Want::Stopped(_)) {
         return (Want::Stopped(ENDED), want.1);
@@ -132,43 +177,38 @@ fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
     }
 }
 
+/// What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
+fn first_paid_late(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
+    let carried =
+        invoices(moment, s).any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
+    let after = |ended: Time| life.covers.iter().all(|c| c.since > ended);
+    if carried || life.state.ended_at.is_some_and(after) {
+        return (
+            Want::Open("first paid when its period is over, or after the deletion"),
+            "5, 16, 19",
+        );
+    }
+    let over = |c: &Cover| c.since >= c.end + moment.policy.margin;
+    let want = if life.covers.iter().all(over) {
+        Want::Nothing
+    } else {
+        Want::Open("first paid in the margin")
+    };
+    (want, "5")
+}
+
 /// What the paid time, the graces and the end make of a license, money that went back aside.
 pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
     let Some(end) = life.covers.iter().map(|c| c.end).max() else {
         return (Want::Nothing, "20");
     };
     if life.covers.iter().all(|c| c.since >= c.end) {
-        // What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
-        let surely = life
-            .covers
-            .iter()
-            .all(|c| c.since >= c.end + moment.policy.margin);
-        let carried = invoices(moment, s)
-            .any(|(_, i)| i.reason == "subscription_cycle" && i.finalized.is_some());
-        let after_the_end = life
-            .state
-            .ended_at
-            .is_some_and(|ended| life.covers.iter().all(|c| c.since > ended));
-        if carried || after_the_end {
-            return (
-                Want::Open("first paid when its period is over, or after the deletion"),
-                "5, 16, 19",
-            );
-        }
-        return (
-            if surely {
-                Want::Nothing
-            } else {
-                Want::Open("first paid in the margin")
-            },
-            "5",
-        );
+        return first_paid_late(moment, s, life);
     }
-    if !open(Kind::TurnWithSideOpen) && turned_with_side_open(moment, s) {
-        return (Want::Open("closed kind"), "25");
-    }
-    if !open(Kind::WriteOffWithOlderOpen) && wrote_off_beside_open(moment, s) {
-        return (Want::Open("closed kind"), "29");
+    let trial_over = life.state.trial.is_some_and(|(_, over)| over == end);
+    if life.state.status == Status::Paused && trial_over {
+        // The trial ended without a payment method.
+        return until(moment.at, end, "24");
     }
     if begins_a_period_and_failed(moment, s, chain) {
         return (Want::Open("an upgrade that begins a period failed"), "25");
@@ -198,9 +238,10 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         (Some(_), OnCancel::Keep) => return (Want::Live(vec![None, Some(end + margin)]), "34"),
         (None, _) => {}
     }
-    let renewal = open_renewal(moment, s, chain);
-    if let Some((_, due)) =
-        renewal.filter(|_| moment.stripe.subs[s].sent_days.is_some() && at < end + margin)
+    let carried = carried_to(moment, s, chain, end + margin);
+    if at < end + margin
+        && moment.stripe.subs[s].sent_days.is_some()
+        && let Some(due) = carried
     {
         // A sent invoice carries to its due date; whether that shows before it must is left open.
         return (
@@ -209,33 +250,11 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         );
     }
     if at >= end + margin
-        && let Some((finalized, held)) = renewal
+        && let Some(held) = carried
     {
-        if finalized < end + margin {
-            return until(at, held, "19");
-        }
-        if !open(Kind::DebitRevives) {
-            return (Want::Open("closed kind"), "19");
-        }
+        return until(at, held.max(end + margin), "19");
     }
     until(at, end + margin, "19")
-}
-
-/// A period turned while an invoice for something else had failed and was unpaid.
-fn turned_with_side_open(moment: Moment<'_>, s: usize) -> bool {
-    let turns = || {
-        moment.stripe.subs[s]
-            .history
-            .iter()
-            .map(|(at, _)| *at)
-            .filter(|at| *at <= moment.at)
-    };
-    invoices(moment, s)
-        .filter(|(_, i)| i.reason == "subscription_update" || i.reason == "manual")
-        .any(|(_, i)| {
-            let first = i.failed.first().copied().unwrap_or(Time::MAX);
-            turns().any(|at| at > first && i.paid.is_none_or(|paid| paid >= at))
-        })
 }
 
 /// A change that began a period at once has failed: the rules do not say whether that is a renewal.
@@ -248,33 +267,6 @@ fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bo
     })
 }
 
-/// A renewal was written off while another invoice was open.
-fn wrote_off_beside_open(moment: Moment<'_>, s: usize) -> bool {
-    let all: Vec<_> = invoices(moment, s).map(|(_, i)| i).collect();
-    let off = all.iter().filter_map(|i| {
-        i.voided
-            .or(i.uncollectible)
-            .filter(|at| *at <= moment.at)
-            .map(|at| (i, at))
-    });
-    let open_at = |at: Time| {
-        move |i: &&Invoice| {
-            let closed = [i.paid, i.voided, i.uncollectible]
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(Time::MAX);
-            i.finalized.is_some_and(|f| f <= at) && closed > at
-        }
-    };
-    off.into_iter().any(|(off, at)| {
-        all.iter()
-            .copied()
-            .filter(open_at(at))
-            .any(|i| i.id != off.id)
-    })
-}
-
 fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
     if at < end {
         (Want::until(end), rule)
@@ -283,23 +275,21 @@ fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
     }
 }
 
-/// A renewal that is finalized, open and not failed: since when, and until when it keeps alive (rules 19, 32).
-fn open_renewal(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(Time, Time)> {
+/// Until when renewals that are finalized, open and not failed carry what is alive until `alive` (rules 19, 32). They keep
+/// alive, and do not revive.
+fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Option<Time> {
     let at = moment.at;
     let waits = |i: &&Invoice| {
         let closed = [i.paid, i.voided, i.uncollectible, i.failed.first().copied()];
-        i.finalized.is_some_and(|f| f <= at) && closed.into_iter().flatten().all(|c| c > at)
+        closed.into_iter().flatten().all(|c| c > at)
     };
-    let renewal = invoices(moment, s)
+    invoices(moment, s)
         .map(|(_, i)| i)
         .filter(waits)
         .filter(|i| chain.renewed_by(i))
-        .last()?;
-    let finalized = renewal.finalized?;
-    Some((
-        finalized,
-        renewal.due.unwrap_or(finalized + moment.policy.processing),
-    ))
+        .filter_map(|i| Some((i.finalized.filter(|f| *f <= at && *f < alive)?, i)))
+        .map(|(finalized, i)| i.due.unwrap_or(finalized + moment.policy.processing))
+        .max()
 }
 
 fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode) -> Ruled {
@@ -367,6 +357,18 @@ fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) ->
         .any(|c| c.since > ended && c.invoice.is_some());
     if late && life.covers.iter().all(|c| c.since > ended) {
         return (Want::Open("first paid after the deletion"), "5, 16");
+    }
+    let trial_over = life
+        .state
+        .trial
+        .is_some_and(|(_, over)| over == end && over == ended);
+    if trial_over && life.state.reason == Some("payment_failed") {
+        // It ended with its trial, which had no payment method; before there were reasons it may have been cancelled.
+        return if moment.stripe.new_shape || moment.policy.on_cancel != OnCancel::Keep {
+            (Want::Stopped(OVER), "24")
+        } else {
+            (Want::Open("a trial that ended without a reason"), "24, 34")
+        };
     }
     match moment.policy.on_cancel {
         OnCancel::PeriodEnd if late => {

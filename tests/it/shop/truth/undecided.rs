@@ -6,8 +6,9 @@ use super::cover::invoices;
 use crate::shop::calendar::{HOUR, Time};
 use crate::shop::catalog::price_of;
 use crate::shop::kinds::{Kind, open};
-use crate::shop::script::Types;
-use crate::shop::stripe::ledger::{Invoice, State};
+use crate::shop::script::{Types, Word};
+use crate::shop::stripe::ledger::{Decision, Invoice, State};
+use crate::shop::stripe::shape::SHOWN;
 
 /// Whether the price that is found by lookup key came when the key was another's: then no plan sells it.
 fn sold_after_the_key_moved(moment: Moment<'_>, s: usize) -> bool {
@@ -30,6 +31,13 @@ fn free_trial(moment: Moment<'_>, s: usize) -> bool {
         .iter()
         .any(|i| price_of(i.price).amount == 0 && !price_of(i.price).metered);
     first.trial.is_some() && !moment.policy.trial_licenses && free
+}
+
+/// Whether an item was not shown: lists are cut, and nobody could ask for the rest.
+fn is_cut(moment: Moment<'_>, s: usize) -> bool {
+    let mut history = moment.stripe.subs[s].history.iter();
+    let hides = |(at, x): &(Time, State)| *at <= moment.at && x.items.len() > SHOWN;
+    !moment.stripe.has_key && history.any(hides)
 }
 
 /// The rule of a closed kind that a life is of.
@@ -103,10 +111,12 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
         .any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
     let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
     let ended = sub.now().ended_at.is_some();
+    let came = chain.steps[0].0 > sub.created;
+    let decided = stripe.decisions.iter().any(|d| d.about == sub.id);
     match moment.delivery.types {
         Types::All => None,
-        _ if !plain || money || changed => Some("not told to an endpoint of few types"),
-        Types::Guide if scheduled || ended || changes(chain) => {
+        _ if !plain || money || changed || decided => Some("not told to an endpoint of few types"),
+        Types::Guide if scheduled || ended || came || changes(chain) => {
             Some("not told to an endpoint of few types")
         }
         Types::Guide => None,
@@ -136,34 +146,35 @@ pub(crate) fn undecided(
     if sold_after_the_key_moved(moment, s) {
         return Some(("sold when its lookup key had moved on", "12"));
     }
-    let sent = moment.stripe.subs[s].sent_days.is_some();
-    let paid = |i: &Invoice| {
-        i.paid.is_some_and(|at| at <= moment.at)
-            && i.lines.iter().any(|l| !l.trial && chain.billed(l))
-    };
-    let never_paid = !invoices(moment, s).any(|(_, i)| paid(i));
-    if never_paid && invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some()) {
+    let pays = |i: &Invoice| i.lines.iter().any(|l| !l.trial && chain.billed(l));
+    let paid = invoices(moment, s)
+        .filter(|(_, i)| pays(i))
+        .filter_map(|(_, i)| i.paid);
+    let first = paid
+        .min()
+        .filter(|at| *at <= moment.at)
+        .unwrap_or(Time::MAX);
+    let given_up = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at < first);
+    if invoices(moment, s).any(|(_, i)| given_up(i)) {
         return Some(("written off before anything was paid", "20, 29"));
     }
-    if sent
-        && moment.stripe.subs[s]
-            .history
-            .iter()
-            .any(|(at, x)| x.trial.is_some() && *at <= moment.at)
-    {
-        return Some(("a trial of a sent subscription", "22, 32"));
+    let about = &moment.stripe.subs[s].id;
+    let late = |d: &Decision| {
+        matches!(d.word, Word::Exempt { .. })
+            && invoices(moment, s).any(|(_, i)| {
+                let fails = i.failed.first().copied().or(i.overdue);
+                fails.is_some_and(|at| at + moment.policy.grace <= d.at)
+            })
+    };
+    let mut decided = moment.stripe.decisions.iter().filter(|d| d.about == *about);
+    if decided.any(|d| d.at <= moment.at && late(d)) {
+        return Some(("exempted when the grace was over", "50"));
+    }
+    if is_cut(moment, s) {
+        return Some(("a cut list, and no API key", "14"));
     }
     if free_trial(moment, s) {
         return Some(("a free price's trial under trial = none", "22"));
-    }
-    let by_use = |x: &State| x.items.iter().all(|i| price_of(i.price).metered);
-    if chain.items.is_none()
-        && moment.stripe.subs[s]
-            .history
-            .iter()
-            .any(|(at, x)| *at <= moment.at && by_use(x))
-    {
-        return Some(("only items that are billed by use are left", "10"));
     }
     let voided = |i: &Invoice| {
         i.voided
@@ -186,9 +197,13 @@ pub(crate) fn undecided(
     if last.paused && last.status.is_over() && !moment.policy.pause_keeps {
         return Some(("deleted while a pause suspended it", "33, 34"));
     }
-    let failed = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
-    if invoices(moment, s).any(|(_, i)| i.failed.iter().any(|at| *at <= moment.at && failed(*at))) {
-        return Some(("a debit came back while collection was paused", "33"));
+    let paused = |at: Time| moment.stripe.subs[s].at(at).is_some_and(|x| x.paused);
+    let fails = |i: &Invoice| {
+        let mut all = i.failed.iter().chain(&i.overdue);
+        all.any(|at| *at <= moment.at && paused(*at))
+    };
+    if invoices(moment, s).any(|(_, i)| fails(i)) {
+        return Some(("it fails while collection is paused", "33"));
     }
     if let Some(rule) = closed(moment, s) {
         return Some(("closed kind", rule));

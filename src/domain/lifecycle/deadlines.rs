@@ -1,0 +1,98 @@
+//! What time alone does to a subscription's life.
+
+use super::Cause;
+use super::course::Course;
+use super::grace::Cause as FailureCause;
+use super::role::Role;
+use super::subscription::SubscriptionTrigger;
+use crate::domain::fact::SubscriptionStatus as Status;
+use crate::domain::id::InvoiceId;
+use crate::domain::object::Invoice;
+use crate::domain::time::Timestamp;
+
+impl Course<'_, '_> {
+    /// Lets the deadlines up to an instant pass.
+    pub(super) fn pass_deadlines(&mut self, to: Timestamp) {
+        for (due, invoice) in self.fallen_due(to) {
+            self.lapse(due);
+            self.fall_overdue(due, invoice);
+        }
+        self.lapse(to);
+    }
+
+    /// A grace that ends until an instant is over.
+    fn lapse(&mut self, to: Timestamp) {
+        let Some(episode) = self
+            .life
+            .episodes
+            .last_mut()
+            .filter(|e| e.is_open() && e.lapsed.is_none())
+        else {
+            return;
+        };
+        let (ends, gave_up) = (episode.ends, episode.gave_up);
+        if ends > to {
+            return;
+        }
+        // rule 27: at that instant, whenever it is noticed.
+        episode.lapsed = Some(ends);
+        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
+        let trigger = if gave_up {
+            SubscriptionTrigger::GraceOutlived
+        } else {
+            SubscriptionTrigger::GraceOver
+        };
+        self.trigger(ends, trigger, || Cause::GraceOver);
+    }
+
+    /// Sent renewals whose due date comes until an instant while the subscription is late already for another invoice: no
+    /// event tells of them, for its status changes no more (rule 32). Oldest first.
+    fn fallen_due(&mut self, to: Timestamp) -> Vec<(Timestamp, InvoiceId)> {
+        let from = self.passed;
+        self.passed = from.max(to);
+        let is_late = |s: Status| matches!(s, Status::PastDue | Status::Unpaid);
+        if !self
+            .shown
+            .is_some_and(|v| v.shown.send_invoice && is_late(v.shown.status))
+        {
+            return Vec::new();
+        }
+        let mut due: Vec<(Timestamp, InvoiceId)> = self
+            .sent_renewals()
+            .filter(|(at, i)| from < *at && *at <= to && is_owed(i, *at))
+            .map(|(at, i)| (at, i.shown.id.clone()))
+            .collect();
+        due.sort_unstable();
+        due
+    }
+
+    /// Sent renewals with their due dates.
+    fn sent_renewals(&self) -> impl Iterator<Item = (Timestamp, &Invoice<'_>)> {
+        let renewals = self.objects.invoices.values();
+        let renewals = renewals.filter(|i| self.role_of(i) == Role::Renewal);
+        renewals.filter_map(|i| Some((i.due()?, i)))
+    }
+
+    /// The sent renewal that is overdue at an instant: the oldest.
+    pub(super) fn overdue_renewal(&self, at: Timestamp) -> Option<InvoiceId> {
+        self.sent_renewals()
+            .filter(|(due, i)| *due <= at && is_owed(i, at))
+            .min_by_key(|(due, _)| *due)
+            .map(|(_, i)| i.shown.id.clone())
+    }
+
+    fn fall_overdue(&mut self, due: Timestamp, invoice: InvoiceId) {
+        // rule 32: at the due date, though no event tells of it.
+        if self.had_time(due) && !self.is_covered(due) && self.grace_may_start() {
+            let learned = self.shown.map_or(due, |v| v.learned.max(due));
+            let cause = FailureCause::Invoice(invoice);
+            self.begin_grace((due, learned), cause, || Cause::Overdue);
+        }
+    }
+}
+
+/// Whether an invoice is final and waits for its money at an instant, and no try of it failed before.
+fn is_owed(invoice: &Invoice<'_>, at: Timestamp) -> bool {
+    let done = [&invoice.paid, &invoice.closed, &invoice.failed];
+    invoice.finalized.is_some_and(|f| f <= at) && done.into_iter().flatten().all(|h| h.at > at)
+}
