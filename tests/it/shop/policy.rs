@@ -55,13 +55,22 @@ pub(crate) struct Policy {
 impl Policy {
     /// The keys as the config has them.
     pub(crate) fn toml(&self) -> String {
-        let word = |first: bool, yes: &'static str, no: &'static str| if first { yes } else { no };
         let reminders: Vec<String> = self
             .reminders
             .iter()
             .map(|r| format!("\"{}d\"", r / DAY))
             .collect();
-        let rows = [
+        let rows: String = self
+            .rows()
+            .iter()
+            .map(|(key, value)| format!("{key} = \"{value}\"\n"))
+            .collect();
+        format!("{rows}reminders = [{}]\n", reminders.join(", "))
+    }
+
+    fn rows(&self) -> [(&'static str, String); 16] {
+        let word = |first: bool, yes: &'static str, no: &'static str| if first { yes } else { no };
+        [
             ("grace", format!("{}h", self.grace / HOUR)),
             (
                 "at_grace_end",
@@ -122,12 +131,7 @@ impl Policy {
                 "dunning_mail",
                 word(self.keyward_warns, "keyward", "stripe").to_owned(),
             ),
-        ];
-        let rows: String = rows
-            .iter()
-            .map(|(key, value)| format!("{key} = \"{value}\"\n"))
-            .collect();
-        format!("{rows}reminders = [{}]\n", reminders.join(", "))
+        ]
     }
 }
 

@@ -27,21 +27,8 @@ impl Stripe {
         };
         let began = self.now - i64::from(*backdated) * DAY;
         let trial = (*trial_days > 0).then(|| (self.now, self.now + i64::from(*trial_days) * DAY));
-        let first_interval = price_of(&items[0].0).months;
-        // Before flexible billing all items share an interval.
-        let fits = |price: &str| self.new_shape || price_of(price).months == first_interval;
-        let mut wanted: Vec<(String, u64)> = Vec::new();
-        for (price, quantity) in items.iter().filter(|(price, _)| fits(price)) {
-            let price = if metadata.is_some() {
-                without_plan(price)
-            } else {
-                price
-            };
-            if wanted.iter().all(|(other, _)| other != price) {
-                wanted.push((price.to_owned(), *quantity));
-            }
-        }
-        let made: Vec<Item> = wanted
+        let made: Vec<Item> = self
+            .prices_of(items, metadata.is_some())
             .into_iter()
             .map(|(price, quantity)| self.new_item(&price, quantity, began, trial))
             .collect();
@@ -84,6 +71,25 @@ impl Stripe {
         let s = self.subs.len() - 1;
         self.bill_the_beginning(s, trial, *fee);
         s
+    }
+
+    /// The prices that a subscription can begin with, each once.
+    fn prices_of<Q: Copy>(&self, items: &[(String, Q)], has_metadata: bool) -> Vec<(String, Q)> {
+        let first_interval = price_of(&items[0].0).months;
+        // Before flexible billing all items share an interval.
+        let fits = |price: &str| self.new_shape || price_of(price).months == first_interval;
+        let mut wanted: Vec<(String, Q)> = Vec::new();
+        for (price, quantity) in items.iter().filter(|(price, _)| fits(price)) {
+            let price = if has_metadata {
+                without_plan(price)
+            } else {
+                price
+            };
+            if wanted.iter().all(|(other, _)| other != price) {
+                wanted.push((price.to_owned(), *quantity));
+            }
+        }
+        wanted
     }
 
     /// The first invoice, and what happens next to a new subscription.
