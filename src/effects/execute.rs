@@ -39,12 +39,12 @@ impl LicenseService {
         gate
     }
 
-    /// Whether the service's breaker is open: asked before anything is read for an action.
+    /// Whether the service's breaker is open: it may have opened while an action waited for its turn.
     pub(super) fn is_shut(&self, now: Timestamp) -> bool {
         self.breaker.is_shut(now)
     }
 
-    /// An action that was let through was not sent after all: its place is given back.
+    /// An action that was let through was not sent after all: the breakers count it no more.
     pub(super) fn not_sent(&self, work: Work, now: Timestamp) {
         let unsent: Answer<()> = Answer::Refused(unsent());
         self.heard(work, &unsent, now);
