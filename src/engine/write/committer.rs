@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,10 +20,11 @@ use crate::domain::action::Action;
 use crate::domain::adoption::{self, Gap};
 use crate::domain::hold::Distrust;
 use crate::domain::id::SourceName;
+use crate::domain::standing::{StandingOrder, StandingOrders};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::record::gaps;
 use crate::engine::record::{Pair, RecordError, View};
+use crate::engine::record::{gaps, standing};
 use crate::store::{Batch, Commit, CommitError, Read};
 
 /// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
@@ -71,6 +72,8 @@ pub struct Handle {
     stops_held: Arc<ArcSwapOption<Distrust>>,
     clock_agrees: Arc<AtomicBool>,
     gaps: Arc<ArcSwap<Vec<Gap>>>,
+    standing: Arc<ArcSwap<StandingOrders>>,
+    live_licenses: Arc<AtomicU64>,
     clock: Clock,
 }
 
@@ -118,6 +121,10 @@ pub fn start(
     let gaps = Arc::new(ArcSwap::from_pointee(
         gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
     ));
+    let standing = Arc::new(ArcSwap::from_pointee(
+        standing::orders(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
+    ));
+    let live_licenses = Arc::<AtomicU64>::default();
     let outbox = Arc::<Outbox>::default();
     let writer = Writer {
         outbox: Arc::clone(&outbox),
@@ -130,6 +137,8 @@ pub fn start(
         broken: Arc::clone(&broken),
         stops_held: Arc::clone(&stops_held),
         gaps: Arc::clone(&gaps),
+        standing: Arc::clone(&standing),
+        live_licenses: Arc::clone(&live_licenses),
         parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new()
@@ -147,6 +156,8 @@ pub fn start(
             stops_held,
             clock_agrees: Arc::default(),
             gaps,
+            standing,
+            live_licenses,
             clock,
         },
         Committer(thread),
@@ -259,6 +270,32 @@ impl Handle {
         Ok(())
     }
 
+    /// Gives an order for the whole shop. It counts for whatever is decided from now on; what waits already is judged by it
+    /// when its machine is looked at again.
+    ///
+    /// # Errors
+    /// When it could not be written; then it does not count either.
+    pub async fn order(&self, order: StandingOrder) -> Result<(), SubmitError> {
+        self.submit_waiting(Input::Standing(order.clone())).await?;
+        self.standing.rcu(|orders| {
+            let mut orders = orders.as_ref().clone();
+            orders.add(order.clone());
+            orders
+        });
+        Ok(())
+    }
+
+    /// The orders for the whole shop.
+    #[must_use]
+    pub fn standing(&self) -> Arc<StandingOrders> {
+        self.standing.load_full()
+    }
+
+    /// Notes how many licenses work: the guard lets a share of them end in a while.
+    pub fn note_live_licenses(&self, count: u64) {
+        self.live_licenses.store(count, Ordering::Relaxed);
+    }
+
     /// Whether a create must not be sent before its machine was looked at anew: a gap was noticed since it was decided.
     #[must_use]
     pub fn is_doubtful(&self, create: &Action) -> bool {
@@ -302,6 +339,8 @@ struct Writer {
     broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<Distrust>>,
     gaps: Arc<ArcSwap<Vec<Gap>>>,
+    standing: Arc<ArcSwap<StandingOrders>>,
+    live_licenses: Arc<AtomicU64>,
     parked: ParkedNames,
 }
 
@@ -341,6 +380,7 @@ impl Writer {
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let (mut alerts, mut attempted) = (Vec::new(), Vec::new());
             let (at, gaps) = (self.clock.now(), self.gaps.load_full());
+            let standing = self.standing.load_full();
             let stops_held = self.stops_held.load().as_deref().copied();
             let now = TxContext {
                 rules: &rules,
@@ -348,6 +388,8 @@ impl Writer {
                 jitter: rand::random_range(0..1000),
                 stops_held,
                 gaps: &gaps,
+                standing: &standing,
+                live_licenses: self.live_licenses.load(Ordering::Relaxed),
             };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();

@@ -3,6 +3,7 @@
 
 pub mod committer;
 pub mod dues;
+mod guarding;
 pub mod machines;
 pub mod outbox;
 pub mod parked;
