@@ -11,7 +11,7 @@ use super::id::PlanName;
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
-sentences!(Standing);
+sentences!(Standing, Author);
 
 /// What is ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
@@ -162,8 +162,8 @@ impl Sentence for Standing {
     }
 }
 
-impl fmt::Display for Author {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Sentence for Author {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Person(name) if name.is_empty() => "somebody",
             Self::Person(name) => name,

@@ -4,6 +4,7 @@
 pub mod committer;
 pub mod dues;
 mod guarding;
+pub mod handle;
 pub mod machines;
 pub mod outbox;
 pub mod parked;
