@@ -3,7 +3,8 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop.
+//! `standing` what holds for the whole shop,
+//! `why` what decided.
 
 mod context;
 mod failure;
@@ -17,6 +18,7 @@ mod retry;
 mod service;
 pub(crate) mod socket;
 mod standing;
+mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
@@ -27,3 +29,4 @@ pub use response::{
 };
 pub use service::Service;
 pub use standing::{Compared, Holding, Settlement};
+pub use why::{WhyLicense, WhyPage};

@@ -8,7 +8,7 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, lists, policy, read, retry, standing};
+use super::{history, lists, policy, read, retry, standing, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -53,6 +53,11 @@ impl Service {
             Request::Show { machine } => {
                 self.context
                     .read(move |context| read::show(context, &machine))
+                    .await
+            }
+            Request::Why { text, at, known_at } => {
+                self.context
+                    .read(move |context| why::why(context, &text, at, known_at))
                     .await
             }
             Request::Events { which, limit } => {

@@ -74,6 +74,8 @@ pub enum Command {
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.
     Show(ShowArgs),
+    /// Say why the licenses of a purchase are what they are: the fact, the row, the policy's line, the action.
+    Why(WhyArgs),
     /// List events and what became of them, oldest first.
     Events(EventsArgs),
     /// List signed deliveries that were no events.
@@ -177,6 +179,25 @@ pub struct FindArgs {
 pub struct ShowArgs {
     /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
     pub machine: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `why`.
+#[derive(Args, Debug)]
+pub struct WhyArgs {
+    /// A license key, an e-mail address, or any id.
+    pub text: String,
+    /// As it was then: `2026-03-01`, `2026-03-01T00:00:00Z`, or so long ago, like `30d`. Absent: now.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<When>,
+    /// By what was known then, in the same forms. Absent: by all that is known now.
+    #[arg(long, value_name = "WHEN")]
+    pub known_at: Option<When>,
+    /// A paragraph for the customer, to paste into a reply.
+    #[arg(long, conflicts_with = "json")]
+    pub for_customer: bool,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,

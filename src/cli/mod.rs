@@ -30,6 +30,7 @@ pub mod store;
 mod stripe_events;
 mod whatif;
 mod when;
+mod why;
 mod wiring;
 
 use std::path::PathBuf;
@@ -98,6 +99,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
+        Command::Why(args) => why::run(config, args),
         Command::Events(args) => lists::events(config, args),
         Command::Refused(args) => lists::refused(config, *args),
         Command::StripeEvents(args) => stripe_events::run(*args),

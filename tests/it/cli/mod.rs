@@ -14,3 +14,4 @@ mod serve;
 mod store;
 pub(crate) mod support;
 mod whatif;
+mod why;
