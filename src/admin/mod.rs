@@ -9,6 +9,7 @@
 mod context;
 mod failure;
 mod history;
+mod issue;
 mod lists;
 mod policy;
 mod read;

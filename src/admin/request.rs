@@ -63,6 +63,13 @@ pub enum Request {
         /// Why, for whoever sees it in the list.
         reason: String,
     },
+    /// A license for somebody who did not buy.
+    Issue {
+        /// The source that serves it; absent: the only one.
+        source: Option<String>,
+        /// What, who and why.
+        decision: Decision,
+    },
     /// What is held, and by what.
     Held {
         /// The newest so many.

@@ -8,7 +8,7 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, lists, policy, read, retry, standing, why};
+use super::{history, issue, lists, policy, read, retry, standing, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -86,6 +86,9 @@ impl Service {
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Issue { source, decision } => {
+                issue::issue(&self.context, source, decision).await
+            }
             Request::Held { limit } => {
                 self.context
                     .read(move |context| standing::held(context, limit))

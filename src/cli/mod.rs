@@ -116,6 +116,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
+        Command::Issue(args) => orders::issue(config, args, now()),
         Command::Extend(args) => orders::decide(
             config,
             &args.decision,

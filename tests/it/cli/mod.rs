@@ -5,6 +5,7 @@ mod decisions;
 mod demo;
 mod export;
 mod held;
+mod issue;
 mod online;
 mod policy;
 mod reload;
