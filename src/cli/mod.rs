@@ -20,6 +20,7 @@ mod orders;
 mod page;
 mod policy;
 mod policy_diff;
+mod rehearse;
 mod reload;
 mod replay;
 mod report;
@@ -96,6 +97,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
         Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
+        Command::Rehearse(args) => rehearse::run(config, on_line.map(PathBuf::as_path), args),
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
