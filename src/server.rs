@@ -160,7 +160,8 @@ impl Tasks {
             .map_err(system("starting the scheduler"))?;
         let observed = observed(&scheduler, Arc::clone(services), Arc::clone(&counts));
         let app = http::App::new(handle.clone(), Arc::clone(config))
-            .with_observed(observed, Arc::clone(&counts));
+            .with_observed(observed, Arc::clone(&counts))
+            .with_stripe(services.selling_accounts());
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
             handle.clone(),

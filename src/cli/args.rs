@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use super::buy_link::BuyLinkArgs;
 use super::demo::DemoArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs};
@@ -65,6 +66,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Learn what the license service can, on a license that is thrown away.
     Probe(ProbeArgs),
+    /// Print the link at which a plan is bought, and a button.
+    BuyLink(BuyLinkArgs),
     /// Run the server.
     Serve(ServeArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod ask;
+mod buy_link;
 mod check;
 mod demo;
 mod docs;
@@ -94,6 +95,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Init => init::run(config),
         Command::Check(args) => check::run(config, args),
         Command::Probe(args) => probe::run(config, args),
+        Command::BuyLink(args) => buy_link::run(config, args),
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),

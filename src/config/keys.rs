@@ -9,8 +9,8 @@ mod table;
 
 pub(super) use policy::POLICY;
 pub(super) use table::{
-    ADOPT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE,
-    TIME,
+    ADOPT, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS,
+    SOURCE, STORE, TIME,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -118,6 +118,9 @@ impl Section {
 pub(super) fn example(key: &KeySpec) -> &'static str {
     match (key.name, key.absent) {
         ("trusted_proxies", _) => "[\"127.0.0.1\", \"172.16.0.0/12\"]",
+        ("origins", _) => "[\"https://example.com\"]",
+        ("cancel_url", _) => "\"https://example.com/pricing\"",
+        ("trial", Absent::Means(_)) => "\"14d\"",
         ("max_share", _) => "\"2%\"",
         ("labels", _) => "[\"order {session}\"]",
         ("prices", _) => "[\"price_…\"]",

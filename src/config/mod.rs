@@ -74,6 +74,8 @@ pub struct Config {
     pub time: Time,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
+    /// How plans are sold.
+    pub checkout: Checkout,
     /// Whether what is decided is carried out.
     pub mode: Mode,
     /// How many licenses may end in a while.
@@ -173,6 +175,7 @@ impl Config {
             http: Http::default(),
             time: Time::default(),
             adopt: Adopt::default(),
+            checkout: Checkout::default(),
             mode: Mode::Live,
             guard: parse::GUARD_LIMITS,
             plans: Vec::new(),

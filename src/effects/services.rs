@@ -181,6 +181,12 @@ impl Services {
         self.stripe.get(source)
     }
 
+    /// Each source that can ask Stripe, with its account.
+    #[must_use]
+    pub fn selling_accounts(&self) -> BTreeMap<SourceName, Arc<Account>> {
+        self.stripe.clone()
+    }
+
     /// Each source with its license service.
     pub(super) fn licenses_by_source(
         &self,

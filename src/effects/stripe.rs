@@ -1,11 +1,13 @@
-//! Stripe's API, as far as Keyward asks it: reads only, so that repeating one is harmless. `client` sends, `answer` says
-//! what an answer means, `look_up` knows which questions answer what.
+//! Stripe's API, as far as Keyward asks it. All but the making of Checkout sessions are reads, so that repeating one is harmless;
+//! a session is made under an idempotency key. `client` sends, `answer` says what an answer means, `look_up` knows which
+//! questions answer what, `checkout` what is sold how.
 
 mod answer;
+pub mod checkout;
 mod client;
 mod look_up;
 
-pub use answer::Answer;
+pub use answer::{Answer, StripeRefusal};
 pub use client::{CannotAsk, Client};
 
 use std::sync::Arc;

@@ -1,9 +1,10 @@
-//! The HTTP server: webhooks in, the success page, health and metrics.
+//! The HTTP server: webhooks in, the way to Stripe's page, the success page, health and metrics.
 //!
 //! Knows the engine by its [`engine::Handle`] and its views only; decides nothing about purchases. Its input comes from the
 //! network by the accept loop (`accept`), its output is receipts turned into statuses, and pages.
 
 mod accept;
+mod buy;
 pub(crate) mod health;
 mod intake;
 mod limit;
@@ -14,6 +15,7 @@ mod success;
 mod web;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -22,6 +24,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::domain::id::SourceName;
+use crate::effects::stripe::Account;
 use crate::engine;
 use crate::engine::read::counts::Counts;
 
@@ -44,6 +48,8 @@ pub struct App {
     observed: health::Observe,
     /// What was counted of the whole store.
     counts: Arc<Counts>,
+    /// Where things are sold: the sources with an API key.
+    stripe: Arc<BTreeMap<SourceName, Arc<Account>>>,
 }
 
 impl App {
@@ -66,6 +72,7 @@ impl App {
             stopping: CancellationToken::new(),
             observed,
             counts: Arc::default(),
+            stripe: Arc::default(),
         }
     }
 
@@ -75,6 +82,13 @@ impl App {
         (self.observed, self.counts) = (observed, counts);
         self
     }
+
+    /// Sells plans through these accounts.
+    #[must_use]
+    pub fn with_stripe(mut self, accounts: BTreeMap<SourceName, Arc<Account>>) -> Self {
+        self.stripe = Arc::new(accounts);
+        self
+    }
 }
 
 /// Every route.
@@ -82,6 +96,8 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/webhooks/{source}", post(intake::receive))
         .route("/success", get(success::page))
+        .route("/buy/{plan}", get(buy::buy))
+        .route("/checkout", post(buy::checkout).options(buy::preflight))
         .route("/assets/{name}", get(web::asset))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

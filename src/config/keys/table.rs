@@ -1,5 +1,6 @@
 //! Every key of the config, once. Not a place for logic: it is read like the page that is printed from it.
 
+mod buying;
 mod services;
 
 use super::Absent::{Is, Means, Required};
@@ -11,6 +12,7 @@ use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 
 use super::Section;
 use super::policy::POLICY;
+pub(in crate::config) use buying::{BUY, CHECKOUT};
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
 
 /// The file's top.
@@ -83,6 +85,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Choice(&["live", "observe"]),
             Is("\"live\""),
             "`observe`: deliveries are taken and everything is decided, but nothing is sent to the license service or to a customer, until `keyward go-live`. It counts when it is first read and when it is changed; the commands count from when they are given.",
+        ),
+        key(
+            "checkout",
+            Table("[checkout]"),
+            Means("its defaults"),
+            "How plans are sold.",
         ),
         key(
             "guard",
@@ -284,6 +292,12 @@ pub(in crate::config) const PLAN: Section = Section {
             Choice(&["devices", "keys"]),
             Is("\"devices\""),
             "What a quantity buys: more devices on one key (with `devices_per_unit`), or a key for each unit.",
+        ),
+        key(
+            "buy",
+            Table("buy = { … } in a plan"),
+            Means("one at a time, no trial"),
+            "How it is sold at `/buy/NAME`.",
         ),
         key(
             "license",

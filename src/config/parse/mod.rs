@@ -55,6 +55,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         adopt: root
             .sub("adopt", &ADOPT)
             .map_or_else(Adopt::default, |t| adopt(&t)),
+        checkout: plans::checkout(&root),
         mode: root.choice("mode", Mode::CHOICES).unwrap_or(Mode::Live),
         guard: root
             .sub("guard", &GUARD)

@@ -1,7 +1,10 @@
 //! `[[plan]]` and `[policy.NAME]`.
 
-use super::super::keys::{LICENSE, PLAN, POLICY};
+use std::collections::BTreeMap;
+
+use super::super::keys::{BUY, CHECKOUT, LICENSE, PLAN, POLICY};
 use super::super::tree::Table;
+use super::super::types::{Checkout, PlanCheckout};
 use crate::domain::id::{AppId, PlanName, PolicyName, PriceId, ProductId};
 use crate::domain::plan::{AtDeviceLimit, Plan, Seats, Template};
 use crate::domain::policy::{
@@ -13,6 +16,41 @@ use crate::domain::time::Span;
 /// All plans, as they stand in the file.
 pub(super) fn plans(root: &Table<'_>) -> Vec<Plan> {
     root.tables("plan", &PLAN).iter().map(plan).collect()
+}
+
+/// How plans are sold.
+pub(super) fn checkout(root: &Table<'_>) -> Checkout {
+    let plans: BTreeMap<PlanName, PlanCheckout> = root
+        .tables("plan", &PLAN)
+        .iter()
+        .filter_map(|t| {
+            Some((
+                PlanName::new(t.text("name")?),
+                t.sub("buy", &BUY).map(|t| buy(&t))?,
+            ))
+        })
+        .collect();
+    let Some(t) = root.sub("checkout", &CHECKOUT) else {
+        return Checkout {
+            plans,
+            ..Checkout::default()
+        };
+    };
+    Checkout {
+        cancel_url: t.url("cancel_url"),
+        origins: t.texts("origins").unwrap_or_default(),
+        promotion_codes: t.flag("promotion_codes").unwrap_or(false),
+        automatic_tax: t.flag("automatic_tax").unwrap_or(false),
+        plans,
+    }
+}
+
+fn buy(t: &Table<'_>) -> PlanCheckout {
+    let days = |span: Span| u32::try_from(span.ms() / Span::from_days(1).ms()).ok();
+    PlanCheckout {
+        quantity_max: t.count("quantity_max"),
+        trial_days: t.length("trial").and_then(days),
+    }
 }
 
 fn plan(t: &Table<'_>) -> Plan {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Response, Url, redirect};
 use serde_json::Value;
 
@@ -110,6 +110,32 @@ impl Client {
         if let Some(account) = account {
             request = request.header("Stripe-Account", account.as_str());
         }
+        self.sent(request).await
+    }
+
+    /// Makes or changes an object. The same attempt, sent again, does nothing twice: Stripe keeps it for a day at least.
+    pub async fn post(
+        &self,
+        path: &[&str],
+        form: &[(String, String)],
+        attempt: &str,
+    ) -> Answer<Value> {
+        let mut url = self.base.clone();
+        // The base was checked to be one that can have a path.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        let body = reqwest::Url::parse_with_params("form:/", form)
+            .ok()
+            .and_then(|url| url.query().map(str::to_owned))
+            .unwrap_or_default();
+        let request = self.http.post(url).header("Idempotency-Key", attempt);
+        let form = "application/x-www-form-urlencoded";
+        self.sent(request.header(CONTENT_TYPE, form).body(body))
+            .await
+    }
+
+    async fn sent(&self, request: reqwest::RequestBuilder) -> Answer<Value> {
         let lost = |why: String| Answer::Again {
             after: None,
             limited: false,
@@ -160,6 +186,17 @@ impl Client {
                 why: self.scrubbed(&why) + &request_id,
             },
             done @ Answer::Done(_) => done,
+        }
+    }
+
+    /// Whether the key is one of live mode; `None`: it does not say.
+    #[must_use]
+    pub fn livemode(&self) -> Option<bool> {
+        let key = self.key.reveal();
+        match key.split('_').nth(1) {
+            Some("live") => Some(true),
+            Some("test") => Some(false),
+            Some(_) | None => None,
         }
     }
 

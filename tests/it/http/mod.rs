@@ -1,5 +1,6 @@
 //! Webhooks, pages and metrics over a real port.
 
+mod buy;
 mod intake;
 mod pages;
 mod scheduler;

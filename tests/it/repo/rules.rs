@@ -156,7 +156,8 @@ fn every_key_of_policies_and_plans_has_its_line() {
     );
     let missing: Vec<&String> = keys
         .iter()
-        .filter(|k| !rows.contains(*k) && *k != "license")
+        // A table in a plan has its own keys; how a plan is sold decides nothing of what was bought.
+        .filter(|k| !rows.contains(*k) && !["license", "buy"].contains(&k.as_str()))
         .collect();
     assert!(
         missing.is_empty(),

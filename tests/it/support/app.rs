@@ -127,6 +127,11 @@ impl TestApp {
         &self.door
     }
 
+    /// Where it is served, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        &self.door.base
+    }
+
     /// The folder of the config, of the data and of mails.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()

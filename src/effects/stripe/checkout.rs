@@ -1,0 +1,285 @@
+//! Checkout sessions: what is sold at which price, and the form that Stripe takes. Parameters and their exclusions are
+//! Stripe's own (<https://docs.stripe.com/api/checkout/sessions/create>); one that it does not know it refuses.
+
+use serde_json::Value;
+
+use super::answer::StripeRefusal;
+use super::{Account, Answer};
+use crate::domain::id::PriceId;
+
+/// The metadata key under which a session, its subscription and its payment name the plan that was asked for.
+pub const METADATA_KEY: &str = "keyward_checkout";
+/// How often a request that was not answered is sent again, under the same idempotency key.
+const RETRIES: usize = 2;
+
+/// A price at Stripe, as far as selling it asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// Its id.
+    pub id: PriceId,
+    /// Whether it can be bought.
+    pub active: bool,
+    /// Its currency, in lower case.
+    pub currency: String,
+    /// `month`, `year` …; `None`: it is paid once.
+    pub interval: Option<String>,
+    /// Whether it is billed by use, so that no quantity is asked for.
+    pub metered: bool,
+}
+
+/// What is to be bought, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckoutOrder<'a> {
+    /// The plan's name, for whoever reads the session at Stripe.
+    pub plan: &'a str,
+    /// The price.
+    pub price: &'a Price,
+    /// How many.
+    pub quantity: u32,
+    /// Up to how many the buyer may make it; 1: the quantity is fixed.
+    pub quantity_max: u32,
+    /// The days of a trial, where the price is a subscription's.
+    pub trial_days: Option<u32>,
+    /// Where the buyer goes after paying.
+    pub success_url: &'a str,
+    /// Where a link back leads, if there is one.
+    pub cancel_url: Option<&'a str>,
+    /// The buyer's address, as far as it is known.
+    pub email: Option<&'a str>,
+    /// The vendor's own word for the buyer.
+    pub client_reference_id: Option<&'a str>,
+    /// The page's language; `None`: the browser's.
+    pub locale: Option<&'a str>,
+    /// Whether the page takes promotion codes.
+    pub promotion_codes: bool,
+    /// Whether Stripe works out the taxes.
+    pub automatic_tax: bool,
+}
+
+impl Price {
+    fn of(json: &Value) -> Option<Self> {
+        let text = |v: &Value| v.as_str().map(str::to_owned);
+        let recurring = &json["recurring"];
+        Some(Self {
+            id: PriceId::new(text(&json["id"])?),
+            active: json["active"] == true,
+            currency: text(&json["currency"]).unwrap_or_default(),
+            interval: text(&recurring["interval"]),
+            metered: recurring["usage_type"] == "metered",
+        })
+    }
+}
+
+impl CheckoutOrder<'_> {
+    /// The form of `POST /v1/checkout/sessions`. Metadata stands on the session and on what it makes, for neither hands it on.
+    #[must_use]
+    pub fn form(&self) -> Vec<(String, String)> {
+        let subscribes = self.price.interval.is_some();
+        let mut form = CheckoutForm::default();
+        form.put(
+            "mode",
+            if subscribes {
+                "subscription"
+            } else {
+                "payment"
+            },
+        );
+        form.put("line_items[0][price]", self.price.id.as_str());
+        if !self.price.metered {
+            form.put("line_items[0][quantity]", &self.quantity.to_string());
+            if self.quantity_max > 1 {
+                let adjustable = |key: &str| format!("line_items[0][adjustable_quantity][{key}]");
+                form.put(&adjustable("enabled"), "true");
+                form.put(&adjustable("minimum"), "1");
+                form.put(&adjustable("maximum"), &self.quantity_max.to_string());
+            }
+        }
+        form.put("success_url", self.success_url);
+        form.some("cancel_url", self.cancel_url);
+        form.some("customer_email", self.email);
+        form.some("client_reference_id", self.client_reference_id);
+        form.put("locale", self.locale.unwrap_or("auto"));
+        form.put(&format!("metadata[{METADATA_KEY}]"), self.plan);
+        let made = if subscribes {
+            "subscription_data"
+        } else {
+            "payment_intent_data"
+        };
+        form.put(&format!("{made}[metadata][{METADATA_KEY}]"), self.plan);
+        if subscribes {
+            let days = self.trial_days.map(|days| days.to_string());
+            form.some("subscription_data[trial_period_days]", days.as_deref());
+        } else {
+            // Without a customer there is nobody to look after the purchase for.
+            form.put("customer_creation", "always");
+        }
+        if self.promotion_codes {
+            form.put("allow_promotion_codes", "true");
+        }
+        if self.automatic_tax {
+            form.put("automatic_tax[enabled]", "true");
+        }
+        form.0
+    }
+}
+
+#[derive(Default)]
+struct CheckoutForm(Vec<(String, String)>);
+
+impl CheckoutForm {
+    fn put(&mut self, key: &str, value: &str) {
+        self.0.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn some(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+    }
+}
+
+impl Account {
+    /// Whether its key is one of live mode (`Some(true)`) or of test mode.
+    #[must_use]
+    pub fn livemode(&self) -> Option<bool> {
+        self.client.livemode()
+    }
+
+    /// A price by its id.
+    pub async fn price(&self, id: &PriceId) -> Answer<Price> {
+        let object = self.get(&["prices", id.as_str()], &[], None).await;
+        match object.done() {
+            Ok(object) => Price::of(&object).map_or_else(no_price, Answer::Done),
+            Err(other) => other,
+        }
+    }
+
+    /// The active price that a lookup key names now.
+    pub async fn price_by_key(&self, key: &str) -> Answer<Price> {
+        let query = [("lookup_keys[]", key), ("active", "true"), ("limit", "1")];
+        match self.get(&["prices"], &query, None).await.done() {
+            Ok(list) => Price::of(&list["data"][0]).map_or_else(no_price, Answer::Done),
+            Err(other) => other,
+        }
+    }
+
+    /// Makes a Checkout session; its id and its address. One attempt, however often it is sent, makes one session.
+    pub async fn create_session(
+        &self,
+        purchase: &CheckoutOrder<'_>,
+        attempt: &str,
+    ) -> Answer<(String, String)> {
+        let form = purchase.form();
+        let mut answer = self.post(&["checkout", "sessions"], &form, attempt).await;
+        for _ in 0..RETRIES {
+            if !matches!(answer, Answer::Again { limited: false, .. }) {
+                break;
+            }
+            answer = self.post(&["checkout", "sessions"], &form, attempt).await;
+        }
+        match answer.done() {
+            Ok(session) => match (session["id"].as_str(), session["url"].as_str()) {
+                (Some(id), Some(url)) => Answer::Done((id.to_owned(), url.to_owned())),
+                _ => no_price(),
+            },
+            Err(other) => other,
+        }
+    }
+
+    /// Ends a session that nobody has paid.
+    pub async fn expire_session(&self, id: &str, attempt: &str) -> Answer<Value> {
+        self.post(&["checkout", "sessions", id, "expire"], &[], attempt)
+            .await
+    }
+
+    async fn post(&self, path: &[&str], form: &[(String, String)], attempt: &str) -> Answer<Value> {
+        let _pass = self.throttle.pass(super::Share::Actions).await;
+        self.client.post(path, form, attempt).await
+    }
+}
+
+fn no_price<T>() -> Answer<T> {
+    Answer::Refused {
+        refusal: StripeRefusal::Missing,
+        why: "Stripe has no such price, or answered something else".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn price(interval: Option<&str>) -> Price {
+        Price {
+            id: PriceId::new("price_1"),
+            active: true,
+            currency: "usd".to_owned(),
+            interval: interval.map(str::to_owned),
+            metered: false,
+        }
+    }
+
+    fn purchase(price: &Price) -> CheckoutOrder<'_> {
+        CheckoutOrder {
+            plan: "pro",
+            price,
+            quantity: 1,
+            quantity_max: 1,
+            trial_days: None,
+            success_url: "https://b.example/success?session_id={CHECKOUT_SESSION_ID}",
+            cancel_url: None,
+            email: None,
+            client_reference_id: None,
+            locale: None,
+            promotion_codes: false,
+            automatic_tax: false,
+        }
+    }
+
+    fn keys(purchase: &CheckoutOrder<'_>) -> Vec<String> {
+        purchase.form().into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Either `…_data` in the other mode is an error at Stripe, as is an empty value.
+    #[test]
+    fn each_mode_has_its_own_parameters() {
+        let (once, monthly) = (price(None), price(Some("month")));
+        let paid = keys(&purchase(&once));
+        assert!(paid.contains(&"payment_intent_data[metadata][keyward_checkout]".to_owned()));
+        assert!(paid.contains(&"customer_creation".to_owned()));
+        assert!(!paid.iter().any(|k| k.starts_with("subscription_data")));
+        let with_trial = CheckoutOrder {
+            trial_days: Some(14),
+            ..purchase(&monthly)
+        };
+        let subscribed = keys(&with_trial);
+        assert!(subscribed.contains(&"subscription_data[trial_period_days]".to_owned()));
+        assert!(
+            !subscribed
+                .iter()
+                .any(|k| k.starts_with("payment_intent") || k == "customer_creation")
+        );
+        let trial_once = CheckoutOrder {
+            trial_days: Some(14),
+            ..purchase(&once)
+        };
+        assert!(!keys(&trial_once).iter().any(|k| k.contains("trial")));
+        for form in [purchase(&once).form(), with_trial.form()] {
+            assert!(form.iter().all(|(_, value)| !value.is_empty()), "{form:?}");
+        }
+    }
+
+    #[test]
+    fn a_metered_price_has_no_quantity() {
+        let metered = Price {
+            metered: true,
+            ..price(Some("month"))
+        };
+        let many = CheckoutOrder {
+            quantity: 3,
+            quantity_max: 9,
+            ..purchase(&metered)
+        };
+        assert!(!keys(&many).iter().any(|k| k.contains("quantity")));
+    }
+}

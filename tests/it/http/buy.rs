@@ -1,0 +1,190 @@
+//! Buying: from a link or a page of the vendor's to Stripe, at a running server, against a Stripe that refuses what Stripe
+//! refuses.
+
+use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, LOCATION, ORIGIN, RETRY_AFTER};
+use reqwest::{Client, Response, redirect};
+use serde_json::{Value, json};
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::fake_checkout::{Checkout, Erring};
+
+const PLANS: &str = "[[plan]]\nname = \"pro\"\nprices = [\"price_month\", \"price_year\"]\nbuy = { trial = \"14d\" }\n\n\
+    [[plan]]\nname = \"team\"\nlookup_keys = [\"key_price_once\"]\nbuy = { quantity_max = 5 }\n\n\
+    [[plan]]\nname = \"rest\"\nprices = [\"*\"]\n\n\
+    [checkout]\norigins = [\"https://shop.example\"]\npromotion_codes = true\n";
+
+struct Shop {
+    stripe: Checkout,
+    app: TestApp,
+    http: Client,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let (stripe, base) = Checkout::start().await;
+        stripe.sells("price_month", "usd", "month");
+        stripe.sells("price_year", "eur", "year");
+        stripe.sells("price_once", "usd", "");
+        let source =
+            format!("livemode = \"live\"\napi_key = \"rk_live_hush\"\napi_base = \"{base}\"\n");
+        let setup = Setup {
+            source: source.leak(),
+            more: PLANS.to_owned(),
+            ..Setup::embedded()
+        };
+        let app = TestApp::start(setup).await;
+        let http = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self { stripe, app, http }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.http
+            .get(format!("{}{path}", self.app.base()))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    async fn order(&self, order: &Value) -> Response {
+        let request = self
+            .http
+            .post(format!("{}/checkout", self.app.base()))
+            .json(order);
+        request
+            .header(ORIGIN, "https://shop.example")
+            .send()
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_leads_to_stripe_with_what_was_wanted() {
+    let shop = Shop::open().await;
+    let first = shop.get("/buy/pro?email=ada%40example.com&locale=de").await;
+    assert_eq!(first.status(), 303);
+    let to = first.headers()[LOCATION].to_str().unwrap();
+    assert!(
+        to.starts_with("https://checkout.stripe.example/") && to.ends_with("#frag"),
+        "{to}"
+    );
+    let made = shop.stripe.sessions().pop().unwrap();
+    for (key, value) in [
+        ("mode", "subscription"),
+        ("line_items[0][price]", "price_month"),
+        ("subscription_data[trial_period_days]", "14"),
+        ("customer_email", "ada@example.com"),
+        ("locale", "de"),
+        ("allow_promotion_codes", "true"),
+        ("metadata[keyward_checkout]", "pro"),
+        ("subscription_data[metadata][keyward_checkout]", "pro"),
+    ] {
+        assert_eq!(
+            made.get(key).map(String::as_str),
+            Some(value),
+            "{key} of {made:?}"
+        );
+    }
+    let yearly = shop
+        .order(&json!({ "plan": "pro", "interval": "year" }))
+        .await;
+    assert_eq!(
+        yearly.headers()[ACCESS_CONTROL_ALLOW_ORIGIN],
+        "https://shop.example"
+    );
+    let url: Value = yearly.json().await.unwrap();
+    assert!(
+        url["url"].as_str().unwrap().starts_with("https://"),
+        "{url}"
+    );
+    let team = shop
+        .order(&json!({ "plan": "team", "quantity": 3, "client_reference_id": "u-7" }))
+        .await;
+    assert_eq!(team.status(), 200);
+    let made = shop.stripe.sessions();
+    assert!(
+        made.iter()
+            .any(|m| m["line_items[0][price]"] == "price_year")
+    );
+    assert!(
+        made.iter()
+            .any(|m| m["mode"] == "payment" && m["line_items[0][quantity]"] == "3")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_bought_is_said_and_nobody_is_led_astray() {
+    let shop = Shop::open().await;
+    for (path, status) in [
+        ("/buy/nothing", 404),
+        ("/buy/rest", 503),
+        ("/buy/pro?quantity=2", 400),
+        ("/buy/pro?quantity=many", 400),
+        ("/buy/pro?email=nobody", 400),
+        ("/buy/pro?currency=chf", 400),
+        ("/buy/pro?locale=%3Cscript%3E", 400),
+    ] {
+        let answer = shop.get(path).await;
+        assert_eq!(answer.status(), status, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(
+            text.contains("<h1") && !text.contains("<script>"),
+            "{path}: {text}"
+        );
+    }
+    for order in [
+        json!({ "plan": "pro", "extra": 1 }),
+        json!({ "plan": 7 }),
+        json!({ "plan": "team", "quantity": 6 }),
+        json!({ "plan": "pro", "client_reference_id": "x".repeat(201) }),
+    ] {
+        let answer = shop.order(&order).await;
+        assert_eq!(answer.status(), 400, "{order}");
+        let said: Value = answer.json().await.unwrap();
+        assert!(said["message"].is_string(), "{said}");
+    }
+    let stranger = shop
+        .http
+        .post(format!("{}/checkout", shop.app.base()))
+        .json(&json!({ "plan": "pro" }));
+    let stranger = stranger
+        .header(ORIGIN, "https://evil.example")
+        .send()
+        .await
+        .unwrap();
+    assert!(!stranger.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_makes_no_second_session_and_a_dead_stripe_is_a_page() {
+    let shop = Shop::open().await;
+    shop.stripe.err(Erring {
+        lost: 2,
+        refuse: None,
+    });
+    assert_eq!(shop.get("/buy/pro").await.status(), 303);
+    assert_eq!(shop.stripe.sessions().len(), 1);
+    for refuse in [403, 500] {
+        shop.stripe.err(Erring {
+            lost: 0,
+            refuse: Some(refuse),
+        });
+        let down = shop.get("/buy/pro").await;
+        assert_eq!(down.status(), 503);
+        assert!(down.headers().contains_key(RETRY_AFTER));
+        assert!(down.text().await.unwrap().contains("Nothing was charged"));
+    }
+    shop.stripe.err(Erring::default());
+    shop.stripe.archive("price_month");
+    shop.stripe.archive("price_year");
+    assert_eq!(shop.get("/buy/pro").await.status(), 503);
+    assert!(
+        shop.app.said().contains("archived"),
+        "the operator is told why"
+    );
+    assert!(!shop.app.said().contains("rk_live_hush"));
+}

@@ -1,0 +1,186 @@
+//! A stand-in for Stripe's Checkout that refuses what Stripe refuses: unknown parameters, those of the other mode, empty
+//! values, archived prices; and that keeps its answers by idempotency key.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What it takes; a key's indexes are written as `0`.
+const PARAMETERS: [&str; 17] = [
+    "mode",
+    "line_items[0][price]",
+    "line_items[0][quantity]",
+    "line_items[0][adjustable_quantity][enabled]",
+    "line_items[0][adjustable_quantity][minimum]",
+    "line_items[0][adjustable_quantity][maximum]",
+    "success_url",
+    "cancel_url",
+    "customer_email",
+    "client_reference_id",
+    "locale",
+    "metadata[keyward_checkout]",
+    "subscription_data[metadata][keyward_checkout]",
+    "subscription_data[trial_period_days]",
+    "payment_intent_data[metadata][keyward_checkout]",
+    "customer_creation",
+    "allow_promotion_codes",
+];
+
+/// How it errs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Erring {
+    /// So many more sessions are made and answered with 500.
+    pub(crate) lost: u32,
+    /// Everything is refused with this status.
+    pub(crate) refuse: Option<u16>,
+}
+
+#[derive(Default)]
+struct Kept {
+    prices: BTreeMap<String, Value>,
+    /// The form of each session that was made, by its idempotency key.
+    sessions: BTreeMap<String, BTreeMap<String, String>>,
+    erring: Erring,
+}
+
+/// The stand-in.
+#[derive(Clone, Default)]
+pub(crate) struct Checkout(Arc<Mutex<Kept>>);
+
+impl Checkout {
+    pub(crate) async fn start() -> (Self, String) {
+        let stripe = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new()
+            .route("/v1/prices/{id}", get(Self::price))
+            .route("/v1/prices", get(Self::prices))
+            .route("/v1/checkout/sessions", post(Self::create))
+            .with_state(stripe.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (stripe, base)
+    }
+
+    /// A price; `interval` empty: paid once.
+    pub(crate) fn sells(&self, id: &str, currency: &str, interval: &str) {
+        let recurring = match interval {
+            "" => Value::Null,
+            interval => json!({ "interval": interval, "usage_type": "licensed" }),
+        };
+        let price = json!({
+            "id": id, "object": "price", "active": true, "currency": currency,
+            "recurring": recurring, "lookup_key": format!("key_{id}"),
+        });
+        self.0.lock().unwrap().prices.insert(id.to_owned(), price);
+    }
+
+    pub(crate) fn archive(&self, id: &str) {
+        self.0.lock().unwrap().prices.get_mut(id).unwrap()["active"] = json!(false);
+    }
+
+    pub(crate) fn err(&self, erring: Erring) {
+        self.0.lock().unwrap().erring = erring;
+    }
+
+    /// The forms of all sessions that were made.
+    pub(crate) fn sessions(&self) -> Vec<BTreeMap<String, String>> {
+        self.0.lock().unwrap().sessions.values().cloned().collect()
+    }
+
+    async fn price(State(stripe): State<Self>, Path(id): Path<String>) -> Response {
+        let kept = stripe.0.lock().unwrap();
+        if let Some(status) = kept.erring.refuse {
+            return error(status, "none", "no");
+        }
+        match kept.prices.get(&id) {
+            Some(price) => Json(price.clone()).into_response(),
+            None => error(404, "resource_missing", "No such price"),
+        }
+    }
+
+    async fn prices(State(stripe): State<Self>, RawQuery(query): RawQuery) -> Response {
+        let query = query.unwrap_or_default();
+        let kept = stripe.0.lock().unwrap();
+        let named = |p: &&Value| query.contains(p["lookup_key"].as_str().unwrap());
+        let found: Vec<Value> = kept.prices.values().filter(named).cloned().collect();
+        Json(json!({ "object": "list", "has_more": false, "data": found })).into_response()
+    }
+
+    async fn create(State(stripe): State<Self>, headers: HeaderMap, body: Bytes) -> Response {
+        let mut kept = stripe.0.lock().unwrap();
+        if let Some(status) = kept.erring.refuse {
+            return error(
+                status,
+                "none",
+                "The provided key does not have rak_checkout_session_write",
+            );
+        }
+        let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(&body))).unwrap();
+        let form: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        if let Some(why) = wrong(&form, &kept.prices) {
+            return error(400, "parameter_unknown", &why);
+        }
+        let key = headers["idempotency-key"].to_str().unwrap().to_owned();
+        let number = kept.sessions.len() + 1;
+        if let Some(before) = kept.sessions.get(&key) {
+            assert_eq!(*before, form, "one key, two requests");
+        }
+        kept.sessions.insert(key, form);
+        if kept.erring.lost > 0 {
+            kept.erring.lost -= 1;
+            return error(500, "api_error", "lost");
+        }
+        let url = format!("https://checkout.stripe.example/c/pay/cs_live_{number}#frag");
+        Json(json!({ "id": format!("cs_live_{number}"), "url": url })).into_response()
+    }
+}
+
+/// What of a form Stripe would refuse.
+fn wrong(form: &BTreeMap<String, String>, prices: &BTreeMap<String, Value>) -> Option<String> {
+    if let Some(unknown) = form.keys().find(|k| !PARAMETERS.contains(&k.as_str())) {
+        return Some(format!("unknown parameter {unknown}"));
+    }
+    if let Some((empty, _)) = form.iter().find(|(_, v)| v.is_empty()) {
+        return Some(format!("{empty} is empty"));
+    }
+    let Some(price) = form
+        .get("line_items[0][price]")
+        .and_then(|id| prices.get(id))
+    else {
+        return Some("no such price".to_owned());
+    };
+    let (recurring, mode) = (!price["recurring"].is_null(), form["mode"].as_str());
+    let of_other_mode = match mode {
+        "subscription" if !recurring => {
+            return Some("a subscription needs a recurring price".to_owned());
+        }
+        "payment" if recurring => return Some("a recurring price in payment mode".to_owned()),
+        "subscription" => ["payment_intent_data", "customer_creation"],
+        _ => ["subscription_data", "subscription_data"],
+    };
+    let other = form
+        .keys()
+        .find(|k| of_other_mode.iter().any(|o| k.starts_with(o)));
+    if let Some(other) = other {
+        return Some(format!("{other} in mode {mode}"));
+    }
+    if price["active"] != true {
+        return Some("the price is inactive".to_owned());
+    }
+    let success = form["success_url"].as_str();
+    (!success.ends_with("{CHECKOUT_SESSION_ID}")).then(|| format!("success_url {success}"))
+}
+
+fn error(status: u16, code: &str, message: &str) -> Response {
+    let body =
+        json!({ "error": { "type": "invalid_request_error", "code": code, "message": message } });
+    (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
+}
