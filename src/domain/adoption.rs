@@ -3,9 +3,12 @@
 //!
 //! Here is decided which purchases look for such a license before one is made. `labels` says under which labels.
 
+mod class;
 mod labels;
+mod would;
 
-pub use labels::{Template, TemplateError, labels_of};
+pub use class::{Asking, Class, Examined, FoundLicense, Judged, NEAR_RENEWAL, Waits};
+pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 
 use minicbor::{Decode, Encode};
 

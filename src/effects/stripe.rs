@@ -5,7 +5,7 @@ mod answer;
 mod client;
 mod look_up;
 
-pub use answer::Answer;
+pub use answer::{Answer, StripeRefusal};
 pub use client::{CannotAsk, Client};
 
 use std::sync::Arc;

@@ -45,6 +45,8 @@ pub struct SeatDue {
     pub why: Why,
     /// When the license became due.
     pub since: Option<Timestamp>,
+    /// The end of what was paid for, without any margin or grace; `None`: nothing was paid, or it is for life.
+    pub paid_until: Option<Timestamp>,
 }
 
 /// What should hold of a license.
@@ -184,6 +186,7 @@ impl Ctx<'_> {
         let (should, why) = table::want_of(settled.pair);
         for mut seat in self.seats(claim) {
             (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);
+            seat.paid_until = settled.dates.paid;
             out.seats.push(seat);
         }
         out.wake = earliest(out.wake, settled.dates.turns.iter().copied(), self.now);
