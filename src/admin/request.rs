@@ -55,6 +55,8 @@ pub enum Request {
     History(HistoryQuery),
     /// What plans and policies judge, and the newest ones' word on what already is.
     Policy(PolicyQuery),
+    /// What a look at a shop needs of the store.
+    Adoption(AdoptionQuery),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.
@@ -151,6 +153,24 @@ pub enum PolicyQuery {
         /// Only purchases of this plan.
         plan: Option<String>,
         decision: Decision,
+    },
+}
+
+/// What `adopt` and `audit` ask.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptionQuery {
+    /// The purchases as they are stored.
+    Machines {
+        /// After this entry.
+        after: Option<String>,
+    },
+    /// Digests of keys and of the labels that were read.
+    Labels,
+    /// Labels that were read meanwhile.
+    Remember {
+        /// Digests of keys and labels.
+        labels: Vec<(u64, u64)>,
     },
 }
 

@@ -8,7 +8,7 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, lists, policy, read, retry};
+use super::{adoption, history, lists, policy, read, retry};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -75,6 +75,7 @@ impl Service {
                     .read(move |context| history::page(context, &pages))
                     .await
             }
+            Request::Adoption(query) => adoption::answer(&self.context, query).await,
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await

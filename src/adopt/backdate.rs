@@ -165,14 +165,8 @@ fn unpaid(object: &Value, now: Timestamp) -> Option<Value> {
         || object["attempted"].as_bool() == Some(true);
     if object["collection_method"] == "send_invoice" {
         let due = object["due_date"].as_i64()?;
-        return (due <= now.s()).then(|| {
-            event(
-                &format!("{id}_overdue"),
-                "invoice.overdue",
-                now.s(),
-                object,
-            )
-        });
+        return (due <= now.s())
+            .then(|| event(&format!("{id}_overdue"), "invoice.overdue", now.s(), object));
     }
     attempted.then(|| {
         event(
@@ -261,8 +255,7 @@ mod tests {
         let open = json!({"id": "in_2", "status": "open", "created": 30, "attempt_count": 2});
         let sent = json!({"id": "in_3", "status": "open", "created": 30, "collection_method": "send_invoice", "due_date": 40});
         let draft = json!({"id": "in_4", "status": "draft", "created": 30});
-        let ended =
-            json!({"id": "sub_1", "status": "canceled", "created": 1, "ended_at": 50});
+        let ended = json!({"id": "sub_1", "status": "canceled", "created": 1, "ended_at": 50});
         let runs = json!({"id": "sub_2", "status": "past_due", "created": 1});
         for (list, object, expected) in [
             (

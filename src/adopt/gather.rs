@@ -263,10 +263,7 @@ mod tests {
             assert_eq!(told, [("cs_2", 3), ("in_3", 1), ("sub_1", 4)]);
             assert_eq!(gathered.loose, 1);
             let sub = &gathered.purchases["sub_1"];
-            assert_eq!(
-                (sub.kind, sub.livemode),
-                (Kind::Subscription, Some(true))
-            );
+            assert_eq!((sub.kind, sub.livemode), (Kind::Subscription, Some(true)));
             assert!(sub.metadata["order"].contains("7"));
             assert_eq!(gathered.names["cs_1"], "sub_1");
         }

@@ -236,7 +236,8 @@ impl<'a> Crawl<'a> {
                         why: refusal.to_string(),
                     });
                 }
-                other => {
+                other
+                @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
                     tries += 1;
                     let (after, why) = later(other);
                     if tries >= TRIES_MAX {
@@ -270,8 +271,7 @@ impl<'a> Crawl<'a> {
             let Some(joined) = reads.join_next().await else {
                 break;
             };
-            let (license, calls) =
-                joined.map_err(|e| CrawlError::Unanswered(e.to_string()))??;
+            let (license, calls) = joined.map_err(|e| CrawlError::Unanswered(e.to_string()))??;
             self.calls += calls;
             read += 1;
             // One that is gone since it was listed is none.
@@ -283,7 +283,8 @@ impl<'a> Crawl<'a> {
                 into.add(Listed { license, label });
             }
             if news.len() >= LABELS_AT_ONCE || read == total {
-                self.progress.add(&Part::Labels(std::mem::take(&mut news)))?;
+                self.progress
+                    .add(&Part::Labels(std::mem::take(&mut news)))?;
                 let calls = self.calls;
                 (self.watch)(ReadSoFar {
                     what: "labels",
@@ -320,7 +321,7 @@ async fn get(
                     why: refusal.to_string(),
                 });
             }
-            other => {
+            other @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
                 let (after, why) = later(other);
                 if calls >= u64::from(TRIES_MAX) {
                     return Err(CrawlError::Unanswered(why));

@@ -127,9 +127,8 @@ fn read(path: &Path) -> io::Result<Vec<Part>> {
     let mut parts = Vec::new();
     let mut head = [0; 8];
     while file.read_exact(&mut head).is_ok() {
-        let number = |at: usize| {
-            u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
-        };
+        let number =
+            |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
         let len = usize::try_from(number(0)).unwrap_or(usize::MAX);
         if len > RECORD_LEN_MAX {
             break;

@@ -320,7 +320,11 @@ fn put(object: &mut Value, name: &str, rows: Vec<Value>) {
 
 /// Whether what a session sold is of interest: it was paid, and its own metadata does not say it all.
 fn sells(session: &Value) -> bool {
-    let names = |key: &str| session["metadata"][key].as_str().is_some_and(|t| !t.is_empty());
+    let names = |key: &str| {
+        session["metadata"][key]
+            .as_str()
+            .is_some_and(|t| !t.is_empty())
+    };
     session["mode"] == "payment"
         && session["payment_status"] != "unpaid"
         && !names("authforge_app_id")

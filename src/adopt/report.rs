@@ -59,15 +59,17 @@ impl AdoptionReport {
 
     /// Puts the rows in order.
     pub fn sort(&mut self) {
-        self.rows.sort_by(|a, b| {
-            (a.class, &a.machine, &a.key).cmp(&(b.class, &b.machine, &b.key))
-        });
+        self.rows
+            .sort_by(|a, b| (a.class, &a.machine, &a.key).cmp(&(b.class, &b.machine, &b.key)));
     }
 
     /// How many rows tell of a difference.
     #[must_use]
     pub fn differences(&self) -> usize {
-        let differ = self.classes.iter().filter(|(class, _)| class.is_difference());
+        let differ = self
+            .classes
+            .iter()
+            .filter(|(class, _)| class.is_difference());
         differ.map(|(_, n)| n).sum()
     }
 }

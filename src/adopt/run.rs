@@ -127,14 +127,7 @@ pub async fn look(
     if let Some(list) = &question.licenses {
         let labels = &question.known.labels;
         let throttle = list.throttle.clone();
-        let mut crawl = Crawl::new(
-            &list.client,
-            throttle,
-            &mut progress,
-            watch,
-            labels,
-            &kept,
-        );
+        let mut crawl = Crawl::new(&list.client, throttle, &mut progress, watch, labels, &kept);
         let mut apps = examine::apps(&candidates);
         apps.insert(list.app.clone());
         for app in &apps {

@@ -50,7 +50,9 @@ impl Template {
         let mut names_one = false;
         while let Some((_, after)) = rest.split_once('{') {
             let (name, behind) = after.split_once('}').unwrap_or((after, ""));
-            let of_metadata = name.strip_prefix(METADATA).is_some_and(|key| !key.is_empty());
+            let of_metadata = name
+                .strip_prefix(METADATA)
+                .is_some_and(|key| !key.is_empty());
             if !of_metadata && !PLACEHOLDERS.contains(&format!("{{{name}}}").as_str()) {
                 return Err(TemplateError::Unknown(name.to_owned()));
             }
@@ -206,7 +208,11 @@ pub fn labels_with(
     }
     labels.extend(ids.subscriptions.iter().map(|id| format!("sub_{id}")));
     labels.extend(ids.in_order().into_iter().flatten().cloned());
-    labels.extend(templates.iter().flat_map(|template| template.fill(&ids, metadata)));
+    labels.extend(
+        templates
+            .iter()
+            .flat_map(|template| template.fill(&ids, metadata)),
+    );
     labels
 }
 

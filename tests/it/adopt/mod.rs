@@ -1,0 +1,4 @@
+//! A shop that sells already: its customers are looked at, taken in, and keep what they have.
+
+mod look;
+mod shop;
