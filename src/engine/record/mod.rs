@@ -9,6 +9,7 @@ pub mod gaps;
 pub mod key;
 pub(crate) mod labels;
 pub(crate) mod revisions;
+pub mod standing;
 
 use std::cell::RefCell;
 
