@@ -289,7 +289,8 @@ impl History<'_> {
 }
 
 /// What is stored, as text.
-pub(super) fn packed<T: Encode<()>>(value: &T) -> String {
+#[must_use]
+pub fn packed<T: Encode<()>>(value: &T) -> String {
     BASE64.encode(stored::encode(value))
 }
 

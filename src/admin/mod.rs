@@ -20,7 +20,7 @@ pub(crate) mod socket;
 mod standing;
 
 pub use failure::Failure;
-pub use history::{BODIES_MAX, unpacked};
+pub use history::{BODIES_MAX, packed, unpacked};
 pub use request::{ActionFilter, AdoptionQuery, EventFilter, HistoryQuery, PolicyQuery, Request};
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,

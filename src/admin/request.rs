@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::standing::Settlement;
 
 use crate::domain::decision::Decision;
-use crate::domain::id::{EventId, Scope};
+use crate::domain::id::{EventId, Scope, SourceName};
 use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 
@@ -195,6 +195,20 @@ pub enum AdoptionQuery {
     },
     /// Digests of keys and of the labels that were read.
     Labels,
+    /// The order to take purchases in.
+    Apply {
+        /// Each as an [`AdoptedPurchase`](crate::adopt::AdoptedPurchase), packed as text.
+        purchases: Vec<String>,
+    },
+    /// Events that Stripe made while the shop was read.
+    Deliver {
+        /// Whose they are.
+        source: SourceName,
+        /// Their bodies, oldest first.
+        events: Vec<String>,
+    },
+    /// The order to forget what was adopted and is as it was then.
+    Undo,
     /// Labels that were read meanwhile.
     Remember {
         /// Digests of keys and labels.

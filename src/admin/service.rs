@@ -75,7 +75,9 @@ impl Service {
                     .read(move |context| history::page(context, &pages))
                     .await
             }
-            Request::Adoption(query) => adoption::answer(&self.context, query).await,
+            Request::Adoption(query) => {
+                adoption::answer(&self.context, self.running.as_deref(), query).await
+            }
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await

@@ -5,10 +5,8 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::time::Timestamp;
-
-/// The beginning of every id that is made here.
-pub const ID_PREFIX: &str = "adopt_";
 
 /// A list at Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,10 +21,12 @@ pub enum List {
     Refunds,
     /// Disputes.
     Disputes,
+    /// Events, as they were delivered: what changed while everything else was read.
+    Events,
 }
 
 impl List {
-    /// Every one, in the order in which they are read: what pays comes before what takes it back.
+    /// Those of objects, in the order in which they are read: what pays comes before what takes it back.
     pub const ALL: [Self; 5] = [
         Self::Sessions,
         Self::Invoices,
@@ -44,6 +44,7 @@ impl List {
             Self::Subscriptions => "subscriptions",
             Self::Refunds => "refunds",
             Self::Disputes => "disputes",
+            Self::Events => "events",
         }
     }
 
@@ -56,6 +57,7 @@ impl List {
             Self::Subscriptions => "Subscriptions",
             Self::Refunds => "Charges and Refunds",
             Self::Disputes => "Disputes",
+            Self::Events => "Events",
         }
     }
 }
@@ -70,12 +72,13 @@ pub fn events(list: List, object: &Value, now: Timestamp) -> Vec<Value> {
         List::Subscriptions => subscription(object, now),
         List::Refunds => refund(object),
         List::Disputes => dispute(object),
+        List::Events => Vec::new(),
     }
 }
 
 fn event(id: &str, kind: &str, created: i64, object: &Value) -> Value {
     json!({
-        "id": format!("{ID_PREFIX}{id}"),
+        "id": format!("{ADOPTED_PREFIX}{id}"),
         "object": "event",
         "type": kind,
         "created": created,

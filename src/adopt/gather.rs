@@ -77,6 +77,7 @@ impl Gatherer {
                 None if object["status"] == "paid" => self.invoices.push(object.clone()),
                 None => {}
             },
+            List::Events => {}
             List::Refunds | List::Disputes => self.money.push((list, object.clone())),
         }
     }

@@ -116,6 +116,7 @@ pub fn found(license: &License) -> FoundLicense {
 pub struct Crawl<'a> {
     client: &'a Client,
     throttle: Throttle,
+    share: Share,
     progress: &'a mut Progress,
     watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
     /// Labels that were read before: a digest of the key, and one of the label.
@@ -132,7 +133,7 @@ impl<'a> Crawl<'a> {
     /// Begins with what is known of labels: `remembered` by the store, and `kept` by an earlier run.
     pub fn new(
         client: &'a Client,
-        throttle: Throttle,
+        (throttle, share): (Throttle, Share),
         progress: &'a mut Progress,
         watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
         remembered: &[(u64, u64)],
@@ -145,6 +146,7 @@ impl<'a> Crawl<'a> {
         Self {
             client,
             throttle,
+            share,
             progress,
             watch,
             remembered: remembered.iter().copied().collect(),
@@ -187,7 +189,7 @@ impl<'a> Crawl<'a> {
         app: &AppId,
         key: &LicenseKey,
     ) -> Result<Option<String>, CrawlError> {
-        let (license, calls) = get(self.client, &self.throttle, app, key).await?;
+        let (license, calls) = get(self.client, (&self.throttle, self.share), app, key).await?;
         self.calls += calls;
         Ok(license.and_then(|l| l.label))
     }
@@ -203,7 +205,7 @@ impl<'a> Crawl<'a> {
         let (mut all, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
         let (mut wait, mut tries) = (FIRST_WAIT, 0);
         loop {
-            let pass = self.throttle.pass(Share::Actions).await;
+            let pass = self.throttle.pass(self.share).await;
             self.calls += 1;
             let answer = self.client.list(app, cursor.as_deref()).await;
             drop(pass);
@@ -265,8 +267,11 @@ impl<'a> Crawl<'a> {
                 && let Some(license) = unread.pop()
             {
                 let (client, throttle) = (self.client.clone(), self.throttle.clone());
+                let share = self.share;
                 let app = app.clone();
-                reads.spawn(async move { get(&client, &throttle, &app, &license.key).await });
+                reads.spawn(
+                    async move { get(&client, (&throttle, share), &app, &license.key).await },
+                );
             }
             let Some(joined) = reads.join_next().await else {
                 break;
@@ -300,13 +305,13 @@ impl<'a> Crawl<'a> {
 /// Reads one license, tried again while that can help; `None`: it is gone. With the number of calls.
 async fn get(
     client: &Client,
-    throttle: &Throttle,
+    (throttle, share): (&Throttle, Share),
     app: &AppId,
     key: &LicenseKey,
 ) -> Result<(Option<License>, u64), CrawlError> {
     let (mut wait, mut calls) = (FIRST_WAIT, 0);
     loop {
-        let pass = throttle.pass(Share::Actions).await;
+        let pass = throttle.pass(share).await;
         calls += 1;
         let answer = client.get(key).await;
         drop(pass);

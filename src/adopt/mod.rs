@@ -19,8 +19,8 @@ mod run;
 pub mod table;
 
 pub use known::KnownShop;
-pub use parcel::{AdoptedLicense, AdoptedPurchase};
+pub use parcel::{AdoptedLicense, AdoptedPurchase, delivered};
 pub use progress::Progress;
 pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
 pub use report::{AdoptionReport, ReportRow};
-pub use run::{Found, LicenseList, LookError, Question, look};
+pub use run::{Found, LicenseList, LookError, Question, changed, look};

@@ -6,10 +6,12 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::action::GrantStatus;
 use crate::domain::adoption::FoundLicense;
-use crate::domain::id::{AppId, LicenseKey, MachineId};
+use crate::domain::id::{AppId, LicenseKey, MachineId, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
+use crate::engine::input::{Adoption, Delivery, Input};
+use crate::sources::stripe::{delivery, event};
 
 /// A purchase to be taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -29,6 +31,37 @@ pub struct AdoptedPurchase {
     /// Its licenses, the best first.
     #[n(4)]
     pub licenses: Vec<AdoptedLicense>,
+}
+
+impl AdoptedPurchase {
+    /// As an input of the engine. An event that cannot be read is left out: it was read when the purchase was looked at.
+    #[must_use]
+    pub fn input(self, now: Timestamp) -> Input {
+        let source = self.machine.source().clone();
+        let read = |packed: &ByteVec| -> Option<Delivery> {
+            let body = crate::engine::record::body_codec::unpack(packed)?;
+            let event = event::read(&body, now).ok()?;
+            Some(delivery::delivery(event, &source, packed.to_vec(), now))
+        };
+        let mut deliveries: Vec<Delivery> = self.events.iter().filter_map(read).collect();
+        deliveries.sort_by_key(|d| d.created);
+        Input::Adopt(Box::new(Adoption {
+            machine: self.machine,
+            kind: self.kind,
+            livemode: self.livemode,
+            deliveries,
+            licenses: self.licenses.into_iter().map(Into::into).collect(),
+        }))
+    }
+}
+
+/// An event of Stripe's as if it had just been delivered; `None`: it is none.
+#[must_use]
+pub fn delivered(body: &str, source: &SourceName, now: Timestamp) -> Option<Input> {
+    let event = event::read(body.as_bytes(), now).ok()?;
+    let raw = crate::engine::record::body_codec::pack(body.as_bytes());
+    let delivery = delivery::delivery(event, source, raw, now);
+    Some(Input::Delivery(Box::new(delivery)))
 }
 
 /// A license that somebody else made.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::backdate::List;
 use super::progress::{self, Part, Progress};
 use crate::clock::pause;
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::effects::stripe::{Answer, Client, StripeRefusal};
 use crate::effects::throttle::{Share, Throttle};
 
@@ -190,6 +190,16 @@ impl<'a> Lists<'a> {
         Ok(())
     }
 
+    /// The events since an instant, the newest first, as they were delivered.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn events(&mut self, since: Timestamp) -> Result<Vec<Value>, ReadError> {
+        let since = since.s().to_string();
+        let filters = [("created[gte]", since.as_str())];
+        self.whole(&["events"], &filters, List::Events).await
+    }
+
     fn said(&mut self, what: &'static str, read: usize) {
         let calls = self.calls;
         (self.watch)(ReadSoFar { what, read, calls });
@@ -208,6 +218,7 @@ impl<'a> Lists<'a> {
             List::Subscriptions => (&["subscriptions"], &[("status", "all")]),
             List::Refunds => (&["refunds"], &[]),
             List::Disputes => (&["disputes"], &[]),
+            List::Events => (&["events"], &[]),
         };
         let not_after = place.not_after.map(|at| at.to_string());
         let mut query = vec![("limit", "100")];
@@ -241,7 +252,8 @@ impl<'a> Lists<'a> {
                 | List::Invoices
                 | List::Subscriptions
                 | List::Refunds
-                | List::Disputes => {}
+                | List::Disputes
+                | List::Events => {}
             }
         }
         Ok(())

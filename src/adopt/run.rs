@@ -1,7 +1,10 @@
 //! One look at one source's shop, from the first page to the report.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+
+use serde_json::Value;
 
 use super::backdate::List;
 use super::examine::{self, Candidate, Matches, Shop};
@@ -16,11 +19,11 @@ use super::table::Table;
 use crate::domain::adoption::{Asking, Template};
 use crate::domain::id::{AppId, Scope};
 use crate::domain::revision::Revisions;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::effects::license;
 use crate::effects::license::sweep::hash;
 use crate::effects::stripe;
-use crate::effects::throttle::Throttle;
+use crate::effects::throttle::{Share, Throttle};
 
 /// Keys without a purchase whose labels are read once more, where only their digests are remembered.
 const STRAYS_MAX: usize = 1_000;
@@ -32,6 +35,8 @@ pub struct LicenseList {
     pub client: license::Client,
     /// Its pace.
     pub throttle: Throttle,
+    /// For whom it is read: beside a server's work, at half its pace.
+    pub share: Share,
     /// The application where a purchase names none.
     pub app: AppId,
 }
@@ -81,6 +86,8 @@ pub struct Found {
     pub calls: (u64, u64),
     /// When the first page was read: what changed since is looked at again.
     pub began: Option<Timestamp>,
+    /// Ids of objects, each with its purchase.
+    pub names: HashMap<String, String>,
 }
 
 /// Why a look came to nothing. What was read is kept: the next run goes on there.
@@ -126,7 +133,7 @@ pub async fn look(
     let mut calls = 0;
     if let Some(list) = &question.licenses {
         let labels = &question.known.labels;
-        let throttle = list.throttle.clone();
+        let throttle = (list.throttle.clone(), list.share);
         let mut crawl = Crawl::new(&list.client, throttle, &mut progress, watch, labels, &kept);
         let mut apps = examine::apps(&candidates);
         apps.insert(list.app.clone());
@@ -144,6 +151,7 @@ pub async fn look(
         (found.report, found.moves) =
             examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
     }
+    found.names = gathered.names;
     found.calls = (stripe_calls, calls);
     found.report.sort();
     progress.done();
@@ -162,6 +170,45 @@ impl Question<'_> {
             now: self.now,
         }
     }
+}
+
+/// Stripe shows an event some seconds after it was made.
+const EVENTS_LAG: Span = Span::from_minutes(1);
+
+/// The second pass: the events that were made since the first page was read and that name a purchase that was taken in,
+/// oldest first. (One that began meanwhile is the webhooks' matter.)
+///
+/// # Errors
+/// [`LookError`].
+pub async fn changed(
+    question: &Question<'_>,
+    found: &Found,
+    moved: &BTreeSet<String>,
+) -> Result<Vec<Value>, LookError> {
+    let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar| {});
+    let mut lists = Lists::new(
+        question.stripe,
+        question.reads_per_s,
+        &mut progress,
+        &mut watch,
+    );
+    let since = found.began.unwrap_or(question.now) - EVENTS_LAG;
+    let mut events = lists.events(since).await?;
+    let names = |id: &Value| {
+        let id = id
+            .as_str()
+            .or_else(|| id["id"].as_str())
+            .unwrap_or_default();
+        moved.contains(found.names.get(id).map_or(id, String::as_str))
+    };
+    events.retain(|event| {
+        let object = &event["data"]["object"];
+        let parent = &object["parent"]["subscription_details"]["subscription"];
+        let by = ["id", "subscription", "invoice", "payment_intent", "charge"];
+        by.iter().any(|name| names(&object[*name])) || names(parent)
+    });
+    events.reverse();
+    Ok(events)
 }
 
 /// Reads Stripe's lists.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::ask::ask;
 use super::report;
-use crate::admin::Failure;
+use crate::admin::{AdoptionQuery, Failure, Request, Response};
 use crate::adopt::table::{self, Table};
 use crate::adopt::{AdoptionReport, Found};
 use crate::domain::adoption::Asking;
@@ -42,6 +43,15 @@ pub struct AdoptArgs {
     /// Only the customers of this source.
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
+    /// Take in what is to do: the purchases with their history, and their keys. Nothing is sent to anybody.
+    #[arg(long, requires = "expect")]
+    pub apply: bool,
+    /// Forget what was adopted and is as it was then: nothing was heard of it and nothing was done since.
+    #[arg(long, conflicts_with_all = ["apply", "csv", "source"])]
+    pub undo: bool,
+    /// With --apply: how many purchases the dry run said are to do. Any other number changes nothing.
+    #[arg(long, value_name = "N", requires = "apply")]
+    pub expect: Option<usize>,
 }
 
 /// `audit`.
@@ -81,12 +91,45 @@ fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
 /// # Errors
 /// What went wrong.
 pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
+    if args.undo {
+        return undo(config, args.read.json);
+    }
     let mut table = read_table(args.read.csv.as_deref())?;
     let source = args.source.as_deref();
-    let found = shop::installed(config, source, &args.read, Asking::Adoption, &mut table)?;
+    let mut found = shop::installed(config, source, &args.read, Asking::Adoption, &mut table)?;
     print::bad_lines(&table);
     print::aside(&found);
-    print::report(&joined(found), args.read.json, Asking::Adoption)
+    if args.apply {
+        let to_do: usize = found.iter().map(|f| f.moves.len()).sum();
+        let expected = args.expect.unwrap_or_default();
+        if expected != to_do {
+            return Err(Failure::input(format!(
+                "{to_do} purchases are to do, not {expected}: nothing was changed"
+            ))
+            .hint("look at `keyward adopt` again, and give its number"));
+        }
+        shop::apply(config, &args.read, &mut found)?;
+    }
+    let mut report = joined(found);
+    report.applied = args.apply;
+    print::report(&report, args.read.json, Asking::Adoption)
+}
+
+fn undo(config: &Path, json: bool) -> Result<(), Failure> {
+    match ask(config, Request::Adoption(AdoptionQuery::Undo))? {
+        Response::Changed(changed) if json => report::json(&changed),
+        Response::Changed(changed) => {
+            let n = changed.machines.len();
+            report::say(&format!("{n} adopted purchases are forgotten"));
+            Ok(())
+        }
+        Response::Found { .. }
+        | Response::Machine { .. }
+        | Response::List { .. }
+        | Response::Held { .. }
+        | Response::Page { .. }
+        | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
+    }
 }
 
 /// `audit`.

@@ -5,10 +5,12 @@
 
 mod class;
 mod labels;
+mod link;
 mod would;
 
 pub use class::{Asking, Class, Examined, FoundLicense, Judged, NEAR_RENEWAL, Waits};
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
+pub use link::{ADOPTED_PREFIX, is_untouched, link_found};
 
 use minicbor::{Decode, Encode};
 

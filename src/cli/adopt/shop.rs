@@ -1,13 +1,14 @@
 //! Who is asked: a shop as its config names it, with its store; or one without either.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{AuditArgs, ReadArgs};
-use crate::admin::{AdoptionQuery, Failure, Request, Response, unpacked};
+use crate::admin::{AdoptionQuery, Failure, Request, Response, packed, unpacked};
 use crate::adopt::table::Table;
 use crate::adopt::{
-    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, LookError, Question, ReadError, ReadSoFar,
-    look,
+    ANSWER_BYTES_MAX, AdoptedPurchase, Found, KnownShop, LicenseList, LookError, Question,
+    ReadError, ReadSoFar, changed, look,
 };
 use crate::cli::ask::{Conversation, load};
 use crate::cli::history_pages::{converse, revisions};
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Env, Source};
 use crate::domain::action::Abilities;
 use crate::domain::adoption::Asking;
-use crate::domain::id::{AppId, PlanName, PriceId, Scope};
+use crate::domain::id::{AppId, PlanName, PriceId, Scope, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::plan::{Plan, Seats, Template};
 use crate::domain::revision::Revisions;
@@ -24,6 +25,7 @@ use crate::domain::time::Span;
 use crate::effects::license::sweep::hash;
 use crate::effects::services::{abilities, list_client, list_client_at};
 use crate::effects::stripe::Client;
+use crate::effects::throttle::Share;
 use crate::engine::record;
 
 /// How long one request to Stripe may take.
@@ -32,6 +34,11 @@ const TIMEOUT: Span = Span::from_s(60);
 const NO_SOURCE: &str = "stripe";
 /// Digests of labels that travel at one time.
 const LABELS_AT_ONCE: usize = 1_000;
+/// Purchases that travel at one time, and their length in bytes: the socket takes eight times as much.
+const PURCHASES_AT_ONCE: usize = 50;
+const APPLIED_AT_ONCE: usize = 1 << 20;
+/// Events that travel at one time.
+const EVENTS_AT_ONCE: usize = 50;
 
 /// Looks at the shops of a config.
 ///
@@ -50,7 +57,8 @@ pub(super) fn installed(
     report::say(&format!("{} purchases are known here", known.len()));
     let mut all = Vec::new();
     for source in sources {
-        let found = of_source(&config, source, &known, &revisions, args, asking, table)?;
+        let shop = (&known, &revisions);
+        let found = of_source(&config, source, shop, args, asking, |q| run(q, table))?;
         remember(path, &found)?;
         all.push(found);
     }
@@ -116,6 +124,7 @@ fn part<T: for<'d> serde::Deserialize<'d>>(
         Response::Found { .. }
         | Response::Machine { .. }
         | Response::List { .. }
+        | Response::Held { .. }
         | Response::Changed(_)
         | Response::Failed(_) => Err(Failure::ours("the server answered something else")
             .hint("is the server of the same version as this command?")),
@@ -148,15 +157,86 @@ fn remember(path: &Path, found: &Found) -> Result<(), Failure> {
     })
 }
 
-fn of_source(
+/// Takes purchases in, some at a time, and then what changed of them meanwhile. Each is whole or not at all, so one that is
+/// killed is started again. Says how many were taken in.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn apply(path: &Path, args: &ReadArgs, found: &mut [Found]) -> Result<(), Failure> {
+    for found in found {
+        let moves = std::mem::take(&mut found.moves);
+        if let Some(first) = moves.first() {
+            let source = first.machine.source().clone();
+            taken_in(path, &moves)?;
+            let moved = moves.iter().map(|m| m.machine.object().to_string());
+            second_pass(path, args, &source, found, &moved.collect())?;
+        }
+    }
+    Ok(())
+}
+
+fn taken_in(path: &Path, moves: &[AdoptedPurchase]) -> Result<(), Failure> {
+    let bar = indicatif::ProgressBar::new(u64::try_from(moves.len()).unwrap_or(u64::MAX));
+    let result = converse(path, |asked| {
+        let (mut purchases, mut len) = (Vec::new(), 0);
+        let mut send = |purchases: Vec<String>| {
+            let sent = u64::try_from(purchases.len()).unwrap_or(0);
+            let answer = asked.ask(Request::Adoption(AdoptionQuery::Apply { purchases }));
+            bar.inc(sent);
+            answer.map(drop)
+        };
+        for purchase in moves {
+            let text = packed(purchase);
+            if len + text.len() > APPLIED_AT_ONCE || purchases.len() >= PURCHASES_AT_ONCE {
+                send(std::mem::take(&mut purchases))?;
+                len = 0;
+            }
+            len += text.len();
+            purchases.push(text);
+        }
+        send(purchases)
+    });
+    bar.finish_and_clear();
+    result
+}
+
+/// What Stripe told of them since the first page was read goes through the same door as a webhook.
+fn second_pass(
+    path: &Path,
+    args: &ReadArgs,
+    name: &SourceName,
+    found: &Found,
+    moved: &BTreeSet<String>,
+) -> Result<(), Failure> {
+    let (config, _) = load(path, &Env::process().lenient())?;
+    let Some(source) = config.sources.iter().find(|s| s.name == *name) else {
+        return Ok(());
+    };
+    let (known, revisions) = (KnownShop::default(), Revisions::default());
+    let shop = (&known, &revisions);
+    let events = of_source(&config, source, shop, args, Asking::Adoption, |question| {
+        let events = runtime()?.block_on(changed(question, found, moved));
+        events.map_err(failure)
+    })?;
+    report::say(&format!("{} events came meanwhile", events.len()));
+    converse(path, |asked| {
+        for events in events.chunks(EVENTS_AT_ONCE) {
+            let events = events.iter().map(ToString::to_string).collect();
+            let source = name.clone();
+            asked.ask(Request::Adoption(AdoptionQuery::Deliver { source, events }))?;
+        }
+        Ok(())
+    })
+}
+
+fn of_source<T>(
     config: &Config,
     source: &Source,
-    known: &KnownShop,
-    revisions: &Revisions,
+    (known, revisions): (&KnownShop, &Revisions),
     args: &ReadArgs,
     asking: Asking,
-    table: &mut Table,
-) -> Result<Found, Failure> {
+    run: impl FnOnce(&Question<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let wrong = |e: String| Failure::input(e).hint("`api_base` and `api_key` in the config");
     let key = source.api_key.as_ref().map_or("", |k| k.reveal());
     let secret = crate::secret::Secret::new(key);
@@ -169,6 +249,7 @@ fn of_source(
         .map(|(client, throttle)| LicenseList {
             client,
             throttle,
+            share: Share::Actions,
             app: services.app_id.clone(),
         });
     let name = match asking {
@@ -190,7 +271,7 @@ fn of_source(
         account: hash(key),
         now: Clock::Wall.now(),
     };
-    run(&question, table)
+    run(&question)
 }
 
 /// Looks at a shop without a config and without a store: every price counts as sold.
@@ -221,6 +302,7 @@ pub(super) fn alone(app: &str, args: &AuditArgs, table: &mut Table) -> Result<Fo
         licenses: Some(LicenseList {
             client,
             throttle,
+            share: Share::Actions,
             app: AppId::new(app),
         }),
         revisions: &revisions,
@@ -249,10 +331,7 @@ fn every_price() -> Plan {
 }
 
 fn run(question: &Question<'_>, table: &mut Table) -> Result<Found, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
+    let runtime = runtime()?;
     let bar = indicatif::ProgressBar::new_spinner();
     let mut watch = |so_far: ReadSoFar| {
         bar.set_message(format!(
@@ -270,6 +349,13 @@ fn run(question: &Question<'_>, table: &mut Table) -> Result<Found, Failure> {
         question.scope.source()
     ));
     Ok(found)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::ours(format!("no runtime: {e}")))
 }
 
 fn failure(error: LookError) -> Failure {
