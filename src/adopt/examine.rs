@@ -266,7 +266,10 @@ pub fn judge(
             continue;
         };
         report.add(row(candidate, &own, &judged));
+        // One that was taken in without a key has nothing left to be done, until a key is found.
+        let is_done = candidate.machine.adopted_at.is_some() && own.is_empty();
         if judged.waits.is_none()
+            && !is_done
             && shop.asking == Asking::Adoption
             && !matches!(judged.class, Class::Foreign | Class::Known)
             && let Some(shown) = gathered.purchases.remove(object)

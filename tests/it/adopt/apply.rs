@@ -61,7 +61,7 @@ fn nothing_else(shop: &Shop, app: &TestApp, licenses: usize) {
 }
 
 /// The next renewal of a subscription, paid now.
-fn renewal(customer: &Customer, now_s: i64) -> Value {
+pub(super) fn renewal(customer: &Customer, now_s: i64) -> Value {
     let (n, start) = (customer.n, customer.paid_until_s(now_s));
     let sub = customer.object();
     let at_s = Clock::Wall.now().s() + 1;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::shop::{Life, Shop};
+use super::apply::renewal;
+use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::fake_stripe::KEY;
 use crate::support::stripe_lists::Faults;
@@ -50,7 +51,7 @@ async fn every_purchase_comes_to_its_class_and_nothing_is_changed() {
     let should = expected(&shop, false);
     assert_eq!(differing(&classes(&report), &should), [""; 0]);
     assert_eq!(report["applied"], false);
-    let waits = |c: &super::shop::Customer| matches!(c.life, Life::Renews | Life::Retries);
+    let waits = |c: &Customer| matches!(c.life, Life::Renews | Life::Retries);
     let movable = shop.expected(false);
     let to_do = shop
         .customers
@@ -123,4 +124,38 @@ async fn an_audit_needs_neither_config_nor_store() {
     assert_eq!(count("foreign"), 0);
     assert_eq!(report["applied"], false);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_names_what_other_hands_did_and_what_was_missed() {
+    let shop = Shop::of(200).await;
+    let app = shop.server().await;
+    let n = dry_run(&app, &[])["to_do"].to_string();
+    dry_run(&app, &["--apply", "--expect", &n]);
+    let ordinary = |c: &&Customer| c.life == Life::Runs && matches!(c.labelled, Labelled::ById(_));
+    let some: Vec<&Customer> = shop.customers.iter().filter(ordinary).take(5).collect();
+    let key = |n: usize| some[n].key.as_deref().unwrap();
+    shop.fake
+        .third_hand(key(0), |l| l.status = "revoked".into());
+    shop.fake.third_hand(key(1), |l| {
+        let earlier = chrono::TimeDelta::seconds(DAY_S / 4);
+        l.expires_at = l.expires_at.map(|at| at - earlier);
+    });
+    shop.fake.third_hand(key(2), |l| l.max_hwid_slots = 1);
+    let told = renewal(some[3], keyward::clock::Clock::Wall.now().s());
+    shop.stripe
+        .add("/v1/invoices", [told["data"]["object"].clone()]);
+    let is = classes(&app.ask(&["audit", "--reads-per-s", "0"]));
+    let should = [
+        "revoked_elsewhere",
+        "shortened_elsewhere",
+        "devices_differ",
+        "missed_events",
+        "known",
+    ];
+    for (customer, class) in some.iter().zip(should) {
+        assert_eq!(is[&customer.machine()], class, "{customer:?}");
+    }
+    let known = is.values().filter(|class| *class == "known").count();
+    assert!(known > 100, "{known}");
 }
