@@ -10,7 +10,7 @@ use crate::adopt::{AdoptedPurchase, delivered};
 use crate::domain::adoption::is_untouched;
 use crate::domain::machine::Machine;
 use crate::effects::services::Services;
-use crate::engine::input::{Input, Receipt};
+use crate::engine::input::{Adopting, Input, Receipt};
 use crate::engine::read::view;
 use crate::engine::record::key::Table;
 use crate::engine::record::{self as stored, labels};
@@ -102,9 +102,7 @@ async fn undo(context: &Context) -> Result<Response, Failure> {
         .await?;
     let mut forgotten = Vec::new();
     for machine in ids {
-        let input = Input::Unadopt {
-            machine: machine.clone(),
-        };
+        let input = Input::Adopt(Box::new(Adopting::Forget(machine.clone())));
         if context.handle.submit_waiting(input).await? == Receipt::Done {
             forgotten.push(machine.to_string());
         }

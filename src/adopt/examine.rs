@@ -7,7 +7,7 @@ use super::known::KnownShop;
 use super::licenses::{Licenses, found};
 use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
-use super::table::{BadLine, Table};
+use super::table::{BadLine, KeyTable};
 use crate::domain::adoption::{
     Asking, Class, Examined, FoundLicense, Judged, Metadata, Template, labels_with,
 };
@@ -180,7 +180,7 @@ pub fn matches(
     candidates: &BTreeMap<String, Candidate>,
     gathered: &Gathered,
     licenses: &Licenses,
-    table: &mut Table,
+    table: &mut KeyTable,
 ) -> Matches {
     let mut all = Matches::default();
     let free = |license: usize, purchase: &str| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::task::JoinSet;
 
-use super::progress::{Part, Progress};
+use super::progress::{Progress, ReadPart};
 use super::read::ReadSoFar;
 use crate::clock::pause;
 use crate::domain::action::GrantStatus;
@@ -51,7 +51,7 @@ pub enum CrawlError {
 
 /// A license with what is known of its label.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedLicense {
     /// As the service shows it.
     pub license: License,
     /// The digest of its label.
@@ -62,13 +62,13 @@ pub struct Listed {
 #[derive(Debug, Default)]
 pub struct Licenses {
     /// All of them.
-    pub all: Vec<Listed>,
+    pub all: Vec<ListedLicense>,
     by_label: HashMap<u64, Vec<usize>>,
     by_key: HashMap<LicenseKey, usize>,
 }
 
 impl Licenses {
-    fn add(&mut self, listed: Listed) {
+    fn add(&mut self, listed: ListedLicense) {
         let at = self.all.len();
         if self.by_key.contains_key(&listed.license.key) {
             return;
@@ -137,11 +137,11 @@ impl<'a> Crawl<'a> {
         progress: &'a mut Progress,
         watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
         remembered: &[(u64, u64)],
-        kept: &[Part],
+        kept: &[ReadPart],
     ) -> Self {
         let labels = kept.iter().filter_map(|part| match part {
-            Part::Labels(pairs) => Some(pairs),
-            Part::Begun { .. } | Part::Page { .. } => None,
+            ReadPart::Labels(pairs) => Some(pairs),
+            ReadPart::Begun { .. } | ReadPart::Page { .. } => None,
         });
         Self {
             client,
@@ -172,7 +172,7 @@ impl<'a> Crawl<'a> {
             match label.or_else(|| self.remembered.get(&hash(&key)).copied()) {
                 Some(label) => {
                     self.learn(&license, label);
-                    into.add(Listed { license, label });
+                    into.add(ListedLicense { license, label });
                 }
                 None => unread.push(license),
             }
@@ -285,11 +285,11 @@ impl<'a> Crawl<'a> {
                 news.push((license.key.reveal().to_owned(), text.clone()));
                 let label = hash(&text);
                 self.learn(&license, label);
-                into.add(Listed { license, label });
+                into.add(ListedLicense { license, label });
             }
             if news.len() >= LABELS_AT_ONCE || read == total {
                 self.progress
-                    .add(&Part::Labels(std::mem::take(&mut news)))?;
+                    .add(&ReadPart::Labels(std::mem::take(&mut news)))?;
                 let calls = self.calls;
                 (self.watch)(ReadSoFar {
                     what: "labels",

@@ -10,7 +10,7 @@ use crate::domain::id::{AppId, LicenseKey, MachineId, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
-use crate::engine::input::{Adoption, Delivery, Input};
+use crate::engine::input::{Adopting, Adoption, Delivery, Input};
 use crate::sources::stripe::{delivery, event};
 
 /// A purchase to be taken in.
@@ -45,13 +45,13 @@ impl AdoptedPurchase {
         };
         let mut deliveries: Vec<Delivery> = self.events.iter().filter_map(read).collect();
         deliveries.sort_by_key(|d| d.created);
-        Input::Adopt(Box::new(Adoption {
+        Input::Adopt(Box::new(Adopting::TakeIn(Adoption {
             machine: self.machine,
             kind: self.kind,
             livemode: self.livemode,
             deliveries,
             licenses: self.licenses.into_iter().map(Into::into).collect(),
-        }))
+        })))
     }
 }
 

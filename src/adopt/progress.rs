@@ -18,7 +18,7 @@ const RECORD_LEN_MAX: usize = 64 << 20;
 
 /// A part of what was read.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Part {
+pub enum ReadPart {
     /// The beginning: whose account it is, and when the reading began.
     #[n(0)]
     Begun {
@@ -70,11 +70,15 @@ impl Progress {
     ///
     /// # Errors
     /// The file's.
-    pub fn open(path: &Path, of: u64, now: Timestamp) -> io::Result<(Self, Vec<Part>, Timestamp)> {
+    pub fn open(
+        path: &Path,
+        of: u64,
+        now: Timestamp,
+    ) -> io::Result<(Self, Vec<ReadPart>, Timestamp)> {
         let kept = read(path).unwrap_or_default();
         let begun = kept.first().and_then(|part| match part {
-            Part::Begun { of: whose, at } => (*whose == of && now - *at < KEPT).then_some(*at),
-            Part::Page { .. } | Part::Labels(_) => None,
+            ReadPart::Begun { of: whose, at } => (*whose == of && now - *at < KEPT).then_some(*at),
+            ReadPart::Page { .. } | ReadPart::Labels(_) => None,
         });
         let kept = begun.map_or_else(Vec::new, |_| kept);
         let file = OpenOptions::new()
@@ -89,7 +93,7 @@ impl Progress {
         };
         let began = begun.unwrap_or(now);
         if kept.is_empty() {
-            progress.add(&Part::Begun { of, at: began })?;
+            progress.add(&ReadPart::Begun { of, at: began })?;
         }
         for part in &kept {
             progress.add(part)?;
@@ -101,7 +105,7 @@ impl Progress {
     ///
     /// # Errors
     /// The file's.
-    pub fn add(&mut self, part: &Part) -> io::Result<()> {
+    pub fn add(&mut self, part: &ReadPart) -> io::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -122,7 +126,7 @@ impl Progress {
 }
 
 /// Reads the parts of a file up to the first that is broken.
-fn read(path: &Path) -> io::Result<Vec<Part>> {
+fn read(path: &Path) -> io::Result<Vec<ReadPart>> {
     let mut file = BufReader::new(File::open(path)?);
     let mut parts = Vec::new();
     let mut head = [0; 8];
@@ -170,7 +174,7 @@ mod tests {
     fn a_run_that_was_killed_goes_on_and_another_s_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("adopt.progress");
-        let page = Part::Page {
+        let page = ReadPart::Page {
             list: 1,
             packed: pack(&[serde_json::json!({"id": "in_1"})]),
             last: false,

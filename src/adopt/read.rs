@@ -6,7 +6,7 @@ use std::io;
 use serde_json::Value;
 
 use super::backdate::List;
-use super::progress::{self, Part, Progress};
+use super::progress::{self, Progress, ReadPart};
 use crate::clock::pause;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::stripe::{Answer, Client, StripeRefusal};
@@ -138,14 +138,14 @@ impl<'a> Lists<'a> {
     pub async fn read(
         &mut self,
         list: List,
-        kept: &[Part],
+        kept: &[ReadPart],
         each: &mut (dyn FnMut(&Value) + Send),
     ) -> Result<(), ReadError> {
         let number = List::ALL.iter().position(|l| *l == list).unwrap_or(0);
         let number = u8::try_from(number).unwrap_or(0);
         let (mut place, mut read, mut pages) = (Place::default(), 0, 0);
         for part in kept {
-            if let Part::Page { list, packed, last } = part
+            if let ReadPart::Page { list, packed, last } = part
                 && *list == number
             {
                 let mut objects = progress::unpack(packed);
@@ -173,7 +173,7 @@ impl<'a> Lists<'a> {
             place.take(&mut objects);
             place.over = !more;
             self.complete(list, &mut objects).await?;
-            self.progress.add(&Part::Page {
+            self.progress.add(&ReadPart::Page {
                 list: number,
                 packed: progress::pack(&objects),
                 last: place.over,

@@ -12,10 +12,10 @@ use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
 use super::licenses::{Crawl, CrawlError, Licenses, found};
 use super::parcel::AdoptedPurchase;
-use super::progress::{Part, Progress};
+use super::progress::{Progress, ReadPart};
 use super::read::{Lists, ReadError, ReadSoFar};
 use super::report::AdoptionReport;
-use super::table::Table;
+use super::table::KeyTable;
 use crate::domain::adoption::{Asking, Template};
 use crate::domain::id::{AppId, Scope};
 use crate::domain::revision::Revisions;
@@ -107,7 +107,7 @@ pub enum LookError {
 /// [`LookError`].
 pub async fn look(
     question: &Question<'_>,
-    table: &mut Table,
+    table: &mut KeyTable,
     watch: &mut (dyn FnMut(ReadSoFar) + Send),
 ) -> Result<Found, LookError> {
     let (mut progress, kept, began) = match question.progress {
@@ -215,7 +215,7 @@ pub async fn changed(
 async fn stripe(
     question: &Question<'_>,
     progress: &mut Progress,
-    kept: &[Part],
+    kept: &[ReadPart],
     watch: &mut (dyn FnMut(ReadSoFar) + Send),
 ) -> Result<(Gathered, u64), LookError> {
     let mut gatherer = Gatherer::new(question.now);

@@ -70,14 +70,14 @@ impl fmt::Display for BadLine {
 
 /// A table as it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
+pub struct KeyTable {
     /// The lines that say something.
     pub rows: Vec<TableRow>,
     /// The others, by number.
     pub bad: Vec<(u64, BadLine)>,
 }
 
-impl Table {
+impl KeyTable {
     /// Notes a bad line.
     pub fn refuse(&mut self, line: u64, why: BadLine) {
         if self.bad.len() < BAD_LINES_MAX {
@@ -123,7 +123,7 @@ impl Columns {
 ///
 /// # Errors
 /// When it has no usable header.
-pub fn read(bytes: &[u8]) -> Result<Table, TableError> {
+pub fn read(bytes: &[u8]) -> Result<KeyTable, TableError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -133,23 +133,49 @@ pub fn read(bytes: &[u8]) -> Result<Table, TableError> {
         .byte_headers()
         .map_err(|e| TableError::Unreadable(e.to_string()))?;
     let columns = Columns::of(header)?;
-    let (mut table, mut given) = (Table::default(), BTreeMap::new());
+    let (mut table, mut given) = (KeyTable::default(), BTreeMap::new());
     let mut record = csv::ByteRecord::new();
+    let mut lines = Lines {
+        bytes,
+        at: 0,
+        line: 1,
+    };
     loop {
         match reader.read_byte_record(&mut record) {
             Ok(false) => return Ok(table),
             Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let line = lines.at(record.position());
                 match row(&record, &columns, line, &mut given) {
                     Ok(row) => table.rows.extend(row),
                     Err(why) => table.refuse(line, why),
                 }
             }
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.at(error.position());
                 table.refuse(line, BadLine::Unreadable(error.to_string()));
             }
         }
+    }
+}
+
+/// Counts lines as an editor does: a record's own position is that of the line's end before it.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of a record, which never lies before the last one that was asked for.
+    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let begin = position.map_or(0, csv::Position::byte);
+        let begin = usize::try_from(begin).unwrap_or(usize::MAX);
+        let is_blank = |b: Option<&u8>| b.is_some_and(u8::is_ascii_whitespace);
+        while self.at < self.bytes.len() && (self.at < begin || is_blank(self.bytes.get(self.at))) {
+            self.line += u64::from(self.bytes[self.at] == b'\n');
+            self.at += 1;
+        }
+        self.line
     }
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use super::ask::ask;
 use super::report;
 use crate::admin::{AdoptionQuery, Failure, Request, Response};
-use crate::adopt::table::{self, Table};
+use crate::adopt::table::{self, KeyTable};
 use crate::adopt::{AdoptionReport, Found};
 use crate::domain::adoption::Asking;
 use crate::secret::Secret;
@@ -158,9 +158,9 @@ fn joined(found: Vec<Found>) -> AdoptionReport {
 }
 
 /// Reads the vendor's table.
-fn read_table(path: Option<&Path>) -> Result<Table, Failure> {
+fn read_table(path: Option<&Path>) -> Result<KeyTable, Failure> {
     let Some(path) = path else {
-        return Ok(Table::default());
+        return Ok(KeyTable::default());
     };
     let wrong = |why: String| Failure::input(format!("{}: {why}", path.display()));
     let len = std::fs::metadata(path)

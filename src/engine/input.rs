@@ -120,13 +120,8 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
-    /// A purchase that was read at Stripe, with the licenses that others made for it.
-    Adopt(Box<Adoption>),
-    /// A purchase that was adopted is to be forgotten, if nothing acted on it since.
-    Unadopt {
-        /// The purchase.
-        machine: MachineId,
-    },
+    /// A purchase that others served: what was read of it at Stripe, and their licenses.
+    Adopt(Box<Adopting>),
     /// Labels of licenses were read at a license service: pairs of hashes, see [`super::record::labels`].
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
@@ -142,6 +137,15 @@ pub enum Input {
     },
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
+}
+
+/// What is done with a purchase that others served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adopting {
+    /// It is taken in.
+    TakeIn(Adoption),
+    /// It is forgotten again, if nothing acted on it since.
+    Forget(MachineId),
 }
 
 /// A purchase to be taken in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::adopt::table::Table;
+use crate::adopt::table::KeyTable;
 use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
 use crate::config::{Config, Service, Source};
 use crate::domain::adoption::Asking;
@@ -87,7 +87,7 @@ impl Auditor {
             account: hash(key.reveal()),
             now: self.handle.clock().now(),
         };
-        let found = look(&question, &mut Table::default(), &mut |_| {})
+        let found = look(&question, &mut KeyTable::default(), &mut |_| {})
             .await
             .map_err(|e| e.to_string())?;
         for pairs in found.labels.chunks(LABELS_AT_ONCE) {

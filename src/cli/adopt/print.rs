@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::admin::Failure;
-use crate::adopt::table::Table;
+use crate::adopt::table::KeyTable;
 use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::report;
 use crate::domain::adoption::{Asking, Class};
@@ -13,7 +13,7 @@ use crate::domain::money::Money;
 const ROWS_MAX: usize = 10;
 
 /// Says which lines of the vendor's table cannot be used.
-pub(super) fn bad_lines(table: &Table) {
+pub(super) fn bad_lines(table: &KeyTable) {
     let mut bad: Vec<_> = table.bad.iter().collect();
     bad.sort_by_key(|(line, _)| *line);
     for (line, why) in bad {

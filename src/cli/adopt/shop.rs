@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{AuditArgs, ReadArgs};
 use crate::admin::{AdoptionQuery, Failure, Request, Response, packed, unpacked};
-use crate::adopt::table::Table;
+use crate::adopt::table::KeyTable;
 use crate::adopt::{
     ANSWER_BYTES_MAX, AdoptedPurchase, Found, KnownShop, LicenseList, LookError, Question,
     ReadError, ReadSoFar, changed, look,
@@ -49,7 +49,7 @@ pub(super) fn installed(
     only: Option<&str>,
     args: &ReadArgs,
     asking: Asking,
-    table: &mut Table,
+    table: &mut KeyTable,
 ) -> Result<Vec<Found>, Failure> {
     let (config, _) = load(path, &Env::process().lenient())?;
     let sources = sources(&config, only)?;
@@ -278,7 +278,7 @@ fn of_source<T>(
 ///
 /// # Errors
 /// What went wrong.
-pub(super) fn alone(app: &str, args: &AuditArgs, table: &mut Table) -> Result<Found, Failure> {
+pub(super) fn alone(app: &str, args: &AuditArgs, table: &mut KeyTable) -> Result<Found, Failure> {
     let missing = |what: &str, env: &str| {
         Failure::input(format!("--app needs {what} too")).hint(format!("set {env}"))
     };
@@ -330,7 +330,7 @@ fn every_price() -> Plan {
     }
 }
 
-fn run(question: &Question<'_>, table: &mut Table) -> Result<Found, Failure> {
+fn run(question: &Question<'_>, table: &mut KeyTable) -> Result<Found, Failure> {
     let runtime = runtime()?;
     let bar = indicatif::ProgressBar::new_spinner();
     let mut watch = |so_far: ReadSoFar| {

@@ -10,16 +10,24 @@ use crate::domain::fact::Fact;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::transfer::apart;
-use crate::engine::input::{Adoption, Delivery, EventPayload, Receipt};
+use crate::engine::input::{Adopting, Adoption, Delivery, EventPayload, Receipt};
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::{self, EventRecord, RecordError, View, key};
 use crate::engine::route::{key_limits, unpark};
 
-/// Takes a purchase in; a duplicate where all of it is known.
-pub(super) fn adopt(
+/// Carries out what is done with a purchase that others served.
+pub(super) fn carry_out(
     tx: &mut Transaction<'_, '_>,
-    adoption: &Adoption,
+    what: &Adopting,
 ) -> Result<Receipt, RecordError> {
+    match what {
+        Adopting::TakeIn(adoption) => adopt(tx, adoption),
+        Adopting::Forget(machine) => undo(tx, machine),
+    }
+}
+
+/// Takes a purchase in; a duplicate where all of it is known.
+fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, RecordError> {
     let scope = adoption.machine.scope().clone();
     let loaded = tx.working.take_machine(&adoption.machine)?;
     let before = loaded.as_ref().map(|(m, _)| tx.working.dues(m));
@@ -70,7 +78,7 @@ pub(super) fn adopt(
 }
 
 /// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in.
-pub(super) fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordError> {
+fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordError> {
     let Some(machine) = record::machine(tx.working, id)?.filter(is_untouched) else {
         return Ok(Receipt::Unknown);
     };

@@ -162,7 +162,6 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Compare { .. }
         | Input::Labels(_)
         | Input::Adopt(_)
-        | Input::Unadopt { .. }
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line {
