@@ -3,12 +3,13 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `adoption` what a look at a shop needs of the store.
+//! `standing` what holds for the whole shop, `why` what decided, `adoption` what a look at a shop needs of the store.
 
 mod adoption;
 mod context;
 mod failure;
 mod history;
+mod issue;
 mod lists;
 mod policy;
 mod read;
@@ -18,6 +19,7 @@ mod retry;
 mod service;
 pub(crate) mod socket;
 mod standing;
+mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
@@ -28,3 +30,4 @@ pub use response::{
 };
 pub use service::Service;
 pub use standing::{Compared, Holding, Settlement};
+pub use why::{WhyLicense, WhyPage};

@@ -12,7 +12,7 @@ mod table;
 use std::collections::BTreeSet;
 
 pub use claims::LOOKUP_TAKES;
-pub use table::Why;
+pub use table::{Pair, Why};
 
 use super::finding::Report;
 use super::id::{AppId, PlanName};
@@ -47,6 +47,8 @@ pub struct SeatDue {
     pub since: Option<Timestamp>,
     /// The end of what was paid for, without any margin or grace; `None`: nothing was paid, or it is for life.
     pub paid_until: Option<Timestamp>,
+    /// The row of the table that says so.
+    pub row: Option<Pair>,
 }
 
 /// What should hold of a license.
@@ -187,6 +189,7 @@ impl Ctx<'_> {
         for mut seat in self.seats(claim) {
             (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);
             seat.paid_until = settled.dates.paid;
+            seat.row = Some(settled.pair);
             out.seats.push(seat);
         }
         out.wake = earliest(out.wake, settled.dates.turns.iter().copied(), self.now);

@@ -18,6 +18,7 @@ impl Ctx<'_> {
             why: Why::NotPaid,
             since: None,
             paid_until: None,
+            row: None,
         };
         let template = &claim.template;
         match claim.seats {
