@@ -68,6 +68,9 @@ pub mod effects;
 // The license service inside the binary, on a store of its own.
 pub mod embedded;
 
+// A shop that sells already, looked at three ways: Stripe, the license service, the store.
+pub mod adopt;
+
 // == What starts things, and what people see.
 
 // Jobs at set times: due wake-ups, the repair sweep, counting.

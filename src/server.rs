@@ -3,6 +3,7 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod audit;
 mod guard;
 pub(crate) mod mode;
 mod opening;
@@ -100,6 +101,7 @@ struct Tasks {
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
     reparse: tokio::task::JoinHandle<()>,
+    audit: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     embedded: Option<EmbeddedTask>,
     embedded_stop: CancellationToken,
@@ -148,12 +150,20 @@ impl Tasks {
                 let _ = jumped.try_send(jump);
             }),
             upkeep: Arc::new(http::metrics::upkeep),
+            audit: Arc::default(),
             counts: Arc::clone(&counts),
         };
         let catch_up = config.time.catch_up;
         let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
         let guard = tokio::spawn(guard);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
+        let auditor = audit::Auditor {
+            handle: handle.clone(),
+            config: Arc::clone(config),
+            services: Arc::clone(services),
+        };
+        let audit = auditor.run(Arc::clone(&notifiers.audit), stop.clone());
+        let audit = tokio::spawn(audit);
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
@@ -176,6 +186,7 @@ impl Tasks {
             scheduler,
             guard,
             reparse,
+            audit,
             embedded,
             embedded_stop,
         })
@@ -296,6 +307,7 @@ impl Server {
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
         let _ = tasks.reparse.await;
+        let _ = tasks.audit.await;
         let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;
         others.await;

@@ -289,7 +289,8 @@ impl History<'_> {
 }
 
 /// What is stored, as text.
-fn packed<T: Encode<()>>(value: &T) -> String {
+#[must_use]
+pub fn packed<T: Encode<()>>(value: &T) -> String {
     BASE64.encode(stored::encode(value))
 }
 
@@ -313,7 +314,7 @@ fn is_loose(record: &EventHead) -> bool {
 }
 
 /// A table from its beginning, or from after the entry where a page ended.
-fn from(table: Table, after: &Option<String>) -> Result<KeyRange, Failure> {
+pub(super) fn from(table: Table, after: &Option<String>) -> Result<KeyRange, Failure> {
     let mut range = KeyRange::prefix(&[table as u8]);
     if let Some(after) = after {
         let key = hex::decode(after).map_err(|_| Failure::input("that is no end of a page"))?;

@@ -3,9 +3,9 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop,
-//! `why` what decided.
+//! `standing` what holds for the whole shop, `why` what decided, `adoption` what a look at a shop needs of the store.
 
+mod adoption;
 mod context;
 mod failure;
 mod history;
@@ -22,8 +22,8 @@ mod standing;
 mod why;
 
 pub use failure::Failure;
-pub use history::{BODIES_MAX, unpacked};
-pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
+pub use history::{BODIES_MAX, packed, unpacked};
+pub use request::{ActionFilter, AdoptionQuery, EventFilter, HistoryQuery, PolicyQuery, Request};
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,
     Response, TimelineItem,

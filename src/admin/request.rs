@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::standing::Settlement;
 
 use crate::domain::decision::Decision;
-use crate::domain::id::{EventId, Scope};
+use crate::domain::id::{EventId, Scope, SourceName};
 use crate::domain::probe::ServiceProbe;
 use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
@@ -107,6 +107,8 @@ pub enum Request {
     History(HistoryQuery),
     /// What plans and policies judge, and the newest ones' word on what already is.
     Policy(PolicyQuery),
+    /// What a look at a shop needs of the store.
+    Adoption(AdoptionQuery),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.
@@ -203,6 +205,38 @@ pub enum PolicyQuery {
         /// Only purchases of this plan.
         plan: Option<String>,
         decision: Decision,
+    },
+}
+
+/// What `adopt` and `audit` ask.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptionQuery {
+    /// The purchases as they are stored.
+    Machines {
+        /// After this entry.
+        after: Option<String>,
+    },
+    /// Digests of keys and of the labels that were read.
+    Labels,
+    /// The order to take purchases in.
+    Apply {
+        /// Each as an [`AdoptedPurchase`](crate::adopt::AdoptedPurchase), packed as text.
+        purchases: Vec<String>,
+    },
+    /// Events that Stripe made while the shop was read.
+    Deliver {
+        /// Whose they are.
+        source: SourceName,
+        /// Their bodies, oldest first.
+        events: Vec<String>,
+    },
+    /// The order to forget what was adopted and is as it was then.
+    Undo,
+    /// Labels that were read meanwhile.
+    Remember {
+        /// Digests of keys and labels.
+        labels: Vec<(u64, u64)>,
     },
 }
 

@@ -8,7 +8,7 @@ use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, issue, lists, policy, read, retry, standing, why};
+use super::{adoption, history, issue, lists, policy, read, retry, standing, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -58,6 +58,9 @@ impl Service {
             Request::Refused { limit } => self.read(move |c| lists::refused(c, limit)).await,
             Request::Actions { limit } => self.read(move |c| lists::actions(c, limit)).await,
             Request::History(pages) => self.read(move |c| history::page(c, &pages)).await,
+            Request::Adoption(query) => {
+                adoption::answer(&self.context, self.running.as_deref(), query).await
+            }
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await

@@ -22,8 +22,8 @@ use super::service::Service;
 
 /// The socket's name in the data directory.
 pub const NAME: &str = "control.sock";
-/// The longest request, in bytes.
-const REQUEST_BYTES_MAX: u64 = 64 << 10;
+/// The longest request, in bytes: adopted purchases come with all their events.
+const REQUEST_BYTES_MAX: u64 = 8 << 20;
 /// The longest answer that a command takes in, in bytes.
 const RESPONSE_BYTES_MAX: u64 = 256 << 20;
 /// Commands that are served at one time; further ones wait.

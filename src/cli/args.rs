@@ -14,6 +14,7 @@ use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
+use crate::cli::adopt::{AdoptArgs, AuditArgs};
 
 /// Durable license fulfillment for software sold through Stripe.
 #[derive(Debug, Parser)]
@@ -132,6 +133,10 @@ pub enum Command {
     Resend(ResendArgs),
     /// Preview a config change, or apply the newest policies to existing purchases.
     Policy(PolicyArgs),
+    /// Compare what Stripe says was paid with the licenses there are, and take existing customers in.
+    Adopt(AdoptArgs),
+    /// Report where Stripe, the license service and this store differ; works before anything is installed, too.
+    Audit(AuditArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page.

@@ -3,6 +3,7 @@
 //! In: arguments. `args` has them all on one page. Questions and orders about a store go to `admin`:
 //! over the socket of the server that runs, else in the command's own process.
 
+mod adopt;
 pub mod args;
 mod ask;
 mod buy_link;
@@ -143,6 +144,8 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Address(args) => orders::address(config, args),
         Command::ResetDevices(args) => orders::decide(config, args, Verb::ResetDevices),
         Command::Resend(args) => orders::resend(config, args),
+        Command::Adopt(args) => adopt::adopt(config, args),
+        Command::Audit(args) => adopt::audit(config, args),
         Command::Completions(args) => {
             docs::completions(args.shell);
             Ok(())

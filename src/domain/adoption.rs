@@ -3,9 +3,14 @@
 //!
 //! Here is decided which purchases look for such a license before one is made. `labels` says under which labels.
 
+mod class;
 mod labels;
+mod link;
+mod would;
 
-pub use labels::{Template, TemplateError, labels_of};
+pub use class::{Asking, Class, Examined, FoundLicense, Judged, NEAR_RENEWAL, Waits};
+pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
+pub use link::{ADOPTED_PREFIX, is_untouched, link_found};
 
 use minicbor::{Decode, Encode};
 

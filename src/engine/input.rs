@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::action::{Abilities, Outcome};
-use crate::domain::adoption::Gap;
+use crate::domain::adoption::{FoundLicense, Gap};
 use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
+use crate::domain::lifecycle::Kind;
 use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
@@ -120,6 +121,8 @@ pub enum Input {
     },
     /// Every unread event was read again by this binary.
     ReadBy(String),
+    /// A purchase that others served: what was read of it at Stripe, and their licenses.
+    Adopt(Box<Adopting>),
     /// Labels of licenses were read at a license service: pairs of hashes, see [`super::record::labels`].
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
@@ -137,6 +140,30 @@ pub enum Input {
     },
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
+}
+
+/// What is done with a purchase that others served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adopting {
+    /// It is taken in.
+    TakeIn(Adoption),
+    /// It is forgotten again, if nothing acted on it since.
+    Forget(MachineId),
+}
+
+/// A purchase to be taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// The purchase.
+    pub machine: MachineId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its mode.
+    pub livemode: Option<bool>,
+    /// The events that tell of it.
+    pub deliveries: Vec<Delivery>,
+    /// The licenses that others made for it, the best first.
+    pub licenses: Vec<FoundLicense>,
 }
 
 /// A verified event, read by its source.

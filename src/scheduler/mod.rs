@@ -39,16 +39,19 @@ pub enum Job {
     Heartbeat,
     /// In observe mode: compares what is held with what the license service has.
     Compare,
+    /// The nightly audit.
+    Audit,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Due,
         Self::Repair,
         Self::Metrics,
         Self::Heartbeat,
         Self::Compare,
+        Self::Audit,
     ];
 
     /// The name in logs and `/readyz`.
@@ -60,6 +63,7 @@ impl Job {
             Self::Metrics => "metrics",
             Self::Heartbeat => "heartbeat",
             Self::Compare => "compare",
+            Self::Audit => "audit",
         }
     }
 
@@ -72,6 +76,7 @@ impl Job {
             Self::Metrics => config.scheduler.metrics.as_str(),
             Self::Heartbeat => "30 * * * * *",
             Self::Compare => "0 10 3 * * *",
+            Self::Audit => "0 40 3 * * *",
         }
     }
 }
@@ -85,6 +90,8 @@ pub struct Notifiers {
     pub jumped: Arc<dyn Fn(crate::domain::time::Span) + Send + Sync>,
     /// Upkeep of the metrics, which live in another module.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
+    /// The nightly audit is due.
+    pub audit: Arc<Notify>,
     /// Where what is counted goes.
     pub counts: Arc<Counts>,
 }
@@ -96,6 +103,7 @@ impl Default for Notifiers {
             due: Arc::new(Notify::new()),
             jumped: Arc::new(|_| {}),
             upkeep: Arc::new(|| {}),
+            audit: Arc::default(),
             counts,
         }
     }
@@ -250,6 +258,10 @@ impl Worker {
             }
             Job::Heartbeat => jobs::heartbeat(&self.handle).await,
             Job::Compare => jobs::compare(&self.handle).await.map(|_| ()),
+            Job::Audit => {
+                self.notifiers.audit.notify_one();
+                Ok(())
+            }
         }
     }
 }

@@ -4,6 +4,8 @@
 
 // What a module does, through its own front.
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;

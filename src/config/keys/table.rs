@@ -258,7 +258,7 @@ pub(in crate::config) const ADOPT: Section = Section {
         "labels",
         Templates,
         Is("[]"),
-        "How your own handler labelled licenses, where it used another form: text with `{session}`, `{sub}`, `{invoice}` or `{payment}` for Stripe's ids. A label fits byte for byte or not at all.",
+        "How your own handler labelled licenses, where it used another form: text with `{session}`, `{sub}`, `{invoice}` or `{payment}` for Stripe's ids; `keyward adopt` and `keyward audit` also fill `{metadata.KEY}` with the value of a metadata key. A label fits byte for byte or not at all.",
     )],
 };
 

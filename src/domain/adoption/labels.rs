@@ -1,6 +1,6 @@
 //! The labels under which a purchase's license may be found.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::ObjectKind;
@@ -33,6 +33,12 @@ pub enum TemplateError {
 
 /// What stands for an id in a template.
 const PLACEHOLDERS: [&str; 4] = ["{session}", "{sub}", "{invoice}", "{payment}"];
+/// What stands for the value of one metadata key.
+const METADATA: &str = "metadata.";
+
+/// The metadata of a purchase's objects at the provider, as far as somebody read it: the values of each key. Facts keep only
+/// what asks for a license.
+pub type Metadata = BTreeMap<String, BTreeSet<String>>;
 
 impl Template {
     /// Reads a template.
@@ -44,7 +50,10 @@ impl Template {
         let mut names_one = false;
         while let Some((_, after)) = rest.split_once('{') {
             let (name, behind) = after.split_once('}').unwrap_or((after, ""));
-            if !PLACEHOLDERS.contains(&format!("{{{name}}}").as_str()) {
+            let of_metadata = name
+                .strip_prefix(METADATA)
+                .is_some_and(|key| !key.is_empty());
+            if !of_metadata && !PLACEHOLDERS.contains(&format!("{{{name}}}").as_str()) {
                 return Err(TemplateError::Unknown(name.to_owned()));
             }
             (names_one, rest) = (true, behind);
@@ -59,8 +68,19 @@ impl Template {
     }
 
     /// The labels that it makes of a purchase's ids: one for each id, where it names one kind.
-    fn fill(&self, ids: &Ids) -> BTreeSet<String> {
+    fn fill(&self, ids: &Ids, metadata: &Metadata) -> BTreeSet<String> {
         let mut made = BTreeSet::from([self.0.clone()]);
+        for key in self.metadata_keys() {
+            let values = metadata.get(key);
+            let placeholder = format!("{{{METADATA}{key}}}");
+            made = made
+                .iter()
+                .flat_map(|text| {
+                    let filled = |value| text.replace(&placeholder, value);
+                    values.into_iter().flatten().map(move |value| filled(value))
+                })
+                .collect();
+        }
         for (placeholder, ids) in PLACEHOLDERS.iter().zip(ids.in_order()) {
             if self.0.contains(placeholder) {
                 made = made
@@ -70,6 +90,12 @@ impl Template {
             }
         }
         made
+    }
+
+    /// The metadata keys that it names.
+    fn metadata_keys(&self) -> impl Iterator<Item = &str> {
+        let names = self.0.split('{').skip(1);
+        names.filter_map(|after| after.split_once('}')?.0.strip_prefix(METADATA))
     }
 }
 
@@ -151,6 +177,16 @@ impl Ids {
 /// AuthForge's guides teach, bare ids, and the vendor's own. A label fits byte for byte or not at all.
 #[must_use]
 pub fn labels_of(machine: &Machine, templates: &[Template]) -> BTreeSet<String> {
+    labels_with(machine, templates, &Metadata::new())
+}
+
+/// The same where its objects' metadata was read.
+#[must_use]
+pub fn labels_with(
+    machine: &Machine,
+    templates: &[Template],
+    metadata: &Metadata,
+) -> BTreeSet<String> {
     let ids = Ids::of(machine);
     let numbers = 1..=machine.last_number.saturating_add(FURTHER);
     let mut labels: BTreeSet<String> = numbers
@@ -176,7 +212,11 @@ pub fn labels_of(machine: &Machine, templates: &[Template]) -> BTreeSet<String> 
     }
     labels.extend(ids.subscriptions.iter().map(|id| format!("sub_{id}")));
     labels.extend(ids.in_order().into_iter().flatten().cloned());
-    labels.extend(templates.iter().flat_map(|template| template.fill(&ids)));
+    labels.extend(
+        templates
+            .iter()
+            .flat_map(|template| template.fill(&ids, metadata)),
+    );
     labels
 }
 
@@ -190,6 +230,11 @@ mod tests {
         for (text, wrong) in [
             ("order {session}", None),
             ("{sub}/{invoice}", None),
+            ("order {metadata.order_id}", None),
+            (
+                "{metadata.}",
+                Some(TemplateError::Unknown("metadata.".to_owned())),
+            ),
             ("order", Some(TemplateError::NoId)),
             ("", Some(TemplateError::NoId)),
             (
@@ -229,5 +274,18 @@ mod tests {
             "sub_sub_1",
         ];
         assert_eq!(labels, expected);
+    }
+
+    #[test]
+    fn a_template_of_metadata_is_filled_with_its_values_alone() {
+        let id = "stripe/cs_1".parse::<MachineId>().unwrap();
+        let machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
+        let template = Template::parse("order {metadata.order} of {session}").unwrap();
+        let values = BTreeSet::from(["7".to_owned(), "8".to_owned()]);
+        let metadata = Metadata::from([("order".to_owned(), values)]);
+        let labels = labels_with(&machine, std::slice::from_ref(&template), &metadata);
+        assert!(labels.contains("order 7 of cs_1") && labels.contains("order 8 of cs_1"));
+        let without = labels_of(&machine, &[template]);
+        assert!(!without.iter().any(|label| label.starts_with("order")));
     }
 }

@@ -45,6 +45,8 @@ pub struct SeatDue {
     pub why: Why,
     /// When the license became due.
     pub since: Option<Timestamp>,
+    /// The end of what was paid for, without any margin or grace; `None`: nothing was paid, or it is for life.
+    pub paid_until: Option<Timestamp>,
     /// The row of the table that says so.
     pub row: Option<Pair>,
 }
@@ -186,6 +188,7 @@ impl Ctx<'_> {
         let (should, why) = table::want_of(settled.pair);
         for mut seat in self.seats(claim) {
             (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);
+            seat.paid_until = settled.dates.paid;
             seat.row = Some(settled.pair);
             out.seats.push(seat);
         }

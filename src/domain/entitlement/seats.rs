@@ -17,6 +17,7 @@ impl Ctx<'_> {
             want: Want::Nothing,
             why: Why::NotPaid,
             since: None,
+            paid_until: None,
             row: None,
         };
         let template = &claim.template;

@@ -30,7 +30,7 @@ pub(super) struct Settled {
 /// The instants that the table's ends stand for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dates {
-    paid: Option<Timestamp>,
+    pub(super) paid: Option<Timestamp>,
     margin: Option<Timestamp>,
     grace: Option<Timestamp>,
     ahead: Option<Timestamp>,
@@ -105,6 +105,7 @@ impl Ctx<'_> {
         Settled {
             pair,
             dates: Dates {
+                paid: until,
                 margin: until,
                 ..Dates::default()
             },

@@ -24,7 +24,8 @@ pub const MEMORY_MAX: usize = 1_000_000;
 
 /// A hash that is the same in every process, so that what was learnt may be kept. 64 bits: among a million licenses
 /// the chance that any two meet is one in 37 million, and a label that seems to fit is always read and compared whole.
-pub(super) fn hash(text: &str) -> u64 {
+#[must_use]
+pub fn hash(text: &str) -> u64 {
     let digest = Sha256::digest(text.as_bytes());
     digest
         .iter()

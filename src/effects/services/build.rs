@@ -98,6 +98,36 @@ pub fn prober(licenses: &config::LicensesConfig) -> Result<Client, String> {
     Client::new(client).map_err(|e| e.to_string())
 }
 
+/// A client that only reads lists, with a pace of its own; `None`: the service is the one inside this binary.
+///
+/// # Errors
+/// When the address or the key cannot be used.
+pub fn list_client(
+    config: &config::LicensesConfig,
+) -> Option<Result<(Client, Throttle), ClientError>> {
+    let config::Service::AuthForge { api_base, api_key } = &config.service else {
+        return None;
+    };
+    let rate = config.requests_per_s.map_or(0, std::num::NonZeroU32::get);
+    Some(list_client_at(api_base, api_key, rate))
+}
+
+/// The same for an address and a key that no config names.
+///
+/// # Errors
+/// When one of them cannot be used.
+pub fn list_client_at(
+    api_base: &str,
+    api_key: &crate::secret::Secret,
+    requests_per_s: u32,
+) -> Result<(Client, Throttle), ClientError> {
+    let client = Client::new(ClientConfig::new(versioned(api_base), api_key.clone()))?;
+    Ok((client, Throttle::new(requests_per_s, LIST_IN_FLIGHT)))
+}
+
+/// Requests side by side of a client that reads lists.
+const LIST_IN_FLIGHT: usize = 4;
+
 /// The API's root: the config names the host, the version is ours (its documentation: "Base").
 fn versioned(api_base: &str) -> String {
     let base = api_base.trim_end_matches('/');

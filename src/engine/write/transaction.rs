@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::adopting;
 use super::dues;
 use super::guarding;
 use super::machines::Fold;
@@ -174,6 +175,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Forget => expire_parked::never_linked(self).map(|()| Receipt::Done),
             Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
+            Input::Adopt(what) => adopting::carry_out(self, what),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Probed(learned) => probe::keep(self.working, learned),
@@ -479,7 +481,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     /// Creates of a machine whose attempt is on disk: they were sent, or are just about to be.
-    fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
+    pub(super) fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
         let mut out = Vec::new();
         for action in machine
             .actions

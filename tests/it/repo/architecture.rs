@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{code, files_ending};
 
 /// Each module and those that it may know.
-const MAY_IMPORT: [(&str, &str); 16] = [
+const MAY_IMPORT: [(&str, &str); 17] = [
     ("domain", ""),
     ("store", ""),
     ("secret", ""),
@@ -18,6 +18,7 @@ const MAY_IMPORT: [(&str, &str); 16] = [
         "effects",
         "domain engine sources config secret clock measure",
     ),
+    ("adopt", "domain engine sources effects clock"),
     ("embedded", "domain store clock secret"),
     ("scheduler", "domain engine config clock"),
     (
@@ -25,15 +26,15 @@ const MAY_IMPORT: [(&str, &str); 16] = [
         "domain engine sources effects config secret clock measure",
     ),
     ("sim", "domain store engine sources effects clock"),
-    ("admin", "domain store engine effects sim clock"),
+    ("admin", "domain store engine effects sim adopt clock"),
     // Put the modules together, so they know them; the server does not know who puts it to use.
     (
         "server",
-        "domain store secret clock config engine sources effects embedded scheduler http",
+        "domain store secret clock config engine sources effects adopt embedded scheduler http",
     ),
     (
         "cli",
-        "domain store secret clock config engine sources effects embedded scheduler http sim server admin",
+        "domain store secret clock config engine sources effects adopt embedded scheduler http sim server admin",
     ),
 ];
 

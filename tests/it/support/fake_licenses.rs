@@ -146,6 +146,32 @@ impl Fake {
         counts
     }
 
+    /// Somebody else's hand: makes a license behind Keyward's back. Returns its key.
+    pub fn made_elsewhere(
+        &self,
+        app_id: &str,
+        label: Option<&str>,
+        expires_at: Option<DateTime<Utc>>,
+        slots: u32,
+    ) -> String {
+        let mut db = self.shared.db();
+        let at = db.licenses.len();
+        let license_key = key_of(at as u64);
+        db.index.insert(license_key.clone(), at);
+        db.licenses.push(Kept {
+            license_key: license_key.clone(),
+            app_id: app_id.into(),
+            status: "active".into(),
+            expires_at,
+            max_hwid_slots: slots,
+            unlimited_hwid_slots: false,
+            hwid_list: vec![],
+            label: label.map(Into::into),
+            created_at: now(),
+        });
+        license_key
+    }
+
     /// Somebody else's hand: changes a license behind Keyward's back.
     pub fn third_hand(&self, key: &str, change: impl FnOnce(&mut Kept)) {
         let mut db = self.shared.db();

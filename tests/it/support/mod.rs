@@ -7,4 +7,5 @@ pub(crate) mod fake_stripe;
 pub(crate) mod purchase;
 pub(crate) mod replay;
 pub(crate) mod shop;
+pub(crate) mod stripe_lists;
 pub(crate) mod wait;

@@ -1,0 +1,144 @@
+//! What `adopt` and `audit` need of a store: its purchases as they are, the labels that were read, and the door for what is
+//! taken in.
+
+use super::context::Context;
+use super::failure::Failure;
+use super::history::{from, packed, unpacked};
+use super::request::AdoptionQuery;
+use super::response::{Changed, Response};
+use crate::adopt::{AdoptedPurchase, delivered};
+use crate::domain::adoption::is_untouched;
+use crate::domain::machine::Machine;
+use crate::effects::services::Services;
+use crate::engine::input::{Adopting, Input, Receipt};
+use crate::engine::read::view;
+use crate::engine::record::key::Table;
+use crate::engine::record::{self as stored, labels};
+use crate::engine::write::working::Committed;
+use tokio::task::JoinSet;
+
+/// A page of purchases ends when it is longer than this, in bytes.
+const PAGE_LEN: usize = 2 << 20;
+
+/// Answers.
+pub(super) async fn answer(
+    context: &Context,
+    running: Option<&Services>,
+    query: AdoptionQuery,
+) -> Result<Response, Failure> {
+    match query {
+        AdoptionQuery::Machines { after } => {
+            context.read(move |context| machines(context, &after)).await
+        }
+        AdoptionQuery::Labels => context.read(kept_labels).await,
+        AdoptionQuery::Apply { purchases } => apply(context, running, &purchases).await,
+        AdoptionQuery::Deliver { source, events } => {
+            let now = context.handle.clock().now();
+            for event in events {
+                if let Some(input) = delivered(&event, &source, now) {
+                    context.handle.submit_waiting(input).await?;
+                }
+            }
+            Ok(done(Vec::new()))
+        }
+        AdoptionQuery::Undo => undo(context).await,
+        AdoptionQuery::Remember { labels } => {
+            context.handle.submit_waiting(Input::Labels(labels)).await?;
+            Ok(done(Vec::new()))
+        }
+    }
+}
+
+fn done(machines: Vec<String>) -> Response {
+    Response::Changed(Changed {
+        machines,
+        actions: None,
+        mails: None,
+        decision: None,
+    })
+}
+
+/// Takes purchases in, each in a batch of its own; several share a sync. Names those of which something was new.
+async fn apply(
+    context: &Context,
+    running: Option<&Services>,
+    purchases: &[String],
+) -> Result<Response, Failure> {
+    let now = context.handle.clock().now();
+    let (mut under_way, mut taken) = (JoinSet::new(), Vec::new());
+    for text in purchases {
+        let purchase: AdoptedPurchase = unpacked(text)
+            .map_err(|why| Failure::ours(format!("a purchase cannot be read: {why}")))?;
+        // No look for another purchase's license may take these meanwhile.
+        if let Some(services) = running {
+            purchase
+                .licenses
+                .iter()
+                .for_each(|license| services.hold(&license.key));
+        }
+        let (handle, input) = (context.handle.clone(), purchase.input(now));
+        under_way.spawn(async move { handle.submit_waiting(input).await });
+    }
+    while let Some(done) = under_way.join_next().await {
+        let receipt = done.map_err(|e| Failure::ours(e.to_string()))??;
+        if let Receipt::Applied(Some(machine)) = receipt {
+            taken.push(machine.to_string());
+        }
+    }
+    Ok(done(taken))
+}
+
+/// Forgets what was adopted and is as it was then.
+async fn undo(context: &Context) -> Result<Response, Failure> {
+    let ids = context
+        .read(|context| {
+            let mut ids = Vec::new();
+            view::machines(context.handle.reader(), |machine| {
+                ids.extend(is_untouched(&machine).then(|| machine.id.clone()));
+                true
+            })?;
+            Ok(ids)
+        })
+        .await?;
+    let mut forgotten = Vec::new();
+    for machine in ids {
+        let input = Input::Adopt(Box::new(Adopting::Forget(machine.clone())));
+        if context.handle.submit_waiting(input).await? == Receipt::Done {
+            forgotten.push(machine.to_string());
+        }
+    }
+    Ok(done(forgotten))
+}
+
+fn machines(context: &Context, after: &Option<String>) -> Result<Response, Failure> {
+    let (mut rows, mut next, mut len) = (Vec::new(), None, 0);
+    let reader = context.handle.reader();
+    view::walk(reader, from(Table::Machine, after)?, |key, first| {
+        let machine: Machine = stored::whole(&Committed(reader), key, first)?;
+        let text = packed(&machine);
+        len += text.len();
+        rows.push(text);
+        if len >= PAGE_LEN {
+            next = Some(hex::encode(key));
+        }
+        Ok(next.is_none())
+    })?;
+    let rows = rows.iter().map(super::context::raw);
+    Ok(Response::Page {
+        rows: rows.collect::<Result<_, _>>()?,
+        next,
+        at: context.handle.clock().now(),
+    })
+}
+
+fn kept_labels(context: &Context) -> Result<Response, Failure> {
+    let pairs = labels::read(context.handle.reader())?;
+    Ok(Response::Page {
+        rows: pairs
+            .iter()
+            .map(super::context::raw)
+            .collect::<Result<_, _>>()?,
+        next: None,
+        at: context.handle.clock().now(),
+    })
+}

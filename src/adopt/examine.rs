@@ -1,0 +1,365 @@
+//! Each purchase against the licenses that carry its name: one row each, and what `--apply` would move. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::gather::{Gathered, ShownPurchase};
+use super::known::KnownShop;
+use super::licenses::{Licenses, found};
+use super::parcel::AdoptedPurchase;
+use super::report::{AdoptionReport, ReportRow, last_four};
+use super::table::{BadLine, KeyTable};
+use crate::domain::adoption::{
+    Asking, Class, Examined, FoundLicense, Judged, Metadata, Template, labels_with,
+};
+use crate::domain::decide::add_fact;
+use crate::domain::entitlement::{Entitlement, entitlement};
+use crate::domain::fact::{Fact, FactBody};
+use crate::domain::id::{AppId, CustomerId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
+use crate::domain::machine::Machine;
+use crate::domain::revision::Revisions;
+use crate::domain::time::Timestamp;
+use crate::effects::license::choice::choose;
+use crate::engine::record::body_codec;
+use crate::sources::stripe::event::{self, EventContent};
+
+/// By what a shop is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Shop<'a> {
+    /// Where its ids are known.
+    pub scope: &'a Scope,
+    /// Plans and policies.
+    pub revisions: &'a Revisions,
+    /// The most devices of one key.
+    pub devices_max: u32,
+    /// The vendor's own label forms.
+    pub templates: &'a [Template],
+    /// What the store knows.
+    pub known: &'a KnownShop,
+    /// What is asked.
+    pub asking: Asking,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// A purchase with what its facts come to. The facts themselves are let go: a large shop has many.
+#[derive(Debug)]
+pub struct Candidate {
+    machine: Machine,
+    due: Entitlement,
+    stored: Option<Entitlement>,
+    labels: BTreeSet<String>,
+    customer: Option<CustomerId>,
+    email: Option<String>,
+    paid: Option<(i64, String)>,
+    retry_at: Option<Timestamp>,
+}
+
+impl Shop<'_> {
+    fn id(&self, object: &str) -> MachineId {
+        MachineId::new(self.scope.clone(), ObjectId::from(object))
+    }
+
+    /// What a purchase comes to.
+    #[must_use]
+    pub fn candidate(&self, object: &str, shown: &ShownPurchase) -> Candidate {
+        let id = self.id(object);
+        let stored = self.known.machine(&id);
+        let stored_due = stored.as_ref().map(|m| self.due(m));
+        let source = self.scope.source().clone();
+        let mut machine =
+            stored.unwrap_or_else(|| Machine::new(id, shown.kind, source, shown.livemode));
+        for fact in self.facts(shown) {
+            add_fact(&mut machine, &fact);
+        }
+        let due = self.due(&machine);
+        let contact = machine.contact();
+        let labels = labels_with(&machine, self.templates, &shown.metadata);
+        let paid = last_paid(&machine);
+        machine.facts = Vec::new();
+        Candidate {
+            due,
+            stored: stored_due,
+            labels,
+            customer: contact.customer.clone(),
+            email: contact.payer(None).map(|e| e.to_lowercase()),
+            paid,
+            retry_at: shown.retry_at,
+            machine,
+        }
+    }
+
+    fn due(&self, machine: &Machine) -> Entitlement {
+        let folded = machine.folded(self.revisions, self.now);
+        entitlement(&folded, self.revisions, self.now, self.devices_max)
+    }
+
+    /// What its events say, oldest first.
+    fn facts(&self, shown: &ShownPurchase) -> Vec<Fact> {
+        let read = |packed: &Vec<u8>| {
+            let body = body_codec::unpack(packed)?;
+            match event::read(&body, self.now).ok()?.content {
+                EventContent::Fact(fact) => Some(fact),
+                EventContent::Customer(_) | EventContent::Ignored(_) => None,
+            }
+        };
+        let mut facts: Vec<Fact> = shown.events.iter().filter_map(read).collect();
+        facts.sort_by_key(|f| f.at);
+        facts
+    }
+}
+
+/// The applications that some purchase names.
+#[must_use]
+pub fn apps(candidates: &BTreeMap<String, Candidate>) -> BTreeSet<AppId> {
+    candidates
+        .values()
+        .flat_map(|c| &c.due.seats)
+        .filter_map(|s| s.app_id.clone())
+        .collect()
+}
+
+/// What was last paid, with its currency.
+fn last_paid(machine: &Machine) -> Option<(i64, String)> {
+    let paid = machine.facts.iter().filter_map(|fact| match &fact.body {
+        FactBody::Invoice(i) if i.paid && i.total > 0 => {
+            Some((i.paid_at.unwrap_or(fact.at), i.total, i.currency.clone()))
+        }
+        FactBody::Session(s) => s
+            .amount
+            .filter(|a| *a > 0)
+            .map(|amount| (fact.at, amount, s.currency.clone().unwrap_or_default())),
+        FactBody::Invoice(_)
+        | FactBody::Subscription(_)
+        | FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => None,
+    });
+    paid.max_by_key(|(at, ..)| *at)
+        .map(|(_, amount, currency)| (amount, currency))
+}
+
+/// Which licenses belong to which purchase.
+#[derive(Debug, Default)]
+pub struct Matches {
+    of: BTreeMap<String, Vec<usize>>,
+    taken: HashMap<usize, String>,
+    /// Addresses by which some license may be meant.
+    addresses: BTreeSet<String>,
+}
+
+impl Matches {
+    fn take(&mut self, license: usize, purchase: &str) -> bool {
+        match self.taken.get(&license) {
+            Some(holder) => holder == purchase,
+            None => {
+                self.taken.insert(license, purchase.to_owned());
+                let of = self.of.entry(purchase.to_owned()).or_default();
+                of.push(license);
+                true
+            }
+        }
+    }
+
+    /// Whether some purchase has it.
+    #[must_use]
+    pub fn has(&self, license: usize) -> bool {
+        self.taken.contains_key(&license)
+    }
+}
+
+/// Matches by id alone: labels, then metadata that holds a key, then the vendor's table. Lines of the table that name
+/// nothing are refused with their number.
+#[must_use]
+pub fn matches(
+    shop: &Shop<'_>,
+    candidates: &BTreeMap<String, Candidate>,
+    gathered: &Gathered,
+    licenses: &Licenses,
+    table: &mut KeyTable,
+) -> Matches {
+    let mut all = Matches::default();
+    let free = |license: usize, purchase: &str| {
+        let holder = shop.known.holder(&licenses.all[license].license.key);
+        holder.is_none_or(|id| *id == shop.id(purchase))
+    };
+    for (object, candidate) in candidates {
+        let grants = candidate.machine.grants.iter();
+        let own = grants.filter_map(|g| licenses.keyed(g.key.reveal()));
+        let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
+        for license in own.chain(labelled).filter(|l| free(*l, object)) {
+            all.take(license, object);
+        }
+    }
+    let metadata = |object: &String| gathered.purchases.get(object).map(|p| &p.metadata);
+    for object in candidates.keys() {
+        let values = metadata(object).into_iter().flat_map(Metadata::values);
+        let keys = values.flatten().filter_map(|v| licenses.keyed(v));
+        for license in keys.filter(|l| free(*l, object)) {
+            all.take(license, object);
+        }
+    }
+    for row in std::mem::take(&mut table.rows) {
+        let named = gathered.names.get(&row.stripe_id).unwrap_or(&row.stripe_id);
+        let license = licenses.keyed(row.key.reveal());
+        match license {
+            None => table.refuse(row.line, BadLine::NotAtService),
+            Some(_) if row.stripe_id.is_empty() => {
+                all.addresses.extend(row.email.map(|e| e.to_lowercase()));
+            }
+            Some(_) if !candidates.contains_key(named) => {
+                table.refuse(row.line, BadLine::NotAtStripe);
+            }
+            Some(license) => {
+                if !free(license, named) || !all.take(license, named) {
+                    table.refuse(row.line, BadLine::Held);
+                }
+            }
+        }
+    }
+    let free_labels = licenses.all.iter().enumerate();
+    let free_labels = free_labels.filter(|(n, _)| !all.taken.contains_key(n));
+    let addresses: Vec<String> = free_labels
+        .filter_map(|(_, l)| l.license.label.clone())
+        .filter(|label| label.contains('@'))
+        .map(|label| label.to_lowercase())
+        .collect();
+    all.addresses.extend(addresses);
+    all
+}
+
+/// Judges everything: the rows, and what would be moved.
+#[must_use]
+pub fn judge(
+    shop: &Shop<'_>,
+    candidates: &BTreeMap<String, Candidate>,
+    gathered: &mut Gathered,
+    licenses: &Licenses,
+    matches: &Matches,
+) -> (AdoptionReport, Vec<AdoptedPurchase>) {
+    let (mut report, mut moves) = (AdoptionReport::default(), Vec::new());
+    for (object, candidate) in candidates {
+        let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
+        let own = own.iter().map(|n| licenses.all[*n].license.clone());
+        let chosen = choose(own.collect(), shop.now);
+        let own: Vec<FoundLicense> = chosen
+            .into_iter()
+            .flat_map(|c| std::iter::once(c.adopt).chain(c.others))
+            .map(|l| found(&l))
+            .collect();
+        let suggested = candidate.email.as_ref();
+        let suggested = suggested.is_some_and(|email| matches.addresses.contains(email));
+        let examined = Examined {
+            machine: &candidate.machine,
+            due: &candidate.due,
+            stored: candidate.stored.as_ref(),
+            licenses: &own,
+            suggested,
+            retry_at: candidate.retry_at,
+            now: shop.now,
+        };
+        let Some(judged) = examined.judge(shop.asking) else {
+            continue;
+        };
+        report.add(row(candidate, &own, &judged));
+        // One that was taken in without a key has nothing left to be done, until a key is found.
+        let is_done = candidate.machine.adopted_at.is_some() && own.is_empty();
+        if judged.waits.is_none()
+            && !is_done
+            && shop.asking == Asking::Adoption
+            && !matches!(judged.class, Class::Foreign | Class::Known)
+            && let Some(shown) = gathered.purchases.remove(object)
+        {
+            moves.push(AdoptedPurchase {
+                machine: candidate.machine.id.clone(),
+                kind: candidate.machine.kind,
+                livemode: candidate.machine.livemode,
+                events: shown.events.into_iter().map(Into::into).collect(),
+                licenses: own.into_iter().map(Into::into).collect(),
+            });
+        }
+    }
+    report.to_do = moves.len();
+    (report, moves)
+}
+
+fn row(candidate: &Candidate, own: &[FoundLicense], judged: &Judged) -> ReportRow {
+    let seats = &candidate.due.seats;
+    let plan: Option<PlanName> = seats.iter().find_map(|s| s.plan.clone());
+    let held = candidate.machine.grants.iter().find(|g| !g.replaced);
+    let key = own.first().map(|l| &l.key).or(held.map(|g| &g.key));
+    ReportRow {
+        machine: Some(candidate.machine.id.to_string()),
+        class: judged.class,
+        customer: candidate.customer.as_ref().map(ToString::to_string),
+        plan,
+        key: key.map(last_four),
+        paid_until: seats.iter().filter_map(|s| s.paid_until).max(),
+        amount: candidate.paid.as_ref().map(|(amount, _)| *amount),
+        currency: candidate.paid.as_ref().map(|(_, c)| c.clone()),
+        would: judged.to_string(),
+    }
+}
+
+/// The object that a label names in one of the forms that the guides teach; `None`: it names none.
+#[must_use]
+pub fn object_named(label: &str) -> Option<&str> {
+    let label = label.rsplit_once(" #").map_or(label, |(l, _)| l);
+    let forms = ["Stripe session ", "Stripe sub ", "Stripe invoice "];
+    let id = forms.iter().find_map(|form| label.strip_prefix(form));
+    let id = id.or_else(|| label.strip_prefix("sub_").filter(|l| l.starts_with("sub_")));
+    let id = id.unwrap_or(label);
+    let is_one = match ObjectId::from(id).kind() {
+        ObjectKind::Session | ObjectKind::Subscription | ObjectKind::Invoice => true,
+        ObjectKind::Other => false,
+    };
+    (is_one && !id.contains(char::is_whitespace)).then_some(id)
+}
+
+/// A key that works and whose label names a purchase that Stripe does not list, or that was never paid.
+#[must_use]
+pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow {
+    let judged = Judged {
+        class: Class::KeyWithoutPayment,
+        waits: None,
+        keys: (1, 0),
+    };
+    ReportRow {
+        machine: Some(shop.id(object).to_string()),
+        class: judged.class,
+        customer: None,
+        plan: None,
+        key: Some(last_four(&license.key)),
+        paid_until: None,
+        amount: None,
+        currency: None,
+        would: judged.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::object_named;
+
+    #[test]
+    fn a_label_names_an_object_in_the_guides_forms_and_no_other() {
+        for (label, object) in [
+            ("Stripe session cs_1", Some("cs_1")),
+            ("Stripe sub sub_1 #2", Some("sub_1")),
+            ("Stripe invoice in_1", Some("in_1")),
+            ("sub_sub_1", Some("sub_1")),
+            ("sub_1", Some("sub_1")),
+            ("cs_live_1", Some("cs_live_1")),
+            ("Stripe order #12345", None),
+            ("ada@example.com", None),
+            ("", None),
+            ("sub_1 of Ada", None),
+        ] {
+            assert_eq!(object_named(label), object, "{label}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What was read of Stripe's lists, by purchase: one per subscription, one per paid session without a subscription, one per
+//! paid invoice without either. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use super::backdate::{self, List};
+use crate::domain::adoption::Metadata;
+use crate::domain::lifecycle::Kind;
+use crate::domain::time::Timestamp;
+use crate::engine::record::body_codec;
+
+/// A purchase as Stripe shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownPurchase {
+    /// What it is.
+    pub kind: Kind,
+    /// Its mode.
+    pub livemode: Option<bool>,
+    /// The events that would have told of it, packed.
+    pub events: Vec<Vec<u8>>,
+    /// The metadata of its objects.
+    pub metadata: Metadata,
+    /// When its payment is tried again.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// Everything that was read, by the object whose life the purchase is.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The purchases.
+    pub purchases: BTreeMap<String, ShownPurchase>,
+    /// Ids of their objects, each with its purchase.
+    pub names: HashMap<String, String>,
+    /// Refunds and disputes that belong to none of them.
+    pub loose: usize,
+}
+
+/// Takes objects in, in any order.
+#[derive(Debug)]
+pub struct Gatherer {
+    now: Timestamp,
+    gathered: Gathered,
+    /// Invoices without a subscription: a session may name them.
+    invoices: Vec<Value>,
+    /// Money that went back, or is disputed.
+    money: Vec<(List, Value)>,
+}
+
+impl Gatherer {
+    /// Begins; what runs at present is dated `now`.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            gathered: Gathered::default(),
+            invoices: Vec::new(),
+            money: Vec::new(),
+        }
+    }
+
+    /// Takes an object in.
+    pub fn add(&mut self, list: List, object: &Value) {
+        match list {
+            List::Subscriptions => {
+                if let Some(id) = reference(&object["id"]) {
+                    self.put(list, object, &id, Kind::Subscription);
+                }
+            }
+            List::Sessions => self.session(object),
+            List::Invoices => match subscription_of(object) {
+                Some(subscription) => {
+                    self.pays(object, &subscription);
+                    self.put(list, object, &subscription, Kind::Subscription);
+                }
+                None if object["status"] == "paid" => self.invoices.push(object.clone()),
+                None => {}
+            },
+            List::Events => {}
+            List::Refunds | List::Disputes => self.money.push((list, object.clone())),
+        }
+    }
+
+    /// The purchases, once everything was read.
+    #[must_use]
+    pub fn finish(mut self) -> Gathered {
+        for invoice in std::mem::take(&mut self.invoices) {
+            let Some(id) = reference(&invoice["id"]) else {
+                continue;
+            };
+            let purchase = self.gathered.names.get(&id).cloned().unwrap_or(id);
+            self.pays(&invoice, &purchase);
+            self.put(List::Invoices, &invoice, &purchase, Kind::Payment);
+        }
+        for (list, object) in std::mem::take(&mut self.money) {
+            let by = |name: &str| {
+                let id = reference(&object[name])?;
+                self.gathered.names.get(&id).cloned()
+            };
+            match by("payment_intent").or_else(|| by("charge")) {
+                Some(purchase) => self.put(list, &object, &purchase, Kind::Payment),
+                None => self.gathered.loose += 1,
+            }
+        }
+        self.gathered
+    }
+
+    fn session(&mut self, object: &Value) {
+        let Some(id) = reference(&object["id"]) else {
+            return;
+        };
+        let paid = matches!(
+            object["payment_status"].as_str(),
+            Some("paid" | "no_payment_required")
+        );
+        let purchase = match (object["mode"].as_str(), reference(&object["subscription"])) {
+            (_, Some(subscription)) => subscription,
+            (Some("payment"), None) if paid => id.clone(),
+            _ => return,
+        };
+        let kind = if purchase == id {
+            Kind::Payment
+        } else {
+            Kind::Subscription
+        };
+        self.name(&id, &purchase);
+        for name in ["invoice", "payment_intent"] {
+            if let Some(id) = reference(&object[name]) {
+                self.name(&id, &purchase);
+            }
+        }
+        self.put(List::Sessions, object, &purchase, kind);
+    }
+
+    fn name(&mut self, id: &str, purchase: &str) {
+        self.gathered
+            .names
+            .insert(id.to_owned(), purchase.to_owned());
+    }
+
+    /// Names an invoice and what paid it.
+    fn pays(&mut self, invoice: &Value, purchase: &str) {
+        let payments = invoice["payments"]["data"].as_array();
+        let paid_by = payments.into_iter().flatten().map(|p| &p["payment"]);
+        let ids = paid_by
+            .flat_map(|p| [&p["payment_intent"], &p["charge"]])
+            .chain([
+                &invoice["id"],
+                &invoice["payment_intent"],
+                &invoice["charge"],
+            ])
+            .filter_map(reference);
+        for id in ids.collect::<Vec<_>>() {
+            self.name(&id, purchase);
+        }
+    }
+
+    fn put(&mut self, list: List, object: &Value, purchase: &str, kind: Kind) {
+        let shown = self
+            .gathered
+            .purchases
+            .entry(purchase.to_owned())
+            .or_insert_with(|| ShownPurchase {
+                kind,
+                livemode: None,
+                events: Vec::new(),
+                metadata: Metadata::new(),
+                retry_at: None,
+            });
+        shown.livemode = shown.livemode.or(object["livemode"].as_bool());
+        shown.retry_at = shown.retry_at.max(backdate::retry_at(list, object));
+        for metadata in [
+            &object["metadata"],
+            &object["parent"]["subscription_details"]["metadata"],
+        ] {
+            for (key, value) in metadata.as_object().into_iter().flatten() {
+                if let Some(value) = value.as_str().filter(|v| !v.is_empty()) {
+                    let values = shown.metadata.entry(key.clone()).or_default();
+                    values.insert(value.to_owned());
+                }
+            }
+        }
+        for event in backdate::events(list, object, self.now) {
+            shown
+                .events
+                .push(body_codec::pack(event.to_string().as_bytes()));
+        }
+    }
+}
+
+/// An id, or the id of an object that was expanded.
+fn reference(value: &Value) -> Option<String> {
+    let id = value.as_str().or_else(|| value["id"].as_str())?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+fn subscription_of(invoice: &Value) -> Option<String> {
+    let parent = &invoice["parent"]["subscription_details"]["subscription"];
+    reference(parent).or_else(|| reference(&invoice["subscription"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_object_finds_its_purchase_in_whatever_order_it_comes() {
+        let objects = [
+            (
+                List::Refunds,
+                json!({"id": "re_1", "payment_intent": "pi_2", "created": 9}),
+            ),
+            (
+                List::Disputes,
+                json!({"id": "dp_1", "payment_intent": "pi_9", "charge": "ch_1", "status": "lost"}),
+            ),
+            (
+                List::Refunds,
+                json!({"id": "re_2", "payment_intent": "pi_8"}),
+            ),
+            (
+                List::Invoices,
+                json!({"id": "in_1", "status": "paid", "parent": {"subscription_details": {"subscription": "sub_1", "metadata": {"order": "7"}}},
+                    "payments": {"data": [{"id": "p", "status": "paid", "payment": {"charge": "ch_1"}}]}}),
+            ),
+            (
+                List::Invoices,
+                json!({"id": "in_2", "status": "paid", "payments": {"data": []}}),
+            ),
+            (List::Invoices, json!({"id": "in_3", "status": "paid"})),
+            (List::Invoices, json!({"id": "in_4", "status": "open"})),
+            (
+                List::Sessions,
+                json!({"id": "cs_2", "mode": "payment", "payment_status": "paid", "payment_intent": "pi_2", "invoice": "in_2"}),
+            ),
+            (
+                List::Sessions,
+                json!({"id": "cs_3", "mode": "payment", "payment_status": "unpaid"}),
+            ),
+            (
+                List::Sessions,
+                json!({"id": "cs_1", "mode": "subscription", "subscription": {"id": "sub_1"}}),
+            ),
+            (
+                List::Subscriptions,
+                json!({"id": "sub_1", "status": "active", "livemode": true}),
+            ),
+        ];
+        for turned in 0..objects.len() {
+            let mut gatherer = Gatherer::new(Timestamp::from_s(100));
+            for n in 0..objects.len() {
+                let (list, object) = &objects[(n + turned) % objects.len()];
+                gatherer.add(*list, object);
+            }
+            let gathered = gatherer.finish();
+            let told: Vec<(&str, usize)> = gathered
+                .purchases
+                .iter()
+                .map(|(id, p)| (id.as_str(), p.events.len()))
+                .collect();
+            assert_eq!(told, [("cs_2", 3), ("in_3", 1), ("sub_1", 4)]);
+            assert_eq!(gathered.loose, 1);
+            let sub = &gathered.purchases["sub_1"];
+            assert_eq!((sub.kind, sub.livemode), (Kind::Subscription, Some(true)));
+            assert!(sub.metadata["order"].contains("7"));
+            assert_eq!(gathered.names["cs_1"], "sub_1");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What a store knows, for a look at a shop: its purchases as they are stored, who holds which key, which labels were read.
+
+use std::collections::HashMap;
+
+use crate::domain::id::{LicenseKey, MachineId};
+use crate::domain::machine::Machine;
+use crate::engine::record;
+
+/// What a store knows; of a shop that has none, nothing.
+#[derive(Debug, Default)]
+pub struct KnownShop {
+    /// The purchases, as they are stored: decoded they are ten times as large.
+    machines: HashMap<MachineId, Vec<u8>>,
+    held: HashMap<LicenseKey, MachineId>,
+    /// Digests of keys and of their labels.
+    pub labels: Vec<(u64, u64)>,
+}
+
+impl KnownShop {
+    /// Takes a purchase in, in its stored form; false where it is none.
+    pub fn add(&mut self, bytes: Vec<u8>) -> bool {
+        let Ok(machine) = record::decode::<Machine>(&bytes) else {
+            return false;
+        };
+        for grant in &machine.grants {
+            self.held.insert(grant.key.clone(), machine.id.clone());
+        }
+        self.machines.insert(machine.id, bytes);
+        true
+    }
+
+    /// A purchase.
+    #[must_use]
+    pub fn machine(&self, id: &MachineId) -> Option<Machine> {
+        record::decode(self.machines.get(id)?).ok()
+    }
+
+    /// Who holds a key.
+    #[must_use]
+    pub fn holder(&self, key: &LicenseKey) -> Option<&MachineId> {
+        self.held.get(key)
+    }
+
+    /// How many purchases there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.machines.is_empty()
+    }
+}

@@ -1,0 +1,26 @@
+//! A look at a shop that sells already, three ways: what Stripe says was paid, what the license service has, what this store
+//! knows. `keyward audit` reports it; `keyward adopt` takes in what this store does not know.
+//!
+//! `read` goes through Stripe's lists and `progress` keeps what was read; `backdate` makes the events of each object that
+//! would have told of it; `gather` sorts them by purchase. `licenses` reads the license service once. `examine` matches the
+//! two by id alone and judges each purchase by the rules' own code (`domain::adoption`), `report` is what programs read.
+//! `table` is the vendor's CSV. Nothing here writes to a store: what is to be moved is handed on as `parcel`s.
+
+mod backdate;
+mod examine;
+mod gather;
+mod known;
+mod licenses;
+mod parcel;
+mod progress;
+mod read;
+mod report;
+mod run;
+pub mod table;
+
+pub use known::KnownShop;
+pub use parcel::{AdoptedLicense, AdoptedPurchase, delivered};
+pub use progress::Progress;
+pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
+pub use report::{AdoptionReport, ReportRow};
+pub use run::{Found, LicenseList, LookError, Question, changed, look};

@@ -1,0 +1,118 @@
+//! A purchase on its way into a store: what Stripe tells of it, and the licenses that it has. It travels over the control
+//! socket, so it has a stored form.
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+
+use crate::domain::action::GrantStatus;
+use crate::domain::adoption::FoundLicense;
+use crate::domain::id::{AppId, LicenseKey, MachineId, SourceName};
+use crate::domain::lifecycle::Kind;
+use crate::domain::plan::Devices;
+use crate::domain::time::Timestamp;
+use crate::engine::input::{Adopting, Adoption, Delivery, Input};
+use crate::sources::stripe::{delivery, event};
+
+/// A purchase to be taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AdoptedPurchase {
+    /// The purchase.
+    #[n(0)]
+    pub machine: MachineId,
+    /// What it is.
+    #[n(1)]
+    pub kind: Kind,
+    /// Its mode.
+    #[n(2)]
+    pub livemode: Option<bool>,
+    /// The events that tell of it, packed.
+    #[n(3)]
+    pub events: Vec<ByteVec>,
+    /// Its licenses, the best first.
+    #[n(4)]
+    pub licenses: Vec<AdoptedLicense>,
+}
+
+impl AdoptedPurchase {
+    /// As an input of the engine. An event that cannot be read is left out: it was read when the purchase was looked at.
+    #[must_use]
+    pub fn input(self, now: Timestamp) -> Input {
+        let source = self.machine.source().clone();
+        let read = |packed: &ByteVec| -> Option<Delivery> {
+            let body = crate::engine::record::body_codec::unpack(packed)?;
+            let event = event::read(&body, now).ok()?;
+            Some(delivery::delivery(event, &source, packed.to_vec(), now))
+        };
+        let mut deliveries: Vec<Delivery> = self.events.iter().filter_map(read).collect();
+        deliveries.sort_by_key(|d| d.created);
+        Input::Adopt(Box::new(Adopting::TakeIn(Adoption {
+            machine: self.machine,
+            kind: self.kind,
+            livemode: self.livemode,
+            deliveries,
+            licenses: self.licenses.into_iter().map(Into::into).collect(),
+        })))
+    }
+}
+
+/// An event of Stripe's as if it had just been delivered; `None`: it is none.
+#[must_use]
+pub fn delivered(body: &str, source: &SourceName, now: Timestamp) -> Option<Input> {
+    let event = event::read(body.as_bytes(), now).ok()?;
+    let raw = crate::engine::record::body_codec::pack(body.as_bytes());
+    let delivery = delivery::delivery(event, source, raw, now);
+    Some(Input::Delivery(Box::new(delivery)))
+}
+
+/// A license that somebody else made.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AdoptedLicense {
+    /// The key.
+    #[n(0)]
+    pub key: LicenseKey,
+    /// The application.
+    #[n(1)]
+    pub app_id: Option<AppId>,
+    /// What the service says.
+    #[n(2)]
+    pub status: Option<GrantStatus>,
+    /// Whether its end was told.
+    #[n(3)]
+    pub end_told: bool,
+    /// Its end.
+    #[n(4)]
+    pub expires_at: Option<Timestamp>,
+    /// Its devices.
+    #[n(5)]
+    pub devices: Option<Devices>,
+    /// Its label.
+    #[n(6)]
+    pub label: Option<String>,
+}
+
+impl From<FoundLicense> for AdoptedLicense {
+    fn from(found: FoundLicense) -> Self {
+        Self {
+            key: found.key,
+            app_id: found.app_id,
+            status: found.status,
+            end_told: found.expires_at.is_some(),
+            expires_at: found.expires_at.flatten(),
+            devices: found.devices,
+            label: found.label,
+        }
+    }
+}
+
+impl From<AdoptedLicense> for FoundLicense {
+    fn from(adopted: AdoptedLicense) -> Self {
+        Self {
+            key: adopted.key,
+            app_id: adopted.app_id,
+            status: adopted.status,
+            expires_at: adopted.end_told.then_some(adopted.expires_at),
+            devices: adopted.devices,
+            label: adopted.label,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a look found, in the form that programs read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::adoption::Class;
+use crate::domain::id::{LicenseKey, PlanName};
+use crate::domain::time::Timestamp;
+
+/// One purchase, or one key that belongs to none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRow {
+    /// The purchase; of a key that belongs to none, the one that its label names.
+    pub machine: Option<String>,
+    /// What it comes to.
+    pub class: Class,
+    /// The customer.
+    pub customer: Option<String>,
+    /// The plan that its price is sold under.
+    pub plan: Option<PlanName>,
+    /// The last four characters of its key.
+    pub key: Option<String>,
+    /// Until when it is paid; `None`: nothing is, or it is for life.
+    pub paid_until: Option<Timestamp>,
+    /// What was last paid for it, in the currency's minor unit.
+    pub amount: Option<i64>,
+    /// The currency.
+    pub currency: Option<String>,
+    /// What would be done.
+    pub would: String,
+}
+
+/// What a look found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptionReport {
+    /// Whether it was carried out.
+    pub applied: bool,
+    /// How many purchases an `--apply` would take in now.
+    pub to_do: usize,
+    /// How many there are of each class.
+    pub classes: BTreeMap<Class, usize>,
+    /// All of them, by class.
+    pub rows: Vec<ReportRow>,
+}
+
+impl AdoptionReport {
+    /// Adds a row.
+    pub fn add(&mut self, row: ReportRow) {
+        *self.classes.entry(row.class).or_default() += 1;
+        self.rows.push(row);
+    }
+
+    /// Takes in another source's.
+    pub fn join(&mut self, other: Self) {
+        self.to_do += other.to_do;
+        other.rows.into_iter().for_each(|row| self.add(row));
+    }
+
+    /// Puts the rows in order.
+    pub fn sort(&mut self) {
+        self.rows
+            .sort_by(|a, b| (a.class, &a.machine, &a.key).cmp(&(b.class, &b.machine, &b.key)));
+    }
+
+    /// How many rows tell of a difference.
+    #[must_use]
+    pub fn differences(&self) -> usize {
+        let differ = self
+            .classes
+            .iter()
+            .filter(|(class, _)| class.is_difference());
+        differ.map(|(_, n)| n).sum()
+    }
+}
+
+/// The last four characters of a key.
+#[must_use]
+pub fn last_four(key: &LicenseKey) -> String {
+    let chars: Vec<char> = key.reveal().chars().collect();
+    let tail: String = chars[chars.len().saturating_sub(4)..].iter().collect();
+    format!("…{tail}")
+}

@@ -1,0 +1,264 @@
+//! One look at one source's shop, from the first page to the report.
+
+use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::backdate::List;
+use super::examine::{self, Candidate, Matches, Shop};
+use super::gather::{Gathered, Gatherer};
+use super::known::KnownShop;
+use super::licenses::{Crawl, CrawlError, Licenses, found};
+use super::parcel::AdoptedPurchase;
+use super::progress::{Progress, ReadPart};
+use super::read::{Lists, ReadError, ReadSoFar};
+use super::report::AdoptionReport;
+use super::table::KeyTable;
+use crate::domain::adoption::{Asking, Template};
+use crate::domain::id::{AppId, Scope};
+use crate::domain::revision::Revisions;
+use crate::domain::time::{Span, Timestamp};
+use crate::effects::license;
+use crate::effects::license::sweep::hash;
+use crate::effects::stripe;
+use crate::effects::throttle::{Share, Throttle};
+
+/// Keys without a purchase whose labels are read once more, where only their digests are remembered.
+const STRAYS_MAX: usize = 1_000;
+
+/// The licenses of a shop, and how they are read.
+#[derive(Clone, Debug)]
+pub struct LicenseList {
+    /// The service.
+    pub client: license::Client,
+    /// Its pace.
+    pub throttle: Throttle,
+    /// For whom it is read: beside a server's work, at half its pace.
+    pub share: Share,
+    /// The application where a purchase names none.
+    pub app: AppId,
+}
+
+/// What is asked about a shop.
+pub struct Question<'a> {
+    /// The source.
+    pub scope: Scope,
+    /// Its account.
+    pub stripe: &'a stripe::Client,
+    /// Calls a second to Stripe at most; 0: no limit.
+    pub reads_per_s: u32,
+    /// The license service; `None`: it is this program's own, and nobody else made licenses there.
+    pub licenses: Option<LicenseList>,
+    /// Plans and policies.
+    pub revisions: &'a Revisions,
+    /// The most devices of one key.
+    pub devices_max: u32,
+    /// The vendor's own label forms.
+    pub templates: &'a [Template],
+    /// What the store knows.
+    pub known: &'a KnownShop,
+    /// What for.
+    pub asking: Asking,
+    /// Where progress is kept; `None`: nowhere.
+    pub progress: Option<&'a Path>,
+    /// A digest of the account's key, so that no other account's progress is taken up.
+    pub account: u64,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// For people and programs.
+    pub report: AdoptionReport,
+    /// What `--apply` would move.
+    pub moves: Vec<AdoptedPurchase>,
+    /// Digests of keys and labels that were learnt, to be remembered.
+    pub labels: Vec<(u64, u64)>,
+    /// Working keys whose label names no purchase: somebody else's matter.
+    pub unlabelled: usize,
+    /// Refunds and disputes that belong to no purchase.
+    pub loose: usize,
+    /// Calls to Stripe and to the license service.
+    pub calls: (u64, u64),
+    /// When the first page was read: what changed since is looked at again.
+    pub began: Option<Timestamp>,
+    /// Ids of objects, each with its purchase.
+    pub names: HashMap<String, String>,
+}
+
+/// Why a look came to nothing. What was read is kept: the next run goes on there.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// At Stripe.
+    #[error(transparent)]
+    Stripe(#[from] ReadError),
+    /// At the license service.
+    #[error(transparent)]
+    Licenses(#[from] CrawlError),
+}
+
+/// Looks at a shop. The lines of `table` that name nothing are refused in it.
+///
+/// # Errors
+/// [`LookError`].
+pub async fn look(
+    question: &Question<'_>,
+    table: &mut KeyTable,
+    watch: &mut (dyn FnMut(ReadSoFar) + Send),
+) -> Result<Found, LookError> {
+    let (mut progress, kept, began) = match question.progress {
+        Some(path) => {
+            let of = question.account ^ hash(question.scope.source().as_str());
+            Progress::open(path, of, question.now).map_err(ReadError::Progress)?
+        }
+        None => (Progress::nowhere(), Vec::new(), question.now),
+    };
+    let (mut gathered, stripe_calls) = stripe(question, &mut progress, &kept, watch).await?;
+    let shop = question.shop();
+    let candidates: BTreeMap<String, Candidate> = gathered
+        .purchases
+        .iter()
+        .map(|(object, shown)| (object.clone(), shop.candidate(object, shown)))
+        .collect();
+    let mut licenses = Licenses::default();
+    let mut found = Found {
+        loose: gathered.loose,
+        began: Some(began),
+        ..Found::default()
+    };
+    let mut calls = 0;
+    if let Some(list) = &question.licenses {
+        let labels = &question.known.labels;
+        let throttle = (list.throttle.clone(), list.share);
+        let mut crawl = Crawl::new(&list.client, throttle, &mut progress, watch, labels, &kept);
+        let mut apps = examine::apps(&candidates);
+        apps.insert(list.app.clone());
+        for app in &apps {
+            crawl.read(app, &mut licenses).await?;
+        }
+        let matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
+        (found.report, found.moves) =
+            examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+        found.unlabelled = strays(question, &licenses, &matched, &mut crawl, &mut found).await?;
+        found.labels = std::mem::take(&mut crawl.fresh);
+        calls = crawl.calls;
+    } else {
+        let matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
+        (found.report, found.moves) =
+            examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+    }
+    found.names = gathered.names;
+    found.calls = (stripe_calls, calls);
+    found.report.sort();
+    progress.done();
+    Ok(found)
+}
+
+impl Question<'_> {
+    fn shop(&self) -> Shop<'_> {
+        Shop {
+            scope: &self.scope,
+            revisions: self.revisions,
+            devices_max: self.devices_max,
+            templates: self.templates,
+            known: self.known,
+            asking: self.asking,
+            now: self.now,
+        }
+    }
+}
+
+/// Stripe shows an event some seconds after it was made.
+const EVENTS_LAG: Span = Span::from_minutes(1);
+
+/// The second pass: the events that were made since the first page was read and that name a purchase that was taken in,
+/// oldest first. (One that began meanwhile is the webhooks' matter.)
+///
+/// # Errors
+/// [`LookError`].
+pub async fn changed(
+    question: &Question<'_>,
+    found: &Found,
+    moved: &BTreeSet<String>,
+) -> Result<Vec<Value>, LookError> {
+    let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar| {});
+    let mut lists = Lists::new(
+        question.stripe,
+        question.reads_per_s,
+        &mut progress,
+        &mut watch,
+    );
+    let since = found.began.unwrap_or(question.now) - EVENTS_LAG;
+    let mut events = lists.events(since).await?;
+    let names = |id: &Value| {
+        let id = id
+            .as_str()
+            .or_else(|| id["id"].as_str())
+            .unwrap_or_default();
+        moved.contains(found.names.get(id).map_or(id, String::as_str))
+    };
+    events.retain(|event| {
+        let object = &event["data"]["object"];
+        let parent = &object["parent"]["subscription_details"]["subscription"];
+        let by = ["id", "subscription", "invoice", "payment_intent", "charge"];
+        by.iter().any(|name| names(&object[*name])) || names(parent)
+    });
+    events.reverse();
+    Ok(events)
+}
+
+/// Reads Stripe's lists.
+async fn stripe(
+    question: &Question<'_>,
+    progress: &mut Progress,
+    kept: &[ReadPart],
+    watch: &mut (dyn FnMut(ReadSoFar) + Send),
+) -> Result<(Gathered, u64), LookError> {
+    let mut gatherer = Gatherer::new(question.now);
+    let mut lists = Lists::new(question.stripe, question.reads_per_s, progress, watch);
+    for list in List::ALL {
+        let mut each = |object: &serde_json::Value| gatherer.add(list, object);
+        lists.read(list, kept, &mut each).await?;
+    }
+    let calls = lists.calls;
+    Ok((gatherer.finish(), calls))
+}
+
+/// Working keys that belong to no purchase: a row each where their label names one that is not there, else their number.
+async fn strays(
+    question: &Question<'_>,
+    licenses: &Licenses,
+    matched: &Matches,
+    crawl: &mut Crawl<'_>,
+    found_so_far: &mut Found,
+) -> Result<usize, LookError> {
+    let (mut unlabelled, mut read) = (0, 0);
+    let Some(list) = &question.licenses else {
+        return Ok(0);
+    };
+    for (n, listed) in licenses.all.iter().enumerate() {
+        let mut license = found(&listed.license);
+        let is_held = question.known.holder(&license.key).is_some();
+        if matched.has(n) || is_held || !license.is_live(question.now) {
+            continue;
+        }
+        if license.label.is_none() && listed.label != hash("") && read < STRAYS_MAX {
+            read += 1;
+            let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
+            license.label = crawl.label_of(&app, &license.key).await?;
+        }
+        let object = license.label.as_deref().and_then(examine::object_named);
+        match object {
+            Some(object) => {
+                let row = examine::stray(&question.shop(), object, &license);
+                found_so_far.report.add(row);
+            }
+            None => unlabelled += 1,
+        }
+    }
+    Ok(unlabelled)
+}

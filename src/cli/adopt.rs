@@ -1,0 +1,187 @@
+//! `adopt` and `audit`: a look at a shop that sells already, and the report of it.
+
+mod print;
+mod shop;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::ask::ask;
+use super::report;
+use crate::admin::{AdoptionQuery, Failure, Request, Response};
+use crate::adopt::table::{self, KeyTable};
+use crate::adopt::{AdoptionReport, Found};
+use crate::domain::adoption::Asking;
+use crate::secret::Secret;
+
+/// Where Stripe's and AuthForge's APIs are, where no config says so.
+const STRIPE_API: &str = "https://api.stripe.com";
+const AUTHFORGE_API: &str = "https://api.authforge.cc";
+/// Requests a second to the license service where no config says so.
+const AUTHFORGE_REQUESTS_PER_S: u32 = 40;
+
+/// How a shop is read.
+#[derive(Args, Clone, Debug)]
+pub struct ReadArgs {
+    /// Your own table of purchases and keys: CSV with the columns `stripe_id`, `license_key` and, if you like, `email`.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Calls a second to Stripe at most; your other programs share its limits. 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub reads_per_s: u32,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `adopt`.
+#[derive(Args, Clone, Debug)]
+pub struct AdoptArgs {
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Only the customers of this source.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Take in what is to do: the purchases with their history, and their keys. Nothing is sent to anybody.
+    #[arg(long, requires = "expect")]
+    pub apply: bool,
+    /// Forget what was adopted and is as it was then: nothing was heard of it and nothing was done since.
+    #[arg(long, conflicts_with_all = ["apply", "csv", "source"])]
+    pub undo: bool,
+    /// With --apply: how many purchases the dry run said are to do. Any other number changes nothing.
+    #[arg(long, value_name = "N", requires = "apply")]
+    pub expect: Option<usize>,
+}
+
+/// `audit`.
+#[derive(Args, Clone, Debug)]
+pub struct AuditArgs {
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Only the customers of this source.
+    #[arg(long, value_name = "NAME", conflicts_with = "app")]
+    pub source: Option<String>,
+    /// Audit a shop without Keyward: the application at AuthForge whose licenses it sells. No config and no store are read.
+    #[arg(long, value_name = "ID")]
+    pub app: Option<String>,
+    /// With --app: a restricted key of Stripe's that may read. Better in the environment, for command lines can be seen.
+    #[arg(long, value_name = "KEY", env = "STRIPE_API_KEY", hide_env_values = true, value_parser = secret)]
+    pub stripe_key: Option<Secret>,
+    /// With --app: a key of AuthForge's Developer API. Better in the environment.
+    #[arg(long, value_name = "KEY", env = "AUTHFORGE_API_KEY", hide_env_values = true, value_parser = secret)]
+    pub authforge_key: Option<Secret>,
+    /// Where Stripe's API is.
+    #[arg(long, value_name = "URL", default_value = STRIPE_API, hide = true)]
+    pub stripe_api: String,
+    /// Where AuthForge's API is.
+    #[arg(long, value_name = "URL", default_value = AUTHFORGE_API, hide = true)]
+    pub authforge_api: String,
+    /// Requests a second to AuthForge at most; 0: no limit.
+    #[arg(long, value_name = "N", default_value_t = AUTHFORGE_REQUESTS_PER_S, hide = true)]
+    pub authforge_reads_per_s: u32,
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// `adopt`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
+    if args.undo {
+        return undo(config, args.read.json);
+    }
+    let mut table = read_table(args.read.csv.as_deref())?;
+    let source = args.source.as_deref();
+    let mut found = shop::installed(config, source, &args.read, Asking::Adoption, &mut table)?;
+    print::bad_lines(&table);
+    print::aside(&found);
+    if args.apply {
+        let to_do: usize = found.iter().map(|f| f.moves.len()).sum();
+        let expected = args.expect.unwrap_or_default();
+        if expected != to_do {
+            return Err(Failure::input(format!(
+                "{to_do} purchases are to do, not {expected}: nothing was changed"
+            ))
+            .hint("look at `keyward adopt` again, and give its number"));
+        }
+        shop::apply(config, &args.read, &mut found)?;
+    }
+    let mut report = joined(found);
+    report.applied = args.apply;
+    print::report(&report, args.read.json, Asking::Adoption)
+}
+
+fn undo(config: &Path, json: bool) -> Result<(), Failure> {
+    match ask(config, Request::Adoption(AdoptionQuery::Undo))? {
+        Response::Changed(changed) if json => report::json(&changed),
+        Response::Changed(changed) => {
+            let n = changed.machines.len();
+            report::say(&format!("{n} adopted purchases are forgotten"));
+            Ok(())
+        }
+        Response::Found { .. }
+        | Response::Machine { .. }
+        | Response::List { .. }
+        | Response::Held { .. }
+        | Response::Page { .. }
+        | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
+    }
+}
+
+/// `audit`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn audit(config: &Path, args: &AuditArgs) -> Result<(), Failure> {
+    let mut table = read_table(args.read.csv.as_deref())?;
+    let found = match &args.app {
+        Some(app) => vec![shop::alone(app, args, &mut table)?],
+        None => {
+            let source = args.source.as_deref();
+            shop::installed(config, source, &args.read, Asking::Audit, &mut table)?
+        }
+    };
+    print::bad_lines(&table);
+    print::aside(&found);
+    print::report(&joined(found), args.read.json, Asking::Audit)
+}
+
+fn joined(found: Vec<Found>) -> AdoptionReport {
+    let mut all = AdoptionReport::default();
+    found.into_iter().for_each(|found| all.join(found.report));
+    all.sort();
+    all
+}
+
+/// Reads the vendor's table.
+fn read_table(path: Option<&Path>) -> Result<KeyTable, Failure> {
+    let Some(path) = path else {
+        return Ok(KeyTable::default());
+    };
+    let wrong = |why: String| Failure::input(format!("{}: {why}", path.display()));
+    let len = std::fs::metadata(path)
+        .map_err(|e| wrong(e.to_string()))?
+        .len();
+    if len > table::TABLE_BYTES_MAX {
+        return Err(wrong(format!(
+            "it is longer than {} bytes",
+            table::TABLE_BYTES_MAX
+        ))
+        .hint("split it, and adopt part by part"));
+    }
+    let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    let read = table::read(&bytes).map_err(|e| {
+        wrong(e.to_string()).hint("the first line names the columns: stripe_id,license_key,email")
+    })?;
+    report::say(&format!(
+        "{}: {} lines, {} of them cannot be used",
+        path.display(),
+        read.rows.len() + read.bad.len(),
+        read.bad.len()
+    ));
+    Ok(read)
+}

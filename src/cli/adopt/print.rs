@@ -1,0 +1,120 @@
+//! What a look found, for people.
+
+use std::collections::BTreeMap;
+
+use crate::admin::Failure;
+use crate::adopt::table::KeyTable;
+use crate::adopt::{AdoptionReport, Found, ReportRow};
+use crate::cli::report;
+use crate::domain::adoption::{Asking, Class};
+use crate::domain::money::Money;
+
+/// Rows of one class that people are shown; `--json` has all.
+const ROWS_MAX: usize = 10;
+
+/// Says which lines of the vendor's table cannot be used.
+pub(super) fn bad_lines(table: &KeyTable) {
+    let mut bad: Vec<_> = table.bad.iter().collect();
+    bad.sort_by_key(|(line, _)| *line);
+    for (line, why) in bad {
+        report::say(&format!("line {line}: {why}"));
+    }
+}
+
+/// Says what belongs to no row.
+pub(super) fn aside(found: &[Found]) {
+    for found in found {
+        if found.unlabelled > 0 {
+            report::say(&format!(
+                "{} working keys carry no label of a purchase: they are left alone",
+                found.unlabelled
+            ));
+        }
+        if found.loose > 0 {
+            report::say(&format!(
+                "{} refunds and disputes belong to no purchase that Stripe lists",
+                found.loose
+            ));
+        }
+    }
+}
+
+/// Prints the report.
+///
+/// # Errors
+/// When it cannot be printed.
+pub(super) fn report(found: &AdoptionReport, json: bool, asking: Asking) -> Result<(), Failure> {
+    if json {
+        return report::json(found);
+    }
+    let classes = found.classes.iter().map(|(class, n)| {
+        let rows = found.rows.iter().filter(|r| r.class == *class);
+        vec![class.to_string(), n.to_string(), money(rows)]
+    });
+    report::data(&report::table(
+        &["class", "purchases", "last paid"],
+        classes.collect(),
+    ));
+    for (class, n) in found.classes.iter().filter(|(c, _)| c.is_difference()) {
+        rows(found, *class, *n);
+    }
+    match asking {
+        Asking::Adoption if found.applied => {
+            report::say(&format!("{} purchases were taken in", found.to_do));
+        }
+        Asking::Adoption => report::say(&format!(
+            "nothing was changed; `keyward adopt --apply --expect {}` takes in what is to do",
+            found.to_do
+        )),
+        Asking::Audit => report::say(&format!("{} differences", found.differences())),
+    }
+    Ok(())
+}
+
+fn rows(found: &AdoptionReport, class: Class, n: usize) {
+    let some = found
+        .rows
+        .iter()
+        .filter(|r| r.class == class)
+        .take(ROWS_MAX);
+    let rows = some.map(|r| {
+        vec![
+            r.machine.clone().unwrap_or_default(),
+            r.customer.clone().unwrap_or_default(),
+            r.key.clone().unwrap_or_default(),
+            r.paid_until.map(|t| t.to_string()).unwrap_or_default(),
+            money(std::iter::once(r)),
+            r.would.clone(),
+        ]
+    });
+    let header = [
+        "purchase",
+        "customer",
+        "key",
+        "paid until",
+        "last paid",
+        "would",
+    ];
+    report::data(&format!(
+        "\n{class}\n{}",
+        report::table(&header, rows.collect())
+    ));
+    if n > ROWS_MAX {
+        report::data(&format!("… and {} more; --json lists all", n - ROWS_MAX));
+    }
+}
+
+/// The sum of what was last paid, by currency.
+fn money<'r>(rows: impl Iterator<Item = &'r ReportRow>) -> String {
+    let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in rows {
+        if let (Some(amount), Some(currency)) = (row.amount, &row.currency) {
+            *sums.entry(currency).or_default() += amount;
+        }
+    }
+    let sums = sums.into_iter().map(|(currency, minor)| {
+        let currency = currency.to_owned();
+        Money { minor, currency }.to_string()
+    });
+    sums.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,331 @@
+//! What a look at a purchase finds: what Stripe says was paid, what the license service has, what this store knows. Each
+//! purchase comes to exactly one class.
+
+use std::fmt;
+
+use crate::domain::action::GrantStatus;
+use crate::domain::entitlement::{Entitlement, SeatDue, Why};
+use crate::domain::id::{AppId, LicenseKey};
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::matching::match_seats;
+use crate::domain::plan::Devices;
+use crate::domain::time::{Span, Timestamp};
+
+/// Nothing is moved so near to a renewal: its payment may be on the way.
+pub const NEAR_RENEWAL: Span = Span::from_hours(24);
+/// Two ends that lie no further apart are the same: services round, and two clocks differ.
+const SAME_END: Span = Span::from_minutes(5);
+
+/// What a purchase comes to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// It is paid, or it was, and has its key.
+    Linked,
+    /// It is paid, and its key ends before what was paid for.
+    LinkedEndsTooEarly,
+    /// It is paid, and no key is found.
+    PaidWithoutKey,
+    /// A key works, and nothing is paid for it.
+    KeyWithoutPayment,
+    /// More keys carry its name than it bought.
+    TwoKeys,
+    /// The money went back, and the key still works.
+    AliveAfterRefund,
+    /// No key carries its id, but one carries the customer's e-mail address.
+    Suggested,
+    /// No plan names its price.
+    Foreign,
+    /// This store knows it already.
+    Known,
+    /// It is paid, and somebody else revoked its key.
+    RevokedElsewhere,
+    /// Somebody else moved the end of its key to an earlier instant.
+    ShortenedElsewhere,
+    /// Its key allows another number of devices than it should.
+    DevicesDiffer,
+    /// Stripe tells what this store has not heard.
+    MissedEvents,
+}
+
+impl Class {
+    /// The name in JSON and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Linked => "linked",
+            Self::LinkedEndsTooEarly => "linked_ends_too_early",
+            Self::PaidWithoutKey => "paid_without_key",
+            Self::KeyWithoutPayment => "key_without_payment",
+            Self::TwoKeys => "two_keys",
+            Self::AliveAfterRefund => "alive_after_refund",
+            Self::Suggested => "suggested",
+            Self::Foreign => "foreign",
+            Self::Known => "known",
+            Self::RevokedElsewhere => "revoked_elsewhere",
+            Self::ShortenedElsewhere => "shortened_elsewhere",
+            Self::DevicesDiffer => "devices_differ",
+            Self::MissedEvents => "missed_events",
+        }
+    }
+
+    /// Whether somebody loses something while it stays so: the customer what was paid for, or the vendor the money.
+    #[must_use]
+    pub const fn is_difference(self) -> bool {
+        match self {
+            Self::Linked | Self::Foreign | Self::Known => false,
+            Self::LinkedEndsTooEarly
+            | Self::PaidWithoutKey
+            | Self::KeyWithoutPayment
+            | Self::TwoKeys
+            | Self::AliveAfterRefund
+            | Self::Suggested
+            | Self::RevokedElsewhere
+            | Self::ShortenedElsewhere
+            | Self::DevicesDiffer
+            | Self::MissedEvents => true,
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A license that carries a purchase's name, as its service shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundLicense {
+    /// The key.
+    pub key: LicenseKey,
+    /// The application.
+    pub app_id: Option<AppId>,
+    /// Whether it works; `None`: in a word that is not known.
+    pub status: Option<GrantStatus>,
+    /// Its end; the outer `None`: not told, the inner one: for life.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// Its devices, where told.
+    pub devices: Option<Devices>,
+    /// Its label, where it was read.
+    pub label: Option<String>,
+}
+
+impl FoundLicense {
+    /// Whether it works at an instant. What is not told works: nobody is called unpaid by a guess.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.status == Some(GrantStatus::Live)
+            && self.expires_at.flatten().is_none_or(|end| end > now)
+    }
+
+    /// Whether it works at least until an instant (`None`: for life).
+    fn lasts(&self, until: Option<Timestamp>, now: Timestamp) -> bool {
+        let ends = self.expires_at.flatten();
+        self.is_live(now)
+            && match (ends, until) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(ends), Some(until)) => ends + SAME_END >= until,
+            }
+    }
+}
+
+/// What asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// Whether it can be taken in.
+    Adoption,
+    /// What differs.
+    Audit,
+}
+
+/// A purchase with everything that is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Examined<'a> {
+    /// The purchase with what Stripe tells of it, and what this store knows.
+    pub machine: &'a Machine,
+    /// What should be by all that.
+    pub due: &'a Entitlement,
+    /// What should be by what this store knows alone; `None`: it does not know the purchase.
+    pub stored: Option<&'a Entitlement>,
+    /// The licenses with its name that no other purchase holds, the best first.
+    pub licenses: &'a [FoundLicense],
+    /// Whether some license carries its customer's e-mail address.
+    pub suggested: bool,
+    /// Until when a try to collect is announced.
+    pub retry_at: Option<Timestamp>,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// What a purchase comes to, and what would be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Its class.
+    pub class: Class,
+    /// Why it is not touched now; the next run does it.
+    pub waits: Option<Waits>,
+    /// How many keys there are, and how many were bought.
+    pub keys: (usize, usize),
+}
+
+/// Why a purchase is not moved now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// It renews at this instant, or did.
+    Renewal(Timestamp),
+    /// A payment is tried again at this instant.
+    Retry(Timestamp),
+}
+
+impl Examined<'_> {
+    /// The class; `None` for a purchase that is over and never left a key: nobody owes anybody anything.
+    #[must_use]
+    pub fn judge(&self, asking: Asking) -> Option<Judged> {
+        let bought = self.due.seats.len();
+        let class = match (self.stored, asking) {
+            (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() => Class::Known,
+            (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),
+            (Some(_) | None, _) if bought == 0 => Class::Foreign,
+            (Some(_) | None, _) => self.unknown(asking)?,
+        };
+        Some(Judged {
+            class,
+            waits: self.waits(),
+            keys: (self.licenses.len(), bought),
+        })
+    }
+
+    fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
+        self.due.seats.iter().filter(|s| s.want.live_at(self.now))
+    }
+
+    /// A purchase of which this store holds no license.
+    fn unknown(&self, asking: Asking) -> Option<Class> {
+        let live = self.live_seats().count();
+        if live == 0 {
+            return match self.licenses {
+                [] => None,
+                found if found.iter().any(|l| l.is_live(self.now)) => Some(self.unpaid()),
+                _ => Some(Class::Linked),
+            };
+        }
+        let revoked = |l: &FoundLicense| l.status == Some(GrantStatus::Revoked);
+        Some(match self.licenses {
+            [] if self.suggested => Class::Suggested,
+            [] => Class::PaidWithoutKey,
+            found if found.len() > self.due.seats.len() => Class::TwoKeys,
+            found if found.len() < live => Class::PaidWithoutKey,
+            found if asking == Asking::Audit && found.iter().take(live).any(revoked) => {
+                Class::RevokedElsewhere
+            }
+            found if !self.lasting(found) => Class::LinkedEndsTooEarly,
+            _ => Class::Linked,
+        })
+    }
+
+    /// Whether the best licenses last as long as what was paid for.
+    fn lasting(&self, found: &[FoundLicense]) -> bool {
+        self.live_seats()
+            .zip(found)
+            .all(|(seat, license)| license.lasts(seat.paid_until, self.now))
+    }
+
+    /// A key works though nothing should.
+    fn unpaid(&self) -> Class {
+        let back = |s: &SeatDue| matches!(s.why, Why::Refunded | Why::DisputeLost);
+        if self.due.seats.iter().any(back) {
+            Class::AliveAfterRefund
+        } else {
+            Class::KeyWithoutPayment
+        }
+    }
+
+    /// A purchase whose licenses this store holds: what the service has now is compared with what it last confirmed.
+    fn known(&self, stored: &Entitlement) -> Class {
+        if told_apart(stored, self.due, self.now) {
+            return Class::MissedEvents;
+        }
+        let matched = match_seats(self.machine, self.due);
+        let held = |n: &usize| &self.machine.grants[*n];
+        let pairs = || {
+            self.due
+                .seats
+                .iter()
+                .zip(&matched)
+                .map(|(seat, grant)| (seat, grant.as_ref().map(held)))
+        };
+        let is = |grant: &Grant| self.licenses.iter().find(|l| l.key == grant.key);
+        for (seat, grant) in pairs() {
+            let should_live = seat.want.live_at(self.now);
+            match (grant, grant.and_then(is)) {
+                (None, _) if should_live => return Class::PaidWithoutKey,
+                (Some(grant), Some(license)) => {
+                    if let Some(class) = self.differs(seat, grant, license) {
+                        return class;
+                    }
+                }
+                // A key that the service does not list any more: deleted there.
+                (Some(grant), None) if should_live && grant.status != GrantStatus::Revoked => {
+                    return Class::RevokedElsewhere;
+                }
+                (None | Some(_), None) | (None, Some(_)) => {}
+            }
+        }
+        let ours = |l: &&FoundLicense| self.machine.grants.iter().any(|g| g.key == l.key);
+        let strangers = self.licenses.iter().filter(|l| !ours(l));
+        if strangers.filter(|l| l.is_live(self.now)).count() > 0 {
+            return Class::TwoKeys;
+        }
+        Class::Known
+    }
+
+    fn differs(&self, seat: &SeatDue, grant: &Grant, license: &FoundLicense) -> Option<Class> {
+        if !seat.want.live_at(self.now) {
+            return license.is_live(self.now).then(|| self.unpaid());
+        }
+        if license.status == Some(GrantStatus::Revoked) {
+            return (grant.status != GrantStatus::Revoked).then_some(Class::RevokedElsewhere);
+        }
+        if !license.lasts(grant.expires_at, self.now) && grant.live_at(self.now) {
+            return Some(Class::ShortenedElsewhere);
+        }
+        if !license.lasts(seat.paid_until, self.now) {
+            return Some(Class::LinkedEndsTooEarly);
+        }
+        (license.devices.is_some_and(|d| d != grant.devices)).then_some(Class::DevicesDiffer)
+    }
+
+    fn waits(&self) -> Option<Waits> {
+        if let Some(at) = self.retry_at.filter(|at| *at > self.now) {
+            return Some(Waits::Retry(at));
+        }
+        let near = |at: &Timestamp| between(self.now, *at) <= NEAR_RENEWAL;
+        let renews = self.live_seats().filter(|s| s.why != Why::Ending);
+        renews
+            .filter_map(|s| s.paid_until)
+            .find(near)
+            .filter(|_| self.machine.kind == crate::domain::lifecycle::Kind::Subscription)
+            .map(Waits::Renewal)
+    }
+}
+
+/// Whether two ways of looking at a purchase come to different licenses.
+fn told_apart(stored: &Entitlement, all: &Entitlement, now: Timestamp) -> bool {
+    let live = |e: &Entitlement| e.seats.iter().filter(|s| s.want.live_at(now)).count();
+    let end = |e: &Entitlement| e.seats.iter().filter_map(|s| s.paid_until).max();
+    let apart = match (end(stored), end(all)) {
+        (Some(a), Some(b)) => between(a, b) > SAME_END,
+        (None, None) => false,
+        (Some(_), None) | (None, Some(_)) => true,
+    };
+    live(stored) != live(all) || apart
+}
+
+/// The time between two instants, whichever comes first.
+fn between(a: Timestamp, b: Timestamp) -> Span {
+    Span::from_ms((a - b).ms().abs())
+}

@@ -1,0 +1,119 @@
+//! Takes licenses that somebody else made over as a purchase's own, when it is adopted: one for each seat that has none.
+
+use crate::domain::action::{Action, ActionOutcome, GrantStatus};
+use crate::domain::adoption::FoundLicense;
+use crate::domain::entitlement::{Entitlement, SeatDue, Want};
+use crate::domain::fact::Fact;
+use crate::domain::finding::{Finding, Report};
+use crate::domain::machine::{ExternalChanges, Grant, Machine};
+use crate::domain::matching::{is_for, match_seats};
+use crate::domain::notice::{Notice, NoticeStatus};
+use crate::domain::time::Timestamp;
+
+/// Gives each seat without a license one of those that were found, the best first, seats that should work before others.
+/// Seats whose create is under way get none: it may be making theirs. Says whether anything changed; what is left over is
+/// told.
+pub fn link_found(
+    machine: &mut Machine,
+    due: &Entitlement,
+    found: &[FoundLicense],
+    under_way: &[u32],
+    now: Timestamp,
+) -> bool {
+    let matched = match_seats(machine, due);
+    let makes = |seat: &SeatDue| {
+        let mut open = machine.open_actions();
+        open.any(|a| under_way.contains(&a.id) && is_for(a, seat))
+    };
+    let mut seats: Vec<&SeatDue> = due
+        .seats
+        .iter()
+        .zip(&matched)
+        .filter(|(seat, grant)| grant.is_none() && !makes(seat))
+        .map(|(seat, _)| seat)
+        .collect();
+    seats.sort_by_key(|seat| !seat.want.live_at(now));
+    let is_known = |l: &&FoundLicense| machine.grants.iter().any(|g| g.key == l.key);
+    let (usable, left): (Vec<&FoundLicense>, Vec<&FoundLicense>) = found
+        .iter()
+        .filter(|l| !is_known(l))
+        .partition(|l| l.status.is_some());
+    let linked = seats.len().min(usable.len());
+    let others = usable.iter().skip(linked).chain(&left);
+    let others: Vec<_> = others.map(|l| l.key.clone()).collect();
+    for (seat, license) in seats.into_iter().zip(usable) {
+        let number = number_of(machine, license);
+        machine.last_number = machine.last_number.max(number);
+        machine.grants.push(grant(number, seat, license, now));
+    }
+    let finding = Finding::OtherLicenses(others.clone());
+    if !others.is_empty() && !machine.told.iter().any(|t| t.finding == finding) {
+        machine.told.push(Report::new(now, finding));
+    }
+    linked > 0
+}
+
+/// The beginning of the ids of what was read at Stripe when a purchase was adopted.
+pub const ADOPTED_PREFIX: &str = "adopt_";
+
+/// Whether a purchase is as it was when it was adopted: nothing was heard of it since or before, and nothing was done.
+#[must_use]
+pub fn is_untouched(machine: &Machine) -> bool {
+    let Some(at) = machine.adopted_at else {
+        return false;
+    };
+    let read_then = |f: &Fact| f.received <= at && f.id.as_str().starts_with(ADOPTED_PREFIX);
+    let sent = |a: &Action| a.attempts > 0 || a.outcome == ActionOutcome::Done;
+    let mailed = |n: &Notice| n.attempts > 0 || n.status == NoticeStatus::Sent;
+    machine.facts.iter().all(read_then)
+        && !machine.actions.iter().any(sent)
+        && !machine.notices.iter().any(mailed)
+}
+
+/// The number in its label, where that is ours and free; else the next.
+fn number_of(machine: &Machine, license: &FoundLicense) -> u32 {
+    let label = license.label.as_deref();
+    let told = label.and_then(|l| l.rsplit_once(" #")?.1.parse().ok());
+    let is_free = |n: &u32| !machine.grants.iter().any(|g| g.number == *n);
+    // A label's number is a customer's text until it is a small one.
+    told.filter(|n| (1..=NUMBER_MAX).contains(n) && is_free(n))
+        .unwrap_or(machine.last_number + 1)
+}
+
+/// The highest number that is believed of a label.
+const NUMBER_MAX: u32 = 1_000;
+
+fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) -> Grant {
+    let status = license.status.unwrap_or(GrantStatus::Live);
+    let expires_at = license.expires_at.flatten();
+    let devices = license.devices.unwrap_or(seat.devices);
+    let time = match (seat.want, expires_at) {
+        (Want::Live { until: Some(_) }, None) => true,
+        (Want::Live { until: Some(until) }, Some(ends)) => ends.whole_s() > until.whole_s(),
+        (Want::Live { until: None } | Want::Nothing | Want::Suspended | Want::Revoked, _) => false,
+    };
+    let given = ExternalChanges {
+        time,
+        devices: devices > seat.devices,
+    };
+    Grant {
+        number,
+        seat: crate::domain::action::SeatId {
+            item: seat.item.clone(),
+            unit: seat.unit,
+        },
+        key: license.key.clone(),
+        app_id: seat.app_id.clone(),
+        plan: seat.plan.clone(),
+        status,
+        expires_at,
+        devices,
+        since: now,
+        adopted: true,
+        ever_revoked: status == GrantStatus::Revoked,
+        replaced: false,
+        unsettled_until: None,
+        moved_in: false,
+        given: Some(given).filter(|g| *g != ExternalChanges::default()),
+    }
+}

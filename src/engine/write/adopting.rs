@@ -1,0 +1,137 @@
+//! A purchase that was read at Stripe is taken in: its events as if they had been delivered when they were made, and the
+//! licenses that others made for it, in one batch. What only that asks for is held (`domain::holding`).
+
+use super::dues::dues;
+use super::transaction::Transaction;
+use crate::domain::adoption::{is_untouched, link_found};
+use crate::domain::decide::add_fact;
+use crate::domain::entitlement::entitlement;
+use crate::domain::fact::Fact;
+use crate::domain::id::{MachineId, Scope};
+use crate::domain::machine::Machine;
+use crate::domain::transfer::apart;
+use crate::engine::input::{Adopting, Adoption, Delivery, EventPayload, Receipt};
+use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::record::{self, EventRecord, RecordError, View, key};
+use crate::engine::route::{key_limits, unpark};
+
+/// Carries out what is done with a purchase that others served.
+pub(super) fn carry_out(
+    tx: &mut Transaction<'_, '_>,
+    what: &Adopting,
+) -> Result<Receipt, RecordError> {
+    match what {
+        Adopting::TakeIn(adoption) => adopt(tx, adoption),
+        Adopting::Forget(machine) => undo(tx, machine),
+    }
+}
+
+/// Takes a purchase in; a duplicate where all of it is known.
+fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, RecordError> {
+    let scope = adoption.machine.scope().clone();
+    let loaded = tx.working.take_machine(&adoption.machine)?;
+    let before = loaded.as_ref().map(|(m, _)| tx.working.dues(m));
+    let mut fresh = loaded.is_none();
+    let (mut machine, fold) = loaded.unwrap_or_else(|| {
+        let (id, source) = (adoption.machine.clone(), scope.source().clone());
+        (
+            Machine::new(id, adoption.kind, source, adoption.livemode),
+            None,
+        )
+    });
+    // rule 4.
+    if apart(machine.livemode, adoption.livemode) {
+        tx.working.put_back(machine, fold);
+        return Ok(Receipt::Ignored(Reason::OtherModeThanPurchase.to_string()));
+    }
+    machine.livemode = machine.livemode.or(adoption.livemode);
+    let had = machine.grants.len();
+    let mut news = 0;
+    for delivery in &adoption.deliveries {
+        if take_in(tx, &scope, &mut machine, delivery, fresh)? {
+            (news, fresh) = (news + 1, false);
+        }
+    }
+    let under_way = tx.under_way(&machine)?;
+    let revisions = &tx.now.rules.revisions;
+    let folded = machine.folded(revisions, tx.now.at);
+    let devices_max = tx.now.rules.devices_max(&machine.source);
+    let due = entitlement(&folded, revisions, tx.now.at, devices_max);
+    let linked = link_found(
+        &mut machine,
+        &due,
+        &adoption.licenses,
+        &under_way,
+        tx.now.at,
+    );
+    if news == 0 && !linked {
+        tx.working.put_back(machine, fold);
+        return Ok(Receipt::Duplicate);
+    }
+    // A purchase that has a license from here was heard of before: it goes on as it is.
+    if had == 0 {
+        machine.adopted_at = Some(tx.now.at);
+    }
+    let id = machine.id.clone();
+    tx.settle_and_write(&scope, machine, None, &before.unwrap_or_default())?;
+    Ok(Receipt::Applied(Some(id)))
+}
+
+/// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in.
+fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordError> {
+    let Some(machine) = record::machine(tx.working, id)?.filter(is_untouched) else {
+        return Ok(Receipt::Unknown);
+    };
+    let scope = id.scope();
+    for due in dues(&machine) {
+        tx.working.delete(due);
+    }
+    for fact in &machine.facts {
+        for name in fact.names() {
+            let entry = key::link(scope, name.as_str());
+            let leads = tx.working.get(&entry)?;
+            if leads.is_some_and(|bytes| bytes[..] == *id.to_string().as_bytes()) {
+                tx.working.delete(entry);
+            }
+        }
+        record::delete(tx.working, key::event(scope, &fact.id))?;
+    }
+    if let Some(customer) = machine.contact().customer {
+        tx.working.delete(key::by_customer(scope, &customer, id));
+    }
+    tx.working.delete_machine(id)?;
+    Ok(Receipt::Done)
+}
+
+/// Takes an event in that is not known yet. Says whether it was.
+fn take_in(
+    tx: &mut Transaction<'_, '_>,
+    scope: &Scope,
+    machine: &mut Machine,
+    delivery: &Delivery,
+    fresh: bool,
+) -> Result<bool, RecordError> {
+    let entry = key::event(scope, &delivery.id);
+    let EventPayload::Fact(fact) = &delivery.heard else {
+        return Ok(false);
+    };
+    if tx.working.get(&entry)?.is_some() || !key_limits::fits(&delivery.heard) {
+        return Ok(false);
+    }
+    let fact = Fact {
+        received: tx.now.at,
+        ..(**fact).clone()
+    };
+    add_fact(machine, &fact);
+    unpark::link(tx, scope, machine, &fact, fresh)?;
+    let kept = EventRecord {
+        kind: delivery.kind.clone(),
+        created: delivery.created,
+        received: tx.now.at,
+        disposition: Disposition::Applied(Some(machine.id.clone())),
+        raw: delivery.raw.clone(),
+        livemode: delivery.livemode,
+    };
+    record::put(tx.working, entry, &kept)?;
+    Ok(true)
+}

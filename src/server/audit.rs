@@ -1,0 +1,145 @@
+//! The nightly audit: Stripe, the license service and the store compared, read-only. One line says what differs.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::adopt::table::KeyTable;
+use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
+use crate::config::{Config, Service, Source};
+use crate::domain::adoption::Asking;
+use crate::domain::id::Scope;
+use crate::domain::time::Span;
+use crate::effects::license::sweep::hash;
+use crate::effects::services::{Services, abilities};
+use crate::effects::stripe::Client;
+use crate::effects::throttle::Share;
+use crate::engine::Handle;
+use crate::engine::input::Input;
+use crate::engine::read::view;
+use crate::engine::record::{self, labels};
+
+/// Calls a second to Stripe: the night is long, and the seller's other programs share the limits.
+const READS_PER_S: u32 = 2;
+/// How long one request may take.
+const TIMEOUT: Span = Span::from_s(60);
+/// Digests of labels that are kept in one commit.
+const LABELS_AT_ONCE: usize = 2_000;
+
+/// What the audit works on.
+pub struct Auditor {
+    pub(super) handle: Handle,
+    pub(super) config: Arc<Config>,
+    pub(super) services: Arc<Services>,
+}
+
+impl Auditor {
+    /// Looks whenever it is woken, until it is to stop.
+    pub async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
+        let audits = async {
+            loop {
+                wake.notified().await;
+                for source in &self.config.sources {
+                    self.source(source).await;
+                }
+            }
+        };
+        tokio::select! { () = stop.cancelled() => {} () = audits => {} }
+    }
+
+    async fn source(&self, source: &Source) {
+        if source.api_key.is_none() {
+            return;
+        }
+        match self.look(source).await {
+            Ok(found) => digest(source, &found),
+            Err(why) => {
+                tracing::warn!(source.name = %source.name, "the nightly audit came to nothing: {why}");
+            }
+        }
+    }
+
+    async fn look(&self, source: &Source) -> Result<Found, String> {
+        let key = source
+            .api_key
+            .as_ref()
+            .ok_or("the source has no `api_key`")?;
+        let stripe = Client::new(&source.api_base, key, TIMEOUT, ANSWER_BYTES_MAX)
+            .map_err(|e| e.to_string())?;
+        let handle = self.handle.clone();
+        let known = tokio::task::spawn_blocking(move || known(&handle))
+            .await
+            .map_err(|e| e.to_string())??;
+        let rules = self.handle.rules();
+        let services = self.config.licenses_of(&source.name);
+        let question = Question {
+            scope: Scope::new(source.name.clone(), None),
+            stripe: &stripe,
+            reads_per_s: READS_PER_S,
+            licenses: self.licenses(source),
+            revisions: &rules.revisions,
+            devices_max: abilities(services, self.config.mail_of(&source.name)).devices_max,
+            templates: &self.config.adopt.labels,
+            known: &known,
+            asking: Asking::Audit,
+            progress: None,
+            account: hash(key.reveal()),
+            now: self.handle.clock().now(),
+        };
+        let found = look(&question, &mut KeyTable::default(), &mut |_| {})
+            .await
+            .map_err(|e| e.to_string())?;
+        for pairs in found.labels.chunks(LABELS_AT_ONCE) {
+            // Those that cannot be written are read again some night.
+            let _ = self
+                .handle
+                .submit_waiting(Input::Labels(pairs.to_vec()))
+                .await;
+        }
+        Ok(found)
+    }
+
+    /// The license service, at the pace of a sweep; none where it is this program's own.
+    fn licenses(&self, source: &Source) -> Option<LicenseList> {
+        if matches!(
+            self.config.licenses_of(&source.name).service,
+            Service::Embedded { .. }
+        ) {
+            return None;
+        }
+        let service = self.services.license(&source.name)?;
+        Some(LicenseList {
+            client: service.client.clone(),
+            throttle: service.throttle.clone(),
+            share: Share::Sweep,
+            app: service.app_id.clone(),
+        })
+    }
+}
+
+/// What the store knows.
+fn known(handle: &Handle) -> Result<KnownShop, String> {
+    let mut known = KnownShop::default();
+    view::machines(handle.reader(), |machine| {
+        known.add(record::encode(&machine));
+        true
+    })
+    .map_err(|e| e.to_string())?;
+    known.labels = labels::read(handle.reader()).map_err(|e| e.to_string())?;
+    Ok(known)
+}
+
+/// One line where something differs.
+fn digest(source: &Source, found: &Found) {
+    let differing = found.report.classes.iter();
+    let differing = differing.filter(|(class, _)| class.is_difference());
+    let words: Vec<String> = differing.map(|(class, n)| format!("{n} {class}")).collect();
+    let (stripe, licenses) = found.calls;
+    if words.is_empty() {
+        tracing::info!(source.name = %source.name, stripe, licenses, "the nightly audit found no difference");
+    } else {
+        let words = words.join(", ");
+        tracing::warn!(source.name = %source.name, stripe, licenses, "the nightly audit found differences: {words}; `keyward audit` lists them");
+    }
+}

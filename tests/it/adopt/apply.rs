@@ -1,0 +1,197 @@
+//! Existing customers are taken in: with their keys and their history, and nothing else happens; killed at any moment, the
+//! next run goes on.
+
+use std::process::{Command, Output, Stdio};
+
+use keyward::clock::Clock;
+use serde_json::{Value, json};
+
+use super::shop::{Customer, DAY_S, Life, Shop};
+use crate::support::app::TestApp;
+use crate::support::stripe_lists::Faults;
+use crate::support::wait::{PATIENCE, until, within};
+
+/// How many customers the shop has: `KEYWARD_FULL=1` takes the 5,000 of the proof.
+fn size() -> usize {
+    match std::env::var("KEYWARD_FULL") {
+        Ok(full) if full == "1" => 5_000,
+        _ => 400,
+    }
+}
+
+fn command(app: &TestApp, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
+    command
+        .args(["adopt", "--json", "--reads-per-s", "0"])
+        .args(args)
+        .arg("--config")
+        .arg(app.config())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(app: &TestApp, args: &[&str]) -> Output {
+    command(app, args).output().unwrap()
+}
+
+fn report(output: &Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn to_do(app: &TestApp) -> usize {
+    let report = report(&run(app, &[]));
+    usize::try_from(report["to_do"].as_u64().unwrap()).unwrap()
+}
+
+/// What must not have happened: nothing was made or changed at the license service, and nobody got a mail.
+fn nothing_else(shop: &Shop, app: &TestApp, licenses: usize) {
+    assert_eq!(shop.fake.licenses().len(), licenses);
+    let counters = shop.fake.counters();
+    let changed: Vec<_> = counters
+        .iter()
+        .filter(|(name, _)| !name.starts_with("GET"))
+        .collect();
+    assert!(changed.is_empty(), "{changed:?}");
+    let mails = std::fs::read_dir(app.dir().join("mail")).map_or(0, Iterator::count);
+    assert_eq!(mails, 0);
+}
+
+/// The next renewal of a subscription, paid now.
+pub(super) fn renewal(customer: &Customer, now_s: i64) -> Value {
+    let (n, start) = (customer.n, customer.paid_until_s(now_s));
+    let sub = customer.object();
+    let at_s = Clock::Wall.now().s() + 1;
+    json!({
+        "id": format!("evt_renewal_{n}"), "object": "event", "type": "invoice.paid", "created": at_s, "livemode": true,
+        "data": {"object": {
+            "id": format!("in_{n}_next"), "object": "invoice", "status": "paid", "customer": format!("cus_{n}"),
+            "currency": "usd", "total": 2900, "amount_due": 2900, "billing_reason": "subscription_cycle", "created": at_s,
+            "livemode": true, "status_transitions": {"paid_at": at_s},
+            "parent": {"type": "subscription_details", "subscription_details": {"subscription": sub, "metadata": {}}},
+            "lines": {"data": [{
+                "id": format!("il_{n}_next"), "amount": 2900, "quantity": 1,
+                "period": {"start": start, "end": start + 30 * DAY_S},
+                "parent": {"type": "subscription_item_details", "subscription_item_details": {
+                    "subscription": sub, "subscription_item": format!("si_{n}"), "proration": false}},
+                "pricing": {"type": "price_details", "price_details": {"price": "price_tool", "product": "prod_1"}},
+            }]},
+        }},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_are_taken_in_with_their_keys_and_nobody_gets_a_second_one() {
+    let shop = Shop::of(size()).await;
+    let app = shop.server().await;
+    let licenses = shop.fake.licenses().len();
+    let n = to_do(&app);
+    assert!(n > size() * 3 / 4, "{n}");
+    let wrong = run(&app, &["--apply", "--expect", &(n + 1).to_string()]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert_eq!(app.events().len(), 0, "a wrong number changes nothing");
+    let applied = report(&run(&app, &["--apply", "--expect", &n.to_string()]));
+    assert_eq!(applied["applied"], true);
+    assert_eq!(to_do(&app), 0, "a second run has nothing to do");
+    nothing_else(&shop, &app, licenses);
+    let undone = app.ask(&["adopt", "--undo"]);
+    assert_eq!(undone["machines"].as_array().unwrap().len(), n);
+    assert_eq!(
+        (to_do(&app), app.events().len()),
+        (n, 0),
+        "as if it had never been"
+    );
+    let again = report(&run(&app, &["--apply", "--expect", &n.to_string()]));
+    assert_eq!(again["classes"], applied["classes"]);
+    nothing_else(&shop, &app, licenses);
+    renewals(&shop, &app, licenses).await;
+}
+
+/// Renewals play: each key goes on, and none is made.
+async fn renewals(shop: &Shop, app: &TestApp, licenses: usize) {
+    let now_s = Clock::Wall.now().s();
+    let expected = shop.expected(false);
+    let renews = |c: &&Customer| c.life == Life::Runs && expected.contains_key(&c.machine());
+    let renewed: Vec<&Customer> = shop.customers.iter().filter(renews).take(100).collect();
+    for customer in &renewed {
+        let body = renewal(customer, now_s).to_string().into_bytes();
+        let answered = app.door().deliver(body).await.unwrap();
+        assert_eq!(answered.status, 200, "{answered:?}");
+    }
+    let linked = renewed
+        .iter()
+        .filter(|c| expected[&c.machine()] != "paid_without_key")
+        .count();
+    until("every key that was linked goes on", PATIENCE, async || {
+        (shop.fake.counter("PUT extend") >= linked as u64).then_some(())
+    })
+    .await;
+    assert_eq!(shop.fake.counter("POST"), 0, "nobody gets a second key");
+    assert_eq!(shop.fake.licenses().len(), licenses);
+    assert_eq!(shop.fake.counter("PUT revoke"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_reads_it_goes_on_where_it_was() {
+    let shop = Shop::of(300).await;
+    let app = shop.server().await;
+    let whole = report(&run(&app, &[]));
+    let faults = |hangs_at| Faults {
+        hangs_at,
+        ..Faults::default()
+    };
+    shop.stripe.faults(faults(None));
+    let _ = report(&run(&app, &[]));
+    let calls = shop.stripe.calls();
+    shop.stripe.faults(faults(Some(calls / 2)));
+    let mut child = command(&app, &[]).spawn().unwrap();
+    until("it hangs in the middle", PATIENCE, async || {
+        (shop.stripe.calls() >= calls / 2).then_some(())
+    })
+    .await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    shop.stripe.faults(faults(None));
+    let again = report(&run(&app, &[]));
+    assert_eq!(again["classes"], whole["classes"]);
+    assert!(
+        shop.stripe.calls() <= calls - calls / 2 + 1,
+        "{} of {calls} calls again",
+        shop.stripe.calls()
+    );
+    let left = std::fs::read_dir(app.dir().join("data")).unwrap();
+    let left = left
+        .flatten()
+        .filter(|f| f.file_name().to_string_lossy().contains("progress"));
+    assert_eq!(left.count(), 0, "nothing is left of it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_it_applies_nothing_is_half_done() {
+    let shop = Shop::of(size()).await;
+    let mut app = shop.server().await;
+    let licenses = shop.fake.licenses().len();
+    let n = to_do(&app);
+    let mut child = command(&app, &["--apply", "--expect", &n.to_string()])
+        .spawn()
+        .unwrap();
+    let begun = within(PATIENCE, async || {
+        let over = child.try_wait().unwrap().is_some();
+        (over || !app.events().is_empty()).then_some(())
+    });
+    begun.await.expect("it begins");
+    // The server dies with its client.
+    let _ = child.kill();
+    app.kill9();
+    child.wait().unwrap();
+    app.restart().await;
+    let rest = to_do(&app);
+    assert!(rest < n, "something was taken in: {rest} of {n}");
+    let applied = report(&run(&app, &["--apply", "--expect", &rest.to_string()]));
+    assert_eq!(applied["applied"], true);
+    assert_eq!(to_do(&app), 0);
+    nothing_else(&shop, &app, licenses);
+}

@@ -1,0 +1,161 @@
+//! Dry runs and audits: what they find, that they change nothing, and that what was read is kept.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::apply::renewal;
+use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
+use crate::support::app::TestApp;
+use crate::support::fake_stripe::KEY;
+use crate::support::stripe_lists::Faults;
+
+/// Class of each purchase.
+fn classes(report: &Value) -> BTreeMap<String, String> {
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let rows = report["rows"].as_array().unwrap();
+    rows.iter()
+        .map(|r| (text(&r["machine"]), text(&r["class"])))
+        .collect()
+}
+
+fn expected(shop: &Shop, with_table: bool) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<String, String> = shop
+        .expected(with_table)
+        .into_iter()
+        .map(|(machine, class)| (machine, class.to_owned()))
+        .collect();
+    let stray = "key_without_payment".to_owned();
+    all.insert("stripe/sub_gone".to_owned(), stray);
+    all
+}
+
+fn differing(is: &BTreeMap<String, String>, should: &BTreeMap<String, String>) -> Vec<String> {
+    let keys: std::collections::BTreeSet<_> = is.keys().chain(should.keys()).collect();
+    let apart = keys.into_iter().filter(|k| is.get(*k) != should.get(*k));
+    apart
+        .map(|k| format!("{k}: is {:?}, should be {:?}", is.get(k), should.get(k)))
+        .collect()
+}
+
+fn dry_run(app: &TestApp, more: &[&str]) -> Value {
+    app.ask(&[&["adopt", "--reads-per-s", "0"], more].concat())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_purchase_comes_to_its_class_and_nothing_is_changed() {
+    let shop = Shop::of(300).await;
+    let app = shop.server().await;
+    let before = shop.fake.licenses().len();
+    let report = dry_run(&app, &[]);
+    let should = expected(&shop, false);
+    assert_eq!(differing(&classes(&report), &should), [""; 0]);
+    assert_eq!(report["applied"], false);
+    let waits = |c: &Customer| matches!(c.life, Life::Renews | Life::Retries);
+    let movable = shop.expected(false);
+    let to_do = shop
+        .customers
+        .iter()
+        .filter(|c| {
+            !waits(c)
+                && movable
+                    .get(&c.machine())
+                    .is_some_and(|class| *class != "foreign")
+        })
+        .count();
+    assert_eq!(report["to_do"], to_do);
+    for row in report["rows"].as_array().unwrap() {
+        let key = row["key"].as_str().unwrap_or("…xxxx");
+        assert_eq!(key.chars().count(), 5, "a key by its last four: {key}");
+    }
+    let table = app.dir().join("table.csv");
+    std::fs::write(&table, shop.table()).unwrap();
+    let report = dry_run(&app, &["--csv", table.to_str().unwrap()]);
+    let should = expected(&shop, true);
+    assert_eq!(differing(&classes(&report), &should), [""; 0]);
+    assert_eq!(app.events().len(), 0);
+    assert_eq!(shop.fake.licenses().len(), before);
+    assert_eq!(shop.fake.counter("POST"), 0);
+    // Each license is read by itself once: the second look knows its label by a digest, and reads the two that belong to no
+    // purchase once more, for their words.
+    assert_eq!(shop.fake.counter("GET one"), before as u64 + 2);
+    assert_eq!(shop.stripe.seen().1, [""; 0], "nothing was refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_lost_cursors_and_lists_that_cannot_be_expanded_change_nothing_of_it() {
+    let shop = Shop::of(250).await;
+    let app = shop.server().await;
+    shop.stripe.faults(Faults {
+        limited_every: 7,
+        loses_cursor_at: Some(9),
+        no_line_items: true,
+        hangs_at: None,
+    });
+    let report = dry_run(&app, &[]);
+    let differs = differing(&classes(&report), &expected(&shop, false));
+    // The object whose going lost the cursor is gone.
+    assert!(differs.len() <= 1, "{differs:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_needs_neither_config_nor_store() {
+    let shop = Shop::of(150).await;
+    let dir = tempfile::tempdir().unwrap();
+    let authforge = shop.fake.base();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"));
+    command
+        .args(["audit", "--json", "--app", "app_test", "--reads-per-s", "0"])
+        .args(["--stripe-api", &shop.base, "--authforge-api", &authforge])
+        .args(["--authforge-reads-per-s", "0"])
+        .env("STRIPE_API_KEY", KEY)
+        .env("AUTHFORGE_API_KEY", crate::support::fake_licenses::API_KEY)
+        .current_dir(dir.path());
+    let out = command.output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    assert!(!said.contains(KEY), "{said}");
+    let report: Value = serde_json::from_slice(&out.stdout).unwrap();
+    // Every price counts as sold here, and no template of the vendor's is known.
+    let is = classes(&report);
+    let count = |class: &str| is.values().filter(|c| *c == class).count();
+    assert!(count("linked") > 80, "{:?}", report["classes"]);
+    assert_eq!(count("alive_after_refund"), 3, "{:?}", report["classes"]);
+    assert_eq!(count("foreign"), 0);
+    assert_eq!(report["applied"], false);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audit_names_what_other_hands_did_and_what_was_missed() {
+    let shop = Shop::of(200).await;
+    let app = shop.server().await;
+    let n = dry_run(&app, &[])["to_do"].to_string();
+    dry_run(&app, &["--apply", "--expect", &n]);
+    let ordinary = |c: &&Customer| c.life == Life::Runs && matches!(c.labelled, Labelled::ById(_));
+    let some: Vec<&Customer> = shop.customers.iter().filter(ordinary).take(5).collect();
+    let key = |n: usize| some[n].key.as_deref().unwrap();
+    shop.fake
+        .third_hand(key(0), |l| l.status = "revoked".into());
+    shop.fake.third_hand(key(1), |l| {
+        let earlier = chrono::TimeDelta::seconds(DAY_S / 4);
+        l.expires_at = l.expires_at.map(|at| at - earlier);
+    });
+    shop.fake.third_hand(key(2), |l| l.max_hwid_slots = 1);
+    let told = renewal(some[3], keyward::clock::Clock::Wall.now().s());
+    shop.stripe
+        .add("/v1/invoices", [told["data"]["object"].clone()]);
+    let is = classes(&app.ask(&["audit", "--reads-per-s", "0"]));
+    let should = [
+        "revoked_elsewhere",
+        "shortened_elsewhere",
+        "devices_differ",
+        "missed_events",
+        "known",
+    ];
+    for (customer, class) in some.iter().zip(should) {
+        assert_eq!(is[&customer.machine()], class, "{customer:?}");
+    }
+    let known = is.values().filter(|class| *class == "known").count();
+    assert!(known > 100, "{known}");
+}

@@ -1,0 +1,358 @@
+//! A stand-in for Stripe's lists: pages of at most 100, newest first, both cursors, `created` ranges, nested lists cut at
+//! ten, and refusals for what Stripe refuses. An unknown path or parameter is a 400, never an empty answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::fake_stripe::KEY;
+
+/// Nested lists show no more.
+const SHOWN: usize = 10;
+
+/// What goes wrong, and when.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    /// Every so manieth call is a 429; by turns with the header that gives the reason and without. 0: none.
+    pub(crate) limited_every: usize,
+    /// After so many calls the object that is the next cursor is gone.
+    pub(crate) loses_cursor_at: Option<usize>,
+    /// `line_items` cannot be expanded in the list of sessions.
+    pub(crate) no_line_items: bool,
+    /// After so many calls nothing is answered any more.
+    pub(crate) hangs_at: Option<usize>,
+}
+
+#[derive(Default)]
+struct Db {
+    /// Whole objects by path, newest first.
+    lists: BTreeMap<&'static str, Vec<Value>>,
+    faults: Faults,
+    calls: usize,
+    by_path: BTreeMap<String, usize>,
+    refused: Vec<String>,
+}
+
+/// A running stand-in.
+#[derive(Clone, Default)]
+pub(crate) struct StripeLists(Arc<Mutex<Db>>);
+
+/// The parameters that each list takes, besides those of all.
+const LISTS: [(&str, &[&str]); 7] = [
+    (
+        "/v1/subscriptions",
+        &[
+            "status",
+            "customer",
+            "price",
+            "created",
+            "collection_method",
+        ],
+    ),
+    (
+        "/v1/invoices",
+        &["status", "customer", "subscription", "created"],
+    ),
+    (
+        "/v1/checkout/sessions",
+        &[
+            "status",
+            "customer",
+            "payment_intent",
+            "subscription",
+            "created",
+        ],
+    ),
+    ("/v1/refunds", &["charge", "payment_intent", "created"]),
+    ("/v1/disputes", &["charge", "payment_intent", "created"]),
+    ("/v1/subscription_items", &["subscription"]),
+    ("/v1/events", &["type", "created", "delivery_success"]),
+];
+
+type Refused = (u16, Value);
+
+fn refusal(code: &str, param: &str) -> Refused {
+    let error = json!({"error": {"type": "invalid_request_error", "code": code, "param": param, "message": "refused"}});
+    (400, error)
+}
+
+impl StripeLists {
+    /// Starts one on a free port; returns its address too.
+    pub(crate) async fn start() -> (Self, String) {
+        let lists = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new()
+            .fallback(Self::answer)
+            .with_state(lists.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (lists, base)
+    }
+
+    /// Adds whole objects to a list.
+    pub(crate) fn add(&self, path: &'static str, objects: impl IntoIterator<Item = Value>) {
+        let mut db = self.0.lock().unwrap();
+        let list = db.lists.entry(path).or_default();
+        list.extend(objects);
+        list.sort_by_key(|o| std::cmp::Reverse(o["created"].as_i64().unwrap_or(0)));
+    }
+
+    /// Sets what goes wrong.
+    pub(crate) fn faults(&self, faults: Faults) {
+        let mut db = self.0.lock().unwrap();
+        (db.faults, db.calls) = (faults, 0);
+    }
+
+    /// Calls since the faults were set.
+    pub(crate) fn calls(&self) -> usize {
+        self.0.lock().unwrap().calls
+    }
+
+    /// Calls by path, the ids in it left out, and what was refused besides 429s and lost cursors.
+    pub(crate) fn seen(&self) -> (BTreeMap<String, usize>, Vec<String>) {
+        let db = self.0.lock().unwrap();
+        (db.by_path.clone(), db.refused.clone())
+    }
+
+    async fn answer(State(lists): State<Self>, uri: Uri, headers: HeaderMap) -> Response {
+        let authorized = headers
+            .get("authorization")
+            .is_some_and(|v| v == &format!("Bearer {KEY}"));
+        if !authorized {
+            let error = json!({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided"}});
+            return (StatusCode::UNAUTHORIZED, Json(error)).into_response();
+        }
+        let url = reqwest::Url::parse(&format!("http://x{uri}")).unwrap();
+        let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let hangs = lists.0.lock().unwrap().is_next_silent();
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        let answered = lists.0.lock().unwrap().call(uri.path(), &query);
+        let (status, body, limited) = match answered {
+            Ok(body) => (200, body, None),
+            Err((429, body)) => {
+                let reason = lists.calls() % 2 == 0;
+                (429, body, reason.then_some("endpoint-rate"))
+            }
+            Err((status, body)) => (status, body, None),
+        };
+        let status = StatusCode::from_u16(status).unwrap();
+        let mut response = (status, Json(body)).into_response();
+        if let Some(reason) = limited {
+            let headers = response.headers_mut();
+            headers.insert("Stripe-Rate-Limited-Reason", reason.parse().unwrap());
+        }
+        response
+    }
+}
+
+impl Db {
+    fn is_next_silent(&self) -> bool {
+        self.faults.hangs_at.is_some_and(|n| self.calls >= n)
+    }
+
+    fn call(&mut self, path: &str, query: &[(String, String)]) -> Result<Value, Refused> {
+        self.calls += 1;
+        let name: Vec<&str> = path
+            .split('/')
+            .map(|part| {
+                if part.contains('_') && part != "subscription_items" && part != "line_items" {
+                    "{id}"
+                } else {
+                    part
+                }
+            })
+            .collect();
+        *self.by_path.entry(name.join("/")).or_default() += 1;
+        let every = self.faults.limited_every;
+        if every > 0 && self.calls % every == 0 {
+            let error = json!({"error": {"type": "invalid_request_error", "code": "rate_limit"}});
+            return Err((429, error));
+        }
+        let answered = self.list(path, query);
+        if let Err((_, body)) = &answered {
+            if body["error"]["code"] != "resource_missing" {
+                self.refused.push(format!("{path} {query:?}"));
+            }
+        }
+        answered
+    }
+
+    fn list(&mut self, path: &str, query: &[(String, String)]) -> Result<Value, Refused> {
+        if let Some(nested) = self.nested(path, query)? {
+            return Ok(nested);
+        }
+        let (path, takes) = LISTS
+            .into_iter()
+            .find(|(p, _)| *p == path)
+            .ok_or((404, json!({"error": {"message": "no such path"}})))?;
+        let takes: Vec<&str> = takes.iter().copied().chain(["expand[]"]).collect();
+        let page = Page::of(query, &takes)?;
+        self.expands(path, &page)?;
+        if self.faults.loses_cursor_at.is_some_and(|n| self.calls >= n)
+            && let Some(after) = &page.after
+        {
+            self.faults.loses_cursor_at = None;
+            if let Some(list) = self.lists.get_mut(path) {
+                list.retain(|o| o["id"] != *after);
+            }
+        }
+        let rows = self.lists.get(path).cloned().unwrap_or_default();
+        let rows = rows.into_iter().filter(|o| page.takes(path, o)).collect();
+        let mut answer = page.cut(rows, path)?;
+        for object in answer["data"].as_array_mut().unwrap() {
+            hide(object, &page);
+        }
+        Ok(answer)
+    }
+
+    fn expands(&self, path: &str, page: &Page) -> Result<(), Refused> {
+        for expand in &page.expand {
+            let known = match path {
+                "/v1/invoices" => expand == "data.payments",
+                "/v1/checkout/sessions" => {
+                    expand == "data.line_items" && !self.faults.no_line_items
+                }
+                _ => false,
+            };
+            if !known {
+                return Err(refusal("parameter_invalid", "expand"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The lists inside objects.
+    fn nested(&self, path: &str, query: &[(String, String)]) -> Result<Option<Value>, Refused> {
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let (list, id, name) = match parts[..] {
+            ["v1", "invoices", id, "lines"] => ("/v1/invoices", id, "lines"),
+            ["v1", "checkout", "sessions", id, "line_items"] => {
+                ("/v1/checkout/sessions", id, "line_items")
+            }
+            ["v1", "subscription_items"] => {
+                let of = query.iter().find(|(k, _)| k == "subscription");
+                let (_, id) = of.ok_or_else(|| refusal("parameter_missing", "subscription"))?;
+                ("/v1/subscriptions", id.as_str(), "items")
+            }
+            _ => return Ok(None),
+        };
+        let page = Page::of(query, &["subscription"])?;
+        let object = self.lists.get(list).into_iter().flatten();
+        let object = object.clone().find(|o| o["id"] == id);
+        let object = object.ok_or((404, json!({"error": {"code": "resource_missing"}})))?;
+        let rows = object[name]["data"].as_array().cloned().unwrap_or_default();
+        page.cut(rows, path).map(Some)
+    }
+}
+
+/// What a list is asked for.
+#[derive(Debug, Default)]
+struct Page {
+    limit: usize,
+    after: Option<String>,
+    before: Option<String>,
+    created: Vec<(String, i64)>,
+    equal: Vec<(String, String)>,
+    expand: Vec<String>,
+}
+
+impl Page {
+    fn of(query: &[(String, String)], takes: &[&str]) -> Result<Self, Refused> {
+        let mut page = Self {
+            limit: 10,
+            ..Self::default()
+        };
+        for (key, value) in query {
+            let head = key.split('[').next().unwrap_or_default();
+            match key.as_str() {
+                "limit" => page.limit = value.parse().unwrap_or(0),
+                "starting_after" => page.after = Some(value.clone()),
+                "ending_before" => page.before = Some(value.clone()),
+                "expand[]" if takes.contains(&"expand[]") => page.expand.push(value.clone()),
+                _ if !takes.contains(&head) => return Err(refusal("parameter_unknown", key)),
+                _ if head == "created" => {
+                    let at = value.parse();
+                    let at = at.map_err(|_| refusal("parameter_invalid_integer", key))?;
+                    page.created.push((key.clone(), at));
+                }
+                _ => page.equal.push((key.clone(), value.clone())),
+            }
+        }
+        match page.limit {
+            1..=100 => Ok(page),
+            _ => Err(refusal("parameter_invalid_integer", "limit")),
+        }
+    }
+
+    fn takes(&self, path: &str, object: &Value) -> bool {
+        let at = object["created"].as_i64().unwrap_or(0);
+        let within = self.created.iter().all(|(key, bound)| match key.as_str() {
+            "created[gte]" => at >= *bound,
+            "created[gt]" => at > *bound,
+            "created[lte]" => at <= *bound,
+            "created[lt]" => at < *bound,
+            _ => at == *bound,
+        });
+        let status = self.equal.iter().find(|(key, _)| key == "status");
+        let status = match (path, status.map(|(_, v)| v.as_str())) {
+            ("/v1/subscriptions", Some("all")) => true,
+            // The default leaves out what has ended.
+            ("/v1/subscriptions", None) => object["status"] != "canceled",
+            (_, None) => true,
+            (_, Some(status)) => object["status"] == status,
+        };
+        let mut others = self.equal.iter().filter(|(key, _)| key != "status");
+        within && status && others.all(|(key, value)| object[key] == *value)
+    }
+
+    fn cut(&self, rows: Vec<Value>, url: &str) -> Result<Value, Refused> {
+        let place = |id: &String, param: &str| {
+            let found = rows.iter().position(|o| o["id"] == *id);
+            found.ok_or_else(|| refusal("resource_missing", param))
+        };
+        let (begin, end) = match (&self.after, &self.before) {
+            (Some(_), Some(_)) => return Err(refusal("parameter_unknown", "ending_before")),
+            (Some(id), None) => {
+                let begin = place(id, "starting_after")? + 1;
+                (begin, rows.len().min(begin + self.limit))
+            }
+            (None, Some(id)) => {
+                let end = place(id, "ending_before")?;
+                (end.saturating_sub(self.limit), end)
+            }
+            (None, None) => (0, rows.len().min(self.limit)),
+        };
+        let more = if self.before.is_some() {
+            begin > 0
+        } else {
+            end < rows.len()
+        };
+        Ok(json!({"object": "list", "url": url, "has_more": more, "data": rows[begin..end]}))
+    }
+}
+
+/// What the list does not show of an object.
+fn hide(object: &mut Value, page: &Page) {
+    for name in ["items", "lines", "line_items", "payments"] {
+        let expanded = page.expand.iter().any(|e| *e == format!("data.{name}"));
+        if matches!(name, "line_items" | "payments") && !expanded {
+            if let Some(fields) = object.as_object_mut() {
+                fields.remove(name);
+            }
+            continue;
+        }
+        if let Some(data) = object[name]["data"].as_array() {
+            let cut = data.len() > SHOWN;
+            let shown: Vec<Value> = data.iter().take(SHOWN).cloned().collect();
+            object[name] = json!({"object": "list", "has_more": cut, "data": shown});
+        }
+    }
+}
