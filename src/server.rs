@@ -3,6 +3,7 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod backfill;
 mod guard;
 mod opening;
 mod reparse;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Config, Service};
 use crate::domain::time::{Span, Timestamp};
+use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
@@ -28,6 +30,7 @@ use crate::engine::write::committer::{self, Committer};
 use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
+use backfill::Backfills;
 pub use opening::{Opened, open};
 pub use rules::{rules, source_rules};
 
@@ -87,6 +90,8 @@ pub struct Server {
     pub due: Arc<Notify>,
     /// Where the embedded license service listens, if it runs.
     pub embedded: Option<EmbeddedAt>,
+    /// What waits for a person apart from purchases.
+    pub(crate) attention: ServerAttention,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -97,6 +102,7 @@ struct Tasks {
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
+    backfill: tokio::task::JoinHandle<()>,
     reparse: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     embedded: Option<EmbeddedTask>,
@@ -111,6 +117,7 @@ struct Parts {
     config: Arc<Config>,
     services: Arc<Services>,
     due: Arc<Notify>,
+    backfills: Arc<Backfills>,
     stop: CancellationToken,
 }
 
@@ -135,6 +142,7 @@ impl Tasks {
             config,
             services,
             due,
+            backfills,
             stop,
         } = parts;
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
@@ -149,8 +157,23 @@ impl Tasks {
             counts: Arc::clone(&counts),
         };
         let catch_up = config.time.catch_up;
-        let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
+        let known = Arc::clone(backfills);
+        let guard = guard::run(
+            handle.clone(),
+            heartbeat,
+            jumps,
+            (catch_up, known),
+            stop.clone(),
+        );
         let guard = tokio::spawn(guard);
+        let backfill = backfill::run(
+            handle.clone(),
+            Arc::clone(services),
+            config.backfill.every,
+            Arc::clone(backfills),
+            stop.clone(),
+        );
+        let backfill = tokio::spawn(backfill);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
@@ -172,6 +195,7 @@ impl Tasks {
             dispatcher: tokio::spawn(dispatcher),
             scheduler,
             guard,
+            backfill,
             reparse,
             embedded,
             embedded_stop,
@@ -220,13 +244,16 @@ impl Server {
             queue_len_max,
         )
         .map_err(system("starting the committer"))?;
+        let backfills = Backfills::new(config.sources.iter().map(|s| &s.name));
         let parts = Parts {
             handle,
             config,
             services,
             due: Arc::default(),
+            backfills: Arc::new(backfills),
             stop: CancellationToken::new(),
         };
+        let attention = attention(&parts);
         let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
         Ok(Self {
             address,
@@ -234,6 +261,7 @@ impl Server {
             services: parts.services,
             due: parts.due,
             embedded: embedded_at,
+            attention,
             stop: parts.stop,
             committer,
             tasks,
@@ -288,6 +316,7 @@ impl Server {
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
+        let _ = tasks.backfill.await;
         let _ = tasks.reparse.await;
         let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;
@@ -308,6 +337,17 @@ impl Server {
             Err(_) => Err(RunError::Task("the committer")),
         }
     }
+}
+
+/// What waits for a person apart from purchases.
+fn attention(parts: &Parts) -> ServerAttention {
+    let (services, backfills) = (Arc::clone(&parts.services), Arc::clone(&parts.backfills));
+    let clock = parts.handle.clock().clone();
+    Arc::new(move || {
+        let mut all = services.attention(clock.now());
+        all.extend(backfills.attention());
+        all
+    })
 }
 
 /// The scheduler's last runs and the services, as `/readyz` shows them.

@@ -4,6 +4,8 @@
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change.
 
+mod attention;
+mod backfill;
 mod context;
 mod failure;
 mod history;
@@ -18,7 +20,7 @@ pub(crate) mod socket;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
-pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
+pub use request::{ActionFilter, BackfillQuery, EventFilter, HistoryQuery, PolicyQuery, Request};
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,
     Response, TimelineItem,

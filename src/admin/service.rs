@@ -8,11 +8,13 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, lists, policy, read, retry};
+use super::{attention, backfill, history, lists, policy, read, retry};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
+use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
+use crate::effects::stripe::Accounts;
 use crate::engine::Handle;
 use crate::engine::input::Input;
 
@@ -22,23 +24,40 @@ pub struct Service {
     context: Context,
     /// The services of a running server, whose breakers a retry closes.
     running: Option<Arc<Services>>,
+    /// What waits for a person at a running server apart from purchases.
+    attention: Option<ServerAttention>,
+    /// The accounts at Stripe that can be asked.
+    accounts: Arc<Accounts>,
 }
 
 impl Service {
     /// Over an engine; `services` are the license services by source.
     #[must_use]
-    pub const fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
+    pub fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
         Self {
             context: Context { handle, services },
             running: None,
+            attention: None,
+            accounts: Arc::default(),
+        }
+    }
+
+    /// The same where Stripe can be asked.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self {
+            accounts: Arc::new(accounts),
+            ..self
         }
     }
 
     /// The same at a running server: a retry also tries services that are down or refuse.
     #[must_use]
-    pub fn with_running(self, services: Arc<Services>) -> Self {
+    pub fn with_running(self, services: Arc<Services>, attention: ServerAttention) -> Self {
         Self {
+            accounts: Arc::new(services.stripe_map().clone()),
             running: Some(services),
+            attention: Some(attention),
             ..self
         }
     }
@@ -70,6 +89,13 @@ impl Service {
                     .read(move |context| lists::actions(context, limit))
                     .await
             }
+            Request::Attention => {
+                let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
+                self.context
+                    .read(move |context| attention::list(context, of_server))
+                    .await
+            }
+            Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::History(pages) => {
                 self.context
                     .read(move |context| history::page(context, &pages))

@@ -32,6 +32,7 @@ pub(super) fn part<T: for<'d> Deserialize<'d>>(
         Response::Found { .. }
         | Response::Machine { .. }
         | Response::List { .. }
+        | Response::Backfilled(_)
         | Response::Changed(_)
         | Response::Failed(_) => Err(Failure::ours("the server answered something else")
             .hint("is the server of the same version as this command?")),

@@ -25,6 +25,7 @@ fn order(
         | Response::Machine { .. }
         | Response::List { .. }
         | Response::Page { .. }
+        | Response::Backfilled(_)
         | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
     }
 }
@@ -176,6 +177,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
             "the devices bound to its keys are forgotten as soon as the service confirms it"
                 .to_owned()
         }
+        Verb::Note => "what was reported of it until now counts as looked at".to_owned(),
         Verb::ApplyRevision => verb.as_str().to_owned(),
     };
     let decision = Decision {

@@ -130,6 +130,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
             Response::Found { .. }
             | Response::Machine { .. }
             | Response::Page { .. }
+            | Response::Backfilled(_)
             | Response::Changed(_)
             | Response::Failed(_) => Err(other()),
         }
@@ -174,6 +175,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         | Response::Machine { .. }
         | Response::List { .. }
         | Response::Page { .. }
+        | Response::Backfilled(_)
         | Response::Failed(_) => Err(other()),
     }
 }

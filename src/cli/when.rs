@@ -22,6 +22,15 @@ impl When {
             Self::In(span) => (now + span).whole_s(),
         }
     }
+
+    /// The instant that is meant where the past is: a span is before now.
+    #[must_use]
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(span) => (now - span).whole_s(),
+        }
+    }
 }
 
 impl FromStr for When {

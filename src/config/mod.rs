@@ -70,6 +70,8 @@ pub struct Config {
     pub http: Http,
     /// Clocks and outages.
     pub time: Time,
+    /// Events that never arrived.
+    pub backfill: Backfill,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
     /// The plans, in the file's order, names unlike.
@@ -166,6 +168,7 @@ impl Config {
             scheduler: Scheduler::default(),
             http: Http::default(),
             time: Time::default(),
+            backfill: Backfill::default(),
             adopt: Adopt::default(),
             plans: Vec::new(),
             policies: vec![Policy::default()],

@@ -82,6 +82,9 @@ pub enum Verb {
         #[serde(default)]
         to: Option<String>,
     },
+    /// Nothing changes: a person has looked at what was reported until then.
+    #[n(10)]
+    Note,
 }
 
 /// What was decided, by whom and why, as it stands in a timeline.
@@ -107,7 +110,8 @@ impl Sentence for Decision {
             | Verb::Keep
             | Verb::Rekey
             | Verb::ResetDevices
-            | Verb::ApplyRevision => {}
+            | Verb::ApplyRevision
+            | Verb::Note => {}
         }
         write!(f, " ({})", self.reason)
     }
@@ -128,6 +132,7 @@ impl Verb {
             Self::ResetDevices => "reset_devices",
             Self::ApplyRevision => "apply_revision",
             Self::Resend { .. } => "resend",
+            Self::Note => "note",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
+use crate::engine::record::server::ServerRecord;
 
 /// The version of a machine's record.
 pub type Version = crate::store::Seq;
@@ -121,6 +122,8 @@ pub enum Input {
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
     Gap(Gap),
+    /// What the server keeps of its own work.
+    Keep(ServerRecord),
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }

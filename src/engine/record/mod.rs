@@ -9,6 +9,7 @@ pub mod gaps;
 pub mod key;
 pub(crate) mod labels;
 pub(crate) mod revisions;
+pub mod server;
 
 use std::cell::RefCell;
 

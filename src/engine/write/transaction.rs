@@ -33,6 +33,7 @@ use crate::engine::record::gaps;
 use crate::engine::record::key::{self, Item};
 use crate::engine::record::labels;
 use crate::engine::record::revisions;
+use crate::engine::record::server;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use crate::engine::route::expire_parked;
 use crate::engine::route::query;
@@ -144,13 +145,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 scope,
                 name,
                 outcome,
-            } => {
-                let known = query::looked(self, scope, name, outcome)?;
-                Ok(match known {
-                    true => Receipt::Done,
-                    false => Receipt::Unknown,
-                })
-            }
+            } => query::looked(self, scope, name, outcome).map(known),
             Input::Actions {
                 machine,
                 action,
@@ -172,6 +167,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Keep(kept) => server::keep(self.working, kept),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }
@@ -576,6 +572,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
             }
         }
         Ok(self.working.put_machine(machine, fold)?)
+    }
+}
+
+/// Whether there was something that an input is about.
+const fn known(known: bool) -> Receipt {
+    match known {
+        true => Receipt::Done,
+        false => Receipt::Unknown,
     }
 }
 

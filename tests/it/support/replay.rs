@@ -157,6 +157,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Revision { .. }
         | Input::Gap(_)
         | Input::Labels(_)
+        | Input::Keep(_)
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line {
