@@ -5,7 +5,9 @@
 
 mod backfill;
 mod guard;
+pub(crate) mod mode;
 mod opening;
+mod parts;
 mod reparse;
 mod rules;
 mod watch;
@@ -30,8 +32,8 @@ use crate::engine::write::committer::{self, Committer};
 use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
-use backfill::Backfills;
 pub use opening::{Opened, open};
+use parts::Parts;
 pub use rules::{rules, source_rules};
 
 /// How long the committer has to write what is queued after the order to stop.
@@ -111,16 +113,6 @@ struct Tasks {
 
 type EmbeddedTask = tokio::task::JoinHandle<Result<(), embedded::ServeError>>;
 
-/// What every task is given a part of.
-struct Parts {
-    handle: Handle,
-    config: Arc<Config>,
-    services: Arc<Services>,
-    due: Arc<Notify>,
-    backfills: Arc<Backfills>,
-    stop: CancellationToken,
-}
-
 /// An error of the system's, with what was tried.
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
     move |error| StartError::System {
@@ -144,6 +136,7 @@ impl Tasks {
             due,
             backfills,
             stop,
+            ..
         } = parts;
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
         let counts: Arc<Counts> = Arc::default();
@@ -244,16 +237,9 @@ impl Server {
             queue_len_max,
         )
         .map_err(system("starting the committer"))?;
-        let backfills = Backfills::new(config.sources.iter().map(|s| &s.name));
-        let parts = Parts {
-            handle,
-            config,
-            services,
-            due: Arc::default(),
-            backfills: Arc::new(backfills),
-            stop: CancellationToken::new(),
-        };
-        let attention = attention(&parts);
+        // Before anything is sent that it may hold back.
+        mode::follow(&handle, config.mode, handle.clock()).await?;
+        let parts = Parts::new(handle, config, services);
         let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
         Ok(Self {
             address,
@@ -261,7 +247,7 @@ impl Server {
             services: parts.services,
             due: parts.due,
             embedded: embedded_at,
-            attention,
+            attention: parts.attention,
             stop: parts.stop,
             committer,
             tasks,
@@ -337,17 +323,6 @@ impl Server {
             Err(_) => Err(RunError::Task("the committer")),
         }
     }
-}
-
-/// What waits for a person apart from purchases.
-fn attention(parts: &Parts) -> ServerAttention {
-    let (services, backfills) = (Arc::clone(&parts.services), Arc::clone(&parts.backfills));
-    let clock = parts.handle.clock().clone();
-    Arc::new(move || {
-        let mut all = services.attention(clock.now());
-        all.extend(backfills.attention());
-        all
-    })
 }
 
 /// The scheduler's last runs and the services, as `/readyz` shows them.

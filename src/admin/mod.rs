@@ -2,7 +2,8 @@
 //!
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
-//! was refused, `history` all that was received, `policy` what the newest plans and policies would change.
+//! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
+//! `standing` what holds for the whole shop.
 
 mod attention;
 mod backfill;
@@ -17,6 +18,7 @@ mod response;
 mod retry;
 mod service;
 pub(crate) mod socket;
+mod standing;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
@@ -26,3 +28,4 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use standing::{Compared, Holding, Settlement};

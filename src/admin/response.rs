@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::failure::Failure;
 use super::request::BackfillPosition;
+use super::standing::Holding;
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::backfill::Backfilled;
@@ -45,6 +46,15 @@ pub enum Response {
     },
     /// Events that had not arrived.
     Backfilled(BackfillPart),
+    /// What is held, and by what.
+    Held {
+        /// Its actions, oldest first.
+        rows: Vec<Box<RawValue>>,
+        /// Older rows that were left out.
+        more: u64,
+        /// What holds them.
+        holding: Holding,
+    },
     /// What was changed.
     Changed(Changed),
     /// Nothing came of it.

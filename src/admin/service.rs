@@ -8,7 +8,7 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{attention, backfill, history, lists, policy, read, retry};
+use super::{attention, backfill, history, lists, policy, read, retry, standing};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -107,6 +107,22 @@ impl Service {
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Held { limit } => {
+                self.context
+                    .read(move |context| standing::held(context, limit))
+                    .await
+            }
+            Request::Settle {
+                id,
+                settlement,
+                author,
+                reason,
+            } => standing::settle(&self.context, id, settlement, author, reason).await,
+            Request::Order {
+                what,
+                author,
+                reason,
+            } => standing::order(&self.context, what, author, reason).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)

@@ -182,8 +182,8 @@ impl Finding {
             | Self::LineItemsCut
             | Self::ServedTwice(_)
             | Self::NoInvoiceHeard(_) => Some(AttentionCause::Finding),
-            // A held machine is listed as such.
-            Self::Held(_) => None,
+            // What is held is listed as such.
+            Self::Held(_) | Self::GuardTripped => None,
             Self::MovedTo { paid_until, .. } => match paid_until {
                 Some(_) => Some(AttentionCause::Finding),
                 None => None,
@@ -230,8 +230,9 @@ impl Concern {
     pub fn settled_by(&self) -> String {
         let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
         match self {
-            Self::RefusedAction(action) | Self::HeldAction { action, .. } => {
-                format!("keyward retry {}", action.name())
+            Self::RefusedAction(action) => format!("keyward retry {}", action.name()),
+            Self::HeldAction { action, .. } => {
+                format!("keyward held approve {} --reason …", action.name())
             }
             Self::PaidWithoutKey {
                 machine, action, ..
@@ -267,6 +268,7 @@ impl Concern {
                 | Finding::MovedTo { .. }
                 | Finding::Held(_)
                 | Finding::LineItemsCut
+                | Finding::GuardTripped
                 | Finding::NoInvoiceHeard(_) => noted(machine),
             },
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),

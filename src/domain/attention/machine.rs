@@ -60,12 +60,16 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
     let concern = match action.outcome {
         ActionOutcome::Refused => Concern::RefusedAction(named()),
         ActionOutcome::Held => match &action.held {
-            // It ends by itself.
-            Some(Hold::TimeNotTrusted(_)) | None => return None,
-            Some(hold @ Hold::Person { .. }) => Concern::HeldAction {
-                action: named(),
-                hold: hold.clone(),
-            },
+            // It ends by itself, or with what was ordered for the whole shop.
+            Some(Hold::TimeNotTrusted(_) | Hold::Observed | Hold::Paused { .. }) | None => {
+                return None;
+            }
+            Some(hold @ (Hold::Person { .. } | Hold::Guard | Hold::Adoption)) => {
+                Concern::HeldAction {
+                    action: named(),
+                    hold: hold.clone(),
+                }
+            }
         },
         ActionOutcome::Pending if brings_key(machine, &action.act) => {
             if machine.held.is_some() || now - action.at < KEY_WITHIN {
@@ -161,6 +165,7 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
         | Finding::MovedTo { .. }
         | Finding::Held(_)
         | Finding::LineItemsCut
+        | Finding::GuardTripped
         | Finding::NoInvoiceHeard(_) => false,
     }
 }
@@ -227,6 +232,8 @@ mod tests {
         let held = |hold| causes(&with_create(99, ActionOutcome::Held, Some(hold)));
         assert_eq!(held(by_hand), [AttentionCause::HeldAction]);
         assert_eq!(held(by_time), []);
+        assert_eq!(held(Hold::Guard), [AttentionCause::HeldAction]);
+        assert_eq!(held(Hold::Observed), [], "the whole shop is");
         let of = |outcome| causes(&with_create(99, outcome, None));
         assert_eq!(of(ActionOutcome::Refused), [AttentionCause::RefusedAction]);
         assert_eq!(of(ActionOutcome::Abandoned), []);

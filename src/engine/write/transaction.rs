@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::dues;
+use super::guarding;
 use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
 use super::unheard;
 use super::working::Working;
-use crate::domain::action::{Action, ActionOutcome, CreatePhase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
 use crate::domain::adoption::Gap;
 use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
@@ -16,6 +17,7 @@ use crate::domain::decide;
 use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
+use crate::domain::holding::{self, Brakes};
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
@@ -25,6 +27,7 @@ use crate::domain::operator;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::routing::{Meanwhile, Route};
+use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
 use crate::engine::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules, Version};
@@ -34,6 +37,7 @@ use crate::engine::record::key::{self, Item};
 use crate::engine::record::labels;
 use crate::engine::record::revisions;
 use crate::engine::record::server;
+use crate::engine::record::standing;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use crate::engine::route::expire_parked;
 use crate::engine::route::query;
@@ -55,6 +59,10 @@ pub struct TxContext<'a> {
     pub stops_held: Option<Distrust>,
     /// Times of which the store has no memory.
     pub gaps: &'a [Gap],
+    /// The shop's orders.
+    pub standing: &'a StandingOrders,
+    /// How many licenses worked when they were last counted.
+    pub live_licenses: u64,
 }
 
 /// What the operator should be told.
@@ -145,7 +153,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 scope,
                 name,
                 outcome,
-            } => query::looked(self, scope, name, outcome).map(known),
+            } => self.searched(scope, name, outcome),
             Input::Actions {
                 machine,
                 action,
@@ -168,8 +176,27 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Keep(kept) => server::keep(self.working, kept),
+            Input::Standing(order) => standing::order(self.working, order),
+            Input::GuardReset => standing::reset_guard(self.working),
+            Input::Compare { machine } => {
+                self.change(machine, |m, world| holding::compare(m, world.now))
+            }
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
+    }
+
+    fn searched(
+        &mut self,
+        scope: &Scope,
+        name: &str,
+        outcome: &Outcome,
+    ) -> Result<Receipt, RecordError> {
+        let known = query::looked(self, scope, name, outcome)?;
+        Ok(if known {
+            Receipt::Done
+        } else {
+            Receipt::Unknown
+        })
     }
 
     /// Keeps a delivery that was no event, for the operator.
@@ -428,6 +455,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             jitter: self.now.jitter,
             under_way,
             stops_held: self.now.stops_held,
+            brakes: Brakes {
+                standing: self.now.standing,
+                service: rules.service,
+            },
         }
     }
 
@@ -488,6 +519,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
+        guarding::admit(self, &mut machine)?;
         unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {
             self.alerts.push(Alert {
@@ -572,14 +604,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
             }
         }
         Ok(self.working.put_machine(machine, fold)?)
-    }
-}
-
-/// Whether there was something that an input is about.
-const fn known(known: bool) -> Receipt {
-    match known {
-        true => Receipt::Done,
-        false => Receipt::Unknown,
     }
 }
 

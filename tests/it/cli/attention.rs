@@ -28,7 +28,7 @@ fn each_line_names_the_command_that_settles_it() {
     place.fill(
         &[
             "onetime-lifetime",
-            "payment-link-without-metadata",
+            "onetime-metadata-plan-unknown",
             "early-fraud-warning",
         ],
         refusing,
