@@ -72,6 +72,8 @@ pub struct Config {
     pub http: Http,
     /// Clocks and outages.
     pub time: Time,
+    /// Events that never arrived.
+    pub backfill: Backfill,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
     /// How plans are sold.
@@ -174,6 +176,7 @@ impl Config {
             scheduler: Scheduler::default(),
             http: Http::default(),
             time: Time::default(),
+            backfill: Backfill::default(),
             adopt: Adopt::default(),
             checkout: Checkout::default(),
             mode: Mode::Live,

@@ -20,6 +20,7 @@ use crate::domain::probe::ServiceProbe;
 use crate::domain::revision::Revisions;
 use crate::domain::standing::StandingOrder;
 use crate::domain::time::Timestamp;
+use crate::engine::record::server::ServerRecord;
 
 /// The version of a machine's record.
 pub type Version = crate::store::Seq;
@@ -129,6 +130,8 @@ pub enum Input {
     Gap(Gap),
     /// What a probe learned of a license service.
     Probed(ServiceProbe),
+    /// What the server keeps of its own work.
+    Keep(ServerRecord),
     /// An order for the whole shop.
     Standing(StandingOrder),
     /// A person has looked at what the guard holds: its counting begins anew.

@@ -2,6 +2,7 @@
 
 mod buying;
 mod services;
+mod watch;
 
 use super::Absent::{Is, Means, Required};
 use super::ValueKind::{
@@ -14,6 +15,7 @@ use super::Section;
 use super::policy::POLICY;
 pub(in crate::config) use buying::{BUY, CHECKOUT};
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
+pub(in crate::config) use watch::BACKFILL;
 
 /// The file's top.
 pub(in crate::config) const ROOT: Section = Section {
@@ -79,6 +81,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[time]"),
             Means("its defaults"),
             "Clocks and outages.",
+        ),
+        key(
+            "backfill",
+            Table("[backfill]"),
+            Means("its defaults"),
+            "Events that never arrived.",
         ),
         key(
             "mode",
@@ -348,6 +356,6 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &ADOPT, &PLAN, &LICENSE,
-    &POLICY,
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ADOPT, &PLAN,
+    &LICENSE, &POLICY,
 ];

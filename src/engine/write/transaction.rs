@@ -39,6 +39,7 @@ use crate::engine::record::key::{self, Item};
 use crate::engine::record::labels;
 use crate::engine::record::probe;
 use crate::engine::record::revisions;
+use crate::engine::record::server;
 use crate::engine::record::standing;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use crate::engine::route::expire_parked;
@@ -179,6 +180,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
             Input::Probed(learned) => probe::keep(self.working, learned),
+            Input::Keep(kept) => server::keep(self.working, kept),
             Input::Standing(order) => standing::order(self.working, order),
             Input::GuardReset => standing::reset_guard(self.working),
             Input::Compare { machine } => {
