@@ -22,13 +22,14 @@ use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
+use crate::engine::backup::Backups;
 use crate::engine::read::counts::Counts;
 use crate::engine::record::{RecordError, gaps};
 use crate::engine::write::committer::{self, Committer};
 use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
-pub use opening::{Opened, open};
+pub use opening::{Opened, open, uses_embedded};
 pub use rules::{rules, source_rules};
 
 /// How long the committer has to write what is queued after the order to stop.
@@ -87,6 +88,8 @@ pub struct Server {
     pub due: Arc<Notify>,
     /// Where the embedded license service listens, if it runs.
     pub embedded: Option<EmbeddedAt>,
+    /// Makes backups of the stores.
+    pub backups: Arc<Backups>,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -107,6 +110,7 @@ type EmbeddedTask = tokio::task::JoinHandle<Result<(), embedded::ServeError>>;
 
 /// What every task is given a part of.
 struct Parts {
+    backups: Arc<Backups>,
     handle: Handle,
     config: Arc<Config>,
     services: Arc<Services>,
@@ -131,6 +135,7 @@ impl Tasks {
         (embedded, embedded_stop): (Option<EmbeddedTask>, CancellationToken),
     ) -> Result<Self, StartError> {
         let Parts {
+            backups,
             handle,
             config,
             services,
@@ -147,6 +152,10 @@ impl Tasks {
             }),
             upkeep: Arc::new(http::metrics::upkeep),
             counts: Arc::clone(&counts),
+            backups: config
+                .backup
+                .as_ref()
+                .map(|schedule| (Arc::clone(backups), schedule.into())),
         };
         let catch_up = config.time.catch_up;
         let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
@@ -156,7 +165,12 @@ impl Tasks {
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(system("starting the scheduler"))?;
-        let observed = observed(&scheduler, Arc::clone(services), Arc::clone(&counts));
+        let observed = observed(
+            &scheduler,
+            Arc::clone(services),
+            Arc::clone(&counts),
+            Arc::clone(backups),
+        );
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts));
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
@@ -200,6 +214,8 @@ impl Server {
         let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
+        let licenses = opened.licenses.as_ref().map(|(_, reader)| reader.clone());
+        let backups = Arc::new(Backups::new(&config.data_dir, reader.clone(), licenses));
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {
             Some((writer, reader)) => {
@@ -221,6 +237,7 @@ impl Server {
         )
         .map_err(system("starting the committer"))?;
         let parts = Parts {
+            backups,
             handle,
             config,
             services,
@@ -234,6 +251,7 @@ impl Server {
             services: parts.services,
             due: parts.due,
             embedded: embedded_at,
+            backups: parts.backups,
             stop: parts.stop,
             committer,
             tasks,
@@ -315,6 +333,7 @@ fn observed(
     scheduler: &crate::scheduler::Scheduler,
     services: Arc<Services>,
     counts: Arc<Counts>,
+    backups: Arc<Backups>,
 ) -> http::health::Observe {
     let runs = scheduler.runs();
     Arc::new(move || {
@@ -326,6 +345,7 @@ fn observed(
         http::health::Observed {
             jobs: runs.all().into_iter().map(run).collect(),
             services: watch::reports(&services, &counts),
+            backup: backups.status(),
         }
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
-//! was refused, `history` all that was received, `policy` what the newest plans and policies would change.
+//! was refused, `history` all that was received, `upkeep` backups and checks of the whole store, `policy` what the newest plans and policies would change.
 
 mod context;
 mod failure;
@@ -15,6 +15,7 @@ mod response;
 mod retry;
 mod service;
 pub(crate) mod socket;
+mod upkeep;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
@@ -24,3 +25,4 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use upkeep::Verified;

@@ -4,16 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, lists, policy, read, retry};
+use super::upkeep::Upkeep;
+use super::{history, lists, policy, read, retry, upkeep};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
 use crate::effects::services::Services;
 use crate::engine::Handle;
+use crate::engine::backup::Backups;
 use crate::engine::input::Input;
 
 /// Answers the operator.
@@ -22,6 +26,7 @@ pub struct Service {
     context: Context,
     /// The services of a running server, whose breakers a retry closes.
     running: Option<Arc<Services>>,
+    upkeep: Option<Upkeep>,
 }
 
 impl Service {
@@ -31,6 +36,7 @@ impl Service {
         Self {
             context: Context { handle, services },
             running: None,
+            upkeep: None,
         }
     }
 
@@ -39,6 +45,15 @@ impl Service {
     pub fn with_running(self, services: Arc<Services>) -> Self {
         Self {
             running: Some(services),
+            ..self
+        }
+    }
+
+    /// The same where backups can be made, until the token is cancelled.
+    #[must_use]
+    pub fn with_backups(self, backups: Arc<Backups>, stop: CancellationToken) -> Self {
+        Self {
+            upkeep: Some(Upkeep { backups, stop }),
             ..self
         }
     }
@@ -75,6 +90,10 @@ impl Service {
                     .read(move |context| history::page(context, &pages))
                     .await
             }
+            Request::Backup { target } => {
+                upkeep::backup(&self.context, self.upkeep.clone(), target).await
+            }
+            Request::Verify { repair } => upkeep::verify(&self.context, repair).await,
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await

@@ -64,6 +64,7 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let stop = running.stopper();
     let service =
         Service::new(running.handle.clone(), names).with_running(Arc::clone(&running.services));
+    let service = service.with_backups(Arc::clone(&running.backups), stop.clone());
     let asked = tokio::spawn(socket.serve(service, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader {

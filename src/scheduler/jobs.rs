@@ -1,12 +1,15 @@
 //! What the jobs do: plain functions over the engine's door, which tests, the demo and simulation call themselves.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::backup::{Backups, Schedule};
 use crate::engine::input::{Input, Receipt};
 use crate::engine::read::counts::Counts;
 use crate::engine::read::{due, scan};
@@ -36,6 +39,9 @@ pub enum JobError {
     /// The engine takes nothing now.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// A defect.
+    #[error(transparent)]
+    Panicked(#[from] tokio::task::JoinError),
 }
 
 /// What a run did.
@@ -139,6 +145,31 @@ pub async fn count(handle: &Handle, counts: &Counts) -> Result<(), JobError> {
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+/// Makes the backup that is due by schedule, if one is. What goes wrong is kept and told by the backups themselves.
+///
+/// # Errors
+/// When it panicked.
+pub async fn backup(
+    handle: &Handle,
+    backups: &Arc<Backups>,
+    schedule: &Schedule,
+) -> Result<(), JobError> {
+    let now = handle.clock().now();
+    if !backups.is_due(schedule, now) {
+        return Ok(());
+    }
+    // Dropped with this job, it ends the work on the other thread.
+    let stop = CancellationToken::new();
+    let stops = stop.clone().drop_guard();
+    let (backups, schedule) = (Arc::clone(backups), schedule.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        backups.by_schedule(&schedule, now, &|_| !stop.is_cancelled());
+    });
+    let made = made.await;
+    drop(stops);
+    Ok(made?)
 }
 
 /// Has machines looked at anew, several at a time so that they share their syncs.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, pause};
 use crate::config::Config;
 use crate::engine::Handle;
+use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
 use jobs::{Cursor, JobError};
 use runs::Runs;
@@ -37,11 +38,19 @@ pub enum Job {
     Metrics,
     /// Notes that the process lives.
     Heartbeat,
+    /// Makes the backup that is due.
+    Backup,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Due, Self::Repair, Self::Metrics, Self::Heartbeat];
+    pub const ALL: [Self; 5] = [
+        Self::Due,
+        Self::Repair,
+        Self::Metrics,
+        Self::Heartbeat,
+        Self::Backup,
+    ];
 
     /// The name in logs and `/readyz`.
     #[must_use]
@@ -51,6 +60,7 @@ impl Job {
             Self::Repair => "repair",
             Self::Metrics => "metrics",
             Self::Heartbeat => "heartbeat",
+            Self::Backup => "backup",
         }
     }
 
@@ -62,6 +72,7 @@ impl Job {
             Self::Repair => config.scheduler.repair.as_str(),
             Self::Metrics => config.scheduler.metrics.as_str(),
             Self::Heartbeat => "30 * * * * *",
+            Self::Backup => "45 * * * * *",
         }
     }
 }
@@ -77,6 +88,18 @@ pub struct Notifiers {
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
     /// Where what is counted goes.
     pub counts: Arc<Counts>,
+    /// Who makes backups, and when.
+    pub backups: Option<(Arc<Backups>, Schedule)>,
+}
+
+impl From<&crate::config::Backup> for Schedule {
+    fn from(config: &crate::config::Backup) -> Self {
+        Self {
+            folder: config.path.clone(),
+            every: config.every,
+            keep: usize::try_from(config.keep).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 impl Default for Notifiers {
@@ -87,6 +110,7 @@ impl Default for Notifiers {
             jumped: Arc::new(|_| {}),
             upkeep: Arc::new(|| {}),
             counts,
+            backups: None,
         }
     }
 }
@@ -239,6 +263,10 @@ impl Worker {
                 jobs::count(&self.handle, &self.notifiers.counts).await
             }
             Job::Heartbeat => jobs::heartbeat(&self.handle).await,
+            Job::Backup => match &self.notifiers.backups {
+                Some((backups, schedule)) => jobs::backup(&self.handle, backups, schedule).await,
+                None => Ok(()),
+            },
         }
     }
 }

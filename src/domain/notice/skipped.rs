@@ -52,11 +52,14 @@ pub enum Skipped {
     /// Mail is switched off.
     #[n(13)]
     MailOff,
+    /// It was due before the store was restored: the store that was lost may have sent it.
+    #[n(14)]
+    BeforeRestore,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::EndedBeforeMailed,
         Self::OverBeforeTold,
         Self::NoLicense,
@@ -71,6 +74,7 @@ impl Skipped {
         Self::NoKey,
         Self::NoLongerTrue,
         Self::MailOff,
+        Self::BeforeRestore,
     ];
 }
 
@@ -91,6 +95,9 @@ impl Sentence for Skipped {
             Self::NoKey => "there is no key to send",
             Self::NoLongerTrue => "it was no longer true when its turn came",
             Self::MailOff => "mail is switched off",
+            Self::BeforeRestore => {
+                "it was due before the store was restored, and may have been sent"
+            }
         })
     }
 }

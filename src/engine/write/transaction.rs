@@ -40,6 +40,7 @@ use crate::engine::route::reparse;
 use crate::engine::route::route;
 use crate::engine::route::transfer;
 use crate::engine::route::unpark;
+use crate::engine::verify;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
@@ -172,6 +173,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Mend { key } => verify::mend(self.working, key),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }
@@ -546,6 +548,20 @@ impl<'w, 'a> Transaction<'w, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Changes a machine's record and nothing else: what follows from that is decided another time.
+    pub(in crate::engine) fn amend(
+        &mut self,
+        id: &MachineId,
+        change: impl FnOnce(&mut Machine),
+    ) -> Result<(), RecordError> {
+        let Some((mut machine, fold)) = self.working.take_machine(id)? else {
+            return Ok(());
+        };
+        let before = self.working.dues(&machine);
+        change(&mut machine);
+        self.write(machine, fold, &before).map(drop)
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was
