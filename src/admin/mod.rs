@@ -2,7 +2,8 @@
 //!
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
-//! was refused, `history` all that was received, `upkeep` backups and checks of the whole store, `policy` what the newest plans and policies would change.
+//! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
+//! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store.
 
 mod context;
 mod failure;
@@ -15,6 +16,7 @@ mod response;
 mod retry;
 mod service;
 pub(crate) mod socket;
+mod standing;
 mod upkeep;
 
 pub use failure::Failure;
@@ -25,4 +27,5 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::Verified;

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::Settlement;
+
 use crate::domain::decision::Decision;
 use crate::domain::id::{EventId, Scope};
+use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 
 /// What an operator asks or orders.
@@ -62,6 +65,31 @@ pub enum Request {
     Verify {
         /// Whether to put right what does not.
         repair: bool,
+    },
+    /// What is held, and by what.
+    Held {
+        /// The newest so many.
+        limit: Option<u32>,
+    },
+    /// A person's word on what is held.
+    Settle {
+        /// The action's name; absent: all that go ahead by a person's word alone.
+        id: Option<String>,
+        /// What.
+        settlement: Settlement,
+        /// Who.
+        author: String,
+        /// Why.
+        reason: String,
+    },
+    /// An order for the whole shop.
+    Order {
+        /// What.
+        what: Standing,
+        /// Who.
+        author: String,
+        /// Why.
+        reason: String,
     },
     /// A page of the history.
     History(HistoryQuery),

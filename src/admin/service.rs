@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
 use super::upkeep::Upkeep;
-use super::{history, lists, policy, read, retry, upkeep};
+use super::{history, lists, policy, read, retry, standing, upkeep};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -100,6 +100,22 @@ impl Service {
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Held { limit } => {
+                self.context
+                    .read(move |context| standing::held(context, limit))
+                    .await
+            }
+            Request::Settle {
+                id,
+                settlement,
+                author,
+                reason,
+            } => standing::settle(&self.context, id, settlement, author, reason).await,
+            Request::Order {
+                what,
+                author,
+                reason,
+            } => standing::order(&self.context, what, author, reason).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)

@@ -11,6 +11,7 @@ mod demo;
 mod docs;
 mod export;
 mod fail;
+mod held;
 mod history_pages;
 mod init;
 mod lists;
@@ -109,6 +110,11 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Retry(args) => orders::retry(config, args),
         Command::Abandon(args) => orders::abandon(config, args),
         Command::Hold(args) => orders::hold(config, args),
+        Command::Held(args) => held::held(config, args),
+        Command::Observe(args) => held::observe(config, args),
+        Command::GoLive(args) => held::go_live(config, args),
+        Command::Pause(args) => held::pause(config, args),
+        Command::Resume(args) => held::resume(config, args),
         Command::Grant(args) => {
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })

@@ -9,8 +9,8 @@ mod table;
 
 pub(super) use policy::POLICY;
 pub(super) use table::{
-    ADOPT, BACKUP, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE,
-    TIME,
+    ADOPT, BACKUP, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE,
+    STORE, TIME,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -56,6 +56,8 @@ pub(super) enum ValueKind {
     Devices,
     /// `"keep"`, `"revoke"`, or a percentage.
     Share,
+    /// A percentage.
+    Percent,
     /// A cron expression of six fields.
     Cron,
     /// `true` or `false`.
@@ -118,6 +120,7 @@ impl Section {
 pub(super) fn example(key: &KeySpec) -> &'static str {
     match (key.name, key.absent) {
         ("trusted_proxies", _) => "[\"127.0.0.1\", \"172.16.0.0/12\"]",
+        ("max_share", _) => "\"2%\"",
         ("labels", _) => "[\"order {session}\"]",
         ("prices", _) => "[\"price_…\"]",
         ("products", _) => "[\"prod_…\"]",

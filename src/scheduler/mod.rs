@@ -38,17 +38,20 @@ pub enum Job {
     Metrics,
     /// Notes that the process lives.
     Heartbeat,
+    /// In observe mode: compares what is held with what the license service has.
+    Compare,
     /// Makes the backup that is due.
     Backup,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Due,
         Self::Repair,
         Self::Metrics,
         Self::Heartbeat,
+        Self::Compare,
         Self::Backup,
     ];
 
@@ -60,6 +63,7 @@ impl Job {
             Self::Repair => "repair",
             Self::Metrics => "metrics",
             Self::Heartbeat => "heartbeat",
+            Self::Compare => "compare",
             Self::Backup => "backup",
         }
     }
@@ -72,6 +76,7 @@ impl Job {
             Self::Repair => config.scheduler.repair.as_str(),
             Self::Metrics => config.scheduler.metrics.as_str(),
             Self::Heartbeat => "30 * * * * *",
+            Self::Compare => "0 10 3 * * *",
             Self::Backup => "45 * * * * *",
         }
     }
@@ -263,6 +268,7 @@ impl Worker {
                 jobs::count(&self.handle, &self.notifiers.counts).await
             }
             Job::Heartbeat => jobs::heartbeat(&self.handle).await,
+            Job::Compare => jobs::compare(&self.handle).await.map(|_| ()),
             Job::Backup => match &self.notifiers.backups {
                 Some((backups, schedule)) => jobs::backup(&self.handle, backups, schedule).await,
                 None => Ok(()),

@@ -52,14 +52,20 @@ pub enum Skipped {
     /// Mail is switched off.
     #[n(13)]
     MailOff,
-    /// It was due before the store was restored: the store that was lost may have sent it.
+    /// The shop, or the plan, was only observed when it was due.
     #[n(14)]
+    Observed,
+    /// It was due before the purchase was adopted.
+    #[n(15)]
+    Adopted,
+    /// It was due before the store was restored: the store that was lost may have sent it.
+    #[n(16)]
     BeforeRestore,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::EndedBeforeMailed,
         Self::OverBeforeTold,
         Self::NoLicense,
@@ -74,6 +80,8 @@ impl Skipped {
         Self::NoKey,
         Self::NoLongerTrue,
         Self::MailOff,
+        Self::Observed,
+        Self::Adopted,
         Self::BeforeRestore,
     ];
 }
@@ -95,6 +103,8 @@ impl Sentence for Skipped {
             Self::NoKey => "there is no key to send",
             Self::NoLongerTrue => "it was no longer true when its turn came",
             Self::MailOff => "mail is switched off",
+            Self::Observed => "it came due in observe mode",
+            Self::Adopted => "it came due before the purchase was adopted",
             Self::BeforeRestore => {
                 "it was due before the store was restored, and may have been sent"
             }

@@ -10,11 +10,13 @@ use super::{LICENSES, MACHINES, machines};
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::operator;
+use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::engine::record::restored::{self, Restored};
+use crate::engine::record::standing;
 use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::Working;
 use crate::store::backup::{Backup, BackupError};
@@ -224,7 +226,7 @@ fn copy(source: &Path, kept: &Path) -> Result<Backup, RestoreError> {
     Ok(Backup::open(kept)?)
 }
 
-/// Marks the store, and sends none of the mails that were due before.
+/// Marks the store, has it only observe, and sends none of the mails that were due before.
 fn mark_and_skip(
     writer: &mut Writer,
     reader: &Reader,
@@ -250,6 +252,15 @@ fn mark_and_skip(
     };
     let mut working = Working::new(reader);
     restored::mark(&mut working, mark)?;
+    // Nothing goes out before a person has looked: `keyward go-live` ends that.
+    let held = StandingOrder {
+        what: Standing::Observe { plan: None },
+        by: Author::Restore,
+        reason: format!("restored from {}", mark.from),
+        at: mark.at,
+    };
+    standing::order(&mut working, &held)?;
+    let orders = standing::orders(&working)?;
     for id in due {
         let context = TxContext {
             rules: &rules,
@@ -257,6 +268,8 @@ fn mark_and_skip(
             jitter: 0,
             stops_held: None,
             gaps: &[],
+            standing: &orders,
+            live_licenses: 0,
         };
         let mut transaction = Transaction::new(&mut working, context);
         transaction.amend(&id, |machine| operator::skip_mails(machine, mark.at))?;

@@ -15,7 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::read::view;
 use crate::engine::record::key::Table;
-use crate::engine::record::{self, RecordError, gaps};
+use crate::engine::record::{self, RecordError, gaps, standing};
 use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::{Committed, Working};
 use crate::store::{KeyRange, Read};
@@ -114,6 +114,7 @@ fn folds_otherwise(
         return Ok(None);
     }
     let gaps = gaps::read(&Committed(reader))?;
+    let orders = standing::orders(&Committed(reader))?;
     let mut working = Working::new(reader);
     let context = TxContext {
         rules: given.rules,
@@ -121,6 +122,8 @@ fn folds_otherwise(
         jitter: 0,
         stops_held: given.stops_held,
         gaps: &gaps,
+        standing: &orders,
+        live_licenses: 0,
     };
     let looked = Input::WakeUp {
         machine: machine.id.clone(),

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyward::domain::notice::NoticeStatus;
+use keyward::domain::standing::Author;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::backup::restore::{self, RestoreError};
 use keyward::engine::backup::status::{BackupAttention, Status};
 use keyward::engine::backup::{BackupError, Backups, Schedule, Step};
 use keyward::engine::read::view;
-use keyward::engine::record::restored;
+use keyward::engine::record::{restored, standing};
 use keyward::engine::write::working::Committed;
 use keyward::server;
 use keyward::store::sled::{Reader, Store, Writer};
@@ -151,6 +152,13 @@ fn a_restored_store_is_marked_and_sends_nothing_that_was_due_before() {
     let mark = restored::read(&Committed(&reader)).unwrap().unwrap();
     assert_eq!((mark.at, mark.taken, mark.seq), (at(60), at(0), done.seq));
     assert_eq!(mark.from, target.display().to_string());
+    let orders = standing::orders(&Committed(&reader)).unwrap();
+    let order = orders.observes(None).unwrap();
+    assert_eq!(
+        (&order.by, order.at),
+        (&Author::Restore, at(60)),
+        "it starts held"
+    );
     assert_eq!(pending(&reader), 0);
     // The one that it was made from knows of no restore.
     let (_writer, original, _) = opened(&place);

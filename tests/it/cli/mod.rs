@@ -5,6 +5,7 @@ mod basics;
 mod decisions;
 mod demo;
 mod export;
+mod held;
 mod online;
 mod policy;
 mod reload;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::purchase::{machine, next_s, one_time};
-use crate::support::wait::until;
+use crate::support::wait::{PATIENCE, until};
 
 /// Runs a command of the binary in a folder.
 fn run(dir: &std::path::Path, args: &[&str]) -> (Option<i32>, Value, String) {
@@ -29,8 +29,9 @@ async fn sell(app: &TestApp, names: &[String]) {
         app.door().event(&one_time(name, at)).await;
     }
     for name in names {
-        until("the key is made", async || {
-            app.ask(&["show", &machine(name)])["licenses"][0]["status"] == "live"
+        until("the key is made", PATIENCE, async || {
+            let shown = app.ask(&["show", &machine(name)]);
+            (shown["licenses"][0]["status"] == "live").then_some(())
         })
         .await;
     }

@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use keyward::store::backup::{Backup, BackupError, Step};
 use keyward::store::sled::{Named, Reader, Store, Writer, copy as back_up};
-use keyward::store::{Commit, OpenError, Options};
+use keyward::store::{OpenError, Options};
 
 use super::support::{
     Map, after, assert_holds, noise, number, open, open_sound, options, settle, write,
