@@ -62,6 +62,26 @@ pub(super) fn ask_checked(
     }
 }
 
+/// What an answer of one row holds.
+///
+/// # Errors
+/// What went wrong at the server, or that it answered something else.
+pub(super) fn only_row<T: serde::de::DeserializeOwned>(response: Response) -> Result<T, Failure> {
+    if let Response::Failed(failure) = response {
+        return Err(failure);
+    }
+    let row = if let Response::List { rows, .. } = &response {
+        rows.first()
+    } else {
+        None
+    };
+    row.and_then(|row| serde_json::from_str(row.get()).ok())
+        .ok_or_else(|| {
+            Failure::ours("the server's answer makes no sense")
+                .hint("is the server of the same version as this command?")
+        })
+}
+
 /// Several questions, all answered by the server, or all by the store itself.
 pub(super) struct Conversation {
     /// The config.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::ask::load;
+use super::ask::{load, only_row};
 use super::report;
-use crate::admin::{Failure, Request, Response, socket};
+use crate::admin::{Failure, Request, socket};
 use crate::clock::Clock;
 use crate::config::{ByteSize, Config, Env};
 use crate::engine::backup::Backups;
@@ -49,7 +49,7 @@ pub(super) fn backup(config_path: &Path, args: &BackupArgs) -> Result<(), Failur
         target: target.clone(),
     };
     let proven = match socket::ask(&config.data_dir, &request)? {
-        Some(response) => told(response)?,
+        Some(response) => only_row(response)?,
         None => alone(&config, &target)?,
     };
     if args.json {
@@ -62,21 +62,6 @@ pub(super) fn backup(config_path: &Path, args: &BackupArgs) -> Result<(), Failur
         proven.bytes, proven.seq
     ));
     Ok(())
-}
-
-/// What the server told of the backup that it made.
-fn told(response: Response) -> Result<Proven, Failure> {
-    match response {
-        Response::List { rows, .. } => rows
-            .first()
-            .and_then(|row| serde_json::from_str(row.get()).ok())
-            .ok_or_else(|| Failure::ours("the server's answer makes no sense")),
-        Response::Failed(failure) => Err(failure),
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::Page { .. }
-        | Response::Changed(_) => Err(Failure::ours("the server answered something else")),
-    }
 }
 
 fn alone(config: &Config, target: &Path) -> Result<Proven, Failure> {

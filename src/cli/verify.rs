@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::ask::ask_checked;
+use super::ask::{ask_checked, only_row};
 use super::report;
-use crate::admin::{Failure, Request, Response, Verified};
+use crate::admin::{Failure, Request, Verified};
 
 /// `verify`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
         repair: args.repair,
     };
     let (response, repaired) = ask_checked(config_path, request)?;
-    let verified = told(response)?;
+    let verified: Verified = only_row(response)?;
     for repaired in &repaired {
         report::warning(repaired);
     }
@@ -49,20 +49,6 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
         )),
         (left, _) => Err(Failure::ours(format!("{left} findings"))
             .hint("`keyward verify --repair` puts right what can be")),
-    }
-}
-
-fn told(response: Response) -> Result<Verified, Failure> {
-    match response {
-        Response::List { rows, .. } => rows
-            .first()
-            .and_then(|row| serde_json::from_str(row.get()).ok())
-            .ok_or_else(|| Failure::ours("the server's answer makes no sense")),
-        Response::Failed(failure) => Err(failure),
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::Page { .. }
-        | Response::Changed(_) => Err(Failure::ours("the server answered something else")),
     }
 }
 

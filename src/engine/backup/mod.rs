@@ -133,9 +133,10 @@ impl Backups {
         for (name, reader) in &self.stores {
             reader.cut_log(name, &named, on_step)?;
         }
-        // Both stores are rebuilt from the new one now.
+        // All stores are rebuilt from the new one now, unless one is not in use at present.
         let kept = restore::kept_path(&self.data_dir);
-        if kept.exists() {
+        let all = self.stores.len() > 1 || !self.data_dir.join(LICENSES).exists();
+        if all && kept.exists() {
             fs::remove_file(&kept).map_err(system("removing the backup of the restore", &kept))?;
         }
         rotate(&folder, schedule.keep, on_step)?;

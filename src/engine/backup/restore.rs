@@ -249,6 +249,7 @@ fn mark_and_skip(
         revisions: crate::domain::revision::Revisions::default(),
         sources: std::collections::BTreeMap::new(),
         store_since: None,
+        guard: None,
     };
     let mut working = Working::new(reader);
     restored::mark(&mut working, mark)?;

@@ -139,10 +139,18 @@ fn event(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Record
                 wrong.push(Wrong::Lost { key, machine });
             }
         }
-        Disposition::Parked(_) => {
-            let waiting = key::waiting(&key::scope_of(key), &id);
-            if view.get(&waiting)?.is_none() {
+        Disposition::Parked(names) => {
+            let scope = key::scope_of(key);
+            if view.get(&key::waiting(&scope, &id))?.is_none() {
                 wrong.push(Wrong::NotWaiting { key: key.to_vec() });
+                return Ok(wrong);
+            }
+            for name in names {
+                let entry = key::parked(&scope, &name, &id);
+                if view.get(&entry)?.is_none() {
+                    let (key, value) = (key.to_vec(), Vec::new());
+                    wrong.push(Wrong::Missing { key, entry, value });
+                }
             }
         }
         Disposition::Applied(None) | Disposition::Ignored(_) | Disposition::Unreadable(_) => {}

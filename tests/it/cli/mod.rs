@@ -14,4 +14,5 @@ mod resend;
 mod serve;
 mod store;
 pub(crate) mod support;
+mod verify;
 mod whatif;

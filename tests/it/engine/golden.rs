@@ -15,7 +15,9 @@ use keyward::domain::fact::Fact;
 use keyward::domain::machine::Machine;
 use keyward::domain::revision::Revision;
 use keyward::domain::search::Search;
+use keyward::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use keyward::domain::time::Timestamp;
+use keyward::engine::backup::Backups;
 use keyward::engine::record::restored::Restored;
 use keyward::engine::record::{self, EventRecord, RefusedRecord, key};
 use keyward::engine::write::working::Committed;
@@ -137,21 +139,25 @@ fn walk(decoder: &mut Decoder<'_>, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+/// Some of each life cycle.
+const HISTORIES: [&str; 7] = [
+    "cancel-now",
+    "refund-never-linked",
+    "connect-ignored",
+    "sub-checkout",
+    "failing-stays-past-due",
+    "onetime-lifetime",
+    "onetime-card",
+];
+/// Machines that they make.
+const MACHINES: u64 = 5;
+
 /// Every record of a table in stores that were filled with some of each life cycle.
 fn records<T: Encode<()> + for<'b> Decode<'b, ()>>(table: key::Table) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let all = [
-        "cancel-now",
-        "refund-never-linked",
-        "connect-ignored",
-        "sub-checkout",
-        "failing-stays-past-due",
-        "onetime-lifetime",
-        "onetime-card",
-    ];
     for service in [willing, refusing] {
         let place = Place::with(CONFIG);
-        place.fill(&all, service);
+        place.fill(&HISTORIES, service);
         let opened = server::open(&place.config(), Create::Never, None).unwrap();
         let (_writer, reader) = opened.store;
         let range = KeyRange::prefix(&[table as u8]);
@@ -181,6 +187,35 @@ fn golden_events() {
     golden::<RefusedRecord>("refused", &|| records::<RefusedRecord>(key::Table::Refused));
 }
 
+/// A whole store as the first schema had it, in a backup: it opens, fits together, and has lost nothing.
+#[test]
+fn a_store_of_an_older_binary_is_taken_up() {
+    let fixture =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/records/schema-1.backup");
+    if std::env::var_os("KEYWARD_BLESS").is_some() && !fixture.exists() {
+        let place = Place::with(CONFIG);
+        place.fill(&HISTORIES, willing);
+        let opened = server::open(&place.config(), Create::Never, None).unwrap();
+        let licenses = opened.licenses.map(|(_, reader)| reader);
+        let (_writer, reader) = opened.store;
+        let backups = Backups::new(&place.path("data"), reader, licenses);
+        let at = Timestamp::from_s(1_767_607_200);
+        backups.take(&fixture, at, &|_| true).unwrap();
+    }
+    let place = Place::with(CONFIG);
+    let said = place.run(&["restore", fixture.to_str().unwrap(), "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(said.json()["machines"], MACHINES, "{said}");
+    let said = place.run(&["verify", "--json"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    let verified = said.json();
+    assert_eq!(verified["wrong"].as_array().map(Vec::len), Some(0));
+    assert_eq!(verified["seen"]["machines"], MACHINES);
+    let shown = place.run(&["show", "sub_CancelNow01", "--json"]).json();
+    assert_eq!(shown["licenses"][0]["key"], "KEY-sub_CancelNow01-1");
+    assert_eq!(shown["state"], "ended");
+}
+
 #[test]
 fn golden_rules_and_small_records() {
     golden::<Revision>("revision", &|| records::<Revision>(key::Table::Revision));
@@ -200,6 +235,16 @@ fn golden_rules_and_small_records() {
             deleted: false,
             livemode: Some(true),
         })
+    });
+    golden::<StandingOrders>("standing", &|| {
+        let mut orders = StandingOrders::default();
+        orders.add(StandingOrder {
+            what: Standing::Observe { plan: None },
+            by: Author::Restore,
+            reason: "restored from /backup/one".to_owned(),
+            at: at(1_767_607_200),
+        });
+        bytes(&orders)
     });
     golden::<Restored>("restored", &|| {
         bytes(&Restored {
