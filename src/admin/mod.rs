@@ -3,11 +3,12 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store.
+//! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store, `why` what decided.
 
 mod context;
 mod failure;
 mod history;
+mod issue;
 mod lists;
 mod policy;
 mod read;
@@ -18,6 +19,7 @@ mod service;
 pub(crate) mod socket;
 mod standing;
 mod upkeep;
+mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
@@ -29,3 +31,4 @@ pub use response::{
 pub use service::Service;
 pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::Verified;
+pub use why::{WhyLicense, WhyPage};

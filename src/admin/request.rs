@@ -25,6 +25,15 @@ pub enum Request {
         /// Its id, or what leads to it alone.
         machine: String,
     },
+    /// Why the licenses of purchases are what they are.
+    Why {
+        /// An address, a key or an id.
+        text: String,
+        /// As it was at this instant; absent: now.
+        at: Option<Timestamp>,
+        /// By what was known at this instant; absent: now.
+        known_at: Option<Timestamp>,
+    },
     /// What became of events.
     Events {
         /// Only those; absent: all.
@@ -65,6 +74,13 @@ pub enum Request {
     Verify {
         /// Whether to put right what does not.
         repair: bool,
+    },
+    /// A license for somebody who did not buy.
+    Issue {
+        /// The source that serves it; absent: the only one.
+        source: Option<String>,
+        /// What, who and why.
+        decision: Decision,
     },
     /// What is held, and by what.
     Held {

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
 use super::upkeep::Upkeep;
-use super::{history, lists, policy, read, retry, standing, upkeep};
+use super::{history, issue, lists, policy, read, retry, standing, upkeep, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -70,6 +70,11 @@ impl Service {
                     .read(move |context| read::show(context, &machine))
                     .await
             }
+            Request::Why { text, at, known_at } => {
+                self.context
+                    .read(move |context| why::why(context, &text, at, known_at))
+                    .await
+            }
             Request::Events { which, limit } => {
                 self.context
                     .read(move |context| lists::events(context, which, limit))
@@ -100,6 +105,9 @@ impl Service {
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Issue { source, decision } => {
+                issue::issue(&self.context, source, decision).await
+            }
             Request::Held { limit } => {
                 self.context
                     .read(move |context| standing::held(context, limit))

@@ -32,6 +32,7 @@ mod stripe_events;
 mod verify;
 mod whatif;
 mod when;
+mod why;
 mod wiring;
 
 use std::path::PathBuf;
@@ -103,6 +104,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
+        Command::Why(args) => why::run(config, args),
         Command::Events(args) => lists::events(config, args),
         Command::Refused(args) => lists::refused(config, *args),
         Command::StripeEvents(args) => stripe_events::run(*args),
@@ -119,6 +121,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
+        Command::Issue(args) => orders::issue(config, args, now()),
         Command::Extend(args) => orders::decide(
             config,
             &args.decision,
