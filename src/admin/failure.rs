@@ -87,6 +87,7 @@ impl From<BackupError> for Failure {
         match error {
             BackupError::Exists { .. }
             | BackupError::Foreign { .. }
+            | BackupError::Unreadable { .. }
             | BackupError::Newer { .. }
             | BackupError::Damaged { .. }
             | BackupError::Running => Self::input(error.to_string()),

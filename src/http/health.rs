@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::App;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
-use crate::engine::backup::status::Status;
+use crate::engine::backup::status::BackupStatus;
 use crate::engine::read::counts::backlog::Waits;
 
 /// A scheduler job's last run, as `/readyz` tells it.
@@ -50,7 +50,7 @@ pub struct Observed {
     pub jobs: Vec<JobRun>,
     pub services: Vec<ServiceReport>,
     /// When the last backup was proven.
-    pub backup: Status,
+    pub backup: BackupStatus,
 }
 
 /// Asks the others. It reads what is in memory; it never walks the store.
@@ -102,7 +102,7 @@ struct BackupLine {
 }
 
 impl BackupLine {
-    fn of(status: Status, now: Timestamp) -> Self {
+    fn of(status: BackupStatus, now: Timestamp) -> Self {
         Self {
             age_s: status.age_s(now),
             proven_at: status.newest.map(|proven| proven.at),

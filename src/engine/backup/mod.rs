@@ -16,7 +16,7 @@ use crate::domain::time::{Span, Timestamp};
 pub use crate::store::backup::{Backup, BackupError, Step};
 pub use crate::store::sled::OnStep;
 use crate::store::sled::{self, Reader};
-use status::{Failed, Proven, Status};
+use status::{BackupStatus, Failed, Proven};
 
 /// What the machines' store is called in a backup.
 pub const MACHINES: &str = "machines";
@@ -43,7 +43,7 @@ pub struct Backups {
     stores: Vec<(&'static str, Reader)>,
     data_dir: PathBuf,
     running: Mutex<()>,
-    status: Mutex<Status>,
+    status: Mutex<BackupStatus>,
 }
 
 impl Backups {
@@ -57,17 +57,17 @@ impl Backups {
                 .collect(),
             data_dir: data_dir.to_owned(),
             running: Mutex::new(()),
-            status: Mutex::new(Status::read(data_dir)),
+            status: Mutex::new(BackupStatus::read(data_dir)),
         }
     }
 
     /// When backups were made, and what became of the last one.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> BackupStatus {
         self.state().clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, Status> {
+    fn state(&self) -> MutexGuard<'_, BackupStatus> {
         // Nothing in here panics between two fields that belong together.
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -45,7 +45,7 @@ pub struct Failed {
 
 /// What is known of backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub struct BackupStatus {
     /// The newest proven one.
     pub newest: Option<Proven>,
     /// The newest proven one that was made by schedule.
@@ -80,7 +80,7 @@ impl fmt::Display for BackupAttention {
     }
 }
 
-impl Status {
+impl BackupStatus {
     /// What is kept in a data directory. What cannot be read is as if it were not there: the next backup writes it.
     #[must_use]
     pub fn read(data_dir: &Path) -> Self {
@@ -182,7 +182,7 @@ mod tests {
     fn it_is_due_by_the_last_scheduled_one_and_a_failure_waits_a_little() {
         let dir = tempfile::tempdir().unwrap();
         let every = Span::from_hours(24);
-        let mut status = Status::read(dir.path());
+        let mut status = BackupStatus::read(dir.path());
         assert!(status.is_due(every, at(0)));
         assert_eq!(
             status.attention(Some(every), at(0)),
@@ -207,7 +207,7 @@ mod tests {
             "told once"
         );
         assert!(status.failed(dir.path(), failed(91_200, "differs")));
-        assert_eq!(Status::read(dir.path()), status);
+        assert_eq!(BackupStatus::read(dir.path()), status);
         assert_eq!(status.age_s(at(91_200)), Some(91_190));
         status.proven(dir.path(), proven(92_000), true);
         assert_eq!(status.attention(Some(every), at(92_001)), None);

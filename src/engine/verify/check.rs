@@ -1,5 +1,7 @@
 //! One entry of the store against everything that it belongs to.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use minicbor::Decode;
 
@@ -88,7 +90,7 @@ fn machine(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Reco
         return Ok(vec![Wrong::Unreadable { key, why }]);
     }
     let scope = machine.id.scope();
-    let mut should: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut should: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     should.extend(dues(&machine).into_iter().map(|entry| (entry, Vec::new())));
     for fact in &machine.facts {
         // A look-up's answer is no event: it names what the machine is known by already.
@@ -108,7 +110,7 @@ fn machine(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Reco
         && (machine.kind == Kind::Subscription || unreached)
     {
         let entry = key::by_customer(scope, &customer, &machine.id);
-        should.push((entry, Vec::new()));
+        should.insert(entry, Vec::new());
     }
     for (entry, value) in should {
         if view.get(&entry)?.is_none() {

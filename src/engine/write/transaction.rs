@@ -592,20 +592,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(())
     }
 
-    /// Changes a machine's record and nothing else: what follows from that is decided another time.
-    pub(in crate::engine) fn amend(
-        &mut self,
-        id: &MachineId,
-        change: impl FnOnce(&mut Machine),
-    ) -> Result<(), RecordError> {
-        let Some((mut machine, fold)) = self.working.take_machine(id)? else {
-            return Ok(());
-        };
-        let before = self.working.dues(&machine);
-        change(&mut machine);
-        self.write(machine, fold, &before).map(drop)
-    }
-
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was
     /// written as a record is given back.
     pub(in crate::engine) fn write(

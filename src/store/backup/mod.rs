@@ -80,6 +80,14 @@ pub enum BackupError {
         /// The file.
         path: PathBuf,
     },
+    /// It cannot be read at all.
+    #[error("the backup {} cannot be read: {source}\n  hint: is this where it lies, and may you read it?", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// It was written by a newer version of the program.
     #[error(
         "the backup {} was written by a newer version of keyward (format {found}; this one knows {FORMAT})\n  hint: \
@@ -152,6 +160,7 @@ impl BackupError {
         match self {
             Self::Exists { .. } => "exists",
             Self::Foreign { .. } => "foreign",
+            Self::Unreadable { .. } => "unreadable",
             Self::Newer { .. } => "newer",
             Self::Damaged { .. } => "damaged",
             Self::Differs { .. } => "differs",

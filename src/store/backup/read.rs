@@ -9,7 +9,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{
-    BLOCK_HEAD, BLOCK_LEN_MAX, BackupError, DELETED, ENTRY_HEAD, FORMAT, HEAD, Kind, MAGIC, io,
+    BLOCK_HEAD, BLOCK_LEN_MAX, BackupError, DELETED, ENTRY_HEAD, FORMAT, HEAD, Kind, MAGIC,
 };
 use crate::store::Seq;
 use crate::store::log::record::{Hash, Link, be32, be64};
@@ -88,20 +88,12 @@ impl Backup {
                     });
                 }
                 (Kind::Entries, Some(_)) => {
-                    for entry in entries(&plain) {
-                        entry.ok_or_else(|| damaged("malformed entries"))?;
-                        counted.0 += 1;
-                    }
+                    let count = entries(&plain).try_fold(0, |n, entry| entry.map(|_| n + 1));
+                    counted.0 += count.ok_or_else(|| damaged("malformed entries"))?;
                 }
                 (Kind::Changes, Some(section)) => {
-                    let memory = Bytes::from(plain);
-                    for entry in entries(&memory) {
-                        let entry = entry.ok_or_else(|| damaged("malformed changes"))?;
-                        counted.1 += 1;
-                        let value = entry.value.map(|value| memory.slice_ref(value));
-                        let key = memory.slice_ref(entry.key);
-                        section.changes.insert(key, (entry.seq, value));
-                    }
+                    let count = take_changes(&mut section.changes, plain);
+                    counted.1 += count.ok_or_else(|| damaged("malformed changes"))?;
                 }
                 (Kind::End, Some(section)) => {
                     let said = counts(&plain).ok_or_else(|| damaged("a store's end"))?;
@@ -204,6 +196,26 @@ impl Backup {
     }
 }
 
+/// Adds a block's changes. Says how many there are; `None` for bytes that are none.
+fn take_changes(changes: &mut Changes, plain: Vec<u8>) -> Option<u64> {
+    let memory = Bytes::from(plain);
+    let mut count = 0;
+    for entry in entries(&memory) {
+        let entry = entry?;
+        count += 1;
+        let value = entry.value.map(|value| memory.slice_ref(value));
+        changes.insert(memory.slice_ref(entry.key), (entry.seq, value));
+    }
+    Some(count)
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> BackupError + use<'_> {
+    move |source| BackupError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 fn damaged(path: &Path, offset: u64, why: &str) -> BackupError {
     BackupError::Damaged {
         path: path.to_owned(),
@@ -223,14 +235,14 @@ fn counts(plain: &[u8]) -> Option<(Link, (u64, u64))> {
     ))
 }
 
-struct Entry<'b> {
+struct StoredEntry<'b> {
     key: &'b [u8],
     seq: Seq,
     value: Option<&'b [u8]>,
 }
 
 /// The entries of a block; `None` for bytes that are none, and then nothing more.
-fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
+fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Option<StoredEntry<'_>>> {
     std::iter::from_fn(move || {
         if bytes.is_empty() {
             return None;
@@ -241,7 +253,7 @@ fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
     })
 }
 
-fn entry(bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
+fn entry(bytes: &[u8]) -> Option<(StoredEntry<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
     let (key, rest) = rest.split_at_checked(u16::from_be_bytes([head[0], head[1]]).into())?;
     let seq = Seq(be64(&head[6..]));
@@ -252,7 +264,7 @@ fn entry(bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
             (Some(value), rest)
         }
     };
-    Some((Entry { key, seq, value }, rest))
+    Some((StoredEntry { key, seq, value }, rest))
 }
 
 /// A file's blocks, one after the other.
@@ -266,7 +278,7 @@ struct Blocks<'p> {
 
 impl<'p> Blocks<'p> {
     fn open(path: &'p Path) -> Result<Self, BackupError> {
-        let io = io("reading the backup", path);
+        let io = unreadable(path);
         let mut file = BufReader::with_capacity(READ_BUFFER, File::open(path).map_err(&io)?);
         let mut head = Vec::with_capacity(HEAD);
         (&mut file)
@@ -306,7 +318,7 @@ impl<'p> Blocks<'p> {
     fn go_to(&mut self, offset: u64) -> Result<(), BackupError> {
         self.file
             .seek(SeekFrom::Start(offset))
-            .map_err(io("reading the backup", self.path))?;
+            .map_err(unreadable(self.path))?;
         self.offset = offset;
         Ok(())
     }
@@ -318,7 +330,7 @@ impl<'p> Blocks<'p> {
         match self.file.read_exact(&mut head) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(io("reading the backup", self.path)(error)),
+            Err(error) => return Err(unreadable(self.path)(error)),
         }
         let (len, packed_len) = (be32(&head[1..5]) as usize, be32(&head[5..9]) as usize);
         let kind = Kind::ALL.into_iter().find(|kind| *kind as u8 == head[0]);
@@ -332,7 +344,7 @@ impl<'p> Blocks<'p> {
         (&mut self.file)
             .take(packed_len as u64)
             .read_to_end(&mut packed)
-            .map_err(io("reading the backup", self.path))?;
+            .map_err(unreadable(self.path))?;
         if packed.len() < packed_len {
             return Err(bad("it is cut off"));
         }
@@ -361,7 +373,7 @@ impl<'p> Blocks<'p> {
                 self.offset,
                 "there is something behind its end",
             )),
-            Err(error) => Err(io("reading the backup", self.path)(error)),
+            Err(error) => Err(unreadable(self.path)(error)),
         }
     }
 }

@@ -252,6 +252,20 @@ fn contradiction(applied: Link, synced: Link, strange: bool) -> Option<String> {
     strange.then(|| format!("sled has another commit {} than the log", applied.seq))
 }
 
+/// The log must begin at or before what sled is known to have.
+fn check_begin(log: &Log, synced: Link) -> Result<(), OpenError> {
+    if log.begin().seq > synced.seq {
+        let why = format!(
+            "its oldest record is {}, but sled is known to have commits up to {} only",
+            log.begin().seq + 1,
+            synced.seq
+        );
+        let path = log.dir().to_owned();
+        return Err(OpenError::LogMissing { path, why });
+    }
+    Ok(())
+}
+
 /// Opens sled, reads the log's end, and compares them. An error is a fault of the log.
 fn judge(
     store: &Path,
@@ -282,23 +296,12 @@ fn judge(
     };
     // Before the log is read, for what it brings is laid where sled has it.
     let found = disk.digest();
-    if log.begin().seq > synced.seq {
-        let why = format!(
-            "its oldest record is {}, but sled is known to have commits up to {} only",
-            log.begin().seq + 1,
-            synced.seq
-        );
-        let path = log.dir().to_owned();
-        return Err(OpenError::LogMissing { path, why });
-    }
+    check_begin(log, synced)?;
     let start = match options.verify {
         Verify::Recent { records } => log.start(synced.seq, records, VERIFY_BYTES),
         Verify::Everything => 0,
     };
-    let mut mentions = match options.verify {
-        Verify::Recent { .. } => Mentions::default(),
-        Verify::Everything => Mentions::of_base(store, log)?,
-    };
+    let mut mentions = Mentions::before(store, log, options.verify)?;
     let mut overlay = Overlay::new(synced);
     let mut strange = false;
     let mut replayed = 0;

@@ -13,7 +13,7 @@ use super::rebuild;
 use crate::store::backup::BackupError;
 use crate::store::log::record::{Record, Write};
 use crate::store::log::scan::Log;
-use crate::store::{Direction, KeyRange, OpenError};
+use crate::store::{Direction, KeyRange, OpenError, Verify};
 
 /// Findings are counted, but only so many are described.
 const DESCRIBED: usize = 5;
@@ -35,9 +35,12 @@ pub(super) struct Mentions {
 }
 
 impl Mentions {
-    /// What the backup says that a log was cut behind; nothing for a log that is whole itself.
-    pub(super) fn of_base(store: &Path, log: &Log) -> Result<Self, OpenError> {
+    /// What is said before the log: for a look at everything, the backup that it was cut behind.
+    pub(super) fn before(store: &Path, log: &Log, how: Verify) -> Result<Self, OpenError> {
         let mut mentions = Self::default();
+        if how != Verify::Everything {
+            return Ok(mentions);
+        }
         let Some(backup) = rebuild::base(store, log)? else {
             return Ok(mentions);
         };

@@ -8,7 +8,7 @@ use keyward::domain::notice::NoticeStatus;
 use keyward::domain::standing::Author;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::backup::restore::{self, RestoreError};
-use keyward::engine::backup::status::{BackupAttention, Status};
+use keyward::engine::backup::status::{BackupAttention, BackupStatus};
 use keyward::engine::backup::{BackupError, Backups, Schedule, Step};
 use keyward::engine::read::view;
 use keyward::engine::record::{restored, standing};
@@ -67,7 +67,7 @@ fn backups_by_schedule_are_proven_rotated_and_told() {
     }
     let left = listed(&schedule.folder);
     assert_eq!(left.len(), 2, "{left:?}");
-    let status = Status::read(&place.path("data"));
+    let status = BackupStatus::read(&place.path("data"));
     let newest = status.newest.clone().unwrap();
     assert_eq!((newest.at, newest.machines), (at(3 * day), 2));
     assert!(newest.path.ends_with(&left[1]) && status.failed.is_none());
@@ -184,7 +184,10 @@ fn only_an_empty_directory_is_restored_into() {
     let missing = place.path("nowhere");
     let refused = restore::restore(&missing, &place.path("x"), &options(), at(1), &|| {});
     let refused = refused.unwrap_err();
-    let io = matches!(refused, RestoreError::Backup(BackupError::Io { .. }));
+    let io = matches!(
+        refused,
+        RestoreError::Backup(BackupError::Unreadable { .. })
+    );
     assert!(io && !place.path("x").exists(), "{refused}");
 }
 
