@@ -159,6 +159,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Gap(_)
         | Input::Mend { .. }
         | Input::Standing(_)
+        | Input::Probed(_)
         | Input::GuardReset
         | Input::Compare { .. }
         | Input::Labels(_)
