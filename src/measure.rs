@@ -129,8 +129,15 @@ pub const CENSUS_S: Metric = gauge(
     "When licenses and grace periods were last counted to the end, in seconds since 1970",
 );
 
+/// The last backup.
+pub const BACKUP_AGE_S: Metric = gauge(
+    "keyward_backup_age_seconds",
+    &[],
+    "Age of the newest proven backup; absent: there never was one",
+);
+
 /// All of them.
-pub const ALL: [Metric; 14] = [
+pub const ALL: [Metric; 15] = [
     DELIVERIES,
     SIGNATURE_FAILURES,
     ACK_S,
@@ -145,4 +152,5 @@ pub const ALL: [Metric; 14] = [
     LICENSES,
     IN_GRACE,
     CENSUS_S,
+    BACKUP_AGE_S,
 ];

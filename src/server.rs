@@ -27,6 +27,7 @@ use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
+use crate::engine::backup::Backups;
 use crate::engine::read::counts::Counts;
 use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
@@ -34,7 +35,7 @@ use crate::engine::write::working::Committed;
 use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
-pub use opening::{Opened, open};
+pub use opening::{Opened, open, uses_embedded};
 use parts::Parts;
 pub use rules::{rules, source_rules};
 
@@ -96,6 +97,8 @@ pub struct Server {
     pub embedded: Option<EmbeddedAt>,
     /// What waits for a person apart from purchases.
     pub(crate) attention: ServerAttention,
+    /// Makes backups of the stores.
+    pub backups: Arc<Backups>,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -133,6 +136,7 @@ impl Tasks {
         (embedded, embedded_stop): (Option<EmbeddedTask>, CancellationToken),
     ) -> Result<Self, StartError> {
         let Parts {
+            backups,
             handle,
             config,
             services,
@@ -152,6 +156,10 @@ impl Tasks {
             upkeep: Arc::new(http::metrics::upkeep),
             audit: Arc::default(),
             counts: Arc::clone(&counts),
+            backups: config
+                .backup
+                .as_ref()
+                .map(|schedule| (Arc::clone(backups), schedule.into())),
         };
         let catch_up = config.time.catch_up;
         let known = Arc::clone(backfills);
@@ -183,7 +191,12 @@ impl Tasks {
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(system("starting the scheduler"))?;
-        let observed = observed(&scheduler, Arc::clone(services), Arc::clone(&counts));
+        let observed = observed(
+            &scheduler,
+            Arc::clone(services),
+            Arc::clone(&counts),
+            Arc::clone(backups),
+        );
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts))
             .with_stripe(services.selling_accounts());
@@ -232,6 +245,8 @@ impl Server {
         let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
+        let licenses = opened.licenses.as_ref().map(|(_, reader)| reader.clone());
+        let backups = Arc::new(Backups::new(&config.data_dir, reader.clone(), licenses));
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {
             Some((writer, reader)) => {
@@ -254,7 +269,7 @@ impl Server {
         .map_err(system("starting the committer"))?;
         // Before anything is sent that it may hold back.
         mode::follow(&handle, config.mode, handle.clock()).await?;
-        let parts = Parts::new(handle, config, services);
+        let parts = Parts::new(handle, config, services, backups);
         let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
         Ok(Self {
             address,
@@ -263,6 +278,7 @@ impl Server {
             due: parts.due,
             embedded: embedded_at,
             attention: parts.attention,
+            backups: parts.backups,
             stop: parts.stop,
             committer,
             tasks,
@@ -346,6 +362,7 @@ fn observed(
     scheduler: &crate::scheduler::Scheduler,
     services: Arc<Services>,
     counts: Arc<Counts>,
+    backups: Arc<Backups>,
 ) -> http::health::Observe {
     let runs = scheduler.runs();
     Arc::new(move || {
@@ -357,6 +374,7 @@ fn observed(
         http::health::Observed {
             jobs: runs.all().into_iter().map(run).collect(),
             services: watch::reports(&services, &counts),
+            backup: backups.status(),
         }
     })
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::engine::SubmitError;
+use crate::engine::backup::BackupError;
 use crate::engine::record::RecordError;
 
 /// Who can mend it: the exit code.
@@ -78,6 +79,23 @@ impl std::error::Error for Failure {}
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         Self::ours(error.to_string())
+    }
+}
+
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Exists { .. }
+            | BackupError::Foreign { .. }
+            | BackupError::Unreadable { .. }
+            | BackupError::Newer { .. }
+            | BackupError::Damaged { .. }
+            | BackupError::Running => Self::input(error.to_string()),
+            BackupError::Differs { .. }
+            | BackupError::Stopped
+            | BackupError::Io { .. }
+            | BackupError::Store(_) => Self::ours(error.to_string()),
+        }
     }
 }
 

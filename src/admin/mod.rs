@@ -3,7 +3,8 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `why` what decided, `adoption` what a look at a shop needs of the store.
+//! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store, `why` what decided, `adoption`
+//! what a look at a shop needs of the store.
 
 mod adoption;
 mod attention;
@@ -21,6 +22,7 @@ mod retry;
 mod service;
 pub(crate) mod socket;
 mod standing;
+mod upkeep;
 mod why;
 
 pub use failure::Failure;
@@ -34,4 +36,5 @@ pub use response::{
 };
 pub use service::Service;
 pub use standing::{Compared, Holding, Settlement};
+pub use upkeep::Verified;
 pub use why::{WhyLicense, WhyPage};

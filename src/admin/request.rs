@@ -1,5 +1,7 @@
 //! What an operator can ask and order: one line of JSON each on the socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::standing::Settlement;
@@ -67,6 +69,16 @@ pub enum Request {
         id: String,
         /// Why, for whoever sees it in the list.
         reason: String,
+    },
+    /// A backup of everything, by the server that runs.
+    Backup {
+        /// The file, by its absolute path.
+        target: PathBuf,
+    },
+    /// Whether everything that is stored fits together.
+    Verify {
+        /// Whether to put right what does not.
+        repair: bool,
     },
     /// What a probe learned of a license service.
     Probed(ServiceProbe),

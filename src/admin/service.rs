@@ -4,12 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
+use super::upkeep::Upkeep;
 use super::{
-    adoption, attention, backfill, history, issue, lists, policy, read, retry, standing, why,
+    adoption, attention, backfill, history, issue, lists, policy, read, retry, standing, upkeep,
+    why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
@@ -19,6 +23,7 @@ use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::effects::stripe::Accounts;
 use crate::engine::Handle;
+use crate::engine::backup::Backups;
 use crate::engine::input::Input;
 use crate::engine::record;
 
@@ -32,6 +37,7 @@ pub struct Service {
     attention: Option<ServerAttention>,
     /// The accounts at Stripe that can be asked.
     accounts: Arc<Accounts>,
+    upkeep: Option<Upkeep>,
 }
 
 impl Service {
@@ -43,6 +49,7 @@ impl Service {
             running: None,
             attention: None,
             accounts: Arc::default(),
+            upkeep: None,
         }
     }
 
@@ -62,6 +69,15 @@ impl Service {
             accounts: Arc::new(services.stripe_map().clone()),
             running: Some(services),
             attention: Some(attention),
+            ..self
+        }
+    }
+
+    /// The same where backups can be made, until the token is cancelled.
+    #[must_use]
+    pub fn with_backups(self, backups: Arc<Backups>, stop: CancellationToken) -> Self {
+        Self {
+            upkeep: Some(Upkeep { backups, stop }),
             ..self
         }
     }
@@ -87,6 +103,10 @@ impl Service {
                 self.read(move |c| attention::list(c, of_server)).await
             }
             Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
+            Request::Backup { target } => {
+                upkeep::backup(&self.context, self.upkeep.clone(), target).await
+            }
+            Request::Verify { repair } => upkeep::verify(&self.context, repair).await,
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await

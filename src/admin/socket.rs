@@ -30,8 +30,9 @@ const RESPONSE_BYTES_MAX: u64 = 256 << 20;
 const CLIENTS_MAX: usize = 8;
 /// How long a client may be silent, or not read, before it is let go.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
-/// How long a command waits for the server's answer.
+/// How long a command waits for the server's answer, and for one that goes through the whole store.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
+const LONG_PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// A path to a file in a directory that fits into a socket's address (108 bytes), however deep the directory lies.
 fn short(dir: &Path, open: &File, name: &str) -> PathBuf {
@@ -144,6 +145,15 @@ async fn client(
     }
 }
 
+/// How long the answer to a request may take.
+const fn patience(request: &Request) -> Duration {
+    if matches!(request, Request::Backup { .. } | Request::Verify { .. }) {
+        LONG_PATIENCE
+    } else {
+        ANSWER_PATIENCE
+    }
+}
+
 /// Asks the server, if one answers in that data directory: `None` when none does.
 ///
 /// # Errors
@@ -181,7 +191,7 @@ pub fn ask(data_dir: &Path, request: &Request) -> Result<Option<Response>, Failu
         Failure::ours(format!("the conversation with the server broke off: {e}")).hint(hint)
     };
     stream
-        .set_read_timeout(Some(ANSWER_PATIENCE))
+        .set_read_timeout(Some(patience(request)))
         .map_err(lost)?;
     stream
         .set_write_timeout(Some(CLIENT_PATIENCE))

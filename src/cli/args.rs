@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use super::backup::{BackupArgs, RestoreArgs};
 use super::buy_link::BuyLinkArgs;
 use super::demo::DemoArgs;
 use super::export::ExportArgs;
@@ -12,6 +13,7 @@ use super::policy::PolicyArgs;
 use super::probe::ProbeArgs;
 use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
+use super::verify::VerifyArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
 use crate::cli::adopt::{AdoptArgs, AuditArgs};
@@ -77,6 +79,12 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Write the store's history as a file that `replay` reads, also while the server runs.
     Export(ExportArgs),
+    /// Write everything that is stored into one file, also while the server runs, and prove that it is all there.
+    Backup(BackupArgs),
+    /// Fill an empty data directory from a backup.
+    Restore(RestoreArgs),
+    /// Check everything that is stored: each record, each index both ways, each purchase folded again.
+    Verify(VerifyArgs),
     /// Play the store's own history under the config that `--config` names, and report what would have been different.
     Whatif(WhatifArgs),
     /// Play the store's own history in another binary or under another config, and list who would fare otherwise.

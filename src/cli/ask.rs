@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Env, Warning};
 use crate::effects::services::stripe_accounts;
 use crate::engine::write::committer::{self, Committer};
+use crate::store::Verify;
 
 /// Orders of one command that wait for the committer at most: they come one at a time.
 const QUEUE_LEN_MAX: usize = 16;
@@ -35,6 +36,51 @@ pub(super) fn ask(config_path: &Path, request: Request) -> Result<Response, Fail
     let response = conversation.ask(request);
     conversation.end()?;
     response
+}
+
+/// Asks the server; where none runs, the store itself, after every key of it was checked against the commit log. Returns
+/// also what was wrong with its files and was repaired.
+///
+/// # Errors
+/// What went wrong, also at the server.
+pub(super) fn ask_checked(
+    config_path: &Path,
+    request: Request,
+) -> Result<(Response, Vec<String>), Failure> {
+    let (config, _) = load(config_path, &Env::process().lenient())?;
+    let (response, repaired) = match socket::ask(&config.data_dir, &request)? {
+        Some(response) => (response, Vec::new()),
+        None => {
+            let alone = Alone::open(&config, Verify::Everything)?;
+            let (response, repaired) = (alone.answer(request), alone.repaired.clone());
+            alone.close()?;
+            (response, repaired)
+        }
+    };
+    match response {
+        Response::Failed(failure) => Err(failure),
+        response => Ok((response, repaired)),
+    }
+}
+
+/// What an answer of one row holds.
+///
+/// # Errors
+/// What went wrong at the server, or that it answered something else.
+pub(super) fn only_row<T: serde::de::DeserializeOwned>(response: Response) -> Result<T, Failure> {
+    if let Response::Failed(failure) = response {
+        return Err(failure);
+    }
+    let row = if let Response::List { rows, .. } = &response {
+        rows.first()
+    } else {
+        None
+    };
+    row.and_then(|row| serde_json::from_str(row.get()).ok())
+        .ok_or_else(|| {
+            Failure::ours("the server's answer makes no sense")
+                .hint("is the server of the same version as this command?")
+        })
 }
 
 /// Several questions, all answered by the server, or all by the store itself.
@@ -81,7 +127,7 @@ impl Conversation {
                             .hint("start the command again"));
                     }
                     None => {
-                        let alone = Alone::open(&self.config)?;
+                        let alone = Alone::open(&self.config, Verify::default())?;
                         let response = alone.answer(request);
                         self.partner = Partner::Store(Box::new(alone));
                         response
@@ -111,14 +157,17 @@ impl Conversation {
 /// The store, with an engine of our own.
 struct Alone {
     service: Service,
+    /// What was wrong with the store's own files and was repaired when it was opened.
+    repaired: Vec<String>,
     runtime: tokio::runtime::Runtime,
     thread: Committer,
 }
 
 impl Alone {
-    fn open(config: &Config) -> Result<Self, Failure> {
+    fn open(config: &Config, verify: Verify) -> Result<Self, Failure> {
         let clock = Clock::Wall;
-        let (writer, reader) = open_store(config)?;
+        let (writer, reader) = open_store(config, verify)?;
+        let repaired = writer.report().repaired.clone();
         let rules = rules(config, &reader)?;
         let (handle, thread) = committer::start(
             Box::new(writer),
@@ -136,6 +185,7 @@ impl Alone {
         let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
         Ok(Self {
             service: Service::new(handle, services(config)).with_accounts(accounts),
+            repaired,
             runtime,
             thread,
         })
@@ -148,6 +198,7 @@ impl Alone {
     fn close(self) -> Result<(), Failure> {
         let Self {
             service,
+            repaired: _,
             runtime,
             thread,
         } = self;

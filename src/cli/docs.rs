@@ -46,7 +46,7 @@ pub fn markdown() -> String {
     let mut out = "# Commands\n\nPrinted by `keyward markdown-help`; a test keeps it current. Data goes to stdout, talk to \
         stderr. Exit codes: 0 done, 1 your input (a mistake in the config, something that does not exist), 2 ours (the \
         store, the machine).\n\n`find`, `show`, `events`, `refused`, `actions`, `retry`, `abandon`, `hold`, `export`, `whatif`, \
-        `policy`, `resend` and the decisions ask the running server through `control.sock` in its data directory, and open the store themselves when none runs.\n\n\
+        `policy`, `backup`, `verify`, `resend` and the decisions ask the running server through `control.sock` in its data directory, and open the store themselves when none runs.\n\n\
         ## Every command takes\n"
         .to_owned();
     options(&command, &mut out, true);

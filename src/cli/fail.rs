@@ -20,7 +20,9 @@ impl From<OpenError> for Failure {
                 "is a server running there? While it is starting or stopping it does not answer commands; try again \
                      in a moment, or stop that process",
             ),
-            OpenError::Exists { .. } => Self::input(error.to_string()),
+            OpenError::Exists { .. } | OpenError::HalfRestored { .. } => {
+                Self::input(error.to_string())
+            }
             OpenError::LogDamaged { .. }
             | OpenError::LogMissing { .. }
             | OpenError::Newer { .. }

@@ -8,6 +8,7 @@ pub mod args;
 mod ask;
 mod attention;
 mod backfill;
+mod backup;
 mod buy_link;
 mod check;
 mod demo;
@@ -34,6 +35,7 @@ mod serve;
 mod show;
 pub mod store;
 mod stripe_events;
+mod verify;
 mod whatif;
 mod when;
 mod why;
@@ -103,6 +105,9 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
+        Command::Backup(args) => backup::backup(config, args),
+        Command::Restore(args) => backup::restore(config, args),
+        Command::Verify(args) => verify::run(config, args),
         Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
         Command::Rehearse(args) => rehearse::run(config, on_line.map(PathBuf::as_path), args),
         Command::Policy(args) => policy::run(config, args),

@@ -66,6 +66,7 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
         Arc::clone(&running.services),
         Arc::clone(&running.attention),
     );
+    let service = service.with_backups(Arc::clone(&running.backups), stop.clone());
     let asked = tokio::spawn(socket.serve(service, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader {

@@ -12,17 +12,18 @@ use crate::engine::record::key::{self, Table};
 use crate::engine::write::working::Committed;
 use crate::server::source_rules;
 use crate::store::sled::{Reader, Store, Writer};
-use crate::store::{Create, KeyRange, Options, Read};
+use crate::store::{Create, KeyRange, Options, Read, Verify};
 
 /// Opens the store that is there. None is made, and the embedded license service's is left alone.
 ///
 /// # Errors
 /// Why it cannot be opened, and what to do.
-pub fn open_store(config: &Config) -> Result<(Writer, Reader), Failure> {
+pub fn open_store(config: &Config, verify: Verify) -> Result<(Writer, Reader), Failure> {
     let options = Options {
         cache_bytes: config.store.cache.bytes(),
         min_free_bytes: config.store.min_free.bytes(),
         create: Create::Never,
+        verify,
         ..Options::default()
     };
     Ok(Store::open(&config.data_dir, options)?)

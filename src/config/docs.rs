@@ -82,7 +82,9 @@ fn kind(key: &KeySpec) -> String {
                 ByteSize::from_bytes(to)
             )
         }
-        ValueKind::Count(from, to) => format!("number, {from} to {to}"),
+        ValueKind::Count(from, to) | ValueKind::CountText(from, to) => {
+            format!("number, {from} to {to}")
+        }
         ValueKind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
         ValueKind::Percent => "a percentage like `\"2%\"`".to_owned(),
         ValueKind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),

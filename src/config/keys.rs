@@ -9,8 +9,8 @@ mod table;
 
 pub(super) use policy::POLICY;
 pub(super) use table::{
-    ADOPT, BACKFILL, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER,
-    SECTIONS, SOURCE, STORE, TIME,
+    ADOPT, BACKFILL, BACKUP, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT,
+    SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -50,6 +50,8 @@ pub(super) enum ValueKind {
     Size(u64, u64),
     /// A whole number, from and to.
     Count(u32, u32),
+    /// The same, also as a text.
+    CountText(u32, u32),
     /// A whole number from 1, or `"unlimited"`.
     Devices,
     /// `"keep"`, `"revoke"`, or a percentage.
@@ -131,6 +133,7 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         ("duration", _) => "\"365d\"",
         ("policy", _) => "\"standard\"",
         ("url", _) => "\"smtps://user:${SMTP_PASSWORD}@smtp.example.com:465\"",
+        ("path", Absent::Required) => "\"/backup/keyward\"",
         ("path", _) => "\"./mail\"",
         ("public_url", _) => "\"https://buy.example.com\"",
         ("signing_secrets", _) => "[\"${STRIPE_WEBHOOK_SECRET}\"]",

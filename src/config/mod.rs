@@ -66,6 +66,8 @@ pub struct Config {
     pub mail: Mail,
     /// The store's size and limits.
     pub store: Store,
+    /// Backups by schedule; `None`: none.
+    pub backup: Option<Backup>,
     /// When the scheduler rings.
     pub scheduler: Scheduler,
     /// The HTTP server's limits.
@@ -173,6 +175,7 @@ impl Config {
             licenses: LicensesConfig::default(),
             mail: Mail::default(),
             store: Store::default(),
+            backup: None,
             scheduler: Scheduler::default(),
             http: Http::default(),
             time: Time::default(),

@@ -212,6 +212,17 @@ pub struct Store {
     pub min_free: ByteSize,
 }
 
+/// Backups by schedule: `[backup]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// The folder that they go to.
+    pub path: PathBuf,
+    /// How far apart they are.
+    pub every: Span,
+    /// How many stay.
+    pub keep: u32,
+}
+
 /// When the scheduler rings: `[scheduler]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheduler {

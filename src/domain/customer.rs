@@ -17,6 +17,7 @@ pub struct Customer {
     /// The address.
     #[n(2)]
     pub email: Option<String>,
+    /// The name.
     #[n(3)]
     pub name: Option<String>,
     /// The first of `preferred_locales`.

@@ -21,7 +21,7 @@ pub mod words; // the one way from a type to a sentence
 
 // What is said of a purchase.
 mod contact; // whom a machine belongs to, and how to reach them
-pub(crate) mod customer; // what is known of a customer apart from any purchase
+pub mod customer; // what is known of a customer apart from any purchase
 pub(crate) mod decided; // what a person's decisions come to
 pub mod decision; // facts whose source is a person
 pub mod fact; // what one event, person or query says; the canonical order

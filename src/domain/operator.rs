@@ -3,7 +3,7 @@
 use super::action::{Action, ActionOutcome, CreatePhase};
 use super::hold::{Cleared, Hold};
 use super::machine::Machine;
-use super::notice::NoticeStatus;
+use super::notice::{NoticeStatus, Skipped};
 use super::time::Timestamp;
 
 /// What the operator wants done with actions.
@@ -141,6 +141,16 @@ pub fn mail_now(machine: &mut Machine, now: Timestamp) {
     for notice in &mut machine.notices {
         if notice.status == NoticeStatus::Pending {
             notice.due = now;
+        }
+    }
+}
+
+/// Sends none of the mails that were due until an instant: whoever had the store before may have sent them.
+pub fn skip_mails(machine: &mut Machine, until: Timestamp) {
+    for notice in &mut machine.notices {
+        if notice.status == NoticeStatus::Pending && notice.due <= until {
+            (notice.status, notice.at) = (NoticeStatus::Skipped, until);
+            notice.skipped = Some(Skipped::BeforeRestore);
         }
     }
 }

@@ -128,6 +128,11 @@ pub enum Input {
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
     Gap(Gap),
+    /// Something is wrong with what is stored, as this key shows: it is put right, if it still is.
+    Mend {
+        /// The key of the record or entry.
+        key: Vec<u8>,
+    },
     /// What a probe learned of a license service.
     Probed(ServiceProbe),
     /// What the server keeps of its own work.

@@ -5,14 +5,18 @@
 //! * [`route`]: which machine a fact belongs to, what waits for one that is not known yet, what moves between two.
 //! * [`read`]: questions without effects, counts, and pages of the store for jobs.
 //! * [`record`]: the stored forms and the keys.
+//! * [`verify`](mod@verify): whether all of that fits together.
+//! * [`backup`]: copies of everything, proven before they count, and stores made from them.
 //!
 //! A receipt for an input exists only after the sync. Nobody is called from here: whoever works off what is due is woken,
 //! and collects it.
 
+pub mod backup;
 pub mod input;
 pub mod read;
 pub mod record;
 pub mod route;
+pub mod verify;
 pub mod write;
 
 pub use write::handle::{Handle, SubmitError};

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::App;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
+use crate::engine::backup::status::BackupStatus;
 use crate::engine::read::counts::backlog::Waits;
 
 /// A scheduler job's last run, as `/readyz` tells it.
@@ -48,6 +49,8 @@ pub struct Observed {
     /// The scheduler's last runs.
     pub jobs: Vec<JobRun>,
     pub services: Vec<ServiceReport>,
+    /// When the last backup was proven.
+    pub backup: BackupStatus,
 }
 
 /// Asks the others. It reads what is in memory; it never walks the store.
@@ -87,6 +90,27 @@ impl ServiceLine {
     }
 }
 
+/// When the last backup was proven, and what went wrong since.
+#[derive(Serialize)]
+struct BackupLine {
+    /// Null: never.
+    proven_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    age_s: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+}
+
+impl BackupLine {
+    fn of(status: BackupStatus, now: Timestamp) -> Self {
+        Self {
+            age_s: status.age_s(now),
+            proven_at: status.newest.map(|proven| proven.at),
+            failed: status.failed.map(|failed| failed.why),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
@@ -100,6 +124,7 @@ struct Readiness {
     stops_held: Option<String>,
     services: Vec<ServiceLine>,
     jobs: Vec<JobRun>,
+    backup: BackupLine,
 }
 
 /// The process lives.
@@ -128,6 +153,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
             .map(|s| ServiceLine::of(s, now))
             .collect(),
         jobs: observed.jobs,
+        backup: BackupLine::of(observed.backup, now),
     };
     let status = if readiness.ready {
         StatusCode::OK

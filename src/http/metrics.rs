@@ -14,7 +14,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::App;
 use crate::config::Source;
 use crate::measure::{
-    self, ACK_S, DELIVERIES, Metric, MetricKind, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES,
+    self, ACK_S, BACKUP_AGE_S, DELIVERIES, Metric, MetricKind, PAGES, QUEUE_LEN,
+    SIGNATURE_FAILURES, STORE_BYTES,
 };
 use crate::sources::stripe::signature::SignatureError;
 use gauges::{as_f64, gauge, licenses, services};
@@ -158,7 +159,11 @@ impl SourceMetrics {
 /// `GET /metrics`. Nothing is counted for it: gauges show what the last round of counting saw.
 pub(super) async fn page(State(app): State<Arc<App>>) -> impl IntoResponse {
     gauge(QUEUE_LEN, &[], as_f64(app.handle.queue_len()));
-    services(&(app.observed)().services, app.handle.clock().now());
+    let (observed, now) = ((app.observed)(), app.handle.clock().now());
+    services(&observed.services, now);
+    if let Some(age_s) = observed.backup.age_s(now) {
+        gauge(BACKUP_AGE_S, &[], as_f64(age_s));
+    }
     if let Some(census) = app.counts.census() {
         licenses(&census);
     }

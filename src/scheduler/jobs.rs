@@ -1,13 +1,16 @@
 //! What the jobs do: plain functions over the engine's door, which tests, the demo and simulation call themselves.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::holding;
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
+use crate::engine::backup::{Backups, Schedule};
 use crate::engine::input::{Input, Receipt};
 use crate::engine::read::counts::Counts;
 use crate::engine::read::{due, scan, view};
@@ -37,6 +40,9 @@ pub enum JobError {
     /// The engine takes nothing now.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// A defect.
+    #[error(transparent)]
+    Panicked(#[from] tokio::task::JoinError),
 }
 
 /// What a run did.
@@ -141,6 +147,31 @@ pub async fn count(handle: &Handle, counts: &Counts) -> Result<(), JobError> {
     }
     handle.note_live_licenses(counts.census().map_or(0, |census| census.live()));
     Ok(())
+}
+
+/// Makes the backup that is due by schedule, if one is. What goes wrong is kept and told by the backups themselves.
+///
+/// # Errors
+/// When it panicked.
+pub async fn backup(
+    handle: &Handle,
+    backups: &Arc<Backups>,
+    schedule: &Schedule,
+) -> Result<(), JobError> {
+    let now = handle.clock().now();
+    if !backups.is_due(schedule, now) {
+        return Ok(());
+    }
+    // Dropped with this job, it ends the work on the other thread.
+    let stop = CancellationToken::new();
+    let stops = stop.clone().drop_guard();
+    let (backups, schedule) = (Arc::clone(backups), schedule.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        backups.by_schedule(&schedule, now, &|_| !stop.is_cancelled());
+    });
+    let made = made.await;
+    drop(stops);
+    Ok(made?)
 }
 
 /// In observe mode: has what is held compared with what the license service has by now. Says for how many purchases.

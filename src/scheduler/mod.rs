@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, pause};
 use crate::config::Config;
 use crate::engine::Handle;
+use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
 use jobs::{Cursor, JobError};
 use runs::Runs;
@@ -41,17 +42,20 @@ pub enum Job {
     Compare,
     /// The nightly audit.
     Audit,
+    /// Makes the backup that is due.
+    Backup,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Due,
         Self::Repair,
         Self::Metrics,
         Self::Heartbeat,
         Self::Compare,
         Self::Audit,
+        Self::Backup,
     ];
 
     /// The name in logs and `/readyz`.
@@ -64,6 +68,7 @@ impl Job {
             Self::Heartbeat => "heartbeat",
             Self::Compare => "compare",
             Self::Audit => "audit",
+            Self::Backup => "backup",
         }
     }
 
@@ -77,6 +82,7 @@ impl Job {
             Self::Heartbeat => "30 * * * * *",
             Self::Compare => "0 10 3 * * *",
             Self::Audit => "0 40 3 * * *",
+            Self::Backup => "45 * * * * *",
         }
     }
 }
@@ -94,6 +100,18 @@ pub struct Notifiers {
     pub audit: Arc<Notify>,
     /// Where what is counted goes.
     pub counts: Arc<Counts>,
+    /// Who makes backups, and when.
+    pub backups: Option<(Arc<Backups>, Schedule)>,
+}
+
+impl From<&crate::config::Backup> for Schedule {
+    fn from(config: &crate::config::Backup) -> Self {
+        Self {
+            folder: config.path.clone(),
+            every: config.every,
+            keep: usize::try_from(config.keep).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 impl Default for Notifiers {
@@ -105,6 +123,7 @@ impl Default for Notifiers {
             upkeep: Arc::new(|| {}),
             audit: Arc::default(),
             counts,
+            backups: None,
         }
     }
 }
@@ -262,6 +281,10 @@ impl Worker {
                 self.notifiers.audit.notify_one();
                 Ok(())
             }
+            Job::Backup => match &self.notifiers.backups {
+                Some((backups, schedule)) => jobs::backup(&self.handle, backups, schedule).await,
+                None => Ok(()),
+            },
         }
     }
 }

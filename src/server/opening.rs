@@ -57,7 +57,9 @@ fn make_private(dir: &Path) {
     let _ = made.and_then(|()| std::fs::DirBuilder::new().mode(0o700).create(dir));
 }
 
-fn uses_embedded(config: &Config) -> bool {
+/// Whether any source's licenses are made by the embedded service.
+#[must_use]
+pub fn uses_embedded(config: &Config) -> bool {
     let own = config.sources.iter().filter_map(|s| s.licenses.as_ref());
     own.chain(std::iter::once(&config.licenses))
         .any(|l| matches!(l.service, Service::Embedded { .. }))

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::Handle;
+use crate::engine::backup::Backups;
 
 /// The parts.
 pub(super) struct Parts {
@@ -18,13 +19,20 @@ pub(super) struct Parts {
     pub(super) services: Arc<Services>,
     pub(super) due: Arc<Notify>,
     pub(super) backfills: Arc<Backfills>,
+    /// Makes backups of the stores.
+    pub(super) backups: Arc<Backups>,
     /// What waits for a person apart from purchases.
     pub(super) attention: ServerAttention,
     pub(super) stop: CancellationToken,
 }
 
 impl Parts {
-    pub(super) fn new(handle: Handle, config: Arc<Config>, services: Arc<Services>) -> Self {
+    pub(super) fn new(
+        handle: Handle,
+        config: Arc<Config>,
+        services: Arc<Services>,
+        backups: Arc<Backups>,
+    ) -> Self {
         let backfills = Arc::new(Backfills::new(config.sources.iter().map(|s| &s.name)));
         let attention: ServerAttention = {
             let (services, backfills) = (Arc::clone(&services), Arc::clone(&backfills));
@@ -41,6 +49,7 @@ impl Parts {
             services,
             due: Arc::default(),
             backfills,
+            backups,
             attention,
             stop: CancellationToken::new(),
         }

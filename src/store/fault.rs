@@ -126,6 +126,15 @@ pub enum OpenError {
         /// The directory looked at.
         dir: PathBuf,
     },
+    /// A restore into it was cut off.
+    #[error(
+        "{} holds an unfinished restore\n  hint: run `keyward restore` with the same backup again; it begins anew",
+        dir.display()
+    )]
+    HalfRestored {
+        /// The directory looked at.
+        dir: PathBuf,
+    },
     /// The commit log is incomplete or damaged where it must not be. Acknowledged events would be missing.
     #[error(
         "the commit log is damaged: {} at byte {offset}: {why}\n  hint: nothing was changed. Copy the whole directory \
@@ -172,7 +181,7 @@ pub enum OpenError {
     /// sled's part is unusable and could not be rebuilt from the log either.
     #[error(
         "the store {} could not be rebuilt from its log: {why}\n  hint: nothing was deleted. Copy the directory away, \
-         then put the older log files back from where they went",
+         then put the backup or the older log files back to where they were",
         dir.display()
     )]
     Unrepaired {

@@ -9,7 +9,9 @@
 //!
 //! * A [`Batch`] is appended to the commit `log` and synced: from that moment on it is acknowledged.
 //! * [`sled`] follows: the batch becomes visible in its overlay, and about once a second the net of it goes to sled.
+//! * A [`backup`] is a copy of all keys after one commit, behind which older files of the log may go.
 
+pub mod backup;
 mod batch;
 #[cfg(test)]
 mod contract;

@@ -6,8 +6,8 @@ mod watch;
 
 use super::Absent::{Is, Means, Required};
 use super::ValueKind::{
-    Choice, Count, Cron, Devices, Networks, Path, Percent, Size, Socket, Span, Table, Tables,
-    Templates, Text, Texts, Url, Wait,
+    Choice, Count, CountText, Cron, Devices, Networks, Path, Percent, Size, Socket, Span, Table,
+    Tables, Templates, Text, Texts, Url, Wait,
 };
 use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 
@@ -63,6 +63,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[store]"),
             Means("its defaults"),
             "The store's size and limits.",
+        ),
+        key(
+            "backup",
+            Table("[backup]"),
+            Means("no backups by schedule"),
+            "Backups by schedule.",
         ),
         key(
             "scheduler",
@@ -138,6 +144,33 @@ pub(in crate::config) const STORE: Section = Section {
             Size(0, TIB),
             Is("\"256MiB\""),
             "Free space below which deliveries are answered 503 instead of stored; Stripe comes again.",
+        ),
+    ],
+};
+
+/// `[backup]`.
+pub(in crate::config) const BACKUP: Section = Section {
+    heading: "[backup]",
+    doc: "Backups by schedule: everything that is stored in one file, read again and compared before it counts. The commit log is \
+          cut behind the newest one, so leave it where it is: if the store is damaged, it is rebuilt from it. Read at the start.",
+    keys: &[
+        key(
+            "path",
+            Path,
+            Required,
+            "The folder, of this installation alone; best on another disk.",
+        ),
+        key(
+            "every",
+            Span(60, 366 * DAY_S),
+            Is("\"24h\""),
+            "How far apart they are.",
+        ),
+        key(
+            "keep",
+            CountText(1, 10_000),
+            Is("\"14\""),
+            "How many stay; older ones are removed.",
         ),
     ],
 };
@@ -356,6 +389,6 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ADOPT, &PLAN,
-    &LICENSE, &POLICY,
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &BACKUP, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &GUARD,
+    &ADOPT, &CHECKOUT, &PLAN, &LICENSE, &BUY, &POLICY,
 ];

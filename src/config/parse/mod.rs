@@ -9,9 +9,11 @@ pub(crate) use source::STRIPE_API;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::keys::{ADOPT, BACKFILL, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
+use super::keys::{
+    ADOPT, BACKFILL, BACKUP, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME,
+};
 use super::tree::{Table, TreeReader};
-use super::types::{Adopt, Backfill, Cron, Http, Mode, Scheduler, Store, Time};
+use super::types::{Adopt, Backfill, Backup, Cron, Http, Mode, Scheduler, Store, Time};
 use super::{ByteSize, Config};
 use crate::domain::guard::GuardLimits;
 use crate::domain::time::Span;
@@ -45,6 +47,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         store: root
             .sub("store", &STORE)
             .map_or_else(Store::default, |t| store(&t)),
+        backup: root.sub("backup", &BACKUP).map(|t| backup(&t)),
         scheduler: root
             .sub("scheduler", &SCHEDULER)
             .map_or_else(Scheduler::default, |t| scheduler(&t)),
@@ -86,6 +89,15 @@ fn store(t: &Table<'_>) -> Store {
     Store {
         cache: t.size("cache").unwrap_or(d.cache),
         min_free: t.size("min_free").unwrap_or(d.min_free),
+    }
+}
+
+fn backup(t: &Table<'_>) -> Backup {
+    t.require("path", "backups go to a folder of their own");
+    Backup {
+        path: t.path("path").unwrap_or_default(),
+        every: t.length("every").unwrap_or(Span::from_hours(24)),
+        keep: t.count("keep").unwrap_or(14),
     }
 }
 

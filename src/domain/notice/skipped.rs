@@ -58,11 +58,14 @@ pub enum Skipped {
     /// It was due before the purchase was adopted.
     #[n(15)]
     Adopted,
+    /// It was due before the store was restored: the store that was lost may have sent it.
+    #[n(16)]
+    BeforeRestore,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::EndedBeforeMailed,
         Self::OverBeforeTold,
         Self::NoLicense,
@@ -79,6 +82,7 @@ impl Skipped {
         Self::MailOff,
         Self::Observed,
         Self::Adopted,
+        Self::BeforeRestore,
     ];
 }
 
@@ -101,6 +105,9 @@ impl Sentence for Skipped {
             Self::MailOff => "mail is switched off",
             Self::Observed => "it came due in observe mode",
             Self::Adopted => "it came due before the purchase was adopted",
+            Self::BeforeRestore => {
+                "it was due before the store was restored, and may have been sent"
+            }
         })
     }
 }

@@ -47,6 +47,33 @@ pub enum Table {
     Part = b'x',
 }
 
+impl Table {
+    const ALL: [Self; 15] = [
+        Self::Attempt,
+        Self::ByCustomer,
+        Self::Customer,
+        Self::Due,
+        Self::Event,
+        Self::General,
+        Self::Labels,
+        Self::Parked,
+        Self::Link,
+        Self::Machine,
+        Self::Waiting,
+        Self::Refused,
+        Self::Revision,
+        Self::Search,
+        Self::Part,
+    ];
+
+    /// The table that a key belongs to.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Option<Self> {
+        let first = *key.first()?;
+        Self::ALL.into_iter().find(|table| *table as u8 == first)
+    }
+}
+
 /// Puts a key together.
 fn key(table: Table, parts: &[&str]) -> Vec<u8> {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|p| p.len() + 1).sum::<usize>());

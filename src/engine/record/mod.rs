@@ -9,6 +9,7 @@ pub mod gaps;
 pub mod key;
 pub(crate) mod labels;
 pub mod probe;
+pub mod restored;
 pub(crate) mod revisions;
 pub mod server;
 pub mod standing;
@@ -171,11 +172,28 @@ pub fn put<T: Encode<()>>(
     Ok(())
 }
 
-fn part_count(bytes: &[u8]) -> usize {
+/// How many parts a record has; 0: it is in one value.
+#[must_use]
+pub(in crate::engine) fn part_count(bytes: &[u8]) -> usize {
     match bytes {
         [PARTS, a, b, ..] => usize::from(u16::from_be_bytes([*a, *b])),
         _ => 0,
     }
+}
+
+/// The key of the record that a further part belongs to, and the part's number; `None` for a key of another table.
+#[must_use]
+pub(in crate::engine) fn part_of(key: &[u8]) -> Option<(&[u8], usize)> {
+    let (&table, rest) = key.split_first()?;
+    let (first, [_, high, low]) = rest.split_last_chunk::<3>()?;
+    let number = usize::from(u16::from_be_bytes([*high, *low]));
+    (table == Table::Part as u8).then_some((first, number))
+}
+
+/// The key of the record that a key belongs to: the record's own, where it is no further part.
+#[must_use]
+pub(in crate::engine) fn record_of(key: &[u8]) -> &[u8] {
+    part_of(key).map_or(key, |(first, _)| first)
 }
 
 /// Reads a record.

@@ -2,6 +2,7 @@
 //! what the commit made due goes into the outbox, for the dispatcher.
 
 mod adopting;
+mod amend;
 pub mod committer;
 pub mod dues;
 mod guarding;

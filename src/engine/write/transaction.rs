@@ -48,6 +48,7 @@ use crate::engine::route::reparse;
 use crate::engine::route::route;
 use crate::engine::route::transfer;
 use crate::engine::route::unpark;
+use crate::engine::verify;
 
 /// What a transaction depends on besides the store.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +187,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Compare { machine } => {
                 self.change(machine, |m, world| holding::compare(m, world.now))
             }
+            Input::Mend { key } => verify::mend(self.working, key),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }

@@ -1,8 +1,8 @@
 //! The commit log's files: append a record, sync, and only then say that it is there. Knows no sled.
 //!
 //! `log/00000001`, `log/00000002`, … each begin with a header that names the record before their first one; records
-//! follow without gaps. Files are never changed behind their end, so their content is evidence. Nothing deletes them
-//! yet: once there are backups, the files whose records are all in the newest verified one may go, oldest first.
+//! follow without gaps. Files are never changed behind their end, so their content is evidence. Files whose records are
+//! all in the newest proven backup are deleted, oldest first ([`cut`]).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -71,14 +71,23 @@ pub(in crate::store) fn create_segment(dir: &Path, segment: Segment) -> io::Resu
 
 /// The segments of a log directory in order, their headers checked. Half-made ones are removed.
 pub(in crate::store) fn list(store: &Path, dir: &Path) -> Result<Vec<Segment>, OpenError> {
+    for entry in fs::read_dir(dir).doing("listing the commit log", dir)? {
+        let path = entry.doing("listing the commit log", dir)?.path();
+        if path.extension().is_some_and(|end| end == "new") {
+            fs::remove_file(&path).doing("removing a half-made log file", &path)?;
+        }
+    }
+    list_running(store, dir)
+}
+
+/// The segments of a log that is being written, in order, their headers checked.
+pub(in crate::store) fn list_running(store: &Path, dir: &Path) -> Result<Vec<Segment>, OpenError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir).doing("listing the commit log", dir)? {
         let entry = entry.doing("listing the commit log", dir)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.ends_with(".new") {
-            fs::remove_file(entry.path()).doing("removing a half-made log file", &entry.path())?;
-        } else if let (8.., Ok(number)) = (name.len(), name.parse::<u64>()) {
+        if let (8.., Ok(number)) = (name.len(), name.parse::<u64>()) {
             numbers.push(number);
         }
     }
@@ -100,6 +109,28 @@ pub(in crate::store) fn list(store: &Path, dir: &Path) -> Result<Vec<Segment>, O
         segments.push(read_head(store, dir, number)?);
     }
     Ok(segments)
+}
+
+/// Deletes the oldest segments whose records are all at or before `upto`, one at a time: cut off in between, what is left
+/// is a whole log that begins later. The newest one stays. `each` is told the length of each that is gone.
+pub(in crate::store) fn cut(
+    store: &Path,
+    upto: u64,
+    mut each: impl FnMut(u64),
+) -> Result<(), OpenError> {
+    let dir = store.join("log");
+    let segments = list_running(store, &dir)?;
+    for pair in segments.windows(2) {
+        if pair[1].before.seq > upto {
+            break;
+        }
+        let path = segment_path(&dir, pair[0].number);
+        let len = fs::metadata(&path).map_or(0, |meta| meta.len());
+        fs::remove_file(&path).doing("deleting a log file", &path)?;
+        sync_dir(&dir).doing("syncing the log", &dir)?;
+        each(len);
+    }
+    Ok(())
 }
 
 fn read_head(store: &Path, dir: &Path, number: u64) -> Result<Segment, OpenError> {
@@ -305,6 +336,16 @@ mod tests {
             Appender::resume(log.dir(), log.newest(), end.unwrap(), segment_max).unwrap(),
             seen,
         )
+    }
+
+    /// Whoever changes these bytes changes the format: old logs would not be read any more.
+    #[test]
+    fn the_bytes_of_a_header_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        begin(dir.path(), 1 << 20);
+        let bytes = fs::read(segment_path(&dir.path().join("log"), 1)).unwrap();
+        let golden = "4b574c4f470000010000000000000001000000000000000000000000000000000000000000000000034cfe34";
+        assert_eq!(hex::encode(&bytes[..SEGMENT_HEAD]), golden);
     }
 
     #[test]

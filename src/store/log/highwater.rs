@@ -79,6 +79,9 @@ mod tests {
         write(dir.path(), link).unwrap();
         assert_eq!(read(dir.path()).unwrap(), Found::Checkpoint(link));
         let mut bytes = fs::read(path(dir.path())).unwrap();
+        // Whoever changes these bytes changes the format.
+        let golden = "4b57484947480001000000000000000903030303030303030303030303030303c05e4826";
+        assert_eq!(hex::encode(&bytes), golden);
         bytes[12] ^= 1;
         fs::write(path(dir.path()), &bytes).unwrap();
         assert_eq!(read(dir.path()).unwrap(), Found::Damaged);

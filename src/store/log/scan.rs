@@ -275,14 +275,15 @@ impl Log {
     }
 }
 
-enum Next {
+/// What comes next in a log file.
+pub(super) enum Next {
     Record,
     End,
     Bad(Bad),
 }
 
 /// Reads the bytes of the next record. The end is the end of the file, or nothing but zeros up to it.
-fn read_record(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<Next> {
+pub(super) fn read_record(reader: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<Next> {
     bytes.clear();
     reader.take(HEAD as u64).read_to_end(bytes)?;
     let Some(head) = bytes.first_chunk::<HEAD>() else {

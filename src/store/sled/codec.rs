@@ -85,6 +85,8 @@ mod tests {
     fn a_value_comes_back_under_its_own_key_only() {
         let framed = encode(b"k", Seq(7), b"hello");
         assert_eq!(framed.len(), 5 + OVERHEAD);
+        // Whoever changes these bytes changes the format.
+        assert_eq!(hex::encode(&framed), "01000000000000000768656c6c6f3b2160af");
         assert_eq!(
             decode(b"k", &framed),
             Ok(Value {

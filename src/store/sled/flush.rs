@@ -77,14 +77,17 @@ fn flush(shared: &Shared, checkpoint: &mut Link) {
         }
         overlay.freeze()
     };
-    if let Err(trouble) = shared
+    let written = shared
         .disk()
         .write(&layer, link)
-        .and_then(|()| shared.disk().sync())
-    {
-        shared.disk_failed("giving sled its writes", &trouble);
-        return;
-    }
+        .and_then(|digest| shared.disk().sync().map(|()| digest));
+    let digest = match written {
+        Ok(digest) => digest,
+        Err(trouble) => {
+            shared.disk_failed("giving sled its writes", &trouble);
+            return;
+        }
+    };
     if let Err(error) = highwater::write(shared.store(), link) {
         let path = highwater::path(shared.store());
         shared.break_off(
@@ -94,6 +97,7 @@ fn flush(shared: &Shared, checkpoint: &mut Link) {
         return;
     }
     *checkpoint = link;
+    shared.checkpoints().reach(link, digest);
     // The last reference to the layer is dropped here, outside the lock.
     let thawed = shared.overlay_mut().thaw();
     drop(thawed);

@@ -25,16 +25,25 @@ const STEPS: &[Migration] = &[];
 
 /// Gives a new store its version, brings an older one up, refuses a newer one.
 pub(super) fn bring_up(writer: &mut Writer, reader: &Reader) -> Result<(), OpenError> {
+    bring_up_to(writer, reader, SCHEMA, STEPS)
+}
+
+fn bring_up_to(
+    writer: &mut Writer,
+    reader: &Reader,
+    schema: u32,
+    steps: &[Migration],
+) -> Result<(), OpenError> {
     let Some(mut found) = version(reader)? else {
         return found_none(writer, reader);
     };
-    while found != SCHEMA {
-        let Some(step) = STEPS.iter().find(|step| step.from == found) else {
+    while found != schema {
+        let Some(step) = steps.iter().find(|step| step.from == found) else {
             let path = reader.store().to_owned();
             return Err(OpenError::Newer {
                 path,
                 found,
-                known: SCHEMA,
+                known: schema,
             });
         };
         tracing::warn!(
@@ -43,7 +52,15 @@ pub(super) fn bring_up(writer: &mut Writer, reader: &Reader) -> Result<(), OpenE
             "the store's schema is being brought up"
         );
         (step.run)(writer, reader)?;
-        found = version(reader)?.unwrap_or(found);
+        let reached = version(reader)?.unwrap_or(found);
+        if reached == found {
+            let why = format!("the step up from schema {found} led nowhere; this is a defect");
+            return Err(OpenError::Unrepaired {
+                dir: reader.store().to_owned(),
+                why,
+            });
+        }
+        found = reached;
     }
     Ok(())
 }
@@ -77,5 +94,95 @@ fn version(reader: &Reader) -> Result<Option<u32>, OpenError> {
             dir: reader.store().to_owned(),
             why: "its schema version is unreadable".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sled::Store;
+    use crate::store::{Commit, Create, Direction, KeyRange, Options, Read};
+
+    /// Schema 1 of this test kept counts as text, schema 2 keeps eight bytes.
+    fn counts(writer: &mut Writer, reader: &Reader, at_most: usize) -> Result<(), StoreFault> {
+        let all = reader.range(&KeyRange::prefix(b"count/"), Direction::Forward, 1_000);
+        let all = all.map_err(|ReadError::Broken(fault)| fault)?;
+        for (n, (key, value)) in all.into_iter().enumerate() {
+            if n == at_most {
+                return Err(StoreFault::new("counting", reader.store(), "cut off"));
+            }
+            // What a step that was cut off has written stays as it is.
+            let text = std::str::from_utf8(&value.bytes).ok();
+            if let Some(count) = text.and_then(|text| text.parse::<u64>().ok()) {
+                writer.write(Batch::new().put(key, count.to_be_bytes()))?;
+            }
+        }
+        writer.write(Batch::new().put(SCHEMA_KEY, 2_u32.to_be_bytes()))?;
+        Ok(())
+    }
+
+    const CUT_OFF: &[Migration] = &[Migration {
+        from: 1,
+        what: "counts are numbers",
+        run: |writer, reader| counts(writer, reader, 7),
+    }];
+    const WHOLE: &[Migration] = &[Migration {
+        from: 1,
+        what: "counts are numbers",
+        run: |writer, reader| counts(writer, reader, usize::MAX),
+    }];
+    const NOWHERE: &[Migration] = &[Migration {
+        from: 1,
+        what: "nothing",
+        run: |_, _| Ok(()),
+    }];
+
+    #[test]
+    fn an_older_store_is_brought_up_at_open_also_after_being_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options {
+            create: Create::IfMissing,
+            min_free_bytes: 0,
+            ..Options::default()
+        };
+        let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+        for n in 0..20_u64 {
+            let (key, text) = (format!("count/{n:02}"), n.to_string());
+            writer.commit(Batch::new().put(key, text)).unwrap();
+        }
+        let stuck = bring_up_to(&mut writer, &reader, 2, NOWHERE).unwrap_err();
+        assert!(matches!(stuck, OpenError::Unrepaired { .. }), "{stuck}");
+        bring_up_to(&mut writer, &reader, 2, CUT_OFF).unwrap_err();
+        drop((writer, reader));
+        let (mut writer, reader) = Store::open(dir.path(), options.clone()).unwrap();
+        assert_eq!(version(&reader).unwrap(), Some(1), "not before all is done");
+        bring_up_to(&mut writer, &reader, 2, WHOLE).unwrap();
+        assert_eq!(version(&reader).unwrap(), Some(2));
+        for n in 0..20_u64 {
+            let count = reader.get(format!("count/{n:02}").as_bytes()).unwrap();
+            assert_eq!(count.unwrap().bytes[..], n.to_be_bytes());
+        }
+        let before = reader.seq().unwrap();
+        bring_up_to(&mut writer, &reader, 2, WHOLE).unwrap();
+        assert_eq!(reader.seq().unwrap(), before, "there is nothing left to do");
+        drop((writer, reader));
+        let refused = Store::open(dir.path(), options).err().unwrap();
+        let newer = matches!(
+            refused,
+            OpenError::Newer {
+                found: 2,
+                known: 1,
+                ..
+            }
+        );
+        assert!(newer, "{refused}");
+    }
+
+    #[test]
+    fn every_version_but_the_newest_has_one_step() {
+        for from in 1..SCHEMA {
+            assert_eq!(STEPS.iter().filter(|step| step.from == from).count(), 1);
+        }
+        assert_eq!(STEPS.len() + 1, SCHEMA as usize);
     }
 }

@@ -1,14 +1,17 @@
 //! The durable store: the commit log in front, sled as its follower, an overlay between. In reading order:
 //!
 //! * [`open`](Store::open) takes the directory's `lock`; `preflight` looks at sled's files before sled does; the log is
-//!   read from the last checkpoint on; `verify` compares; what cannot be trusted, `rebuild` makes anew from the log.
+//!   read from the last checkpoint on; `verify` compares; what cannot be trusted, `rebuild` makes anew from the log and the
+//!   last backup.
 //!   `migrate` brings the layout up to the schema of this program.
 //! * The `writer` appends a batch to the log; from the sync on it is acknowledged, and visible in the `overlay`, an ordered
 //!   map in memory through which every `reader` goes first.
 //! * About once a second `flush` gives the `disk` (sled) the net writes, in `block`s of neighbouring entries, each value
 //!   framed by `codec`, syncs sled's file, and writes a checkpoint. Which entries are neighbours is decided by `layout`;
 //!   `presence` knows which keys are surely not there. Each of sled's batches carries a `digest` of the state it leads to.
+//! * [`copy`] makes a backup meanwhile, behind which the log can be cut; [`restore`](Store::restore) makes a store of one.
 
+mod backup;
 mod block;
 mod codec;
 mod digest;
@@ -23,22 +26,24 @@ mod preflight;
 mod presence;
 mod reader;
 mod rebuild;
+mod restore;
 mod shared;
 mod signal;
 mod verify;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
 
 use super::fault::Doing;
 use super::log::space::Space;
-use super::{OpenError, Read, ReadError};
+use super::{OpenError, Read, ReadError, StoreFault};
+pub use backup::{Named, OnStep, Unnamed, copy};
 use open::Opened;
-pub use open::{Create, OnBroken, OpenReport, Options, Verify};
+pub use open::{Create, OnBroken, OpenReport, Options, RESTORING, Verify};
 pub use reader::Reader;
-use shared::Shared;
+use shared::{Checkpoints, Shared};
 use signal::FlushSignal;
 pub use writer::Writer;
 
@@ -61,8 +66,13 @@ impl Store {
             checkpoint,
             report,
         } = open::open(dir, &options)?;
+        let applied = disk
+            .applied()
+            .map_err(|trouble| StoreFault::new("opening sled", dir, trouble.why))?;
         let shared = Arc::new(Shared {
             store: dir.to_owned(),
+            checkpoints: Mutex::new(Checkpoints::at_open(checkpoint, applied)),
+            keep_records: options.keep_records,
             disk,
             overlay: RwLock::new(overlay),
             signal: FlushSignal::default(),

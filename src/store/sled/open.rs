@@ -42,8 +42,16 @@ pub(super) fn suspect_path(store: &Path) -> PathBuf {
     store.join("sled.suspect")
 }
 
+/// A folder that is there as long as the directory holds a store that is only being restored.
+pub const RESTORING: &str = ".restoring";
+
 /// Opens or makes a store.
 pub(super) fn open(store: &Path, options: &Options) -> Result<Opened, OpenError> {
+    if store.join(RESTORING).exists() {
+        return Err(OpenError::HalfRestored {
+            dir: store.to_owned(),
+        });
+    }
     match (options.create, is_made(store)?) {
         (Create::Never, false) => Err(OpenError::Missing {
             dir: store.to_owned(),
@@ -188,7 +196,7 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
     })
 }
 
-/// sled made from the whole log: with an empty overlay, and a checkpoint at the log's end.
+/// sled made from the log and the backup that it was cut behind: with an empty overlay, and a checkpoint at the log's end.
 fn anew(
     store: &Path,
     options: &Options,
@@ -197,7 +205,16 @@ fn anew(
     report: &mut OpenReport,
 ) -> Result<(Disk, Overlay, Resume, Link), OpenError> {
     let repaired = &mut report.repaired;
-    let (disk, resume) = rebuild::rebuild(store, log, synced, options.cache_bytes, repaired)?;
+    let base = rebuild::base(store, log)?;
+    let from = match &base {
+        Some(backup) => Some((backup, rebuild::section(store, backup)?)),
+        None => None,
+    };
+    let (disk, resume) = rebuild::rebuild(store, log, synced, options.cache_bytes, from, repaired)?;
+    if let Some((backup, section)) = from {
+        let (path, seq) = (backup.path().display(), section.seq().0);
+        repaired.push(format!("commits up to {seq} came from the backup {path}"));
+    }
     Ok((disk, Overlay::new(resume.link), resume, resume.link))
 }
 
@@ -235,6 +252,20 @@ fn contradiction(applied: Link, synced: Link, strange: bool) -> Option<String> {
     strange.then(|| format!("sled has another commit {} than the log", applied.seq))
 }
 
+/// The log must begin at or before what sled is known to have.
+fn check_begin(log: &Log, synced: Link) -> Result<(), OpenError> {
+    if log.begin().seq > synced.seq {
+        let why = format!(
+            "its oldest record is {}, but sled is known to have commits up to {} only",
+            log.begin().seq + 1,
+            synced.seq
+        );
+        let path = log.dir().to_owned();
+        return Err(OpenError::LogMissing { path, why });
+    }
+    Ok(())
+}
+
 /// Opens sled, reads the log's end, and compares them. An error is a fault of the log.
 fn judge(
     store: &Path,
@@ -265,11 +296,12 @@ fn judge(
     };
     // Before the log is read, for what it brings is laid where sled has it.
     let found = disk.digest();
+    check_begin(log, synced)?;
     let start = match options.verify {
         Verify::Recent { records } => log.start(synced.seq, records, VERIFY_BYTES),
         Verify::Everything => 0,
     };
-    let mut mentions = Mentions::default();
+    let mut mentions = Mentions::before(store, log, options.verify)?;
     let mut overlay = Overlay::new(synced);
     let mut strange = false;
     let mut replayed = 0;

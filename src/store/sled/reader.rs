@@ -46,6 +46,46 @@ fn key_at(place: &[u8]) -> Option<Vec<u8>> {
     Layout::key(place).map(Cow::into_owned)
 }
 
+impl Shared {
+    /// At most `limit` pairs of a range as they are at one instant, the store's own keys among them.
+    pub(super) fn pairs(
+        &self,
+        range: &KeyRange,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Value)>, StoreFault> {
+        if range.start >= range.end || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let range = self.disk.layout().range(&range);
+        // Held to the end: meanwhile sled changes only under keys that the frozen layer hides, so this is one instant.
+        let overlay = self.overlay();
+        let mut upper = overlay.range(&range, direction).peekable();
+        let mut lower = self.asked(self.disk.range(&range, direction))?.peekable();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let from_upper = match (upper.peek(), lower.peek()) {
+                (None, None) => break,
+                (Some(_), None) => true,
+                (None, Some(_)) | (_, Some(Err(_))) => false,
+                (Some((key, _)), Some(Ok((below, _)))) => !precedes(direction, below, key),
+            };
+            if from_upper {
+                let Some((key, entry)) = upper.next() else {
+                    break;
+                };
+                lower.next_if(|below| below.as_ref().is_ok_and(|(below, _)| **below == *key));
+                found.extend(entry.value().and_then(|value| Some((key_at(key)?, value))));
+            } else {
+                let Some(pair) = lower.next() else { break };
+                let (place, value) = self.asked(pair)?;
+                found.extend(key_at(&place).map(|key| (key, value)));
+            }
+        }
+        Ok(found)
+    }
+}
+
 impl Read for Reader {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError> {
         match is_reserved(key) {
@@ -70,38 +110,7 @@ impl Read for Reader {
             start,
             end: range.end.clone(),
         };
-        if range.start >= range.end || limit == 0 {
-            return Ok(Vec::new());
-        }
-        let range = self.shared.disk.layout().range(&range);
-        // Held to the end: meanwhile sled changes only under keys that the frozen layer hides, so this is one instant.
-        let overlay = self.shared.overlay();
-        let mut upper = overlay.range(&range, direction).peekable();
-        let mut lower = self
-            .shared
-            .asked(self.shared.disk.range(&range, direction))?
-            .peekable();
-        let mut found = Vec::new();
-        while found.len() < limit {
-            let from_upper = match (upper.peek(), lower.peek()) {
-                (None, None) => break,
-                (Some(_), None) => true,
-                (None, Some(_)) | (_, Some(Err(_))) => false,
-                (Some((key, _)), Some(Ok((below, _)))) => !precedes(direction, below, key),
-            };
-            if from_upper {
-                let Some((key, entry)) = upper.next() else {
-                    break;
-                };
-                lower.next_if(|below| below.as_ref().is_ok_and(|(below, _)| **below == *key));
-                found.extend(entry.value().and_then(|value| Some((key_at(key)?, value))));
-            } else {
-                let Some(pair) = lower.next() else { break };
-                let (place, value) = self.shared.asked(pair)?;
-                found.extend(key_at(&place).map(|key| (key, value)));
-            }
-        }
-        Ok(found)
+        Ok(self.shared.pairs(&range, direction, limit)?)
     }
 
     fn seq(&self) -> Result<Seq, ReadError> {

@@ -1,4 +1,5 @@
-//! sled made anew from the whole log, when the old one cannot be trusted. The old one is kept aside, one generation.
+//! sled made anew from the log, when the old one cannot be trusted: from the whole of it, or from the backup that it was
+//! cut behind and the rest. The old one is kept aside, one generation.
 
 use std::fs;
 use std::io;
@@ -6,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk, DiskError};
 use super::overlay::Overlay;
+use crate::store::backup::{Backup, BackupError, Section};
 use crate::store::log::append::{self, Resume};
+use crate::store::log::base;
 use crate::store::log::highwater;
 use crate::store::log::record::Link;
 use crate::store::log::scan::{Known, Log};
@@ -33,24 +36,58 @@ fn move_aside(store: &Path) -> io::Result<()> {
     append::sync_dir(store)
 }
 
-/// Replaces sled by what the log says, and writes a checkpoint. Cut off in the middle, the next open does it again.
+/// The backup that a log was cut behind, read whole; `None` for a log that is whole itself.
+pub(super) fn base(store: &Path, log: &Log) -> Result<Option<Backup>, OpenError> {
+    if log.begin() == Link::default() {
+        return Ok(None);
+    }
+    let unrepaired = |why: String| OpenError::Unrepaired {
+        dir: store.to_owned(),
+        why: format!("the log begins after commit {}; {why}", log.begin().seq),
+    };
+    let base = base::read(store)?
+        .ok_or_else(|| unrepaired("what was before it is not here".to_owned()))?;
+    if base.link.seq < log.begin().seq {
+        let (path, seq) = (base.path.display(), base.link.seq);
+        return Err(unrepaired(format!(
+            "the backup {path} ends before that, at commit {seq}"
+        )));
+    }
+    let backup = Backup::open(&base.path)
+        .map_err(|why| unrepaired(format!("what was before it is in a backup: {why}")))?;
+    let same = |s: &Section| s.name() == base.name && s.link() == base.link;
+    match backup.sections().iter().any(same) {
+        true => Ok(Some(backup)),
+        false => {
+            let path = base.path.display();
+            Err(unrepaired(format!("the backup {path} is another one")))
+        }
+    }
+}
+
+/// The part of a log's backup that is this store's.
+pub(super) fn section<'b>(store: &Path, backup: &'b Backup) -> Result<&'b Section, OpenError> {
+    let base = base::read(store)?;
+    let found = base.and_then(|base| backup.section(&base.name));
+    found.ok_or_else(|| OpenError::Unrepaired {
+        dir: store.to_owned(),
+        why: format!(
+            "the backup {} does not hold this store",
+            backup.path().display()
+        ),
+    })
+}
+
+/// Replaces sled by what the backup and the log say, and writes a checkpoint. Cut off in the middle, the next open does
+/// it again.
 pub(super) fn rebuild(
     store: &Path,
     log: &Log,
     synced: Link,
     cache_bytes: u64,
+    from: Option<(&Backup, &Section)>,
     cuts: &mut Vec<String>,
 ) -> Result<(Disk, Resume), OpenError> {
-    if log.begin() != Link::default() {
-        let why = format!(
-            "the log begins after commit {}; what was before it is not here",
-            log.begin().seq
-        );
-        return Err(OpenError::Unrepaired {
-            dir: store.to_owned(),
-            why,
-        });
-    }
     let failed = |trouble: DiskError| {
         StoreFault::new(
             "rebuilding sled from the log",
@@ -67,19 +104,52 @@ pub(super) fn rebuild(
         let (layer, link) = overlay.freeze();
         let written = disk.write(&layer, link).map_err(failed);
         overlay.thaw();
-        written
+        written.map(drop)
     };
-    let resume = log.read(0, Known { synced, applied: 0 }, cuts, &mut |record| {
-        for (key, value) in record.writes().flatten() {
-            gathered.insert(&disk.layout().place(key), Seq(record.link.seq), value);
+    let begin = from.map_or(Link::default(), |(_, section)| section.link());
+    if let Some((backup, section)) = from {
+        backup
+            .each(section, |key, seq, value| {
+                gathered.insert(&disk.layout().place(key), seq, Some(value));
+                match gathered.bytes() >= GATHER_BYTES {
+                    true => give(&mut gathered, begin).map_err(BackupError::from),
+                    false => Ok(()),
+                }
+            })
+            .map_err(|error: BackupError| unusable(store, &error))?;
+    }
+    let known = Known {
+        synced,
+        applied: begin.seq,
+    };
+    let mut strange = false;
+    let resume = log.read(0, known, cuts, &mut |record| {
+        strange |= record.link.seq == begin.seq && record.link != begin;
+        if record.link.seq > begin.seq {
+            for (key, value) in record.writes().flatten() {
+                gathered.insert(&disk.layout().place(key), Seq(record.link.seq), value);
+            }
         }
         if gathered.bytes() >= GATHER_BYTES {
             give(&mut gathered, record.link)?;
         }
         Ok(())
     })?;
+    if strange {
+        return Err(OpenError::Unrepaired {
+            dir: store.to_owned(),
+            why: format!("the backup has another commit {} than the log", begin.seq),
+        });
+    }
     give(&mut gathered, resume.link)?;
     disk.sync().map_err(failed)?;
     highwater::write(store, resume.link).map_err(io)?;
     Ok((disk, resume))
+}
+
+fn unusable(store: &Path, error: &BackupError) -> OpenError {
+    OpenError::Unrepaired {
+        dir: store.to_owned(),
+        why: error.to_string(),
+    }
 }

@@ -2,14 +2,48 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
-use super::disk::{Disk, DiskError};
+use super::digest::Digest;
+use super::disk::{Applied, Disk, DiskError};
 use super::lock::Lock;
 use super::open::{self, OnBroken};
 use super::overlay::Overlay;
 use super::signal::FlushSignal;
+use crate::store::log::record::Link;
 use crate::store::{StoreFault, Value};
+
+/// The two newest checkpoints.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Checkpoints {
+    pub(super) newest: Link,
+    /// The one before; none of this process's yet: nothing.
+    pub(super) before: Link,
+    /// What sled held at the newest.
+    pub(super) digest: Option<Digest>,
+}
+
+impl Checkpoints {
+    /// The one that a store was opened at.
+    pub(super) fn at_open(newest: Link, applied: Option<Applied>) -> Self {
+        Self {
+            newest,
+            before: Link::default(),
+            digest: applied.filter(|a| a.link == newest).map(|a| a.digest),
+        }
+    }
+
+    /// Another one.
+    pub(super) fn reach(&mut self, link: Link, digest: Digest) {
+        *self = Self {
+            newest: link,
+            before: self.newest,
+            digest: Some(digest),
+        };
+    }
+}
 
 /// What writer, readers and the flush thread share.
 pub(super) struct Shared {
@@ -19,6 +53,9 @@ pub(super) struct Shared {
     pub(super) signal: FlushSignal,
     pub(super) fault: OnceLock<StoreFault>,
     pub(super) on_broken: Option<OnBroken>,
+    pub(super) checkpoints: Mutex<Checkpoints>,
+    /// So many of the newest records stay in the log, whatever backups there are.
+    pub(super) keep_records: u64,
     /// Behind `disk`, so that sled is closed before the lock is let go.
     pub(super) _lock: Lock,
 }
@@ -39,6 +76,12 @@ impl Shared {
 
     pub(super) fn overlay_mut(&self) -> RwLockWriteGuard<'_, Overlay> {
         self.overlay.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
+        self.checkpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What broke the store, if anything did.

@@ -4,12 +4,16 @@
 //! back, looks right to it.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::disk::{Disk, DiskError};
 use super::layout::Layout;
 use super::overlay::Overlay;
+use super::rebuild;
+use crate::store::backup::BackupError;
 use crate::store::log::record::{Record, Write};
-use crate::store::{Direction, KeyRange};
+use crate::store::log::scan::Log;
+use crate::store::{Direction, KeyRange, OpenError, Verify};
 
 /// Findings are counted, but only so many are described.
 const DESCRIBED: usize = 5;
@@ -24,11 +28,40 @@ struct Mention {
 
 /// The newest mention of each key in the records that were read.
 #[derive(Debug, Default)]
-pub(super) struct Mentions(HashMap<Box<[u8]>, Mention>);
+pub(super) struct Mentions {
+    of: HashMap<Box<[u8]>, Mention>,
+    /// What a backup says goes before all records up to this one.
+    base: u64,
+}
 
 impl Mentions {
+    /// What is said before the log: for a look at everything, the backup that it was cut behind.
+    pub(super) fn before(store: &Path, log: &Log, how: Verify) -> Result<Self, OpenError> {
+        let mut mentions = Self::default();
+        if how != Verify::Everything {
+            return Ok(mentions);
+        }
+        let Some(backup) = rebuild::base(store, log)? else {
+            return Ok(mentions);
+        };
+        let section = rebuild::section(store, &backup)?;
+        let read = backup.each(section, |key, seq, value| {
+            mentions.mention(seq.0, (key, Some(value)));
+            Ok(())
+        });
+        read.map_err(|error: BackupError| OpenError::Unrepaired {
+            dir: store.to_owned(),
+            why: error.to_string(),
+        })?;
+        mentions.base = section.seq().0;
+        Ok(mentions)
+    }
+
     /// Takes a record in; records come in the order of their numbers.
     pub(super) fn record(&mut self, record: &Record<'_>) {
+        if record.link.seq <= self.base {
+            return;
+        }
         for (key, value) in record.writes().flatten() {
             self.mention(record.link.seq, (key, value));
         }
@@ -39,9 +72,9 @@ impl Mentions {
             seq,
             crc: value.map(crc32fast::hash),
         };
-        match self.0.get_mut(key) {
+        match self.of.get_mut(key) {
             Some(newest) => *newest = mention,
-            None => drop(self.0.insert(Box::from(key), mention)),
+            None => drop(self.of.insert(Box::from(key), mention)),
         }
     }
 
@@ -49,7 +82,7 @@ impl Mentions {
     pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, DiskError> {
         let mut findings = Findings::default();
         // In order, so that each of sled's leaves is read once and not once per key.
-        let mut mentions: Vec<_> = self.0.iter().collect();
+        let mut mentions: Vec<_> = self.of.iter().collect();
         mentions.sort_unstable_by_key(|(key, _)| *key);
         for (key, mention) in mentions {
             let place = disk.layout().find(key);
@@ -85,7 +118,7 @@ impl Mentions {
         for pair in disk.range(&all, Direction::Forward)? {
             let (place, value) = pair?;
             let key = Layout::key(&place).unwrap_or_default();
-            if !self.0.contains_key(&*key) && overlay.get(&place).is_none() {
+            if !self.of.contains_key(&*key) && overlay.get(&place).is_none() {
                 findings.add(&key, Some(value.seq.0), None);
             }
         }

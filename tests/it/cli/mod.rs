@@ -1,6 +1,7 @@
 //! The binary as somebody runs it.
 
 mod attention;
+mod backup;
 mod basics;
 mod decisions;
 mod demo;
@@ -16,5 +17,6 @@ mod resend;
 mod serve;
 mod store;
 pub(crate) mod support;
+mod verify;
 mod whatif;
 mod why;

@@ -248,7 +248,8 @@ fn a_taken_port_and_an_edited_config_are_told() {
         server.signal("-TERM");
         let ended = server.end();
         assert_eq!(ended.code, Some(0), "{ended}");
-        let (_writer, reader) = open_store(&place.config()).unwrap();
+        let (_writer, reader) =
+            open_store(&place.config(), keyward::store::Verify::default()).unwrap();
         let range = KeyRange::prefix(&[Table::Revision as u8]);
         reader.range(&range, Direction::Forward, 9).unwrap().len()
     };

@@ -1,3 +1,4 @@
 //! What the engine hands on.
 
+mod golden;
 mod outbox;

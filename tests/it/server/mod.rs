@@ -1,6 +1,7 @@
 //! The whole server over time: its end, its clock, services that go, and deliveries of every kind.
 
 mod backfill;
+mod backup;
 mod clock_trust;
 mod corpus;
 mod kill;

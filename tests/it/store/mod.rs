@@ -1,5 +1,6 @@
 //! Stores that are damaged, and writers that die.
 
+mod backup;
 mod crash;
 mod damage;
 mod support;

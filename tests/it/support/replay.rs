@@ -157,6 +157,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Forget
         | Input::Revision { .. }
         | Input::Gap(_)
+        | Input::Mend { .. }
         | Input::Standing(_)
         | Input::Probed(_)
         | Input::GuardReset

@@ -44,6 +44,20 @@ fn a_block_comes_back_whole_and_key_by_key() {
     assert_eq!(super::items(b"e", &encode(b"e", &[])), Ok(Vec::new()));
 }
 
+/// Whoever changes these bytes changes the format.
+#[test]
+fn the_bytes_of_a_block_stay_as_they_are() {
+    let entry = |key: &'static str, seq, value: &'static str| BlockEntry {
+        key: Bytes::from(key),
+        seq: Seq(seq),
+        value: Bytes::from(value),
+    };
+    let block = encode(b"e/1", &[entry("e/1", 4, "one"), entry("e/20", 9, "")]);
+    let golden = "01000000000000000900030000000000000000000400036f6e65\
+                  0002000200000000000000090000323076953124";
+    assert_eq!(hex::encode(block), golden);
+}
+
 #[test]
 fn every_flipped_bit_and_the_wrong_fence_are_noticed() {
     let framed = encode(b"e/a", &[item("e/a", 1, 5), item("e/b", 2, 5)]);

@@ -6,12 +6,17 @@ use super::error::{DiskError, catch_panics};
 use super::{APPLIED, Applied, CHUNK, Disk, taken_apart};
 use crate::store::log::record::Link;
 use crate::store::sled::block::{BlockBuilder, BlockWrite};
+use crate::store::sled::digest::Digest;
 use crate::store::sled::overlay::Layer;
 
 impl Disk {
     /// Writes a layer, and then that everything up to `link` is here. Not durable before [`Self::sync`]. Cut off in
-    /// the middle it leaves some of the writes; the log has them all.
-    pub(in crate::store::sled) fn write(&self, layer: &Layer, link: Link) -> Result<(), DiskError> {
+    /// the middle it leaves some of the writes; the log has them all. Returns the digest of what is here now.
+    pub(in crate::store::sled) fn write(
+        &self,
+        layer: &Layer,
+        link: Link,
+    ) -> Result<Digest, DiskError> {
         let mut applied = self.applied()?.unwrap_or_default();
         let kept = layer
             .iter()
@@ -52,7 +57,8 @@ impl Disk {
             last.finish(&mut made);
         }
         applied.link = link;
-        self.give(&mut made, 0, applied)
+        self.give(&mut made, 0, applied)?;
+        Ok(applied.digest)
     }
 
     /// The stretch of sled that a place belongs to.

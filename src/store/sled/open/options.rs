@@ -58,6 +58,8 @@ pub struct Options {
     pub flush_every: Duration,
     /// A log file that has reached this size is followed by the next, in bytes.
     pub log_file_bytes: u64,
+    /// So many of the newest records stay in the log, whatever backups there are.
+    pub keep_records: u64,
     /// How much is checked at opening.
     pub verify: Verify,
     /// Who wants to hear that the store broke.
@@ -74,6 +76,7 @@ impl Default for Options {
             full_wait: Duration::from_secs(1),
             flush_every: Duration::from_secs(1),
             log_file_bytes: 64 << 20,
+            keep_records: 10_000,
             verify: Verify::default(),
             on_broken: None,
         }

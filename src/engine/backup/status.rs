@@ -1,0 +1,215 @@
+//! When the last backup was proven, and what went wrong since: kept in a file of the data directory, so that it can be told
+//! with and without a server.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::time::{Span, Timestamp};
+
+/// The file's name in the data directory.
+const FILE: &str = "backups.json";
+/// After a failure it is tried again so much later, or by schedule if that is sooner.
+const RETRY: Span = Span::from_minutes(10);
+/// Without a schedule, a backup that is older wants a person's attention.
+const OLD: Span = Span::from_days(7);
+
+/// A backup that was read again, folded, and compared with the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proven {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Where.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// The commit whose state it holds.
+    pub seq: u64,
+    /// The machines in it.
+    pub machines: u64,
+}
+
+/// Why there is no newer one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// When it was last tried.
+    pub at: Timestamp,
+    /// What kind of failure it is: the same one is not told twice.
+    pub code: String,
+    /// What happened, and what to do.
+    pub why: String,
+}
+
+/// What is known of backups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// The newest proven one.
+    pub newest: Option<Proven>,
+    /// The newest proven one that was made by schedule.
+    pub scheduled: Option<Proven>,
+    /// What went wrong since.
+    pub failed: Option<Failed>,
+}
+
+/// Why a person should look after the backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupAttention {
+    /// There never was one.
+    Never,
+    /// The newest proven one is old.
+    Old {
+        /// When it was made.
+        since: Timestamp,
+    },
+    /// The last try failed.
+    Failed(Failed),
+}
+
+impl fmt::Display for BackupAttention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("no backup was ever made"),
+            Self::Old { since } => write!(f, "the newest proven backup is of {since}"),
+            Self::Failed(failed) => {
+                write!(f, "the last backup failed at {}: {}", failed.at, failed.why)
+            }
+        }
+    }
+}
+
+impl BackupStatus {
+    /// What is kept in a data directory. What cannot be read is as if it were not there: the next backup writes it.
+    #[must_use]
+    pub fn read(data_dir: &Path) -> Self {
+        let read = fs::read(data_dir.join(FILE));
+        read.ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// What a person should be told; `every` is the schedule's.
+    #[must_use]
+    pub fn attention(&self, every: Option<Span>, now: Timestamp) -> Option<BackupAttention> {
+        if let Some(failed) = &self.failed {
+            return Some(BackupAttention::Failed(failed.clone()));
+        }
+        let Some(newest) = &self.newest else {
+            return Some(BackupAttention::Never);
+        };
+        let old = every.map_or(OLD, |every| Span::from_ms(every.ms().saturating_mul(2)));
+        (now - newest.at > old).then_some(BackupAttention::Old { since: newest.at })
+    }
+
+    /// How old the newest proven one is, in seconds.
+    #[must_use]
+    pub fn age_s(&self, now: Timestamp) -> Option<u64> {
+        let newest = self.newest.as_ref()?;
+        Some((now - newest.at).ms().max(0).unsigned_abs() / 1000)
+    }
+
+    /// A clock that was put back must not put backups off.
+    pub(super) fn is_due(&self, every: Span, now: Timestamp) -> bool {
+        let passed = |at: Timestamp, span: Span| (now - at).ms().abs() >= span.ms();
+        let failed = self.failed.as_ref();
+        self.scheduled.as_ref().is_none_or(|p| passed(p.at, every))
+            && failed.is_none_or(|f| passed(f.at, RETRY.min(every)))
+    }
+
+    pub(super) fn proven(&mut self, data_dir: &Path, proven: Proven, by_schedule: bool) {
+        if by_schedule {
+            self.scheduled = Some(proven.clone());
+            self.failed = None;
+        }
+        self.newest = Some(proven);
+        self.keep(data_dir);
+    }
+
+    /// Notes a failure. True: it is another one than the last, so that it should be told.
+    pub(super) fn failed(&mut self, data_dir: &Path, failed: Failed) -> bool {
+        let known = self.failed.as_ref().map(|f| f.code.as_str());
+        let new = known != Some(failed.code.as_str());
+        self.failed = Some(failed);
+        self.keep(data_dir);
+        new
+    }
+
+    fn keep(&self, data_dir: &Path) {
+        if let Err(error) = self.write(data_dir) {
+            tracing::warn!(%error, "the time of the last backup could not be kept");
+        }
+    }
+
+    fn write(&self, data_dir: &Path) -> io::Result<()> {
+        let new = data_dir.join(format!("{FILE}.new"));
+        let mut file = File::create(&new)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        fs::rename(&new, data_dir.join(FILE))?;
+        File::open(data_dir)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: i64) -> Timestamp {
+        Timestamp::from_s(1_767_607_200 + s)
+    }
+
+    fn proven(s: i64) -> Proven {
+        Proven {
+            at: at(s),
+            path: PathBuf::from("/b"),
+            bytes: 1,
+            seq: 2,
+            machines: 3,
+        }
+    }
+
+    fn failed(s: i64, code: &str) -> Failed {
+        Failed {
+            at: at(s),
+            code: code.to_owned(),
+            why: "w".to_owned(),
+        }
+    }
+
+    #[test]
+    fn it_is_due_by_the_last_scheduled_one_and_a_failure_waits_a_little() {
+        let dir = tempfile::tempdir().unwrap();
+        let every = Span::from_hours(24);
+        let mut status = BackupStatus::read(dir.path());
+        assert!(status.is_due(every, at(0)));
+        assert_eq!(
+            status.attention(Some(every), at(0)),
+            Some(BackupAttention::Never)
+        );
+        status.proven(dir.path(), proven(0), false);
+        assert!(status.is_due(every, at(1)), "one by hand puts nothing off");
+        assert_eq!(status.attention(Some(every), at(86_400)), None);
+        status.proven(dir.path(), proven(10), true);
+        assert!(!status.is_due(every, at(86_409)) && status.is_due(every, at(86_410)));
+        assert!(status.is_due(every, at(-86_400)), "the clock went back");
+        let old = BackupAttention::Old { since: at(10) };
+        assert_eq!(
+            status.attention(Some(every), at(172_811)),
+            Some(old.clone())
+        );
+        assert_eq!(status.attention(None, at(8 * 86_400)), Some(old));
+        assert!(status.failed(dir.path(), failed(90_000, "io")));
+        assert!(!status.is_due(every, at(90_599)) && status.is_due(every, at(90_600)));
+        assert!(
+            !status.failed(dir.path(), failed(90_600, "io")),
+            "told once"
+        );
+        assert!(status.failed(dir.path(), failed(91_200, "differs")));
+        assert_eq!(BackupStatus::read(dir.path()), status);
+        assert_eq!(status.age_s(at(91_200)), Some(91_190));
+        status.proven(dir.path(), proven(92_000), true);
+        assert_eq!(status.attention(Some(every), at(92_001)), None);
+    }
+}

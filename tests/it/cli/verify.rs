@@ -1,0 +1,124 @@
+//! `keyward verify` over stores that fit together, and over stores in which something was put wrong by hand.
+
+use keyward::engine::read::view;
+use keyward::engine::record::key::{self, Table};
+use keyward::server;
+use keyward::store::{Batch, Commit, Create, Direction, KeyRange, Read};
+
+use super::support::{CONFIG, Place, refusing, willing};
+
+/// Histories of many kinds, parked, ignored and long ones among them.
+const STORY: &[&str] = &[
+    "cancel-now",
+    "refund-never-linked",
+    "connect-ignored",
+    "sub-checkout",
+    "failing-stays-past-due",
+    "onetime-lifetime",
+    "onetime-card",
+];
+
+/// Writes past the engine, as damage or a defect would.
+fn spoil(place: &Place, spoil: impl FnOnce(&dyn Read, &mut Batch)) {
+    let opened = server::open(&place.config(), Create::Never, None).unwrap();
+    let (mut writer, reader) = opened.store;
+    let mut batch = Batch::new();
+    spoil(&reader, &mut batch);
+    writer.commit(&batch).unwrap();
+    drop(reader);
+    writer.close().unwrap();
+}
+
+fn keys(reader: &dyn Read, table: Table) -> Vec<Vec<u8>> {
+    let range = KeyRange::prefix(&[table as u8]);
+    let found = reader.range(&range, Direction::Forward, 1_000).unwrap();
+    found.into_iter().map(|(key, _)| key).collect()
+}
+
+/// The codes of what is wrong.
+fn codes(place: &Place, args: &[&str]) -> (Option<i32>, Vec<String>) {
+    let said = place.run(&[&["verify", "--json"], args].concat());
+    let verified = said.json();
+    let mut codes: Vec<String> = verified["wrong"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|wrong| wrong["code"].as_str().unwrap().to_owned())
+        .collect();
+    codes.sort();
+    (said.code, codes)
+}
+
+#[test]
+fn stores_that_fit_together_have_no_findings() {
+    for service in [willing, refusing] {
+        let place = Place::with(CONFIG);
+        place.fill(STORY, service);
+        let said = place.run(&["verify"]);
+        assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{said}");
+        assert!(said.err.contains("everything fits together"), "{said}");
+    }
+}
+
+#[test]
+fn indexes_are_held_against_records_both_ways_and_mended() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, refusing);
+    spoil(&place, |reader, batch| {
+        // One entry of each index goes, and each gets one that leads to nothing.
+        for table in [Table::Link, Table::ByCustomer, Table::Parked] {
+            let key = keys(reader, table).into_iter().next();
+            batch.delete(key.unwrap_or_else(|| panic!("no entry in {table:?}")));
+        }
+        let scope = keyward::domain::id::Scope::of("stripe");
+        batch.put(key::link(&scope, "pi_nobody"), b"stripe/cs_nobody".to_vec());
+        let machine = "stripe/cs_nobody".parse().unwrap();
+        let at = keyward::domain::time::Timestamp::from_s(9);
+        batch.put(key::due(at, &machine, key::Item::Wake), Vec::new());
+        batch.put(key::attempt(&machine, 1), vec![0; 8]);
+        batch.put(b"xmstripe/cs_nobody\0\0\x01".to_vec(), b"a part".to_vec());
+    });
+    let (code, found) = codes(&place, &[]);
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        found,
+        [
+            "missing", "missing", "missing", "stray", "stray", "stray", "stray"
+        ]
+    );
+    let (code, found) = codes(&place, &["--repair"]);
+    assert_eq!((code, found.len()), (Some(0), 7));
+    assert_eq!(codes(&place, &[]), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_machine_that_its_facts_contradict_is_named_and_looked_at_again() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    spoil(&place, |reader, batch| {
+        let id = "stripe/sub_CancelNow01".parse().unwrap();
+        let mut machine = view::machine(reader, &id).unwrap().unwrap();
+        machine.journal.clear();
+        batch.put(key::machine(&id), keyward::engine::record::encode(&machine));
+    });
+    assert_eq!(codes(&place, &[]), (Some(2), vec!["differs".to_owned()]));
+    let said = place.run(&["verify", "--repair"]);
+    assert!(said.out.contains("stripe/sub_CancelNow01"), "{said}");
+    assert_eq!(codes(&place, &[]), (Some(0), Vec::new()));
+}
+
+#[test]
+fn what_only_a_person_can_mend_is_named() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    spoil(&place, |reader, batch| {
+        let event = keys(reader, Table::Event).swap_remove(0);
+        batch.put(event, b"no record".to_vec());
+        batch.put(b"?".to_vec(), b"?".to_vec());
+    });
+    let (code, found) = codes(&place, &["--repair"]);
+    assert_eq!(code, Some(2));
+    assert_eq!(found, ["unknown", "unreadable"]);
+    let said = place.run(&["verify"]);
+    assert!(said.err.contains("hint"), "{said}");
+}
