@@ -4,6 +4,7 @@
 
 mod api;
 mod backlog;
+mod disk;
 mod growth;
 mod history;
 mod load;
@@ -78,8 +79,14 @@ fn run(settings: &Settings) -> Result<bool> {
     if keyward && settings.wants("sustained", settings.full) {
         sustained::run(settings, &mut report)?;
     }
+    if keyward && settings.wants("mixed", settings.full) {
+        sustained::mixed(settings, &mut report)?;
+    }
     if keyward && settings.wants("backlog", settings.full) {
         backlog::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("disk", settings.full) {
+        disk::run(settings, &mut report)?;
     }
     if settings.wants("replay", true) {
         if knows(settings, &["replay", "--help"], "--until") {

@@ -100,6 +100,14 @@ impl Server {
         self.child.id()
     }
 
+    /// Kills it, and leaves what it stored to the caller.
+    pub(crate) fn stop_and_keep(mut self) -> Result<TempDir> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let empty = tempfile::tempdir()?;
+        Ok(std::mem::replace(&mut self.folder, empty))
+    }
+
     /// What the store takes on disk.
     pub(crate) fn disk_mib(&self) -> f64 {
         bytes_in(self.folder.path()) as f64 / 1024.0 / 1024.0
@@ -265,7 +273,8 @@ fn status_of(port: u16, path: &str) -> Option<u16> {
     std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
 }
 
-fn bytes_in(folder: &Path) -> u64 {
+/// Bytes of all files in a folder.
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;
     };
