@@ -9,13 +9,14 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::record::{self, Hash, Link};
+use super::record::{self, Hash, Link, Packing};
 use crate::store::OpenError;
 use crate::store::fault::Doing;
 
 /// `KWLOG`, then the format as two bytes.
 const MAGIC: &[u8; 6] = b"KWLOG\0";
-const FORMAT: u16 = 1;
+/// Of new files. In those of format 1 no record is packed; they are read, and the newest is filled up as it was begun.
+const FORMAT: u16 = 2;
 /// Header: magic 6, format 2, number 8, sequence before 8, hash before 16, CRC-32 4.
 pub(in crate::store) const SEGMENT_HEAD: usize = 44;
 
@@ -129,7 +130,7 @@ fn read_head(store: &Path, dir: &Path, number: u64) -> Result<Segment, OpenError
         return Err(damaged("the header's checksum does not match"));
     }
     let found = u16::from_be_bytes([head[6], head[7]]);
-    if found != FORMAT {
+    if !(1..=FORMAT).contains(&found) {
         return Err(OpenError::Newer {
             path,
             found: found.into(),
@@ -161,6 +162,7 @@ pub(in crate::store) struct Appender {
     /// How far the file reaches, zeros included.
     allocated: u64,
     last: Link,
+    packing: Packing,
     segment_max: u64,
     /// Reused, so that a steady writer does not allocate.
     buffer: Vec<u8>,
@@ -181,6 +183,12 @@ impl Appender {
             .read(true)
             .write(true)
             .open(segment_path(dir, number))?;
+        let mut format = [0; 2];
+        file.read_exact_at(&mut format, MAGIC.len() as u64)?;
+        let packing = match u16::from_be_bytes(format) {
+            ..FORMAT => Packing::Never,
+            FORMAT.. => Packing::Allowed,
+        };
         let mut buffer = vec![0; (end.offset - end.last_record) as usize];
         file.read_exact_at(&mut buffer, end.last_record)?;
         file.write_all_at(&buffer, end.last_record)?;
@@ -194,6 +202,7 @@ impl Appender {
             offset: end.offset,
             allocated,
             last: end.link,
+            packing,
             segment_max,
             buffer,
         })
@@ -219,7 +228,7 @@ impl Appender {
             self.rotate()?;
         }
         self.buffer.clear();
-        let link = record::encode(&mut self.buffer, self.last, writes);
+        let link = record::encode(&mut self.buffer, self.last, self.packing, writes);
         let len = self.buffer.len();
         let end = self.offset + len as u64;
         if end > self.allocated {
@@ -246,6 +255,7 @@ impl Appender {
             },
         )?;
         self.number += 1;
+        self.packing = Packing::Allowed;
         self.offset = SEGMENT_HEAD as u64;
         self.allocated = self.offset;
         Ok(())
@@ -270,8 +280,20 @@ mod tests {
     use super::*;
     use crate::store::log::scan::{Known, Log};
 
+    /// Bytes that do not pack.
+    fn noise(n: u64, len: usize) -> Vec<u8> {
+        let mut state = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
     fn append(appender: &mut Appender, n: u64, len: usize) -> Link {
-        let (key, value) = (n.to_be_bytes(), vec![n as u8; len]);
+        let (key, value) = (n.to_be_bytes(), noise(n, len));
         appender
             .append(std::iter::once((&key[..], Some(&value[..]))))
             .unwrap()
@@ -322,6 +344,39 @@ mod tests {
         }
         assert!(segment_path(&dir.path().join("log"), 4).exists());
         assert_eq!(resume(dir.path(), 40_000).0.last(), last);
+    }
+
+    #[test]
+    fn a_file_of_the_first_format_is_filled_up_as_it_was_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut appender = begin(dir.path(), 20_000);
+        append_even(&mut appender, 1);
+        // As the first format wrote its header.
+        let path = segment_path(&dir.path().join("log"), 1);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[7] = 1;
+        let crc = crc32fast::hash(&bytes[..40]).to_be_bytes();
+        bytes[40..SEGMENT_HEAD].copy_from_slice(&crc);
+        bytes.truncate(SEGMENT_HEAD);
+        fs::write(&path, bytes).unwrap();
+        let mut appender = resume(dir.path(), 20_000).0;
+        for n in 1..=10 {
+            append_even(&mut appender, n);
+        }
+        assert_eq!(appender.number, 2, "plain records fill the file");
+        for n in 11..=60 {
+            append_even(&mut appender, n);
+        }
+        assert_eq!(appender.number, 2, "packed ones do not");
+        assert_eq!(resume(dir.path(), 20_000).1, (1..=60).collect::<Vec<_>>());
+    }
+
+    /// Appends what packs well.
+    fn append_even(appender: &mut Appender, n: u64) -> Link {
+        let (key, value) = (n.to_be_bytes(), vec![n as u8; 3_000]);
+        appender
+            .append(std::iter::once((&key[..], Some(&value[..]))))
+            .unwrap()
     }
 
     #[test]
