@@ -4,6 +4,7 @@
 
 mod api;
 mod backlog;
+mod cold;
 mod disk;
 mod growth;
 mod history;
@@ -16,6 +17,7 @@ mod report;
 mod server;
 mod service;
 mod settings;
+mod steps;
 mod sustained;
 mod template;
 mod verify_only;
@@ -84,6 +86,9 @@ fn run(settings: &Settings) -> Result<bool> {
     }
     if keyward && settings.wants("backlog", settings.full) {
         backlog::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("cold", settings.full) {
+        cold::run(settings, &mut report)?;
     }
     if keyward && settings.wants("disk", settings.full) {
         disk::run(settings, &mut report)?;
