@@ -4,6 +4,7 @@
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
 mod guard;
+pub(crate) mod mode;
 mod opening;
 mod reparse;
 mod rules;
@@ -220,6 +221,8 @@ impl Server {
             queue_len_max,
         )
         .map_err(system("starting the committer"))?;
+        // Before anything is sent that it may hold back.
+        mode::follow(&handle, config.mode, handle.clock()).await?;
         let parts = Parts {
             handle,
             config,

@@ -30,6 +30,7 @@ pub(crate) fn fill(folder: &Path, events: &Events, machines: usize) -> Result<us
         revisions: Revisions::default(),
         sources: Default::default(),
         store_since: None,
+        guard: None,
     });
     let groups = (0..machines.div_ceil(GROUP)).map(|n| n * GROUP..((n + 1) * GROUP).min(machines));
     let (mut written, mut failed) = (0, None);

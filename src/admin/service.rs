@@ -8,7 +8,7 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, lists, policy, read, retry};
+use super::{history, issue, lists, policy, read, retry, standing, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -55,6 +55,11 @@ impl Service {
                     .read(move |context| read::show(context, &machine))
                     .await
             }
+            Request::Why { text, at, known_at } => {
+                self.context
+                    .read(move |context| why::why(context, &text, at, known_at))
+                    .await
+            }
             Request::Events { which, limit } => {
                 self.context
                     .read(move |context| lists::events(context, which, limit))
@@ -81,6 +86,25 @@ impl Service {
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Issue { source, decision } => {
+                issue::issue(&self.context, source, decision).await
+            }
+            Request::Held { limit } => {
+                self.context
+                    .read(move |context| standing::held(context, limit))
+                    .await
+            }
+            Request::Settle {
+                id,
+                settlement,
+                author,
+                reason,
+            } => standing::settle(&self.context, id, settlement, author, reason).await,
+            Request::Order {
+                what,
+                author,
+                reason,
+            } => standing::order(&self.context, what, author, reason).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)

@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod export;
 mod fail;
+mod held;
 mod history_pages;
 mod init;
 mod lists;
@@ -29,6 +30,7 @@ pub mod store;
 mod stripe_events;
 mod whatif;
 mod when;
+mod why;
 mod wiring;
 
 use std::path::PathBuf;
@@ -97,6 +99,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
+        Command::Why(args) => why::run(config, args),
         Command::Events(args) => lists::events(config, args),
         Command::Refused(args) => lists::refused(config, *args),
         Command::StripeEvents(args) => stripe_events::run(*args),
@@ -104,10 +107,16 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Retry(args) => orders::retry(config, args),
         Command::Abandon(args) => orders::abandon(config, args),
         Command::Hold(args) => orders::hold(config, args),
+        Command::Held(args) => held::held(config, args),
+        Command::Observe(args) => held::observe(config, args),
+        Command::GoLive(args) => held::go_live(config, args),
+        Command::Pause(args) => held::pause(config, args),
+        Command::Resume(args) => held::resume(config, args),
         Command::Grant(args) => {
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
+        Command::Issue(args) => orders::issue(config, args, now()),
         Command::Extend(args) => orders::decide(
             config,
             &args.decision,

@@ -36,6 +36,7 @@ pub use report::{Finding, Look, Mistakes, Position, Severity, Warning, render};
 pub use size::{ByteSize, NotASize};
 pub use types::*;
 
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
@@ -72,6 +73,10 @@ pub struct Config {
     pub time: Time,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
+    /// Whether what is decided is carried out.
+    pub mode: Mode,
+    /// How many licenses may end in a while.
+    pub guard: GuardLimits,
     /// The plans, in the file's order, names unlike.
     pub plans: Vec<Plan>,
     /// The policies of the file, by name. Those that plans name are among them.
@@ -167,6 +172,8 @@ impl Config {
             http: Http::default(),
             time: Time::default(),
             adopt: Adopt::default(),
+            mode: Mode::Live,
+            guard: parse::GUARD_LIMITS,
             plans: Vec::new(),
             policies: vec![Policy::default()],
         }

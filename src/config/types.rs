@@ -298,6 +298,21 @@ pub struct Adopt {
     pub labels: Vec<Template>,
 }
 
+/// Whether what is decided is carried out: `mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Live,
+    /// It is only watched.
+    Observe,
+}
+
+impl Mode {
+    /// Every value as it is written in the config, the default first.
+    pub const CHOICES: &'static [(&'static str, Self)] =
+        &[("live", Self::Live), ("observe", Self::Observe)];
+}
+
 /// What concerns clocks and outages: `[time]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time {

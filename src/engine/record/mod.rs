@@ -9,6 +9,7 @@ pub mod gaps;
 pub mod key;
 pub(crate) mod labels;
 pub(crate) mod revisions;
+pub mod standing;
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
