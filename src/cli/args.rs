@@ -8,6 +8,8 @@ use super::demo::DemoArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs};
 use super::policy::PolicyArgs;
+use super::probe::ProbeArgs;
+use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
@@ -61,6 +63,8 @@ pub enum Command {
     Init,
     /// Report every config error with its line and a fix.
     Check(CheckArgs),
+    /// Learn what the license service can, on a license that is thrown away.
+    Probe(ProbeArgs),
     /// Run the server.
     Serve(ServeArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.
@@ -71,6 +75,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Play the store's own history under the config that `--config` names, and report what would have been different.
     Whatif(WhatifArgs),
+    /// Play the store's own history in another binary or under another config, and list who would fare otherwise.
+    Rehearse(RehearseArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.

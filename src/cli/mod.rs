@@ -20,6 +20,8 @@ mod orders;
 mod page;
 mod policy;
 mod policy_diff;
+mod probe;
+mod rehearse;
 mod reload;
 mod replay;
 mod report;
@@ -91,11 +93,13 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
     match &cli.command {
         Command::Init => init::run(config),
         Command::Check(args) => check::run(config, args),
+        Command::Probe(args) => probe::run(config, args),
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
         Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
+        Command::Rehearse(args) => rehearse::run(config, on_line.map(PathBuf::as_path), args),
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),

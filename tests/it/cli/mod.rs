@@ -8,6 +8,7 @@ mod held;
 mod issue;
 mod online;
 mod policy;
+mod rehearse;
 mod reload;
 mod replay;
 mod resend;
