@@ -7,184 +7,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::template::{Template, id};
-
-/// Events of each subscription.
-pub(crate) const EVENTS: usize = 10;
+use crate::steps::{DAY_S, EVENTS, MONTH_S, RECOVERING, STORIES, Step, What, paid, story};
+use crate::template::{Template, id, timed_id};
 
 const BEGIN_S: i64 = 1_760_000_000;
-const DAY_S: i64 = 86_400;
-const MONTH_S: i64 = 30 * DAY_S;
 /// The subscriptions begin within this time.
 const ARRIVAL_S: i64 = 90 * DAY_S;
-
-/// What happens to subscriptions, and to how many of twenty: most renew, some fail and pay three days later, some leave, few
-/// are given up.
-const STORIES: [(usize, &[Step; EVENTS]); 4] = [
-    (14, &RENEWING),
-    (3, &RECOVERING),
-    (2, &LEAVING),
-    (1, &LAPSING),
-];
-
-const RENEWING: [Step; EVENTS] = [
-    begun(),
-    paid(2, 0, 1),
-    turned(1),
-    paid(MONTH_S + 3_600, 1, 1),
-    turned(2),
-    paid(2 * MONTH_S + 3_600, 2, 1),
-    turned(3),
-    paid(3 * MONTH_S + 3_600, 3, 1),
-    edited(3 * MONTH_S + DAY_S, 3),
-    edited(3 * MONTH_S + 2 * DAY_S, 3),
-];
-
-const RECOVERING: [Step; EVENTS] = [
-    begun(),
-    paid(2, 0, 1),
-    edited(60, 0),
-    turned(1),
-    paid(MONTH_S + 3_600, 1, 1),
-    turned(2),
-    failed(2 * MONTH_S + 3_600, 2, 1),
-    late(2 * MONTH_S + 3_601, 2),
-    paid(2 * MONTH_S + 3 * DAY_S, 2, 2),
-    changed(
-        2 * MONTH_S + 3 * DAY_S + 2,
-        2,
-        "active",
-        r#"{"status": "past_due"}"#,
-    ),
-];
-
-const LEAVING: [Step; EVENTS] = [
-    begun(),
-    paid(2, 0, 1),
-    edited(60, 0),
-    turned(1),
-    paid(MONTH_S + 3_600, 1, 1),
-    turned(2),
-    paid(2 * MONTH_S + 3_600, 2, 1),
-    edited(2 * MONTH_S + DAY_S, 2),
-    edited(2 * MONTH_S + 2 * DAY_S, 2),
-    deleted(3 * MONTH_S, 2),
-];
-
-const LAPSING: [Step; EVENTS] = [
-    begun(),
-    paid(2, 0, 1),
-    edited(60, 0),
-    turned(1),
-    paid(MONTH_S + 3_600, 1, 1),
-    turned(2),
-    failed(2 * MONTH_S + 3_600, 2, 1),
-    late(2 * MONTH_S + 3_601, 2),
-    failed(2 * MONTH_S + 5 * DAY_S, 2, 2),
-    deleted(2 * MONTH_S + 20 * DAY_S, 2),
-];
-
-const fn begun() -> Step {
-    subscription(0, 0, "created", "active", "")
-}
-
-const fn turned(month: i64) -> Step {
-    changed(
-        month * MONTH_S,
-        month,
-        "active",
-        r#"{"latest_invoice": null}"#,
-    )
-}
-
-const fn edited(after_s: i64, month: i64) -> Step {
-    changed(
-        after_s,
-        month,
-        "active",
-        r#"{"default_payment_method": null}"#,
-    )
-}
-
-const fn late(after_s: i64, month: i64) -> Step {
-    changed(after_s, month, "past_due", r#"{"status": "active"}"#)
-}
-
-const fn deleted(after_s: i64, month: i64) -> Step {
-    subscription(after_s, month, "deleted", "canceled", "")
-}
-
-const fn changed(after_s: i64, month: i64, status: &'static str, previous: &'static str) -> Step {
-    subscription(after_s, month, "updated", status, previous)
-}
-
-const fn subscription(
-    after_s: i64,
-    month: i64,
-    kind: &'static str,
-    status: &'static str,
-    previous: &'static str,
-) -> Step {
-    let what = What::Subscription {
-        kind,
-        status,
-        previous,
-    };
-    Step {
-        after_s,
-        month,
-        what,
-    }
-}
-
-const fn paid(after_s: i64, month: i64, attempts: u32) -> Step {
-    invoice(after_s, month, true, attempts)
-}
-
-const fn failed(after_s: i64, month: i64, attempts: u32) -> Step {
-    invoice(after_s, month, false, attempts)
-}
-
-const fn invoice(after_s: i64, month: i64, paid: bool, attempts: u32) -> Step {
-    let what = What::Invoice { paid, attempts };
-    Step {
-        after_s,
-        month,
-        what,
-    }
-}
-
-/// A subscription's story.
-fn story(machine: usize) -> &'static [Step; EVENTS] {
-    let mut place = machine % 20;
-    for (of_twenty, story) in STORIES {
-        if place < of_twenty {
-            return story;
-        }
-        place -= of_twenty;
-    }
-    &RENEWING
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    after_s: i64,
-    month: i64,
-    what: What,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Subscription {
-        kind: &'static str,
-        status: &'static str,
-        previous: &'static str,
-    },
-    Invoice {
-        paid: bool,
-        attempts: u32,
-    },
-}
 
 /// Every subscription's events, to be written a line each, as `keyward export` would.
 #[derive(Debug)]
@@ -192,6 +20,8 @@ pub(crate) struct Events {
     subscription: Template,
     invoice: Template,
     machines: usize,
+    begin_s: i64,
+    arrival_s: i64,
 }
 
 /// An event's place: its instant, its subscription, and which of its events it is.
@@ -204,11 +34,37 @@ impl Events {
             subscription: Template::new(include_str!("events/subscription.json")),
             invoice: Template::new(include_str!("events/invoice.json")),
             machines,
+            begin_s: BEGIN_S,
+            arrival_s: ARRIVAL_S,
         }
     }
 
+    /// Of so many subscriptions, each of which is in its fourth month at an instant.
+    pub(crate) fn in_their_fourth_month(machines: usize, now_s: i64) -> Self {
+        Self {
+            begin_s: now_s - 3 * MONTH_S - 25 * DAY_S,
+            arrival_s: 20 * DAY_S,
+            ..Self::new(machines)
+        }
+    }
+
+    /// A further renewal of one that renews, paid at an instant; `None`: this one does not.
+    pub(crate) fn renewal(&self, machine: usize, now_s: i64) -> Option<String> {
+        (machine % 20 < STORIES[0].0).then(|| {
+            let moment = Moment {
+                at: now_s,
+                began: self.began(machine),
+                id_s: now_s,
+                machine: machine as u64,
+                n: EVENTS as u64,
+                step: paid(0, 4, 1),
+            };
+            self.invoice.fill(|slot| moment.value(slot))
+        })
+    }
+
     fn began(&self, machine: usize) -> i64 {
-        BEGIN_S + ARRIVAL_S * machine as i64 / self.machines as i64
+        self.begin_s + self.arrival_s * machine as i64 / self.machines as i64
     }
 
     /// The events of some subscriptions, in the order of delivery. Every fiftieth is delivered again a minute later.
@@ -232,6 +88,7 @@ impl Events {
         let moment = Moment {
             at: self.began(machine) + step.after_s,
             began: self.began(machine),
+            id_s: self.began(machine),
             machine: machine as u64,
             n: n as u64,
             step,
@@ -267,12 +124,16 @@ impl Events {
 }
 
 /// The bodies of subscriptions' first steps as they are sent while they happen: all dated now, whatever month they tell
-/// of, so that a year's mix is sent within a minute.
+/// of, so that a year's mix is sent within a minute. Their ids go up with time, as Stripe's do: by a second for so many
+/// subscriptions as are about to come in one.
 pub(crate) struct Live {
     subscription: Template,
     invoice: Template,
     now_s: i64,
 }
+
+/// Subscriptions whose ids are of one second.
+const A_SECOND: usize = 500;
 
 impl Live {
     /// Beginning now.
@@ -289,6 +150,7 @@ impl Live {
         let moment = Moment {
             at: self.now_s,
             began: self.now_s,
+            id_s: self.now_s + (machine / A_SECOND) as i64,
             machine: machine as u64,
             n: n as u64,
             step: RECOVERING[n],
@@ -305,6 +167,8 @@ impl Live {
 struct Moment {
     at: i64,
     began: i64,
+    /// The second that ids begin with.
+    id_s: i64,
     machine: u64,
     n: u64,
     step: Step,
@@ -374,13 +238,13 @@ impl Moment {
             "began" => self.began.to_string(),
             "period_start" => period_start.to_string(),
             "period_end" => (period_start + MONTH_S).to_string(),
-            "event" => id(slot, self.machine * EVENTS as u64 + self.n, 23),
-            "invoice" | "line" => id(slot, self.machine * 4 + month, 23),
+            "event" => timed_id(slot, self.machine * EVENTS as u64 + self.n, self.id_s),
+            "invoice" | "line" => timed_id(slot, self.machine * 4 + month, self.id_s),
             // One customer in ten has two subscriptions.
             "customer" if self.machine % 10 == 1 => id(slot, self.machine - 1, 14),
             "customer" | "item" => id(slot, self.machine, 14),
             "mailbox" => id(slot, self.machine, 9).to_lowercase(),
-            _ => id(slot, self.machine, 23),
+            _ => timed_id(slot, self.machine, self.id_s),
         }
     }
 }

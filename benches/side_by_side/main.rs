@@ -4,6 +4,8 @@
 
 mod api;
 mod backlog;
+mod cold;
+mod disk;
 mod growth;
 mod history;
 mod load;
@@ -15,6 +17,7 @@ mod report;
 mod server;
 mod service;
 mod settings;
+mod steps;
 mod sustained;
 mod template;
 mod verify_only;
@@ -78,8 +81,17 @@ fn run(settings: &Settings) -> Result<bool> {
     if keyward && settings.wants("sustained", settings.full) {
         sustained::run(settings, &mut report)?;
     }
+    if keyward && settings.wants("mixed", settings.full) {
+        sustained::mixed(settings, &mut report)?;
+    }
     if keyward && settings.wants("backlog", settings.full) {
         backlog::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("cold", settings.full) {
+        cold::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("disk", settings.full) {
+        disk::run(settings, &mut report)?;
     }
     if settings.wants("replay", true) {
         if knows(settings, &["replay", "--help"], "--until") {

@@ -83,7 +83,8 @@ fn body(template: &Template, n: u64, now_s: i64) -> String {
     })
 }
 
-fn request(body: &str, now_s: i64) -> Result<Vec<u8>> {
+/// A body as it goes over the wire.
+pub(crate) fn request(body: &str, now_s: i64) -> Result<Vec<u8>> {
     let signature = sign(body, now_s)?;
     let length = body.len();
     let head = format!(

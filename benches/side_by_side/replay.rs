@@ -85,7 +85,11 @@ fn replayed(settings: &Settings, folder: &Path, machines: usize) -> Result<f64> 
 
 fn whatif(settings: &Settings, report: &mut Report, folder: &Path, config: &str) -> Result<()> {
     let machines = MACHINES[2];
-    let events = whatif_store::fill(&folder.join("keyward-data"), machines)?;
+    let events = whatif_store::fill(
+        &folder.join("keyward-data"),
+        &Events::new(machines),
+        machines,
+    )?;
     let other = config.replace("grace = \"16d\"", "grace = \"2d\"");
     ensure!(other != config, "the other config is the same");
     std::fs::write(

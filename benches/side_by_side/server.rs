@@ -55,9 +55,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on an empty store and waits until it is ready.
     pub(crate) fn start(kind: Kind, settings: &Settings, api_port: u16) -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix(kind.name())
-            .tempdir_in(&settings.scratch)?;
+        Self::start_in(new_folder(kind, settings)?, kind, settings, api_port)
+    }
+
+    /// The same in a folder whose `keyward-data` may be filled.
+    pub(crate) fn start_in(
+        folder: TempDir,
+        kind: Kind,
+        settings: &Settings,
+        api_port: u16,
+    ) -> Result<Self> {
         let port = free_port()?;
         let api = format!("http://127.0.0.1:{api_port}");
         let command = match kind {
@@ -67,7 +74,8 @@ impl Server {
                     folder.path().join("keyward.toml"),
                     keyward_config(port, &api),
                 )?;
-                keyward(settings, folder.path(), true)
+                let new = !folder.path().join("keyward-data").exists();
+                keyward(settings, folder.path(), new)
             }
             Kind::VerifyOnly => verify_only(port)?,
         };
@@ -98,6 +106,14 @@ impl Server {
     /// The process to look up in `/proc`.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Kills it, and leaves what it stored to the caller.
+    pub(crate) fn stop_and_keep(mut self) -> Result<TempDir> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let empty = tempfile::tempdir()?;
+        Ok(std::mem::replace(&mut self.folder, empty))
     }
 
     /// What the store takes on disk.
@@ -148,6 +164,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A folder of a server's own, gone with its handle.
+pub(crate) fn new_folder(kind: Kind, settings: &Settings) -> Result<TempDir> {
+    Ok(tempfile::Builder::new()
+        .prefix(kind.name())
+        .tempdir_in(&settings.scratch)?)
 }
 
 /// Waits, outside any runtime.
@@ -265,7 +288,8 @@ fn status_of(port: u16, path: &str) -> Option<u16> {
     std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()
 }
 
-fn bytes_in(folder: &Path) -> u64 {
+/// Bytes of all files in a folder.
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;
     };

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) waiting: usize,
     /// Whether a missed target is only told.
     pub(crate) no_fail: bool,
+    /// Whether the guide stays away: to compare two builds of ours.
+    pub(crate) alone: bool,
     /// Parts to run; all when empty.
     pub(crate) parts: Vec<String>,
     /// The program.
@@ -47,6 +49,7 @@ impl Settings {
             seconds: number("BENCH_SECONDS", 60)?,
             waiting: number("BENCH_WAITING", 100_000)?,
             no_fail: false,
+            alone: false,
             parts: Vec::new(),
             keyward: path("KEYWARD_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_keyward").into()),
             guide: root.join("benches/guide/server.mjs"),
@@ -56,11 +59,11 @@ impl Settings {
             match argument.as_str() {
                 "--no-fail" => settings.no_fail = true,
                 "--full" => settings.full = true,
+                "--alone" => settings.alone = true,
                 // Cargo's own, for harnesses that know it.
                 "--bench" => {}
-                "load" | "memory" | "growth" | "replay" | "sustained" | "backlog" => {
-                    settings.parts.push(argument)
-                }
+                "load" | "memory" | "growth" | "replay" | "sustained" | "mixed" | "backlog"
+                | "disk" => settings.parts.push(argument),
                 _ => bail!("unknown argument {argument}; see benches/README.md"),
             }
         }

@@ -19,8 +19,8 @@ const GROUP: usize = 100;
 /// Keys written at one time.
 const KEYS: usize = 2_000;
 
-/// Fills a store with the events of so many subscriptions. Returns how many events it has.
-pub(crate) fn fill(folder: &Path, machines: usize) -> Result<usize> {
+/// Fills a store with these events of so many subscriptions. Returns how many there are.
+pub(crate) fn fill(folder: &Path, events: &Events, machines: usize) -> Result<usize> {
     let options = Options {
         create: Create::IfMissing,
         ..Options::default()
@@ -32,7 +32,6 @@ pub(crate) fn fill(folder: &Path, machines: usize) -> Result<usize> {
         store_since: None,
         guard: None,
     });
-    let events = Events::new(machines);
     let groups = (0..machines.div_ceil(GROUP)).map(|n| n * GROUP..((n + 1) * GROUP).min(machines));
     let (mut written, mut failed) = (0, None);
     parallel::in_order(

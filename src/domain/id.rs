@@ -4,10 +4,13 @@
 //! (<https://docs.stripe.com/upgrades>), so nothing looks inside them but [`ObjectId::kind`].
 
 mod machine;
+mod text;
 
 use std::fmt;
 
 use minicbor::{Decode, Encode};
+
+use text::Text;
 
 pub use machine::{MachineId, NoMachineId, ObjectKind, Scope};
 
@@ -17,24 +20,24 @@ macro_rules! ids {
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, serde::Serialize, serde::Deserialize)]
         #[cbor(transparent)]
         #[serde(transparent)]
-        pub struct $name(#[n(0)] String);
+        pub struct $name(#[n(0)] Text);
 
         impl $name {
             /// Wraps the id as it came.
             #[must_use]
-            pub fn new(id: impl Into<String>) -> Self { Self(id.into()) }
+            pub fn new(id: impl AsRef<str>) -> Self { Self(id.as_ref().into()) }
             /// The id's text.
             #[must_use]
-            pub fn as_str(&self) -> &str { &self.0 }
+            pub fn as_str(&self) -> &str { self.0.as_str() }
         }
         impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.0.as_str()) }
         }
         impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(self.0.as_str()) }
         }
         impl From<&str> for $name {
-            fn from(id: &str) -> Self { Self(id.to_owned()) }
+            fn from(id: &str) -> Self { Self(id.into()) }
         }
     )*};
 }

@@ -220,7 +220,7 @@ impl serde::Serialize for OnPartialRefund {
 impl Policy {
     /// The documented defaults, under a name.
     #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
+    pub fn named(name: impl AsRef<str>) -> Self {
         Self {
             name: PolicyName::new(name),
             grace: Span::from_days(16),

@@ -18,6 +18,10 @@ const BATCH: usize = 128;
 
 /// A line of a history, read or not.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a batch of them at a time, and all of one history are of one kind"
+)]
 pub(super) enum Unread {
     /// Not read.
     Text(Text),

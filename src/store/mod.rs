@@ -18,6 +18,7 @@ mod contract;
 mod fault;
 mod log;
 pub mod memory;
+pub(crate) mod pack;
 pub mod sled;
 
 use bytes::Bytes;

@@ -1,7 +1,9 @@
 //! Finds licenses by our label: for creates whose outcome is unknown, and for what others made before us.
 //!
 //! One look at a time per application serves everybody who waits; while it runs, others queue. A service that can be
-//! asked for a label is asked; elsewhere the whole list is swept, at most half the rate being used.
+//! asked for a label is asked; elsewhere the whole list is swept, at most half the rate being used, and a fifth of the time.
+
+mod desk;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,10 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
+use desk::{Rest, SingleFlight, Waiting};
+
 use super::sweep::{Endless, Index, Memory, Sweep, Swept, Wanted};
 use super::wire::LicensePage;
 use super::{Answer, Client, License, Refusal, RefusalKind};
-use crate::clock::pause;
+use crate::clock::{Stopwatch, pause};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::time::Span;
 use crate::effects::throttle::{CallResult, Share, Throttle};
@@ -76,21 +80,6 @@ pub struct Finder {
     patience: Patience,
     memory: Arc<Mutex<Memory>>,
     desks: Arc<Mutex<HashMap<AppId, Arc<SingleFlight>>>>,
-}
-
-/// Where those who look through one application meet.
-#[derive(Debug, Default)]
-struct SingleFlight {
-    /// Whoever holds it looks.
-    turn: tokio::sync::Mutex<()>,
-    /// Who waits for the next look.
-    waiting: Mutex<Vec<Waiting>>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    wanted: Vec<Wanted>,
-    reply: oneshot::Sender<Result<Vec<License>, LookupError>>,
 }
 
 impl Finder {
@@ -158,16 +147,19 @@ impl Finder {
                 wanted: wanted.clone(),
                 reply,
             });
-            let _turn = desk.turn.lock().await;
+            let mut turn = desk.turn.lock().await;
             match answer.try_recv() {
                 Ok(result) => return result,
                 // Whoever looked for us gave up half-way: ask again.
                 Err(TryRecvError::Closed) => continue,
                 Err(TryRecvError::Empty) => {}
             }
+            turn.over().await;
+            let watch = Stopwatch::start();
             let served = std::mem::take(&mut *waiting());
             let labels: Vec<Wanted> = served.iter().flat_map(|w| w.wanted.clone()).collect();
             let found = self.look(app, &labels, &is_held).await;
+            *turn = Rest::after(watch.elapsed());
             let of = |wanted: &[Wanted]| match &found {
                 Ok(found) => Ok(wanted
                     .iter()

@@ -14,18 +14,15 @@ pub(crate) mod revisions;
 pub mod server;
 pub mod standing;
 
-use std::cell::RefCell;
-
 use bytes::Bytes;
 use minicbor::{Decode, Encode};
-use zstd::bulk::{Compressor, Decompressor};
 
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::write::working::Working;
-use crate::store::ReadError;
+use crate::store::{ReadError, pack};
 use disposition::Disposition;
 use key::Table;
 
@@ -44,8 +41,6 @@ const USUAL_LEN: usize = 1_500;
 const PART_LEN: usize = 5_400;
 /// No record is larger than this when it is unpacked: a guard against damage, far above what the intake lets in.
 const RECORD_LEN_MAX: usize = 64 << 20;
-/// zstd's level for records that are written often.
-const LEVEL: i32 = 1;
 
 /// A stored record that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -72,18 +67,10 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     if plain.len() < COMPRESS_OVER {
         return plain;
     }
-    match compress(&plain[1..]) {
-        Some(small) if small.len() + 5 < plain.len() => {
-            let mut out = vec![ZSTD];
-            out.extend_from_slice(
-                &u32::try_from(plain.len() - 1)
-                    .unwrap_or(u32::MAX)
-                    .to_be_bytes(),
-            );
-            out.extend_from_slice(&small);
-            out
-        }
-        Some(_) | None => plain,
+    let mut packed = vec![ZSTD];
+    match pack::pack(&plain[1..], &mut packed) {
+        true => packed,
+        false => plain,
     }
 }
 
@@ -95,40 +82,12 @@ pub fn decode<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, String> {
     match bytes.split_first() {
         Some((&PLAIN, rest)) => minicbor::decode(rest).map_err(|e| e.to_string()),
         Some((&ZSTD, rest)) => {
-            let len = rest
-                .get(..4)
-                .and_then(|l| l.try_into().ok())
-                .map(u32::from_be_bytes)
-                .ok_or("no length")?;
-            let len = usize::try_from(len).unwrap_or(usize::MAX);
-            if len > RECORD_LEN_MAX {
-                return Err(format!("it claims to unpack to {len} bytes"));
-            }
-            let plain = decompress(&rest[4..], len)?;
+            let plain = pack::unpack(rest, RECORD_LEN_MAX).map_err(|e| e.to_string())?;
             minicbor::decode(&plain).map_err(|e| e.to_string())
         }
         Some((other, _)) => Err(format!("unknown format {other}")),
         None => Err("it is empty".to_owned()),
     }
-}
-
-thread_local! {
-    /// A context takes longer to make than to use.
-    static ZSTD_CONTEXTS: RefCell<Option<(Compressor<'static>, Decompressor<'static>)>> =
-        RefCell::new(Compressor::new(LEVEL).and_then(|c| Ok((c, Decompressor::new()?))).ok());
-}
-
-fn compress(plain: &[u8]) -> Option<Vec<u8>> {
-    ZSTD_CONTEXTS.with_borrow_mut(|contexts| contexts.as_mut()?.0.compress(plain).ok())
-}
-
-fn decompress(small: &[u8], len: usize) -> Result<Vec<u8>, String> {
-    ZSTD_CONTEXTS.with_borrow_mut(|contexts| {
-        let (_, decompressor) = contexts.as_mut().ok_or("no memory to unpack it")?;
-        decompressor
-            .decompress(small, len)
-            .map_err(|e| e.to_string())
-    })
 }
 
 fn part_key(first: &[u8], n: usize) -> Vec<u8> {

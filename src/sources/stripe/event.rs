@@ -40,6 +40,10 @@ pub struct Event {
 
 /// What an event comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is nearly always a fact, and is taken apart at once"
+)]
 pub enum EventContent {
     /// Something about a purchase.
     Fact(Fact),

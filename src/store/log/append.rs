@@ -9,13 +9,14 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::record::{self, Hash, Link};
+use super::record::{self, Hash, Link, Packing};
 use crate::store::OpenError;
 use crate::store::fault::Doing;
 
 /// `KWLOG`, then the format as two bytes.
 const MAGIC: &[u8; 6] = b"KWLOG\0";
-const FORMAT: u16 = 1;
+/// Of new files. In those of format 1 no record is packed; they are read, and the newest is filled up as it was begun.
+const FORMAT: u16 = 2;
 /// Header: magic 6, format 2, number 8, sequence before 8, hash before 16, CRC-32 4.
 pub(in crate::store) const SEGMENT_HEAD: usize = 44;
 
@@ -160,7 +161,7 @@ fn read_head(store: &Path, dir: &Path, number: u64) -> Result<Segment, OpenError
         return Err(damaged("the header's checksum does not match"));
     }
     let found = u16::from_be_bytes([head[6], head[7]]);
-    if found != FORMAT {
+    if !(1..=FORMAT).contains(&found) {
         return Err(OpenError::Newer {
             path,
             found: found.into(),
@@ -192,6 +193,7 @@ pub(in crate::store) struct Appender {
     /// How far the file reaches, zeros included.
     allocated: u64,
     last: Link,
+    packing: Packing,
     segment_max: u64,
     /// Reused, so that a steady writer does not allocate.
     buffer: Vec<u8>,
@@ -212,6 +214,12 @@ impl Appender {
             .read(true)
             .write(true)
             .open(segment_path(dir, number))?;
+        let mut format = [0; 2];
+        file.read_exact_at(&mut format, MAGIC.len() as u64)?;
+        let packing = match u16::from_be_bytes(format) {
+            ..FORMAT => Packing::Never,
+            FORMAT.. => Packing::Allowed,
+        };
         let mut buffer = vec![0; (end.offset - end.last_record) as usize];
         file.read_exact_at(&mut buffer, end.last_record)?;
         file.write_all_at(&buffer, end.last_record)?;
@@ -225,6 +233,7 @@ impl Appender {
             offset: end.offset,
             allocated,
             last: end.link,
+            packing,
             segment_max,
             buffer,
         })
@@ -250,7 +259,7 @@ impl Appender {
             self.rotate()?;
         }
         self.buffer.clear();
-        let link = record::encode(&mut self.buffer, self.last, writes);
+        let link = record::encode(&mut self.buffer, self.last, self.packing, writes);
         let len = self.buffer.len();
         let end = self.offset + len as u64;
         if end > self.allocated {
@@ -277,6 +286,7 @@ impl Appender {
             },
         )?;
         self.number += 1;
+        self.packing = Packing::Allowed;
         self.offset = SEGMENT_HEAD as u64;
         self.allocated = self.offset;
         Ok(())
@@ -295,101 +305,4 @@ pub(in crate::store) struct Resume {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::store::log::scan::{Known, Log};
-
-    fn append(appender: &mut Appender, n: u64, len: usize) -> Link {
-        let (key, value) = (n.to_be_bytes(), vec![n as u8; len]);
-        appender
-            .append(std::iter::once((&key[..], Some(&value[..]))))
-            .unwrap()
-    }
-
-    fn begin(store: &Path, segment_max: u64) -> Appender {
-        let dir = store.join("log");
-        fs::create_dir(&dir).unwrap();
-        create_segment(
-            &dir,
-            Segment {
-                number: 1,
-                before: Link::default(),
-            },
-        )
-        .unwrap();
-        resume(store, segment_max).0
-    }
-
-    /// Reads the whole log and goes on behind it.
-    fn resume(store: &Path, segment_max: u64) -> (Appender, Vec<u64>) {
-        let log = Log::open(store).unwrap().unwrap();
-        let mut seen = Vec::new();
-        let mut cuts = Vec::new();
-        let end = log.read(0, Known::default(), &mut cuts, &mut |record| {
-            seen.push(record.link.seq);
-            Ok(())
-        });
-        assert!(cuts.is_empty(), "{cuts:?}");
-        (
-            Appender::resume(log.dir(), log.newest(), end.unwrap(), segment_max).unwrap(),
-            seen,
-        )
-    }
-
-    /// Whoever changes these bytes changes the format: old logs would not be read any more.
-    #[test]
-    fn the_bytes_of_a_header_stay_as_they_are() {
-        let dir = tempfile::tempdir().unwrap();
-        begin(dir.path(), 1 << 20);
-        let bytes = fs::read(segment_path(&dir.path().join("log"), 1)).unwrap();
-        let golden = "4b574c4f470000010000000000000001000000000000000000000000000000000000000000000000034cfe34";
-        assert_eq!(hex::encode(&bytes[..SEGMENT_HEAD]), golden);
-    }
-
-    #[test]
-    fn records_of_all_sizes_come_back_over_many_files() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut appender = begin(dir.path(), 40_000);
-        let mut last = Link::default();
-        for n in 1..=60 {
-            last = append(&mut appender, n, (n * 397 % 6_000) as usize);
-            if n % 7 == 0 {
-                let (resumed, seen) = resume(dir.path(), 40_000);
-                appender = resumed;
-                assert_eq!((seen, appender.last()), ((1..=n).collect(), last));
-            }
-        }
-        assert!(segment_path(&dir.path().join("log"), 4).exists());
-        assert_eq!(resume(dir.path(), 40_000).0.last(), last);
-    }
-
-    #[test]
-    fn small_records_write_into_bytes_that_exist() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut appender = begin(dir.path(), 64 << 20);
-        append(&mut appender, 1, 100);
-        let len = fs::metadata(appender.path()).unwrap().len();
-        for n in 2..200 {
-            append(&mut appender, n, 100);
-        }
-        assert_eq!(fs::metadata(appender.path()).unwrap().len(), len);
-    }
-
-    #[test]
-    fn reading_begins_as_late_as_it_may() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut appender = begin(dir.path(), 1_900);
-        for n in 1..=40 {
-            append(&mut appender, n, 900);
-        }
-        // Two records a file: 1 and 2, 3 and 4, …
-        let log = Log::open(dir.path()).unwrap().unwrap();
-        assert_eq!(log.start(40, 0, u64::MAX), 19);
-        assert_eq!(log.start(37, 0, u64::MAX), 18);
-        assert_eq!(log.start(0, 0, u64::MAX), 0);
-        assert_eq!(log.start(40, 10, u64::MAX), 14);
-        assert_eq!(log.start(40, 1_000, 1), 19, "bounded in bytes, too");
-    }
-}
+mod tests;

@@ -4,11 +4,15 @@
 //! length u32 | sequence u64 | hash of the record before [16] | CRC-32 of all the rest u32 | writes …
 //! write:  key length u16 | value length u32 (all ones: delete) | key | value
 //! ```
-//! All numbers are big-endian. A length of zero is the end: log files are filled with zeros ahead of use.
+//! All numbers are big-endian. The length's highest bit says that the writes are packed; the rest of it, how many bytes
+//! follow. A length of zero is the end: log files are filled with zeros ahead of use.
+
+use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
 use crate::store::MAX_BATCH;
+use crate::store::pack;
 
 /// Bytes before the writes.
 pub(in crate::store) const HEAD: usize = 32;
@@ -17,6 +21,10 @@ const SUMMED: usize = 28;
 /// Bytes that frame one write.
 const WRITE_HEAD: usize = 6;
 const DELETE: u32 = u32::MAX;
+/// The bit of a record's length that says that its writes are packed.
+const PACKED: u32 = 1 << 31;
+/// Shorter writes are not worth packing: a few keys that come and go.
+const PACK_OVER: usize = 400;
 /// The longest payload that can be meant: every key at least one byte long.
 const MAX_PAYLOAD: usize = MAX_BATCH * (WRITE_HEAD + 1);
 
@@ -49,10 +57,20 @@ pub(in crate::store) enum Bad {
     Writes,
 }
 
+/// Whether a record may be packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Packing {
+    /// The file was begun by a program that did not know how.
+    Never,
+    /// If it gets shorter.
+    Allowed,
+}
+
 /// Appends the record of a batch to `out` and returns its place in the chain.
 pub(in crate::store) fn encode<'a>(
     out: &mut Vec<u8>,
     before: Link,
+    packing: Packing,
     writes: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
 ) -> Link {
     let start = out.len();
@@ -72,7 +90,7 @@ pub(in crate::store) fn encode<'a>(
         out.extend_from_slice(key);
         out.extend_from_slice(value.unwrap_or_default());
     }
-    let len = (out.len() - start - HEAD) as u32;
+    let len = pack_writes(out, start + HEAD, packing);
     out[start..start + 4].copy_from_slice(&len.to_be_bytes());
     let crc = checksum(&out[start..]);
     out[start + SUMMED..start + HEAD].copy_from_slice(&crc.to_be_bytes());
@@ -80,6 +98,19 @@ pub(in crate::store) fn encode<'a>(
         seq,
         hash: hash(seq, &before.hash, len, crc),
     }
+}
+
+/// Packs what `out` holds from `start` on, if that may be and helps. Returns what the record's length field is to say.
+fn pack_writes(out: &mut Vec<u8>, start: usize, packing: Packing) -> u32 {
+    if packing == Packing::Allowed && out.len() - start > PACK_OVER {
+        let mut packed = Vec::new();
+        if pack::pack(&out[start..], &mut packed) {
+            out.truncate(start);
+            out.extend_from_slice(&packed);
+            return packed.len() as u32 | PACKED;
+        }
+    }
+    (out.len() - start) as u32
 }
 
 fn checksum(record: &[u8]) -> u32 {
@@ -111,7 +142,7 @@ pub(in crate::store) struct Head {
 /// Reads a record's head without judging it.
 pub(in crate::store) fn head(bytes: &[u8; HEAD]) -> Head {
     Head {
-        len: be32(&bytes[..4]) as usize,
+        len: (be32(&bytes[..4]) & !PACKED) as usize,
         seq: be64(&bytes[4..12]),
     }
 }
@@ -127,11 +158,11 @@ pub(in crate::store) fn intact(record: &[u8]) -> bool {
 }
 
 /// A checked record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::store) struct Record<'a> {
     /// Its own place in the chain.
     pub(in crate::store) link: Link,
-    writes: &'a [u8],
+    writes: Cow<'a, [u8]>,
 }
 
 impl<'a> Record<'a> {
@@ -141,7 +172,7 @@ impl<'a> Record<'a> {
             return Err(Bad::Short);
         }
         let len = be32(&bytes[..4]);
-        if len as usize != bytes.len() - HEAD {
+        if (len & !PACKED) as usize != bytes.len() - HEAD {
             return Err(Bad::Length);
         }
         let crc = be32(&bytes[SUMMED..HEAD]);
@@ -163,20 +194,21 @@ impl<'a> Record<'a> {
                 seq,
                 hash: hash(seq, &before.hash, len, crc),
             },
-            writes: &bytes[HEAD..],
+            writes: match len & PACKED {
+                0 => Cow::Borrowed(&bytes[HEAD..]),
+                _ => {
+                    Cow::Owned(pack::unpack(&bytes[HEAD..], MAX_PAYLOAD).map_err(|_| Bad::Writes)?)
+                }
+            },
         };
-        match record.writes().all(|write| write.is_ok()) {
-            true => Ok(record),
-            false => Err(Bad::Writes),
-        }
+        let sound = record.writes().all(|write| write.is_ok());
+        sound.then_some(record).ok_or(Bad::Writes)
     }
 
     /// The writes in the order of their keys: key, and new value or `None` for a deletion. After an error nothing
     /// more comes; a decoded record has none.
-    pub(in crate::store) fn writes(
-        &self,
-    ) -> impl Iterator<Item = Result<Write<'a>, Bad>> + use<'a> {
-        let mut rest = self.writes;
+    pub(in crate::store) fn writes(&self) -> impl Iterator<Item = Result<Write<'_>, Bad>> {
+        let mut rest = &*self.writes;
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
@@ -225,15 +257,19 @@ pub(in crate::store) fn be64(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn sample() -> (Vec<u8>, Link, Link) {
-        let before = Link {
+    fn before() -> Link {
+        Link {
             seq: 4,
             hash: [7; 16],
-        };
-        let writes: [Write<'_>; 3] = [(b"a", Some(b"one")), (b"b", None), (b"c", Some(b""))];
+        }
+    }
+
+    /// A record of a few writes, with a value that packs well.
+    fn sample(packing: Packing) -> (Vec<u8>, Link) {
+        let writes: [Write<'_>; 3] = [(b"a", Some(&[b'o'; 500])), (b"b", None), (b"c", Some(b""))];
         let mut bytes = Vec::new();
-        let link = encode(&mut bytes, before, writes.into_iter());
-        (bytes, before, link)
+        let link = encode(&mut bytes, before(), packing, writes.into_iter());
+        (bytes, link)
     }
 
     /// Whoever changes these bytes changes the format: old logs would not be read any more.
@@ -252,23 +288,24 @@ mod tests {
 
     #[test]
     fn a_record_comes_back() {
-        let (bytes, before, link) = sample();
-        let record = Record::decode(&bytes, before).unwrap();
-        assert_eq!(record.link, link);
-        let writes: Vec<_> = record.writes().map(Result::unwrap).collect();
-        assert_eq!(
-            writes,
-            vec![
-                (&b"a"[..], Some(&b"one"[..])),
-                (b"b", None),
-                (b"c", Some(b""))
-            ]
-        );
+        for (packing, len_max) in [(Packing::Never, 600), (Packing::Allowed, 100)] {
+            let (bytes, link) = sample(packing);
+            assert!(bytes.len() < len_max);
+            let record = Record::decode(&bytes, before()).unwrap();
+            assert_eq!(record.link, link);
+            let head = head(bytes.first_chunk().unwrap());
+            assert_eq!((head.seq, head.len), (5, bytes.len() - HEAD));
+            let writes: Vec<_> = record.writes().map(Result::unwrap).collect();
+            let value = [b'o'; 500];
+            let expected: [Write<'_>; 3] = [(b"a", Some(&value)), (b"b", None), (b"c", Some(b""))];
+            assert_eq!(writes, expected);
+        }
     }
 
     #[test]
     fn it_fits_only_behind_the_one_it_names() {
-        let (bytes, before, _) = sample();
+        let (bytes, _) = sample(Packing::Allowed);
+        let before = before();
         let other = Link {
             hash: [8; 16],
             ..before
@@ -286,17 +323,17 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let (bytes, before, _) = sample();
-        for bit in 0..bytes.len() * 8 {
-            let mut bad = bytes.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Record::decode(&bad, before).is_err(), "bit {bit}");
-        }
-        for len in 0..bytes.len() {
-            assert!(
-                Record::decode(&bytes[..len], before).is_err(),
-                "cut to {len}"
-            );
+        for packing in [Packing::Never, Packing::Allowed] {
+            let (bytes, _) = sample(packing);
+            for bit in 0..bytes.len() * 8 {
+                let mut bad = bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(Record::decode(&bad, before()).is_err(), "bit {bit}");
+            }
+            for len in 0..bytes.len() {
+                let cut = Record::decode(&bytes[..len], before());
+                assert!(cut.is_err(), "cut to {len}");
+            }
         }
     }
 }

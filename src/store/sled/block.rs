@@ -8,10 +8,15 @@ use bytes::{Bytes, BytesMut};
 
 use super::codec::{self, CodecError};
 use crate::store::log::record::be64;
-use crate::store::{MAX_VALUE, Seq};
+use crate::store::{MAX_VALUE, Seq, Value};
 
-/// Entries are gathered into blocks of about this many bytes; a single longer one has a block of its own.
-pub(super) const BLOCK_LEN: usize = 4 << 10;
+/// Entries are gathered into blocks of about this many bytes, which are packed then; a single longer one has a block of
+/// its own.
+pub(super) const BLOCK_LEN: usize = 8 << 10;
+
+/// A packed block of several entries is no longer than this: with the longest fence it still is less than a
+/// seventeenth of what a leaf of sled's may have (see [`MAX_VALUE`]).
+pub(super) const PACKED_MAX: usize = 6_600;
 
 /// Of an entry: length shared with the fence, length of the rest of its key, commit, length of its value.
 const ENTRY_HEAD: usize = 2 + 2 + 8 + 2;
@@ -38,7 +43,7 @@ impl BlockEntry {
 }
 
 /// Why bytes are not a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BlockError {
     #[error(transparent)]
     Frame(#[from] CodecError),
@@ -67,7 +72,7 @@ pub(super) fn encode(first_key: &[u8], items: &[BlockEntry]) -> Vec<u8> {
         payload.extend_from_slice(&item.value);
     }
     let newest = items.iter().map(|item| item.seq).max().unwrap_or_default();
-    codec::encode(first_key, newest, &payload)
+    codec::encode_packed(first_key, newest, &payload)
 }
 
 /// An entry where it lies.
@@ -93,16 +98,20 @@ fn next<'b>(first_key: &'b [u8], bytes: &mut &'b [u8]) -> Option<EntryRef<'b>> {
 }
 
 /// Looks one key up without taking the block apart.
-pub(super) fn find<'b>(
-    first_key: &'b [u8],
-    framed: &'b [u8],
+pub(super) fn find(
+    first_key: &[u8],
+    framed: &[u8],
     key: &[u8],
-) -> Result<Option<(Seq, &'b [u8])>, BlockError> {
-    let (_, mut bytes) = codec::open(first_key, framed)?;
+) -> Result<Option<Value>, BlockError> {
+    let (_, payload) = codec::open(first_key, framed)?;
+    let mut bytes = &*payload;
     while !bytes.is_empty() {
         let lying = next(first_key, &mut bytes).ok_or(BlockError::Entries)?;
         if key.strip_prefix(lying.shared) == Some(lying.rest) {
-            return Ok(Some((lying.seq, lying.value)));
+            return Ok(Some(Value {
+                bytes: Bytes::copy_from_slice(lying.value),
+                seq: lying.seq,
+            }));
         }
     }
     Ok(None)
@@ -111,7 +120,7 @@ pub(super) fn find<'b>(
 /// Takes a block apart.
 pub(super) fn items(first_key: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, BlockError> {
     let (_, payload) = codec::open(first_key, framed)?;
-    let (mut count, mut len, mut bytes) = (0, 0, payload);
+    let (mut count, mut len, mut bytes) = (0, 0, &*payload);
     while !bytes.is_empty() {
         let lying = next(first_key, &mut bytes).ok_or(BlockError::Entries)?;
         (count, len) = (
@@ -122,7 +131,7 @@ pub(super) fn items(first_key: &[u8], framed: &[u8]) -> Result<Vec<BlockEntry>, 
     // One piece of memory for all of it.
     let mut memory = BytesMut::with_capacity(len);
     let mut items = Vec::with_capacity(count);
-    bytes = payload;
+    bytes = &payload;
     while let Some(lying) = next(first_key, &mut bytes) {
         memory.extend_from_slice(lying.shared);
         memory.extend_from_slice(lying.rest);
@@ -238,12 +247,17 @@ impl BlockBuilder {
         self.items.iter().take_while(fits).count().max(1)
     }
 
-    fn make(&mut self, count: usize, made: &mut Vec<BlockWrite>) {
+    /// Makes a block of at most `count` of the first entries; of fewer if they do not pack well.
+    fn make(&mut self, mut count: usize, made: &mut Vec<BlockWrite>) {
         let first_key = self
             .first_key
             .take()
             .unwrap_or_else(|| self.items[0].key.clone());
-        let block = encode(&first_key, &self.items[..count]);
+        let mut block = encode(&first_key, &self.items[..count]);
+        while block.len() > PACKED_MAX && count > 1 {
+            count = count.div_ceil(2);
+            block = encode(&first_key, &self.items[..count]);
+        }
         self.len -= self
             .items
             .drain(..count)

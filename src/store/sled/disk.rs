@@ -184,12 +184,7 @@ impl Disk {
         let Some((first_key, framed)) = self.block_of(place)? else {
             return Ok(None);
         };
-        let found =
-            block::find(&first_key, &framed, place).map_err(|error| damaged(&first_key, &error))?;
-        Ok(found.map(|(seq, value)| Value {
-            bytes: Bytes::copy_from_slice(value),
-            seq,
-        }))
+        block::find(&first_key, &framed, place).map_err(|error| damaged(&first_key, &error))
     }
 
     /// Whether there is a value at a place.

@@ -229,14 +229,15 @@ fn power_cuts_lose_nothing() {
     ));
 }
 
-/// Where each record of a log file begins, by its length field; and where the last one ends.
+/// Where each record of a log file begins, by its length field, whose highest bit says that it is packed; and where the last
+/// one ends.
 fn boundaries(log: &[u8]) -> Vec<usize> {
     let mut at = 44;
     let mut found = vec![at];
     while let Some(len) = log.get(at..at + 4) {
         match u32::from_be_bytes(len.try_into().unwrap()) {
             0 => break,
-            len => at += 32 + len as usize,
+            len => at += 32 + (len & !(1 << 31)) as usize,
         }
         found.push(at);
     }
