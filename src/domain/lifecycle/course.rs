@@ -133,13 +133,19 @@ impl SubscriptionLife {
 
     /// The end of an item's time that was paid, granted or on trial; `None`: nothing was.
     #[must_use]
-    pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
+    pub fn paid_end(&self, key: &str) -> Option<Timestamp> {
         let paid = self.paid.get(key).and_then(PaidTime::end);
         let came = self.came.get(key);
         let trial = self
             .trial_until
             .filter(|until| came.is_none_or(|came| came < until));
-        paid.max(trial).max(decided.extended)
+        paid.max(trial)
+    }
+
+    /// The same, with the time that a person added.
+    #[must_use]
+    pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
+        self.paid_end(key).max(decided.extended)
     }
 
     /// Whether an item keeps what metadata asks for no longer alive: it is billed by use by now.
@@ -377,9 +383,14 @@ impl Course<'_, '_> {
     }
 
     /// Whether an instant is paid for (or granted, or on trial), for every licensed item, and for what the metadata asks
-    /// for by any item that carries it.
+    /// for by any item that carries it. Time that a person added stands for a payment where no grace that begins now would
+    /// reach further: who extends takes nothing away (rule 50).
     pub(super) fn is_covered(&self, at: Timestamp) -> bool {
-        let reaches = |key: &ItemKey| self.base_end(key).is_some_and(|end| end > at);
+        let added = self.terms.decided.extended;
+        if added.is_some_and(|until| until > at && until >= self.grace_ends(at)) {
+            return true;
+        }
+        let reaches = |key: &ItemKey| self.life.paid_end(key).is_some_and(|end| end > at);
         let items = self
             .objects
             .subscription

@@ -126,7 +126,7 @@ fn want(
     }
     let of = |of: Paid| of == Paid::Session(x);
     let back = went_back(moment, moment.policy, total, of).0;
-    match (back, disputed(moment, of)) {
+    match (back, disputed(moment, of, |_| false)) {
         (Back::Mixed, _) => (Want::Open("a part revokes and the whole keeps"), "36"),
         (Back::Pending, _) => (Want::Open("a refund is pending"), "36"),
         (Back::Revokes(since), _) if end.is_some_and(|end| end <= since) => {

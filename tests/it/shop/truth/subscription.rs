@@ -10,6 +10,7 @@ use super::{Expect, Moment, Seat, Want, decided, mails, money};
 use crate::shop::calendar::Time;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
+use crate::shop::script::Types;
 use crate::shop::stripe::ledger::{Invoice, State, Status};
 
 /// A want with its rule.
@@ -162,19 +163,31 @@ pub(crate) fn plain(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
 fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
     let end = life.covers.iter().map(|c| c.end).max().unwrap_or(moment.at);
     let credited = invoices(moment, s).any(|(_, i)| i.lines.iter().any(|l| l.amount < 0));
-    let margin = moment.policy.margin;
     if life.state.cancel_at.is_some() || life.state.ended_at.is_some() || credited {
         (
             Want::Open("no longer licensed, and credited or cancelled"),
             "15, 17",
         )
-    } else if moment.at < end {
-        (Want::Live(vec![Some(end), Some(end + margin)]), "15")
-    } else if moment.at < end + margin {
-        (Want::Open("no longer licensed: margin or not"), "15")
     } else {
-        (Want::Stopped(OVER), "15")
+        margin_or_not(moment, end, ("no longer licensed: margin or not", "15"))
     }
+}
+
+/// An end of which the rules do not say whether it has a margin.
+fn margin_or_not(
+    moment: Moment<'_>,
+    end: Time,
+    (why, rule): (&'static str, &'static str),
+) -> Ruled {
+    let margin_end = end + moment.policy.margin;
+    let want = if moment.at < end {
+        Want::Live(vec![Some(end), Some(margin_end)])
+    } else if moment.at < margin_end {
+        Want::Open(why)
+    } else {
+        Want::Stopped(OVER)
+    };
+    (want, rule)
 }
 
 /// What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
@@ -205,10 +218,17 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
     if life.covers.iter().all(|c| c.since >= c.end) {
         return first_paid_late(moment, s, life);
     }
-    let trial_over = life.state.trial.is_some_and(|(_, over)| over == end);
-    if life.state.status == Status::Paused && trial_over {
-        // The trial ended without a payment method.
-        return until(moment.at, end, "24");
+    if life.state.status == Status::Paused {
+        // The trial ended without a payment method; somebody may have paid or added more.
+        return if life.state.trial.is_some_and(|(_, over)| over == end) {
+            until(moment.at, end, "24")
+        } else {
+            margin_or_not(
+                moment,
+                end,
+                ("longer than a trial: margin or not", "24, 50"),
+            )
+        };
     }
     if begins_a_period_and_failed(moment, s, chain) {
         return (Want::Open("an upgrade that begins a period failed"), "25");
@@ -279,6 +299,10 @@ fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
 /// alive, and do not revive.
 fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Option<Time> {
     let at = moment.at;
+    if moment.delivery.types != Types::All {
+        // Nobody tells of an invoice before it is paid.
+        return None;
+    }
     let waits = |i: &&Invoice| {
         let closed = [i.paid, i.voided, i.uncollectible, i.failed.first().copied()];
         closed.into_iter().flatten().all(|c| c > at)
@@ -304,7 +328,10 @@ fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode)
     if let Some(ended) = life.state.ended_at
         && !gave_up(moment, life)
     {
-        // The customer's own cancellation: the paid time is over (rule 30).
+        // The customer's own cancellation: the paid time is over (rule 30), unless a person added some.
+        if end > ended && policy.on_cancel != OnCancel::Keep {
+            return after_the_end(moment, life, end, ended);
+        }
         if policy.on_cancel == OnCancel::Keep {
             return (
                 Want::Open("cancelled in grace under on_cancel = keep"),
@@ -373,14 +400,11 @@ fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) ->
     match moment.policy.on_cancel {
         OnCancel::PeriodEnd if late => {
             // Paid after the deletion: it pays for its period (rule 16), with or without the margin.
-            let m = moment.policy.margin;
-            if moment.at < end {
-                (Want::Live(vec![Some(end), Some(end + m)]), "16")
-            } else if moment.at < end + m {
-                (Want::Open("paid after the deletion: margin or not"), "16")
-            } else {
-                (Want::Stopped(OVER), "16")
-            }
+            margin_or_not(
+                moment,
+                end,
+                ("paid after the deletion: margin or not", "16"),
+            )
         }
         _ if late => (
             Want::Open("paid after the deletion, on_cancel is not period_end"),
