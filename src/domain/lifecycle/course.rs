@@ -382,36 +382,8 @@ impl Course<'_, '_> {
         self.life.asked.is_some() || !self.objects.subscription.licensed_at(at).is_empty()
     }
 
-    /// Whether an instant is paid for (or granted, or on trial), for every licensed item, and for what the metadata asks
-    /// for by any item that carries it. Time that a person added stands for a payment where no grace that begins now would
-    /// reach further: who extends takes nothing away (rule 50).
-    pub(super) fn is_covered(&self, at: Timestamp) -> bool {
-        let added = self.terms.decided.extended;
-        if added.is_some_and(|until| until > at && until >= self.grace_ends(at)) {
-            return true;
-        }
-        let reaches = |key: &ItemKey| self.life.paid_end(key).is_some_and(|end| end > at);
-        let items = self
-            .objects
-            .subscription
-            .licensed_at(at)
-            .iter()
-            .all(reaches);
-        items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
-    }
-
     pub(super) fn hands_out_trial(&self, at: Timestamp) -> bool {
         self.policy_at(at).trial == Trial::License
-    }
-
-    /// Whether a failure could start a grace: none is open, the subscription lives, and no pause excuses it.
-    pub(super) fn grace_may_start(&self) -> bool {
-        self.life.open_episode().is_none() && self.life.ended.is_none() && !self.is_excused()
-    }
-
-    /// A pause knows neither grace nor mail.
-    pub(super) fn is_excused(&self) -> bool {
-        self.life.paused.is_some_and(|p| !p.trial_over)
     }
 
     fn finish(mut self) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {

@@ -20,12 +20,6 @@ impl Course<'_, '_> {
         self.lapse(to);
     }
 
-    /// When a grace that begins at an instant is over.
-    pub(super) fn grace_ends(&self, at: Timestamp) -> Timestamp {
-        let exempt = self.terms.decided.exempt.unwrap_or(at);
-        (at + self.policy_at(at).grace).max(exempt)
-    }
-
     /// A grace that ends until an instant is over.
     fn lapse(&mut self, to: Timestamp) {
         let Some(episode) = self

@@ -292,16 +292,6 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
-    /// Whether something that is licensed at an instant was ever paid, granted or on trial: else there is no license to keep
-    /// by a grace. What a person added later is none of that.
-    pub(super) fn had_time(&self, at: Timestamp) -> bool {
-        let licensed = self.objects.subscription.licensed_at(at);
-        let carriers = self.life.carriers.iter();
-        let carriers = carriers.filter(|_| self.life.asked.is_some());
-        let mut keys = licensed.iter().chain(carriers);
-        keys.any(|key| self.life.paid_end(key).is_some())
-    }
-
     /// Whether something else explains that it is late: a side invoice that failed, a first one that is unpaid, a renewal
     /// that is still a draft, a sent one that is not due yet, or a renewal whose own failure is known (rules 20, 25, 32).
     fn is_explained(&self, version: &Version<'_>) -> bool {
