@@ -73,7 +73,7 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
         if !runs
             && !ended
             && !paid_for(moment, s, chain, (at, grace_end))
-            && covers(moment, s, chain, at).iter().any(|c| c.start < at)
+            && had_time(moment, s, chain, at)
         {
             episodes.push(Episode {
                 start: at,
@@ -98,6 +98,12 @@ fn exempt(moment: Moment<'_>, s: usize, grace_end: Time) -> Time {
     let said = said.filter(|d| matches!(d.word, Word::Exempt { .. }));
     said.and_then(decided::until)
         .map_or(grace_end, |until| until.max(grace_end))
+}
+
+/// Whether it had time before, other than a person added: else there is nothing to keep alive.
+fn had_time(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> bool {
+    let before = |c: &Cover| c.start < at && !c.added;
+    covers(moment, s, chain, at).iter().any(before)
 }
 
 /// Whether an instant is paid for. Time that a person added takes no grace away that reaches further (rules 25, 50).

@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, chains};
 use super::cover::{Cover, covers, invoices};
+use super::ending::{after_the_end, gave_up, margin_or_not, unlicensed};
 use super::episode::{Episode, episodes};
 use super::lived::lived;
 use super::restored::{self, Fate};
@@ -159,37 +160,6 @@ pub(crate) fn plain(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
     }
 }
 
-/// From a licensed price to one that no plan names: it lives to what was paid, then ends (rule 15).
-fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
-    let end = life.covers.iter().map(|c| c.end).max().unwrap_or(moment.at);
-    let credited = invoices(moment, s).any(|(_, i)| i.lines.iter().any(|l| l.amount < 0));
-    if life.state.cancel_at.is_some() || life.state.ended_at.is_some() || credited {
-        (
-            Want::Open("no longer licensed, and credited or cancelled"),
-            "15, 17",
-        )
-    } else {
-        margin_or_not(moment, end, ("no longer licensed: margin or not", "15"))
-    }
-}
-
-/// An end of which the rules do not say whether it has a margin.
-fn margin_or_not(
-    moment: Moment<'_>,
-    end: Time,
-    (why, rule): (&'static str, &'static str),
-) -> Ruled {
-    let margin_end = end + moment.policy.margin;
-    let want = if moment.at < end {
-        Want::Live(vec![Some(end), Some(margin_end)])
-    } else if moment.at < margin_end {
-        Want::Open(why)
-    } else {
-        Want::Stopped(OVER)
-    };
-    (want, rule)
-}
-
 /// What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
 fn first_paid_late(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
     let carried =
@@ -280,8 +250,8 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
 /// A change that began a period at once has failed: the rules do not say whether that is a renewal.
 fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
     invoices(moment, s).any(|(_, i)| {
-        let failed = i.failed.first().is_some_and(|at| *at <= moment.at);
-        failed
+        let fails = i.failed.first().copied().or(i.overdue);
+        fails.is_some_and(|at| at <= moment.at)
             && i.reason == "subscription_update"
             && i.lines.iter().any(|l| chain.billed(l) && !l.proration)
     })
@@ -369,53 +339,4 @@ fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode)
         AtGraceEnd::Keep => Want::LiveFrom(at + 1),
     };
     (want, "27")
-}
-
-/// Whether Stripe ended it for want of payment (rule 30).
-fn gave_up(moment: Moment<'_>, life: &Life<'_>) -> bool {
-    // Before there were reasons, a deletion while past_due or unpaid is Stripe's.
-    !moment.stripe.new_shape || life.state.reason == Some("payment_failed")
-}
-
-fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) -> Ruled {
-    let late = life
-        .covers
-        .iter()
-        .any(|c| c.since > ended && c.invoice.is_some());
-    if late && life.covers.iter().all(|c| c.since > ended) {
-        return (Want::Open("first paid after the deletion"), "5, 16");
-    }
-    let trial_over = life
-        .state
-        .trial
-        .is_some_and(|(_, over)| over == end && over == ended);
-    if trial_over && life.state.reason == Some("payment_failed") {
-        // It ended with its trial, which had no payment method; before there were reasons it may have been cancelled.
-        return if moment.stripe.new_shape || moment.policy.on_cancel != OnCancel::Keep {
-            (Want::Stopped(OVER), "24")
-        } else {
-            (Want::Open("a trial that ended without a reason"), "24, 34")
-        };
-    }
-    match moment.policy.on_cancel {
-        OnCancel::PeriodEnd if late => {
-            // Paid after the deletion: it pays for its period (rule 16), with or without the margin.
-            margin_or_not(
-                moment,
-                end,
-                ("paid after the deletion: margin or not", "16"),
-            )
-        }
-        _ if late => (
-            Want::Open("paid after the deletion, on_cancel is not period_end"),
-            "16, 34",
-        ),
-        OnCancel::Now | OnCancel::Keep if life.state.reason == Some("payment_failed") => (
-            Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"),
-            "30, 34",
-        ),
-        OnCancel::PeriodEnd if moment.at < end => (Want::until(end), "34"),
-        OnCancel::PeriodEnd | OnCancel::Now => (Want::Stopped(OVER), "34"),
-        OnCancel::Keep => (Want::Live(vec![None]), "34"),
-    }
 }
