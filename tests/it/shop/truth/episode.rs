@@ -71,6 +71,7 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
             .is_some_and(|state| state.status.is_over());
         let grace_end = exempt(moment, s, at + moment.policy.grace);
         if !runs
+            && chain.held(at).is_some()
             && !ended
             && !paid_for(moment, s, chain, (at, grace_end))
             && had_time(moment, s, chain, at)

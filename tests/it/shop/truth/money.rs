@@ -97,7 +97,10 @@ pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>)
     };
     let paused = life.state.paused && !life.state.status.is_over() && !moment.policy.pause_keeps;
     match disputed.0 {
-        // Rule 33.
+        // Rule 33. One that was revoked before is not made anew meanwhile (rule 5).
+        Want::Live(_) | Want::LiveFrom(_) if paused && revoked_before(moment, s, life) => {
+            (Want::Stopped(&["suspended", "revoked"]), "33")
+        }
         Want::Live(_) | Want::LiveFrom(_) if paused => (Want::Stopped(&["suspended"]), "33"),
         Want::Stopped(words) if paused && words == ["expired"] => (Want::Stopped(OVER), "33"),
         Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => {
