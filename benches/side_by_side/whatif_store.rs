@@ -30,6 +30,7 @@ pub(crate) fn fill(folder: &Path, machines: usize) -> Result<usize> {
         revisions: Revisions::default(),
         sources: Default::default(),
         store_since: None,
+        guard: None,
     });
     let events = Events::new(machines);
     let groups = (0..machines.div_ceil(GROUP)).map(|n| n * GROUP..((n + 1) * GROUP).min(machines));

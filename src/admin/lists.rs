@@ -33,7 +33,7 @@ pub(super) const OPEN: &[ActionOutcome] = &[
 /// What look-ups are asked of; the other services are those of licenses.
 pub(super) const STRIPE: &str = "stripe";
 
-fn rows_max(limit: Option<u32>) -> usize {
+pub(super) fn rows_max(limit: Option<u32>) -> usize {
     limit.map_or(ROWS_MAX, |n| {
         usize::try_from(n).unwrap_or(ROWS_MAX).min(ROWS_MAX)
     })
@@ -129,7 +129,7 @@ pub(super) fn refused(context: &Context, limit: Option<u32>) -> Result<Response,
 
 /// An action, as lists show it.
 #[derive(Clone, Debug, Serialize)]
-struct ActionRow<'a> {
+pub(super) struct ActionRow<'a> {
     id: String,
     machine: String,
     service: &'a str,
@@ -143,12 +143,33 @@ struct ActionRow<'a> {
 }
 
 /// What an action waits for or failed by, in words.
-fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
+pub(super) fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
     let held = || action.held.as_ref().map(ToString::to_string);
     action
         .why()
         .or_else(held)
         .or_else(|| machine.held.map(|flaw| flaw.to_string()))
+}
+
+/// One action's row.
+pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) -> ActionRow<'a> {
+    ActionRow {
+        id: format!("{}#{}", machine.id, action.id),
+        machine: machine.id.to_string(),
+        service: if action.act.question().is_some() {
+            STRIPE
+        } else {
+            service_of(context, machine)
+        },
+        at: action.at,
+        kind: action.act.as_str(),
+        seat: action.license,
+        outcome: action.outcome.as_str(),
+        attempts: action.attempts,
+        error: waits_because(machine, action),
+        next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
+            .then_some(action.due),
+    }
 }
 
 pub(super) fn service_of<'a>(context: &'a Context, machine: &Machine) -> &'a str {
@@ -166,23 +187,7 @@ pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response,
     view::machines(context.handle.reader(), |machine| {
         let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
         for action in machine.actions.iter().filter(open) {
-            let row = raw(&ActionRow {
-                id: format!("{}#{}", machine.id, action.id),
-                machine: machine.id.to_string(),
-                service: if action.act.question().is_some() {
-                    STRIPE
-                } else {
-                    service_of(context, &machine)
-                },
-                at: action.at,
-                kind: action.act.as_str(),
-                seat: action.license,
-                outcome: action.outcome.as_str(),
-                attempts: action.attempts,
-                error: waits_because(&machine, action),
-                next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
-                    .then_some(action.due),
-            });
+            let row = raw(&row(context, &machine, action));
             newest.insert((action.at, machine.id.clone(), action.id), row);
             if newest.len() > max {
                 newest.pop_first();

@@ -2,11 +2,14 @@
 //!
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
-//! was refused, `history` all that was received, `policy` what the newest plans and policies would change.
+//! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
+//! `standing` what holds for the whole shop,
+//! `why` what decided.
 
 mod context;
 mod failure;
 mod history;
+mod issue;
 mod lists;
 mod policy;
 mod read;
@@ -15,6 +18,8 @@ mod response;
 mod retry;
 mod service;
 pub(crate) mod socket;
+mod standing;
+mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
@@ -24,3 +29,5 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use standing::{Compared, Holding, Settlement};
+pub use why::{WhyLicense, WhyPage};

@@ -165,6 +165,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         jitter: 0,
         under_way: &[],
         stops_held: None,
+        brakes: crate::domain::holding::Brakes::none(),
     };
     let (before, after) = (
         reconcile(&mut as_is, &world),

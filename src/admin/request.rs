@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::Settlement;
+
 use crate::domain::decision::Decision;
 use crate::domain::id::{EventId, Scope};
+use crate::domain::probe::ServiceProbe;
+use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 
 /// What an operator asks or orders.
@@ -19,6 +23,15 @@ pub enum Request {
     Show {
         /// Its id, or what leads to it alone.
         machine: String,
+    },
+    /// Why the licenses of purchases are what they are.
+    Why {
+        /// An address, a key or an id.
+        text: String,
+        /// As it was at this instant; absent: now.
+        at: Option<Timestamp>,
+        /// By what was known at this instant; absent: now.
+        known_at: Option<Timestamp>,
     },
     /// What became of events.
     Events {
@@ -49,6 +62,45 @@ pub enum Request {
         /// The action's name.
         id: String,
         /// Why, for whoever sees it in the list.
+        reason: String,
+    },
+    /// What a probe learned of a license service.
+    Probed(ServiceProbe),
+    /// What is known of a license service by a probe.
+    Probe {
+        /// The service.
+        service: String,
+    },
+    /// A license for somebody who did not buy.
+    Issue {
+        /// The source that serves it; absent: the only one.
+        source: Option<String>,
+        /// What, who and why.
+        decision: Decision,
+    },
+    /// What is held, and by what.
+    Held {
+        /// The newest so many.
+        limit: Option<u32>,
+    },
+    /// A person's word on what is held.
+    Settle {
+        /// The action's name; absent: all that go ahead by a person's word alone.
+        id: Option<String>,
+        /// What.
+        settlement: Settlement,
+        /// Who.
+        author: String,
+        /// Why.
+        reason: String,
+    },
+    /// An order for the whole shop.
+    Order {
+        /// What.
+        what: Standing,
+        /// Who.
+        author: String,
+        /// Why.
         reason: String,
     },
     /// A page of the history.

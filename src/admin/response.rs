@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
+use super::standing::Holding;
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
 
@@ -40,6 +41,15 @@ pub enum Response {
         next: Option<String>,
         /// The instant that it shows.
         at: Timestamp,
+    },
+    /// What is held, and by what.
+    Held {
+        /// Its actions, oldest first.
+        rows: Vec<Box<RawValue>>,
+        /// Older rows that were left out.
+        more: u64,
+        /// What holds them.
+        holding: Holding,
     },
     /// What was changed.
     Changed(Changed),

@@ -6,7 +6,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
 use super::export::ExportArgs;
+use super::held::{HeldArgs, ModeArgs, PauseArgs};
 use super::policy::PolicyArgs;
+use super::probe::ProbeArgs;
+use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
@@ -60,6 +63,8 @@ pub enum Command {
     Init,
     /// Report every config error with its line and a fix.
     Check(CheckArgs),
+    /// Learn what the license service can, on a license that is thrown away.
+    Probe(ProbeArgs),
     /// Run the server.
     Serve(ServeArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.
@@ -70,10 +75,14 @@ pub enum Command {
     Export(ExportArgs),
     /// Play the store's own history under the config that `--config` names, and report what would have been different.
     Whatif(WhatifArgs),
+    /// Play the store's own history in another binary or under another config, and list who would fare otherwise.
+    Rehearse(RehearseArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.
     Show(ShowArgs),
+    /// Say why the licenses of a purchase are what they are: the fact, the row, the policy's line, the action.
+    Why(WhyArgs),
     /// List events and what became of them, oldest first.
     Events(EventsArgs),
     /// List signed deliveries that were no events.
@@ -88,8 +97,20 @@ pub enum Command {
     Abandon(AbandonArgs),
     /// Hold an action back until `retry`.
     Hold(HoldArgs),
+    /// List what is held and by what, or settle it.
+    Held(HeldArgs),
+    /// From now on decide everything and send nothing, for a plan or for the whole shop.
+    Observe(ModeArgs),
+    /// From now on carry out what is decided, for a plan or for the whole shop.
+    GoLive(ModeArgs),
+    /// Send nothing to a license service until `resume`.
+    Pause(PauseArgs),
+    /// Send to a paused license service again.
+    Resume(PauseArgs),
     /// Give a license until an instant, or for life, whatever was paid.
     Grant(GrantArgs),
+    /// Give somebody who did not buy a license, and mail its key.
+    Issue(IssueArgs),
     /// Extend paid time to at least this date.
     Extend(UntilArgs),
     /// Keep grace periods open until at least this date.
@@ -167,6 +188,25 @@ pub struct FindArgs {
 pub struct ShowArgs {
     /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
     pub machine: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `why`.
+#[derive(Args, Debug)]
+pub struct WhyArgs {
+    /// A license key, an e-mail address, or any id.
+    pub text: String,
+    /// As it was then: `2026-03-01`, `2026-03-01T00:00:00Z`, or so long ago, like `30d`. Absent: now.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<When>,
+    /// By what was known then, in the same forms. Absent: by all that is known now.
+    #[arg(long, value_name = "WHEN")]
+    pub known_at: Option<When>,
+    /// A paragraph for the customer, to paste into a reply.
+    #[arg(long, conflicts_with = "json")]
+    pub for_customer: bool,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
@@ -253,6 +293,29 @@ pub struct GrantArgs {
     /// For which purchase, and why.
     #[command(flatten)]
     pub decision: DecisionArgs,
+}
+
+/// `issue`.
+#[derive(Args, Clone, Debug)]
+pub struct IssueArgs {
+    /// The plan, as the config names it.
+    #[arg(long, value_name = "NAME")]
+    pub plan: String,
+    /// Whom the key is mailed to.
+    #[arg(long = "to", value_name = "ADDRESS")]
+    pub email: String,
+    /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`. Absent: as the plan says.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// The source whose license service and mail serve it; needed where there are several.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Why: kept with the decision, for whoever asks later.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `extend` and `exempt`.

@@ -23,19 +23,15 @@ pub(super) fn part<T: for<'d> Deserialize<'d>>(
     asked: &mut Conversation,
     pages: HistoryQuery,
 ) -> Result<Part<T>, Failure> {
-    match asked.ask(Request::History(pages))? {
-        Response::Page { rows, next, at } => Ok(Part {
-            rows: page::read(&rows)?,
-            next,
-            at,
-        }),
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::List { .. }
-        | Response::Changed(_)
-        | Response::Failed(_) => Err(Failure::ours("the server answered something else")
-            .hint("is the server of the same version as this command?")),
-    }
+    let Response::Page { rows, next, at } = asked.ask(Request::History(pages))? else {
+        return Err(Failure::ours("the server answered something else")
+            .hint("is the server of the same version as this command?"));
+    };
+    Ok(Part {
+        rows: page::read(&rows)?,
+        next,
+        at,
+    })
 }
 
 /// Every event in the order of receipt, and the instant that this shows. About a hundred bytes each stand in memory.

@@ -10,6 +10,7 @@ mod demo;
 mod docs;
 mod export;
 mod fail;
+mod held;
 mod history_pages;
 mod init;
 mod lists;
@@ -19,6 +20,8 @@ mod orders;
 mod page;
 mod policy;
 mod policy_diff;
+mod probe;
+mod rehearse;
 mod reload;
 mod replay;
 mod report;
@@ -29,6 +32,7 @@ pub mod store;
 mod stripe_events;
 mod whatif;
 mod when;
+mod why;
 mod wiring;
 
 use std::path::PathBuf;
@@ -89,14 +93,17 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
     match &cli.command {
         Command::Init => init::run(config),
         Command::Check(args) => check::run(config, args),
+        Command::Probe(args) => probe::run(config, args),
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
         Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
+        Command::Rehearse(args) => rehearse::run(config, on_line.map(PathBuf::as_path), args),
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
+        Command::Why(args) => why::run(config, args),
         Command::Events(args) => lists::events(config, args),
         Command::Refused(args) => lists::refused(config, *args),
         Command::StripeEvents(args) => stripe_events::run(*args),
@@ -104,10 +111,16 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Retry(args) => orders::retry(config, args),
         Command::Abandon(args) => orders::abandon(config, args),
         Command::Hold(args) => orders::hold(config, args),
+        Command::Held(args) => held::held(config, args),
+        Command::Observe(args) => held::observe(config, args),
+        Command::GoLive(args) => held::go_live(config, args),
+        Command::Pause(args) => held::pause(config, args),
+        Command::Resume(args) => held::resume(config, args),
         Command::Grant(args) => {
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
+        Command::Issue(args) => orders::issue(config, args, now()),
         Command::Extend(args) => orders::decide(
             config,
             &args.decision,

@@ -2,31 +2,35 @@
 
 use std::path::Path;
 
-use super::args::{AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, ResendArgs, RetryArgs};
+use super::args::{
+    AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
+};
 use super::ask::ask;
 use super::report;
 use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
 use crate::domain::decision::{Decision, Verb};
+use crate::domain::id::PlanName;
+use crate::domain::time::Timestamp;
 use crate::effects::mail::Sender;
 
-fn order(
+/// Sends an order, and says what it changed.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn order(
     config: &Path,
     request: Request,
     json: bool,
     said: impl Fn(&Changed) -> String,
 ) -> Result<(), Failure> {
-    match ask(config, request)? {
-        Response::Changed(changed) if json => report::json(&changed),
-        Response::Changed(changed) => {
-            report::say(&said(&changed));
-            Ok(())
-        }
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::List { .. }
-        | Response::Page { .. }
-        | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
+    let Response::Changed(changed) = ask(config, request)? else {
+        return Err(Failure::ours("the server answered something else"));
+    };
+    if json {
+        return report::json(&changed);
     }
+    report::say(&said(&changed));
+    Ok(())
 }
 
 /// `retry`.
@@ -126,12 +130,46 @@ fn one_address(text: &str) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-fn reason(text: &str) -> Result<String, Failure> {
+/// The reason that an order needs.
+///
+/// # Errors
+/// That there is none.
+pub(super) fn reason(text: &str) -> Result<String, Failure> {
     match text.trim() {
         "" => Err(Failure::input("this needs its reason")
             .hint("`--reason \"…\"`, for whoever asks later")),
         reason => Ok(reason.to_owned()),
     }
+}
+
+/// `issue`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn issue(config: &Path, args: &IssueArgs, now: Timestamp) -> Result<(), Failure> {
+    let verb = Verb::Issue {
+        plan: PlanName::from(args.plan.as_str()),
+        email: one_address(&args.email)?,
+        until: args.until.map(|when| when.from(now)),
+    };
+    let decision = Decision {
+        verb,
+        author: author(),
+        reason: reason(&args.reason)?,
+    };
+    let source = args.source.clone();
+    order(
+        config,
+        Request::Issue { source, decision },
+        args.json,
+        |changed| {
+            format!(
+                "{}: a license is issued; its key goes to {}",
+                changed.machines.join(", "),
+                args.email
+            )
+        },
+    )
 }
 
 /// `resend`.
@@ -152,15 +190,19 @@ pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
     )
 }
 
+/// Who gives an order.
+pub(super) fn author() -> String {
+    std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_default()
+}
+
 /// Hands a person's decision in.
 ///
 /// # Errors
 /// What went wrong.
 pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(), Failure> {
     let reason = reason(&args.reason)?;
-    let author = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default();
     let what = match &verb {
         Verb::Grant { until: None } => "a license for life is granted".to_owned(),
         Verb::Grant { until: Some(until) } => format!("a license until {until} is granted"),
@@ -176,11 +218,12 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
             "the devices bound to its keys are forgotten as soon as the service confirms it"
                 .to_owned()
         }
+        Verb::Issue { email, .. } => format!("a license is issued; its key goes to {email}"),
         Verb::ApplyRevision => verb.as_str().to_owned(),
     };
     let decision = Decision {
         verb,
-        author,
+        author: author(),
         reason,
     };
     let request = Request::Decide {

@@ -125,14 +125,10 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
                 "the config file says something else than the newest revision; only what is loaded is applied",
             );
         }
-        match asked.ask(preview)? {
-            Response::List { rows, .. } => Ok(rows),
-            Response::Found { .. }
-            | Response::Machine { .. }
-            | Response::Page { .. }
-            | Response::Changed(_)
-            | Response::Failed(_) => Err(other()),
-        }
+        let Response::List { rows, .. } = asked.ask(preview)? else {
+            return Err(other());
+        };
+        Ok(rows)
     })?;
     let concerned = page::read::<AffectedPurchase>(&rows)?;
     if args.yes && args.json && concerned.is_empty() {
@@ -155,27 +151,19 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         author,
         reason: args.reason.trim().to_owned(),
     };
-    match ask(
-        config,
-        Request::Policy(PolicyQuery::Apply {
-            plan: args.plan.clone(),
-            decision,
-        }),
-    )? {
-        Response::Changed(changed) if args.json => report::json(&changed),
-        Response::Changed(changed) => {
-            report::say(&format!(
-                "{} purchases are judged by the newest revision from now on",
-                changed.machines.len()
-            ));
-            Ok(())
-        }
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::List { .. }
-        | Response::Page { .. }
-        | Response::Failed(_) => Err(other()),
+    let plan = args.plan.clone();
+    let request = Request::Policy(PolicyQuery::Apply { plan, decision });
+    let Response::Changed(changed) = ask(config, request)? else {
+        return Err(other());
+    };
+    if args.json {
+        return report::json(&changed);
     }
+    report::say(&format!(
+        "{} purchases are judged by the newest revision from now on",
+        changed.machines.len()
+    ));
+    Ok(())
 }
 
 fn previewed(

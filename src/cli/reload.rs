@@ -101,6 +101,9 @@ impl Reloader {
             revision: receipt == Receipt::Done,
             restart: differing(&self.started, &config),
         };
+        crate::server::mode::follow(&self.handle, config.mode, self.handle.clock())
+            .await
+            .map_err(|e| Failure::ours(e.to_string()))?;
         if reloaded.revision {
             let revisions = self
                 .handle

@@ -154,5 +154,6 @@ pub(super) fn simulated(config: &Config, revisions: Revisions) -> Rules {
         revisions,
         sources,
         store_since: None,
+        guard: None,
     }
 }

@@ -60,5 +60,6 @@ pub fn rules(config: &Config, reader: &dyn Read) -> Result<Rules, Failure> {
         sources: source_rules(config),
         revisions,
         store_since,
+        guard: Some(config.guard),
     })
 }

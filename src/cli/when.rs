@@ -22,6 +22,15 @@ impl When {
             Self::In(span) => (now + span).whole_s(),
         }
     }
+
+    /// The same, looking back: a span is so long ago.
+    #[must_use]
+    pub fn past(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(span) => (now - span).whole_s(),
+        }
+    }
 }
 
 impl FromStr for When {

@@ -9,7 +9,8 @@ mod table;
 
 pub(super) use policy::POLICY;
 pub(super) use table::{
-    ADOPT, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
+    ADOPT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE, STORE,
+    TIME,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -53,6 +54,8 @@ pub(super) enum ValueKind {
     Devices,
     /// `"keep"`, `"revoke"`, or a percentage.
     Share,
+    /// A percentage.
+    Percent,
     /// A cron expression of six fields.
     Cron,
     /// `true` or `false`.
@@ -115,6 +118,7 @@ impl Section {
 pub(super) fn example(key: &KeySpec) -> &'static str {
     match (key.name, key.absent) {
         ("trusted_proxies", _) => "[\"127.0.0.1\", \"172.16.0.0/12\"]",
+        ("max_share", _) => "\"2%\"",
         ("labels", _) => "[\"order {session}\"]",
         ("prices", _) => "[\"price_…\"]",
         ("products", _) => "[\"prod_…\"]",

@@ -36,9 +36,11 @@ pub use report::{Finding, Look, Mistakes, Position, Severity, Warning, render};
 pub use size::{ByteSize, NotASize};
 pub use types::*;
 
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
+use crate::domain::probe::ServiceProbe;
 use tree::{Found, TreeReader};
 
 /// The commented file that `keyward init` writes.
@@ -72,6 +74,10 @@ pub struct Config {
     pub time: Time,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
+    /// Whether what is decided is carried out.
+    pub mode: Mode,
+    /// How many licenses may end in a while.
+    pub guard: GuardLimits,
     /// The plans, in the file's order, names unlike.
     pub plans: Vec<Plan>,
     /// The policies of the file, by name. Those that plans name are among them.
@@ -167,9 +173,26 @@ impl Config {
             http: Http::default(),
             time: Time::default(),
             adopt: Adopt::default(),
+            mode: Mode::Live,
+            guard: parse::GUARD_LIMITS,
             plans: Vec::new(),
             policies: vec![Policy::default()],
         }
+    }
+
+    /// Takes in what probes learned of the license services.
+    ///
+    /// # Errors
+    /// What `known` says.
+    pub fn learn<E>(
+        &mut self,
+        known: impl Fn(&str) -> Result<Option<ServiceProbe>, E>,
+    ) -> Result<(), E> {
+        let own = self.sources.iter_mut().filter_map(|s| s.licenses.as_mut());
+        for licenses in own.chain([&mut self.licenses]) {
+            licenses.probed = known(licenses.service.as_str())?;
+        }
+        Ok(())
     }
 
     /// The source of that name.

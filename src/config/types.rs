@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use super::size::ByteSize;
 use crate::domain::adoption::Template;
 use crate::domain::id::{AppId, SourceName};
+use crate::domain::probe::ServiceProbe;
 use crate::domain::time::Span;
 use crate::secret::Secret;
 
@@ -113,6 +114,8 @@ pub struct LicensesConfig {
     pub lookup_after: Vec<Span>,
     /// How a license is stopped early at a service that knows no suspension.
     pub suspend: SuspendBy,
+    /// What a probe learned of the service. It stands in the store, never in the file.
+    pub probed: Option<ServiceProbe>,
 }
 
 /// The license services.
@@ -296,6 +299,21 @@ impl Network {
 pub struct Adopt {
     /// What another handler wrote into the labels of the licenses that it made, besides the forms that always count.
     pub labels: Vec<Template>,
+}
+
+/// Whether what is decided is carried out: `mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    Live,
+    /// It is only watched.
+    Observe,
+}
+
+impl Mode {
+    /// Every value as it is written in the config, the default first.
+    pub const CHOICES: &'static [(&'static str, Self)] =
+        &[("live", Self::Live), ("observe", Self::Observe)];
 }
 
 /// What concerns clocks and outages: `[time]`.

@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 pub use act::{Act, NewLicense, Question, SeatId};
 
 use super::by_hand::{ByHand, Task};
-use super::hold::Hold;
+use super::hold::{Cleared, Hold};
 use super::id::{Label, LicenseKey};
 use super::plan::Devices;
 use super::policy::choices;
@@ -78,6 +78,9 @@ pub struct Action {
     /// What a person does instead, where the service does not take it from us.
     #[n(12)]
     pub by_hand: Option<ByHand>,
+    /// What let it pass where it would be held.
+    #[n(13)]
+    pub cleared: Option<Cleared>,
 }
 
 /// What is not at the license service, as far as we know ourselves.
@@ -127,6 +130,7 @@ impl Action {
             held: None,
             missing: None,
             by_hand: None,
+            cleared: None,
         }
     }
 

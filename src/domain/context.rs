@@ -6,6 +6,7 @@ use crate::domain::adoption::Gap;
 use crate::domain::customer::Customer;
 use crate::domain::entitlement::Entitlement;
 use crate::domain::hold::Distrust;
+use crate::domain::holding::Brakes;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
@@ -33,6 +34,16 @@ pub struct DecisionContext<'a> {
     /// Why nobody is stopped by time alone at present (after an outage, or a clock that jumped); `None`: nothing speaks
     /// against it.
     pub stops_held: Option<Distrust>,
+    /// What else holds work back at present.
+    pub brakes: Brakes<'a>,
+}
+
+impl DecisionContext<'_> {
+    /// Since when licenses are made here; what was sold before looks for one first. `None` in replay, where nothing is older.
+    #[must_use]
+    pub fn makes_since(&self) -> Option<Timestamp> {
+        self.brakes.since(self.store_since, self.now)
+    }
 }
 
 /// A machine at an instant, with what its facts come to and what each license should be.

@@ -17,7 +17,8 @@ use super::decision::Verb;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
-use super::hold::Hold;
+use super::hold::{Cleared, Hold};
+use super::holding::{hold_back, is_silent};
 use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
@@ -83,7 +84,8 @@ pub fn reconcile_folded(
         revisions: world.revisions,
         now: world.now,
     });
-    notices(machine, &calls, &folded, world);
+    let silent = is_silent(machine, &due, world);
+    notices(machine, &calls, &folded, silent, world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);
     }
@@ -180,7 +182,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
     }
-    if adoption::began_before(machine, world.store_since, world.gaps) {
+    if adoption::began_before(machine, world.makes_since(), world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
     adoption::doubt(machine, world.gaps, world.under_way, world.now);
@@ -209,6 +211,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
         let action = new_action(machine, difference, world);
         machine.actions.push(action);
     }
+    hold_back(machine, world);
 }
 
 /// Stops that were held because time could not be trusted go ahead when it can be.
@@ -232,7 +235,7 @@ fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
 fn refresh(machine: &mut Machine, difference: &Difference, world: &DecisionContext<'_>) {
     let waits = |a: &&mut Action| {
         a.act.creates()
-            && a.outcome == ActionOutcome::Pending
+            && a.is_open()
             && a.phase == CreatePhase::Ready
             && !world.under_way.contains(&a.id)
     };
@@ -296,9 +299,10 @@ fn new_action(
         .stops_held
         .filter(|_| difference.by_time)
         .map(Hold::TimeNotTrusted);
+    let by_person = difference.by_person;
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
-    let looks = |seat| adoption::looks_first(machine, seat, world.store_since, world.gaps);
+    let looks = |seat| adoption::looks_first(machine, seat, world.makes_since(), world.gaps);
     let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));
@@ -313,6 +317,7 @@ fn new_action(
     if hold.is_some() {
         (action.outcome, action.held) = (ActionOutcome::Held, hold);
     }
+    action.cleared = by_person.then_some(Cleared::Decision);
     action
 }
 

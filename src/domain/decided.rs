@@ -37,7 +37,11 @@ impl Decided {
                 }
                 Verb::Keep => (decided.kept, decided.revoked) = (true, false),
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
-                Verb::Rekey | Verb::Address { .. } | Verb::ResetDevices | Verb::Resend { .. } => {}
+                Verb::Rekey
+                | Verb::Address { .. }
+                | Verb::ResetDevices
+                | Verb::Resend { .. }
+                | Verb::Issue { .. } => {}
             }
         }
         decided

@@ -106,6 +106,9 @@ pub enum Finding {
     /// A new subscription's key waited for a paid invoice that nobody told of: its source may hear of none.
     #[n(19)]
     NoInvoiceHeard(#[n(0)] SourceName),
+    /// The guard holds everything that would end a license, from this one on.
+    #[n(20)]
+    GuardTripped,
 }
 
 /// A finding, and when it was so.
@@ -217,6 +220,10 @@ impl Sentence for Finding {
                     None => Ok(()),
                 }
             }
+            Self::GuardTripped => f.write_str(
+                "the guard holds everything that would end a license, from this one on: `keyward held` lists it, and \
+                 `keyward held approve` or `keyward held drop` settles it",
+            ),
             Self::LineItemsCut => f.write_str(
                 "the Checkout session sold more lines than its events show: those that are not shown are not served",
             ),

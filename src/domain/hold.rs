@@ -22,6 +22,43 @@ pub enum Hold {
         #[n(0)]
         reason: String,
     },
+    /// The shop, or its plan, is only observed: it is not carried out until it goes live.
+    #[n(2)]
+    Observed,
+    /// Its license service is paused.
+    #[n(3)]
+    Paused {
+        /// Why.
+        #[n(0)]
+        reason: String,
+    },
+    /// More licenses were to be taken in a while than the guard lets through.
+    #[n(4)]
+    Guard,
+    /// The purchase was adopted, and only what was read then asks for it.
+    #[n(5)]
+    Adoption,
+}
+
+/// What let an action pass that would be held.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Cleared {
+    /// The guard counted it.
+    #[n(0)]
+    Guard,
+    /// A person's own decision about the purchase asks for it, so the guard does not count it.
+    #[n(1)]
+    Decision,
+    /// A person said that it may go ahead.
+    #[n(2)]
+    Person {
+        /// Who.
+        #[n(0)]
+        author: String,
+        /// Why.
+        #[n(1)]
+        reason: String,
+    },
 }
 
 /// Why time cannot be trusted, and until when at least.
@@ -75,6 +112,10 @@ impl Sentence for Hold {
         match self {
             Self::TimeNotTrusted(why) => write!(f, "time cannot be trusted yet: {why}"),
             Self::Person { reason } => write!(f, "held by a person: {reason}"),
+            Self::Observed => f.write_str("observe mode: it is not carried out until it goes live"),
+            Self::Paused { reason } => write!(f, "the license service is paused: {reason}"),
+            Self::Guard => f.write_str("the guard: too many licenses would end in a short time"),
+            Self::Adoption => f.write_str("found when the purchase was adopted: a person decides"),
         }
     }
 }

@@ -64,6 +64,9 @@ pub struct Machine {
     /// When time alone changes something next.
     #[n(13)]
     pub wake_at: Option<Timestamp>,
+    /// When it was adopted: what was known of it then had been read at Stripe, not heard of.
+    #[n(14)]
+    pub adopted_at: Option<Timestamp>,
 }
 
 /// A transition with when it was seen.
@@ -234,6 +237,7 @@ impl Machine {
             held: None,
             moved_out: Vec::new(),
             wake_at: None,
+            adopted_at: None,
         }
     }
 
@@ -257,6 +261,9 @@ impl Machine {
             Kind::Subscription => format!("Stripe sub {}", self.object()),
             Kind::Payment if self.object().kind() == ObjectKind::Invoice => {
                 format!("Stripe invoice {}", self.object())
+            }
+            Kind::Payment if self.object().kind() == ObjectKind::Issued => {
+                format!("Keyward {}", self.object())
             }
             Kind::Payment => format!("Stripe session {}", self.object()),
         };

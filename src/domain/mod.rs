@@ -38,12 +38,16 @@ pub mod adoption; // licenses that exist although this store knows nothing of th
 pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next
+pub mod explain; // why a license is what it is
 pub mod finding; // what only a person can judge, told once
+pub mod guard; // how many licenses may end in a while before a person must say yes
 pub mod hold; // why work is held
+pub mod holding; // which work is held at present
 mod look_up; // what a machine must ask Stripe
 pub mod machine; // everything kept of one payment or subscription
 mod matching; // which license stands for which seat
 pub mod notice; // which mails are due, each once
+pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
 pub mod service; // the one model of what a license service does with an act
@@ -53,6 +57,7 @@ pub mod no_use; // why an event is of no use
 pub(crate) mod operator; // what an operator's order does with actions
 pub mod routing; // which machine a fact belongs to
 pub mod search; // what is parked, and when Stripe is asked for its links
+pub mod standing; // orders for the whole shop: observe, live, a paused service
 pub(crate) mod transfer; // what moves between two machines
 
 // For people.

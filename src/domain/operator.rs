@@ -1,7 +1,7 @@
 //! What an operator's command does with actions, outcome by outcome.
 
-use super::action::{ActionOutcome, CreatePhase};
-use super::hold::Hold;
+use super::action::{Action, ActionOutcome, CreatePhase};
+use super::hold::{Cleared, Hold};
 use super::machine::Machine;
 use super::notice::NoticeStatus;
 use super::time::Timestamp;
@@ -13,6 +13,20 @@ pub enum Order {
     Retry,
     /// Not until somebody says `Retry`, because.
     Hold(String),
+    /// What is held may go ahead, whatever holds it.
+    Approve {
+        /// Who says so.
+        author: String,
+        /// Why.
+        reason: String,
+    },
+    /// What is held is given up.
+    Drop {
+        /// Who says so.
+        author: String,
+        /// Why.
+        reason: String,
+    },
     /// Give up.
     Abandon,
 }
@@ -29,6 +43,7 @@ impl Order {
                 ActionOutcome::Abandoned,
             ],
             Self::Hold(_) => &[ActionOutcome::Pending, ActionOutcome::Held],
+            Self::Approve { .. } | Self::Drop { .. } => &[ActionOutcome::Held],
             Self::Abandon => &[
                 ActionOutcome::Pending,
                 ActionOutcome::Held,
@@ -51,8 +66,16 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 action.outcome = ActionOutcome::Superseded;
             }
             (Order::Retry, ActionOutcome::Pending) => action.due = now,
-            (Order::Retry, ActionOutcome::Held) => {
+            // What the shop's orders or the guard hold is not let go with a list of other things.
+            (Order::Retry, ActionOutcome::Held) if is_held_alone(action) => {
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+            }
+            (Order::Approve { author, reason }, ActionOutcome::Held) => {
+                (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+                action.cleared = Some(Cleared::Person {
+                    author: author.clone(),
+                    reason: reason.clone(),
+                });
             }
             (Order::Hold(why), ActionOutcome::Pending | ActionOutcome::Held) => {
                 (action.outcome, action.held) = (
@@ -62,6 +85,14 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                     }),
                 );
             }
+            (Order::Drop { author, reason }, ActionOutcome::Held) => {
+                (action.outcome, action.phase, action.at) =
+                    (ActionOutcome::Abandoned, CreatePhase::Ready, now);
+                action.cleared = Some(Cleared::Person {
+                    author: author.clone(),
+                    reason: reason.clone(),
+                });
+            }
             (
                 Order::Abandon,
                 ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused,
@@ -70,7 +101,18 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 action.phase = CreatePhase::Ready;
                 action.at = now;
             }
-            (Order::Retry, ActionOutcome::Done | ActionOutcome::Superseded)
+            (
+                Order::Retry,
+                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Held,
+            )
+            | (
+                Order::Approve { .. } | Order::Drop { .. },
+                ActionOutcome::Pending
+                | ActionOutcome::Done
+                | ActionOutcome::Superseded
+                | ActionOutcome::Refused
+                | ActionOutcome::Abandoned,
+            )
             | (
                 Order::Hold(_),
                 ActionOutcome::Done
@@ -83,6 +125,14 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned,
             ) => {}
         }
+    }
+}
+
+/// Whether an action is held by itself: a person, or time that cannot be trusted.
+fn is_held_alone(action: &Action) -> bool {
+    match action.held {
+        Some(Hold::TimeNotTrusted(_) | Hold::Person { .. }) | None => true,
+        Some(Hold::Observed | Hold::Paused { .. } | Hold::Guard | Hold::Adoption) => false,
     }
 }
 

@@ -13,7 +13,7 @@ use super::machine::{ExternalChanges, Grant, Machine};
 use super::time::Timestamp;
 use crate::domain::matching::{is_for, match_seats};
 pub(super) use act::read_again;
-use act::{create, new_license, on, reinstate, revoke, stop};
+use act::{asked, create, new_license, on, reinstate, revoke, stop};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Difference {
     pub grant: Option<u32>,
     /// Whether only time that passed asks for it: a grace that ended without a payment being heard of.
     pub by_time: bool,
+    /// Whether a person's own decision asks for it.
+    pub by_person: bool,
 }
 
 /// The differences of a machine, in the order in which they should be carried out for each license.
@@ -50,7 +52,12 @@ pub fn differences(
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
         if (grant.replaced || given_up) && grant.status != GrantStatus::Revoked {
-            out.push(on(grant, revoke(grant)));
+            // A re-key is a person's decision, and so is what it ends.
+            let by_person = grant.replaced;
+            out.push(Difference {
+                by_person,
+                ..on(grant, revoke(grant))
+            });
         }
     }
     out
@@ -275,13 +282,11 @@ fn live_differences(
     let keeps = left.time && outlives_purchase(grant, seat.want.live_at(now));
     // rule 47: a change of nothing is none.
     if should != is && !both_over && (!shorter || (abilities.can_shorten && !keeps)) {
-        out.push(on(
-            grant,
-            Act::SetExpiry {
-                key: grant.key.clone(),
-                until: should,
-            },
-        ));
+        let act = Act::SetExpiry {
+            key: grant.key.clone(),
+            until: should,
+        };
+        out.push(asked(seat, grant, act));
     }
     let fewer = seat.devices < grant.devices;
     // Also where the service cannot: then it is a person's task.

@@ -9,12 +9,15 @@ use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
+use crate::domain::guard::GuardLimits;
 use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
 use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
+use crate::domain::probe::ServiceProbe;
 use crate::domain::revision::Revisions;
+use crate::domain::standing::StandingOrder;
 use crate::domain::time::Timestamp;
 
 /// The version of a machine's record.
@@ -121,6 +124,17 @@ pub enum Input {
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
     Gap(Gap),
+    /// What a probe learned of a license service.
+    Probed(ServiceProbe),
+    /// An order for the whole shop.
+    Standing(StandingOrder),
+    /// A person has looked at what the guard holds: its counting begins anew.
+    GuardReset,
+    /// In observe mode: what is held for a machine is compared with what the license service has.
+    Compare {
+        /// The machine.
+        machine: MachineId,
+    },
     /// The process lives: an instant kept so that the next start knows how long it was away.
     Heartbeat,
 }
@@ -195,6 +209,8 @@ pub struct Rules {
     pub sources: BTreeMap<SourceName, SourceRules>,
     /// When this store began; `None` in replay, where nothing is older.
     pub store_since: Option<Timestamp>,
+    /// How many licenses may end in a while before a person must say yes; `None` in replay.
+    pub guard: Option<GuardLimits>,
 }
 
 impl Rules {
@@ -221,6 +237,8 @@ pub struct SourceRules {
     pub connect: bool,
     /// What its license service can do.
     pub abilities: Abilities,
+    /// The name of its license service.
+    pub service: &'static str,
 }
 
 impl Default for SourceRules {
@@ -229,6 +247,7 @@ impl Default for SourceRules {
             livemode: None,
             connect: false,
             abilities: Abilities::simulated(),
+            service: "simulated",
         }
     }
 }

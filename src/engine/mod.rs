@@ -15,7 +15,7 @@ pub mod record;
 pub mod route;
 pub mod write;
 
-pub use write::committer::{Handle, SubmitError};
+pub use write::handle::{Handle, SubmitError};
 
 /// What [`Handle::reader`] lends, for the modules that do not know the store.
 pub use crate::store::Read;

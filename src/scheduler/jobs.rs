@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::domain::holding;
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
 use crate::engine::read::counts::Counts;
-use crate::engine::read::{due, scan};
+use crate::engine::read::{due, scan, view};
 use crate::engine::record::RecordError;
 use crate::engine::record::key::{Due, Lane};
 use crate::engine::{Handle, SubmitError};
@@ -138,11 +139,41 @@ pub async fn count(handle: &Handle, counts: &Counts) -> Result<(), JobError> {
         }
         tokio::task::yield_now().await;
     }
+    handle.note_live_licenses(counts.census().map_or(0, |census| census.live()));
     Ok(())
+}
+
+/// In observe mode: has what is held compared with what the license service has by now. Says for how many purchases.
+///
+/// # Errors
+/// The store's, or that the engine takes nothing now.
+pub async fn compare(handle: &Handle) -> Result<usize, JobError> {
+    if !handle.standing().observes_anything() {
+        return Ok(0);
+    }
+    let machines = view::ids(handle.reader(), holding::is_observed)?;
+    each(handle, machines, |machine| Input::Compare { machine }).await
+}
+
+/// Has every purchase looked at anew for which an order for the whole shop may change something.
+///
+/// # Errors
+/// The store's, or that the engine takes nothing now.
+pub async fn wake_concerned(handle: &Handle) -> Result<usize, JobError> {
+    let machines = view::ids(handle.reader(), holding::is_concerned)?;
+    each(handle, machines, |machine| Input::WakeUp { machine }).await
 }
 
 /// Has machines looked at anew, several at a time so that they share their syncs.
 async fn wake(handle: &Handle, machines: BTreeSet<MachineId>) -> Result<usize, JobError> {
+    each(handle, machines, |machine| Input::WakeUp { machine }).await
+}
+
+async fn each(
+    handle: &Handle,
+    machines: BTreeSet<MachineId>,
+    input: fn(MachineId) -> Input,
+) -> Result<usize, JobError> {
     let (mut under_way, mut woken) = (JoinSet::new(), 0);
     let mut machines = machines.into_iter();
     loop {
@@ -150,7 +181,7 @@ async fn wake(handle: &Handle, machines: BTreeSet<MachineId>) -> Result<usize, J
             && let Some(machine) = machines.next()
         {
             let handle = handle.clone();
-            under_way.spawn(async move { handle.submit_waiting(Input::WakeUp { machine }).await });
+            under_way.spawn(async move { handle.submit_waiting(input(machine)).await });
         }
         match under_way.join_next().await {
             None => return Ok(woken),

@@ -37,11 +37,19 @@ pub enum Job {
     Metrics,
     /// Notes that the process lives.
     Heartbeat,
+    /// In observe mode: compares what is held with what the license service has.
+    Compare,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Due, Self::Repair, Self::Metrics, Self::Heartbeat];
+    pub const ALL: [Self; 5] = [
+        Self::Due,
+        Self::Repair,
+        Self::Metrics,
+        Self::Heartbeat,
+        Self::Compare,
+    ];
 
     /// The name in logs and `/readyz`.
     #[must_use]
@@ -51,6 +59,7 @@ impl Job {
             Self::Repair => "repair",
             Self::Metrics => "metrics",
             Self::Heartbeat => "heartbeat",
+            Self::Compare => "compare",
         }
     }
 
@@ -62,6 +71,7 @@ impl Job {
             Self::Repair => config.scheduler.repair.as_str(),
             Self::Metrics => config.scheduler.metrics.as_str(),
             Self::Heartbeat => "30 * * * * *",
+            Self::Compare => "0 10 3 * * *",
         }
     }
 }
@@ -239,6 +249,7 @@ impl Worker {
                 jobs::count(&self.handle, &self.notifiers.counts).await
             }
             Job::Heartbeat => jobs::heartbeat(&self.handle).await,
+            Job::Compare => jobs::compare(&self.handle).await.map(|_| ()),
         }
     }
 }

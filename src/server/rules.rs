@@ -58,6 +58,7 @@ pub fn rules(
         revisions: Revisions::new(revisions).deaf(config.deaf()),
         sources: source_rules(config),
         store_since: Some(since),
+        guard: Some(config.guard),
     })
 }
 
@@ -77,6 +78,7 @@ pub fn source_rules(
             looks_up: s.api_key.is_some(),
             ..abilities(config.licenses_of(&s.name), config.mail_of(&s.name))
         },
+        service: config.licenses_of(&s.name).service.as_str(),
     };
     config
         .sources

@@ -10,6 +10,7 @@ use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
 use crate::engine::read::view;
@@ -273,6 +274,8 @@ impl Simulation {
             jitter: 500,
             stops_held: None,
             gaps: &[],
+            standing: &StandingOrders::default(),
+            live_licenses: 0,
         };
         let receipt = Transaction::new(&mut working, now).input(input)?;
         let writes = working.into_writes();

@@ -4,8 +4,8 @@ mod services;
 
 use super::Absent::{Is, Means, Required};
 use super::ValueKind::{
-    Choice, Count, Cron, Devices, Networks, Path, Size, Socket, Span, Table, Tables, Templates,
-    Text, Texts, Url, Wait,
+    Choice, Count, Cron, Devices, Networks, Path, Percent, Size, Socket, Span, Table, Tables,
+    Templates, Text, Texts, Url, Wait,
 };
 use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 
@@ -77,6 +77,18 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[time]"),
             Means("its defaults"),
             "Clocks and outages.",
+        ),
+        key(
+            "mode",
+            Choice(&["live", "observe"]),
+            Is("\"live\""),
+            "`observe`: deliveries are taken and everything is decided, but nothing is sent to the license service or to a customer, until `keyward go-live`. It counts when it is first read and when it is changed; the commands count from when they are given.",
+        ),
+        key(
+            "guard",
+            Table("[guard]"),
+            Means("its defaults"),
+            "How many licenses may end in a while.",
         ),
         key(
             "adopt",
@@ -186,6 +198,32 @@ pub(in crate::config) const HTTP: Section = Section {
             Networks,
             Is("[]"),
             "Addresses or networks of proxies whose `X-Forwarded-For` is believed when the success page limits the rate of its visitors. Behind a proxy that is not named here all of them share one limit.",
+        ),
+    ],
+};
+
+/// `[guard]`.
+pub(in crate::config) const GUARD: Section = Section {
+    heading: "[guard]",
+    doc: "How many licenses may be suspended, revoked or shortened in a while, whatever the cause but a person's own order. Beyond the larger of the two limits every further one is held, and `keyward held` lists it.",
+    keys: &[
+        key(
+            "max_hurtful",
+            Count(0, 1_000_000),
+            Is("5"),
+            "So many, however small the shop.",
+        ),
+        key(
+            "max_share",
+            Percent,
+            Is("\"2%\""),
+            "Such a share of the licenses that work, where that is more.",
+        ),
+        key(
+            "window",
+            Span(60, 30 * DAY_S),
+            Is("\"1h\""),
+            "In such a while.",
         ),
     ],
 };

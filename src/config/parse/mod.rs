@@ -9,10 +9,11 @@ pub(crate) use source::STRIPE_API;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::keys::{ADOPT, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
+use super::keys::{ADOPT, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
 use super::tree::{Table, TreeReader};
-use super::types::{Adopt, Cron, Http, Scheduler, Store, Time};
+use super::types::{Adopt, Cron, Http, Mode, Scheduler, Store, Time};
 use super::{ByteSize, Config};
+use crate::domain::guard::GuardLimits;
 use crate::domain::time::Span;
 use toml::de::DeTable;
 
@@ -54,6 +55,10 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         adopt: root
             .sub("adopt", &ADOPT)
             .map_or_else(Adopt::default, |t| adopt(&t)),
+        mode: root.choice("mode", Mode::CHOICES).unwrap_or(Mode::Live),
+        guard: root
+            .sub("guard", &GUARD)
+            .map_or(GUARD_LIMITS, |t| guard(&t)),
         plans: plans::plans(&root),
         policies: plans::policies(&root),
     }
@@ -138,6 +143,22 @@ impl Default for Time {
 fn time(t: &Table<'_>) -> Time {
     Time {
         catch_up: t.length("catch_up").unwrap_or(Time::default().catch_up),
+    }
+}
+
+/// How many licenses may end in a while, where nothing else is said.
+pub(super) const GUARD_LIMITS: GuardLimits = GuardLimits {
+    max_hurtful: 5,
+    max_share_percent: 2,
+    window: Span::from_hours(1),
+};
+
+fn guard(t: &Table<'_>) -> GuardLimits {
+    let d = GUARD_LIMITS;
+    GuardLimits {
+        max_hurtful: t.count("max_hurtful").unwrap_or(d.max_hurtful),
+        max_share_percent: t.percent("max_share").unwrap_or(d.max_share_percent),
+        window: t.length("window").unwrap_or(d.window),
     }
 }
 

@@ -72,6 +72,9 @@ impl Table<'_> {
     pub(super) fn share(&self, name: &str) -> Option<OnPartialRefund> {
         self.get(name)?.share()
     }
+    pub(super) fn percent(&self, name: &str) -> Option<u32> {
+        self.get(name)?.percent()
+    }
     pub(super) fn choice<T: Copy>(&self, name: &str, choices: &[(&'static str, T)]) -> Option<T> {
         self.get(name)?.choice(choices)
     }

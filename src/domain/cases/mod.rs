@@ -10,6 +10,7 @@ mod events;
 mod facts;
 mod failing;
 mod hands;
+mod holding;
 mod items;
 mod keys;
 mod kinds;
@@ -27,6 +28,7 @@ use super::decision::{Decision, Verb};
 use super::fact::*;
 use super::finding::Finding;
 use super::hold::Distrust;
+use super::holding::Brakes;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
 use super::lifecycle::{Kind, Life};
 use super::machine::{LicenseStatus, Machine};
@@ -35,6 +37,7 @@ use super::plan::{Devices, Plan, Seats, Template};
 use super::policy::Policy;
 use super::revision::{Revision, Revisions};
 use super::service::{License, apply};
+use super::standing::StandingOrders;
 use super::time::{Span, Timestamp};
 use facts::*;
 
@@ -63,6 +66,7 @@ pub(super) struct Case {
     since: Option<Timestamp>,
     /// Why nobody is stopped by time alone at present.
     stops_held: Option<Distrust>,
+    standing: StandingOrders,
     /// What another hand made of the license, as the next read shows it.
     shows: Option<(Option<Timestamp>, Devices)>,
     /// The license that a look finds, made before this store began.
@@ -113,6 +117,7 @@ impl Case {
             ready: Vec::new(),
             since: None,
             stops_held: None,
+            standing: StandingOrders::default(),
             shows: None,
             there: None,
             stripe: cutting::Stripe::default(),
@@ -201,7 +206,7 @@ impl Case {
     }
 
     fn reconcile(&mut self) {
-        let revisions = self.rules();
+        let (revisions, standing) = (self.rules(), self.standing.clone());
         let abilities = Abilities {
             looks_up: self.stripe.has_key(),
             ..Abilities::simulated()
@@ -217,6 +222,10 @@ impl Case {
                 jitter: 0,
                 under_way: &[],
                 stops_held: self.stops_held,
+                brakes: Brakes {
+                    standing: &standing,
+                    service: "simulated",
+                },
             };
             reconcile(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));

@@ -11,6 +11,7 @@ pub(super) fn notices(
     machine: &mut Machine,
     calls: &[DueNotice],
     folded: &Folded,
+    silent: Option<Skipped>,
     world: &DecisionContext<'_>,
 ) {
     let on_record = world
@@ -24,7 +25,10 @@ pub(super) fn notices(
     {
         let call = calls.iter().find(|c| c.is(notice));
         let carries_keys = notice.kind == NoticeKind::LicenseIssued;
+        // The key of a license that we made ourselves is mailed, whatever else is only observed.
+        let silent = silent.filter(|_| !carries_keys);
         let skip = match call {
+            _ if silent.is_some() => silent,
             Some(call) => call.skip,
             None if carries_keys || notice.kind == NoticeKind::Restored => None,
             None => Some(Skipped::NoLongerTrue),
@@ -52,7 +56,10 @@ pub(super) fn notices(
             .to
             .clone()
             .or_else(|| usual_recipient(call.kind, folded, on_record));
-        let status = match (call.skip, &to) {
+        let skip = call
+            .skip
+            .or(silent.filter(|_| call.kind != NoticeKind::LicenseIssued));
+        let status = match (skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
             (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
             (None, None) => NoticeStatus::NoAddress,
@@ -70,9 +77,7 @@ pub(super) fn notices(
             attempts: 0,
             due: world.now,
             error: None,
-            skipped: call
-                .skip
-                .or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
+            skipped: skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
     }
 }

@@ -86,6 +86,7 @@ impl Case {
             jitter: 500,
             under_way: &[],
             stops_held: None,
+            brakes: crate::domain::holding::Brakes::none(),
         };
         with(&mut self.machine, &world)
     }

@@ -39,6 +39,7 @@ fn resend(fact: &Fact) -> Option<(&Fact, &Option<String>)> {
         | Verb::Rekey
         | Verb::Address { .. }
         | Verb::ResetDevices
-        | Verb::ApplyRevision => None,
+        | Verb::ApplyRevision
+        | Verb::Issue { .. } => None,
     }
 }

@@ -52,11 +52,17 @@ pub enum Skipped {
     /// Mail is switched off.
     #[n(13)]
     MailOff,
+    /// The shop, or the plan, was only observed when it was due.
+    #[n(14)]
+    Observed,
+    /// It was due before the purchase was adopted.
+    #[n(15)]
+    Adopted,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::EndedBeforeMailed,
         Self::OverBeforeTold,
         Self::NoLicense,
@@ -71,6 +77,8 @@ impl Skipped {
         Self::NoKey,
         Self::NoLongerTrue,
         Self::MailOff,
+        Self::Observed,
+        Self::Adopted,
     ];
 }
 
@@ -91,6 +99,8 @@ impl Sentence for Skipped {
             Self::NoKey => "there is no key to send",
             Self::NoLongerTrue => "it was no longer true when its turn came",
             Self::MailOff => "mail is switched off",
+            Self::Observed => "it came due in observe mode",
+            Self::Adopted => "it came due before the purchase was adopted",
         })
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
         act: Act::Create(new_license(seat, until)),
         grant: None,
         by_time: false,
+        by_person: false,
     }
 }
 
@@ -56,6 +57,14 @@ pub(super) fn revoke(grant: &Grant) -> Act {
 pub(super) fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
     Difference {
         by_time: seat.why == Why::Lapsed,
+        ..asked(seat, grant, act)
+    }
+}
+
+/// What a seat asks of its license.
+pub(super) fn asked(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
+    Difference {
+        by_person: seat.why == Why::Decided,
         ..on(grant, act)
     }
 }
@@ -65,5 +74,6 @@ pub(super) fn on(grant: &Grant, act: Act) -> Difference {
         act,
         grant: Some(grant.number),
         by_time: false,
+        by_person: false,
     }
 }

@@ -4,6 +4,8 @@ mod event;
 mod find;
 mod machine;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
 use crate::domain::entitlement::entitlement;
@@ -84,6 +86,24 @@ pub fn machines(
         KeyRange::prefix(&[Table::Machine as u8]),
         |key, first| Ok(visit(record::whole(&Committed(reader), key, first)?)),
     )
+}
+
+/// The machines of which something holds.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn ids(
+    reader: &dyn Read,
+    holds: impl Fn(&Machine) -> bool,
+) -> Result<BTreeSet<MachineId>, RecordError> {
+    let mut out = BTreeSet::new();
+    machines(reader, |machine| {
+        if holds(&machine) {
+            out.insert(machine.id);
+        }
+        true
+    })?;
+    Ok(out)
 }
 
 /// A machine by its id.

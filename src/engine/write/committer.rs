@@ -1,33 +1,27 @@
 //! The one writer: a thread that gathers inputs, carries them out over one view, commits them as one batch, and only then
 //! answers. While one batch is synced the next one gathers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::outbox::{Attempted, Collected, Outbox, Slots};
+use super::handle::{Handle, Job, SubmitError};
+use super::outbox::{Attempted, Outbox};
 use super::parked::ParkedNames;
 use super::transaction::{Alert, Transaction, TxContext};
 use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
-use crate::domain::action::Action;
-use crate::domain::adoption::{self, Gap};
+use crate::domain::adoption::Gap;
 use crate::domain::hold::Distrust;
-use crate::domain::id::SourceName;
-use crate::domain::time::{Span, Timestamp};
-use crate::engine::input::{Input, Receipt, Rules};
-use crate::engine::record::gaps;
-use crate::engine::record::{Pair, RecordError, View};
+use crate::domain::standing::StandingOrders;
+use crate::engine::input::{Receipt, Rules};
+use crate::engine::record::{RecordError, gaps, standing};
 use crate::store::{Batch, Commit, CommitError, Read};
 
-/// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
-const CLOCKS_APART_MAX: Span = Span::from_minutes(2);
 /// Inputs in one batch. More would delay readers; fewer would sync more often.
 const GATHER_MAX: usize = 64;
 /// After a batch of so many inputs more are on their way: the next one waits a moment for them, which is far less than a
@@ -38,41 +32,6 @@ const MOMENT: Duration = Duration::from_micros(150);
 const BATCH_LEN_MAX: usize = 256 << 10;
 /// One input that writes more than this is refused: the store takes 4 MiB, keys and frames included.
 const INPUT_LEN_MAX: usize = 3 << 20;
-
-/// Why an input got no receipt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubmitError {
-    /// The queue is full, or the disk: come again.
-    #[error("busy: too much is waiting, or the disk is nearly full")]
-    Busy,
-    /// What it would write is more than one batch may hold.
-    #[error("too large: it would write more than one batch may hold")]
-    TooLarge,
-    /// The engine is stopping or has stopped.
-    #[error("stopping")]
-    Stopped,
-}
-
-struct Job {
-    input: Input,
-    answer: oneshot::Sender<Result<Receipt, SubmitError>>,
-}
-
-/// The engine's door: submit an input, get a receipt; ask; hear the bell.
-#[derive(Clone)]
-pub struct Handle {
-    jobs: mpsc::Sender<Job>,
-    bell: watch::Receiver<u64>,
-    outbox: Arc<Outbox>,
-    reader: Arc<dyn Read>,
-    rules: Arc<ArcSwap<Rules>>,
-    full: Arc<AtomicBool>,
-    broken: Arc<AtomicBool>,
-    stops_held: Arc<ArcSwapOption<Distrust>>,
-    clock_agrees: Arc<AtomicBool>,
-    gaps: Arc<ArcSwap<Vec<Gap>>>,
-    clock: Clock,
-}
 
 /// The thread, to be joined at the end.
 pub struct Committer(JoinHandle<Ended>);
@@ -118,6 +77,10 @@ pub fn start(
     let gaps = Arc::new(ArcSwap::from_pointee(
         gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
     ));
+    let standing = Arc::new(ArcSwap::from_pointee(
+        standing::orders(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
+    ));
+    let live_licenses = Arc::<AtomicU64>::default();
     let outbox = Arc::<Outbox>::default();
     let writer = Writer {
         outbox: Arc::clone(&outbox),
@@ -130,6 +93,8 @@ pub fn start(
         broken: Arc::clone(&broken),
         stops_held: Arc::clone(&stops_held),
         gaps: Arc::clone(&gaps),
+        standing: Arc::clone(&standing),
+        live_licenses: Arc::clone(&live_licenses),
         parked: ParkedNames::default(),
     };
     let thread = std::thread::Builder::new()
@@ -147,147 +112,12 @@ pub fn start(
             stops_held,
             clock_agrees: Arc::default(),
             gaps,
+            standing,
+            live_licenses,
             clock,
         },
         Committer(thread),
     ))
-}
-
-impl Handle {
-    /// Hands an input in and waits for its receipt, which exists only after the sync. A full queue is [`SubmitError::Busy`]
-    /// at once: for what can come again.
-    ///
-    /// # Errors
-    /// When the input was not carried out.
-    pub async fn submit(&self, input: Input) -> Result<Receipt, SubmitError> {
-        let (answer, receipt) = oneshot::channel();
-        self.jobs
-            .try_send(Job { input, answer })
-            .map_err(|e| match e {
-                mpsc::error::TrySendError::Full(_) => SubmitError::Busy,
-                mpsc::error::TrySendError::Closed(_) => SubmitError::Stopped,
-            })?;
-        receipt.await.unwrap_or(Err(SubmitError::Stopped))
-    }
-
-    /// The same, but waits for a place in the queue: for outcomes, which must not be lost.
-    ///
-    /// # Errors
-    /// When the engine has stopped, or the disk is full.
-    pub async fn submit_waiting(&self, input: Input) -> Result<Receipt, SubmitError> {
-        let (answer, receipt) = oneshot::channel();
-        self.jobs
-            .send(Job { input, answer })
-            .await
-            .map_err(|_| SubmitError::Stopped)?;
-        receipt.await.unwrap_or(Err(SubmitError::Stopped))
-    }
-
-    /// Rings after every commit.
-    #[must_use]
-    pub fn bell(&self) -> watch::Receiver<u64> {
-        self.bell.clone()
-    }
-
-    /// Takes out what has become due with the commits since this was last done. For one dispatcher.
-    #[must_use]
-    pub fn collect_due(&self) -> Collected {
-        self.outbox.collect()
-    }
-
-    /// Names the slots of each source's license service: creates for which one is free come with their attempt on disk.
-    pub fn set_slots(&self, slots: BTreeMap<SourceName, Arc<Slots>>) {
-        self.outbox.set_slots(slots);
-    }
-
-    /// Committed state.
-    #[must_use]
-    pub fn reader(&self) -> &dyn Read {
-        self.reader.as_ref()
-    }
-
-    /// The rules in force.
-    #[must_use]
-    pub fn rules(&self) -> Arc<Rules> {
-        self.rules.load_full()
-    }
-
-    /// Replaces the rules; the next input is judged by them.
-    pub fn set_rules(&self, rules: Rules) {
-        self.rules.store(Arc::new(rules));
-    }
-
-    /// From now on nobody is stopped by time alone; `None`: nothing speaks against it any more.
-    pub fn hold_stops(&self, why: Option<Distrust>) {
-        self.stops_held.store(why.map(Arc::new));
-    }
-
-    /// Why nobody is stopped by time alone at present.
-    #[must_use]
-    pub fn stops_held(&self) -> Option<Distrust> {
-        self.stops_held.load().as_deref().copied()
-    }
-
-    /// Notes whether a provider's clock, as a verified delivery shows it, agrees with ours.
-    pub fn note_clock(&self, signed: Timestamp, received: Timestamp) {
-        let apart = (received - signed).ms().abs();
-        if apart <= CLOCKS_APART_MAX.ms() && !self.clock_agrees.load(Ordering::Relaxed) {
-            self.clock_agrees.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether a verified delivery has confirmed our clock since this was last asked with `forget`.
-    pub fn clock_agrees(&self, forget: bool) -> bool {
-        if forget {
-            self.clock_agrees.swap(false, Ordering::Relaxed)
-        } else {
-            self.clock_agrees.load(Ordering::Relaxed)
-        }
-    }
-
-    /// Notes a time of which the store has no memory, for good.
-    ///
-    /// # Errors
-    /// When it could not be written; then it does not count either.
-    pub async fn note_gap(&self, gap: Gap) -> Result<(), SubmitError> {
-        self.submit_waiting(Input::Gap(gap)).await?;
-        self.gaps.rcu(|gaps| {
-            let mut gaps = gaps.as_ref().clone();
-            adoption::add_gap(&mut gaps, gap);
-            gaps
-        });
-        Ok(())
-    }
-
-    /// Whether a create must not be sent before its machine was looked at anew: a gap was noticed since it was decided.
-    #[must_use]
-    pub fn is_doubtful(&self, create: &Action) -> bool {
-        adoption::is_doubtful(create, &self.gaps.load(), self.clock.now())
-    }
-
-    /// The engine's clock.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Inputs that wait.
-    #[must_use]
-    pub fn queue_len(&self) -> usize {
-        self.jobs.max_capacity() - self.jobs.capacity()
-    }
-
-    /// Whether the last commit was refused for want of space.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
-    }
-
-    /// Whether the committer takes inputs.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        !self.broken.load(Ordering::Acquire) && !self.jobs.is_closed()
-    }
 }
 
 struct Writer {
@@ -302,6 +132,8 @@ struct Writer {
     broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<Distrust>>,
     gaps: Arc<ArcSwap<Vec<Gap>>>,
+    standing: Arc<ArcSwap<StandingOrders>>,
+    live_licenses: Arc<AtomicU64>,
     parked: ParkedNames,
 }
 
@@ -341,6 +173,7 @@ impl Writer {
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let (mut alerts, mut attempted) = (Vec::new(), Vec::new());
             let (at, gaps) = (self.clock.now(), self.gaps.load_full());
+            let standing = self.standing.load_full();
             let stops_held = self.stops_held.load().as_deref().copied();
             let now = TxContext {
                 rules: &rules,
@@ -348,6 +181,8 @@ impl Writer {
                 jitter: rand::random_range(0..1000),
                 stops_held,
                 gaps: &gaps,
+                standing: &standing,
+                live_licenses: self.live_licenses.load(Ordering::Relaxed),
             };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
@@ -437,20 +272,5 @@ impl Writer {
             self.ring.send_modify(|n| *n = n.wrapping_add(1));
         }
         Ok(())
-    }
-}
-
-/// Reads through a handle.
-impl View for Handle {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, crate::store::ReadError> {
-        super::working::Committed(self.reader.as_ref()).get(key)
-    }
-
-    fn range(
-        &self,
-        range: &crate::store::KeyRange,
-        limit: usize,
-    ) -> Result<Vec<Pair>, crate::store::ReadError> {
-        super::working::Committed(self.reader.as_ref()).range(range, limit)
     }
 }

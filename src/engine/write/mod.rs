@@ -3,6 +3,8 @@
 
 pub mod committer;
 pub mod dues;
+mod guarding;
+pub mod handle;
 pub mod machines;
 pub mod outbox;
 pub mod parked;

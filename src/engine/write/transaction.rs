@@ -4,18 +4,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::dues;
+use super::guarding;
 use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
 use super::unheard;
 use super::working::Working;
-use crate::domain::action::{Action, ActionOutcome, CreatePhase};
+use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
 use crate::domain::adoption::Gap;
 use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
+use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
+use crate::domain::holding::{self, Brakes};
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
@@ -25,6 +28,7 @@ use crate::domain::operator;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::routing::{Meanwhile, Route};
+use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
 use crate::engine::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules, Version};
@@ -32,7 +36,9 @@ use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::gaps;
 use crate::engine::record::key::{self, Item};
 use crate::engine::record::labels;
+use crate::engine::record::probe;
 use crate::engine::record::revisions;
+use crate::engine::record::standing;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use crate::engine::route::expire_parked;
 use crate::engine::route::query;
@@ -54,6 +60,10 @@ pub struct TxContext<'a> {
     pub stops_held: Option<Distrust>,
     /// Times of which the store has no memory.
     pub gaps: &'a [Gap],
+    /// The shop's orders.
+    pub standing: &'a StandingOrders,
+    /// How many licenses worked when they were last counted.
+    pub live_licenses: u64,
 }
 
 /// What the operator should be told.
@@ -138,19 +148,13 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 at,
             } => {
                 let fact = Fact::decided(id.clone(), decision, *at, self.now.at);
-                self.change(machine, |m, _| decide::add_fact(m, &fact))
+                self.decided(machine, &fact)
             }
             Input::Searched {
                 scope,
                 name,
                 outcome,
-            } => {
-                let known = query::looked(self, scope, name, outcome)?;
-                Ok(match known {
-                    true => Receipt::Done,
-                    false => Receipt::Unknown,
-                })
-            }
+            } => self.searched(scope, name, outcome),
             Input::Actions {
                 machine,
                 action,
@@ -172,8 +176,43 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Probed(learned) => probe::keep(self.working, learned),
+            Input::Standing(order) => standing::order(self.working, order),
+            Input::GuardReset => standing::reset_guard(self.working),
+            Input::Compare { machine } => {
+                self.change(machine, |m, world| holding::compare(m, world.now))
+            }
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
+    }
+
+    /// A person's decision about a machine. One that issues a license is its machine's beginning.
+    fn decided(&mut self, id: &MachineId, fact: &Fact) -> Result<Receipt, RecordError> {
+        let issues = fact
+            .decision()
+            .is_some_and(|d| matches!(d.verb, Verb::Issue { .. }));
+        if issues && record::machine(self.working, id)?.is_none() {
+            let source = id.scope().source().clone();
+            let mut machine = Machine::new(id.clone(), Kind::Payment, source, None);
+            decide::add_fact(&mut machine, fact);
+            self.settle_and_write(id.scope(), machine, None, &BTreeSet::new())?;
+            return Ok(Receipt::Done);
+        }
+        self.change(id, |m, _| decide::add_fact(m, fact))
+    }
+
+    fn searched(
+        &mut self,
+        scope: &Scope,
+        name: &str,
+        outcome: &Outcome,
+    ) -> Result<Receipt, RecordError> {
+        let known = query::looked(self, scope, name, outcome)?;
+        Ok(if known {
+            Receipt::Done
+        } else {
+            Receipt::Unknown
+        })
     }
 
     /// Keeps a delivery that was no event, for the operator.
@@ -432,6 +471,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             jitter: self.now.jitter,
             under_way,
             stops_held: self.now.stops_held,
+            brakes: Brakes {
+                standing: self.now.standing,
+                service: rules.service,
+            },
         }
     }
 
@@ -492,6 +535,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
+        guarding::admit(self, &mut machine)?;
         unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {
             self.alerts.push(Alert {

@@ -51,6 +51,7 @@ mod tests {
             revisions: Revisions::default(),
             sources: std::collections::BTreeMap::new(),
             store_since: None,
+            guard: None,
         };
         let mut working = Working::new(&store);
         let now = TxContext {
@@ -59,6 +60,8 @@ mod tests {
             jitter: 0,
             stops_held: None,
             gaps: &[],
+            standing: &crate::domain::standing::StandingOrders::default(),
+            live_licenses: 0,
         };
         let mut tx = Transaction::new(&mut working, now);
         for (n, (source, unheard)) in sources.iter().enumerate() {

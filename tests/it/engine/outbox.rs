@@ -54,6 +54,7 @@ impl Engine {
             revisions: Revisions::default(),
             sources: Default::default(),
             store_since: None,
+            guard: None,
         };
         let writer = Box::new(MaybeFull(store.clone(), Arc::clone(&full)));
         let clock = Clock::virtual_at(NOW);

@@ -43,6 +43,7 @@ pub(crate) fn rules(config: &Config) -> Rules {
         revisions,
         sources: std::collections::BTreeMap::new(),
         store_since: None,
+        guard: None,
     }
 }
 

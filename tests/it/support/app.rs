@@ -28,6 +28,8 @@ const TAIL_LEN: usize = 4_000;
 pub(crate) struct Setup {
     /// The signing secrets, the newest first.
     pub(crate) secrets: Vec<String>,
+    /// Further lines of the file's top.
+    pub(crate) top: &'static str,
     /// Further lines of `[[source]]`.
     pub(crate) source: &'static str,
     /// The body of `[licenses]`, where it is not the fake's.
@@ -59,6 +61,7 @@ impl Setup {
     pub(crate) fn embedded() -> Self {
         Self {
             secrets: vec![SECRET.to_owned()],
+            top: "",
             source: "livemode = \"live\"\n",
             licenses: "service = \"embedded\"\n".to_owned(),
             mail: "transport = \"none\"\n".to_owned(),
@@ -70,6 +73,7 @@ impl Setup {
     fn config(&self, port: u16) -> String {
         let Self {
             secrets,
+            top,
             source,
             licenses,
             mail,
@@ -77,7 +81,7 @@ impl Setup {
             fake: _,
         } = self;
         format!(
-            "listen = \"127.0.0.1:{port}\"\ndata_dir = \"./data\"\npublic_url = \"http://127.0.0.1:{port}\"\n\n\
+            "listen = \"127.0.0.1:{port}\"\ndata_dir = \"./data\"\npublic_url = \"http://127.0.0.1:{port}\"\n{top}\n\
              [[source]]\nname = \"stripe\"\nkind = \"stripe\"\nsigning_secrets = {secrets:?}\n{source}\n\
              [licenses]\n{licenses}\n[mail]\n{mail}\n[store]\nmin_free = \"1MiB\"\n\n{more}\n"
         )

@@ -50,3 +50,26 @@ pub(crate) fn one_time(name: &str, created_s: i64) -> Value {
         }},
     })
 }
+
+/// The money of a one-time purchase goes back.
+pub(crate) fn refund(name: &str, created_s: i64) -> Value {
+    json!({
+        "id": format!("evt_refund_{name}"),
+        "object": "event",
+        "api_version": "2025-03-31.basil",
+        "created": created_s,
+        "livemode": true,
+        "type": "charge.refunded",
+        "data": { "object": {
+            "id": format!("ch_{name}"),
+            "object": "charge",
+            "amount": 4900,
+            "amount_refunded": 4900,
+            "currency": "usd",
+            "livemode": true,
+            "payment_intent": format!("pi_{name}"),
+            "refunded": true,
+            "status": "succeeded",
+        }},
+    })
+}

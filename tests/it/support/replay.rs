@@ -118,6 +118,7 @@ pub(crate) fn rules(file: &Path) -> Rules {
             .collect(),
         revisions: Revisions::always(config.plans, config.policies),
         store_since: None,
+        guard: None,
     }
 }
 
@@ -156,6 +157,10 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Forget
         | Input::Revision { .. }
         | Input::Gap(_)
+        | Input::Standing(_)
+        | Input::Probed(_)
+        | Input::GuardReset
+        | Input::Compare { .. }
         | Input::Labels(_)
         | Input::Heartbeat => panic!("a history has none of these"),
     };

@@ -143,6 +143,17 @@ impl Value<'_> {
         }
     }
 
+    pub(super) fn percent(&self) -> Option<u32> {
+        let text = self.text()?;
+        let number = text.strip_suffix('%').and_then(|n| n.parse().ok());
+        let percent = number.filter(|n| *n <= 100);
+        if percent.is_none() {
+            let message = format!("`{}` cannot be \"{text}\"", self.key.name);
+            self.mistake(message, "a percentage from 0% to 100%, like \"2%\"");
+        }
+        percent
+    }
+
     pub(super) fn share(&self) -> Option<OnPartialRefund> {
         let text = self.text()?;
         let parsed = OnPartialRefund::parse(&text);

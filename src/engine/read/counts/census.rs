@@ -29,6 +29,15 @@ pub struct Census {
 }
 
 impl Census {
+    /// Licenses that work.
+    #[must_use]
+    pub fn live(&self) -> u64 {
+        let live = |(of, n): (&(SourceName, LicenseStatus), &u64)| {
+            (of.1 == LicenseStatus::Live).then_some(*n)
+        };
+        self.licenses.iter().filter_map(live).sum()
+    }
+
     fn add(&mut self, machine: &Machine, now: Timestamp) {
         for grant in &machine.grants {
             *self

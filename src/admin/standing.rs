@@ -1,0 +1,239 @@
+//! Orders for the whole shop, what they and the guard hold, and a person's word on that.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, raw};
+use super::failure::Failure;
+use super::issue::known_plan;
+use super::lists::{self, rows_max};
+use super::read;
+use super::request::action_name;
+use super::response::{Response, changed};
+use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::hold::Hold;
+use crate::domain::holding;
+use crate::domain::id::MachineId;
+use crate::domain::machine::Machine;
+use crate::domain::operator::Order;
+use crate::domain::standing::{Author, Standing, StandingOrder};
+use crate::domain::time::Timestamp;
+use crate::engine::input::Input;
+use crate::engine::read::view;
+use crate::engine::record::standing;
+
+/// What a person says of what is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// It may go ahead, whatever holds it.
+    Approve,
+    /// It is given up.
+    Drop,
+}
+
+/// What holds at present, besides the rows of what is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// The shop's orders, oldest first.
+    pub orders: Vec<StandingOrder>,
+    /// Whether anything is only observed.
+    pub observing: bool,
+    /// Since when the guard holds everything that would end a license.
+    pub guard_tripped: Option<Timestamp>,
+    /// What observe mode held, against what the license service has.
+    pub compared: Compared,
+}
+
+/// What would have been done in observe mode, against what the license service has by now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// What would have been done.
+    pub would_have_done: u64,
+    /// Of it, what the service has already: somebody else did the same.
+    pub service_has: u64,
+    /// Of it, what the service does not have.
+    pub differ: u64,
+}
+
+impl Compared {
+    fn add(&mut self, action: &Action) {
+        if action.held != Some(Hold::Observed) {
+            return;
+        }
+        self.would_have_done += 1;
+        match action.outcome {
+            ActionOutcome::Held | ActionOutcome::Pending | ActionOutcome::Refused => {
+                self.differ += 1
+            }
+            ActionOutcome::Done | ActionOutcome::Superseded => self.service_has += 1,
+            ActionOutcome::Abandoned => {}
+        }
+    }
+}
+
+/// What is held, and by what.
+pub(super) fn held(context: &Context, limit: Option<u32>) -> Result<Response, Failure> {
+    let max = rows_max(limit);
+    let mut newest = BTreeMap::new();
+    let (mut more, mut compared) = (0, Compared::default());
+    view::machines(context.handle.reader(), |machine| {
+        for action in &machine.actions {
+            compared.add(action);
+            if action.outcome != ActionOutcome::Held {
+                continue;
+            }
+            let row = raw(&lists::row(context, &machine, action));
+            newest.insert((action.at, machine.id.clone(), action.id), row);
+            if newest.len() > max {
+                newest.pop_first();
+                more += 1;
+            }
+        }
+        true
+    })?;
+    let orders = context.handle.standing();
+    let guard = standing::guard(&context.handle)?;
+    Ok(Response::Held {
+        rows: newest.into_values().collect::<Result<_, _>>()?,
+        more,
+        holding: Holding {
+            orders: orders.all().to_vec(),
+            observing: orders.observes_anything(),
+            guard_tripped: guard.tripped,
+            compared,
+        },
+    })
+}
+
+/// Gives an order for the whole shop.
+pub(super) async fn order(
+    context: &Context,
+    what: Standing,
+    author: String,
+    reason: String,
+) -> Result<Response, Failure> {
+    check(context, &what)?;
+    let at = context.handle.clock().now();
+    let order = StandingOrder {
+        what,
+        by: Author::Person(author),
+        reason,
+        at,
+    };
+    tracing::warn!(by = %order.by, reason = %order.reason, "{}", order.what);
+    context.handle.order(order).await?;
+    let concerned = context
+        .read(|context| Ok(view::ids(context.handle.reader(), holding::is_concerned)?))
+        .await?;
+    let wake = |machine: &MachineId| {
+        (
+            machine.clone(),
+            Input::WakeUp {
+                machine: machine.clone(),
+            },
+        )
+    };
+    context
+        .submit_all(concerned.iter().map(wake).collect())
+        .await?;
+    Ok(changed(concerned, 0, 0))
+}
+
+/// Makes sure that there is what the order names.
+fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
+    match what {
+        Standing::Observe { plan: Some(plan) } | Standing::Live { plan: Some(plan) } => {
+            known_plan(context, plan)
+        }
+        Standing::Pause { service } | Standing::Resume { service } => {
+            if context.services.values().any(|s| s == service) {
+                return Ok(());
+            }
+            let all: Vec<String> = context
+                .services
+                .values()
+                .map(|s| format!("`{s}`"))
+                .collect();
+            Err(
+                Failure::input(format!("there is no license service `{service}`"))
+                    .hint(format!("the config has {}", all.join(", "))),
+            )
+        }
+        Standing::Observe { plan: None } | Standing::Live { plan: None } => Ok(()),
+    }
+}
+
+/// A person's word on one action that is held, or on all. `None`: all that the guard, adoption or a person holds; what is only
+/// observed goes ahead by `go-live`.
+pub(super) async fn settle(
+    context: &Context,
+    id: Option<String>,
+    settlement: Settlement,
+    author: String,
+    reason: String,
+) -> Result<Response, Failure> {
+    let order = match settlement {
+        Settlement::Approve => Order::Approve { author, reason },
+        Settlement::Drop => Order::Drop { author, reason },
+    };
+    let named = match id {
+        Some(id) => vec![one(context, &id, &order).await?],
+        None => context.read(all).await?,
+    };
+    let input = |(machine, action): &(MachineId, u32)| {
+        let (machine, action, order) = (machine.clone(), Some(*action), order.clone());
+        (
+            machine.clone(),
+            Input::Actions {
+                machine,
+                action,
+                order,
+            },
+        )
+    };
+    let count = context
+        .submit_all(named.iter().map(input).collect())
+        .await?;
+    if !context.read(is_any_guarded).await? {
+        let _ = context.handle.submit_waiting(Input::GuardReset).await?;
+    }
+    let mut machines: Vec<MachineId> = named.into_iter().map(|(machine, _)| machine).collect();
+    machines.dedup();
+    Ok(changed(machines, count, 0))
+}
+
+async fn one(context: &Context, id: &str, order: &Order) -> Result<(MachineId, u32), Failure> {
+    let (machine, number) = action_name(id).ok_or_else(|| {
+        Failure::input(format!("`{id}` names no action"))
+            .hint("`keyward held` lists them, like stripe/sub_123#4")
+    })?;
+    let machine = read::with_action(context, machine, number, order.takes()).await?;
+    Ok((machine, number))
+}
+
+fn all(context: &Context) -> Result<Vec<(MachineId, u32)>, Failure> {
+    let mut out = Vec::new();
+    view::machines(context.handle.reader(), |machine| {
+        let waits = |a: &&Action| {
+            a.outcome == ActionOutcome::Held
+                && matches!(
+                    a.held,
+                    Some(Hold::Guard | Hold::Adoption | Hold::Person { .. })
+                )
+        };
+        let held = machine.actions.iter().filter(waits);
+        out.extend(held.map(|a| (machine.id.clone(), a.id)));
+        true
+    })?;
+    Ok(out)
+}
+
+fn is_any_guarded(context: &Context) -> Result<bool, Failure> {
+    let guarded = |m: &Machine| {
+        let by_guard = |a: &Action| a.outcome == ActionOutcome::Held && a.held == Some(Hold::Guard);
+        m.actions.iter().any(by_guard)
+    };
+    Ok(!view::ids(context.handle.reader(), guarded)?.is_empty())
+}

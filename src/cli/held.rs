@@ -1,0 +1,228 @@
+//! Orders for the whole shop (`observe`, `go-live`, `pause`, `resume`), and `held`: what they, the guard and adoption hold.
+
+use std::path::Path;
+
+use clap::{ArgGroup, Args, Subcommand};
+
+use super::args::ListArgs;
+use super::ask::ask;
+use super::orders::{author, order, reason};
+use super::page::{self, ActionRow};
+use super::report;
+use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
+use crate::domain::id::PlanName;
+use crate::domain::standing::Standing;
+
+/// `held`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HeldArgs {
+    /// What to do; without one: list.
+    #[command(subcommand)]
+    pub command: Option<HeldCommand>,
+    /// How many, and in which form.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// What a person says of what is held.
+#[derive(Debug, Subcommand)]
+pub enum HeldCommand {
+    /// Let it go ahead, whatever holds it.
+    Approve(SettleArgs),
+    /// Give it up.
+    Drop(SettleArgs),
+}
+
+/// `held approve` and `held drop`.
+#[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("which").required(true).multiple(false))]
+pub struct SettleArgs {
+    /// The action, like `stripe/sub_123#4`.
+    #[arg(group = "which", value_name = "ID")]
+    pub id: Option<String>,
+    /// All that the guard, adoption or a person holds. What is only observed goes ahead by `go-live`.
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// Why: kept with the action.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `observe` and `go-live`.
+#[derive(Args, Clone, Debug)]
+pub struct ModeArgs {
+    /// Only this plan. Absent: the whole shop.
+    #[arg(long, value_name = "NAME")]
+    pub plan: Option<String>,
+    /// Why: kept with the order.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pause` and `resume`.
+#[derive(Args, Clone, Debug)]
+pub struct PauseArgs {
+    /// The license service: `authforge` or `embedded`.
+    #[arg(long, value_name = "SERVICE")]
+    pub service: String,
+    /// Why: kept with the order.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `observe`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn observe(config: &Path, args: &ModeArgs) -> Result<(), Failure> {
+    let plan = args.plan.as_deref().map(PlanName::from);
+    give(config, Standing::Observe { plan }, &args.reason, args.json)
+}
+
+/// `go-live`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn go_live(config: &Path, args: &ModeArgs) -> Result<(), Failure> {
+    let plan = args.plan.as_deref().map(PlanName::from);
+    give(config, Standing::Live { plan }, &args.reason, args.json)
+}
+
+/// `pause`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn pause(config: &Path, args: &PauseArgs) -> Result<(), Failure> {
+    let service = args.service.clone();
+    give(config, Standing::Pause { service }, &args.reason, args.json)
+}
+
+/// `resume`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn resume(config: &Path, args: &PauseArgs) -> Result<(), Failure> {
+    let service = args.service.clone();
+    give(
+        config,
+        Standing::Resume { service },
+        &args.reason,
+        args.json,
+    )
+}
+
+fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Failure> {
+    let sentence = what.to_string();
+    let request = Request::Order {
+        what,
+        author: author(),
+        reason: reason(why)?,
+    };
+    order(config, request, json, |changed| {
+        match changed.machines.len() {
+            0 => sentence.clone(),
+            1 => format!("{sentence}; 1 purchase with open work is judged by it"),
+            n => format!("{sentence}; {n} purchases with open work are judged by it"),
+        }
+    })
+}
+
+/// `held`, `held approve` and `held drop`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn held(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
+    let (settle, settlement) = match &args.command {
+        None => return list(config, args),
+        Some(HeldCommand::Approve(settle)) => (settle, Settlement::Approve),
+        Some(HeldCommand::Drop(settle)) => (settle, Settlement::Drop),
+    };
+    let request = Request::Settle {
+        id: settle.id.clone(),
+        settlement,
+        author: author(),
+        reason: reason(&settle.reason)?,
+    };
+    order(config, request, settle.json, |changed| {
+        let count = changed.actions.unwrap_or_default();
+        let what = match count {
+            0 => return "nothing is held that a person's word alone settles".to_owned(),
+            1 => "1 action".to_owned(),
+            n => format!("{n} actions"),
+        };
+        match settlement {
+            Settlement::Approve => format!("{what} may go ahead, if still needed"),
+            Settlement::Drop => format!("{what} given up; `keyward retry` takes one up again"),
+        }
+    })
+}
+
+fn list(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
+    let request = Request::Held {
+        limit: args.list.limit,
+    };
+    let Response::Held {
+        rows,
+        more,
+        holding,
+    } = ask(config, request)?
+    else {
+        return Err(Failure::ours("the server answered something else"));
+    };
+    if args.list.json {
+        return report::json(
+            &serde_json::json!({ "rows": rows, "more": more, "holding": holding }),
+        );
+    }
+    say(&holding);
+    if rows.is_empty() {
+        report::say("nothing is held");
+        return Ok(());
+    }
+    if more > 0 {
+        report::say(&format!("{more} older ones are left out"));
+    }
+    let rows = page::read::<ActionRow>(&rows)?
+        .into_iter()
+        .map(|a| vec![a.id, a.service, a.kind, a.error.unwrap_or_default()]);
+    report::data(&report::table(
+        &["id", "service", "what", "held by"],
+        rows.collect(),
+    ));
+    Ok(())
+}
+
+/// What holds, before the list of what is held.
+fn say(holding: &Holding) {
+    for order in &holding.orders {
+        report::say(&format!(
+            "{}  {}: {} ({})",
+            order.at, order.by, order.what, order.reason
+        ));
+    }
+    if let Some(since) = holding.guard_tripped {
+        report::say(&format!(
+            "the guard holds everything that would end a license since {since}"
+        ));
+    }
+    let Compared {
+        would_have_done,
+        service_has,
+        differ,
+    } = holding.compared;
+    if would_have_done > 0 {
+        report::say(&format!(
+            "observed: would have done {would_have_done}, the license service has {service_has} of it, {differ} differ"
+        ));
+    }
+}

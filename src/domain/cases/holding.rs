@@ -1,0 +1,186 @@
+//! Observe mode, a paused service and adoption: what is held, and what becomes of it (rule 53).
+
+use super::*;
+use crate::domain::hold::Hold;
+use crate::domain::holding::compare;
+use crate::domain::standing::{Author, Standing, StandingOrder};
+
+impl Case {
+    fn order(&mut self, at: f64, what: Standing) -> &mut Self {
+        self.on(at);
+        let (by, reason) = (Author::Person("ada".to_owned()), "a test".to_owned());
+        let order = StandingOrder {
+            what,
+            by,
+            reason,
+            at: day(at),
+        };
+        self.standing.add(order);
+        self.reconcile();
+        self
+    }
+
+    /// What is held, by kind, and by what.
+    #[track_caller]
+    fn holds(&mut self, wanted: &[(&str, Hold)]) -> &mut Self {
+        let held = self
+            .machine
+            .actions
+            .iter()
+            .filter(|a| a.outcome == ActionOutcome::Held);
+        let held: Vec<(&str, Hold)> = held
+            .map(|a| (a.act.as_str(), a.held.clone().unwrap()))
+            .collect();
+        assert_eq!(held, wanted, "on day {}", days(self.now));
+        self
+    }
+
+    /// A renewal that is paid.
+    fn renewed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
+        let lines = vec![line("si_1", "price_pro", 29, from, to)];
+        self.told(at, "invoice.paid", invoice(id, InvoiceEvent::Paid, lines))
+    }
+}
+
+fn observe() -> Standing {
+    Standing::Observe { plan: None }
+}
+
+fn live() -> Standing {
+    Standing::Live { plan: None }
+}
+
+fn observed() -> Case {
+    let mut case = Case::subscription(|_| {});
+    case.since = Some(day(-100.0));
+    case.order(-1.0, observe());
+    case.renewed(0.0, "in_1", 0.0, 30.0);
+    case
+}
+
+/// Everything is decided, nothing is sent; what others made meanwhile is taken over, not made again, and nobody is written to.
+#[test]
+fn what_is_observed_is_held_and_others_licenses_are_taken_over() {
+    let mut case = observed();
+    case.holds(&[("create_license", Hold::Observed)])
+        .is("active:")
+        .acts("")
+        .mails("");
+    // The old handler has made it by the time of the next comparison.
+    case.there = Some((GrantStatus::Live, Some(day(30.0)), Devices::Count(3)));
+    compare(&mut case.machine, case.now);
+    case.reconcile();
+    case.is("active: live 30").acts("create").mails("");
+    assert_eq!(case.machine.licenses_created(), 0);
+    case.holds(&[("extend_license", Hold::Observed)]);
+    // A failed renewal, and its end, are the other handler's matter.
+    case.failed(30.0, "in_2", 30.0, 60.0)
+        .on(50.0)
+        .mails("")
+        .acts("create");
+    case.renewed(50.0, "in_2", 30.0, 60.0);
+    case.order(51.0, live()).is("active: live 63").holds(&[]);
+    case.renewed(60.0, "in_3", 60.0, 90.0)
+        .is("active: live 93")
+        .mails("");
+    assert_eq!(case.machine.licenses_created(), 0);
+}
+
+/// Whoever bought under observation and got nothing from anybody gets a key when the shop goes live, after a look.
+#[test]
+fn what_nobody_made_is_made_when_it_goes_live() {
+    let mut case = observed();
+    case.order(3.0, live())
+        .is("active: live 33")
+        .acts("create")
+        .mails("license_issued 3");
+    assert_eq!(case.machine.licenses_created(), 1);
+}
+
+/// A license that the other handler made longer than we would is not cut when the shop goes live.
+#[test]
+fn going_live_takes_nothing_that_others_gave() {
+    let mut case = observed();
+    case.there = Some((GrantStatus::Live, Some(day(400.0)), Devices::Count(3)));
+    case.order(3.0, live())
+        .is("active: live 400")
+        .acts("create");
+    case.renewed(30.0, "in_2", 30.0, 60.0)
+        .is("active: live 400");
+}
+
+/// Back to observation: what waits is held, what runs stays.
+#[test]
+fn a_shop_that_goes_back_to_observing_sends_nothing_more() {
+    let mut case = Case::subscription(|_| {});
+    case.renewed(0.0, "in_1", 0.0, 30.0).acts("create");
+    case.order(5.0, observe());
+    case.told(
+        6.0,
+        "charge.dispute.created",
+        dispute("dp_1", "in_1", DisputeStatus::Open),
+    );
+    case.holds(&[("suspend_license", Hold::Observed)])
+        .is("active: live 33");
+    case.order(7.0, live())
+        .acts("create check suspend")
+        .is("active: suspended");
+}
+
+/// A plan alone can be observed.
+#[test]
+fn another_plan_is_live() {
+    let mut case = Case::subscription(|_| {});
+    case.order(-2.0, observe()).order(
+        -1.0,
+        Standing::Live {
+            plan: Some("pro".into()),
+        },
+    );
+    case.renewed(0.0, "in_1", 0.0, 30.0)
+        .is("active: live 33")
+        .mails("license_issued 0");
+}
+
+/// Nothing goes to a paused service, not even a look; then it goes on where it was.
+#[test]
+fn a_paused_service_is_not_asked() {
+    let mut case = Case::subscription(|_| {});
+    let service = "simulated".to_owned();
+    case.order(
+        -1.0,
+        Standing::Pause {
+            service: service.clone(),
+        },
+    );
+    let paused = Hold::Paused {
+        reason: "a test".to_owned(),
+    };
+    case.renewed(0.0, "in_1", 0.0, 30.0)
+        .holds(&[("create_license", paused)])
+        .acts("");
+    case.order(0.1, Standing::Resume { service })
+        .acts("create")
+        .mails("license_issued 0.1");
+}
+
+/// What only the reading of an adopted purchase asks for waits for a person; what is heard later is carried out.
+#[test]
+fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
+    let mut case = Case::subscription(|_| {});
+    case.machine.adopted_at = Some(day(10.0));
+    let lines = vec![line("si_1", "price_pro", 29, 0.0, 30.0)];
+    let paid = invoice("in_1", InvoiceEvent::Paid, lines);
+    case.told_late(10.0, 0.0, "invoice.paid", paid);
+    case.holds(&[("create_license", Hold::Adoption)])
+        .acts("")
+        .mails("");
+    // Neither time nor a later look makes it go ahead; only a person does.
+    case.on(29.0)
+        .holds(&[("create_license", Hold::Adoption)])
+        .mails("");
+    case.renewed(30.0, "in_2", 30.0, 60.0);
+    case.holds(&[("create_license", Hold::Adoption)])
+        .is("active:")
+        .mails("");
+}

@@ -1,0 +1,231 @@
+//! Which work is held back at present, whatever is due (rule 53): by observe mode, by a paused service, because a purchase is
+//! just being adopted. What held it being gone, it is judged again.
+//!
+//! The guard counts across machines, so the engine asks it ([`super::guard`]); everything else is decided here.
+
+use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::context::DecisionContext;
+use super::entitlement::{Entitlement, SeatDue};
+use super::hold::{Cleared, Hold};
+use super::id::PlanName;
+use super::machine::Machine;
+use super::notice::{NoticeStatus, Skipped};
+use super::standing::StandingOrders;
+use super::time::Timestamp;
+
+/// What holds work back at present.
+#[derive(Clone, Copy, Debug)]
+pub struct Brakes<'a> {
+    /// The shop's orders.
+    pub standing: &'a StandingOrders,
+    /// The name of the machine's license service.
+    pub service: &'a str,
+}
+
+impl Brakes<'static> {
+    /// Nothing does.
+    #[must_use]
+    pub fn none() -> Self {
+        static NONE: std::sync::LazyLock<StandingOrders> =
+            std::sync::LazyLock::new(StandingOrders::default);
+        Self {
+            standing: &NONE,
+            service: "",
+        }
+    }
+}
+
+impl Brakes<'_> {
+    /// Since when licenses are made here: what was sold before looks for one first. While anything is only observed, others
+    /// make them.
+    #[must_use]
+    pub fn since(&self, store: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let store = store?;
+        if self.standing.observes_anything() {
+            return Some(now);
+        }
+        Some(
+            self.standing
+                .live_since()
+                .map_or(store, |live| live.max(store)),
+        )
+    }
+}
+
+/// Holds back what must not be sent now, and lets go what nothing holds any more.
+pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
+    let_go(machine, world);
+    for index in 0..machine.actions.len() {
+        let action = &machine.actions[index];
+        let waits = action.outcome == ActionOutcome::Pending
+            && !matches!(action.cleared, Some(Cleared::Person { .. }))
+            && !world.under_way.contains(&action.id);
+        if !waits {
+            continue;
+        }
+        if let Some(hold) = hold_of(machine, action, world) {
+            let action = &mut machine.actions[index];
+            (action.outcome, action.held) = (ActionOutcome::Held, Some(hold));
+        }
+    }
+}
+
+/// What holds an action at present.
+fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> Option<Hold> {
+    if matches!(action.act, Act::Query(_)) {
+        return None;
+    }
+    let brakes = &world.brakes;
+    if let Some(order) = brakes.standing.paused(brakes.service) {
+        return Some(Hold::Paused {
+            reason: order.reason.clone(),
+        });
+    }
+    if is_only_adopted(machine) {
+        return Some(Hold::Adoption);
+    }
+    if !changes_something(action) {
+        return None;
+    }
+    let observed = brakes.standing.observes(plan_of(machine, action)).is_some();
+    observed.then_some(Hold::Observed)
+}
+
+/// Whether all that is known of a purchase was read at Stripe when it was adopted. What that alone asks for, also later by
+/// time, waits for a person: nobody gets a second key, and nobody's ends, because we are new here.
+fn is_only_adopted(machine: &Machine) -> bool {
+    machine
+        .adopted_at
+        .is_some_and(|at| machine.facts.iter().all(|f| f.received <= at))
+}
+
+/// Whether it changes anything at the license service. A look for a license that may be there already does not.
+fn changes_something(action: &Action) -> bool {
+    match &action.act {
+        Act::Create(_) => action.phase == CreatePhase::Ready,
+        Act::SetExpiry { .. }
+        | Act::Suspend { .. }
+        | Act::Reinstate { .. }
+        | Act::Revoke { .. }
+        | Act::SetDevices { .. }
+        | Act::ResetDevices { .. } => true,
+        Act::Read { .. } | Act::Recover(_) | Act::Query(_) => false,
+    }
+}
+
+fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanName> {
+    if let Some(new) = action.act.new_license() {
+        return new.plan.as_ref();
+    }
+    let grant = machine.grants.iter().find(|g| g.number == action.license);
+    grant.and_then(|g| g.plan.as_ref())
+}
+
+/// What was held and is held by nothing any more goes ahead. Where others made licenses meanwhile, it looks first: a create
+/// for its license, anything else for what the license has become.
+fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
+    let mut read = Vec::new();
+    for index in 0..machine.actions.len() {
+        let action = &machine.actions[index];
+        if action.outcome != ActionOutcome::Held || hold_of(machine, action, world).is_some() {
+            continue;
+        }
+        let action = &mut machine.actions[index];
+        match action.held {
+            Some(Hold::Paused { .. }) => {
+                (action.outcome, action.held, action.due) =
+                    (ActionOutcome::Pending, None, world.now);
+            }
+            Some(Hold::Observed) if action.act.creates() => {
+                (action.outcome, action.held, action.due) =
+                    (ActionOutcome::Pending, None, world.now);
+                action.phase = CreatePhase::Look {
+                    since: world.now,
+                    absent: 1,
+                    any_age: true,
+                };
+            }
+            Some(Hold::Observed) => {
+                (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
+                read.push(action.license);
+            }
+            Some(Hold::TimeNotTrusted(_) | Hold::Person { .. } | Hold::Guard | Hold::Adoption)
+            | None => {}
+        }
+    }
+    for license in read {
+        read_first(machine, license, world.now);
+    }
+}
+
+/// Reads a license before anything else is done with it.
+fn read_first(machine: &mut Machine, license: u32, now: Timestamp) {
+    let reads = |a: &Action| matches!(a.act, Act::Read { .. }) && a.license == license;
+    if machine.open_actions().any(reads) {
+        return;
+    }
+    if let Some(grant) = machine.grants.iter().find(|g| g.number == license) {
+        let act = Act::Read {
+            key: grant.key.clone(),
+        };
+        let read = Action::new(machine.next_action(), act, license, now);
+        machine.actions.push(read);
+    }
+}
+
+/// In observe mode: what is held is compared with what the license service has by now. Licenses are read, and those that were
+/// not there are looked for; what turns out to be done there already is no longer due.
+pub fn compare(machine: &mut Machine, now: Timestamp) {
+    let mut read = Vec::new();
+    for action in &mut machine.actions {
+        if action.outcome != ActionOutcome::Held || action.held != Some(Hold::Observed) {
+            continue;
+        }
+        if action.act.creates() {
+            (action.outcome, action.due) = (ActionOutcome::Pending, now);
+            action.phase = CreatePhase::Look {
+                since: now,
+                absent: 1,
+                any_age: true,
+            };
+        } else {
+            read.push(action.license);
+        }
+    }
+    for license in read {
+        read_first(machine, license, now);
+    }
+}
+
+/// Whether mails about a purchase are another's business at present: its plan is only observed, or it is just being adopted.
+pub(super) fn is_silent(
+    machine: &Machine,
+    due: &Entitlement,
+    world: &DecisionContext<'_>,
+) -> Option<Skipped> {
+    if is_only_adopted(machine) {
+        return Some(Skipped::Adopted);
+    }
+    let observes = |seat: &SeatDue| world.brakes.standing.observes(seat.plan.as_ref()).is_some();
+    due.seats.iter().any(observes).then_some(Skipped::Observed)
+}
+
+/// Whether something of a purchase is held because it is only observed.
+#[must_use]
+pub fn is_observed(machine: &Machine) -> bool {
+    machine
+        .open_actions()
+        .any(|a| a.held == Some(Hold::Observed))
+}
+
+/// Whether a shop's order that was just given may change something about a purchase.
+#[must_use]
+pub fn is_concerned(machine: &Machine) -> bool {
+    machine
+        .open_actions()
+        .any(|a| !matches!(a.act, Act::Query(_)))
+        || machine
+            .notices
+            .iter()
+            .any(|n| n.status == NoticeStatus::Pending)
+}

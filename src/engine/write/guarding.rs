@@ -1,0 +1,46 @@
+//! The guard's count, which goes over all machines: what may be taken from customers in one while.
+
+use super::transaction::{Alert, Transaction};
+use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::finding::{Finding, Report};
+use crate::domain::guard::{Admission, is_hurtful};
+use crate::domain::hold::{Cleared, Hold};
+use crate::domain::machine::Machine;
+use crate::engine::record::{RecordError, standing};
+
+/// Counts what is about to be taken from the machine's customer, and holds what is beyond the limit.
+pub(super) fn admit(
+    tx: &mut Transaction<'_, '_>,
+    machine: &mut Machine,
+) -> Result<(), RecordError> {
+    let Some(limits) = tx.now.rules.guard else {
+        return Ok(());
+    };
+    let uncounted = |a: &Action| {
+        a.outcome == ActionOutcome::Pending
+            && a.cleared.is_none()
+            && is_hurtful(machine, a, tx.now.at)
+    };
+    let hurtful: Vec<usize> = (0..machine.actions.len())
+        .filter(|n| uncounted(&machine.actions[*n]))
+        .collect();
+    if hurtful.is_empty() {
+        return Ok(());
+    }
+    let mut record = standing::guard(tx.working)?;
+    for index in hurtful {
+        let action = &mut machine.actions[index];
+        match record.admit(&limits, tx.now.live_licenses, tx.now.at) {
+            Admission::Counted => action.cleared = Some(Cleared::Guard),
+            Admission::Held { trips } => {
+                (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Guard));
+                if trips {
+                    let report = Report::new(tx.now.at, Finding::GuardTripped);
+                    let machine = machine.id.clone();
+                    tx.alerts.push(Alert { machine, report });
+                }
+            }
+        }
+    }
+    standing::put_guard(tx.working, &record)
+}

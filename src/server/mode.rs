@@ -1,0 +1,58 @@
+//! The config's `mode`, as an order for the shop: it counts when it is first read and when it has changed, so that an old
+//! line in a file does not undo what was ordered since.
+
+use super::StartError;
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
+use crate::engine::Handle;
+use crate::scheduler::jobs::{self, JobError};
+
+/// Orders what the config says, if that is news, and has what waits judged by it.
+///
+/// # Errors
+/// The store's, or that the engine takes nothing.
+pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), JobError> {
+    if let Some(what) = news(&handle.standing(), mode) {
+        let at = clock.now();
+        let reason = "`mode` in the config".to_owned();
+        handle
+            .order(StandingOrder {
+                what,
+                by: Author::Config,
+                reason,
+                at,
+            })
+            .await?;
+        jobs::wake_concerned(handle).await?;
+    }
+    let orders = handle.standing();
+    if let Some(order) = orders.observes(None) {
+        tracing::warn!(since = %order.at, by = %order.by, "observe mode: everything is decided, nothing is sent; `keyward go-live` ends it");
+    } else if orders.observes_anything() {
+        tracing::warn!("some plans are only observed: `keyward held` says which");
+    }
+    Ok(())
+}
+
+/// What the mode orders that its last reading did not.
+fn news(orders: &StandingOrders, mode: Mode) -> Option<Standing> {
+    let what = match mode {
+        Mode::Live => Standing::Live { plan: None },
+        Mode::Observe => Standing::Observe { plan: None },
+    };
+    match orders.by_config() {
+        Some(before) => (*before != what).then_some(what),
+        // A shop is live unless somebody says otherwise.
+        None => (mode == Mode::Observe).then_some(what),
+    }
+}
+
+impl From<JobError> for StartError {
+    fn from(error: JobError) -> Self {
+        Self::System {
+            what: "ordering what the config's `mode` says".to_owned(),
+            error: std::io::Error::other(error.to_string()),
+        }
+    }
+}

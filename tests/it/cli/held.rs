@@ -1,0 +1,137 @@
+//! Observe mode, the guard and a paused service at a running server: what is held, and a person's word on it (rule 53).
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::fake_licenses::{Fake, Faults};
+use crate::support::purchase::{label, machine, next_s, one_time, refund};
+use crate::support::wait::{PATIENCE, until};
+
+async fn held(app: &TestApp, count: usize) -> Value {
+    until("held actions", PATIENCE, async || {
+        let held = app.ask(&["held"]);
+        let rows = held["rows"].as_array().map_or(0, Vec::len);
+        (rows == count).then_some(held)
+    })
+    .await
+}
+
+async fn quiet(app: &TestApp) {
+    until("a quiet server", PATIENCE, async || {
+        (app.ask(&["actions"]) == json!([])).then_some(())
+    })
+    .await;
+}
+
+fn status(app: &TestApp, name: &str) -> String {
+    let page = app.ask(&["show", &machine(name)]);
+    page["licenses"][0]["status"]
+        .as_str()
+        .unwrap_or("none")
+        .to_owned()
+}
+
+/// A shop that is only observed sends nothing, whatever happens and however often it is restarted; live, it makes what nobody
+/// made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_sent_until_it_goes_live() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let setup = Setup {
+        top: "mode = \"observe\"\n",
+        mail: "transport = \"folder\"\npath = \"./mail\"\n".to_owned(),
+        ..Setup::with(&fake)
+    };
+    let mut app = TestApp::start(setup).await;
+    let names = ["Ada", "Ben", "Cleo"];
+    for name in names {
+        app.door().event(&one_time(name, next_s())).await;
+    }
+    let seen = held(&app, 3).await;
+    assert_eq!(seen["holding"]["observing"], true, "{seen:#}");
+    assert_eq!(seen["rows"][0]["kind"], "create_license", "{seen:#}");
+    app.kill9();
+    app.restart().await;
+    held(&app, 3).await;
+    assert_eq!(fake.counter("POST"), 0);
+    app.ask(&["go-live", "--reason", "the old handler is off"]);
+    until("licenses of all", PATIENCE, async || {
+        names
+            .iter()
+            .all(|n| fake.by_label().contains_key(&label(n)))
+            .then_some(())
+    })
+    .await;
+    quiet(&app).await;
+    assert_eq!(fake.counter("POST"), 3);
+    // The line in the config is old; the order counts, also after a restart.
+    app.kill9();
+    app.restart().await;
+    app.door().event(&one_time("Dan", next_s())).await;
+    until("a license", PATIENCE, async || {
+        fake.by_label().contains_key(&label("Dan")).then_some(())
+    })
+    .await;
+    app.ask(&["observe", "--reason", "something is odd"]);
+    app.door().event(&one_time("Eve", next_s())).await;
+    held(&app, 1).await;
+    assert_eq!(fake.counter("POST"), 4);
+}
+
+/// Beyond the limit every further stop is held until a person says; what a person orders himself is not counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_guard_holds_what_is_beyond_its_limit() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let guard = "[guard]\nmax_hurtful = 2\nmax_share = \"0%\"\n".to_owned();
+    let mut app = TestApp::start(Setup {
+        more: guard,
+        ..Setup::with(&fake)
+    })
+    .await;
+    let names = ["Ada", "Ben", "Cleo", "Dan", "Eve", "Fay"];
+    for name in names {
+        app.door().event(&one_time(name, next_s())).await;
+    }
+    until("licenses of all", PATIENCE, async || {
+        (fake.by_label().len() == names.len()).then_some(())
+    })
+    .await;
+    quiet(&app).await;
+    app.ask(&["revoke", &machine("Fay"), "--reason", "fraud"]);
+    for name in &names[..5] {
+        app.door().event(&refund(name, next_s())).await;
+    }
+    let seen = held(&app, 3).await;
+    assert!(seen["holding"]["guard_tripped"].is_string(), "{seen:#}");
+    until("two stops", PATIENCE, async || {
+        let revoked = names[..5]
+            .iter()
+            .filter(|n| status(&app, n) == "revoked")
+            .count();
+        (revoked == 2).then_some(())
+    })
+    .await;
+    until("the one that a person ordered", PATIENCE, async || {
+        (status(&app, "Fay") == "revoked").then_some(())
+    })
+    .await;
+    app.kill9();
+    app.restart().await;
+    let seen = held(&app, 3).await;
+    // A list of retries does not open it.
+    app.ask(&["retry", "--all"]);
+    held(&app, 3).await;
+    let first = seen["rows"][0]["id"].as_str().unwrap();
+    app.ask(&["held", "approve", first, "--reason", "looked at"]);
+    held(&app, 2).await;
+    app.ask(&["held", "drop", "--all", "--reason", "refunded by mistake"]);
+    let seen = held(&app, 0).await;
+    assert!(seen["holding"]["guard_tripped"].is_null(), "{seen:#}");
+    quiet(&app).await;
+    let revoked = names
+        .iter()
+        .filter(|n| status(&app, n) == "revoked")
+        .count();
+    assert_eq!(revoked, 4);
+}
