@@ -135,6 +135,11 @@ fn a_person_s_word_goes_before() {
     .decide(1.0, Verb::Keep);
     kept.told(2.0, "refund.created", refund("re_1", "cs_1", 100, true))
         .is("refunded: live for life");
+    let mut kept = Case::subscription(|_| {});
+    kept.paid(0.0, "in_1", 0.0, 30.0).decide(1.0, Verb::Keep);
+    kept.told(2.0, "refund.created", refund("re_1", "in_1", 29, true))
+        .deleted(3.0, 0.0, 30.0, EndReason::Requested)
+        .is("ended: live 30");
     let mut rekeyed = Case::purchase(|_| {});
     rekeyed
         .told(
@@ -147,6 +152,27 @@ fn a_person_s_word_goes_before() {
         .is("paid: revoked, live for life")
         .on(2.0)
         .mails("license_issued 0, license_issued 1");
+}
+
+/// Rule 50: who adds a day takes no grace away, whichever comes first, and whatever Stripe does meanwhile.
+#[test]
+fn an_extension_takes_no_grace_away() {
+    let mut before = Case::subscription(|_| {});
+    before
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .decide(29.0, Verb::Extend { until: day(31.0) })
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 46");
+    let mut meanwhile = Case::subscription(|_| {});
+    meanwhile
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0);
+    meanwhile
+        .deleted(40.0, 0.0, 60.0, EndReason::PaymentFailed)
+        .decide(41.0, Verb::Extend { until: day(42.0) })
+        .is("grace: live 46")
+        .on(46.0)
+        .is("ended: suspended");
 }
 
 /// Rule 50: a new key ends the old one and is mailed, whatever comes later goes to the new one.

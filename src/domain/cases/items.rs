@@ -25,6 +25,28 @@ fn an_item_added_before_the_renewal_is_paid_waits_for_it() {
         .acts("create extend create");
 }
 
+/// Rule 14: a proration names its price and no item. One that was billed before an item came is none of its own.
+#[test]
+fn what_was_billed_before_an_item_came_is_not_its_own() {
+    let mut case = running();
+    case.shown(2.0, 0.0, 30.0, two(0.0, 30.0))
+        .shown(5.0, 0.0, 30.0, |_| {});
+    let credit = InvoiceLine {
+        item: None,
+        proration: true,
+        ..line("si_2", "price_team", 0, 5.0, 30.0)
+    };
+    let credited = invoice("in_2", InvoiceEvent::Paid, vec![credit]);
+    case.told(5.0, "invoice.paid", credited)
+        .shown(30.0, 30.0, 60.0, |_| {});
+    case.shown(30.01, 30.0, 60.0, |s| {
+        s.items.push(item("si_3", "price_team", 1, 30.0, 60.0));
+    })
+    .is("active: live 33, revoked");
+    case.paid(30.05, "in_3", 30.0, 60.0)
+        .is("active: live 63, revoked, live 63");
+}
+
 /// Rules 14 and 20: what was there from the beginning has a first invoice of its own, and waits for that.
 #[test]
 fn an_item_of_the_beginning_waits_for_its_own_invoice() {

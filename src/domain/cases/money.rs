@@ -58,6 +58,34 @@ fn a_refund_counts_for_its_own_period() {
     case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
 }
 
+/// Rules 17, 37: a year that was credited for months carries no month, and its own money counts no more when it goes back.
+#[test]
+fn what_was_credited_for_good_carries_nothing() {
+    let year = |amount, from| line("si_1", "price_pro", amount, from, 365.0);
+    let credited = InvoiceLine {
+        proration: true,
+        ..year(-290, 1.0)
+    };
+    let mut case = Case::subscription(|_| {});
+    case.told(
+        0.0,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, vec![year(290, 0.0)]),
+    )
+    .is("active: live 368");
+    let months = invoice(
+        "in_2",
+        InvoiceEvent::Paid,
+        vec![credited, line("si_1", "price_pro", 29, 1.0, 31.0)],
+    );
+    case.told(1.0, "invoice.paid", months).is("active: live 34");
+    case.told(2.0, "refund.created", refund("re_1", "in_1", 290, true))
+        .is("active: live 34");
+    case.paid(31.0, "in_3", 31.0, 61.0)
+        .told(40.0, "refund.created", refund("re_3", "in_3", 29, true))
+        .is("active: revoked");
+}
+
 /// Rule 39: open suspends, won reinstates, lost ends, and lost can still become won.
 #[test]
 fn disputes_stop_end_and_give_back() {

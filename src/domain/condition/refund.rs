@@ -68,7 +68,7 @@ pub fn of_item(
                 && gone(&other.invoice).is_none()
                 && other.carries(period)
         });
-        gone(&period.invoice).is_some_and(|at| at < period.end) && !carried
+        gone(&period.invoice).is_some_and(|at| at < period.holds) && !carried
     });
     if taken {
         RefundEffect::Taken
@@ -102,7 +102,7 @@ pub fn rest_returned(
     let running = paid?
         .periods
         .iter()
-        .filter(|p| p.start <= ended && p.end > ended);
+        .filter(|p| p.start <= ended && p.holds > ended);
     running
         .filter_map(|p| returned.get(&p.invoice)?.last())
         .map(|(_, at)| *at)

@@ -125,13 +125,14 @@ impl Ctx<'_> {
             .iter()
             .filter_map(|key| life.base_end(key, decided))
             .max();
-        let carrying = keys
-            .iter()
-            .copied()
-            .max_by_key(|key| life.base_end(key, decided));
+        let carrying = keys.iter().copied().max_by_key(|key| life.paid_end(key));
         let paid = carrying.and_then(|key| life.paid.get(key));
-        let phase = phase::of_item(life, base, self.now);
-        let (ending, end_at) = ending::effect(&known_end(life, claim, base, paid, phase), &policy);
+        let paid_end = carrying.and_then(|key| life.paid_end(key));
+        let phase = phase::of_item(life, (base, paid_end), self.now);
+        let mut known = known_end(life, claim, base, paid, phase);
+        // rule 50: kept despite the money that went back.
+        known.rest_returned = known.rest_returned.filter(|_| !decided.kept);
+        let (ending, end_at) = ending::effect(&known, &policy);
         let paid_since =
             |at| paid.is_some_and(|p| p.periods.iter().any(|period| period.paid_at > at));
         let pair = Pair {

@@ -133,13 +133,19 @@ impl SubscriptionLife {
 
     /// The end of an item's time that was paid, granted or on trial; `None`: nothing was.
     #[must_use]
-    pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
+    pub fn paid_end(&self, key: &str) -> Option<Timestamp> {
         let paid = self.paid.get(key).and_then(PaidTime::end);
         let came = self.came.get(key);
         let trial = self
             .trial_until
             .filter(|until| came.is_none_or(|came| came < until));
-        paid.max(trial).max(decided.extended)
+        paid.max(trial)
+    }
+
+    /// The same, with the time that a person added.
+    #[must_use]
+    pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
+        self.paid_end(key).max(decided.extended)
     }
 
     /// Whether an item keeps what metadata asks for no longer alive: it is billed by use by now.
@@ -376,31 +382,8 @@ impl Course<'_, '_> {
         self.life.asked.is_some() || !self.objects.subscription.licensed_at(at).is_empty()
     }
 
-    /// Whether an instant is paid for (or granted, or on trial), for every licensed item, and for what the metadata asks
-    /// for by any item that carries it.
-    pub(super) fn is_covered(&self, at: Timestamp) -> bool {
-        let reaches = |key: &ItemKey| self.base_end(key).is_some_and(|end| end > at);
-        let items = self
-            .objects
-            .subscription
-            .licensed_at(at)
-            .iter()
-            .all(reaches);
-        items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
-    }
-
     pub(super) fn hands_out_trial(&self, at: Timestamp) -> bool {
         self.policy_at(at).trial == Trial::License
-    }
-
-    /// Whether a failure could start a grace: none is open, the subscription lives, and no pause excuses it.
-    pub(super) fn grace_may_start(&self) -> bool {
-        self.life.open_episode().is_none() && self.life.ended.is_none() && !self.is_excused()
-    }
-
-    /// A pause knows neither grace nor mail.
-    pub(super) fn is_excused(&self) -> bool {
-        self.life.paused.is_some_and(|p| !p.trial_over)
     }
 
     fn finish(mut self) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {

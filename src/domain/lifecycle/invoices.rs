@@ -130,9 +130,19 @@ impl<'f> Course<'_, 'f> {
             .get(&invoice.shown.id)
             .map(|(_, lines)| lines.clone())
             .unwrap_or_default();
+        let is_changed = |key: &ItemKey| {
+            lines
+                .iter()
+                .any(|(k, l)| k == key && l.line.proration && l.line.amount >= 0)
+        };
         for (key, credit) in lines.iter().filter(|(_, l)| l.line.amount < 0) {
-            self.paid_mut(key)
-                .credit(credit.line.start, credit.line.end);
+            let (from, to) = (credit.line.start, credit.line.end);
+            let changed = is_changed(key);
+            let paid = self.paid_mut(key);
+            paid.credit(from, to);
+            if !changed {
+                paid.replace(from, to);
+            }
         }
         let mut paid: Vec<(ItemKey, PaidPeriod)> = Vec::new();
         for (key, billed) in lines.iter().filter(|(_, l)| l.line.amount >= 0 && !l.trial) {
@@ -144,6 +154,7 @@ impl<'f> Course<'_, 'f> {
                     invoice: invoice.shown.id.clone(),
                     start,
                     end,
+                    holds: end,
                     paid_at: at,
                     proration,
                 },
@@ -202,6 +213,7 @@ impl<'f> Course<'_, 'f> {
                         invoice: id,
                         start,
                         end,
+                        holds: end,
                         paid_at: at,
                         proration: false,
                     },
@@ -328,8 +340,7 @@ impl<'f> Course<'_, 'f> {
         cause: FailureCause,
         told_by: impl FnOnce() -> Cause,
     ) {
-        let policy = self.policy_at(at);
-        let ends = (at + policy.grace).max(self.terms.decided.exempt.unwrap_or(at));
+        let (policy, ends) = (self.policy_at(at), self.grace_ends(at));
         let invoice = match &cause {
             FailureCause::Invoice(id) => self.objects.invoices.get(id),
             FailureCause::FailureAt(_) => None,

@@ -2,6 +2,7 @@
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
 mod course;
+mod covered;
 mod deadlines;
 pub mod diagram;
 pub(crate) mod grace;

@@ -12,6 +12,8 @@ pub struct PaidPeriod {
     pub start: Timestamp,
     /// End of the paid time.
     pub end: Timestamp,
+    /// Until when it pays for the running time: its end, or where a credit took the rest of it for good.
+    pub holds: Timestamp,
     /// When it was paid.
     pub paid_at: Timestamp,
     /// Whether it is a proration: it changes a period that another invoice pays for.
@@ -60,6 +62,16 @@ impl PaidTime {
         self.left = left;
     }
 
+    /// Takes the rest of what was billed for good: something else pays for that time from now on (another interval, a new
+    /// anchor), or nothing does. A change within the period credits and bills it again; then it goes on to pay for it.
+    pub fn replace(&mut self, from: Timestamp, to: Timestamp) {
+        for period in &mut self.periods {
+            if period.holds > from && period.holds <= to {
+                period.holds = from.max(period.start);
+            }
+        }
+    }
+
     /// The paid end; `None`: nothing was ever paid or granted.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
@@ -71,6 +83,6 @@ impl PaidPeriod {
     /// Whether it pays for another period too, or for a later one: by itself, not as a change of it.
     #[must_use]
     pub fn carries(&self, other: &Self) -> bool {
-        !self.proration && self.end >= other.end
+        !self.proration && self.holds >= other.holds
     }
 }

@@ -60,14 +60,19 @@ impl Phase {
     }
 }
 
-/// The phase of an item, or of what metadata asks for, whose time ends at `base`.
+/// The phase of an item, or of what metadata asks for, whose time ends at `base`; `paid`: without what a person added.
 #[must_use]
-pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, now: Timestamp) -> Phase {
+pub fn of_item(
+    life: &SubscriptionLife,
+    (base, paid): (Option<Timestamp>, Option<Timestamp>),
+    now: Timestamp,
+) -> Phase {
     let Some(base) = base else {
         return Phase::NotPaid;
     };
     // An item that is paid is no concern of another one's failure, once that has lapsed or Stripe has given up.
-    let concerns = |e: &&Episode| base <= now || (e.lapsed.is_none() && !e.gave_up);
+    let is_paid = paid.is_some_and(|end| end > now);
+    let concerns = |e: &&Episode| !is_paid || (e.lapsed.is_none() && !e.gave_up);
     match life.open_episode().filter(concerns) {
         Some(episode) if episode.lapsed.is_none() => Phase::Grace,
         Some(episode) => match episode.policy.at_grace_end {

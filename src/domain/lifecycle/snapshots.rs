@@ -5,6 +5,7 @@
 use super::Hears;
 use super::course::{Course, Deleted, Pause, TrialEnding};
 use super::grace::Cause as FailureCause;
+use super::role::Role;
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
@@ -104,7 +105,7 @@ impl<'f> Course<'_, 'f> {
         for item in version
             .items
             .iter()
-            .filter(|i| self.base_end(&i.key).is_some() && !self.life.only_used(i))
+            .filter(|i| self.life.paid_end(&i.key).is_some() && !self.life.only_used(i))
             .cloned()
             .collect::<Vec<_>>()
         {
@@ -193,7 +194,7 @@ impl<'f> Course<'_, 'f> {
             let first = after_trial || version.shown.began.is_none_or(|began| start <= began);
             let unpaid = (first && self.first_is_unpaid())
                 || self.failed_since(fact.at, &item.key, start, end);
-            let had = self.base_end(&item.key).is_some();
+            let had = self.life.paid_end(&item.key).is_some();
             let paid = self.paid_mut(&item.key);
             if unpaid && !had {
                 continue;
@@ -259,10 +260,7 @@ impl<'f> Course<'_, 'f> {
         if overdue.is_none() && self.is_explained(version) {
             return;
         }
-        let first_unpaid = self
-            .roles
-            .values()
-            .any(|(role, _)| *role == super::role::Role::First);
+        let first_unpaid = self.roles.values().any(|(role, _)| *role == Role::First);
         let created = self.objects.subscription.created();
         let lived = |start: Timestamp| {
             created.is_some_and(|c| c < start)
@@ -276,7 +274,7 @@ impl<'f> Course<'_, 'f> {
             .filter_map(|i| i.period.map(|(s, _)| (i.key.clone(), s, lived(s))))
             .collect();
         for (key, start, lived) in periods {
-            let known = self.base_end(&key).is_some();
+            let known = self.life.paid_end(&key).is_some();
             let silent = self.silent;
             let paid = self.paid_mut(&key);
             if lived && !known {
@@ -294,19 +292,16 @@ impl<'f> Course<'_, 'f> {
         }
     }
 
-    /// Whether something that is licensed at an instant was ever paid, granted or on trial: else there is no license to keep.
-    pub(super) fn had_time(&self, at: Timestamp) -> bool {
-        let licensed = self.objects.subscription.licensed_at(at);
-        let carriers = self.life.carriers.iter();
-        let carriers = carriers.filter(|_| self.life.asked.is_some());
-        let mut keys = licensed.iter().chain(carriers);
-        keys.any(|key| self.base_end(key).is_some())
-    }
-
-    /// Whether something else explains that it is late: a side invoice that failed, a renewal that is still a draft, a sent
-    /// one that is not due yet, or a renewal whose own failure is known (rules 25, 32).
+    /// Whether something else explains that it is late: a side invoice that failed, a first one that is unpaid, a renewal
+    /// that is still a draft, a sent one that is not due yet, or a renewal whose own failure is known (rules 20, 25, 32).
     fn is_explained(&self, version: &Version<'_>) -> bool {
         let side = self.life.side_failures.iter().any(|s| s.settled.is_none());
+        let mut firsts = self
+            .objects
+            .invoices
+            .values()
+            .filter(|i| self.role_of(i) == Role::First);
+        let first = firsts.any(|i| i.finalized.is_some() && i.is_unpaid_at(version.at));
         let newest = version
             .shown
             .latest_invoice
@@ -324,7 +319,8 @@ impl<'f> Course<'_, 'f> {
             .values()
             .any(|i| i.finalized.is_some());
         let drafted = newest.is_none() && version.shown.latest_invoice.is_some() && hears;
-        side || turns
+        side || first
+            || turns
             || drafted
             || newest.is_some_and(|i| {
                 let draft =

@@ -237,6 +237,13 @@ impl<'f> Invoice<'f> {
         matches!(self.shown.reason, BillingReason::Create)
     }
 
+    /// Whether it was there at an instant and neither paid nor given up until then.
+    #[must_use]
+    pub fn is_unpaid_at(&self, at: Timestamp) -> bool {
+        let done = [&self.paid, &self.closed];
+        self.first_at <= at && done.into_iter().flatten().all(|h| h.at > at)
+    }
+
     /// When a sent invoice is due.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {

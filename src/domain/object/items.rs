@@ -102,19 +102,16 @@ impl Items {
     /// The name of a snapshot's item.
     #[must_use]
     pub fn key_of_item(&self, item: &Item) -> Option<&ItemKey> {
-        self.find(
-            item.id.as_ref().map(crate::domain::id::ItemId::as_str),
-            &item.price,
-        )
+        let id = item.id.as_ref().map(crate::domain::id::ItemId::as_str);
+        self.find(id, &item.price, None)
     }
 
-    /// The name of the item that a line bills: by the item's id, else by a price that the item has or had.
+    /// The name of the item that a line bills: by the item's id, else by a price that the item has or had. Prorations name
+    /// no item; of several with one price it is the newest that was there in the line's time.
     #[must_use]
     pub fn key_of_line(&self, line: &InvoiceLine) -> Option<&ItemKey> {
-        self.find(
-            line.item.as_ref().map(crate::domain::id::ItemId::as_str),
-            &line.price,
-        )
+        let id = line.item.as_ref().map(crate::domain::id::ItemId::as_str);
+        self.find(id, &line.price, Some(line.end))
     }
 
     /// An invoice's lines with the items that they bill. A price that no snapshot has shown yet belongs to the one item
@@ -156,7 +153,7 @@ impl Items {
         }
     }
 
-    fn find(&self, id: Option<&str>, price: &Priced) -> Option<&ItemKey> {
+    fn find(&self, id: Option<&str>, price: &Priced, until: Option<Timestamp>) -> Option<&ItemKey> {
         let by_id = id.and_then(|id| {
             self.list
                 .iter()
@@ -164,7 +161,11 @@ impl Items {
         });
         let had =
             |h: &ItemHistory| price.id.is_some() && h.prices.iter().any(|p| p.price.id == price.id);
+        let came = |h: &ItemHistory| h.prices.first().map(|p| p.since);
+        let was_there = |h: &ItemHistory| until.is_none_or(|until| came(h) < Some(until));
+        let then = || self.list.iter().rfind(|(_, h)| had(h) && was_there(h));
         by_id
+            .or_else(then)
             .or_else(|| self.list.iter().rfind(|(_, h)| had(h)))
             .map(|(key, _)| key)
     }

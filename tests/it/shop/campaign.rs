@@ -1,10 +1,11 @@
 //! Random shops, policies, deliveries and instants: replay's answer must be the oracle's.
 //!
 //! `KEYWARD_SHOPS` sets how many shops, `KEYWARD_SEED` which. A shop that failed once is kept in `scripts/` as the JSON
-//! that a mismatch prints, and is played first.
+//! that a mismatch prints; `KEYWARD_SHOP_SCRIPTS` names another folder to play.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyward::domain::time::Timestamp;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -21,6 +22,12 @@ use crate::support::replay;
 
 /// Enough for about a minute in a debug build on two cores.
 const SHOPS: u32 = 1_500;
+
+/// Shops that are played with one throw of the dice. The first mismatch ends a lot, not the campaign.
+const LOT: u32 = 500;
+
+/// After so many mismatches a campaign ends: there is enough to look into.
+const ENOUGH: usize = 8;
 
 /// What a campaign must have judged at least, per thousand shops.
 const FLOORS: [(&str, u64); 12] = [
@@ -119,7 +126,8 @@ fn report(shop: &Shop, why: &str, name: &str) -> String {
 }
 
 fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shop/scripts");
+    let kept = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shop/scripts");
+    let folder = std::env::var_os("KEYWARD_SHOP_SCRIPTS").map_or_else(kept, PathBuf::from);
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -134,18 +142,25 @@ fn scripts() -> Vec<PathBuf> {
 #[test]
 fn kept_shops() {
     let counts = Counts::default();
-    for file in scripts() {
-        let shop: Shop = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        if let Err(why) = check(&shop, &counts) {
-            panic!("{}: {}", file.display(), report(&shop, &why, "kept"));
-        }
-    }
+    let wrong: Vec<String> = scripts()
+        .iter()
+        .filter_map(|file| {
+            let shop: Shop = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+            let why = check(&shop, &counts).err()?;
+            Some(format!(
+                "{}: {}",
+                file.display(),
+                report(&shop, &why, "kept")
+            ))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A share of the campaign, with dice of its own.
-fn share(seed: u64, shops: u32, counts: &Counts) -> Result<(), String> {
+/// A lot of the campaign, with dice of its own.
+fn play_lot(dice: u64, shops: u32, counts: &Counts) -> Result<(), String> {
     let mut bytes = [0_u8; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[..8].copy_from_slice(&dice.to_le_bytes());
     let config = Config {
         cases: shops,
         max_shrink_iters: 4_000,
@@ -155,6 +170,7 @@ fn share(seed: u64, shops: u32, counts: &Counts) -> Result<(), String> {
     let mut runner =
         TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let ran = runner.run(&any_shop(), |shop| {
+        counts.played();
         check(&shop, counts).map_err(TestCaseError::fail)
     });
     match ran {
@@ -162,11 +178,27 @@ fn share(seed: u64, shops: u32, counts: &Counts) -> Result<(), String> {
         Err(TestError::Fail(_, shop)) => {
             let why = check(&shop, &Counts::default()).expect_err("it failed just now");
             Err(format!(
-                "seed {seed}: {}",
-                report(&shop, &why, &seed.to_string())
+                "lot {dice}: {}",
+                report(&shop, &why, &dice.to_string())
             ))
         }
-        Err(TestError::Abort(why)) => Err(format!("seed {seed}: {why}")),
+        Err(TestError::Abort(why)) => Err(format!("lot {dice}: {why}")),
+    }
+}
+
+/// Plays lots until none is left, or enough went wrong.
+fn work(seed: u64, shops: u32, next: &AtomicU32, (counts, wrong): (&Counts, &Mutex<Vec<String>>)) {
+    let lots = shops.div_ceil(LOT);
+    loop {
+        let lot = next.fetch_add(1, Ordering::Relaxed);
+        if lot >= lots || wrong.lock().unwrap().len() >= ENOUGH {
+            return;
+        }
+        let size = LOT.min(shops - lot * LOT);
+        if let Err(why) = play_lot(seed * 10_000 + u64::from(lot), size, counts) {
+            println!("{why}");
+            wrong.lock().unwrap().push(why);
+        }
     }
 }
 
@@ -176,28 +208,26 @@ fn made_up_shops_are_served_as_the_rules_say() {
         number("KEYWARD_SEED", 1),
         u32::try_from(number("KEYWARD_SHOPS", SHOPS.into())).unwrap(),
     );
-    let counts = Arc::new(Counts::default());
-    let workers = std::thread::available_parallelism()
-        .map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
-        .min(shops);
-    let share_of = |n: u32| shops / workers + u32::from(n < shops % workers);
-    let threads: Vec<_> = (0..workers)
-        .map(|n| {
-            let (counts, mine) = (Arc::clone(&counts), share_of(n));
-            std::thread::spawn(move || share(seed * 1_000 + u64::from(n), mine, &counts))
-        })
-        .collect();
-    let wrong: Vec<String> = threads
-        .into_iter()
-        .filter_map(|t| t.join().unwrap().err())
-        .collect();
-    assert!(
-        wrong.is_empty(),
-        "{}\njudged:\n{}",
-        wrong.join("\n"),
+    let (counts, wrong) = (Counts::default(), Mutex::new(Vec::new()));
+    let next = AtomicU32::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| work(seed, shops, &next, (&counts, &wrong)));
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    println!(
+        "{} shops of {shops} played, judged:\n{}",
+        counts.shops(),
         counts.told()
     );
-    println!("{shops} shops, judged:\n{}", counts.told());
+    assert!(
+        wrong.is_empty(),
+        "{} mismatches:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     for (what, floor) in FLOORS {
         // Few shops are too few to count.
         let least = if shops < 1_000 {

@@ -113,7 +113,7 @@ fn said(decision: &Decision) -> Value {
 
 fn wait(dice: &mut SmallRng, late: bool) -> i64 {
     if late && dice.random_range(0..100) < 20 {
-        dice.random_range(MINUTE..3 * DAY)
+        dice.random_range(MINUTE..LATEST)
     } else {
         dice.random_range(0..20)
     }
@@ -135,11 +135,12 @@ pub(crate) fn settled(lines: &[Line], at: Time) -> Time {
     }
 }
 
-/// The instant of a look: so many hours after an event, when everything is known.
+/// Events come so late at most.
+const LATEST: i64 = 3 * DAY;
+
+/// The instant of a look: so many hours after an event, when everything is known, and while the shop is still open.
 pub(crate) fn look(stripe: &Stripe, lines: &[Line], look: (u16, u16)) -> Time {
     let event = &stripe.events[usize::from(look.0) % stripe.events.len().max(1)];
-    settled(
-        lines,
-        event.created + i64::from(look.1) * HOUR + 20 * MINUTE,
-    )
+    let at = event.created + i64::from(look.1) * HOUR + 20 * MINUTE;
+    settled(lines, at.min(stripe.until - 2 * LATEST))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
@@ -10,21 +11,39 @@ use super::truth::{Expect, Mail, Seat, Want};
 
 /// How often each kind of thing was judged, and how often the rules left it open.
 #[derive(Debug, Default)]
-pub(crate) struct Counts(Mutex<BTreeMap<String, u64>>);
+pub(crate) struct Counts {
+    judged: Mutex<BTreeMap<String, u64>>,
+    shops: AtomicU64,
+}
 
 impl Counts {
     fn count(&self, what: &str) {
-        *self.0.lock().unwrap().entry(what.to_owned()).or_default() += 1;
+        *self
+            .judged
+            .lock()
+            .unwrap()
+            .entry(what.to_owned())
+            .or_default() += 1;
+    }
+
+    /// A shop is played.
+    pub(crate) fn played(&self) {
+        self.shops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many shops were played, those among them that a mismatch was shrunk to.
+    pub(crate) fn shops(&self) -> u64 {
+        self.shops.load(Ordering::Relaxed)
     }
 
     /// How often that was judged.
     pub(crate) fn of(&self, what: &str) -> u64 {
-        self.0.lock().unwrap().get(what).copied().unwrap_or(0)
+        self.judged.lock().unwrap().get(what).copied().unwrap_or(0)
     }
 
     /// A line each.
     pub(crate) fn told(&self) -> String {
-        self.0
+        self.judged
             .lock()
             .unwrap()
             .iter()

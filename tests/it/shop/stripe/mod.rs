@@ -82,6 +82,8 @@ pub(crate) struct Stripe {
     pub(crate) bought: BTreeMap<usize, Bought>,
     /// Subscriptions whose customers began anew since.
     pub(crate) former: Vec<usize>,
+    /// Until when it all was lived.
+    pub(crate) until: Time,
     /// Since when lookup keys have moved on to other prices.
     pub(crate) lookups_moved: Option<Time>,
     agenda: BTreeMap<(Time, u32), Task>,
@@ -109,6 +111,7 @@ impl Stripe {
             decisions: Vec::new(),
             bought: BTreeMap::new(),
             former: Vec::new(),
+            until: OPENS,
             lookups_moved: None,
             agenda: BTreeMap::new(),
             planned: 0,
@@ -125,6 +128,7 @@ impl Stripe {
             }
             end = end.max(at + RUNS_ON);
         }
+        stripe.until = end;
         while let Some((&(at, n), _)) = stripe.agenda.first_key_value()
             && at <= end
         {

@@ -17,6 +17,8 @@ pub(crate) struct Cover {
     pub(crate) item: Option<String>,
     /// The invoice that paid for it; none: granted.
     pub(crate) invoice: Option<usize>,
+    /// A person added it.
+    pub(crate) added: bool,
 }
 
 impl Chain {
@@ -100,6 +102,7 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
             since,
             item,
             invoice,
+            added: false,
         }));
     }
     covers.extend(extended(moment, s, at));
@@ -116,6 +119,7 @@ fn extended(moment: Moment<'_>, s: usize, at: Time) -> Option<Cover> {
         since: decision.at,
         item: None,
         invoice: None,
+        added: true,
     })
 }
 
@@ -159,8 +163,8 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
             let began_with_it =
                 before.is_none_or(|b| b.trial == state.trial) && sub.created == start;
             // Rule 23: a trial that is added to a paid subscription counts whatever `trial` says.
-            // Who comes when it is over has no trial.
-            let there = chain.steps[0].0 < end;
+            // Who comes when it is over has no trial, and what is billed by use carries nothing (rule 10).
+            let there = chain.steps[0].0 < end && state.items.iter().any(|i| chain.is_for(i));
             if there && (!began_with_it || moment.policy.trial_licenses) {
                 grants.push(Grant {
                     since: *since,
@@ -269,6 +273,7 @@ fn by_snapshots(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Co
                         since: *since,
                         item: None,
                         invoice: None,
+                        added: false,
                     });
                 }
                 Status::PastDue | Status::Unpaid => covers.retain(|c| c.start < item.start),

@@ -1,7 +1,7 @@
 //! Unpaid renewals: when a grace begins and ends, and whether a payment came (rules 25 to 32).
 
 use super::chain::Chain;
-use super::cover::{covers, invoices};
+use super::cover::{Cover, covers, invoices};
 use super::{Moment, decided};
 use crate::shop::calendar::Time;
 use crate::shop::script::{Types, Word};
@@ -35,6 +35,9 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
         .iter()
         .map(|(at, _)| *at)
         .collect();
+    let about = &moment.stripe.subs[s].id;
+    let said = moment.stripe.decisions.iter().filter(|d| d.about == *about);
+    changes.extend(said.map(|d| d.at));
     for (n, invoice) in invoices(moment, s) {
         changes.extend(
             [invoice.paid, invoice.voided, invoice.uncollectible]
@@ -66,12 +69,13 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
         let ended = moment.stripe.subs[s]
             .at(at)
             .is_some_and(|state| state.status.is_over());
+        let grace_end = exempt(moment, s, at + moment.policy.grace);
         if !runs
+            && chain.held(at).is_some()
             && !ended
-            && !paid_for(moment, s, chain, at)
-            && covers(moment, s, chain, at).iter().any(|c| c.start < at)
+            && !paid_for(moment, s, chain, (at, grace_end))
+            && had_time(moment, s, chain, at)
         {
-            let grace_end = exempt(moment, s, at + moment.policy.grace);
             episodes.push(Episode {
                 start: at,
                 grace_end,
@@ -97,8 +101,16 @@ fn exempt(moment: Moment<'_>, s: usize, grace_end: Time) -> Time {
         .map_or(grace_end, |until| until.max(grace_end))
 }
 
-fn paid_for(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> bool {
-    covers(moment, s, chain, at).iter().any(|c| c.end > at)
+/// Whether it had time before, other than a person added: else there is nothing to keep alive.
+fn had_time(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> bool {
+    let before = |c: &Cover| c.start < at && !c.added;
+    covers(moment, s, chain, at).iter().any(before)
+}
+
+/// Whether an instant is paid for. Time that a person added takes no grace away that reaches further (rules 25, 50).
+fn paid_for(moment: Moment<'_>, s: usize, chain: &Chain, (at, grace_end): (Time, Time)) -> bool {
+    let counts = |c: &Cover| c.end > at && (!c.added || c.end >= grace_end);
+    covers(moment, s, chain, at).iter().any(counts)
 }
 
 /// Looks whether a change until an instant resolved an episode.
@@ -118,7 +130,7 @@ fn close(
         .copied()
         .filter(|at| *at >= episode.start && *at <= until)
     {
-        if paid_for(moment, s, chain, at) {
+        if paid_for(moment, s, chain, (at, episode.grace_end)) {
             episode.resolved = Some(at);
             return;
         }

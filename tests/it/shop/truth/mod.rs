@@ -5,6 +5,7 @@
 mod chain;
 mod cover;
 mod decided;
+mod ending;
 mod episode;
 mod lived;
 mod mails;

@@ -97,7 +97,10 @@ pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>)
     };
     let paused = life.state.paused && !life.state.status.is_over() && !moment.policy.pause_keeps;
     match disputed.0 {
-        // Rule 33.
+        // Rule 33. One that was revoked before is not made anew meanwhile (rule 5).
+        Want::Live(_) | Want::LiveFrom(_) if paused && revoked_before(moment, s, life) => {
+            (Want::Stopped(&["suspended", "revoked"]), "33")
+        }
         Want::Live(_) | Want::LiveFrom(_) if paused => (Want::Stopped(&["suspended"]), "33"),
         Want::Stopped(words) if paused && words == ["expired"] => (Want::Stopped(OVER), "33"),
         Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => {
@@ -229,13 +232,12 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
 
 fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -> Ruled {
     let of_it = |of: Paid| matches!(of, Paid::Invoice(i, _) if moment.stripe.invoices[i].sub == s);
-    let verdict = disputed(moment, of_it);
     let paid_after = |since: Time| {
         life.covers
             .iter()
             .any(|c| c.since > since && c.invoice.is_some())
     };
-    match verdict {
+    match disputed(moment, of_it, paid_after) {
         Disputed::No => match plain.0 {
             // What was revoked and would be given back is over by now: it may stay as it is.
             Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), plain.1),
@@ -246,13 +248,12 @@ fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -
             | Want::Open(_) => plain,
         },
         Disputed::Unclear(why) => (Want::Open(why), "39"),
-        Disputed::Lost(since) if !paid_after(since) => match plain.0 {
+        Disputed::Lost(_) => match plain.0 {
             Want::Live(_) | Want::LiveFrom(_) => (Want::Stopped(&["revoked"]), "39"),
             // It may have been over before the loss.
             Want::Stopped(_) => (Want::Stopped(ENDED), "39"),
             Want::Nothing | Want::Open(_) => plain,
         },
-        Disputed::Lost(_) => plain,
         Disputed::Open => match plain.0 {
             // Under these, one that was revoked before is not made anew while the dispute is open (rule 5).
             Want::Live(_) | Want::LiveFrom(_) if revoked_before(moment, s, life) => {
@@ -286,13 +287,18 @@ pub(crate) enum Disputed {
     No,
     /// At least one is open and stops.
     Open,
-    /// Lost since then, under a policy that revokes.
+    /// Lost since then, under a policy that revokes, and no period was paid after it.
     Lost(Time),
     Unclear(&'static str),
 }
 
-/// The disputes of a purchase at an instant (rule 39).
-pub(crate) fn disputed(moment: Moment<'_>, of: impl Fn(Paid) -> bool) -> Disputed {
+/// The disputes of a purchase at an instant (rule 39). A loss stands until a period is paid after it; that settles none that
+/// is open.
+pub(crate) fn disputed(
+    moment: Moment<'_>,
+    of: impl Fn(Paid) -> bool,
+    paid_after: impl Fn(Time) -> bool,
+) -> Disputed {
     let policy = moment.policy;
     let (mut open, mut lost, mut unclear, mut any_open) = (false, None, None, false);
     for dispute in moment
@@ -322,7 +328,7 @@ pub(crate) fn disputed(moment: Moment<'_>, of: impl Fn(Paid) -> bool) -> Dispute
             _ => {}
         }
     }
-    match (lost, unclear) {
+    match (lost.filter(|since| !paid_after(*since)), unclear) {
         (Some(_), _) if any_open && !kinds::open(Kind::LossBesideOpen) => {
             Disputed::Unclear("closed kind")
         }

@@ -1,7 +1,7 @@
 //! What is bought once (rules 10, 11, 13, 36, 39).
 
 use super::money::{Back, Disputed, disputed, went_back};
-use super::subscription::{ENDED, OVER, Ruled};
+use super::subscription::{ENDED, Ruled};
 use super::{Expect, Mail, Moment, Seat, Want, decided};
 use crate::shop::calendar::{DAY, Time};
 use crate::shop::catalog::plan_of;
@@ -107,14 +107,12 @@ fn want(
     } else {
         (Want::Live(vec![end]), "10")
     };
-    let disputes = moment
-        .stripe
-        .disputes
-        .iter()
-        .any(|d| d.of == Paid::Session(x) && d.at <= moment.at);
-    // What was stopped by a dispute and is over when that is won may stay as it is.
-    let plain = if over && disputes {
-        (Want::Stopped(OVER), "10, 39")
+    // What was stopped by a dispute or a refund, and is over when that is undone, may stay as it is.
+    let disputed_at = moment.stripe.disputes.iter().map(|d| (d.of, d.at));
+    let refunded_at = moment.stripe.refunds.iter().map(|r| (r.of, r.at));
+    let mut back = disputed_at.chain(refunded_at);
+    let plain = if over && back.any(|(of, at)| of == Paid::Session(x) && at <= moment.at) {
+        (Want::Stopped(ENDED), "10, 36, 39")
     } else {
         plain
     };
@@ -126,7 +124,7 @@ fn want(
     }
     let of = |of: Paid| of == Paid::Session(x);
     let back = went_back(moment, moment.policy, total, of).0;
-    match (back, disputed(moment, of)) {
+    match (back, disputed(moment, of, |_| false)) {
         (Back::Mixed, _) => (Want::Open("a part revokes and the whole keeps"), "36"),
         (Back::Pending, _) => (Want::Open("a refund is pending"), "36"),
         (Back::Revokes(since), _) if end.is_some_and(|end| end <= since) => {

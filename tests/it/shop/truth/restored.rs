@@ -31,9 +31,11 @@ pub(crate) fn fates(moment: Moment<'_>, s: usize, all: &[Chain]) -> Option<Vec<F
             && subs[*other].customer == subs[s].customer
             && subs[*other].created <= moment.at
     };
-    let partner = (0..subs.len())
-        .find(same)
-        .filter(|_| moment.policy.restores)?;
+    let mut others = (0..subs.len()).filter(same);
+    let partner = others.next().filter(|_| moment.policy.restores)?;
+    if others.next().is_some() {
+        return Some(vec![Fate::Unclear; all.len()]);
+    }
     let (old, new) = (s.min(partner), s.max(partner));
     let Some(moves) = moves(moment, old, new) else {
         return Some(vec![Fate::Unclear; all.len()]);

@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, chains};
 use super::cover::{Cover, covers, invoices};
+use super::ending::{after_the_end, gave_up, margin_or_not, unlicensed};
 use super::episode::{Episode, episodes};
 use super::lived::lived;
 use super::restored::{self, Fate};
@@ -10,6 +11,7 @@ use super::{Expect, Moment, Seat, Want, decided, mails, money};
 use crate::shop::calendar::Time;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
+use crate::shop::script::Types;
 use crate::shop::stripe::ledger::{Invoice, State, Status};
 
 /// A want with its rule.
@@ -158,25 +160,6 @@ pub(crate) fn plain(moment: Moment<'_>, s: usize, chain: &Chain) -> Ruled {
     }
 }
 
-/// From a licensed price to one that no plan names: it lives to what was paid, then ends (rule 15).
-fn unlicensed(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
-    let end = life.covers.iter().map(|c| c.end).max().unwrap_or(moment.at);
-    let credited = invoices(moment, s).any(|(_, i)| i.lines.iter().any(|l| l.amount < 0));
-    let margin = moment.policy.margin;
-    if life.state.cancel_at.is_some() || life.state.ended_at.is_some() || credited {
-        (
-            Want::Open("no longer licensed, and credited or cancelled"),
-            "15, 17",
-        )
-    } else if moment.at < end {
-        (Want::Live(vec![Some(end), Some(end + margin)]), "15")
-    } else if moment.at < end + margin {
-        (Want::Open("no longer licensed: margin or not"), "15")
-    } else {
-        (Want::Stopped(OVER), "15")
-    }
-}
-
 /// What is over when it is first paid for is not made (rule 5); with the margin it may just be alive.
 fn first_paid_late(moment: Moment<'_>, s: usize, life: &Life<'_>) -> Ruled {
     let carried =
@@ -205,10 +188,17 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
     if life.covers.iter().all(|c| c.since >= c.end) {
         return first_paid_late(moment, s, life);
     }
-    let trial_over = life.state.trial.is_some_and(|(_, over)| over == end);
-    if life.state.status == Status::Paused && trial_over {
-        // The trial ended without a payment method.
-        return until(moment.at, end, "24");
+    if life.state.status == Status::Paused {
+        // The trial ended without a payment method; somebody may have paid or added more.
+        return if life.state.trial.is_some_and(|(_, over)| over == end) {
+            until(moment.at, end, "24")
+        } else {
+            margin_or_not(
+                moment,
+                end,
+                ("longer than a trial: margin or not", "24, 50"),
+            )
+        };
     }
     if begins_a_period_and_failed(moment, s, chain) {
         return (Want::Open("an upgrade that begins a period failed"), "25");
@@ -260,8 +250,8 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
 /// A change that began a period at once has failed: the rules do not say whether that is a renewal.
 fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
     invoices(moment, s).any(|(_, i)| {
-        let failed = i.failed.first().is_some_and(|at| *at <= moment.at);
-        failed
+        let fails = i.failed.first().copied().or(i.overdue);
+        fails.is_some_and(|at| at <= moment.at)
             && i.reason == "subscription_update"
             && i.lines.iter().any(|l| chain.billed(l) && !l.proration)
     })
@@ -279,6 +269,10 @@ fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
 /// alive, and do not revive.
 fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Option<Time> {
     let at = moment.at;
+    if moment.delivery.types != Types::All {
+        // Nobody tells of an invoice before it is paid.
+        return None;
+    }
     let waits = |i: &&Invoice| {
         let closed = [i.paid, i.voided, i.uncollectible, i.failed.first().copied()];
         closed.into_iter().flatten().all(|c| c > at)
@@ -304,7 +298,10 @@ fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode)
     if let Some(ended) = life.state.ended_at
         && !gave_up(moment, life)
     {
-        // The customer's own cancellation: the paid time is over (rule 30).
+        // The customer's own cancellation: the paid time is over (rule 30), unless a person added some.
+        if end > ended && policy.on_cancel != OnCancel::Keep {
+            return after_the_end(moment, life, end, ended);
+        }
         if policy.on_cancel == OnCancel::Keep {
             return (
                 Want::Open("cancelled in grace under on_cancel = keep"),
@@ -342,56 +339,4 @@ fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode)
         AtGraceEnd::Keep => Want::LiveFrom(at + 1),
     };
     (want, "27")
-}
-
-/// Whether Stripe ended it for want of payment (rule 30).
-fn gave_up(moment: Moment<'_>, life: &Life<'_>) -> bool {
-    // Before there were reasons, a deletion while past_due or unpaid is Stripe's.
-    !moment.stripe.new_shape || life.state.reason == Some("payment_failed")
-}
-
-fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) -> Ruled {
-    let late = life
-        .covers
-        .iter()
-        .any(|c| c.since > ended && c.invoice.is_some());
-    if late && life.covers.iter().all(|c| c.since > ended) {
-        return (Want::Open("first paid after the deletion"), "5, 16");
-    }
-    let trial_over = life
-        .state
-        .trial
-        .is_some_and(|(_, over)| over == end && over == ended);
-    if trial_over && life.state.reason == Some("payment_failed") {
-        // It ended with its trial, which had no payment method; before there were reasons it may have been cancelled.
-        return if moment.stripe.new_shape || moment.policy.on_cancel != OnCancel::Keep {
-            (Want::Stopped(OVER), "24")
-        } else {
-            (Want::Open("a trial that ended without a reason"), "24, 34")
-        };
-    }
-    match moment.policy.on_cancel {
-        OnCancel::PeriodEnd if late => {
-            // Paid after the deletion: it pays for its period (rule 16), with or without the margin.
-            let m = moment.policy.margin;
-            if moment.at < end {
-                (Want::Live(vec![Some(end), Some(end + m)]), "16")
-            } else if moment.at < end + m {
-                (Want::Open("paid after the deletion: margin or not"), "16")
-            } else {
-                (Want::Stopped(OVER), "16")
-            }
-        }
-        _ if late => (
-            Want::Open("paid after the deletion, on_cancel is not period_end"),
-            "16, 34",
-        ),
-        OnCancel::Now | OnCancel::Keep if life.state.reason == Some("payment_failed") => (
-            Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"),
-            "30, 34",
-        ),
-        OnCancel::PeriodEnd if moment.at < end => (Want::until(end), "34"),
-        OnCancel::PeriodEnd | OnCancel::Now => (Want::Stopped(OVER), "34"),
-        OnCancel::Keep => (Want::Live(vec![None]), "34"),
-    }
 }

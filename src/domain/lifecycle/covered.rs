@@ -1,0 +1,51 @@
+//! Whether an instant is paid for, and whether a failure then starts a grace.
+
+use super::course::Course;
+use crate::domain::object::ItemKey;
+use crate::domain::time::Timestamp;
+
+impl Course<'_, '_> {
+    /// Whether an instant is paid for (or granted, or on trial), for every licensed item, and for what the metadata asks
+    /// for by any item that carries it. Time that a person added stands for a payment where no grace that begins now would
+    /// reach further: who extends takes nothing away (rule 50).
+    pub(super) fn is_covered(&self, at: Timestamp) -> bool {
+        let added = self.terms.decided.extended;
+        if added.is_some_and(|until| until > at && until >= self.grace_ends(at)) {
+            return true;
+        }
+        let reaches = |key: &ItemKey| self.life.paid_end(key).is_some_and(|end| end > at);
+        let items = self
+            .objects
+            .subscription
+            .licensed_at(at)
+            .iter()
+            .all(reaches);
+        items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
+    }
+
+    /// Whether something that is licensed at an instant was ever paid, granted or on trial: else there is no license to keep
+    /// by a grace. What a person added later is none of that.
+    pub(super) fn had_time(&self, at: Timestamp) -> bool {
+        let licensed = self.objects.subscription.licensed_at(at);
+        let carriers = self.life.carriers.iter();
+        let carriers = carriers.filter(|_| self.life.asked.is_some());
+        let mut keys = licensed.iter().chain(carriers);
+        keys.any(|key| self.life.paid_end(key).is_some())
+    }
+
+    /// Whether a failure could start a grace: none is open, the subscription lives, and no pause excuses it.
+    pub(super) fn grace_may_start(&self) -> bool {
+        self.life.open_episode().is_none() && self.life.ended.is_none() && !self.is_excused()
+    }
+
+    /// When a grace that begins at an instant is over.
+    pub(super) fn grace_ends(&self, at: Timestamp) -> Timestamp {
+        let exempt = self.terms.decided.exempt.unwrap_or(at);
+        (at + self.policy_at(at).grace).max(exempt)
+    }
+
+    /// A pause knows neither grace nor mail.
+    pub(super) fn is_excused(&self) -> bool {
+        self.life.paused.is_some_and(|p| !p.trial_over)
+    }
+}
