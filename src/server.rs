@@ -127,6 +127,30 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
     }
 }
 
+/// What the scheduler rings for, and where jumps of the clock are heard.
+fn notifiers(
+    parts: &Parts,
+    counts: &Arc<Counts>,
+) -> (
+    crate::scheduler::Notifiers,
+    tokio::sync::mpsc::Receiver<Span>,
+) {
+    let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
+    let schedule = parts.config.backup.as_ref();
+    let notifiers = crate::scheduler::Notifiers {
+        due: Arc::clone(&parts.due),
+        // A full channel has jumps enough that are not looked at yet.
+        jumped: Arc::new(move |jump| {
+            let _ = jumped.try_send(jump);
+        }),
+        upkeep: Arc::new(http::metrics::upkeep),
+        audit: Arc::default(),
+        counts: Arc::clone(counts),
+        backups: schedule.map(|schedule| (Arc::clone(&parts.backups), schedule.into())),
+    };
+    (notifiers, jumps)
+}
+
 impl Tasks {
     /// Starts everything that works beside the committer.
     async fn start(
@@ -145,22 +169,8 @@ impl Tasks {
             stop,
             ..
         } = parts;
-        let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
         let counts: Arc<Counts> = Arc::default();
-        let notifiers = crate::scheduler::Notifiers {
-            due: Arc::clone(due),
-            // A full channel has jumps enough that are not looked at yet.
-            jumped: Arc::new(move |jump| {
-                let _ = jumped.try_send(jump);
-            }),
-            upkeep: Arc::new(http::metrics::upkeep),
-            audit: Arc::default(),
-            counts: Arc::clone(&counts),
-            backups: config
-                .backup
-                .as_ref()
-                .map(|schedule| (Arc::clone(backups), schedule.into())),
-        };
+        let (notifiers, jumps) = notifiers(parts, &counts);
         let catch_up = config.time.catch_up;
         let known = Arc::clone(backfills);
         let guard = guard::run(

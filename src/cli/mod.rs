@@ -133,20 +133,14 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
         Command::Issue(args) => orders::issue(config, args, now()),
-        Command::Extend(args) => orders::decide(
-            config,
-            &args.decision,
-            Verb::Extend {
-                until: args.until.from(now()),
-            },
-        ),
-        Command::Exempt(args) => orders::decide(
-            config,
-            &args.decision,
-            Verb::Exempt {
-                until: args.until.from(now()),
-            },
-        ),
+        Command::Extend(args) => {
+            let until = args.until.from(now());
+            orders::decide(config, &args.decision, Verb::Extend { until })
+        }
+        Command::Exempt(args) => {
+            let until = args.until.from(now());
+            orders::decide(config, &args.decision, Verb::Exempt { until })
+        }
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
         Command::Note(args) => orders::decide(config, args, Verb::Note),

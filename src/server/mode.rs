@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::Mode;
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::engine::Handle;
+use crate::engine::record::restored;
 use crate::scheduler::jobs::{self, JobError};
 
 /// Orders what the config says, if that is news, and has what waits judged by it.
@@ -13,6 +14,7 @@ use crate::scheduler::jobs::{self, JobError};
 /// # Errors
 /// The store's, or that the engine takes nothing.
 pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), JobError> {
+    observe_if_restored(handle).await?;
     if let Some(what) = news(&handle.standing(), mode) {
         let at = clock.now();
         let reason = "`mode` in the config".to_owned();
@@ -32,6 +34,29 @@ pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), Jo
     } else if orders.observes_anything() {
         tracing::warn!("some plans are only observed: `keyward held` says which");
     }
+    Ok(())
+}
+
+/// A store that was put back from a backup is only observed until somebody has looked: what it would do may be done already.
+async fn observe_if_restored(handle: &Handle) -> Result<(), JobError> {
+    let Some(restored) = restored::read(handle)? else {
+        return Ok(());
+    };
+    let is_known = |o: &StandingOrder| o.by == Author::Restore && o.at >= restored.at;
+    if handle.standing().all().iter().any(is_known) {
+        return Ok(());
+    }
+    let order = StandingOrder {
+        what: Standing::Observe { plan: None },
+        by: Author::Restore,
+        reason: format!(
+            "restored from {}, which was made {}",
+            restored.from, restored.taken
+        ),
+        at: restored.at,
+    };
+    handle.order(order).await?;
+    jobs::wake_concerned(handle).await?;
     Ok(())
 }
 

@@ -159,13 +159,12 @@ pub(in crate::engine) fn mend(
 /// The input that mends something; `None`: only a person can.
 #[must_use]
 pub fn remedy(wrong: &Wrong) -> Option<Input> {
-    match wrong {
-        Wrong::Differs(machine) => Some(Input::WakeUp {
+    if let Wrong::Differs(machine) = wrong {
+        return Some(Input::WakeUp {
             machine: machine.clone(),
-        }),
-        other if other.mended().is_empty() => None,
-        other => Some(Input::Mend {
-            key: other.found_at().to_vec(),
-        }),
+        });
     }
+    (!wrong.mended().is_empty()).then(|| Input::Mend {
+        key: wrong.found_at().to_vec(),
+    })
 }

@@ -25,7 +25,7 @@ use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::no_use::NoEvent;
 use crate::domain::notice::NoticeStatus;
-use crate::domain::operator;
+use crate::domain::operator::{self, Order};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
 use crate::domain::routing::{Meanwhile, Route};
@@ -162,12 +162,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 machine,
                 action,
                 order,
-            } => self.change(machine, |m, world| {
-                operator::carry_out(m, *action, order, world.now)
-            }),
-            Input::Mails { machine } => {
-                self.change(machine, |m, world| operator::mail_now(m, world.now))
-            }
+            } => self.ordered(machine, *action, order),
+            Input::Mails { machine } => self.change(machine, |m, w| operator::mail_now(m, w.now)),
             Input::Refused {
                 source,
                 why,
@@ -205,6 +201,16 @@ impl<'w, 'a> Transaction<'w, 'a> {
             return Ok(Receipt::Done);
         }
         self.change(id, |m, _| decide::add_fact(m, fact))
+    }
+
+    /// What a person says of actions.
+    fn ordered(
+        &mut self,
+        machine: &MachineId,
+        action: Option<u32>,
+        order: &Order,
+    ) -> Result<Receipt, RecordError> {
+        self.change(machine, |m, w| operator::carry_out(m, action, order, w.now))
     }
 
     fn searched(

@@ -277,9 +277,14 @@ mod tests {
     fn the_bytes_of_records_stay_as_they_are() {
         let mut bytes = Vec::new();
         let first: [Write<'_>; 2] = [(b"a", Some(b"one")), (b"b", None)];
-        let link = encode(&mut bytes, Link::default(), first.into_iter());
+        let link = encode(
+            &mut bytes,
+            Link::default(),
+            Packing::Never,
+            first.into_iter(),
+        );
         let second: [Write<'_>; 1] = [(b"a", Some(b"two"))];
-        encode(&mut bytes, link, second.into_iter());
+        encode(&mut bytes, link, Packing::Never, second.into_iter());
         let golden = "0000001100000000000000010000000000000000000000000000000065da51ac000100000003616f6e65\
                       0001ffffffff620000000a00000000000000029cfe4b3d311085185f2cb8d7ee225c4e2d4e79f5\
                       0001000000036174776f";

@@ -109,19 +109,23 @@ impl Value<'_> {
     }
 
     pub(super) fn count(&self) -> Option<u32> {
-        match self.key.kind {
-            ValueKind::CountText(from, to) if matches!(self.value, DeValue::String(_)) => {
-                let text = self.text()?;
-                let parsed = text.parse().ok().filter(|n| (from..=to).contains(n));
-                if parsed.is_none() {
-                    let message = format!("`{}` cannot be \"{text}\"", self.key.name);
-                    self.mistake(message, format!("a whole number from {from} to {to}"));
-                }
-                parsed
-            }
-            ValueKind::Count(from, to) | ValueKind::CountText(from, to) => self.integer(from, to),
-            _ => None,
+        let (from, to, as_text) = if let ValueKind::Count(from, to) = self.key.kind {
+            (from, to, false)
+        } else if let ValueKind::CountText(from, to) = self.key.kind {
+            (from, to, matches!(self.value, DeValue::String(_)))
+        } else {
+            return None;
+        };
+        if !as_text {
+            return self.integer(from, to);
         }
+        let text = self.text()?;
+        let parsed = text.parse().ok().filter(|n| (from..=to).contains(n));
+        if parsed.is_none() {
+            let message = format!("`{}` cannot be \"{text}\"", self.key.name);
+            self.mistake(message, format!("a whole number from {from} to {to}"));
+        }
+        parsed
     }
 
     pub(super) fn devices(&self) -> Option<Devices> {
