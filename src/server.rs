@@ -190,13 +190,8 @@ impl Tasks {
         );
         let backfill = tokio::spawn(backfill);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
-        let auditor = audit::Auditor {
-            handle: handle.clone(),
-            config: Arc::clone(config),
-            services: Arc::clone(services),
-        };
-        let audit = auditor.run(Arc::clone(&notifiers.audit), stop.clone());
-        let audit = tokio::spawn(audit);
+        let auditor = audit::Auditor::of(parts);
+        let audit = tokio::spawn(auditor.run(Arc::clone(&notifiers.audit), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))

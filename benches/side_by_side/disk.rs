@@ -35,10 +35,10 @@ struct Alive {
 /// Sells, then delivers a mix, to a server of its own each; stops it and looks into its store.
 pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let count = settings.purchases;
-    let mut next = purchase::endless(0);
-    let sold = after(settings, "purchases", count, move || next())?;
-    let mut next = purchase::mixed();
-    let mixed = after(settings, "mixed events", count, move || next())?;
+    let next = purchase::endless(0);
+    let sold = after(settings, "purchases", count, next)?;
+    let next = purchase::mixed();
+    let mixed = after(settings, "mixed events", count, next)?;
     for (what, kib) in [("purchase", sold), ("mixed event", mixed)] {
         report.check(
             format!("sled's file for each {what}, KiB"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::parts::Parts;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
 use crate::config::{Config, Service, Source};
@@ -35,6 +36,15 @@ pub struct Auditor {
 }
 
 impl Auditor {
+    /// Over a server's parts.
+    pub(super) fn of(parts: &Parts) -> Self {
+        Self {
+            handle: parts.handle.clone(),
+            config: Arc::clone(&parts.config),
+            services: Arc::clone(&parts.services),
+        }
+    }
+
     /// Looks whenever it is woken, until it is to stop.
     pub async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
         let audits = async {

@@ -180,9 +180,7 @@ mod tests {
 
     #[test]
     fn every_version_but_the_newest_has_one_step() {
-        for from in 1..SCHEMA {
-            assert_eq!(STEPS.iter().filter(|step| step.from == from).count(), 1);
-        }
+        assert!(STEPS.iter().zip(1..).all(|(step, from)| step.from == from));
         assert_eq!(STEPS.len() + 1, SCHEMA as usize);
     }
 }

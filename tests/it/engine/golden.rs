@@ -120,22 +120,19 @@ fn paths(bytes: &[u8]) -> BTreeSet<String> {
 }
 
 fn walk(decoder: &mut Decoder<'_>, path: &str, found: &mut BTreeSet<String>) {
-    match decoder.datatype().unwrap() {
-        Type::Array => {
-            let len = decoder.array().unwrap().unwrap();
-            found.insert(format!("{path}[]"));
-            for n in 0..len {
-                walk(decoder, &format!("{path}.{}", n.min(20)), found);
-            }
+    let kind = decoder.datatype().unwrap();
+    if kind == Type::Array {
+        let len = decoder.array().unwrap().unwrap();
+        found.insert(format!("{path}[]"));
+        for n in 0..len {
+            walk(decoder, &format!("{path}.{}", n.min(20)), found);
         }
-        Type::U8 => {
-            let n = decoder.u8().unwrap();
-            found.insert(format!("{path}={}", n.min(24)));
-        }
-        other => {
-            decoder.skip().unwrap();
-            found.insert(format!("{path}:{other}"));
-        }
+    } else if kind == Type::U8 {
+        let n = decoder.u8().unwrap();
+        found.insert(format!("{path}={}", n.min(24)));
+    } else {
+        decoder.skip().unwrap();
+        found.insert(format!("{path}:{kind}"));
     }
 }
 
