@@ -94,12 +94,7 @@ impl Service {
                     .read(move |context| lists::actions(context, limit))
                     .await
             }
-            Request::Attention => {
-                let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
-                self.context
-                    .read(move |context| attention::list(context, of_server))
-                    .await
-            }
+            Request::Attention => self.attention().await,
             Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::History(pages) => {
                 self.context
@@ -134,6 +129,12 @@ impl Service {
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)
+    }
+
+    async fn attention(&self) -> Result<Response, Failure> {
+        let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
+        let read = move |context: &Context| attention::list(context, of_server);
+        self.context.read(read).await
     }
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
