@@ -94,6 +94,8 @@ impl Service {
             }
             Request::Refused { limit } => self.read(move |c| lists::refused(c, limit)).await,
             Request::Actions { limit } => self.read(move |c| lists::actions(c, limit)).await,
+            Request::Attention => self.attention().await,
+            Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::History(pages) => self.read(move |c| history::page(c, &pages)).await,
             Request::Adoption(query) => {
                 adoption::answer(&self.context, self.running.as_deref(), query).await
@@ -133,6 +135,12 @@ impl Service {
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)
+    }
+
+    async fn attention(&self) -> Result<Response, Failure> {
+        let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
+        let read = move |context: &Context| attention::list(context, of_server);
+        self.context.read(read).await
     }
 
     /// Keeps what a probe learned; it counts from the next start on.

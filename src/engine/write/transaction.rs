@@ -163,7 +163,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 action,
                 order,
             } => self.ordered(machine, *action, order),
-            Input::Mails { machine } => self.change(machine, |m, w| operator::mail_now(m, w.now)),
+            Input::Mails { machine } => self.mail_now(machine),
             Input::Refused {
                 source,
                 why,
@@ -225,6 +225,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         } else {
             Receipt::Unknown
         })
+    }
+
+    fn mail_now(&mut self, machine: &MachineId) -> Result<Receipt, RecordError> {
+        self.change(machine, |m, world| operator::mail_now(m, world.now))
     }
 
     /// Keeps a delivery that was no event, for the operator.
