@@ -37,6 +37,7 @@ use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::gaps;
 use crate::engine::record::key::{self, Item};
 use crate::engine::record::labels;
+use crate::engine::record::probe;
 use crate::engine::record::revisions;
 use crate::engine::record::standing;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
@@ -177,6 +178,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Adopt(what) => adopting::carry_out(self, what),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Probed(learned) => probe::keep(self.working, learned),
             Input::Standing(order) => standing::order(self.working, order),
             Input::GuardReset => standing::reset_guard(self.working),
             Input::Compare { machine } => {
