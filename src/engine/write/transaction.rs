@@ -163,9 +163,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             } => self.change(machine, |m, world| {
                 operator::carry_out(m, *action, order, world.now)
             }),
-            Input::Mails { machine } => {
-                self.change(machine, |m, world| operator::mail_now(m, world.now))
-            }
+            Input::Mails { machine } => self.change(machine, |m, w| operator::mail_now(m, w.now)),
             Input::Refused {
                 source,
                 why,
@@ -181,9 +179,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Probed(learned) => probe::keep(self.working, learned),
             Input::Standing(order) => standing::order(self.working, order),
             Input::GuardReset => standing::reset_guard(self.working),
-            Input::Compare { machine } => {
-                self.change(machine, |m, world| holding::compare(m, world.now))
-            }
+            Input::Compare { machine } => self.change(machine, |m, w| holding::compare(m, w.now)),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
     }
