@@ -315,7 +315,7 @@ pub fn object_named(label: &str) -> Option<&str> {
     let id = id.unwrap_or(label);
     let is_one = match ObjectId::from(id).kind() {
         ObjectKind::Session | ObjectKind::Subscription | ObjectKind::Invoice => true,
-        ObjectKind::Other => false,
+        ObjectKind::Issued | ObjectKind::Other => false,
     };
     (is_one && !id.contains(char::is_whitespace)).then_some(id)
 }
