@@ -180,9 +180,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Keep(kept) => server::keep(self.working, kept),
             Input::Standing(order) => standing::order(self.working, order),
             Input::GuardReset => standing::reset_guard(self.working),
-            Input::Compare { machine } => {
-                self.change(machine, |m, world| holding::compare(m, world.now))
-            }
+            Input::Compare { machine } => self.change(machine, |m, w| holding::compare(m, w.now)),
             Input::Mend { key } => verify::mend(self.working, key),
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
