@@ -3,11 +3,14 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod alerts;
 mod backfill;
+mod endpoints;
 mod guard;
 pub(crate) mod mode;
 mod opening;
 mod parts;
+mod quiet;
 mod reparse;
 mod rules;
 mod watch;
@@ -107,6 +110,7 @@ struct Tasks {
     backfill: tokio::task::JoinHandle<()>,
     reparse: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
+    alerts: tokio::task::JoinSet<()>,
     embedded: Option<EmbeddedTask>,
     embedded_stop: CancellationToken,
 }
@@ -172,9 +176,11 @@ impl Tasks {
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(system("starting the scheduler"))?;
+        let alerts = alerts::start(parts, &scheduler)?;
         let observed = observed(&scheduler, Arc::clone(services), Arc::clone(&counts));
         let app = http::App::new(handle.clone(), Arc::clone(config))
-            .with_observed(observed, Arc::clone(&counts));
+            .with_observed(observed, Arc::clone(&counts))
+            .with_signals(Arc::clone(&parts.signals));
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
             handle.clone(),
@@ -184,6 +190,7 @@ impl Tasks {
         );
         Ok(Self {
             watch: tokio::spawn(watch),
+            alerts,
             http: tokio::spawn(http::serve(listener, app, stop.clone())),
             dispatcher: tokio::spawn(dispatcher),
             scheduler,
@@ -305,6 +312,7 @@ impl Server {
         let _ = tasks.backfill.await;
         let _ = tasks.reparse.await;
         let _ = tasks.watch.await;
+        while tasks.alerts.join_next().await.is_some() {}
         let _ = tasks.dispatcher.await;
         others.await;
         drop((handle, services));

@@ -9,8 +9,8 @@ mod table;
 
 pub(super) use policy::POLICY;
 pub(super) use table::{
-    ADOPT, BACKFILL, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS, SOURCE,
-    STORE, TIME,
+    ADOPT, ALERT, BACKFILL, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT, SCHEDULER, SECTIONS,
+    SOURCE, STORE, TIME,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -127,6 +127,10 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         ("tolerance", _) => "\"300s\"",
         ("duration", _) => "\"365d\"",
         ("policy", _) => "\"standard\"",
+        ("url" | "heartbeat_url", _) if matches!(key.kind, ValueKind::Secret) => {
+            "\"https://hooks.example.com/${ALERT_TOKEN}\""
+        }
+        ("email", _) => "[\"you@example.com\"]",
         ("url", _) => "\"smtps://user:${SMTP_PASSWORD}@smtp.example.com:465\"",
         ("path", _) => "\"./mail\"",
         ("public_url", _) => "\"https://buy.example.com\"",

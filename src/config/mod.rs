@@ -73,6 +73,8 @@ pub struct Config {
     pub time: Time,
     /// Events that never arrived.
     pub backfill: Backfill,
+    /// How the operator is alerted.
+    pub alert: AlertConfig,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
     /// Whether what is decided is carried out.
@@ -174,12 +176,22 @@ impl Config {
             http: Http::default(),
             time: Time::default(),
             backfill: Backfill::default(),
+            alert: AlertConfig::default(),
             adopt: Adopt::default(),
             mode: Mode::Live,
             guard: parse::GUARD_LIMITS,
             plans: Vec::new(),
             policies: vec![Policy::default()],
         }
+    }
+
+    /// Where Stripe posts a source's events.
+    #[must_use]
+    pub fn webhook_url(&self, source: &SourceName) -> String {
+        format!(
+            "{}/webhooks/{source}",
+            self.public_url.trim_end_matches('/')
+        )
     }
 
     /// The source of that name.

@@ -6,10 +6,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::Backfills;
+use super::endpoints::Endpoints;
+use super::quiet::Silences;
 use crate::config::Config;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::Handle;
+use crate::http::signals::{self, Signals};
 
 /// The parts.
 pub(super) struct Parts {
@@ -18,6 +21,9 @@ pub(super) struct Parts {
     pub(super) services: Arc<Services>,
     pub(super) due: Arc<Notify>,
     pub(super) backfills: Arc<Backfills>,
+    pub(super) signals: Signals,
+    pub(super) silences: Arc<Silences>,
+    pub(super) endpoints: Arc<Endpoints>,
     /// What waits for a person apart from purchases.
     pub(super) attention: ServerAttention,
     pub(super) stop: CancellationToken,
@@ -26,11 +32,17 @@ pub(super) struct Parts {
 impl Parts {
     pub(super) fn new(handle: Handle, config: Arc<Config>, services: Arc<Services>) -> Self {
         let backfills = Arc::new(Backfills::new(config.sources.iter().map(|s| &s.name)));
+        let (signals, silences) = (signals::of(&config), Arc::<Silences>::default());
+        let endpoints = Arc::<Endpoints>::default();
         let attention: ServerAttention = {
             let (services, backfills) = (Arc::clone(&services), Arc::clone(&backfills));
-            let clock = handle.clock().clone();
+            let (signals, silences) = (Arc::clone(&signals), Arc::clone(&silences));
+            let (endpoints, clock) = (Arc::clone(&endpoints), handle.clock().clone());
             Arc::new(move || {
                 let mut all = services.attention(clock.now());
+                all.extend(endpoints.attention());
+                all.extend(signals.iter().filter_map(|s| s.attention()));
+                all.extend(silences.attention());
                 all.extend(backfills.attention());
                 all
             })
@@ -41,6 +53,9 @@ impl Parts {
             services,
             due: Arc::default(),
             backfills,
+            signals,
+            silences,
+            endpoints,
             attention,
             stop: CancellationToken::new(),
         }

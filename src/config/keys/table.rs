@@ -13,7 +13,7 @@ use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 use super::Section;
 use super::policy::POLICY;
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
-pub(in crate::config) use watch::BACKFILL;
+pub(in crate::config) use watch::{ALERT, BACKFILL};
 
 /// The file's top.
 pub(in crate::config) const ROOT: Section = Section {
@@ -97,6 +97,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[guard]"),
             Means("its defaults"),
             "How many licenses may end in a while.",
+        ),
+        key(
+            "alert",
+            Table("[alert]"),
+            Means("the log alone"),
+            "How you are alerted.",
         ),
         key(
             "adopt",
@@ -342,6 +348,6 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ADOPT, &PLAN,
-    &LICENSE, &POLICY,
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ALERT, &ADOPT,
+    &PLAN, &LICENSE, &POLICY,
 ];
