@@ -143,7 +143,7 @@ pub(super) struct ActionRow<'a> {
 }
 
 /// What an action waits for or failed by, in words.
-fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
+pub(super) fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
     let held = || action.held.as_ref().map(ToString::to_string);
     action
         .why()

@@ -3,13 +3,15 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop.
+//! `standing` what holds for the whole shop,
+//! `why` what decided.
 
 mod attention;
 mod backfill;
 mod context;
 mod failure;
 mod history;
+mod issue;
 mod lists;
 mod policy;
 mod read;
@@ -19,6 +21,7 @@ mod retry;
 mod service;
 pub(crate) mod socket;
 mod standing;
+mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
@@ -29,3 +32,4 @@ pub use response::{
 };
 pub use service::Service;
 pub use standing::{Compared, Holding, Settlement};
+pub use why::{WhyLicense, WhyPage};

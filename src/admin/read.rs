@@ -13,7 +13,7 @@ use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
 
-fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
+pub(super) fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
     let scopes: Vec<Scope> = context
         .handle
         .rules()

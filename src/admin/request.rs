@@ -23,6 +23,15 @@ pub enum Request {
         /// Its id, or what leads to it alone.
         machine: String,
     },
+    /// Why the licenses of purchases are what they are.
+    Why {
+        /// An address, a key or an id.
+        text: String,
+        /// As it was at this instant; absent: now.
+        at: Option<Timestamp>,
+        /// By what was known at this instant; absent: now.
+        known_at: Option<Timestamp>,
+    },
     /// What became of events.
     Events {
         /// Only those; absent: all.
@@ -57,6 +66,13 @@ pub enum Request {
         id: String,
         /// Why, for whoever sees it in the list.
         reason: String,
+    },
+    /// A license for somebody who did not buy.
+    Issue {
+        /// The source that serves it; absent: the only one.
+        source: Option<String>,
+        /// What, who and why.
+        decision: Decision,
     },
     /// What is held, and by what.
     Held {

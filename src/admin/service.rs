@@ -8,7 +8,7 @@ use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{attention, backfill, history, lists, policy, read, retry, standing};
+use super::{attention, backfill, history, issue, lists, policy, read, retry, standing, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
@@ -74,6 +74,11 @@ impl Service {
                     .read(move |context| read::show(context, &machine))
                     .await
             }
+            Request::Why { text, at, known_at } => {
+                self.context
+                    .read(move |context| why::why(context, &text, at, known_at))
+                    .await
+            }
             Request::Events { which, limit } => {
                 self.context
                     .read(move |context| lists::events(context, which, limit))
@@ -107,6 +112,9 @@ impl Service {
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Issue { source, decision } => {
+                issue::issue(&self.context, source, decision).await
+            }
             Request::Held { limit } => {
                 self.context
                     .read(move |context| standing::held(context, limit))

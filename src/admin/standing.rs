@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, raw};
 use super::failure::Failure;
+use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::read;
 use super::request::action_name;
@@ -144,14 +145,7 @@ pub(super) async fn order(
 fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
     match what {
         Standing::Observe { plan: Some(plan) } | Standing::Live { plan: Some(plan) } => {
-            let rules = context.handle.rules();
-            let plans = rules.revisions.newest().map_or(&[][..], |r| &r.plans);
-            if plans.iter().any(|p| p.name == *plan) {
-                return Ok(());
-            }
-            let all: Vec<String> = plans.iter().map(|p| format!("`{}`", p.name)).collect();
-            Err(Failure::input(format!("there is no plan `{plan}`"))
-                .hint(format!("the config has {}", all.join(", "))))
+            known_plan(context, plan)
         }
         Standing::Pause { service } | Standing::Resume { service } => {
             if context.services.values().any(|s| s == service) {

@@ -6,7 +6,9 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use super::demo::DemoArgs;
 use super::export::ExportArgs;
+use super::held::{HeldArgs, ModeArgs, PauseArgs};
 use super::policy::PolicyArgs;
+use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
@@ -70,10 +72,14 @@ pub enum Command {
     Export(ExportArgs),
     /// Play the store's own history under the config that `--config` names, and report what would have been different.
     Whatif(WhatifArgs),
+    /// Play the store's own history in another binary or under another config, and list who would fare otherwise.
+    Rehearse(RehearseArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),
     /// Show one purchase: state, licenses, timeline, what comes next.
     Show(ShowArgs),
+    /// Say why the licenses of a purchase are what they are: the fact, the row, the policy's line, the action.
+    Why(WhyArgs),
     /// List events and what became of them, oldest first.
     Events(EventsArgs),
     /// List signed deliveries that were no events.
@@ -104,6 +110,8 @@ pub enum Command {
     Resume(PauseArgs),
     /// Give a license until an instant, or for life, whatever was paid.
     Grant(GrantArgs),
+    /// Give somebody who did not buy a license, and mail its key.
+    Issue(IssueArgs),
     /// Extend paid time to at least this date.
     Extend(UntilArgs),
     /// Keep grace periods open until at least this date.
@@ -188,6 +196,25 @@ pub struct ShowArgs {
     pub json: bool,
 }
 
+/// `why`.
+#[derive(Args, Debug)]
+pub struct WhyArgs {
+    /// A license key, an e-mail address, or any id.
+    pub text: String,
+    /// As it was then: `2026-03-01`, `2026-03-01T00:00:00Z`, or so long ago, like `30d`. Absent: now.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<When>,
+    /// By what was known then, in the same forms. Absent: by all that is known now.
+    #[arg(long, value_name = "WHEN")]
+    pub known_at: Option<When>,
+    /// A paragraph for the customer, to paste into a reply.
+    #[arg(long, conflicts_with = "json")]
+    pub for_customer: bool,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `events`.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("which").multiple(false))]
@@ -261,73 +288,6 @@ pub struct HoldArgs {
     pub json: bool,
 }
 
-/// `held`.
-#[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct HeldArgs {
-    /// What to do; without one: list.
-    #[command(subcommand)]
-    pub command: Option<HeldCommand>,
-    /// How many, and in which form.
-    #[command(flatten)]
-    pub list: ListArgs,
-}
-
-/// What a person says of what is held.
-#[derive(Debug, Subcommand)]
-pub enum HeldCommand {
-    /// Let it go ahead, whatever holds it.
-    Approve(SettleArgs),
-    /// Give it up.
-    Drop(SettleArgs),
-}
-
-/// `held approve` and `held drop`.
-#[derive(Args, Clone, Debug)]
-#[command(group = ArgGroup::new("which").required(true).multiple(false))]
-pub struct SettleArgs {
-    /// The action, like `stripe/sub_123#4`.
-    #[arg(group = "which", value_name = "ID")]
-    pub id: Option<String>,
-    /// All that the guard, adoption or a person holds. What is only observed goes ahead by `go-live`.
-    #[arg(long, group = "which")]
-    pub all: bool,
-    /// Why: kept with the action.
-    #[arg(long)]
-    pub reason: String,
-    /// JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `observe` and `go-live`.
-#[derive(Args, Clone, Debug)]
-pub struct ModeArgs {
-    /// Only this plan. Absent: the whole shop.
-    #[arg(long, value_name = "NAME")]
-    pub plan: Option<String>,
-    /// Why: kept with the order.
-    #[arg(long)]
-    pub reason: String,
-    /// JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `pause` and `resume`.
-#[derive(Args, Clone, Debug)]
-pub struct PauseArgs {
-    /// The license service: `authforge` or `embedded`.
-    #[arg(long, value_name = "SERVICE")]
-    pub service: String,
-    /// Why: kept with the order.
-    #[arg(long)]
-    pub reason: String,
-    /// JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
-}
-
 /// A decision.
 #[derive(Args, Clone, Debug)]
 pub struct DecisionArgs {
@@ -350,6 +310,29 @@ pub struct GrantArgs {
     /// For which purchase, and why.
     #[command(flatten)]
     pub decision: DecisionArgs,
+}
+
+/// `issue`.
+#[derive(Args, Clone, Debug)]
+pub struct IssueArgs {
+    /// The plan, as the config names it.
+    #[arg(long, value_name = "NAME")]
+    pub plan: String,
+    /// Whom the key is mailed to.
+    #[arg(long = "to", value_name = "ADDRESS")]
+    pub email: String,
+    /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`. Absent: as the plan says.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// The source whose license service and mail serve it; needed where there are several.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Why: kept with the decision, for whoever asks later.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `extend` and `exempt`.

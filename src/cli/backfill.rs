@@ -26,7 +26,7 @@ struct BackfillResult {
 /// What went wrong; what was fetched until then is kept.
 pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
     let now = Clock::Wall.now();
-    let since = args.since.before(now);
+    let since = args.since.past(now);
     let mut query = BackfillQuery {
         since,
         source: args.source.clone(),

@@ -49,6 +49,23 @@ pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes the whole history into a file of that name, for another command.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn whole(config: &Path, file: &Path) -> Result<(), Failure> {
+    let mut sink = Sink::open(file)?;
+    history_pages::converse(config, |asked| all(asked, false, &mut sink))?;
+    sink.finish()?;
+    if sink.missing > 0 {
+        report::warning(&format!(
+            "{} events are left out: their bodies are not kept any more",
+            sink.missing
+        ));
+    }
+    Ok(())
+}
+
 fn one(
     asked: &mut Conversation,
     machine: &str,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::args::{HeldArgs, HeldCommand, ModeArgs, PauseArgs};
+use clap::{ArgGroup, Args, Subcommand};
+
+use super::args::ListArgs;
 use super::ask::ask;
 use super::orders::{author, order, reason};
 use super::page::{self, ActionRow};
@@ -10,6 +12,73 @@ use super::report;
 use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
 use crate::domain::id::PlanName;
 use crate::domain::standing::Standing;
+
+/// `held`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HeldArgs {
+    /// What to do; without one: list.
+    #[command(subcommand)]
+    pub command: Option<HeldCommand>,
+    /// How many, and in which form.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// What a person says of what is held.
+#[derive(Debug, Subcommand)]
+pub enum HeldCommand {
+    /// Let it go ahead, whatever holds it.
+    Approve(SettleArgs),
+    /// Give it up.
+    Drop(SettleArgs),
+}
+
+/// `held approve` and `held drop`.
+#[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("which").required(true).multiple(false))]
+pub struct SettleArgs {
+    /// The action, like `stripe/sub_123#4`.
+    #[arg(group = "which", value_name = "ID")]
+    pub id: Option<String>,
+    /// All that the guard, adoption or a person holds. What is only observed goes ahead by `go-live`.
+    #[arg(long, group = "which")]
+    pub all: bool,
+    /// Why: kept with the action.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `observe` and `go-live`.
+#[derive(Args, Clone, Debug)]
+pub struct ModeArgs {
+    /// Only this plan. Absent: the whole shop.
+    #[arg(long, value_name = "NAME")]
+    pub plan: Option<String>,
+    /// Why: kept with the order.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `pause` and `resume`.
+#[derive(Args, Clone, Debug)]
+pub struct PauseArgs {
+    /// The license service: `authforge` or `embedded`.
+    #[arg(long, value_name = "SERVICE")]
+    pub service: String,
+    /// Why: kept with the order.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// `observe`.
 ///

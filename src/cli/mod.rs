@@ -22,6 +22,7 @@ mod orders;
 mod page;
 mod policy;
 mod policy_diff;
+mod rehearse;
 mod reload;
 mod replay;
 mod report;
@@ -32,6 +33,7 @@ pub mod store;
 mod stripe_events;
 mod whatif;
 mod when;
+mod why;
 mod wiring;
 
 use std::path::PathBuf;
@@ -97,9 +99,11 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),
         Command::Whatif(args) => whatif::run(on_line.map(PathBuf::as_path), args),
+        Command::Rehearse(args) => rehearse::run(config, on_line.map(PathBuf::as_path), args),
         Command::Policy(args) => policy::run(config, args),
         Command::Find(args) => lists::find(config, args),
         Command::Show(args) => lists::show(config, args),
+        Command::Why(args) => why::run(config, args),
         Command::Events(args) => lists::events(config, args),
         Command::Refused(args) => lists::refused(config, *args),
         Command::StripeEvents(args) => stripe_events::run(*args),
@@ -118,6 +122,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
             let until = args.until.map(|when| when.from(now()));
             orders::decide(config, &args.decision, Verb::Grant { until })
         }
+        Command::Issue(args) => orders::issue(config, args, now()),
         Command::Extend(args) => orders::decide(
             config,
             &args.decision,

@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use super::args::{AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, ResendArgs, RetryArgs};
+use super::args::{
+    AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
+};
 use super::ask::ask;
 use super::report;
 use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
 use crate::domain::decision::{Decision, Verb};
+use crate::domain::id::PlanName;
+use crate::domain::time::Timestamp;
 use crate::effects::mail::Sender;
 
 /// Sends an order, and says what it changed.
@@ -138,6 +142,36 @@ pub(super) fn reason(text: &str) -> Result<String, Failure> {
     }
 }
 
+/// `issue`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn issue(config: &Path, args: &IssueArgs, now: Timestamp) -> Result<(), Failure> {
+    let verb = Verb::Issue {
+        plan: PlanName::from(args.plan.as_str()),
+        email: one_address(&args.email)?,
+        until: args.until.map(|when| when.from(now)),
+    };
+    let decision = Decision {
+        verb,
+        author: author(),
+        reason: reason(&args.reason)?,
+    };
+    let source = args.source.clone();
+    order(
+        config,
+        Request::Issue { source, decision },
+        args.json,
+        |changed| {
+            format!(
+                "{}: a license is issued; its key goes to {}",
+                changed.machines.join(", "),
+                args.email
+            )
+        },
+    )
+}
+
 /// `resend`.
 ///
 /// # Errors
@@ -185,6 +219,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
                 .to_owned()
         }
         Verb::Note => "what was reported of it until now counts as looked at".to_owned(),
+        Verb::Issue { email, .. } => format!("a license is issued; its key goes to {email}"),
         Verb::ApplyRevision => verb.as_str().to_owned(),
     };
     let decision = Decision {

@@ -23,9 +23,9 @@ impl When {
         }
     }
 
-    /// The instant that is meant where the past is: a span is before now.
+    /// The same, looking back: a span is so long ago.
     #[must_use]
-    pub fn before(self, now: Timestamp) -> Timestamp {
+    pub fn past(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
             Self::In(span) => (now - span).whole_s(),

@@ -48,7 +48,7 @@ impl Contact {
                     contact.wants(&i.wants);
                 }
                 FactBody::Decision(d) => {
-                    if let Verb::Address { email } = &d.verb {
+                    if let Verb::Address { email } | Verb::Issue { email, .. } = &d.verb {
                         contact.decided_email = Some(email.clone());
                     }
                 }

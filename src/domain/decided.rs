@@ -41,7 +41,8 @@ impl Decided {
                 | Verb::Address { .. }
                 | Verb::ResetDevices
                 | Verb::Resend { .. }
-                | Verb::Note => {}
+                | Verb::Note
+                | Verb::Issue { .. } => {}
             }
         }
         decided

@@ -4,6 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::id::PlanName;
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -82,8 +83,22 @@ pub enum Verb {
         #[serde(default)]
         to: Option<String>,
     },
-    /// Nothing changes: a person has looked at what was reported until then.
+    /// A license for somebody who did not buy: the purchase begins with it.
     #[n(10)]
+    Issue {
+        /// The plan, by the name that it has then.
+        #[n(0)]
+        plan: PlanName,
+        /// Whom its key is mailed to.
+        #[n(1)]
+        email: String,
+        /// Until when; `None`: as long as the plan says, for life where it says nothing.
+        #[n(2)]
+        #[serde(default)]
+        until: Option<Timestamp>,
+    },
+    /// Nothing changes: a person has looked at what was reported until then.
+    #[n(11)]
     Note,
 }
 
@@ -105,6 +120,12 @@ impl Sentence for Decision {
             Verb::Grant { until: None } => f.write_str(" for life")?,
             Verb::Address { email } => write!(f, " {email}")?,
             Verb::Resend { to: Some(to) } => write!(f, " to {to}")?,
+            Verb::Issue { plan, email, until } => {
+                write!(f, " {plan} to {email}")?;
+                if let Some(until) = until {
+                    write!(f, " until {until}")?;
+                }
+            }
             Verb::Resend { to: None }
             | Verb::Revoke
             | Verb::Keep
@@ -133,6 +154,7 @@ impl Verb {
             Self::ApplyRevision => "apply_revision",
             Self::Resend { .. } => "resend",
             Self::Note => "note",
+            Self::Issue { .. } => "issue",
         }
     }
 }

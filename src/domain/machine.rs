@@ -262,6 +262,9 @@ impl Machine {
             Kind::Payment if self.object().kind() == ObjectKind::Invoice => {
                 format!("Stripe invoice {}", self.object())
             }
+            Kind::Payment if self.object().kind() == ObjectKind::Issued => {
+                format!("Keyward {}", self.object())
+            }
             Kind::Payment => format!("Stripe session {}", self.object()),
         };
         let label = if number <= 1 {

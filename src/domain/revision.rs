@@ -135,6 +135,13 @@ impl Revisions {
         earlier.or_else(|| self.list[index + 1..].iter().find_map(&find))
     }
 
+    /// The revision that was in force at an instant; before the first, the first.
+    #[must_use]
+    pub fn in_force(&self, at: Timestamp) -> Option<&Revision> {
+        let before = self.list.iter().rev().find(|r| r.from <= at);
+        before.or_else(|| self.list.first())
+    }
+
     /// The policy that judges what happened to a plan's purchase at an instant.
     #[must_use]
     pub fn policy(&self, plan: Option<&PlanName>, at: Timestamp) -> Policy {

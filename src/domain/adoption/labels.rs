@@ -89,9 +89,13 @@ impl Ids {
         let of_its_kind = match (machine.kind, own.kind()) {
             (Kind::Subscription, _) => &mut ids.subscriptions,
             (Kind::Payment, ObjectKind::Invoice) => &mut ids.invoices,
-            (Kind::Payment, ObjectKind::Session | ObjectKind::Subscription | ObjectKind::Other) => {
-                &mut ids.sessions
-            }
+            (
+                Kind::Payment,
+                ObjectKind::Session
+                | ObjectKind::Subscription
+                | ObjectKind::Issued
+                | ObjectKind::Other,
+            ) => &mut ids.sessions,
         };
         of_its_kind.insert(own.to_string());
         machine.facts.iter().for_each(|fact| ids.add(fact));

@@ -12,7 +12,7 @@ mod table;
 use std::collections::BTreeSet;
 
 pub use claims::LOOKUP_TAKES;
-pub use table::Why;
+pub use table::{Pair, Why};
 
 use super::finding::Report;
 use super::id::{AppId, PlanName};
@@ -45,6 +45,8 @@ pub struct SeatDue {
     pub why: Why,
     /// When the license became due.
     pub since: Option<Timestamp>,
+    /// The row of the table that says so.
+    pub row: Option<Pair>,
 }
 
 /// What should hold of a license.
@@ -184,6 +186,7 @@ impl Ctx<'_> {
         let (should, why) = table::want_of(settled.pair);
         for mut seat in self.seats(claim) {
             (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);
+            seat.row = Some(settled.pair);
             out.seats.push(seat);
         }
         out.wake = earliest(out.wake, settled.dates.turns.iter().copied(), self.now);

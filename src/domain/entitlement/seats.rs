@@ -17,6 +17,7 @@ impl Ctx<'_> {
             want: Want::Nothing,
             why: Why::NotPaid,
             since: None,
+            row: None,
         };
         let template = &claim.template;
         match claim.seats {

@@ -146,11 +146,15 @@ const fn live(phase: Phase, ending: EndingEffect) -> (Should, Why) {
 /// A phase with every condition settled: what the table is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
+    /// Where the life stands.
     pub phase: Phase,
     /// Money back.
     pub refund: RefundEffect,
+    /// Disputes.
     pub dispute: DisputeEffect,
+    /// A pause of the collection.
     pub pause: PauseEffect,
+    /// The subscription's end.
     pub ending: EndingEffect,
 }
 

@@ -82,6 +82,8 @@ pub enum ObjectKind {
     Subscription,
     /// A one-off invoice.
     Invoice,
+    /// Nothing at Stripe: a person gave a license to somebody who did not buy.
+    Issued,
     /// Something else; its id does not say what.
     Other,
 }
@@ -94,6 +96,7 @@ impl ObjectId {
             Some(("cs", _)) => ObjectKind::Session,
             Some(("sub", _)) => ObjectKind::Subscription,
             Some(("in", _)) => ObjectKind::Invoice,
+            Some(("issued", _)) => ObjectKind::Issued,
             Some(_) | None => ObjectKind::Other,
         }
     }
@@ -113,6 +116,9 @@ pub struct MachineId {
 pub struct NoMachineId(String);
 
 impl MachineId {
+    /// What the object's id begins with where a person gave a license to somebody who did not buy.
+    pub const ISSUED: &'static str = "issued_";
+
     /// The machine of an object.
     #[must_use]
     pub fn new(scope: Scope, object: ObjectId) -> Self {

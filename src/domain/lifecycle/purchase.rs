@@ -2,6 +2,7 @@
 
 use super::payment::{self, PaymentTrigger};
 use super::{Cause, Life, State, Transition};
+use crate::domain::decision::Verb;
 use crate::domain::fact::{Bought, Fact, FactBody, InvoiceLine, SessionMode, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::InvoiceId;
@@ -207,8 +208,21 @@ impl Course {
             | FactBody::Dispute(_)
             | FactBody::FraudWarning(_)
             | FactBody::LineItems(_)
-            | FactBody::Items(_)
-            | FactBody::Decision(_) => {}
+            | FactBody::Items(_) => {}
+            FactBody::Decision(decision) => self.issued(fact, &decision.verb),
+        }
+    }
+
+    /// A license that a person gave to somebody who did not buy counts as paid.
+    fn issued(&mut self, fact: &Fact, verb: &Verb) {
+        if let Verb::Issue { plan, until, .. } = verb {
+            let wants = Wants {
+                plan: Some(plan.to_string()),
+                duration: until.map(|until| until - fact.at),
+                ..Wants::default()
+            };
+            self.wants(fact, &wants);
+            self.step(fact, PaymentTrigger::Paid);
         }
     }
 

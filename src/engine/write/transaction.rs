@@ -14,6 +14,7 @@ use crate::domain::adoption::Gap;
 use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
+use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
@@ -147,7 +148,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 at,
             } => {
                 let fact = Fact::decided(id.clone(), decision, *at, self.now.at);
-                self.change(machine, |m, _| decide::add_fact(m, &fact))
+                self.decided(machine, &fact)
             }
             Input::Searched {
                 scope,
@@ -183,6 +184,21 @@ impl<'w, 'a> Transaction<'w, 'a> {
             }
             Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
         }
+    }
+
+    /// A person's decision about a machine. One that issues a license is its machine's beginning.
+    fn decided(&mut self, id: &MachineId, fact: &Fact) -> Result<Receipt, RecordError> {
+        let issues = fact
+            .decision()
+            .is_some_and(|d| matches!(d.verb, Verb::Issue { .. }));
+        if issues && record::machine(self.working, id)?.is_none() {
+            let source = id.scope().source().clone();
+            let mut machine = Machine::new(id.clone(), Kind::Payment, source, None);
+            decide::add_fact(&mut machine, fact);
+            self.settle_and_write(id.scope(), machine, None, &BTreeSet::new())?;
+            return Ok(Receipt::Done);
+        }
+        self.change(id, |m, _| decide::add_fact(m, fact))
     }
 
     fn searched(

@@ -28,8 +28,7 @@ use seats::with_licenses;
 const PLAN: &str =
     "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicense = { devices = 2 }\n";
 /// How the vendor's own handler labelled some.
-const ADOPT: &str =
-    "[adopt]\nlabels = [\"shop/{invoice}\", \"Shop order of {sub}, paid\", \"{session}@shop\"]\n";
+const ADOPT: &str = "[adopt]\nlabels = [\"shop/{invoice}\", \"Shop order of {sub}, paid\", \"{session}@shop\"]\n\n[guard]\nmax_hurtful = 1000\n";
 const FOLDER: &str = "transport = \"folder\"\npath = \"./mail\"\n";
 
 /// Events of an old subscription.

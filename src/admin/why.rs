@@ -1,0 +1,304 @@
+//! Why a purchase's licenses are what they are, as they were at an instant, by what was known at another.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, no_machine, raw};
+use super::failure::Failure;
+use super::lists::waits_because;
+use super::read;
+use super::response::{Response, TimelineItem};
+use crate::domain::action::{Act, Action};
+use crate::domain::context::Situation;
+use crate::domain::entitlement::{Pair, SeatDue, Want};
+use crate::domain::explain::{ForCustomer, SeatReason, explain};
+use crate::domain::id::MachineId;
+use crate::domain::lifecycle::State;
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::outlook::outlook;
+use crate::domain::time::Timestamp;
+use crate::engine::read::view;
+
+/// Purchases that are explained at once; a text that leads to more is not telling enough.
+const PURCHASES_MAX: usize = 20;
+
+/// A purchase explained.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyPage {
+    /// The purchase.
+    pub machine: String,
+    /// The instant that is spoken of.
+    pub at: Timestamp,
+    /// What was heard of by then counts.
+    pub known_at: Timestamp,
+    /// Its state then.
+    pub state: Option<String>,
+    /// License by license.
+    pub licenses: Vec<WhyLicense>,
+    /// What comes next, where the present is spoken of.
+    pub next: Vec<TimelineItem>,
+}
+
+/// One license explained.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyLicense {
+    /// The item or line that it stands for, and which of its units.
+    pub item: String,
+    /// From 1.
+    pub unit: u32,
+    /// Its plan.
+    pub plan: Option<String>,
+    /// What should be: `live`, `suspended`, `revoked` or `nothing`.
+    pub should_be: String,
+    /// Until when; absent: for life, or not at all.
+    pub until: Option<Timestamp>,
+    /// The row of docs/states/entitlement.md.
+    pub row: Option<WhyRow>,
+    /// The fact that decided.
+    pub decided_by: Option<WhyFact>,
+    /// When time alone brought it about after that.
+    pub by_time_at: Option<Timestamp>,
+    /// The policy's line.
+    pub policy: Option<WhyPolicy>,
+    /// The license as its service last confirmed it, where the present is spoken of.
+    pub license: Option<WhyGrant>,
+    /// What was done or tried at the license service until then.
+    pub actions: Vec<WhyAction>,
+    /// What would change it.
+    pub would_change: String,
+    /// The same for the customer.
+    pub for_customer: String,
+}
+
+/// Where a license stands in the printed table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyRow {
+    pub phase: String,
+    pub refund: String,
+    pub dispute: String,
+    pub pause: String,
+    pub ending: String,
+}
+
+/// A fact.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyFact {
+    pub event: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it was so.
+    pub at: Timestamp,
+    /// When it was heard of.
+    pub received: Timestamp,
+}
+
+/// A policy's line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyPolicy {
+    pub name: String,
+    pub key: String,
+    pub value: String,
+    /// Since when it is in force.
+    pub revision: Option<Timestamp>,
+}
+
+/// A license.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyGrant {
+    pub number: u32,
+    /// Its last four characters.
+    pub key: String,
+    pub status: String,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Something done or tried.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyAction {
+    /// Its name, like `stripe/sub_123#4`.
+    pub id: String,
+    pub kind: String,
+    pub outcome: String,
+    pub at: Timestamp,
+    pub attempts: u32,
+    /// What the service said, or what it waits for.
+    pub answer: Option<String>,
+}
+
+/// The purchases that a text leads to, explained.
+pub(super) fn why(
+    context: &Context,
+    text: &str,
+    at: Option<Timestamp>,
+    known_at: Option<Timestamp>,
+) -> Result<Response, Failure> {
+    let mut found = read::hits(context, text)?;
+    if found.is_empty() {
+        return Err(no_machine(text));
+    }
+    let more = found.len().saturating_sub(PURCHASES_MAX);
+    found.truncate(PURCHASES_MAX);
+    let pages = found
+        .iter()
+        .map(|id| raw(&page(context, id, at, known_at)?));
+    Ok(Response::List {
+        rows: pages.collect::<Result<_, _>>()?,
+        more: u64::try_from(more).unwrap_or(u64::MAX),
+    })
+}
+
+fn page(
+    context: &Context,
+    id: &MachineId,
+    at: Option<Timestamp>,
+    known_at: Option<Timestamp>,
+) -> Result<WhyPage, Failure> {
+    let machine =
+        view::machine(context.handle.reader(), id)?.ok_or_else(|| no_machine(&id.to_string()))?;
+    let now = context.handle.clock().now();
+    let asked = At {
+        at: at.unwrap_or(now),
+        // What is known today of a past instant, unless somebody asks what was known then.
+        known_at: known_at.unwrap_or(now),
+        is_present: at.is_none_or(|at| at >= now) && known_at.is_none_or(|known| known >= now),
+    };
+    let rules = context.handle.rules();
+    let devices_max = rules.devices_max(&machine.source);
+    let explained = explain(
+        &machine,
+        &rules.revisions,
+        asked.at,
+        asked.known_at,
+        devices_max,
+    );
+    let licenses = explained.due.seats.iter().zip(&explained.reasons);
+    let licenses = licenses
+        .map(|(seat, reason)| license(&machine, seat, reason, asked))
+        .collect();
+    let situation = Situation {
+        machine: &machine,
+        folded: &explained.folded,
+        due: &explained.due,
+        revisions: &rules.revisions,
+        now,
+    };
+    let next = if asked.is_present {
+        outlook(&situation)
+    } else {
+        Vec::new()
+    };
+    Ok(WhyPage {
+        machine: machine.id.to_string(),
+        at: asked.at,
+        known_at: asked.known_at,
+        state: explained.folded.state.map(State::as_str).map(str::to_owned),
+        licenses,
+        next: next
+            .into_iter()
+            .map(|n| TimelineItem {
+                at: n.at,
+                what: n.to_string(),
+            })
+            .collect(),
+    })
+}
+
+/// The two clocks.
+#[derive(Clone, Copy)]
+struct At {
+    at: Timestamp,
+    known_at: Timestamp,
+    is_present: bool,
+}
+
+fn license(machine: &Machine, seat: &SeatDue, reason: &SeatReason, asked: At) -> WhyLicense {
+    let of_seat = |g: &&Grant| {
+        let named =
+            g.seat.item == *seat.item.as_str() || seat.aliases.iter().any(|a| *a == *g.seat.item);
+        named && g.seat.unit == seat.unit && g.since <= asked.known_at
+    };
+    let grant = machine.grants.iter().rev().find(of_seat);
+    let (should_be, until) = match seat.want {
+        Want::Nothing => ("nothing", None),
+        Want::Live { until } => ("live", until),
+        Want::Suspended => ("suspended", None),
+        Want::Revoked => ("revoked", None),
+    };
+    let shown = grant.filter(|_| asked.is_present).map(|g| WhyGrant {
+        number: g.number,
+        key: format!("{:?}", g.key),
+        status: g.status_at(asked.at).to_string(),
+        expires_at: g.expires_at,
+    });
+    WhyLicense {
+        item: seat.item.to_string(),
+        unit: seat.unit,
+        plan: seat.plan.as_ref().map(ToString::to_string),
+        should_be: should_be.to_owned(),
+        until,
+        row: seat.row.map(row),
+        decided_by: reason.decided_by.as_ref().map(|fact| WhyFact {
+            event: fact.id.to_string(),
+            kind: fact.kind.clone(),
+            at: fact.at,
+            received: fact.received,
+        }),
+        by_time_at: reason.turned_at,
+        policy: reason.policy.as_ref().map(|line| WhyPolicy {
+            name: line.policy.to_string(),
+            key: line.key.to_owned(),
+            value: line.value.clone(),
+            revision: line.revision,
+        }),
+        license: shown,
+        actions: actions(machine, seat, grant, asked),
+        would_change: reason.remedy.to_string(),
+        for_customer: {
+            let key = grant.map(|g| format!("{:?}", g.key));
+            ForCustomer::of(seat, key, pay_at(machine, asked), asked.at).to_string()
+        },
+    }
+}
+
+fn row(pair: Pair) -> WhyRow {
+    WhyRow {
+        phase: pair.phase.as_str().to_owned(),
+        refund: pair.refund.as_str().to_owned(),
+        dispute: pair.dispute.as_str().to_owned(),
+        pause: pair.pause.as_str().to_owned(),
+        ending: pair.ending.as_str().to_owned(),
+    }
+}
+
+/// What was done or tried for a seat until the instant of knowing.
+fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) -> Vec<WhyAction> {
+    let concerns = |a: &&Action| {
+        let of_grant = grant.is_some_and(|g| g.number == a.license);
+        let makes = |new: &crate::domain::action::NewLicense| {
+            new.seat.item == *seat.item.as_str() && new.seat.unit == seat.unit
+        };
+        (of_grant || a.act.new_license().is_some_and(makes))
+            && !matches!(a.act, Act::Read { .. } | Act::Query(_))
+            && a.at <= asked.known_at
+    };
+    let rows = machine.actions.iter().filter(concerns).map(|a| WhyAction {
+        id: format!("{}#{}", machine.id, a.id),
+        kind: a.act.as_str().to_owned(),
+        outcome: a.outcome.as_str().to_owned(),
+        at: a.at,
+        attempts: a.attempts,
+        answer: waits_because(machine, a),
+    });
+    rows.collect()
+}
+
+/// Where the newest invoice that was told of can be paid.
+fn pay_at(machine: &Machine, asked: At) -> Option<String> {
+    let known = machine
+        .facts
+        .iter()
+        .filter(|f| f.at <= asked.at && f.received <= asked.known_at);
+    let newest = known
+        .filter_map(|f| Some((f.at, f.invoice()?.hosted_url.clone()?)))
+        .max();
+    newest.map(|(_, url)| url)
+}

@@ -1,0 +1,303 @@
+//! `keyward rehearse`: the store's own history through another binary or another config, and every customer for whom the
+//! outcome would differ. An upgrade does this first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::export;
+use super::report::{self, BOLD, styled};
+use super::whatif::{self, WhatifArgs};
+use crate::admin::Failure;
+
+/// `rehearse`.
+#[derive(Args, Debug)]
+pub struct RehearseArgs {
+    /// Another build of keyward: both play the history under the config. Without it `--config` names a new config, as for
+    /// `whatif`.
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What came of a history in one binary.
+#[derive(Debug, Deserialize)]
+struct Played {
+    machines: Vec<Outcome>,
+}
+
+/// What counts of a purchase for its customer. What a word of the answer is called may change from version to version; what
+/// somebody holds and is told may not.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+struct Outcome {
+    id: String,
+    customer: Option<String>,
+    state: Option<String>,
+    licenses_created: u64,
+    licenses: Vec<OutcomeLicense>,
+    #[serde(rename = "notices")]
+    mails: Vec<OutcomeMail>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+struct OutcomeLicense {
+    seat: u32,
+    status: String,
+    expires_at: Option<String>,
+    devices: serde_json::Value,
+    plan: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+struct OutcomeMail {
+    at: String,
+    kind: String,
+    status: String,
+}
+
+/// A purchase that would come out otherwise; `None`: one of the two knows nothing of it.
+#[derive(Debug, PartialEq, Serialize)]
+struct Differing {
+    machine: String,
+    present: Option<Outcome>,
+    new: Option<Outcome>,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+struct Rehearsal {
+    binary: String,
+    machines: usize,
+    differ: Vec<Differing>,
+}
+
+/// Runs the rehearsal. `named` is what `--config` named on the command line, if it did.
+///
+/// # Errors
+/// What went wrong, and that something differs.
+pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> Result<(), Failure> {
+    let Some(binary) = &args.binary else {
+        let format = if args.json {
+            whatif::Format::Json
+        } else {
+            whatif::Format::Text
+        };
+        return whatif::run(
+            named,
+            &WhatifArgs {
+                since: None,
+                format,
+            },
+        );
+    };
+    let history = ExportedHistory::export(config)?;
+    let own = std::env::current_exe().map_err(|e| Failure::ours(e.to_string()))?;
+    let present = played(&own, config, &history.0)?;
+    let new = played(binary, config, &history.0)?;
+    let answer = Rehearsal {
+        binary: binary.display().to_string(),
+        machines: present.len(),
+        differ: compare(present, new),
+    };
+    if args.json {
+        report::json(&answer)?;
+    } else {
+        report::data(&text(&answer));
+    }
+    match answer.differ.len() {
+        0 => Ok(()),
+        n => Err(
+            Failure::input(format!("{n} purchases would come out otherwise"))
+                .hint("read what the new version says it changed; until then stay with this one"),
+        ),
+    }
+}
+
+/// The history in a file of its own, which goes with it: it holds customers' addresses.
+struct ExportedHistory(PathBuf);
+
+impl ExportedHistory {
+    fn export(config: &Path) -> Result<Self, Failure> {
+        let name = format!("keyward-rehearsal-{:016x}.jsonl", rand::random::<u64>());
+        let file = Self(std::env::temp_dir().join(name));
+        export::whole(config, &file.0)?;
+        Ok(file)
+    }
+}
+
+impl Drop for ExportedHistory {
+    fn drop(&mut self) {
+        // Where it is gone already, there is nothing to do.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What a binary makes of the history, by purchase.
+fn played(
+    binary: &Path,
+    config: &Path,
+    history: &Path,
+) -> Result<BTreeMap<String, Outcome>, Failure> {
+    let cannot = |why: String| Failure::input(format!("{} {why}", binary.display()));
+    let mut child = Command::new(binary)
+        .args(["replay", "--format", "json", "--config"])
+        .args([config, history])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .map_err(|e| cannot(format!("cannot be run: {e}")))?;
+    let out = child
+        .stdout
+        .take()
+        .ok_or_else(|| cannot("gives nothing".to_owned()))?;
+    let read: Result<Played, _> = serde_json::from_reader(BufReader::new(out));
+    let ended = child.wait().map_err(|e| cannot(format!("was lost: {e}")))?;
+    if !ended.success() {
+        return Err(cannot(
+            "could not play the history; what it said stands above".to_owned(),
+        ));
+    }
+    let played =
+        read.map_err(|e| cannot(format!("answers in a form that is not read here: {e}")))?;
+    Ok(played
+        .machines
+        .into_iter()
+        .map(|m| (m.id.clone(), m))
+        .collect())
+}
+
+fn compare(
+    mut present: BTreeMap<String, Outcome>,
+    new: BTreeMap<String, Outcome>,
+) -> Vec<Differing> {
+    let mut differ = Vec::new();
+    for (machine, new) in new {
+        let present = present.remove(&machine);
+        if present.as_ref() != Some(&new) {
+            differ.push(Differing {
+                machine,
+                present,
+                new: Some(new),
+            });
+        }
+    }
+    let gone = present.into_iter().map(|(machine, present)| Differing {
+        machine,
+        present: Some(present),
+        new: None,
+    });
+    differ.extend(gone);
+    differ
+}
+
+fn text(answer: &Rehearsal) -> String {
+    let differ = answer.differ.len();
+    let mut out = format!(
+        "{} instead of this version: {differ} of {} purchases would come out otherwise\n",
+        answer.binary, answer.machines
+    );
+    for d in &answer.differ {
+        let customer = d
+            .present
+            .iter()
+            .chain(&d.new)
+            .find_map(|o| o.customer.as_deref());
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "\n{}  {}",
+            styled(BOLD, &d.machine),
+            customer.unwrap_or_default()
+        );
+        for (name, outcome) in [("this version", &d.present), ("the new one", &d.new)] {
+            let _ = writeln!(
+                out,
+                "  {name}: {}",
+                outcome.as_ref().map_or("nothing".to_owned(), sentence)
+            );
+        }
+    }
+    out
+}
+
+fn sentence(outcome: &Outcome) -> String {
+    let licenses = outcome.licenses.iter().map(|l| {
+        let until = l
+            .expires_at
+            .as_deref()
+            .map_or("for life".to_owned(), |t| format!("until {t}"));
+        format!(
+            "license {} {} {until}, devices {}",
+            l.seat, l.status, l.devices
+        )
+    });
+    let state = outcome
+        .state
+        .clone()
+        .unwrap_or_else(|| "nothing".to_owned());
+    let mails = outcome.mails.iter().filter(|m| m.status == "sent").count();
+    let parts: Vec<String> = [state].into_iter().chain(licenses).collect();
+    format!(
+        "{}; {} licenses made, {mails} mails",
+        parts.join("; "),
+        outcome.licenses_created
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(id: &str, status: &str) -> (String, Outcome) {
+        let license = OutcomeLicense {
+            seat: 1,
+            status: status.to_owned(),
+            expires_at: None,
+            devices: 3.into(),
+            plan: None,
+        };
+        let outcome = Outcome {
+            id: id.to_owned(),
+            customer: None,
+            state: Some("paid".to_owned()),
+            licenses_created: 1,
+            licenses: vec![license],
+            mails: Vec::new(),
+        };
+        (id.to_owned(), outcome)
+    }
+
+    #[test]
+    fn what_is_gone_new_or_otherwise_differs() {
+        let present = [
+            outcome("a", "live"),
+            outcome("b", "live"),
+            outcome("c", "live"),
+        ];
+        let new = [
+            outcome("a", "live"),
+            outcome("b", "revoked"),
+            outcome("d", "live"),
+        ];
+        let differ = compare(present.into(), new.into());
+        let names: Vec<&str> = differ.iter().map(|d| d.machine.as_str()).collect();
+        assert_eq!(names, ["b", "d", "c"]);
+        let text = text(&Rehearsal {
+            binary: "new".to_owned(),
+            machines: 3,
+            differ,
+        });
+        assert!(
+            text.contains("the new one: nothing") && text.contains("revoked for life"),
+            "{text}"
+        );
+    }
+}

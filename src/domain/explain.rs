@@ -1,0 +1,253 @@
+//! Why a license is what it is: the fact that decided, the instant at which time alone did, the row of the table, and the
+//! line of the policy.
+//!
+//! Two clocks: how it was at an instant, by what was known at another. Nothing here is remembered: the fold is asked again, and
+//! what decided is the fact without which it would have come out otherwise.
+
+mod customer;
+
+use std::fmt;
+
+pub use customer::ForCustomer;
+
+use super::entitlement::{Entitlement, SeatDue, Why, earliest, entitlement};
+use super::fact::Fact;
+use super::fact::order::canonical;
+use super::id::{EventId, PolicyName};
+use super::lifecycle::{Folded, Phase};
+use super::machine::Machine;
+use super::policy::{OnDispute, OnRefund, Policy, STANDARD};
+use super::revision::Revisions;
+use super::time::Timestamp;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Remedy);
+
+/// Facts that are tried for having decided, from the newest on.
+const TRIED_MAX: usize = 400;
+/// Instants at which time may have decided that are tried.
+const TURNS_MAX: usize = 100;
+
+/// A machine's licenses with their reasons.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// What the facts come to.
+    pub folded: Folded,
+    /// What should be.
+    pub due: Entitlement,
+    /// Seat by seat, in the order of `due`.
+    pub reasons: Vec<SeatReason>,
+}
+
+/// Why one license is what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatReason {
+    /// The fact that decided; `None`: none did, or it lies too far back.
+    pub decided_by: Option<FactRef>,
+    /// When time alone brought it about, after the fact.
+    pub turned_at: Option<Timestamp>,
+    /// The policy's line.
+    pub policy: Option<PolicyLine>,
+    /// What would change it.
+    pub remedy: Remedy,
+}
+
+/// A fact by what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactRef {
+    /// Its event.
+    pub id: EventId,
+    /// The event's type.
+    pub kind: String,
+    /// When it was so.
+    pub at: Timestamp,
+    /// When we heard of it.
+    pub received: Timestamp,
+}
+
+/// A line of a policy, as it was in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyLine {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The key.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Since when it was so: the revision's beginning.
+    pub revision: Option<Timestamp>,
+}
+
+/// What would change a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remedy(pub Why);
+
+/// Explains a machine as it was at an instant, by what was known at another.
+#[must_use]
+pub fn explain(
+    machine: &Machine,
+    revisions: &Revisions,
+    at: Timestamp,
+    known_at: Timestamp,
+    devices_max: u32,
+) -> Explanation {
+    let known = as_known(machine, at, known_at);
+    let asked = Asked {
+        revisions,
+        devices_max,
+    };
+    let (folded, due) = asked.ask(&known, at);
+    let reasons = due
+        .seats
+        .iter()
+        .map(|seat| asked.reason(&known, &folded, seat, at))
+        .collect();
+    Explanation {
+        folded,
+        due,
+        reasons,
+    }
+}
+
+/// The machine as it was known: facts of later, and facts heard of later, are not there.
+#[must_use]
+pub fn as_known(machine: &Machine, at: Timestamp, known_at: Timestamp) -> Machine {
+    let mut known = machine.clone();
+    known.facts.retain(|f| f.at <= at && f.received <= known_at);
+    known
+}
+
+struct Asked<'a> {
+    revisions: &'a Revisions,
+    devices_max: u32,
+}
+
+impl Asked<'_> {
+    fn ask(&self, machine: &Machine, at: Timestamp) -> (Folded, Entitlement) {
+        let folded = machine.folded(self.revisions, at);
+        let due = entitlement(&folded, self.revisions, at, self.devices_max);
+        (folded, due)
+    }
+
+    fn reason(
+        &self,
+        machine: &Machine,
+        folded: &Folded,
+        seat: &SeatDue,
+        at: Timestamp,
+    ) -> SeatReason {
+        let decided = self.decided_by(machine, seat, at);
+        let turned_at = decided
+            .as_ref()
+            .and_then(|fact| self.turned_at(machine, seat, fact.at, at));
+        let judged = decided
+            .as_ref()
+            .map_or(at, |fact| folded.decided.judged_at(fact.at));
+        SeatReason {
+            policy: self.policy(seat, judged),
+            decided_by: decided,
+            turned_at,
+            remedy: Remedy(seat.why),
+        }
+    }
+
+    /// The newest fact in canonical order without which, and without what follows it, the seat would be otherwise.
+    fn decided_by(&self, machine: &Machine, seat: &SeatDue, at: Timestamp) -> Option<FactRef> {
+        let facts: Vec<Fact> = canonical(&machine.facts).into_iter().cloned().collect();
+        let mut before = machine.clone();
+        for (n, fact) in facts.iter().enumerate().rev().take(TRIED_MAX) {
+            before.facts = facts[..n].to_vec();
+            if !is_same(seat, &self.ask(&before, at).1) {
+                return Some(FactRef {
+                    id: fact.id.clone(),
+                    kind: fact.kind.clone(),
+                    at: fact.at,
+                    received: fact.received,
+                });
+            }
+        }
+        None
+    }
+
+    /// The instant after a fact at which time alone made the seat what it is; `None`: it was so at once.
+    fn turned_at(
+        &self,
+        machine: &Machine,
+        seat: &SeatDue,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut now = from;
+        for turn in 0..TURNS_MAX {
+            let (folded, due) = self.ask(machine, now);
+            if is_same(seat, &due) {
+                return (turn > 0).then_some(now);
+            }
+            let grace = folded.life.open_episode().map(|e| e.ends);
+            now = earliest(due.wake, grace, now).filter(|next| *next <= to)?;
+        }
+        None
+    }
+
+    fn policy(&self, seat: &SeatDue, at: Timestamp) -> Option<PolicyLine> {
+        let policy = self.revisions.policy(seat.plan.as_ref(), at);
+        let (key, value) = line(seat, &policy)?;
+        let revision = self.revisions.in_force(at).map(|r| r.from);
+        let known = revision.filter(|_| self.revisions.has_policy(&policy.name));
+        let policy = known.map_or_else(|| PolicyName::from(STANDARD), |_| policy.name);
+        Some(PolicyLine {
+            policy,
+            key,
+            value,
+            revision,
+        })
+    }
+}
+
+/// The key of the policy that speaks, and its value.
+fn line(seat: &SeatDue, policy: &Policy) -> Option<(&'static str, String)> {
+    let text = |value: &str| value.to_owned();
+    let phase = seat.row.map(|row| row.phase);
+    match seat.why {
+        Why::Refunded if policy.on_refund == OnRefund::Keep => {
+            Some(("on_partial_refund", policy.on_partial_refund.to_string()))
+        }
+        Why::Refunded => Some(("on_refund", text(policy.on_refund.as_str()))),
+        Why::Disputed if policy.on_dispute == OnDispute::Keep => {
+            Some(("on_inquiry", text(policy.on_inquiry.as_str())))
+        }
+        Why::Disputed => Some(("on_dispute", text(policy.on_dispute.as_str()))),
+        Why::DisputeLost => Some(("on_dispute_lost", text(policy.on_dispute_lost.as_str()))),
+        Why::Lapsed => Some(("at_grace_end", text(policy.at_grace_end.as_str()))),
+        Why::Grace => Some(("grace", policy.grace.to_string())),
+        Why::Paused => Some(("on_pause", text(policy.on_pause.as_str()))),
+        Why::Ending => Some(("on_cancel", text(policy.on_cancel.as_str()))),
+        Why::Due if phase == Some(Phase::Trial) => Some(("trial", text(policy.trial.as_str()))),
+        Why::Due | Why::Decided | Why::NotPaid => None,
+    }
+}
+
+fn is_same(seat: &SeatDue, due: &Entitlement) -> bool {
+    let same = due
+        .seats
+        .iter()
+        .find(|s| s.item == seat.item && s.unit == seat.unit);
+    same.is_some_and(|s| (s.want, s.why, s.devices) == (seat.want, seat.why, seat.devices))
+}
+
+impl Sentence for Remedy {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Why::Due => "a failed renewal, a refund, a dispute or a cancellation would change it",
+            Why::Grace => "a payment of the open invoice ends the grace; `keyward exempt` keeps it open longer",
+            Why::Lapsed => "a payment of the open invoice gives the license back; so does `keyward grant`",
+            Why::Disputed => "the dispute's end decides; `keyward keep` leaves the license to the customer",
+            Why::DisputeLost => "only a new payment, or `keyward keep`, gives a license again",
+            Why::Refunded => "only a later payment, or `keyward keep`, gives a license again",
+            Why::Paused => "the end of the pause gives the license back; so does `keyward grant`",
+            Why::Ending => "it runs out with what was paid, unless it is renewed; `keyward extend` gives more",
+            Why::Decided => "only another decision changes it",
+            Why::NotPaid => "a payment gives a license; so does `keyward grant`",
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! A paragraph for the customer: what their license is, why, and what they can do.
+
+use std::fmt;
+
+use crate::domain::entitlement::{SeatDue, Want, Why};
+use crate::domain::time::Timestamp;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(ForCustomer);
+
+/// One license, as its customer should hear of it. It names no internal word, and no key in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForCustomer {
+    /// The last characters of the key, where there is one.
+    pub key: Option<String>,
+    /// What is due.
+    pub want: Want,
+    /// Why.
+    pub why: Why,
+    /// Where an open invoice can be paid.
+    pub pay_at: Option<String>,
+    /// The instant that this speaks of.
+    pub now: Timestamp,
+}
+
+impl ForCustomer {
+    /// For a seat.
+    #[must_use]
+    pub fn of(seat: &SeatDue, key: Option<String>, pay_at: Option<String>, now: Timestamp) -> Self {
+        Self {
+            key,
+            want: seat.want,
+            why: seat.why,
+            pay_at,
+            now,
+        }
+    }
+
+    /// Whether the customer is asked to pay.
+    const fn owes(&self) -> bool {
+        matches!(self.why, Why::Grace | Why::Lapsed)
+    }
+}
+
+impl Sentence for ForCustomer {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "Your license key ending in {key} ")?,
+            None => f.write_str("Your license ")?,
+        }
+        let day = |at: Timestamp| format!("{:.10}", at.to_string());
+        match self.want {
+            Want::Live { until: None } => f.write_str("works, without an end.")?,
+            Want::Live { until: Some(until) } if until > self.now => {
+                write!(f, "works until {}.", day(until))?;
+            }
+            Want::Live { until: Some(until) } => write!(f, "ended on {}.", day(until))?,
+            Want::Suspended => f.write_str("does not work at present.")?,
+            Want::Revoked => f.write_str("has ended.")?,
+            Want::Nothing => f.write_str("has not been issued.")?,
+        }
+        f.write_str(match self.why {
+            Why::Due | Why::Decided => "",
+            Why::Grace => " The last payment did not go through; it keeps working meanwhile.",
+            Why::Lapsed => " The last payment did not go through in time. It works again as soon as it is paid.",
+            Why::Disputed => " The payment is disputed at your bank; it works again when the dispute is settled in our favour or withdrawn.",
+            Why::DisputeLost => " The payment was disputed and went back.",
+            Why::Refunded => " The payment was refunded.",
+            Why::Paused => " The subscription is paused; it works again when the pause ends.",
+            Why::Ending => " The subscription was cancelled, so it ends with the time that was paid.",
+            Why::NotPaid => " No payment has arrived yet.",
+        })?;
+        match &self.pay_at {
+            Some(url) if self.owes() => write!(f, " You can pay here: {url}"),
+            Some(_) | None => Ok(()),
+        }
+    }
+}

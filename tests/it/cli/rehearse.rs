@@ -1,0 +1,36 @@
+//! `rehearse`: the same binary says that nothing differs; one that does otherwise is found out, customer by customer.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::support::{CONFIG, Place, willing};
+
+/// A build of keyward that takes everything away from one customer.
+const OTHER: &str =
+    "#!/bin/sh\nset -e\nKEYWARD \"$@\" | sed 's/\"status\": *\"revoked\"/\"status\":\"live\"/g'\n";
+
+#[test]
+fn another_binary_is_tried_on_a_copy_of_the_history() {
+    let place = Place::with(CONFIG);
+    place.fill(&["refund-full", "onetime-lifetime"], willing);
+    let own = env!("CARGO_BIN_EXE_keyward");
+    let same = place.run(&["rehearse", "--binary", own, "--json"]);
+    assert_eq!(same.code, Some(0), "{same}");
+    assert_eq!(same.json()["machines"], 2, "{same}");
+    assert_eq!(same.json()["differ"], serde_json::json!([]), "{same}");
+    let other = place.path("other");
+    std::fs::write(&other, OTHER.replace("KEYWARD", own)).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let otherwise = place.run(&["rehearse", "--binary", other.to_str().unwrap()]);
+    assert_eq!(otherwise.code, Some(1), "{otherwise}");
+    assert!(otherwise.out.contains("1 of 2 purchases"), "{otherwise}");
+    assert!(
+        otherwise.out.contains("stripe/cs_live_RefundFull01"),
+        "{otherwise}"
+    );
+    let nothing = place.run(&["rehearse", "--binary", "/bin/false"]);
+    assert_eq!(nothing.code, Some(1), "{nothing}");
+    assert!(
+        nothing.err.contains("could not play the history"),
+        "{nothing}"
+    );
+}

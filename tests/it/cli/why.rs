@@ -1,0 +1,110 @@
+//! `why`: what decided, when time alone did, and what was known when.
+
+use serde_json::{Value, json};
+
+use super::support::{CONFIG, Place, willing};
+
+const LAPSED: &str = "sub_FailingStaysPastDue01";
+
+fn filled() -> Place {
+    let place = Place::with(CONFIG);
+    place.fill(
+        &[
+            "failing-stays-past-due",
+            "refund-full",
+            "dispute-open",
+            "cancel-at-period-end",
+        ],
+        willing,
+    );
+    place
+}
+
+fn why(place: &Place, args: &[&str]) -> Value {
+    let said = place.run(&[&["why"], args, &["--json"]].concat());
+    assert_eq!(said.code, Some(0), "{said}");
+    said.json()[0].clone()
+}
+
+fn decided_by(page: &Value) -> (&str, &str) {
+    let license = &page["licenses"][0];
+    let text = |v: &'static str| license["decided_by"][v].as_str().unwrap_or_default();
+    (text("type"), text("event"))
+}
+
+#[test]
+fn it_names_the_fact_the_row_and_the_policy_s_line() {
+    let place = filled();
+    let page = why(&place, &["cs_live_RefundFull01"]);
+    let license = &page["licenses"][0];
+    assert_eq!(license["should_be"], "revoked", "{page:#}");
+    assert!(decided_by(&page).0.contains("refund"), "{page:#}");
+    assert_eq!(license["policy"]["key"], "on_refund", "{page:#}");
+    assert_eq!(license["row"]["refund"], "taken back", "{page:#}");
+    let acts: Vec<&str> = license["actions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|a| a["kind"].as_str())
+        .collect();
+    assert_eq!(acts, ["create_license", "revoke_license"], "{page:#}");
+    // The same by the key and by the event.
+    let event = decided_by(&page).1.to_owned();
+    assert_eq!(why(&place, &[&event])["licenses"], page["licenses"]);
+    assert_eq!(
+        why(&place, &["KEY-cs_live_RefundFull01-1"])["licenses"],
+        page["licenses"]
+    );
+    let disputed = why(&place, &["cs_live_DisputeOpen01"]);
+    assert_eq!(
+        disputed["licenses"][0]["policy"]["key"], "on_dispute",
+        "{disputed:#}"
+    );
+    let ending = why(&place, &["sub_CancelAtPeriodEnd01"]);
+    assert_eq!(
+        ending["licenses"][0]["policy"]["key"], "on_cancel",
+        "{ending:#}"
+    );
+}
+
+/// Two clocks: how it was, and how we knew it.
+#[test]
+fn it_tells_what_was_so_and_what_was_known() {
+    let place = filled();
+    let lapsed = why(&place, &[LAPSED, "--at", "2026-03-01"]);
+    assert_eq!(lapsed["state"], "lapsed", "{lapsed:#}");
+    let license = &lapsed["licenses"][0];
+    assert_eq!(license["should_be"], "suspended", "{lapsed:#}");
+    assert_eq!(license["by_time_at"], "2026-02-21T11:00:05Z", "{lapsed:#}");
+    assert_eq!(license["policy"]["key"], "at_grace_end", "{lapsed:#}");
+    assert_eq!(
+        decided_by(&lapsed),
+        ("invoice.payment_failed", "evt_FailingStaysPastDue09")
+    );
+    let paid = why(&place, &[LAPSED, "--at", "2026-03-14"]);
+    assert_eq!(paid["state"], "active", "{paid:#}");
+    // The payment of the 13th was not known on the 1st.
+    let known = why(
+        &place,
+        &[LAPSED, "--at", "2026-03-14", "--known-at", "2026-03-01"],
+    );
+    assert_eq!(known["state"], "lapsed", "{known:#}");
+    assert_eq!(known["next"], json!([]), "{known:#}");
+}
+
+#[test]
+fn it_writes_a_paragraph_for_the_customer() {
+    let place = filled();
+    let said = place.run(&["why", LAPSED, "--at", "2026-03-01", "--for-customer"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(
+        said.out.contains("works again as soon as it is paid"),
+        "{said}"
+    );
+    assert!(
+        !said.out.contains("KEY-") && !said.out.contains("lapsed"),
+        "{said}"
+    );
+    let nobody = place.run(&["why", "sub_nobody"]);
+    assert_eq!(nobody.code, Some(1), "{nobody}");
+}
