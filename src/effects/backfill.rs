@@ -39,6 +39,8 @@ pub struct Walk {
     pub until: Timestamp,
     /// How wide the next window is.
     width: Span,
+    /// Where a window that held more than a page began to be shown: the next ones end there, for behind it they stand close.
+    dense_from: Option<Timestamp>,
     /// What it found so far.
     pub found: Backfilled,
 }
@@ -100,6 +102,7 @@ impl Walk {
             complete_to: from,
             until,
             width: until - from,
+            dense_from: None,
             found: Backfilled::default(),
         }
     }
@@ -122,7 +125,7 @@ impl Walk {
     ) -> Result<(), BackfillError> {
         let stop_at = self.found.reads.saturating_add(reads_max);
         while !self.is_over() && self.found.reads < stop_at {
-            let end = (self.complete_to + self.width.max(Span::from_s(1))).min(self.until);
+            let end = self.window_end();
             let window = account
                 .events(self.complete_to, end, self.scope.account())
                 .await;
@@ -131,6 +134,7 @@ impl Walk {
             if let Some(cut_at) = window.cut_at
                 && end - self.complete_to > Span::from_s(1)
             {
+                self.dense_from = Some(cut_at).filter(|at| *at > self.complete_to);
                 self.width = narrower(self.complete_to, cut_at, end);
                 continue;
             }
@@ -147,6 +151,13 @@ impl Walk {
             }
         }
         Ok(())
+    }
+
+    /// Where the next window ends.
+    fn window_end(&self) -> Timestamp {
+        let end = (self.complete_to + self.width.max(Span::from_s(1))).min(self.until);
+        let dense_from = self.dense_from.filter(|at| *at > self.complete_to);
+        dense_from.map_or(end, |at| end.min(at))
     }
 
     /// Hands in what is not known yet. Events of no use are left with Stripe.
@@ -201,13 +212,11 @@ impl Walk {
     }
 }
 
-/// How wide a window is tried next where one held more than a page, of which the newest were shown: as wide as what was shown
-/// of it where they are spread evenly; where they stand close together at its beginning, only up to what was shown.
+/// How wide a window is tried next where one held more than a page: as wide as what was shown of it, if they are spread evenly.
 fn narrower(from: Timestamp, cut_at: Timestamp, end: Timestamp) -> Span {
     let shown = (end - cut_at).ms() * 3 / 4;
     let half = (end - from).ms() / 2;
-    let rest = (cut_at - from).ms();
-    whole(Span::from_ms(shown.min(half).min(rest)))
+    whole(Span::from_ms(shown.min(half)))
 }
 
 /// By how much the next window is wider than one with so many events.
