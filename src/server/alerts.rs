@@ -21,6 +21,7 @@ use crate::engine::read::attention::{self, MachineCursor, stretch};
 use crate::engine::record::RecordError;
 use crate::engine::record::server::{self, Channel, ServerRecord};
 use crate::scheduler::Scheduler;
+use crate::store::Seq;
 
 /// How often it looks.
 const LOOK_EVERY: Span = Span::from_s(2);
@@ -96,7 +97,7 @@ struct Alerts {
     cursor: MachineCursor,
     coverage: Coverage,
     next_round: Timestamp,
-    round_over: (Timestamp, u64),
+    round_over: (Timestamp, Option<Seq>),
     next_heartbeat: Timestamp,
 }
 
@@ -120,7 +121,7 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
         cursor: MachineCursor::default(),
         coverage: Coverage::Partial,
         next_round: now,
-        round_over: (now, 0),
+        round_over: (now, None),
         next_heartbeat: now,
     };
     loop {
@@ -158,7 +159,7 @@ impl Alerts {
         let handle = &self.parts.handle;
         if self.cursor.is_at_rest() {
             let (over, seq) = self.round_over;
-            let busy = handle.reader().seq()? != seq && now - over >= REST_BUSY;
+            let busy = Some(handle.reader().seq()?) != seq && now - over >= REST_BUSY;
             if now < self.next_round && !busy {
                 return Ok(());
             }
@@ -181,7 +182,7 @@ impl Alerts {
             self.parked = attention::parked(handle.reader(), now)?;
             self.coverage = Coverage::Whole;
             self.next_round = now + REST_IDLE;
-            self.round_over = (now, handle.reader().seq()?);
+            self.round_over = (now, Some(handle.reader().seq()?));
         }
         Ok(())
     }
