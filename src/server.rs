@@ -30,8 +30,9 @@ use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
 use crate::engine::read::counts::Counts;
-use crate::engine::record::{RecordError, gaps};
+use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
+use crate::engine::write::working::Committed;
 use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
@@ -219,6 +220,8 @@ impl Server {
             .local_addr()
             .map_err(system("reading the listening address"))?;
         let (mut writer, reader) = opened.store;
+        let mut config = config;
+        config.learn(|service| probe::of(&Committed(&reader), service))?;
         let now = clock.now();
         let rules = rules(&config, &mut writer, &reader, now)?;
         let heartbeat = gaps::last_heartbeat(&reader);

@@ -6,6 +6,7 @@ use super::standing::Settlement;
 
 use crate::domain::decision::Decision;
 use crate::domain::id::{EventId, Scope};
+use crate::domain::probe::ServiceProbe;
 use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 
@@ -66,6 +67,13 @@ pub enum Request {
         id: String,
         /// Why, for whoever sees it in the list.
         reason: String,
+    },
+    /// What a probe learned of a license service.
+    Probed(ServiceProbe),
+    /// What is known of a license service by a probe.
+    Probe {
+        /// The service.
+        service: String,
     },
     /// A license for somebody who did not buy.
     Issue {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::context::{Context, decision_id};
+use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
@@ -12,11 +12,13 @@ use super::{attention, backfill, history, issue, lists, policy, read, retry, sta
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
+use crate::domain::probe::ServiceProbe;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::effects::stripe::Accounts;
 use crate::engine::Handle;
 use crate::engine::input::Input;
+use crate::engine::record;
 
 /// Answers the operator.
 #[derive(Clone)]
@@ -64,62 +66,31 @@ impl Service {
 
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
-            Request::Find { text } => {
-                self.context
-                    .read(move |context| read::find(context, &text))
-                    .await
-            }
-            Request::Show { machine } => {
-                self.context
-                    .read(move |context| read::show(context, &machine))
-                    .await
-            }
+            Request::Find { text } => self.read(move |c| read::find(c, &text)).await,
+            Request::Show { machine } => self.read(move |c| read::show(c, &machine)).await,
             Request::Why { text, at, known_at } => {
-                self.context
-                    .read(move |context| why::why(context, &text, at, known_at))
-                    .await
+                self.read(move |c| why::why(c, &text, at, known_at)).await
             }
             Request::Events { which, limit } => {
-                self.context
-                    .read(move |context| lists::events(context, which, limit))
-                    .await
+                self.read(move |c| lists::events(c, which, limit)).await
             }
-            Request::Refused { limit } => {
-                self.context
-                    .read(move |context| lists::refused(context, limit))
-                    .await
-            }
-            Request::Actions { limit } => {
-                self.context
-                    .read(move |context| lists::actions(context, limit))
-                    .await
-            }
-            Request::Attention => {
-                let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
-                self.context
-                    .read(move |context| attention::list(context, of_server))
-                    .await
-            }
+            Request::Refused { limit } => self.read(move |c| lists::refused(c, limit)).await,
+            Request::Actions { limit } => self.read(move |c| lists::actions(c, limit)).await,
+            Request::Attention => self.attention().await,
             Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
-            Request::History(pages) => {
-                self.context
-                    .read(move |context| history::page(context, &pages))
-                    .await
-            }
+            Request::History(pages) => self.read(move |c| history::page(c, &pages)).await,
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await
             }
             Request::Abandon { id } => self.put_off(id, Order::Abandon).await,
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
+            Request::Probed(probe) => self.probed(probe).await,
+            Request::Probe { service } => self.read(move |c| probe(c, &service)).await,
             Request::Issue { source, decision } => {
                 issue::issue(&self.context, source, decision).await
             }
-            Request::Held { limit } => {
-                self.context
-                    .read(move |context| standing::held(context, limit))
-                    .await
-            }
+            Request::Held { limit } => self.read(move |c| standing::held(c, limit)).await,
             Request::Settle {
                 id,
                 settlement,
@@ -134,6 +105,30 @@ impl Service {
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)
+    }
+
+    async fn attention(&self) -> Result<Response, Failure> {
+        let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
+        let read = move |context: &Context| attention::list(context, of_server);
+        self.context.read(read).await
+    }
+
+    /// Keeps what a probe learned; it counts from the next start on.
+    async fn probed(&self, probe: ServiceProbe) -> Result<Response, Failure> {
+        let _ = self
+            .context
+            .handle
+            .submit_waiting(Input::Probed(probe))
+            .await?;
+        Ok(changed([], 0, 0))
+    }
+
+    /// Reads on a thread that may wait for the disk.
+    async fn read(
+        &self,
+        look: impl FnOnce(&Context) -> Result<Response, Failure> + Send + 'static,
+    ) -> Result<Response, Failure> {
+        self.context.read(look).await
     }
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
@@ -175,6 +170,13 @@ impl Service {
         self.context.submit(&machine, input).await?;
         Ok(changed([machine], 1, 0))
     }
+}
+
+/// What is known of a license service by a probe.
+fn probe(context: &Context, service: &str) -> Result<Response, Failure> {
+    let known = record::probe::of(&context.handle, service)?;
+    let rows = known.iter().map(raw).collect::<Result<_, _>>()?;
+    Ok(Response::List { rows, more: 0 })
 }
 
 #[cfg(test)]

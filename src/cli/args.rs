@@ -8,6 +8,7 @@ use super::demo::DemoArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs};
 use super::policy::PolicyArgs;
+use super::probe::ProbeArgs;
 use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
 use super::whatif::WhatifArgs;
@@ -62,6 +63,8 @@ pub enum Command {
     Init,
     /// Report every config error with its line and a fix.
     Check(CheckArgs),
+    /// Learn what the license service can, on a license that is thrown away.
+    Probe(ProbeArgs),
     /// Run the server.
     Serve(ServeArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.

@@ -1,13 +1,15 @@
 //! `keyward check`: every mistake at once, and with `--online` what the services say.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::args::CheckArgs;
-use super::ask::load;
+use super::ask::{ask, load};
 use super::online::{self, Tried, Verdict};
-use super::report;
-use crate::admin::Failure;
+use super::{page, report};
+use crate::admin::{Failure, Request, Response};
 use crate::config::{Config, Env};
+use crate::domain::probe::ServiceProbe;
 use crate::effects::services::Services;
 
 /// Checks the config.
@@ -27,6 +29,7 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Ok((services, mut tried)) => {
             if args.online {
                 tried.extend(online(&config, &services)?);
+                tried.extend(probed(path, &config));
             }
             tried
         }
@@ -48,6 +51,30 @@ fn online(config: &Config, services: &Services) -> Result<Vec<Tried>, Failure> {
         .build();
     let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
     Ok(runtime.block_on(online::all(config, services)))
+}
+
+/// What probes learned of the license services, and what that means for the config's plans.
+fn probed(path: &Path, config: &Config) -> Vec<Tried> {
+    let own = config.sources.iter().filter_map(|s| s.licenses.as_ref());
+    let names: BTreeSet<&str> = own
+        .chain([&config.licenses])
+        .map(|l| l.service.as_str())
+        .collect();
+    let known = |service: &&str| {
+        let request = Request::Probe {
+            service: (*service).to_owned(),
+        };
+        // Without a store nothing was learned yet.
+        let Ok(Response::List { rows, .. }) = ask(path, request) else {
+            return None;
+        };
+        page::read::<ServiceProbe>(&rows).ok()?.pop()
+    };
+    names
+        .iter()
+        .filter_map(known)
+        .map(|probe| online::learned(&probe))
+        .collect()
 }
 
 fn line(tried: &Tried) -> String {

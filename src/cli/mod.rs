@@ -22,6 +22,7 @@ mod orders;
 mod page;
 mod policy;
 mod policy_diff;
+mod probe;
 mod rehearse;
 mod reload;
 mod replay;
@@ -94,6 +95,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
     match &cli.command {
         Command::Init => init::run(config),
         Command::Check(args) => check::run(config, args),
+        Command::Probe(args) => probe::run(config, args),
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),

@@ -40,6 +40,7 @@ use crate::domain::guard::GuardLimits;
 use crate::domain::id::{PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
+use crate::domain::probe::ServiceProbe;
 use tree::{Found, TreeReader};
 
 /// The commented file that `keyward init` writes.
@@ -192,6 +193,21 @@ impl Config {
             "{}/webhooks/{source}",
             self.public_url.trim_end_matches('/')
         )
+    }
+
+    /// Takes in what probes learned of the license services.
+    ///
+    /// # Errors
+    /// What `known` says.
+    pub fn learn<E>(
+        &mut self,
+        known: impl Fn(&str) -> Result<Option<ServiceProbe>, E>,
+    ) -> Result<(), E> {
+        let own = self.sources.iter_mut().filter_map(|s| s.licenses.as_mut());
+        for licenses in own.chain([&mut self.licenses]) {
+            licenses.probed = known(licenses.service.as_str())?;
+        }
+        Ok(())
     }
 
     /// The source of that name.

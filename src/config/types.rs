@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use super::size::ByteSize;
 use crate::domain::adoption::Template;
 use crate::domain::id::{AppId, SourceName};
+use crate::domain::probe::ServiceProbe;
 use crate::domain::time::Span;
 use crate::secret::Secret;
 
@@ -113,6 +114,8 @@ pub struct LicensesConfig {
     pub lookup_after: Vec<Span>,
     /// How a license is stopped early at a service that knows no suspension.
     pub suspend: SuspendBy,
+    /// What a probe learned of the service. It stands in the store, never in the file.
+    pub probed: Option<ServiceProbe>,
 }
 
 /// The license services.

@@ -49,6 +49,7 @@ mod look_up; // what a machine must ask Stripe
 pub mod machine; // everything kept of one payment or subscription
 mod matching; // which license stands for which seat
 pub mod notice; // which mails are due, each once
+pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
 pub mod service;

@@ -24,7 +24,7 @@ use crate::engine::Read;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::secret::Secret;
-pub use build::abilities;
+pub use build::{abilities, prober};
 use build::{license_service, mail_error, mail_service};
 
 /// So many mails at a time are the full flow: the dispatcher sends no more side by side.

@@ -15,6 +15,7 @@ use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
+use crate::domain::probe::ServiceProbe;
 use crate::domain::revision::Revisions;
 use crate::domain::standing::StandingOrder;
 use crate::domain::time::Timestamp;
@@ -126,6 +127,8 @@ pub enum Input {
     Gap(Gap),
     /// What the server keeps of its own work.
     Keep(ServerRecord),
+    /// What a probe learned of a license service.
+    Probed(ServiceProbe),
     /// An order for the whole shop.
     Standing(StandingOrder),
     /// A person has looked at what the guard holds: its counting begins anew.

@@ -37,6 +37,7 @@ impl Default for LicensesConfig {
             request_timeout: Span::from_s(35),
             lookup_after: vec![Span::from_s(2), Span::from_s(15)],
             suspend: SuspendBy::Shorten,
+            probed: None,
         }
     }
 }
@@ -110,6 +111,7 @@ pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
             .unwrap_or(default.request_timeout),
         lookup_after: lookup_after(t).unwrap_or(default.lookup_after),
         suspend: suspend.unwrap_or(default.suspend),
+        probed: None,
     }
 }
 

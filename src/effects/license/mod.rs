@@ -4,12 +4,13 @@
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
 //! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `stop` knows the ways to stop
 //! a license, `lookup` finds licenses by label, and `sweep` is its
-//! way through a list; `choice` takes one of several. When a call may be made is the [`throttle`](super::throttle)'s.
+//! way through a list; `choice` takes one of several, `probe` learns what a service can. When a call may be made is the [`throttle`](super::throttle)'s.
 
 pub(crate) mod answer;
 pub(crate) mod choice;
 mod client;
 pub mod lookup;
+pub mod probe;
 mod send;
 pub mod stop;
 pub mod sweep;
@@ -19,6 +20,7 @@ pub use client::{Client, ClientConfig, ClientError};
 
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
+use crate::domain::probe::ServiceProbe;
 use crate::domain::time::{Span, Timestamp};
 
 /// Two instants of a license that differ by no more than this are the same: the service may drop fractions of a second.
@@ -161,6 +163,28 @@ impl Abilities {
             list_shows_label: false,
             finds_by_label: false,
             devices_max: 16,
+        }
+    }
+
+    /// Everything, for a probe: what cannot be done shows when it is tried.
+    #[must_use]
+    pub const fn tried() -> Self {
+        Self {
+            revoke_reversible: true,
+            set_devices: true,
+            ..Self::authforge()
+        }
+    }
+
+    /// With what a probe learned.
+    #[must_use]
+    pub fn learned(self, probe: &ServiceProbe) -> Self {
+        Self {
+            can_shorten: probe.can_shorten,
+            revoke_reversible: probe.revoke_reversible,
+            set_devices: probe.set_devices,
+            list_shows_label: probe.list_shows_label,
+            ..self
         }
     }
 

@@ -49,6 +49,7 @@ pub(super) fn license_service(
         config::Service::AuthForge { api_base, api_key } => {
             let mut client = ClientConfig::new(versioned(api_base), api_key.clone());
             client.suspend = suspend_by(config.suspend);
+            client.abilities = declared(config);
             client
         }
         config::Service::Embedded { .. } => {
@@ -81,6 +82,20 @@ pub(super) fn license_service(
         name: config.service.as_str(),
         request_timeout: config.request_timeout,
     })
+}
+
+/// A client that tries everything, for a probe.
+///
+/// # Errors
+/// That the service cannot be probed: it is the one inside this binary, or no client can be made.
+pub fn prober(licenses: &config::LicensesConfig) -> Result<Client, String> {
+    let config::Service::AuthForge { api_base, api_key } = &licenses.service else {
+        return Err("what the service inside Keyward can is known".to_owned());
+    };
+    let mut client = ClientConfig::new(versioned(api_base), api_key.clone());
+    client.abilities = crate::effects::license::Abilities::tried();
+    client.request_timeout = licenses.request_timeout;
+    Client::new(client).map_err(|e| e.to_string())
 }
 
 /// The API's root: the config names the host, the version is ours (its documentation: "Base").
@@ -132,13 +147,22 @@ pub(super) fn mail_service(
     })
 }
 
+/// What a license service can: what a probe learned, else what its documentation says.
+fn declared(licenses: &config::LicensesConfig) -> crate::effects::license::Abilities {
+    let declared = match licenses.service {
+        config::Service::AuthForge { .. } => crate::effects::license::Abilities::authforge(),
+        config::Service::Embedded { .. } => return crate::effects::license::Abilities::embedded(),
+    };
+    licenses
+        .probed
+        .as_ref()
+        .map_or(declared, |probe| declared.learned(probe))
+}
+
 /// What a source's license service can, as the domain asks it.
 #[must_use]
 pub fn abilities(licenses: &config::LicensesConfig, mail: &config::Mail) -> Abilities {
-    let declared = match licenses.service {
-        config::Service::AuthForge { .. } => crate::effects::license::Abilities::authforge(),
-        config::Service::Embedded { .. } => crate::effects::license::Abilities::embedded(),
-    };
+    let declared = declared(licenses);
     Abilities {
         can_shorten: declared.can_shorten,
         revoke_reversible: declared.revoke_reversible,

@@ -8,6 +8,7 @@ pub mod disposition;
 pub mod gaps;
 pub mod key;
 pub(crate) mod labels;
+pub mod probe;
 pub(crate) mod revisions;
 pub mod server;
 pub mod standing;

@@ -7,3 +7,4 @@ mod embedded;
 mod fake_process;
 mod look_first;
 mod lookup;
+mod probe;

@@ -158,6 +158,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Revision { .. }
         | Input::Gap(_)
         | Input::Standing(_)
+        | Input::Probed(_)
         | Input::GuardReset
         | Input::Compare { .. }
         | Input::Labels(_)

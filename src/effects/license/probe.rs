@@ -1,0 +1,154 @@
+//! Learns what a license service can, on a license that is thrown away: makes one, changes it in every way that Keyward might
+//! need, reads it back each time, and revokes it.
+
+use super::{Answer, Client, License, NewLicense};
+use crate::clock::{Clock, pause};
+use crate::domain::id::{AppId, LicenseKey};
+use crate::domain::plan::Devices;
+use crate::domain::probe::ServiceProbe;
+use crate::domain::time::Span;
+
+/// How often the list is read for the new license, and how long between.
+const LOOKS_MAX: u32 = 10;
+const BETWEEN_LOOKS: Span = Span::from_s(2);
+/// The devices of the throw-away license; one more is asked for.
+const DEVICES: u32 = 2;
+
+/// Why nothing, or not all, was learned.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The license could not be made: nothing was spent.
+    #[error("the license could not be made: {0}")]
+    NotMade(String),
+    /// A call was not answered, so nothing follows from it.
+    #[error("{step} was not answered: {why}")]
+    NoAnswer {
+        /// What was tried.
+        step: &'static str,
+        /// What happened.
+        why: String,
+    },
+}
+
+/// Probes a service through a client that tries everything. The license is revoked at the end, also after an error.
+///
+/// # Errors
+/// [`ProbeError`].
+pub async fn probe(
+    client: &Client,
+    service: &str,
+    app: &AppId,
+    clock: &Clock,
+) -> Result<ServiceProbe, ProbeError> {
+    let began = clock.now();
+    let new = NewLicense {
+        app_id: app.clone(),
+        label: format!("Keyward probe {}", began.ms()),
+        expires_at: Some((began + Span::from_days(2)).whole_s()),
+        devices: Devices::Count(DEVICES),
+    };
+    let made = match client.create(&new).await {
+        Answer::Done(license) => license,
+        other @ (Answer::Again { .. }
+        | Answer::NotSent { .. }
+        | Answer::Unknown { .. }
+        | Answer::Refused(_)) => return Err(ProbeError::NotMade(words(other))),
+    };
+    let learned = Probe {
+        client,
+        key: &made.key,
+        clock,
+    }
+    .learn(service, app, &new.label)
+    .await;
+    // Whatever came of it, the license is of no use to anybody.
+    let _ = client.revoke(&made.key).await;
+    learned
+}
+
+struct Probe<'a> {
+    client: &'a Client,
+    key: &'a LicenseKey,
+    clock: &'a Clock,
+}
+
+impl Probe<'_> {
+    async fn learn(
+        &self,
+        service: &str,
+        app: &AppId,
+        label: &str,
+    ) -> Result<ServiceProbe, ProbeError> {
+        let (listed_after_s, list_shows_label) = self.listed(app, label).await?;
+        let hour = (self.clock.now() + Span::from_hours(1)).whole_s();
+        let can_shorten = can("shortening", self.client.shorten(self.key, hour).await)?;
+        let can_be_for_life = can(
+            "taking the end away",
+            self.client.set_expiry(self.key, None).await,
+        )?;
+        let more = Devices::Count(DEVICES + 1);
+        let set_devices = can(
+            "more devices",
+            self.client.set_devices(self.key, more).await,
+        )?;
+        can("revoking", self.client.revoke(self.key).await)?;
+        let revoke_reversible = can("activating", self.client.activate(self.key).await)?;
+        Ok(ServiceProbe {
+            service: service.to_owned(),
+            app: app.clone(),
+            at: self.clock.now(),
+            can_shorten,
+            can_be_for_life,
+            revoke_reversible,
+            set_devices,
+            list_shows_label,
+            listed_after_s,
+        })
+    }
+
+    /// How many seconds until the license stands in the list, and whether its label stands beside it.
+    async fn listed(&self, app: &AppId, label: &str) -> Result<(Option<i64>, bool), ProbeError> {
+        let began = self.clock.now();
+        for _ in 0..LOOKS_MAX {
+            let page = match self.client.list(app, None).await {
+                Answer::Done(page) => page,
+                other @ (Answer::Again { .. }
+                | Answer::NotSent { .. }
+                | Answer::Unknown { .. }
+                | Answer::Refused(_)) => return Err(no_answer("the list", other)),
+            };
+            if let Some(listed) = page.licenses.iter().find(|l| l.key == *self.key) {
+                let shows = listed.label.as_deref() == Some(label);
+                return Ok((Some((self.clock.now() - began).ms() / 1000), shows));
+            }
+            pause(BETWEEN_LOOKS).await;
+        }
+        Ok((None, false))
+    }
+}
+
+/// Whether the service did it. A refusal is an answer; silence is none.
+fn can(step: &'static str, answer: Answer<License>) -> Result<bool, ProbeError> {
+    match answer {
+        Answer::Done(_) => Ok(true),
+        Answer::Refused(_) => Ok(false),
+        other @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
+            Err(no_answer(step, other))
+        }
+    }
+}
+
+fn no_answer<T>(step: &'static str, answer: Answer<T>) -> ProbeError {
+    ProbeError::NoAnswer {
+        step,
+        why: words(answer),
+    }
+}
+
+fn words<T>(answer: Answer<T>) -> String {
+    match answer {
+        Answer::Again { why, .. } | Answer::NotSent { why } | Answer::Unknown { why, .. } => why,
+        Answer::Refused(refusal) => refusal.to_string(),
+        Answer::Done(_) => "done".to_owned(),
+    }
+}
