@@ -3,12 +3,15 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod alerts;
 mod audit;
 mod backfill;
+mod endpoints;
 mod guard;
 pub(crate) mod mode;
 mod opening;
 mod parts;
+mod quiet;
 mod reparse;
 mod rules;
 mod watch;
@@ -113,6 +116,7 @@ struct Tasks {
     reparse: tokio::task::JoinHandle<()>,
     audit: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
+    alerts: tokio::task::JoinSet<()>,
     embedded: Option<EmbeddedTask>,
     embedded_stop: CancellationToken,
 }
@@ -204,7 +208,9 @@ impl Tasks {
         );
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts))
-            .with_stripe(services.selling_accounts());
+            .with_stripe(services.selling_accounts())
+            .with_signals(Arc::clone(&parts.signals));
+        let alerts = alerts::start(parts, &scheduler)?;
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
             handle.clone(),
@@ -214,6 +220,7 @@ impl Tasks {
         );
         Ok(Self {
             watch: tokio::spawn(watch),
+            alerts,
             http: tokio::spawn(http::serve(listener, app, stop.clone())),
             dispatcher: tokio::spawn(dispatcher),
             scheduler,
@@ -342,6 +349,7 @@ impl Server {
         let _ = tasks.reparse.await;
         let _ = tasks.audit.await;
         let _ = tasks.watch.await;
+        while tasks.alerts.join_next().await.is_some() {}
         let _ = tasks.dispatcher.await;
         others.await;
         drop((handle, services));

@@ -47,9 +47,12 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::Undeliverable { machine, .. }
         | Concern::Found { machine, .. }
         | Concern::MachineHeld { machine, .. } => Some(machine),
-        Concern::Parked { .. } | Concern::BackfillFails { .. } | Concern::ServiceGone { .. } => {
-            None
-        }
+        Concern::Parked { .. }
+        | Concern::BackfillFails { .. }
+        | Concern::SignaturesFail { .. }
+        | Concern::SourceSilent { .. }
+        | Concern::Endpoint { .. }
+        | Concern::ServiceGone { .. } => None,
     }
 }
 

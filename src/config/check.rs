@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config, reader: &TreeReader<'_>) {
     public_url(config, reader);
     proxy(config, reader);
     services(config, reader);
+    alerts(config, reader);
     plans(config, reader);
     for policy in &config.policies {
         super::judge::policy(policy, reader);
@@ -187,6 +188,16 @@ fn proxy(config: &Config, reader: &TreeReader<'_>) {
     let message = "behind a proxy all customers share one rate limit on the success page, for no proxy is trusted";
     let hint = "add `trusted_proxies = [\"127.0.0.1\"]` to `[http]`, or wherever the proxy's requests come from";
     reader.warning(own.or_else(|| given("/public_url")), message, hint);
+}
+
+/// Alerts by mail, and no mail.
+fn alerts(config: &Config, reader: &TreeReader<'_>) {
+    if config.alert.email.is_empty() || config.mail.transport != Transport::None {
+        return;
+    }
+    let at = reader.spot("/alert/email").filter(|s| !s.is_empty());
+    let hint = "set `transport` in `[mail]`, or use `url`";
+    reader.mistake(at, "alerts cannot be mailed, for no mail is sent", hint);
 }
 
 fn services(config: &Config, reader: &TreeReader<'_>) {

@@ -9,7 +9,7 @@ mod table;
 
 pub(super) use policy::POLICY;
 pub(super) use table::{
-    ADOPT, BACKFILL, BACKUP, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT,
+    ADOPT, ALERT, BACKFILL, BACKUP, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN, ROOT,
     SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
 };
 
@@ -132,6 +132,10 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         ("tolerance", _) => "\"300s\"",
         ("duration", _) => "\"365d\"",
         ("policy", _) => "\"standard\"",
+        ("url" | "heartbeat_url", _) if matches!(key.kind, ValueKind::Secret) => {
+            "\"https://hooks.example.com/${ALERT_TOKEN}\""
+        }
+        ("email", _) => "[\"you@example.com\"]",
         ("url", _) => "\"smtps://user:${SMTP_PASSWORD}@smtp.example.com:465\"",
         ("path", Absent::Required) => "\"/backup/keyward\"",
         ("path", _) => "\"./mail\"",

@@ -76,6 +76,8 @@ pub struct Config {
     pub time: Time,
     /// Events that never arrived.
     pub backfill: Backfill,
+    /// How the operator is alerted.
+    pub alert: AlertConfig,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
     /// How plans are sold.
@@ -180,6 +182,7 @@ impl Config {
             http: Http::default(),
             time: Time::default(),
             backfill: Backfill::default(),
+            alert: AlertConfig::default(),
             adopt: Adopt::default(),
             checkout: Checkout::default(),
             mode: Mode::Live,
@@ -187,6 +190,15 @@ impl Config {
             plans: Vec::new(),
             policies: vec![Policy::default()],
         }
+    }
+
+    /// Where Stripe posts a source's events.
+    #[must_use]
+    pub fn webhook_url(&self, source: &SourceName) -> String {
+        format!(
+            "{}/webhooks/{source}",
+            self.public_url.trim_end_matches('/')
+        )
     }
 
     /// Takes in what probes learned of the license services.

@@ -38,6 +38,7 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
         ("[http]", String::new()),
         ("[time]", String::new()),
         ("[backfill]", String::new()),
+        ("[alert]", String::new()),
         ("[guard]", String::new()),
         ("[adopt]", String::new()),
         ("[[plan]]", "name = \"p\"\npolicy = \"NAME\"".to_owned()),

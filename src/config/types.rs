@@ -366,6 +366,27 @@ pub struct Backfill {
     pub every: Option<Span>,
 }
 
+/// How the operator is alerted: `[alert]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertConfig {
+    /// Who gets a mail.
+    pub email: Vec<String>,
+    /// What gets a small JSON.
+    pub url: Option<Secret>,
+    /// What is asked while all is well.
+    pub heartbeat_url: Option<Secret>,
+    /// The least time between two messages on one topic.
+    pub every: Span,
+}
+
+impl AlertConfig {
+    /// Whether anybody hears of an alert who does not read the log.
+    #[must_use]
+    pub fn reaches_somebody(&self) -> bool {
+        !self.email.is_empty() || self.url.is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,20 +3,19 @@
 //! One purchase's part is worked out by [`of_machine`]. Who reports something new adds a variant of [`Concern`]: the list, the
 //! JSON and the alerts follow from it.
 
+mod cause;
 mod machine;
+mod words;
 
-use std::fmt;
-
+pub use cause::AttentionCause;
 pub use machine::of_machine;
 
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
-use super::id::{EventId, MachineId, Scope};
+use super::id::{EventId, MachineId, Scope, SourceName};
 use super::notice::NoticeKind;
+use super::silence::Silence;
 use super::time::{Span, Timestamp};
-use crate::domain::words::{Sentence, sentences};
-
-sentences!(Concern, ServiceTrouble);
 
 /// A purchase that is paid has its key within this, or somebody looks at it.
 pub const KEY_WITHIN: Span = Span::from_minutes(15);
@@ -78,6 +77,22 @@ pub enum Concern {
         /// What Stripe said.
         why: String,
     },
+    /// Deliveries come whose signatures do not fit.
+    SignaturesFail {
+        source: SourceName,
+        /// So many in a row.
+        failures: u32,
+    },
+    /// A source says nothing, though it should.
+    SourceSilent {
+        source: SourceName,
+        silence: Silence,
+    },
+    /// The webhook endpoint at Stripe.
+    Endpoint {
+        source: SourceName,
+        trouble: EndpointTrouble,
+    },
     /// A service does not do its work.
     ServiceGone {
         /// What the operator calls it.
@@ -96,6 +111,8 @@ pub struct ActionAttention {
     pub number: u32,
     /// What it does, as lists call it.
     pub act: &'static str,
+    /// Whether it makes a license: somebody waits for the key.
+    pub creates: bool,
     /// Why it is not done, in words.
     pub why: Option<String>,
 }
@@ -119,80 +136,86 @@ pub enum ServiceTrouble {
     NoCredits,
 }
 
-/// The causes: what alerts are gathered by, and what programs read.
+/// What is wrong with a webhook endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AttentionCause {
-    RefusedAction,
-    HeldAction,
-    PaidWithoutKey,
-    NoAddress,
-    Undeliverable,
-    /// A license differs from what should be, by another hand.
-    Drift,
-    /// Something was sold that the config does not know.
-    UnknownPrice,
-    /// Another finding about a purchase.
-    Finding,
-    MachineHeld,
-    Parked,
-    Backfill,
-    Service,
+pub enum EndpointTrouble {
+    /// Stripe sends nothing to it.
+    Disabled,
 }
 
-impl AttentionCause {
-    /// The code in JSON and in alerts.
+impl Attention {
+    /// A code that tells it from all others, so that it is reported once. Of what concerns the server itself one thing at a
+    /// time can be wrong with each service and source.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RefusedAction => "refused_action",
-            Self::HeldAction => "held_action",
-            Self::PaidWithoutKey => "paid_without_key",
-            Self::NoAddress => "no_address",
-            Self::Undeliverable => "undeliverable",
-            Self::Drift => "drift",
-            Self::UnknownPrice => "unknown_price",
-            Self::Finding => "finding",
-            Self::MachineHeld => "machine_held",
-            Self::Parked => "parked",
-            Self::Backfill => "backfill",
-            Self::Service => "service",
+    pub fn code(&self) -> u64 {
+        let mut bytes = self.concern.cause().as_str().as_bytes().to_vec();
+        bytes.extend_from_slice(self.concern.about().as_bytes());
+        if self.concern.is_of_purchases() {
+            bytes.extend_from_slice(&self.since.ms().to_be_bytes());
         }
-    }
-}
-
-impl Finding {
-    /// What it is to whoever must look at it; `None`: it is news, and nobody needs to do anything.
-    #[must_use]
-    pub(crate) const fn attention(&self) -> Option<AttentionCause> {
-        match self {
-            Self::RevokedElsewhere(_) | Self::GivenElsewhere { .. } | Self::OtherLicenses(_) => {
-                Some(AttentionCause::Drift)
-            }
-            Self::NothingToHandOut | Self::UnknownPlan(_) => Some(AttentionCause::UnknownPrice),
-            Self::FraudWarning
-            | Self::UnreadableMetadata(_)
-            | Self::NotPaidAfterAll { .. }
-            | Self::FinalizationFailed(_)
-            | Self::PaidAfterEnd(_)
-            | Self::RefundUnlinked
-            | Self::QuantityZero(_)
-            | Self::NoPriceNamed { .. }
-            | Self::ItemsCut
-            | Self::LinesCut(_)
-            | Self::LineItemsCut
-            | Self::ServedTwice(_)
-            | Self::NoInvoiceHeard(_) => Some(AttentionCause::Finding),
-            // What is held is listed as such.
-            Self::Held(_) | Self::GuardTripped => None,
-            Self::MovedTo { paid_until, .. } => match paid_until {
-                Some(_) => Some(AttentionCause::Finding),
-                None => None,
-            },
+        if let Concern::Found { finding, .. } = &self.concern {
+            // Writing to a Vec cannot fail.
+            let _ = minicbor::encode(finding, &mut bytes);
         }
+        // FNV-1a.
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
     }
 }
 
 impl Concern {
+    /// Whether it is about purchases, and not about the server itself.
+    #[must_use]
+    pub const fn is_of_purchases(&self) -> bool {
+        match self {
+            Self::RefusedAction(_)
+            | Self::HeldAction { .. }
+            | Self::PaidWithoutKey { .. }
+            | Self::NoAddress { .. }
+            | Self::Undeliverable { .. }
+            | Self::Found { .. }
+            | Self::MachineHeld { .. }
+            | Self::Parked { .. } => true,
+            Self::BackfillFails { .. }
+            | Self::SignaturesFail { .. }
+            | Self::SourceSilent { .. }
+            | Self::Endpoint { .. }
+            | Self::ServiceGone { .. } => false,
+        }
+    }
+
+    /// Whether it is reported at once: it does not pass by itself, and somebody waits or nobody would notice.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        match self {
+            Self::PaidWithoutKey { .. }
+            | Self::Undeliverable { .. }
+            | Self::SignaturesFail { .. }
+            | Self::SourceSilent { .. }
+            | Self::Endpoint { .. } => true,
+            Self::RefusedAction(action) => action.creates,
+            Self::HeldAction { hold, .. } => match hold {
+                Hold::Guard => true,
+                // Whoever held it knows.
+                Hold::Person { .. }
+                | Hold::TimeNotTrusted(_)
+                | Hold::Observed
+                | Hold::Paused { .. }
+                | Hold::Adoption => false,
+            },
+            Self::ServiceGone { trouble, .. } => match trouble {
+                ServiceTrouble::Refusing | ServiceTrouble::NoCredits => true,
+                ServiceTrouble::Down => false,
+            },
+            Self::NoAddress { .. }
+            | Self::Found { .. }
+            | Self::MachineHeld { .. }
+            | Self::Parked { .. }
+            | Self::BackfillFails { .. } => false,
+        }
+    }
+
     #[must_use]
     pub fn cause(&self) -> AttentionCause {
         match self {
@@ -205,6 +228,9 @@ impl Concern {
             Self::MachineHeld { .. } => AttentionCause::MachineHeld,
             Self::Parked { .. } => AttentionCause::Parked,
             Self::BackfillFails { .. } => AttentionCause::Backfill,
+            Self::SignaturesFail { .. } => AttentionCause::Signatures,
+            Self::SourceSilent { .. } => AttentionCause::Silent,
+            Self::Endpoint { .. } => AttentionCause::Endpoint,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
     }
@@ -221,118 +247,10 @@ impl Concern {
             | Self::MachineHeld { machine, .. } => machine.to_string(),
             Self::Parked { scope, event, .. } => format!("{scope}/{event}"),
             Self::BackfillFails { scope, .. } => scope.to_string(),
+            Self::SignaturesFail { source, .. }
+            | Self::SourceSilent { source, .. }
+            | Self::Endpoint { source, .. } => source.to_string(),
             Self::ServiceGone { service, .. } => (*service).to_owned(),
         }
-    }
-
-    /// The command that settles it, once what it names is mended.
-    #[must_use]
-    pub fn settled_by(&self) -> String {
-        let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
-        match self {
-            Self::RefusedAction(action) => format!("keyward retry {}", action.name()),
-            Self::HeldAction { action, .. } => {
-                format!("keyward held approve {} --reason …", action.name())
-            }
-            Self::PaidWithoutKey {
-                machine, action, ..
-            } => format!("keyward retry {machine}#{action}"),
-            Self::NoAddress { machine, .. } => {
-                format!("keyward address {machine} --to ADDRESS --reason …")
-            }
-            Self::Undeliverable { machine, kind, .. } if *kind == NoticeKind::LicenseIssued => {
-                format!("keyward resend {machine} --to ADDRESS --reason …")
-            }
-            Self::Undeliverable { machine, .. } => {
-                format!("keyward address {machine} --to ADDRESS --reason …")
-            }
-            Self::Found { machine, finding } => match finding {
-                Finding::RevokedElsewhere(_) => format!("keyward rekey {machine} --reason …"),
-                Finding::NoPriceNamed { until, .. } => {
-                    format!("keyward extend {machine} --until {until} --reason …")
-                }
-                Finding::FraudWarning
-                | Finding::UnreadableMetadata(_)
-                | Finding::NotPaidAfterAll { .. }
-                | Finding::FinalizationFailed(_)
-                | Finding::PaidAfterEnd(_)
-                | Finding::RefundUnlinked
-                | Finding::NothingToHandOut
-                | Finding::UnknownPlan(_)
-                | Finding::QuantityZero(_)
-                | Finding::ItemsCut
-                | Finding::LinesCut(_)
-                | Finding::GivenElsewhere { .. }
-                | Finding::OtherLicenses(_)
-                | Finding::ServedTwice(_)
-                | Finding::MovedTo { .. }
-                | Finding::Held(_)
-                | Finding::LineItemsCut
-                | Finding::GuardTripped
-                | Finding::NoInvoiceHeard(_) => noted(machine),
-            },
-            Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
-            Self::Parked { .. } => "keyward events --parked".to_owned(),
-            Self::BackfillFails { scope, .. } => {
-                format!("keyward backfill --source {} --since 1d", scope.source())
-            }
-            Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
-        }
-    }
-}
-
-impl Sentence for Concern {
-    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
-            Some(why) => write!(f, ": {why}"),
-            None => Ok(()),
-        };
-        match self {
-            Self::RefusedAction(action) => {
-                write!(f, "{} was refused", action.act)?;
-                because(f, &action.why)
-            }
-            Self::HeldAction { action, hold } => write!(f, "{} is held: {hold}", action.act),
-            Self::PaidWithoutKey { why, .. } => {
-                f.write_str("paid, and there is no key yet")?;
-                because(f, why)
-            }
-            Self::NoAddress { kind, .. } => write!(f, "{} has no recipient", kind.as_str()),
-            Self::Undeliverable { kind, why, .. } => {
-                write!(f, "{} cannot be delivered", kind.as_str())?;
-                because(f, why)
-            }
-            Self::Found { finding, .. } => write!(f, "{finding}"),
-            Self::MachineHeld { flaw, .. } => {
-                write!(
-                    f,
-                    "nothing is done for this purchase, which is a defect: {flaw}"
-                )
-            }
-            Self::Parked { names, .. } => write!(
-                f,
-                "no purchase is known by {}; link it at Stripe, or wait for the event that links it",
-                names.join(", ")
-            ),
-            Self::BackfillFails { why, .. } => write!(
-                f,
-                "Stripe's event list cannot be read, so nobody notices events that never arrive: {why}"
-            ),
-            Self::ServiceGone {
-                service,
-                trouble,
-                why,
-            } => write!(f, "{service} {trouble}: {why}"),
-        }
-    }
-}
-
-impl Sentence for ServiceTrouble {
-    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Down => "does not answer; it is tried again by itself",
-            Self::Refusing => "refuses us",
-            Self::NoCredits => "has no credits left for new licenses",
-        })
     }
 }

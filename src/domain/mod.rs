@@ -35,6 +35,7 @@ mod object; // invoices, payments, disputes, subscriptions, each folded from its
 // What follows.
 pub mod action; // durable pieces of outside work
 pub mod adoption; // licenses that exist although this store knows nothing of them
+pub(crate) mod alert; // what the operator is alerted to, and when
 pub(crate) mod attention; // what waits for a person, by its cause
 pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod context; // all that a decision depends on besides the machine
@@ -51,7 +52,8 @@ pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
-pub mod service; // the one model of what a license service does with an act
+pub mod service;
+pub(crate) mod silence; // what Stripe must tell of by when // the one model of what a license service does with an act
 
 // Between machines, before there is one, and from a person.
 pub mod no_use; // why an event is of no use

@@ -329,6 +329,14 @@ pub fn stripe_accounts(
     keys.map(account).collect()
 }
 
+/// A mailer for alerts.
+///
+/// # Errors
+/// When mail cannot be sent as it is configured.
+pub fn alert_mailer(mail: &config::Mail) -> Result<Mailer, CannotMail> {
+    mail_service(mail, &Arc::default()).map(|service| service.mailer)
+}
+
 fn digest(key: &LicenseKey) -> u128 {
     let hash = Sha256::digest(key.reveal().as_bytes());
     let mut first = [0; 16];

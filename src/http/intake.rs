@@ -11,8 +11,10 @@ use http_body_util::BodyExt;
 use super::App;
 use super::metrics::{DeliveryResult, SourceMetrics};
 use super::problem::Problem;
+use super::signals::SourceSignals;
 use crate::clock::Stopwatch;
 use crate::config::Source;
+use crate::domain::id::SourceName;
 use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::SubmitError;
@@ -60,6 +62,12 @@ pub(super) async fn receive(
 }
 
 impl App {
+    fn signal(&self, source: &SourceName, note: impl FnOnce(&SourceSignals)) {
+        if let Some(signals) = self.signals.iter().find(|s| s.source == *source) {
+            note(signals);
+        }
+    }
+
     fn source(&self, name: &str) -> Option<(&Source, &SourceMetrics)> {
         self.config
             .sources
@@ -100,6 +108,7 @@ async fn take(
     let input = match read {
         Ok((event, signed)) => {
             app.handle.note_clock(signed, received);
+            app.signal(&source.name, |signals| signals.verified(received));
             if let EventContent::Ignored(reason) = &event.content
                 && reason.is_unreadable()
             {
@@ -114,6 +123,9 @@ async fn take(
         }
         Err(RejectedBody::Refused(refusal)) => {
             metrics.refused(&refusal);
+            app.signal(&source.name, |signals| {
+                signals.unverified(&refusal, received)
+            });
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 refusal.code(),

@@ -10,6 +10,7 @@ mod intake;
 mod limit;
 pub(crate) mod metrics;
 mod problem;
+pub(crate) mod signals;
 mod status_text;
 mod success;
 mod web;
@@ -40,6 +41,8 @@ pub struct App {
     config: Arc<Config>,
     /// The webhook counters of every source, in the config's order.
     metrics: Arc<[metrics::SourceMetrics]>,
+    /// What deliveries tell of each source, in the same order.
+    signals: signals::Signals,
     /// How often one client may ask for success pages.
     limiter: Arc<limit::Limiter>,
     /// Set while the server drains.
@@ -62,18 +65,27 @@ impl App {
             .iter()
             .map(metrics::SourceMetrics::of)
             .collect();
+        let signals = signals::of(&config);
         let observed: health::Observe = Arc::new(health::Observed::default);
         let limiter = Arc::new(limit::Limiter::new());
         Self {
             handle,
             config,
             metrics,
+            signals,
             limiter,
             stopping: CancellationToken::new(),
             observed,
             counts: Arc::default(),
             stripe: Arc::default(),
         }
+    }
+
+    /// Notes what deliveries tell where others look.
+    #[must_use]
+    pub(crate) fn with_signals(mut self, signals: signals::Signals) -> Self {
+        self.signals = signals;
+        self
     }
 
     /// Shows what others know in `/readyz` and `/metrics`.

@@ -1,7 +1,7 @@
 //! What the success page says of a purchase, from its status. Pure: no request, no clock.
 
 use super::web::{LicenseCard, Page};
-use super::words::{UNKNOWN, Words, table, to_come};
+use super::words::{TOLD, UNKNOWN, Words, table, to_come};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
@@ -41,11 +41,19 @@ pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> St
     }
 }
 
-/// What a purchase comes to. `mails` says whether keys are mailed at all.
-pub(super) fn of(machine: &Machine, rules: &Rules, now: Timestamp, mails: bool) -> StatusText {
+/// What a purchase comes to. `mails` says whether keys are mailed at all, `alerts` whether the seller is alerted.
+pub(super) fn of(
+    machine: &Machine,
+    rules: &Rules,
+    now: Timestamp,
+    (mails, alerts): (bool, bool),
+) -> StatusText {
     let folded = machine.folded(&rules.revisions, now);
     let status = status(machine, &folded, &view::seats(machine, rules, now), now);
     let mut said = of_status(status, mails);
+    if alerts && status == PurchaseStatus::Delayed {
+        said.page.lines.push(TOLD.to_owned());
+    }
     if status.shows_keys() {
         said.page.licenses = machine
             .grants

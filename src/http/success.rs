@@ -67,7 +67,10 @@ pub(super) async fn page(
             machine,
             &app.handle.rules(),
             now,
-            mails(app.config.mail_of(&machine.source)),
+            (
+                mails(app.config.mail_of(&machine.source)),
+                app.config.alert.reaches_somebody(),
+            ),
         ),
         None => status_text::of_unknown(
             now - asked.since,

@@ -59,7 +59,7 @@ pub(super) const fn table(status: PurchaseStatus) -> Words {
             "wait",
             "Your payment has arrived",
             &[
-                "Thank you! Creating your license key takes longer than usual. We've told the seller.",
+                "Thank you! Creating your license key takes longer than usual.",
                 "You don't need to do anything, and you won't be charged again.",
             ],
         ),
@@ -168,6 +168,9 @@ pub(super) const fn table(status: PurchaseStatus) -> Words {
         ),
     }
 }
+
+/// What is added where somebody has to look first, and was alerted.
+pub(super) const TOLD: &str = "The seller has been told.";
 
 /// What is added where a key is still to come.
 pub(super) const fn to_come(status: PurchaseStatus, mails: bool) -> Option<&'static str> {

@@ -6,11 +6,14 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::Backfills;
+use super::endpoints::Endpoints;
+use super::quiet::Silences;
 use crate::config::Config;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
+use crate::http::signals::{self, Signals};
 
 /// The parts.
 pub(super) struct Parts {
@@ -21,6 +24,9 @@ pub(super) struct Parts {
     pub(super) backfills: Arc<Backfills>,
     /// Makes backups of the stores.
     pub(super) backups: Arc<Backups>,
+    pub(super) signals: Signals,
+    pub(super) silences: Arc<Silences>,
+    pub(super) endpoints: Arc<Endpoints>,
     /// What waits for a person apart from purchases.
     pub(super) attention: ServerAttention,
     pub(super) stop: CancellationToken,
@@ -34,11 +40,17 @@ impl Parts {
         backups: Arc<Backups>,
     ) -> Self {
         let backfills = Arc::new(Backfills::new(config.sources.iter().map(|s| &s.name)));
+        let (signals, silences) = (signals::of(&config), Arc::<Silences>::default());
+        let endpoints = Arc::<Endpoints>::default();
         let attention: ServerAttention = {
             let (services, backfills) = (Arc::clone(&services), Arc::clone(&backfills));
-            let clock = handle.clock().clone();
+            let (signals, silences) = (Arc::clone(&signals), Arc::clone(&silences));
+            let (endpoints, clock) = (Arc::clone(&endpoints), handle.clock().clone());
             Arc::new(move || {
                 let mut all = services.attention(clock.now());
+                all.extend(endpoints.attention());
+                all.extend(signals.iter().filter_map(|s| s.attention()));
+                all.extend(silences.attention());
                 all.extend(backfills.attention());
                 all
             })
@@ -50,6 +62,9 @@ impl Parts {
             due: Arc::default(),
             backfills,
             backups,
+            signals,
+            silences,
+            endpoints,
             attention,
             stop: CancellationToken::new(),
         }

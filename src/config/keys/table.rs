@@ -15,7 +15,7 @@ use super::Section;
 use super::policy::POLICY;
 pub(in crate::config) use buying::{BUY, CHECKOUT};
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
-pub(in crate::config) use watch::BACKFILL;
+pub(in crate::config) use watch::{ALERT, BACKFILL};
 
 /// The file's top.
 pub(in crate::config) const ROOT: Section = Section {
@@ -111,6 +111,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[guard]"),
             Means("its defaults"),
             "How many licenses may end in a while.",
+        ),
+        key(
+            "alert",
+            Table("[alert]"),
+            Means("the log alone"),
+            "How you are alerted.",
         ),
         key(
             "adopt",
@@ -389,6 +395,6 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &BACKUP, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &GUARD,
-    &ADOPT, &CHECKOUT, &PLAN, &LICENSE, &BUY, &POLICY,
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &BACKUP, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ALERT,
+    &GUARD, &ADOPT, &CHECKOUT, &PLAN, &LICENSE, &BUY, &POLICY,
 ];

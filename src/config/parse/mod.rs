@@ -1,5 +1,6 @@
 //! The second step: the tree's tables become a [`Config`], with a default in the place of everything absent or wrong.
 
+mod alert;
 mod plans;
 mod services;
 mod source;
@@ -10,10 +11,12 @@ pub(crate) use source::STRIPE_API;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::keys::{
-    ADOPT, BACKFILL, BACKUP, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME,
+    ADOPT, ALERT, BACKFILL, BACKUP, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME,
 };
 use super::tree::{Table, TreeReader};
-use super::types::{Adopt, Backfill, Backup, Cron, Http, Mode, Scheduler, Store, Time};
+use super::types::{
+    Adopt, AlertConfig, Backfill, Backup, Cron, Http, Mode, Scheduler, Store, Time,
+};
 use super::{ByteSize, Config};
 use crate::domain::guard::GuardLimits;
 use crate::domain::time::Span;
@@ -58,6 +61,9 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         backfill: root
             .sub("backfill", &BACKFILL)
             .map_or_else(Backfill::default, |t| backfill(&t)),
+        alert: root
+            .sub("alert", &ALERT)
+            .map_or_else(AlertConfig::default, |t| alert::alert(&t)),
         adopt: root
             .sub("adopt", &ADOPT)
             .map_or_else(Adopt::default, |t| adopt(&t)),

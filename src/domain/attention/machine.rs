@@ -55,6 +55,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
         machine: machine.id.clone(),
         number: action.id,
         act: action.act.as_str(),
+        creates: action.act.creates(),
         why: action.why(),
     };
     let concern = match action.outcome {

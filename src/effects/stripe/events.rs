@@ -74,4 +74,17 @@ impl Account {
             reads,
         })
     }
+
+    /// The account's webhook endpoints; Stripe allows fewer than a page holds.
+    pub async fn webhook_endpoints(&self) -> Answer<Vec<Value>> {
+        let query = [("limit", PAGE)];
+        let page = self.get_as(Share::Sweep, &["webhook_endpoints"], &query, None);
+        match page.await.done() {
+            Ok(page) => page["data"]
+                .as_array()
+                .cloned()
+                .map_or_else(look_up::no_list, Answer::Done),
+            Err(other) => other,
+        }
+    }
 }

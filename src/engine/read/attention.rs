@@ -2,14 +2,50 @@
 
 use crate::domain::attention::{Attention, Concern, PURCHASE_WITHIN, of_machine};
 use crate::domain::fact::Fact;
+use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventHead, RecordError};
 use crate::engine::write::working::Committed;
-use crate::store::{KeyRange, Read};
+use crate::store::{Direction, KeyRange, Read};
 
 use super::view;
+
+/// Where a walk over all purchases goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MachineCursor(Option<Vec<u8>>);
+
+impl MachineCursor {
+    /// Whether the walk is over, or has not begun.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+/// What waits of the next so many purchases. A record that cannot be read is reported where it is used.
+///
+/// # Errors
+/// The store's.
+pub fn stretch(
+    reader: &dyn Read,
+    cursor: &mut MachineCursor,
+    limit: usize,
+    mut visit: impl FnMut(&Machine),
+) -> Result<(), RecordError> {
+    let mut range = KeyRange::prefix(&[Table::Machine as u8]);
+    range.start = cursor.0.take().unwrap_or(range.start);
+    let entries = reader.range(&range, Direction::Forward, limit)?;
+    let next = entries.last().filter(|_| entries.len() == limit);
+    cursor.0 = next.map(|(key, _)| [key.as_slice(), &[0]].concat());
+    for (key, value) in entries {
+        if let Ok(machine) = record::whole::<Machine>(&Committed(reader), &key, value.bytes) {
+            visit(&record::checked(machine));
+        }
+    }
+    Ok(())
+}
 
 /// Everything that waits, of every purchase and event, the oldest first.
 ///

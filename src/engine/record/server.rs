@@ -1,10 +1,12 @@
-//! What the server keeps of its own work: how far Stripe's event lists were read.
+//! What the server keeps of its own work: how far Stripe's event lists were read, how deliveries came, and what was reported.
 
 use minicbor::{Decode, Encode};
 
 use super::key::{self, Table};
 use super::{RecordError, View};
+use crate::domain::alert::AlertLog;
 use crate::domain::id::{AccountId, Scope, SourceName};
+use crate::domain::silence::Rhythm;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Receipt;
 use crate::engine::record;
@@ -21,6 +23,55 @@ pub enum ServerRecord {
         /// The instant.
         to: Timestamp,
     },
+    /// How deliveries came so far.
+    Rhythms(Vec<(SourceName, Rhythm)>),
+    /// What was reported over a channel.
+    Alerts {
+        /// The channel.
+        channel: Channel,
+        /// What was reported.
+        log: AlertLog,
+    },
+}
+
+/// A way to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The log.
+    Log,
+    /// Mail.
+    Mail,
+    /// An address.
+    Url,
+}
+
+impl Channel {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Mail => "mail",
+            Self::Url => "url",
+        }
+    }
+}
+
+/// One source's deliveries, as they are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct RhythmRecord {
+    #[n(0)]
+    source: SourceName,
+    #[n(1)]
+    rhythm: Rhythm,
+}
+
+fn rhythms_key() -> Vec<u8> {
+    key::general("rhythms")
+}
+
+fn alerts_key(channel: Channel) -> Vec<u8> {
+    key::general(&format!("alerts/{}", channel.as_str()))
 }
 
 /// How far an account's events are known.
@@ -52,8 +103,37 @@ pub(in crate::engine) fn keep(
                 &BackfillRecord { complete_to },
             )?;
         }
+        ServerRecord::Rhythms(rhythms) => {
+            let record = |(source, rhythm): &(SourceName, Rhythm)| RhythmRecord {
+                source: source.clone(),
+                rhythm: *rhythm,
+            };
+            let records: Vec<RhythmRecord> = rhythms.iter().map(record).collect();
+            record::put(working, rhythms_key(), &records)?;
+        }
+        ServerRecord::Alerts { channel, log } => {
+            record::put(working, alerts_key(*channel), log)?;
+        }
     }
     Ok(Receipt::Done)
+}
+
+/// How deliveries came until the last start.
+///
+/// # Errors
+/// The store's.
+pub fn rhythms(reader: &dyn Read) -> Result<Vec<(SourceName, Rhythm)>, RecordError> {
+    let kept: Option<Vec<RhythmRecord>> = record::get(&Committed(reader), &rhythms_key())?;
+    let of_source = |record: RhythmRecord| (record.source, record.rhythm);
+    Ok(kept.into_iter().flatten().map(of_source).collect())
+}
+
+/// What was reported over a channel until the last start.
+///
+/// # Errors
+/// The store's.
+pub fn alert_log(reader: &dyn Read, channel: Channel) -> Result<AlertLog, RecordError> {
+    Ok(record::get(&Committed(reader), &alerts_key(channel))?.unwrap_or_default())
 }
 
 /// Up to when every event of an account is known; `None`: its list was never read to an end.

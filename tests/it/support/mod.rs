@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod fake_checkout;
 pub(crate) mod fake_licenses;
 pub(crate) mod fake_stripe;
+pub(crate) mod mail_sink;
 pub(crate) mod purchase;
 pub(crate) mod replay;
 pub(crate) mod shop;

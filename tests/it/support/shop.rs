@@ -159,18 +159,19 @@ impl Shop {
         self.running.as_ref().unwrap()
     }
 
-    pub(crate) async fn post(&self, event: &Value) -> Answer {
+    /// Posts an event that is signed with a secret.
+    pub(crate) async fn post_signed(&self, secret: &str, event: &Value) -> Answer {
         let body = event.to_string();
-        let signature = sign(
-            body.as_bytes(),
-            &Secret::new("whsec_test"),
-            self.clock.now(),
-        );
-        let answer = send(
+        let signature = sign(body.as_bytes(), &Secret::new(secret), self.clock.now());
+        send(
             self.running().address,
             &request("stripe", &body, &[("Stripe-Signature", &signature)]),
         )
-        .await;
+        .await
+    }
+
+    pub(crate) async fn post(&self, event: &Value) -> Answer {
+        let answer = self.post_signed("whsec_test", event).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer
     }

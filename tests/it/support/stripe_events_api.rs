@@ -1,4 +1,4 @@
-//! A stand-in for Stripe's event list: newest first, in pages, filtered by `created`, with
+//! A stand-in for Stripe's event list and its list of webhook endpoints: newest first, in pages, filtered by `created`, with
 //! events that show up late, and 429s by order. What it does not know it refuses loudly.
 
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ pub(crate) struct EventsApi(Arc<Mutex<Lists>>);
 struct Lists {
     /// By account; the seller's own under an empty name.
     events: BTreeMap<String, Vec<Value>>,
+    endpoints: Vec<Value>,
     /// So many of the next requests are refused with 429.
     limited: u32,
     /// Every request for events is refused with 403.
@@ -63,6 +64,11 @@ impl EventsApi {
         self.0.lock().unwrap().forbidden = forbidden;
     }
 
+    /// Sets the webhook endpoints.
+    pub(crate) fn endpoints(&self, endpoints: Vec<Value>) {
+        self.0.lock().unwrap().endpoints = endpoints;
+    }
+
     /// How often events were asked for.
     pub(crate) fn reads(&self) -> u32 {
         self.0.lock().unwrap().reads
@@ -96,6 +102,7 @@ impl EventsApi {
                 let all = lists.events.get(&header("stripe-account"));
                 page(all.unwrap_or(&none), &query)
             }
+            "/v1/webhook_endpoints" => page(&lists.endpoints, &query),
             path => refused(StatusCode::NOT_FOUND, "resource_missing", path),
         }
     }

@@ -1,0 +1,122 @@
+//! The causes for which something waits.
+
+use minicbor::{Decode, Encode};
+
+use crate::domain::finding::Finding;
+
+/// The causes: what alerts are gathered by, and what programs read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
+pub enum AttentionCause {
+    #[n(0)]
+    RefusedAction,
+    #[n(1)]
+    HeldAction,
+    #[n(2)]
+    PaidWithoutKey,
+    #[n(3)]
+    NoAddress,
+    #[n(4)]
+    Undeliverable,
+    /// A license differs from what should be, by another hand.
+    #[n(5)]
+    Drift,
+    /// Something was sold that the config does not know.
+    #[n(6)]
+    UnknownPrice,
+    /// Another finding about a purchase.
+    #[n(7)]
+    Finding,
+    #[n(8)]
+    MachineHeld,
+    #[n(9)]
+    Parked,
+    #[n(10)]
+    Backfill,
+    #[n(11)]
+    Service,
+    #[n(12)]
+    Signatures,
+    #[n(13)]
+    Silent,
+    #[n(14)]
+    Endpoint,
+}
+
+impl AttentionCause {
+    /// The code in JSON and in alerts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RefusedAction => "refused_action",
+            Self::HeldAction => "held_action",
+            Self::PaidWithoutKey => "paid_without_key",
+            Self::NoAddress => "no_address",
+            Self::Undeliverable => "undeliverable",
+            Self::Drift => "drift",
+            Self::UnknownPrice => "unknown_price",
+            Self::Finding => "finding",
+            Self::MachineHeld => "machine_held",
+            Self::Parked => "parked",
+            Self::Backfill => "backfill",
+            Self::Service => "service",
+            Self::Signatures => "signatures",
+            Self::Silent => "silent",
+            Self::Endpoint => "endpoint",
+        }
+    }
+
+    /// What an alert about it is called.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::RefusedAction => "work was refused",
+            Self::HeldAction => "work is held",
+            Self::PaidWithoutKey => "paid, and no key yet",
+            Self::NoAddress => "mail without a recipient",
+            Self::Undeliverable => "mail that cannot be delivered",
+            Self::Drift => "licenses changed by another hand",
+            Self::UnknownPrice => "sold, and no plan knows it",
+            Self::Finding => "purchases to look at",
+            Self::MachineHeld => "purchases that contradict themselves",
+            Self::Parked => "events without a purchase",
+            Self::Backfill => "Stripe's event list cannot be read",
+            Self::Service => "a service does not work",
+            Self::Signatures => "signatures do not fit",
+            Self::Silent => "Stripe is silent",
+            Self::Endpoint => "the webhook endpoint is disabled",
+        }
+    }
+}
+
+impl Finding {
+    /// What it is to whoever must look at it; `None`: it is news, and nobody needs to do anything.
+    #[must_use]
+    pub(crate) const fn attention(&self) -> Option<AttentionCause> {
+        match self {
+            Self::RevokedElsewhere(_) | Self::GivenElsewhere { .. } | Self::OtherLicenses(_) => {
+                Some(AttentionCause::Drift)
+            }
+            Self::NothingToHandOut | Self::UnknownPlan(_) => Some(AttentionCause::UnknownPrice),
+            Self::FraudWarning
+            | Self::UnreadableMetadata(_)
+            | Self::NotPaidAfterAll { .. }
+            | Self::FinalizationFailed(_)
+            | Self::PaidAfterEnd(_)
+            | Self::RefundUnlinked
+            | Self::QuantityZero(_)
+            | Self::NoPriceNamed { .. }
+            | Self::ItemsCut
+            | Self::LinesCut(_)
+            | Self::LineItemsCut
+            | Self::ServedTwice(_)
+            | Self::NoInvoiceHeard(_) => Some(AttentionCause::Finding),
+            // What is held is listed as such.
+            Self::Held(_) | Self::GuardTripped => None,
+            Self::MovedTo { paid_until, .. } => match paid_until {
+                Some(_) => Some(AttentionCause::Finding),
+                None => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What waits for a person, in words, and the command that settles it.
+
+use std::fmt;
+
+use super::{Concern, EndpointTrouble, ServiceTrouble};
+use crate::domain::finding::Finding;
+use crate::domain::id::MachineId;
+use crate::domain::notice::NoticeKind;
+use crate::domain::words::{Sentence, sentences};
+
+sentences!(Concern, ServiceTrouble);
+
+impl Concern {
+    /// The command that settles it, once what it names is mended.
+    #[must_use]
+    pub fn settled_by(&self) -> String {
+        let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
+        match self {
+            Self::RefusedAction(action) => format!("keyward retry {}", action.name()),
+            Self::HeldAction { action, .. } => {
+                format!("keyward held approve {} --reason …", action.name())
+            }
+            Self::PaidWithoutKey {
+                machine, action, ..
+            } => format!("keyward retry {machine}#{action}"),
+            Self::NoAddress { machine, .. } => {
+                format!("keyward address {machine} --to ADDRESS --reason …")
+            }
+            Self::Undeliverable { machine, kind, .. } if *kind == NoticeKind::LicenseIssued => {
+                format!("keyward resend {machine} --to ADDRESS --reason …")
+            }
+            Self::Undeliverable { machine, .. } => {
+                format!("keyward address {machine} --to ADDRESS --reason …")
+            }
+            Self::Found { machine, finding } => match finding {
+                Finding::RevokedElsewhere(_) => format!("keyward rekey {machine} --reason …"),
+                Finding::NoPriceNamed { until, .. } => {
+                    format!("keyward extend {machine} --until {until} --reason …")
+                }
+                Finding::FraudWarning
+                | Finding::UnreadableMetadata(_)
+                | Finding::NotPaidAfterAll { .. }
+                | Finding::FinalizationFailed(_)
+                | Finding::PaidAfterEnd(_)
+                | Finding::RefundUnlinked
+                | Finding::NothingToHandOut
+                | Finding::UnknownPlan(_)
+                | Finding::QuantityZero(_)
+                | Finding::ItemsCut
+                | Finding::LinesCut(_)
+                | Finding::GivenElsewhere { .. }
+                | Finding::OtherLicenses(_)
+                | Finding::ServedTwice(_)
+                | Finding::MovedTo { .. }
+                | Finding::Held(_)
+                | Finding::LineItemsCut
+                | Finding::GuardTripped
+                | Finding::NoInvoiceHeard(_) => noted(machine),
+            },
+            Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
+            Self::Parked { .. } => "keyward events --parked".to_owned(),
+            Self::BackfillFails { scope, .. } => {
+                format!("keyward backfill --source {} --since 1d", scope.source())
+            }
+            Self::SignaturesFail { .. } | Self::SourceSilent { .. } | Self::Endpoint { .. } => {
+                "keyward check --online".to_owned()
+            }
+            Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
+        }
+    }
+}
+
+impl Sentence for Concern {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
+            Some(why) => write!(f, ": {why}"),
+            None => Ok(()),
+        };
+        match self {
+            Self::RefusedAction(action) => {
+                write!(f, "{} was refused", action.act)?;
+                because(f, &action.why)
+            }
+            Self::HeldAction { action, hold } => write!(f, "{} is held: {hold}", action.act),
+            Self::PaidWithoutKey { why, .. } => {
+                f.write_str("paid, and there is no key yet")?;
+                because(f, why)
+            }
+            Self::NoAddress { kind, .. } => write!(f, "{} has no recipient", kind.as_str()),
+            Self::Undeliverable { kind, why, .. } => {
+                write!(f, "{} cannot be delivered", kind.as_str())?;
+                because(f, why)
+            }
+            Self::Found { finding, .. } => write!(f, "{finding}"),
+            Self::MachineHeld { flaw, .. } => {
+                write!(
+                    f,
+                    "nothing is done for this purchase, which is a defect: {flaw}"
+                )
+            }
+            Self::Parked { names, .. } => write!(
+                f,
+                "no purchase is known by {}; link it at Stripe, or wait for the event that links it",
+                names.join(", ")
+            ),
+            Self::BackfillFails { why, .. } => write!(
+                f,
+                "Stripe's event list cannot be read, so nobody notices events that never arrive: {why}"
+            ),
+            Self::SignaturesFail { failures, .. } => write!(
+                f,
+                "{failures} deliveries in a row had a signature that does not fit: compare `signing_secrets` with the \
+                 endpoint's, and this machine's clock"
+            ),
+            Self::SourceSilent { silence, .. } if silence.due > 0 => write!(
+                f,
+                "nothing arrives from Stripe, though {} events were due: look at the endpoint in Stripe's dashboard, then \
+                 `keyward backfill`",
+                silence.due
+            ),
+            Self::SourceSilent { .. } => f.write_str(
+                "nothing arrives from Stripe for much longer than ever: look at the endpoint in Stripe's dashboard",
+            ),
+            Self::Endpoint { trouble, .. } => match trouble {
+                EndpointTrouble::Disabled => f.write_str(
+                    "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
+                ),
+            },
+            Self::ServiceGone {
+                service,
+                trouble,
+                why,
+            } => write!(f, "{service} {trouble}: {why}"),
+        }
+    }
+}
+
+impl Sentence for ServiceTrouble {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "does not answer; it is tried again by itself",
+            Self::Refusing => "refuses us",
+            Self::NoCredits => "has no credits left for new licenses",
+        })
+    }
+}

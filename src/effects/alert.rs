@@ -1,0 +1,204 @@
+//! Alerts on their way to the operator: by mail, and as a small JSON to an address. What is in them names purchases by their
+//! ids; to an address goes nothing else of a customer.
+
+use serde_json::{Value, json};
+
+use super::mail::{CannotMail, MailAnswer, Mailer, Outgoing, Parts, message_id};
+use super::services::alert_mailer;
+use super::tls;
+use crate::config::Config;
+use crate::domain::alert::{Digest, News};
+use crate::domain::attention::Attention;
+use crate::domain::time::{Span, Timestamp};
+use crate::secret::Secret;
+
+/// How long an address may take to answer.
+const TIMEOUT: Span = Span::from_s(20);
+/// Lines in one message; the rest is counted.
+const LINES_MAX: usize = 10;
+
+/// The ways to the operator.
+pub struct Channels {
+    mail: Option<(Mailer, Vec<String>)>,
+    url: Option<Secret>,
+    heartbeat: Option<Secret>,
+    http: reqwest::Client,
+}
+
+impl Channels {
+    /// Those of a config.
+    ///
+    /// # Errors
+    /// When mail cannot be sent as it is configured.
+    pub fn new(config: &Config) -> Result<Self, CannotMail> {
+        tls::install();
+        let alert = &config.alert;
+        let mail = match alert.email.as_slice() {
+            [] => None,
+            to => Some((alert_mailer(&config.mail)?, to.to_vec())),
+        };
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("keyward/", env!("CARGO_PKG_VERSION")))
+            .tls_certs_merge(tls::mozilla_roots())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(TIMEOUT.to_std())
+            .build()
+            .map_err(|e| CannotMail::Tls(e.without_url().to_string()))?;
+        Ok(Self {
+            mail,
+            url: alert.url.clone(),
+            heartbeat: alert.heartbeat_url.clone(),
+            http,
+        })
+    }
+
+    #[must_use]
+    pub const fn has_mail(&self) -> bool {
+        self.mail.is_some()
+    }
+
+    #[must_use]
+    pub const fn has_url(&self) -> bool {
+        self.url.is_some()
+    }
+
+    /// Mails a message to everybody who is named.
+    ///
+    /// # Errors
+    /// When nobody got it: why the last one did not.
+    pub async fn mail(&self, digest: &Digest<'_>, now: Timestamp) -> Result<(), String> {
+        let Some((mailer, to)) = &self.mail else {
+            return Ok(());
+        };
+        let (text, mut result) = (text(digest), Err("no address".to_owned()));
+        for to in to {
+            let name = format!(
+                "alert/{}/{}/{}/{to}",
+                digest.topic.cause.as_str(),
+                digest.topic.about,
+                now.ms()
+            );
+            let outgoing = Outgoing {
+                to: to.clone(),
+                message_id: message_id(&name, mailer.sender().domain()),
+                parts: Parts {
+                    subject: subject(digest),
+                    html: html(&text),
+                    text: text.clone(),
+                },
+                lang: "en".to_owned(),
+                date: now,
+            };
+            let answer = mailer.send(outgoing).await;
+            if let MailAnswer::Sent { .. } = answer {
+                result = Ok(());
+            } else {
+                let why = answer.why();
+                tracing::warn!(to, "an alert could not be mailed: {why}");
+                result = result.or(Err(why));
+            }
+        }
+        result
+    }
+
+    /// Posts a message to the address.
+    ///
+    /// # Errors
+    /// Why it did not take it.
+    pub async fn post(&self, digest: &Digest<'_>) -> Result<(), String> {
+        let Some(url) = &self.url else {
+            return Ok(());
+        };
+        let body = body(digest).to_string();
+        let request = self.http.post(url.reveal()).body(body);
+        answered(request.header("Content-Type", "application/json")).await
+    }
+
+    /// Asks the heartbeat's address.
+    pub async fn heartbeat(&self) {
+        if let Some(url) = &self.heartbeat
+            && let Err(why) = answered(self.http.get(url.reveal())).await
+        {
+            tracing::warn!("the heartbeat's address does not answer: {why}");
+        }
+    }
+}
+
+async fn answered(request: reqwest::RequestBuilder) -> Result<(), String> {
+    match request.send().await {
+        Ok(response) if response.status().is_success() => Ok(()),
+        Ok(response) => Err(format!("it answers {}", response.status().as_u16())),
+        // The address may hold a secret.
+        Err(error) => Err(error.without_url().to_string()),
+    }
+}
+
+/// What it is about in one line.
+#[must_use]
+pub fn subject(digest: &Digest<'_>) -> String {
+    let title = digest.topic.cause.title();
+    let about = match digest.topic.about.as_str() {
+        "" => String::new(),
+        about => format!(" ({about})"),
+    };
+    match &digest.news {
+        News::Waits { total, .. } if digest.topic.about.is_empty() => {
+            format!("Keyward: {title}: {total}")
+        }
+        News::Waits { .. } => format!("Keyward: {title}{about}"),
+        News::Recovered => format!("Keyward: recovered: {title}{about}"),
+    }
+}
+
+fn text(digest: &Digest<'_>) -> String {
+    let mut out = subject(digest);
+    out.push_str(&format!("\nSince {}.\n\n", digest.since.whole_s()));
+    if let News::Waits { new, total, begins } = &digest.news {
+        for Attention { since, concern } in new.iter().take(LINES_MAX) {
+            let (about, settled_by) = (concern.about(), concern.settled_by());
+            let since = since.whole_s();
+            out.push_str(&format!(
+                "{about}, since {since}: {concern}\n    {settled_by}\n\n"
+            ));
+        }
+        let more = new.len().saturating_sub(LINES_MAX);
+        if more > 0 {
+            out.push_str(&format!("and {more} more\n\n"));
+        }
+        if !begins {
+            out.push_str(&format!("{total} wait in all.\n"));
+        }
+    }
+    out.push_str("`keyward attention` lists everything that waits.\n");
+    out
+}
+
+fn html(text: &str) -> String {
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    format!("<!doctype html><html><body><pre>{escaped}</pre></body></html>\n")
+}
+
+/// What is posted. Its form is relied on from outside: docs/operating.md has it.
+fn body(digest: &Digest<'_>) -> Value {
+    let (state, count, new) = match &digest.news {
+        News::Waits { new, total, begins } => {
+            let state = if *begins { "waits" } else { "more" };
+            let about = new.iter().take(LINES_MAX).map(|a| a.concern.about());
+            (state, *total, about.collect())
+        }
+        News::Recovered => ("recovered", 0, Vec::new()),
+    };
+    json!({
+        "text": subject(digest),
+        "cause": digest.topic.cause.as_str(),
+        "about": digest.topic.about,
+        "state": state,
+        "since": digest.since.whole_s().to_string(),
+        "count": count,
+        "new": new,
+    })
+}

@@ -1,0 +1,108 @@
+//! What deliveries tell of their source besides what is in them: that it speaks at all, and whether its signatures fit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use crate::config::Config;
+use crate::domain::attention::{Attention, Concern};
+use crate::domain::id::SourceName;
+use crate::domain::silence::Rhythm;
+use crate::domain::time::{Span, Timestamp};
+use crate::sources::stripe::signature::SignatureError;
+
+/// No instant.
+const NEVER: i64 = i64::MIN;
+
+/// One source's signals. Noting one is a few atomic writes.
+#[derive(Debug)]
+pub struct SourceSignals {
+    /// The source.
+    pub source: SourceName,
+    last_ms: AtomicI64,
+    count: AtomicU64,
+    longest_pause_ms: AtomicI64,
+    failures: AtomicU32,
+    failing_since_ms: AtomicI64,
+}
+
+/// The signals of all sources, in the config's order.
+pub type Signals = Arc<[SourceSignals]>;
+
+/// Signals of a config's sources, of which nothing was heard yet.
+#[must_use]
+pub fn of(config: &Config) -> Signals {
+    let signals = |source: &crate::config::Source| SourceSignals {
+        source: source.name.clone(),
+        last_ms: AtomicI64::new(NEVER),
+        count: AtomicU64::new(0),
+        longest_pause_ms: AtomicI64::new(0),
+        failures: AtomicU32::new(0),
+        failing_since_ms: AtomicI64::new(NEVER),
+    };
+    config.sources.iter().map(signals).collect()
+}
+
+impl SourceSignals {
+    /// What was known before this start: the pause since then is ours, not the source's.
+    pub fn begin(&self, kept: Option<Rhythm>, now: Timestamp) {
+        let kept = kept.unwrap_or(Rhythm {
+            last: now,
+            count: 0,
+            longest_pause: Span::from_ms(0),
+        });
+        self.last_ms.store(now.ms(), Ordering::Relaxed);
+        self.count.store(kept.count, Ordering::Relaxed);
+        let pause = kept.longest_pause.ms();
+        self.longest_pause_ms.store(pause, Ordering::Relaxed);
+    }
+
+    /// Its deliveries so far; `None` before [`Self::begin`].
+    #[must_use]
+    pub fn rhythm(&self) -> Option<Rhythm> {
+        let last = self.last_ms.load(Ordering::Relaxed);
+        let pause = self.longest_pause_ms.load(Ordering::Relaxed);
+        (last != NEVER).then(|| Rhythm {
+            last: Timestamp::from_ms(last),
+            count: self.count.load(Ordering::Relaxed),
+            longest_pause: Span::from_ms(pause),
+        })
+    }
+
+    /// A delivery was signed by it.
+    pub(super) fn verified(&self, at: Timestamp) {
+        let before = self.last_ms.swap(at.ms(), Ordering::Relaxed);
+        if before != NEVER {
+            let pause = at.ms().saturating_sub(before);
+            self.longest_pause_ms.fetch_max(pause, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    /// A delivery was not. Whoever sends no signature at all is a stranger.
+    pub(super) fn unverified(&self, why: &SignatureError, at: Timestamp) {
+        match why {
+            SignatureError::NoHeader | SignatureError::Malformed { .. } => {}
+            SignatureError::NoSecret
+            | SignatureError::NoV1
+            | SignatureError::TooOld { .. }
+            | SignatureError::NoMatch => {
+                if self.failures.fetch_add(1, Ordering::Relaxed) == 0 {
+                    self.failing_since_ms.store(at.ms(), Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Signatures that do not fit, as what waits for a person, until one fits again.
+    #[must_use]
+    pub fn attention(&self) -> Option<Attention> {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let since = Timestamp::from_ms(self.failing_since_ms.load(Ordering::Relaxed));
+        let source = self.source.clone();
+        (failures > 0).then_some(Attention {
+            since,
+            concern: Concern::SignaturesFail { source, failures },
+        })
+    }
+}

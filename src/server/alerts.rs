@@ -1,0 +1,263 @@
+//! Looks for what waits for a person, and alerts the operator to it: a line in the log always, and what `[alert]` names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::parts::Parts;
+use super::{StartError, endpoints, quiet};
+use crate::clock::pause;
+use crate::domain::alert::{AlertLog, Coverage, Digest, News, due_digests};
+use crate::domain::attention::{Attention, of_machine};
+use crate::domain::id::MachineId;
+use crate::domain::time::{Span, Timestamp};
+use crate::effects::alert::{Channels, subject};
+use crate::effects::health::ServerAttention;
+use crate::engine::Handle;
+use crate::engine::input::Input;
+use crate::engine::read::attention::{self, MachineCursor, stretch};
+use crate::engine::record::RecordError;
+use crate::engine::record::server::{self, Channel, ServerRecord};
+use crate::scheduler::Scheduler;
+use crate::store::Seq;
+
+/// How often it looks.
+const LOOK_EVERY: Span = Span::from_s(2);
+/// Purchases in one look.
+const PURCHASES_MAX: usize = 500;
+/// After a round over all purchases: before the next one where something was written since, and where nothing was.
+const REST_BUSY: Span = Span::from_s(10);
+/// See [`REST_BUSY`]. Time alone makes a key late.
+const REST_IDLE: Span = Span::from_minutes(1);
+/// Before a channel that failed is tried again; doubled each time, up to [`RETRY_MAX`].
+const RETRY_MIN: Span = Span::from_s(30);
+/// See [`RETRY_MIN`].
+const RETRY_MAX: Span = Span::from_minutes(15);
+/// How often the heartbeat's address is asked.
+const HEARTBEAT_EVERY: Span = Span::from_minutes(1);
+
+/// What the alerts are made of.
+struct AlertParts {
+    handle: Handle,
+    attention: ServerAttention,
+    channels: Channels,
+    every: Span,
+    /// Whether the scheduler's bells ring.
+    scheduler_rings: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Starts what notices that something is wrong, and what alerts the operator to it.
+pub(super) fn start(parts: &Parts, scheduler: &Scheduler) -> Result<JoinSet<()>, StartError> {
+    let runs = scheduler.runs();
+    let channels = Channels::new(&parts.config).map_err(|error| StartError::System {
+        what: "preparing alerts".to_owned(),
+        error: std::io::Error::other(error),
+    })?;
+    let alerts = AlertParts {
+        handle: parts.handle.clone(),
+        attention: Arc::clone(&parts.attention),
+        channels,
+        every: parts.config.alert.every,
+        scheduler_rings: Arc::new(move || !runs.all().iter().any(|run| run.silent)),
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(run(alerts, parts.stop.clone()));
+    tasks.spawn(quiet::run(
+        parts.handle.clone(),
+        Arc::clone(&parts.signals),
+        Arc::clone(&parts.silences),
+        parts.stop.clone(),
+    ));
+    tasks.spawn(endpoints::run(
+        parts.handle.clone(),
+        Arc::clone(&parts.config),
+        Arc::clone(&parts.services),
+        Arc::clone(&parts.endpoints),
+        parts.stop.clone(),
+    ));
+    Ok(tasks)
+}
+
+/// One channel with what it reported.
+struct ChannelState {
+    channel: Channel,
+    log: AlertLog,
+    failures: u32,
+    next_try: Timestamp,
+}
+
+/// The state of the look.
+struct Alerts {
+    parts: AlertParts,
+    channels: Vec<ChannelState>,
+    found: BTreeMap<MachineId, Vec<Attention>>,
+    parked: Vec<Attention>,
+    cursor: MachineCursor,
+    coverage: Coverage,
+    next_round: Timestamp,
+    round_over: (Timestamp, Option<Seq>),
+    next_heartbeat: Timestamp,
+}
+
+/// Alerts until the stop token.
+async fn run(parts: AlertParts, stop: CancellationToken) {
+    let now = parts.handle.clock().now();
+    let mut channels = vec![Channel::Log];
+    channels.extend(parts.channels.has_mail().then_some(Channel::Mail));
+    channels.extend(parts.channels.has_url().then_some(Channel::Url));
+    let state = |channel| ChannelState {
+        channel,
+        log: server::alert_log(parts.handle.reader(), channel).unwrap_or_default(),
+        failures: 0,
+        next_try: now,
+    };
+    let mut alerts = Alerts {
+        channels: channels.into_iter().map(state).collect(),
+        parts,
+        found: BTreeMap::new(),
+        parked: Vec::new(),
+        cursor: MachineCursor::default(),
+        coverage: Coverage::Partial,
+        next_round: now,
+        round_over: (now, None),
+        next_heartbeat: now,
+    };
+    loop {
+        tokio::select! { () = stop.cancelled() => return, () = alerts.tick() => {} }
+        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+    }
+}
+
+impl Alerts {
+    async fn tick(&mut self) {
+        let now = self.parts.handle.clock().now();
+        if let Err(error) = self.look(now) {
+            tracing::debug!(%error, "what waits for a person cannot be read");
+            return;
+        }
+        let mut waiting = (self.parts.attention)();
+        waiting.extend(self.found.values().flatten().cloned());
+        waiting.extend(self.parked.iter().cloned());
+        for n in 0..self.channels.len() {
+            self.report(n, &waiting, now).await;
+        }
+        if now >= self.next_heartbeat && self.is_healthy() {
+            self.next_heartbeat = now + HEARTBEAT_EVERY;
+            self.parts.channels.heartbeat().await;
+        }
+    }
+
+    fn is_healthy(&self) -> bool {
+        let handle = &self.parts.handle;
+        handle.is_open() && !handle.is_full() && (self.parts.scheduler_rings)()
+    }
+
+    /// Looks at the next purchases, where a round is under way or due.
+    fn look(&mut self, now: Timestamp) -> Result<(), RecordError> {
+        let handle = &self.parts.handle;
+        if self.cursor.is_at_rest() {
+            let (over, seq) = self.round_over;
+            let busy = Some(handle.reader().seq()?) != seq && now - over >= REST_BUSY;
+            if now < self.next_round && !busy {
+                return Ok(());
+            }
+        }
+        let found = &mut self.found;
+        stretch(
+            handle.reader(),
+            &mut self.cursor,
+            PURCHASES_MAX,
+            |machine| {
+                let waits = of_machine(machine, now);
+                if waits.is_empty() {
+                    found.remove(&machine.id);
+                } else {
+                    found.insert(machine.id.clone(), waits);
+                }
+            },
+        )?;
+        if self.cursor.is_at_rest() {
+            self.parked = attention::parked(handle.reader(), now)?;
+            self.coverage = Coverage::Whole;
+            self.next_round = now + REST_IDLE;
+            self.round_over = (now, Some(handle.reader().seq()?));
+        }
+        Ok(())
+    }
+
+    /// Sends what is due over a channel, one message after the other; each is kept as reported before the next one goes.
+    async fn report(&mut self, n: usize, waiting: &[Attention], now: Timestamp) {
+        let (coverage, every) = (self.coverage, self.parts.every);
+        if now < self.channels[n].next_try {
+            return;
+        }
+        let log = self.channels[n].log.clone();
+        let (digests, next) = due_digests(&log, waiting, coverage, every, now);
+        for digest in &digests {
+            let channel = self.channels[n].channel;
+            if let Err(why) = self.send(channel, digest, now).await {
+                let state = &mut self.channels[n];
+                state.failures += 1;
+                let wait = RETRY_MIN.ms() << state.failures.min(6);
+                state.next_try = now + Span::from_ms(wait.min(RETRY_MAX.ms()));
+                tracing::error!(
+                    channel = channel.as_str(),
+                    "an alert cannot be sent and is tried again: {why}"
+                );
+                return;
+            }
+            let log = self.channels[n].log.with(&digest.topic, &next);
+            self.keep(n, log).await;
+        }
+        self.channels[n].failures = 0;
+        self.keep(n, next).await;
+    }
+
+    async fn send(
+        &self,
+        channel: Channel,
+        digest: &Digest<'_>,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        match channel {
+            Channel::Log => {
+                write_log(digest);
+                Ok(())
+            }
+            Channel::Mail => self.parts.channels.mail(digest, now).await,
+            Channel::Url => self.parts.channels.post(digest).await,
+        }
+    }
+
+    /// Keeps what was reported, so that a restart reports nothing twice.
+    async fn keep(&mut self, n: usize, log: AlertLog) {
+        if self.channels[n].log == log {
+            return;
+        }
+        self.channels[n].log = log.clone();
+        let channel = self.channels[n].channel;
+        let record = ServerRecord::Alerts { channel, log };
+        if let Err(error) = self.parts.handle.submit_waiting(Input::Keep(record)).await {
+            tracing::warn!(%error, "what was reported could not be kept; after a restart it may be reported again");
+        }
+    }
+}
+
+fn write_log(digest: &Digest<'_>) {
+    let (cause, subject) = (digest.topic.cause.as_str(), subject(digest));
+    match &digest.news {
+        News::Waits { new, .. } => {
+            let first = new
+                .first()
+                .map(|a| format!("{}: {}", a.concern.about(), a.concern));
+            let first = first.unwrap_or_default();
+            tracing::warn!(
+                cause,
+                "{subject}; {first}. `keyward attention` lists everything that waits"
+            );
+        }
+        News::Recovered => tracing::info!(cause, "{subject}"),
+    }
+}

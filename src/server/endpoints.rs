@@ -1,0 +1,129 @@
+//! Asks Stripe each day whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, and
+//! then nobody hears of anything.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::pause;
+use crate::config::Config;
+use crate::domain::attention::{Attention, Concern, EndpointTrouble};
+use crate::domain::id::SourceName;
+use crate::domain::time::{Span, Timestamp};
+use crate::effects::services::Services;
+use crate::effects::stripe::{Account, Answer};
+use crate::engine::Handle;
+
+/// How often it is looked whether it is time.
+const LOOK_EVERY: Span = Span::from_s(2);
+/// How often Stripe is asked.
+const ASK_EVERY: Span = Span::from_days(1);
+/// And while something is wrong.
+const ASK_AGAIN: Span = Span::from_minutes(10);
+
+/// What is wrong with the endpoints.
+#[derive(Debug, Default)]
+pub struct Endpoints(Mutex<BTreeMap<SourceName, (Timestamp, EndpointTrouble)>>);
+
+impl Endpoints {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<SourceName, (Timestamp, EndpointTrouble)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As what waits for a person.
+    pub(super) fn attention(&self) -> Vec<Attention> {
+        let wrong =
+            |(source, (since, trouble)): (&SourceName, &(Timestamp, EndpointTrouble))| Attention {
+                since: *since,
+                concern: Concern::Endpoint {
+                    source: source.clone(),
+                    trouble: *trouble,
+                },
+            };
+        self.all().iter().map(wrong).collect()
+    }
+}
+
+/// Asks until the stop token.
+pub(super) async fn run(
+    handle: Handle,
+    config: Arc<Config>,
+    services: Arc<Services>,
+    endpoints: Arc<Endpoints>,
+    stop: CancellationToken,
+) {
+    let mut next = handle.clock().now();
+    loop {
+        let now = handle.clock().now();
+        if now >= next {
+            for (source, account) in services.stripe_map() {
+                let url = config.webhook_url(source);
+                let asked = tokio::select! {
+                    () = stop.cancelled() => return,
+                    asked = ask(account, &url) => asked,
+                };
+                let Some(found) = asked else { continue };
+                let mut all = endpoints.all();
+                match found {
+                    None => drop(all.remove(source)),
+                    Some(trouble) => {
+                        let since = all.get(source).map_or(now, |(since, _)| *since);
+                        all.insert(source.clone(), (since, trouble));
+                    }
+                }
+            }
+            let wrong = !endpoints.all().is_empty();
+            next = now + if wrong { ASK_AGAIN } else { ASK_EVERY };
+        }
+        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+    }
+}
+
+/// What is wrong with the endpoint; `None`: that could not be learned.
+async fn ask(account: &Account, url: &str) -> Option<Option<EndpointTrouble>> {
+    match account.webhook_endpoints().await {
+        Answer::Done(rows) => Some(judge(&rows, url)),
+        // `keyward check --online` says what the key lacks.
+        Answer::Again { why, .. } | Answer::Refused { why, .. } => {
+            tracing::debug!(why, "Stripe's webhook endpoints cannot be read");
+            None
+        }
+    }
+}
+
+/// Several may post here, while a secret is rolled; one that is enabled is enough. Without any, another address may lead here,
+/// or an endpoint of another account.
+fn judge(rows: &[Value], url: &str) -> Option<EndpointTrouble> {
+    let same = |row: &&Value| {
+        let theirs = row["url"].as_str().unwrap_or_default();
+        theirs.trim_end_matches('/') == url.trim_end_matches('/')
+    };
+    let mut ours = rows.iter().filter(same).peekable();
+    ours.peek()?;
+    let enabled = |row: &Value| row["status"] != "disabled";
+    (!ours.any(enabled)).then_some(EndpointTrouble::Disabled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_endpoint_is_wrong_when_all_that_post_here_are_disabled() {
+        let url = "https://buy.example.com/webhooks/stripe";
+        let row = |url: &str, status: &str| json!({ "url": url, "status": status });
+        let ours = |status| row(url, status);
+        assert_eq!(judge(&[], url), None);
+        assert_eq!(
+            judge(&[row("https://other.example", "disabled")], url),
+            None
+        );
+        assert_eq!(judge(&[ours("enabled")], url), None);
+        let disabled = Some(EndpointTrouble::Disabled);
+        assert_eq!(judge(&[ours("disabled")], url), disabled);
+        assert_eq!(judge(&[ours("disabled"), ours("enabled")], url), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Watches for a source that says nothing though it should.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::pause;
+use crate::domain::attention::{Attention, Concern};
+use crate::domain::id::SourceName;
+use crate::domain::lifecycle::Kind;
+use crate::domain::silence::{Rhythm, Silence, next_events, silence};
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::Handle;
+use crate::engine::input::Input;
+use crate::engine::read::attention::{MachineCursor, stretch};
+use crate::engine::record::RecordError;
+use crate::engine::record::server::{self, ServerRecord};
+use crate::http::signals::Signals;
+
+/// How often the sources are judged.
+const LOOK_EVERY: Span = Span::from_s(2);
+/// How often every subscription is asked when it must be told of next.
+const FOLD_EVERY: Span = Span::from_hours(1);
+/// How often the rhythm of deliveries is kept.
+const KEEP_EVERY: Span = Span::from_minutes(1);
+/// Purchases read before others have their turn.
+const STRETCH: usize = 100;
+
+/// The sources that are silent.
+#[derive(Debug, Default)]
+pub struct Silences(Mutex<BTreeMap<SourceName, Silence>>);
+
+impl Silences {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<SourceName, Silence>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As what waits for a person.
+    pub(super) fn attention(&self) -> Vec<Attention> {
+        let silent = |(source, silence): (&SourceName, &Silence)| Attention {
+            since: silence.since,
+            concern: Concern::SourceSilent {
+                source: source.clone(),
+                silence: *silence,
+            },
+        };
+        self.all().iter().map(silent).collect()
+    }
+}
+
+/// Instants at which a source must tell something.
+type DueEvents = BTreeMap<SourceName, Vec<Timestamp>>;
+
+/// Watches until the stop token.
+pub(super) async fn run(
+    handle: Handle,
+    signals: Signals,
+    silences: Arc<Silences>,
+    stop: CancellationToken,
+) {
+    let listening = handle.clock().now();
+    let mut kept = server::rhythms(handle.reader()).unwrap_or_default();
+    for source in signals.iter() {
+        let known = kept.iter().find(|(name, _)| *name == source.source);
+        source.begin(known.map(|(_, rhythm)| *rhythm), listening);
+    }
+    let (mut due, mut next_fold, mut next_keep) = (DueEvents::new(), listening, listening);
+    loop {
+        let now = handle.clock().now();
+        if now >= next_fold {
+            let collected = tokio::select! {
+                () = stop.cancelled() => return,
+                collected = collect(&handle, now) => collected,
+            };
+            match collected {
+                Ok(collected) => due = collected,
+                Err(error) => tracing::error!(%error, "what Stripe must tell of cannot be read"),
+            }
+            next_fold = now + FOLD_EVERY;
+        }
+        let rhythms = judge(&signals, &silences, &due, listening, now);
+        if now >= next_keep && rhythms != kept {
+            kept.clone_from(&rhythms);
+            // What is not taken now is kept with the next look.
+            let record = ServerRecord::Rhythms(rhythms);
+            let _ = handle.submit_waiting(Input::Keep(record)).await;
+            next_keep = now + KEEP_EVERY;
+        }
+        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+    }
+}
+
+/// Judges every source; their rhythms as they are now.
+fn judge(
+    signals: &Signals,
+    silences: &Silences,
+    due: &DueEvents,
+    listening: Timestamp,
+    now: Timestamp,
+) -> Vec<(SourceName, Rhythm)> {
+    let mut silent = BTreeMap::new();
+    let mut rhythms = Vec::new();
+    for source in signals.iter() {
+        let Some(rhythm) = source.rhythm() else {
+            continue;
+        };
+        let due = due.get(&source.source).map_or(&[][..], Vec::as_slice);
+        if let Some(silence) = silence(&rhythm, listening, due, now) {
+            silent.insert(source.source.clone(), silence);
+        }
+        rhythms.push((source.source.clone(), rhythm));
+    }
+    *silences.all() = silent;
+    rhythms
+}
+
+/// When every subscription must be told of next.
+async fn collect(handle: &Handle, now: Timestamp) -> Result<DueEvents, RecordError> {
+    let (mut due, mut cursor, rules) = (DueEvents::new(), MachineCursor::default(), handle.rules());
+    loop {
+        stretch(handle.reader(), &mut cursor, STRETCH, |machine| {
+            if machine.kind == Kind::Subscription {
+                let folded = machine.folded(&rules.revisions, now);
+                let of_source = due.entry(machine.source.clone()).or_default();
+                of_source.extend(next_events(&folded));
+            }
+        })?;
+        if cursor.is_at_rest() {
+            return Ok(due);
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,251 @@
+//! Alerts: by mail and to an address, once for each topic, with its end, and not again after a restart.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use keyward::domain::time::Span;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::fake_licenses::{Fake, Faults};
+use crate::support::mail_sink::MailSink;
+use crate::support::purchase::{next_s, one_time};
+use crate::support::shop::{NOW, Shop, event};
+use crate::support::stripe_events_api::EventsApi;
+use crate::support::wait::{PATIENCE, until};
+
+/// Takes what is posted to `/alerts`, and counts who asks for `/alive`.
+#[derive(Clone, Default)]
+struct Receiver(Arc<Mutex<Received>>);
+
+#[derive(Default)]
+struct Received {
+    posted: Vec<Value>,
+    alive: usize,
+    /// So many of the next posts are answered 500.
+    broken: usize,
+}
+
+impl Receiver {
+    async fn start() -> (Self, String) {
+        let receiver = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new()
+            .fallback(Self::take)
+            .with_state(receiver.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (receiver, base)
+    }
+
+    async fn take(State(receiver): State<Self>, uri: Uri, body: Bytes) -> StatusCode {
+        let mut received = receiver.0.lock().unwrap();
+        if uri.path() == "/alive" {
+            received.alive += 1;
+            return StatusCode::OK;
+        }
+        if received.broken > 0 {
+            received.broken -= 1;
+            return StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        received.posted.push(serde_json::from_slice(&body).unwrap());
+        StatusCode::NO_CONTENT
+    }
+
+    /// What was posted of a cause, as `state about`.
+    fn of(&self, cause: &str) -> Vec<String> {
+        let received = self.0.lock().unwrap();
+        let of_cause = received.posted.iter().filter(|p| p["cause"] == cause);
+        of_cause
+            .map(|p| {
+                let word = |name: &str| p[name].as_str().unwrap().to_owned();
+                format!("{} {}", word("state"), word("about"))
+            })
+            .collect()
+    }
+
+    async fn until(&self, cause: &str, expected: &[&str]) {
+        let what = format!("{cause}: {expected:?}, not {:?}", self.of(cause));
+        until(&what, PATIENCE, async || {
+            (self.of(cause) == *expected).then_some(())
+        })
+        .await;
+    }
+}
+
+fn alerting(fake: &Arc<Fake>, base: &str, mail: &MailSink) -> Setup {
+    let mut setup = Setup::with(fake);
+    setup.mail = format!(
+        "transport = \"smtp\"\nfrom = \"Shop <keys@shop.example>\"\nurl = \"smtp://{}\"\n",
+        mail.address
+    );
+    setup.more = format!(
+        "[alert]\nemail = [\"ops@shop.example\"]\nurl = \"{base}/alerts\"\nheartbeat_url = \"{base}/alive\"\n\
+         every = \"1s\"\n"
+    );
+    setup
+}
+
+/// A create that is refused: one mail and one message when it begins, none after a restart, one when it is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_work_is_reported_once_with_its_end() {
+    let faults = Faults {
+        refuse: Some(400),
+        ..Faults::default()
+    };
+    let fake = Arc::new(Fake::start(faults).await);
+    let (receiver, base) = Receiver::start().await;
+    let mail = MailSink::start().await;
+    let mut app = TestApp::start(alerting(&fake, &base, &mail)).await;
+    app.door().event(&one_time("Refused", next_s())).await;
+    receiver.until("refused_action", &["waits "]).await;
+    let begins = until("a mail", PATIENCE, async || mail.taken().first().cloned()).await;
+    assert!(begins.contains("To: ops@shop.example"), "{begins}");
+    assert!(begins.contains("stripe/cs_live_Refused"), "{begins}");
+    let posted = receiver.0.lock().unwrap().posted[0].to_string();
+    for secret in ["@customer.example", "whsec_", "Ada"] {
+        assert!(!posted.contains(secret), "{posted}");
+    }
+    let alive = || receiver.0.lock().unwrap().alive;
+    until("the heartbeat", PATIENCE, async || {
+        (alive() == 1).then_some(())
+    })
+    .await;
+    app.terminate();
+    app.ended(PATIENCE).await;
+    app.restart().await;
+    // By then everything was looked at again.
+    until("the heartbeat", PATIENCE, async || {
+        (alive() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(
+        receiver.of("refused_action"),
+        ["waits "],
+        "nothing is reported twice"
+    );
+    assert_eq!(mail.taken().len(), 1);
+    fake.switch(|faults| faults.refuse = None);
+    app.ask(&["retry", "--all"]);
+    receiver
+        .until("refused_action", &["waits ", "recovered "])
+        .await;
+    let is_over = |mail: &String| mail.contains("Subject: Keyward: recovered");
+    let over = async || mail.taken().iter().any(is_over).then_some(());
+    until("its end by mail", PATIENCE, over).await;
+}
+
+/// A license service without credits is reported at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_refuses_us_is_reported_with_its_end() {
+    let faults = Faults {
+        refuse: Some(402),
+        ..Faults::default()
+    };
+    let fake = Arc::new(Fake::start(faults).await);
+    let (receiver, base) = Receiver::start().await;
+    let mail = MailSink::start().await;
+    let app = TestApp::start(alerting(&fake, &base, &mail)).await;
+    app.door().event(&one_time("Unpaid", next_s())).await;
+    receiver.until("service", &["waits authforge"]).await;
+    fake.switch(|faults| faults.refuse = None);
+    app.ask(&["retry", "--service", "authforge"]);
+    let over = ["waits authforge", "recovered authforge"];
+    receiver.until("service", &over).await;
+}
+
+/// An address that fails is tried again; what it did not take is not lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_was_not_taken_comes_again_and_a_wrong_signature_is_one() {
+    let (receiver, base) = Receiver::start().await;
+    let (_, stripe) = EventsApi::start().await;
+    let more = format!("[alert]\nurl = \"{base}/alerts\"\nevery = \"1s\"\n");
+    receiver.0.lock().unwrap().broken = 1;
+    let mut shop = Shop::open_beside(stripe, more.leak()).await;
+    let refused = shop
+        .post_signed("whsec_other", &one_time("Forged", NOW.s()))
+        .await;
+    assert_eq!(refused.status, 400);
+    let look = async || {
+        shop.later(Span::from_s(20));
+        (receiver.of("signatures") == ["waits stripe"]).then_some(())
+    };
+    until("the second try", PATIENCE, look).await;
+    shop.post(&one_time("Signed", shop.clock.now().s())).await;
+    let look = async || {
+        shop.later(Span::from_s(1));
+        (receiver.of("signatures") == ["waits stripe", "recovered stripe"]).then_some(())
+    };
+    until("its end", PATIENCE, look).await;
+    shop.stop().await;
+}
+
+/// What is paid and has no key for a quarter of an hour, and the page that says so to the customer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_late_is_reported() {
+    let (receiver, base) = Receiver::start().await;
+    let (_, stripe) = EventsApi::start().await;
+    let more = format!("[alert]\nurl = \"{base}/alerts\"\n");
+    let mut shop = Shop::open_beside(stripe, more.leak()).await;
+    shop.fake.switch(|faults| faults.refuse = Some(503));
+    shop.post(&one_time("Late", NOW.s())).await;
+    let look = async || {
+        shop.later(Span::from_minutes(2));
+        (receiver.of("paid_without_key") == ["waits "]).then_some(())
+    };
+    until("the alert", PATIENCE, look).await;
+    let new = receiver.0.lock().unwrap().posted.clone();
+    let late = new
+        .iter()
+        .find(|p| p["cause"] == "paid_without_key")
+        .unwrap();
+    assert_eq!(late["new"], json!(["stripe/cs_live_Late"]), "{late}");
+    shop.stop().await;
+}
+
+/// A subscription whose period has ended, and no word from Stripe: not a single request arrives, and there is an alert. So
+/// there is where Stripe says that the endpoint is disabled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_says_nothing_is_reported() {
+    let (receiver, base) = Receiver::start().await;
+    let (stripe_api, stripe) = EventsApi::start().await;
+    let url = "https://buy.example.com/webhooks/stripe";
+    stripe_api.endpoints(vec![
+        json!({ "id": "we_1", "url": url, "status": "enabled" }),
+    ]);
+    let more = format!("[alert]\nurl = \"{base}/alerts\"\n");
+    let mut shop = Shop::open_beside(stripe, more.leak()).await;
+    let period = Span::from_days(30);
+    let line = json!({
+        "id": "il_1", "object": "line_item", "amount": 900, "quantity": 1, "subscription_item": "si_1",
+        "price": { "id": "price_tool", "product": "prod_1" },
+        "period": { "start": NOW.s(), "end": (NOW + period).s() },
+    });
+    let invoice = json!({
+        "id": "in_1", "object": "invoice", "subscription": "sub_1", "status": "paid", "paid": true,
+        "billing_reason": "subscription_create", "customer": "cus_1", "customer_email": "ada@example.com",
+        "amount_paid": 900, "total": 900, "currency": "usd", "created": NOW.s(),
+        "lines": { "object": "list", "has_more": false, "data": [line] },
+    });
+    shop.post(&event("evt_in_1", "invoice.paid", NOW, invoice))
+        .await;
+    shop.later(period);
+    let look = async || {
+        shop.later(Span::from_hours(1));
+        (receiver.of("silent") == ["waits stripe"]).then_some(())
+    };
+    until("silence", PATIENCE, look).await;
+    stripe_api.endpoints(vec![
+        json!({ "id": "we_1", "url": url, "status": "disabled" }),
+    ]);
+    let look = async || {
+        shop.later(Span::from_hours(1));
+        (receiver.of("endpoint") == ["waits stripe"]).then_some(())
+    };
+    until("a disabled endpoint", PATIENCE, look).await;
+    shop.stop().await;
+}
