@@ -3,9 +3,11 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod backfill;
 mod guard;
 pub(crate) mod mode;
 mod opening;
+mod parts;
 mod reparse;
 mod rules;
 mod watch;
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Config, Service};
 use crate::domain::time::{Span, Timestamp};
+use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
@@ -32,6 +35,7 @@ use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
 pub use opening::{Opened, open, uses_embedded};
+use parts::Parts;
 pub use rules::{rules, source_rules};
 
 /// How long the committer has to write what is queued after the order to stop.
@@ -92,6 +96,8 @@ pub struct Server {
     pub embedded: Option<EmbeddedAt>,
     /// Makes backups of the stores.
     pub backups: Arc<Backups>,
+    /// What waits for a person apart from purchases.
+    pub(crate) attention: ServerAttention,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -102,6 +108,7 @@ struct Tasks {
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
+    backfill: tokio::task::JoinHandle<()>,
     reparse: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     embedded: Option<EmbeddedTask>,
@@ -109,16 +116,6 @@ struct Tasks {
 }
 
 type EmbeddedTask = tokio::task::JoinHandle<Result<(), embedded::ServeError>>;
-
-/// What every task is given a part of.
-struct Parts {
-    backups: Arc<Backups>,
-    handle: Handle,
-    config: Arc<Config>,
-    services: Arc<Services>,
-    due: Arc<Notify>,
-    stop: CancellationToken,
-}
 
 /// An error of the system's, with what was tried.
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
@@ -142,7 +139,9 @@ impl Tasks {
             config,
             services,
             due,
+            backfills,
             stop,
+            ..
         } = parts;
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
         let counts: Arc<Counts> = Arc::default();
@@ -154,14 +153,26 @@ impl Tasks {
             }),
             upkeep: Arc::new(http::metrics::upkeep),
             counts: Arc::clone(&counts),
-            backups: config
-                .backup
-                .as_ref()
-                .map(|schedule| (Arc::clone(backups), schedule.into())),
+            backups: parts.by_schedule(),
         };
         let catch_up = config.time.catch_up;
-        let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
+        let known = Arc::clone(backfills);
+        let guard = guard::run(
+            handle.clone(),
+            heartbeat,
+            jumps,
+            (catch_up, known),
+            stop.clone(),
+        );
         let guard = tokio::spawn(guard);
+        let backfill = backfill::run(
+            handle.clone(),
+            Arc::clone(services),
+            config.backfill.every,
+            Arc::clone(backfills),
+            stop.clone(),
+        );
+        let backfill = tokio::spawn(backfill);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
@@ -188,6 +199,7 @@ impl Tasks {
             dispatcher: tokio::spawn(dispatcher),
             scheduler,
             guard,
+            backfill,
             reparse,
             embedded,
             embedded_stop,
@@ -210,6 +222,7 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(system("reading the listening address"))?;
+        let backups = parts::backups(&config, &opened);
         let (mut writer, reader) = opened.store;
         let mut config = config;
         config.learn(|service| probe::of(&Committed(&reader), service))?;
@@ -218,8 +231,6 @@ impl Server {
         let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
-        let licenses = opened.licenses.as_ref().map(|(_, reader)| reader.clone());
-        let backups = Arc::new(Backups::new(&config.data_dir, reader.clone(), licenses));
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {
             Some((writer, reader)) => {
@@ -242,14 +253,7 @@ impl Server {
         .map_err(system("starting the committer"))?;
         // Before anything is sent that it may hold back.
         mode::follow(&handle, config.mode, handle.clock()).await?;
-        let parts = Parts {
-            backups,
-            handle,
-            config,
-            services,
-            due: Arc::default(),
-            stop: CancellationToken::new(),
-        };
+        let parts = Parts::new(handle, config, services, backups);
         let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
         Ok(Self {
             address,
@@ -258,6 +262,7 @@ impl Server {
             due: parts.due,
             embedded: embedded_at,
             backups: parts.backups,
+            attention: parts.attention,
             stop: parts.stop,
             committer,
             tasks,
@@ -312,6 +317,7 @@ impl Server {
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
+        let _ = tasks.backfill.await;
         let _ = tasks.reparse.await;
         let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;

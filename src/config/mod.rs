@@ -74,6 +74,8 @@ pub struct Config {
     pub http: Http,
     /// Clocks and outages.
     pub time: Time,
+    /// Events that never arrived.
+    pub backfill: Backfill,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
     /// Whether what is decided is carried out.
@@ -175,6 +177,7 @@ impl Config {
             scheduler: Scheduler::default(),
             http: Http::default(),
             time: Time::default(),
+            backfill: Backfill::default(),
             adopt: Adopt::default(),
             mode: Mode::Live,
             guard: parse::GUARD_LIMITS,

@@ -11,6 +11,7 @@ pub(crate) mod labels;
 pub mod probe;
 pub mod restored;
 pub(crate) mod revisions;
+pub mod server;
 pub mod standing;
 
 use std::cell::RefCell;

@@ -1,0 +1,70 @@
+//! What every task of a server is given a part of.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::backfill::Backfills;
+use super::opening::Opened;
+use crate::config::Config;
+use crate::effects::health::ServerAttention;
+use crate::effects::services::Services;
+use crate::engine::Handle;
+use crate::engine::backup::{Backups, Schedule};
+
+/// The parts.
+pub(super) struct Parts {
+    pub(super) handle: Handle,
+    pub(super) config: Arc<Config>,
+    pub(super) services: Arc<Services>,
+    pub(super) due: Arc<Notify>,
+    pub(super) backfills: Arc<Backfills>,
+    pub(super) backups: Arc<Backups>,
+    /// What waits for a person apart from purchases.
+    pub(super) attention: ServerAttention,
+    pub(super) stop: CancellationToken,
+}
+
+/// The stores' backups.
+pub(super) fn backups(config: &Config, opened: &Opened) -> Arc<Backups> {
+    let licenses = opened.licenses.as_ref().map(|(_, reader)| reader.clone());
+    let machines = opened.store.1.clone();
+    Arc::new(Backups::new(&config.data_dir, machines, licenses))
+}
+
+impl Parts {
+    /// The backups that are made by schedule.
+    pub(super) fn by_schedule(&self) -> Option<(Arc<Backups>, Schedule)> {
+        let schedule = self.config.backup.as_ref()?;
+        Some((Arc::clone(&self.backups), schedule.into()))
+    }
+
+    pub(super) fn new(
+        handle: Handle,
+        config: Arc<Config>,
+        services: Arc<Services>,
+        backups: Arc<Backups>,
+    ) -> Self {
+        let backfills = Arc::new(Backfills::new(config.sources.iter().map(|s| &s.name)));
+        let attention: ServerAttention = {
+            let (services, backfills) = (Arc::clone(&services), Arc::clone(&backfills));
+            let clock = handle.clock().clone();
+            Arc::new(move || {
+                let mut all = services.attention(clock.now());
+                all.extend(backfills.attention());
+                all
+            })
+        };
+        Self {
+            handle,
+            config,
+            services,
+            due: Arc::default(),
+            backfills,
+            backups,
+            attention,
+            stop: CancellationToken::new(),
+        }
+    }
+}
