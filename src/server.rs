@@ -140,7 +140,6 @@ fn notifiers(
     tokio::sync::mpsc::Receiver<Span>,
 ) {
     let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
-    let schedule = parts.config.backup.as_ref();
     let notifiers = crate::scheduler::Notifiers {
         due: Arc::clone(&parts.due),
         // A full channel has jumps enough that are not looked at yet.
@@ -150,7 +149,7 @@ fn notifiers(
         upkeep: Arc::new(http::metrics::upkeep),
         audit: Arc::default(),
         counts: Arc::clone(counts),
-        backups: schedule.map(|schedule| (Arc::clone(&parts.backups), schedule.into())),
+        backups: parts.by_schedule(),
     };
     (notifiers, jumps)
 }
@@ -249,6 +248,7 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(system("reading the listening address"))?;
+        let backups = parts::backups(&config, &opened);
         let (mut writer, reader) = opened.store;
         let mut config = config;
         config.learn(|service| probe::of(&Committed(&reader), service))?;
@@ -257,8 +257,6 @@ impl Server {
         let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
-        let licenses = opened.licenses.as_ref().map(|(_, reader)| reader.clone());
-        let backups = Arc::new(Backups::new(&config.data_dir, reader.clone(), licenses));
         let embedded_stop = CancellationToken::new();
         let (embedded_at, embedded) = match opened.licenses {
             Some((writer, reader)) => {

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::backfill::Backfills;
 use super::endpoints::Endpoints;
+use super::opening::Opened;
 use super::quiet::Silences;
 use crate::config::Config;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::Handle;
-use crate::engine::backup::Backups;
+use crate::engine::backup::{Backups, Schedule};
 use crate::http::signals::{self, Signals};
 
 /// The parts.
@@ -32,7 +33,20 @@ pub(super) struct Parts {
     pub(super) stop: CancellationToken,
 }
 
+/// The stores' backups.
+pub(super) fn backups(config: &Config, opened: &Opened) -> Arc<Backups> {
+    let licenses = opened.licenses.as_ref().map(|(_, reader)| reader.clone());
+    let machines = opened.store.1.clone();
+    Arc::new(Backups::new(&config.data_dir, machines, licenses))
+}
+
 impl Parts {
+    /// The backups that are made by schedule.
+    pub(super) fn by_schedule(&self) -> Option<(Arc<Backups>, Schedule)> {
+        let schedule = self.config.backup.as_ref()?;
+        Some((Arc::clone(&self.backups), schedule.into()))
+    }
+
     pub(super) fn new(
         handle: Handle,
         config: Arc<Config>,

@@ -149,10 +149,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 id,
                 decision,
                 at,
-            } => {
-                let fact = Fact::decided(id.clone(), decision, *at, self.now.at);
-                self.decided(machine, &fact)
-            }
+            } => self.decided(
+                machine,
+                &Fact::decided(id.clone(), decision, *at, self.now.at),
+            ),
             Input::Searched {
                 scope,
                 name,

@@ -85,6 +85,9 @@ async fn a_backup_of_a_running_shop_becomes_another_shop() {
         let theirs = run(app.dir(), &["show", &machine(name), "--json"]).1;
         assert_eq!(shown, theirs);
     }
+    let (code, verified, err) = run(other.path(), &["verify", "--json"]);
+    assert_eq!(code, Some(0), "{verified} {err}");
+    assert_eq!(verified["seen"]["machines"], 8);
     let (code, ..) = run(other.path(), &["show", &machine(&after[0])]);
     assert_eq!(code, Some(1), "what came later is not in it");
 
@@ -104,4 +107,10 @@ async fn a_backup_of_a_running_shop_becomes_another_shop() {
     // The killed shop itself goes on as if nothing had been.
     app.restart().await;
     sell(&app, &names("again", 1)).await;
+    let verified = app.ask(&["verify"]);
+    assert_eq!(
+        verified["wrong"].as_array().map(Vec::len),
+        Some(0),
+        "{verified}"
+    );
 }
