@@ -100,11 +100,6 @@ impl Service {
             Request::Adoption(query) => {
                 adoption::answer(&self.context, self.running.as_deref(), query).await
             }
-            Request::Attention => {
-                let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
-                self.read(move |c| attention::list(c, of_server)).await
-            }
-            Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::Backup { target } => {
                 upkeep::backup(&self.context, self.upkeep.clone(), target).await
             }
