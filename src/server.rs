@@ -131,29 +131,6 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
     }
 }
 
-/// What the scheduler rings for, and where jumps of the clock are heard.
-fn notifiers(
-    parts: &Parts,
-    counts: &Arc<Counts>,
-) -> (
-    crate::scheduler::Notifiers,
-    tokio::sync::mpsc::Receiver<Span>,
-) {
-    let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
-    let notifiers = crate::scheduler::Notifiers {
-        due: Arc::clone(&parts.due),
-        // A full channel has jumps enough that are not looked at yet.
-        jumped: Arc::new(move |jump| {
-            let _ = jumped.try_send(jump);
-        }),
-        upkeep: Arc::new(http::metrics::upkeep),
-        audit: Arc::default(),
-        counts: Arc::clone(counts),
-        backups: parts.by_schedule(),
-    };
-    (notifiers, jumps)
-}
-
 impl Tasks {
     /// Starts everything that works beside the committer.
     async fn start(
@@ -163,7 +140,6 @@ impl Tasks {
         (embedded, embedded_stop): (Option<EmbeddedTask>, CancellationToken),
     ) -> Result<Self, StartError> {
         let Parts {
-            backups,
             handle,
             config,
             services,
@@ -173,7 +149,7 @@ impl Tasks {
             ..
         } = parts;
         let counts: Arc<Counts> = Arc::default();
-        let (notifiers, jumps) = notifiers(parts, &counts);
+        let (notifiers, jumps) = parts.notifiers(&counts);
         let catch_up = config.time.catch_up;
         let known = Arc::clone(backfills);
         let guard = guard::run(
@@ -199,12 +175,7 @@ impl Tasks {
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(system("starting the scheduler"))?;
-        let observed = observed(
-            &scheduler,
-            Arc::clone(services),
-            Arc::clone(&counts),
-            Arc::clone(backups),
-        );
+        let observed = parts.observed(&scheduler, &counts);
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts))
             .with_stripe(services.selling_accounts())
@@ -367,31 +338,6 @@ impl Server {
         }
     }
 }
-
-/// The scheduler's last runs and the services, as `/readyz` shows them.
-fn observed(
-    scheduler: &crate::scheduler::Scheduler,
-    services: Arc<Services>,
-    counts: Arc<Counts>,
-    backups: Arc<Backups>,
-) -> http::health::Observe {
-    let runs = scheduler.runs();
-    Arc::new(move || {
-        let run = |r: crate::scheduler::Run| http::health::JobRun {
-            name: r.job.as_str(),
-            last_run: r.last,
-            silent: r.silent,
-        };
-        http::health::Observed {
-            jobs: runs.all().into_iter().map(run).collect(),
-            services: watch::reports(&services, &counts),
-            backup: backups.status(),
-        }
-    })
-}
-
-/// Jumps of the clock that wait to be looked at.
-const JUMPS_MAX: usize = 4;
 
 /// How often the committer's thread is looked at.
 const WATCH: Span = Span::from_ms(500);

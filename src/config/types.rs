@@ -1,6 +1,7 @@
 //! The valid configuration, table by table. Whoever holds one of these validates nothing again.
 
-use std::collections::BTreeMap;
+mod selling;
+
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,10 +10,11 @@ use lettre::message::Mailbox;
 
 use super::size::ByteSize;
 use crate::domain::adoption::Template;
-use crate::domain::id::{AppId, PlanName, SourceName};
+use crate::domain::id::{AppId, SourceName};
 use crate::domain::probe::ServiceProbe;
 use crate::domain::time::Span;
 use crate::secret::Secret;
+pub use selling::{Checkout, Mode, PlanCheckout};
 
 /// A Stripe account or endpoint that sends events: one `[[source]]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -311,45 +313,6 @@ impl Network {
 pub struct Adopt {
     /// What another handler wrote into the labels of the licenses that it made, besides the forms that always count.
     pub labels: Vec<Template>,
-}
-
-/// How plans are sold: `[checkout]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Checkout {
-    /// Where the link back of Stripe's page leads.
-    pub cancel_url: Option<String>,
-    /// Web pages of the vendor's that may make sessions from a browser, like `https://example.com`.
-    pub origins: Vec<String>,
-    /// Whether Stripe's page takes promotion codes.
-    pub promotion_codes: bool,
-    /// Whether Stripe works out the taxes.
-    pub automatic_tax: bool,
-    /// What is particular to a plan.
-    pub plans: BTreeMap<PlanName, PlanCheckout>,
-}
-
-/// How one plan is sold: `buy` in a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PlanCheckout {
-    /// Up to how many one purchase may hold; `None`: one.
-    pub quantity_max: Option<u32>,
-    /// The days of a trial.
-    pub trial_days: Option<u32>,
-}
-
-/// Whether what is decided is carried out: `mode`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// It is.
-    Live,
-    /// It is only watched.
-    Observe,
-}
-
-impl Mode {
-    /// Every value as it is written in the config, the default first.
-    pub const CHOICES: &'static [(&'static str, Self)] =
-        &[("live", Self::Live), ("observe", Self::Observe)];
 }
 
 /// What concerns clocks and outages: `[time]`.

@@ -2,19 +2,27 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::Backfills;
 use super::endpoints::Endpoints;
 use super::opening::Opened;
 use super::quiet::Silences;
+use super::watch;
 use crate::config::Config;
+use crate::domain::time::Span;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::backup::{Backups, Schedule};
+use crate::engine::read::counts::Counts;
+use crate::http;
 use crate::http::signals::{self, Signals};
+use crate::scheduler::{Notifiers, Scheduler};
+
+/// Jumps of the clock that wait to be looked at.
+const JUMPS_MAX: usize = 4;
 
 /// The parts.
 pub(super) struct Parts {
@@ -82,5 +90,44 @@ impl Parts {
             attention,
             stop: CancellationToken::new(),
         }
+    }
+
+    /// What the scheduler rings for, and where jumps of the clock are heard.
+    pub(super) fn notifiers(&self, counts: &Arc<Counts>) -> (Notifiers, mpsc::Receiver<Span>) {
+        let (jumped, jumps) = mpsc::channel(JUMPS_MAX);
+        let notifiers = Notifiers {
+            due: Arc::clone(&self.due),
+            // A full channel has jumps enough that are not looked at yet.
+            jumped: Arc::new(move |jump| {
+                let _ = jumped.try_send(jump);
+            }),
+            upkeep: Arc::new(http::metrics::upkeep),
+            audit: Arc::default(),
+            counts: Arc::clone(counts),
+            backups: self.by_schedule(),
+        };
+        (notifiers, jumps)
+    }
+
+    /// The scheduler's last runs and the services, as `/readyz` shows them.
+    pub(super) fn observed(
+        &self,
+        scheduler: &Scheduler,
+        counts: &Arc<Counts>,
+    ) -> http::health::Observe {
+        let (services, backups) = (Arc::clone(&self.services), Arc::clone(&self.backups));
+        let (runs, counts) = (scheduler.runs(), Arc::clone(counts));
+        Arc::new(move || {
+            let run = |r: crate::scheduler::Run| http::health::JobRun {
+                name: r.job.as_str(),
+                last_run: r.last,
+                silent: r.silent,
+            };
+            http::health::Observed {
+                jobs: runs.all().into_iter().map(run).collect(),
+                services: watch::reports(&services, &counts),
+                backup: backups.status(),
+            }
+        })
     }
 }

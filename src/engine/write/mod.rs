@@ -3,6 +3,7 @@
 
 mod adopting;
 mod amend;
+mod attempting;
 pub mod committer;
 pub mod dues;
 mod guarding;

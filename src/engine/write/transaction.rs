@@ -1,7 +1,6 @@
 //! One input over a view of the store, to writes. A plain function: no clock, no threads, no waiting.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::adopting;
 use super::dues;
@@ -10,7 +9,7 @@ use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
 use super::unheard;
 use super::working::Working;
-use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
+use crate::domain::action::{ActionOutcome, Outcome};
 use crate::domain::adoption::Gap;
 use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
@@ -32,10 +31,10 @@ use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
-use crate::engine::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules, Version};
+use crate::engine::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules};
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::gaps;
-use crate::engine::record::key::{self, Item};
+use crate::engine::record::key::{self};
 use crate::engine::record::labels;
 use crate::engine::record::probe;
 use crate::engine::record::revisions;
@@ -85,7 +84,7 @@ pub struct Transaction<'w, 'a> {
     /// What the operator should be told when it is committed.
     pub alerts: Vec<Alert>,
     /// Where what is decided goes when it is committed.
-    outbox: Option<&'w Outbox>,
+    pub(super) outbox: Option<&'w Outbox>,
     /// Creates that are sent when they are committed, each with its slot.
     pub attempted: Vec<Attempted>,
 }
@@ -246,43 +245,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
         self.working
             .put(key::refused(at, body), record::encode(&refused));
         Ok(Receipt::Done)
-    }
-
-    /// An attempt is on disk before its request.
-    fn attempt(
-        &mut self,
-        machine: &MachineId,
-        action: u32,
-        read: Version,
-    ) -> Result<Receipt, RecordError> {
-        if !self.is_wanted(machine, action, read)? {
-            return Ok(Receipt::Unknown);
-        }
-        let at = self.now.at.ms().to_be_bytes().to_vec();
-        self.working.put(key::attempt(machine, action), at);
-        Ok(Receipt::Done)
-    }
-
-    /// Whether an action is still to be sent. Whoever wants to send it read the machine a moment ago: it may have been
-    /// refunded since.
-    fn is_wanted(
-        &self,
-        machine: &MachineId,
-        action: u32,
-        read: Version,
-    ) -> Result<bool, RecordError> {
-        // One whose attempt is on disk is under way already, whoever asks.
-        if self.working.get(&key::attempt(machine, action))?.is_some() {
-            return Ok(false);
-        }
-        if self.working.is_still(&key::machine(machine), read)? {
-            return Ok(true);
-        }
-        let stands = |a: &Action| {
-            a.id == action && a.outcome == ActionOutcome::Pending && a.phase == CreatePhase::Ready
-        };
-        let kept = record::machine(self.working, machine)?;
-        Ok(kept.is_some_and(|m| m.held.is_none() && m.actions.iter().any(stands)))
     }
 
     /// Keeps plans and policies as the newest revision; a duplicate where it says so already.
@@ -574,36 +536,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Some(machine) => self.attempt_at_once(machine),
             None => Ok(()),
         }
-    }
-
-    /// Writes the attempts of creates with what decides them, as far as there are slots for them. Of their licenses nothing
-    /// else can be under way.
-    fn attempt_at_once(&mut self, machine: Machine) -> Result<(), RecordError> {
-        let Some(outbox) = self.outbox.filter(|_| machine.held.is_none()) else {
-            return Ok(());
-        };
-        let now = self.now.at;
-        let is_new =
-            |a: &&Action| a.is_ready_create() && a.attempts == 0 && a.at == now && a.due <= now;
-        if !machine.actions.iter().any(|a| is_new(&a)) {
-            return Ok(());
-        }
-        let machine = Arc::new(machine);
-        for action in machine.actions.iter().filter(is_new) {
-            let attempt = key::attempt(&machine.id, action.id);
-            if self.working.get(&attempt)?.is_none()
-                && let Some(slot) = outbox.reserve(&machine.source)
-            {
-                self.working.put(attempt, now.ms().to_be_bytes().to_vec());
-                self.attempted.push(Attempted {
-                    machine: Arc::clone(&machine),
-                    action: action.clone(),
-                    entry: key::due(action.due, &machine.id, Item::Create(action.id)),
-                    slot,
-                });
-            }
-        }
-        Ok(())
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was

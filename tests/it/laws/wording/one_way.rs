@@ -26,6 +26,7 @@ const NO_SENTENCES: &[(&str, &str)] = &[
     ("Cause", "an id: what an episode is named by"),
     ("About", "an id: what a notice is named by"),
     ("Part", "an id: what a notice is named by"),
+    ("Class", "a word that programs read"),
 ];
 
 #[test]
