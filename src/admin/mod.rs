@@ -6,6 +6,8 @@
 //! `standing` what holds for the whole shop, `why` what decided, `adoption` what a look at a shop needs of the store.
 
 mod adoption;
+mod attention;
+mod backfill;
 mod context;
 mod failure;
 mod history;
@@ -23,7 +25,9 @@ mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
-pub use request::{ActionFilter, AdoptionQuery, EventFilter, HistoryQuery, PolicyQuery, Request};
+pub use request::{
+    ActionFilter, AdoptionQuery, BackfillQuery, EventFilter, HistoryQuery, PolicyQuery, Request,
+};
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,
     Response, TimelineItem,

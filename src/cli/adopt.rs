@@ -116,20 +116,15 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
 }
 
 fn undo(config: &Path, json: bool) -> Result<(), Failure> {
-    match ask(config, Request::Adoption(AdoptionQuery::Undo))? {
-        Response::Changed(changed) if json => report::json(&changed),
-        Response::Changed(changed) => {
-            let n = changed.machines.len();
-            report::say(&format!("{n} adopted purchases are forgotten"));
-            Ok(())
-        }
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::List { .. }
-        | Response::Held { .. }
-        | Response::Page { .. }
-        | Response::Failed(_) => Err(Failure::ours("the server answered something else")),
+    let Response::Changed(changed) = ask(config, Request::Adoption(AdoptionQuery::Undo))? else {
+        return Err(Failure::ours("the server answered something else"));
+    };
+    if json {
+        return report::json(&changed);
     }
+    let n = changed.machines.len();
+    report::say(&format!("{n} adopted purchases are forgotten"));
+    Ok(())
 }
 
 /// `audit`.

@@ -119,16 +119,11 @@ fn part<T: for<'d> serde::Deserialize<'d>>(
     asked: &mut Conversation,
     query: AdoptionQuery,
 ) -> Result<(Vec<T>, Option<String>), Failure> {
-    match asked.ask(Request::Adoption(query))? {
-        Response::Page { rows, next, .. } => Ok((page::read(&rows)?, next)),
-        Response::Found { .. }
-        | Response::Machine { .. }
-        | Response::List { .. }
-        | Response::Held { .. }
-        | Response::Changed(_)
-        | Response::Failed(_) => Err(Failure::ours("the server answered something else")
-            .hint("is the server of the same version as this command?")),
-    }
+    let Response::Page { rows, next, .. } = asked.ask(Request::Adoption(query))? else {
+        return Err(Failure::ours("the server answered something else")
+            .hint("is the server of the same version as this command?"));
+    };
+    Ok((page::read(&rows)?, next))
 }
 
 /// The plans and policies of the store; where none was ever loaded, those of the config.

@@ -6,5 +6,6 @@ pub(crate) mod fake_stripe;
 pub(crate) mod purchase;
 pub(crate) mod replay;
 pub(crate) mod shop;
+pub(crate) mod stripe_events_api;
 pub(crate) mod stripe_lists;
 pub(crate) mod wait;
