@@ -44,7 +44,7 @@ struct Db {
 pub(crate) struct StripeLists(Arc<Mutex<Db>>);
 
 /// The parameters that each list takes, besides those of all.
-const LISTS: [(&str, &[&str]); 7] = [
+const LISTS: [(&str, &[&str]); 6] = [
     (
         "/v1/subscriptions",
         &[
@@ -72,7 +72,6 @@ const LISTS: [(&str, &[&str]); 7] = [
     ("/v1/refunds", &["charge", "payment_intent", "created"]),
     ("/v1/disputes", &["charge", "payment_intent", "created"]),
     ("/v1/subscription_items", &["subscription"]),
-    ("/v1/events", &["type", "created", "delivery_success"]),
 ];
 
 type Refused = (u16, Value);
@@ -130,6 +129,11 @@ impl StripeLists {
         }
         let url = reqwest::Url::parse(&format!("http://x{uri}")).unwrap();
         let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        // What the server asks by itself meanwhile is neither counted nor hindered.
+        if matches!(uri.path(), "/v1/events" | "/v1/webhook_endpoints") {
+            let empty = json!({"object": "list", "has_more": false, "data": []});
+            return Json(empty).into_response();
+        }
         let hangs = lists.0.lock().unwrap().is_next_silent();
         if hangs {
             std::future::pending::<()>().await;
