@@ -178,12 +178,8 @@ impl Tasks {
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(system("starting the scheduler"))?;
-        let observed = observed(
-            &scheduler,
-            Arc::clone(services),
-            Arc::clone(&counts),
-            Arc::clone(backups),
-        );
+        let told = (Arc::clone(services), Arc::clone(backups));
+        let observed = observed(&scheduler, told, Arc::clone(&counts));
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts));
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
@@ -343,9 +339,8 @@ impl Server {
 /// The scheduler's last runs and the services, as `/readyz` shows them.
 fn observed(
     scheduler: &crate::scheduler::Scheduler,
-    services: Arc<Services>,
+    (services, backups): (Arc<Services>, Arc<Backups>),
     counts: Arc<Counts>,
-    backups: Arc<Backups>,
 ) -> http::health::Observe {
     let runs = scheduler.runs();
     Arc::new(move || {

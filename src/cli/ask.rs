@@ -57,10 +57,10 @@ pub(super) fn ask_checked(
             (response, repaired)
         }
     };
-    match response {
-        Response::Failed(failure) => Err(failure),
-        response => Ok((response, repaired)),
+    if let Response::Failed(failure) = response {
+        return Err(failure);
     }
+    Ok((response, repaired))
 }
 
 /// What an answer of one row holds.

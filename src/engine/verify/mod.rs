@@ -181,13 +181,10 @@ pub(in crate::engine) fn mend(
 /// The input that mends something; `None`: only a person can.
 #[must_use]
 pub fn remedy(wrong: &Wrong) -> Option<Input> {
-    match wrong {
-        Wrong::Differs(machine) => Some(Input::WakeUp {
-            machine: machine.clone(),
-        }),
-        other if other.mended().is_empty() => None,
-        other => Some(Input::Mend {
-            key: other.found_at().to_vec(),
-        }),
+    if let Wrong::Differs(machine) = wrong {
+        let machine = machine.clone();
+        return Some(Input::WakeUp { machine });
     }
+    let key = wrong.found_at().to_vec();
+    (!wrong.mended().is_empty()).then_some(Input::Mend { key })
 }

@@ -57,7 +57,7 @@ impl Shared {
         if range.start >= range.end || limit == 0 {
             return Ok(Vec::new());
         }
-        let range = self.disk.layout().range(&range);
+        let range = self.disk.layout().range(range);
         // Held to the end: meanwhile sled changes only under keys that the frozen layer hides, so this is one instant.
         let overlay = self.overlay();
         let mut upper = overlay.range(&range, direction).peekable();

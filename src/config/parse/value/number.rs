@@ -109,19 +109,21 @@ impl Value<'_> {
     }
 
     pub(super) fn count(&self) -> Option<u32> {
-        match self.key.kind {
-            ValueKind::CountText(from, to) if matches!(self.value, DeValue::String(_)) => {
-                let text = self.text()?;
-                let parsed = text.parse().ok().filter(|n| (from..=to).contains(n));
-                if parsed.is_none() {
-                    let message = format!("`{}` cannot be \"{text}\"", self.key.name);
-                    self.mistake(message, format!("a whole number from {from} to {to}"));
-                }
-                parsed
+        if let ValueKind::CountText(from, to) = self.key.kind
+            && matches!(self.value, DeValue::String(_))
+        {
+            let text = self.text()?;
+            let parsed = text.parse().ok().filter(|n| (from..=to).contains(n));
+            if parsed.is_none() {
+                let message = format!("`{}` cannot be \"{text}\"", self.key.name);
+                self.mistake(message, format!("a whole number from {from} to {to}"));
             }
-            ValueKind::Count(from, to) | ValueKind::CountText(from, to) => self.integer(from, to),
-            _ => None,
+            return parsed;
         }
+        let (ValueKind::Count(from, to) | ValueKind::CountText(from, to)) = self.key.kind else {
+            return None;
+        };
+        self.integer(from, to)
     }
 
     pub(super) fn devices(&self) -> Option<Devices> {
