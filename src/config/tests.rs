@@ -34,6 +34,7 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
             ),
         ),
         ("[store]", String::new()),
+        ("[backup]", "path = \"p\"".to_owned()),
         ("[scheduler]", String::new()),
         ("[http]", String::new()),
         ("[time]", String::new()),
