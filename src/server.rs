@@ -3,9 +3,11 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod backfill;
 mod guard;
 pub(crate) mod mode;
 mod opening;
+mod parts;
 mod reparse;
 mod rules;
 mod watch;
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::{Config, Service};
 use crate::domain::time::{Span, Timestamp};
+use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
@@ -31,6 +34,7 @@ use crate::store::sled::{Reader, Writer};
 use crate::store::{CommitError, OpenError, StoreFault};
 use crate::{embedded, http};
 pub use opening::{Opened, open};
+use parts::Parts;
 pub use rules::{rules, source_rules};
 
 /// How long the committer has to write what is queued after the order to stop.
@@ -89,6 +93,8 @@ pub struct Server {
     pub due: Arc<Notify>,
     /// Where the embedded license service listens, if it runs.
     pub embedded: Option<EmbeddedAt>,
+    /// What waits for a person apart from purchases.
+    pub(crate) attention: ServerAttention,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -99,6 +105,7 @@ struct Tasks {
     dispatcher: tokio::task::JoinHandle<Result<(), RecordError>>,
     scheduler: crate::scheduler::Scheduler,
     guard: tokio::task::JoinHandle<()>,
+    backfill: tokio::task::JoinHandle<()>,
     reparse: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     embedded: Option<EmbeddedTask>,
@@ -106,15 +113,6 @@ struct Tasks {
 }
 
 type EmbeddedTask = tokio::task::JoinHandle<Result<(), embedded::ServeError>>;
-
-/// What every task is given a part of.
-struct Parts {
-    handle: Handle,
-    config: Arc<Config>,
-    services: Arc<Services>,
-    due: Arc<Notify>,
-    stop: CancellationToken,
-}
 
 /// An error of the system's, with what was tried.
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
@@ -137,7 +135,9 @@ impl Tasks {
             config,
             services,
             due,
+            backfills,
             stop,
+            ..
         } = parts;
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
         let counts: Arc<Counts> = Arc::default();
@@ -151,8 +151,23 @@ impl Tasks {
             counts: Arc::clone(&counts),
         };
         let catch_up = config.time.catch_up;
-        let guard = guard::run(handle.clone(), heartbeat, jumps, catch_up, stop.clone());
+        let known = Arc::clone(backfills);
+        let guard = guard::run(
+            handle.clone(),
+            heartbeat,
+            jumps,
+            (catch_up, known),
+            stop.clone(),
+        );
         let guard = tokio::spawn(guard);
+        let backfill = backfill::run(
+            handle.clone(),
+            Arc::clone(services),
+            config.backfill.every,
+            Arc::clone(backfills),
+            stop.clone(),
+        );
+        let backfill = tokio::spawn(backfill);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
@@ -174,6 +189,7 @@ impl Tasks {
             dispatcher: tokio::spawn(dispatcher),
             scheduler,
             guard,
+            backfill,
             reparse,
             embedded,
             embedded_stop,
@@ -226,13 +242,7 @@ impl Server {
         .map_err(system("starting the committer"))?;
         // Before anything is sent that it may hold back.
         mode::follow(&handle, config.mode, handle.clock()).await?;
-        let parts = Parts {
-            handle,
-            config,
-            services,
-            due: Arc::default(),
-            stop: CancellationToken::new(),
-        };
+        let parts = Parts::new(handle, config, services);
         let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
         Ok(Self {
             address,
@@ -240,6 +250,7 @@ impl Server {
             services: parts.services,
             due: parts.due,
             embedded: embedded_at,
+            attention: parts.attention,
             stop: parts.stop,
             committer,
             tasks,
@@ -294,6 +305,7 @@ impl Server {
         let _ = tasks.http.await;
         tasks.scheduler.shutdown().await;
         let _ = tasks.guard.await;
+        let _ = tasks.backfill.await;
         let _ = tasks.reparse.await;
         let _ = tasks.watch.await;
         let _ = tasks.dispatcher.await;

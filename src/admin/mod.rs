@@ -6,6 +6,8 @@
 //! `standing` what holds for the whole shop,
 //! `why` what decided.
 
+mod attention;
+mod backfill;
 mod context;
 mod failure;
 mod history;
@@ -23,7 +25,7 @@ mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, unpacked};
-pub use request::{ActionFilter, EventFilter, HistoryQuery, PolicyQuery, Request};
+pub use request::{ActionFilter, BackfillQuery, EventFilter, HistoryQuery, PolicyQuery, Request};
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,
     Response, TimelineItem,

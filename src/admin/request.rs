@@ -50,6 +50,10 @@ pub enum Request {
         /// The newest so many.
         limit: Option<u32>,
     },
+    /// Everything that waits for a person.
+    Attention,
+    /// The next part of the events that never arrived.
+    Backfill(BackfillQuery),
     /// The next try now.
     Retry(ActionFilter),
     /// No further try.
@@ -185,6 +189,28 @@ pub enum HistoryQuery {
     },
     /// Every revision, as it is stored.
     Revisions,
+}
+
+/// Which events to fetch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackfillQuery {
+    /// Those made since then.
+    pub since: Timestamp,
+    /// Only of this source.
+    pub source: Option<String>,
+    /// Where to go on; absent: at the beginning.
+    pub position: Option<BackfillPosition>,
+}
+
+/// Where a part of the events ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackfillPosition {
+    /// The account.
+    pub scope: Scope,
+    /// The next events are as old as this.
+    pub from: Timestamp,
+    /// The last ones are.
+    pub until: Timestamp,
 }
 
 /// What is asked or ordered.

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
+use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
+use crate::effects::backfill::Backfilled;
 
 /// An answer. What programs read comes as the JSON that they get, so that no form exists twice.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub enum Response {
         /// The instant that it shows.
         at: Timestamp,
     },
+    /// Events that had not arrived.
+    Backfilled(BackfillPart),
     /// What is held, and by what.
     Held {
         /// Its actions, oldest first.
@@ -55,6 +59,19 @@ pub enum Response {
     Changed(Changed),
     /// Nothing came of it.
     Failed(Failure),
+}
+
+/// A part of the events that were looked through.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackfillPart {
+    /// Whose.
+    pub scope: Scope,
+    /// Up to when.
+    pub to: Timestamp,
+    /// What was in it.
+    pub found: Backfilled,
+    /// Where the next part begins; absent: this was the last one.
+    pub next: Option<BackfillPosition>,
 }
 
 /// Something that happened or will happen.

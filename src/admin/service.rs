@@ -8,12 +8,14 @@ use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
-use super::{history, issue, lists, policy, read, retry, standing, why};
+use super::{attention, backfill, history, issue, lists, policy, read, retry, standing, why};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
 use crate::domain::operator::Order;
 use crate::domain::probe::ServiceProbe;
+use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
+use crate::effects::stripe::Accounts;
 use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::record;
@@ -24,23 +26,40 @@ pub struct Service {
     context: Context,
     /// The services of a running server, whose breakers a retry closes.
     running: Option<Arc<Services>>,
+    /// What waits for a person at a running server apart from purchases.
+    attention: Option<ServerAttention>,
+    /// The accounts at Stripe that can be asked.
+    accounts: Arc<Accounts>,
 }
 
 impl Service {
     /// Over an engine; `services` are the license services by source.
     #[must_use]
-    pub const fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
+    pub fn new(handle: Handle, services: BTreeMap<SourceName, &'static str>) -> Self {
         Self {
             context: Context { handle, services },
             running: None,
+            attention: None,
+            accounts: Arc::default(),
+        }
+    }
+
+    /// The same where Stripe can be asked.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self {
+            accounts: Arc::new(accounts),
+            ..self
         }
     }
 
     /// The same at a running server: a retry also tries services that are down or refuse.
     #[must_use]
-    pub fn with_running(self, services: Arc<Services>) -> Self {
+    pub fn with_running(self, services: Arc<Services>, attention: ServerAttention) -> Self {
         Self {
+            accounts: Arc::new(services.stripe_map().clone()),
             running: Some(services),
+            attention: Some(attention),
             ..self
         }
     }
@@ -57,6 +76,8 @@ impl Service {
             }
             Request::Refused { limit } => self.read(move |c| lists::refused(c, limit)).await,
             Request::Actions { limit } => self.read(move |c| lists::actions(c, limit)).await,
+            Request::Attention => self.attention().await,
+            Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::History(pages) => self.read(move |c| history::page(c, &pages)).await,
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
@@ -84,6 +105,12 @@ impl Service {
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)
+    }
+
+    async fn attention(&self) -> Result<Response, Failure> {
+        let of_server = self.attention.as_ref().map_or_else(Vec::new, |now| now());
+        let read = move |context: &Context| attention::list(context, of_server);
+        self.context.read(read).await
     }
 
     /// Keeps what a probe learned; it counts from the next start on.

@@ -91,6 +91,10 @@ pub enum Command {
     StripeEvents(JsonArgs),
     /// List the work at the license service that waits, is held or was refused.
     Actions(ListArgs),
+    /// List everything that waits for a person: what it is, since when, why, and the command that settles it.
+    Attention(JsonArgs),
+    /// Fetch events that never arrived from Stripe's list, and report how many there were, by type.
+    Backfill(BackfillArgs),
     /// Retry actions and mails now, also refused actions, and try services that were shut out.
     Retry(RetryArgs),
     /// Give an action up.
@@ -119,6 +123,8 @@ pub enum Command {
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
+    /// Keep a note with a purchase: what was reported about it until now counts as looked at.
+    Note(DecisionArgs),
     /// Give a purchase new keys; the old ones end.
     Rekey(DecisionArgs),
     /// Send mail of a purchase to this address from now on, also its keys.
@@ -228,6 +234,20 @@ pub struct EventsArgs {
     /// How many, and in which form.
     #[command(flatten)]
     pub list: ListArgs,
+}
+
+/// `backfill`.
+#[derive(Args, Debug)]
+pub struct BackfillArgs {
+    /// From when on: `2026-03-01`, `2026-03-01T00:00:00Z`, or a span before now, like `7d`; Stripe keeps 30 days.
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub since: When,
+    /// Only this source.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `retry`.

@@ -9,6 +9,7 @@ use super::wiring::services;
 use crate::admin::{Failure, Request, Response, Service, socket};
 use crate::clock::Clock;
 use crate::config::{Config, Env, Warning};
+use crate::effects::services::stripe_accounts;
 use crate::engine::write::committer::{self, Committer};
 
 /// Orders of one command that wait for the committer at most: they come one at a time.
@@ -127,12 +128,14 @@ impl Alone {
             QUEUE_LEN_MAX,
         )
         .map_err(|e| Failure::ours(format!("no thread for the engine: {e}")))?;
+        // Secrets need not be set: a command that asks Stripe says what it lacks.
+        let accounts = stripe_accounts(config, &Arc::default()).unwrap_or_default();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
         Ok(Self {
-            service: Service::new(handle, services(config)),
+            service: Service::new(handle, services(config)).with_accounts(accounts),
             runtime,
             thread,
         })

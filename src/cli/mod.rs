@@ -5,6 +5,8 @@
 
 pub mod args;
 mod ask;
+mod attention;
+mod backfill;
 mod check;
 mod demo;
 mod docs;
@@ -108,6 +110,8 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Refused(args) => lists::refused(config, *args),
         Command::StripeEvents(args) => stripe_events::run(*args),
         Command::Actions(args) => lists::actions(config, *args),
+        Command::Backfill(args) => backfill::run(config, args),
+        Command::Attention(args) => attention::run(config, *args),
         Command::Retry(args) => orders::retry(config, args),
         Command::Abandon(args) => orders::abandon(config, args),
         Command::Hold(args) => orders::hold(config, args),
@@ -137,6 +141,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         ),
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
+        Command::Note(args) => orders::decide(config, args, Verb::Note),
         Command::Rekey(args) => orders::decide(config, args, Verb::Rekey),
         Command::Address(args) => orders::address(config, args),
         Command::ResetDevices(args) => orders::decide(config, args, Verb::ResetDevices),

@@ -218,6 +218,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
             "the devices bound to its keys are forgotten as soon as the service confirms it"
                 .to_owned()
         }
+        Verb::Note => "what was reported of it until now counts as looked at".to_owned(),
         Verb::Issue { email, .. } => format!("a license is issued; its key goes to {email}"),
         Verb::ApplyRevision => verb.as_str().to_owned(),
     };

@@ -62,8 +62,10 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     let socket = socket::bind(&data_dir)
         .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", data_dir.display())))?;
     let stop = running.stopper();
-    let service =
-        Service::new(running.handle.clone(), names).with_running(Arc::clone(&running.services));
+    let service = Service::new(running.handle.clone(), names).with_running(
+        Arc::clone(&running.services),
+        Arc::clone(&running.attention),
+    );
     let asked = tokio::spawn(socket.serve(service, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader {

@@ -72,6 +72,8 @@ pub struct Config {
     pub http: Http,
     /// Clocks and outages.
     pub time: Time,
+    /// Events that never arrived.
+    pub backfill: Backfill,
     /// Licenses that another handler made before.
     pub adopt: Adopt,
     /// Whether what is decided is carried out.
@@ -172,6 +174,7 @@ impl Config {
             scheduler: Scheduler::default(),
             http: Http::default(),
             time: Time::default(),
+            backfill: Backfill::default(),
             adopt: Adopt::default(),
             mode: Mode::Live,
             guard: parse::GUARD_LIMITS,

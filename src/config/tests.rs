@@ -37,6 +37,8 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
         ("[scheduler]", String::new()),
         ("[http]", String::new()),
         ("[time]", String::new()),
+        ("[backfill]", String::new()),
+        ("[guard]", String::new()),
         ("[adopt]", String::new()),
         ("[[plan]]", "name = \"p\"\npolicy = \"NAME\"".to_owned()),
         ("[plan.license]", String::new()),

@@ -323,6 +323,13 @@ pub struct Time {
     pub catch_up: Span,
 }
 
+/// Events that never arrived: `[backfill]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backfill {
+    /// How often Stripe's event list is read; `None`: only by hand.
+    pub every: Option<Span>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

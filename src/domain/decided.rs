@@ -41,6 +41,7 @@ impl Decided {
                 | Verb::Address { .. }
                 | Verb::ResetDevices
                 | Verb::Resend { .. }
+                | Verb::Note
                 | Verb::Issue { .. } => {}
             }
         }

@@ -97,6 +97,9 @@ pub enum Verb {
         #[serde(default)]
         until: Option<Timestamp>,
     },
+    /// Nothing changes: a person has looked at what was reported until then.
+    #[n(11)]
+    Note,
 }
 
 /// What was decided, by whom and why, as it stands in a timeline.
@@ -128,7 +131,8 @@ impl Sentence for Decision {
             | Verb::Keep
             | Verb::Rekey
             | Verb::ResetDevices
-            | Verb::ApplyRevision => {}
+            | Verb::ApplyRevision
+            | Verb::Note => {}
         }
         write!(f, " ({})", self.reason)
     }
@@ -149,6 +153,7 @@ impl Verb {
             Self::ResetDevices => "reset_devices",
             Self::ApplyRevision => "apply_revision",
             Self::Resend { .. } => "resend",
+            Self::Note => "note",
             Self::Issue { .. } => "issue",
         }
     }

@@ -35,6 +35,7 @@ mod object; // invoices, payments, disputes, subscriptions, each folded from its
 // What follows.
 pub mod action; // durable pieces of outside work
 pub mod adoption; // licenses that exist although this store knows nothing of them
+pub(crate) mod attention; // what waits for a person, by its cause
 pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use super::services::{LicenseService, MailService, Services};
 use super::stripe::Account;
 use super::throttle::{Condition, Health};
+use crate::domain::attention::{Attention, Concern, ServiceTrouble};
 use crate::domain::id::SourceName;
+use crate::domain::time::Timestamp;
 use crate::engine::read::counts::backlog::Work;
+
+/// Asks a running server what waits for a person apart from purchases. It reads what is in memory.
+pub(crate) type ServerAttention = Arc<dyn Fn() -> Vec<Attention> + Send + Sync>;
 
 /// A service with how it fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,5 +98,29 @@ impl Services {
             .licenses_by_source()
             .filter(|(_, other)| Arc::ptr_eq(other, service));
         same.map(|(source, _)| source.clone()).collect()
+    }
+}
+
+impl Services {
+    /// The services that do not do their work, as what waits for a person.
+    #[must_use]
+    pub(crate) fn attention(&self, now: Timestamp) -> Vec<Attention> {
+        let gone = |service: ServiceHealth| {
+            let trouble = match service.health.condition {
+                Condition::Up | Condition::Slowed => return None,
+                Condition::Down => ServiceTrouble::Down,
+                Condition::Refusing => ServiceTrouble::Refusing,
+                Condition::NoCredits => ServiceTrouble::NoCredits,
+            };
+            Some(Attention {
+                since: service.health.since.unwrap_or(now),
+                concern: Concern::ServiceGone {
+                    service: service.service,
+                    trouble,
+                    why: service.health.why,
+                },
+            })
+        };
+        self.health().into_iter().filter_map(gone).collect()
     }
 }

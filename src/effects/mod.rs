@@ -1,5 +1,6 @@
 //! What reaches outside: license services and mail. Outcomes go back through the engine's door, nothing else does.
 
+pub(crate) mod backfill;
 pub(crate) mod dispatcher;
 mod execute;
 pub(crate) mod health;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::license::lookup::Finder;
 use super::license::{Client, ClientError};
 use super::mail::{CannotMail, Mailer, RenderError, Templates};
-use super::stripe::{Account, CannotAsk};
+use super::stripe::{Account, Accounts, CannotAsk};
 use super::throttle::{Guard, Throttle};
 use crate::config;
 use crate::config::Config;
@@ -105,7 +105,7 @@ pub struct MailService {
 pub struct Services {
     licenses: BTreeMap<SourceName, Arc<LicenseService>>,
     mail: BTreeMap<SourceName, Arc<MailService>>,
-    stripe: BTreeMap<SourceName, Arc<Account>>,
+    stripe: Accounts,
     /// Notified when a service goes or comes back.
     pub changed: Arc<Notify>,
     /// Where our own pages are.
@@ -144,19 +144,7 @@ impl Services {
                 own.map_or_else(|| Arc::clone(&shared_mail), Arc::new),
             );
         }
-        let keys = config
-            .sources
-            .iter()
-            .filter_map(|s| Some((s, s.api_key.as_ref()?)));
-        let account =
-            |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, &changed) {
-                Ok(account) => Ok((s.name.clone(), Arc::new(account))),
-                Err(error) => Err(ServiceConfigError::Stripe {
-                    source_name: s.name.clone(),
-                    error,
-                }),
-            };
-        let stripe = keys.map(account).collect::<Result<_, _>>()?;
+        let stripe = stripe_accounts(config, &changed)?;
         let (public_url, adopt) = (config.public_url.clone(), config.adopt.labels.clone());
         Ok(Self {
             licenses,
@@ -191,6 +179,12 @@ impl Services {
     /// Each source with its mail.
     pub(super) fn mail_by_source(&self) -> impl Iterator<Item = (&SourceName, &Arc<MailService>)> {
         self.mail.iter()
+    }
+
+    /// Every account at Stripe that can be asked, by source.
+    #[must_use]
+    pub const fn stripe_map(&self) -> &Accounts {
+        &self.stripe
     }
 
     /// Each source that can ask Stripe, with its account.
@@ -304,6 +298,29 @@ impl Services {
         held.as_ref()
             .is_some_and(|keys| keys.contains(&digest(key)))
     }
+}
+
+/// The accounts at Stripe of a config. `changed` is notified when one goes or comes back.
+///
+/// # Errors
+/// When an address or a key cannot be used.
+pub fn stripe_accounts(
+    config: &Config,
+    changed: &Arc<Notify>,
+) -> Result<Accounts, ServiceConfigError> {
+    let keys = config
+        .sources
+        .iter()
+        .filter_map(|s| Some((s, s.api_key.as_ref()?)));
+    let account =
+        |(s, key): (&config::Source, &Secret)| match Account::new(&s.api_base, key, changed) {
+            Ok(account) => Ok((s.name.clone(), Arc::new(account))),
+            Err(error) => Err(ServiceConfigError::Stripe {
+                source_name: s.name.clone(),
+                error,
+            }),
+        };
+    keys.map(account).collect()
 }
 
 fn digest(key: &LicenseKey) -> u128 {

@@ -3,18 +3,21 @@
 
 mod answer;
 mod client;
+mod events;
 mod look_up;
 
 pub use answer::Answer;
 pub use client::{CannotAsk, Client};
+pub use events::EventWindow;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
 use super::throttle::{BreakerSettings, CallResult, Guard, Share, Throttle};
-use crate::domain::id::AccountId;
+use crate::domain::id::{AccountId, SourceName};
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
 
@@ -24,8 +27,11 @@ const REQUESTS_PER_S: u32 = 10;
 const IN_FLIGHT: usize = 4;
 /// How long one request may take.
 const TIMEOUT: Span = Span::from_s(30);
-/// The largest answer that is read, in bytes: a page of 100 line items is a third of it.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest answer that is read, in bytes: a page of 100 events with long invoices is a third of it.
+const BODY_BYTES_MAX: usize = 8 << 20;
+
+/// The accounts of the sources that have an API key.
+pub type Accounts = BTreeMap<SourceName, Arc<Account>>;
 
 /// A source's account at Stripe, with everything that guards it.
 #[derive(Debug)]
@@ -65,7 +71,18 @@ impl Account {
         query: &[(&str, &str)],
         account: Option<&AccountId>,
     ) -> Answer<Value> {
-        let _pass = self.throttle.pass(Share::Actions).await;
+        self.get_as(Share::Actions, path, query, account).await
+    }
+
+    /// The same for a share of the rate.
+    async fn get_as(
+        &self,
+        share: Share,
+        path: &[&str],
+        query: &[(&str, &str)],
+        account: Option<&AccountId>,
+    ) -> Answer<Value> {
+        let _pass = self.throttle.pass(share).await;
         self.client.get(path, query, account).await
     }
 }

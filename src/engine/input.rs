@@ -19,6 +19,7 @@ use crate::domain::probe::ServiceProbe;
 use crate::domain::revision::Revisions;
 use crate::domain::standing::StandingOrder;
 use crate::domain::time::Timestamp;
+use crate::engine::record::server::ServerRecord;
 
 /// The version of a machine's record.
 pub type Version = crate::store::Seq;
@@ -124,6 +125,8 @@ pub enum Input {
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
     Gap(Gap),
+    /// What the server keeps of its own work.
+    Keep(ServerRecord),
     /// What a probe learned of a license service.
     Probed(ServiceProbe),
     /// An order for the whole shop.

@@ -1,12 +1,15 @@
 //! After an outage, or a clock that jumped, nobody is stopped by time alone at once: Stripe may be about to tell of payments.
 //!
-//! The hold ends when a verified delivery has confirmed our clock and `catch_up` has passed since it began. The operator can
-//! release a single stop before (`keyward retry`).
+//! The hold ends when a verified delivery has confirmed our clock, and `catch_up` has passed since it began or every event that
+//! Stripe made until then was read from its list. The operator can release a single stop before (`keyward retry`).
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use std::sync::Arc;
+
 use super::StartError;
+use super::backfill::Backfills;
 use crate::clock::pause;
 use crate::domain::action::ActionOutcome;
 use crate::domain::adoption::Gap;
@@ -57,7 +60,7 @@ pub(super) async fn run(
     handle: Handle,
     heartbeat: Option<Timestamp>,
     mut jumps: mpsc::Receiver<Span>,
-    catch_up: Span,
+    catch_up: (Span, Arc<Backfills>),
     stop: CancellationToken,
 ) {
     let away = heartbeat
@@ -66,7 +69,7 @@ pub(super) async fn run(
     let mut cause = away.map(DistrustCause::Away);
     loop {
         if let Some(cause) = cause.take() {
-            hold(&handle, cause, catch_up, &stop).await;
+            hold(&handle, cause, &catch_up, &stop).await;
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -89,12 +92,19 @@ async fn note_jump(handle: &Handle, jump: Span) {
     }
 }
 
-async fn hold(handle: &Handle, cause: DistrustCause, catch_up: Span, stop: &CancellationToken) {
-    let until = handle.clock().now() + catch_up;
+async fn hold(
+    handle: &Handle,
+    cause: DistrustCause,
+    (catch_up, backfills): &(Span, Arc<Backfills>),
+    stop: &CancellationToken,
+) {
+    let began = handle.clock().now();
+    let until = began + *catch_up;
     handle.clock_agrees(true);
     handle.hold_stops(Some(Distrust { cause, until }));
     tracing::warn!(%until, "{cause}: nobody is stopped by time alone until payments had time to be told of");
-    while handle.clock().now() < until || !handle.clock_agrees(false) {
+    let told_of_all = || handle.clock().now() >= until || backfills.covers(began);
+    while !told_of_all() || !handle.clock_agrees(false) {
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }
     handle.hold_stops(None);

@@ -1,6 +1,7 @@
 //! Every key of the config, once. Not a place for logic: it is read like the page that is printed from it.
 
 mod services;
+mod watch;
 
 use super::Absent::{Is, Means, Required};
 use super::ValueKind::{
@@ -12,6 +13,7 @@ use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 use super::Section;
 use super::policy::POLICY;
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
+pub(in crate::config) use watch::BACKFILL;
 
 /// The file's top.
 pub(in crate::config) const ROOT: Section = Section {
@@ -77,6 +79,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[time]"),
             Means("its defaults"),
             "Clocks and outages.",
+        ),
+        key(
+            "backfill",
+            Table("[backfill]"),
+            Means("its defaults"),
+            "Events that never arrived.",
         ),
         key(
             "mode",
@@ -334,6 +342,6 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &ADOPT, &PLAN, &LICENSE,
-    &POLICY,
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ADOPT, &PLAN,
+    &LICENSE, &POLICY,
 ];

@@ -9,9 +9,9 @@ pub(crate) use source::STRIPE_API;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::keys::{ADOPT, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
+use super::keys::{ADOPT, BACKFILL, GUARD, HTTP, LICENSES, MAIL, ROOT, SCHEDULER, STORE, TIME};
 use super::tree::{Table, TreeReader};
-use super::types::{Adopt, Cron, Http, Mode, Scheduler, Store, Time};
+use super::types::{Adopt, Backfill, Cron, Http, Mode, Scheduler, Store, Time};
 use super::{ByteSize, Config};
 use crate::domain::guard::GuardLimits;
 use crate::domain::time::Span;
@@ -52,6 +52,9 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         time: root
             .sub("time", &TIME)
             .map_or_else(Time::default, |t| time(&t)),
+        backfill: root
+            .sub("backfill", &BACKFILL)
+            .map_or_else(Backfill::default, |t| backfill(&t)),
         adopt: root
             .sub("adopt", &ADOPT)
             .map_or_else(Adopt::default, |t| adopt(&t)),
@@ -143,6 +146,23 @@ impl Default for Time {
 fn time(t: &Table<'_>) -> Time {
     Time {
         catch_up: t.length("catch_up").unwrap_or(Time::default().catch_up),
+    }
+}
+
+impl Default for Backfill {
+    fn default() -> Self {
+        Self {
+            every: Some(Span::from_hours(1)),
+        }
+    }
+}
+
+fn backfill(t: &Table<'_>) -> Backfill {
+    let every = t
+        .length("every")
+        .map(|every| Some(every).filter(|e| e.ms() > 0));
+    Backfill {
+        every: every.unwrap_or(Backfill::default().every),
     }
 }
 

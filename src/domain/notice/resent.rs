@@ -40,6 +40,7 @@ fn resend(fact: &Fact) -> Option<(&Fact, &Option<String>)> {
         | Verb::Address { .. }
         | Verb::ResetDevices
         | Verb::ApplyRevision
+        | Verb::Note
         | Verb::Issue { .. } => None,
     }
 }

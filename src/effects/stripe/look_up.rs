@@ -223,7 +223,7 @@ impl Account {
     }
 }
 
-fn no_list<T>() -> Answer<T> {
+pub(super) fn no_list<T>() -> Answer<T> {
     let why = "the answer is no list: is `api_base` Stripe's API?".to_owned();
     Answer::Again {
         after: None,

@@ -10,6 +10,7 @@ pub mod key;
 pub(crate) mod labels;
 pub mod probe;
 pub(crate) mod revisions;
+pub mod server;
 pub mod standing;
 
 use std::cell::RefCell;

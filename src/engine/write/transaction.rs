@@ -38,6 +38,7 @@ use crate::engine::record::key::{self, Item};
 use crate::engine::record::labels;
 use crate::engine::record::probe;
 use crate::engine::record::revisions;
+use crate::engine::record::server;
 use crate::engine::record::standing;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use crate::engine::route::expire_parked;
@@ -162,9 +163,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             } => self.change(machine, |m, world| {
                 operator::carry_out(m, *action, order, world.now)
             }),
-            Input::Mails { machine } => {
-                self.change(machine, |m, world| operator::mail_now(m, world.now))
-            }
+            Input::Mails { machine } => self.mail_now(machine),
             Input::Refused {
                 source,
                 why,
@@ -176,6 +175,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Keep(kept) => server::keep(self.working, kept),
             Input::Probed(learned) => probe::keep(self.working, learned),
             Input::Standing(order) => standing::order(self.working, order),
             Input::GuardReset => standing::reset_guard(self.working),
@@ -213,6 +213,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
         } else {
             Receipt::Unknown
         })
+    }
+
+    fn mail_now(&mut self, machine: &MachineId) -> Result<Receipt, RecordError> {
+        self.change(machine, |m, world| operator::mail_now(m, world.now))
     }
 
     /// Keeps a delivery that was no event, for the operator.

@@ -1,5 +1,6 @@
 //! The binary as somebody runs it.
 
+mod attention;
 mod basics;
 mod decisions;
 mod demo;

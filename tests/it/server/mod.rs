@@ -1,5 +1,6 @@
 //! The whole server over time: its end, its clock, services that go, and deliveries of every kind.
 
+mod backfill;
 mod clock_trust;
 mod corpus;
 mod kill;

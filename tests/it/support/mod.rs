@@ -6,4 +6,5 @@ pub(crate) mod fake_stripe;
 pub(crate) mod purchase;
 pub(crate) mod replay;
 pub(crate) mod shop;
+pub(crate) mod stripe_events_api;
 pub(crate) mod wait;

@@ -162,6 +162,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::GuardReset
         | Input::Compare { .. }
         | Input::Labels(_)
+        | Input::Keep(_)
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line {

@@ -36,6 +36,8 @@ pub(crate) struct Shop {
     /// Whether the source has an API key.
     pub(crate) has_key: bool,
     base: String,
+    /// Further tables of the config.
+    more: &'static str,
     pub(crate) clock: Clock,
     running: Option<Running>,
 }
@@ -51,6 +53,15 @@ pub(crate) struct Running {
 impl Shop {
     pub(crate) async fn open() -> Self {
         let (stripe, base) = Stripe::start().await;
+        Self::open_at(stripe, base, "").await
+    }
+
+    /// The same where another stand-in is Stripe, with further tables.
+    pub(crate) async fn open_beside(base: String, more: &'static str) -> Self {
+        Self::open_at(Stripe::default(), base, more).await
+    }
+
+    async fn open_at(stripe: Stripe, base: String, more: &'static str) -> Self {
         let fake = Fake::start(Faults::default()).await;
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::virtual_at(NOW);
@@ -60,6 +71,7 @@ impl Shop {
             stripe,
             has_key: true,
             base,
+            more,
             clock,
             running: None,
         };
@@ -100,8 +112,9 @@ impl Shop {
             prices = ["price_tool"]
             products = ["prod_many"]
             license = {{ devices = 2 }}
+            {}
             "#,
-            self.base
+            self.base, self.more
         );
         let file = dir.join("keyward.toml");
         std::fs::write(&file, text).unwrap();

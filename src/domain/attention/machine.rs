@@ -1,0 +1,267 @@
+//! What of one purchase waits for a person.
+
+use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
+use crate::domain::action::{Act, Action, ActionOutcome, Question};
+use crate::domain::finding::{Finding, Report};
+use crate::domain::hold::Hold;
+use crate::domain::machine::Machine;
+use crate::domain::notice::{Notice, NoticeStatus};
+use crate::domain::time::Timestamp;
+
+/// What of a purchase waits for a person at an instant, the oldest first. Nothing is folded: it is read off the record.
+#[must_use]
+pub fn of_machine(machine: &Machine, now: Timestamp) -> Vec<Attention> {
+    let settled = settled_at(machine);
+    let since_settled = |at: Timestamp| settled.is_none_or(|settled| settled < at);
+    let mut out: Vec<Attention> = Vec::new();
+    if let Some(flaw) = machine.held {
+        let report = machine
+            .told
+            .iter()
+            .find(|r| r.finding == Finding::Held(flaw));
+        let since = report.or(machine.told.last()).map_or(now, |r| r.at);
+        let machine = machine.id.clone();
+        out.push(Attention {
+            since,
+            concern: Concern::MachineHeld { machine, flaw },
+        });
+    }
+    out.extend(
+        machine
+            .actions
+            .iter()
+            .filter_map(|a| action(machine, a, now)),
+    );
+    let notices = machine.notices.iter().filter(|n| since_settled(n.at));
+    out.extend(notices.filter_map(|n| notice(machine, n)));
+    let told = machine.told.iter().filter(|r| since_settled(r.at));
+    out.extend(told.filter_map(|r| found(machine, r)));
+    out.sort_by_key(|attention| attention.since);
+    out
+}
+
+/// When a person last decided something about the purchase: what was reported until then has been looked at.
+fn settled_at(machine: &Machine) -> Option<Timestamp> {
+    let decisions = machine.facts.iter().filter(|f| f.decision().is_some());
+    decisions.map(|f| f.at).max()
+}
+
+fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attention> {
+    // A check waits for its instant by design.
+    if matches!(action.act, Act::Read { .. }) {
+        return None;
+    }
+    let named = || ActionAttention {
+        machine: machine.id.clone(),
+        number: action.id,
+        act: action.act.as_str(),
+        why: action.why(),
+    };
+    let concern = match action.outcome {
+        ActionOutcome::Refused => Concern::RefusedAction(named()),
+        ActionOutcome::Held => match &action.held {
+            // It ends by itself, or with what was ordered for the whole shop.
+            Some(Hold::TimeNotTrusted(_) | Hold::Observed | Hold::Paused { .. }) | None => {
+                return None;
+            }
+            Some(hold @ (Hold::Person { .. } | Hold::Guard | Hold::Adoption)) => {
+                Concern::HeldAction {
+                    action: named(),
+                    hold: hold.clone(),
+                }
+            }
+        },
+        ActionOutcome::Pending if brings_key(machine, &action.act) => {
+            if machine.held.is_some() || now - action.at < KEY_WITHIN {
+                return None;
+            }
+            Concern::PaidWithoutKey {
+                machine: machine.id.clone(),
+                action: action.id,
+                why: action.why(),
+            }
+        }
+        ActionOutcome::Pending
+        | ActionOutcome::Done
+        | ActionOutcome::Superseded
+        | ActionOutcome::Abandoned => return None,
+    };
+    Some(Attention {
+        since: action.at,
+        concern,
+    })
+}
+
+/// Whether a key waits for this: its own making, or a question without whose answer nothing is handed out.
+fn brings_key(machine: &Machine, act: &Act) -> bool {
+    act.creates()
+        || machine.grants.is_empty()
+            && matches!(
+                act.question(),
+                Some(Question::LineItems(_) | Question::FirstInvoice(_))
+            )
+}
+
+fn notice(machine: &Machine, notice: &Notice) -> Option<Attention> {
+    let delivered_later =
+        |n: &Notice| n.status == NoticeStatus::Sent && n.at > notice.at && n.to != notice.to;
+    let (machine_id, kind) = (machine.id.clone(), notice.kind);
+    let concern = match notice.status {
+        NoticeStatus::NoAddress => Concern::NoAddress {
+            machine: machine_id,
+            kind,
+        },
+        // A person named another address, or the customer did.
+        NoticeStatus::Undeliverable if machine.notices.iter().any(delivered_later) => return None,
+        NoticeStatus::Undeliverable => Concern::Undeliverable {
+            machine: machine_id,
+            kind,
+            why: notice.error.clone(),
+        },
+        NoticeStatus::Pending | NoticeStatus::Sent | NoticeStatus::Skipped => return None,
+    };
+    Some(Attention {
+        since: notice.at,
+        concern,
+    })
+}
+
+fn found(machine: &Machine, report: &Report) -> Option<Attention> {
+    report.finding.attention()?;
+    if is_over(machine, &report.finding) {
+        return None;
+    }
+    Some(Attention {
+        since: report.at,
+        concern: Concern::Found {
+            machine: machine.id.clone(),
+            finding: report.finding.clone(),
+        },
+    })
+}
+
+/// Whether what a license showed once is no longer so.
+fn is_over(machine: &Machine, finding: &Finding) -> bool {
+    let grant = |number: u32| machine.grants.iter().find(|g| g.number == number);
+    match finding {
+        Finding::GivenElsewhere { number, .. } => grant(*number).is_none_or(|g| g.given.is_none()),
+        Finding::RevokedElsewhere(number) => {
+            grant(*number).is_none_or(|g| g.replaced || g.can_be_mailed())
+        }
+        Finding::NothingToHandOut => !machine.grants.is_empty(),
+        Finding::FraudWarning
+        | Finding::UnreadableMetadata(_)
+        | Finding::NotPaidAfterAll { .. }
+        | Finding::FinalizationFailed(_)
+        | Finding::PaidAfterEnd(_)
+        | Finding::RefundUnlinked
+        | Finding::UnknownPlan(_)
+        | Finding::QuantityZero(_)
+        | Finding::NoPriceNamed { .. }
+        | Finding::ItemsCut
+        | Finding::LinesCut(_)
+        | Finding::OtherLicenses(_)
+        | Finding::ServedTwice(_)
+        | Finding::MovedTo { .. }
+        | Finding::Held(_)
+        | Finding::LineItemsCut
+        | Finding::GuardTripped
+        | Finding::NoInvoiceHeard(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::{NewLicense, SeatId};
+    use crate::domain::attention::AttentionCause;
+    use crate::domain::decision::{Decision, Verb};
+    use crate::domain::fact::Fact;
+    use crate::domain::hold::{Distrust, DistrustCause};
+    use crate::domain::id::{EventId, SourceName};
+    use crate::domain::lifecycle::Kind;
+    use crate::domain::plan::Devices;
+    use crate::domain::time::Span;
+
+    const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
+
+    fn machine() -> Machine {
+        let id = "stripe/cs_1".parse().unwrap();
+        Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true))
+    }
+
+    fn with_create(minutes_ago: i64, outcome: ActionOutcome, held: Option<Hold>) -> Machine {
+        let mut machine = machine();
+        let act = Act::Create(NewLicense {
+            seat: SeatId {
+                item: "si_1".to_owned(),
+                unit: 1,
+            },
+            app_id: None,
+            plan: None,
+            expires_at: None,
+            devices: Devices::Count(1),
+        });
+        let mut action = Action::new(1, act, 1, NOW - Span::from_minutes(minutes_ago));
+        (action.outcome, action.held) = (outcome, held);
+        machine.actions.push(action);
+        machine
+    }
+
+    fn causes(machine: &Machine) -> Vec<AttentionCause> {
+        let all = of_machine(machine, NOW);
+        all.iter().map(|a| a.concern.cause()).collect()
+    }
+
+    #[test]
+    fn a_key_is_late_after_a_quarter_of_an_hour() {
+        let late = |minutes| causes(&with_create(minutes, ActionOutcome::Pending, None));
+        assert_eq!(late(14), []);
+        assert_eq!(late(15), [AttentionCause::PaidWithoutKey]);
+    }
+
+    #[test]
+    fn what_ends_by_itself_waits_for_nobody() {
+        let by_hand = Hold::Person {
+            reason: "asked".to_owned(),
+        };
+        let by_time = Hold::TimeNotTrusted(Distrust {
+            cause: DistrustCause::Away(Span::from_hours(5)),
+            until: NOW,
+        });
+        let held = |hold| causes(&with_create(99, ActionOutcome::Held, Some(hold)));
+        assert_eq!(held(by_hand), [AttentionCause::HeldAction]);
+        assert_eq!(held(by_time), []);
+        assert_eq!(held(Hold::Guard), [AttentionCause::HeldAction]);
+        assert_eq!(held(Hold::Observed), [], "the whole shop is");
+        let of = |outcome| causes(&with_create(99, outcome, None));
+        assert_eq!(of(ActionOutcome::Refused), [AttentionCause::RefusedAction]);
+        assert_eq!(of(ActionOutcome::Abandoned), []);
+        assert_eq!(of(ActionOutcome::Superseded), []);
+    }
+
+    #[test]
+    fn what_was_found_waits_until_a_person_has_decided_something() {
+        let mut machine = machine();
+        machine.told.push(Report::new(NOW, Finding::FraudWarning));
+        machine
+            .told
+            .push(Report::new(NOW, Finding::NothingToHandOut));
+        let decided = |at| {
+            let decision = Decision {
+                verb: Verb::Note,
+                author: "ada".to_owned(),
+                reason: "seen".to_owned(),
+            };
+            Fact::decided(EventId::from("dec_1"), &decision, at, at)
+        };
+        assert_eq!(
+            causes(&machine),
+            [AttentionCause::Finding, AttentionCause::UnknownPrice]
+        );
+        machine.facts.push(decided(NOW - Span::from_s(1)));
+        assert_eq!(causes(&machine).len(), 2);
+        machine.facts.push(decided(NOW + Span::from_s(1)));
+        assert_eq!(causes(&machine), []);
+    }
+}

@@ -1,0 +1,242 @@
+//! Events that never arrived, fetched from Stripe's event list and handed in through the same door as a delivery: what is
+//! known already is left out, the oldest come first, and how far it came is kept, so that it goes on after a restart.
+//!
+//! Stripe's list lags near "now" and shows some events late: the walk stays behind by [`BEHIND`], and begins [`OVERLAP`]
+//! before the instant up to which everything was known.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
+
+use super::stripe::{Account, Answer, EventWindow};
+use crate::domain::id::{EventId, Scope};
+use crate::domain::time::{Span, Timestamp};
+use crate::engine::input::{Input, Receipt};
+use crate::engine::record::body_codec::pack;
+use crate::engine::record::key;
+use crate::engine::record::server::ServerRecord;
+use crate::engine::{Handle, SubmitError};
+use crate::sources::stripe::delivery::delivery;
+use crate::sources::stripe::event::{self, EventContent};
+
+/// The list is read up to so long before now.
+pub const BEHIND: Span = Span::from_minutes(1);
+/// And again from so long before what was complete.
+pub const OVERLAP: Span = Span::from_minutes(4);
+/// Stripe keeps its events for so long.
+pub const KEPT: Span = Span::from_days(30);
+/// Events that are handed in together, so that they share a sync.
+const TOGETHER_MAX: usize = 64;
+
+/// A walk over one account's events.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    /// Whose.
+    pub scope: Scope,
+    /// Everything created before this is known.
+    pub complete_to: Timestamp,
+    /// Where it ends.
+    pub until: Timestamp,
+    /// How wide the next window is.
+    width: Span,
+    /// Where a window that held more than a page began to be shown: the next ones end there, for behind it they stand close.
+    dense_from: Option<Timestamp>,
+    /// What it found so far.
+    pub found: Backfilled,
+}
+
+/// What a walk found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Backfilled {
+    /// Requests to Stripe.
+    pub reads: u32,
+    /// Events that it showed.
+    pub seen: u32,
+    /// Those that had not arrived, by type.
+    pub missing: BTreeMap<String, u32>,
+}
+
+impl Backfilled {
+    /// How many were missing.
+    #[must_use]
+    pub fn missing(&self) -> u32 {
+        self.missing.values().sum()
+    }
+
+    /// Both together.
+    pub fn add(&mut self, other: &Self) {
+        (self.reads, self.seen) = (self.reads + other.reads, self.seen + other.seen);
+        for (kind, n) in &other.missing {
+            *self.missing.entry(kind.clone()).or_default() += n;
+        }
+    }
+}
+
+/// Why a walk stopped before its end. It goes on from where it came to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BackfillError {
+    /// Stripe does not answer now.
+    #[error("{why}")]
+    Again {
+        /// Its own wish.
+        after: Option<Span>,
+        /// What happened.
+        why: String,
+    },
+    /// Stripe refuses until a person has mended something.
+    #[error("{0}")]
+    Refused(String),
+    /// The engine takes nothing now.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+}
+
+impl Walk {
+    /// A walk from an instant up to a minute ago.
+    #[must_use]
+    pub fn new(scope: Scope, from: Timestamp, now: Timestamp) -> Self {
+        let until = (now - BEHIND).whole_s();
+        let from = from.max(now - KEPT).whole_s().min(until);
+        Self {
+            scope,
+            complete_to: from,
+            until,
+            width: until - from,
+            dense_from: None,
+            found: Backfilled::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.complete_to >= self.until
+    }
+
+    /// Walks on for at most so many requests, and keeps how far it came if `keep` says so.
+    ///
+    /// # Errors
+    /// [`BackfillError`]; what was handed in before stays.
+    pub async fn go_on(
+        &mut self,
+        handle: &Handle,
+        account: &Account,
+        reads_max: u32,
+        keep: bool,
+    ) -> Result<(), BackfillError> {
+        let stop_at = self.found.reads.saturating_add(reads_max);
+        while !self.is_over() && self.found.reads < stop_at {
+            let end = self.window_end();
+            let window = account
+                .events(self.complete_to, end, self.scope.account())
+                .await;
+            let window = taken(window)?;
+            self.found.reads += window.reads;
+            if let Some(cut_at) = window.cut_at
+                && end - self.complete_to > Span::from_s(1)
+            {
+                self.dense_from = Some(cut_at).filter(|at| *at > self.complete_to);
+                self.width = narrower(self.complete_to, cut_at, end);
+                continue;
+            }
+            let factor = wider_by(window.events.len());
+            self.hand_in(handle, window).await?;
+            self.complete_to = end;
+            self.width = whole(Span::from_ms(self.width.ms().saturating_mul(factor)));
+            if keep {
+                let record = ServerRecord::Backfilled {
+                    scope: self.scope.clone(),
+                    to: end,
+                };
+                handle.submit_waiting(Input::Keep(record)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the next window ends.
+    fn window_end(&self) -> Timestamp {
+        let end = (self.complete_to + self.width.max(Span::from_s(1))).min(self.until);
+        let dense_from = self.dense_from.filter(|at| *at > self.complete_to);
+        dense_from.map_or(end, |at| end.min(at))
+    }
+
+    /// Hands in what is not known yet. Events of no use are left with Stripe.
+    async fn hand_in(&mut self, handle: &Handle, window: EventWindow) -> Result<(), SubmitError> {
+        let mut under_way: JoinSet<Result<Option<String>, SubmitError>> = JoinSet::new();
+        for event in window.events {
+            self.found.seen += 1;
+            let Some(input) = self.input(handle, &event) else {
+                continue;
+            };
+            if under_way.len() >= TOGETHER_MAX
+                && let Some(done) = under_way.join_next().await
+            {
+                self.count(done.unwrap_or(Err(SubmitError::Stopped))?);
+            }
+            let (handle, kind) = (handle.clone(), event["type"].as_str().map(str::to_owned));
+            under_way.spawn(async move {
+                let receipt = handle.submit_waiting(input).await?;
+                Ok(kind.filter(|_| receipt != Receipt::Duplicate))
+            });
+        }
+        while let Some(done) = under_way.join_next().await {
+            self.count(done.unwrap_or(Err(SubmitError::Stopped))?);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, missing: Option<String>) {
+        if let Some(kind) = missing {
+            *self.found.missing.entry(kind).or_default() += 1;
+        }
+    }
+
+    /// An event as a delivery, if it is not known and of use.
+    fn input(&self, handle: &Handle, event: &serde_json::Value) -> Option<Input> {
+        let id = EventId::from(event["id"].as_str()?);
+        let known = handle.reader().get(&key::event(&self.scope, &id));
+        if !matches!(known, Ok(None)) {
+            return None;
+        }
+        let (body, received) = (event.to_string().into_bytes(), handle.clock().now());
+        let mut read = event::read(&body, received).ok()?;
+        if let EventContent::Ignored(reason) = &read.content
+            && !reason.is_unreadable()
+        {
+            return None;
+        }
+        read.account = self.scope.account().cloned();
+        let source = self.scope.source();
+        let delivery = delivery(read, source, pack(&body), received);
+        Some(Input::Delivery(Box::new(delivery)))
+    }
+}
+
+/// How wide a window is tried next where one held more than a page: as wide as what was shown of it, if they are spread evenly.
+fn narrower(from: Timestamp, cut_at: Timestamp, end: Timestamp) -> Span {
+    let shown = (end - cut_at).ms() * 3 / 4;
+    let half = (end - from).ms() / 2;
+    whole(Span::from_ms(shown.min(half)))
+}
+
+/// By how much the next window is wider than one with so many events.
+const fn wider_by(events: usize) -> i64 {
+    match events {
+        0 => 8,
+        1..40 => 2,
+        40.. => 1,
+    }
+}
+
+/// Whole seconds, at least one.
+fn whole(span: Span) -> Span {
+    Span::from_s((span.ms() / 1000).max(1))
+}
+
+fn taken(answer: Answer<EventWindow>) -> Result<EventWindow, BackfillError> {
+    match answer {
+        Answer::Done(window) => Ok(window),
+        Answer::Again { after, why, .. } => Err(BackfillError::Again { after, why }),
+        Answer::Refused { why, .. } => Err(BackfillError::Refused(why)),
+    }
+}

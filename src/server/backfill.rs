@@ -1,0 +1,197 @@
+//! Reads Stripe's event lists: at each start, every so often, and each minute while stops wait for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::pause;
+use crate::domain::attention::{Attention, Concern};
+use crate::domain::id::{Scope, SourceName};
+use crate::domain::time::{Span, Timestamp};
+use crate::effects::backfill::{BackfillError, OVERLAP, Walk};
+use crate::effects::services::Services;
+use crate::engine::Handle;
+use crate::engine::record::RecordError;
+use crate::engine::record::server;
+
+/// How often it is looked whether a round is due.
+const LOOK_EVERY: Span = Span::from_s(2);
+/// Between rounds while stops wait for the list to be read to its end, and after a failure.
+const SOON: Span = Span::from_minutes(1);
+/// Requests of one account in one round; the next round goes on at once.
+const READS_MAX: u32 = 500;
+/// Connected accounts that one round reads, those that were not read for longest: Stripe counts reads.
+const ACCOUNTS_MAX: usize = 10;
+
+/// How far the lists are known.
+#[derive(Debug)]
+pub struct Backfills(Mutex<BTreeMap<Scope, ScopeState>>);
+
+#[derive(Clone, Debug, Default)]
+struct ScopeState {
+    complete_to: Option<Timestamp>,
+    failed: Option<(Timestamp, String)>,
+}
+
+impl Backfills {
+    /// Of sources of which nothing was read yet.
+    pub(super) fn new<'a>(sources: impl Iterator<Item = &'a SourceName>) -> Self {
+        let scopes = sources.map(|source| Scope::new(source.clone(), None));
+        Self(Mutex::new(
+            scopes.map(|scope| (scope, ScopeState::default())).collect(),
+        ))
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, BTreeMap<Scope, ScopeState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether every event that was made before an instant is known, of every source and account.
+    #[must_use]
+    pub(super) fn covers(&self, at: Timestamp) -> bool {
+        let scopes = self.scopes();
+        scopes
+            .values()
+            .all(|scope| scope.complete_to.is_some_and(|to| to >= at))
+    }
+
+    /// The lists that cannot be read, as what waits for a person.
+    #[must_use]
+    pub fn attention(&self) -> Vec<Attention> {
+        let failed = |(scope, state): (&Scope, &ScopeState)| {
+            let (since, why) = state.failed.clone()?;
+            let scope = scope.clone();
+            Some(Attention {
+                since,
+                concern: Concern::BackfillFails { scope, why },
+            })
+        };
+        self.scopes().iter().filter_map(failed).collect()
+    }
+}
+
+/// Reads until the stop token.
+pub(super) async fn run(
+    handle: Handle,
+    services: Arc<Services>,
+    every: Option<Span>,
+    state: Arc<Backfills>,
+    stop: CancellationToken,
+) {
+    let Some(every) = every else { return };
+    let mut next = handle.clock().now();
+    loop {
+        let now = handle.clock().now();
+        if now >= next {
+            let again = tokio::select! {
+                () = stop.cancelled() => return,
+                again = round(&handle, &services, &state) => again,
+            };
+            let waited_for = handle.stops_held().is_some();
+            next = match again {
+                RoundDue::AtOnce => now,
+                RoundDue::Soon => now + SOON,
+                RoundDue::InTime if waited_for => now + SOON,
+                RoundDue::InTime => now + every,
+            };
+        }
+        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+    }
+}
+
+/// When the next round is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum RoundDue {
+    InTime,
+    Soon,
+    AtOnce,
+}
+
+/// One round over every account that can be asked.
+async fn round(handle: &Handle, services: &Services, state: &Backfills) -> RoundDue {
+    let mut next = RoundDue::InTime;
+    for (source, account) in services.stripe_map() {
+        let scopes = match scopes(handle, source, state) {
+            Ok(scopes) => scopes,
+            Err(error) => {
+                tracing::error!(%error, "how far Stripe's events were read cannot be read");
+                return RoundDue::Soon;
+            }
+        };
+        for (scope, from) in scopes {
+            let mut walk = Walk::new(scope, from, handle.clock().now());
+            let walked = walk.go_on(handle, account, READS_MAX, true).await;
+            next = next.max(note(state, &walk, walked, handle.clock().now()));
+        }
+    }
+    next
+}
+
+/// The accounts to read in this round, each with where its list is read from.
+fn scopes(
+    handle: &Handle,
+    source: &SourceName,
+    state: &Backfills,
+) -> Result<Vec<(Scope, Timestamp)>, RecordError> {
+    let rules = handle.rules();
+    let since = rules.store_since.unwrap_or_else(|| handle.clock().now());
+    let from = |scope: Scope| {
+        let kept = server::backfilled(handle.reader(), &scope)?;
+        state.scopes().entry(scope.clone()).or_default();
+        Ok::<_, RecordError>((scope, kept.map_or(since, |to| to - OVERLAP)))
+    };
+    let mut connected = Vec::new();
+    if rules.source(source).connect {
+        for account in server::accounts(handle.reader(), source)? {
+            connected.push(from(Scope::new(source.clone(), Some(account)))?);
+        }
+        connected.sort_by_key(|(_, from)| *from);
+        if handle.stops_held().is_none() {
+            connected.truncate(ACCOUNTS_MAX);
+        }
+    }
+    let own = from(Scope::new(source.clone(), None))?;
+    Ok(std::iter::once(own).chain(connected).collect())
+}
+
+/// Keeps what came of a walk, and says it where it is news.
+fn note(
+    state: &Backfills,
+    walk: &Walk,
+    walked: Result<(), BackfillError>,
+    now: Timestamp,
+) -> RoundDue {
+    let (scope, found) = (&walk.scope, &walk.found);
+    if found.missing() > 0 {
+        let types = found.missing.iter().map(|(kind, n)| format!("{n} {kind}"));
+        let types = types.collect::<Vec<_>>().join(", ");
+        tracing::warn!(%scope, missing = found.missing(), "events had not arrived and were fetched from Stripe: {types}");
+    }
+    let mut scopes = state.scopes();
+    let kept = scopes.entry(scope.clone()).or_default();
+    match walked {
+        Ok(()) => {
+            kept.failed = None;
+            kept.complete_to = kept.complete_to.max(Some(walk.complete_to));
+            if walk.is_over() {
+                RoundDue::InTime
+            } else {
+                RoundDue::AtOnce
+            }
+        }
+        Err(BackfillError::Submit(_)) => RoundDue::Soon,
+        Err(error) => {
+            let is_refused = matches!(error, BackfillError::Refused(_));
+            if kept.failed.is_none() {
+                tracing::warn!(%scope, %error, "Stripe's event list cannot be read; it is tried again by itself");
+                kept.failed = Some((now, error.to_string()));
+            }
+            if is_refused {
+                RoundDue::InTime
+            } else {
+                RoundDue::Soon
+            }
+        }
+    }
+}
