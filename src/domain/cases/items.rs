@@ -25,6 +25,17 @@ fn an_item_added_before_the_renewal_is_paid_waits_for_it() {
         .acts("create extend create");
 }
 
+/// Rule 14: one that is added while the running period is paid in part has that part, and the rest with the others.
+#[test]
+fn an_item_added_in_a_period_that_is_paid_in_part_goes_on_with_it() {
+    let mut case = running();
+    case.shown(20.0, 20.0, 50.0, |_| {})
+        .shown(21.0, 20.0, 50.0, two(20.0, 50.0))
+        .is("active: live 33, live 33");
+    case.paid(22.0, "in_2", 20.0, 50.0)
+        .is("active: live 53, live 53");
+}
+
 /// Rule 14: a proration names its price and no item. One that was billed before an item came is none of its own.
 #[test]
 fn what_was_billed_before_an_item_came_is_not_its_own() {

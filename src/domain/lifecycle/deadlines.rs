@@ -73,11 +73,11 @@ impl Course<'_, '_> {
         renewals.filter_map(|i| Some((i.due()?, i)))
     }
 
-    /// The sent renewal that is overdue at an instant: the oldest.
+    /// The sent renewal that is overdue at an instant: the one that fell due last, for an older debt was told of before.
     pub(super) fn overdue_renewal(&self, at: Timestamp) -> Option<InvoiceId> {
         self.sent_renewals()
             .filter(|(due, i)| *due <= at && is_owed(i, at))
-            .min_by_key(|(due, _)| *due)
+            .max_by_key(|(due, _)| *due)
             .map(|(_, i)| i.shown.id.clone())
     }
 

@@ -137,27 +137,31 @@ impl<'f> Course<'_, 'f> {
     }
 
     /// Rule 14: a licensed item that is added takes effect at once, before any invoice for it, while the running period is
-    /// paid: to the end of that. One that comes before the running period is paid has to wait for that.
+    /// paid: to the end of that. One that comes before the running period is paid, or is in part, has to wait for that.
     pub(super) fn share_running_period(&mut self, at: Timestamp) {
         let Some(version) = self.shown else { return };
         let items = &self.objects.subscription.items;
         let is_licensed = |key: &str| items.history(key).is_some_and(|h| h.is_licensed_at(at));
         let was_paid = |key: &str| self.life.paid.get(key).is_some_and(|p| p.end().is_some());
-        let licensed = version.items.iter().filter(|i| is_licensed(&i.key));
-        let (old, new): (Vec<&ItemThen>, Vec<&ItemThen>) = licensed.partition(|i| was_paid(&i.key));
+        let came = |i: &ItemThen| self.life.came.get(&i.key).copied();
+        let came_now = |i: &ItemThen| i.period.is_some_and(|(start, _)| came(i) > Some(start));
+        let licensed = || version.items.iter().filter(|i| is_licensed(&i.key));
+        let old: Vec<&ItemThen> = licensed().filter(|i| was_paid(&i.key)).collect();
+        let new = licensed().filter(|i| !was_paid(&i.key) || came_now(i));
         // What was there from the beginning has a first invoice of its own.
         let began = self.objects.subscription.versions.first().map(|v| &v.at);
         // What is billed together is paid together.
-        let is_peer = |i: &ItemThen, of: &ItemThen| i.period == of.period;
+        let is_peer = |i: &ItemThen, of: &ItemThen| i.key != of.key && i.period == of.period;
         let running = |of: &ItemThen| {
             let alone = !old.iter().any(|i| is_peer(i, of));
-            let peers = old.iter().filter(|i| alone || is_peer(i, of));
+            let peers = old
+                .iter()
+                .filter(|i| i.key != of.key && (alone || is_peer(i, of)));
             let end = peers.filter_map(|i| self.base_end(&i.key)).max()?;
             let own = of.period.map_or(end, |(_, own)| own.min(end));
-            (own > at).then_some(own)
+            (own > at && Some(own) > self.base_end(&of.key)).then_some(own)
         };
         let granted: Vec<(ItemKey, Timestamp)> = new
-            .into_iter()
             .filter(|i| i.quantity > 0 && self.life.came.get(&i.key) > began)
             .filter_map(|i| Some((i.key.clone(), running(i)?)))
             .collect();

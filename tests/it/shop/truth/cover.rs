@@ -151,7 +151,7 @@ struct Grant {
 /// What is granted until an instant.
 fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
     let sub = &moment.stripe.subs[s];
-    let mut grants: Vec<Grant> = shared(moment, s, chain, at).into_iter().collect();
+    let mut grants: Vec<Grant> = shared(moment, s, chain, at);
     let history: Vec<_> = sub
         .history
         .iter()
@@ -218,9 +218,11 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
     grants
 }
 
-/// Rule 14: what is added takes effect at once while the running period is paid; before that it waits for it.
-fn shared(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Option<Grant> {
-    let (added, sub) = (chain.added?, &moment.stripe.subs[s]);
+/// Rule 14: what is added takes effect at once while the running period is paid, so far as it is; before that it waits.
+fn shared(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
+    let (Some(added), sub) = (chain.added, &moment.stripe.subs[s]) else {
+        return Vec::new();
+    };
     let others: Vec<Chain> = chains(moment, s)
         .into_iter()
         .filter(|c| c.steps[0].0 < added)
@@ -232,27 +234,35 @@ fn shared(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Option<Grant
         let items = sub.at(then)?.items.iter().filter(|i| of.is_for(i));
         items.map(|i| (i.start, i.end)).next()
     };
-    let is_paid = |o: &Chain, then: Time| covers(moment, s, o, then).iter().any(|c| c.end > then);
-    let runs = |then: &Time| {
-        let held = others.iter().filter(|o| o.held(*then).is_some());
-        // What is billed together is paid together.
-        let peer = |o: &&Chain| period(o, *then) == period(chain, *then);
-        let alone = !held.clone().any(|o| peer(&o));
-        let mut peers = held.filter(|o| alone || peer(o));
-        chain.held(*then).is_some() && peers.any(|o| is_paid(o, *then))
+    let paid_to = |o: &Chain, then: Time| {
+        let ends = covers(moment, s, o, then).into_iter().map(|c| c.end);
+        ends.max()
     };
-    let since = changes
-        .into_iter()
-        .filter(|then| (added..=at).contains(then))
-        .find(runs)?;
-    let items = sub.at(since)?.items.iter();
-    let end = items.filter(|i| chain.is_for(i)).map(|i| i.end).max()?;
-    Some(Grant {
-        since,
-        start: since,
-        end,
-        alone: true,
-    })
+    let grant = |then: Time| {
+        let (start, end) = period(chain, then)?;
+        let held = others.iter().filter(|o| o.held(then).is_some());
+        // What is billed together is paid together.
+        let peer = |o: &&Chain| period(o, then) == period(chain, then);
+        let alone = !held.clone().any(|o| peer(&o));
+        let peers = held.filter(|o| alone || peer(o));
+        let end = peers.filter_map(|o| paid_to(o, then)).max()?.min(end);
+        // It shares the period in which it came, or the first one that is paid.
+        (chain.held(then).is_some() && end > then).then_some((start <= added, end))
+    };
+    let mut grants: Vec<Grant> = Vec::new();
+    for then in changes.into_iter().filter(|c| (added..=at).contains(c)) {
+        if let Some((came_in_it, end)) = grant(then)
+            && (came_in_it || grants.is_empty())
+        {
+            grants.push(Grant {
+                since: then,
+                start: then,
+                end,
+                alone: true,
+            });
+        }
+    }
+    grants
 }
 
 /// Where no invoice is ever heard of, the latest snapshot speaks: `active` pays to its period's end, past_due and unpaid only

@@ -1,8 +1,9 @@
 //! What cannot be judged in a subscription's life: the rules leave it open, the endpoint is not told, or its kind is closed.
 
 use super::Moment;
-use super::chain::Chain;
+use super::chain::{Chain, chains};
 use super::cover::invoices;
+use super::episode::{Episode, episodes};
 use crate::shop::calendar::{HOUR, Time};
 use crate::shop::catalog::price_of;
 use crate::shop::kinds::{Kind, open};
@@ -205,8 +206,29 @@ pub(crate) fn undecided(
     if invoices(moment, s).any(|(_, i)| fails(i)) {
         return Some(("it fails while collection is paused", "33"));
     }
+    if fails_beside(moment, s, chain) {
+        return Some((
+            "a renewal fails, and of its items one is paid for",
+            "21, 25",
+        ));
+    }
     if let Some(rule) = closed(moment, s) {
         return Some(("closed kind", rule));
     }
     None
+}
+
+/// Whether a renewal of several licenses failed and a grace began for another one of them only.
+fn fails_beside(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
+    let others = chains(moment, s);
+    if others.len() < 2 {
+        return false;
+    }
+    let own = episodes(moment, s, chain);
+    let begun = others.iter().flat_map(|o| episodes(moment, s, o));
+    let alone = |e: &Episode| {
+        chain.renewed_by(&moment.stripe.invoices[e.invoice])
+            && own.iter().all(|o| o.invoice != e.invoice)
+    };
+    begun.into_iter().any(|e| alone(&e))
 }
