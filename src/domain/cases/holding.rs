@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::hold::Hold;
 use crate::domain::holding::compare;
+use crate::domain::operator::{Order, carry_out};
 use crate::domain::standing::{Author, Standing, StandingOrder};
 
 impl Case {
@@ -183,4 +184,22 @@ fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
     case.holds(&[("create_license", Hold::Adoption)])
         .is("active:")
         .mails("");
+}
+
+/// Who approves does not know what others have made since the last comparison: the license is looked for first.
+#[test]
+fn a_create_that_is_approved_while_it_is_observed_is_looked_for_first() {
+    for made in [false, true] {
+        let mut case = observed();
+        case.holds(&[("create_license", Hold::Observed)]);
+        case.there = made.then_some((GrantStatus::Live, Some(day(33.0)), Devices::Count(3)));
+        let order = Order::Approve {
+            author: "ada".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        carry_out(&mut case.machine, None, &order, case.now);
+        case.reconcile();
+        case.is("active: live 33");
+        assert_eq!(case.machine.licenses_created(), usize::from(!made));
+    }
 }
