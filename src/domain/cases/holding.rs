@@ -36,6 +36,35 @@ impl Case {
         self
     }
 
+    /// An order is given, and nothing due is carried out yet.
+    fn ordered(&mut self, at: f64, what: Standing) {
+        self.now = day(at);
+        let order = StandingOrder {
+            what,
+            by: Author::Config,
+            reason: String::new(),
+            at: self.now,
+        };
+        self.standing.add(order);
+        let (revisions, abilities) = (self.rules(), Abilities::simulated());
+        let world = DecisionContext {
+            revisions: &revisions,
+            now: self.now,
+            abilities: &abilities,
+            customer: None,
+            store_since: self.since,
+            gaps: &[],
+            jitter: 0,
+            under_way: &[],
+            stops_held: None,
+            brakes: Brakes {
+                standing: &self.standing,
+                service: "simulated",
+            },
+        };
+        reconcile(&mut self.machine, &world);
+    }
+
     /// A renewal that is paid.
     fn renewed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
         let lines = vec![line("si_1", "price_pro", 29, from, to)];
@@ -202,4 +231,21 @@ fn a_create_that_is_approved_while_it_is_observed_is_looked_for_first() {
         case.is("active: live 33");
         assert_eq!(case.machine.licenses_created(), usize::from(!made));
     }
+}
+
+/// A look that began before the shop went live may have missed what the old handler made until then.
+#[test]
+fn a_look_from_before_going_live_does_not_count() {
+    let mut case = observed();
+    case.now = day(2.9);
+    compare(&mut case.machine, case.now);
+    case.ordered(3.0, live());
+    let create = case.machine.actions.iter().find(|a| a.act.creates());
+    let phase = create.map(|a| a.phase);
+    let anew = CreatePhase::Look {
+        since: day(3.0),
+        absent: 1,
+        any_age: true,
+    };
+    assert_eq!(phase, Some(anew));
 }
