@@ -228,8 +228,11 @@ pub(super) fn is_silent(
     if is_only_adopted(machine) {
         return Some(Skipped::Adopted);
     }
-    let observes = |seat: &SeatDue| world.brakes.standing.observes(seat.plan.as_ref()).is_some();
-    due.seats.iter().any(observes).then_some(Skipped::Observed)
+    let observes = |plan: Option<&PlanName>| world.brakes.standing.observes(plan).is_some();
+    let of_seat = |seat: &SeatDue| observes(seat.plan.as_ref());
+    // What has no license follows the whole shop.
+    let silent = due.seats.iter().any(of_seat) || due.seats.is_empty() && observes(None);
+    silent.then_some(Skipped::Observed)
 }
 
 /// Whether something of a purchase is held because it is only observed.

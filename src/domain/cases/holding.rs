@@ -249,3 +249,19 @@ fn a_look_from_before_going_live_does_not_count() {
     };
     assert_eq!(phase, Some(anew));
 }
+
+/// A purchase without any license follows the whole shop: nobody is written to about it.
+#[test]
+fn nobody_is_written_to_about_a_purchase_that_has_no_license() {
+    let mut case = Case::subscription(|_| {});
+    case.order(-1.0, observe());
+    for (at, id) in [(0.0, "in_1"), (30.0, "in_2")] {
+        let lines = vec![line("si_1", "price_other", 29, at, at + 30.0)];
+        let paid = invoice(id, InvoiceEvent::Paid, lines);
+        case.told(at, "invoice.paid", paid);
+    }
+    let lines = vec![line("si_1", "price_other", 29, 60.0, 90.0)];
+    let failed = invoice("in_3", InvoiceEvent::PaymentFailed, lines);
+    case.told(60.0, "invoice.payment_failed", failed);
+    case.on(80.0).mails("");
+}
