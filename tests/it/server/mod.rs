@@ -4,6 +4,7 @@ mod backfill;
 mod clock_trust;
 mod corpus;
 mod kill;
+mod observe;
 mod reparse;
 mod services_seen;
 mod shutdown;
