@@ -248,7 +248,8 @@ impl Server {
             queue_len_max,
         )
         .map_err(system("starting the committer"))?;
-        // Before anything is sent that it may hold back.
+        // Before anything is decided, or sent, that they may hold back.
+        guard::hold_at_start(&handle, heartbeat, config.time.catch_up);
         mode::follow(&handle, config.mode, handle.clock()).await?;
         let parts = Parts::new(handle, config, services, backups);
         let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;

@@ -196,7 +196,9 @@ pub(super) async fn settle(
     let count = context
         .submit_all(named.iter().map(input).collect())
         .await?;
-    if !context.read(is_any_guarded).await? {
+    // A word on something else is no look at what the guard counts.
+    let tripped = standing::guard(&context.handle)?.tripped.is_some();
+    if tripped && !context.read(is_any_guarded).await? {
         let _ = context.handle.submit_waiting(Input::GuardReset).await?;
     }
     let mut machines: Vec<MachineId> = named.into_iter().map(|(machine, _)| machine).collect();

@@ -55,8 +55,9 @@ pub enum Admission {
 impl GuardRecord {
     /// Counts one that is about to be taken, or says that it must not be.
     pub fn admit(&mut self, limits: &GuardLimits, live: u64, now: Timestamp) -> Admission {
-        self.taken
-            .retain(|at| *at > now - limits.window && *at <= now);
+        // By a clock that went back since, some were taken in the future.
+        self.taken.iter_mut().for_each(|at| *at = now.min(*at));
+        self.taken.retain(|at| *at > now - limits.window);
         if self.tripped.is_some() {
             return Admission::Held { trips: false };
         }
@@ -139,6 +140,25 @@ mod tests {
                 Admission::Counted
             );
         }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_forgets_nothing() {
+        let mut record = GuardRecord::default();
+        for s in 0..3 {
+            let counted = record.admit(&LIMITS, 0, at(90_000 - s * 7_200));
+            assert_eq!(counted, Admission::Counted);
+        }
+        let tripped = record.admit(&LIMITS, 0, at(60_000));
+        assert_eq!(tripped, Admission::Held { trips: true });
+        // What was taken by the wrong clock is an hour old in an hour, not when that clock would say so.
+        let mut record = GuardRecord::default();
+        for _ in 0..3 {
+            record.admit(&LIMITS, 0, at(9_000_000));
+        }
+        record.admit(&LIMITS, 0, at(10_000));
+        record.tripped = None;
+        assert_eq!(record.admit(&LIMITS, 0, at(13_601)), Admission::Counted);
     }
 
     #[test]

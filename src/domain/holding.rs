@@ -124,6 +124,7 @@ fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanName>
 /// What was held and is held by nothing any more goes ahead. Where others made licenses meanwhile, it looks first: a create
 /// for its license, anything else for what the license has become.
 fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
+    look_anew(machine, world);
     let mut read = Vec::new();
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
@@ -155,6 +156,27 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
     }
     for license in read {
         read_first(machine, license, world.now);
+    }
+}
+
+/// A look that began before the shop went live may have missed what others made until then: it begins anew.
+fn look_anew(machine: &mut Machine, world: &DecisionContext<'_>) {
+    let live = world.brakes.standing.live_since();
+    let Some(live) = live.filter(|live| *live <= world.now) else {
+        return;
+    };
+    let waits = |a: &&mut Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
+    for action in machine.actions.iter_mut().filter(waits) {
+        if let CreatePhase::Look {
+            since,
+            absent,
+            any_age,
+        } = &mut action.phase
+            && *since < live
+        {
+            (*since, *absent) = (world.now, u32::from(*any_age));
+            action.due = world.now;
+        }
     }
 }
 
@@ -206,8 +228,11 @@ pub(super) fn is_silent(
     if is_only_adopted(machine) {
         return Some(Skipped::Adopted);
     }
-    let observes = |seat: &SeatDue| world.brakes.standing.observes(seat.plan.as_ref()).is_some();
-    due.seats.iter().any(observes).then_some(Skipped::Observed)
+    let observes = |plan: Option<&PlanName>| world.brakes.standing.observes(plan).is_some();
+    let of_seat = |seat: &SeatDue| observes(seat.plan.as_ref());
+    // What has no license follows the whole shop.
+    let silent = due.seats.iter().any(of_seat) || due.seats.is_empty() && observes(None);
+    silent.then_some(Skipped::Observed)
 }
 
 /// Whether something of a purchase is held because it is only observed.

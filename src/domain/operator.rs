@@ -71,6 +71,14 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
             }
             (Order::Approve { author, reason }, ActionOutcome::Held) => {
+                // While it was only observed, others may have made it.
+                if action.act.creates() && action.held == Some(Hold::Observed) {
+                    action.phase = CreatePhase::Look {
+                        since: now,
+                        absent: 1,
+                        any_age: true,
+                    };
+                }
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
                 action.cleared = Some(Cleared::Person {
                     author: author.clone(),

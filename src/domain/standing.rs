@@ -120,6 +120,13 @@ impl StandingOrders {
             })
     }
 
+    /// Whether anything at all is held: observed, or of a paused service.
+    #[must_use]
+    pub fn hold_anything(&self) -> bool {
+        let paused = |o: &StandingOrder| matches!(&o.what, Standing::Pause { service } if self.paused(service).is_some());
+        self.observes_anything() || self.0.iter().any(paused)
+    }
+
     /// When a plan, or the whole shop, last went live: what was sold before may have got its license from somebody else.
     #[must_use]
     pub fn live_since(&self) -> Option<Timestamp> {

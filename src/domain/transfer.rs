@@ -93,7 +93,7 @@ fn one_create_per_seat(
     former_object: &ObjectId,
     sent: &BTreeSet<u32>,
 ) {
-    let waits = |a: &Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
+    let waits = |a: &Action| a.act.creates() && a.is_open();
     let Some(seat) = incoming.act.new_license().map(|new| &new.seat) else {
         return;
     };
@@ -184,7 +184,7 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     for open in old
         .actions
         .iter_mut()
-        .filter(|a| a.license == grant.number && a.outcome == ActionOutcome::Pending)
+        .filter(|a| a.license == grant.number && a.is_open())
     {
         open.outcome = ActionOutcome::Superseded;
     }

@@ -55,6 +55,22 @@ pub(super) fn note_start(
     Ok(())
 }
 
+/// For how long the process was away, if that is an outage.
+fn away(handle: &Handle, heartbeat: Option<Timestamp>) -> Option<DistrustCause> {
+    let away = heartbeat
+        .map(|at| handle.clock().now() - at)
+        .filter(|away| away.ms().abs() > AWAY_MAX.ms());
+    away.map(DistrustCause::Away)
+}
+
+/// Holds stops after an outage before anything is decided; [`run`] says when that ends.
+pub(super) fn hold_at_start(handle: &Handle, heartbeat: Option<Timestamp>, catch_up: Span) {
+    if let Some(cause) = away(handle, heartbeat) {
+        let until = handle.clock().now() + catch_up;
+        handle.hold_stops(Some(Distrust { cause, until }));
+    }
+}
+
 /// Holds stops while time cannot be trusted, until the token is cancelled.
 pub(super) async fn run(
     handle: Handle,
@@ -63,10 +79,7 @@ pub(super) async fn run(
     catch_up: (Span, Arc<Backfills>),
     stop: CancellationToken,
 ) {
-    let away = heartbeat
-        .map(|at| handle.clock().now() - at)
-        .filter(|away| away.ms().abs() > AWAY_MAX.ms());
-    let mut cause = away.map(DistrustCause::Away);
+    let mut cause = away(&handle, heartbeat);
     loop {
         if let Some(cause) = cause.take() {
             hold(&handle, cause, &catch_up, &stop).await;

@@ -27,6 +27,9 @@ pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), Jo
             })
             .await?;
         jobs::wake_concerned(handle).await?;
+    } else if handle.standing().hold_anything() {
+        // An order that was given just before a kill may not have reached everything that waits.
+        jobs::wake_concerned(handle).await?;
     }
     let orders = handle.standing();
     if let Some(order) = orders.observes(None) {

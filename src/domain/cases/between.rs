@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::action::{NewLicense, SeatId};
 use crate::domain::finding::Report;
+use crate::domain::hold::Hold;
 use crate::domain::id::Scope;
 use crate::domain::routing::{Meanwhile, Reason, Route, asks, route};
 use crate::domain::transfer::{Attempts, take_over};
@@ -141,6 +142,26 @@ fn of_two_creates_for_one_seat_the_one_that_was_not_sent_is_dropped() {
     assert_eq!(outcomes(merged(1, false, 0, false)), [pending, dropped]);
     assert_eq!(outcomes(merged(0, true, 0, false)), [pending, dropped]);
     assert_eq!(outcomes(merged(0, false, 0, true)), [dropped, pending]);
+}
+
+/// What holds both lets go of both: one of them must be gone by then.
+#[test]
+fn of_two_creates_that_are_held_one_is_dropped() {
+    let held = |id| {
+        let mut machine = creating(id, 0);
+        let hold = Some(Hold::Observed);
+        (machine.actions[0].outcome, machine.actions[0].held) = (ActionOutcome::Held, hold);
+        machine
+    };
+    let mut machine = held("stripe/cs_1");
+    take_over(
+        &mut machine,
+        held("stripe/in_9"),
+        &Attempts::default(),
+        day(0.0),
+    );
+    let outcomes: Vec<_> = machine.actions.iter().map(|a| a.outcome).collect();
+    assert_eq!(outcomes, [ActionOutcome::Superseded, ActionOutcome::Held]);
 }
 
 #[test]

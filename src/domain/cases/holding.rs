@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::hold::Hold;
 use crate::domain::holding::compare;
+use crate::domain::operator::{Order, carry_out};
 use crate::domain::standing::{Author, Standing, StandingOrder};
 
 impl Case {
@@ -33,6 +34,35 @@ impl Case {
             .collect();
         assert_eq!(held, wanted, "on day {}", days(self.now));
         self
+    }
+
+    /// An order is given, and nothing due is carried out yet.
+    fn ordered(&mut self, at: f64, what: Standing) {
+        self.now = day(at);
+        let order = StandingOrder {
+            what,
+            by: Author::Config,
+            reason: String::new(),
+            at: self.now,
+        };
+        self.standing.add(order);
+        let (revisions, abilities) = (self.rules(), Abilities::simulated());
+        let world = DecisionContext {
+            revisions: &revisions,
+            now: self.now,
+            abilities: &abilities,
+            customer: None,
+            store_since: self.since,
+            gaps: &[],
+            jitter: 0,
+            under_way: &[],
+            stops_held: None,
+            brakes: Brakes {
+                standing: &self.standing,
+                service: "simulated",
+            },
+        };
+        reconcile(&mut self.machine, &world);
     }
 
     /// A renewal that is paid.
@@ -183,4 +213,55 @@ fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
     case.holds(&[("create_license", Hold::Adoption)])
         .is("active:")
         .mails("");
+}
+
+/// Who approves does not know what others have made since the last comparison: the license is looked for first.
+#[test]
+fn a_create_that_is_approved_while_it_is_observed_is_looked_for_first() {
+    for made in [false, true] {
+        let mut case = observed();
+        case.holds(&[("create_license", Hold::Observed)]);
+        case.there = made.then_some((GrantStatus::Live, Some(day(33.0)), Devices::Count(3)));
+        let order = Order::Approve {
+            author: "ada".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        carry_out(&mut case.machine, None, &order, case.now);
+        case.reconcile();
+        case.is("active: live 33");
+        assert_eq!(case.machine.licenses_created(), usize::from(!made));
+    }
+}
+
+/// A look that began before the shop went live may have missed what the old handler made until then.
+#[test]
+fn a_look_from_before_going_live_does_not_count() {
+    let mut case = observed();
+    case.now = day(2.9);
+    compare(&mut case.machine, case.now);
+    case.ordered(3.0, live());
+    let create = case.machine.actions.iter().find(|a| a.act.creates());
+    let phase = create.map(|a| a.phase);
+    let anew = CreatePhase::Look {
+        since: day(3.0),
+        absent: 1,
+        any_age: true,
+    };
+    assert_eq!(phase, Some(anew));
+}
+
+/// A purchase without any license follows the whole shop: nobody is written to about it.
+#[test]
+fn nobody_is_written_to_about_a_purchase_that_has_no_license() {
+    let mut case = Case::subscription(|_| {});
+    case.order(-1.0, observe());
+    for (at, id) in [(0.0, "in_1"), (30.0, "in_2")] {
+        let lines = vec![line("si_1", "price_other", 29, at, at + 30.0)];
+        let paid = invoice(id, InvoiceEvent::Paid, lines);
+        case.told(at, "invoice.paid", paid);
+    }
+    let lines = vec![line("si_1", "price_other", 29, 60.0, 90.0)];
+    let failed = invoice("in_3", InvoiceEvent::PaymentFailed, lines);
+    case.told(60.0, "invoice.payment_failed", failed);
+    case.on(80.0).mails("");
 }

@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod held;
 mod issue;
+mod observe;
 mod online;
 mod policy;
 mod rehearse;

@@ -1,0 +1,153 @@
+//! What somebody may try to get past observe mode and the guard at a running server (rule 53).
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::support::app::{Setup, TestApp};
+use crate::support::fake_licenses::{Fake, Faults};
+use crate::support::purchase::{label, machine, next_s, one_time, refund};
+use crate::support::wait::{PATIENCE, until};
+
+const FOLDER: &str = "transport = \"folder\"\npath = \"./mail\"\n";
+
+/// Requests that changed something at the license service, or tried to.
+fn changes(fake: &Fake) -> u64 {
+    let counters = fake.counters().into_iter();
+    let reads = |name: &str| name.starts_with("GET") || name.starts_with("fault");
+    counters
+        .filter(|(name, _)| !reads(name))
+        .map(|(_, n)| n)
+        .sum()
+}
+
+fn mails(app: &TestApp) -> usize {
+    std::fs::read_dir(app.dir().join("mail")).map_or(0, Iterator::count)
+}
+
+async fn held(app: &TestApp, count: usize) -> Value {
+    until("held actions", PATIENCE, async || {
+        let held = app.ask(&["held"]);
+        let rows = held["rows"].as_array().map_or(0, Vec::len);
+        (rows == count).then_some(held)
+    })
+    .await
+}
+
+async fn keys_of(fake: &Fake, names: &[&str]) {
+    until("licenses", PATIENCE, async || {
+        let all = fake.by_label();
+        names
+            .iter()
+            .all(|n| all.contains_key(&label(n)))
+            .then_some(())
+    })
+    .await;
+}
+
+async fn quiet(app: &TestApp) {
+    until("a quiet server", PATIENCE, async || {
+        (app.ask(&["actions"]) == json!([])).then_some(())
+    })
+    .await;
+}
+
+/// Work that waited when it began, a service that comes back, purchases, refunds and decisions, lists of retries, a kill and
+/// a start after each of them: nothing is sent. Live, everybody has exactly one key, and what was ordered is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_gets_past_observe_mode() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let mut app = TestApp::start(Setup {
+        mail: FOLDER.to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    for name in ["Ada", "Ben", "Eve"] {
+        app.door().event(&one_time(name, next_s())).await;
+    }
+    keys_of(&fake, &["Ada", "Ben", "Eve"]).await;
+    quiet(&app).await;
+    until("their mails", PATIENCE, async || {
+        (mails(&app) >= 3).then_some(())
+    })
+    .await;
+    fake.switch(|f| f.refuse = Some(402));
+    app.door().event(&one_time("Cleo", next_s())).await;
+    until("a refusal", PATIENCE, async || {
+        app.ask(&["actions"])[0]["error"].is_string().then_some(())
+    })
+    .await;
+    app.ask(&["observe", "--reason", "something is odd"]);
+    held(&app, 1).await;
+    fake.switch(|f| f.refuse = None);
+    let before = (changes(&fake), mails(&app));
+    let (ada, ben) = (machine("Ada"), machine("Ben"));
+    let tries: [(&[&str], usize); 4] = [
+        (&["retry", "--all"], 1),
+        (&["revoke", &ada, "--reason", "fraud"], 2),
+        (&["rekey", &ben, "--reason", "leaked"], 4),
+        (&["retry", "--all"], 4),
+    ];
+    for (command, holds) in tries {
+        app.ask(command);
+        app.kill9();
+        app.restart().await;
+        held(&app, holds).await;
+    }
+    app.door().event(&one_time("Dan", next_s())).await;
+    app.door().event(&refund("Eve", next_s())).await;
+    held(&app, 6).await;
+    app.kill9();
+    app.restart().await;
+    app.ask(&["retry", "--all"]);
+    held(&app, 6).await;
+    assert_eq!((changes(&fake), mails(&app)), before);
+    app.ask(&["go-live", "--reason", "it was nothing"]);
+    keys_of(&fake, &["Cleo", "Dan"]).await;
+    quiet(&app).await;
+    held(&app, 0).await;
+    let status =
+        |name: &str, n: usize| app.ask(&["show", &machine(name)])["licenses"][n]["status"].clone();
+    assert_eq!(status("Ada", 0), "revoked");
+    assert_eq!([status("Ben", 0), status("Ben", 1)], ["revoked", "live"]);
+    assert_eq!(status("Eve", 0), "revoked");
+    for name in ["Cleo", "Dan"] {
+        assert_eq!(
+            [status(name, 0), status(name, 1)],
+            [json!("live"), Value::Null]
+        );
+    }
+}
+
+/// A person's word on something that the guard does not hold is no look at what it counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn approving_something_else_lets_no_more_through_the_guard() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let guard = "[guard]\nmax_hurtful = 1\nmax_share = \"0%\"\n".to_owned();
+    let app = TestApp::start(Setup {
+        more: guard,
+        ..Setup::with(&fake)
+    })
+    .await;
+    for name in ["Ada", "Ben"] {
+        app.door().event(&one_time(name, next_s())).await;
+    }
+    keys_of(&fake, &["Ada", "Ben"]).await;
+    quiet(&app).await;
+    app.door().event(&refund("Ada", next_s())).await;
+    until("the one that is let through", PATIENCE, async || {
+        let page = app.ask(&["show", &machine("Ada")]);
+        (page["licenses"][0]["status"] == "revoked").then_some(())
+    })
+    .await;
+    app.ask(&["pause", "--service", "authforge", "--reason", "moving"]);
+    app.door().event(&one_time("Cleo", next_s())).await;
+    let seen = held(&app, 1).await;
+    let id = seen["rows"][0]["id"].as_str().unwrap();
+    app.ask(&["held", "approve", id, "--reason", "she waits"]);
+    app.ask(&["resume", "--service", "authforge", "--reason", "moved"]);
+    keys_of(&fake, &["Cleo"]).await;
+    app.door().event(&refund("Ben", next_s())).await;
+    let seen = held(&app, 1).await;
+    assert!(seen["holding"]["guard_tripped"].is_string(), "{seen:#}");
+}
