@@ -71,15 +71,7 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
                 (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
             }
             (Order::Approve { author, reason }, ActionOutcome::Held) => {
-                // While it was only observed, others may have made it.
-                if action.act.creates() && action.held == Some(Hold::Observed) {
-                    action.phase = CreatePhase::Look {
-                        since: now,
-                        absent: 1,
-                        any_age: true,
-                    };
-                }
-                (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+                approve(action, now);
                 action.cleared = Some(Cleared::Person {
                     author: author.clone(),
                     reason: reason.clone(),
@@ -134,6 +126,19 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
             ) => {}
         }
     }
+}
+
+/// Lets go what is held.
+fn approve(action: &mut Action, now: Timestamp) {
+    // While it was only observed, others may have made it.
+    if action.act.creates() && action.held == Some(Hold::Observed) {
+        action.phase = CreatePhase::Look {
+            since: now,
+            absent: 1,
+            any_age: true,
+        };
+    }
+    (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
 }
 
 /// Whether an action is held by itself: a person, or time that cannot be trusted.

@@ -272,6 +272,8 @@ async fn what_is_exported_is_what_the_table_says() {
         400
     );
     app.door().get("/success").await.unwrap();
+    let backup = app.dir().join("copy.backup");
+    app.ask(&["backup", backup.to_str().unwrap()]);
     let exported = async || {
         let seen: std::collections::BTreeSet<String> = samples(&app).await.into_keys().collect();
         let complete = |name: &str| seen.iter().any(|sample| sample.starts_with(name));

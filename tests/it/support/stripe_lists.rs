@@ -190,6 +190,10 @@ impl Db {
     }
 
     fn list(&mut self, path: &str, query: &[(String, String)]) -> Result<Value, Refused> {
+        // The server looks at its own endpoints now and then, whatever is read beside.
+        if path.ends_with("webhook_endpoints") {
+            return Ok(json!({"object": "list", "has_more": false, "data": []}));
+        }
         if let Some(nested) = self.nested(path, query)? {
             return Ok(nested);
         }

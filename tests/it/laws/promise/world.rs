@@ -179,7 +179,6 @@ impl World {
         self.note(DistrustCause::Away(self.clock() - self.beat), self.beat);
     }
 
-
     /// The clock moves against true time.
     pub(crate) fn set_skew(&mut self, skew: Span) {
         let before = self.clock();

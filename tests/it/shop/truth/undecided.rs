@@ -138,6 +138,20 @@ fn changes(chain: &Chain) -> bool {
         .any(|h| (h.plan, h.count, h.devices) != (first.plan, first.count, first.devices))
 }
 
+/// Whether somebody was exempted when the grace was over.
+fn is_exempted_late(moment: Moment<'_>, s: usize) -> bool {
+    let about = &moment.stripe.subs[s].id;
+    let late = |d: &Decision| {
+        matches!(d.word, Word::Exempt { .. })
+            && invoices(moment, s).any(|(_, i)| {
+                let fails = i.failed.first().copied().or(i.overdue);
+                fails.is_some_and(|at| at + moment.policy.grace <= d.at)
+            })
+    };
+    let mut decided = moment.stripe.decisions.iter().filter(|d| d.about == *about);
+    decided.any(|d| d.at <= moment.at && late(d))
+}
+
 /// What the rules do not decide in a life, and the rules in question.
 pub(crate) fn undecided(
     moment: Moment<'_>,
@@ -159,16 +173,7 @@ pub(crate) fn undecided(
     if invoices(moment, s).any(|(_, i)| given_up(i)) {
         return Some(("written off before anything was paid", "20, 29"));
     }
-    let about = &moment.stripe.subs[s].id;
-    let late = |d: &Decision| {
-        matches!(d.word, Word::Exempt { .. })
-            && invoices(moment, s).any(|(_, i)| {
-                let fails = i.failed.first().copied().or(i.overdue);
-                fails.is_some_and(|at| at + moment.policy.grace <= d.at)
-            })
-    };
-    let mut decided = moment.stripe.decisions.iter().filter(|d| d.about == *about);
-    if decided.any(|d| d.at <= moment.at && late(d)) {
+    if is_exempted_late(moment, s) {
         return Some(("exempted when the grace was over", "50"));
     }
     if is_cut(moment, s) {
