@@ -23,7 +23,7 @@ const MAY_IMPORT: [(&str, &str); 17] = [
     ("scheduler", "domain engine config clock"),
     (
         "http",
-        "domain engine sources effects config secret clock measure",
+        "domain engine sources effects config secret clock measure embedded",
     ),
     ("sim", "domain store engine sources effects clock"),
     ("admin", "domain store engine effects sim adopt clock"),
