@@ -164,14 +164,7 @@ impl Tasks {
             stop.clone(),
         );
         let guard = tokio::spawn(guard);
-        let backfill = backfill::run(
-            handle.clone(),
-            Arc::clone(services),
-            config.backfill.every,
-            Arc::clone(backfills),
-            stop.clone(),
-        );
-        let backfill = tokio::spawn(backfill);
+        let backfill = backfill::start(parts);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
