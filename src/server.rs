@@ -159,14 +159,7 @@ impl Tasks {
             stop.clone(),
         );
         let guard = tokio::spawn(guard);
-        let backfill = backfill::run(
-            handle.clone(),
-            Arc::clone(services),
-            config.backfill.every,
-            Arc::clone(backfills),
-            stop.clone(),
-        );
-        let backfill = tokio::spawn(backfill);
+        let backfill = backfill::start(parts);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
         let auditor = audit::Auditor::of(parts);
         let audit = tokio::spawn(auditor.run(Arc::clone(&notifiers.audit), stop.clone()));

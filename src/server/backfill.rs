@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::parts::Parts;
 use crate::clock::pause;
 use crate::domain::attention::{Attention, Concern};
 use crate::domain::id::{Scope, SourceName};
@@ -71,8 +73,19 @@ impl Backfills {
     }
 }
 
+/// Starts reading.
+pub(super) fn start(parts: &Parts) -> JoinHandle<()> {
+    tokio::spawn(run(
+        parts.handle.clone(),
+        Arc::clone(&parts.services),
+        parts.config.backfill.every,
+        Arc::clone(&parts.backfills),
+        parts.stop.clone(),
+    ))
+}
+
 /// Reads until the stop token.
-pub(super) async fn run(
+async fn run(
     handle: Handle,
     services: Arc<Services>,
     every: Option<Span>,
