@@ -8,7 +8,7 @@ use super::finding::{Finding, Report};
 use super::id::{ObjectId, PlanName};
 use super::lifecycle::subscription::SubscriptionState as S;
 use super::lifecycle::{Folded, State};
-use super::machine::{Grant, Machine};
+use super::machine::{Grant, LicenseStatus, Machine};
 use super::policy::Resubscribe;
 use super::revision::Revisions;
 use super::time::Timestamp;
@@ -168,7 +168,10 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     };
     let fits =
         |g: &Grant| g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id;
-    let Some(index) = old.grants.iter().rposition(fits) else {
+    // One that still works is paid for, and goes only where there is no other.
+    let is_over = |g: &Grant| fits(g) && g.status_at(now) != LicenseStatus::Live;
+    let over = old.grants.iter().rposition(is_over);
+    let Some(index) = over.or_else(|| old.grants.iter().rposition(fits)) else {
         return false;
     };
     let mut grant = old.grants.remove(index);

@@ -64,7 +64,9 @@ pub struct Known {
     pub rest_returned: Option<Timestamp>,
     /// A scheduled end that counts for the item, and since when it is scheduled.
     pub scheduled: Option<(Timestamp, Timestamp)>,
-    /// It sells something without a license now, or a trial ended without a payment method: nothing will renew it.
+    /// It sells something without a license now: what was paid is all that there is (rule 15).
+    pub unlicensed: bool,
+    /// A trial ended without a payment method: nothing will renew it.
     pub runs_out: bool,
 }
 
@@ -83,6 +85,10 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
         if ended.never_began {
             return (EndingEffect::AtPaidEnd, ended.at);
         }
+        // No grace was for what has no plan any more, and nobody bought it to keep it.
+        if known.unlicensed && (ended.gave_up || policy(ended.told).on_cancel == OnCancel::Keep) {
+            return (EndingEffect::AtPaidEnd, ended.at);
+        }
         // A trial that ends without a payment method is over, whatever a cancelled one is worth (rule 24).
         if ended.gave_up && known.trial_over {
             return (EndingEffect::AtPaidEnd, ended.at);
@@ -98,7 +104,7 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
             }
         };
     }
-    if known.runs_out {
+    if known.runs_out || known.unlicensed {
         return (EndingEffect::AtPaidEnd, Timestamp::MAX);
     }
     match known.scheduled.filter(|_| !known.in_grace) {

@@ -132,6 +132,8 @@ impl Ctx<'_> {
         let mut known = known_end(life, claim, base, paid, phase);
         // rule 50: kept despite the money that went back.
         known.rest_returned = known.rest_returned.filter(|_| !decided.kept);
+        // rule 34: a scheduled end counts for an item that is paid for, whatever became of the others.
+        known.in_grace &= paid_end.is_none_or(|end| end <= self.now);
         let (ending, end_at) = ending::effect(&known, &policy);
         let paid_since =
             |at| paid.is_some_and(|p| p.periods.iter().any(|period| period.paid_at > at));
@@ -224,7 +226,8 @@ fn known_end(
             .ended
             .and_then(|e| refund::rest_returned(&life.returned, paid, e.at)),
         scheduled: counts.zip(life.scheduled_since),
-        runs_out: life.paused.is_some_and(|p| p.trial_over) || !claim.sells,
+        unlicensed: !claim.sells,
+        runs_out: life.paused.is_some_and(|p| p.trial_over),
     }
 }
 

@@ -86,7 +86,9 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
     let mut covers: Vec<Cover> = Vec::new();
     for (since, invoice, taken, given) in changes {
         for (start, end, item) in taken {
-            let of_it = |c: &Cover| c.item.is_none() || c.item == item;
+            // What took an item's place has its time; metadata goes by each item for itself.
+            let planned = chain.items.is_some();
+            let of_it = |c: &Cover| planned || c.item.is_none() || c.item == item;
             let cut = |c: Cover| {
                 if of_it(&c) {
                     without(c, start, end)
