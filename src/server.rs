@@ -154,12 +154,11 @@ impl Tasks {
             counts: Arc::clone(&counts),
         };
         let catch_up = config.time.catch_up;
-        let known = Arc::clone(backfills);
         let guard = guard::run(
             handle.clone(),
             heartbeat,
             jumps,
-            (catch_up, known),
+            (catch_up, Arc::clone(backfills)),
             stop.clone(),
         );
         let guard = tokio::spawn(guard);
@@ -172,13 +171,7 @@ impl Tasks {
         );
         let backfill = tokio::spawn(backfill);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
-        let auditor = audit::Auditor {
-            handle: handle.clone(),
-            config: Arc::clone(config),
-            services: Arc::clone(services),
-        };
-        let audit = auditor.run(Arc::clone(&notifiers.audit), stop.clone());
-        let audit = tokio::spawn(audit);
+        let audit = audit::start(parts, &notifiers.audit);
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))

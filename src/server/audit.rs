@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::Parts;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
 use crate::config::{Config, Service, Source};
@@ -27,16 +29,25 @@ const TIMEOUT: Span = Span::from_s(60);
 /// Digests of labels that are kept in one commit.
 const LABELS_AT_ONCE: usize = 2_000;
 
+/// Starts what looks whenever it is woken, until it is to stop.
+pub(super) fn start(parts: &Parts, wake: &Arc<Notify>) -> JoinHandle<()> {
+    let auditor = Auditor {
+        handle: parts.handle.clone(),
+        config: Arc::clone(&parts.config),
+        services: Arc::clone(&parts.services),
+    };
+    tokio::spawn(auditor.run(Arc::clone(wake), parts.stop.clone()))
+}
+
 /// What the audit works on.
-pub struct Auditor {
-    pub(super) handle: Handle,
-    pub(super) config: Arc<Config>,
-    pub(super) services: Arc<Services>,
+struct Auditor {
+    handle: Handle,
+    config: Arc<Config>,
+    services: Arc<Services>,
 }
 
 impl Auditor {
-    /// Looks whenever it is woken, until it is to stop.
-    pub async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
+    async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
         let audits = async {
             loop {
                 wake.notified().await;
