@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -33,6 +34,7 @@ use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
 use crate::http;
+use crate::scheduler::Notifiers;
 use crate::store::{CommitError, OpenError, StoreFault};
 use embedded_service::{EmbeddedRunning, EmbeddedTask};
 pub use opening::{Opened, open};
@@ -142,16 +144,7 @@ impl Tasks {
         } = parts;
         let (jumped, jumps) = tokio::sync::mpsc::channel(JUMPS_MAX);
         let counts: Arc<Counts> = Arc::default();
-        let notifiers = crate::scheduler::Notifiers {
-            due: Arc::clone(due),
-            // A full channel has jumps enough that are not looked at yet.
-            jumped: Arc::new(move |jump| {
-                let _ = jumped.try_send(jump);
-            }),
-            upkeep: Arc::new(http::metrics::upkeep),
-            audit: Arc::default(),
-            counts: Arc::clone(&counts),
-        };
+        let notifiers = notifiers(due, &counts, jumped);
         let catch_up = config.time.catch_up;
         let guard = guard::run(
             handle.clone(),
@@ -327,6 +320,20 @@ impl Server {
             Ok(Err(why)) => Err(RunError::Store(why)),
             Err(_) => Err(RunError::Task("the committer")),
         }
+    }
+}
+
+/// What the scheduler's jobs wake.
+fn notifiers(due: &Arc<Notify>, counts: &Arc<Counts>, jumped: Sender<Span>) -> Notifiers {
+    Notifiers {
+        due: Arc::clone(due),
+        // A full channel has jumps enough that are not looked at yet.
+        jumped: Arc::new(move |jump| {
+            let _ = jumped.try_send(jump);
+        }),
+        upkeep: Arc::new(http::metrics::upkeep),
+        audit: Arc::default(),
+        counts: Arc::clone(counts),
     }
 }
 
