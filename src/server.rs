@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -37,6 +38,7 @@ use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
 use crate::http;
+use crate::scheduler::Notifiers;
 use crate::store::{CommitError, OpenError, StoreFault};
 use embedded_service::{EmbeddedRunning, EmbeddedTask};
 pub use opening::{Opened, open, uses_embedded};
@@ -150,12 +152,11 @@ impl Tasks {
         let counts: Arc<Counts> = Arc::default();
         let (notifiers, jumps) = parts.notifiers(&counts);
         let catch_up = config.time.catch_up;
-        let known = Arc::clone(backfills);
         let guard = guard::run(
             handle.clone(),
             heartbeat,
             jumps,
-            (catch_up, known),
+            (catch_up, Arc::clone(backfills)),
             stop.clone(),
         );
         let guard = tokio::spawn(guard);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::parts::Parts;
@@ -28,11 +29,21 @@ const TIMEOUT: Span = Span::from_s(60);
 /// Digests of labels that are kept in one commit.
 const LABELS_AT_ONCE: usize = 2_000;
 
+/// Starts what looks whenever it is woken, until it is to stop.
+pub(super) fn start(parts: &Parts, wake: &Arc<Notify>) -> JoinHandle<()> {
+    let auditor = Auditor {
+        handle: parts.handle.clone(),
+        config: Arc::clone(&parts.config),
+        services: Arc::clone(&parts.services),
+    };
+    tokio::spawn(auditor.run(Arc::clone(wake), parts.stop.clone()))
+}
+
 /// What the audit works on.
-pub struct Auditor {
-    pub(super) handle: Handle,
-    pub(super) config: Arc<Config>,
-    pub(super) services: Arc<Services>,
+struct Auditor {
+    handle: Handle,
+    config: Arc<Config>,
+    services: Arc<Services>,
 }
 
 impl Auditor {
