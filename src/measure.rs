@@ -143,7 +143,7 @@ pub const BACKUP_AGE_S: Metric = gauge(
 );
 
 /// All of them.
-pub const ALL: [Metric; 15] = [
+pub const ALL: [Metric; 16] = [
     DELIVERIES,
     SIGNATURE_FAILURES,
     ACK_S,
