@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use super::ledger::{LedgerError, PREFIX};
+use super::ledger::{Ledger, LedgerError, PREFIX};
 use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
@@ -59,6 +59,47 @@ pub(super) enum Status {
 
 /// The format of stored values, in front of each.
 const FORMAT: u8 = 1;
+/// The format of the head of a license in parts: how many there are, and whose.
+const FORMAT_SPLIT: u8 = 2;
+/// The longest value that is written; the store takes a little more. A license with very many devices is longer.
+const PART_LEN: usize = 5_000;
+/// Under this the parts are stored.
+const PARTS_PREFIX: &[u8] = b"part/";
+
+/// The head of a license in parts.
+#[derive(Debug)]
+pub(super) struct SplitHead {
+    key: Vec<u8>,
+    count: u16,
+}
+
+impl SplitHead {
+    /// Reads a stored value, if it is such a head.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [FORMAT_SPLIT, high, low, key @ ..] => Some(Self {
+                key: key.to_vec(),
+                count: u16::from_be_bytes([*high, *low]),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The license, put together from its parts.
+    pub(super) fn join(&self, ledger: &mut impl Ledger) -> Result<Record, LedgerError> {
+        let mut bytes = Vec::new();
+        for n in 0..self.count {
+            let part = ledger.get(&part_key(&self.key, n))?;
+            let missing = || LedgerError::Broken("a part of a stored license is missing".into());
+            bytes.extend(part.ok_or_else(missing)?);
+        }
+        Record::from_bytes(&bytes)
+    }
+}
+
+fn part_key(key: &[u8], n: u16) -> Vec<u8> {
+    [PARTS_PREFIX, key, b"/", &n.to_be_bytes()].concat()
+}
 
 impl Record {
     /// Where it is stored.
@@ -71,6 +112,26 @@ impl Record {
         minicbor::encode(self, &mut bytes)
             .map_err(|e| LedgerError::Broken(format!("a license could not be written: {e}")))?;
         Ok(bytes)
+    }
+
+    /// What is written of it: one value, or a head and parts where that would be too long for the store. Parts of an
+    /// earlier, longer state stay; the head does not count them.
+    pub(super) fn to_writes(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+        let (key, bytes) = (self.key.reveal().as_bytes(), self.to_bytes()?);
+        if bytes.len() <= PART_LEN {
+            return Ok(vec![(self.store_key(), bytes)]);
+        }
+        let parts = bytes.chunks(PART_LEN);
+        let count = u16::try_from(parts.len())
+            .map_err(|_| LedgerError::Broken("a license is too long".into()))?;
+        let head = [&[FORMAT_SPLIT][..], &count.to_be_bytes(), key].concat();
+        let mut writes = vec![(self.store_key(), head)];
+        writes.extend(
+            (0..count)
+                .zip(parts)
+                .map(|(n, part)| (part_key(key, n), part.to_vec())),
+        );
+        Ok(writes)
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, LedgerError> {
@@ -122,7 +183,50 @@ struct Shown<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ledger::MemoryLedger;
     use super::*;
+
+    #[test]
+    fn a_license_with_very_many_devices_is_stored_in_parts() {
+        let mut ledger = MemoryLedger::default();
+        let device = |n: usize| format!("{n:0>128}");
+        let record = |devices: usize| Record {
+            seq: 1,
+            key: LicenseKey::new("K"),
+            app_id: "app".into(),
+            status: Status::Active,
+            expires_at: None,
+            devices: Devices::Count(10_000),
+            hwids: (0..devices).map(device).collect(),
+            label: None,
+            created_at: Timestamp::from_s(0),
+            offline: None,
+        };
+        for devices in [10_000, 30, 1, 100] {
+            let (record, mut whole) = (record(devices), 0);
+            let writes = record.to_writes().unwrap();
+            assert!(
+                writes
+                    .iter()
+                    .all(|(key, value)| key.len() + value.len() < 5_600)
+            );
+            ledger.put(writes).unwrap();
+            let mut heads = Vec::new();
+            let read = ledger.load(&mut |bytes| {
+                match SplitHead::of(bytes) {
+                    Some(head) => heads.push(head),
+                    None => whole += Record::from_bytes(bytes)?.hwids.len(),
+                }
+                Ok(())
+            });
+            read.unwrap();
+            match heads.as_slice() {
+                [] => assert_eq!(whole, devices),
+                [head] => assert_eq!(head.join(&mut ledger).unwrap(), record),
+                more => panic!("{more:?}"),
+            }
+        }
+    }
 
     #[test]
     fn stored_bytes_stay_readable() {

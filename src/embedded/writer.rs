@@ -12,7 +12,7 @@ use super::book::{Book, No, Order, changed};
 use super::device::device_changed;
 use super::key_form::key_from;
 use super::ledger::{Ledger, LedgerError};
-use super::record::{Record, Status};
+use super::record::{Record, SplitHead, Status};
 use crate::clock::Clock;
 use crate::domain::id::LicenseKey;
 
@@ -21,8 +21,8 @@ const QUEUE_MAX: usize = 1024;
 /// How many orders share one write at most.
 const BATCH_MAX: usize = 512;
 
-/// How many licenses go into one write: below 1 KB each, so that 4 MiB are never reached.
-const WRITE_MAX: usize = 4000;
+/// How many bytes go into one write. The store takes twice as many, and no license is that long.
+const WRITE_LEN_MAX: usize = 2 << 20;
 
 type OrderResult = Result<Vec<Arc<Record>>, No>;
 
@@ -68,11 +68,18 @@ pub(super) async fn start(
 ) -> Result<(LedgerWriter, JoinHandle<Result<(), LedgerError>>), ServeError> {
     let loaded: Result<_, JoinError> = spawn_blocking(move || {
         let mut book = Book::default();
-        let read = ledger.load(&mut |bytes| {
-            book.put(Arc::new(Record::from_bytes(bytes)?));
+        let mut heads = Vec::new();
+        ledger.load(&mut |bytes| {
+            match SplitHead::of(bytes) {
+                Some(head) => heads.push(head),
+                None => book.put(Arc::new(Record::from_bytes(bytes)?)),
+            }
             Ok(())
-        });
-        read.map(|()| (ledger, book))
+        })?;
+        for head in heads {
+            book.put(Arc::new(head.join(&mut ledger)?));
+        }
+        Ok::<_, LedgerError>((ledger, book))
     })
     .await;
     let (ledger, book) = loaded??;
@@ -131,12 +138,38 @@ fn store(
     book: &RwLock<Book>,
     records: &[Arc<Record>],
 ) -> Result<(), LedgerError> {
-    for piece in records.chunks(WRITE_MAX) {
-        let writes = piece.iter().map(|r| Ok((r.store_key(), r.to_bytes()?)));
-        ledger.put(writes.collect::<Result<_, LedgerError>>()?)?;
-        let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
-        piece.iter().for_each(|record| book.put(Arc::clone(record)));
+    let (mut piece, mut writes, mut len) = (Vec::new(), Vec::new(), 0);
+    for record in records {
+        let own = record.to_writes()?;
+        let own_len: usize = own.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if len + own_len > WRITE_LEN_MAX && !piece.is_empty() {
+            store_piece(
+                ledger,
+                book,
+                &std::mem::take(&mut piece),
+                std::mem::take(&mut writes),
+            )?;
+            len = 0;
+        }
+        piece.push(Arc::clone(record));
+        writes.extend(own);
+        len += own_len;
     }
+    if piece.is_empty() {
+        return Ok(());
+    }
+    store_piece(ledger, book, &piece, writes)
+}
+
+fn store_piece(
+    ledger: &mut impl Ledger,
+    book: &RwLock<Book>,
+    piece: &[Arc<Record>],
+    writes: Vec<(Vec<u8>, Vec<u8>)>,
+) -> Result<(), LedgerError> {
+    ledger.put(writes)?;
+    let mut book = book.write().unwrap_or_else(PoisonError::into_inner);
+    piece.iter().for_each(|record| book.put(Arc::clone(record)));
     Ok(())
 }
 
@@ -213,121 +246,4 @@ impl Batch<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc as std_mpsc;
-
-    use super::super::ledger::MemoryLedger;
-    use super::*;
-    use crate::domain::plan::Devices;
-    use crate::domain::time::Timestamp;
-
-    /// Says when a write begins, and writes when told whether it goes well.
-    struct Gated {
-        began: mpsc::UnboundedSender<usize>,
-        go: std_mpsc::Receiver<bool>,
-    }
-
-    impl Ledger for Gated {
-        fn load(
-            &mut self,
-            _: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
-        ) -> Result<(), LedgerError> {
-            Ok(())
-        }
-        fn get(&mut self, _: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-            Ok(None)
-        }
-        fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
-            self.began.send(writes.len()).unwrap();
-            if self.go.recv().unwrap() {
-                Ok(())
-            } else {
-                Err(LedgerError::Broken("the disk failed".into()))
-            }
-        }
-    }
-
-    fn create() -> Order {
-        let expires_at = None;
-        Order::Create {
-            app_id: "app".into(),
-            quantity: 1,
-            expires_at,
-            devices: Devices::Count(1),
-            label: None,
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_ordered_while_the_disk_is_busy_shares_the_next_write() {
-        let (began, mut begun) = mpsc::unbounded_channel();
-        let (go, gate) = std_mpsc::channel();
-        let clock = Clock::virtual_at(Timestamp::from_s(0));
-        let (writer, ended) = start(Gated { began, go: gate }, clock, None).await.unwrap();
-        let order = || {
-            tokio::spawn({
-                let writer = writer.clone();
-                async move { writer.order(create()).await }
-            })
-        };
-        let first = order();
-        assert_eq!(begun.recv().await, Some(1));
-        let rest: Vec<_> = (0..50).map(|_| order()).collect();
-        // On this runtime of one thread each of them runs up to its wait for the reply.
-        tokio::task::yield_now().await;
-        assert!(
-            !first.is_finished(),
-            "nobody is answered before the disk has it"
-        );
-        assert!(
-            writer.book().page("app", None, 0, 9).0.is_empty(),
-            "and nobody reads it"
-        );
-        go.send(true).unwrap();
-        assert_eq!(begun.recv().await, Some(50));
-        let made = first.await.unwrap().unwrap();
-        assert_eq!(writer.book().page("app", None, 0, 9).0, made);
-        go.send(false).unwrap();
-        for one in rest {
-            assert_eq!(one.await.unwrap(), Err(No::Failed));
-        }
-        assert_eq!(
-            writer.order(create()).await,
-            Err(No::Failed),
-            "after a failed write there is no other"
-        );
-        assert_eq!(
-            ended.await.unwrap(),
-            Err(LedgerError::Broken("the disk failed".into()))
-        );
-    }
-
-    #[tokio::test]
-    async fn orders_of_one_batch_see_each_other() {
-        let ledger = MemoryLedger::default();
-        let (writer, _) = start(ledger, Clock::virtual_at(Timestamp::from_s(0)), None)
-            .await
-            .unwrap();
-        let mut batch = Batch {
-            book: &writer.book,
-            last_seq: 0,
-            fresh: HashMap::new(),
-        };
-        let rules = WriterRules {
-            clock: Clock::virtual_at(Timestamp::from_s(0)),
-            key_prefix: Some("ACME".into()),
-        };
-        let key = batch.carry_out(create(), &rules).unwrap()[0].key.clone();
-        assert!(key.reveal().starts_with("ACME-"));
-        let revoke = Order::Update {
-            key,
-            act: super::super::book::Change::Revoke,
-        };
-        assert_eq!(
-            batch.carry_out(revoke, &rules).unwrap()[0].status,
-            Status::Revoked
-        );
-        assert_eq!(batch.carry_out(create(), &rules).unwrap()[0].seq, 2);
-        assert_eq!(batch.fresh.len(), 2);
-    }
-}
+mod tests;

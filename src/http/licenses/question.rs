@@ -11,8 +11,10 @@ use crate::http::problem::Problem;
 
 /// The largest question, in bytes: all fields at their longest, and room.
 const BODY_MAX: usize = 4 << 10;
-/// The longest key, application and device, in bytes.
+/// The longest key and application, in bytes.
 const FIELD_MAX: usize = 128;
+/// The longest device, in bytes: a SHA-256 in hex.
+const DEVICE_MAX: usize = 64;
 /// How long a nonce is: shorter ones could come again by chance.
 const NONCE_LEN: std::ops::RangeInclusive<usize> = 16..=128;
 
@@ -67,6 +69,14 @@ fn check(body: QuestionBody) -> Result<ProgramQuestion, Problem> {
                 format!("`{name}` must be a text of 1 to {FIELD_MAX} bytes on a single line");
             return Err(bad("bad_request", wanted));
         }
+    }
+    // So that the longest list of devices stays within what Keyward's own client reads.
+    let visible = |b: u8| (b' '..=b'~').contains(&b) && b != b'"' && b != b'\\';
+    if device.len() > DEVICE_MAX || !device.bytes().all(visible) {
+        let wanted = format!(
+            "`device` must be at most {DEVICE_MAX} visible ASCII characters without quotes and backslashes"
+        );
+        return Err(bad("bad_request", wanted));
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if !NONCE_LEN.contains(&nonce.len()) || !nonce.bytes().all(plain) {
