@@ -5,14 +5,14 @@
 //! from Stripe's own objects and the policy what must come out, and `judge` compares. `truth` was written from the product's
 //! rules alone and must stay so: where it and the code differ, the rules decide, not either of the two.
 
-mod any;
+pub(crate) mod any;
 mod calendar;
 mod campaign;
-mod catalog;
-mod delivery;
+pub(crate) mod catalog;
+pub(crate) mod delivery;
 mod judge;
 mod kinds;
 mod policy;
-mod script;
-mod stripe;
+pub(crate) mod script;
+pub(crate) mod stripe;
 mod truth;
