@@ -142,7 +142,7 @@ impl StripeLists {
         let (status, body, limited) = match answered {
             Ok(body) => (200, body, None),
             Err((429, body)) => {
-                let reason = lists.calls() % 2 == 0;
+                let reason = lists.calls().is_multiple_of(2);
                 (429, body, reason.then_some("endpoint-rate"))
             }
             Err((status, body)) => (status, body, None),
@@ -176,15 +176,15 @@ impl Db {
             .collect();
         *self.by_path.entry(name.join("/")).or_default() += 1;
         let every = self.faults.limited_every;
-        if every > 0 && self.calls % every == 0 {
+        if every > 0 && self.calls.is_multiple_of(every) {
             let error = json!({"error": {"type": "invalid_request_error", "code": "rate_limit"}});
             return Err((429, error));
         }
         let answered = self.list(path, query);
-        if let Err((_, body)) = &answered {
-            if body["error"]["code"] != "resource_missing" {
-                self.refused.push(format!("{path} {query:?}"));
-            }
+        if let Err((_, body)) = &answered
+            && body["error"]["code"] != "resource_missing"
+        {
+            self.refused.push(format!("{path} {query:?}"));
         }
         answered
     }

@@ -70,9 +70,10 @@ impl Customer {
     pub(super) fn session(&self, now_s: i64) -> Value {
         let n = self.n;
         let began = self.turned_s(now_s) - self.renewals() * 30 * DAY_S;
-        let metadata = match self.life {
-            Life::Guided => json!({"authforge_app_id": "app_test", "max_hwid_slots": "2"}),
-            _ => json!({}),
+        let metadata = if self.life == Life::Guided {
+            json!({"authforge_app_id": "app_test", "max_hwid_slots": "2"})
+        } else {
+            json!({})
         };
         let (mode, subscription, payment) = if self.is_once() {
             ("payment", Value::Null, json!(format!("pi_{n}")))
