@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -38,7 +37,6 @@ use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
 use crate::http;
-use crate::scheduler::Notifiers;
 use crate::store::{CommitError, OpenError, StoreFault};
 use embedded_service::{EmbeddedRunning, EmbeddedTask};
 pub use opening::{Opened, open, uses_embedded};
@@ -162,8 +160,7 @@ impl Tasks {
         let guard = tokio::spawn(guard);
         let backfill = backfill::start(parts);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
-        let auditor = audit::Auditor::of(parts);
-        let audit = tokio::spawn(auditor.run(Arc::clone(&notifiers.audit), stop.clone()));
+        let audit = audit::start(parts, &notifiers.audit);
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
             .map_err(|error| std::io::Error::other(error.to_string()))

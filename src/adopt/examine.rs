@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::gather::{Gathered, ShownPurchase};
 use super::known::KnownShop;
-use super::licenses::{Licenses, found};
+use super::licenses::{LicenseIndex, found};
 use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use super::table::{BadLine, KeyTable};
@@ -179,7 +179,7 @@ pub fn matches(
     shop: &Shop<'_>,
     candidates: &BTreeMap<String, Candidate>,
     gathered: &Gathered,
-    licenses: &Licenses,
+    licenses: &LicenseIndex,
     table: &mut KeyTable,
 ) -> Matches {
     let mut all = Matches::default();
@@ -238,7 +238,7 @@ pub fn judge(
     shop: &Shop<'_>,
     candidates: &BTreeMap<String, Candidate>,
     gathered: &mut Gathered,
-    licenses: &Licenses,
+    licenses: &LicenseIndex,
     matches: &Matches,
 ) -> (AdoptionReport, Vec<AdoptedPurchase>) {
     let (mut report, mut moves) = (AdoptionReport::default(), Vec::new());

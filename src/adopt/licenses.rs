@@ -60,14 +60,14 @@ pub struct ListedLicense {
 
 /// Every license of some applications, by label and by key.
 #[derive(Debug, Default)]
-pub struct Licenses {
+pub struct LicenseIndex {
     /// All of them.
     pub all: Vec<ListedLicense>,
     by_label: HashMap<u64, Vec<usize>>,
     by_key: HashMap<LicenseKey, usize>,
 }
 
-impl Licenses {
+impl LicenseIndex {
     fn add(&mut self, listed: ListedLicense) {
         let at = self.all.len();
         if self.by_key.contains_key(&listed.license.key) {
@@ -160,7 +160,7 @@ impl<'a> Crawl<'a> {
     ///
     /// # Errors
     /// [`CrawlError`].
-    pub async fn read(&mut self, app: &AppId, into: &mut Licenses) -> Result<(), CrawlError> {
+    pub async fn read(&mut self, app: &AppId, into: &mut LicenseIndex) -> Result<(), CrawlError> {
         let listed = self.pages(app).await?;
         let mut unread = Vec::new();
         for mut license in listed {
@@ -257,7 +257,7 @@ impl<'a> Crawl<'a> {
         &mut self,
         app: &AppId,
         mut unread: Vec<License>,
-        into: &mut Licenses,
+        into: &mut LicenseIndex,
     ) -> Result<(), CrawlError> {
         let (mut reads, mut news) = (JoinSet::new(), Vec::new());
         let total = unread.len();

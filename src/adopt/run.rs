@@ -10,7 +10,7 @@ use super::backdate::List;
 use super::examine::{self, Candidate, Matches, Shop};
 use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
-use super::licenses::{Crawl, CrawlError, Licenses, found};
+use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
 use super::parcel::AdoptedPurchase;
 use super::progress::{Progress, ReadPart};
 use super::read::{Lists, ReadError, ReadSoFar};
@@ -124,7 +124,7 @@ pub async fn look(
         .iter()
         .map(|(object, shown)| (object.clone(), shop.candidate(object, shown)))
         .collect();
-    let mut licenses = Licenses::default();
+    let mut licenses = LicenseIndex::default();
     let mut found = Found {
         loose: gathered.loose,
         began: Some(began),
@@ -231,7 +231,7 @@ async fn stripe(
 /// Working keys that belong to no purchase: a row each where their label names one that is not there, else their number.
 async fn strays(
     question: &Question<'_>,
-    licenses: &Licenses,
+    licenses: &LicenseIndex,
     matched: &Matches,
     crawl: &mut Crawl<'_>,
     found_so_far: &mut Found,

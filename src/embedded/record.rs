@@ -8,6 +8,9 @@ use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 
+/// A key with the value that is written under it.
+type KeyAndValue = (Vec<u8>, Vec<u8>);
+
 /// A stored license. Field numbers are never used again.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Record {
@@ -116,7 +119,7 @@ impl Record {
 
     /// What is written of it: one value, or a head and parts where that would be too long for the store. Parts of an
     /// earlier, longer state stay; the head does not count them.
-    pub(super) fn to_writes(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, LedgerError> {
+    pub(super) fn to_writes(&self) -> Result<Vec<KeyAndValue>, LedgerError> {
         let (key, bytes) = (self.key.reveal().as_bytes(), self.to_bytes()?);
         if bytes.len() <= PART_LEN {
             return Ok(vec![(self.store_key(), bytes)]);

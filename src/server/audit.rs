@@ -47,17 +47,8 @@ struct Auditor {
 }
 
 impl Auditor {
-    /// Over a server's parts.
-    pub(super) fn of(parts: &Parts) -> Self {
-        Self {
-            handle: parts.handle.clone(),
-            config: Arc::clone(&parts.config),
-            services: Arc::clone(&parts.services),
-        }
-    }
-
     /// Looks whenever it is woken, until it is to stop.
-    pub async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
+    async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
         let audits = async {
             loop {
                 wake.notified().await;

@@ -142,7 +142,7 @@ impl StripeLists {
         let (status, body, limited) = match answered {
             Ok(body) => (200, body, None),
             Err((429, body)) => {
-                let reason = lists.calls() % 2 == 0;
+                let reason = lists.calls().is_multiple_of(2);
                 (429, body, reason.then_some("endpoint-rate"))
             }
             Err((status, body)) => (status, body, None),

@@ -70,7 +70,7 @@ impl Customer {
     pub(super) fn session(&self, now_s: i64) -> Value {
         let n = self.n;
         let began = self.turned_s(now_s) - self.renewals() * 30 * DAY_S;
-        let metadata = if matches!(self.life, Life::Guided) {
+        let metadata = if self.life == Life::Guided {
             json!({"authforge_app_id": "app_test", "max_hwid_slots": "2"})
         } else {
             json!({})
