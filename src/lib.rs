@@ -73,7 +73,7 @@ pub mod embedded;
 // Jobs at set times: due wake-ups, the repair sweep, counting.
 pub mod scheduler;
 
-// Webhooks, the success page, health and metrics.
+// Webhooks, the success page, what programs ask of the embedded service, health and metrics.
 pub mod http;
 
 // What an operator can ask and do, and the socket for it.

@@ -80,6 +80,12 @@ pub const PAGES: Metric = counter(
     &["said"],
     "Success pages, by what they said",
 );
+/// Programs' questions.
+pub const PROGRAMS: Metric = counter(
+    "keyward_program_answers_total",
+    &["call", "result"],
+    "Questions of programs to the embedded license service, by the answer",
+);
 /// Work that was tried.
 pub const ACTIONS: Metric = counter(
     "keyward_actions_total",
@@ -130,13 +136,14 @@ pub const CENSUS_S: Metric = gauge(
 );
 
 /// All of them.
-pub const ALL: [Metric; 14] = [
+pub const ALL: [Metric; 15] = [
     DELIVERIES,
     SIGNATURE_FAILURES,
     ACK_S,
     QUEUE_LEN,
     STORE_BYTES,
     PAGES,
+    PROGRAMS,
     ACTIONS,
     MAILS,
     SERVICE_STATE,

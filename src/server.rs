@@ -5,6 +5,7 @@
 
 mod alerts;
 mod backfill;
+mod embedded_service;
 mod endpoints;
 mod guard;
 pub(crate) mod mode;
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Service};
+use crate::config::Config;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
@@ -33,9 +34,9 @@ use crate::engine::read::counts::Counts;
 use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
-use crate::store::sled::{Reader, Writer};
+use crate::http;
 use crate::store::{CommitError, OpenError, StoreFault};
-use crate::{embedded, http};
+use embedded_service::{EmbeddedRunning, EmbeddedTask};
 pub use opening::{Opened, open};
 use parts::Parts;
 pub use rules::{rules, source_rules};
@@ -116,8 +117,6 @@ struct Tasks {
     embedded_stop: CancellationToken,
 }
 
-type EmbeddedTask = tokio::task::JoinHandle<Result<(), embedded::ServeError>>;
-
 /// An error of the system's, with what was tried.
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> StartError {
     move |error| StartError::System {
@@ -132,7 +131,7 @@ impl Tasks {
         parts: &Parts,
         heartbeat: Option<Timestamp>,
         listener: TcpListener,
-        (embedded, embedded_stop): (Option<EmbeddedTask>, CancellationToken),
+        mut running: EmbeddedRunning,
     ) -> Result<Self, StartError> {
         let Parts {
             handle,
@@ -175,6 +174,7 @@ impl Tasks {
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts))
             .with_signals(Arc::clone(&parts.signals));
+        let app = running.answering(app);
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
             handle.clone(),
@@ -191,8 +191,8 @@ impl Tasks {
             guard,
             backfill,
             reparse,
-            embedded,
-            embedded_stop,
+            embedded: running.task,
+            embedded_stop: running.stop,
         })
     }
 }
@@ -220,16 +220,13 @@ impl Server {
         let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
-        let embedded_stop = CancellationToken::new();
-        let (embedded_at, embedded) = match opened.licenses {
-            Some((writer, reader)) => {
-                let (at, task) = start_embedded(&config, writer, reader, &clock, &embedded_stop)
-                    .await
-                    .map_err(system("starting the embedded license service"))?;
-                (Some(at), Some(task))
-            }
-            None => (None, None),
-        };
+        let mut running = EmbeddedRunning::default();
+        if let Some(store) = opened.licenses {
+            running = EmbeddedRunning::start(&config, store, &clock)
+                .await
+                .map_err(system("starting the embedded license service"))?;
+        }
+        let embedded_at = running.at.clone();
         let services = Arc::new(Services::new(&config, embedded_at.as_ref())?);
         let queue_len_max = usize::try_from(config.http.queue_len_max).unwrap_or(usize::MAX);
         let (handle, committer) = committer::start(
@@ -243,7 +240,7 @@ impl Server {
         // Before anything is sent that it may hold back.
         mode::follow(&handle, config.mode, handle.clock()).await?;
         let parts = Parts::new(handle, config, services);
-        let tasks = Tasks::start(&parts, heartbeat, listener, (embedded, embedded_stop)).await?;
+        let tasks = Tasks::start(&parts, heartbeat, listener, running).await?;
         Ok(Self {
             address,
             handle: parts.handle,
@@ -354,33 +351,3 @@ const JUMPS_MAX: usize = 4;
 
 /// How often the committer's thread is looked at.
 const WATCH: Span = Span::from_ms(500);
-
-async fn start_embedded(
-    config: &Config,
-    writer: Writer,
-    reader: Reader,
-    clock: &Clock,
-    stop: &CancellationToken,
-) -> std::io::Result<(
-    EmbeddedAt,
-    tokio::task::JoinHandle<Result<(), embedded::ServeError>>,
-)> {
-    let listen = match config.licenses.service {
-        Service::Embedded { listen } => listen,
-        Service::AuthForge { .. } => SocketAddr::from(([127, 0, 0, 1], 0)),
-    };
-    let listener = TcpListener::bind(listen).await?;
-    let at = EmbeddedAt {
-        address: listener.local_addr()?,
-        token: embedded::new_token(),
-    };
-    let ledger = embedded::StoreLedger::new(reader, writer);
-    let task = tokio::spawn(embedded::serve(
-        listener,
-        ledger,
-        at.token.clone(),
-        clock.clone(),
-        stop.clone(),
-    ));
-    Ok((at, task))
-}

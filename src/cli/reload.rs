@@ -182,6 +182,10 @@ fn differing(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[http]", old.http != new.http),
         ("[time]", old.time != new.time),
         ("[adopt]", old.adopt != new.adopt),
+        (
+            "`offline` and `variables` of plans",
+            old.program_terms != new.program_terms,
+        ),
     ];
     parts
         .into_iter()

@@ -54,6 +54,8 @@ pub(super) enum ValueKind {
     Devices,
     /// `"keep"`, `"revoke"`, or a percentage.
     Share,
+    /// A table of texts under names of one's own.
+    Variables,
     /// A percentage.
     Percent,
     /// A cron expression of six fields.
@@ -131,6 +133,9 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
             "\"https://hooks.example.com/${ALERT_TOKEN}\""
         }
         ("email", _) => "[\"you@example.com\"]",
+        ("key_prefix", _) => "\"ACME\"",
+        ("offline", _) => "\"30d\"",
+        ("variables", _) => "{ edition = \"pro\" }",
         ("url", _) => "\"smtps://user:${SMTP_PASSWORD}@smtp.example.com:465\"",
         ("path", _) => "\"./mail\"",
         ("public_url", _) => "\"https://buy.example.com\"",

@@ -24,6 +24,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub use size::{ByteSize, NotASize};
 pub use types::*;
 
 use crate::domain::guard::GuardLimits;
-use crate::domain::id::{PolicyName, SourceName};
+use crate::domain::id::{PlanName, PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
 use crate::domain::probe::ServiceProbe;
@@ -84,6 +85,8 @@ pub struct Config {
     pub guard: GuardLimits,
     /// The plans, in the file's order, names unlike.
     pub plans: Vec<Plan>,
+    /// What each plan gives to the programs that ask the embedded service.
+    pub program_terms: BTreeMap<PlanName, ProgramTerms>,
     /// The policies of the file, by name. Those that plans name are among them.
     pub policies: Vec<Policy>,
 }
@@ -182,6 +185,7 @@ impl Config {
             mode: Mode::Live,
             guard: parse::GUARD_LIMITS,
             plans: Vec::new(),
+            program_terms: BTreeMap::new(),
             policies: vec![Policy::default()],
         }
     }

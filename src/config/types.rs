@@ -1,8 +1,10 @@
 //! The valid configuration, table by table. Whoever holds one of these validates nothing again.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lettre::message::Mailbox;
 
@@ -132,7 +134,27 @@ pub enum Service {
     Embedded {
         /// The loopback address that it listens on; port 0 takes a free one.
         listen: SocketAddr,
+        /// What concerns the programs that ask it.
+        programs: ProgramSettings,
     },
+}
+
+/// The embedded service as programs see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramSettings {
+    /// What new keys begin with: letters and digits.
+    pub key_prefix: Option<String>,
+    /// How long a program may rely on an answer.
+    pub session: Span,
+}
+
+/// What a plan gives to programs, at the embedded service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProgramTerms {
+    /// How long a file for an offline device may last; `None`: there are no files.
+    pub offline: Option<Span>,
+    /// The vendor's own words for the program.
+    pub variables: Arc<BTreeMap<String, String>>,
 }
 
 impl Service {

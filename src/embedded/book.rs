@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::device::DeviceChange;
 use super::record::{Record, Status};
 use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
@@ -21,6 +22,12 @@ pub(super) enum Order {
     Update {
         key: LicenseKey,
         act: Change,
+    },
+    /// What a program asks for its device.
+    Program {
+        key: LicenseKey,
+        device: String,
+        act: DeviceChange,
     },
 }
 
@@ -134,22 +141,12 @@ pub(super) fn changed(record: &Record, act: Change) -> Result<Record, No> {
         Change::Activate => record.status = Status::Active,
         Change::Revoke => record.status = Status::Revoked,
         Change::SetDevices(devices) => record.devices = devices,
-        Change::ResetDevices => record.hwids.clear(),
+        Change::ResetDevices => {
+            record.hwids.clear();
+            record.offline = None;
+        }
     }
     Ok(record)
-}
-
-/// A key of AuthForge's form from dice: four groups of letters without I and O and digits 2 to 9, 80 bits.
-pub(super) fn key_from(jitter: [u8; 16]) -> LicenseKey {
-    const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-    let mut key = String::with_capacity(19);
-    for (place, die) in jitter.into_iter().enumerate() {
-        if place > 0 && place % 4 == 0 {
-            key.push('-');
-        }
-        key.push(char::from(ALPHABET[usize::from(die % 32)]));
-    }
-    LicenseKey::new(key)
 }
 
 #[cfg(test)]
@@ -167,6 +164,7 @@ mod tests {
             hwids: vec!["x".into()],
             label: Some(label.into()),
             created_at: Timestamp::from_s(0),
+            offline: None,
         }
     }
 
@@ -229,12 +227,5 @@ mod tests {
             changed(&revoked, Change::Activate).unwrap().status,
             Status::Active
         );
-    }
-
-    #[test]
-    fn keys_have_the_documented_form() {
-        let jitter: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
-        assert_eq!(key_from(jitter).reveal(), "ATCV-EXGZ-J3L5-N7Q9");
-        assert_eq!(key_from([255; 16]).reveal(), "9999-9999-9999-9999");
     }
 }

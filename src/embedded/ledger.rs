@@ -3,11 +3,11 @@
 use crate::store::{Batch, Commit, CommitError, Direction, KeyRange, Read};
 
 /// Under this all licenses are stored.
-pub(super) const PREFIX: &[u8] = b"license/";
+pub const PREFIX: &[u8] = b"license/";
 
 /// A store of byte values by key. It has one user, the writer.
 pub trait Ledger: Send + 'static {
-    /// Hands every stored value over, in any order.
+    /// Hands every stored license over, in any order.
     ///
     /// # Errors
     /// When the store cannot be read, or `each` refuses a value.
@@ -15,6 +15,12 @@ pub trait Ledger: Send + 'static {
         &mut self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError>;
+
+    /// A single value that is no license.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError>;
 
     /// Writes all of these or none; on disk when it returns.
     ///
@@ -72,6 +78,12 @@ impl<R: Read + 'static, W: Commit + 'static> Ledger for StoreLedger<R, W> {
         }
     }
 
+    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        let read = self.reader.get(key);
+        let read = read.map_err(|e| LedgerError::Broken(e.to_string()))?;
+        Ok(read.map(|value| value.bytes.to_vec()))
+    }
+
     fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
         let mut batch = Batch::new();
         for (key, value) in writes {
@@ -99,7 +111,12 @@ impl Ledger for MemoryLedger {
         &mut self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        self.0.values().try_for_each(|value| each(value))
+        let mut licenses = self.0.iter().filter(|(key, _)| key.starts_with(PREFIX));
+        licenses.try_for_each(|(_, value)| each(value))
+    }
+
+    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.0.get(key).cloned())
     }
 
     fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {

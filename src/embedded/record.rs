@@ -24,13 +24,25 @@ pub(super) struct Record {
     pub(super) expires_at: Option<Timestamp>,
     #[n(5)]
     pub(super) devices: Devices,
-    /// Bound devices; nothing binds any yet, so this is what an import may bring.
+    /// Bound devices, in the order of their activation.
     #[n(6)]
     pub(super) hwids: Vec<String>,
     #[n(7)]
     pub(super) label: Option<String>,
     #[n(8)]
     pub(super) created_at: Timestamp,
+    /// Files handed out to devices that are offline, the longest of each.
+    #[n(9)]
+    pub(super) offline: Option<Vec<OfflineUntil>>,
+}
+
+/// How long a device may work without asking, by a file that nobody can take back.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct OfflineUntil {
+    #[n(0)]
+    pub(super) device: String,
+    #[n(1)]
+    pub(super) until: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
@@ -124,6 +136,7 @@ mod tests {
             hwids: vec![],
             label: Some("Stripe sub sub_1".into()),
             created_at: Timestamp::from_s(0),
+            offline: None,
         };
         let bytes = record.to_bytes().unwrap();
         let golden = "01890173414243442d454647482d4a4b4c4d2d4e505152636170700119\
@@ -131,6 +144,16 @@ mod tests {
                       75625f3100";
         assert_eq!(hex::encode(&bytes), golden.replace(char::is_whitespace, ""));
         assert_eq!(Record::from_bytes(&bytes).unwrap(), record);
+        let offline = OfflineUntil {
+            device: "d".into(),
+            until: Timestamp::from_s(2),
+        };
+        let with_file = Record {
+            offline: Some(vec![offline]),
+            ..record.clone()
+        };
+        let bytes = with_file.to_bytes().unwrap();
+        assert_eq!(Record::from_bytes(&bytes).unwrap(), with_file);
         assert!(Record::from_bytes(&[]).is_err() && Record::from_bytes(&[2, 0]).is_err());
         let json = serde_json::to_value(record.shown(false)).unwrap();
         assert_eq!(

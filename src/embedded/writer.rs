@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::ServeError;
-use super::book::{Book, No, Order, changed, key_from};
+use super::book::{Book, No, Order, changed};
+use super::device::device_changed;
+use super::key_form::key_from;
 use super::ledger::{Ledger, LedgerError};
 use super::record::{Record, Status};
 use crate::clock::Clock;
@@ -62,6 +64,7 @@ fn read(book: &RwLock<Book>) -> RwLockReadGuard<'_, Book> {
 pub(super) async fn start(
     mut ledger: impl Ledger,
     clock: Clock,
+    key_prefix: Option<String>,
 ) -> Result<(LedgerWriter, JoinHandle<Result<(), LedgerError>>), ServeError> {
     let loaded: Result<_, JoinError> = spawn_blocking(move || {
         let mut book = Book::default();
@@ -77,16 +80,24 @@ pub(super) async fn start(
     let (orders, queue) = mpsc::channel(QUEUE_MAX);
     let writing = spawn_blocking({
         let book = Arc::clone(&book);
-        move || write(ledger, &book, queue, &clock)
+        let rules = WriterRules { clock, key_prefix };
+        move || write(ledger, &book, queue, &rules)
     });
     Ok((LedgerWriter { orders, book }, writing))
+}
+
+/// What the writer needs beside the orders.
+struct WriterRules {
+    clock: Clock,
+    /// What new keys begin with.
+    key_prefix: Option<String>,
 }
 
 fn write(
     mut ledger: impl Ledger,
     book: &RwLock<Book>,
     mut queue: mpsc::Receiver<PendingOrder>,
-    clock: &Clock,
+    rules: &WriterRules,
 ) -> Result<(), LedgerError> {
     let mut gathered = Vec::new();
     while queue.blocking_recv_many(&mut gathered, BATCH_MAX) > 0 {
@@ -97,7 +108,7 @@ fn write(
         };
         let answers: Vec<_> = gathered
             .drain(..)
-            .map(|asked| (asked.reply, batch.carry_out(asked.order, clock)))
+            .map(|asked| (asked.reply, batch.carry_out(asked.order, rules)))
             .collect();
         let records: Vec<Arc<Record>> = batch.fresh.into_values().collect();
         let stored = match store(&mut ledger, book, &records) {
@@ -144,11 +155,21 @@ impl Batch<'_> {
             .or_else(|| read(self.book).get(key).cloned())
     }
 
-    fn carry_out(&mut self, order: Order, clock: &Clock) -> OrderResult {
+    fn carry_out(&mut self, order: Order, rules: &WriterRules) -> OrderResult {
         match order {
             Order::Update { key, act } => {
                 let record = Arc::new(changed(&*self.get(&key).ok_or(No::NotFound)?, act)?);
                 self.fresh.insert(key, Arc::clone(&record));
+                Ok(vec![record])
+            }
+            Order::Program { key, device, act } => {
+                let record = self.get(&key).ok_or(No::NotFound)?;
+                let changed = device_changed(&record, &device, act, rules.clock.now());
+                let record = changed.map_or(record, |changed| {
+                    let changed = Arc::new(changed);
+                    self.fresh.insert(key, Arc::clone(&changed));
+                    changed
+                });
                 Ok(vec![record])
             }
             Order::Create {
@@ -163,14 +184,15 @@ impl Batch<'_> {
                     self.last_seq += 1;
                     let record = Arc::new(Record {
                         seq: self.last_seq,
-                        key: self.new_key(),
+                        key: self.new_key(rules.key_prefix.as_deref()),
                         app_id: app_id.clone(),
                         status: Status::Active,
                         expires_at,
                         devices,
                         hwids: Vec::new(),
                         label: label.clone(),
-                        created_at: clock.now(),
+                        created_at: rules.clock.now(),
+                        offline: None,
                     });
                     self.fresh.insert(record.key.clone(), Arc::clone(&record));
                     made.push(record);
@@ -180,9 +202,9 @@ impl Batch<'_> {
         }
     }
 
-    fn new_key(&self) -> LicenseKey {
+    fn new_key(&self, prefix: Option<&str>) -> LicenseKey {
         loop {
-            let key = key_from(rand::random());
+            let key = key_from(prefix, rand::random());
             if self.get(&key).is_none() {
                 return key;
             }
@@ -212,6 +234,9 @@ mod tests {
         ) -> Result<(), LedgerError> {
             Ok(())
         }
+        fn get(&mut self, _: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+            Ok(None)
+        }
         fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
             self.began.send(writes.len()).unwrap();
             if self.go.recv().unwrap() {
@@ -238,7 +263,7 @@ mod tests {
         let (began, mut begun) = mpsc::unbounded_channel();
         let (go, gate) = std_mpsc::channel();
         let clock = Clock::virtual_at(Timestamp::from_s(0));
-        let (writer, ended) = start(Gated { began, go: gate }, clock).await.unwrap();
+        let (writer, ended) = start(Gated { began, go: gate }, clock, None).await.unwrap();
         let order = || {
             tokio::spawn({
                 let writer = writer.clone();
@@ -280,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn orders_of_one_batch_see_each_other() {
         let ledger = MemoryLedger::default();
-        let (writer, _) = start(ledger, Clock::virtual_at(Timestamp::from_s(0)))
+        let (writer, _) = start(ledger, Clock::virtual_at(Timestamp::from_s(0)), None)
             .await
             .unwrap();
         let mut batch = Batch {
@@ -288,17 +313,21 @@ mod tests {
             last_seq: 0,
             fresh: HashMap::new(),
         };
-        let clock = Clock::virtual_at(Timestamp::from_s(0));
-        let key = batch.carry_out(create(), &clock).unwrap()[0].key.clone();
+        let rules = WriterRules {
+            clock: Clock::virtual_at(Timestamp::from_s(0)),
+            key_prefix: Some("ACME".into()),
+        };
+        let key = batch.carry_out(create(), &rules).unwrap()[0].key.clone();
+        assert!(key.reveal().starts_with("ACME-"));
         let revoke = Order::Update {
             key,
             act: super::super::book::Change::Revoke,
         };
         assert_eq!(
-            batch.carry_out(revoke, &clock).unwrap()[0].status,
+            batch.carry_out(revoke, &rules).unwrap()[0].status,
             Status::Revoked
         );
-        assert_eq!(batch.carry_out(create(), &clock).unwrap()[0].seq, 2);
+        assert_eq!(batch.carry_out(create(), &rules).unwrap()[0].seq, 2);
         assert_eq!(batch.fresh.len(), 2);
     }
 }

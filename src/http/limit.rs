@@ -1,4 +1,4 @@
-//! How often one client may ask for success pages, and who a client is.
+//! How often one client may ask, and who a client is.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -28,18 +28,26 @@ const HOPS_MAX: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum ClientKey {
     Own(IpAddr),
+    /// Something of ours that is asked about, by its number.
+    Numbered(u64),
     Shared(u32),
 }
 
-/// The success page's limiter.
+/// A limiter of requests, by client or by what is asked about.
 pub(super) struct Limiter {
     governor: DefaultKeyedRateLimiter<ClientKey>,
     swept: Mutex<Stopwatch>,
 }
 
 impl Limiter {
+    /// The success page's.
     pub(super) fn new() -> Self {
-        let quota = Quota::per_second(PER_SECOND).allow_burst(BURST);
+        Self::of(BURST, PER_SECOND)
+    }
+
+    /// So many at once, and so many a second on average.
+    pub(super) fn of(burst: NonZeroU32, per_second: NonZeroU32) -> Self {
+        let quota = Quota::per_second(per_second).allow_burst(burst);
         Self {
             governor: RateLimiter::keyed(quota),
             swept: Mutex::new(Stopwatch::start()),
@@ -48,12 +56,22 @@ impl Limiter {
 
     /// Lets a client in, or says how long to wait, in seconds.
     pub(super) fn check(&self, client: IpAddr) -> Result<(), u64> {
+        self.check_key(ClientKey::Own(client), || shared(client))
+    }
+
+    /// Lets a request about something in, or says how long to wait, in seconds.
+    pub(super) fn check_number(&self, number: u64) -> Result<(), u64> {
+        let shared = || crc32fast::hash(&number.to_be_bytes()) % SHARED;
+        self.check_key(ClientKey::Numbered(number), shared)
+    }
+
+    fn check_key(&self, own: ClientKey, shared: impl Fn() -> u32) -> Result<(), u64> {
         let full = self.governor.len() >= CLIENTS_MAX;
         self.sweep(full);
         let key = if full {
-            ClientKey::Shared(shared(client))
+            ClientKey::Shared(shared())
         } else {
-            ClientKey::Own(client)
+            own
         };
         self.governor.check_key(&key).map_err(|not_until| {
             not_until
@@ -79,7 +97,8 @@ impl Limiter {
     }
 }
 
-fn shared(client: IpAddr) -> u32 {
+/// The bucket that a client shares with others when there are very many.
+pub(super) fn shared(client: IpAddr) -> u32 {
     let bytes = match client {
         IpAddr::V4(a) => a.octets().to_vec(),
         IpAddr::V6(a) => a.octets().to_vec(),

@@ -14,7 +14,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use super::App;
 use crate::config::Source;
 use crate::measure::{
-    self, ACK_S, DELIVERIES, Metric, MetricKind, PAGES, QUEUE_LEN, SIGNATURE_FAILURES, STORE_BYTES,
+    self, ACK_S, DELIVERIES, Metric, MetricKind, PAGES, PROGRAMS, QUEUE_LEN, SIGNATURE_FAILURES,
+    STORE_BYTES,
 };
 use crate::sources::stripe::signature::SignatureError;
 use gauges::{as_f64, gauge, licenses, services};
@@ -72,6 +73,11 @@ fn describe() {
 /// Counts a success page by what it said.
 pub(super) fn page_said(word: &'static str) {
     metrics::counter!(PAGES.name, "said" => word).increment(1);
+}
+
+/// Counts a program's question by its answer.
+pub(super) fn program_told(call: &'static str, result: &'static str) {
+    metrics::counter!(PROGRAMS.name, "call" => call, "result" => result).increment(1);
 }
 
 /// What can become of a delivery.

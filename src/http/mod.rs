@@ -1,4 +1,4 @@
-//! The HTTP server: webhooks in, the success page, health and metrics.
+//! The HTTP server: webhooks in, the success page, what programs ask of the embedded license service, health and metrics.
 //!
 //! Knows the engine by its [`engine::Handle`] and its views only; decides nothing about purchases. Its input comes from the
 //! network by the accept loop (`accept`), its output is receipts turned into statuses, and pages.
@@ -6,6 +6,7 @@
 mod accept;
 pub(crate) mod health;
 mod intake;
+mod licenses;
 mod limit;
 pub(crate) mod metrics;
 mod problem;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::embedded::Programs;
 use crate::engine;
 use crate::engine::read::counts::Counts;
 
@@ -41,6 +43,8 @@ pub struct App {
     signals: signals::Signals,
     /// How often one client may ask for success pages.
     limiter: Arc<limit::Limiter>,
+    /// What programs ask, where this server is their license service.
+    licenses: Option<Arc<licenses::Licenses>>,
     /// Set while the server drains.
     stopping: CancellationToken,
     /// What others know.
@@ -68,6 +72,7 @@ impl App {
             metrics,
             signals,
             limiter,
+            licenses: None,
             stopping: CancellationToken::new(),
             observed,
             counts: Arc::default(),
@@ -78,6 +83,14 @@ impl App {
     #[must_use]
     pub(crate) fn with_signals(mut self, signals: signals::Signals) -> Self {
         self.signals = signals;
+        self
+    }
+
+    /// Answers the programs that ask the embedded license service.
+    #[must_use]
+    pub fn with_programs(mut self, programs: Programs) -> Self {
+        let (handle, config) = (self.handle.clone(), Arc::clone(&self.config));
+        self.licenses = Some(Arc::new(licenses::Licenses::new(programs, handle, config)));
         self
     }
 
@@ -98,6 +111,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::page))
+        .nest("/licenses/v1", licenses::router())
         .fallback(web::not_found)
         .method_not_allowed_fallback(web::wrong_method)
         .with_state(Arc::new(app))

@@ -6,7 +6,7 @@ mod watch;
 use super::Absent::{Is, Means, Required};
 use super::ValueKind::{
     Choice, Count, Cron, Devices, Networks, Path, Percent, Size, Socket, Span, Table, Tables,
-    Templates, Text, Texts, Url, Wait,
+    Templates, Text, Texts, Url, Variables, Wait,
 };
 use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
 
@@ -211,7 +211,7 @@ pub(in crate::config) const HTTP: Section = Section {
             "trusted_proxies",
             Networks,
             Is("[]"),
-            "Addresses or networks of proxies whose `X-Forwarded-For` is believed when the success page limits the rate of its visitors. Behind a proxy that is not named here all of them share one limit.",
+            "Addresses or networks of proxies whose `X-Forwarded-For` is believed when visitors of the success page and programs that ask are limited in rate. Behind a proxy that is not named here all of them share one limit.",
         ),
     ],
 };
@@ -298,6 +298,18 @@ pub(in crate::config) const PLAN: Section = Section {
             Choice(&["devices", "keys"]),
             Is("\"devices\""),
             "What a quantity buys: more devices on one key (with `devices_per_unit`), or a key for each unit.",
+        ),
+        key(
+            "offline",
+            Span(3600, CENTURY_S),
+            Means("no files for offline devices"),
+            "embedded: how long a device may work by a signed file without asking. Nobody can take such a file back. Read at the start.",
+        ),
+        key(
+            "variables",
+            Variables,
+            Means("none"),
+            "embedded: texts that programs get with each answer, signed, like an edition or a limit; 4 KiB together at most. Read at the start.",
         ),
         key(
             "license",

@@ -28,6 +28,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
     let http = root
         .sub("http", &HTTP)
         .map_or_else(Http::default, |t| http(&t));
+    let (plans, program_terms) = plans::plans(&root);
     Config {
         listen,
         data_dir: root
@@ -68,7 +69,8 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         guard: root
             .sub("guard", &GUARD)
             .map_or(GUARD_LIMITS, |t| guard(&t)),
-        plans: plans::plans(&root),
+        plans,
+        program_terms,
         policies: plans::policies(&root),
     }
 }

@@ -1,7 +1,11 @@
 //! `[[plan]]` and `[policy.NAME]`.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::super::keys::{LICENSE, PLAN, POLICY};
 use super::super::tree::Table;
+use super::super::types::ProgramTerms;
 use crate::domain::id::{AppId, PlanName, PolicyName, PriceId, ProductId};
 use crate::domain::plan::{AtDeviceLimit, Plan, Seats, Template};
 use crate::domain::policy::{
@@ -10,9 +14,23 @@ use crate::domain::policy::{
 };
 use crate::domain::time::Span;
 
-/// All plans, as they stand in the file.
-pub(super) fn plans(root: &Table<'_>) -> Vec<Plan> {
-    root.tables("plan", &PLAN).iter().map(plan).collect()
+/// All plans, as they stand in the file, and what each gives to programs.
+pub(super) fn plans(root: &Table<'_>) -> (Vec<Plan>, BTreeMap<PlanName, ProgramTerms>) {
+    let tables = root.tables("plan", &PLAN);
+    let plans: Vec<Plan> = tables.iter().map(plan).collect();
+    let terms = plans
+        .iter()
+        .zip(&tables)
+        .map(|(plan, t)| (plan.name.clone(), program_terms(t)));
+    let terms = terms.collect();
+    (plans, terms)
+}
+
+fn program_terms(t: &Table<'_>) -> ProgramTerms {
+    ProgramTerms {
+        offline: t.length("offline"),
+        variables: Arc::new(t.variables("variables").unwrap_or_default()),
+    }
 }
 
 fn plan(t: &Table<'_>) -> Plan {

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use lettre::message::Mailbox;
 
 use super::super::tree::{Table, Value};
-use super::super::types::{LicensesConfig, Mail, Service, SuspendBy, Transport};
+use super::super::types::{LicensesConfig, Mail, ProgramSettings, Service, SuspendBy, Transport};
 use crate::domain::id::AppId;
 use crate::domain::time::Span;
 use crate::secret::Secret;
@@ -30,6 +30,7 @@ impl Default for LicensesConfig {
         Self {
             service: Service::Embedded {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                programs: ProgramSettings::default(),
             },
             app_id: AppId::new(EMBEDDED_APP),
             requests_per_s: None,
@@ -38,6 +39,15 @@ impl Default for LicensesConfig {
             lookup_after: vec![Span::from_s(2), Span::from_s(15)],
             suspend: SuspendBy::Shorten,
             probed: None,
+        }
+    }
+}
+
+impl Default for ProgramSettings {
+    fn default() -> Self {
+        Self {
+            key_prefix: None,
+            session: Span::from_hours(24),
         }
     }
 }
@@ -74,11 +84,13 @@ pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
     let (api_base, api_key) = (t.url("api_base"), t.secret("api_key"));
     let (listen, app_id) = (listen(t), t.text("app_id"));
     let suspend = t.choice("suspend", SuspendBy::CHOICES);
+    let programs = program_settings(t);
     let (service, app_id, per_s) = match name {
         Some(ServiceName::AuthForge) => {
             t.require("api_key", "AuthForge knows us by it");
             t.require("app_id", "a license belongs to an application");
-            t.idle(&["listen"], "with AuthForge, which is elsewhere");
+            let ours = ["listen", "key_prefix", "session"];
+            t.idle(&ours, "with AuthForge, which is elsewhere");
             let service = Service::AuthForge {
                 api_base: api_base.unwrap_or_else(|| AUTHFORGE_API.to_owned()),
                 api_key: api_key.unwrap_or_else(|| Secret::new("")),
@@ -97,7 +109,8 @@ pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
                     "with the embedded service; `service = \"authforge\"` uses it",
                 );
             }
-            let service = listen.map_or(default.service, |listen| Service::Embedded { listen });
+            let listen = listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+            let service = Service::Embedded { listen, programs };
             (service, app_id.map_or(default.app_id, AppId::new), 0)
         }
     };
@@ -113,6 +126,29 @@ pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
         suspend: suspend.unwrap_or(default.suspend),
         probed: None,
     }
+}
+
+fn program_settings(t: &Table<'_>) -> ProgramSettings {
+    ProgramSettings {
+        key_prefix: key_prefix(t),
+        session: t
+            .length("session")
+            .unwrap_or(ProgramSettings::default().session),
+    }
+}
+
+fn key_prefix(t: &Table<'_>) -> Option<String> {
+    let prefix = t.text("key_prefix")?;
+    let fits = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit();
+    if !(2..=8).contains(&prefix.len()) || !prefix.bytes().all(fits) {
+        t.reader.mistake(
+            t.get("key_prefix").map(|v| v.span),
+            format!("`key_prefix` cannot be \"{prefix}\""),
+            "2 to 8 capital letters and digits, like `ACME`",
+        );
+        return None;
+    }
+    Some(prefix)
 }
 
 fn listen(t: &Table<'_>) -> Option<SocketAddr> {

@@ -2,10 +2,12 @@
 
 mod number;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use lettre::message::Mailbox;
+use toml::de::DeValue;
 
 use super::super::keys::{ValueKind, example};
 use super::super::size::ByteSize;
@@ -16,6 +18,9 @@ use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
 use crate::domain::time::Span;
 use crate::secret::Secret;
+
+/// All variables of a plan together, in bytes.
+const VARIABLES_LEN_MAX: usize = 4 << 10;
 
 impl Table<'_> {
     pub(super) fn text(&self, name: &str) -> Option<String> {
@@ -65,6 +70,9 @@ impl Table<'_> {
     }
     pub(super) fn cron(&self, name: &str) -> Option<Cron> {
         self.get(name)?.cron()
+    }
+    pub(super) fn variables(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        self.get(name)?.variables()
     }
     pub(super) fn devices(&self, name: &str) -> Option<Devices> {
         self.get(name)?.devices()
@@ -130,6 +138,38 @@ impl Value<'_> {
             );
         }
         Some(Secret::new(text))
+    }
+
+    /// A table of texts.
+    fn variables(&self) -> Option<BTreeMap<String, String>> {
+        let DeValue::Table(entries) = self.value else {
+            self.wrong("a table of texts");
+            return None;
+        };
+        let mut variables = BTreeMap::new();
+        for (name, value) in entries.iter() {
+            let value = Value {
+                path: format!("{}/{}", self.path, self.key.name),
+                value: value.get_ref(),
+                span: value.span(),
+                ..self.clone()
+            };
+            if let Some(text) = value.filled() {
+                variables.insert(name.get_ref().to_string(), text);
+            }
+        }
+        if variables
+            .iter()
+            .map(|(k, v)| k.len() + v.len())
+            .sum::<usize>()
+            > VARIABLES_LEN_MAX
+        {
+            self.mistake(
+                format!("`{}` is longer than 4 KiB", self.key.name),
+                "every answer to a program carries them: keep them short",
+            );
+        }
+        Some(variables)
     }
 
     /// An address on the web, without a slash at the end.

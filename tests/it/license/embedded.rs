@@ -16,7 +16,7 @@ use keyward::effects::license::{
 };
 use keyward::effects::throttle::Throttle;
 use keyward::embedded::{
-    DEVICES_MAX, Ledger, LedgerError, ServeError, StoreLedger, new_token, serve,
+    DEVICES_MAX, Ledger, LedgerError, PREFIX, ServeError, StoreLedger, new_token, serve,
 };
 use keyward::secret::Secret;
 use keyward::store::{Create, Options};
@@ -44,8 +44,13 @@ impl Ledger for Disk {
             .lock()
             .unwrap()
             .values
-            .values()
-            .try_for_each(|value| each(value))
+            .iter()
+            .filter(|(key, _)| key.starts_with(PREFIX))
+            .try_for_each(|(_, value)| each(value))
+    }
+
+    fn get(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
+        Ok(self.0.lock().unwrap().values.get(key).cloned())
     }
 
     fn put(&mut self, writes: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), LedgerError> {
@@ -132,7 +137,7 @@ async fn a_license_goes_through_all_that_the_service_can_do() {
     let service = Service::start(&Disk::default()).await;
     let client = service.client();
     let license = made(&client, "Stripe sub sub_1").await;
-    assert_eq!(license.key.reveal().len(), "XXXX-XXXX-XXXX-XXXX".len());
+    assert_eq!(license.key.reveal().len(), "XXXX-XXXX-XXXX-XXXX-XXXX".len());
     assert_eq!(
         (license.created_at, license.is_live(NOW)),
         (Some(NOW), Some(true))

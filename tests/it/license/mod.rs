@@ -8,3 +8,4 @@ mod fake_process;
 mod look_first;
 mod lookup;
 mod probe;
+mod programs;

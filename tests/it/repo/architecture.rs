@@ -20,7 +20,10 @@ const MAY_IMPORT: [(&str, &str); 16] = [
     ),
     ("embedded", "domain store clock secret"),
     ("scheduler", "domain engine config clock"),
-    ("http", "domain engine sources config secret clock measure"),
+    (
+        "http",
+        "domain engine sources config secret clock measure embedded",
+    ),
     ("sim", "domain store engine sources effects clock"),
     ("admin", "domain store engine effects sim clock"),
     // Put the modules together, so they know them; the server does not know who puts it to use.

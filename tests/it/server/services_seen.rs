@@ -272,6 +272,9 @@ async fn what_is_exported_is_what_the_table_says() {
         400
     );
     app.door().get("/success").await.unwrap();
+    let program = format!("{}/licenses/v1/validate", app.door().base());
+    let asked = reqwest::Client::new().post(program).body("{}").send().await;
+    assert_eq!(asked.unwrap().status(), 400);
     let exported = async || {
         let seen: std::collections::BTreeSet<String> = samples(&app).await.into_keys().collect();
         let complete = |name: &str| seen.iter().any(|sample| sample.starts_with(name));

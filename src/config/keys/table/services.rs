@@ -147,7 +147,19 @@ pub(in crate::config) const LICENSES: Section = Section {
             "listen",
             Socket,
             Is("\"127.0.0.1:0\""),
-            "embedded: the loopback address that it listens on; port 0 takes a free one.",
+            "embedded: the loopback address on which Keyward itself asks it; port 0 takes a free one.",
+        ),
+        key(
+            "key_prefix",
+            Text,
+            Means("keys have no prefix"),
+            "embedded: what new keys begin with, 2 to 8 capital letters and digits. Keys made before stay as they are.",
+        ),
+        key(
+            "session",
+            Span(60, 30 * DAY_S),
+            Is("\"24h\""),
+            "embedded: how long a program may rely on an answer without asking again. A license that is stopped works until then at most.",
         ),
     ],
 };
