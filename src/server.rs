@@ -171,10 +171,7 @@ impl Tasks {
             .with_stripe(services.selling_accounts())
             .with_signals(Arc::clone(&parts.signals));
         let app = running.answering(app);
-<<<<<<< HEAD
         let alerts = alerts::start(parts, &scheduler)?;
-=======
->>>>>>> told
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
             handle.clone(),
