@@ -42,14 +42,16 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
         ("[alert]", String::new()),
         ("[guard]", String::new()),
         ("[adopt]", String::new()),
+        ("[checkout]", String::new()),
         ("[[plan]]", "name = \"p\"\npolicy = \"NAME\"".to_owned()),
         ("[plan.license]", String::new()),
+        ("[plan.buy]", String::new()),
         ("[policy.NAME]", String::new()),
     ];
-    let mine = if section.heading.starts_with("license =") {
-        "[plan.license]"
-    } else {
-        section.heading
+    let mine = match section.heading.split_once(" = {") {
+        Some(("license", _)) => "[plan.license]",
+        Some(("buy", _)) => "[plan.buy]",
+        Some(_) | None => section.heading,
     };
     let mut text = String::new();
     for (heading, lines) in tables {
@@ -57,11 +59,8 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
         let shadowed = mine.is_empty()
             && line.is_some()
             && heading.trim_matches(['[', ']']).split('.').next() == Some(name);
-        let license = mine == "[[plan]]"
-            && line.is_some()
-            && name == "license"
-            && heading == "[plan.license]";
-        if (shadowed && !heading.is_empty()) || license {
+        let of_plan = mine == "[[plan]]" && line.is_some() && heading == format!("[plan.{name}]");
+        if (shadowed && !heading.is_empty()) || of_plan {
             continue;
         }
         text += &format!("{heading}\n");
