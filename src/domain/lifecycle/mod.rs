@@ -7,6 +7,7 @@ mod deadlines;
 pub mod diagram;
 pub(crate) mod grace;
 mod invoices;
+mod late;
 mod paid_time;
 pub mod payment;
 pub(crate) mod phase;
