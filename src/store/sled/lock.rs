@@ -10,7 +10,15 @@ use crate::store::fault::Doing;
 /// Held as long as it lives; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing the file is not enough: a process that is just being started has a copy of it until it runs its program, and
+    /// the lock would live as long.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// Takes the lock of a store's directory, and writes this process's id into it.
@@ -44,5 +52,5 @@ pub(super) fn take(store: &Path) -> Result<Lock, OpenError> {
     }
     file.set_len(0).doing("writing the lock file", &path)?;
     writeln!(file, "{}", std::process::id()).doing("writing the lock file", &path)?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
