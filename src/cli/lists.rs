@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::value::RawValue;
 
-use super::args::{EventsArgs, FindArgs, ListArgs, ShowArgs};
+use super::args::{EventsArgs, FindArgs, ListArgs};
 use super::ask::ask;
 use super::page::{self, ActionRow, Event, PurchasePage, Refused};
+use super::show::ShowArgs;
 use super::{report, show};
 use crate::admin::{EventFilter, Failure, Request, Response};
 use crate::domain::machine::LicenseStatus;
@@ -74,6 +75,9 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
 /// # Errors
 /// What went wrong.
 pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
+    if let Some(id) = &args.event {
+        return show_event(config, id, args.json);
+    }
     let Response::Machine {
         view,
         decided,
@@ -81,7 +85,7 @@ pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
     } = ask(
         config,
         Request::Show {
-            machine: args.machine.clone(),
+            machine: args.machine.clone().unwrap_or_default(),
         },
     )?
     else {
@@ -94,6 +98,25 @@ pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
     pages
         .iter()
         .for_each(|p| report::data(&show::show(p, &decided, &next)));
+    Ok(())
+}
+
+/// `show --event`: what became of it on stderr, its body as it came on stdout.
+fn show_event(config: &Path, id: &str, json: bool) -> Result<(), Failure> {
+    let request = Request::Event { id: id.to_owned() };
+    let Response::Event { view, body } = ask(config, request)? else {
+        return Err(other());
+    };
+    for event in page::read::<Event>(&[view])?.iter().filter(|_| !json) {
+        let about = [&event.machine, &event.reason].into_iter().flatten().next();
+        let about = about.map(|a| format!(": {a}")).unwrap_or_default();
+        let (kind, received) = (&event.kind, &event.received);
+        report::say(&format!(
+            "{kind}, received {received}, {}{about}",
+            event.disposition
+        ));
+    }
+    report::data(body.trim_end());
     Ok(())
 }
 

@@ -24,6 +24,29 @@ pub(super) struct PurchasePage {
     pub(super) held: Option<String>,
     #[serde(default)]
     pub(super) reports: Vec<String>,
+    #[serde(default)]
+    pub(super) facts: Vec<FactRow>,
+}
+
+/// A fact.
+#[derive(Debug, Deserialize)]
+pub(super) struct FactRow {
+    pub(super) event: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) at: String,
+    pub(super) received: String,
+    pub(super) object: Option<String>,
+    pub(super) amount: Option<i64>,
+    pub(super) currency: Option<String>,
+}
+
+/// An attempt of an action.
+#[derive(Debug, Deserialize)]
+pub(super) struct AttemptRow {
+    pub(super) sent: String,
+    pub(super) answer: String,
+    pub(super) said: Option<String>,
 }
 
 impl PurchasePage {
@@ -77,6 +100,8 @@ pub(super) struct Action {
     pub(super) next: Option<String>,
     #[serde(default)]
     pub(super) adopted: bool,
+    #[serde(default)]
+    pub(super) tried: Vec<AttemptRow>,
 }
 
 /// An e-mail.

@@ -2,9 +2,26 @@
 
 use std::fmt::Write;
 
+use clap::Args;
+
 use super::page::{Action, PurchasePage};
 use super::report::{BOLD, DIM, styled, table};
 use crate::admin::TimelineItem;
+use crate::domain::money::Money;
+
+/// `show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
+    #[arg(required_unless_present = "event")]
+    pub machine: Option<String>,
+    /// One event instead, as Stripe sent it.
+    #[arg(long, value_name = "ID", conflicts_with = "machine")]
+    pub event: Option<String>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// The whole page.
 #[must_use]
@@ -19,6 +36,8 @@ pub(super) fn show(page: &PurchasePage, decided: &[TimelineItem], next: &[Timeli
     part("Licenses", licenses(page));
     part("Timeline", timeline(page, decided));
     part("Actions", actions(page));
+    part("Attempts", attempts(page));
+    part("Facts", facts(page));
     part(
         "To know",
         page.reports.iter().map(|r| format!("  {r}\n")).collect(),
@@ -177,6 +196,62 @@ fn actions(page: &PurchasePage) -> String {
         &["id", "what", "outcome", "attempts", "next", "last error"],
         rows,
     ))
+}
+
+/// Every attempt with its answer, of what did not go well at once.
+fn attempts(page: &PurchasePage) -> String {
+    let mut rows = Vec::new();
+    for action in &page.actions {
+        // The first of them and the newest are kept.
+        let left_out = (action.attempts as usize).saturating_sub(action.tried.len());
+        for (n, tried) in action.tried.iter().enumerate() {
+            let mut said = tried.said.clone().unwrap_or_default();
+            if n == 0 && left_out > 0 {
+                said = format!("{said} ({left_out} more after it)");
+            }
+            rows.push(vec![
+                tried.sent.clone(),
+                format!("#{} {}", action.id, action.kind),
+                tried.answer.clone(),
+                said,
+            ]);
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    indented(&table(&["sent", "what", "answer", ""], rows))
+}
+
+/// Everything that was said about it.
+fn facts(page: &PurchasePage) -> String {
+    let row = |f: &super::page::FactRow| {
+        let late = f.at.get(..16) != f.received.get(..16);
+        vec![
+            f.at.clone(),
+            f.kind.clone(),
+            f.object.clone().unwrap_or_default(),
+            money(f),
+            f.event.clone(),
+            late.then(|| format!("heard {}", f.received))
+                .unwrap_or_default(),
+        ]
+    };
+    if page.facts.is_empty() {
+        return String::new();
+    }
+    let rows = page.facts.iter().map(row).collect();
+    indented(&table(
+        &["at", "type", "object", "amount", "event", ""],
+        rows,
+    ))
+}
+
+fn money(fact: &super::page::FactRow) -> String {
+    let money = fact.amount.zip(fact.currency.clone());
+    money.map_or(String::new(), |(minor, currency)| {
+        Money { minor, currency }.to_string()
+    })
 }
 
 fn coming(page: &PurchasePage, next: &[TimelineItem]) -> String {

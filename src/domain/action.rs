@@ -1,12 +1,14 @@
 //! Actions: durable pieces of outside work at the license service, and what comes of them.
 
 mod act;
+mod attempt;
 
 use std::fmt;
 
 use minicbor::{Decode, Encode};
 
 pub use act::{Act, NewLicense, Question, SeatId};
+pub use attempt::{Answer, Attempt};
 
 use super::by_hand::{ByHand, Task};
 use super::hold::{Cleared, Hold};
@@ -81,6 +83,9 @@ pub struct Action {
     /// What let it pass where it would be held.
     #[n(13)]
     pub cleared: Option<Cleared>,
+    /// Its attempts with their answers, where one failed: the first and the newest of them.
+    #[n(14)]
+    pub tried: Option<Vec<Attempt>>,
 }
 
 /// What is not at the license service, as far as we know ourselves.
@@ -131,6 +136,7 @@ impl Action {
             missing: None,
             by_hand: None,
             cleared: None,
+            tried: None,
         }
     }
 

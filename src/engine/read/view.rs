@@ -1,6 +1,7 @@
 //! Questions without effects: a machine's page, what is due, lists. The shapes here are relied on from outside.
 
 mod event;
+mod fact;
 mod find;
 mod machine;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 
 use crate::domain::entitlement::entitlement;
-use crate::domain::id::{CustomerId, MachineId, Scope};
+use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Rules, Version};
@@ -19,8 +20,11 @@ use crate::engine::record::{EventRecord, RecordError, key};
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 pub use event::EventView;
+pub use fact::FactView;
 pub use find::{FOUND_MAX, find};
-pub use machine::{ActionView, Keys, LicenseView, MachineView, NoticeView, TransitionView};
+pub use machine::{
+    ActionView, AttemptView, Keys, LicenseView, MachineView, NoticeView, TransitionView,
+};
 
 /// Keys read from the store at once while a table is walked.
 const PAGE: usize = 200;
@@ -71,6 +75,38 @@ pub fn events(
             Ok(visit(EventView::of(key::scope_of(key), id, &record)))
         },
     )
+}
+
+/// One event with its body as it came: by its key, else by looking through all, for it may be a connected account's.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn event(
+    reader: &dyn Read,
+    scopes: &[Scope],
+    id: &str,
+) -> Result<Option<(EventView, String)>, RecordError> {
+    let shown = |scope: &Scope, record: &EventRecord| {
+        let body = record::body_codec::unpack(&record.raw).unwrap_or_default();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        (EventView::of(scope.clone(), id.to_owned(), record), body)
+    };
+    for scope in scopes {
+        let key = key::event(scope, &EventId::from(id));
+        let kept: Option<EventRecord> = record::get(&Committed(reader), &key)?;
+        if let Some(record) = kept {
+            return Ok(Some(shown(scope, &record)));
+        }
+    }
+    let (mut found, all) = (None, KeyRange::prefix(&[Table::Event as u8]));
+    walk(reader, all, |key, first| {
+        if key::event_of(key).is_some_and(|e| e.as_str() == id) {
+            let record: EventRecord = record::whole(&Committed(reader), key, first)?;
+            found = Some(shown(&key::scope_of(key), &record));
+        }
+        Ok(found.is_none())
+    })?;
+    Ok(found)
 }
 
 /// Every machine, in the order in which the store has them, until the visitor has enough.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::action::{Act, ActionOutcome};
+use super::fact::{self, FactView};
+use crate::domain::action::{Act, ActionOutcome, Attempt};
 use crate::domain::id::CustomerId;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
@@ -45,6 +46,9 @@ pub struct MachineView {
     /// What the operator was told of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<String>,
+    /// Everything that was said about it, in its own order, where somebody asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Vec<FactView>>,
 }
 
 /// A license.
@@ -107,6 +111,23 @@ pub struct ActionView {
     /// Whether it made nothing: a license that others had made was found by its label.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Its attempts with their answers, where one failed and somebody asks for it: the first and the newest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<AttemptView>,
+}
+
+/// An attempt of an action.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptView {
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// When it was answered.
+    pub answered: Timestamp,
+    /// How.
+    pub answer: &'static str,
+    /// What was said; absent: nothing, or the same as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 /// An e-mail.
@@ -179,7 +200,23 @@ impl MachineView {
             wake_at: machine.wake_at,
             held: machine.held.map(|flaw| flaw.to_string()),
             reports: machine.told.iter().map(|r| r.finding.to_string()).collect(),
+            facts: None,
         }
+    }
+
+    /// The same with every fact, and every attempt that is kept.
+    #[must_use]
+    pub fn with_history(self, machine: &Machine) -> Self {
+        let mut page = Self {
+            facts: Some(fact::views(machine)),
+            ..self
+        };
+        for shown in &mut page.actions {
+            let kept = machine.actions.iter().find(|a| a.id == shown.id);
+            let tried = kept.and_then(|a| a.tried.as_ref()).into_iter().flatten();
+            shown.tried = tried.map(attempt).collect();
+        }
+        page
     }
 }
 
@@ -214,6 +251,16 @@ pub(super) fn action(machine: &Machine, a: &crate::domain::action::Action) -> Ac
         error: a.why(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
         adopted: made && machine.grants.iter().any(found),
+        tried: Vec::new(),
+    }
+}
+
+fn attempt(a: &Attempt) -> AttemptView {
+    AttemptView {
+        sent: a.sent,
+        answered: a.answered,
+        answer: a.answer.as_str(),
+        said: a.said.clone(),
     }
 }
 
