@@ -93,6 +93,8 @@ pub enum Concern {
         source: SourceName,
         trouble: EndpointTrouble,
     },
+    /// There is no proven backup of late, though one is made by schedule.
+    Backup(BackupTrouble),
     /// A service does not do its work.
     ServiceGone {
         /// What the operator calls it.
@@ -134,6 +136,20 @@ pub enum ServiceTrouble {
     Refusing,
     /// It makes no more licenses until somebody has paid for them.
     NoCredits,
+}
+
+/// What is wrong with the backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackupTrouble {
+    /// There never was one.
+    Never,
+    /// The newest proven one is old.
+    Old { newest: Timestamp },
+    /// The last try failed.
+    Failed {
+        /// What happened, and what to do.
+        why: String,
+    },
 }
 
 /// What is wrong with a webhook endpoint.
@@ -181,6 +197,7 @@ impl Concern {
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
+            | Self::Backup(_)
             | Self::ServiceGone { .. } => false,
         }
     }
@@ -202,7 +219,8 @@ impl Concern {
                 | Hold::TimeNotTrusted(_)
                 | Hold::Observed
                 | Hold::Paused { .. }
-                | Hold::Adoption => false,
+                | Hold::Adoption
+                | Hold::BeginningUnknown => false,
             },
             Self::ServiceGone { trouble, .. } => match trouble {
                 ServiceTrouble::Refusing | ServiceTrouble::NoCredits => true,
@@ -212,7 +230,9 @@ impl Concern {
             | Self::Found { .. }
             | Self::MachineHeld { .. }
             | Self::Parked { .. }
-            | Self::BackfillFails { .. } => false,
+            | Self::BackfillFails { .. }
+            // One that fails is tried again by itself.
+            | Self::Backup(_) => false,
         }
     }
 
@@ -231,6 +251,7 @@ impl Concern {
             Self::SignaturesFail { .. } => AttentionCause::Signatures,
             Self::SourceSilent { .. } => AttentionCause::Silent,
             Self::Endpoint { .. } => AttentionCause::Endpoint,
+            Self::Backup(_) => AttentionCause::Backup,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
     }
@@ -250,6 +271,7 @@ impl Concern {
             Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }
             | Self::Endpoint { source, .. } => source.to_string(),
+            Self::Backup(_) => "backup".to_owned(),
             Self::ServiceGone { service, .. } => (*service).to_owned(),
         }
     }

@@ -68,12 +68,17 @@ impl Parts {
             let (services, backfills) = (Arc::clone(&services), Arc::clone(&backfills));
             let (signals, silences) = (Arc::clone(&signals), Arc::clone(&silences));
             let (endpoints, clock) = (Arc::clone(&endpoints), handle.clock().clone());
+            let (backups, started) = (Arc::clone(&backups), handle.clock().now());
+            let every = config.backup.as_ref().map(|b| b.every);
             Arc::new(move || {
-                let mut all = services.attention(clock.now());
+                let now = clock.now();
+                let mut all = services.attention(now);
                 all.extend(endpoints.attention());
                 all.extend(signals.iter().filter_map(|s| s.attention()));
                 all.extend(silences.attention());
                 all.extend(backfills.attention());
+                let backup = every.map(|every| backups.status().attention(every, started, now));
+                all.extend(backup.flatten());
                 all
             })
         };

@@ -41,6 +41,8 @@ pub enum AttentionCause {
     Silent,
     #[n(14)]
     Endpoint,
+    #[n(15)]
+    Backup,
 }
 
 impl AttentionCause {
@@ -63,6 +65,7 @@ impl AttentionCause {
             Self::Signatures => "signatures",
             Self::Silent => "silent",
             Self::Endpoint => "endpoint",
+            Self::Backup => "backup",
         }
     }
 
@@ -85,6 +88,7 @@ impl AttentionCause {
             Self::Signatures => "signatures do not fit",
             Self::Silent => "Stripe is silent",
             Self::Endpoint => "the webhook endpoint is disabled",
+            Self::Backup => "no proven backup",
         }
     }
 }
@@ -110,7 +114,8 @@ impl Finding {
             | Self::LinesCut(_)
             | Self::LineItemsCut
             | Self::ServedTwice(_)
-            | Self::NoInvoiceHeard(_) => Some(AttentionCause::Finding),
+            | Self::NoInvoiceHeard(_)
+            | Self::LateForUnknown => Some(AttentionCause::Finding),
             // What is held is listed as such.
             Self::Held(_) | Self::GuardTripped => None,
             Self::MovedTo { paid_until, .. } => match paid_until {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::{Concern, EndpointTrouble, ServiceTrouble};
+use super::{BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
 use crate::domain::finding::Finding;
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeKind;
 use crate::domain::words::{Sentence, sentences};
 
-sentences!(Concern, ServiceTrouble);
+sentences!(Concern, ServiceTrouble, BackupTrouble);
 
 impl Concern {
     /// The command that settles it, once what it names is mended.
@@ -56,6 +56,7 @@ impl Concern {
                 | Finding::LineItemsCut
                 | Finding::GuardTripped
                 | Finding::NoInvoiceHeard(_) => noted(machine),
+                Finding::LateForUnknown => "keyward adopt".to_owned(),
             },
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
             Self::Parked { .. } => "keyward events --parked".to_owned(),
@@ -65,6 +66,7 @@ impl Concern {
             Self::SignaturesFail { .. } | Self::SourceSilent { .. } | Self::Endpoint { .. } => {
                 "keyward check --online".to_owned()
             }
+            Self::Backup(_) => "keyward backup TARGET".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
     }
@@ -126,6 +128,7 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
+            Self::Backup(trouble) => write!(f, "{trouble}"),
             Self::ServiceGone {
                 service,
                 trouble,
@@ -142,5 +145,15 @@ impl Sentence for ServiceTrouble {
             Self::Refusing => "refuses us",
             Self::NoCredits => "has no credits left for new licenses",
         })
+    }
+}
+
+impl Sentence for BackupTrouble {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("no backup was ever made, though `[backup]` orders one"),
+            Self::Old { newest } => write!(f, "the newest proven backup is of {newest}"),
+            Self::Failed { why } => write!(f, "the last backup failed: {why}"),
+        }
     }
 }

@@ -1,21 +1,19 @@
 //! When the last backup was proven, and what went wrong since: kept in a file of the data directory, so that it can be told
 //! with and without a server.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::attention::{Attention, BackupTrouble, Concern};
 use crate::domain::time::{Span, Timestamp};
 
 /// The file's name in the data directory.
 const FILE: &str = "backups.json";
 /// After a failure it is tried again so much later, or by schedule if that is sooner.
 const RETRY: Span = Span::from_minutes(10);
-/// Without a schedule, a backup that is older wants a person's attention.
-const OLD: Span = Span::from_days(7);
 
 /// A backup that was read again, folded, and compared with the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,32 +52,6 @@ pub struct BackupStatus {
     pub failed: Option<Failed>,
 }
 
-/// Why a person should look after the backups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackupAttention {
-    /// There never was one.
-    Never,
-    /// The newest proven one is old.
-    Old {
-        /// When it was made.
-        since: Timestamp,
-    },
-    /// The last try failed.
-    Failed(Failed),
-}
-
-impl fmt::Display for BackupAttention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Never => f.write_str("no backup was ever made"),
-            Self::Old { since } => write!(f, "the newest proven backup is of {since}"),
-            Self::Failed(failed) => {
-                write!(f, "the last backup failed at {}: {}", failed.at, failed.why)
-            }
-        }
-    }
-}
-
 impl BackupStatus {
     /// What is kept in a data directory. What cannot be read is as if it were not there: the next backup writes it.
     #[must_use]
@@ -90,17 +62,29 @@ impl BackupStatus {
             .unwrap_or_default()
     }
 
-    /// What a person should be told; `every` is the schedule's.
+    /// What a person should be told where a backup is made each `every`; `since`: when that began to be looked at.
     #[must_use]
-    pub fn attention(&self, every: Option<Span>, now: Timestamp) -> Option<BackupAttention> {
-        if let Some(failed) = &self.failed {
-            return Some(BackupAttention::Failed(failed.clone()));
-        }
-        let Some(newest) = &self.newest else {
-            return Some(BackupAttention::Never);
+    pub(crate) fn attention(
+        &self,
+        every: Span,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Option<Attention> {
+        let (since, trouble) = match (&self.failed, &self.newest) {
+            (Some(failed), newest) => {
+                let why = failed.why.clone();
+                let since = newest.as_ref().map_or(failed.at, |p| p.at + every);
+                (since.min(failed.at), BackupTrouble::Failed { why })
+            }
+            (None, None) => (since, BackupTrouble::Never),
+            (None, Some(newest)) => {
+                let old = newest.at + Span::from_ms(every.ms().saturating_mul(2));
+                let newest = newest.at;
+                (now > old).then_some((old, BackupTrouble::Old { newest }))?
+            }
         };
-        let old = every.map_or(OLD, |every| Span::from_ms(every.ms().saturating_mul(2)));
-        (now - newest.at > old).then_some(BackupAttention::Old { since: newest.at })
+        let concern = Concern::Backup(trouble);
+        Some(Attention { since, concern })
     }
 
     /// How old the newest proven one is, in seconds.
@@ -184,22 +168,20 @@ mod tests {
         let every = Span::from_hours(24);
         let mut status = BackupStatus::read(dir.path());
         assert!(status.is_due(every, at(0)));
-        assert_eq!(
-            status.attention(Some(every), at(0)),
-            Some(BackupAttention::Never)
-        );
+        let trouble = |status: &BackupStatus, now| {
+            let attention = status.attention(every, at(0), now)?;
+            Some((attention.since, attention.concern))
+        };
+        let never = Concern::Backup(BackupTrouble::Never);
+        assert_eq!(trouble(&status, at(5)), Some((at(0), never)));
         status.proven(dir.path(), proven(0), false);
         assert!(status.is_due(every, at(1)), "one by hand puts nothing off");
-        assert_eq!(status.attention(Some(every), at(86_400)), None);
+        assert_eq!(trouble(&status, at(86_400)), None);
         status.proven(dir.path(), proven(10), true);
         assert!(!status.is_due(every, at(86_409)) && status.is_due(every, at(86_410)));
         assert!(status.is_due(every, at(-86_400)), "the clock went back");
-        let old = BackupAttention::Old { since: at(10) };
-        assert_eq!(
-            status.attention(Some(every), at(172_811)),
-            Some(old.clone())
-        );
-        assert_eq!(status.attention(None, at(8 * 86_400)), Some(old));
+        let old = Concern::Backup(BackupTrouble::Old { newest: at(10) });
+        assert_eq!(trouble(&status, at(172_811)), Some((at(172_810), old)));
         assert!(status.failed(dir.path(), failed(90_000, "io")));
         assert!(!status.is_due(every, at(90_599)) && status.is_due(every, at(90_600)));
         assert!(
@@ -207,9 +189,12 @@ mod tests {
             "told once"
         );
         assert!(status.failed(dir.path(), failed(91_200, "differs")));
+        let why = "w".to_owned();
+        let fails = Concern::Backup(BackupTrouble::Failed { why });
+        assert_eq!(trouble(&status, at(91_201)), Some((at(86_410), fails)));
         assert_eq!(BackupStatus::read(dir.path()), status);
         assert_eq!(status.age_s(at(91_200)), Some(91_190));
         status.proven(dir.path(), proven(92_000), true);
-        assert_eq!(status.attention(Some(every), at(92_001)), None);
+        assert_eq!(trouble(&status, at(92_001)), None);
     }
 }

@@ -8,7 +8,7 @@ use keyward::domain::notice::NoticeStatus;
 use keyward::domain::standing::Author;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::backup::restore::{self, RestoreError};
-use keyward::engine::backup::status::{BackupAttention, BackupStatus};
+use keyward::engine::backup::status::BackupStatus;
 use keyward::engine::backup::{BackupError, Backups, Schedule, Step};
 use keyward::engine::read::view;
 use keyward::engine::record::{restored, standing};
@@ -79,10 +79,7 @@ fn backups_by_schedule_are_proven_rotated_and_told() {
         ..schedule.clone()
     };
     backups.by_schedule(&bad, at(4 * day), &|_| true);
-    let attention = backups.status().attention(Some(bad.every), at(4 * day));
-    let Some(BackupAttention::Failed(failed)) = attention else {
-        panic!("{attention:?}")
-    };
+    let failed = backups.status().failed.unwrap();
     assert!(failed.why.contains("keyward.toml") && failed.why.contains("ReadWritePaths"));
     assert!(!backups.is_due(&bad, at(4 * day + 9)));
     assert!(backups.is_due(&bad, at(4 * day + 10)));
