@@ -41,7 +41,7 @@ pub(super) async fn answer(
             }
             Ok(done(Vec::new()))
         }
-        AdoptionQuery::Undo => undo(context).await,
+        AdoptionQuery::Undo => undo(context, running).await,
         AdoptionQuery::Remember { labels } => {
             context.handle.submit_waiting(Input::Labels(labels)).await?;
             Ok(done(Vec::new()))
@@ -89,22 +89,29 @@ async fn apply(
 }
 
 /// Forgets what was adopted and is as it was then.
-async fn undo(context: &Context) -> Result<Response, Failure> {
-    let ids = context
+async fn undo(context: &Context, running: Option<&Services>) -> Result<Response, Failure> {
+    let untouched = context
         .read(|context| {
-            let mut ids = Vec::new();
+            let mut found = Vec::new();
             view::machines(context.handle.reader(), |machine| {
-                ids.extend(is_untouched(&machine).then(|| machine.id.clone()));
+                if is_untouched(&machine) {
+                    let keys = machine.grants.into_iter().map(|g| g.key);
+                    found.push((machine.id, keys.collect::<Vec<_>>()));
+                }
                 true
             })?;
-            Ok(ids)
+            Ok(found)
         })
         .await?;
     let mut forgotten = Vec::new();
-    for machine in ids {
+    for (machine, keys) in untouched {
         let input = Input::Adopt(Box::new(Adopting::Forget(machine.clone())));
         if context.handle.submit_waiting(input).await? == Receipt::Done {
             forgotten.push(machine.to_string());
+            // Its next event finds them again by their labels.
+            if let Some(services) = running {
+                keys.iter().for_each(|key| services.let_go(key));
+            }
         }
     }
     Ok(done(forgotten))

@@ -17,6 +17,7 @@ mod lists;
 mod policy;
 mod read;
 mod request;
+mod reread;
 mod response;
 mod retry;
 mod service;
@@ -29,6 +30,7 @@ pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use request::{
     ActionFilter, AdoptionQuery, BackfillQuery, EventFilter, HistoryQuery, PolicyQuery, Request,
+    RereadQuery,
 };
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,

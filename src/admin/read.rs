@@ -14,14 +14,18 @@ use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
 
 pub(super) fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
-    let scopes: Vec<Scope> = context
-        .handle
-        .rules()
-        .sources
-        .keys()
-        .map(|s| Scope::new(s.clone(), None))
-        .collect();
-    Ok(view::find(context.handle.reader(), &scopes, text)?)
+    Ok(view::find(
+        context.handle.reader(),
+        &sources(context),
+        text,
+    )?)
+}
+
+/// Where ids are known, apart from connected accounts.
+fn sources(context: &Context) -> Vec<Scope> {
+    let rules = context.handle.rules();
+    let sources = rules.sources.keys();
+    sources.map(|s| Scope::new(s.clone(), None)).collect()
 }
 
 /// The one purchase that a text leads to.
@@ -145,9 +149,23 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
         })
         .collect();
     Ok(Response::Machine {
-        view: raw(&view)?,
+        view: raw(&view.with_history(&machine))?,
         decided,
         next,
+    })
+}
+
+/// One event as it came.
+pub(super) fn event(context: &Context, id: &str) -> Result<Response, Failure> {
+    let scopes: Vec<Scope> = sources(context);
+    let kept = view::event(context.handle.reader(), &scopes, id)?;
+    let Some((view, body)) = kept else {
+        return Err(Failure::input(format!("there is no event `{id}`"))
+            .hint("`keyward show PURCHASE` lists a purchase's events, `keyward events` all"));
+    };
+    Ok(Response::Event {
+        view: raw(&view)?,
+        body,
     })
 }
 

@@ -26,6 +26,11 @@ pub enum Request {
         /// Its id, or what leads to it alone.
         machine: String,
     },
+    /// One event as it came.
+    Event {
+        /// Its id.
+        id: String,
+    },
     /// Why the licenses of purchases are what they are.
     Why {
         /// An address, a key or an id.
@@ -56,6 +61,8 @@ pub enum Request {
     Attention,
     /// The next part of the events that never arrived.
     Backfill(BackfillQuery),
+    /// Events that changed nothing, read again.
+    Reread(RereadQuery),
     /// The next try now.
     Retry(ActionFilter),
     /// No further try.
@@ -132,6 +139,17 @@ pub enum Request {
         /// What, who and why.
         decision: Decision,
     },
+}
+
+/// Which events are read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RereadQuery {
+    /// Their ids; empty: all of the reason.
+    pub events: Vec<String>,
+    /// Why they changed nothing; absent: for whatever reason.
+    pub reason: Option<String>,
+    /// Whether to take in what is read otherwise now.
+    pub apply: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

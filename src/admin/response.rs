@@ -30,6 +30,13 @@ pub enum Response {
         /// What comes next.
         next: Vec<TimelineItem>,
     },
+    /// One event.
+    Event {
+        /// Its line in the list of events.
+        view: Box<RawValue>,
+        /// Its body as it came.
+        body: String,
+    },
     List {
         /// Its rows, oldest first.
         rows: Vec<Box<RawValue>>,
@@ -55,6 +62,8 @@ pub enum Response {
         /// What holds them.
         holding: Holding,
     },
+    /// Events that were read again.
+    Reread(Reread),
     /// What was changed.
     Changed(Changed),
     /// Nothing came of it.
@@ -72,6 +81,17 @@ pub struct BackfillPart {
     pub found: Backfilled,
     /// Where the next part begins; absent: this was the last one.
     pub next: Option<BackfillPosition>,
+}
+
+/// What came of reading events again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Reread {
+    /// Whether they were taken in.
+    pub applied: bool,
+    /// How many change nothing still.
+    pub unchanged: u64,
+    /// Those that are read otherwise now, the oldest first.
+    pub rows: Vec<Box<RawValue>>,
 }
 
 /// Something that happened or will happen.

@@ -12,8 +12,8 @@ use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
 use super::upkeep::Upkeep;
 use super::{
-    adoption, attention, backfill, history, issue, lists, policy, read, retry, standing, upkeep,
-    why,
+    adoption, attention, backfill, history, issue, lists, policy, read, reread, retry, standing,
+    upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
@@ -86,6 +86,7 @@ impl Service {
         let answer = match request {
             Request::Find { text } => self.read(move |c| read::find(c, &text)).await,
             Request::Show { machine } => self.read(move |c| read::show(c, &machine)).await,
+            Request::Event { id } => self.read(move |c| read::event(c, &id)).await,
             Request::Why { text, at, known_at } => {
                 self.read(move |c| why::why(c, &text, at, known_at)).await
             }
@@ -104,6 +105,7 @@ impl Service {
                 upkeep::backup(&self.context, self.upkeep.clone(), target).await
             }
             Request::Verify { repair } => upkeep::verify(&self.context, repair).await,
+            Request::Reread(query) => reread::reread(&self.context, query).await,
             Request::Policy(judging) => policy::answer(&self.context, judging).await,
             Request::Retry(what) => {
                 retry::retry(&self.context, self.running.as_deref(), what).await

@@ -222,7 +222,9 @@ fn all(context: &Context) -> Result<Vec<(MachineId, u32)>, Failure> {
             a.outcome == ActionOutcome::Held
                 && matches!(
                     a.held,
-                    Some(Hold::Guard | Hold::Adoption | Hold::Person { .. })
+                    Some(
+                        Hold::Guard | Hold::Adoption | Hold::BeginningUnknown | Hold::Person { .. }
+                    )
                 )
         };
         let held = machine.actions.iter().filter(waits);

@@ -19,7 +19,7 @@ mod run;
 pub mod table;
 
 pub use known::KnownShop;
-pub use parcel::{AdoptedLicense, AdoptedPurchase, delivered};
+pub use parcel::{AdoptedLicense, AdoptedPurchase, delivered, read_again};
 pub use progress::Progress;
 pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
 pub use report::{AdoptionReport, ReportRow};

@@ -55,6 +55,14 @@ impl AdoptedPurchase {
     }
 }
 
+/// An event as it is kept, read again; `None`: it cannot be read still.
+#[must_use]
+pub fn read_again(raw: Vec<u8>, source: &SourceName, received: Timestamp) -> Option<Delivery> {
+    let body = crate::engine::record::body_codec::unpack(&raw)?;
+    let event = event::read(&body, received).ok()?;
+    Some(delivery::delivery(event, source, raw, received))
+}
+
 /// An event of Stripe's as if it had just been delivered; `None`: it is none.
 #[must_use]
 pub fn delivered(body: &str, source: &SourceName, now: Timestamp) -> Option<Input> {

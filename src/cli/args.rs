@@ -15,6 +15,8 @@ use super::preview::PreviewArgs;
 use super::probe::ProbeArgs;
 use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
+use super::reread::RereadArgs;
+use super::show::ShowArgs;
 use super::verify::VerifyArgs;
 use super::whatif::WhatifArgs;
 use super::when::When;
@@ -111,6 +113,8 @@ pub enum Command {
     Attention(JsonArgs),
     /// Fetch events that never arrived from Stripe's list, and report how many there were, by type.
     Backfill(BackfillArgs),
+    /// Read events again that were ignored or unreadable, and report what becomes of them now; --apply takes them in.
+    Reread(RereadArgs),
     /// Retry actions and mails now, also refused actions, and try services that were shut out.
     Retry(RetryArgs),
     /// Give an action up.
@@ -204,16 +208,6 @@ pub struct ListArgs {
 pub struct FindArgs {
     /// An e-mail address, a license key, or any id.
     pub text: String,
-    /// JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `show`.
-#[derive(Args, Debug)]
-pub struct ShowArgs {
-    /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
-    pub machine: String,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,

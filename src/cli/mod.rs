@@ -31,6 +31,7 @@ mod rehearse;
 mod reload;
 mod replay;
 mod report;
+mod reread;
 mod revision_keys;
 mod serve;
 mod show;
@@ -122,6 +123,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Actions(args) => lists::actions(config, *args),
         Command::Backfill(args) => backfill::run(config, args),
         Command::Attention(args) => attention::run(config, *args),
+        Command::Reread(args) => reread::run(config, args),
         Command::Retry(args) => orders::retry(config, args),
         Command::Abandon(args) => orders::abandon(config, args),
         Command::Hold(args) => orders::hold(config, args),

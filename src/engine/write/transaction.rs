@@ -263,12 +263,18 @@ impl<'w, 'a> Transaction<'w, 'a> {
         self.take_in(&scope, key, delivery)
     }
 
-    /// An event that could not be read when it came, as a newer binary reads it: it is taken in now. Any other is known.
+    /// An event that changed nothing when it came, as it reads now: it is taken in. Any other is known.
     fn read_again(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
         let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         let kept: Option<EventRecord> = record::get(self.working, &key)?;
-        if !kept.is_some_and(|e| matches!(e.disposition, Disposition::Unreadable(_))) {
+        let is_void = |e: &EventRecord| {
+            matches!(
+                e.disposition,
+                Disposition::Unreadable(_) | Disposition::Ignored(_)
+            )
+        };
+        if !kept.as_ref().is_some_and(is_void) {
             return Ok(Receipt::Duplicate);
         }
         self.take_in(&scope, key, delivery)

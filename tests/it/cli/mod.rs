@@ -14,6 +14,7 @@ mod policy;
 mod rehearse;
 mod reload;
 mod replay;
+mod reread;
 mod resend;
 mod serve;
 mod store;
