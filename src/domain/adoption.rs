@@ -83,15 +83,9 @@ enum Began {
     Earlier,
 }
 
-fn began(machine: &Machine) -> Option<Began> {
-    let first = machine.facts.iter().map(|f| f.at).min()?;
-    // One that was backdated began before it was made, and one whose start was moved was made before it begins.
-    let snapshots = machine.facts.iter().filter_map(Fact::subscription);
-    let told = snapshots.filter_map(|s| s.began.into_iter().chain(s.created).min());
-    if let Some(told) = told.min() {
-        return Some(Began::At(told.min(first)));
-    }
-    let is_start = |f: &Fact| match &f.body {
+/// Whether a fact is of a purchase's very beginning.
+fn is_start(f: &Fact) -> bool {
+    match &f.body {
         FactBody::Session(_) => true,
         FactBody::Subscription(s) => s.event == SubscriptionEvent::Created,
         FactBody::Invoice(i) => i.reason == BillingReason::Create,
@@ -103,7 +97,17 @@ fn began(machine: &Machine) -> Option<Began> {
         | FactBody::LineItems(_)
         | FactBody::Items(_)
         | FactBody::Decision(_) => false,
-    };
+    }
+}
+
+fn began(machine: &Machine) -> Option<Began> {
+    let first = machine.facts.iter().map(|f| f.at).min()?;
+    // One that was backdated began before it was made, and one whose start was moved was made before it begins.
+    let snapshots = machine.facts.iter().filter_map(Fact::subscription);
+    let told = snapshots.filter_map(|s| s.began.into_iter().chain(s.created).min());
+    if let Some(told) = told.min() {
+        return Some(Began::At(told.min(first)));
+    }
     let goes_on = |f: &Fact| {
         f.invoice()
             .is_some_and(|i| matches!(i.reason, BillingReason::Cycle | BillingReason::Update))
@@ -132,6 +136,14 @@ pub fn began_before(machine: &Machine, since: Option<Timestamp>, gaps: &[Gap]) -
         gaps.iter()
             .any(|gap| heard.is_some_and(|at| at >= gap.noted) && before(gap.to))
     }
+}
+
+/// Whether a purchase is only given to: it began before this store, and what happened until then was neither told from its
+/// beginning nor read when it was adopted.
+#[must_use]
+pub fn only_gives(machine: &Machine, since: Option<Timestamp>) -> bool {
+    let completes = |f: &Fact| is_start(f) || f.id.as_str().starts_with(ADOPTED_PREFIX);
+    began_before(machine, since, &[]) && !machine.facts.iter().any(completes)
 }
 
 /// Whether something that concerns a purchase happened before the end of a gap and was told only after it.

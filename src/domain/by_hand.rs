@@ -126,36 +126,29 @@ fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
     }
 }
 
-/// When a task's license is read again.
-fn read_at(machine: &Machine, task: &Action) -> Timestamp {
+/// When a license is read again that somebody waits for since an instant.
+pub(super) fn read_at(machine: &Machine, license: u32, since: Timestamp) -> Timestamp {
     let read = |a: &&Action| {
         matches!(a.act, Act::Read { .. })
-            && a.license == task.license
+            && a.license == license
             && a.outcome == ActionOutcome::Done
     };
-    let last = machine
-        .actions
-        .iter()
-        .filter(read)
-        .map(|a| a.at)
-        .max()
-        .map_or(task.at, |at| at.max(task.at));
-    last + Span::from_ms(
-        (last - task.at)
-            .ms()
-            .clamp(REREAD_MIN.ms(), REREAD_MAX.ms()),
-    )
+    let last = machine.actions.iter().filter(read).map(|a| a.at).max();
+    let last = last.map_or(since, |at| at.max(since));
+    last + Span::from_ms((last - since).ms().clamp(REREAD_MIN.ms(), REREAD_MAX.ms()))
 }
 
 /// When the next license of a task is read again.
 pub(super) fn next_read(machine: &Machine) -> Option<Timestamp> {
-    tasks(machine).map(|(a, _)| read_at(machine, a)).min()
+    let at = |(a, _): (&Action, &Grant)| read_at(machine, a.license, a.at);
+    tasks(machine).map(at).min()
 }
 
 /// Licenses of tasks that are to be read now, each once.
 pub(super) fn reads(machine: &Machine, now: Timestamp) -> Vec<Difference> {
     let due = |grant: &&Grant| {
-        tasks(machine).any(|(a, of)| of.number == grant.number && read_at(machine, a) <= now)
+        let is_due = |a: &Action| read_at(machine, a.license, a.at) <= now;
+        tasks(machine).any(|(a, of)| of.number == grant.number && is_due(a))
     };
     machine.grants.iter().filter(due).map(read_again).collect()
 }

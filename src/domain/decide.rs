@@ -14,11 +14,12 @@ use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
 use super::decision::Verb;
+use super::doubted;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
-use super::holding::{hold_back, is_silent};
+use super::holding::{hold_back, hold_unproved, is_silent};
 use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
@@ -188,6 +189,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     adoption::doubt(machine, world.gaps, world.under_way, world.now);
     by_hand::close(machine, &wanted, world.now);
     wanted.extend(by_hand::reads(machine, world.now));
+    wanted.extend(doubted::reads(machine, due, world.now));
     for action in &mut machine.actions {
         // One that may have acted is settled first: what it did decides what remains to be done.
         let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
@@ -203,14 +205,16 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
         }
     }
     release(machine, world);
-    for difference in wanted {
-        refresh(machine, &difference, world);
-        if stands(machine, &difference) || blocked(machine, &difference) {
+    for difference in &wanted {
+        refresh(machine, difference, world);
+        hold_by_time(machine, difference, world);
+        if stands(machine, difference) || blocked(machine, difference) {
             continue;
         }
-        let action = new_action(machine, difference, world);
+        let action = new_action(machine, difference.clone(), world);
         machine.actions.push(action);
     }
+    hold_unproved(machine, &wanted, world);
     hold_back(machine, world);
 }
 
@@ -227,6 +231,21 @@ fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
         if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
             (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, world.now);
         }
+    }
+}
+
+/// A stop by time alone that was decided while time could be trusted, and is not sent yet, waits like a new one.
+fn hold_by_time(machine: &mut Machine, difference: &Difference, world: &DecisionContext<'_>) {
+    let Some(why) = world.stops_held.filter(|_| difference.by_time) else {
+        return;
+    };
+    let waits = |a: &&mut Action| {
+        a.outcome == ActionOutcome::Pending
+            && !matches!(a.cleared, Some(Cleared::Person { .. } | Cleared::Decision))
+    };
+    let mut waiting = machine.actions.iter_mut().filter(waits);
+    if let Some(action) = waiting.find(|a| difference.is(a)) {
+        (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::TimeNotTrusted(why)));
     }
 }
 
@@ -338,7 +357,8 @@ fn wake(
         notices
             .chain(grace)
             .chain(newcomers)
-            .chain(by_hand::next_read(machine)),
+            .chain(by_hand::next_read(machine))
+            .chain(doubted::next_read(machine, due, world.now)),
         world.now,
     )
 }

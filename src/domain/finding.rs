@@ -109,6 +109,9 @@ pub enum Finding {
     /// The guard holds everything that would end a license, from this one on.
     #[n(20)]
     GuardTripped,
+    /// Stripe calls the subscription past due, and what it owes for was never told.
+    #[n(21)]
+    LateForUnknown,
 }
 
 /// A finding, and when it was so.
@@ -223,6 +226,10 @@ impl Sentence for Finding {
             Self::GuardTripped => f.write_str(
                 "the guard holds everything that would end a license, from this one on: `keyward held` lists it, and \
                  `keyward held approve` or `keyward held drop` settles it",
+            ),
+            Self::LateForUnknown => f.write_str(
+                "Stripe calls the subscription past due, and what it owes for was never told here, for it began before this store: \
+                 ending its license waits for you. `keyward adopt` or `keyward backfill` reads what is missing",
             ),
             Self::LineItemsCut => f.write_str(
                 "the Checkout session sold more lines than its events show: those that are not shown are not served",

@@ -53,6 +53,11 @@ pub enum Admission {
 }
 
 impl GuardRecord {
+    /// The clock was set forward: what was taken a moment ago was not taken so much longer ago.
+    pub fn clock_set_forward(&mut self, by: Span) {
+        self.taken.iter_mut().for_each(|at| *at = *at + by);
+    }
+
     /// Counts one that is about to be taken, or says that it must not be.
     pub fn admit(&mut self, limits: &GuardLimits, live: u64, now: Timestamp) -> Admission {
         // By a clock that went back since, some were taken in the future.
@@ -159,6 +164,17 @@ mod tests {
         record.admit(&LIMITS, 0, at(10_000));
         record.tripped = None;
         assert_eq!(record.admit(&LIMITS, 0, at(13_601)), Admission::Counted);
+    }
+
+    #[test]
+    fn a_clock_that_goes_forward_makes_nothing_older() {
+        let mut record = GuardRecord::default();
+        for s in 0..3 {
+            record.admit(&LIMITS, 0, at(s));
+        }
+        record.clock_set_forward(Span::from_days(1));
+        let trips = record.admit(&LIMITS, 0, at(86_410));
+        assert_eq!(trips, Admission::Held { trips: true });
     }
 
     #[test]

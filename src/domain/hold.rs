@@ -38,6 +38,9 @@ pub enum Hold {
     /// The purchase was adopted, and only what was read then asks for it.
     #[n(5)]
     Adoption,
+    /// The purchase began before anybody told us of it, and it follows only from what was not told.
+    #[n(6)]
+    BeginningUnknown,
 }
 
 /// What let an action pass that would be held.
@@ -115,6 +118,9 @@ impl Sentence for Hold {
             Self::Observed => f.write_str("observe mode: it is not carried out until it goes live"),
             Self::Paused { reason } => write!(f, "the license service is paused: {reason}"),
             Self::Guard => f.write_str("the guard: too many licenses would end in a short time"),
+            Self::BeginningUnknown => f.write_str(
+                "the purchase began before this store, and what was paid then was never told: a person decides",
+            ),
             Self::Adoption => f.write_str("found when the purchase was adopted: a person decides"),
         }
     }

@@ -4,12 +4,15 @@
 //! The guard counts across machines, so the engine asks it ([`super::guard`]); everything else is decided here.
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::adoption::only_gives;
 use super::context::DecisionContext;
 use super::entitlement::{Entitlement, SeatDue};
+use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
 use super::id::PlanName;
 use super::machine::Machine;
 use super::notice::{NoticeStatus, Skipped};
+use super::reconcile::Difference;
 use super::standing::StandingOrders;
 use super::time::Timestamp;
 
@@ -91,6 +94,28 @@ fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> O
     observed.then_some(Hold::Observed)
 }
 
+/// Holds what would take a license, or time of it, from a purchase that began before anybody told us of it, where no fact
+/// itself asks for it. Until its history is complete such a purchase is only given to.
+pub(super) fn hold_unproved(
+    machine: &mut Machine,
+    wanted: &[Difference],
+    world: &DecisionContext<'_>,
+) {
+    if !only_gives(machine, world.store_since) {
+        return;
+    }
+    let unproved = |a: &Action| wanted.iter().any(|d| d.unproved && d.is(a));
+    let hurts = |a: &Action| a.cleared.is_none() && is_hurtful(machine, a, world.now);
+    let waits = |a: &Action| a.outcome == ActionOutcome::Pending && unproved(a) && hurts(a);
+    let found: Vec<usize> = (0..machine.actions.len())
+        .filter(|n| waits(&machine.actions[*n]))
+        .collect();
+    for index in found {
+        let action = &mut machine.actions[index];
+        (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::BeginningUnknown));
+    }
+}
+
 /// Whether all that is known of a purchase was read at Stripe when it was adopted. What that alone asks for, also later by
 /// time, waits for a person: nobody gets a second key, and nobody's ends, because we are new here.
 fn is_only_adopted(machine: &Machine) -> bool {
@@ -131,6 +156,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
         if action.outcome != ActionOutcome::Held || hold_of(machine, action, world).is_some() {
             continue;
         }
+        let incomplete = only_gives(machine, world.store_since);
         let action = &mut machine.actions[index];
         match action.held {
             Some(Hold::Paused { .. }) => {
@@ -150,7 +176,17 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
                 read.push(action.license);
             }
-            Some(Hold::TimeNotTrusted(_) | Hold::Person { .. } | Hold::Guard | Hold::Adoption)
+            Some(Hold::BeginningUnknown) if !incomplete => {
+                (action.outcome, action.held, action.due) =
+                    (ActionOutcome::Pending, None, world.now);
+            }
+            Some(
+                Hold::TimeNotTrusted(_)
+                | Hold::Person { .. }
+                | Hold::Guard
+                | Hold::Adoption
+                | Hold::BeginningUnknown,
+            )
             | None => {}
         }
     }

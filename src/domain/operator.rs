@@ -68,7 +68,7 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
             (Order::Retry, ActionOutcome::Pending) => action.due = now,
             // What the shop's orders or the guard hold is not let go with a list of other things.
             (Order::Retry, ActionOutcome::Held) if is_held_alone(action) => {
-                (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+                release(action, now);
             }
             (Order::Approve { author, reason }, ActionOutcome::Held) => {
                 approve(action, now);
@@ -128,6 +128,15 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
     }
 }
 
+/// Tries what is held by itself.
+fn release(action: &mut Action, now: Timestamp) {
+    if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
+        // Else it would be held again at once.
+        action.cleared = Some(Cleared::Decision);
+    }
+    (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+}
+
 /// Lets go what is held.
 fn approve(action: &mut Action, now: Timestamp) {
     // While it was only observed, others may have made it.
@@ -145,7 +154,13 @@ fn approve(action: &mut Action, now: Timestamp) {
 fn is_held_alone(action: &Action) -> bool {
     match action.held {
         Some(Hold::TimeNotTrusted(_) | Hold::Person { .. }) | None => true,
-        Some(Hold::Observed | Hold::Paused { .. } | Hold::Guard | Hold::Adoption) => false,
+        Some(
+            Hold::Observed
+            | Hold::Paused { .. }
+            | Hold::Guard
+            | Hold::Adoption
+            | Hold::BeginningUnknown,
+        ) => false,
     }
 }
 

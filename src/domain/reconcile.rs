@@ -22,10 +22,13 @@ pub struct Difference {
     pub act: Act,
     /// The license's number; `None` for one to be made.
     pub grant: Option<u32>,
-    /// Whether only time that passed asks for it: a grace that ended without a payment being heard of.
+    /// Whether only time that passed asks for it: a grace that ended without a payment being heard of, an end that is earlier
+    /// by our clock alone.
     pub by_time: bool,
     /// Whether a person's own decision asks for it.
     pub by_person: bool,
+    /// Whether no fact itself asks for it: it follows from a payment that was not heard of.
+    pub unproved: bool,
 }
 
 /// The differences of a machine, in the order in which they should be carried out for each license.
@@ -286,7 +289,12 @@ fn live_differences(
             key: grant.key.clone(),
             until: should,
         };
-        out.push(asked(seat, grant, act));
+        let by_time = shorter && matches!(seat.why, Why::Due | Why::Grace | Why::Lapsed);
+        out.push(Difference {
+            by_time,
+            unproved: shorter && is_unproved(seat),
+            ..asked(seat, grant, act)
+        });
     }
     let fewer = seat.devices < grant.devices;
     // Also where the service cannot: then it is a person's task.
@@ -298,6 +306,20 @@ fn live_differences(
                 devices: seat.devices,
             },
         ));
+    }
+}
+
+/// Whether a reason to take a license, or time of it, is no fact itself. A grace begins with the failure of an invoice.
+const fn is_unproved(seat: &SeatDue) -> bool {
+    match seat.why {
+        Why::Due | Why::NotPaid => true,
+        Why::Grace | Why::Lapsed => seat.guessed,
+        Why::Disputed
+        | Why::DisputeLost
+        | Why::Refunded
+        | Why::Paused
+        | Why::Ending
+        | Why::Decided => false,
     }
 }
 

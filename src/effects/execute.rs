@@ -1,6 +1,7 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
 mod look;
+mod still_wanted;
 
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
@@ -90,31 +91,33 @@ pub(super) const fn work_of(action: &Action) -> Work {
 }
 
 impl ActionExecutor<'_> {
-    /// Carries an action out. The attempt of a create is on disk already.
-    pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Outcome {
+    /// Carries an action out. The attempt of a create is on disk already. `None`: it is not to be sent any more.
+    pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Option<Outcome> {
         if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
             (&action.act, action.phase)
         {
             // The place that the gate counted is given back at once, for a look may be long; what came of it is reported at its end.
             self.service.not_sent(work_of(action), self.now());
-            return self
-                .look(machine, action, (!any_age).then_some(since))
-                .await;
+            let since = (!any_age).then_some(since);
+            return Some(self.look(machine, action, since).await);
         }
         let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
             self.service.not_sent(work_of(action), self.now());
-            return stopped;
+            return Some(stopped);
         }
         let Some(_pass) = self.service.turn(action, self.handle.clock()).await else {
-            return Outcome::Again {
+            return Some(Outcome::Again {
                 after: None,
                 why: "not sent: the license service does not answer".to_owned(),
-            };
+            });
         };
+        if !self.is_still_wanted(machine, action).await {
+            return None;
+        }
         let answer = self.call(action, grant).await;
         self.service.heard(work_of(action), &answer, self.now());
-        self.outcome(action, grant, answer).await
+        Some(self.outcome(action, grant, answer).await)
     }
 
     fn now(&self) -> Timestamp {

@@ -303,6 +303,14 @@ impl Services {
         }
     }
 
+    /// Notes that no machine holds a key any more: its purchase was forgotten.
+    pub fn let_go(&self, key: &LicenseKey) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_mut() {
+            held.remove(&digest(key));
+        }
+    }
+
     /// Notes a key that was found as one that a machine holds from now on; false where another one was quicker.
     #[must_use]
     pub fn reserve(&self, key: &LicenseKey) -> bool {

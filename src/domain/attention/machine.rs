@@ -2,6 +2,7 @@
 
 use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
 use crate::domain::action::{Act, Action, ActionOutcome, Question};
+use crate::domain::fact::{Fact, SubscriptionStatus};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Hold;
 use crate::domain::machine::Machine;
@@ -65,12 +66,13 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
             Some(Hold::TimeNotTrusted(_) | Hold::Observed | Hold::Paused { .. }) | None => {
                 return None;
             }
-            Some(hold @ (Hold::Person { .. } | Hold::Guard | Hold::Adoption)) => {
-                Concern::HeldAction {
-                    action: named(),
-                    hold: hold.clone(),
-                }
-            }
+            Some(
+                hold
+                @ (Hold::Person { .. } | Hold::Guard | Hold::Adoption | Hold::BeginningUnknown),
+            ) => Concern::HeldAction {
+                action: named(),
+                hold: hold.clone(),
+            },
         },
         ActionOutcome::Pending if brings_key(machine, &action.act) => {
             if machine.held.is_some() || now - action.at < KEY_WITHIN {
@@ -150,6 +152,7 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
             grant(*number).is_none_or(|g| g.replaced || g.can_be_mailed())
         }
         Finding::NothingToHandOut => !machine.grants.is_empty(),
+        Finding::LateForUnknown => !is_late(machine),
         Finding::FraudWarning
         | Finding::UnreadableMetadata(_)
         | Finding::NotPaidAfterAll { .. }
@@ -171,13 +174,25 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
     }
 }
 
+/// Whether the newest snapshot of a subscription calls it late.
+fn is_late(machine: &Machine) -> bool {
+    let shown = |f: &Fact| Some((f.at, f.subscription()?.status));
+    let newest = machine
+        .facts
+        .iter()
+        .filter_map(shown)
+        .max_by_key(|(at, _)| *at);
+    newest.is_some_and(|(_, is)| {
+        matches!(is, SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::action::{NewLicense, SeatId};
     use crate::domain::attention::AttentionCause;
     use crate::domain::decision::{Decision, Verb};
-    use crate::domain::fact::Fact;
     use crate::domain::hold::{Distrust, DistrustCause};
     use crate::domain::id::{EventId, SourceName};
     use crate::domain::lifecycle::Kind;

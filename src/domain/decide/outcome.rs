@@ -26,6 +26,7 @@ pub fn outcome(
     if !action.is_open() && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
         return;
     }
+    machine.actions[index].note_attempt(outcome, sent, world.now);
     match outcome {
         Outcome::Done(confirmed) => {
             confirm(machine, &action, confirmed, world.now);
@@ -184,7 +185,8 @@ fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
         grant.status = GrantStatus::Revoked;
         grant.ever_revoked = true;
     }
-    let outcome = if ends {
+    // A read that finds nothing says so, and may be repeated: a service can be wrong for an hour.
+    let outcome = if ends || matches!(action.act, Act::Read { .. }) {
         ActionOutcome::Done
     } else {
         ActionOutcome::Refused
@@ -285,6 +287,18 @@ fn confirm_known(machine: &mut Machine, license: u32, act: &Act, confirmed: &Con
     grant.given = Some(given).filter(|g| *g != ExternalChanges::default());
     if matches!(act, Act::Read { .. }) {
         grant.unsettled_until = None;
+        refused_as_gone(machine, license);
+    }
+}
+
+/// A license is there after all: what was refused because it was gone is decided anew.
+fn refused_as_gone(machine: &mut Machine, license: u32) {
+    let gone = |a: &&mut Action| {
+        let refused = a.outcome == ActionOutcome::Refused && a.missing == Some(Missing::Gone);
+        a.license == license && refused
+    };
+    for action in machine.actions.iter_mut().filter(gone) {
+        action.outcome = ActionOutcome::Superseded;
     }
 }
 

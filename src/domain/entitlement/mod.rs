@@ -49,6 +49,8 @@ pub struct SeatDue {
     pub paid_until: Option<Timestamp>,
     /// The row of the table that says so.
     pub row: Option<Pair>,
+    /// Whether its grace began by a status alone, of a purchase that was not heard of from its beginning.
+    pub guessed: bool,
 }
 
 /// What should hold of a license.
@@ -190,6 +192,7 @@ impl Ctx<'_> {
             (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);
             seat.paid_until = settled.dates.paid;
             seat.row = Some(settled.pair);
+            seat.guessed = settled.guessed;
             out.seats.push(seat);
         }
         out.wake = earliest(out.wake, settled.dates.turns.iter().copied(), self.now);

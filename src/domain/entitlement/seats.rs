@@ -19,6 +19,7 @@ impl Ctx<'_> {
             since: None,
             paid_until: None,
             row: None,
+            guessed: false,
         };
         let template = &claim.template;
         match claim.seats {

@@ -25,6 +25,8 @@ pub(super) struct Settled {
     pub(super) dates: Dates,
     /// When the license became due.
     pub(super) since: Option<Timestamp>,
+    /// Whether its grace began by a status alone.
+    pub(super) guessed: bool,
 }
 
 /// The instants that the table's ends stand for.
@@ -110,6 +112,7 @@ impl Ctx<'_> {
                 ..Dates::default()
             },
             since: life.paid_at,
+            guessed: false,
         }
     }
 
@@ -159,6 +162,7 @@ impl Ctx<'_> {
             pair,
             dates,
             since: life.began,
+            guessed: life.open_episode().is_some_and(|e| e.guessed),
         }
     }
 

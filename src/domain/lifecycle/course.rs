@@ -4,7 +4,7 @@
 //! An invoice counts where it was first paid, first failed or given up (`invoices.rs`), a snapshot where it says something
 //! that no invoice tells (`snapshots.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::grace::{Episode, GraceOutcome, SideFailure};
 use super::paid_time::PaidTime;
@@ -162,6 +162,8 @@ pub(super) struct Course<'o, 'f> {
     pub(super) now: Timestamp,
     /// Whether only snapshots tell what is paid.
     pub(super) silent: bool,
+    /// Of a subscription that was not heard of from its beginning, the items that a paid invoice billed since.
+    billed: Option<BTreeSet<ItemKey>>,
     /// Whether invoices could tell.
     pub(super) hears: Hears,
     state: Option<S>,
@@ -187,6 +189,7 @@ pub(super) fn live(
         terms,
         now,
         silent: !objects.paid_invoice_heard(),
+        billed: (!objects.heard_from_its_beginning()).then(|| objects.billed_by_paid()),
         hears,
         state: None,
         transitions: Vec::new(),
@@ -287,6 +290,16 @@ impl Course<'_, '_> {
             self.findings
                 .add(at, Finding::UnreadableMetadata(key.clone()));
         }
+    }
+
+    /// Whether only snapshots tell what is paid of an item. What began before anybody told us of it may have been paid for
+    /// before, too: another item's invoice says nothing of that.
+    pub(super) fn is_silent(&self, key: &ItemKey) -> bool {
+        self.silent
+            || self
+                .billed
+                .as_ref()
+                .is_some_and(|billed| !billed.contains(key))
     }
 
     pub(super) const fn state(&self) -> Option<S> {

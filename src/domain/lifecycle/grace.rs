@@ -50,6 +50,8 @@ pub struct Episode {
     pub owed: Owed,
     /// Stripe has ended the subscription meanwhile.
     pub gave_up: bool,
+    /// Whether it began by a status alone, of a subscription that was not heard of from its beginning.
+    pub guessed: bool,
 }
 
 /// What a failed invoice asks for, as last told.

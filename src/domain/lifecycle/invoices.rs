@@ -279,6 +279,9 @@ impl<'f> Course<'_, 'f> {
         let leaves_gap = !self.is_covered(fact.at) && self.sells_at(fact.at);
         if role == Role::Side || !leaves_gap {
             self.side_failure(fact, invoice);
+        } else if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
+            // Now it is known what it is late for.
+            episode.guessed = false;
         } else if self.grace_may_start() {
             let learned = invoice.failed.as_ref().map_or(fact.received, |f| f.learned);
             self.start_episode(
@@ -295,7 +298,7 @@ impl<'f> Course<'_, 'f> {
         let first_unpaid = self.roles.values().any(|(role, _)| *role == Role::First);
         let renews = invoice.shown.reason == BillingReason::Cycle && !first_unpaid;
         for (key, start, _) in self.base_of(invoice) {
-            let silent = self.silent;
+            let silent = self.is_silent(&key);
             let unknown = self.life.trial_until.is_none();
             let paid = self.paid_mut(&key);
             if renews && unknown && paid.end().is_none() {
@@ -355,6 +358,7 @@ impl<'f> Course<'_, 'f> {
             lapsed: None,
             owed: invoice.map(owed).unwrap_or_default(),
             gave_up: false,
+            guessed: false,
             cause,
         });
         self.trigger(at, SubscriptionTrigger::RenewalFailed, told_by);

@@ -5,8 +5,9 @@ use super::grace::Cause as FailureCause;
 use super::role::Role;
 use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::{Fact, SubscriptionStatus as Status};
+use crate::domain::finding::Finding;
 use crate::domain::object::invoice::InvoiceState;
-use crate::domain::object::{ItemKey, Version};
+use crate::domain::object::{Invoice, ItemKey, Version};
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {
@@ -22,6 +23,7 @@ impl Course<'_, '_> {
         if overdue.is_none() && self.is_explained(version) {
             return;
         }
+        let guessed = overdue.is_none() && !self.knows_why_late(version);
         let first_unpaid = self.roles.values().any(|(role, _)| *role == Role::First);
         let created = self.objects.subscription.created();
         let lived = |start: Timestamp| {
@@ -37,7 +39,7 @@ impl Course<'_, '_> {
             .collect();
         for (key, start, lived) in periods {
             let known = self.life.paid_end(&key).is_some();
-            let silent = self.silent;
+            let silent = self.is_silent(&key);
             let paid = self.paid_mut(&key);
             if lived && !known {
                 paid.grant(start, start);
@@ -49,9 +51,25 @@ impl Course<'_, '_> {
         if self.had_time(fact.at) && !self.is_covered(fact.at) && self.grace_may_start() {
             let cause = overdue.map_or_else(|| cause(fact, version), FailureCause::Invoice);
             self.start_episode(fact, version.learned, cause);
+            if guessed {
+                self.findings.add(fact.at, Finding::LateForUnknown);
+                if let Some(episode) = self.life.episodes.last_mut() {
+                    episode.guessed = true;
+                }
+            }
         } else if self.state().is_none() {
             self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
         }
+    }
+
+    /// Whether what it is late for is known: its renewal's invoice, or all of its life. What began before anybody told us of it
+    /// may owe for something else (a manual invoice, an upgrade): the grace gives time, and its end waits for a person.
+    fn knows_why_late(&self, version: &Version<'_>) -> bool {
+        let newest = version.shown.latest_invoice.as_ref();
+        let newest = newest.and_then(|id| self.objects.invoices.get(id));
+        let renews =
+            |i: &Invoice<'_>| self.role_of(i) == Role::Renewal && i.is_unpaid_at(version.at);
+        self.objects.heard_from_its_beginning() || newest.is_some_and(renews)
     }
 
     /// Whether something else explains that it is late: a side invoice that failed, a first one that is unpaid, a renewal

@@ -171,7 +171,8 @@ impl<'f> Course<'_, 'f> {
     fn active(&mut self, fact: &Fact, version: &Version<'_>) {
         self.write_off(fact);
         self.step(fact, SubscriptionTrigger::Runs);
-        if self.silent && !version.shown.send_invoice {
+        let silent = version.items.iter().any(|i| self.is_silent(&i.key));
+        if (self.silent || silent) && !version.shown.send_invoice {
             self.snapshot_pays(fact, version);
         }
     }
@@ -188,7 +189,8 @@ impl<'f> Course<'_, 'f> {
             self.life.unheard |= self.objects.subscription.heard_from_its_beginning();
         }
         for item in &version.items {
-            let Some((start, end)) = item.period.filter(|_| !self.life.only_used(item)) else {
+            let speaks = !self.life.only_used(item) && self.is_silent(&item.key);
+            let Some((start, end)) = item.period.filter(|_| speaks) else {
                 continue;
             };
             // The first period that costs something: the very first, or the one after a trial.

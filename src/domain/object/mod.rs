@@ -9,7 +9,7 @@ mod refund;
 pub(crate) mod session;
 mod subscription;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use dispute::{Dispute, Disputes};
 pub use invoice::Invoice;
@@ -18,10 +18,10 @@ pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};
 
-use super::fact::{Bought, Fact, FactBody};
+use super::fact::{BillingReason, Bought, Fact, FactBody};
 use super::id::{InvoiceId, SessionId};
 use super::terms::Terms;
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
 
 /// Everything that Stripe keeps of one purchase, as far as its facts tell.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,9 @@ pub struct Objects<'f> {
     /// What a look-up said that its session sold.
     pub looked_up_lines: Option<&'f [Bought]>,
 }
+
+/// A subscription whose first event is no later than this after its creation has nothing before it.
+const HEARD_WITHIN: Span = Span::from_minutes(10);
 
 impl<'f> Objects<'f> {
     /// Folds facts, given in canonical order. `terms` say which prices are licensed, and so which item took whose place.
@@ -97,6 +100,33 @@ impl<'f> Objects<'f> {
     #[must_use]
     pub fn paid_invoice_heard(&self) -> bool {
         self.invoices.values().any(|i| i.paid_heard)
+    }
+
+    /// Whether a subscription was heard of from its beginning: by its own creation, its checkout, its first invoice, or within
+    /// its first minutes. Of another one what happened before is not known.
+    #[must_use]
+    pub fn heard_from_its_beginning(&self) -> bool {
+        let subscription = &self.subscription;
+        let soon = || {
+            let first = subscription.versions.first().map(|v| v.at);
+            let created = subscription.created();
+            created
+                .zip(first)
+                .is_none_or(|(c, first)| first <= c + HEARD_WITHIN)
+        };
+        let mut invoices = self.invoices.values();
+        subscription.heard_from_its_beginning()
+            || !self.sessions.is_empty()
+            || invoices.any(|i| i.shown.reason == BillingReason::Create)
+            || soon()
+    }
+
+    /// The items that a paid invoice billed.
+    #[must_use]
+    pub fn billed_by_paid(&self) -> BTreeSet<ItemKey> {
+        let paid = self.invoices.values().filter(|i| i.paid_heard);
+        let lines = paid.flat_map(|i| self.subscription.items.lines_of(i.lines));
+        lines.map(|(key, _)| key).collect()
     }
 
     /// What went back of each invoice against what was paid on it (rule 36).

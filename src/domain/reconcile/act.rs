@@ -1,6 +1,6 @@
 //! The single differences, each made from the seat that is due and the license that is there.
 
-use super::Difference;
+use super::{Difference, is_unproved};
 use crate::domain::action::{Act, NewLicense, SeatId};
 use crate::domain::entitlement::{SeatDue, Why};
 use crate::domain::machine::Grant;
@@ -12,6 +12,7 @@ pub(super) fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
         grant: None,
         by_time: false,
         by_person: false,
+        unproved: false,
     }
 }
 
@@ -57,6 +58,7 @@ pub(super) fn revoke(grant: &Grant) -> Act {
 pub(super) fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
     Difference {
         by_time: seat.why == Why::Lapsed,
+        unproved: is_unproved(seat),
         ..asked(seat, grant, act)
     }
 }
@@ -75,5 +77,6 @@ pub(super) fn on(grant: &Grant, act: Act) -> Difference {
         grant: Some(grant.number),
         by_time: false,
         by_person: false,
+        unproved: false,
     }
 }

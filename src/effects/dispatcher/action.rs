@@ -158,6 +158,9 @@ impl Dispatcher {
         };
         let outcome = executor.execute(&machine, &action).await;
         drop(slot);
+        let Some(outcome) = outcome else {
+            return;
+        };
         tally::action(service.name, &machine.source, action.act.as_str(), &outcome);
         refused::report(&machine, &action, &outcome, &service);
         self.hand_in(|| Input::Outcome {

@@ -5,7 +5,7 @@ use super::{RecordError, View};
 use crate::domain::adoption::{Gap, add_gap};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Receipt;
-use crate::engine::record;
+use crate::engine::record::{self, standing};
 use crate::engine::write::working::Working;
 use crate::store::Read;
 
@@ -31,6 +31,11 @@ pub fn read(view: &dyn View) -> Result<Vec<Gap>, RecordError> {
 /// The store's.
 pub fn note(working: &mut Working<'_>, gap: Gap) -> Result<Receipt, RecordError> {
     let mut gaps = read(working)?;
+    let mut guard = standing::guard(working)?;
+    if gap.noted == gap.to && !guard.taken.is_empty() {
+        guard.clock_set_forward(gap.to - gap.from);
+        standing::put_guard(working, &guard)?;
+    }
     add_gap(&mut gaps, gap);
     record::put(working, gaps_key(), &gaps)?;
     Ok(Receipt::Done)

@@ -182,10 +182,22 @@ impl Handle {
         Ok(())
     }
 
+    /// Times of which the store has no memory.
+    #[must_use]
+    pub fn gaps(&self) -> Arc<Vec<Gap>> {
+        self.gaps.load_full()
+    }
+
     /// The orders for the whole shop.
     #[must_use]
     pub fn standing(&self) -> Arc<StandingOrders> {
         self.standing.load_full()
+    }
+
+    /// Whether something holds work back at present: time that cannot be trusted, or an order of the shop's.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        self.stops_held().is_some() || self.standing.load().hold_anything()
     }
 
     /// Notes how many licenses work: the guard lets a share of them end in a while.

@@ -74,7 +74,8 @@ fn findings() -> Vec<Finding> {
         }),
         Some(Finding::MovedTo { .. }) => Some(Finding::Held(Flaw::SeatTwice)),
         Some(Finding::Held(_)) => Some(Finding::NoInvoiceHeard(SourceName::from("stripe"))),
-        Some(Finding::NoInvoiceHeard(_)) => Some(Finding::GuardTripped),
+        Some(Finding::NoInvoiceHeard(_)) => Some(Finding::LateForUnknown),
+        Some(Finding::LateForUnknown) => Some(Finding::GuardTripped),
         Some(Finding::GuardTripped) => None,
     };
     std::iter::successors(next(None), |last| next(Some(last))).collect()

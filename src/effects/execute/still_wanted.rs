@@ -1,0 +1,42 @@
+//! What takes a license away is judged once more when its turn has come: it may have waited, and what it was decided by may
+//! hold no longer.
+
+use super::{ActionExecutor, work_of};
+use crate::clock::pause;
+use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::guard::is_hurtful;
+use crate::domain::machine::Machine;
+use crate::domain::time::Span;
+use crate::engine::SubmitError;
+use crate::engine::input::Input;
+use crate::engine::read::view;
+
+/// How long it waits before it asks an engine again that has no room on its disk.
+const FULL_WAIT: Span = Span::from_s(1);
+
+impl ActionExecutor<'_> {
+    /// Whether an action may still be sent. Asked only of what takes a license or time of it, and while something holds work
+    /// back: an order of the shop's, or time that cannot be trusted. One that may not is not counted as tried.
+    pub(super) async fn is_still_wanted(&self, machine: &Machine, action: &Action) -> bool {
+        if !is_hurtful(machine, action, self.now()) || !self.handle.holds_back() {
+            return true;
+        }
+        let wake = Input::WakeUp {
+            machine: machine.id.clone(),
+        };
+        let looked = self.handle.submit_waiting(wake).await;
+        let kept = view::machine(self.handle.reader(), &machine.id);
+        let stands = |a: &Action| {
+            a.id == action.id && a.outcome == ActionOutcome::Pending && a.act == action.act
+        };
+        let stands = |m: Machine| m.held.is_none() && m.actions.iter().any(stands);
+        if looked.is_ok() && kept.ok().flatten().is_some_and(stands) {
+            return true;
+        }
+        self.service.not_sent(work_of(action), self.now());
+        if looked == Err(SubmitError::Busy) {
+            pause(FULL_WAIT).await;
+        }
+        false
+    }
+}

@@ -1,0 +1,149 @@
+//! The promise: no config, restore, adoption, outage or wrong clock of ours, and no license service that lies for an hour,
+//! ends a paying customer's license without somebody's yes.
+//!
+//! A made-up shop is played twice, with one trouble and without it, and what each customer could use is compared ([`judge`]
+//! says what counts as taken). `KEYWARD_SEED` says which shops, `KEYWARD_FULL=1` plays a long campaign. A shop that failed
+//! once is kept in `promise/kept/` as the JSON that a failure prints, and is played first.
+
+mod judge;
+mod service;
+mod trouble;
+mod world;
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use keyward::engine::input::Rules;
+use keyward::sim::history::{self, Line};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use serde::{Deserialize, Serialize};
+
+use crate::shop::any::any_shop;
+use crate::shop::script::Shop;
+use crate::shop::stripe::Stripe;
+use crate::shop::{catalog, delivery};
+use crate::support::replay;
+use judge::{Seen, compare};
+use trouble::{Trouble, What, any_trouble, play};
+
+/// Shops of the short campaign, and of the long one: about 20 s and about ten minutes in a debug build on two cores.
+const SHOPS: [u32; 2] = [240, 8_000];
+
+/// A shop and what goes wrong in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Case {
+    trouble: Trouble,
+    shop: Shop,
+}
+
+fn played(shop: &Shop) -> (Vec<Line>, Rules) {
+    let stripe = Stripe::live(shop);
+    let lines = delivery::deliver(&stripe, &shop.delivery);
+    let text: String = lines.iter().map(|l| format!("{}\n", l.text)).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keyward.toml");
+    std::fs::write(&file, catalog::config(&shop.policy.toml())).unwrap();
+    let mut rules = replay::rules(&file);
+    let lines = history::read("shop", &text).unwrap();
+    // The store is older than everything that is sold.
+    rules.store_since = Some(keyward::domain::time::Timestamp::from_ms(0));
+    (lines, rules)
+}
+
+fn check(case: &Case) -> Result<Seen, String> {
+    let (lines, rules) = played(&case.shop);
+    if lines.is_empty() {
+        return Ok(Seen::default());
+    }
+    let runs = play(&lines, &rules, &case.trouble);
+    let (calm, troubled) = (runs.calm.machines(), runs.troubled.machines());
+    let seen = compare(
+        (&runs.calm.licenses, &calm[..]),
+        (&runs.troubled.licenses, &troubled[..]),
+        runs.time,
+    );
+    let kind = case.trouble.what.kind();
+    let mut named = Seen::default();
+    for (what, n) in seen.map_err(|why| format!("{:?}: {why}", case.trouble))?.0 {
+        named.0.insert(format!("{kind}: {what}"), n);
+    }
+    if runs.troubled.licenses.lies > 0 {
+        named.count("lies: told");
+    }
+    Ok(named)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// A share of the campaign, with dice of its own.
+fn share(seed: u64, shops: u32, seen: &Mutex<Seen>) -> Result<(), String> {
+    let mut bytes = [0_u8; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let config = Config {
+        cases: shops,
+        max_shrink_iters: 300,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let mut runner =
+        TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let case = (any_trouble(), any_shop()).prop_map(|(trouble, shop)| Case { trouble, shop });
+    let ran = runner.run(&case, |case| {
+        let found = check(&case).map_err(TestCaseError::fail)?;
+        seen.lock().unwrap().add(&found);
+        Ok(())
+    });
+    ran.map_err(|error| match error {
+        TestError::Fail(why, case) => {
+            let kept = serde_json::to_string(&case).unwrap();
+            format!("seed {seed}: {why}\n{kept}")
+        }
+        TestError::Abort(why) => format!("seed {seed}: {why}"),
+    })
+}
+
+#[test]
+fn nothing_of_ours_ends_the_license_of_who_pays() {
+    let full = std::env::var("KEYWARD_FULL").is_ok_and(|v| v == "1");
+    let usual = SHOPS[usize::from(full)].into();
+    let shops = u32::try_from(number("KEYWARD_PROMISES").unwrap_or(usual)).unwrap();
+    let (seed, seen) = (number("KEYWARD_SEED").unwrap_or(1), Mutex::default());
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let run = |n| share(seed * 1_000 + n, shops / 2, &seen);
+        let threads = [0, 1].map(|n| scope.spawn(move || run(n)));
+        let ended = threads.into_iter().map(|t| t.join().unwrap());
+        ended.filter_map(Result::err).collect()
+    });
+    let seen = seen.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}\nseen: {seen:#?}", wrong.join("\n"));
+    println!("{shops} shops: {seen:#?}");
+    for kind in What::KINDS {
+        let what = format!("{kind}: a customer who pays before and after");
+        assert!(seen.of(&what) > 0, "never: {what}");
+    }
+    assert!(
+        seen.of("lies: told") > 0,
+        "nothing was asked of a service that lies"
+    );
+}
+
+/// Shops that failed once.
+#[test]
+fn kept_promises() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/laws/promise/kept");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map(|f| f.unwrap().path())
+        .collect();
+    files.sort();
+    for file in files {
+        let case: Case = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        if let Err(why) = check(&case) {
+            panic!("{}: {why}", file.display());
+        }
+    }
+}

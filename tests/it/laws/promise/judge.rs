@@ -1,0 +1,191 @@
+//! Compares what the customers of two runs of one shop could use, at every instant at which anything changed.
+//!
+//! Counted per customer: how many of their licenses work at the license service. One is *taken early* when the troubled run
+//! has fewer of them than the calm one, though it has made as many, for ten minutes or longer, and
+//!
+//! * while the trouble lasts (and three hours after it, in which what was missed is made up for): one was stopped, revoked or
+//!   shortened since it began. What ran out by its own end, because nobody could extend it, is counted apart;
+//! * afterwards: whatever the reason. Only what a person was shown (an action refused or held, a report) is counted apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyward::domain::action::{Act, ActionOutcome};
+use keyward::domain::machine::Machine;
+use keyward::domain::time::{Span, Timestamp};
+
+use super::service::{Kept, Licenses};
+
+/// Two runs may be so far apart in a single act: a look before a create takes a while.
+const APART: Span = Span::from_minutes(10);
+
+/// How often each thing was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen(pub(crate) BTreeMap<String, u64>);
+
+impl Seen {
+    pub(crate) fn count(&mut self, what: impl Into<String>) {
+        *self.0.entry(what.into()).or_default() += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (what, n) in &other.0 {
+            *self.0.entry(what.clone()).or_default() += n;
+        }
+    }
+
+    pub(crate) fn of(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+}
+
+/// The time that is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged {
+    /// When the trouble began.
+    pub(crate) began: Timestamp,
+    /// Until when it is being made up for.
+    pub(crate) over: Timestamp,
+    /// When the comparison ends.
+    pub(crate) end: Timestamp,
+    /// Whether what happened before is not known: then no grace can be given to who paid nothing since.
+    pub(crate) untold: bool,
+}
+
+/// The customer of each license, by the object that its label names.
+struct Owners(BTreeMap<String, String>);
+
+impl Owners {
+    fn of(machines: &[&[Machine]]) -> Self {
+        let all = machines.iter().flat_map(|m| m.iter());
+        let pair = |m: &Machine| Some((m.object().to_string(), m.customer()?.to_string()));
+        Self(all.filter_map(pair).collect())
+    }
+
+    fn owner(&self, kept: &Kept) -> String {
+        let label = kept.license.label.as_ref().map_or("", |l| l.as_str());
+        let object = label.split(' ').nth(2).unwrap_or(label).to_owned();
+        self.0.get(&object).cloned().unwrap_or(object)
+    }
+
+    fn machines<'m>(&self, owner: &str, machines: &'m [Machine]) -> Vec<&'m Machine> {
+        let is = |m: &&Machine| {
+            let object = m.object().to_string();
+            self.0.get(&object).map_or(object.as_str(), String::as_str) == owner
+        };
+        machines.iter().filter(is).collect()
+    }
+}
+
+/// Whether something about a purchase waits for a person.
+fn is_listed(machine: &Machine) -> bool {
+    let waits = |outcome| {
+        matches!(
+            outcome,
+            ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned
+        )
+    };
+    let asks = |a: &&keyward::domain::action::Action| !matches!(a.act, Act::Query(_));
+    let waiting = machine
+        .actions
+        .iter()
+        .filter(asks)
+        .any(|a| waits(a.outcome));
+    waiting || machine.held.is_some() || !machine.told.is_empty()
+}
+
+/// Compares. What was seen, or the first license that was taken early.
+pub(crate) fn compare(
+    calm: (&Licenses, &[Machine]),
+    troubled: (&Licenses, &[Machine]),
+    time: Judged,
+) -> Result<Seen, String> {
+    let owners = Owners::of(&[calm.1, troubled.1]);
+    let mut of: BTreeMap<String, [Vec<&Kept>; 2]> = BTreeMap::new();
+    for (n, licenses) in [calm.0, troubled.0].into_iter().enumerate() {
+        for kept in licenses.all.values() {
+            of.entry(owners.owner(kept)).or_default()[n].push(kept);
+        }
+    }
+    let mut seen = Seen::default();
+    for (owner, [calm, troubled_ones]) in &of {
+        let listed = owners
+            .machines(owner, troubled.1)
+            .into_iter()
+            .any(is_listed);
+        one_owner(calm, troubled_ones, listed, time, &mut seen)
+            .map_err(|why| format!("{owner}: {why}"))?;
+    }
+    Ok(seen)
+}
+
+fn one_owner(
+    calm: &[&Kept],
+    troubled: &[&Kept],
+    listed: bool,
+    time: Judged,
+    seen: &mut Seen,
+) -> Result<(), String> {
+    let works = |of: &[&Kept], at| of.iter().filter(|k| k.works(at)).count();
+    let made = |of: &[&Kept], at| of.iter().filter(|k| k.at(at).is_some()).count();
+    let missing = |at| {
+        let unmade = made(calm, at).saturating_sub(made(troubled, at));
+        works(calm, at).saturating_sub(works(troubled, at) + unmade)
+    };
+    if works(calm, time.began) > 0 && time.end > time.over && works(calm, time.over) > 0 {
+        seen.count("a customer who pays before and after");
+    }
+    for at in instants(calm, troubled, time) {
+        if missing(at) == 0 || (at + APART <= time.end && missing(at + APART) == 0) {
+            continue;
+        }
+        let since = |k: &&&Kept| k.taken(at).is_some_and(|t| t >= time.began);
+        let taken = troubled.iter().filter(|k| !k.works(at)).any(|k| since(&k));
+        if at < time.over && !taken {
+            seen.count("ran out, or was not brought back, while the trouble lasted");
+        } else if !taken && time.untold && only_in_grace(calm, troubled, at) {
+            seen.count("ran out in a grace that nobody could know of");
+        } else if at >= time.over && listed && !taken {
+            seen.count("ran out later, and a person was shown why");
+        } else {
+            let how = if taken { "taken" } else { "ran out" };
+            return Err(format!(
+                "at {at} {} of {} licenses are missing ({how}, listed: {listed})\n  calm: {}\n  troubled: {}",
+                missing(at),
+                works(calm, at),
+                told(calm),
+                told(troubled)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether what the calm run has more is over within a grace: nobody paid for it.
+fn only_in_grace(calm: &[&Kept], troubled: &[&Kept], at: Timestamp) -> bool {
+    let works = |of: &[&Kept], at| of.iter().filter(|k| k.works(at)).count();
+    let later = at + Span::from_days(17);
+    works(calm, later) <= works(troubled, later)
+}
+
+fn instants(calm: &[&Kept], troubled: &[&Kept], time: Judged) -> BTreeSet<Timestamp> {
+    let steps = calm.iter().chain(troubled).flat_map(|k| &k.steps);
+    let each = steps.flat_map(|s| [Some(s.at), s.expires_at].into_iter().flatten());
+    each.chain([time.over])
+        .filter(|at| (time.began..=time.end).contains(at))
+        .collect()
+}
+
+fn told(of: &[&Kept]) -> String {
+    let step = |s: &super::service::Step| {
+        let end = s
+            .expires_at
+            .map_or("for life".to_owned(), |t| t.to_string());
+        format!("\n    {} {:?} until {end}", s.at, s.status)
+    };
+    let one = |k: &&Kept| {
+        let label = k.license.label.as_ref().map_or("", |l| l.as_str());
+        let steps: String = k.steps.iter().map(step).collect();
+        format!("\n  {label}{steps}")
+    };
+    of.iter().map(one).collect()
+}

@@ -1,0 +1,393 @@
+//! What goes wrong in a shop, and how the same shop is played with it.
+
+use keyward::domain::decision::Verb;
+use keyward::domain::fact::{FactBody, InvoiceEvent, Subscription, SubscriptionStatus};
+use keyward::domain::plan::{Devices, Plan};
+use keyward::domain::policy::{
+    AtGraceEnd, OnCancel, OnDispute, OnPartialRefund, OnRefund, Policy, Resubscribe, Trial,
+};
+use keyward::domain::revision::{Revision, Revisions};
+use keyward::domain::time::{Span, Timestamp};
+use keyward::engine::input::{EventPayload, Input, Rules};
+use keyward::sim::history::Line;
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::judge::Judged;
+use super::service::Lie;
+use super::world::World;
+
+/// Deliveries that were missed, and what was held until then, take so long to be made up for.
+const MADE_UP: Span = Span::from_hours(3);
+const WEEK: Span = Span::from_days(7);
+const HOUR: Span = Span::from_hours(1);
+
+/// What is changed in a config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Edit {
+    FewerDevices,
+    ShorterGrace,
+    AnotherPolicy,
+    PlansDropped,
+    PricesMoved,
+    RefundsRevoke,
+    NoTrials,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum What {
+    /// The config is edited and loaded.
+    Edited(Edit),
+    /// A copy of the store, so many hours old, is put back, and what was told since is told again.
+    PutBack { hours: u16 },
+    /// The clock is wrong by so many hours, for so many.
+    Jumped { by: i16, hours: u8 },
+    /// Nothing runs for a week; then everything comes at once.
+    Down,
+    /// The store begins only now; the license service has all licenses. Whether what happened before is told.
+    Late { told: bool },
+    /// The license service lies for an hour.
+    Lies(Lie),
+}
+
+impl What {
+    /// The name under which it is counted.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Edited(_) => "edited",
+            Self::PutBack { .. } => "put back",
+            Self::Jumped { .. } => "jumped",
+            Self::Down => "down",
+            Self::Late { .. } => "late",
+            Self::Lies(_) => "lies",
+        }
+    }
+
+    /// Each kind.
+    pub(crate) const KINDS: [&'static str; 6] =
+        ["edited", "put back", "jumped", "down", "late", "lies"];
+}
+
+/// What goes wrong, and when: at an event's instant, or so many hours after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Trouble {
+    pub(crate) what: What,
+    pub(crate) event: u16,
+    pub(crate) hours: u16,
+}
+
+/// Any trouble.
+pub(crate) fn any_trouble() -> impl Strategy<Value = Trouble> {
+    let edits = [
+        Edit::FewerDevices,
+        Edit::ShorterGrace,
+        Edit::AnotherPolicy,
+        Edit::PlansDropped,
+        Edit::PricesMoved,
+        Edit::RefundsRevoke,
+        Edit::NoTrials,
+    ];
+    let lies = [
+        Lie::Gone,
+        Lie::Active,
+        Lie::Revoked,
+        Lie::Garbage,
+        Lie::LostAnswer,
+    ];
+    let what = prop_oneof![
+        prop::sample::select(edits.to_vec()).prop_map(What::Edited),
+        (1..900_u16).prop_map(|hours| What::PutBack { hours }),
+        (-900..900_i16, 1..72_u8).prop_map(|(by, hours)| What::Jumped { by, hours }),
+        Just(What::Down),
+        any::<bool>().prop_map(|told| What::Late { told }),
+        prop::sample::select(lies.to_vec()).prop_map(What::Lies),
+    ];
+    (what, any::<u16>(), 0..400_u16).prop_map(|(what, event, hours)| Trouble { what, event, hours })
+}
+
+impl Trouble {
+    /// When it begins.
+    fn at(&self, lines: &[Line]) -> Timestamp {
+        let event = &lines[usize::from(self.event) % lines.len()];
+        event.received + Span::from_hours(self.hours.into())
+    }
+}
+
+/// Both runs of a shop, and what of them is compared.
+pub(crate) struct Runs {
+    pub(crate) calm: World,
+    pub(crate) troubled: World,
+    pub(crate) time: Judged,
+}
+
+/// Plays a shop with a trouble and without it.
+pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
+    let at = trouble.at(lines);
+    let last = lines.iter().map(|l| l.received).max().unwrap();
+    let until = last.max(at) + Span::from_days(40);
+    let before = lines.partition_point(|l| l.received <= at);
+    let copied = match trouble.what {
+        What::PutBack { hours } => at - Span::from_hours(hours.into()),
+        What::Edited(_) | What::Jumped { .. } | What::Down | What::Late { .. } | What::Lies(_) => {
+            at
+        }
+    };
+    let kept = lines.partition_point(|l| l.received <= copied);
+    let mut calm = World::new(rules.clone(), lines[0].received.min(copied));
+    hear(&mut calm, &lines[..kept], copied);
+    let mut troubled = calm.copy();
+    hear(&mut calm, &lines[kept..before], at);
+    let over = strike(
+        trouble.what,
+        &mut troubled,
+        &calm,
+        lines,
+        (kept, before),
+        at,
+    );
+    let after = lines.partition_point(|l| l.received <= troubled.now);
+    hear(&mut troubled, &lines[after.max(before)..], until);
+    hear(&mut calm, &lines[before..], until);
+    let policies = &rules.revisions.newest().unwrap().policies;
+    let keeps = policies.iter().any(|p| p.on_cancel == OnCancel::Keep);
+    let end = judged_until(trouble.what, lines, before, (copied, at), (until, keeps));
+    let time = Judged {
+        began: at,
+        over,
+        end,
+        untold: matches!(trouble.what, What::Late { told: false }),
+    };
+    Runs {
+        calm,
+        troubled,
+        time,
+    }
+}
+
+fn hear(world: &mut World, lines: &[Line], until: Timestamp) {
+    for line in lines {
+        world.hear(line);
+    }
+    world.run_to(until);
+}
+
+/// Lets it happen, up to the instant at which it is over and made up for.
+fn strike(
+    what: What,
+    world: &mut World,
+    calm: &World,
+    lines: &[Line],
+    (kept, before): (usize, usize),
+    at: Timestamp,
+) -> Timestamp {
+    match what {
+        What::Edited(edit) => {
+            world.rules.revisions = edited(&world.rules.revisions, edit, at);
+            world.look_at_all();
+            return at;
+        }
+        What::PutBack { .. } => {
+            world.licenses = calm.licenses.clone();
+            world.down_until(at);
+            lines[kept..before].iter().for_each(|l| world.take_in(l));
+        }
+        What::Jumped { by, hours } => {
+            world.set_skew(Span::from_hours(by.into()));
+            let to = at + Span::from_hours(hours.into());
+            let until = lines.partition_point(|l| l.received <= to);
+            hear(world, &lines[before..until], to);
+            world.set_skew(Span::ZERO);
+        }
+        What::Down => {
+            let to = at + WEEK;
+            world.down_until(to);
+            let until = lines.partition_point(|l| l.received <= to);
+            lines[before..until].iter().for_each(|l| world.take_in(l));
+        }
+        What::Late { told } => {
+            let mut rules = world.rules.clone();
+            rules.store_since = Some(at);
+            *world = World::new(rules, at);
+            world.licenses = calm.licenses.clone();
+            if told {
+                lines[..before].iter().for_each(|l| world.take_in(l));
+            }
+        }
+        What::Lies(lie) => {
+            world.licenses.lie = Some(lie);
+            let to = at + HOUR;
+            let until = lines.partition_point(|l| l.received <= to);
+            hear(world, &lines[before..until], to);
+            world.licenses.lie = None;
+        }
+    }
+    // What is delivered meanwhile is heard meanwhile.
+    let over = world.now + MADE_UP;
+    let from = lines
+        .partition_point(|l| l.received <= world.now)
+        .max(before);
+    let until = lines.partition_point(|l| l.received <= over);
+    hear(world, &lines[from..until.max(from)], over);
+    world.look_at_all();
+    over
+}
+
+/// The comparison ends with what the trouble may change by right: what the customer does after an edit is judged by it, and
+/// what a person decided in a time that was lost is lost.
+fn judged_until(
+    what: What,
+    lines: &[Line],
+    before: usize,
+    (copied, at): (Timestamp, Timestamp),
+    (until, keeps): (Timestamp, bool),
+) -> Timestamp {
+    let decided = |l: &&Line| matches!(&l.input, Input::Decision { decision, .. } if decision.verb != Verb::Revoke);
+    match what {
+        What::Edited(_) => {
+            let hurts = lines[before..]
+                .iter()
+                .find(|l| !only_pays(l, &lines[..before]));
+            hurts.map_or(until, |l| created(l).min(l.received))
+        }
+        What::PutBack { .. } => {
+            let lost = lines[..before].iter().filter(|l| l.received > copied);
+            let lost = lost.filter(decided).count();
+            if lost == 0 { until } else { at }
+        }
+        What::Late { told: false } => {
+            let lost = lines[..before].iter().filter(decided).count();
+            // Who cancels pays no more. That `on_cancel = keep` makes the license one for life needs a payment that is known.
+            let cancelled = |l: &&Line| snapshot(l).is_some_and(|s| s.ended_at.is_some());
+            let gone = lines[before..].iter().find(cancelled).filter(|_| keeps);
+            let until = gone.map_or(until, |l| created(l).min(l.received));
+            if lost == 0 { until } else { at }
+        }
+        What::Jumped { .. } | What::Down | What::Late { told: true } | What::Lies(_) => until,
+    }
+}
+
+fn created(line: &Line) -> Timestamp {
+    if let Input::Delivery(delivery) = &line.input {
+        delivery.created
+    } else {
+        line.received
+    }
+}
+
+/// Whether a line says no more than that somebody pays for what he has.
+fn only_pays(line: &Line, before: &[Line]) -> bool {
+    let Input::Delivery(delivery) = &line.input else {
+        return false;
+    };
+    let EventPayload::Fact(fact) = &delivery.heard else {
+        return true;
+    };
+    match &fact.body {
+        FactBody::Invoice(i) => matches!(i.event, InvoiceEvent::Paid | InvoiceEvent::Finalized),
+        FactBody::Payment(_) => true,
+        FactBody::Charge(charge) => charge.amount_refunded == 0,
+        FactBody::Subscription(now) => {
+            let of = |l: &Line| snapshot(l).filter(|s| s.id == now.id).cloned();
+            let was = before.iter().filter_map(of).next_back();
+            was.is_some_and(|was| shape(&was) == shape(now))
+        }
+        FactBody::Session(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => false,
+    }
+}
+
+fn snapshot(line: &Line) -> Option<&Subscription> {
+    let Input::Delivery(delivery) = &line.input else {
+        return None;
+    };
+    let EventPayload::Fact(fact) = &delivery.heard else {
+        return None;
+    };
+    fact.subscription()
+}
+
+/// What of a subscription must stay as it was.
+fn shape(s: &Subscription) -> impl PartialEq + use<> {
+    let items: Vec<_> = s
+        .items
+        .iter()
+        .map(|i| (i.price.clone(), i.quantity))
+        .collect();
+    let calm = matches!(
+        s.status,
+        SubscriptionStatus::Active | SubscriptionStatus::Trialing
+    );
+    (
+        calm,
+        s.status == SubscriptionStatus::Trialing,
+        items,
+        s.cancel_at_period_end,
+        s.cancel_at,
+        s.collection_paused,
+        s.trial_end,
+    )
+}
+
+/// The config's history with one more revision.
+fn edited(revisions: &Revisions, edit: Edit, at: Timestamp) -> Revisions {
+    let first = revisions.newest().unwrap().clone();
+    let mut next = Revision {
+        from: at,
+        ..first.clone()
+    };
+    match edit {
+        Edit::FewerDevices => next.plans.iter_mut().for_each(fewer_devices),
+        Edit::ShorterGrace => each(&mut next, |p| p.grace = Span::from_days(1)),
+        Edit::AnotherPolicy => each(&mut next, harsh),
+        Edit::PlansDropped => next.plans.clear(),
+        Edit::PricesMoved => {
+            let last = next.plans.len() - 1;
+            for n in 0..last {
+                let (left, right) = next.plans.split_at_mut(n + 1);
+                let (one, other) = (&mut left[n], &mut right[0]);
+                std::mem::swap(&mut one.prices, &mut other.prices);
+                std::mem::swap(&mut one.products, &mut other.products);
+                std::mem::swap(&mut one.lookup_keys, &mut other.lookup_keys);
+            }
+        }
+        Edit::RefundsRevoke => each(&mut next, |p| {
+            p.on_refund = OnRefund::Revoke;
+            p.on_partial_refund = OnPartialRefund::Revoke;
+        }),
+        Edit::NoTrials => each(&mut next, |p| p.trial = Trial::None),
+    }
+    revisions.replaced(vec![first, next])
+}
+
+fn each(revision: &mut Revision, change: impl Fn(&mut Policy)) {
+    revision.policies.iter_mut().for_each(change);
+}
+
+fn fewer_devices(plan: &mut Plan) {
+    plan.license.devices = Some(Devices::Count(1));
+    plan.license.devices_per_unit = None;
+}
+
+/// Everything as hard as it can be; the margin belongs to each renewal and stays.
+fn harsh(policy: &mut Policy) {
+    *policy = Policy {
+        name: policy.name.clone(),
+        grace: Span::from_days(2),
+        at_grace_end: AtGraceEnd::Revoke,
+        on_cancel: OnCancel::Now,
+        on_refund: OnRefund::Revoke,
+        on_partial_refund: OnPartialRefund::Revoke,
+        on_dispute: OnDispute::Suspend,
+        expiry_margin: policy.expiry_margin,
+        processing_margin: policy.processing_margin,
+        resubscribe: Resubscribe::New,
+        trial: Trial::None,
+        ..Policy::default()
+    };
+}
