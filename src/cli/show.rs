@@ -233,8 +233,11 @@ fn facts(page: &PurchasePage) -> String {
             f.object.clone().unwrap_or_default(),
             money(f),
             f.event.clone(),
-            late.then(|| format!("heard {}", f.received))
-                .unwrap_or_default(),
+            if late {
+                format!("heard {}", f.received)
+            } else {
+                String::new()
+            },
         ]
     };
     if page.facts.is_empty() {

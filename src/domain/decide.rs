@@ -236,7 +236,7 @@ fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
 
 /// A stop by time alone that was decided while time could be trusted, and is not sent yet, waits like a new one.
 fn hold_by_time(machine: &mut Machine, difference: &Difference, world: &DecisionContext<'_>) {
-    let Some(why) = world.stops_held.filter(|_| difference.by_time) else {
+    let Some(why) = difference.waits_for_time(world.stops_held) else {
         return;
     };
     let waits = |a: &&mut Action| {
@@ -314,10 +314,8 @@ fn new_action(
     {
         due = due.max(until);
     }
-    let hold = world
-        .stops_held
-        .filter(|_| difference.by_time)
-        .map(Hold::TimeNotTrusted);
+    let hold = difference.waits_for_time(world.stops_held);
+    let hold = hold.map(Hold::TimeNotTrusted);
     let by_person = difference.by_person;
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());

@@ -2,6 +2,7 @@
 //! so, and then it stays until a person says (rule 51). But a service can be wrong for an hour, and that must not cost a
 //! customer the license: it is read again, soon and then ever more rarely.
 
+use super::action::GrantStatus;
 use super::by_hand::read_at;
 use super::entitlement::Entitlement;
 use super::finding::Finding;
@@ -15,7 +16,12 @@ fn doubted<'m>(
     due: &Entitlement,
     now: Timestamp,
 ) -> impl Iterator<Item = (&'m Grant, Timestamp)> {
-    let numbers = revoked_by_others(machine, due, now);
+    let is_revoked = |g: &Grant| g.status == GrantStatus::Revoked;
+    let numbers = if machine.grants.iter().any(is_revoked) {
+        revoked_by_others(machine, due, now)
+    } else {
+        Vec::new()
+    };
     let since = move |number: u32| {
         let told = |r: &&super::finding::Report| r.finding == Finding::RevokedElsewhere(number);
         machine.told.iter().find(told).map_or(now, |r| r.at)

@@ -101,7 +101,8 @@ pub(super) fn hold_unproved(
     wanted: &[Difference],
     world: &DecisionContext<'_>,
 ) {
-    if !only_gives(machine, world.store_since) {
+    let asks = wanted.iter().any(|d| d.unproved);
+    if !asks || !only_gives(machine, world.store_since) {
         return;
     }
     let unproved = |a: &Action| wanted.iter().any(|d| d.unproved && d.is(a));
@@ -156,7 +157,8 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
         if action.outcome != ActionOutcome::Held || hold_of(machine, action, world).is_some() {
             continue;
         }
-        let incomplete = only_gives(machine, world.store_since);
+        let incomplete =
+            action.held == Some(Hold::BeginningUnknown) && only_gives(machine, world.store_since);
         let action = &mut machine.actions[index];
         match action.held {
             Some(Hold::Paused { .. }) => {

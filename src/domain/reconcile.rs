@@ -9,6 +9,7 @@ use super::adoption::{is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
+use super::hold::{Distrust, DistrustCause};
 use super::machine::{ExternalChanges, Grant, Machine};
 use super::time::Timestamp;
 use crate::domain::matching::{is_for, match_seats};
@@ -25,6 +26,8 @@ pub struct Difference {
     /// Whether only time that passed asks for it: a grace that ended without a payment being heard of, an end that is earlier
     /// by our clock alone.
     pub by_time: bool,
+    /// Whether it takes the license, or time of it.
+    pub takes: bool,
     /// Whether a person's own decision asks for it.
     pub by_person: bool,
     /// Whether no fact itself asks for it: it follows from a payment that was not heard of.
@@ -292,6 +295,7 @@ fn live_differences(
         let by_time = shorter && matches!(seat.why, Why::Due | Why::Grace | Why::Lapsed);
         out.push(Difference {
             by_time,
+            takes: shorter,
             unproved: shorter && is_unproved(seat),
             ..asked(seat, grant, act)
         });
@@ -324,6 +328,16 @@ const fn is_unproved(seat: &SeatDue) -> bool {
 }
 
 impl Difference {
+    /// Why it waits while time cannot be trusted: it is a stop by time alone, or the clock itself is in doubt, by which all is
+    /// judged, and it takes something that nobody ordered to be taken.
+    #[must_use]
+    pub fn waits_for_time(&self, stops_held: Option<Distrust>) -> Option<Distrust> {
+        let by_clock = |d: &Distrust| {
+            matches!(d.cause, DistrustCause::Jumped(_)) && self.takes && !self.by_person
+        };
+        stops_held.filter(|d| self.by_time || by_clock(d))
+    }
+
     /// Whether an action does this very thing.
     #[must_use]
     pub fn is(&self, action: &Action) -> bool {

@@ -10,6 +10,7 @@ pub(super) fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
     Difference {
         act: Act::Create(new_license(seat, until)),
         grant: None,
+        takes: false,
         by_time: false,
         by_person: false,
         unproved: false,
@@ -73,6 +74,7 @@ pub(super) fn asked(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
 
 pub(super) fn on(grant: &Grant, act: Act) -> Difference {
     Difference {
+        takes: matches!(act, Act::Suspend { .. } | Act::Revoke { .. }),
         act,
         grant: Some(grant.number),
         by_time: false,

@@ -31,14 +31,25 @@ pub fn read(view: &dyn View) -> Result<Vec<Gap>, RecordError> {
 /// The store's.
 pub fn note(working: &mut Working<'_>, gap: Gap) -> Result<Receipt, RecordError> {
     let mut gaps = read(working)?;
+    add_gap(&mut gaps, gap);
+    record::put(working, gaps_key(), &gaps)?;
+    Ok(Receipt::Done)
+}
+
+/// Keeps one over which the clock jumped.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn note_jump(
+    working: &mut Working<'_>,
+    gap: Gap,
+) -> Result<Receipt, RecordError> {
     let mut guard = standing::guard(working)?;
     if gap.noted == gap.to && !guard.taken.is_empty() {
         guard.clock_set_forward(gap.to - gap.from);
         standing::put_guard(working, &guard)?;
     }
-    add_gap(&mut gaps, gap);
-    record::put(working, gaps_key(), &gaps)?;
-    Ok(Receipt::Done)
+    note(working, gap)
 }
 
 /// Keeps that the process lives.

@@ -174,7 +174,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Adopt(what) => adopting::carry_out(self, what),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
-            Input::Gap(gap) => gaps::note(self.working, *gap),
+            Input::Gap(gap) => gaps::note_jump(self.working, *gap),
             Input::Probed(learned) => probe::keep(self.working, learned),
             Input::Keep(kept) => server::keep(self.working, kept),
             Input::Standing(order) => standing::order(self.working, order),

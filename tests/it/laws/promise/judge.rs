@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyward::domain::action::{Act, ActionOutcome};
+use keyward::domain::fact::{Fact, Invoice};
 use keyward::domain::machine::Machine;
 use keyward::domain::time::{Span, Timestamp};
 
@@ -47,7 +48,7 @@ pub(crate) struct Judged {
     pub(crate) over: Timestamp,
     /// When the comparison ends.
     pub(crate) end: Timestamp,
-    /// Whether what happened before is not known: then no grace can be given to who paid nothing since.
+    /// Whether what happened before is not known: then nothing is given that no payment was told of since.
     pub(crate) untold: bool,
 }
 
@@ -108,23 +109,20 @@ pub(crate) fn compare(
     }
     let mut seen = Seen::default();
     for (owner, [calm, troubled_ones]) in &of {
-        let listed = owners
-            .machines(owner, troubled.1)
-            .into_iter()
-            .any(is_listed);
-        one_owner(calm, troubled_ones, listed, time, &mut seen)
+        let machines = owners.machines(owner, troubled.1);
+        one_owner((calm, troubled_ones), &machines, time, &mut seen)
             .map_err(|why| format!("{owner}: {why}"))?;
     }
     Ok(seen)
 }
 
 fn one_owner(
-    calm: &[&Kept],
-    troubled: &[&Kept],
-    listed: bool,
+    (calm, troubled): (&[&Kept], &[&Kept]),
+    machines: &[&Machine],
     time: Judged,
     seen: &mut Seen,
 ) -> Result<(), String> {
+    let listed = machines.iter().any(|m| is_listed(m));
     let works = |of: &[&Kept], at| of.iter().filter(|k| k.works(at)).count();
     let made = |of: &[&Kept], at| of.iter().filter(|k| k.at(at).is_some()).count();
     let missing = |at| {
@@ -142,8 +140,8 @@ fn one_owner(
         let taken = troubled.iter().filter(|k| !k.works(at)).any(|k| since(&k));
         if at < time.over && !taken {
             seen.count("ran out, or was not brought back, while the trouble lasted");
-        } else if !taken && time.untold && only_in_grace(calm, troubled, at) {
-            seen.count("ran out in a grace that nobody could know of");
+        } else if !taken && time.untold && !is_paid(machines, at, time.began) {
+            seen.count("ran out, and no payment for it was told");
         } else if at >= time.over && listed && !taken {
             seen.count("ran out later, and a person was shown why");
         } else {
@@ -160,11 +158,15 @@ fn one_owner(
     Ok(())
 }
 
-/// Whether what the calm run has more is over within a grace: nobody paid for it.
-fn only_in_grace(calm: &[&Kept], troubled: &[&Kept], at: Timestamp) -> bool {
-    let works = |of: &[&Kept], at| of.iter().filter(|k| k.works(at)).count();
-    let later = at + Span::from_days(17);
-    works(calm, later) <= works(troubled, later)
+/// Whether a payment for an instant was told since the trouble began.
+fn is_paid(machines: &[&Machine], at: Timestamp, since: Timestamp) -> bool {
+    let bills = |i: &Invoice| {
+        i.lines
+            .iter()
+            .any(|l| l.start <= at && at < l.end && l.amount >= 0)
+    };
+    let pays = |f: &&Fact| f.received >= since && f.invoice().is_some_and(|i| i.paid && bills(i));
+    machines.iter().flat_map(|m| &m.facts).any(|f| pays(&f))
 }
 
 fn instants(calm: &[&Kept], troubled: &[&Kept], time: Judged) -> BTreeSet<Timestamp> {

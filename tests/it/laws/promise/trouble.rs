@@ -110,6 +110,10 @@ impl Trouble {
     /// When it begins.
     fn at(&self, lines: &[Line]) -> Timestamp {
         let event = &lines[usize::from(self.event) % lines.len()];
+        // A service lies to whoever asks: it begins just before something happens.
+        if matches!(self.what, What::Lies(_)) {
+            return event.received - Span::from_s(1);
+        }
         event.received + Span::from_hours(self.hours.into())
     }
 }
