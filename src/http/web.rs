@@ -21,7 +21,7 @@ use serde_json::{Map, Value};
 
 use super::App;
 pub use files::PageMistake;
-pub(super) use site::Site;
+pub(super) use site::{Site, prefix};
 pub(super) use words::{Say, say};
 
 /// What every page forbids: it may hold a key, and the address that leads to it may be the secret.
@@ -50,7 +50,6 @@ pub(super) enum Tone {
     /// Something is wrong.
     Bad,
     /// No sign.
-    #[expect(dead_code, reason = "for pages that ask instead of telling")]
     Plain,
 }
 
@@ -119,7 +118,6 @@ impl Page {
 
     /// A page whose forms may also lead to this origin, like `https://billing.stripe.com`: browsers follow no redirect of a
     /// form to an origin that the page did not name.
-    #[expect(dead_code, reason = "the portal's way to Stripe's pages")]
     pub(super) fn leading_to(mut self, origin: impl Into<String>) -> Self {
         self.form_target = Some(origin.into());
         self

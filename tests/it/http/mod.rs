@@ -3,5 +3,6 @@
 mod buy;
 mod intake;
 mod pages;
+mod portal;
 mod scheduler;
 pub(crate) mod support;
