@@ -11,6 +11,7 @@ mod gate;
 mod limits;
 mod mailing;
 mod own;
+pub(super) mod samples;
 mod sessions;
 mod sign_in;
 mod view;

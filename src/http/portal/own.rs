@@ -22,7 +22,13 @@ use crate::http::App;
 use crate::http::web::{Page, Tone};
 
 /// What the first page may say was done: a word from here, never a text of the address's.
-const DONE: [&str; 5] = ["resend", "forget", "rekey", "out", "not_now"];
+const DONE: [(&str, &str); 5] = [
+    ("resend", "portal.done.resend"),
+    ("forget", "portal.done.forget"),
+    ("rekey", "portal.done.rekey"),
+    ("out", "portal.done.out"),
+    ("not_now", "portal.done.not_now"),
+];
 
 /// `GET /portal`: the licenses of whoever is signed in; to others the way in.
 pub(super) async fn licenses(parts: RequestParts, RawQuery(query): RawQuery) -> Response {
@@ -30,7 +36,7 @@ pub(super) async fn licenses(parts: RequestParts, RawQuery(query): RawQuery) -> 
         Ok(visit) => visit,
         Err(response) => return response,
     };
-    let note = done(query.as_deref()).map(|word| format!("portal.done.{word}"));
+    let note = done(query.as_deref());
     let Some(session) = visit.session.clone() else {
         let page = match note {
             Some(note) => ask_page(Tone::Good, note),
@@ -45,7 +51,8 @@ pub(super) async fn licenses(parts: RequestParts, RawQuery(query): RawQuery) -> 
 
 fn done(query: Option<&str>) -> Option<&'static str> {
     let word = query?.strip_prefix("done=")?;
-    DONE.into_iter().find(|known| *known == word)
+    let mut known = DONE.into_iter();
+    known.find_map(|(done, said)| (done == word).then_some(said))
 }
 
 /// `POST /portal/key`: the keys of one purchase, in full.
@@ -114,7 +121,7 @@ fn signed_out(visit: &Visit) -> Response {
 async fn own_page(
     visit: &Visit,
     session: &PortalSession,
-    note: Option<String>,
+    note: Option<&'static str>,
     shown: Option<&str>,
 ) -> Result<Response, Response> {
     let all = own(visit, session).await?;
@@ -132,13 +139,17 @@ async fn own_page(
     };
     let purchases: Vec<PurchaseView> = all.iter().map(view).collect();
     let more = (all.len() >= PURCHASES_MAX).then_some(PURCHASES_MAX);
-    let page = Page::of("portal_licenses.html", Tone::Plain, "portal.licenses")
-        .with("form", session.form_number())
-        .with("address", &session.address)
-        .with("note", note)
-        .with("purchases", purchases)
-        .with("more", more);
+    let page = licenses_page(&session.form_number(), &session.address, &purchases);
+    let page = page.with("note", note).with("more", more);
     Ok(visit.shows(page, StatusCode::OK))
+}
+
+/// The page of what is somebody's.
+pub(super) fn licenses_page(form: &str, address: &str, purchases: &[PurchaseView]) -> Page {
+    Page::of("portal_licenses.html", Tone::Plain, "portal.licenses")
+        .with("form", form)
+        .with("address", address)
+        .with("purchases", purchases)
 }
 
 /// What is somebody's at present, the newest first.
@@ -243,7 +254,7 @@ mod tests {
 
     #[test]
     fn only_known_words_are_said() {
-        assert_eq!(done(Some("done=rekey")), Some("rekey"));
+        assert_eq!(done(Some("done=rekey")), Some("portal.done.rekey"));
         for other in ["done=<b>", "done=", "x=rekey", "done=rekey&x"] {
             assert_eq!(done(Some(other)), None, "{other}");
         }

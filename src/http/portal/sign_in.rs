@@ -60,9 +60,15 @@ pub(super) fn ask_page(tone: Tone, said: impl Into<Cow<'static, str>>) -> Page {
 }
 
 /// The page where a code is typed.
-fn code_page(form: &str, wrong: bool) -> Page {
+pub(super) fn code_page(form: &str, wrong: bool) -> Page {
     let page = Page::of("portal_code.html", Tone::Plain, "portal.code");
     page.with("form", form).with("wrong", wrong)
+}
+
+/// The page with the button that a link leads to.
+pub(super) fn link_page(link: &str) -> Page {
+    let page = Page::of("portal_link.html", Tone::Plain, "portal.link");
+    page.line("portal.link.text").with("link", link)
 }
 
 /// `POST /portal/code`: a typed code.
@@ -93,9 +99,7 @@ pub(super) async fn opened(parts: RequestParts, Path(link): Path<String>) -> Res
         Ok(visit) => visit,
         Err(response) => return response,
     };
-    let page = Page::of("portal_link.html", Tone::Plain, "portal.link");
-    let page = page.line("portal.link.text").with("link", link);
-    visit.shows(page, StatusCode::OK)
+    visit.shows(link_page(&link), StatusCode::OK)
 }
 
 /// `POST /portal/link`: the button.

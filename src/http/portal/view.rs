@@ -40,50 +40,50 @@ pub(super) struct OwnPurchase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct PurchaseView {
     /// What stands for it in forms.
-    number: String,
-    title: String,
-    tone: Tone,
-    status: Say,
-    licenses: Vec<KeyView>,
-    shown: bool,
-    elsewhere: bool,
-    forget: Option<WishView>,
-    rekey: Option<WishView>,
-    resend: Option<WishView>,
-    billing: Option<BillingView>,
+    pub(super) number: String,
+    pub(super) title: String,
+    pub(super) tone: Tone,
+    pub(super) status: Say,
+    pub(super) licenses: Vec<KeyView>,
+    pub(super) shown: bool,
+    pub(super) elsewhere: bool,
+    pub(super) forget: Option<WishView>,
+    pub(super) rekey: Option<WishView>,
+    pub(super) resend: Option<WishView>,
+    pub(super) billing: Option<BillingView>,
 }
 
 /// A license as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct KeyView {
-    key: String,
-    valid: Say,
-    devices: Say,
-    bound: Vec<DeviceView>,
+pub(super) struct KeyView {
+    pub(super) key: String,
+    pub(super) valid: Say,
+    pub(super) devices: Say,
+    pub(super) bound: Vec<DeviceView>,
 }
 
 /// A device as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct DeviceView {
-    name: String,
+pub(super) struct DeviceView {
+    pub(super) name: String,
     /// What stands for it in forms.
-    number: String,
+    pub(super) number: String,
 }
 
 /// Something that the customer may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct WishView {
-    open: bool,
-    hint: Say,
+pub(super) struct WishView {
+    pub(super) open: bool,
+    pub(super) hint: Say,
 }
 
 /// What can be done about money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct BillingView {
-    open: bool,
-    card: bool,
-    cancel: bool,
-    pay_url: Option<String>,
+pub(super) struct BillingView {
+    pub(super) open: bool,
+    pub(super) card: bool,
+    pub(super) cancel: bool,
+    pub(super) pay_url: Option<String>,
 }
 
 /// What a view is made with.
@@ -238,7 +238,7 @@ impl OwnPurchase {
         if let (PurchaseStatus::Grace, Some(ends)) = (self.status, grace) {
             return say("portal.status.grace_until").on("day", ends);
         }
-        say(format!("portal.status.{}", self.status))
+        say(sentence(self.status))
     }
 
     fn wish_view(&self, viewer: &Viewer<'_>, wish: Wish) -> Option<WishView> {
@@ -267,6 +267,31 @@ impl OwnPurchase {
             cancel: self.bills && self.can_cancel(),
             pay_url: self.pay_url().filter(|_| self.owes()),
         })
+    }
+}
+
+/// What a status says to a customer, and what to do.
+const fn sentence(status: PurchaseStatus) -> &'static str {
+    match status {
+        PurchaseStatus::OnItsWay => "portal.status.on_its_way",
+        PurchaseStatus::AwaitingPayment => "portal.status.awaiting_payment",
+        PurchaseStatus::Preparing => "portal.status.preparing",
+        PurchaseStatus::Delayed => "portal.status.delayed",
+        PurchaseStatus::Partial => "portal.status.partial",
+        PurchaseStatus::Live => "portal.status.live",
+        PurchaseStatus::Grace => "portal.status.grace",
+        PurchaseStatus::Ending => "portal.status.ending",
+        PurchaseStatus::Trial => "portal.status.trial",
+        PurchaseStatus::Lapsed => "portal.status.lapsed",
+        PurchaseStatus::Paused => "portal.status.paused",
+        PurchaseStatus::Disputed => "portal.status.disputed",
+        PurchaseStatus::DisputeLost => "portal.status.dispute_lost",
+        PurchaseStatus::Refunded => "portal.status.refunded",
+        PurchaseStatus::Revoked => "portal.status.revoked",
+        PurchaseStatus::Ended => "portal.status.ended",
+        PurchaseStatus::Failed => "portal.status.failed",
+        PurchaseStatus::Expired => "portal.status.expired",
+        PurchaseStatus::Nothing => "portal.status.nothing",
     }
 }
 

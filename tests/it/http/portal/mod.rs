@@ -3,7 +3,7 @@
 mod attacks;
 mod billing;
 mod story;
-mod visitor;
+pub(crate) mod visitor;
 
 use std::process::Command;
 
@@ -20,13 +20,13 @@ const MORE: &str = "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n\n[portal]\nenabl
     self_service = { reset_devices = \"1/30d\", rekey = \"1/90d\" }\n";
 
 /// A shop whose license service is the embedded one, and whose mails are read.
-struct Shop {
-    app: TestApp,
+pub(crate) struct Shop {
+    pub(crate) app: TestApp,
     mails: MailSink,
 }
 
 impl Shop {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with("livemode = \"live\"\n").await
     }
 
@@ -47,7 +47,7 @@ impl Shop {
     }
 
     /// Sells the plan; the key, once it is mailed.
-    async fn sell(&self, name: &str) -> String {
+    pub(crate) async fn sell(&self, name: &str) -> String {
         let mut event = one_time(name, next_s());
         event["data"]["object"]["metadata"] = json!({ "plan": "pro" });
         self.app.door().event(&event).await;
@@ -66,7 +66,7 @@ impl Shop {
     }
 
     /// What customers decided about a purchase.
-    fn decisions(&self, name: &str) -> Vec<String> {
+    pub(crate) fn decisions(&self, name: &str) -> Vec<String> {
         let file = self.app.dir().join("history.jsonl");
         let _ = std::fs::remove_file(&file);
         let mut export = Command::new(env!("CARGO_BIN_EXE_keyward"));
@@ -96,7 +96,7 @@ impl Shop {
     }
 
     /// What a program on a device hears of a key.
-    async fn activate(&self, key: &str, device: &str) -> String {
+    pub(crate) async fn activate(&self, key: &str, device: &str) -> String {
         let question = json!({
             "key": key, "app": "app_test", "device": device, "nonce": "nonce-0123456789",
         });

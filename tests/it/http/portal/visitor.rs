@@ -126,13 +126,13 @@ impl Visitor {
 }
 
 /// The mail that signs an address in, after so many of before.
-pub(super) async fn mail(shop: &Shop, address: &str, before: usize) -> String {
+pub(crate) async fn mail(shop: &Shop, address: &str, before: usize) -> String {
     let new = async || shop.sign_in_mails(address).get(before).cloned();
     until("a mail to sign in", PATIENCE, new).await
 }
 
 /// The code and the link's path of a mail.
-pub(super) fn secrets(mail: &str) -> (String, String) {
+pub(crate) fn secrets(mail: &str) -> (String, String) {
     let is_code = |line: &&str| {
         let code = line.trim();
         code.len() == 9 && code.as_bytes()[4] == b'-' && line.starts_with("    ")
