@@ -101,11 +101,14 @@ impl<'f> Course<'_, 'f> {
     }
 
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
-        // What was never paid for is granted nothing (rule 20).
+        // What was never paid for is granted nothing (rule 20). What metadata asks for is paid for by any item that carried
+        // it, also by one that is gone (rule 10).
+        let had = |key: &ItemKey| self.life.paid_end(key).is_some();
+        let asked_had = self.life.asked.is_some() && self.life.carriers.iter().any(had);
         for item in version
             .items
             .iter()
-            .filter(|i| self.life.paid_end(&i.key).is_some() && !self.life.only_used(i))
+            .filter(|i| (asked_had || had(&i.key)) && !self.life.only_used(i))
             .cloned()
             .collect::<Vec<_>>()
         {
@@ -323,7 +326,10 @@ impl<'f> Course<'_, 'f> {
             .values()
             .any(|i| i.finalized.is_some());
         let drafted = newest.is_none() && version.shown.latest_invoice.is_some() && hears;
-        side || first
+        // A sent one never fails: it is overdue (rule 32).
+        let side_due = self.overdue_side(version.at);
+        side || side_due
+            || first
             || turns
             || drafted
             || newest.is_some_and(|i| {

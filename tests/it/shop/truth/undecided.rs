@@ -110,6 +110,7 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
         .invoices
         .iter()
         .any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
+    let written_off = invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some());
     let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
     let ended = sub.now().ended_at.is_some();
     let came = chain.steps[0].0 > sub.created;
@@ -117,7 +118,7 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
     match moment.delivery.types {
         Types::All => None,
         _ if !plain || money || changed || decided => Some("not told to an endpoint of few types"),
-        Types::Guide if scheduled || ended || came || changes(chain) => {
+        Types::Guide if scheduled || ended || came || written_off || changes(chain) => {
             Some("not told to an endpoint of few types")
         }
         Types::Guide => None,
@@ -169,6 +170,16 @@ pub(crate) fn undecided(
         .min()
         .filter(|at| *at <= moment.at)
         .unwrap_or(Time::MAX);
+    let about = &moment.stripe.subs[s].id;
+    let mut added = moment.stripe.decisions.iter();
+    let added = added.any(|d| d.about == *about && matches!(d.word, Word::Extend { .. }));
+    if first == Time::MAX && added {
+        // Whether what is then sent for a later period carries it as a renewal does.
+        return Some((
+            "only a person gave it time, and nothing was ever paid",
+            "20, 32, 50",
+        ));
+    }
     let given_up = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at < first);
     if invoices(moment, s).any(|(_, i)| given_up(i)) {
         return Some(("written off before anything was paid", "20, 29"));
