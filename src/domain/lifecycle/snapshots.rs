@@ -105,13 +105,9 @@ impl<'f> Course<'_, 'f> {
         // it, also by one that is gone (rule 10).
         let had = |key: &ItemKey| self.life.paid_end(key).is_some();
         let asked_had = self.life.asked.is_some() && self.life.carriers.iter().any(had);
-        for item in version
-            .items
-            .iter()
-            .filter(|i| (asked_had || had(&i.key)) && !self.life.only_used(i))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
+        let is_paid = |i: &&ItemThen| (asked_had || had(&i.key)) && !self.life.only_used(i);
+        let items: Vec<ItemThen> = version.items.iter().filter(is_paid).cloned().collect();
+        for item in items {
             if let Some((start, end)) = item.period.filter(|(start, _)| counts(*start)) {
                 self.paid_mut(&item.key).grant(start, end);
             }

@@ -95,6 +95,24 @@ fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
     }
 }
 
+/// Whether an invoice for something else was written off while the running period's own was open: that the subscription is
+/// active again says nothing of the period.
+fn side_written_off(moment: Moment<'_>, s: usize) -> bool {
+    let closed = |i: &Invoice| i.voided.or(i.uncollectible).filter(|at| *at <= moment.at);
+    let is_side = |i: &Invoice| i.reason == "subscription_update" || i.reason == "manual";
+    let mut sides = invoices(moment, s).filter(|(_, i)| is_side(i));
+    sides.any(|(_, side)| {
+        closed(side).is_some_and(|at| {
+            let is_open = |i: &Invoice| {
+                let done = [i.paid, i.voided, i.uncollectible];
+                i.created <= at && done.into_iter().flatten().all(|done| done > at)
+            };
+            let mut renewals = invoices(moment, s).filter(|(_, i)| !is_side(i));
+            renewals.any(|(_, i)| is_open(i))
+        })
+    })
+}
+
 /// Why a life cannot be judged from what this endpoint is told.
 pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'static str> {
     let (sub, stripe) = (&moment.stripe.subs[s], moment.stripe);
@@ -153,15 +171,8 @@ fn is_exempted_late(moment: Moment<'_>, s: usize) -> bool {
     decided.any(|d| d.at <= moment.at && late(d))
 }
 
-/// What the rules do not decide in a life, and the rules in question.
-pub(crate) fn undecided(
-    moment: Moment<'_>,
-    s: usize,
-    chain: &Chain,
-) -> Option<(&'static str, &'static str)> {
-    if sold_after_the_key_moved(moment, s) {
-        return Some(("sold when its lookup key had moved on", "12"));
-    }
+/// What the rules do not decide while nothing was paid.
+fn never_paid(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(&'static str, &'static str)> {
     let pays = |i: &Invoice| i.lines.iter().any(|l| !l.trial && chain.billed(l));
     let paid = invoices(moment, s)
         .filter(|(_, i)| pays(i))
@@ -183,6 +194,24 @@ pub(crate) fn undecided(
     let given_up = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at < first);
     if invoices(moment, s).any(|(_, i)| given_up(i)) {
         return Some(("written off before anything was paid", "20, 29"));
+    }
+    None
+}
+
+/// What the rules do not decide in a life, and the rules in question.
+pub(crate) fn undecided(
+    moment: Moment<'_>,
+    s: usize,
+    chain: &Chain,
+) -> Option<(&'static str, &'static str)> {
+    if sold_after_the_key_moved(moment, s) {
+        return Some(("sold when its lookup key had moved on", "12"));
+    }
+    if let Some(open) = never_paid(moment, s, chain) {
+        return Some(open);
+    }
+    if side_written_off(moment, s) {
+        return Some(("a side invoice is written off beside an open renewal", "29"));
     }
     if is_exempted_late(moment, s) {
         return Some(("exempted when the grace was over", "50"));
