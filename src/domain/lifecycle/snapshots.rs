@@ -101,8 +101,7 @@ impl<'f> Course<'_, 'f> {
     }
 
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
-        // What was never paid for is granted nothing (rule 20). What metadata asks for is paid for by any item that carried
-        // it, also by one that is gone (rule 10).
+        // What was never paid for is granted nothing (rule 20); for metadata, any item that carried it paid (rule 10).
         let had = |key: &ItemKey| self.life.paid_end(key).is_some();
         let asked_had = self.life.asked.is_some() && self.life.carriers.iter().any(had);
         let is_paid = |i: &&ItemThen| (asked_had || had(&i.key)) && !self.life.only_used(i);
