@@ -59,6 +59,8 @@ struct Kept {
     sessions: BTreeMap<String, BTreeMap<String, String>>,
     /// The form of each session of the billing portal.
     billing: Vec<BTreeMap<String, String>>,
+    /// Those that were expired.
+    expired: Vec<String>,
     erring: Erring,
 }
 
@@ -71,14 +73,20 @@ impl Checkout {
         let stripe = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new()
+        let app = stripe.routes();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (stripe, base)
+    }
+
+    /// What it answers, for a stand-in that answers more.
+    pub(crate) fn routes(&self) -> Router {
+        Router::new()
             .route("/v1/prices/{id}", get(Self::price))
             .route("/v1/prices", get(Self::prices))
             .route("/v1/checkout/sessions", post(Self::create))
+            .route("/v1/checkout/sessions/{id}/expire", post(Self::expire))
             .route("/v1/billing_portal/sessions", post(Self::bill))
-            .with_state(stripe.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        (stripe, base)
+            .with_state(self.clone())
     }
 
     /// A price; `interval` empty: paid once.
@@ -128,6 +136,23 @@ impl Checkout {
             kept.billing.len()
         );
         Json(json!({ "id": "bps_1", "url": url })).into_response()
+    }
+
+    /// The sessions that were expired.
+    pub(crate) fn expired(&self) -> Vec<String> {
+        self.0.lock().unwrap().expired.clone()
+    }
+
+    async fn expire(State(stripe): State<Self>, Path(id): Path<String>, body: Bytes) -> Response {
+        let mut kept = stripe.0.lock().unwrap();
+        assert!(body.is_empty(), "expire takes no parameter");
+        let number = id.strip_prefix("cs_live_").and_then(|n| n.parse().ok());
+        let known = number.is_some_and(|n: usize| (1..=kept.sessions.len()).contains(&n));
+        if !known || kept.expired.contains(&id) {
+            return error(400, "resource_missing", "Only open sessions can be expired");
+        }
+        kept.expired.push(id.clone());
+        Json(json!({ "id": id, "status": "expired" })).into_response()
     }
 
     async fn price(State(stripe): State<Self>, Path(id): Path<String>) -> Response {
