@@ -99,7 +99,10 @@ impl Course<'_, '_> {
             .values()
             .any(|i| i.finalized.is_some());
         let drafted = newest.is_none() && version.shown.latest_invoice.is_some() && hears;
-        side || first
+        // A sent one never fails: it is overdue (rule 32).
+        let side_due = self.overdue_side(version.at);
+        side || side_due
+            || first
             || turns
             || drafted
             || newest.is_some_and(|i| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::addresses;
 use super::adopting;
 use super::dues;
 use super::guarding;
@@ -407,6 +408,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Arrival::Older => {}
             Arrival::Kept => {
                 record::put(self.working, key, customer)?;
+                addresses::changed(self, scope, customer)?;
                 for machine in machines {
                     self.change(&machine.id, |_, _| {})?;
                 }
@@ -537,6 +539,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 }
             }
         }
+        addresses::note(self, &machine, &settled.folded.contact, customer.as_ref())?;
         let fold = Fold::new(&machine, self.now.at, settled.folded);
         match self.write(machine, Some(fold), before)? {
             Some(machine) => self.attempt_at_once(machine),

@@ -34,6 +34,15 @@ const PARAMETERS: [&str; 17] = [
     "allow_promotion_codes",
 ];
 
+/// What the billing portal takes.
+const BILLING: [&str; 5] = [
+    "customer",
+    "return_url",
+    "locale",
+    "flow_data[type]",
+    "flow_data[subscription_cancel][subscription]",
+];
+
 /// How it errs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Erring {
@@ -48,6 +57,10 @@ struct Kept {
     prices: BTreeMap<String, Value>,
     /// The form of each session that was made, by its idempotency key.
     sessions: BTreeMap<String, BTreeMap<String, String>>,
+    /// The form of each session of the billing portal.
+    billing: Vec<BTreeMap<String, String>>,
+    /// Those that were expired.
+    expired: Vec<String>,
     erring: Erring,
 }
 
@@ -60,13 +73,20 @@ impl Checkout {
         let stripe = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new()
+        let app = stripe.routes();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (stripe, base)
+    }
+
+    /// What it answers, for a stand-in that answers more.
+    pub(crate) fn routes(&self) -> Router {
+        Router::new()
             .route("/v1/prices/{id}", get(Self::price))
             .route("/v1/prices", get(Self::prices))
             .route("/v1/checkout/sessions", post(Self::create))
-            .with_state(stripe.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        (stripe, base)
+            .route("/v1/checkout/sessions/{id}/expire", post(Self::expire))
+            .route("/v1/billing_portal/sessions", post(Self::bill))
+            .with_state(self.clone())
     }
 
     /// A price; `interval` empty: paid once.
@@ -93,6 +113,46 @@ impl Checkout {
     /// The forms of all sessions that were made.
     pub(crate) fn sessions(&self) -> Vec<BTreeMap<String, String>> {
         self.0.lock().unwrap().sessions.values().cloned().collect()
+    }
+
+    /// The forms of all sessions of the billing portal.
+    pub(crate) fn billing_visits(&self) -> Vec<BTreeMap<String, String>> {
+        self.0.lock().unwrap().billing.clone()
+    }
+
+    async fn bill(State(stripe): State<Self>, body: Bytes) -> Response {
+        let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(&body))).unwrap();
+        let form: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        if let Some(unknown) = form.keys().find(|k| !BILLING.contains(&k.as_str())) {
+            return error(400, "parameter_unknown", unknown);
+        }
+        if !form.get("customer").is_some_and(|c| c.starts_with("cus_")) {
+            return error(400, "resource_missing", "No such customer");
+        }
+        let mut kept = stripe.0.lock().unwrap();
+        kept.billing.push(form);
+        let url = format!(
+            "https://billing.stripe.com/p/session/{}",
+            kept.billing.len()
+        );
+        Json(json!({ "id": "bps_1", "url": url })).into_response()
+    }
+
+    /// The sessions that were expired.
+    pub(crate) fn expired(&self) -> Vec<String> {
+        self.0.lock().unwrap().expired.clone()
+    }
+
+    async fn expire(State(stripe): State<Self>, Path(id): Path<String>, body: Bytes) -> Response {
+        let mut kept = stripe.0.lock().unwrap();
+        assert!(body.is_empty(), "expire takes no parameter");
+        let number = id.strip_prefix("cs_live_").and_then(|n| n.parse().ok());
+        let known = number.is_some_and(|n: usize| (1..=kept.sessions.len()).contains(&n));
+        if !known || kept.expired.contains(&id) {
+            return error(400, "resource_missing", "Only open sessions can be expired");
+        }
+        kept.expired.push(id.clone());
+        Json(json!({ "id": id, "status": "expired" })).into_response()
     }
 
     async fn price(State(stripe): State<Self>, Path(id): Path<String>) -> Response {
