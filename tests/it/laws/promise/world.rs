@@ -244,13 +244,11 @@ impl World {
     ) -> Input {
         let kept = view::machine_and_version(&self.store, &machine);
         let (kept, _) = kept.unwrap().unwrap();
-        let outcome = match answer(self, &kept) {
+        let mut outcome = answer(self, &kept);
+        if let Outcome::Absent { began } = &mut outcome {
             // A look begins by our clock, right or wrong.
-            Outcome::Absent { .. } => Outcome::Absent {
-                began: self.clock(),
-            },
-            told => told,
-        };
+            *began = self.clock();
+        }
         Input::Outcome {
             machine,
             action,
