@@ -5,6 +5,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::extension::NotExtended;
 use super::hold::Flaw;
 use super::id::{InvoiceId, LicenseKey, MachineId, PriceId, SourceName};
 use super::time::Timestamp;
@@ -109,6 +110,12 @@ pub enum Finding {
     /// The guard holds everything that would end a license, from this one on.
     #[n(20)]
     GuardTripped,
+    /// The license that the purchase names was not extended: it got one of its own.
+    #[n(21)]
+    NotExtended(#[n(0)] NotExtended),
+    /// Another purchase gave the license for life, and the subscription still bills.
+    #[n(22)]
+    StillBills(#[n(0)] MachineId),
 }
 
 /// A finding, and when it was so.
@@ -232,6 +239,15 @@ impl Sentence for Finding {
                 "its key waited ten minutes for a paid invoice that nobody told of. If the endpoint of the source `{source}` \
                  hears of no invoices, enable `invoice.paid` there, or say `invoices = false` in its [[source]]: then a new \
                  subscription's status speaks at once"
+            ),
+            Self::NotExtended(why) => write!(
+                f,
+                "the license that the purchase was to extend was not: {why}. It gets a license of its own; \
+                 `keyward extend` moves the other one's end"
+            ),
+            Self::StillBills(machine) => write!(
+                f,
+                "its license is for life by {machine}, and the subscription still bills: cancel it at Stripe"
             ),
             Self::Held(why) => write!(f, "the machine is held: {why}"),
         }

@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
 use super::contact::Contact;
+use super::extension::{Extension, Looked};
 use super::fact::Fact;
 use super::fact::order::canonical;
 use super::finding::Report;
@@ -67,6 +68,13 @@ pub struct Machine {
     /// When it was adopted: what was known of it then had been read at Stripe, not heard of.
     #[n(14)]
     pub adopted_at: Option<Timestamp>,
+    /// What came of looking for the license that it extends; `None`: nobody looked yet.
+    #[n(15)]
+    pub looked: Option<Looked>,
+    /// What other purchases add to its licenses, in the order of their payments.
+    #[n(16)]
+    #[cbor(default)]
+    pub extensions: Vec<Extension>,
 }
 
 /// A transition with when it was seen.
@@ -238,6 +246,8 @@ impl Machine {
             moved_out: Vec::new(),
             wake_at: None,
             adopted_at: None,
+            looked: None,
+            extensions: Vec::new(),
         }
     }
 
@@ -282,6 +292,26 @@ impl Machine {
     /// Actions that wait or are under way.
     pub fn open_actions(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|a| a.is_open())
+    }
+
+    /// The plan of a seat's license, made or about to be.
+    #[must_use]
+    pub fn plan_of(&self, seat: &SeatId) -> Option<&PlanName> {
+        let held = self.grants.iter().rev().find(|g| g.seat == *seat);
+        let coming = || {
+            let made = self.actions.iter().filter_map(|a| a.act.new_license());
+            made.filter(|new| new.seat == *seat).last()
+        };
+        held.map_or_else(|| coming()?.plan.as_ref(), |g| g.plan.as_ref())
+    }
+
+    /// Takes up a report that the operator was not told yet.
+    pub fn reports_once(&mut self, report: Report) -> bool {
+        let new = !self.told.iter().any(|t| t.finding == report.finding);
+        if new {
+            self.told.push(report);
+        }
+        new
     }
 
     /// The number of the next action.

@@ -30,6 +30,10 @@ pub struct Plan {
     /// What a license looks like.
     #[n(6)]
     pub license: Template,
+    /// Plans of which a customer's only license is extended, in place of a new one.
+    #[n(7)]
+    #[cbor(default)]
+    pub extends: Vec<PlanName>,
 }
 
 impl Plan {

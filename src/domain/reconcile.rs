@@ -188,7 +188,8 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
         .collect()
 }
 
-/// Whether the seat's license went to another machine of the same customer: it is never due here again.
+/// Whether the seat's license went to another machine of the same customer, or stands for a license of another machine: it
+/// is never due here again.
 fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
     let named = |item: &str| {
         machine
@@ -196,7 +197,8 @@ fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
             .iter()
             .any(|m| m.item == item && m.unit == seat.unit)
     };
-    named(&seat.item) || seat.aliases.iter().any(|a| named(a))
+    let extends = machine.extends().is_some_and(|e| e.is_of(seat));
+    extends || named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
 /// Writes down which plan each license stands for now: a changed price changes the same license.

@@ -91,6 +91,12 @@ fn plan(t: &Table<'_>) -> Plan {
             .sub("license", &LICENSE)
             .map(|t| template(&t))
             .unwrap_or_default(),
+        extends: t
+            .texts("extends")
+            .unwrap_or_default()
+            .into_iter()
+            .map(PlanName::new)
+            .collect(),
     }
 }
 

@@ -110,7 +110,9 @@ impl Finding {
             | Self::LinesCut(_)
             | Self::LineItemsCut
             | Self::ServedTwice(_)
-            | Self::NoInvoiceHeard(_) => Some(AttentionCause::Finding),
+            | Self::NoInvoiceHeard(_)
+            | Self::NotExtended(_)
+            | Self::StillBills(_) => Some(AttentionCause::Finding),
             // What is held is listed as such.
             Self::Held(_) | Self::GuardTripped => None,
             Self::MovedTo { paid_until, .. } => match paid_until {

@@ -4,6 +4,7 @@ use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
 use crate::domain::action::{Act, Action, ActionOutcome, Question};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Hold;
+use crate::domain::lifecycle::{State, subscription};
 use crate::domain::machine::Machine;
 use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::time::Timestamp;
@@ -167,7 +168,11 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
         | Finding::Held(_)
         | Finding::LineItemsCut
         | Finding::GuardTripped
-        | Finding::NoInvoiceHeard(_) => false,
+        | Finding::NoInvoiceHeard(_)
+        | Finding::NotExtended(_) => false,
+        Finding::StillBills(_) => {
+            machine.state() == Some(State::Subscription(subscription::SubscriptionState::Ended))
+        }
     }
 }
 

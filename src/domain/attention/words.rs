@@ -55,7 +55,9 @@ impl Concern {
                 | Finding::Held(_)
                 | Finding::LineItemsCut
                 | Finding::GuardTripped
-                | Finding::NoInvoiceHeard(_) => noted(machine),
+                | Finding::NoInvoiceHeard(_)
+                | Finding::NotExtended(_)
+                | Finding::StillBills(_) => noted(machine),
             },
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
             Self::Parked { .. } => "keyward events --parked".to_owned(),

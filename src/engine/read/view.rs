@@ -193,6 +193,7 @@ pub fn seats(
     let folded = machine.folded(&rules.revisions, now);
     entitlement(
         &folded,
+        &machine.extensions,
         &rules.revisions,
         now,
         rules.devices_max(&machine.source),

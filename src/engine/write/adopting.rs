@@ -56,7 +56,13 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
     let revisions = &tx.now.rules.revisions;
     let folded = machine.folded(revisions, tx.now.at);
     let devices_max = tx.now.rules.devices_max(&machine.source);
-    let due = entitlement(&folded, revisions, tx.now.at, devices_max);
+    let due = entitlement(
+        &folded,
+        &machine.extensions,
+        revisions,
+        tx.now.at,
+        devices_max,
+    );
     let linked = link_found(
         &mut machine,
         &due,
