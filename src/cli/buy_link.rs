@@ -48,10 +48,18 @@ pub(super) fn run(config: &Path, args: &BuyLinkArgs) -> Result<(), Failure> {
         );
     }
     let link = format!("{}/buy/{}", config.public_url, plan.name);
-    let button = format!("<a href=\"{link}\">Buy {}</a>", plan.name);
+    let title = escaped(config.title(&plan.name));
+    let button = format!("<a href=\"{link}\">Buy {title}</a>");
     if args.json {
         return report::json(&serde_json::json!({ "link": link, "button": button }));
     }
     report::data(&format!("{link}\n{button}"));
     Ok(())
+}
+
+/// A text as it stands in HTML.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -182,6 +182,9 @@ fn differing(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[http]", old.http != new.http),
         ("[time]", old.time != new.time),
         ("[adopt]", old.adopt != new.adopt),
+        ("[vendor]", old.vendor != new.vendor),
+        ("[success]", old.success != new.success),
+        ("`title` and `downloads` of plans", old.looks != new.looks),
         (
             "`offline` and `variables` of plans",
             old.program_terms != new.program_terms,

@@ -53,7 +53,10 @@ One TOML file, `./keyward.toml` unless `--config` says otherwise. `keyward init`
 
 fn kind(key: &KeySpec) -> String {
     match key.kind {
-        ValueKind::Text => "text".to_owned(),
+        ValueKind::Text | ValueKind::Label => "text".to_owned(),
+        ValueKind::Language => "language like `\"de\"`".to_owned(),
+        ValueKind::Color => "colour like `\"#1f5fbf\"`".to_owned(),
+        ValueKind::Links => "table of `https://` addresses".to_owned(),
         ValueKind::Texts | ValueKind::Templates => "list of texts".to_owned(),
         ValueKind::Secret => "secret text".to_owned(),
         ValueKind::Secrets => "list of secret texts".to_owned(),

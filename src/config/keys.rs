@@ -10,7 +10,7 @@ mod table;
 pub(super) use policy::POLICY;
 pub(super) use table::{
     ADOPT, ALERT, BACKFILL, BACKUP, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN,
-    ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, TIME,
+    ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, SUCCESS, TIME, VENDOR,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -18,6 +18,14 @@ pub(super) use table::{
 pub(super) enum ValueKind {
     /// Any text that is not empty.
     Text,
+    /// A short text on one line, shown to customers.
+    Label,
+    /// A language, like `en` or `pt-BR`.
+    Language,
+    /// A colour, `#rrggbb`.
+    Color,
+    /// A table of web addresses under labels of one's own.
+    Links,
     /// A list of texts that are not empty.
     Texts,
     /// A list of label templates: texts with ids of a purchase in them.
@@ -141,6 +149,13 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         ("email", _) => "[\"you@example.com\"]",
         ("key_prefix", _) => "\"ACME\"",
         ("offline", _) => "\"30d\"",
+        ("title", _) => "\"Example Pro\"",
+        ("name", Absent::Means(_)) => "\"Example\"",
+        ("downloads", _) => "{ Windows = \"https://example.com/setup.exe\" }",
+        ("logo", _) => "\"./logo.svg\"",
+        ("color" | "color_dark", _) => "\"#1f5fbf\"",
+        ("support_url", _) => "\"https://example.com/help\"",
+        ("language", _) => "\"en\"",
         ("variables", _) => "{ edition = \"pro\" }",
         ("url", _) => "\"smtps://user:${SMTP_PASSWORD}@smtp.example.com:465\"",
         ("path", Absent::Required) => "\"/backup/keyward\"",

@@ -93,6 +93,12 @@ pub struct Config {
     pub program_terms: BTreeMap<PlanName, ProgramTerms>,
     /// The policies of the file, by name. Those that plans name are among them.
     pub policies: Vec<Policy>,
+    /// Who the vendor is to customers.
+    pub vendor: Vendor,
+    /// The page after the purchase.
+    pub success: SuccessPage,
+    /// What customers see of each plan.
+    pub looks: BTreeMap<PlanName, PlanLook>,
 }
 
 impl Config {
@@ -193,6 +199,9 @@ impl Config {
             plans: Vec::new(),
             program_terms: BTreeMap::new(),
             policies: vec![Policy::default()],
+            vendor: Vendor::default(),
+            success: SuccessPage::default(),
+            looks: BTreeMap::new(),
         }
     }
 
@@ -240,6 +249,13 @@ impl Config {
         self.source(source)
             .and_then(|s| s.mail.as_ref())
             .unwrap_or(&self.mail)
+    }
+
+    /// What customers call a plan.
+    #[must_use]
+    pub fn title<'a>(&'a self, plan: &'a PlanName) -> &'a str {
+        let title = self.looks.get(plan).and_then(|l| l.title.as_deref());
+        title.unwrap_or(plan.as_str())
     }
 
     /// The policy of that name; without a name the one called `standard`, else the documented defaults.

@@ -33,6 +33,8 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
                 "transport = \"{transport}\"\nfrom = \"a@b.c\"\nurl = \"smtps://h\"\npath = \"p\""
             ),
         ),
+        ("[vendor]", String::new()),
+        ("[success]", String::new()),
         ("[store]", String::new()),
         ("[backup]", "path = \"p\"".to_owned()),
         ("[scheduler]", String::new()),

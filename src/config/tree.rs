@@ -94,6 +94,11 @@ impl<'a> TreeReader<'a> {
         hint: String,
     ) {
         let hint = Some(hint).filter(|h| !h.is_empty());
+        // A table is read by each who wants something of it; its mistakes are told once.
+        let told = |f: &Found| f.at == at && f.message == message;
+        if at.is_some() && self.found.borrow().iter().any(told) {
+            return;
+        }
         self.found.borrow_mut().push(Found {
             warning,
             absence,

@@ -1,6 +1,7 @@
 //! The valid configuration, table by table. Whoever holds one of these validates nothing again.
 
 mod selling;
+mod vendor;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ use crate::domain::probe::ServiceProbe;
 use crate::domain::time::Span;
 use crate::secret::Secret;
 pub use selling::{Checkout, Mode, PlanCheckout};
+pub use vendor::{Color, Link, PlanLook, SuccessPage, Vendor};
 
 /// A Stripe account or endpoint that sends events: one `[[source]]`.
 #[derive(Clone, Debug, PartialEq)]

@@ -118,14 +118,10 @@ fn letter(
                 .filter(|_| !subscription)
                 .map(|t| t.to_string()),
         });
-    let product = machine
-        .grants
-        .iter()
-        .find_map(|g| g.plan.as_ref())
-        .map(ToString::to_string);
-    let vendor = mail.mailer.sender().vendor().to_owned();
+    let sender = mail.mailer.sender().vendor();
+    let vendor = services.vendor.name.as_deref().unwrap_or(sender).to_owned();
     let mut letter = Letter {
-        product: product.unwrap_or_else(|| vendor.clone()),
+        product: product(machine, notice, services).unwrap_or_else(|| vendor.clone()),
         keys: keys.collect(),
         customer_name: customer
             .and_then(|c| c.name.clone())
@@ -133,6 +129,7 @@ fn letter(
         customer_email: to.to_owned(),
         vendor,
         reply_to: mail.reply_to.clone(),
+        support_url: services.vendor.support_url.clone(),
         reason: notice.reason().map(|r| r.as_str().to_owned()),
         ..Letter::default()
     };
@@ -141,6 +138,22 @@ fn letter(
         Life::Subscription(s) => of_subscription(&mut letter, s, notice),
     }
     letter
+}
+
+/// What customers call the plans that a notice is about; those of the whole purchase, where it is about no license.
+fn product(machine: &Machine, notice: &Notice, services: &Services) -> Option<String> {
+    let named = |only_of_notice: bool| {
+        let mut titles: Vec<&str> = Vec::new();
+        for grant in &machine.grants {
+            let is_meant = !only_of_notice || notice.seats.contains(&grant.number);
+            let title = grant.plan.as_ref().map(|plan| services.title(plan));
+            titles.extend(title.filter(|t| is_meant && !titles.contains(t)));
+        }
+        titles
+    };
+    let titles = Some(named(true)).filter(|t| !t.is_empty());
+    let titles = titles.unwrap_or_else(|| named(false));
+    (!titles.is_empty()).then(|| titles.join(", "))
 }
 
 fn of_payment(letter: &mut Letter, p: &PurchaseLife, services: &Services, machine: &Machine) {

@@ -18,7 +18,7 @@ use super::throttle::{Guard, Throttle};
 use crate::config;
 use crate::config::Config;
 use crate::domain::adoption::Template;
-use crate::domain::id::{AppId, LicenseKey, SourceName};
+use crate::domain::id::{AppId, LicenseKey, PlanName, SourceName};
 use crate::domain::time::Timestamp;
 use crate::engine::Read;
 use crate::engine::read::view;
@@ -110,6 +110,10 @@ pub struct Services {
     pub changed: Arc<Notify>,
     /// Where our own pages are.
     pub public_url: String,
+    /// Who the vendor is to customers.
+    pub vendor: config::Vendor,
+    /// What customers see of each plan.
+    looks: BTreeMap<PlanName, config::PlanLook>,
     /// What others wrote into the labels of licenses that they made.
     pub adopt: Vec<Template>,
     /// Keys that some machine holds or held, as digests; read from the store when a look-up first needs them.
@@ -152,9 +156,18 @@ impl Services {
             stripe,
             changed,
             public_url,
+            vendor: config.vendor.clone(),
+            looks: config.looks.clone(),
             adopt,
             held: Mutex::default(),
         })
+    }
+
+    /// What customers call a plan.
+    #[must_use]
+    pub fn title<'a>(&'a self, plan: &'a PlanName) -> &'a str {
+        let title = self.looks.get(plan).and_then(|l| l.title.as_deref());
+        title.unwrap_or(plan.as_str())
     }
 
     /// A source's license service.

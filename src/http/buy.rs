@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::web::Page;
+use super::web::{Page, Tone};
 use super::{App, Peer, limit};
 use crate::config::{Livemode, PlanCheckout, Source};
 use crate::domain::plan::Plan;
@@ -59,7 +59,7 @@ pub(super) async fn buy(
     State(app): State<Arc<App>>,
     Extension(Peer(peer)): Extension<Peer>,
     Path(plan): Path<String>,
-    headers: HeaderMap,
+    asked: HeaderMap,
     query: Result<Query<BTreeMap<String, String>>, QueryRejection>,
 ) -> Response {
     let mut query = query.map(|q| q.0).unwrap_or_default();
@@ -77,7 +77,7 @@ pub(super) async fn buy(
         Err(_) => Err(NoSession::Asked("quantity", "it is no number".to_owned())),
     };
     let session = match wanted {
-        Ok(wanted) => session(&app, peer, &headers, &wanted).await,
+        Ok(wanted) => session(&app, peer, &asked, &wanted).await,
         Err(wrong) => Err(wrong),
     };
     match session {
@@ -89,11 +89,11 @@ pub(super) async fn buy(
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             match address {
                 Ok(address) => drop(headers.insert(header::LOCATION, address)),
-                Err(_) => return page(&app, &NoSession::NotNow),
+                Err(_) => return page(&app, &asked, &NoSession::NotNow),
             }
             response
         }
-        Err(why) => page(&app, &why),
+        Err(why) => page(&app, &asked, &why),
     }
 }
 
@@ -305,33 +305,15 @@ impl NoSession {
     }
 }
 
-fn page(app: &App, why: &NoSession) -> Response {
-    let (tone, title, line) = match why {
-        NoSession::Asked(..) => (
-            "bad",
-            "This link is not complete",
-            "Something in the address cannot be bought.",
-        ),
-        NoSession::NoPlan => (
-            "bad",
-            "This is not sold here",
-            "The address names nothing that is sold here.",
-        ),
-        NoSession::NotNow => (
-            "wait",
-            "This cannot be bought just now",
-            "Nothing was charged. Please come back in a few minutes.",
-        ),
-        NoSession::TooOften(_) => (
-            "wait",
-            "A little slower, please",
-            "This was asked for very often from your network. Please wait a moment and try again.",
-        ),
+fn page(app: &App, asked: &HeaderMap, why: &NoSession) -> Response {
+    let (tone, words) = match why {
+        NoSession::Asked(..) => (Tone::Bad, "buy.incomplete"),
+        NoSession::NoPlan => (Tone::Bad, "buy.no_plan"),
+        NoSession::NotNow => (Tone::Wait, "buy.not_now"),
+        NoSession::TooOften(_) => (Tone::Wait, "too_often"),
     };
-    with_wait(
-        Page::plain(tone, title, &[line]).respond(app, why.status()),
-        why,
-    )
+    let page = Page::message(tone, words);
+    with_wait(page.respond(app, asked, why.status()), why)
 }
 
 fn problem(why: &NoSession) -> Response {

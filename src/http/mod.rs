@@ -16,7 +16,6 @@ pub(crate) mod signals;
 mod status_text;
 mod success;
 mod web;
-mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +33,7 @@ use crate::engine;
 use crate::engine::read::counts::Counts;
 
 pub use accept::Peer;
+pub use web::PageMistake;
 
 /// What every handler knows.
 #[derive(Clone)]
@@ -56,6 +56,8 @@ pub struct App {
     observed: health::Observe,
     /// What was counted of the whole store.
     counts: Arc<Counts>,
+    /// What pages are made of.
+    site: Arc<web::Site>,
     /// Where things are sold: the sources with an API key.
     stripe: Arc<BTreeMap<SourceName, Arc<Account>>>,
 }
@@ -73,6 +75,10 @@ impl App {
         let signals = signals::of(&config);
         let observed: health::Observe = Arc::new(health::Observed::default);
         let limiter = Arc::new(limit::Limiter::new());
+        let site = Arc::new(web::Site::load(&config));
+        for mistake in site.mistakes() {
+            tracing::error!(%mistake, "the pages have a mistake: what is built in stands in its place");
+        }
         Self {
             handle,
             config,
@@ -83,6 +89,7 @@ impl App {
             stopping: CancellationToken::new(),
             observed,
             counts: Arc::default(),
+            site,
             stripe: Arc::default(),
         }
     }
@@ -115,6 +122,12 @@ impl App {
         self.stripe = Arc::new(accounts);
         self
     }
+}
+
+/// What is wrong with a vendor's own files of the pages.
+#[must_use]
+pub fn page_mistakes(config: &Config) -> Vec<PageMistake> {
+    web::Site::load(config).mistakes().to_vec()
 }
 
 /// Every route.

@@ -1,121 +1,221 @@
 //! What the success page says of a purchase, from its status. Pure: no request, no clock.
 
-use super::web::{LicenseCard, Page};
-use super::words::{TOLD, UNKNOWN, Words, table, to_come};
-use crate::domain::lifecycle::Folded;
-use crate::domain::machine::{Grant, LicenseStatus, Machine};
+use serde::Serialize;
+
+use super::web::{Page, Say, Tone, say};
+use crate::config::Link;
+use crate::domain::machine::{Grant, LicenseStatus};
 use crate::domain::plan::Devices;
 use crate::domain::status::PurchaseStatus;
-use crate::domain::summary::status;
-use crate::domain::time::{Span, Timestamp};
-use crate::engine::input::Rules;
-use crate::engine::read::view;
+use crate::domain::time::Timestamp;
 
-/// What is said.
-pub(super) struct StatusText {
-    /// A word for it, from a fixed set.
-    pub(super) word: &'static str,
+/// What there is to say of a purchase.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PurchaseText {
+    /// What it comes to; `None`: nobody has heard of it.
+    pub(super) status: Option<PurchaseStatus>,
+    /// Whether keys are mailed at all.
+    pub(super) mails: bool,
+    /// Whether the seller was alerted to what is delayed.
+    pub(super) seller_told: bool,
+    /// Until when the license works without the payment.
+    pub(super) grace_ends: Option<Timestamp>,
+    /// The licenses that are shown.
+    pub(super) licenses: Vec<LicenseCard>,
+    /// Where the software is downloaded.
+    pub(super) downloads: Vec<Link>,
+}
+
+/// A license as the customer sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct LicenseCard {
+    /// What the customer calls its plan.
+    pub(super) title: Option<String>,
+    /// The key, or what is shown of it.
+    pub(super) key: String,
+    /// Whether that is all of it.
+    pub(super) whole: bool,
+    pub(super) devices: Say,
+    pub(super) validity: Say,
+}
+
+impl PurchaseText {
+    /// Its status as one word, which programs and the metric read.
+    pub(super) const fn word(&self) -> &'static str {
+        match self.status {
+            Some(status) => status.as_str(),
+            None => "unknown",
+        }
+    }
+
     /// Whether the page should look again by itself.
-    pub(super) waits: bool,
-    /// Whether there is such a purchase, or may soon be.
-    pub(super) found: bool,
-    pub(super) page: Page,
-}
-
-/// The redirect can be faster than the webhook, but not by more than this.
-const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
-
-/// What is said of a session that nobody has heard of, to a visitor who has waited so long. `contact`: where to write.
-pub(super) fn of_unknown(waited: Span, mails: bool, contact: Option<&str>) -> StatusText {
-    if waited < WEBHOOK_WITHIN {
-        return of_status(PurchaseStatus::OnItsWay, mails);
+    pub(super) const fn waits(&self) -> bool {
+        match self.status {
+            None => true,
+            Some(status) => waits(status),
+        }
     }
-    let mut said = said(UNKNOWN);
-    said.page.lines.push(match contact {
-        Some(address) => format!("Questions? Please write to {address}."),
-        None => "Questions? Please write to the seller.".to_owned(),
-    });
-    StatusText {
-        found: false,
-        ..said
-    }
-}
 
-/// What a purchase comes to. `mails` says whether keys are mailed at all, `alerts` whether the seller is alerted.
-pub(super) fn of(
-    machine: &Machine,
-    rules: &Rules,
-    now: Timestamp,
-    (mails, alerts): (bool, bool),
-) -> StatusText {
-    let folded = machine.folded(&rules.revisions, now);
-    let status = status(machine, &folded, &view::seats(machine, rules, now), now);
-    let mut said = of_status(status, mails);
-    if alerts && status == PurchaseStatus::Delayed {
-        said.page.lines.push(TOLD.to_owned());
+    /// The page that says it.
+    pub(super) fn page(&self) -> Page {
+        let words = format!("success.{}", self.word());
+        let tone = self.status.map_or(Tone::Bad, tone);
+        let mut page = Page::of("success.html", tone, &words).line(format!("{words}.text"));
+        if let (Some(PurchaseStatus::Grace), Some(ends)) = (self.status, self.grace_ends) {
+            page = page.says(say("success.grace.until").on("day", ends));
+        }
+        for note in self.notes() {
+            page = page.line(note);
+        }
+        page.with("licenses", &self.licenses)
+            .with("downloads", &self.downloads)
     }
-    if status.shows_keys() {
-        said.page.licenses = machine
-            .grants
-            .iter()
-            .filter(|g| g.can_be_mailed())
-            .map(|g| license(g, now))
-            .collect();
-    }
-    if let (PurchaseStatus::Grace, Some(ends)) = (status, grace_ends(&folded)) {
-        said.page.lines.push(format!(
-            "Without a payment it stops working on {}.",
-            day(ends)
-        ));
-    }
-    said
-}
 
-fn of_status(status: PurchaseStatus, mails: bool) -> StatusText {
-    let mut said = said(table(status));
-    said.page
-        .lines
-        .extend(to_come(status, mails).map(str::to_owned));
-    said
-}
+    /// What is added, whatever the status says.
+    fn notes(&self) -> Vec<&'static str> {
+        let mut notes = Vec::new();
+        if self.seller_told {
+            notes.push("success.note.seller_told");
+        }
+        let is_to_come = self.status.is_some_and(key_is_to_come);
+        let is_live = !self.licenses.is_empty() && self.downloads_are_shown();
+        notes.extend(match (self.mails, is_to_come, is_live) {
+            (true, true, _) => Some("success.note.comes_by_mail"),
+            (false, true, _) => Some("success.note.comes_here_only"),
+            (false, false, true) => Some("success.note.keep_key"),
+            (true, false, _) | (false, false, false) => None,
+        });
+        if self.licenses.iter().any(|license| !license.whole) {
+            notes.push("success.note.masked");
+        }
+        notes
+    }
 
-fn said((word, waits, tone, title, lines): Words) -> StatusText {
-    StatusText {
-        word,
-        waits,
-        found: true,
-        page: Page::plain(tone, title, lines),
+    /// Whether a key works, so that there is something to download for.
+    pub(super) const fn downloads_are_shown(&self) -> bool {
+        matches!(
+            self.status,
+            Some(
+                PurchaseStatus::Live
+                    | PurchaseStatus::Ending
+                    | PurchaseStatus::Partial
+                    | PurchaseStatus::Grace
+            )
+        )
     }
 }
 
-fn grace_ends(folded: &Folded) -> Option<Timestamp> {
-    folded.life.open_episode().map(|e| e.ends)
+/// What a page's colour and sign say.
+const fn tone(status: PurchaseStatus) -> Tone {
+    match status {
+        PurchaseStatus::Preparing
+        | PurchaseStatus::Live
+        | PurchaseStatus::Ending
+        | PurchaseStatus::Partial
+        | PurchaseStatus::Trial
+        | PurchaseStatus::Nothing => Tone::Good,
+        PurchaseStatus::OnItsWay
+        | PurchaseStatus::AwaitingPayment
+        | PurchaseStatus::Delayed
+        | PurchaseStatus::Grace
+        | PurchaseStatus::Paused
+        | PurchaseStatus::Ended => Tone::Wait,
+        PurchaseStatus::Lapsed
+        | PurchaseStatus::Disputed
+        | PurchaseStatus::Refunded
+        | PurchaseStatus::Revoked
+        | PurchaseStatus::DisputeLost
+        | PurchaseStatus::Failed
+        | PurchaseStatus::Expired => Tone::Bad,
+    }
 }
 
-fn license(grant: &Grant, now: Timestamp) -> LicenseCard {
-    let devices = match grant.devices {
-        Devices::Count(1) => "1 device".to_owned(),
-        Devices::Count(n) => format!("up to {n} devices"),
-        Devices::Unlimited => "any number".to_owned(),
-    };
-    let valid = match (grant.status_at(now), grant.expires_at) {
-        (LicenseStatus::Suspended, _) => "paused for now".to_owned(),
-        (LicenseStatus::Expired, Some(at)) => format!("ended on {}", day(at)),
-        (LicenseStatus::Live | LicenseStatus::Revoked, Some(at)) => format!("until {}", day(at)),
-        (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => {
-            "for life".to_owned()
+/// Whether more will be known soon.
+const fn waits(status: PurchaseStatus) -> bool {
+    match status {
+        PurchaseStatus::OnItsWay
+        | PurchaseStatus::AwaitingPayment
+        | PurchaseStatus::Preparing
+        | PurchaseStatus::Delayed
+        | PurchaseStatus::Partial => true,
+        PurchaseStatus::Live
+        | PurchaseStatus::Ending
+        | PurchaseStatus::Grace
+        | PurchaseStatus::Trial
+        | PurchaseStatus::Lapsed
+        | PurchaseStatus::Paused
+        | PurchaseStatus::Disputed
+        | PurchaseStatus::DisputeLost
+        | PurchaseStatus::Refunded
+        | PurchaseStatus::Revoked
+        | PurchaseStatus::Ended
+        | PurchaseStatus::Failed
+        | PurchaseStatus::Expired
+        | PurchaseStatus::Nothing => false,
+    }
+}
+
+/// Whether a key is still to come.
+const fn key_is_to_come(status: PurchaseStatus) -> bool {
+    waits(status) && !matches!(status, PurchaseStatus::Partial)
+        || matches!(status, PurchaseStatus::Trial)
+}
+
+impl LicenseCard {
+    /// A license as it is shown, in full or masked.
+    pub(super) fn of(grant: &Grant, title: Option<&str>, whole: bool, now: Timestamp) -> Self {
+        let devices = match grant.devices {
+            Devices::Count(n) => say("license.device").count(n),
+            Devices::Unlimited => say("license.device.any"),
+        };
+        let validity = match (grant.status_at(now), grant.expires_at) {
+            (LicenseStatus::Suspended, _) => say("license.paused"),
+            (LicenseStatus::Expired, Some(at)) => say("license.ended").on("day", at),
+            (LicenseStatus::Live | LicenseStatus::Revoked, Some(at)) => {
+                say("license.until").on("day", at)
+            }
+            (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => {
+                say("license.for_life")
+            }
+        };
+        let key = grant.key.reveal();
+        Self {
+            title: title.map(str::to_owned),
+            key: if whole { key.to_owned() } else { masked(key) },
+            whole,
+            devices,
+            validity,
+        }
+    }
+}
+
+/// A key of which only the end can be read: enough to tell two keys apart. A short one shows nothing.
+pub(super) fn masked(key: &str) -> String {
+    const SHOWN: usize = 4;
+    let len = key.chars().count();
+    let shown_from = if len >= 3 * SHOWN { len - SHOWN } else { len };
+    let hide = |(at, c): (usize, char)| {
+        if at >= shown_from || c == '-' {
+            c
+        } else {
+            '•'
         }
     };
-    LicenseCard {
-        seat: grant.number,
-        plan: grant.plan.as_ref().map(ToString::to_string),
-        key: grant.key.reveal().to_owned(),
-        devices,
-        valid,
-    }
+    key.chars().enumerate().map(hide).collect()
 }
 
-fn day(at: Timestamp) -> String {
-    chrono::DateTime::from_timestamp_millis(at.ms())
-        .map_or_else(|| at.to_string(), |t| t.format("%-d %B %Y").to_string())
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn of_a_masked_key_only_the_end_is_read() {
+        for (key, shown) in [
+            ("KEYW-7Q2M-XD4F-9TRA", "••••-••••-••••-9TRA"),
+            ("ABCD-EFGH", "••••-••••"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(key), shown);
+        }
+    }
 }

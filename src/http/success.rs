@@ -9,21 +9,33 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use super::web::{Page, Refresh};
-use super::{App, Peer, limit, metrics, status_text};
-use crate::config::{Mail, Transport};
-use crate::domain::id::Scope;
-use crate::domain::machine::Machine;
-use crate::domain::time::Timestamp;
+use super::status_text::{LicenseCard, PurchaseText};
+use super::web::{Page, Refresh, Tone};
+use super::{App, Peer, limit, metrics};
+use crate::config::{Config, Connect, Link, Mail, Transport};
+use crate::domain::id::{PlanName, Scope};
+use crate::domain::lifecycle::{Folded, Life};
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::status::PurchaseStatus;
+use crate::domain::summary::status;
+use crate::domain::time::{Span, Timestamp};
 use crate::engine::read::view;
-use crate::engine::record::RecordError;
+use crate::engine::record::{RecordError, server};
 
 /// A Checkout session's id has 66 characters or so (and 255 at most); anything much shorter could be guessed.
 const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;
+/// The redirect can be faster than the webhook, but not by more than this.
+const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
 /// When a waiting page looks again, try by try; after the last it looks no more.
 const LOOK_AGAIN_S: [u32; 24] = [
     5, 5, 5, 5, 5, 5, 10, 10, 10, 15, 15, 20, 30, 30, 30, 60, 60, 60, 120, 120, 300, 300, 600, 600,
 ];
+
+/// A purchase as it was found, with the language of its customer.
+struct FoundPurchase {
+    machine: Machine,
+    language: Option<String>,
+}
 
 /// The customer's page.
 pub(super) async fn page(
@@ -32,65 +44,100 @@ pub(super) async fn page(
     headers: HeaderMap,
     query: Result<Query<BTreeMap<String, String>>, QueryRejection>,
 ) -> Response {
-    if let Err(wait_s) = app.limiter.check(limit::client(
-        peer.ip(),
-        &headers,
-        &app.config.http.trusted_proxies,
-    )) {
-        return too_often(&app, wait_s);
+    let client = limit::client(peer.ip(), &headers, &app.config.http.trusted_proxies);
+    if let Err(wait_s) = app.limiter.check(client) {
+        return too_often(&app, &headers, wait_s);
     }
     let query = query.map(|q| q.0).unwrap_or_default();
     let Some(session) = query.get("session_id").filter(|id| well_formed(id)) else {
-        let lines = [
-            "The address does not hold the number of a purchase.",
-            "Please use the link that you were sent to after paying.",
-        ];
         metrics::page_said("malformed");
-        return Page::plain("bad", "This link is not complete", &lines)
-            .respond(&app, StatusCode::BAD_REQUEST);
+        let page = Page::message(Tone::Bad, "broken_link");
+        return page.respond(&app, &headers, StatusCode::BAD_REQUEST);
     };
-    let found = {
-        let (app, session) = (Arc::clone(&app), session.clone());
-        tokio::task::spawn_blocking(move || find(&app, &session)).await
-    };
-    let Ok(Ok(machine)) = found else {
-        tracing::error!(found = ?found.map(|f| f.map(|m| m.map(|m| m.id))), "a purchase could not be read for its page");
-        let lines = ["Your purchase cannot be shown just now. Please come back in a few minutes."];
+    let Ok(found) = found(&app, session).await else {
         metrics::page_said("error");
-        return Page::plain("wait", "One moment, please", &lines)
-            .respond(&app, StatusCode::SERVICE_UNAVAILABLE);
+        let page = Page::message(Tone::Wait, "unavailable");
+        return page.respond(&app, &headers, StatusCode::SERVICE_UNAVAILABLE);
     };
     let now = app.handle.clock().now();
     let asked = RefreshState::of(&query, now);
-    let said = match &machine {
-        Some(machine) => status_text::of(
-            machine,
-            &app.handle.rules(),
-            now,
-            (
-                mails(app.config.mail_of(&machine.source)),
-                app.config.alert.reaches_somebody(),
-            ),
-        ),
-        None => status_text::of_unknown(
-            now - asked.since,
-            mails(&app.config.mail),
-            contact(&app.config.mail).as_deref(),
-        ),
+    let said = said(&app, found.as_ref(), now - asked.since, now);
+    metrics::page_said(said.word());
+    let refresh = said.waits().then(|| asked.again(session, found.is_none()));
+    let status = match said.status {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::NOT_FOUND,
     };
-    metrics::page_said(said.word);
-    let mut page = said.page;
-    if said.waits {
-        page.refresh = asked.again(session, machine.is_none());
+    let known = found.as_ref().and_then(|f| f.language.as_deref());
+    let lang = app.site.language(known, &headers);
+    said.page()
+        .looking_again(refresh.flatten())
+        .respond_in(&app.site, &lang, status)
+}
+
+/// What is said of a purchase to a visitor who has waited so long.
+fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) -> PurchaseText {
+    let Some(FoundPurchase { machine, .. }) = found else {
+        return PurchaseText {
+            status: (waited < WEBHOOK_WITHIN).then_some(PurchaseStatus::OnItsWay),
+            mails: mails(&app.config.mail),
+            ..PurchaseText::default()
+        };
+    };
+    let rules = app.handle.rules();
+    let folded = machine.folded(&rules.revisions, now);
+    let status = status(machine, &folded, &view::seats(machine, &rules, now), now);
+    let mails = mails(app.config.mail_of(&machine.source));
+    let mut said = PurchaseText {
+        status: Some(status),
+        mails,
+        seller_told: status == PurchaseStatus::Delayed && app.config.alert.reaches_somebody(),
+        grace_ends: folded.life.open_episode().map(|e| e.ends),
+        ..PurchaseText::default()
+    };
+    if status.shows_keys() {
+        // Where keys are mailed, this page need not hold them for ever.
+        let bought = bought_at(&folded, machine);
+        let whole = !mails || bought.is_none_or(|at| now - at < app.config.success.show_for);
+        let card = |grant: &Grant| {
+            let title = grant.plan.as_ref().map(|plan| app.config.title(plan));
+            LicenseCard::of(grant, title, whole, now)
+        };
+        let shown = || machine.grants.iter().filter(|g| g.can_be_mailed());
+        said.licenses = shown().map(card).collect();
+        if said.downloads_are_shown() {
+            said.downloads = downloads(&app.config, shown().filter_map(|g| g.plan.as_ref()));
+        }
     }
-    page.respond(
-        &app,
-        if said.found {
-            StatusCode::OK
-        } else {
-            StatusCode::NOT_FOUND
-        },
-    )
+    said
+}
+
+/// When the money came; for what nobody paid, when its first license did.
+fn bought_at(folded: &Folded, machine: &Machine) -> Option<Timestamp> {
+    let paid = match &folded.life {
+        Life::Payment(purchase) => purchase.paid_at,
+        Life::Subscription(subscription) => subscription.began,
+    };
+    paid.or_else(|| machine.grants.iter().map(|g| g.since).min())
+}
+
+/// The links of the plans, each once; of a plan that has none, the vendor's.
+fn downloads<'p>(config: &Config, plans: impl Iterator<Item = &'p PlanName>) -> Vec<Link> {
+    let mut links: Vec<Link> = Vec::new();
+    let of_plan = |plan| config.looks.get(plan).map(|l| &l.downloads);
+    let named = |plan| of_plan(plan).filter(|own| !own.is_empty());
+    let mut all: Vec<&Vec<Link>> = plans
+        .map(|plan| named(plan).unwrap_or(&config.vendor.downloads))
+        .collect();
+    if all.is_empty() {
+        all.push(&config.vendor.downloads);
+    }
+    for link in all.into_iter().flatten() {
+        if !links.contains(link) {
+            links.push(link.clone());
+        }
+    }
+    links
 }
 
 /// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
@@ -130,43 +177,66 @@ fn mails(mail: &Mail) -> bool {
     mail.transport != Transport::None
 }
 
-/// Where a customer can write, where mails have a sender.
-fn contact(mail: &Mail) -> Option<String> {
-    let mailbox = mail.reply_to.as_ref().unwrap_or(&mail.from);
-    mails(mail).then(|| mailbox.email.to_string())
-}
-
 fn well_formed(id: &str) -> bool {
     ID_LEN.contains(&id.len())
         && id.starts_with("cs_")
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The purchase of a session, at any of the sources: its own machine, or the subscription that it started.
-fn find(app: &App, session: &str) -> Result<Option<Machine>, RecordError> {
+/// Looks a session up where that does not hold up others.
+async fn found(app: &Arc<App>, session: &str) -> Result<Option<FoundPurchase>, ()> {
+    let (app, session) = (Arc::clone(app), session.to_owned());
+    let found = tokio::task::spawn_blocking(move || find(&app, &session)).await;
+    let why = match found {
+        Ok(Ok(found)) => return Ok(found),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(error = why, "a purchase could not be read for its page");
+    Err(())
+}
+
+/// The purchase of a session, at any of the sources and the accounts connected to them: its own machine, or the
+/// subscription that it started.
+fn find(app: &App, session: &str) -> Result<Option<FoundPurchase>, RecordError> {
+    let reader = app.handle.reader();
     for source in &app.config.sources {
-        let found = view::by_name(
-            app.handle.reader(),
-            &Scope::new(source.name.clone(), None),
-            session,
-        )?;
-        if found.is_some() {
-            return Ok(found);
+        let mut accounts = vec![None];
+        if source.connect == Connect::Accept {
+            let connected = server::accounts(reader, &source.name)?;
+            accounts.extend(connected.into_iter().map(Some));
+        }
+        for account in accounts {
+            let scope = Scope::new(source.name.clone(), account);
+            if let Some(machine) = view::by_name(reader, &scope, session)? {
+                let language = language(app, &machine)?;
+                return Ok(Some(FoundPurchase { machine, language }));
+            }
         }
     }
     Ok(None)
 }
 
-fn too_often(app: &App, wait_s: u64) -> Response {
-    let lines = [
-        "This page was asked for very often from your network. Please wait a moment and load it again.",
-    ];
+/// The language of a purchase's customer, where it is known; mails are written in the same.
+fn language(app: &App, machine: &Machine) -> Result<Option<String>, RecordError> {
+    let rules = app.handle.rules();
+    let contact = machine
+        .folded(&rules.revisions, app.handle.clock().now())
+        .contact;
+    let customer = match &contact.customer {
+        Some(id) => view::customer(app.handle.reader(), machine.id.scope(), id)?,
+        None => None,
+    };
+    let own = customer.filter(|c| !c.deleted).and_then(|c| c.locale);
+    Ok(own.or(contact.locale))
+}
+
+fn too_often(app: &App, asked: &HeaderMap, wait_s: u64) -> Response {
     metrics::page_said("too_often");
-    let mut response = Page::plain("wait", "A little slower, please", &lines)
-        .respond(app, StatusCode::TOO_MANY_REQUESTS);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+    let page = Page::message(Tone::Wait, "too_often");
+    let mut response = page.respond(app, asked, StatusCode::TOO_MANY_REQUESTS);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
     response
 }
 

@@ -1,57 +1,73 @@
-//! Pages for people: one template and one stylesheet, embedded; no JavaScript.
+//! Pages for people: templates, words and one stylesheet, embedded or the vendor's own. One small script makes them nicer;
+//! each page works without it.
+//!
+//! A handler makes a [`Page`]: which template, what to say, which values. The [`Site`] knows everything else: the languages,
+//! the vendor's looks, the files beside the pages.
 
-use std::sync::{Arc, LazyLock};
+mod brand;
+mod files;
+mod language;
+mod site;
+mod words;
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::App;
+pub use files::PageMistake;
+pub(super) use site::Site;
+pub(super) use words::{Say, say};
 
-#[derive(rust_embed::RustEmbed)]
-#[folder = "src/http/web"]
-struct Files;
-
-const TEMPLATE: &str = "page.html";
-const STYLE: &str = "style.css";
-
-/// What every page forbids: it holds a key, and the address that leads to it is the secret.
-const HEADERS: [(HeaderName, &str); 7] = [
+/// What every page forbids: it may hold a key, and the address that leads to it may be the secret.
+const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_TYPE, "text/html; charset=utf-8"),
     (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
+/// Nothing inline, nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+/// A logo that is opened by itself runs nothing.
+const ASSET_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-/// A page's words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What a page's sign and colour say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tone {
+    /// All is well.
+    Good,
+    /// Something is still to come, or to be done.
+    Wait,
+    /// Something is wrong.
+    Bad,
+    /// No sign.
+    #[expect(dead_code, reason = "for pages that ask instead of telling")]
+    Plain,
+}
+
+/// A page to be written, in no language yet.
+#[derive(Clone, Debug)]
 pub(super) struct Page {
-    /// `good`, `wait` or `bad`.
-    pub(super) tone: &'static str,
-    pub(super) title: &'static str,
-    pub(super) lines: Vec<String>,
-    pub(super) licenses: Vec<LicenseCard>,
-    pub(super) refresh: Option<Refresh>,
+    template: &'static str,
+    tone: Tone,
+    title: Say,
+    lines: Vec<Say>,
+    refresh: Option<Refresh>,
+    values: Map<String, Value>,
+    /// Where else a form of it may lead, through a redirect.
+    form_target: Option<String>,
 }
 
-/// A license as the customer sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct LicenseCard {
-    pub(super) seat: u32,
-    pub(super) plan: Option<String>,
-    pub(super) key: String,
-    pub(super) devices: String,
-    pub(super) valid: String,
-}
-
-/// When and where the page looks again.
+/// When and where a page looks again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Refresh {
     pub(super) after_s: u32,
@@ -59,122 +75,136 @@ pub(super) struct Refresh {
 }
 
 impl Page {
-    /// Words without a license.
-    pub(super) fn plain(tone: &'static str, title: &'static str, lines: &[&str]) -> Self {
+    /// A page that says the words `title` and `text` of a group of words, and no more.
+    pub(super) fn message(tone: Tone, words: &str) -> Self {
+        Self::of("message.html", tone, words).line(format!("{words}.text"))
+    }
+
+    /// A page by its template, with the `title` of a group of words.
+    pub(super) fn of(template: &'static str, tone: Tone, words: &str) -> Self {
         Self {
+            template,
             tone,
-            title,
-            lines: lines.iter().map(|l| (*l).to_owned()).collect(),
-            ..Self::default()
+            title: say(format!("{words}.title")),
+            lines: Vec::new(),
+            refresh: None,
+            values: Map::new(),
+            form_target: None,
         }
     }
 
-    /// The answer with this page.
-    pub(super) fn respond(&self, app: &App, status: StatusCode) -> Response {
+    /// With one more thing said, by its key.
+    pub(super) fn line(self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.says(say(key))
+    }
+
+    /// With one more thing said.
+    pub(super) fn says(mut self, said: Say) -> Self {
+        self.lines.push(said);
+        self
+    }
+
+    /// With a value that its template uses. What cannot be JSON is left out, and a strict template says so.
+    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
+    /// A page that looks again by itself.
+    pub(super) fn looking_again(mut self, refresh: Option<Refresh>) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// A page whose forms may also lead to this origin, like `https://billing.stripe.com`: browsers follow no redirect of a
+    /// form to an origin that the page did not name.
+    #[expect(dead_code, reason = "the portal's way to Stripe's pages")]
+    pub(super) fn leading_to(mut self, origin: impl Into<String>) -> Self {
+        self.form_target = Some(origin.into());
+        self
+    }
+
+    /// The page as HTML.
+    pub(super) fn html(&self, site: &Site, lang: &str) -> Result<String, minijinja::Error> {
         #[derive(Serialize)]
-        struct Shown<'a> {
+        struct Written<'a> {
+            tone: Tone,
+            title: String,
+            lines: Vec<String>,
+            refresh: Option<&'a Refresh>,
             #[serde(flatten)]
-            page: &'a Page,
-            style: String,
+            values: &'a Map<String, Value>,
         }
-        let style = format!("{}/assets/{}", prefix(&app.config.public_url), style_name());
-        let shown = Shown { page: self, style };
-        let rendered = ENGINE
-            .get_template(TEMPLATE)
-            .and_then(|t| t.render(minijinja::value::Serde(shown)));
-        let mut response = match rendered {
+        let words = site.words();
+        let lines = self.lines.iter().flat_map(|l| words.paragraphs(lang, l));
+        let written = Written {
+            tone: self.tone,
+            title: words.line(lang, &self.title),
+            lines: lines.collect(),
+            refresh: self.refresh.as_ref(),
+            values: &self.values,
+        };
+        site.render(self.template, lang, written)
+    }
+
+    /// The answer with this page, in the language of the request.
+    pub(super) fn respond(&self, app: &App, asked: &HeaderMap, status: StatusCode) -> Response {
+        self.respond_in(&app.site, &app.site.language(None, asked), status)
+    }
+
+    /// The answer with this page, in a language.
+    pub(super) fn respond_in(&self, site: &Site, lang: &str, status: StatusCode) -> Response {
+        let mut response = match self.html(site, lang) {
             Ok(html) => (status, html).into_response(),
             Err(error) => {
-                tracing::error!(%error, "a page could not be rendered");
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "this page could not be shown",
-                )
-                    .into_response()
+                tracing::error!(%error, template = self.template, "a page could not be written");
+                let said = "this page could not be shown";
+                (StatusCode::INTERNAL_SERVER_ERROR, said).into_response()
             }
         };
+        let headers = response.headers_mut();
         for (name, value) in HEADERS {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let policy = match &self.form_target {
+            Some(origin) => format!("{POLICY} {origin}"),
+            None => POLICY.to_owned(),
+        };
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         response
     }
 }
 
-static ENGINE: LazyLock<minijinja::Environment<'static>> = LazyLock::new(|| {
-    let mut engine = minijinja::Environment::new();
-    engine.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    engine.set_loader(|name| Ok(text(name)));
-    engine
-});
-
-fn text(name: &str) -> Option<String> {
-    Files::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())
-}
-
-/// The path of our public address: a proxy may serve us under one.
-fn prefix(public_url: &str) -> &str {
-    let rest = public_url
-        .split_once("://")
-        .map_or(public_url, |(_, rest)| rest);
-    rest.find('/').map_or("", |at| &rest[at..])
-}
-
-/// The stylesheet's name, with the hash of what is in it: it may be cached for ever.
-fn style_name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| {
-        let hash = Files::get(STYLE)
-            .map(|f| hex::encode(&f.metadata.sha256_hash()[..8]))
-            .unwrap_or_default();
-        format!("style.{hash}.css")
-    });
-    NAME.as_str()
-}
-
 /// `GET /assets/{name}`
-pub(super) async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    match text(STYLE).filter(|_| name == style_name()) {
-        Some(css) => {
+pub(super) async fn asset(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    asked: HeaderMap,
+) -> Response {
+    match app.site.asset(&name) {
+        Some(asset) => {
             let headers = [
-                (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+                (header::CONTENT_TYPE, asset.content_type),
                 (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
                 (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                (header::CONTENT_SECURITY_POLICY, ASSET_POLICY),
             ];
-            (headers, css).into_response()
+            (headers, asset.bytes.clone()).into_response()
         }
-        None => not_found(State(app)).await,
+        None => not_found(State(app), asked).await,
     }
 }
 
 /// An unknown path.
-pub(super) async fn not_found(State(app): State<Arc<App>>) -> Response {
-    Page::plain(
-        "bad",
-        "Page not found",
-        &["There is nothing at this address."],
-    )
-    .respond(&app, StatusCode::NOT_FOUND)
+pub(super) async fn not_found(State(app): State<Arc<App>>, asked: HeaderMap) -> Response {
+    Page::message(Tone::Bad, "not_found").respond(&app, &asked, StatusCode::NOT_FOUND)
 }
 
 /// A known path with another method.
-pub(super) async fn wrong_method(State(app): State<Arc<App>>) -> Response {
-    let page = Page::plain(
-        "bad",
-        "Not like this",
-        &["This address does not take requests of this kind."],
-    );
-    page.respond(&app, StatusCode::METHOD_NOT_ALLOWED)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::prefix;
-
-    #[test]
-    fn the_path_of_the_public_address_is_kept() {
-        assert_eq!(prefix("https://buy.example.com"), "");
-        assert_eq!(prefix("https://example.com/keys"), "/keys");
-        assert_eq!(prefix("http://127.0.0.1:8080"), "");
-    }
+pub(super) async fn wrong_method(State(app): State<Arc<App>>, asked: HeaderMap) -> Response {
+    let page = Page::message(Tone::Bad, "wrong_method");
+    page.respond(&app, &asked, StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -65,7 +65,7 @@ impl Tried {
     }
 }
 
-/// Builds the services as `serve` would, and tries the mail templates: no network is needed for that.
+/// Builds the services as `serve` would, and tries the templates of mails and pages: no network is needed for that.
 ///
 /// # Errors
 /// What `serve` would refuse.
@@ -86,6 +86,9 @@ pub fn services(config: &Config) -> Result<(Services, Vec<Tried>), Tried> {
                 .map(|e| Tried::new(Verdict::Bad, &of("mail", source), e.to_string())),
         );
     }
+    let pages = crate::http::page_mistakes(config);
+    let pages = pages.iter().map(ToString::to_string);
+    wrong.extend(pages.map(|why| Tried::new(Verdict::Bad, "pages", why)));
     Ok((services, wrong))
 }
 

@@ -1,20 +1,24 @@
 //! Every key of the config, once. Not a place for logic: it is read like the page that is printed from it.
 
 mod buying;
+mod running;
 mod services;
+mod vendor;
 mod watch;
 
 use super::Absent::{Is, Means, Required};
 use super::ValueKind::{
-    Choice, Count, CountText, Cron, Devices, Networks, Path, Percent, Size, Socket, Span, Table,
-    Tables, Templates, Text, Texts, Url, Variables, Wait,
+    Choice, Count, Devices, Label, Links, Path, Percent, Socket, Span, Table, Tables, Templates,
+    Text, Texts, Url, Variables,
 };
-use crate::config::keys::spec::{CENTURY_S, DAY_S, KIB, MIB, TIB, key};
+use crate::config::keys::spec::{CENTURY_S, DAY_S, key};
 
 use super::Section;
 use super::policy::POLICY;
 pub(in crate::config) use buying::{BUY, CHECKOUT};
+pub(in crate::config) use running::{BACKUP, HTTP, SCHEDULER, STORE, TIME};
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
+pub(in crate::config) use vendor::{SUCCESS, VENDOR};
 pub(in crate::config) use watch::{ALERT, BACKFILL};
 
 /// The file's top.
@@ -57,6 +61,18 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[mail]"),
             Means("no mail"),
             "How customers are written to.",
+        ),
+        key(
+            "vendor",
+            Table("[vendor]"),
+            Means("the sender of `[mail]`, in plain looks"),
+            "Who you are to your customers.",
+        ),
+        key(
+            "success",
+            Table("[success]"),
+            Means("its defaults"),
+            "The page after the purchase.",
         ),
         key(
             "store",
@@ -139,124 +155,6 @@ pub(in crate::config) const ROOT: Section = Section {
     ],
 };
 
-/// `[store]`.
-pub(in crate::config) const STORE: Section = Section {
-    heading: "[store]",
-    doc: "The store's size and limits.",
-    keys: &[
-        key("cache", Size(MIB, TIB), Is("\"16MiB\""), "The page cache."),
-        key(
-            "min_free",
-            Size(0, TIB),
-            Is("\"256MiB\""),
-            "Free space below which deliveries are answered 503 instead of stored; Stripe comes again.",
-        ),
-    ],
-};
-
-/// `[backup]`.
-pub(in crate::config) const BACKUP: Section = Section {
-    heading: "[backup]",
-    doc: "Backups by schedule: everything that is stored in one file, read again and compared before it counts. The commit log is \
-          cut behind the newest one, so leave it where it is: if the store is damaged, it is rebuilt from it. Read at the start.",
-    keys: &[
-        key(
-            "path",
-            Path,
-            Required,
-            "The folder, of this installation alone; best on another disk.",
-        ),
-        key(
-            "every",
-            Span(60, 366 * DAY_S),
-            Is("\"24h\""),
-            "How far apart they are.",
-        ),
-        key(
-            "keep",
-            CountText(1, 10_000),
-            Is("\"14\""),
-            "How many stay; older ones are removed.",
-        ),
-    ],
-};
-
-/// `[scheduler]`.
-pub(in crate::config) const SCHEDULER: Section = Section {
-    heading: "[scheduler]",
-    doc: "When the scheduler rings: cron expressions of six fields (second, minute, hour, day, month, weekday), in UTC.",
-    keys: &[
-        key(
-            "due",
-            Cron,
-            Is("\"* * * * * *\""),
-            "Looking for what is due: grace ends, reminders, retries.",
-        ),
-        key(
-            "repair",
-            Cron,
-            Is("\"0 * * * * *\""),
-            "The repair sweep: every machine whose licenses are not what they should be gets its next action.",
-        ),
-        key(
-            "metrics",
-            Cron,
-            Is("\"*/5 * * * * *\""),
-            "Upkeep of the metrics, and counting what waits.",
-        ),
-    ],
-};
-
-/// `[http]`.
-pub(in crate::config) const HTTP: Section = Section {
-    heading: "[http]",
-    doc: "The HTTP server's limits.",
-    keys: &[
-        key(
-            "body_limit",
-            Size(KIB, 2 * MIB),
-            Is("\"1MiB\""),
-            "The largest body of a delivery; above it 413.",
-        ),
-        key(
-            "tolerance",
-            Span(1, DAY_S),
-            Is("\"300s\""),
-            "How old a signature may be, where a source says nothing else.",
-        ),
-        key(
-            "connections_max",
-            Count(1, 1_000_000),
-            Is("1024"),
-            "Open connections at most; further ones wait.",
-        ),
-        key(
-            "queue_len_max",
-            Count(1, 1_000_000),
-            Is("4096"),
-            "Deliveries that wait to be stored at most; above it 503, and Stripe comes again.",
-        ),
-        key(
-            "header_timeout",
-            Wait(1, 3600),
-            Is("\"10s\""),
-            "How long a request's head may take.",
-        ),
-        key(
-            "body_timeout",
-            Wait(1, 3600),
-            Is("\"30s\""),
-            "How long a request's body may take.",
-        ),
-        key(
-            "trusted_proxies",
-            Networks,
-            Is("[]"),
-            "Addresses or networks of proxies whose `X-Forwarded-For` is believed when visitors of the success page and programs that ask are limited in rate. Behind a proxy that is not named here all of them share one limit.",
-        ),
-    ],
-};
-
 /// `[guard]`.
 pub(in crate::config) const GUARD: Section = Section {
     heading: "[guard]",
@@ -283,18 +181,6 @@ pub(in crate::config) const GUARD: Section = Section {
     ],
 };
 
-/// `[time]`.
-pub(in crate::config) const TIME: Section = Section {
-    heading: "[time]",
-    doc: "Clocks and outages.",
-    keys: &[key(
-        "catch_up",
-        Span(0, 7 * DAY_S),
-        Is("\"2h\""),
-        "After an outage or a clock that jumped: how long nobody is stopped by time alone, because Stripe may be about to tell of payments.",
-    )],
-};
-
 /// `[adopt]`.
 pub(in crate::config) const ADOPT: Section = Section {
     heading: "[adopt]",
@@ -319,6 +205,18 @@ pub(in crate::config) const PLAN: Section = Section {
             Text,
             Required,
             "Its name; `metadata.plan` of a purchase can name it.",
+        ),
+        key(
+            "title",
+            Label,
+            Means("its name"),
+            "What customers call it, in mails and on pages: `Example Pro`. Read at the start.",
+        ),
+        key(
+            "downloads",
+            Links,
+            Means("those of `[vendor]`"),
+            "Where its software is downloaded: shown beside a key that works. Read at the start.",
         ),
         key(
             "prices",
@@ -413,6 +311,6 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &STORE, &BACKUP, &SCHEDULER, &HTTP, &TIME, &BACKFILL, &ALERT,
-    &GUARD, &ADOPT, &CHECKOUT, &PLAN, &LICENSE, &BUY, &POLICY,
+    &ROOT, &SOURCE, &LICENSES, &MAIL, &VENDOR, &SUCCESS, &STORE, &BACKUP, &SCHEDULER, &HTTP, &TIME,
+    &BACKFILL, &ALERT, &GUARD, &ADOPT, &CHECKOUT, &PLAN, &LICENSE, &BUY, &POLICY,
 ];

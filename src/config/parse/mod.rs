@@ -5,6 +5,7 @@ mod plans;
 mod services;
 mod source;
 mod value;
+mod vendor;
 
 pub(crate) use source::STRIPE_API;
 
@@ -31,7 +32,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         .sub("http", &HTTP)
         .map_or_else(Http::default, |t| http(&t));
     let (plans, program_terms) = plans::plans(&root);
-    Config {
+    let mut config = Config {
         listen,
         data_dir: root
             .path("data_dir")
@@ -76,7 +77,19 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         plans,
         program_terms,
         policies: plans::policies(&root),
-    }
+        vendor: vendor::vendor(&root),
+        success: vendor::success(&root),
+        looks: vendor::looks(&root),
+    };
+    let Config {
+        vendor,
+        mail,
+        sources,
+        ..
+    } = &mut config;
+    let own = sources.iter_mut().filter_map(|s| s.mail.as_mut());
+    own.chain([mail]).for_each(|mail| mail.signed_by(vendor));
+    config
 }
 
 /// Where the server listens, where nothing else is said.

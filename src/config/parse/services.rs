@@ -228,26 +228,10 @@ pub(super) fn mail(t: &Table<'_>) -> Mail {
         templates: t.path("templates"),
         default_language: t
             .get("default_language")
-            .and_then(|v| language(&v))
+            .and_then(|v| super::vendor::language(&v))
             .unwrap_or(default.default_language),
         timeout: t.length("timeout").unwrap_or(default.timeout),
     }
-}
-
-/// A language tag as far as we need it: `en`, `pt-BR`, `zh-Hant`.
-fn language(value: &Value<'_>) -> Option<String> {
-    let text = value.text()?;
-    let plain = text.split('-').all(|part| {
-        (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-    });
-    if !plain {
-        value.mistake(
-            format!("\"{text}\" is not a language"),
-            "like `en`, `de` or `pt-BR`",
-        );
-        return None;
-    }
-    Some(text)
 }
 
 /// What lettre's `from_url` takes, judged without its opening of certificate stores.

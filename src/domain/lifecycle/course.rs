@@ -411,7 +411,12 @@ impl Course<'_, '_> {
         };
         match subscription.newest().filter(|v| !v.items.is_empty()) {
             Some(version) => {
-                let sold = version.items.iter().map(|i| subscription.as_sold(i));
+                let left = subscription.left_unlicensed();
+                let sold = version
+                    .items
+                    .iter()
+                    .chain(left)
+                    .map(|i| subscription.as_sold(i));
                 self.life.items = sold.filter_map(|i| with_history(&i)).collect();
                 self.life.items_told = true;
             }

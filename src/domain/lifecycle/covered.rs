@@ -5,8 +5,9 @@ use crate::domain::object::ItemKey;
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {
-    /// Whether an instant is paid for (or granted, or on trial), for every licensed item, and for what the metadata asks
-    /// for by any item that carries it. Time that a person added stands for a payment where no grace that begins now would
+    /// Whether an instant is paid for (or granted, or on trial), for every licensed item that ever was, and for what the
+    /// metadata asks for by any item that carries it. An item that was never paid for has no license that a grace could
+    /// keep (rule 20): it neither starts one for the others nor holds one open. Time that a person added stands for a payment where no grace that begins now would
     /// reach further: who extends takes nothing away (rule 50).
     pub(super) fn is_covered(&self, at: Timestamp) -> bool {
         let added = self.terms.decided.extended;
@@ -14,12 +15,10 @@ impl Course<'_, '_> {
             return true;
         }
         let reaches = |key: &ItemKey| self.life.paid_end(key).is_some_and(|end| end > at);
-        let items = self
-            .objects
-            .subscription
-            .licensed_at(at)
-            .iter()
-            .all(reaches);
+        let licensed = self.objects.subscription.licensed_at(at);
+        let had = |key: &&ItemKey| self.life.paid_end(key).is_some();
+        let items = licensed.iter().filter(had).all(reaches)
+            && (licensed.is_empty() || licensed.iter().any(|key| had(&key)));
         items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
     }
 

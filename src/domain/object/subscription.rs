@@ -326,6 +326,24 @@ impl<'f> Subscription<'f> {
         }
     }
 
+    /// Items that were taken out when no plan named their price any more, as they were last: what was licensed before lives
+    /// to what was paid, whatever becomes of the item (rule 15).
+    pub fn left_unlicensed(&self) -> impl Iterator<Item = &ItemThen> {
+        let newest = self.newest().map_or(&[][..], |v| &v.items);
+        let is_gone = |key: &ItemKey| !newest.iter().any(|i| i.key == *key);
+        let lost = |h: &ItemHistory| {
+            h.licensed().is_some() && h.prices.last().is_some_and(|p| !h.is_licensed_by(p))
+        };
+        let gone = self
+            .items
+            .iter()
+            .filter(move |(k, h)| lost(h) && is_gone(k));
+        gone.filter_map(|(key, _)| {
+            let shown = self.versions.iter().rev().flat_map(|v| &v.items);
+            shown.into_iter().find(|i| i.key == *key)
+        })
+    }
+
     /// Items whose paid time keeps the metadata's license alive: all that are not billed by use.
     #[must_use]
     pub fn carriers(&self) -> Vec<ItemKey> {

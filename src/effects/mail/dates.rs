@@ -61,7 +61,7 @@ const ES: [&str; 12] = [
 
 /// `2026-03-14` or an RFC 3339 instant as a day (in UTC) in a language; what is no date, and a date in a language that we do
 /// not speak, comes back as `2026-03-14` or as it was.
-pub(super) fn long_date(text: &str, lang: &str) -> String {
+pub(crate) fn long_date(text: &str, lang: &str) -> String {
     let Some(day) = text
         .get(..10)
         .and_then(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok())

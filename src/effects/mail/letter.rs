@@ -21,7 +21,7 @@ pub struct Letter {
     pub customer_name: Option<String>,
     /// The customer's address.
     pub customer_email: String,
-    /// Who sends: the display name of the `from` address.
+    /// Who sells, as customers know it.
     pub vendor: String,
     /// The amount in question, already formatted: `19.99 USD`.
     pub amount: Option<String>,
@@ -42,6 +42,8 @@ pub struct Letter {
     pub reason: Option<String>,
     /// Where an answer goes; absent: the mail does not invite one.
     pub reply_to: Option<String>,
+    /// The vendor's help page.
+    pub support_url: Option<String>,
 }
 
 /// One key of a mail.
@@ -97,6 +99,7 @@ impl Letter {
             paid_until: some("2026-04-14T08:00:00Z"),
             reason: some("payment"),
             reply_to: some("help@example.com"),
+            support_url: some("https://example.com/help"),
         }
     }
 
@@ -131,7 +134,7 @@ impl Letter {
                 .collect();
             values[named] = Value::String(cut);
         }
-        for link in ["pay_url", "portal_url", "success_url"] {
+        for link in ["pay_url", "portal_url", "success_url", "support_url"] {
             let web = values[link]
                 .as_str()
                 .is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"));

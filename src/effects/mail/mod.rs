@@ -23,6 +23,7 @@ mod tests;
 
 pub use address::{Sender, message_id};
 pub use answer::MailAnswer;
+pub(crate) use dates::long_date;
 pub use kind::{KINDS, LANGUAGES};
 pub use letter::{Letter, LetterKey};
 pub use outgoing::Outgoing;

@@ -251,6 +251,7 @@ fn hostile_values_stay_values() {
         paid_until: some(),
         reason: some(),
         reply_to: some(),
+        support_url: some(),
     };
     for kind in KINDS {
         for lang in LANGUAGES {

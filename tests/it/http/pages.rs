@@ -108,7 +108,7 @@ async fn from_the_redirect_to_the_key() {
     server.carry_out().await;
     let keys = server.get(path).await.text;
     assert!(
-        keys.contains("<code class=\"key\">KEY-CS_TEST_A_LONG_SESSION_1-"),
+        keys.contains("<code class=\"key\" id=\"key-1\">KEY-CS_TEST_A_LONG_SESSION_1-"),
         "{keys}"
     );
     server.end().await;
@@ -241,7 +241,7 @@ async fn malformed_ids_get_no_lookup() {
     ] {
         let answer = server.get(&format!("/success{query}")).await;
         assert_eq!(answer.status, 400, "{query}");
-        assert!(answer.text.contains("This link is not complete"), "{query}");
+        assert!(answer.text.contains("This link is incomplete"), "{query}");
     }
     // Nothing that could be searched leads anywhere: only the session's own id does.
     server.post(&session("1", "paid")).await;

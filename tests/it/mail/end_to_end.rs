@@ -106,3 +106,40 @@ async fn a_refused_recipient_is_listed_and_the_license_stands() {
     assert_eq!(page["licenses"][0]["key"], key(&fake).as_str());
     assert!(server.took_nothing());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_says_what_customers_call_things() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let server = Server::start(&json!({ "tls": "none" }));
+    let mail = format!(
+        "transport = \"smtp\"\nurl = \"smtp://localhost:{}\"\nfrom = \"keys@shop.example\"\n",
+        server.port
+    );
+    let more = "[vendor]\nname = \"Pixel Forge\"\nreply_to = \"Help <help@shop.example>\"\n\
+                support_url = \"https://shop.example/help\"\n\
+                [[plan]]\nname = \"pro\"\ntitle = \"Pixel Forge Pro\"\nprices = [\"*\"]\n";
+    let app = TestApp::start(Setup {
+        mail,
+        more: more.to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    let mut purchase = one_time("Title1", next_s());
+    purchase["data"]["object"]["metadata"]["plan"] = json!("pro");
+    app.door().event(&purchase).await;
+    notice(&app, "Title1", "sent").await;
+    let mail = server.mail();
+    assert_eq!(
+        mail["subject"], "Your Pixel Forge Pro license key",
+        "{mail}"
+    );
+    let text = mail["text"].as_str().unwrap();
+    assert!(
+        text.ends_with(
+            "Questions? Just reply to this e-mail.\n\nHelp: https://shop.example/help\n\nPixel Forge\n"
+        ),
+        "{text}"
+    );
+    let headers = mail.to_string();
+    assert!(headers.contains("help@shop.example"), "{mail}");
+}

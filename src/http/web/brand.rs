@@ -1,0 +1,162 @@
+//! The vendor's looks: a logo, and the stylesheet of colours that is made from the config.
+
+use std::path::Path;
+
+use super::files::PageMistake;
+use crate::config::{Color, Vendor};
+
+/// The largest logo that is served.
+const LOGO_BYTES_MAX: u64 = 256 << 10;
+/// The contrast that text needs on its ground (WCAG 2, level AA).
+const CONTRAST_MIN: f64 = 4.5;
+/// The grounds on which links stand, light and dark: the lightest and the darkest that `style.css` has.
+const LIGHT: [Color; 2] = [rgb(0xff, 0xff, 0xff), rgb(0xf4, 0xf5, 0xf7)];
+const DARK: [Color; 2] = [rgb(0x13, 0x15, 0x18), rgb(0x1d, 0x20, 0x24)];
+/// What stands on a coloured button.
+const INKS: [Color; 2] = [rgb(0xff, 0xff, 0xff), rgb(0, 0, 0)];
+
+const fn rgb(r: u8, g: u8, b: u8) -> Color {
+    Color { rgb: [r, g, b] }
+}
+
+/// The vendor's colours as a stylesheet; without any it is empty, and those of `style.css` stay.
+pub(super) fn colors(vendor: &Vendor) -> String {
+    let light = vendor.color.map(|c| rules(c, &LIGHT));
+    let dark = vendor.color_dark.or(vendor.color).map(|c| rules(c, &DARK));
+    let light = light.map_or(String::new(), |r| format!(":root {{ {r} }}\n"));
+    let dark = dark.map_or(String::new(), |r| {
+        format!("@media (prefers-color-scheme: dark) {{ :root {{ {r} }} }}\n")
+    });
+    light + &dark
+}
+
+/// The colour for buttons, with the ink that is read best on it; links take it where it is read well.
+fn rules(color: Color, grounds: &[Color]) -> String {
+    let [white, black] = INKS;
+    let ink = if contrast(color, white) >= contrast(color, black) {
+        white
+    } else {
+        black
+    };
+    let link = grounds.iter().all(|g| contrast(color, *g) >= CONTRAST_MIN);
+    let link = if link {
+        format!(" --link: {color};")
+    } else {
+        String::new()
+    };
+    format!("--accent: {color}; --on-accent: {ink};{link}")
+}
+
+/// How well one colour is read on another, from 1 to 21 (WCAG 2).
+fn contrast(a: Color, b: Color) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+fn luminance(color: Color) -> f64 {
+    let [r, g, b] = color.rgb.map(|part| {
+        let part = f64::from(part) / 255.0;
+        if part <= 0.040_45 {
+            part / 12.92
+        } else {
+            ((part + 0.055) / 1.055).powf(2.4)
+        }
+    });
+    0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+/// A picture, and what kind it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Logo {
+    pub(super) ending: &'static str,
+    pub(super) content_type: &'static str,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Reads the logo.
+pub(super) fn logo(path: &Path) -> Result<Logo, PageMistake> {
+    let wrong = |why: String| PageMistake::new(path.display().to_string(), why);
+    let ending = path.extension().and_then(|e| e.to_str());
+    let ending = ending.unwrap_or_default().to_ascii_lowercase();
+    let (ending, content_type) = match ending.as_str() {
+        "svg" => ("svg", "image/svg+xml"),
+        "png" => ("png", "image/png"),
+        "jpg" | "jpeg" => ("jpg", "image/jpeg"),
+        "webp" => ("webp", "image/webp"),
+        "gif" => ("gif", "image/gif"),
+        _ => {
+            let why = "is no picture that is known: `.svg`, `.png`, `.jpg`, `.webp` or `.gif`";
+            return Err(wrong(why.to_owned()));
+        }
+    };
+    let size = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?;
+    if size.len() > LOGO_BYTES_MAX {
+        return Err(wrong(format!(
+            "is larger than {} KiB",
+            LOGO_BYTES_MAX >> 10
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    Ok(Logo {
+        ending,
+        content_type,
+        bytes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(color: &str, color_dark: Option<&str>) -> String {
+        colors(&Vendor {
+            color: Color::parse(color),
+            color_dark: color_dark.and_then(Color::parse),
+            ..Vendor::default()
+        })
+    }
+
+    #[test]
+    fn text_on_a_colour_is_always_readable() {
+        for r in (0..=255).step_by(17) {
+            for g in (0..=255).step_by(17) {
+                for b in (0..=255).step_by(17) {
+                    let best = INKS.map(|ink| contrast(rgb(r, g, b), ink));
+                    assert!(best[0].max(best[1]) > CONTRAST_MIN, "{r} {g} {b}: {best:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn links_take_a_colour_only_where_it_is_read() {
+        insta::assert_snapshot!(with("#1f5fbf", None), @r"
+        :root { --accent: #1f5fbf; --on-accent: #ffffff; --link: #1f5fbf; }
+        @media (prefers-color-scheme: dark) { :root { --accent: #1f5fbf; --on-accent: #ffffff; } }
+        ");
+        insta::assert_snapshot!(with("#ffd500", Some("#ffd500")), @r"
+        :root { --accent: #ffd500; --on-accent: #000000; }
+        @media (prefers-color-scheme: dark) { :root { --accent: #ffd500; --on-accent: #000000; --link: #ffd500; } }
+        ");
+        assert_eq!(colors(&Vendor::default()), "");
+    }
+
+    #[test]
+    fn a_logo_is_a_small_picture() {
+        let home = tempfile::tempdir().unwrap();
+        let file = |name: &str, len: usize| {
+            let path = home.path().join(name);
+            std::fs::write(&path, vec![b'x'; len]).unwrap();
+            logo(&path)
+        };
+        assert_eq!(file("logo.SVG", 10).unwrap().content_type, "image/svg+xml");
+        assert!(file("logo.exe", 10).unwrap_err().why.contains("no picture"));
+        assert!(
+            file("logo.png", 300 << 10)
+                .unwrap_err()
+                .why
+                .contains("256 KiB")
+        );
+        assert!(logo(&home.path().join("none.png")).is_err());
+    }
+}
