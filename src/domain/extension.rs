@@ -114,6 +114,14 @@ enum Reach {
     Life,
 }
 
+impl Extension {
+    /// Whether it is about this seat of the license's own purchase.
+    #[must_use]
+    pub fn is_of(&self, seat: &SeatDue) -> bool {
+        is_seat(&self.seat, seat)
+    }
+}
+
 impl Extends {
     /// Whether it is about this seat of the purchase.
     #[must_use]

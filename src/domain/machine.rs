@@ -294,26 +294,6 @@ impl Machine {
         self.actions.iter().filter(|a| a.is_open())
     }
 
-    /// The plan of a seat's license, made or about to be.
-    #[must_use]
-    pub fn plan_of(&self, seat: &SeatId) -> Option<&PlanName> {
-        let held = self.grants.iter().rev().find(|g| g.seat == *seat);
-        let coming = || {
-            let made = self.actions.iter().filter_map(|a| a.act.new_license());
-            made.filter(|new| new.seat == *seat).last()
-        };
-        held.map_or_else(|| coming()?.plan.as_ref(), |g| g.plan.as_ref())
-    }
-
-    /// Takes up a report that the operator was not told yet.
-    pub fn reports_once(&mut self, report: Report) -> bool {
-        let new = !self.told.iter().any(|t| t.finding == report.finding);
-        if new {
-            self.told.push(report);
-        }
-        new
-    }
-
     /// The number of the next action.
     #[must_use]
     pub fn next_action(&self) -> u32 {

@@ -33,6 +33,7 @@ pub struct Plan {
     /// Plans of which a customer's only license is extended, in place of a new one.
     #[n(7)]
     #[cbor(default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extends: Vec<PlanName>,
 }
 

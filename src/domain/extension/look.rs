@@ -4,10 +4,9 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::Looked;
 use crate::domain::action::{Act, ActionOutcome, GrantStatus, SeatId};
 use crate::domain::entitlement::{Entitlement, SeatDue};
-use crate::domain::fact::NamedLicense;
+use crate::domain::fact::{Fact, NamedLicense};
 use crate::domain::id::{AppId, LicenseKey, ObjectKind, PlanName};
 use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
@@ -171,6 +170,17 @@ pub fn is_same_customer(buyer: &Machine, owner: &Machine) -> bool {
 }
 
 impl Machine {
+    /// The plan of a seat's license, made or about to be.
+    #[must_use]
+    pub fn plan_of(&self, seat: &SeatId) -> Option<&PlanName> {
+        let held = self.grants.iter().rev().find(|g| g.seat == *seat);
+        let coming = || {
+            let made = self.actions.iter().filter_map(|a| a.act.new_license());
+            made.filter(|new| new.seat == *seat).last()
+        };
+        held.map_or_else(|| coming()?.plan.as_ref(), |g| g.plan.as_ref())
+    }
+
     /// Until when what it names may still be heard of.
     #[must_use]
     pub fn waits_for_named(&self) -> Option<Timestamp> {
@@ -178,9 +188,10 @@ impl Machine {
         Some(heard + WAITS)
     }
 
-    /// Whether it was looked for in vain.
+    /// The license that its metadata names, as it was last said.
     #[must_use]
-    pub fn has_its_own(&self) -> bool {
-        self.looked == Some(Looked::Own)
+    pub fn named_license(&self) -> Option<&NamedLicense> {
+        let wants = self.facts.iter().rev().filter_map(Fact::wants);
+        wants.into_iter().find_map(|w| w.license.as_ref())
     }
 }

@@ -1,7 +1,7 @@
 //! The kinds of mail there are, and the languages they are written in.
 
 /// Every kind of notice that has a mail, by the name it has in the store, in the log and in the templates' folder.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 13] = [
     "license_issued",
     "license_delayed",
     "payment_failed",
@@ -13,6 +13,8 @@ pub const KINDS: [&str; 11] = [
     "disputed",
     "action_required",
     "trial_ending",
+    "extended",
+    "expiring",
 ];
 
 /// The languages that come with Keyward. An operator's folder may add others.

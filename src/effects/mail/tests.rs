@@ -247,6 +247,7 @@ fn hostile_values_stay_values() {
         pay_url: Some(format!("https://example.com/\" onclick=\"{evil}")),
         portal_url: some(),
         success_url: Some("javascript:alert(1)".to_owned()),
+        buy_url: some(),
         grace_end: some(),
         paid_until: some(),
         reason: some(),

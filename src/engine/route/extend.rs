@@ -29,18 +29,18 @@ struct Candidate {
     app_id: Option<AppId>,
 }
 
-/// Looks for the license that a purchase extends, once. Returns whether that is settled now, so that the purchase is to be
-/// reconciled anew.
+/// Looks for the license that a purchase extends, once. Where that is settled now, so that the purchase is to be reconciled
+/// anew, returns what the operator is to be told.
 pub(in crate::engine) fn look(
     tx: &Transaction<'_, '_>,
     scope: &Scope,
     machine: &mut Machine,
     settled: &Verdict,
     world: &DecisionContext<'_>,
-) -> Result<bool, RecordError> {
+) -> Result<Option<Vec<Report>>, RecordError> {
     let Some((seat, sought)) = decide::extends(machine, &settled.folded, &settled.due, world)
     else {
-        return Ok(false);
+        return Ok(None);
     };
     let app_id = settled
         .due
@@ -52,13 +52,17 @@ pub(in crate::engine) fn look(
         Sought::Named(named) => by_name(tx, scope, machine, named, app_id.as_ref())?.map(Some),
         Sought::OneOf(plans) => by_plan(tx, scope, machine, plans, app_id.as_ref())?,
     };
+    let mut told = Vec::new();
     match found {
-        Err(NotExtended::Unknown) if machine.waits_for_named() > Some(tx.now.at) => {
-            return Ok(false);
+        Err(NotExtended::Unknown | NotExtended::Ended)
+            if machine.waits_for_named() > Some(tx.now.at) =>
+        {
+            return Ok(None);
         }
         Err(why) => {
             let report = Report::new(tx.now.at, Finding::NotExtended(why));
-            machine.reports_once(report);
+            machine.told.push(report.clone());
+            told.push(report);
             machine.looked = Some(Looked::Own);
         }
         Ok(None) => machine.looked = Some(Looked::Own),
@@ -72,10 +76,10 @@ pub(in crate::engine) fn look(
             }));
         }
     }
-    Ok(true)
+    Ok(Some(told))
 }
 
-type Found<T> = Result<Result<T, NotExtended>, RecordError>;
+type Searched<T> = Result<Result<T, NotExtended>, RecordError>;
 
 fn by_name(
     tx: &Transaction<'_, '_>,
@@ -83,22 +87,12 @@ fn by_name(
     buyer: &Machine,
     named: &NamedLicense,
     app_id: Option<&AppId>,
-) -> Found<Candidate> {
-    let (name, key) = match named {
-        NamedLicense::Key(key) => (key::of_license(key), Some(key)),
-        NamedLicense::Purchase(object) => (object.to_string(), None),
+) -> Searched<Candidate> {
+    let key = match named {
+        NamedLicense::Key(key) => Some(key),
+        NamedLicense::Purchase(_) => None,
     };
-    let id = match lookup(tx.working, scope, &name)? {
-        Some(id) => Some(id),
-        None => of_customer(tx, scope, buyer)?
-            .into_iter()
-            .find(|m| key.is_some_and(|key| m.grants.iter().any(|g| g.key == *key)))
-            .map(|m| m.id),
-    };
-    let Some(machine) = id.filter(|id| *id != buyer.id) else {
-        return Ok(Err(NotExtended::Unknown));
-    };
-    let Some(machine) = record::machine(tx.working, &machine)? else {
+    let Some(machine) = of_name(tx, scope, buyer, named)? else {
         return Ok(Err(NotExtended::Unknown));
     };
     if apart(machine.livemode, buyer.livemode) {
@@ -107,7 +101,7 @@ fn by_name(
     if !may_have(buyer, &machine, named) {
         return Ok(Err(NotExtended::OtherCustomer));
     }
-    let mut found = follow(tx, machine, key)?;
+    let mut found = follow(tx, scope, machine, key)?;
     let Some(license) = found.pop().filter(|l| l.machine.id != buyer.id) else {
         return Ok(Err(NotExtended::Ended));
     };
@@ -120,9 +114,33 @@ fn by_name(
     Ok(Ok(license))
 }
 
-/// The licenses of a machine, where they are by now: it may extend another's, and its own may have moved.
+/// The purchase that a name leads to: by the key's own link, else among what the customer has.
+fn of_name(
+    tx: &Transaction<'_, '_>,
+    scope: &Scope,
+    buyer: &Machine,
+    named: &NamedLicense,
+) -> Result<Option<Machine>, RecordError> {
+    let name = match named {
+        NamedLicense::Key(key) => key::of_license(key),
+        NamedLicense::Purchase(object) => object.to_string(),
+    };
+    let linked = match lookup(tx.working, scope, &name)? {
+        Some(id) if id == buyer.id => None,
+        Some(id) => record::machine(tx.working, &id)?,
+        None => None,
+    };
+    if let (None, NamedLicense::Key(key)) = (&linked, named) {
+        let has = |m: &Machine| m.grants.iter().any(|g| g.key == *key);
+        return Ok(of_customer(tx, scope, buyer)?.into_iter().find(has));
+    }
+    Ok(linked)
+}
+
+/// The licenses of a machine, where they are by now: it may extend another's, or have meant to, and its own may have moved.
 fn follow(
     tx: &Transaction<'_, '_>,
+    scope: &Scope,
     mut machine: Machine,
     key: Option<&LicenseKey>,
 ) -> Result<Vec<Candidate>, RecordError> {
@@ -139,12 +157,22 @@ fn follow(
                 Finding::MovedTo { machine, .. } => Some(machine.clone()),
                 _ => None,
             });
-            match moved.filter(|_| seats.is_empty()) {
-                Some(moved) => {
+            let named = machine
+                .named_license()
+                .filter(|_| machine.grants.is_empty());
+            match (moved.filter(|_| seats.is_empty()), named) {
+                (Some(moved), _) => {
                     only = None;
                     moved
                 }
-                None => {
+                // It was given back before anybody looked for what it names.
+                (None, Some(named)) if seats.is_empty() => {
+                    match of_name(tx, scope, &machine, named)? {
+                        Some(meant) if may_have(&machine, &meant, named) => meant.id,
+                        Some(_) | None => break,
+                    }
+                }
+                (None, _) => {
                     let of = |(seat, app_id)| Candidate {
                         machine: machine.clone(),
                         seat,
@@ -169,7 +197,7 @@ fn by_plan(
     buyer: &Machine,
     plans: &[PlanName],
     app_id: Option<&AppId>,
-) -> Found<Option<Candidate>> {
+) -> Searched<Option<Candidate>> {
     let mut found = Vec::new();
     for machine in of_customer(tx, scope, buyer)? {
         for (seat, app) in extension::seats_for(&machine, None) {

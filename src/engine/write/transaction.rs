@@ -513,10 +513,10 @@ impl<'w, 'a> Transaction<'w, 'a> {
             );
         }
         let world = self.world(rules, customer.as_ref(), &under_way);
-        if extend::look(self, scope, &mut machine, &settled, &world)? {
+        if let Some(found) = extend::look(self, scope, &mut machine, &settled, &world)? {
             let told = std::mem::take(&mut settled.reports);
             settled = decide::reconcile_folded(&mut machine, Some(settled.folded), &world);
-            settled.reports.splice(0..0, told);
+            settled.reports.splice(0..0, told.into_iter().chain(found));
         }
         let added = extension::added_by(&machine, &settled.due);
         extend::link_keys(self, scope, &machine);
