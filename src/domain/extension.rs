@@ -15,7 +15,7 @@ pub use look::{NotExtended, Sought, asks, is_same_customer, may_have, seats_for}
 
 use super::action::SeatId;
 use super::entitlement::{Entitlement, SeatDue, Want, Why, earliest};
-use super::finding::Finding;
+use super::finding::{Finding, Report};
 use super::id::{AppId, MachineId, ObjectKind, PlanName};
 use super::lifecycle::{Folded, Kind, Life};
 use super::machine::Machine;
@@ -177,7 +177,7 @@ pub fn added_by(machine: &Machine, due: &Entitlement) -> Option<(MachineId, Exte
 }
 
 /// Takes in what a purchase adds. Returns whether anything changed.
-pub fn take_in(machine: &mut Machine, extension: &Extension) -> bool {
+pub fn take_in(machine: &mut Machine, extension: &Extension, now: Timestamp) -> bool {
     match machine
         .extensions
         .iter_mut()
@@ -185,7 +185,11 @@ pub fn take_in(machine: &mut Machine, extension: &Extension) -> bool {
     {
         Some(known) if known == extension => return false,
         Some(known) => *known = extension.clone(),
-        None => machine.extensions.push(extension.clone()),
+        None => {
+            let finding = Finding::ExtendedBy(extension.from.clone());
+            machine.told.push(Report::new(now, finding));
+            machine.extensions.push(extension.clone());
+        }
     }
     machine
         .extensions

@@ -116,6 +116,12 @@ pub enum Finding {
     /// Another purchase gave the license for life, and the subscription still bills.
     #[n(22)]
     StillBills(#[n(0)] MachineId),
+    /// It makes no license: its time counts for another purchase's.
+    #[n(23)]
+    Extends(#[n(0)] MachineId),
+    /// Another purchase adds to its license.
+    #[n(24)]
+    ExtendedBy(#[n(0)] MachineId),
 }
 
 /// A finding, and when it was so.
@@ -249,6 +255,11 @@ impl Sentence for Finding {
                 f,
                 "its license is for life by {machine}, and the subscription still bills: cancel it at Stripe"
             ),
+            Self::Extends(machine) => write!(
+                f,
+                "it has no license of its own: it extends the one of {machine}"
+            ),
+            Self::ExtendedBy(machine) => write!(f, "{machine} extends its license"),
             Self::Held(why) => write!(f, "the machine is held: {why}"),
         }
     }

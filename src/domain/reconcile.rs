@@ -47,6 +47,7 @@ pub fn differences(
             continue;
         }
         seat_differences(seat, grant, abilities, now, &mut out);
+        out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
     }
     resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
@@ -61,6 +62,24 @@ pub fn differences(
         }
     }
     out
+}
+
+/// A license whose end should have come, where the service cannot shorten one: time that another purchase added and took back
+/// is stopped, for it may be years (rule 55).
+fn stop_overlong(
+    machine: &Machine,
+    seat: &SeatDue,
+    grant: &Grant,
+    abilities: &Abilities,
+    now: Timestamp,
+) -> Option<Difference> {
+    let extended = machine.extensions.iter().any(|e| e.is_of(seat));
+    let is_over = matches!(seat.want, Want::Live { .. }) && !seat.want.live_at(now);
+    let stops = extended && is_over && !abilities.can_shorten && grant.live_at(now);
+    let suspend = || Act::Suspend {
+        key: grant.key.clone(),
+    };
+    stops.then(|| stop(seat, grant, suspend()))
 }
 
 /// Devices that a person wants forgotten: on each license that was there when it was said, once.

@@ -115,6 +115,7 @@ impl Finding {
             | Self::StillBills(_) => Some(AttentionCause::Finding),
             // What is held is listed as such.
             Self::Held(_) | Self::GuardTripped => None,
+            Self::Extends(_) | Self::ExtendedBy(_) => None,
             Self::MovedTo { paid_until, .. } => match paid_until {
                 Some(_) => Some(AttentionCause::Finding),
                 None => None,

@@ -169,6 +169,8 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
         | Finding::LineItemsCut
         | Finding::GuardTripped
         | Finding::NoInvoiceHeard(_)
+        | Finding::Extends(_)
+        | Finding::ExtendedBy(_)
         | Finding::NotExtended(_) => false,
         Finding::StillBills(_) => {
             machine.state() == Some(State::Subscription(subscription::SubscriptionState::Ended))

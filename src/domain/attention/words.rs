@@ -57,6 +57,8 @@ impl Concern {
                 | Finding::GuardTripped
                 | Finding::NoInvoiceHeard(_)
                 | Finding::NotExtended(_)
+                | Finding::Extends(_)
+                | Finding::ExtendedBy(_)
                 | Finding::StillBills(_) => noted(machine),
             },
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),

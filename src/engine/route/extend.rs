@@ -67,6 +67,9 @@ pub(in crate::engine) fn look(
         }
         Ok(None) => machine.looked = Some(Looked::Own),
         Ok(Some(license)) => {
+            // It is news: shown with the purchase, and nobody is alerted.
+            let finding = Finding::Extends(license.machine.id.clone());
+            machine.told.push(Report::new(tx.now.at, finding));
             let by_key = matches!(sought, Sought::Named(NamedLicense::Key(_)));
             machine.looked = Some(Looked::Extends(Extends {
                 seat,
@@ -255,8 +258,8 @@ pub(in crate::engine) fn tell(
     if known.extensions.contains(extension) {
         return Ok(());
     }
-    tx.change(&id, |machine, _| {
-        extension::take_in(machine, extension);
+    tx.change(&id, |machine, world| {
+        extension::take_in(machine, extension, world.now);
     })?;
     Ok(())
 }

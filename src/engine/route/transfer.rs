@@ -57,6 +57,10 @@ fn rename(
     from: &Machine,
     to: &MachineId,
 ) -> Result<(), RecordError> {
+    for grant in &from.grants {
+        let link = key::link(scope, &key::of_license(&grant.key));
+        tx.working.put(link, to.to_string().into_bytes());
+    }
     for fact in &from.facts {
         for name in fact.names() {
             tx.working

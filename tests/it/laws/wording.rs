@@ -84,7 +84,9 @@ fn findings() -> Vec<Finding> {
             NotExtended::OtherApplication => Finding::NotExtended(NotExtended::Several),
             NotExtended::Several => Finding::StillBills(machine().id),
         }),
-        Some(Finding::StillBills(_)) => None,
+        Some(Finding::StillBills(_)) => Some(Finding::Extends(machine().id)),
+        Some(Finding::Extends(_)) => Some(Finding::ExtendedBy(machine().id)),
+        Some(Finding::ExtendedBy(_)) => None,
     };
     std::iter::successors(next(None), |last| next(Some(last))).collect()
 }
