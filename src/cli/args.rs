@@ -7,9 +7,11 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use super::backup::{BackupArgs, RestoreArgs};
 use super::buy_link::BuyLinkArgs;
 use super::demo::DemoArgs;
+use super::docs::CompletionsArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs};
 use super::policy::PolicyArgs;
+use super::preview::PreviewArgs;
 use super::probe::ProbeArgs;
 use super::rehearse::RehearseArgs;
 use super::replay::ReplayArgs;
@@ -71,6 +73,8 @@ pub enum Command {
     Probe(ProbeArgs),
     /// Print the link at which a plan is bought, and a button.
     BuyLink(BuyLinkArgs),
+    /// Show all mails and pages with made-up data, in all languages, on this machine.
+    Preview(PreviewArgs),
     /// Run the server.
     Serve(ServeArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.
@@ -390,11 +394,4 @@ pub struct ResendArgs {
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
-}
-
-/// `completions`.
-#[derive(Args, Debug)]
-pub struct CompletionsArgs {
-    /// The shell.
-    pub shell: clap_complete::Shell,
 }

@@ -2,11 +2,18 @@
 
 use std::fmt::Write;
 
-use clap::{Command, CommandFactory};
+use clap::{Args, Command, CommandFactory};
 
 use super::args::Cli;
 use super::report;
 use crate::admin::Failure;
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
 
 /// Prints completions for a shell.
 pub fn completions(shell: clap_complete::Shell) {

@@ -25,6 +25,7 @@ mod orders;
 mod page;
 mod policy;
 mod policy_diff;
+mod preview;
 mod probe;
 mod rehearse;
 mod reload;
@@ -101,6 +102,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Check(args) => check::run(config, args),
         Command::Probe(args) => probe::run(config, args),
         Command::BuyLink(args) => buy_link::run(config, args),
+        Command::Preview(args) => preview::run(config, args),
         Command::Serve(args) => serve::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),

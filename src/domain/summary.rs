@@ -7,8 +7,11 @@ use super::lifecycle::payment::PaymentState as Payment;
 use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
 use super::machine::Machine;
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
 use crate::domain::status::PurchaseStatus;
+
+/// The events of one purchase come within so long of each other, on any day when nobody is down.
+const EVENTS_TAKE: Span = Span::from_minutes(1);
 
 /// What a purchase comes to at an instant, from its fold and from what should be.
 #[must_use]
@@ -61,7 +64,7 @@ pub fn status(
         return status;
     }
     let status = by_state(folded.state, should, live > 0);
-    if status == PurchaseStatus::Nothing && is_news(folded, now) {
+    if status == PurchaseStatus::Nothing && is_news(machine, folded, now) {
         PurchaseStatus::Preparing
     } else {
         status
@@ -96,12 +99,14 @@ fn by_state(state: Option<State>, should: &Entitlement, live: bool) -> PurchaseS
     }
 }
 
-/// Whether it happened so lately that what was bought may still be looked up at the provider.
-fn is_news(folded: &Folded, now: Timestamp) -> bool {
-    folded
-        .transitions
-        .last()
-        .is_some_and(|t| now - t.at < LOOKUP_TAKES)
+/// Whether what was bought may still be learned: the provider is being asked, or an event that names it may be on its way.
+fn is_news(machine: &Machine, folded: &Folded, now: Timestamp) -> bool {
+    let is_asked = machine
+        .actions
+        .iter()
+        .any(|a| a.is_open() && a.act.question().is_some());
+    let wait = if is_asked { LOOKUP_TAKES } else { EVENTS_TAKE };
+    folded.transitions.last().is_some_and(|t| now - t.at < wait)
 }
 
 /// Whether somebody must look at it before a key can come.

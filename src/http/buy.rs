@@ -351,7 +351,7 @@ fn with_wait(mut response: Response, why: &NoSession) -> Response {
 }
 
 /// Lets the vendor's own pages read the answer, and nobody else's.
-fn with_cors(app: &App, asked: &HeaderMap, mut response: Response) -> Response {
+pub(super) fn with_cors(app: &App, asked: &HeaderMap, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
@@ -365,7 +365,7 @@ fn with_cors(app: &App, asked: &HeaderMap, mut response: Response) -> Response {
     };
     if let Some(origin) = origin.filter(known) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        let methods = HeaderValue::from_static("POST");
+        let methods = HeaderValue::from_static("GET, POST");
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         let content = HeaderValue::from_static("content-type");
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, content);

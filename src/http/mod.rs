@@ -11,7 +11,9 @@ mod intake;
 mod licenses;
 mod limit;
 pub(crate) mod metrics;
+mod preview;
 mod problem;
+mod samples;
 pub(crate) mod signals;
 mod status_text;
 mod success;
@@ -33,6 +35,7 @@ use crate::engine;
 use crate::engine::read::counts::Counts;
 
 pub use accept::Peer;
+pub use preview::preview;
 pub use web::PageMistake;
 
 /// What every handler knows.
@@ -127,7 +130,7 @@ impl App {
 /// What is wrong with a vendor's own files of the pages.
 #[must_use]
 pub fn page_mistakes(config: &Config) -> Vec<PageMistake> {
-    web::Site::load(config).mistakes().to_vec()
+    web::mistakes(&web::Site::load(config), &samples::samples(config))
 }
 
 /// Every route.
@@ -135,6 +138,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/webhooks/{source}", post(intake::receive))
         .route("/success", get(success::page))
+        .route("/success.json", get(success::json))
         .route("/buy/{plan}", get(buy::buy))
         .route("/checkout", post(buy::checkout).options(buy::preflight))
         .route("/assets/{name}", get(web::asset))

@@ -1,5 +1,6 @@
 //! What the success page says of a purchase, from its status. Pure: no request, no clock.
 
+use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::web::{Page, Say, Tone, say};
@@ -8,6 +9,9 @@ use crate::domain::machine::{Grant, LicenseStatus};
 use crate::domain::plan::Devices;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::time::Timestamp;
+
+/// What a license that works is called once its key is masked: there is nothing to keep any more.
+const LATER: &str = "success.live_later";
 
 /// What there is to say of a purchase.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +24,8 @@ pub(super) struct PurchaseText {
     pub(super) seller_told: bool,
     /// Until when the license works without the payment.
     pub(super) grace_ends: Option<Timestamp>,
+    /// Where the open invoice is paid.
+    pub(super) pay_url: Option<String>,
     /// The licenses that are shown.
     pub(super) licenses: Vec<LicenseCard>,
     /// Where the software is downloaded.
@@ -37,6 +43,14 @@ pub(super) struct LicenseCard {
     pub(super) whole: bool,
     pub(super) devices: Say,
     pub(super) validity: Say,
+    /// Its plan's name in the config, for a vendor's own page.
+    pub(super) plan: Option<String>,
+    /// For how many devices; `None`: for any number.
+    pub(super) devices_max: Option<u32>,
+    /// When it ends; `None`: never.
+    pub(super) valid_until: Option<Timestamp>,
+    /// Whether it works now.
+    pub(super) works: bool,
 }
 
 impl PurchaseText {
@@ -45,6 +59,14 @@ impl PurchaseText {
         match self.status {
             Some(status) => status.as_str(),
             None => "unknown",
+        }
+    }
+
+    /// The answer's status: nothing is found where nobody has heard of it.
+    pub(super) const fn http_status(&self) -> StatusCode {
+        match self.status {
+            Some(_) => StatusCode::OK,
+            None => StatusCode::NOT_FOUND,
         }
     }
 
@@ -58,9 +80,12 @@ impl PurchaseText {
 
     /// The page that says it.
     pub(super) fn page(&self) -> Page {
-        let words = format!("success.{}", self.word());
+        let words = self.words();
         let tone = self.status.map_or(Tone::Bad, tone);
-        let mut page = Page::of("success.html", tone, &words).line(format!("{words}.text"));
+        let mut page = Page::of("success.html", tone, &words);
+        if words != LATER {
+            page = page.line(format!("{words}.text"));
+        }
         if let (Some(PurchaseStatus::Grace), Some(ends)) = (self.status, self.grace_ends) {
             page = page.says(say("success.grace.until").on("day", ends));
         }
@@ -69,6 +94,17 @@ impl PurchaseText {
         }
         page.with("licenses", &self.licenses)
             .with("downloads", &self.downloads)
+            .with("pay_url", &self.pay_url)
+    }
+
+    /// The group of words that say it.
+    fn words(&self) -> String {
+        let is_live = self.status == Some(PurchaseStatus::Live);
+        match self.licenses.as_slice() {
+            [one, ..] if is_live && !one.whole => LATER.to_owned(),
+            [_, _, ..] if is_live => "success.live_several".to_owned(),
+            _ => format!("success.{}", self.word()),
+        }
     }
 
     /// What is added, whatever the status says.
@@ -185,6 +221,13 @@ impl LicenseCard {
             whole,
             devices,
             validity,
+            plan: grant.plan.as_ref().map(ToString::to_string),
+            devices_max: match grant.devices {
+                Devices::Count(n) => Some(n),
+                Devices::Unlimited => None,
+            },
+            valid_until: grant.expires_at,
+            works: grant.live_at(now),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! `GET /success?session_id=cs_…`: where the customer lands after paying. The session id is the secret.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::json;
 
 use super::status_text::{LicenseCard, PurchaseText};
 use super::web::{Page, Refresh, Tone};
@@ -39,42 +41,162 @@ struct FoundPurchase {
     extended: Option<(Machine, bool)>,
 }
 
+/// What was asked for, and what there is to say.
+struct SuccessAnswer {
+    said: PurchaseText,
+    refresh: Option<Refresh>,
+    lang: String,
+}
+
+/// Why there is nothing to say of a purchase.
+enum NoAnswer {
+    /// Asked for too often; how many seconds to wait.
+    TooOften(u64),
+    /// The address names no session.
+    Malformed,
+    /// It cannot be read just now.
+    Unavailable,
+}
+
+type Queried = Result<Query<BTreeMap<String, String>>, QueryRejection>;
+
 /// The customer's page.
 pub(super) async fn page(
     State(app): State<Arc<App>>,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
-    query: Result<Query<BTreeMap<String, String>>, QueryRejection>,
+    query: Queried,
 ) -> Response {
-    let client = limit::client(peer.ip(), &headers, &app.config.http.trusted_proxies);
-    if let Err(wait_s) = app.limiter.check(client) {
-        return too_often(&app, &headers, wait_s);
+    match answer(&app, peer.ip(), &headers, query).await {
+        Ok(SuccessAnswer {
+            said,
+            refresh,
+            lang,
+        }) => {
+            let page = said.page().looking_again(refresh);
+            page.respond_in(&app.site, &lang, said.http_status())
+        }
+        Err(why) => {
+            let (tone, words) = match why {
+                NoAnswer::TooOften(_) => (Tone::Wait, "too_often"),
+                NoAnswer::Malformed => (Tone::Bad, "broken_link"),
+                NoAnswer::Unavailable => (Tone::Wait, "unavailable"),
+            };
+            let page = Page::message(tone, words);
+            why.wait(page.respond(&app, &headers, why.status()))
+        }
     }
+}
+
+/// The same for a vendor's own page: fields that stay what they are (docs/pages.md).
+pub(super) async fn json(
+    State(app): State<Arc<App>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    query: Queried,
+) -> Response {
+    let response = match answer(&app, peer.ip(), &headers, query).await {
+        Ok(answer) => {
+            let status = answer.said.http_status();
+            (status, Json(answer.fields(&app))).into_response()
+        }
+        Err(why) => {
+            let error = match why {
+                NoAnswer::TooOften(_) => "too_often",
+                NoAnswer::Malformed => "session_id",
+                NoAnswer::Unavailable => "unavailable",
+            };
+            let response = (why.status(), Json(json!({ "error": error })));
+            why.wait(response.into_response())
+        }
+    };
+    super::buy::with_cors(&app, &headers, response)
+}
+
+impl NoAnswer {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn wait(&self, mut response: Response) -> Response {
+        if let Self::TooOften(wait_s) = self {
+            let wait = HeaderValue::from(*wait_s);
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response
+    }
+}
+
+impl SuccessAnswer {
+    fn fields(&self, app: &App) -> serde_json::Value {
+        let (words, lang) = (app.site.words(), self.lang.as_str());
+        let license = |card: &LicenseCard| {
+            json!({
+                "key": card.key,
+                "whole": card.whole,
+                "plan": card.plan,
+                "title": card.title,
+                "works": card.works,
+                "devices_max": card.devices_max,
+                "valid_until": card.valid_until,
+                "devices": words.line(lang, &card.devices),
+                "validity": words.line(lang, &card.validity),
+            })
+        };
+        let (title, text) = self.said.page().said(words, lang);
+        let again = self.refresh.as_ref().map(|refresh| {
+            let url = format!("{}/success.json{}", app.config.public_url, refresh.url);
+            json!({ "after_s": refresh.after_s, "url": url })
+        });
+        json!({
+            "status": self.said.word(),
+            "language": lang,
+            "title": title,
+            "text": text,
+            "licenses": self.said.licenses.iter().map(license).collect::<Vec<_>>(),
+            "downloads": self.said.downloads,
+            "pay_url": self.said.pay_url,
+            "again": again,
+        })
+    }
+}
+
+/// Finds what there is to say, and counts it.
+async fn answer(
+    app: &Arc<App>,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    query: Queried,
+) -> Result<SuccessAnswer, NoAnswer> {
+    let client = limit::client(peer, headers, &app.config.http.trusted_proxies);
+    app.limiter.check(client).map_err(|wait_s| {
+        metrics::page_said("too_often");
+        NoAnswer::TooOften(wait_s)
+    })?;
     let query = query.map(|q| q.0).unwrap_or_default();
     let Some(session) = query.get("session_id").filter(|id| well_formed(id)) else {
         metrics::page_said("malformed");
-        let page = Page::message(Tone::Bad, "broken_link");
-        return page.respond(&app, &headers, StatusCode::BAD_REQUEST);
+        return Err(NoAnswer::Malformed);
     };
-    let Ok(found) = found(&app, session).await else {
+    let found = found(app, session).await.map_err(|()| {
         metrics::page_said("error");
-        let page = Page::message(Tone::Wait, "unavailable");
-        return page.respond(&app, &headers, StatusCode::SERVICE_UNAVAILABLE);
-    };
+        NoAnswer::Unavailable
+    })?;
     let now = app.handle.clock().now();
     let asked = RefreshState::of(&query, now);
-    let said = said(&app, found.as_ref(), now - asked.since, now);
+    let said = said(app, found.as_ref(), now - asked.since, now);
     metrics::page_said(said.word());
     let refresh = said.waits().then(|| asked.again(session, found.is_none()));
-    let status = match said.status {
-        Some(_) => StatusCode::OK,
-        None => StatusCode::NOT_FOUND,
-    };
     let known = found.as_ref().and_then(|f| f.language.as_deref());
-    let lang = app.site.language(known, &headers);
-    said.page()
-        .looking_again(refresh.flatten())
-        .respond_in(&app.site, &lang, status)
+    Ok(SuccessAnswer {
+        lang: app.site.language(known, headers),
+        refresh: refresh.flatten(),
+        said,
+    })
 }
 
 /// What is said of a purchase to a visitor who has waited so long.
@@ -99,6 +221,7 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
         mails,
         seller_told: status == PurchaseStatus::Delayed && app.config.alert.reaches_somebody(),
         grace_ends: folded.life.open_episode().map(|e| e.ends),
+        pay_url: pay_url(&folded, status),
         ..PurchaseText::default()
     };
     if status.shows_keys() {
@@ -123,6 +246,14 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
         }
     }
     said
+}
+
+/// Where an unpaid renewal is paid, while that brings the license back or keeps it.
+fn pay_url(folded: &Folded, status: PurchaseStatus) -> Option<String> {
+    let is_asked = matches!(status, PurchaseStatus::Grace | PurchaseStatus::Lapsed);
+    let episode = folded.life.open_episode().filter(|_| is_asked)?;
+    let url = episode.owed.hosted_url.as_ref();
+    url.filter(|url| url.starts_with("https://")).cloned()
 }
 
 /// When the money came; for what nobody paid, when its first license did.
@@ -256,15 +387,6 @@ fn language(app: &App, machine: &Machine) -> Result<Option<String>, RecordError>
     };
     let own = customer.filter(|c| !c.deleted).and_then(|c| c.locale);
     Ok(own.or(contact.locale))
-}
-
-fn too_often(app: &App, asked: &HeaderMap, wait_s: u64) -> Response {
-    metrics::page_said("too_often");
-    let page = Page::message(Tone::Wait, "too_often");
-    let mut response = page.respond(app, asked, StatusCode::TOO_MANY_REQUESTS);
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
-    response
 }
 
 #[cfg(test)]

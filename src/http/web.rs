@@ -20,9 +20,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
+use super::samples::PageSample;
 pub use files::PageMistake;
 pub(super) use site::Site;
-pub(super) use words::{Say, say};
+pub(super) use words::{Say, Words, say};
 
 /// What every page forbids: it may hold a key, and the address that leads to it may be the secret.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -50,7 +51,6 @@ pub(super) enum Tone {
     /// Something is wrong.
     Bad,
     /// No sign.
-    #[expect(dead_code, reason = "for pages that ask instead of telling")]
     Plain,
 }
 
@@ -125,27 +125,40 @@ impl Page {
         self
     }
 
-    /// The page as HTML.
-    pub(super) fn html(&self, site: &Site, lang: &str) -> Result<String, minijinja::Error> {
+    /// Its title and its paragraphs, in a language.
+    pub(super) fn said(&self, words: &Words, lang: &str) -> (String, Vec<String>) {
+        let lines = self.lines.iter().flat_map(|l| words.paragraphs(lang, l));
+        (words.line(lang, &self.title), lines.collect())
+    }
+
+    /// The page as HTML; what a vendor's own template does wrong is written by the built-in one.
+    fn html(&self, site: &Site, lang: &str) -> Result<String, minijinja::Error> {
+        site.render(self.template, lang, self.written(site, lang))
+    }
+
+    /// What a vendor's own template does wrong with it.
+    fn mistake(&self, site: &Site, lang: &str) -> Option<PageMistake> {
+        site.mistake(self.template, lang, self.written(site, lang))
+    }
+
+    fn written(&self, site: &Site, lang: &str) -> impl Serialize {
         #[derive(Serialize)]
-        struct Written<'a> {
+        struct Written {
             tone: Tone,
             title: String,
             lines: Vec<String>,
-            refresh: Option<&'a Refresh>,
+            refresh: Option<Refresh>,
             #[serde(flatten)]
-            values: &'a Map<String, Value>,
+            values: Map<String, Value>,
         }
-        let words = site.words();
-        let lines = self.lines.iter().flat_map(|l| words.paragraphs(lang, l));
-        let written = Written {
+        let (title, lines) = self.said(site.words(), lang);
+        Written {
             tone: self.tone,
-            title: words.line(lang, &self.title),
-            lines: lines.collect(),
-            refresh: self.refresh.as_ref(),
-            values: &self.values,
-        };
-        site.render(self.template, lang, written)
+            title,
+            lines,
+            refresh: self.refresh.clone(),
+            values: self.values.clone(),
+        }
     }
 
     /// The answer with this page, in the language of the request.
@@ -178,24 +191,40 @@ impl Page {
     }
 }
 
+/// What is wrong with the vendor's own files: read, and tried with each page in each language.
+pub(super) fn mistakes(site: &Site, samples: &[PageSample]) -> Vec<PageMistake> {
+    let mut all = site.mistakes().to_vec();
+    for lang in site.words().languages() {
+        let tried = samples.iter().filter_map(|s| s.page.mistake(site, lang));
+        all.extend(tried);
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
 /// `GET /assets/{name}`
 pub(super) async fn asset(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     asked: HeaderMap,
 ) -> Response {
-    match app.site.asset(&name) {
-        Some(asset) => {
-            let headers = [
-                (header::CONTENT_TYPE, asset.content_type),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                (header::CONTENT_SECURITY_POLICY, ASSET_POLICY),
-            ];
-            (headers, asset.bytes.clone()).into_response()
-        }
+    match asset_of(&app.site, &name) {
+        Some(response) => response,
         None => not_found(State(app), asked).await,
     }
+}
+
+/// A file beside the pages, by its name.
+pub(super) fn asset_of(site: &Site, name: &str) -> Option<Response> {
+    let asset = site.asset(name)?;
+    let headers = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, ASSET_POLICY),
+    ];
+    Some((headers, asset.bytes.clone()).into_response())
 }
 
 /// An unknown path.

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod adopt;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;

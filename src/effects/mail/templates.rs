@@ -151,6 +151,13 @@ impl Templates {
             .to_owned()
     }
 
+    /// The languages in which a mail of the kind can be written.
+    #[must_use]
+    pub fn languages(&self, kind: &str) -> Vec<String> {
+        let all = self.sources.languages(kind).into_iter();
+        all.filter(|lang| self.sources.has(kind, lang)).collect()
+    }
+
     /// Tries every kind in every language with everything present and with everything optional absent, and reads every file of
     /// the operator's folder. Empty: all is well.
     #[must_use]

@@ -23,11 +23,13 @@ const fn rgb(r: u8, g: u8, b: u8) -> Color {
 pub(super) fn colors(vendor: &Vendor) -> String {
     let light = vendor.color.map(|c| rules(c, &LIGHT));
     let dark = vendor.color_dark.or(vendor.color).map(|c| rules(c, &DARK));
-    let light = light.map_or(String::new(), |r| format!(":root {{ {r} }}\n"));
-    let dark = dark.map_or(String::new(), |r| {
-        format!("@media (prefers-color-scheme: dark) {{ :root {{ {r} }} }}\n")
-    });
-    light + &dark
+    let scheme = |name: &str, rules: Option<String>| {
+        let rules = rules.map(|r| format!(":root {{ {r} }}"));
+        rules.map(|r| format!("@media (prefers-color-scheme: {name}) {{ {r} }}\n"))
+    };
+    // Each in its own light: it comes after `style.css`, whose dark colours it must not undo.
+    let all = [scheme("light", light), scheme("dark", dark)];
+    all.into_iter().flatten().collect()
 }
 
 /// The colour for buttons, with the ink that is read best on it; links take it where it is read well.
@@ -131,11 +133,11 @@ mod tests {
     #[test]
     fn links_take_a_colour_only_where_it_is_read() {
         insta::assert_snapshot!(with("#1f5fbf", None), @r"
-        :root { --accent: #1f5fbf; --on-accent: #ffffff; --link: #1f5fbf; }
+        @media (prefers-color-scheme: light) { :root { --accent: #1f5fbf; --on-accent: #ffffff; --link: #1f5fbf; } }
         @media (prefers-color-scheme: dark) { :root { --accent: #1f5fbf; --on-accent: #ffffff; } }
         ");
         insta::assert_snapshot!(with("#ffd500", Some("#ffd500")), @r"
-        :root { --accent: #ffd500; --on-accent: #000000; }
+        @media (prefers-color-scheme: light) { :root { --accent: #ffd500; --on-accent: #000000; } }
         @media (prefers-color-scheme: dark) { :root { --accent: #ffd500; --on-accent: #000000; --link: #ffd500; } }
         ");
         assert_eq!(colors(&Vendor::default()), "");

@@ -48,6 +48,7 @@ pub(in crate::http) struct Site {
     engine: Environment<'static>,
     /// The built-in templates, for when a vendor's own fails.
     built_in: Environment<'static>,
+    files: Arc<PageFiles>,
     words: Arc<Words>,
     assets: BTreeMap<String, Asset>,
     urls: AssetUrls,
@@ -81,6 +82,7 @@ impl Site {
         Self {
             engine,
             built_in,
+            files,
             words,
             assets,
             urls,
@@ -116,13 +118,32 @@ impl Site {
         self.assets.get(name)
     }
 
-    /// Writes a page.
+    /// Writes a page; where a vendor's own template fails, by the built-in one.
     pub(super) fn render(
         &self,
         template: &str,
         lang: &str,
         page: impl Serialize,
     ) -> Result<String, Error> {
+        let values = self.values(lang, page);
+        write(&self.engine, template, &values).or_else(|error| {
+            tracing::error!(%error, template, "a page's own template failed: the built-in one is shown");
+            write(&self.built_in, template, &values)
+        })
+    }
+
+    /// What a vendor's own template does wrong with a page.
+    pub(super) fn mistake(
+        &self,
+        template: &str,
+        lang: &str,
+        page: impl Serialize,
+    ) -> Option<PageMistake> {
+        let wrong = write(&self.engine, template, &self.values(lang, page)).err()?;
+        Some(mistake(&self.files, template, &wrong))
+    }
+
+    fn values(&self, lang: &str, page: impl Serialize) -> minijinja::Value {
         #[derive(Serialize)]
         struct Shown<'a, P> {
             lang: &'a str,
@@ -131,22 +152,21 @@ impl Site {
             #[serde(flatten)]
             page: P,
         }
-        let shown = Shown {
+        minijinja::Value::from(minijinja::value::Serde(Shown {
             lang,
             assets: &self.urls,
             vendor: &self.vendor,
             page,
-        };
-        let values = minijinja::Value::from(minijinja::value::Serde(shown));
-        let write = |engine: &Environment<'static>| {
-            let template = engine.get_template(template)?;
-            template.render(values.clone())
-        };
-        write(&self.engine).or_else(|error| {
-            tracing::error!(%error, template, "a page's own template failed: the built-in one is shown");
-            write(&self.built_in)
-        })
+        }))
     }
+}
+
+fn write(
+    engine: &Environment<'static>,
+    template: &str,
+    values: &minijinja::Value,
+) -> Result<String, Error> {
+    engine.get_template(template)?.render(values.clone())
 }
 
 fn engine_of(files: Arc<PageFiles>, words: &Arc<Words>) -> Environment<'static> {
@@ -190,7 +210,7 @@ fn lang(state: &State<'_, '_>) -> String {
 }
 
 /// The innermost mistake of an error: where the template's author has to look.
-pub(super) fn mistake(files: &PageFiles, name: &str, error: &Error) -> PageMistake {
+fn mistake(files: &PageFiles, name: &str, error: &Error) -> PageMistake {
     let why = error.detail().map_or_else(
         || error.kind().to_string(),
         |detail| format!("{}: {detail}", error.kind()),

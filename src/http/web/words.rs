@@ -103,7 +103,6 @@ impl Words {
     }
 
     /// Every language.
-    #[cfg(test)]
     pub(in crate::http) fn languages(&self) -> impl Iterator<Item = &str> {
         self.languages.keys().map(String::as_str)
     }

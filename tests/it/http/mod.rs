@@ -4,4 +4,5 @@ mod buy;
 mod intake;
 mod pages;
 mod scheduler;
+mod success;
 pub(crate) mod support;

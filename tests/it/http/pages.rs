@@ -51,7 +51,7 @@ async fn what_a_purchase_comes_to() {
 }
 
 #[tokio::test]
-async fn until_what_it_sells_was_looked_up_nobody_is_told_that_it_brings_nothing() {
+async fn while_an_event_may_still_name_what_it_sells_nobody_is_told_that_it_brings_nothing() {
     let server = Server::start().await;
     server.play("payment-link-without-metadata").await;
     let path = "/success?session_id=cs_live_PaymentLinkWithoutMetadata01";
@@ -64,7 +64,7 @@ async fn until_what_it_sells_was_looked_up_nobody_is_told_that_it_brings_nothing
     );
     server
         .clock
-        .advance_to(server.clock.now() + Span::from_minutes(11));
+        .advance_to(server.clock.now() + Span::from_s(61));
     insta::assert_snapshot!("nothing", shown(&server.get(path).await.text));
     server.end().await;
 }

@@ -311,7 +311,7 @@ impl Drop for TestApp {
 }
 
 /// The binary: this build's, or the one that `KEYWARD_BIN` names (a release build, for the full campaign).
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("KEYWARD_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_keyward").into(), PathBuf::from)
 }

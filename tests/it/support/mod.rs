@@ -1,6 +1,7 @@
 //! What several tests share.
 
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod fake_checkout;
 pub(crate) mod fake_licenses;
 pub(crate) mod fake_stripe;

@@ -1,0 +1,4 @@
+//! Pages as people see them: in a real browser, on a phone, in the dark, without scripts.
+
+mod preview;
+mod success;
