@@ -179,7 +179,8 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     };
     let fits = |g: &Grant| {
         let same = g.plan == new.plan && g.app_id == new.app_id;
-        same && !g.ever_revoked && !g.replaced && !(extended(g) && g.live_at(now))
+        let stays = extended(g) && g.live_at(now);
+        same && !g.ever_revoked && !g.replaced && !stays
     };
     // One that still works is paid for, and goes only where there is no other.
     let is_over = |g: &Grant| fits(g) && g.status_at(now) != LicenseStatus::Live;

@@ -175,9 +175,12 @@ fn buy_url(
             let own = |p: &&Plan| p.name == *sold && p.license.duration.is_some();
             plans.iter().filter(priced).find(own)
         })?;
-    let session = machine.facts.iter().find_map(|f| match &f.body {
-        FactBody::Session(s) => Some(&s.id),
-        _ => None,
+    let session = machine.facts.iter().find_map(|f| {
+        if let FactBody::Session(session) = &f.body {
+            Some(&session.id)
+        } else {
+            None
+        }
     })?;
     let base = &services.public_url;
     Some(format!("{base}/buy/{}?extends={session}", plan.name))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use crate::domain::action::{Act, ActionOutcome, GrantStatus, SeatId};
+use crate::domain::action::{ActionOutcome, GrantStatus, SeatId};
 use crate::domain::entitlement::{Entitlement, SeatDue};
 use crate::domain::fact::{Fact, NamedLicense};
 use crate::domain::id::{AppId, LicenseKey, ObjectKind, PlanName};
@@ -130,11 +130,10 @@ pub fn seats_for(machine: &Machine, key: Option<&LicenseKey>) -> Vec<(SeatId, Op
         .iter()
         .filter(|g| !g.replaced && g.status != GrantStatus::Revoked)
         .map(|g| (&g.seat, &g.app_id));
-    let coming = machine.actions.iter().filter_map(|a| match &a.act {
-        Act::Create(new) if a.is_open() || a.outcome == ActionOutcome::Refused => {
-            Some((&new.seat, &new.app_id))
-        }
-        _ => None,
+    let coming = machine.actions.iter().filter_map(|a| {
+        let waits = a.is_open() || a.outcome == ActionOutcome::Refused;
+        let new = a.act.new_license().filter(|_| waits && a.act.creates())?;
+        Some((&new.seat, &new.app_id))
     });
     for (seat, app) in held.chain(coming) {
         if named(seat) && !out.iter().any(|(known, _)| known == seat) {
@@ -176,7 +175,7 @@ impl Machine {
         let held = self.grants.iter().rev().find(|g| g.seat == *seat);
         let coming = || {
             let made = self.actions.iter().filter_map(|a| a.act.new_license());
-            made.filter(|new| new.seat == *seat).last()
+            made.filter(|new| new.seat == *seat).next_back()
         };
         held.map_or_else(|| coming()?.plan.as_ref(), |g| g.plan.as_ref())
     }

@@ -150,16 +150,10 @@ impl NamedLicense {
     pub fn of(text: &str) -> Self {
         let object = ObjectId::from(text);
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        match object.kind() {
-            ObjectKind::Session
-            | ObjectKind::Subscription
-            | ObjectKind::Invoice
-            | ObjectKind::Issued
-                if text.chars().all(plain) =>
-            {
-                Self::Purchase(object)
-            }
-            _ => Self::Key(LicenseKey::new(text.to_owned())),
+        if object.kind() == ObjectKind::Other || !text.chars().all(plain) {
+            Self::Key(LicenseKey::new(text.to_owned()))
+        } else {
+            Self::Purchase(object)
         }
     }
 }

@@ -156,9 +156,12 @@ fn follow(
         } else {
             let mut seats = extension::seats_for(&machine, key);
             seats.retain(|(seat, _)| only.as_ref().is_none_or(|only| only == seat));
-            let moved = machine.told.iter().rev().find_map(|r| match &r.finding {
-                Finding::MovedTo { machine, .. } => Some(machine.clone()),
-                _ => None,
+            let moved = machine.told.iter().rev().find_map(|r| {
+                if let Finding::MovedTo { machine, .. } = &r.finding {
+                    Some(machine.clone())
+                } else {
+                    None
+                }
             });
             let named = machine
                 .named_license()
