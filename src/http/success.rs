@@ -355,7 +355,7 @@ fn find(app: &App, session: &str) -> Result<Option<FoundPurchase>, RecordError> 
             if let Some(machine) = view::by_name(reader, &scope, session)? {
                 let language = language(app, &machine)?;
                 return Ok(Some(FoundPurchase {
-                    extended: extended(app, &machine)?,
+                    extended: view::extended_by(reader, &machine)?,
                     machine,
                     language,
                 }));
@@ -363,16 +363,6 @@ fn find(app: &App, session: &str) -> Result<Option<FoundPurchase>, RecordError> 
         }
     }
     Ok(None)
-}
-
-/// The purchase whose license another one extends, and whether the buyer may see the key.
-fn extended(app: &App, machine: &Machine) -> Result<Option<(Machine, bool)>, RecordError> {
-    let Some(extends) = machine.extends() else {
-        return Ok(None);
-    };
-    let (scope, object) = (extends.machine.scope(), extends.machine.object().as_str());
-    let owner = view::by_name(app.handle.reader(), scope, object)?;
-    Ok(owner.map(|owner| (owner, extends.shows_key)))
 }
 
 /// The language of a purchase's customer, where it is known; mails are written in the same.
