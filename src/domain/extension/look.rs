@@ -174,8 +174,8 @@ impl Machine {
     pub fn plan_of(&self, seat: &SeatId) -> Option<&PlanName> {
         let held = self.grants.iter().rev().find(|g| g.seat == *seat);
         let coming = || {
-            let made = self.actions.iter().filter_map(|a| a.act.new_license());
-            made.filter(|new| new.seat == *seat).next_back()
+            let mut made = self.actions.iter().filter_map(|a| a.act.new_license());
+            made.rfind(|new| new.seat == *seat)
         };
         held.map_or_else(|| coming()?.plan.as_ref(), |g| g.plan.as_ref())
     }
