@@ -53,8 +53,8 @@ impl Load {
         }
     }
 
-    fn acknowledged(&mut self, sent: &Stopwatch, since_start: Duration) {
-        let us = sent.elapsed().as_micros();
+    fn answered(&mut self, after: Duration, since_start: Duration) {
+        let us = after.as_micros();
         self.latencies_us
             .push(u32::try_from(us).unwrap_or(u32::MAX));
         let second = usize::try_from(since_start.as_secs()).unwrap_or(usize::MAX);
@@ -107,6 +107,67 @@ pub(crate) fn send_all(next: Next, port: u16) -> Result<Load> {
     })
 }
 
+/// Sends so many requests a second for a time, in turn over all connections. One that its connection could not send when it
+/// was due, for the last answer was late, counts from when it was due.
+pub(crate) fn send_paced(next: Next, port: u16, per_s: u64, lasting: Duration) -> Result<Load> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let next = Rc::new(RefCell::new(next));
+        let watch = Rc::new(Stopwatch::start());
+        let due = move |n: u64| Duration::from_micros(n * 1_000_000 / per_s);
+        let connections: Vec<_> = (0..CONNECTIONS as u64)
+            .map(|first| {
+                let turns = (0_u64..).map(move |turn| due(first + turn * CONNECTIONS as u64));
+                let dues = turns.take_while(move |due| *due < lasting);
+                let (next, watch) = (Rc::clone(&next), Rc::clone(&watch));
+                tokio::task::spawn_local(paced(next, watch, dues, port))
+            })
+            .collect();
+        let mut load = Load::default();
+        for connection in connections {
+            load.add(connection.await.context("a connection's task")??);
+        }
+        load.elapsed = watch.elapsed();
+        Ok(load)
+    })
+}
+
+async fn paced(
+    next: Rc<RefCell<Next>>,
+    since: Rc<Stopwatch>,
+    dues: impl Iterator<Item = Duration>,
+    port: u16,
+) -> Result<Load> {
+    let mut load = Load::default();
+    let mut stream = connect(port).await?;
+    let mut buffer = vec![0; ANSWER_MAX];
+    for due in dues {
+        let Some(request) = (next.borrow_mut())()? else {
+            return Ok(load);
+        };
+        let late = since.elapsed().saturating_sub(due);
+        if late.is_zero() {
+            let ms = due.saturating_sub(since.elapsed()).as_millis();
+            pause(Span::from_ms(i64::try_from(ms)?)).await;
+        }
+        let watch = Stopwatch::start();
+        let answer = exchange(&mut stream, &request, &mut buffer);
+        let answer = tokio::time::timeout(ANSWER_LIMIT, answer).await;
+        let answer = answer.context("the server did not answer")??;
+        ensure!(
+            answer.status == 200,
+            "a question was answered with {}",
+            answer.status
+        );
+        ensure!(!answer.close, "the server closed a connection");
+        load.answered(watch.elapsed() + late, since.elapsed());
+    }
+    Ok(load)
+}
+
 async fn connection(next: Rc<RefCell<Next>>, since: Rc<Stopwatch>, port: u16) -> Result<Load> {
     let mut load = Load::default();
     let mut stream = connect(port).await?;
@@ -138,7 +199,7 @@ async fn connection(next: Rc<RefCell<Next>>, since: Rc<Stopwatch>, port: u16) ->
                 status => bail!("a delivery was answered with {status} (try {})", tries + 1),
             }
         }
-        load.acknowledged(&watch, since.elapsed());
+        load.answered(watch.elapsed(), since.elapsed());
     }
 }
 

@@ -20,6 +20,7 @@ mod settings;
 mod steps;
 mod sustained;
 mod template;
+mod validate;
 mod verify_only;
 mod whatif_store;
 
@@ -92,6 +93,9 @@ fn run(settings: &Settings) -> Result<bool> {
     }
     if keyward && settings.wants("disk", settings.full) {
         disk::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("validate", settings.full) {
+        validate::run(settings, &mut report)?;
     }
     if settings.wants("replay", true) {
         if knows(settings, &["replay", "--help"], "--until") {

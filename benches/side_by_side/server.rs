@@ -90,6 +90,28 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts Keyward with the license service inside, and mail into a folder.
+    pub(crate) fn start_embedded(settings: &Settings) -> Result<Self> {
+        let folder = new_folder(Kind::Keyward, settings)?;
+        let port = free_port()?;
+        let config = folder.path().join("keyward.toml");
+        std::fs::write(config, embedded_config(port))?;
+        let child = spawn(keyward(settings, folder.path(), true), folder.path())?;
+        let mut server = Self {
+            kind: Kind::Keyward,
+            child,
+            port,
+            folder,
+        };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Where it stores what it has.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Kills Keyward with SIGKILL, starts it again on what it left, and says how long it took to be ready.
     pub(crate) fn kill_and_reopen(&mut self, settings: &Settings) -> Result<Duration> {
         self.child.kill()?;
@@ -250,6 +272,39 @@ license = {{ devices = 3 }}
 grace = "16d"
 reminders = ["0d", "7d", "14d"]
 at_grace_end = "suspend"
+"#
+    )
+}
+
+/// The same vendor with the license service inside. A proxy stands before it, so that visitors can be told apart.
+fn embedded_config(port: u16) -> String {
+    format!(
+        r#"listen = "127.0.0.1:{port}"
+data_dir = "./keyward-data"
+public_url = "http://127.0.0.1:{port}"
+
+[http]
+trusted_proxies = ["127.0.0.1"]
+
+[[source]]
+name = "stripe"
+kind = "stripe"
+signing_secrets = ["{SECRET}"]
+livemode = "live"
+
+[licenses]
+service = "embedded"
+app_id = "{APP}"
+
+[mail]
+transport = "folder"
+path = "./mail"
+from = "Example <keys@example.com>"
+
+[[plan]]
+name = "pro"
+prices = ["price_pro_monthly"]
+license = {{ devices = 3 }}
 "#
     )
 }

@@ -182,10 +182,13 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
         let stays = extended(g) && g.live_at(now);
         same && !g.ever_revoked && !g.replaced && !stays
     };
-    // One that still works is paid for, and goes only where there is no other.
-    let is_over = |g: &Grant| fits(g) && g.status_at(now) != LicenseStatus::Live;
-    let over = old.grants.iter().rposition(is_over);
-    let Some(index) = over.or_else(|| old.grants.iter().rposition(fits)) else {
+    // One that still works is paid for, and goes only where there is no other: the one with the least time left.
+    let live_until = |g: &Grant| match g.status_at(now) {
+        LicenseStatus::Live => g.expires_at.unwrap_or(Timestamp::MAX),
+        LicenseStatus::Suspended | LicenseStatus::Revoked | LicenseStatus::Expired => now,
+    };
+    let fitting = old.grants.iter().enumerate().filter(|(_, g)| fits(g));
+    let Some((index, _)) = fitting.rev().min_by_key(|(_, g)| live_until(g)) else {
         return false;
     };
     let mut grant = old.grants.remove(index);

@@ -18,8 +18,8 @@ use super::web::{Page, Tone};
 use super::{App, Peer, limit};
 use crate::config::{Livemode, PlanCheckout, Source};
 use crate::domain::plan::Plan;
-use crate::effects::stripe::checkout::{CheckoutOrder, Price};
-use crate::effects::stripe::{Account, Answer, StripeRefusal};
+use crate::effects::stripe::checkout::{CheckoutOrder, Price, success_url};
+use crate::effects::stripe::{Account, Answer};
 
 /// The longest order that is read, in bytes.
 const BODY_LEN_MAX: usize = 8 << 10;
@@ -170,27 +170,17 @@ async fn session(
         None => None,
     };
     let price = price(account, plan, wanted).await?;
-    let success_url = format!(
-        "{}/success?session_id={{CHECKOUT_SESSION_ID}}",
-        app.config.public_url
-    );
+    let success_url = success_url(&app.config.public_url);
     let purchase = CheckoutOrder {
-        plan: plan.name.as_str(),
-        price: &price,
         quantity,
-        quantity_max: how.quantity_max.unwrap_or(1),
-        trial_days: how.trial_days,
-        success_url: &success_url,
-        cancel_url: app.config.checkout.cancel_url.as_deref(),
         email: wanted.email.as_deref(),
         client_reference_id: wanted.client_reference_id.as_deref(),
         locale: wanted.locale.as_deref(),
-        promotion_codes: app.config.checkout.promotion_codes,
-        automatic_tax: app.config.checkout.automatic_tax,
         extends: extended.as_ref().map(|e| e.name.as_str()),
         customer: extended
             .as_ref()
             .and_then(|e| Some(e.customer.as_ref()?.as_str())),
+        ..CheckoutOrder::of(plan, &price, &app.config.checkout, &success_url)
     };
     let attempt = format!("keyward-{:032x}", rand::random::<u128>());
     match account.create_session(&purchase, &attempt).await {
@@ -251,16 +241,8 @@ fn is_address(text: &str) -> bool {
 /// The price at which a plan is bought: of several the first that is as it is wanted.
 async fn price(account: &Account, plan: &Plan, wanted: &Wanted) -> Result<Price, NoSession> {
     let mut refused = None;
-    let by_id = plan.prices.iter().filter(|p| p.as_str() != "*");
-    let mut known: Vec<Answer<Price>> = Vec::new();
-    for id in by_id {
-        known.push(account.price(id).await);
-    }
-    for key in &plan.lookup_keys {
-        known.push(account.price_by_key(key).await);
-    }
     let mut sold = 0;
-    for answer in known {
+    for answer in account.prices_of(plan).await {
         match answer {
             Answer::Done(price) if price.active => {
                 sold += 1;
@@ -269,12 +251,7 @@ async fn price(account: &Account, plan: &Plan, wanted: &Wanted) -> Result<Price,
                 }
             }
             Answer::Done(price) => refused = Some(format!("the price {} is archived", price.id)),
-            Answer::Again { why, .. } => refused = Some(why),
-            Answer::Refused {
-                refusal: StripeRefusal::Missing,
-                why,
-            } => refused = Some(why),
-            Answer::Refused { why, .. } => refused = Some(why),
+            Answer::Again { why, .. } | Answer::Refused { why, .. } => refused = Some(why),
         }
     }
     if sold > 0 {

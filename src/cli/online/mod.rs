@@ -1,6 +1,8 @@
-//! What `check --online` tries: the license services, the mail servers, and the accounts at Stripe. It changes nothing.
+//! What `check --online` tries: the license services, the mail servers, and the accounts at Stripe. It changes nothing but for a Checkout
+//! session in Stripe's test mode, which it expires.
 
 mod judge;
+mod selling;
 mod stripe;
 
 use std::net::SocketAddr;
@@ -107,7 +109,12 @@ pub async fn all(config: &Config, services: &Services) -> Vec<Tried> {
     }
     for source in &config.sources {
         match &source.api_key {
-            Some(key) => out.extend(stripe::account(config, source, key).await),
+            Some(key) => {
+                out.extend(stripe::account(config, source, key).await);
+                if let Some(account) = services.stripe_map().get(&source.name) {
+                    out.extend(selling::plans(config, &source.name, account).await);
+                }
+            }
             None => out.push(
                 Tried::new(
                     Verdict::Good,

@@ -81,6 +81,14 @@ impl Course<'_, '_> {
             .map(|(_, i)| i.shown.id.clone())
     }
 
+    /// Whether a sent invoice for something else is overdue at an instant.
+    pub(super) fn overdue_side(&self, at: Timestamp) -> bool {
+        let mut all = self.objects.invoices.values();
+        all.any(|i| {
+            self.role_of(i) == Role::Side && i.due().is_some_and(|due| due <= at) && is_owed(i, at)
+        })
+    }
+
     fn fall_overdue(&mut self, due: Timestamp, invoice: InvoiceId) {
         // rule 32: at the due date, though no event tells of it.
         if self.had_time(due) && !self.is_covered(due) && self.grace_may_start() {

@@ -70,9 +70,10 @@ pub fn of_item(
     let Some(base) = base else {
         return Phase::NotPaid;
     };
-    // An item that is paid is no concern of another one's failure, once that has lapsed or Stripe has given up.
-    let is_paid = paid.is_some_and(|end| end > now);
-    let concerns = |e: &&Episode| !is_paid || (e.lapsed.is_none() && !e.gave_up);
+    // An item that is paid is no concern of another one's failure, once that has lapsed or Stripe has given up; one that
+    // lives by what a person added alone never is: a grace keeps what was paid for (rule 20).
+    let concerns =
+        |e: &&Episode| paid.is_some_and(|end| end <= now || (e.lapsed.is_none() && !e.gave_up));
     match life.open_episode().filter(concerns) {
         Some(episode) if episode.lapsed.is_none() => Phase::Grace,
         Some(episode) => match episode.policy.at_grace_end {

@@ -101,14 +101,12 @@ impl<'f> Course<'_, 'f> {
     }
 
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
-        // What was never paid for is granted nothing (rule 20).
-        for item in version
-            .items
-            .iter()
-            .filter(|i| self.life.paid_end(&i.key).is_some() && !self.life.only_used(i))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
+        // What was never paid for is granted nothing (rule 20); for metadata, any item that carried it paid (rule 10).
+        let had = |key: &ItemKey| self.life.paid_end(key).is_some();
+        let asked_had = self.life.asked.is_some() && self.life.carriers.iter().any(had);
+        let is_paid = |i: &&ItemThen| (asked_had || had(&i.key)) && !self.life.only_used(i);
+        let items: Vec<ItemThen> = version.items.iter().filter(is_paid).cloned().collect();
+        for item in items {
             if let Some((start, end)) = item.period.filter(|(start, _)| counts(*start)) {
                 self.paid_mut(&item.key).grant(start, end);
             }
@@ -323,7 +321,10 @@ impl<'f> Course<'_, 'f> {
             .values()
             .any(|i| i.finalized.is_some());
         let drafted = newest.is_none() && version.shown.latest_invoice.is_some() && hears;
-        side || first
+        // A sent one never fails: it is overdue (rule 32).
+        let side_due = self.overdue_side(version.at);
+        side || side_due
+            || first
             || turns
             || drafted
             || newest.is_some_and(|i| {

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::answer::StripeRefusal;
 use super::{Account, Answer};
+use crate::config::{Checkout, PlanCheckout};
 use crate::domain::id::PriceId;
+use crate::domain::plan::Plan;
 
 /// The metadata key under which a session, its subscription and its payment name the plan that was asked for.
 pub const METADATA_KEY: &str = "keyward_checkout";
@@ -74,6 +76,41 @@ impl Price {
             metered: recurring["usage_type"] == "metered",
         })
     }
+}
+
+impl<'a> CheckoutOrder<'a> {
+    /// One unit of a plan at a price, as the config says it is sold.
+    #[must_use]
+    pub fn of(
+        plan: &'a Plan,
+        price: &'a Price,
+        checkout: &'a Checkout,
+        success_url: &'a str,
+    ) -> Self {
+        let how: PlanCheckout = checkout.plans.get(&plan.name).copied().unwrap_or_default();
+        Self {
+            plan: plan.name.as_str(),
+            price,
+            quantity: 1,
+            quantity_max: how.quantity_max.unwrap_or(1),
+            trial_days: how.trial_days,
+            success_url,
+            cancel_url: checkout.cancel_url.as_deref(),
+            email: None,
+            client_reference_id: None,
+            locale: None,
+            promotion_codes: checkout.promotion_codes,
+            automatic_tax: checkout.automatic_tax,
+            extends: None,
+            customer: None,
+        }
+    }
+}
+
+/// Where Stripe sends a buyer who has paid; it fills in the session's id.
+#[must_use]
+pub fn success_url(public_url: &str) -> String {
+    format!("{public_url}/success?session_id={{CHECKOUT_SESSION_ID}}")
 }
 
 impl CheckoutOrder<'_> {
@@ -179,6 +216,18 @@ impl Account {
             Ok(list) => Price::of(&list["data"][0]).map_or_else(no_price, Answer::Done),
             Err(other) => other,
         }
+    }
+
+    /// What Stripe says of each price that a plan names by its id or its lookup key, in the plan's order.
+    pub async fn prices_of(&self, plan: &Plan) -> Vec<Answer<Price>> {
+        let mut prices = Vec::new();
+        for id in plan.prices.iter().filter(|p| p.as_str() != "*") {
+            prices.push(self.price(id).await);
+        }
+        for key in &plan.lookup_keys {
+            prices.push(self.price_by_key(key).await);
+        }
+        prices
     }
 
     /// Makes a Checkout session; its id and its address. One attempt, however often it is sent, makes one session.

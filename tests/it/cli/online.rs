@@ -10,6 +10,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::support::{CONFIG, Place, Said};
+use crate::support::fake_checkout::{Checkout, Erring};
 
 /// An account at Stripe.
 #[derive(Clone, Default)]
@@ -17,6 +18,7 @@ struct Account {
     endpoints: Vec<Value>,
     subscriptions: Vec<Value>,
     asked: Arc<Mutex<Vec<String>>>,
+    checkout: Checkout,
 }
 
 type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
@@ -40,7 +42,7 @@ fn list(
         .lock()
         .unwrap()
         .push(format!("{what} {} {after:?}", text("stripe-version")));
-    if text("authorization") != "Bearer rk_live_hush" {
+    if !["Bearer rk_live_hush", "Bearer rk_test_hush"].contains(&text("authorization").as_str()) {
         let error = json!({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided: rk_***"}});
         return Err((StatusCode::UNAUTHORIZED, Json(error)));
     }
@@ -93,7 +95,8 @@ fn check(account: &Account, key: &str, livemode: &str, plan: &str) -> Said {
     let app = Router::new()
         .route("/v1/webhook_endpoints", get(endpoints))
         .route("/v1/subscriptions", get(subscriptions))
-        .with_state(account.clone());
+        .with_state(account.clone())
+        .merge(account.checkout.routes());
     runtime.spawn(async move { axum::serve(listener, app).await });
     let own = format!(
         "livemode = \"{livemode}\"\napi_key = \"{key}\"\napi_base = \"{base}\"\n[licenses]"
@@ -134,6 +137,7 @@ fn an_account_in_order_is_said_to_be() {
             .collect(),
         ..Account::default()
     };
+    account.checkout.sells("price_1", "usd", "month");
     insta::assert_snapshot!(check(&account, "rk_live_hush", "live", "[\"price_1\"]"));
     insta::assert_snapshot!("pages_asked_for", account.asked.lock().unwrap().join("\n"));
 }
@@ -162,6 +166,7 @@ fn what_is_wrong_with_an_account_is_told() {
         ],
         ..Account::default()
     };
+    account.checkout.sells("price_1", "usd", "month");
     insta::assert_snapshot!(
         "an_account_in_disorder",
         check(&account, "rk_live_hush", "test", "[\"price_1\"]")
@@ -190,6 +195,52 @@ fn what_is_wrong_with_an_account_is_told() {
         "a_wrong_api_key",
         check(&account, "rk_live_wrong_hush", "live", "[\"*\"]")
     );
+}
+
+/// Whether plans can be bought: in test mode a session is made and expired, in live mode only the price is read.
+#[test]
+fn buying_is_tried_in_test_mode_only() {
+    let mut account = Account {
+        endpoints: vec![endpoint("we_1", OURS, &["*"])],
+        ..Account::default()
+    };
+    account.endpoints[0]["livemode"] = json!(false);
+    account.checkout.sells("price_1", "usd", "month");
+    let said = check(&account, "rk_test_hush", "test", "[\"price_1\"]");
+    assert_eq!(said.code, Some(0), "{said}");
+    insta::assert_snapshot!("bought_in_test_mode", said);
+    assert_eq!(account.checkout.sessions().len(), 1);
+    assert_eq!(account.checkout.expired(), ["cs_live_1"]);
+
+    account.endpoints[0]["livemode"] = json!(true);
+    let said = check(&account, "rk_live_hush", "live", "[\"price_1\"]");
+    insta::assert_snapshot!("not_bought_in_live_mode", said);
+    assert_eq!(
+        account.checkout.sessions().len(),
+        1,
+        "a live session was made"
+    );
+}
+
+/// What cannot be bought is a note, since nothing but the links needs it.
+#[test]
+fn what_cannot_be_bought_is_told_with_the_way_out() {
+    let account = Account {
+        endpoints: vec![endpoint("we_1", OURS, &["*"])],
+        ..Account::default()
+    };
+    let look = || check(&account, "rk_live_hush", "live", "[\"price_1\"]");
+    insta::assert_snapshot!("no_such_price", look());
+    account.checkout.sells("price_1", "usd", "");
+    account.checkout.archive("price_1");
+    insta::assert_snapshot!("an_archived_price", look());
+    account.checkout.err(Erring {
+        refuse: Some(403),
+        ..Erring::default()
+    });
+    let said = look();
+    assert_eq!(said.code, Some(0), "{said}");
+    insta::assert_snapshot!("a_key_that_may_not_sell", said);
 }
 
 #[test]

@@ -131,10 +131,10 @@ fn licenses(machine: &Value, expect: &Expect, at: Time, counts: &Counts) -> Resu
         .flatten()
         .collect();
     let mut wanted: Vec<&Seat> = seats.iter().filter(|s| s.want != Want::Nothing).collect();
-    // The pickiest first, so that what takes anything does not take what another needs.
+    // The pickiest first, so that what takes anything does not take what another needs; last what may not have been made.
     wanted.sort_by_key(|s| match &s.want {
-        Want::Stopped(words) => words.len(),
-        Want::Live(_) | Want::LiveFrom(_) | Want::Nothing | Want::Open(_) => 0,
+        Want::Stopped(words) => (s.unmade, words.len()),
+        Want::Live(_) | Want::LiveFrom(_) | Want::Nothing | Want::Open(_) => (false, 0),
     });
     for seat in wanted {
         counts.count(&format!("{}, rule {}", word(&seat.want), seat.rule));

@@ -53,6 +53,8 @@ struct Kept {
     prices: BTreeMap<String, Value>,
     /// The form of each session that was made, by its idempotency key.
     sessions: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those that were expired.
+    expired: Vec<String>,
     erring: Erring,
 }
 
@@ -65,13 +67,19 @@ impl Checkout {
         let stripe = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new()
+        let app = stripe.routes();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (stripe, base)
+    }
+
+    /// What it answers, for a stand-in that answers more.
+    pub(crate) fn routes(&self) -> Router {
+        Router::new()
             .route("/v1/prices/{id}", get(Self::price))
             .route("/v1/prices", get(Self::prices))
             .route("/v1/checkout/sessions", post(Self::create))
-            .with_state(stripe.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        (stripe, base)
+            .route("/v1/checkout/sessions/{id}/expire", post(Self::expire))
+            .with_state(self.clone())
     }
 
     /// A price; `interval` empty: paid once.
@@ -98,6 +106,23 @@ impl Checkout {
     /// The forms of all sessions that were made.
     pub(crate) fn sessions(&self) -> Vec<BTreeMap<String, String>> {
         self.0.lock().unwrap().sessions.values().cloned().collect()
+    }
+
+    /// The sessions that were expired.
+    pub(crate) fn expired(&self) -> Vec<String> {
+        self.0.lock().unwrap().expired.clone()
+    }
+
+    async fn expire(State(stripe): State<Self>, Path(id): Path<String>, body: Bytes) -> Response {
+        let mut kept = stripe.0.lock().unwrap();
+        assert!(body.is_empty(), "expire takes no parameter");
+        let number = id.strip_prefix("cs_live_").and_then(|n| n.parse().ok());
+        let known = number.is_some_and(|n: usize| (1..=kept.sessions.len()).contains(&n));
+        if !known || kept.expired.contains(&id) {
+            return error(400, "resource_missing", "Only open sessions can be expired");
+        }
+        kept.expired.push(id.clone());
+        Json(json!({ "id": id, "status": "expired" })).into_response()
     }
 
     async fn price(State(stripe): State<Self>, Path(id): Path<String>) -> Response {

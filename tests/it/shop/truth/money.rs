@@ -237,10 +237,14 @@ fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -
             .iter()
             .any(|c| c.since > since && c.invoice.is_some())
     };
+    let mut disputes = moment.stripe.disputes.iter();
+    let any = disputes.any(|d| d.at <= moment.at && of_it(d.of));
     match disputed(moment, of_it, paid_after) {
         Disputed::No => match plain.0 {
             // What was revoked and would be given back is over by now: it may stay as it is.
             Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), plain.1),
+            // Suspended meanwhile, and over: it may stay suspended.
+            Want::Stopped(words) if words == ["expired"] && any => (Want::Stopped(OVER), plain.1),
             Want::Live(_)
             | Want::LiveFrom(_)
             | Want::Stopped(_)

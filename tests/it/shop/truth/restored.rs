@@ -80,15 +80,31 @@ fn moves(moment: Moment<'_>, old: usize, new: usize) -> Option<Vec<(usize, usize
     for (at, n) in due {
         let then = Moment { at, ..moment };
         let plan = to[n].held(at)?.plan;
+        if from.iter().any(|chain| grace_runs(then, old, chain)) {
+            // Stripe gave up, and the promised grace of one of them runs on: it has not ended.
+            return None;
+        }
+        let mut backs = Vec::new();
         for (o, chain) in from.iter().enumerate() {
             let free = moves.iter().all(|(taken, _)| *taken != o);
             if free && chain.last().plan == plan && comes_back(then, old, chain)? {
-                moves.push((o, n));
-                break;
+                backs.push(o);
             }
+        }
+        match backs[..] {
+            [] => {}
+            [o] => moves.push((o, n)),
+            // Which of several of the same plan, the rules do not say.
+            [..] => return None,
         }
     }
     Some(moves)
+}
+
+fn grace_runs(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
+    let all = episodes(moment, s, chain);
+    let runs = all.last().filter(|e| e.resolved.is_none());
+    runs.is_some_and(|e| moment.at < e.grace_end)
 }
 
 /// When a license first works; none: the rules leave it open.
@@ -114,11 +130,6 @@ fn comes_back(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<bool> {
     }
     let all = episodes(moment, s, chain);
     if all.iter().any(|e| e.unclear.is_some()) {
-        return None;
-    }
-    let runs = all.last().filter(|e| e.resolved.is_none());
-    if runs.is_some_and(|e| moment.at < e.grace_end) {
-        // Stripe gave up, and the promised grace runs on: it has not ended.
         return None;
     }
     let lapsed = |at: Option<Time>, end: Time| at.unwrap_or(moment.at) >= end;

@@ -95,6 +95,24 @@ fn closed(moment: Moment<'_>, s: usize) -> Option<&'static str> {
     }
 }
 
+/// Whether an invoice for something else was written off while the running period's own was open: that the subscription is
+/// active again says nothing of the period.
+fn side_written_off(moment: Moment<'_>, s: usize) -> bool {
+    let closed = |i: &Invoice| i.voided.or(i.uncollectible).filter(|at| *at <= moment.at);
+    let is_side = |i: &Invoice| i.reason == "subscription_update" || i.reason == "manual";
+    let mut sides = invoices(moment, s).filter(|(_, i)| is_side(i));
+    sides.any(|(_, side)| {
+        closed(side).is_some_and(|at| {
+            let is_open = |i: &Invoice| {
+                let done = [i.paid, i.voided, i.uncollectible];
+                i.created <= at && done.into_iter().flatten().all(|done| done > at)
+            };
+            let mut renewals = invoices(moment, s).filter(|(_, i)| !is_side(i));
+            renewals.any(|(_, i)| is_open(i))
+        })
+    })
+}
+
 /// Why a life cannot be judged from what this endpoint is told.
 pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'static str> {
     let (sub, stripe) = (&moment.stripe.subs[s], moment.stripe);
@@ -110,6 +128,7 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
         .invoices
         .iter()
         .any(|i| i.sub == s && (i.reason == "subscription_update" || i.reason == "manual"));
+    let written_off = invoices(moment, s).any(|(_, i)| i.voided.or(i.uncollectible).is_some());
     let scheduled = sub.history.iter().any(|(_, x)| x.cancel_at.is_some());
     let ended = sub.now().ended_at.is_some();
     let came = chain.steps[0].0 > sub.created;
@@ -117,7 +136,7 @@ pub(crate) fn unheard(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<&'s
     match moment.delivery.types {
         Types::All => None,
         _ if !plain || money || changed || decided => Some("not told to an endpoint of few types"),
-        Types::Guide if scheduled || ended || came || changes(chain) => {
+        Types::Guide if scheduled || ended || came || written_off || changes(chain) => {
             Some("not told to an endpoint of few types")
         }
         Types::Guide => None,
@@ -152,6 +171,33 @@ fn is_exempted_late(moment: Moment<'_>, s: usize) -> bool {
     decided.any(|d| d.at <= moment.at && late(d))
 }
 
+/// What the rules do not decide while nothing was paid.
+fn never_paid(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<(&'static str, &'static str)> {
+    let pays = |i: &Invoice| i.lines.iter().any(|l| !l.trial && chain.billed(l));
+    let paid = invoices(moment, s)
+        .filter(|(_, i)| pays(i))
+        .filter_map(|(_, i)| i.paid);
+    let first = paid
+        .min()
+        .filter(|at| *at <= moment.at)
+        .unwrap_or(Time::MAX);
+    let about = &moment.stripe.subs[s].id;
+    let mut added = moment.stripe.decisions.iter();
+    let added = added.any(|d| d.about == *about && matches!(d.word, Word::Extend { .. }));
+    if first == Time::MAX && added {
+        // Whether what is then sent for a later period carries it as a renewal does.
+        return Some((
+            "only a person gave it time, and nothing was ever paid",
+            "20, 32, 50",
+        ));
+    }
+    let given_up = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at < first);
+    if invoices(moment, s).any(|(_, i)| given_up(i)) {
+        return Some(("written off before anything was paid", "20, 29"));
+    }
+    None
+}
+
 /// What the rules do not decide in a life, and the rules in question.
 pub(crate) fn undecided(
     moment: Moment<'_>,
@@ -161,17 +207,11 @@ pub(crate) fn undecided(
     if sold_after_the_key_moved(moment, s) {
         return Some(("sold when its lookup key had moved on", "12"));
     }
-    let pays = |i: &Invoice| i.lines.iter().any(|l| !l.trial && chain.billed(l));
-    let paid = invoices(moment, s)
-        .filter(|(_, i)| pays(i))
-        .filter_map(|(_, i)| i.paid);
-    let first = paid
-        .min()
-        .filter(|at| *at <= moment.at)
-        .unwrap_or(Time::MAX);
-    let given_up = |i: &Invoice| i.voided.or(i.uncollectible).is_some_and(|at| at < first);
-    if invoices(moment, s).any(|(_, i)| given_up(i)) {
-        return Some(("written off before anything was paid", "20, 29"));
+    if let Some(open) = never_paid(moment, s, chain) {
+        return Some(open);
+    }
+    if side_written_off(moment, s) {
+        return Some(("a side invoice is written off beside an open renewal", "29"));
     }
     if is_exempted_late(moment, s) {
         return Some(("exempted when the grace was over", "50"));
