@@ -3,6 +3,7 @@
 //!
 //! `serve`, the demo and the tests start the same server; only the clock and the address differ.
 
+mod addresses;
 mod alerts;
 mod audit;
 mod backfill;
@@ -115,6 +116,7 @@ struct Tasks {
     guard: tokio::task::JoinHandle<()>,
     backfill: tokio::task::JoinHandle<()>,
     reparse: tokio::task::JoinHandle<()>,
+    addresses: tokio::task::JoinHandle<()>,
     audit: tokio::task::JoinHandle<()>,
     watch: tokio::task::JoinHandle<()>,
     alerts: tokio::task::JoinSet<()>,
@@ -160,6 +162,7 @@ impl Tasks {
         let guard = tokio::spawn(guard);
         let backfill = backfill::start(parts);
         let reparse = tokio::spawn(reparse::run(handle.clone(), stop.clone()));
+        let addresses = tokio::spawn(addresses::run(handle.clone(), stop.clone()));
         let audit = audit::start(parts, &notifiers.audit);
         let scheduler = crate::scheduler::start(handle.clone(), config, stop, notifiers)
             .await
@@ -169,6 +172,7 @@ impl Tasks {
         let app = http::App::new(handle.clone(), Arc::clone(config))
             .with_observed(observed, Arc::clone(&counts))
             .with_stripe(services.selling_accounts())
+            .with_portal(Arc::clone(services), stop)
             .with_signals(Arc::clone(&parts.signals));
         let app = running.answering(app);
         let alerts = alerts::start(parts, &scheduler)?;
@@ -188,6 +192,7 @@ impl Tasks {
             guard,
             backfill,
             reparse,
+            addresses,
             audit,
             embedded: running.task,
             embedded_stop: running.stop,
@@ -305,6 +310,7 @@ impl Server {
         let _ = tasks.guard.await;
         let _ = tasks.backfill.await;
         let _ = tasks.reparse.await;
+        let _ = tasks.addresses.await;
         let _ = tasks.audit.await;
         let _ = tasks.watch.await;
         while tasks.alerts.join_next().await.is_some() {}

@@ -148,7 +148,9 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Note(args) => orders::decide(config, args, Verb::Note),
         Command::Rekey(args) => orders::decide(config, args, Verb::Rekey),
         Command::Address(args) => orders::address(config, args),
-        Command::ResetDevices(args) => orders::decide(config, args, Verb::ResetDevices),
+        Command::ResetDevices(args) => {
+            orders::decide(config, args, Verb::ResetDevices { device: None })
+        }
         Command::Resend(args) => orders::resend(config, args),
         Command::Adopt(args) => adopt::adopt(config, args),
         Command::Audit(args) => adopt::audit(config, args),

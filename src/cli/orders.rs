@@ -214,7 +214,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Resend { to: Some(to) } => format!("the keys are mailed once more, to {to}"),
         Verb::Rekey => "new keys take the place of the old ones".to_owned(),
         Verb::Address { email } => format!("mail goes to {email} from now on"),
-        Verb::ResetDevices => {
+        Verb::ResetDevices { .. } => {
             "the devices bound to its keys are forgotten as soon as the service confirms it"
                 .to_owned()
         }

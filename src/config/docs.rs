@@ -90,6 +90,7 @@ fn kind(key: &KeySpec) -> String {
         }
         ValueKind::Devices => "number from 1, or `\"unlimited\"`".to_owned(),
         ValueKind::Variables => "table of texts".to_owned(),
+        ValueKind::Allowance => "a number of times in a period like `\"3/30d\"`".to_owned(),
         ValueKind::Percent => "a percentage like `\"2%\"`".to_owned(),
         ValueKind::Share => "`\"keep\"` | `\"revoke\"` | a percentage like `\"50%\"`".to_owned(),
         ValueKind::Flag => "`true` | `false`".to_owned(),

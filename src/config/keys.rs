@@ -10,7 +10,7 @@ mod table;
 pub(super) use policy::POLICY;
 pub(super) use table::{
     ADOPT, ALERT, BACKFILL, BACKUP, BUY, CHECKOUT, GUARD, HTTP, LICENSE, LICENSES, MAIL, PLAN,
-    ROOT, SCHEDULER, SECTIONS, SOURCE, STORE, SUCCESS, TIME, VENDOR,
+    PORTAL, ROOT, SCHEDULER, SECTIONS, SELF_SERVICE, SOURCE, STORE, SUCCESS, TIME, VENDOR,
 };
 
 /// What a key takes. Ranges are inclusive.
@@ -62,6 +62,8 @@ pub(super) enum ValueKind {
     CountText(u32, u32),
     /// A whole number from 1, or `"unlimited"`.
     Devices,
+    /// So many times in a period.
+    Allowance,
     /// `"keep"`, `"revoke"`, or a percentage.
     Share,
     /// A table of texts under names of one's own.
@@ -133,6 +135,8 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         ("origins", _) => "[\"https://example.com\"]",
         ("cancel_url", _) => "\"https://example.com/pricing\"",
         ("trial", Absent::Means(_)) => "\"14d\"",
+        ("reset_devices", _) => "\"3/30d\"",
+        ("rekey", _) => "\"1/90d\"",
         ("max_share", _) => "\"2%\"",
         ("labels", _) => "[\"order {session}\"]",
         ("prices", _) => "[\"price_…\"]",

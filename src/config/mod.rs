@@ -83,6 +83,8 @@ pub struct Config {
     pub adopt: Adopt,
     /// How plans are sold.
     pub checkout: Checkout,
+    /// What customers can see and do by themselves.
+    pub portal: Portal,
     /// Whether what is decided is carried out.
     pub mode: Mode,
     /// How many licenses may end in a while.
@@ -194,6 +196,7 @@ impl Config {
             alert: AlertConfig::default(),
             adopt: Adopt::default(),
             checkout: Checkout::default(),
+            portal: Portal::default(),
             mode: Mode::Live,
             guard: parse::GUARD_LIMITS,
             plans: Vec::new(),

@@ -45,14 +45,17 @@ fn file(authforge: bool, section: &Section, name: &str, line: Option<&str>) -> S
         ("[guard]", String::new()),
         ("[adopt]", String::new()),
         ("[checkout]", String::new()),
+        ("[portal]", String::new()),
         ("[[plan]]", "name = \"p\"\npolicy = \"NAME\"".to_owned()),
         ("[plan.license]", String::new()),
         ("[plan.buy]", String::new()),
+        ("[plan.self_service]", String::new()),
         ("[policy.NAME]", String::new()),
     ];
     let mine = match section.heading.split_once(" = {") {
         Some(("license", _)) => "[plan.license]",
         Some(("buy", _)) => "[plan.buy]",
+        Some(("self_service", _)) => "[plan.self_service]",
         Some(_) | None => section.heading,
     };
     let mut text = String::new();

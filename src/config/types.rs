@@ -17,7 +17,7 @@ use crate::domain::id::{AppId, SourceName};
 use crate::domain::probe::ServiceProbe;
 use crate::domain::time::Span;
 use crate::secret::Secret;
-pub use selling::{Checkout, Mode, PlanCheckout};
+pub use selling::{Checkout, Mode, PlanCheckout, Portal};
 pub use vendor::{Color, Link, PlanLook, SuccessPage, Vendor};
 
 /// A Stripe account or endpoint that sends events: one `[[source]]`.

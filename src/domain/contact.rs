@@ -1,5 +1,7 @@
 //! Whom a machine belongs to and how to reach them, as its own facts tell.
 
+use std::collections::BTreeSet;
+
 use crate::domain::decision::Verb;
 use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::id::CustomerId;
@@ -87,6 +89,52 @@ impl Contact {
         let own = self.decided_email.clone();
         own.or_else(|| self.deliver_to.clone())
             .or_else(|| self.payer(on_record))
+    }
+}
+
+impl Contact {
+    /// The addresses that the purchase has to do with at present: the payer's, and where keys go.
+    #[must_use]
+    pub fn addresses(&self, on_record: Option<&str>) -> BTreeSet<String> {
+        let both = [self.payer(on_record), self.key_holder(on_record)];
+        both.into_iter()
+            .flatten()
+            .map(|a| normal_address(&a))
+            .collect()
+    }
+
+    /// What an address has to do with the purchase at present.
+    #[must_use]
+    pub fn holder(&self, address: &str, on_record: Option<&str>) -> Holder {
+        let address = normal_address(address);
+        let is = |other: Option<String>| other.is_some_and(|o| normal_address(&o) == address);
+        Holder {
+            holds_keys: is(self.key_holder(on_record)),
+            pays: is(self.payer(on_record)),
+        }
+    }
+}
+
+/// An address as two spellings of it are compared: without blanks around it, in lower case.
+#[must_use]
+pub fn normal_address(address: &str) -> String {
+    address.trim().to_lowercase()
+}
+
+/// What an address has to do with a purchase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// Keys go there.
+    pub holds_keys: bool,
+    /// Whoever pays is written to there.
+    pub pays: bool,
+}
+
+impl Holder {
+    /// Whether it has anything to do with it.
+    #[must_use]
+    pub const fn is_any(self) -> bool {
+        self.holds_keys || self.pays
     }
 }
 

@@ -39,7 +39,7 @@ impl Decided {
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
                 Verb::Rekey
                 | Verb::Address { .. }
-                | Verb::ResetDevices
+                | Verb::ResetDevices { .. }
                 | Verb::Resend { .. }
                 | Verb::Note
                 | Verb::Issue { .. } => {}

@@ -71,7 +71,12 @@ pub enum Verb {
     },
     /// The devices that are bound to the keys at present are forgotten; how many a key allows stays as it is.
     #[n(7)]
-    ResetDevices,
+    ResetDevices {
+        /// This one alone; `None`: all of them.
+        #[n(0)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
+    },
     /// The newest revision of the config judges everything from the beginning.
     #[n(8)]
     ApplyRevision,
@@ -120,6 +125,9 @@ impl Sentence for Decision {
             Verb::Grant { until: None } => f.write_str(" for life")?,
             Verb::Address { email } => write!(f, " {email}")?,
             Verb::Resend { to: Some(to) } => write!(f, " to {to}")?,
+            Verb::ResetDevices {
+                device: Some(device),
+            } => write!(f, " {device}")?,
             Verb::Issue { plan, email, until } => {
                 write!(f, " {plan} to {email}")?;
                 if let Some(until) = until {
@@ -130,7 +138,7 @@ impl Sentence for Decision {
             | Verb::Revoke
             | Verb::Keep
             | Verb::Rekey
-            | Verb::ResetDevices
+            | Verb::ResetDevices { device: None }
             | Verb::ApplyRevision
             | Verb::Note => {}
         }
@@ -150,7 +158,7 @@ impl Verb {
             Self::Keep => "keep",
             Self::Rekey => "rekey",
             Self::Address { .. } => "address",
-            Self::ResetDevices => "reset_devices",
+            Self::ResetDevices { .. } => "reset_devices",
             Self::ApplyRevision => "apply_revision",
             Self::Resend { .. } => "resend",
             Self::Note => "note",

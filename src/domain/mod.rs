@@ -20,7 +20,7 @@ pub mod time; // instants and spans; "14d" read and written
 pub mod words; // the one way from a type to a sentence
 
 // What is said of a purchase.
-mod contact; // whom a machine belongs to, and how to reach them
+pub(crate) mod contact; // whom a machine belongs to, and how to reach them
 pub mod customer; // what is known of a customer apart from any purchase
 pub(crate) mod decided; // what a person's decisions come to
 pub mod decision; // facts whose source is a person
@@ -61,6 +61,7 @@ pub mod no_use; // why an event is of no use
 pub(crate) mod operator; // what an operator's order does with actions
 pub mod routing; // which machine a fact belongs to
 pub mod search; // what is parked, and when Stripe is asked for its links
+pub mod self_service; // what customers may do by themselves, and how often
 pub mod standing; // orders for the whole shop: observe, live, a paused service
 pub(crate) mod transfer; // what moves between two machines // the same key again: time that one purchase adds to another's license
 

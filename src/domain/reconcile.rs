@@ -87,8 +87,21 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
     let said = machine
         .facts
         .iter()
-        .filter(|f| f.decision().is_some_and(|d| d.verb == Verb::ResetDevices));
-    for fact in said {
+        .filter_map(|fact| match &fact.decision()?.verb {
+            Verb::ResetDevices { device } => Some((fact, device)),
+            Verb::Grant { .. }
+            | Verb::Extend { .. }
+            | Verb::Exempt { .. }
+            | Verb::Revoke
+            | Verb::Keep
+            | Verb::Rekey
+            | Verb::Address { .. }
+            | Verb::ApplyRevision
+            | Verb::Resend { .. }
+            | Verb::Issue { .. }
+            | Verb::Note => None,
+        });
+    for (fact, device) in said {
         let there = |g: &&Grant| g.since <= fact.received && g.can_be_mailed();
         for grant in machine.grants.iter().filter(there) {
             let reset = on(
@@ -96,6 +109,7 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
                 Act::ResetDevices {
                     key: grant.key.clone(),
                     decision: fact.id.clone(),
+                    device: device.clone(),
                 },
             );
             if !machine

@@ -163,10 +163,16 @@ impl ActionExecutor<'_> {
             Act::Reinstate { key, until } => client.reinstate(key, *until).await,
             Act::Revoke { key } => client.revoke(key).await,
             Act::SetDevices { key, devices } => client.set_devices(key, *devices).await,
-            Act::ResetDevices { key, .. } => match client.reset_devices(key).await.confirmed() {
-                Ok(()) => client.get(key).await,
-                Err(other) => other,
-            },
+            Act::ResetDevices { key, device, .. } => {
+                let forgotten = match device {
+                    Some(device) => client.forget_device(key, device).await,
+                    None => client.reset_devices(key).await,
+                };
+                match forgotten.confirmed() {
+                    Ok(()) => client.get(key).await,
+                    Err(other) => other,
+                }
+            }
             Act::Read { key } => client.get(key).await,
             Act::Recover(_) | Act::Query(_) => Answer::Refused(unsent()),
         }

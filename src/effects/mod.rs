@@ -9,6 +9,7 @@ pub mod license;
 pub mod mail;
 mod post;
 pub(crate) mod services;
+pub mod sign_in;
 mod smtp_url;
 pub(crate) mod stripe;
 mod tally;

@@ -138,6 +138,7 @@ fn letter(
         reply_to: mail.reply_to.clone(),
         support_url: services.vendor.support_url.clone(),
         reason: notice.reason().map(|r| r.as_str().to_owned()),
+        portal_url: services.portal_url.clone(),
         ..Letter::default()
     };
     match &folded.life {

@@ -110,6 +110,8 @@ pub struct Services {
     pub changed: Arc<Notify>,
     /// Where our own pages are.
     pub public_url: String,
+    /// Where customers look after their licenses, where they can.
+    pub portal_url: Option<String>,
     /// Who the vendor is to customers.
     pub vendor: config::Vendor,
     /// What customers see of each plan.
@@ -150,12 +152,17 @@ impl Services {
         }
         let stripe = stripe_accounts(config, &changed)?;
         let (public_url, adopt) = (config.public_url.clone(), config.adopt.labels.clone());
+        let portal_url = config
+            .portal
+            .enabled
+            .then(|| format!("{public_url}/portal"));
         Ok(Self {
             licenses,
             mail,
             stripe,
             changed,
             public_url,
+            portal_url,
             vendor: config.vendor.clone(),
             looks: config.looks.clone(),
             adopt,

@@ -1,8 +1,9 @@
-//! Stripe's API, as far as Keyward asks it. All but the making of Checkout sessions are reads, so that repeating one is harmless;
-//! a session is made under an idempotency key. `client` sends, `answer` says what an answer means, `look_up` knows which
-//! questions answer what, `checkout` what is sold how.
+//! Stripe's API, as far as Keyward asks it. All but the making of sessions (Checkout's and the billing portal's) are reads, so
+//! that repeating one is harmless; a session is made under an idempotency key. `client` sends, `answer` says what an answer means, `look_up` knows which
+//! questions answer what, `checkout` what is sold how, `billing` the way to invoices and cards.
 
 mod answer;
+pub mod billing;
 pub mod checkout;
 mod client;
 mod events;

@@ -191,6 +191,9 @@ async fn one(State(writer): State<LedgerWriter>, Path(key): Path<String>) -> Res
 #[serde(rename_all = "camelCase")]
 struct Update {
     action: String,
+    /// With `reset-hwid`: this device alone.
+    #[serde(default)]
+    hwid: Option<String>,
     #[serde(default, deserialize_with = "told")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(default)]
@@ -214,7 +217,10 @@ impl Update {
             ("suspend", _) => Ok(Change::Suspend),
             ("activate", _) => Ok(Change::Activate),
             ("revoke", _) => Ok(Change::Revoke),
-            ("reset-hwid", _) => Ok(Change::ResetDevices),
+            ("reset-hwid", _) => Ok(match &self.hwid {
+                Some(device) => Change::ForgetDevice(device.clone()),
+                None => Change::ResetDevices,
+            }),
             ("update", _) => match devices(self.max_hwid_slots, self.unlimited_hwid_slots)? {
                 Some(devices) => Ok(Change::SetDevices(devices)),
                 None => Err(No::BadRequest(

@@ -32,7 +32,7 @@ pub(super) enum Order {
 }
 
 /// A change to one license. All are absolute, so repeating one is harmless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Extend(Option<Timestamp>),
     Suspend,
@@ -40,6 +40,8 @@ pub(super) enum Change {
     Revoke,
     SetDevices(Devices),
     ResetDevices,
+    /// One device, also where a file was handed out for it.
+    ForgetDevice(String),
 }
 
 /// Why an order is not carried out.
@@ -145,6 +147,12 @@ pub(super) fn changed(record: &Record, act: Change) -> Result<Record, No> {
             record.hwids.clear();
             record.offline = None;
         }
+        Change::ForgetDevice(device) => {
+            record.hwids.retain(|d| *d != device);
+            let mut files = record.offline.take().unwrap_or_default();
+            files.retain(|file| file.device != device);
+            record.offline = (!files.is_empty()).then_some(files);
+        }
     }
     Ok(record)
 }
@@ -209,14 +217,21 @@ mod tests {
             Change::Revoke,
             Change::Extend(Some(Timestamp::from_s(9))),
             Change::ResetDevices,
+            Change::ForgetDevice("x".into()),
         ];
         for act in all
             .into_iter()
             .chain([Change::SetDevices(Devices::Unlimited)])
         {
-            let once = changed(&record(1, ""), act).unwrap();
-            assert_eq!(changed(&once, act).unwrap(), once, "{act:?}");
+            let once = changed(&record(1, ""), act.clone()).unwrap();
+            assert_eq!(changed(&once, act.clone()).unwrap(), once, "{act:?}");
         }
+        let two = Record {
+            hwids: vec!["x".into(), "y".into()],
+            ..record(1, "")
+        };
+        let forgotten = changed(&two, Change::ForgetDevice("x".into())).unwrap();
+        assert_eq!(forgotten.hwids, ["y"]);
         let revoked = changed(&record(1, ""), Change::Revoke).unwrap();
         assert!(changed(&revoked, Change::Suspend).is_err());
         assert_eq!(

@@ -172,6 +172,12 @@ impl Programs {
         (self.signer.public_key(), self.signer.key_id().to_owned())
     }
 
+    /// The devices of a license, as programs call them.
+    pub fn devices(&self, key: &LicenseKey) -> Vec<String> {
+        let record = self.writer.book().get(key).cloned();
+        record.map_or_else(Vec::new, |r| r.hwids.clone())
+    }
+
     /// The license that a question is about.
     ///
     /// # Errors

@@ -37,6 +37,11 @@ pub(super) struct Licenses {
 }
 
 impl Licenses {
+    /// What programs ask.
+    pub(super) const fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
     pub(super) fn new(programs: Programs, handle: engine::Handle, config: Arc<Config>) -> Self {
         Self {
             programs,

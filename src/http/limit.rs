@@ -47,7 +47,16 @@ impl Limiter {
 
     /// So many at once, and so many a second on average.
     pub(super) fn of(burst: NonZeroU32, per_second: NonZeroU32) -> Self {
-        let quota = Quota::per_second(per_second).allow_burst(burst);
+        Self::with(Quota::per_second(per_second).allow_burst(burst))
+    }
+
+    /// So many at once, and one more after each period, which is longer than nothing.
+    pub(super) fn slow(burst: NonZeroU32, each: Duration) -> Self {
+        let quota = Quota::with_period(each).unwrap_or(Quota::per_second(PER_SECOND));
+        Self::with(quota.allow_burst(burst))
+    }
+
+    fn with(quota: Quota) -> Self {
         Self {
             governor: RateLimiter::keyed(quota),
             swept: Mutex::new(Stopwatch::start()),

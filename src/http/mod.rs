@@ -1,5 +1,5 @@
-//! The HTTP server: webhooks in, the way to Stripe's page, the success page, what programs ask of the embedded license
-//! service, health and metrics.
+//! The HTTP server: webhooks in, the way to Stripe's page, the success page, the customer portal, what programs ask of the
+//! embedded license service, health and metrics.
 //!
 //! Knows the engine by its [`engine::Handle`] and its views only; decides nothing about purchases. Its input comes from the
 //! network by the accept loop (`accept`), its output is receipts turned into statuses, and pages.
@@ -11,6 +11,7 @@ mod intake;
 mod licenses;
 mod limit;
 pub(crate) mod metrics;
+mod portal;
 mod preview;
 mod problem;
 mod samples;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::id::SourceName;
+use crate::effects::services::Services;
 use crate::effects::stripe::Account;
 use crate::embedded::Programs;
 use crate::engine;
@@ -59,6 +61,8 @@ pub struct App {
     observed: health::Observe,
     /// What was counted of the whole store.
     counts: Arc<Counts>,
+    /// What customers look after by themselves, where they can.
+    portal: Option<Arc<portal::Portal>>,
     /// What pages are made of.
     site: Arc<web::Site>,
     /// Where things are sold: the sources with an API key.
@@ -92,6 +96,7 @@ impl App {
             stopping: CancellationToken::new(),
             observed,
             counts: Arc::default(),
+            portal: None,
             site,
             stripe: Arc::default(),
         }
@@ -116,6 +121,17 @@ impl App {
     #[must_use]
     pub fn with_observed(mut self, observed: health::Observe, counts: Arc<Counts>) -> Self {
         (self.observed, self.counts) = (observed, counts);
+        self
+    }
+
+    /// Lets customers look after their licenses where the config says so, until the token.
+    #[must_use]
+    pub fn with_portal(mut self, services: Arc<Services>, stop: &CancellationToken) -> Self {
+        if self.config.portal.enabled {
+            let url = &self.config.public_url;
+            let portal = portal::Portal::start(self.handle.clone(), services, url, stop.clone());
+            self.portal = Some(Arc::new(portal));
+        }
         self
     }
 
@@ -145,6 +161,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::page))
+        .nest("/portal", portal::router())
         .nest("/licenses/v1", licenses::router())
         .fallback(web::not_found)
         .method_not_allowed_fallback(web::wrong_method)

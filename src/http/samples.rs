@@ -1,5 +1,6 @@
 //! Every page with made-up data: what `keyward preview` shows, and what a vendor's templates are tried with.
 
+use super::portal;
 use super::status_text::{LicenseCard, PurchaseText, masked};
 use super::web::{Page, Refresh, Tone, say};
 use crate::config::{Config, Link};
@@ -53,6 +54,7 @@ const MESSAGES: [(&str, Tone, &str); 8] = [
 /// All pages, as a config makes them look.
 pub(super) fn samples(config: &Config) -> Vec<PageSample> {
     let mut all = success(config);
+    all.extend(portal::samples::samples(config));
     all.extend(MESSAGES.map(|(name, tone, words)| PageSample {
         name: name.to_owned(),
         group: "Other pages",

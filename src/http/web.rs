@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use super::App;
 use super::samples::PageSample;
 pub use files::PageMistake;
-pub(super) use site::Site;
+pub(super) use site::{Site, prefix};
 pub(super) use words::{Say, Words, say};
 
 /// What every page forbids: it may hold a key, and the address that leads to it may be the secret.
@@ -119,7 +119,6 @@ impl Page {
 
     /// A page whose forms may also lead to this origin, like `https://billing.stripe.com`: browsers follow no redirect of a
     /// form to an origin that the page did not name.
-    #[expect(dead_code, reason = "the portal's way to Stripe's pages")]
     pub(super) fn leading_to(mut self, origin: impl Into<String>) -> Self {
         self.form_target = Some(origin.into());
         self

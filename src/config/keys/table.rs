@@ -1,6 +1,7 @@
 //! Every key of the config, once. Not a place for logic: it is read like the page that is printed from it.
 
 mod buying;
+mod portal;
 mod running;
 mod services;
 mod vendor;
@@ -16,6 +17,7 @@ use crate::config::keys::spec::{CENTURY_S, DAY_S, key};
 use super::Section;
 use super::policy::POLICY;
 pub(in crate::config) use buying::{BUY, CHECKOUT};
+pub(in crate::config) use portal::{PORTAL, SELF_SERVICE};
 pub(in crate::config) use running::{BACKUP, HTTP, SCHEDULER, STORE, TIME};
 pub(in crate::config) use services::{LICENSES, MAIL, SOURCE};
 pub(in crate::config) use vendor::{SUCCESS, VENDOR};
@@ -121,6 +123,12 @@ pub(in crate::config) const ROOT: Section = Section {
             Table("[checkout]"),
             Means("its defaults"),
             "How plans are sold.",
+        ),
+        key(
+            "portal",
+            Table("[portal]"),
+            Means("its defaults"),
+            "What customers can see and do by themselves.",
         ),
         key(
             "guard",
@@ -251,6 +259,12 @@ pub(in crate::config) const PLAN: Section = Section {
             "How it is sold at `/buy/NAME`.",
         ),
         key(
+            "self_service",
+            Table("self_service = { … } in a plan"),
+            Means("nothing"),
+            "What customers may do to their licenses in the portal. Read at the start.",
+        ),
+        key(
             "offline",
             Span(3600, CENTURY_S),
             Means("no files for offline devices"),
@@ -311,6 +325,26 @@ pub(in crate::config) const LICENSE: Section = Section {
 
 /// All tables, in the order of the documentation.
 pub(in crate::config) const SECTIONS: &[&Section] = &[
-    &ROOT, &SOURCE, &LICENSES, &MAIL, &VENDOR, &SUCCESS, &STORE, &BACKUP, &SCHEDULER, &HTTP, &TIME,
-    &BACKFILL, &ALERT, &GUARD, &ADOPT, &CHECKOUT, &PLAN, &LICENSE, &BUY, &POLICY,
+    &ROOT,
+    &SOURCE,
+    &LICENSES,
+    &MAIL,
+    &VENDOR,
+    &SUCCESS,
+    &PORTAL,
+    &STORE,
+    &BACKUP,
+    &SCHEDULER,
+    &HTTP,
+    &TIME,
+    &BACKFILL,
+    &ALERT,
+    &GUARD,
+    &ADOPT,
+    &CHECKOUT,
+    &PLAN,
+    &LICENSE,
+    &BUY,
+    &SELF_SERVICE,
+    &POLICY,
 ];

@@ -2,6 +2,7 @@
 
 mod alert;
 mod plans;
+mod portal;
 mod services;
 mod source;
 mod value;
@@ -16,7 +17,7 @@ use super::keys::{
 };
 use super::tree::{Table, TreeReader};
 use super::types::{
-    Adopt, AlertConfig, Backfill, Backup, Cron, Http, Mode, Scheduler, Store, Time,
+    Adopt, AlertConfig, Backfill, Backup, Cron, Http, Mode, Portal, Scheduler, Store, Time,
 };
 use super::{ByteSize, Config};
 use crate::domain::guard::GuardLimits;
@@ -77,6 +78,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         plans,
         program_terms,
         policies: plans::policies(&root),
+        portal: Portal::default(),
         vendor: vendor::vendor(&root),
         success: vendor::success(&root),
         looks: vendor::looks(&root),
@@ -89,6 +91,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
     } = &mut config;
     let own = sources.iter_mut().filter_map(|s| s.mail.as_mut());
     own.chain([mail]).for_each(|mail| mail.signed_by(vendor));
+    config.portal = portal::portal(&root, &config);
     config
 }
 

@@ -16,6 +16,7 @@ use super::super::types::{Cron, Network};
 use crate::domain::adoption::Template;
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
+use crate::domain::self_service::Allowance;
 use crate::domain::time::Span;
 use crate::secret::Secret;
 
@@ -79,6 +80,9 @@ impl Table<'_> {
     }
     pub(super) fn share(&self, name: &str) -> Option<OnPartialRefund> {
         self.get(name)?.share()
+    }
+    pub(super) fn allowance(&self, name: &str) -> Option<Allowance> {
+        self.get(name)?.allowance()
     }
     pub(super) fn percent(&self, name: &str) -> Option<u32> {
         self.get(name)?.percent()

@@ -1,8 +1,9 @@
-//! Whether Keyward acts, and how plans are sold.
+//! Whether Keyward acts, how plans are sold, and what customers can do by themselves.
 
 use std::collections::BTreeMap;
 
 use crate::domain::id::PlanName;
+use crate::domain::self_service::SelfService;
 
 /// How plans are sold: `[checkout]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,4 +42,13 @@ impl Mode {
     /// Every value as it is written in the config, the default first.
     pub const CHOICES: &'static [(&'static str, Self)] =
         &[("live", Self::Live), ("observe", Self::Observe)];
+}
+
+/// The customer portal: `[portal]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Portal {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// What the customers of each plan may do by themselves.
+    pub plans: BTreeMap<PlanName, SelfService>,
 }

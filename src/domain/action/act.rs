@@ -67,6 +67,9 @@ pub enum Act {
         /// The decision that asks for it.
         #[n(1)]
         decision: EventId,
+        /// This device alone; `None`: all. A service that cannot forget one forgets all.
+        #[n(2)]
+        device: Option<String>,
     },
     /// Read it once more: a request of unknown outcome may have landed late.
     #[n(7)]

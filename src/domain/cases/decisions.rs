@@ -236,14 +236,14 @@ fn devices_are_forgotten_once_for_each_word() {
     let shown = |n: u32| move |s: &mut Subscription| s.items[0].quantity = Some(n);
     case.paid(0.0, "in_1", 0.0, 30.0)
         .shown(0.0, 0.0, 30.0, shown(2))
-        .decide(5.0, Verb::ResetDevices);
+        .decide(5.0, Verb::ResetDevices { device: None });
     case.acts("create create reset_devices reset_devices")
         .is("active: live 33, live 33");
     case.shown(6.0, 0.0, 30.0, shown(3))
         .paid(30.1, "in_2", 30.0, 60.0)
         .on(40.0);
     case.acts("create create reset_devices reset_devices create extend extend extend");
-    case.decide(41.0, Verb::ResetDevices);
+    case.decide(41.0, Verb::ResetDevices { device: None });
     let resets = case
         .machine
         .actions
@@ -259,7 +259,8 @@ fn devices_are_forgotten_once_for_each_word() {
         session(PaymentStatus::Paid),
     )
     .decide(1.0, Verb::Revoke);
-    over.decide(2.0, Verb::ResetDevices).acts("create revoke");
+    over.decide(2.0, Verb::ResetDevices { device: None })
+        .acts("create revoke");
 }
 
 /// Rule 49: an explicit word makes the newest revision count for everything.

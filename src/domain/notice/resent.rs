@@ -38,7 +38,7 @@ fn resend(fact: &Fact) -> Option<(&Fact, &Option<String>)> {
         | Verb::Keep
         | Verb::Rekey
         | Verb::Address { .. }
-        | Verb::ResetDevices
+        | Verb::ResetDevices { .. }
         | Verb::ApplyRevision
         | Verb::Note
         | Verb::Issue { .. } => None,

@@ -253,12 +253,18 @@ impl Client {
             .await
     }
 
+    /// Unbinds one device. A service that knows no such request unbinds all.
+    pub async fn forget_device(&self, key: &LicenseKey, device: &str) -> Answer<()> {
+        self.put(key, LicenseUpdate::ForgetDevice(device), |_| Some(()))
+            .await
+    }
+
     /// An absolute change: sent, then confirmed by its answer, or by a read where that does not show it. A 400 is
     /// also looked at, for a service may refuse what is so already.
     async fn update(
         &self,
         key: &LicenseKey,
-        act: LicenseUpdate,
+        act: LicenseUpdate<'_>,
         shows: impl Fn(&License) -> bool,
     ) -> Answer<License> {
         let refused = match self
@@ -296,7 +302,7 @@ impl Client {
     async fn put<T>(
         &self,
         key: &LicenseKey,
-        act: LicenseUpdate,
+        act: LicenseUpdate<'_>,
         read: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Answer<T> {
         match self.0.sender.url_of(key) {

@@ -45,7 +45,7 @@ pub fn create(new: &NewLicense) -> serde_json::Result<Vec<u8>> {
 
 /// What an update asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LicenseUpdate {
+pub enum LicenseUpdate<'a> {
     /// Set the end; `None` is for life.
     Extend(Option<Timestamp>),
     /// End it.
@@ -58,12 +58,16 @@ pub enum LicenseUpdate {
     Devices(Devices),
     /// Unbind all devices.
     ResetDevices,
+    /// Unbind one device; only the embedded service, AuthForge would unbind all.
+    ForgetDevice(&'a str),
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Update {
+struct Update<'a> {
     action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hwid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,9 +80,10 @@ struct Update {
 ///
 /// # Errors
 /// Never for these values; the error is serde's.
-pub fn update(act: LicenseUpdate) -> serde_json::Result<Vec<u8>> {
+pub fn update(act: LicenseUpdate<'_>) -> serde_json::Result<Vec<u8>> {
     let plain = |action| Update {
         action,
+        hwid: None,
         expires_at: None,
         max_hwid_slots: None,
         unlimited_hwid_slots: None,
@@ -92,6 +97,10 @@ pub fn update(act: LicenseUpdate) -> serde_json::Result<Vec<u8>> {
         LicenseUpdate::Activate => plain("activate"),
         LicenseUpdate::Suspend => plain("suspend"),
         LicenseUpdate::ResetDevices => plain("reset-hwid"),
+        LicenseUpdate::ForgetDevice(device) => Update {
+            hwid: Some(device),
+            ..plain("reset-hwid")
+        },
         LicenseUpdate::Devices(Devices::Unlimited) => Update {
             unlimited_hwid_slots: Some(true),
             ..plain("update")
@@ -266,132 +275,4 @@ pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_license_is_read_as_far_as_it_tells() {
-        let read = |body: &str| license(body.as_bytes());
-        let bare = read(r#"{"licenseKey":"K"}"#).unwrap();
-        assert_eq!(
-            (&bare.status, bare.expires_at),
-            (&Status::Other(String::new()), Expiry::Untold)
-        );
-        let full = r#"{"licenseKey":"K","appId":"a","status":"revoked","expiresAt":null,"maxHwidSlots":2,
-            "unlimitedHwidSlots":false,"hwidList":["x",{"y":1}],"label":"Stripe sub sub_1","new":[],
-            "createdAt":"2026-03-01T00:00:00.123Z"}"#;
-        let full = read(&format!(r#"{{"license":{full}}}"#)).unwrap();
-        assert_eq!(
-            (full.devices, full.bound, full.expires_at),
-            (Some(Devices::Count(2)), Some(2), Expiry::Never)
-        );
-        assert_eq!(
-            (full.status, full.label.as_deref()),
-            (Status::Revoked, Some("Stripe sub sub_1"))
-        );
-        assert_eq!(
-            full.created_at,
-            Some(Timestamp::parse("2026-03-01T00:00:00.123Z").unwrap())
-        );
-        let odd = read(
-            r#"{"licenseKey":"K","status":7,"expiresAt":"soon","maxHwidSlots":"two","hwidList":{},"label":[]}"#,
-        );
-        let odd = odd.unwrap();
-        assert_eq!(
-            (odd.expires_at, odd.devices, odd.bound, odd.label),
-            (Expiry::Untold, None, None, None)
-        );
-        let moved = read(r#"{"licenseKey":"K","expiresAt":"2026-03-01T02:00:00+02:00"}"#).unwrap();
-        assert!(
-            moved
-                .expires_at
-                .shows(Some(Timestamp::parse("2026-03-01T00:00:00.9Z").unwrap()))
-        );
-        for bad in [
-            "",
-            "{}",
-            "[]",
-            "null",
-            r#"{"licenseKey":""}"#,
-            r#"{"licenseKey":5}"#,
-            r#"{"license":{}}"#,
-        ] {
-            assert_eq!(read(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_create_counts_only_with_exactly_one_key() {
-        assert!(created(br#"{"licenses":[{"licenseKey":"K"}]}"#).is_some());
-        for bad in [
-            r#"{"licenses":[]}"#,
-            r#"{"licenses":[{"licenseKey":"K"},{"licenseKey":"L"}]}"#,
-            r#"{"licenseKey":"K"}"#,
-        ] {
-            assert_eq!(created(bad.as_bytes()), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_page_says_whether_it_is_the_last() {
-        let cursor = |body: &str| page(body.as_bytes(), 2).map(|p| p.cursor);
-        let full = r#"{"licenseKey":"K"},{"licenseKey":"L"}"#;
-        assert_eq!(
-            cursor(&format!(r#"{{"licenses":[{full}],"cursor":"c"}}"#)),
-            Some(Some("c".into()))
-        );
-        assert_eq!(
-            cursor(r#"{"licenses":[],"cursor":17}"#),
-            Some(Some("17".into()))
-        );
-        assert_eq!(
-            cursor(&format!(r#"{{"licenses":[{full}],"cursor":null}}"#)),
-            Some(None)
-        );
-        assert_eq!(cursor(r#"{"licenses":[{"licenseKey":"K"}]}"#), Some(None));
-        assert_eq!(
-            cursor(&format!(r#"{{"licenses":[{full}]}}"#)),
-            None,
-            "full, and silent about the next"
-        );
-        assert_eq!(
-            cursor(r#"{"licenses":[{"label":"x"}],"cursor":null}"#),
-            None,
-            "an entry without a key"
-        );
-    }
-
-    #[test]
-    fn requests_are_written_as_documented() {
-        let text = |bytes: serde_json::Result<Vec<u8>>| String::from_utf8(bytes.unwrap()).unwrap();
-        let mut new = NewLicense {
-            app_id: AppId::new("a"),
-            label: "Stripe sub sub_1".into(),
-            expires_at: None,
-            devices: Devices::Count(3),
-        };
-        let expected = r#"{"appId":"a","quantity":1,"expiresAt":null,"maxHwidSlots":3,"label":"Stripe sub sub_1"}"#;
-        assert_eq!(text(create(&new)), expected);
-        (new.expires_at, new.devices) = (Some(Timestamp::from_s(0)), Devices::Unlimited);
-        let expected = r#"{"appId":"a","quantity":1,"expiresAt":"1970-01-01T00:00:00Z","unlimitedHwidSlots":true,"label":"Stripe sub sub_1"}"#;
-        assert_eq!(text(create(&new)), expected);
-        for (act, expected) in [
-            (LicenseUpdate::Revoke, r#"{"action":"revoke"}"#),
-            (LicenseUpdate::ResetDevices, r#"{"action":"reset-hwid"}"#),
-            (
-                LicenseUpdate::Extend(None),
-                r#"{"action":"extend","expiresAt":null}"#,
-            ),
-            (
-                LicenseUpdate::Extend(Some(Timestamp::from_s(0))),
-                r#"{"action":"extend","expiresAt":"1970-01-01T00:00:00Z"}"#,
-            ),
-            (
-                LicenseUpdate::Devices(Devices::Count(2)),
-                r#"{"action":"update","maxHwidSlots":2,"unlimitedHwidSlots":false}"#,
-            ),
-        ] {
-            assert_eq!(text(update(act)), expected);
-        }
-    }
-}
+mod tests;

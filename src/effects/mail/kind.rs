@@ -1,7 +1,10 @@
 //! The kinds of mail there are, and the languages they are written in.
 
-/// Every kind of notice that has a mail, by the name it has in the store, in the log and in the templates' folder.
-pub const KINDS: [&str; 13] = [
+/// The mail that signs a customer in at the portal: the one that is about no purchase.
+pub const SIGN_IN: &str = "sign_in";
+
+/// Every kind of mail, by the name that a notice has in the store, in the log and in the templates' folder.
+pub const KINDS: [&str; 14] = [
     "license_issued",
     "license_delayed",
     "payment_failed",
@@ -15,6 +18,7 @@ pub const KINDS: [&str; 13] = [
     "trial_ending",
     "extended",
     "expiring",
+    SIGN_IN,
 ];
 
 /// The languages that come with Keyward. An operator's folder may add others.

@@ -31,6 +31,8 @@ pub struct Letter {
     pub pay_url: Option<String>,
     /// The customer's portal.
     pub portal_url: Option<String>,
+    /// What signs the customer in at the portal; only in the mail `sign_in`.
+    pub sign_in: Option<LetterSignIn>,
     /// The page that shows the order and its keys.
     pub success_url: Option<String>,
     /// Where the same license is bought for longer.
@@ -70,6 +72,23 @@ impl fmt::Debug for LetterKey {
     }
 }
 
+/// What signs a customer in at the portal, once.
+#[derive(Clone, Default, serde::Serialize)]
+pub struct LetterSignIn {
+    /// The code to type.
+    pub code: String,
+    /// The link to open.
+    pub url: String,
+    /// For how many minutes they work.
+    pub minutes: i64,
+}
+
+impl fmt::Debug for LetterSignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LetterSignIn").finish_non_exhaustive()
+    }
+}
+
 impl Letter {
     /// A letter in which every value is present: what templates are tried with.
     #[must_use]
@@ -96,6 +115,11 @@ impl Letter {
             next_attempt: some("2026-03-17T09:30:00Z"),
             pay_url: some("https://invoice.example.com/i/abc?s=1&t=2"),
             portal_url: some("https://licenses.example.com/portal"),
+            sign_in: Some(LetterSignIn {
+                code: "7Q2M-XD4F".to_owned(),
+                url: "https://licenses.example.com/portal/link/0123456789abcdef".to_owned(),
+                minutes: 15,
+            }),
             success_url: some("https://licenses.example.com/success?session_id=cs_1"),
             buy_url: some("https://licenses.example.com/buy/pro?extends=cs_1"),
             grace_end: some("2026-03-30T08:00:00Z"),

@@ -48,8 +48,14 @@ fn every_kind_says_what_matters_in_every_language() {
         for lang in LANGUAGES {
             let parts = built_in().render(kind, lang, &letter).unwrap();
             for part in [&parts.subject, &parts.text, &parts.html] {
+                // Who signs in looks after all of the vendor's products.
+                let named = if kind == SIGN_IN {
+                    "Pixel Forge"
+                } else {
+                    "Pixel Forge Pro"
+                };
                 assert!(
-                    part.contains("Pixel Forge Pro"),
+                    part.contains(named),
                     "{kind} {lang} does not name the product: {part}"
                 );
                 assert!(
@@ -246,6 +252,7 @@ fn hostile_values_stay_values() {
         next_attempt: some(),
         pay_url: Some(format!("https://example.com/\" onclick=\"{evil}")),
         portal_url: some(),
+        sign_in: None,
         success_url: Some("javascript:alert(1)".to_owned()),
         buy_url: some(),
         grace_end: some(),

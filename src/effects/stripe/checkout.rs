@@ -259,7 +259,12 @@ impl Account {
             .await
     }
 
-    async fn post(&self, path: &[&str], form: &[(String, String)], attempt: &str) -> Answer<Value> {
+    pub(super) async fn post(
+        &self,
+        path: &[&str],
+        form: &[(String, String)],
+        attempt: &str,
+    ) -> Answer<Value> {
         let _pass = self.throttle.pass(super::Share::Actions).await;
         self.client.post(path, form, attempt).await
     }

@@ -1,5 +1,6 @@
 //! Questions without effects: pages and lists, counts, and the store a page at a time for jobs.
 
+pub(crate) mod addresses;
 pub(crate) mod attention;
 pub mod counts;
 pub mod due;

@@ -7,12 +7,16 @@ mod due;
 
 use std::fmt::Write as _;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
+use crate::domain::contact::normal_address;
 use crate::domain::id::{CustomerId, EventId, LicenseKey, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
 pub use due::{Due, Item, Lane, Work, due, due_order, due_search, parse_due};
+
+/// Bytes of an address's digest: two addresses never share one.
+const ADDRESS_DIGEST_LEN: usize = 16;
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,9 @@ pub use due::{Due, Item, Lane, Work, due, due_order, due_search, parse_due};
 pub enum Table {
     /// `a`: an attempt under way: machine, action → instant of sending.
     Attempt = b'a',
+    /// `f`: machines that an e-mail address may have to do with: the address's digest, machine → nothing. An entry may be out of
+    /// date, so whoever reads it asks the machine.
+    ByAddress = b'f',
     /// `b`: machines of a customer: scope, customer, machine → nothing.
     ByCustomer = b'b',
     /// `c`: a customer's own record: scope, customer.
@@ -52,8 +59,9 @@ pub enum Table {
 }
 
 impl Table {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Attempt,
+        Self::ByAddress,
         Self::ByCustomer,
         Self::Customer,
         Self::Due,
@@ -212,6 +220,51 @@ pub fn customer(scope: &Scope, id: &CustomerId) -> Vec<u8> {
 #[must_use]
 pub fn by_customer(scope: &Scope, customer: &CustomerId, machine: &MachineId) -> Vec<u8> {
     let mut key = scoped(Table::ByCustomer, scope, &[customer.as_str()]);
+    key.push(0);
+    push_machine(&mut key, machine);
+    key
+}
+
+/// The machines of an e-mail address, however it is written.
+#[must_use]
+pub fn of_address(address: &str) -> KeyRange {
+    let mut prefix = address_prefix(&normal_address(address));
+    prefix.push(0);
+    KeyRange::prefix(&prefix)
+}
+
+/// A machine under an e-mail address.
+#[must_use]
+pub fn by_address(address: &str, machine: &MachineId) -> Vec<u8> {
+    ending_with(address_prefix(&normal_address(address)), machine)
+}
+
+/// The purchases of a customer that are not under [`Table::ByCustomer`]: they are found again when the address changes.
+#[must_use]
+pub fn of_payer(scope: &Scope, customer: &CustomerId) -> KeyRange {
+    let mut prefix = address_prefix(&payer(scope, customer));
+    prefix.push(0);
+    KeyRange::prefix(&prefix)
+}
+
+/// A purchase under its customer, for [`of_payer`].
+#[must_use]
+pub fn by_payer(scope: &Scope, customer: &CustomerId, machine: &MachineId) -> Vec<u8> {
+    ending_with(address_prefix(&payer(scope, customer)), machine)
+}
+
+/// No address reads like this: it holds a line break.
+fn payer(scope: &Scope, customer: &CustomerId) -> String {
+    format!("{scope}\n{customer}")
+}
+
+/// Digests are of one length and hold no address in the clear.
+fn address_prefix(text: &str) -> Vec<u8> {
+    let digest = hex::encode(&Sha256::digest(text.as_bytes())[..ADDRESS_DIGEST_LEN]);
+    key(Table::ByAddress, &[&digest])
+}
+
+fn ending_with(mut key: Vec<u8>, machine: &MachineId) -> Vec<u8> {
     key.push(0);
     push_machine(&mut key, machine);
     key

@@ -23,6 +23,8 @@ pub enum ServerRecord {
         /// The instant.
         to: Timestamp,
     },
+    /// Every purchase of a time before the index of addresses is in it.
+    AddressesIndexed,
     /// How deliveries came so far.
     Rhythms(Vec<(SourceName, Rhythm)>),
     /// What was reported over a channel.
@@ -103,6 +105,7 @@ pub(in crate::engine) fn keep(
                 &BackfillRecord { complete_to },
             )?;
         }
+        ServerRecord::AddressesIndexed => working.put(addresses_key(), vec![1]),
         ServerRecord::Rhythms(rhythms) => {
             let record = |(source, rhythm): &(SourceName, Rhythm)| RhythmRecord {
                 source: source.clone(),
@@ -116,6 +119,18 @@ pub(in crate::engine) fn keep(
         }
     }
     Ok(Receipt::Done)
+}
+
+fn addresses_key() -> Vec<u8> {
+    key::general("addresses")
+}
+
+/// Whether every purchase is in the index of addresses.
+///
+/// # Errors
+/// The store's.
+pub fn addresses_indexed(reader: &dyn Read) -> Result<bool, RecordError> {
+    Ok(reader.get(&addresses_key())?.is_some())
 }
 
 /// How deliveries came until the last start.

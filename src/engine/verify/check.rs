@@ -43,7 +43,7 @@ pub(super) fn entry(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wro
         Table::Refused => readable::<RefusedRecord>(view, key, first).map(|(_, wrong)| wrong),
         Table::Labels => readable::<Vec<(u64, u64)>>(view, key, first).map(|(_, wrong)| wrong),
         // An entry may outlive its machine, which another one took over; the store's own facts stand alone.
-        Table::ByCustomer | Table::General => Ok(Vec::new()),
+        Table::ByCustomer | Table::ByAddress | Table::General => Ok(Vec::new()),
     }
 }
 

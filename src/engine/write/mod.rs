@@ -1,6 +1,7 @@
 //! The way of one input to the disk: the committer gathers inputs, a transaction carries each out over a working view, and
 //! what the commit made due goes into the outbox, for the dispatcher.
 
+mod addresses;
 mod adopting;
 mod amend;
 mod attempting;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::addresses;
 use super::adopting;
 use super::dues;
 use super::guarding;
@@ -402,6 +403,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Arrival::Older => {}
             Arrival::Kept => {
                 record::put(self.working, key, customer)?;
+                addresses::changed(self, scope, customer)?;
                 for machine in machines {
                     self.change(&machine.id, |_, _| {})?;
                 }
@@ -534,6 +536,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 self.working.put(entry, Vec::new());
             }
         }
+        addresses::note(self, &machine, &settled.folded.contact, customer.as_ref())?;
         let fold = Fold::new(&machine, self.now.at, settled.folded);
         if let Some(machine) = self.write(machine, Some(fold), before)? {
             self.attempt_at_once(machine)?;

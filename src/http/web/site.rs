@@ -273,7 +273,7 @@ fn assets(
 }
 
 /// The path of our public address: a proxy may serve us under one.
-pub(super) fn prefix(public_url: &str) -> &str {
+pub(in crate::http) fn prefix(public_url: &str) -> &str {
     let rest = public_url
         .split_once("://")
         .map_or(public_url, |(_, rest)| rest);

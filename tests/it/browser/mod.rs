@@ -1,4 +1,5 @@
 //! Pages as people see them: in a real browser, on a phone, in the dark, without scripts.
 
+mod portal;
 mod preview;
 mod success;

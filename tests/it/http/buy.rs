@@ -203,9 +203,9 @@ async fn a_license_is_bought_again_by_the_session_that_bought_it() {
     let bought = json!({ "id": session, "object": "checkout.session", "mode": "payment", "status": "complete",
         "payment_status": "paid", "customer": "cus_1", "customer_details": { "email": "ada@example.com" },
         "amount_total": 4900, "currency": "usd", "livemode": true, "metadata": { "plan": "team", "license_duration": "365" } });
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now_s = keyward::clock::Clock::Wall.now().s();
     let event = json!({ "id": "evt_1", "object": "event", "type": "checkout.session.completed", "livemode": true,
-        "created": now.unwrap().as_secs(), "data": { "object": bought } });
+        "created": now_s, "data": { "object": bought } });
     shop.app.door().event(&event).await;
     let again = shop.get(&format!("/buy/team?extends={session}")).await;
     assert_eq!(again.status(), 303);

@@ -3,6 +3,7 @@
 mod buy;
 mod intake;
 mod pages;
+pub(crate) mod portal;
 mod scheduler;
 mod success;
 pub(crate) mod support;

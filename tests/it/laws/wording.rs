@@ -206,7 +206,11 @@ fn no_action_holds_a_sentence_of_ours() {
         devices: Devices::Count(5),
     };
     let decision = EventId::from("dec_1");
-    let reset = Act::ResetDevices { key, decision };
+    let reset = Act::ResetDevices {
+        key,
+        decision,
+        device: None,
+    };
     for (act, by_hand) in [(set, ByHand::SetDevices), (reset, ByHand::ResetDevices)] {
         let action = Action {
             by_hand: Some(by_hand),

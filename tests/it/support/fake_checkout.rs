@@ -39,6 +39,15 @@ const PARAMETERS: [&str; 22] = [
     "allow_promotion_codes",
 ];
 
+/// What the billing portal takes.
+const BILLING: [&str; 5] = [
+    "customer",
+    "return_url",
+    "locale",
+    "flow_data[type]",
+    "flow_data[subscription_cancel][subscription]",
+];
+
 /// How it errs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Erring {
@@ -53,6 +62,8 @@ struct Kept {
     prices: BTreeMap<String, Value>,
     /// The form of each session that was made, by its idempotency key.
     sessions: BTreeMap<String, BTreeMap<String, String>>,
+    /// The form of each session of the billing portal.
+    billing: Vec<BTreeMap<String, String>>,
     /// Those that were expired.
     expired: Vec<String>,
     erring: Erring,
@@ -79,6 +90,7 @@ impl Checkout {
             .route("/v1/prices", get(Self::prices))
             .route("/v1/checkout/sessions", post(Self::create))
             .route("/v1/checkout/sessions/{id}/expire", post(Self::expire))
+            .route("/v1/billing_portal/sessions", post(Self::bill))
             .with_state(self.clone())
     }
 
@@ -106,6 +118,29 @@ impl Checkout {
     /// The forms of all sessions that were made.
     pub(crate) fn sessions(&self) -> Vec<BTreeMap<String, String>> {
         self.0.lock().unwrap().sessions.values().cloned().collect()
+    }
+
+    /// The forms of all sessions of the billing portal.
+    pub(crate) fn billing_visits(&self) -> Vec<BTreeMap<String, String>> {
+        self.0.lock().unwrap().billing.clone()
+    }
+
+    async fn bill(State(stripe): State<Self>, body: Bytes) -> Response {
+        let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(&body))).unwrap();
+        let form: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        if let Some(unknown) = form.keys().find(|k| !BILLING.contains(&k.as_str())) {
+            return error(400, "parameter_unknown", unknown);
+        }
+        if !form.get("customer").is_some_and(|c| c.starts_with("cus_")) {
+            return error(400, "resource_missing", "No such customer");
+        }
+        let mut kept = stripe.0.lock().unwrap();
+        kept.billing.push(form);
+        let url = format!(
+            "https://billing.stripe.com/p/session/{}",
+            kept.billing.len()
+        );
+        Json(json!({ "id": "bps_1", "url": url })).into_response()
     }
 
     /// The sessions that were expired.

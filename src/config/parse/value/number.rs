@@ -7,6 +7,7 @@ use crate::config::size::ByteSize;
 use crate::config::tree::Value;
 use crate::domain::plan::Devices;
 use crate::domain::policy::OnPartialRefund;
+use crate::domain::self_service::{Allowance, NotAnAllowance};
 use crate::domain::time::{NotASpan, Span};
 
 /// The way out of a length that cannot be read.
@@ -151,6 +152,22 @@ impl Value<'_> {
             | DeValue::Array(_)
             | DeValue::Table(_) => {
                 self.wrong("a whole number or \"unlimited\"");
+                None
+            }
+        }
+    }
+
+    pub(super) fn allowance(&self) -> Option<Allowance> {
+        let text = self.text()?;
+        match text.parse() {
+            Ok(allowance) => Some(allowance),
+            Err(error) => {
+                let error: NotAnAllowance = error;
+                let example = example(self.key);
+                self.mistake(
+                    error.to_string(),
+                    format!("like `{} = {example}`", self.key.name),
+                );
                 None
             }
         }

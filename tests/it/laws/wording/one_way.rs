@@ -5,6 +5,7 @@ const ERRORS: &[(&str, &str)] = &[
     ("id/machine.rs", "a text that is no id"),
     ("time.rs", "a text that is no instant"),
     ("adoption/labels.rs", "an error in a config"),
+    ("self_service.rs", "an error in a config"),
     (
         "service.rs",
         "what the model of a service says, in the service's stead",

@@ -51,6 +51,7 @@ impl Ask {
             Self::ResetDevices => Act::ResetDevices {
                 key,
                 decision: EventId::from("dec_1"),
+                device: None,
             },
             Self::Read => Act::Read { key },
         }

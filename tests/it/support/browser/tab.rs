@@ -127,7 +127,6 @@ impl<'b> Tab<'b> {
     }
 
     /// Types into the field that a CSS selector names.
-    #[expect(dead_code, reason = "the pages with forms are the portal's")]
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
         self.value(&format!(
             "document.querySelector({}).focus()",

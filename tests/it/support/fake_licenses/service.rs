@@ -148,6 +148,7 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
         Some("reset-hwid") => Act::ResetDevices {
             key,
             decision: EventId::from("by a call"),
+            device: None,
         },
         Some("extend") => {
             match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {

@@ -1,0 +1,385 @@
+//! What a customer is shown of a purchase. Pure: no request, no clock.
+
+use serde::Serialize;
+
+use super::sessions::PortalSession;
+use crate::config::Config;
+use crate::domain::entitlement::Entitlement;
+use crate::domain::id::{CustomerId, LicenseKey, ObjectKind};
+use crate::domain::lifecycle::Folded;
+use crate::domain::machine::{Grant, LicenseStatus, Machine};
+use crate::domain::plan::Devices;
+use crate::domain::self_service::{SelfService, Turn, Wish, turn};
+use crate::domain::status::PurchaseStatus;
+use crate::domain::summary::status;
+use crate::domain::time::Timestamp;
+use crate::engine::input::Rules;
+use crate::engine::read::addresses::HeldPurchase;
+use crate::engine::read::view;
+use crate::http::web::{Say, Tone, say};
+
+/// Characters of a key that are shown before it is asked for.
+const KEY_END_LEN: usize = 4;
+/// Characters of a device's name: enough to tell a household's devices apart.
+const DEVICE_LEN: usize = 8;
+
+/// A purchase with all that is needed to show it and to judge a wish.
+pub(super) struct OwnPurchase {
+    pub(super) held: HeldPurchase,
+    pub(super) status: PurchaseStatus,
+    pub(super) folded: Folded,
+    /// What its plans allow.
+    pub(super) service: SelfService,
+    /// Whether its keys can be mailed.
+    mails: bool,
+    /// Whether Stripe's billing portal can be opened.
+    bills: bool,
+}
+
+/// A purchase as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct PurchaseView {
+    /// What stands for it in forms.
+    pub(super) number: String,
+    pub(super) title: String,
+    pub(super) tone: Tone,
+    pub(super) status: Say,
+    pub(super) licenses: Vec<KeyView>,
+    pub(super) shown: bool,
+    pub(super) elsewhere: bool,
+    pub(super) forget: Option<WishView>,
+    pub(super) rekey: Option<WishView>,
+    pub(super) resend: Option<WishView>,
+    pub(super) billing: Option<BillingView>,
+}
+
+/// A license as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct KeyView {
+    pub(super) key: String,
+    pub(super) valid: Say,
+    pub(super) devices: Say,
+    pub(super) bound: Vec<DeviceView>,
+}
+
+/// A device as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct DeviceView {
+    pub(super) name: String,
+    /// What stands for it in forms.
+    pub(super) number: String,
+}
+
+/// Something that the customer may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct WishView {
+    pub(super) open: bool,
+    pub(super) hint: Say,
+}
+
+/// What can be done about money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct BillingView {
+    pub(super) open: bool,
+    pub(super) card: bool,
+    pub(super) cancel: bool,
+    pub(super) pay_url: Option<String>,
+}
+
+/// What a view is made with.
+pub(super) struct Viewer<'a> {
+    pub(super) session: &'a PortalSession,
+    pub(super) config: &'a Config,
+    /// The devices of a license, where they are known here.
+    pub(super) devices: &'a dyn Fn(&LicenseKey) -> Vec<String>,
+    pub(super) now: Timestamp,
+}
+
+impl OwnPurchase {
+    /// Judges a purchase. `bills`: whether its source can open Stripe's billing portal.
+    pub(super) fn of(
+        held: HeldPurchase,
+        config: &Config,
+        rules: &Rules,
+        bills: bool,
+        now: Timestamp,
+    ) -> Self {
+        let machine = &held.machine;
+        let folded = machine.folded(&rules.revisions, now);
+        let should: Entitlement = view::seats(machine, rules, now);
+        let status = status(machine, &folded, &should, now);
+        let of_plan = |grant: &Grant| {
+            let own = grant.plan.as_ref().and_then(|p| config.portal.plans.get(p));
+            own.copied().unwrap_or_default()
+        };
+        let usable = machine.grants.iter().filter(|g| g.can_be_mailed());
+        let service = SelfService::common(usable.map(of_plan));
+        let source = rules.sources.get(&machine.source);
+        let mails = source.is_some_and(|s| s.abilities.sends_mail);
+        let bills = bills
+            && held.holder.pays
+            && folded.contact.customer.is_some()
+            && machine.id.scope().account().is_none();
+        Self {
+            status,
+            service,
+            mails,
+            bills,
+            folded,
+            held,
+        }
+    }
+
+    pub(super) fn machine(&self) -> &Machine {
+        &self.held.machine
+    }
+
+    /// What stands for it in the forms of a session.
+    pub(super) fn number(&self, session: &PortalSession) -> String {
+        session.number_of(&self.machine().id.to_string())
+    }
+
+    /// The customer at Stripe for whom the billing portal can be opened.
+    pub(super) fn billed(&self) -> Option<&CustomerId> {
+        self.folded.contact.customer.as_ref().filter(|_| self.bills)
+    }
+
+    /// Whether its keys are shown when they are asked for.
+    pub(super) fn shows_keys(&self) -> bool {
+        self.held.holder.holds_keys && self.status.shows_keys()
+    }
+
+    /// Whether a wish is granted now.
+    pub(super) fn turn(&self, wish: Wish, now: Timestamp) -> Turn {
+        let machine = self.machine();
+        let mut usable = machine.grants.iter().filter(|g| g.can_be_mailed());
+        let fits = match wish {
+            Wish::Resend => self.mails && usable.next().is_some(),
+            Wish::ResetDevices => usable.any(|g| g.live_at(now) && g.devices != Devices::Unlimited),
+            Wish::Rekey => usable.any(|g| g.live_at(now)),
+        };
+        if !self.shows_keys() || !fits {
+            return Turn::Never;
+        }
+        turn(machine, wish, &self.service, now)
+    }
+
+    /// Whether its subscription can be cancelled.
+    pub(super) fn can_cancel(&self) -> bool {
+        let runs = match self.status {
+            PurchaseStatus::Preparing
+            | PurchaseStatus::Delayed
+            | PurchaseStatus::Partial
+            | PurchaseStatus::Live
+            | PurchaseStatus::Grace
+            | PurchaseStatus::Trial
+            | PurchaseStatus::Lapsed
+            | PurchaseStatus::Paused => true,
+            PurchaseStatus::OnItsWay
+            | PurchaseStatus::AwaitingPayment
+            | PurchaseStatus::Ending
+            | PurchaseStatus::Disputed
+            | PurchaseStatus::DisputeLost
+            | PurchaseStatus::Refunded
+            | PurchaseStatus::Revoked
+            | PurchaseStatus::Ended
+            | PurchaseStatus::Failed
+            | PurchaseStatus::Expired
+            | PurchaseStatus::Nothing => false,
+        };
+        runs && self.machine().object().kind() == ObjectKind::Subscription
+    }
+
+    /// Whether a payment failed that the customer can mend.
+    fn owes(&self) -> bool {
+        matches!(self.status, PurchaseStatus::Grace | PurchaseStatus::Lapsed)
+    }
+
+    /// Where the open invoice is paid.
+    fn pay_url(&self) -> Option<String> {
+        self.folded.life.open_episode()?.owed.hosted_url.clone()
+    }
+
+    /// Shows it; its keys in full where they were asked for.
+    pub(super) fn view(&self, viewer: &Viewer<'_>, shown: bool) -> PurchaseView {
+        let holds = self.held.holder.holds_keys;
+        let shown = shown && self.shows_keys();
+        let licenses = self.machine().grants.iter();
+        let licenses = licenses.filter(|g| g.can_be_mailed() && self.shows_keys());
+        PurchaseView {
+            number: self.number(viewer.session),
+            title: self.title(viewer.config),
+            tone: tone(self.status),
+            status: self.sentence(),
+            licenses: licenses.map(|g| key_view(g, viewer, shown)).collect(),
+            shown,
+            elsewhere: !holds,
+            forget: self.wish_view(viewer, Wish::ResetDevices),
+            rekey: self.wish_view(viewer, Wish::Rekey),
+            resend: self.wish_view(viewer, Wish::Resend),
+            billing: self.billing_view(),
+        }
+    }
+
+    fn title(&self, config: &Config) -> String {
+        let mut titles: Vec<String> = Vec::new();
+        for plan in self.machine().grants.iter().filter_map(|g| g.plan.as_ref()) {
+            let look = config.looks.get(plan).and_then(|look| look.title.clone());
+            let title = look.unwrap_or_else(|| plan.to_string());
+            if !titles.contains(&title) {
+                titles.push(title);
+            }
+        }
+        titles.join(", ")
+    }
+
+    fn sentence(&self) -> Say {
+        let grace = self.folded.life.open_episode().map(|e| e.ends);
+        if let (PurchaseStatus::Grace, Some(ends)) = (self.status, grace) {
+            return say("portal.status.grace_until").on("day", ends);
+        }
+        say(sentence(self.status))
+    }
+
+    fn wish_view(&self, viewer: &Viewer<'_>, wish: Wish) -> Option<WishView> {
+        match self.turn(wish, viewer.now) {
+            Turn::Never => None,
+            Turn::At(at) => Some(WishView {
+                open: false,
+                hint: say("portal.wait").on("day", at),
+            }),
+            Turn::Now { .. } => Some(WishView {
+                open: true,
+                hint: say(match wish {
+                    Wish::ResetDevices => "portal.forget.hint",
+                    Wish::Rekey => "portal.rekey.hint",
+                    Wish::Resend => "portal.resend.ask",
+                }),
+            }),
+        }
+    }
+
+    /// None where there is nothing to say about money: the address does not pay.
+    fn billing_view(&self) -> Option<BillingView> {
+        self.held.holder.pays.then(|| BillingView {
+            open: self.bills,
+            card: self.bills && self.owes(),
+            cancel: self.bills && self.can_cancel(),
+            pay_url: self.pay_url().filter(|_| self.owes()),
+        })
+    }
+}
+
+/// What a status says to a customer, and what to do.
+const fn sentence(status: PurchaseStatus) -> &'static str {
+    match status {
+        PurchaseStatus::OnItsWay => "portal.status.on_its_way",
+        PurchaseStatus::AwaitingPayment => "portal.status.awaiting_payment",
+        PurchaseStatus::Preparing => "portal.status.preparing",
+        PurchaseStatus::Delayed => "portal.status.delayed",
+        PurchaseStatus::Partial => "portal.status.partial",
+        PurchaseStatus::Live => "portal.status.live",
+        PurchaseStatus::Grace => "portal.status.grace",
+        PurchaseStatus::Ending => "portal.status.ending",
+        PurchaseStatus::Trial => "portal.status.trial",
+        PurchaseStatus::Lapsed => "portal.status.lapsed",
+        PurchaseStatus::Paused => "portal.status.paused",
+        PurchaseStatus::Disputed => "portal.status.disputed",
+        PurchaseStatus::DisputeLost => "portal.status.dispute_lost",
+        PurchaseStatus::Refunded => "portal.status.refunded",
+        PurchaseStatus::Revoked => "portal.status.revoked",
+        PurchaseStatus::Ended => "portal.status.ended",
+        PurchaseStatus::Failed => "portal.status.failed",
+        PurchaseStatus::Expired => "portal.status.expired",
+        PurchaseStatus::Nothing => "portal.status.nothing",
+    }
+}
+
+const fn tone(status: PurchaseStatus) -> Tone {
+    match status {
+        PurchaseStatus::Live | PurchaseStatus::Trial => Tone::Good,
+        PurchaseStatus::OnItsWay
+        | PurchaseStatus::AwaitingPayment
+        | PurchaseStatus::Preparing
+        | PurchaseStatus::Delayed
+        | PurchaseStatus::Partial
+        | PurchaseStatus::Grace
+        | PurchaseStatus::Ending
+        | PurchaseStatus::Paused
+        | PurchaseStatus::Nothing => Tone::Wait,
+        PurchaseStatus::Lapsed
+        | PurchaseStatus::Disputed
+        | PurchaseStatus::DisputeLost
+        | PurchaseStatus::Refunded
+        | PurchaseStatus::Revoked
+        | PurchaseStatus::Ended
+        | PurchaseStatus::Failed
+        | PurchaseStatus::Expired => Tone::Bad,
+    }
+}
+
+fn key_view(grant: &Grant, viewer: &Viewer<'_>, shown: bool) -> KeyView {
+    let bound = match grant.devices {
+        Devices::Count(_) => (viewer.devices)(&grant.key),
+        Devices::Unlimited => Vec::new(),
+    };
+    let devices = match grant.devices {
+        Devices::Unlimited => say("license.device.any"),
+        Devices::Count(max) if bound.is_empty() => say("license.device").count(max),
+        Devices::Count(max) => {
+            let used = say("portal.devices.used").with("used", bound.len());
+            used.with("max", max)
+        }
+    };
+    let view = |device: &String| DeviceView {
+        name: device.chars().take(DEVICE_LEN).collect(),
+        number: viewer.session.number_of(device),
+    };
+    KeyView {
+        key: if shown {
+            grant.key.reveal().to_owned()
+        } else {
+            masked(&grant.key)
+        },
+        valid: valid(grant, viewer.now),
+        devices,
+        bound: bound.iter().map(view).collect(),
+    }
+}
+
+fn valid(grant: &Grant, now: Timestamp) -> Say {
+    match (grant.status_at(now), grant.expires_at) {
+        (LicenseStatus::Suspended, _) => say("license.paused"),
+        (LicenseStatus::Expired, Some(at)) => say("license.ended").on("day", at),
+        (LicenseStatus::Live | LicenseStatus::Revoked, Some(at)) => {
+            say("license.until").on("day", at)
+        }
+        (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => {
+            say("license.for_life")
+        }
+    }
+}
+
+/// A key of which the end alone is shown; of one that is short, nothing.
+fn masked(key: &LicenseKey) -> String {
+    let key = key.reveal();
+    let len = key.chars().count();
+    let shown = if len >= 3 * KEY_END_LEN {
+        KEY_END_LEN
+    } else {
+        0
+    };
+    let end: String = key.chars().skip(len - shown).collect();
+    format!("•••• •••• {end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_key_the_end_is_shown() {
+        assert_eq!(masked(&LicenseKey::new("KEYW-7Q2M-9TRA")), "•••• •••• 9TRA");
+        assert_eq!(masked(&LicenseKey::new("SHORT")), "•••• •••• ");
+    }
+}
