@@ -67,6 +67,7 @@ fn counts(context: &Context) -> Result<Response, Failure> {
         let folded = machine.folded(&rules.revisions, now);
         let due = entitlement(
             &folded,
+            &machine.extensions,
             &rules.revisions,
             now,
             rules.devices_max(&machine.source),

@@ -90,7 +90,13 @@ impl Shop<'_> {
 
     fn due(&self, machine: &Machine) -> Entitlement {
         let folded = machine.folded(self.revisions, self.now);
-        entitlement(&folded, self.revisions, self.now, self.devices_max)
+        entitlement(
+            &folded,
+            &machine.extensions,
+            self.revisions,
+            self.now,
+            self.devices_max,
+        )
     }
 
     /// What its events say, oldest first.

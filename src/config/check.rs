@@ -298,9 +298,41 @@ fn plans(config: &Config, reader: &TreeReader<'_>) {
             }
         }
         unknown_policy(config, plan, reader, at("policy"));
+        extends(config, plan, reader, i);
         devices(config, plan, reader, at("license"));
     }
     devices_by_hand(config, reader);
+}
+
+/// A plan prolongs plans that are there, with keys of the same application.
+fn extends(config: &Config, plan: &Plan, reader: &TreeReader<'_>, i: usize) {
+    for (n, name) in plan.extends.iter().enumerate() {
+        let at = reader.spot(&format!("/plan/{i}/extends/{n}"));
+        let names = || config.plans.iter().map(|p| p.name.as_str());
+        let Some(other) = config.plans.iter().find(|p| p.name == *name) else {
+            let hint = match nearest(name.as_str(), names()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => "name the plan whose license is to be prolonged".to_owned(),
+            };
+            let message = format!(
+                "the plan \"{}\" extends a plan \"{name}\" that is not there",
+                plan.name
+            );
+            reader.mistake(at, message, hint);
+            continue;
+        };
+        if other.license.app_id != plan.license.app_id {
+            let message = format!(
+                "the plan \"{}\" extends \"{name}\", whose keys are for another application",
+                plan.name
+            );
+            reader.mistake(
+                at,
+                message,
+                "both need the same `app_id` in `license`: a key works for one application",
+            );
+        }
+    }
 }
 
 fn unknown_policy(

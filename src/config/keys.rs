@@ -141,6 +141,7 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         ("labels", _) => "[\"order {session}\"]",
         ("prices", _) => "[\"price_…\"]",
         ("products", _) => "[\"prod_…\"]",
+        ("extends", _) => "[\"pro\"]",
         ("lookup_keys", _) => "[\"pro_monthly\"]",
         ("requests_per_s", _) => "40",
         ("tolerance", _) => "\"300s\"",

@@ -9,13 +9,14 @@ mod outcome;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
-use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::action::{Act, Action, ActionOutcome, CreatePhase, SeatId};
 use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
 use super::decision::Verb;
 use super::doubted;
 use super::entitlement::{Entitlement, earliest, entitlement};
+use super::extension::{self, Sought};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
@@ -68,6 +69,7 @@ pub fn reconcile_folded(
     let folded = known.unwrap_or_else(|| machine.folded(world.revisions, world.now));
     let mut due = entitlement(
         &folded,
+        &machine.extensions,
         world.revisions,
         world.now,
         world.abilities.devices_max,
@@ -112,7 +114,8 @@ fn new_reports(
         .into_iter()
         .map(Finding::RevokedElsewhere);
     let given = given_by_others(machine, due, world.now);
-    let seen = revoked.chain(given).map(of_now);
+    let bills = extension::still_bills(machine, folded);
+    let seen = revoked.chain(given).chain(bills).map(of_now);
     let mut reports: Vec<Report> = folded
         .reports
         .iter()
@@ -183,6 +186,9 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
     }
+    if extends(machine, folded, due, world).is_some() {
+        wanted.retain(|d| d.act.new_license().is_none());
+    }
     if adoption::began_before(machine, world.makes_since(), world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
@@ -216,6 +222,18 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     }
     hold_unproved(machine, &wanted, world);
     hold_back(machine, world);
+}
+
+/// What the purchase is to extend, while nobody has looked for it.
+#[must_use]
+pub fn extends(
+    machine: &Machine,
+    folded: &Folded,
+    due: &Entitlement,
+    world: &DecisionContext<'_>,
+) -> Option<(SeatId, Sought)> {
+    let (revisions, under_way) = (world.revisions, world.under_way);
+    extension::asks(machine, folded, due, revisions, under_way, world.now)
 }
 
 /// Stops that were held because time could not be trusted go ahead when it can be.
@@ -350,11 +368,13 @@ fn wake(
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
     let newcomers = look_up::keys_wait(machine, folded, world);
+    let named = extends(machine, folded, due, world).and_then(|_| machine.waits_for_named());
     earliest(
         due.wake,
         notices
             .chain(grace)
             .chain(newcomers)
+            .chain(named)
             .chain(by_hand::next_read(machine))
             .chain(doubted::next_read(machine, due, world.now)),
         world.now,

@@ -125,7 +125,13 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn ask(&self, machine: &Machine, at: Timestamp) -> (Folded, Entitlement) {
         let folded = machine.folded(self.revisions, at);
-        let due = entitlement(&folded, self.revisions, at, self.devices_max);
+        let due = entitlement(
+            &folded,
+            &machine.extensions,
+            self.revisions,
+            at,
+            self.devices_max,
+        );
         (folded, due)
     }
 
@@ -223,7 +229,7 @@ fn line(seat: &SeatDue, policy: &Policy) -> Option<(&'static str, String)> {
         Why::Paused => Some(("on_pause", text(policy.on_pause.as_str()))),
         Why::Ending => Some(("on_cancel", text(policy.on_cancel.as_str()))),
         Why::Due if phase == Some(Phase::Trial) => Some(("trial", text(policy.trial.as_str()))),
-        Why::Due | Why::Decided | Why::NotPaid => None,
+        Why::Due | Why::Decided | Why::NotPaid | Why::Extended => None,
     }
 }
 
@@ -247,6 +253,7 @@ impl Sentence for Remedy {
             Why::Paused => "the end of the pause gives the license back; so does `keyward grant`",
             Why::Ending => "it runs out with what was paid, unless it is renewed; `keyward extend` gives more",
             Why::Decided => "only another decision changes it",
+            Why::Extended => "money back for one of its purchases takes just that time; `keyward extend` gives more",
             Why::NotPaid => "a payment gives a license; so does `keyward grant`",
         })
     }

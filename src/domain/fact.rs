@@ -14,7 +14,8 @@ pub use invoice::{BillingReason, Invoice, InvoiceEvent, InvoiceLine, Payment};
 use minicbor::{Decode, Encode};
 pub use money::{Charge, Dispute, DisputeStatus, FraudWarning, Refund};
 pub use session::{
-    Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, SessionMode, Wants,
+    Bought, LineItems, NamedLicense, PaymentStatus, Priced, Session, SessionEvent, SessionMode,
+    Wants,
 };
 use std::collections::BTreeMap;
 pub use subscription::{

@@ -5,6 +5,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::extension::NotExtended;
 use super::hold::Flaw;
 use super::id::{InvoiceId, LicenseKey, MachineId, PriceId, SourceName};
 use super::time::Timestamp;
@@ -109,8 +110,20 @@ pub enum Finding {
     /// The guard holds everything that would end a license, from this one on.
     #[n(20)]
     GuardTripped,
-    /// Stripe calls the subscription past due, and what it owes for was never told.
+    /// The license that the purchase names was not extended: it got one of its own.
     #[n(21)]
+    NotExtended(#[n(0)] NotExtended),
+    /// Another purchase gave the license for life, and the subscription still bills.
+    #[n(22)]
+    StillBills(#[n(0)] MachineId),
+    /// It makes no license: its time counts for another purchase's.
+    #[n(23)]
+    Extends(#[n(0)] MachineId),
+    /// Another purchase adds to its license.
+    #[n(24)]
+    ExtendedBy(#[n(0)] MachineId),
+    /// Stripe calls the subscription past due, and what it owes for was never told.
+    #[n(25)]
     LateForUnknown,
 }
 
@@ -240,6 +253,20 @@ impl Sentence for Finding {
                  hears of no invoices, enable `invoice.paid` there, or say `invoices = false` in its [[source]]: then a new \
                  subscription's status speaks at once"
             ),
+            Self::NotExtended(why) => write!(
+                f,
+                "the license that the purchase was to extend was not: {why}. It gets a license of its own; \
+                 `keyward extend` moves the other one's end"
+            ),
+            Self::StillBills(machine) => write!(
+                f,
+                "its license is for life by {machine}, and the subscription still bills: cancel it at Stripe"
+            ),
+            Self::Extends(machine) => write!(
+                f,
+                "it has no license of its own: it extends the one of {machine}"
+            ),
+            Self::ExtendedBy(machine) => write!(f, "{machine} extends its license"),
             Self::Held(why) => write!(f, "the machine is held: {why}"),
         }
     }

@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
 use super::contact::Contact;
+use super::extension::{Extension, Looked};
 use super::fact::Fact;
 use super::fact::order::canonical;
 use super::finding::Report;
@@ -67,6 +68,13 @@ pub struct Machine {
     /// When it was adopted: what was known of it then had been read at Stripe, not heard of.
     #[n(14)]
     pub adopted_at: Option<Timestamp>,
+    /// What came of looking for the license that it extends; `None`: nobody looked yet.
+    #[n(15)]
+    pub looked: Option<Looked>,
+    /// What other purchases add to its licenses, in the order of their payments.
+    #[n(16)]
+    #[cbor(default)]
+    pub extensions: Vec<Extension>,
 }
 
 /// A transition with when it was seen.
@@ -238,6 +246,8 @@ impl Machine {
             moved_out: Vec::new(),
             wake_at: None,
             adopted_at: None,
+            looked: None,
+            extensions: Vec::new(),
         }
     }
 

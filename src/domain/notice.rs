@@ -1,6 +1,7 @@
 //! Notices: which e-mails are due, each once per (machine, kind, what it is about), and which are no longer true.
 
 mod about;
+mod ends;
 mod failures;
 mod keys;
 mod resent;
@@ -48,6 +49,10 @@ choices! {
         9 ActionRequired = "action_required",
         /// Your trial ends soon.
         10 TrialEnding = "trial_ending",
+        /// Your license was extended.
+        11 Extended = "extended",
+        /// Your license ends soon.
+        12 Expiring = "expiring",
     }
     /// What became of a notice.
     NoticeStatus {
@@ -185,6 +190,8 @@ pub fn due_notices(ctx: &Situation<'_>) -> Vec<DueNotice> {
     ctx.keys(&mut out);
     ctx.resent(&mut out);
     ctx.delayed(&mut out);
+    ctx.extended(&mut out);
+    ctx.expiring(&mut out);
     if let Life::Subscription(s) = &ctx.folded.life {
         for episode in &s.episodes {
             ctx.episode(s, episode, &mut out);

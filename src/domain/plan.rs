@@ -30,6 +30,11 @@ pub struct Plan {
     /// What a license looks like.
     #[n(6)]
     pub license: Template,
+    /// Plans of which a customer's only license is extended, in place of a new one.
+    #[n(7)]
+    #[cbor(default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extends: Vec<PlanName>,
 }
 
 impl Plan {

@@ -67,6 +67,11 @@ pub struct Policy {
     /// Who warns the customer of failed payments.
     #[n(17)]
     pub dunning_mail: DunningMail,
+    /// How long before an end that no renewal moves the customer is written to, descending; empty: never.
+    #[n(18)]
+    #[cbor(default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expiring: Vec<Span>,
 }
 
 macro_rules! choices {
@@ -240,6 +245,7 @@ impl Policy {
             resubscribe: Resubscribe::Restore,
             notice_delay: Span::from_minutes(10),
             dunning_mail: DunningMail::Keyward,
+            expiring: Vec::new(),
         }
     }
 }

@@ -53,6 +53,7 @@ pub fn differences(
             continue;
         }
         seat_differences(seat, grant, abilities, now, &mut out);
+        out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
     }
     resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
@@ -67,6 +68,24 @@ pub fn differences(
         }
     }
     out
+}
+
+/// A license whose end should have come, where the service cannot shorten one: time that another purchase added and took back
+/// is stopped, for it may be years (rule 55).
+fn stop_overlong(
+    machine: &Machine,
+    seat: &SeatDue,
+    grant: &Grant,
+    abilities: &Abilities,
+    now: Timestamp,
+) -> Option<Difference> {
+    let extended = machine.extensions.iter().any(|e| e.is_of(seat));
+    let is_over = matches!(seat.want, Want::Live { .. }) && !seat.want.live_at(now);
+    let stops = extended && is_over && !abilities.can_shorten && grant.live_at(now);
+    let suspend = || Act::Suspend {
+        key: grant.key.clone(),
+    };
+    stops.then(|| stop(seat, grant, suspend()))
 }
 
 /// Devices that a person wants forgotten: on each license that was there when it was said, once.
@@ -208,7 +227,8 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
         .collect()
 }
 
-/// Whether the seat's license went to another machine of the same customer: it is never due here again.
+/// Whether the seat's license went to another machine of the same customer, or stands for a license of another machine: it
+/// is never due here again.
 fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
     let named = |item: &str| {
         machine
@@ -216,7 +236,8 @@ fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
             .iter()
             .any(|m| m.item == item && m.unit == seat.unit)
     };
-    named(&seat.item) || seat.aliases.iter().any(|a| named(a))
+    let extends = machine.extends().is_some_and(|e| e.is_of(seat));
+    extends || named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 
 /// Writes down which plan each license stands for now: a changed price changes the same license.
@@ -330,7 +351,8 @@ fn live_differences(
 /// Whether a reason to take a license, or time of it, is no fact itself. A grace begins with the failure of an invoice.
 const fn is_unproved(seat: &SeatDue) -> bool {
     match seat.why {
-        Why::Due | Why::NotPaid => true,
+        // What others add is no proof of what its own purchase paid for.
+        Why::Due | Why::NotPaid | Why::Extended => true,
         Why::Grace | Why::Lapsed => seat.guessed,
         Why::Disputed
         | Why::DisputeLost

@@ -2,7 +2,7 @@
 //! the lists use the same.
 
 use super::action::ActionOutcome;
-use super::entitlement::{Entitlement, LOOKUP_TAKES, Why};
+use super::entitlement::{Entitlement, LOOKUP_TAKES, SeatDue, Why};
 use super::lifecycle::payment::PaymentState as Payment;
 use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
@@ -22,11 +22,16 @@ pub fn status(
     now: Timestamp,
 ) -> PurchaseStatus {
     let due = should.seats.iter().filter(|s| s.want.live_at(now)).count();
-    let live = machine
-        .grants
-        .iter()
-        .filter(|g| g.can_be_mailed() && g.live_at(now))
-        .count();
+    // rule 55: a purchase that extends another's license has it there.
+    let elsewhere = |s: &SeatDue| machine.extends().is_some_and(|e| e.is_of(s));
+    let extends = should.seats.iter().filter(|s| s.want.live_at(now));
+    let extends = extends.filter(|s| elsewhere(s)).count();
+    let live = extends
+        + machine
+            .grants
+            .iter()
+            .filter(|g| g.can_be_mailed() && g.live_at(now))
+            .count();
     let why = |wanted: Why| should.seats.iter().any(|s| s.why == wanted);
     if due > 0 {
         return match live {

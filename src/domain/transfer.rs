@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, NewLicense};
+use super::extension::{Extension, ExtensionStanding};
 use super::finding::{Finding, Report};
 use super::id::{ObjectId, PlanName};
 use super::lifecycle::subscription::SubscriptionState as S;
@@ -38,6 +39,8 @@ pub fn take_over(machine: &mut Machine, mut from: Machine, attempts: &Attempts, 
     machine.facts.append(&mut from.facts);
     merge_licenses(machine, &mut from, attempts, now);
     machine.told.append(&mut from.told);
+    machine.extensions.append(&mut from.extensions);
+    machine.looked = machine.looked.take().or(from.looked);
 }
 
 /// Takes in the other machine's licenses, actions and notices, each keeping its label. Numbers are names within a machine:
@@ -166,8 +169,19 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     ) else {
         return false;
     };
-    let fits =
-        |g: &Grant| g.plan == new.plan && !g.ever_revoked && !g.replaced && g.app_id == new.app_id;
+    // rule 55: what another purchase still pays for stays where it is.
+    let extended = |g: &Grant| {
+        let counts = |e: &&Extension| e.standing == ExtensionStanding::Counts;
+        old.extensions
+            .iter()
+            .filter(counts)
+            .any(|e| e.seat == g.seat)
+    };
+    let fits = |g: &Grant| {
+        let same = g.plan == new.plan && g.app_id == new.app_id;
+        let stays = extended(g) && g.live_at(now);
+        same && !g.ever_revoked && !g.replaced && !stays
+    };
     // One that still works is paid for, and goes only where there is no other: the one with the least time left.
     let live_until = |g: &Grant| match g.status_at(now) {
         LicenseStatus::Live => g.expires_at.unwrap_or(Timestamp::MAX),

@@ -6,15 +6,17 @@ use super::tally;
 use super::throttle::CallResult;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
+use crate::domain::fact::FactBody;
 use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::grace::Owed;
 use crate::domain::lifecycle::{Folded, Life, PaidTime, PurchaseLife, SubscriptionLife};
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::money::Money;
-use crate::domain::notice::{About, Notice};
-use crate::domain::plan::Devices;
+use crate::domain::notice::{About, Notice, NoticeKind};
+use crate::domain::plan::{Devices, Plan};
 use crate::domain::policy::AtGraceEnd;
 use crate::engine::Handle;
+use crate::engine::input::Rules;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 
@@ -48,7 +50,7 @@ pub(super) async fn send(
     let kind = notice.kind.as_str();
     let templates = mail.templates.load_full();
     let lang = templates.language(kind, &lang);
-    let letter = letter(
+    let mut letter = letter(
         services,
         mail,
         machine,
@@ -57,6 +59,9 @@ pub(super) async fn send(
         customer.as_ref(),
         &to,
     );
+    if notice.kind == NoticeKind::Expiring {
+        letter.buy_url = buy_url(services, &rules, machine, notice);
+    }
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
@@ -102,7 +107,9 @@ fn letter(
     customer: Option<&Customer>,
     to: &str,
 ) -> Letter {
-    let subscription = matches!(folded.life, Life::Subscription(_));
+    // A subscription's end moves with each payment; one that another purchase gives does not.
+    let of_purchase = matches!(notice.kind, NoticeKind::Extended | NoticeKind::Expiring);
+    let subscription = matches!(folded.life, Life::Subscription(_)) && !of_purchase;
     let keys = machine
         .grants
         .iter()
@@ -139,6 +146,45 @@ fn letter(
         Life::Subscription(s) => of_subscription(&mut letter, s, notice),
     }
     letter
+}
+
+/// Where the license of a notice is bought for longer: the plan that extends it, else its own if it is for a time. The link
+/// names the session that bought it, never the key.
+fn buy_url(
+    services: &Services,
+    rules: &Rules,
+    machine: &Machine,
+    notice: &Notice,
+) -> Option<String> {
+    if !rules.source(&machine.source).abilities.looks_up {
+        return None;
+    }
+    let meant = |g: &&Grant| notice.seats.contains(&g.number);
+    let sold = machine
+        .grants
+        .iter()
+        .filter(meant)
+        .find_map(|g| g.plan.as_ref())?;
+    let plans = &rules.revisions.newest()?.plans;
+    let priced =
+        |p: &&Plan| !p.lookup_keys.is_empty() || p.prices.iter().any(|p| p.as_str() != "*");
+    let plan = plans
+        .iter()
+        .filter(priced)
+        .find(|p| p.extends.contains(sold))
+        .or_else(|| {
+            let own = |p: &&Plan| p.name == *sold && p.license.duration.is_some();
+            plans.iter().filter(priced).find(own)
+        })?;
+    let session = machine.facts.iter().find_map(|f| {
+        if let FactBody::Session(session) = &f.body {
+            Some(&session.id)
+        } else {
+            None
+        }
+    })?;
+    let base = &services.public_url;
+    Some(format!("{base}/buy/{}?extends={session}", plan.name))
 }
 
 /// What customers call the plans that a notice is about; those of the whole purchase, where it is about no license.

@@ -1,5 +1,7 @@
 //! `GET /buy/{plan}` and `POST /checkout`: a Checkout session at Stripe for a plan, and the way there.
 
+mod extends;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,6 +41,8 @@ struct Wanted {
     interval: Option<String>,
     /// Of several prices: the one in this currency.
     currency: Option<String>,
+    /// The license that is to be extended, in place of a new one.
+    extends: Option<String>,
 }
 
 /// Why there is no session.
@@ -73,11 +77,12 @@ pub(super) async fn buy(
             locale: query.remove("locale"),
             interval: query.remove("interval"),
             currency: query.remove("currency"),
+            extends: query.remove("extends"),
         }),
         Err(_) => Err(NoSession::Asked("quantity", "it is no number".to_owned())),
     };
     let session = match wanted {
-        Ok(wanted) => session(&app, peer, &asked, &wanted).await,
+        Ok(wanted) => session(&app, peer, &asked, &wanted, true).await,
         Err(wrong) => Err(wrong),
     };
     match session {
@@ -105,7 +110,7 @@ pub(super) async fn checkout(
     body: Bytes,
 ) -> Response {
     let session = match wanted(&body) {
-        Ok(wanted) => session(&app, peer, &headers, &wanted).await,
+        Ok(wanted) => session(&app, peer, &headers, &wanted, false).await,
         Err(wrong) => Err(wrong),
     };
     let response = match session {
@@ -132,10 +137,11 @@ fn wanted(body: &[u8]) -> Result<Wanted, NoSession> {
 
 /// Makes the session; its address.
 async fn session(
-    app: &App,
+    app: &Arc<App>,
     peer: std::net::SocketAddr,
     headers: &HeaderMap,
     wanted: &Wanted,
+    by_link: bool,
 ) -> Result<String, NoSession> {
     let client = limit::client(peer.ip(), headers, &app.config.http.trusted_proxies);
     app.limiter.check(client).map_err(NoSession::TooOften)?;
@@ -159,6 +165,10 @@ async fn session(
             "no source has an `api_key` of its own mode that may make Checkout sessions",
         )
     })?;
+    let extended = match &wanted.extends {
+        Some(named) => Some(extends::find(app, &source.name, named, by_link).await?),
+        None => None,
+    };
     let price = price(account, plan, wanted).await?;
     let success_url = success_url(&app.config.public_url);
     let purchase = CheckoutOrder {
@@ -166,6 +176,10 @@ async fn session(
         email: wanted.email.as_deref(),
         client_reference_id: wanted.client_reference_id.as_deref(),
         locale: wanted.locale.as_deref(),
+        extends: extended.as_ref().map(|e| e.name.as_str()),
+        customer: extended
+            .as_ref()
+            .and_then(|e| Some(e.customer.as_ref()?.as_str())),
         ..CheckoutOrder::of(plan, &price, &app.config.checkout, &success_url)
     };
     let attempt = format!("keyward-{:032x}", rand::random::<u128>());

@@ -37,6 +37,8 @@ const LOOK_AGAIN_S: [u32; 24] = [
 struct FoundPurchase {
     machine: Machine,
     language: Option<String>,
+    /// The purchase whose license it extends, and whether this buyer may see the key.
+    extended: Option<(Machine, bool)>,
 }
 
 /// What was asked for, and what there is to say.
@@ -210,6 +212,10 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
     let folded = machine.folded(&rules.revisions, now);
     let status = status(machine, &folded, &view::seats(machine, &rules, now), now);
     let mails = mails(app.config.mail_of(&machine.source));
+    let (licensed, may_see) = match found.and_then(|f| f.extended.as_ref()) {
+        Some((owner, shows_key)) => (owner, *shows_key),
+        None => (machine, true),
+    };
     let mut said = PurchaseText {
         status: Some(status),
         mails,
@@ -221,12 +227,19 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
     if status.shows_keys() {
         // Where keys are mailed, this page need not hold them for ever.
         let bought = bought_at(&folded, machine);
-        let whole = !mails || bought.is_none_or(|at| now - at < app.config.success.show_for);
+        let whole =
+            may_see && (!mails || bought.is_none_or(|at| now - at < app.config.success.show_for));
         let card = |grant: &Grant| {
             let title = grant.plan.as_ref().map(|plan| app.config.title(plan));
             LicenseCard::of(grant, title, whole, now)
         };
-        let shown = || machine.grants.iter().filter(|g| g.can_be_mailed());
+        let extends = machine.extends().map(|e| &e.license);
+        let is_shown = |g: &&Grant| g.can_be_mailed() && extends.is_none_or(|seat| *seat == g.seat);
+        let shown = || {
+            let own = machine.grants.iter().filter(|g| g.can_be_mailed());
+            let of_other = licensed.grants.iter().filter(is_shown);
+            own.chain(of_other.filter(|_| licensed.id != machine.id))
+        };
         said.licenses = shown().map(card).collect();
         if said.downloads_are_shown() {
             said.downloads = downloads(&app.config, shown().filter_map(|g| g.plan.as_ref()));
@@ -341,7 +354,11 @@ fn find(app: &App, session: &str) -> Result<Option<FoundPurchase>, RecordError> 
             let scope = Scope::new(source.name.clone(), account);
             if let Some(machine) = view::by_name(reader, &scope, session)? {
                 let language = language(app, &machine)?;
-                return Ok(Some(FoundPurchase { machine, language }));
+                return Ok(Some(FoundPurchase {
+                    extended: view::extended_by(reader, &machine)?,
+                    machine,
+                    language,
+                }));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Which lines have to be played together: those that name the same thing, directly or through others. Machines of different
-//! groups never meet: links lead by names, and the one rule that knows two machines (rule 35) asks for one customer.
+//! groups never meet: links lead by names, and the rules that know two machines (35 and 55) ask for one customer,
+//! or for a name.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -7,6 +8,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 
 use super::history::Line;
+use crate::domain::fact::NamedLicense;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::routing;
 use crate::engine::input::{EventPayload, Input};
@@ -26,6 +28,11 @@ pub(super) fn names(line: &Line, mut each: impl FnMut(NameDigest)) {
             EventPayload::Fact(fact) => {
                 for name in fact.names() {
                     each(digest(&scope, 'o', name.as_str()));
+                }
+                // rule 55: whoever extends a license by its purchase's name meets that purchase.
+                let named = fact.wants().and_then(|w| w.license.as_ref());
+                if let Some(NamedLicense::Purchase(object)) = named {
+                    each(digest(&scope, 'o', object.as_str()));
                 }
                 if let Some(customer) = fact.customer() {
                     each(digest(&scope, 'c', customer.as_str()));

@@ -322,6 +322,7 @@ fn every_price() -> Plan {
         policy: None,
         seats: Seats::Devices,
         license: Template::default(),
+        extends: Vec::new(),
     }
 }
 

@@ -112,5 +112,11 @@ pub(in crate::config) const POLICY: Section = Section {
             Is("\"keyward\""),
             "Who warns of failed payments; with `stripe`, Keyward tells only of a stop, an end, and of being restored.",
         ),
+        key(
+            "expiring",
+            Spans(60, CENTURY_S),
+            Is("[]"),
+            "How long before its end a customer hears of a license that nothing renews (paid once, for a time), descending, as in `[\"30d\", \"7d\"]`. The mail has a link to buy more of it.",
+        ),
     ],
 };

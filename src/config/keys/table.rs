@@ -247,6 +247,12 @@ pub(in crate::config) const PLAN: Section = Section {
             "What a quantity buys: more devices on one key (with `devices_per_unit`), or a key for each unit.",
         ),
         key(
+            "extends",
+            Texts,
+            Is("[]"),
+            "Plans that a purchase of this one prolongs: a customer of Stripe's who has exactly one license of them keeps its key, and no new one is made.",
+        ),
+        key(
             "buy",
             Table("buy = { … } in a plan"),
             Means("one at a time, no trial"),

@@ -91,6 +91,12 @@ fn plan(t: &Table<'_>) -> Plan {
             .sub("license", &LICENSE)
             .map(|t| template(&t))
             .unwrap_or_default(),
+        extends: t
+            .texts("extends")
+            .unwrap_or_default()
+            .into_iter()
+            .map(PlanName::new)
+            .collect(),
     }
 }
 
@@ -152,8 +158,24 @@ fn policy(name: &str, t: &Table<'_>) -> Policy {
         dunning_mail: t
             .choice("dunning_mail", DunningMail::CHOICES)
             .unwrap_or(d.dunning_mail),
+        expiring: expiring(t).unwrap_or(d.expiring),
         name: d.name,
     }
+}
+
+fn expiring(t: &Table<'_>) -> Option<Vec<Span>> {
+    let expiring = t.lengths("expiring")?;
+    if let Some(i) = expiring.windows(2).position(|w| w[0] <= w[1]) {
+        let at = t.reader.spot(&format!("{}/expiring/{}", t.path, i + 1));
+        let message = format!(
+            "`expiring` must descend, and {} does not come after {}",
+            expiring[i + 1],
+            expiring[i]
+        );
+        let hint = "each is counted back from the license's end: `[\"30d\", \"7d\"]`";
+        t.reader.mistake(at, message, hint);
+    }
+    Some(expiring)
 }
 
 fn reminders(t: &Table<'_>) -> Option<Vec<Span>> {

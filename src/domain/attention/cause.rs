@@ -115,9 +115,12 @@ impl Finding {
             | Self::LineItemsCut
             | Self::ServedTwice(_)
             | Self::NoInvoiceHeard(_)
-            | Self::LateForUnknown => Some(AttentionCause::Finding),
+            | Self::LateForUnknown
+            | Self::NotExtended(_)
+            | Self::StillBills(_) => Some(AttentionCause::Finding),
             // What is held is listed as such.
             Self::Held(_) | Self::GuardTripped => None,
+            Self::Extends(_) | Self::ExtendedBy(_) => None,
             Self::MovedTo { paid_until, .. } => match paid_until {
                 Some(_) => Some(AttentionCause::Finding),
                 None => None,

@@ -5,6 +5,7 @@ use crate::domain::action::{Act, Action, ActionOutcome, Question};
 use crate::domain::fact::{Fact, SubscriptionStatus};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Hold;
+use crate::domain::lifecycle::{State, subscription};
 use crate::domain::machine::Machine;
 use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::time::Timestamp;
@@ -170,7 +171,13 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
         | Finding::Held(_)
         | Finding::LineItemsCut
         | Finding::GuardTripped
-        | Finding::NoInvoiceHeard(_) => false,
+        | Finding::NoInvoiceHeard(_)
+        | Finding::Extends(_)
+        | Finding::ExtendedBy(_)
+        | Finding::NotExtended(_) => false,
+        Finding::StillBills(_) => {
+            machine.state() == Some(State::Subscription(subscription::SubscriptionState::Ended))
+        }
     }
 }
 

@@ -55,7 +55,11 @@ impl Concern {
                 | Finding::Held(_)
                 | Finding::LineItemsCut
                 | Finding::GuardTripped
-                | Finding::NoInvoiceHeard(_) => noted(machine),
+                | Finding::NoInvoiceHeard(_)
+                | Finding::NotExtended(_)
+                | Finding::Extends(_)
+                | Finding::ExtendedBy(_)
+                | Finding::StillBills(_) => noted(machine),
                 Finding::LateForUnknown => "keyward adopt".to_owned(),
             },
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),

@@ -89,6 +89,7 @@ pub(super) fn plan(name: &str, price: &str) -> Plan {
             devices: Some(Devices::Count(3)),
             ..Template::default()
         },
+        extends: Vec::new(),
     }
 }
 

@@ -106,7 +106,9 @@ fn usual_recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -
         | NoticeKind::Refunded
         | NoticeKind::Disputed
         | NoticeKind::ActionRequired
-        | NoticeKind::TrialEnding => folded.contact.payer(on_record),
+        | NoticeKind::TrialEnding
+        | NoticeKind::Extended
+        | NoticeKind::Expiring => folded.contact.payer(on_record),
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 pub use claims::LOOKUP_TAKES;
 pub use table::{Pair, Why};
 
+use super::extension::{Extension, extend};
 use super::finding::Report;
 use super::id::{AppId, PlanName};
 use super::lifecycle::{Folded, Life};
@@ -93,10 +94,11 @@ pub struct Entitlement {
     pub reports: Vec<Report>,
 }
 
-/// Works out what should be, from a fold.
+/// Works out what should be, from a fold and from what other purchases add.
 #[must_use]
 pub fn entitlement(
     folded: &Folded,
+    extensions: &[Extension],
     revisions: &Revisions,
     now: Timestamp,
     devices_max: u32,
@@ -116,6 +118,7 @@ pub fn entitlement(
     for seat in &mut entitlement.seats {
         ctx.decide(seat);
     }
+    extend(&mut entitlement, extensions, now);
     let ends = entitlement.seats.iter().filter_map(|s| match s.want {
         Want::Live { until } => until,
         Want::Nothing | Want::Suspended | Want::Revoked => None,

@@ -173,6 +173,7 @@ const fn because(why: Why) -> &'static str {
         Why::Paused => "the subscription is paused",
         Why::Ending => "it was cancelled, or sells something else now",
         Why::Decided => "a person said so",
+        Why::Extended => "another purchase extends it",
         Why::NotPaid => "nothing was paid",
     }
 }

@@ -62,6 +62,8 @@ pub enum Why {
     Decided,
     /// Nothing was paid.
     NotPaid,
+    /// Another purchase extends it.
+    Extended,
 }
 
 impl Why {
@@ -76,7 +78,7 @@ impl Why {
             Self::Refunded => Some(PurchaseStatus::Refunded),
             Self::Paused => Some(PurchaseStatus::Paused),
             Self::Ending => Some(PurchaseStatus::Ending),
-            Self::Due | Self::Decided | Self::NotPaid => None,
+            Self::Due | Self::Decided | Self::NotPaid | Self::Extended => None,
         }
     }
 }

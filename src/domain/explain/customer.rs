@@ -60,7 +60,7 @@ impl Sentence for ForCustomer {
             Want::Nothing => f.write_str("has not been issued.")?,
         }
         f.write_str(match self.why {
-            Why::Due | Why::Decided => "",
+            Why::Due | Why::Decided | Why::Extended => "",
             Why::Grace => " The last payment did not go through; it keeps working meanwhile.",
             Why::Lapsed => " The last payment did not go through in time. It works again as soon as it is paid.",
             Why::Disputed => " The payment is disputed at your bank; it works again when the dispute is settled in our favour or withdrawn.",

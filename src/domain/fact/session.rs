@@ -3,7 +3,8 @@
 use minicbor::{Decode, Encode};
 
 use crate::domain::id::{
-    CustomerId, InvoiceId, PaymentIntentId, PriceId, ProductId, SessionId, SubscriptionId,
+    CustomerId, InvoiceId, LicenseKey, ObjectId, ObjectKind, PaymentIntentId, PriceId, ProductId,
+    SessionId, SubscriptionId,
 };
 use crate::domain::time::Span;
 
@@ -127,6 +128,34 @@ pub struct Wants {
     /// Keys above whose value could not be read, told to the operator.
     #[n(5)]
     pub unreadable: Vec<String>,
+    /// `keyward_license`: the license that the purchase extends, in place of a new one.
+    #[n(6)]
+    pub license: Option<NamedLicense>,
+}
+
+/// A license by what the vendor names it: its key, or the purchase that it was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum NamedLicense {
+    /// The key.
+    #[n(0)]
+    Key(#[n(0)] LicenseKey),
+    /// `cs_…`, `sub_…`, `in_…`
+    #[n(1)]
+    Purchase(#[n(0)] ObjectId),
+}
+
+impl NamedLicense {
+    /// Reads what the metadata says.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let object = ObjectId::from(text);
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if object.kind() == ObjectKind::Other || !text.chars().all(plain) {
+            Self::Key(LicenseKey::new(text.to_owned()))
+        } else {
+            Self::Purchase(object)
+        }
+    }
 }
 
 impl Wants {

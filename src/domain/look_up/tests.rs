@@ -36,6 +36,7 @@ impl Case {
             policy: None,
             seats: Seats::Devices,
             license: Template::default(),
+            extends: Vec::new(),
         };
         let mut case = Self {
             machine: Machine::new(

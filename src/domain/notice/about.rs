@@ -38,6 +38,9 @@ pub enum About {
     /// Keys that a person wants mailed once more.
     #[n(8)]
     Resend,
+    /// A license's end.
+    #[n(9)]
+    Expiry(#[n(0)] Timestamp),
 }
 
 impl About {
@@ -66,6 +69,7 @@ impl fmt::Display for About {
             Self::Dispute(dispute) => write!(f, "{dispute}"),
             Self::Purchase(object) => write!(f, "{object}"),
             Self::Resend => f.write_str("resend"),
+            Self::Expiry(end) => write!(f, "end at {end}"),
         }
     }
 }
@@ -76,7 +80,7 @@ pub enum Part {
     /// There is one.
     #[n(0)]
     Whole,
-    /// A reminder, by its offset from the failure.
+    /// A reminder, by its offset from the failure, or from the end.
     #[n(1)]
     Offset(#[n(0)] Span),
     /// The n-th time that a person wanted it.

@@ -15,6 +15,10 @@ impl Situation<'_> {
         episode: &Episode,
         out: &mut Vec<DueNotice>,
     ) {
+        // rule 55: what no license depends on is no alarm.
+        if self.is_paid_by_others(episode.ends) {
+            return;
+        }
         let delay = episode.policy.notice_delay;
         let learned = episode.learned.max(episode.started);
         if episode.policy.dunning_mail == DunningMail::Keyward {
@@ -135,6 +139,9 @@ impl Situation<'_> {
 
     pub(super) fn trial_ending(&self, s: &SubscriptionLife, out: &mut Vec<DueNotice>) {
         let Some(trial) = &s.trial_ending else { return };
+        if self.is_paid_by_others(trial.trial_end) {
+            return;
+        }
         let due = trial.learned.max(trial.at) + self.notice_delay(trial.at);
         let mut call = DueNotice::new(
             NoticeKind::TrialEnding,

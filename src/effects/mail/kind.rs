@@ -4,7 +4,7 @@
 pub const SIGN_IN: &str = "sign_in";
 
 /// Every kind of mail, by the name that a notice has in the store, in the log and in the templates' folder.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 14] = [
     "license_issued",
     "license_delayed",
     "payment_failed",
@@ -16,6 +16,8 @@ pub const KINDS: [&str; 12] = [
     "disputed",
     "action_required",
     "trial_ending",
+    "extended",
+    "expiring",
     SIGN_IN,
 ];
 

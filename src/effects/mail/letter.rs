@@ -35,6 +35,8 @@ pub struct Letter {
     pub sign_in: Option<LetterSignIn>,
     /// The page that shows the order and its keys.
     pub success_url: Option<String>,
+    /// Where the same license is bought for longer.
+    pub buy_url: Option<String>,
     /// Until when the license works without the payment; absent also where it is not stopped at the grace's end.
     pub grace_end: Option<String>,
     /// Until when is paid (a subscription), or until when a trial runs.
@@ -119,6 +121,7 @@ impl Letter {
                 minutes: 15,
             }),
             success_url: some("https://licenses.example.com/success?session_id=cs_1"),
+            buy_url: some("https://licenses.example.com/buy/pro?extends=cs_1"),
             grace_end: some("2026-03-30T08:00:00Z"),
             paid_until: some("2026-04-14T08:00:00Z"),
             reason: some("payment"),
@@ -158,7 +161,13 @@ impl Letter {
                 .collect();
             values[named] = Value::String(cut);
         }
-        for link in ["pay_url", "portal_url", "success_url", "support_url"] {
+        for link in [
+            "pay_url",
+            "portal_url",
+            "success_url",
+            "support_url",
+            "buy_url",
+        ] {
             let web = values[link]
                 .as_str()
                 .is_some_and(|url| url.starts_with("https://") || url.starts_with("http://"));

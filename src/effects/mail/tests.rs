@@ -254,6 +254,7 @@ fn hostile_values_stay_values() {
         portal_url: some(),
         sign_in: None,
         success_url: Some("javascript:alert(1)".to_owned()),
+        buy_url: some(),
         grace_end: some(),
         paid_until: some(),
         reason: some(),

@@ -11,6 +11,8 @@ use crate::domain::plan::Plan;
 
 /// The metadata key under which a session, its subscription and its payment name the plan that was asked for.
 pub const METADATA_KEY: &str = "keyward_checkout";
+/// The metadata key under which they name the license that is extended.
+const LICENSE_KEY: &str = "keyward_license";
 /// How often a request that was not answered is sent again, under the same idempotency key.
 const RETRIES: usize = 2;
 
@@ -56,6 +58,10 @@ pub struct CheckoutOrder<'a> {
     pub promotion_codes: bool,
     /// Whether Stripe works out the taxes.
     pub automatic_tax: bool,
+    /// The license that is extended, in place of a new one.
+    pub extends: Option<&'a str>,
+    /// The customer at Stripe who buys again.
+    pub customer: Option<&'a str>,
 }
 
 impl Price {
@@ -95,6 +101,8 @@ impl<'a> CheckoutOrder<'a> {
             locale: None,
             promotion_codes: checkout.promotion_codes,
             automatic_tax: checkout.automatic_tax,
+            extends: None,
+            customer: None,
         }
     }
 }
@@ -131,7 +139,11 @@ impl CheckoutOrder<'_> {
         }
         form.put("success_url", self.success_url);
         form.some("cancel_url", self.cancel_url);
-        form.some("customer_email", self.email);
+        form.some("customer", self.customer);
+        form.some(
+            "customer_email",
+            self.email.filter(|_| self.customer.is_none()),
+        );
         form.some("client_reference_id", self.client_reference_id);
         form.put("locale", self.locale.unwrap_or("auto"));
         form.put(&format!("metadata[{METADATA_KEY}]"), self.plan);
@@ -146,13 +158,21 @@ impl CheckoutOrder<'_> {
             form.some("subscription_data[trial_period_days]", days.as_deref());
         } else {
             // Without a customer there is nobody to look after the purchase for.
-            form.put("customer_creation", "always");
+            if self.customer.is_none() {
+                form.put("customer_creation", "always");
+            }
         }
+        form.some(&format!("metadata[{LICENSE_KEY}]"), self.extends);
+        form.some(&format!("{made}[metadata][{LICENSE_KEY}]"), self.extends);
         if self.promotion_codes {
             form.put("allow_promotion_codes", "true");
         }
         if self.automatic_tax {
             form.put("automatic_tax[enabled]", "true");
+            if self.customer.is_some() {
+                // A customer without an address is refused, unless the page may write down what is typed.
+                form.put("customer_update[address]", "auto");
+            }
         }
         form.0
     }
@@ -285,6 +305,8 @@ mod tests {
             locale: None,
             promotion_codes: false,
             automatic_tax: false,
+            extends: None,
+            customer: None,
         }
     }
 

@@ -181,6 +181,22 @@ pub fn by_name(
     }
 }
 
+/// The purchase whose license a machine extends, and whether its buyer may see the key.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn extended_by(
+    reader: &dyn Read,
+    machine: &Machine,
+) -> Result<Option<(Machine, bool)>, RecordError> {
+    let Some(extends) = machine.extends() else {
+        return Ok(None);
+    };
+    let (scope, object) = (extends.machine.scope(), extends.machine.object().as_str());
+    let owner = by_name(reader, scope, object)?;
+    Ok(owner.map(|owner| (owner, extends.shows_key)))
+}
+
 /// The customer's own record for a machine.
 ///
 /// # Errors
@@ -229,6 +245,7 @@ pub fn seats(
     let folded = machine.folded(&rules.revisions, now);
     entitlement(
         &folded,
+        &machine.extensions,
         &rules.revisions,
         now,
         rules.devices_max(&machine.source),

@@ -5,10 +5,12 @@
 
 mod due;
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::contact::normal_address;
-use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::id::{CustomerId, EventId, LicenseKey, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
 pub use due::{Due, Item, Lane, Work, due, due_order, due_search, parse_due};
@@ -177,6 +179,17 @@ pub fn machine(id: &MachineId) -> Vec<u8> {
 #[must_use]
 pub fn link(scope: &Scope, name: &str) -> Vec<u8> {
     scoped(Table::Link, scope, &[name])
+}
+
+/// The name by which a license's key leads to its machine. It is a digest: a key in full stands only in its grant.
+#[must_use]
+pub fn of_license(key: &LicenseKey) -> String {
+    let digest = Sha256::digest(key.reveal().as_bytes());
+    let mut name = String::from("license ");
+    for byte in digest.iter().take(16) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// A parked event under a name.

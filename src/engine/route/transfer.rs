@@ -10,6 +10,7 @@ use crate::domain::transfer::{self, Attempts, apart};
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventRecord, RecordError, View};
+use crate::engine::route::extend;
 use crate::engine::write::dues::dues;
 use crate::engine::write::transaction::Transaction;
 
@@ -46,7 +47,7 @@ pub(in crate::engine) fn take_over(
         tx.working.delete(key::attempt(old, *action));
     }
     transfer::take_over(machine, from, &attempts, tx.now.at);
-    Ok(())
+    extend::rename(tx, machine, old)
 }
 
 /// Leads every name of a machine, and the records of its events, to another.
@@ -56,6 +57,10 @@ fn rename(
     from: &Machine,
     to: &MachineId,
 ) -> Result<(), RecordError> {
+    for grant in &from.grants {
+        let link = key::link(scope, &key::of_license(&grant.key));
+        tx.working.put(link, to.to_string().into_bytes());
+    }
     for fact in &from.facts {
         for name in fact.names() {
             tx.working

@@ -56,7 +56,13 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
     let revisions = &tx.now.rules.revisions;
     let folded = machine.folded(revisions, tx.now.at);
     let devices_max = tx.now.rules.devices_max(&machine.source);
-    let due = entitlement(&folded, revisions, tx.now.at, devices_max);
+    let due = entitlement(
+        &folded,
+        &machine.extensions,
+        revisions,
+        tx.now.at,
+        devices_max,
+    );
     let linked = link_found(
         &mut machine,
         &due,
@@ -79,7 +85,9 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
 
 /// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in.
 fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordError> {
-    let Some(machine) = record::machine(tx.working, id)?.filter(is_untouched) else {
+    let Some(machine) =
+        record::machine(tx.working, id)?.filter(|m| is_untouched(m) && m.extensions.is_empty())
+    else {
         return Ok(Receipt::Unknown);
     };
     let scope = id.scope();
@@ -95,6 +103,10 @@ fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordE
             }
         }
         record::delete(tx.working, key::event(scope, &fact.id))?;
+    }
+    for grant in &machine.grants {
+        let link = key::link(scope, &key::of_license(&grant.key));
+        tx.working.delete(link);
     }
     if let Some(customer) = machine.contact().customer {
         tx.working.delete(key::by_customer(scope, &customer, id));

@@ -16,6 +16,7 @@ use crate::domain::context::DecisionContext;
 use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
 use crate::domain::decision::Verb;
+use crate::domain::extension;
 use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Distrust;
@@ -24,7 +25,6 @@ use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::no_use::NoEvent;
-use crate::domain::notice::NoticeStatus;
 use crate::domain::operator::{self, Order};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
@@ -43,6 +43,7 @@ use crate::engine::record::server;
 use crate::engine::record::standing;
 use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
 use crate::engine::route::expire_parked;
+use crate::engine::route::extend;
 use crate::engine::route::query;
 use crate::engine::route::reparse;
 use crate::engine::route::route;
@@ -519,6 +520,14 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 &self.world(rules, customer.as_ref(), &under_way),
             );
         }
+        let world = self.world(rules, customer.as_ref(), &under_way);
+        if let Some(found) = extend::look(self, scope, &mut machine, &settled, &world)? {
+            let told = std::mem::take(&mut settled.reports);
+            settled = decide::reconcile_folded(&mut machine, Some(settled.folded), &world);
+            settled.reports.splice(0..0, told.into_iter().chain(found));
+        }
+        let added = extension::added_by(&machine, &settled.due);
+        extend::link_keys(self, scope, &machine);
         guarding::admit(self, &mut machine)?;
         unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {
@@ -528,21 +537,18 @@ impl<'w, 'a> Transaction<'w, 'a> {
             });
         }
         if let Some(customer) = &settled.folded.contact.customer {
-            let unreached = machine
-                .notices
-                .iter()
-                .any(|n| n.status == NoticeStatus::NoAddress);
-            if machine.kind == Kind::Subscription || unreached {
-                let entry = key::by_customer(scope, customer, &machine.id);
-                if self.working.get(&entry)?.is_none() {
-                    self.working.put(entry, Vec::new());
-                }
+            let entry = key::by_customer(scope, customer, &machine.id);
+            if self.working.get(&entry)?.is_none() {
+                self.working.put(entry, Vec::new());
             }
         }
         addresses::note(self, &machine, &settled.folded.contact, customer.as_ref())?;
         let fold = Fold::new(&machine, self.now.at, settled.folded);
-        match self.write(machine, Some(fold), before)? {
-            Some(machine) => self.attempt_at_once(machine),
+        if let Some(machine) = self.write(machine, Some(fold), before)? {
+            self.attempt_at_once(machine)?;
+        }
+        match added {
+            Some((owner, extension)) => extend::tell(self, &owner, &extension),
             None => Ok(()),
         }
     }

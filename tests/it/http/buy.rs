@@ -193,3 +193,42 @@ async fn a_lost_answer_makes_no_second_session_and_a_dead_stripe_is_a_page() {
     );
     assert!(!shop.app.said().contains("rk_live_hush"));
 }
+
+/// Rule 55: the link of a mail names the session that bought the license; Stripe's customer buys again, and Stripe is told
+/// what is extended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_license_is_bought_again_by_the_session_that_bought_it() {
+    let shop = Shop::open().await;
+    let session = "cs_live_a1B2c3D4e5F6g7H8i9J0k1";
+    let bought = json!({ "id": session, "object": "checkout.session", "mode": "payment", "status": "complete",
+        "payment_status": "paid", "customer": "cus_1", "customer_details": { "email": "ada@example.com" },
+        "amount_total": 4900, "currency": "usd", "livemode": true, "metadata": { "plan": "team", "license_duration": "365" } });
+    let now_s = keyward::clock::Clock::Wall.now().s();
+    let event = json!({ "id": "evt_1", "object": "event", "type": "checkout.session.completed", "livemode": true,
+        "created": now_s, "data": { "object": bought } });
+    shop.app.door().event(&event).await;
+    let again = shop.get(&format!("/buy/team?extends={session}")).await;
+    assert_eq!(again.status(), 303);
+    let made = shop.stripe.sessions().pop().unwrap();
+    for (key, value) in [
+        ("customer", "cus_1"),
+        ("metadata[keyward_license]", session),
+        ("payment_intent_data[metadata][keyward_license]", session),
+    ] {
+        let is = made.get(key).map(String::as_str);
+        assert_eq!(is, Some(value), "{key} of {made:?}");
+    }
+    for nothing in [
+        "cs_live_nobody00000000000000",
+        "sub_1",
+        "KEYW-AAAA-BBBB-CCCC",
+        "",
+        "a%00b",
+    ] {
+        let path = format!("/buy/team?extends={nothing}");
+        assert_eq!(shop.get(&path).await.status(), 400, "{path}");
+    }
+    let order = json!({ "plan": "team", "extends": "KEYW-AAAA-BBBB-CCCC" });
+    assert_eq!(shop.order(&order).await.status(), 400, "no such key");
+    assert_eq!(shop.stripe.sessions().len(), 1);
+}

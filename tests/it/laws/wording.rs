@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use keyward::domain::action::{Act, Action, Missing, Question};
 use keyward::domain::by_hand::{ByHand, Task};
+use keyward::domain::extension::NotExtended;
 use keyward::domain::finding::{Finding, Report};
 use keyward::domain::hold::{Distrust, DistrustCause, Flaw, Hold};
 use keyward::domain::id::{EventId, LicenseKey, MachineId, SessionId, SourceName};
@@ -76,7 +77,17 @@ fn findings() -> Vec<Finding> {
         Some(Finding::Held(_)) => Some(Finding::NoInvoiceHeard(SourceName::from("stripe"))),
         Some(Finding::NoInvoiceHeard(_)) => Some(Finding::LateForUnknown),
         Some(Finding::LateForUnknown) => Some(Finding::GuardTripped),
-        Some(Finding::GuardTripped) => None,
+        Some(Finding::GuardTripped) => Some(Finding::NotExtended(NotExtended::Unknown)),
+        Some(Finding::NotExtended(why)) => Some(match why {
+            NotExtended::Unknown => Finding::NotExtended(NotExtended::OtherCustomer),
+            NotExtended::OtherCustomer => Finding::NotExtended(NotExtended::Ended),
+            NotExtended::Ended => Finding::NotExtended(NotExtended::OtherApplication),
+            NotExtended::OtherApplication => Finding::NotExtended(NotExtended::Several),
+            NotExtended::Several => Finding::StillBills(machine().id),
+        }),
+        Some(Finding::StillBills(_)) => Some(Finding::Extends(machine().id)),
+        Some(Finding::Extends(_)) => Some(Finding::ExtendedBy(machine().id)),
+        Some(Finding::ExtendedBy(_)) => None,
     };
     std::iter::successors(next(None), |last| next(Some(last))).collect()
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// What it takes; a key's indexes are written as `0`.
-const PARAMETERS: [&str; 17] = [
+const PARAMETERS: [&str; 22] = [
     "mode",
     "line_items[0][price]",
     "line_items[0][quantity]",
@@ -31,6 +31,11 @@ const PARAMETERS: [&str; 17] = [
     "subscription_data[trial_period_days]",
     "payment_intent_data[metadata][keyward_checkout]",
     "customer_creation",
+    "customer",
+    "customer_update[address]",
+    "metadata[keyward_license]",
+    "subscription_data[metadata][keyward_license]",
+    "payment_intent_data[metadata][keyward_license]",
     "allow_promotion_codes",
 ];
 
@@ -234,6 +239,10 @@ fn wrong(form: &BTreeMap<String, String>, prices: &BTreeMap<String, Value>) -> O
     }
     if price["active"] != true {
         return Some("the price is inactive".to_owned());
+    }
+    let both = |a: &str, b: &str| form.contains_key(a) && form.contains_key(b);
+    if both("customer", "customer_email") || both("customer", "customer_creation") {
+        return Some("a customer who is there and one who is not".to_owned());
     }
     let success = form["success_url"].as_str();
     (!success.ends_with("{CHECKOUT_SESSION_ID}")).then(|| format!("success_url {success}"))

@@ -1,12 +1,15 @@
 //! The metadata that asks Keyward for something: the keys of AuthForge's guide, and our own.
 
-use crate::domain::fact::Wants;
+use crate::domain::fact::{NamedLicense, Wants};
 use crate::domain::time::Span;
 
 use super::super::json::Json;
 
 /// The longest address that mail knows (RFC 5321, erratum 1690).
 const ADDRESS_BYTES_MAX: usize = 254;
+
+/// Longer than any key or id.
+const LICENSE_BYTES_MAX: usize = 255;
 
 /// Reads one object's `metadata`.
 pub(super) fn read(metadata: &Json<'_>) -> Wants {
@@ -17,6 +20,7 @@ pub(super) fn read(metadata: &Json<'_>) -> Wants {
         "max_hwid_slots",
         "plan",
         "keyward_deliver_to",
+        "keyward_license",
     ] {
         let value = metadata.get(key);
         // Nothing, and an empty text, ask for nothing.
@@ -38,6 +42,13 @@ fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
         "license_duration" => wants.duration = positive.map(Span::from_days),
         "max_hwid_slots" => wants.devices = positive.and_then(|n| u32::try_from(n).ok()),
         "plan" => wants.plan = value.text().map(str::to_owned),
+        "keyward_license" => {
+            wants.license = value
+                .text()
+                .map(str::trim)
+                .filter(|t| t.len() <= LICENSE_BYTES_MAX)
+                .map(NamedLicense::of);
+        }
         _ => {
             wants.deliver_to = value
                 .text()
@@ -50,6 +61,7 @@ fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
         "license_duration" => wants.duration.is_some(),
         "max_hwid_slots" => wants.devices.is_some(),
         "plan" => wants.plan.is_some(),
+        "keyward_license" => wants.license.is_some(),
         _ => wants.deliver_to.is_some(),
     }
 }

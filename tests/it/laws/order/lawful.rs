@@ -2,6 +2,7 @@
 
 use keyward::domain::action::{Action, ActionOutcome};
 use keyward::domain::entitlement::{SeatDue, Want, Why};
+use keyward::domain::extension;
 use keyward::domain::lifecycle::payment::PaymentState as P;
 use keyward::domain::lifecycle::{Kind, Life, State, fold};
 use keyward::domain::machine::Machine;
@@ -56,7 +57,11 @@ fn lawful_machine(world: &Simulation, name: &str, m: &Machine) -> Judged {
     }
     if !busy && m.moved_out.is_empty() {
         judged.seats += 1;
-        let seats = due.seats.iter().filter(|s| s.want.live_at(now)).count();
+        // rule 55: a seat that extends another purchase's license has none of its own.
+        let elsewhere = |s: &SeatDue| m.extends().is_some_and(|e| e.is_of(s));
+        let asks = extension::asks(m, &folded, &due, &world.rules.revisions, &[], now);
+        let seats = due.seats.iter().filter(|s| s.want.live_at(now));
+        let seats = seats.filter(|s| !elsewhere(s) && asks.is_none()).count();
         let told = || keyward::sim::timeline::text(&ReplayReport::of(world).unwrap());
         // While not all of the purchase is known, a license may stand for what is not known any better.
         let right = if due.complete {
@@ -71,7 +76,12 @@ fn lawful_machine(world: &Simulation, name: &str, m: &Machine) -> Judged {
         );
     }
     let refunded = matches!(folded.state, Some(State::Payment(P::Refunded)));
-    if refunded && !busy && m.kind == Kind::Payment && !name.starts_with("refund-kept") {
+    if refunded
+        && !busy
+        && m.kind == Kind::Payment
+        && !name.starts_with("refund-kept")
+        && m.extensions.is_empty()
+    {
         judged.refunded += 1;
         assert_eq!(live, 0, "{name}: {id} is refunded and works");
     }
