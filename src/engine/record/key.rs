@@ -239,25 +239,6 @@ pub fn by_address(address: &str, machine: &MachineId) -> Vec<u8> {
     ending_with(address_prefix(&normal_address(address)), machine)
 }
 
-/// The purchases of a customer that are not under [`Table::ByCustomer`]: they are found again when the address changes.
-#[must_use]
-pub fn of_payer(scope: &Scope, customer: &CustomerId) -> KeyRange {
-    let mut prefix = address_prefix(&payer(scope, customer));
-    prefix.push(0);
-    KeyRange::prefix(&prefix)
-}
-
-/// A purchase under its customer, for [`of_payer`].
-#[must_use]
-pub fn by_payer(scope: &Scope, customer: &CustomerId, machine: &MachineId) -> Vec<u8> {
-    ending_with(address_prefix(&payer(scope, customer)), machine)
-}
-
-/// No address reads like this: it holds a line break.
-fn payer(scope: &Scope, customer: &CustomerId) -> String {
-    format!("{scope}\n{customer}")
-}
-
 /// Digests are of one length and hold no address in the clear.
 fn address_prefix(text: &str) -> Vec<u8> {
     let digest = hex::encode(&Sha256::digest(text.as_bytes())[..ADDRESS_DIGEST_LEN]);

@@ -409,7 +409,6 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Arrival::Older => {}
             Arrival::Kept => {
                 record::put(self.working, key, customer)?;
-                addresses::changed(self, scope, customer)?;
                 for machine in machines {
                     self.change(&machine.id, |_, _| {})?;
                 }
