@@ -35,6 +35,7 @@ pub use docs::markdown;
 pub use env::Env;
 pub use report::{Finding, Look, Mistakes, Position, Severity, Warning, render};
 pub use size::{ByteSize, NotASize};
+pub(crate) use tree::nearest;
 pub use types::*;
 
 use crate::domain::guard::GuardLimits;

@@ -183,7 +183,7 @@ impl<'a> TreeReader<'a> {
 }
 
 /// The name that was probably meant.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     names
         .map(|n| {
             (

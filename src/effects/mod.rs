@@ -7,6 +7,7 @@ mod execute;
 pub(crate) mod health;
 pub mod license;
 pub mod mail;
+pub(crate) mod own_files;
 mod post;
 pub(crate) mod services;
 pub mod sign_in;

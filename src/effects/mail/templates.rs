@@ -10,6 +10,8 @@ use super::kind::{KINDS, language_tag};
 use super::letter::Letter;
 use super::parts::{Parts, RenderError};
 use super::render;
+use crate::config::nearest;
+use crate::effects::own_files;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "src/effects/mail/templates"]
@@ -20,10 +22,8 @@ pub(super) const TEXT: &str = "text.txt";
 pub(super) const HTML: &str = "html.html";
 /// The three files of a mail, in the folder `<kind>/<language>/`.
 const PARTS: [&str; 3] = [SUBJECT, TEXT, HTML];
-/// The largest template file that is read; a mail above this size would not be delivered anyway.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
 /// How deep the operator's folder is read: `<kind>/<language>/<file>`.
-const DEPTH_MAX: usize = 3;
+const DEPTH: usize = 3;
 
 /// Sources by template name, with the file that each operator's template came from.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +101,18 @@ impl Templates {
     pub fn load(folder: Option<&Path>, default_lang: &str) -> Self {
         let (mut sources, mut unread) = (built_in(), Vec::new());
         if let Some(folder) = folder {
-            read_folder(folder, folder, 1, &mut sources, &mut unread);
+            for read in own_files::read(folder, DEPTH) {
+                match read {
+                    Ok(file) => {
+                        sources.texts.insert(file.name.clone(), file.text);
+                        sources.files.insert(file.name, file.path);
+                    }
+                    Err(wrong) => {
+                        let path = wrong.path.display().to_string();
+                        unread.push(RenderError::new(path, None, wrong.why));
+                    }
+                }
+            }
         }
         let sources = Arc::new(sources);
         let engine = render::engine(Arc::clone(&sources));
@@ -201,69 +212,6 @@ fn built_in() -> Sources {
     sources
 }
 
-/// Reads the operator's files below `folder` into `sources`; hidden files are none of our business.
-fn read_folder(
-    root: &Path,
-    folder: &Path,
-    depth: usize,
-    sources: &mut Sources,
-    unread: &mut Vec<RenderError>,
-) {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(why) => {
-            return unread.push(RenderError::new(
-                folder.display().to_string(),
-                None,
-                why.to_string(),
-            ));
-        }
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .collect();
-    paths.sort();
-    for path in paths {
-        if path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'))
-        {
-            continue;
-        }
-        if path.is_dir() && depth < DEPTH_MAX {
-            read_folder(root, &path, depth + 1, sources, unread);
-            continue;
-        }
-        match read_file(root, &path) {
-            Ok((name, text)) => {
-                sources.texts.insert(name.clone(), text);
-                sources.files.insert(name, path);
-            }
-            Err(why) => unread.push(RenderError::new(path.display().to_string(), None, why)),
-        }
-    }
-}
-
-/// A template's name (with `/`, whatever the system's separator) and text.
-fn read_file(root: &Path, path: &Path) -> Result<(String, String), String> {
-    let size = std::fs::metadata(path).map_err(|why| why.to_string())?;
-    if !size.is_file() {
-        return Err("is no file; templates lie in <kind>/<language>/".to_owned());
-    }
-    if size.len() > FILE_BYTES_MAX {
-        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
-    }
-    let inside = path.strip_prefix(root).map_err(|why| why.to_string())?;
-    let name: Vec<String> = inside
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect();
-    let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    Ok((name.join("/"), text))
-}
-
 /// Whether an operator's file lies where nothing looks for it: a slip of the pen would otherwise just have no effect.
 fn misplaced(name: &str) -> Option<RenderError> {
     let parts: Vec<&str> = name.split('/').collect();
@@ -282,9 +230,7 @@ fn misplaced(name: &str) -> Option<RenderError> {
 }
 
 fn unknown(word: &str, known: &[&str], what: &str) -> String {
-    let near = known
-        .iter()
-        .find(|known| strsim::jaro_winkler(known, word) > 0.8);
+    let near = nearest(word, known.iter().copied());
     let hint = near.map_or_else(
         || format!("there are {}", known.join(", ")),
         |near| format!("did you mean `{near}`?"),

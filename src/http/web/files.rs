@@ -6,16 +6,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::config::nearest;
+use crate::effects::own_files::{self, OwnFile};
+
 #[derive(rust_embed::RustEmbed)]
 #[folder = "src/http/web/files"]
 struct EmbeddedPages;
 
-/// The largest file of a vendor's that is read: no page needs more.
-const FILE_BYTES_MAX: u64 = 256 << 10;
 /// How deep the vendor's folder is read: `words/<language>.toml`.
-const DEPTH_MAX: usize = 2;
-/// How alike two names must be for one to be suggested for the other.
-const ALIKE_MIN: f64 = 0.8;
+const DEPTH: usize = 2;
 
 /// What is wrong with a file of the pages.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +64,15 @@ impl PageFiles {
                 .extend(embedded(&name).map(|t| (name.into_owned(), t)));
         }
         if let Some(folder) = folder {
-            files.read_folder(folder, folder, 1);
+            for read in own_files::read(folder, DEPTH) {
+                match read {
+                    Ok(file) => files.take_own(file),
+                    Err(unread) => files.mistakes.push(PageMistake::new(
+                        unread.path.display().to_string(),
+                        unread.why,
+                    )),
+                }
+            }
         }
         files
     }
@@ -90,36 +97,10 @@ impl PageFiles {
             .map_or_else(|| format!("built-in {name}"), |p| p.display().to_string())
     }
 
-    fn read_folder(&mut self, root: &Path, folder: &Path, depth: usize) {
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(why) => {
-                let mistake = PageMistake::new(folder.display().to_string(), why.to_string());
-                return self.mistakes.push(mistake);
-            }
-        };
-        let mut paths: Vec<PathBuf> = entries.filter_map(Result::ok).map(|e| e.path()).collect();
-        paths.sort();
-        for path in paths {
-            let is_hidden = |n: &std::ffi::OsStr| n.to_string_lossy().starts_with('.');
-            if path.file_name().is_some_and(is_hidden) {
-                continue;
-            }
-            if path.is_dir() && depth < DEPTH_MAX {
-                self.read_folder(root, &path, depth + 1);
-                continue;
-            }
-            match read_file(root, &path) {
-                Ok((name, text)) => {
-                    self.mistakes.extend(misplaced(&name, &path));
-                    self.texts.insert(name.clone(), text);
-                    self.own.insert(name, path);
-                }
-                Err(why) => self
-                    .mistakes
-                    .push(PageMistake::new(path.display().to_string(), why)),
-            }
-        }
+    fn take_own(&mut self, file: OwnFile) {
+        self.mistakes.extend(misplaced(&file));
+        self.texts.insert(file.name.clone(), file.text);
+        self.own.insert(file.name, file.path);
     }
 }
 
@@ -128,27 +109,9 @@ pub(super) fn embedded(name: &str) -> Option<String> {
     EmbeddedPages::get(name).map(|file| String::from_utf8_lossy(&file.data).into_owned())
 }
 
-/// A file's name below the folder, and its text.
-fn read_file(root: &Path, path: &Path) -> Result<(String, String), String> {
-    let size = std::fs::metadata(path).map_err(|why| why.to_string())?;
-    if !size.is_file() {
-        return Err("is no file".to_owned());
-    }
-    if size.len() > FILE_BYTES_MAX {
-        return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));
-    }
-    let inside = path.strip_prefix(root).map_err(|why| why.to_string())?;
-    let name: Vec<String> = inside
-        .components()
-        .map(|part| part.as_os_str().to_string_lossy().into_owned())
-        .collect();
-    let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
-    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    Ok((name.join("/"), text))
-}
-
 /// Whether a vendor's file lies where nothing looks for it: a slip of the pen would otherwise just have no effect.
-fn misplaced(name: &str, path: &Path) -> Option<PageMistake> {
+fn misplaced(file: &OwnFile) -> Option<PageMistake> {
+    let name = file.name.as_str();
     let is_words = name.starts_with("words/") && name.ends_with(".toml");
     let is_page = name.ends_with(".html") && !name.contains('/');
     if is_words || is_page || EmbeddedPages::get(name).is_some() {
@@ -161,14 +124,5 @@ fn misplaced(name: &str, path: &Path) -> Option<PageMistake> {
         || "nothing uses it: there are pages (`*.html`), `style.css`, `script.js` and `words/<language>.toml`".to_owned(),
         |near| format!("nothing uses it; did you mean `{near}`?"),
     );
-    Some(PageMistake::new(path.display().to_string(), why))
-}
-
-/// The name that was probably meant.
-pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    names
-        .map(|known| (strsim::jaro_winkler(known, name), known))
-        .filter(|(alike, _)| *alike > ALIKE_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, known)| known)
+    Some(PageMistake::new(file.path.display().to_string(), why))
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{PageFiles, PageMistake, embedded, nearest};
+use super::files::{PageFiles, PageMistake, embedded};
+use crate::config::nearest;
 use crate::domain::time::Timestamp;
 use crate::effects::mail::long_date;
 
