@@ -104,4 +104,30 @@ impl PurchaseStatus {
             | Self::Nothing => false,
         }
     }
+
+    /// Whether it goes on by itself: a subscription of this status can be cancelled.
+    #[must_use]
+    pub const fn runs(self) -> bool {
+        match self {
+            Self::Preparing
+            | Self::Delayed
+            | Self::Partial
+            | Self::Live
+            | Self::Grace
+            | Self::Trial
+            | Self::Lapsed
+            | Self::Paused => true,
+            Self::OnItsWay
+            | Self::AwaitingPayment
+            | Self::Ending
+            | Self::Disputed
+            | Self::DisputeLost
+            | Self::Refunded
+            | Self::Revoked
+            | Self::Ended
+            | Self::Failed
+            | Self::Expired
+            | Self::Nothing => false,
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod accept;
 mod buy;
 pub(crate) mod health;
 mod intake;
+mod license_words;
 mod licenses;
 mod limit;
 pub(crate) mod metrics;

@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
+use super::license_words::{self, masked, tone};
 use super::web::{Page, Say, Tone, say};
 use crate::config::Link;
-use crate::domain::machine::{Grant, LicenseStatus};
+use crate::domain::machine::Grant;
 use crate::domain::plan::Devices;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::time::Timestamp;
@@ -141,31 +142,6 @@ impl PurchaseText {
     }
 }
 
-/// What a page's colour and sign say.
-const fn tone(status: PurchaseStatus) -> Tone {
-    match status {
-        PurchaseStatus::Preparing
-        | PurchaseStatus::Live
-        | PurchaseStatus::Ending
-        | PurchaseStatus::Partial
-        | PurchaseStatus::Trial
-        | PurchaseStatus::Nothing => Tone::Good,
-        PurchaseStatus::OnItsWay
-        | PurchaseStatus::AwaitingPayment
-        | PurchaseStatus::Delayed
-        | PurchaseStatus::Grace
-        | PurchaseStatus::Paused
-        | PurchaseStatus::Ended => Tone::Wait,
-        PurchaseStatus::Lapsed
-        | PurchaseStatus::Disputed
-        | PurchaseStatus::Refunded
-        | PurchaseStatus::Revoked
-        | PurchaseStatus::DisputeLost
-        | PurchaseStatus::Failed
-        | PurchaseStatus::Expired => Tone::Bad,
-    }
-}
-
 /// Whether more will be known soon.
 const fn waits(status: PurchaseStatus) -> bool {
     match status {
@@ -200,27 +176,13 @@ const fn key_is_to_come(status: PurchaseStatus) -> bool {
 impl LicenseCard {
     /// A license as it is shown, in full or masked.
     pub(super) fn of(grant: &Grant, title: Option<&str>, whole: bool, now: Timestamp) -> Self {
-        let devices = match grant.devices {
-            Devices::Count(n) => say("license.device").count(n),
-            Devices::Unlimited => say("license.device.any"),
-        };
-        let validity = match (grant.status_at(now), grant.expires_at) {
-            (LicenseStatus::Suspended, _) => say("license.paused"),
-            (LicenseStatus::Expired, Some(at)) => say("license.ended").on("day", at),
-            (LicenseStatus::Live | LicenseStatus::Revoked, Some(at)) => {
-                say("license.until").on("day", at)
-            }
-            (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => {
-                say("license.for_life")
-            }
-        };
         let key = grant.key.reveal();
         Self {
             title: title.map(str::to_owned),
             key: if whole { key.to_owned() } else { masked(key) },
             whole,
-            devices,
-            validity,
+            devices: license_words::devices(grant.devices),
+            validity: license_words::validity(grant, now),
             plan: grant.plan.as_ref().map(ToString::to_string),
             devices_max: match grant.devices {
                 Devices::Count(n) => Some(n),
@@ -228,37 +190,6 @@ impl LicenseCard {
             },
             valid_until: grant.expires_at,
             works: grant.live_at(now),
-        }
-    }
-}
-
-/// A key of which only the end can be read: enough to tell two keys apart. A short one shows nothing.
-pub(super) fn masked(key: &str) -> String {
-    const SHOWN: usize = 4;
-    let len = key.chars().count();
-    let shown_from = if len >= 3 * SHOWN { len - SHOWN } else { len };
-    let hide = |(at, c): (usize, char)| {
-        if at >= shown_from || c == '-' {
-            c
-        } else {
-            '•'
-        }
-    };
-    key.chars().enumerate().map(hide).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn of_a_masked_key_only_the_end_is_read() {
-        for (key, shown) in [
-            ("KEYW-7Q2M-XD4F-9TRA", "••••-••••-••••-9TRA"),
-            ("ABCD-EFGH", "••••-••••"),
-            ("", ""),
-        ] {
-            assert_eq!(masked(key), shown);
         }
     }
 }

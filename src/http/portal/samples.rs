@@ -6,6 +6,7 @@ use super::sign_in::{ask_page, code_page, link_page};
 use super::view::{BillingView, DeviceView, KeyView, PurchaseView, WishView};
 use crate::config::Config;
 use crate::domain::time::Timestamp;
+use crate::http::license_words::masked;
 use crate::http::samples::{PageSample, title};
 use crate::http::web::{Page, Tone, say};
 
@@ -57,11 +58,8 @@ fn live(config: &Config, shown: bool) -> PurchaseView {
         name: name.to_owned(),
         number: "0".to_owned(),
     };
-    let key = if shown {
-        "KEYW-7Q2M-XD4F-9TRA-5NCE"
-    } else {
-        "•••• •••• 5NCE"
-    };
+    let key = "KEYW-7Q2M-XD4F-9TRA-5NCE";
+    let key = if shown { key.to_owned() } else { masked(key) };
     let wish = |hint| {
         Some(WishView {
             open: true,
@@ -74,7 +72,7 @@ fn live(config: &Config, shown: bool) -> PurchaseView {
         tone: Tone::Good,
         status: say("portal.status.live"),
         licenses: vec![KeyView {
-            key: key.to_owned(),
+            key,
             valid: say("license.until").on("day", day("2027-03-14T08:00:00Z")),
             devices: say("portal.devices.used").with("used", 2).with("max", 3),
             bound: vec![device("7f3a99c1"), device("02be41d8")],

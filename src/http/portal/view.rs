@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::domain::entitlement::Entitlement;
 use crate::domain::id::{CustomerId, LicenseKey, ObjectKind};
 use crate::domain::lifecycle::Folded;
-use crate::domain::machine::{Grant, LicenseStatus, Machine};
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::self_service::{SelfService, Turn, Wish, turn};
 use crate::domain::status::PurchaseStatus;
@@ -16,10 +16,9 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::read::addresses::HeldPurchase;
 use crate::engine::read::view;
+use crate::http::license_words::{self, masked, tone};
 use crate::http::web::{Say, Tone, say};
 
-/// Characters of a key that are shown before it is asked for.
-const KEY_END_LEN: usize = 4;
 /// Characters of a device's name: enough to tell a household's devices apart.
 const DEVICE_LEN: usize = 8;
 
@@ -166,28 +165,7 @@ impl OwnPurchase {
 
     /// Whether its subscription can be cancelled.
     pub(super) fn can_cancel(&self) -> bool {
-        let runs = match self.status {
-            PurchaseStatus::Preparing
-            | PurchaseStatus::Delayed
-            | PurchaseStatus::Partial
-            | PurchaseStatus::Live
-            | PurchaseStatus::Grace
-            | PurchaseStatus::Trial
-            | PurchaseStatus::Lapsed
-            | PurchaseStatus::Paused => true,
-            PurchaseStatus::OnItsWay
-            | PurchaseStatus::AwaitingPayment
-            | PurchaseStatus::Ending
-            | PurchaseStatus::Disputed
-            | PurchaseStatus::DisputeLost
-            | PurchaseStatus::Refunded
-            | PurchaseStatus::Revoked
-            | PurchaseStatus::Ended
-            | PurchaseStatus::Failed
-            | PurchaseStatus::Expired
-            | PurchaseStatus::Nothing => false,
-        };
-        runs && self.machine().object().kind() == ObjectKind::Subscription
+        self.status.runs() && self.machine().object().kind() == ObjectKind::Subscription
     }
 
     /// Whether a payment failed that the customer can mend.
@@ -222,10 +200,9 @@ impl OwnPurchase {
     }
 
     fn title(&self, config: &Config) -> String {
-        let mut titles: Vec<String> = Vec::new();
+        let mut titles: Vec<&str> = Vec::new();
         for plan in self.machine().grants.iter().filter_map(|g| g.plan.as_ref()) {
-            let look = config.looks.get(plan).and_then(|look| look.title.clone());
-            let title = look.unwrap_or_else(|| plan.to_string());
+            let title = config.title(plan);
             if !titles.contains(&title) {
                 titles.push(title);
             }
@@ -238,7 +215,7 @@ impl OwnPurchase {
         if let (PurchaseStatus::Grace, Some(ends)) = (self.status, grace) {
             return say("portal.status.grace_until").on("day", ends);
         }
-        say(sentence(self.status))
+        say(format!("portal.status.{}", self.status))
     }
 
     fn wish_view(&self, viewer: &Viewer<'_>, wish: Wish) -> Option<WishView> {
@@ -270,116 +247,27 @@ impl OwnPurchase {
     }
 }
 
-/// What a status says to a customer, and what to do.
-const fn sentence(status: PurchaseStatus) -> &'static str {
-    match status {
-        PurchaseStatus::OnItsWay => "portal.status.on_its_way",
-        PurchaseStatus::AwaitingPayment => "portal.status.awaiting_payment",
-        PurchaseStatus::Preparing => "portal.status.preparing",
-        PurchaseStatus::Delayed => "portal.status.delayed",
-        PurchaseStatus::Partial => "portal.status.partial",
-        PurchaseStatus::Live => "portal.status.live",
-        PurchaseStatus::Grace => "portal.status.grace",
-        PurchaseStatus::Ending => "portal.status.ending",
-        PurchaseStatus::Trial => "portal.status.trial",
-        PurchaseStatus::Lapsed => "portal.status.lapsed",
-        PurchaseStatus::Paused => "portal.status.paused",
-        PurchaseStatus::Disputed => "portal.status.disputed",
-        PurchaseStatus::DisputeLost => "portal.status.dispute_lost",
-        PurchaseStatus::Refunded => "portal.status.refunded",
-        PurchaseStatus::Revoked => "portal.status.revoked",
-        PurchaseStatus::Ended => "portal.status.ended",
-        PurchaseStatus::Failed => "portal.status.failed",
-        PurchaseStatus::Expired => "portal.status.expired",
-        PurchaseStatus::Nothing => "portal.status.nothing",
-    }
-}
-
-const fn tone(status: PurchaseStatus) -> Tone {
-    match status {
-        PurchaseStatus::Live | PurchaseStatus::Trial => Tone::Good,
-        PurchaseStatus::OnItsWay
-        | PurchaseStatus::AwaitingPayment
-        | PurchaseStatus::Preparing
-        | PurchaseStatus::Delayed
-        | PurchaseStatus::Partial
-        | PurchaseStatus::Grace
-        | PurchaseStatus::Ending
-        | PurchaseStatus::Paused
-        | PurchaseStatus::Nothing => Tone::Wait,
-        PurchaseStatus::Lapsed
-        | PurchaseStatus::Disputed
-        | PurchaseStatus::DisputeLost
-        | PurchaseStatus::Refunded
-        | PurchaseStatus::Revoked
-        | PurchaseStatus::Ended
-        | PurchaseStatus::Failed
-        | PurchaseStatus::Expired => Tone::Bad,
-    }
-}
-
 fn key_view(grant: &Grant, viewer: &Viewer<'_>, shown: bool) -> KeyView {
     let bound = match grant.devices {
         Devices::Count(_) => (viewer.devices)(&grant.key),
         Devices::Unlimited => Vec::new(),
     };
     let devices = match grant.devices {
-        Devices::Unlimited => say("license.device.any"),
-        Devices::Count(max) if bound.is_empty() => say("license.device").count(max),
-        Devices::Count(max) => {
+        Devices::Count(max) if !bound.is_empty() => {
             let used = say("portal.devices.used").with("used", bound.len());
             used.with("max", max)
         }
+        Devices::Count(_) | Devices::Unlimited => license_words::devices(grant.devices),
     };
     let view = |device: &String| DeviceView {
         name: device.chars().take(DEVICE_LEN).collect(),
         number: viewer.session.number_of(device),
     };
+    let key = grant.key.reveal();
     KeyView {
-        key: if shown {
-            grant.key.reveal().to_owned()
-        } else {
-            masked(&grant.key)
-        },
-        valid: valid(grant, viewer.now),
+        key: if shown { key.to_owned() } else { masked(key) },
+        valid: license_words::validity(grant, viewer.now),
         devices,
         bound: bound.iter().map(view).collect(),
-    }
-}
-
-fn valid(grant: &Grant, now: Timestamp) -> Say {
-    match (grant.status_at(now), grant.expires_at) {
-        (LicenseStatus::Suspended, _) => say("license.paused"),
-        (LicenseStatus::Expired, Some(at)) => say("license.ended").on("day", at),
-        (LicenseStatus::Live | LicenseStatus::Revoked, Some(at)) => {
-            say("license.until").on("day", at)
-        }
-        (LicenseStatus::Live | LicenseStatus::Revoked | LicenseStatus::Expired, None) => {
-            say("license.for_life")
-        }
-    }
-}
-
-/// A key of which the end alone is shown; of one that is short, nothing.
-fn masked(key: &LicenseKey) -> String {
-    let key = key.reveal();
-    let len = key.chars().count();
-    let shown = if len >= 3 * KEY_END_LEN {
-        KEY_END_LEN
-    } else {
-        0
-    };
-    let end: String = key.chars().skip(len - shown).collect();
-    format!("•••• •••• {end}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_key_the_end_is_shown() {
-        assert_eq!(masked(&LicenseKey::new("KEYW-7Q2M-9TRA")), "•••• •••• 9TRA");
-        assert_eq!(masked(&LicenseKey::new("SHORT")), "•••• •••• ");
     }
 }
