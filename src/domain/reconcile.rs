@@ -90,23 +90,12 @@ fn stop_overlong(
 
 /// Devices that a person wants forgotten: on each license that was there when it was said, once.
 fn resets(machine: &Machine, out: &mut Vec<Difference>) {
-    let said = machine
-        .facts
-        .iter()
-        .filter_map(|fact| match &fact.decision()?.verb {
-            Verb::ResetDevices { device } => Some((fact, device)),
-            Verb::Grant { .. }
-            | Verb::Extend { .. }
-            | Verb::Exempt { .. }
-            | Verb::Revoke
-            | Verb::Keep
-            | Verb::Rekey
-            | Verb::Address { .. }
-            | Verb::ApplyRevision
-            | Verb::Resend { .. }
-            | Verb::Issue { .. }
-            | Verb::Note => None,
-        });
+    let said = machine.facts.iter().filter_map(|fact| {
+        let Verb::ResetDevices { device } = &fact.decision()?.verb else {
+            return None;
+        };
+        Some((fact, device))
+    });
     for (fact, device) in said {
         let there = |g: &&Grant| g.since <= fact.received && g.can_be_mailed();
         for grant in machine.grants.iter().filter(there) {

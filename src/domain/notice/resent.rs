@@ -29,18 +29,8 @@ impl Situation<'_> {
 }
 
 fn resend(fact: &Fact) -> Option<(&Fact, &Option<String>)> {
-    match &fact.decision()?.verb {
-        Verb::Resend { to } => Some((fact, to)),
-        Verb::Grant { .. }
-        | Verb::Extend { .. }
-        | Verb::Exempt { .. }
-        | Verb::Revoke
-        | Verb::Keep
-        | Verb::Rekey
-        | Verb::Address { .. }
-        | Verb::ResetDevices { .. }
-        | Verb::ApplyRevision
-        | Verb::Note
-        | Verb::Issue { .. } => None,
-    }
+    let Verb::Resend { to } = &fact.decision()?.verb else {
+        return None;
+    };
+    Some((fact, to))
 }
