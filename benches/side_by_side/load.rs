@@ -86,45 +86,35 @@ pub(crate) fn send(requests: Requests, port: u16) -> Result<Load> {
 
 /// Sends what it is given until that ends, and waits until each is acknowledged.
 pub(crate) fn send_all(next: Next, port: u16) -> Result<Load> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, async {
-        let next = Rc::new(RefCell::new(next));
-        let watch = Rc::new(Stopwatch::start());
-        let connections: Vec<_> = (0..CONNECTIONS)
-            .map(|_| {
-                tokio::task::spawn_local(connection(Rc::clone(&next), Rc::clone(&watch), port))
-            })
-            .collect();
-        let mut load = Load::default();
-        for connection in connections {
-            load.add(connection.await.context("a connection's task")??);
-        }
-        load.elapsed = watch.elapsed();
-        Ok(load)
-    })
+    let next = Rc::new(RefCell::new(next));
+    on_connections(|_, watch| connection(Rc::clone(&next), watch, port))
 }
 
 /// Sends so many requests a second for a time, in turn over all connections. One that its connection could not send when it
 /// was due, for the last answer was late, counts from when it was due.
 pub(crate) fn send_paced(next: Next, port: u16, per_s: u64, lasting: Duration) -> Result<Load> {
+    let next = Rc::new(RefCell::new(next));
+    let due = move |n: u64| Duration::from_micros(n * 1_000_000 / per_s);
+    on_connections(|first, watch| {
+        let turns = (0_u64..).map(move |turn| due(first + turn * CONNECTIONS as u64));
+        let dues = turns.take_while(move |due| *due < lasting);
+        paced(Rc::clone(&next), watch, dues, port)
+    })
+}
+
+/// Runs what each connection does, by its number and the watch that they share, and adds up what it showed.
+fn on_connections<F>(does: impl Fn(u64, Rc<Stopwatch>) -> F) -> Result<Load>
+where
+    F: Future<Output = Result<Load>> + 'static,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let next = Rc::new(RefCell::new(next));
         let watch = Rc::new(Stopwatch::start());
-        let due = move |n: u64| Duration::from_micros(n * 1_000_000 / per_s);
         let connections: Vec<_> = (0..CONNECTIONS as u64)
-            .map(|first| {
-                let turns = (0_u64..).map(move |turn| due(first + turn * CONNECTIONS as u64));
-                let dues = turns.take_while(move |due| *due < lasting);
-                let (next, watch) = (Rc::clone(&next), Rc::clone(&watch));
-                tokio::task::spawn_local(paced(next, watch, dues, port))
-            })
+            .map(|number| tokio::task::spawn_local(does(number, Rc::clone(&watch))))
             .collect();
         let mut load = Load::default();
         for connection in connections {

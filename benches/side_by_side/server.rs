@@ -239,18 +239,8 @@ fn verify_only(port: u16) -> Result<Command> {
 
 /// The configuration of a vendor with one plan; the purchases name the application in their metadata as in the guide.
 pub(crate) fn keyward_config(port: u16, api: &str) -> String {
-    format!(
-        r#"listen = "127.0.0.1:{port}"
-data_dir = "./keyward-data"
-public_url = "http://127.0.0.1:{port}"
-
-[[source]]
-name = "stripe"
-kind = "stripe"
-signing_secrets = ["{SECRET}"]
-livemode = "live"
-
-[licenses]
+    let services = format!(
+        r#"[licenses]
 service = "authforge"
 api_base = "{api}"
 api_key = "af_live_bench"
@@ -261,7 +251,43 @@ in_flight = 64
 [mail]
 transport = "none"
 from = "Example <keys@example.com>"
+"#
+    );
+    config(port, &services)
+}
 
+/// The same vendor with the license service inside. A proxy stands before it, so that visitors can be told apart.
+fn embedded_config(port: u16) -> String {
+    let services = format!(
+        r#"[licenses]
+service = "embedded"
+app_id = "{APP}"
+
+[mail]
+transport = "folder"
+path = "./mail"
+from = "Example <keys@example.com>"
+
+[http]
+trusted_proxies = ["127.0.0.1"]
+"#
+    );
+    config(port, &services)
+}
+
+fn config(port: u16, services: &str) -> String {
+    format!(
+        r#"listen = "127.0.0.1:{port}"
+data_dir = "./keyward-data"
+public_url = "http://127.0.0.1:{port}"
+
+[[source]]
+name = "stripe"
+kind = "stripe"
+signing_secrets = ["{SECRET}"]
+livemode = "live"
+
+{services}
 [[plan]]
 name = "pro"
 prices = ["price_pro_monthly"]
@@ -272,39 +298,6 @@ license = {{ devices = 3 }}
 grace = "16d"
 reminders = ["0d", "7d", "14d"]
 at_grace_end = "suspend"
-"#
-    )
-}
-
-/// The same vendor with the license service inside. A proxy stands before it, so that visitors can be told apart.
-fn embedded_config(port: u16) -> String {
-    format!(
-        r#"listen = "127.0.0.1:{port}"
-data_dir = "./keyward-data"
-public_url = "http://127.0.0.1:{port}"
-
-[http]
-trusted_proxies = ["127.0.0.1"]
-
-[[source]]
-name = "stripe"
-kind = "stripe"
-signing_secrets = ["{SECRET}"]
-livemode = "live"
-
-[licenses]
-service = "embedded"
-app_id = "{APP}"
-
-[mail]
-transport = "folder"
-path = "./mail"
-from = "Example <keys@example.com>"
-
-[[plan]]
-name = "pro"
-prices = ["price_pro_monthly"]
-license = {{ devices = 3 }}
 "#
     )
 }
