@@ -1,6 +1,7 @@
 //! What pages say of a license and of a purchase, whichever page it is. Pure.
 
 use super::web::{Say, Tone, say};
+use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, LicenseStatus};
 use crate::domain::plan::Devices;
 use crate::domain::status::PurchaseStatus;
@@ -26,6 +27,14 @@ pub(super) fn validity(grant: &Grant, now: Timestamp) -> Say {
             say("license.for_life")
         }
     }
+}
+
+/// Where an unpaid renewal is paid, while that brings the license back or keeps it.
+pub(super) fn pay_url(folded: &Folded, status: PurchaseStatus) -> Option<String> {
+    let is_asked = matches!(status, PurchaseStatus::Grace | PurchaseStatus::Lapsed);
+    let episode = folded.life.open_episode().filter(|_| is_asked)?;
+    let url = episode.owed.hosted_url.as_ref();
+    url.filter(|url| url.starts_with("https://")).cloned()
 }
 
 /// What a page's colour and sign say.

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::json;
 
+use super::license_words::pay_url;
 use super::status_text::{LicenseCard, PurchaseText};
 use super::web::{Page, Refresh, Tone};
 use super::{App, Peer, limit, metrics};
@@ -246,14 +247,6 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
         }
     }
     said
-}
-
-/// Where an unpaid renewal is paid, while that brings the license back or keeps it.
-fn pay_url(folded: &Folded, status: PurchaseStatus) -> Option<String> {
-    let is_asked = matches!(status, PurchaseStatus::Grace | PurchaseStatus::Lapsed);
-    let episode = folded.life.open_episode().filter(|_| is_asked)?;
-    let url = episode.owed.hosted_url.as_ref();
-    url.filter(|url| url.starts_with("https://")).cloned()
 }
 
 /// When the money came; for what nobody paid, when its first license did.

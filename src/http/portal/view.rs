@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::read::addresses::HeldPurchase;
 use crate::engine::read::view;
-use crate::http::license_words::{self, masked, tone};
+use crate::http::license_words::{self, masked, pay_url, tone};
 use crate::http::web::{Say, Tone, say};
 
 /// Characters of a device's name: enough to tell a household's devices apart.
@@ -173,11 +173,6 @@ impl OwnPurchase {
         matches!(self.status, PurchaseStatus::Grace | PurchaseStatus::Lapsed)
     }
 
-    /// Where the open invoice is paid.
-    fn pay_url(&self) -> Option<String> {
-        self.folded.life.open_episode()?.owed.hosted_url.clone()
-    }
-
     /// Shows it; its keys in full where they were asked for.
     pub(super) fn view(&self, viewer: &Viewer<'_>, shown: bool) -> PurchaseView {
         let holds = self.held.holder.holds_keys;
@@ -242,7 +237,7 @@ impl OwnPurchase {
             open: self.bills,
             card: self.bills && self.owes(),
             cancel: self.bills && self.can_cancel(),
-            pay_url: self.pay_url().filter(|_| self.owes()),
+            pay_url: pay_url(&self.folded, self.status),
         })
     }
 }
