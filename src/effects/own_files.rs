@@ -17,21 +17,26 @@ pub struct OwnFile {
 
 /// What could not be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadFile {
     pub path: PathBuf,
     pub why: String,
 }
 
 /// Reads a folder and those below it, `depth` levels in all, in the order of the paths. Hidden files are none of our business.
 #[must_use]
-pub fn read(folder: &Path, depth: usize) -> Vec<Result<OwnFile, Unread>> {
+pub fn read(folder: &Path, depth: usize) -> Vec<Result<OwnFile, UnreadFile>> {
     let mut found = Vec::new();
     read_below(folder, folder, depth, &mut found);
     found
 }
 
-fn read_below(root: &Path, folder: &Path, depth: usize, found: &mut Vec<Result<OwnFile, Unread>>) {
-    let unread = |path: &Path, why: String| Unread {
+fn read_below(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    found: &mut Vec<Result<OwnFile, UnreadFile>>,
+) {
+    let unread = |path: &Path, why: String| UnreadFile {
         path: path.to_owned(),
         why,
     };
