@@ -8,6 +8,7 @@ mod cold;
 mod disk;
 mod growth;
 mod history;
+mod key;
 mod load;
 mod measure;
 mod proc;

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::request::{BackfillPosition, BackfillQuery};
 use super::response::{BackfillPart, Response};
 use crate::domain::id::{Scope, SourceName};
-use crate::effects::backfill::{BackfillError, Walk};
+use crate::effects::backfill::{BackfillError, Progress, Walk};
 use crate::effects::stripe::Accounts;
 use crate::engine::record::server;
 
@@ -33,8 +33,14 @@ pub(super) async fn next(
     };
     let complete_to = server::backfilled(context.handle.reader(), &walk.scope)?;
     let known_from = complete_to.or(context.handle.rules().store_since);
-    let keep = known_from.is_some_and(|known| query.since <= known);
-    let walked = walk.go_on(&context.handle, account, READS_MAX, keep).await;
+    let progress = if known_from.is_some_and(|known| query.since <= known) {
+        Progress::Kept
+    } else {
+        Progress::NotKept
+    };
+    let walked = walk
+        .go_on(&context.handle, account, READS_MAX, progress)
+        .await;
     walked.map_err(|error| failed(&walk.scope, &error))?;
     let position = |scope: &Scope, from, until| BackfillPosition {
         scope: scope.clone(),

@@ -56,7 +56,7 @@ pub fn markdown() -> String {
         `policy`, `backup`, `verify`, `resend` and the decisions ask the running server through `control.sock` in its data directory, and open the store themselves when none runs.\n\n\
         ## Every command takes\n"
         .to_owned();
-    options(&command, &mut out, true);
+    options(&command, &mut out, Options::OfAll);
     for sub in command
         .get_subcommands()
         .filter(|c| !c.is_hide_set() && c.get_name() != "help")
@@ -70,13 +70,13 @@ pub fn markdown() -> String {
             sub.get_name(),
             about(sub)
         );
-        options(sub, &mut out, false);
+        options(sub, &mut out, Options::OfOne);
         for inner in sub.get_subcommands().filter(|c| c.get_name() != "help") {
             let usage = inner.clone().render_usage().to_string();
             let usage = usage.trim_start_matches("Usage: ").trim();
             let name = format!("{} {}", sub.get_name(), inner.get_name());
             let _ = write!(out, "\n### {name}\n\n{}\n\n    {usage}\n", about(inner));
-            options(inner, &mut out, false);
+            options(inner, &mut out, Options::OfOne);
         }
     }
     format!("{}\n", out.trim_end())
@@ -89,7 +89,17 @@ fn about(command: &Command) -> String {
         .unwrap_or_default()
 }
 
-fn options(command: &Command, out: &mut String, global: bool) {
+/// Which of a command's options are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Options {
+    /// Those that every command takes.
+    OfAll,
+    /// Its own.
+    OfOne,
+}
+
+fn options(command: &Command, out: &mut String, which: Options) {
+    let global = which == Options::OfAll;
     let mut before = "\n";
     for arg in command
         .get_arguments()

@@ -28,6 +28,30 @@ pub struct ExportArgs {
     pub machine: Option<String>,
 }
 
+impl ExportArgs {
+    const fn identities(&self) -> Identities {
+        if self.anonymize {
+            Identities::Replaced
+        } else {
+            Identities::Kept
+        }
+    }
+}
+
+/// Whether whom a history tells of can be known from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identities {
+    Kept,
+    Replaced,
+}
+
+impl Identities {
+    /// What replaces them, with all ids known beforehand.
+    fn replaced(self, ids: impl FnOnce() -> Vec<String>) -> Option<Anonymizer> {
+        (self == Self::Replaced).then(|| Anonymizer::new(rand::random(), &ids()))
+    }
+}
+
 /// Writes the history.
 ///
 /// # Errors
@@ -35,8 +59,8 @@ pub struct ExportArgs {
 pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
     let mut sink = Sink::open(&args.file)?;
     let written = history_pages::converse(config, |asked| match &args.machine {
-        Some(machine) => one(asked, machine, args.anonymize, &mut sink),
-        None => all(asked, args.anonymize, &mut sink),
+        Some(machine) => one(asked, machine, args.identities(), &mut sink),
+        None => all(asked, args.identities(), &mut sink),
     })?;
     sink.finish()?;
     report::say(&format!("{written} lines; `keyward replay` reads them"));
@@ -55,7 +79,7 @@ pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
 /// What went wrong.
 pub(super) fn whole(config: &Path, file: &Path) -> Result<(), Failure> {
     let mut sink = Sink::open(file)?;
-    history_pages::converse(config, |asked| all(asked, false, &mut sink))?;
+    history_pages::converse(config, |asked| all(asked, Identities::Kept, &mut sink))?;
     sink.finish()?;
     if sink.missing > 0 {
         report::warning(&format!(
@@ -69,12 +93,12 @@ pub(super) fn whole(config: &Path, file: &Path) -> Result<(), Failure> {
 fn one(
     asked: &mut Conversation,
     machine: &str,
-    anonymize: bool,
+    identities: Identities,
     sink: &mut Sink,
 ) -> Result<u64, Failure> {
     let group = history_pages::only(asked, machine)?;
     // An event's id decides ties: what replaces it must sort alike, so that all are known before the first is written.
-    sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids(&group.lines)));
+    sink.anonymizer = identities.replaced(|| ids(&group.lines));
     group
         .lines
         .into_iter()
@@ -99,15 +123,15 @@ fn ids(lines: &[HistoryLine]) -> Vec<String> {
     lines.iter().filter_map(id).map(|e| e.id).collect()
 }
 
-fn all(asked: &mut Conversation, anonymize: bool, sink: &mut Sink) -> Result<u64, Failure> {
-    let (entries, until) = history_pages::index(asked, false)?;
+fn all(asked: &mut Conversation, identities: Identities, sink: &mut Sink) -> Result<u64, Failure> {
+    let (entries, until) = history_pages::index(asked)?;
     let ids = || {
         entries
             .iter()
             .map(|e: &HistoryEntry| e.id.to_string())
             .collect::<Vec<_>>()
     };
-    sink.anonymizer = anonymize.then(|| Anonymizer::new(rand::random(), &ids()));
+    sink.anonymizer = identities.replaced(ids);
     let mut said = history_pages::said(asked, until)?.into_iter().peekable();
     history_pages::bodies(asked, &entries, |line| {
         while let Some(earlier) = said.next_if(|s| s.received < line.received) {

@@ -35,16 +35,13 @@ pub(super) fn part<T: for<'d> Deserialize<'d>>(
 }
 
 /// Every event in the order of receipt, and the instant that this shows. About a hundred bytes each stand in memory.
-pub(super) fn index(
-    asked: &mut Conversation,
-    loose: bool,
-) -> Result<(Vec<HistoryEntry>, Timestamp), Failure> {
+pub(super) fn index(asked: &mut Conversation) -> Result<(Vec<HistoryEntry>, Timestamp), Failure> {
     let (mut entries, mut after, mut until) = (Vec::new(), None, None);
     loop {
         let mut page: Part<HistoryEntry> = part(
             asked,
             HistoryQuery::Events {
-                loose,
+                loose: false,
                 after,
                 until,
             },

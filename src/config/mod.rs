@@ -43,7 +43,7 @@ use crate::domain::id::{PlanName, PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
 use crate::domain::probe::ServiceProbe;
-use tree::{Found, TreeReader};
+use tree::{Found, FoundKind, TreeReader};
 
 /// The commented file that `keyward init` writes.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -112,8 +112,7 @@ impl Config {
     pub fn load(path: &Path, env: &Env<'_>) -> Result<(Self, Vec<Warning>), Mistakes> {
         let told = |message: String, hint: &str| {
             let found = Found {
-                warning: false,
-                absence: false,
+                kind: FoundKind::Mistake,
                 at: None,
                 message,
                 hint: Some(hint.to_owned()),
@@ -314,7 +313,7 @@ fn shown(
     let blanked: Arc<str> = syntax::blanked(text, secrets).into();
     let file = path.display().to_string();
     let finding = |f: Found| Finding {
-        severity: if f.warning {
+        severity: if f.kind == FoundKind::Warning {
             Severity::Warning
         } else {
             Severity::Mistake

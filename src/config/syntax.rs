@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::report::Position;
-use super::tree::Found;
+use super::tree::{Found, FoundKind};
 
 /// Adds the mistakes of syntax, and takes out what they may have caused.
 pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Found>) {
@@ -34,7 +34,7 @@ pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Fou
         .min()
         .unwrap_or(usize::MAX);
     found.retain(|f| {
-        !f.absence
+        f.kind != FoundKind::Absence
             && f.at
                 .as_ref()
                 .is_some_and(|at| at.start < lost && !broken.contains(&line_of(at)))
@@ -43,8 +43,7 @@ pub(super) fn syntax(text: &str, errors: &[toml::de::Error], found: &mut Vec<Fou
         let hint = error.span().and_then(|at| syntax_hint(error, text, &at));
         let at = error.span();
         found.push(Found {
-            warning: false,
-            absence: false,
+            kind: FoundKind::Mistake,
             at,
             message: error.message().to_owned(),
             hint,

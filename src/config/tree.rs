@@ -19,12 +19,21 @@ pub(super) use value::Value;
 /// How alike two names must be for one to be suggested for the other.
 const ALIKE_MIN: f64 = 0.8;
 
+/// What kind of thing was found wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FoundKind {
+    /// It cannot be meant.
+    Mistake,
+    /// Something is not there that must be; that may be a syntax error's doing.
+    Absence,
+    /// It is unwise.
+    Warning,
+}
+
 /// Something found wrong, before it is known which text it is shown in.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) warning: bool,
-    /// Whether it says that something is not there; that may be a syntax error's doing.
-    pub(super) absence: bool,
+    pub(super) kind: FoundKind,
     pub(super) at: Option<Range<usize>>,
     pub(super) message: String,
     pub(super) hint: Option<String>,
@@ -62,7 +71,7 @@ impl<'a> TreeReader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(false, false, at, message.into(), hint.into());
+        self.push(FoundKind::Mistake, at, message.into(), hint.into());
     }
 
     /// Tells that something is not there that must be.
@@ -72,7 +81,7 @@ impl<'a> TreeReader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(false, true, at, message.into(), hint.into());
+        self.push(FoundKind::Absence, at, message.into(), hint.into());
     }
 
     /// Tells what is unwise.
@@ -82,17 +91,10 @@ impl<'a> TreeReader<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(true, false, at, message.into(), hint.into());
+        self.push(FoundKind::Warning, at, message.into(), hint.into());
     }
 
-    fn push(
-        &self,
-        warning: bool,
-        absence: bool,
-        at: Option<Range<usize>>,
-        message: String,
-        hint: String,
-    ) {
+    fn push(&self, kind: FoundKind, at: Option<Range<usize>>, message: String, hint: String) {
         let hint = Some(hint).filter(|h| !h.is_empty());
         // A table is read by each who wants something of it; its mistakes are told once.
         let told = |f: &Found| f.at == at && f.message == message;
@@ -100,8 +102,7 @@ impl<'a> TreeReader<'a> {
             return;
         }
         self.found.borrow_mut().push(Found {
-            warning,
-            absence,
+            kind,
             at,
             message,
             hint,
@@ -130,7 +131,7 @@ impl<'a> TreeReader<'a> {
         self.found
             .borrow()
             .iter()
-            .any(|f| !f.warning && f.at.as_ref().is_some_and(inside))
+            .any(|f| f.kind != FoundKind::Warning && f.at.as_ref().is_some_and(inside))
     }
 
     /// A table of the file, whose keys are those of a section; tells the ones that are not.

@@ -70,15 +70,15 @@ impl License {
         }
     }
 
-    /// What the service says of it.
+    /// What the service says of one that an action of ours made or changed.
     #[must_use]
-    pub fn confirmed(&self, adopted: bool) -> Confirmed {
+    pub fn confirmed(&self) -> Confirmed {
         Confirmed {
             key: self.key.clone(),
             status: self.status,
             expires_at: self.expires_at,
             devices: Some(self.devices),
-            adopted,
+            adopted: false,
             others: Vec::new(),
         }
     }
@@ -121,7 +121,7 @@ pub fn apply(license: &mut License, act: &Act, abilities: &Abilities) -> Result<
         | Act::Recover(_)
         | Act::Query(_) => {}
     }
-    Ok(license.confirmed(false))
+    Ok(license.confirmed())
 }
 
 fn set_end(

@@ -28,6 +28,15 @@ pub const KEPT: Span = Span::from_days(30);
 /// Events that are handed in together, so that they share a sync.
 const TOGETHER_MAX: usize = 64;
 
+/// Whether the store shall remember how far a walk came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The next walk goes on from there.
+    Kept,
+    /// It looked behind what is known: the next one begins where it would have.
+    NotKept,
+}
+
 /// A walk over one account's events.
 #[derive(Clone, Debug)]
 pub struct Walk {
@@ -112,7 +121,7 @@ impl Walk {
         self.complete_to >= self.until
     }
 
-    /// Walks on for at most so many requests, and keeps how far it came if `keep` says so.
+    /// Walks on for at most so many requests.
     ///
     /// # Errors
     /// [`BackfillError`]; what was handed in before stays.
@@ -121,7 +130,7 @@ impl Walk {
         handle: &Handle,
         account: &Account,
         reads_max: u32,
-        keep: bool,
+        progress: Progress,
     ) -> Result<(), BackfillError> {
         let stop_at = self.found.reads.saturating_add(reads_max);
         while !self.is_over() && self.found.reads < stop_at {
@@ -142,7 +151,7 @@ impl Walk {
             self.hand_in(handle, window).await?;
             self.complete_to = end;
             self.width = whole(Span::from_ms(self.width.ms().saturating_mul(factor)));
-            if keep {
+            if progress == Progress::Kept {
                 let record = ServerRecord::Backfilled {
                     scope: self.scope.clone(),
                     to: end,

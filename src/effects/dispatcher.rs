@@ -208,8 +208,11 @@ impl Dispatcher {
         queues: &mut Queues,
         Ended { entry, exclusive }: Ended,
     ) -> Result<(), RecordError> {
-        let still_due = self.handle.get(&entry)?.is_some();
-        queues.ended(entry, exclusive, still_due);
+        if self.handle.get(&entry)?.is_some() {
+            queues.put_back(entry, exclusive);
+        } else {
+            queues.ended(&entry, exclusive);
+        }
         Ok(())
     }
 
@@ -220,9 +223,9 @@ impl Dispatcher {
         while let Some((lane, entry)) = queues.begin(|lane| !blocked.contains(lane)) {
             match self.begin(queues, &entry, now)? {
                 Begun::Running | Begun::Waits => {}
-                Begun::Settled => queues.ended(entry, None, false),
+                Begun::Settled => queues.ended(&entry, None),
                 Begun::Blocked => {
-                    queues.ended(entry, None, true);
+                    queues.put_back(entry, None);
                     blocked.push(lane);
                 }
             }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use super::book::{Change, No, Order};
-use super::record::Record;
+use super::record::{Detail, Record};
 use super::writer::LedgerWriter;
 use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
@@ -133,7 +133,7 @@ async fn create(State(writer): State<LedgerWriter>, body: Bytes) -> Response {
         Ok(made) => json(
             StatusCode::CREATED,
             &Licenses {
-                licenses: shown(&made, true),
+                licenses: shown(&made, Detail::Whole),
             },
         ),
         Err(why) => no(&why),
@@ -173,7 +173,7 @@ async fn list(
     json(
         StatusCode::OK,
         &ListPage {
-            licenses: shown(&page, false),
+            licenses: shown(&page, Detail::Listed),
             cursor,
         },
     )
@@ -183,7 +183,7 @@ async fn one(State(writer): State<LedgerWriter>, Path(key): Path<String>) -> Res
     let record = writer.book().get(&LicenseKey::new(key)).cloned();
     record.map_or_else(
         || no(&No::NotFound),
-        |record| json(StatusCode::OK, &record.shown(true)),
+        |record| json(StatusCode::OK, &record.shown(Detail::Whole)),
     )
 }
 
@@ -249,7 +249,7 @@ async fn update(
         Err(bad) => Err(bad),
     };
     match updated.as_deref() {
-        Ok([record]) => json(StatusCode::OK, &record.shown(true)),
+        Ok([record]) => json(StatusCode::OK, &record.shown(Detail::Whole)),
         Ok(_) => no(&No::Failed),
         Err(why) => no(why),
     }
@@ -266,8 +266,8 @@ struct ListPage<T> {
     cursor: Option<String>,
 }
 
-fn shown(records: &[Arc<Record>], whole: bool) -> Vec<impl serde::Serialize> {
-    records.iter().map(|record| record.shown(whole)).collect()
+fn shown(records: &[Arc<Record>], detail: Detail) -> Vec<impl serde::Serialize> {
+    records.iter().map(|record| record.shown(detail)).collect()
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, No> {

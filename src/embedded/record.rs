@@ -148,8 +148,9 @@ impl Record {
         }
     }
 
-    /// The license in the API's JSON; `whole`: with label and devices, which the list leaves out.
-    pub(super) fn shown(&self, whole: bool) -> impl Serialize {
+    /// The license in the API's JSON.
+    pub(super) fn shown(&self, detail: Detail) -> impl Serialize {
+        let whole = detail == Detail::Whole;
         let (max_hwid_slots, unlimited_hwid_slots) = match self.devices {
             Devices::Count(n) => (n, false),
             Devices::Unlimited => (1, true),
@@ -166,6 +167,15 @@ impl Record {
             created_at: self.created_at,
         }
     }
+}
+
+/// How much of a license an answer shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// All of it.
+    Whole,
+    /// As the list does: without label and devices.
+    Listed,
 }
 
 #[derive(Serialize)]
@@ -262,7 +272,7 @@ mod tests {
         let bytes = with_file.to_bytes().unwrap();
         assert_eq!(Record::from_bytes(&bytes).unwrap(), with_file);
         assert!(Record::from_bytes(&[]).is_err() && Record::from_bytes(&[2, 0]).is_err());
-        let json = serde_json::to_value(record.shown(false)).unwrap();
+        let json = serde_json::to_value(record.shown(Detail::Listed)).unwrap();
         assert_eq!(
             (json.get("label"), json.get("hwidList"), &json["status"]),
             (None, None, &"suspended".into())

@@ -11,7 +11,7 @@ use crate::clock::pause;
 use crate::domain::attention::{Attention, Concern};
 use crate::domain::id::{Scope, SourceName};
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::backfill::{BackfillError, OVERLAP, Walk};
+use crate::effects::backfill::{BackfillError, OVERLAP, Progress, Walk};
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::record::RecordError;
@@ -134,7 +134,7 @@ async fn round(handle: &Handle, services: &Services, state: &Backfills) -> Round
         };
         for (scope, from) in scopes {
             let mut walk = Walk::new(scope, from, handle.clock().now());
-            let walked = walk.go_on(handle, account, READS_MAX, true).await;
+            let walked = walk.go_on(handle, account, READS_MAX, Progress::Kept).await;
             next = next.max(note(state, &walk, walked, handle.clock().now()));
         }
     }

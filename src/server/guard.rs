@@ -113,11 +113,11 @@ async fn hold(
 ) {
     let began = handle.clock().now();
     let until = began + *catch_up;
-    handle.clock_agrees(true);
+    handle.doubt_clock();
     handle.hold_stops(Some(Distrust { cause, until }));
     tracing::warn!(%until, "{cause}: nobody is stopped by time alone until payments had time to be told of");
     let told_of_all = || handle.clock().now() >= until || backfills.covers(began);
-    while !told_of_all() || !handle.clock_agrees(false) {
+    while !told_of_all() || !handle.clock_agrees() {
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }
     handle.hold_stops(None);

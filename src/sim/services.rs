@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::domain::action::{Abilities, Act, Action, CreatePhase, GrantStatus, Outcome};
+use crate::domain::action::{Abilities, Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome};
 use crate::domain::id::{Label, LicenseKey};
 use crate::domain::service::{License, apply};
 use crate::domain::time::{Span, Timestamp};
@@ -120,7 +120,10 @@ impl SimulatedLicenses {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
                 let made_by_others =
                     matches!(action.phase, CreatePhase::Look { any_age: true, .. });
-                Outcome::Done(license.confirmed(made_by_others))
+                Outcome::Done(Confirmed {
+                    adopted: made_by_others,
+                    ..license.confirmed()
+                })
             }
             None => Outcome::Absent { began: now },
         }
@@ -129,7 +132,7 @@ impl SimulatedLicenses {
     fn act(&mut self, action: &Action, now: Timestamp) -> Outcome {
         if let Act::Create(new) = &action.act {
             let license = License::made(self.next_key(), action.label.clone(), new);
-            let confirmed = license.confirmed(false);
+            let confirmed = license.confirmed();
             self.steps
                 .insert(license.key.clone(), vec![step(&license, now)]);
             self.all.insert(license.key.clone(), license);

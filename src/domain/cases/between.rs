@@ -46,7 +46,7 @@ fn to(machine: &str, takes_over: Option<&str>) -> Route {
 
 #[test]
 fn money_back_waits_for_its_purchase() {
-    let body = || refund("re_1", "cs_1", 100, true);
+    let body = || refund("re_1", "cs_1", 100);
     let names = vec!["pi_cs_1".to_owned()];
     assert_eq!(
         routed(body(), &[]),
@@ -116,18 +116,30 @@ fn creating(id: &str, attempts: u32) -> Machine {
     machine
 }
 
-/// What became of the creates of a session and of its invoice, each sent so many times, or with its attempt on disk.
-fn merged(own: u32, own_on_disk: bool, incoming: u32, incoming_on_disk: bool) -> Machine {
-    let one = |on_disk: bool| on_disk.then_some(1).into_iter().collect();
+/// How far a create came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// It was never sent.
+    Nowhere,
+    /// Its attempt is on disk: it may have been sent.
+    ToDisk,
+    /// It was sent, and no answer came.
+    ToTheService,
+}
+
+/// What became of the creates of a session and of its invoice.
+fn merged(own: Came, incoming: Came) -> Machine {
+    let one = |came: Came| (came == Came::ToDisk).then_some(1).into_iter().collect();
+    let sent = |came: Came| u32::from(came == Came::ToTheService);
     let attempts = Attempts {
-        own: one(own_on_disk),
-        incoming: one(incoming_on_disk),
+        own: one(own),
+        incoming: one(incoming),
         land_until: day(1.0),
     };
-    let mut machine = creating("stripe/cs_1", own);
+    let mut machine = creating("stripe/cs_1", sent(own));
     take_over(
         &mut machine,
-        creating("stripe/in_9", incoming),
+        creating("stripe/in_9", sent(incoming)),
         &attempts,
         day(0.0),
     );
@@ -138,10 +150,22 @@ fn merged(own: u32, own_on_disk: bool, incoming: u32, incoming_on_disk: bool) ->
 fn of_two_creates_for_one_seat_the_one_that_was_not_sent_is_dropped() {
     let outcomes = |m: Machine| [m.actions[0].outcome, m.actions[1].outcome];
     let (pending, dropped) = (ActionOutcome::Pending, ActionOutcome::Superseded);
-    assert_eq!(outcomes(merged(0, false, 0, false)), [dropped, pending]);
-    assert_eq!(outcomes(merged(1, false, 0, false)), [pending, dropped]);
-    assert_eq!(outcomes(merged(0, true, 0, false)), [pending, dropped]);
-    assert_eq!(outcomes(merged(0, false, 0, true)), [dropped, pending]);
+    assert_eq!(
+        outcomes(merged(Came::Nowhere, Came::Nowhere)),
+        [dropped, pending]
+    );
+    assert_eq!(
+        outcomes(merged(Came::ToTheService, Came::Nowhere)),
+        [pending, dropped]
+    );
+    assert_eq!(
+        outcomes(merged(Came::ToDisk, Came::Nowhere)),
+        [pending, dropped]
+    );
+    assert_eq!(
+        outcomes(merged(Came::Nowhere, Came::ToDisk)),
+        [dropped, pending]
+    );
 }
 
 /// What holds both lets go of both: one of them must be gone by then.
@@ -166,7 +190,7 @@ fn of_two_creates_that_are_held_one_is_dropped() {
 
 #[test]
 fn of_two_creates_that_may_have_been_made_both_are_looked_for() {
-    let machine = merged(1, false, 0, true);
+    let machine = merged(Came::ToTheService, Came::ToDisk);
     let seats: Vec<_> = machine
         .actions
         .iter()

@@ -70,7 +70,7 @@ fn what_is_over_before_it_is_made_is_not_made() {
     };
     late(Case::subscription(|_| {}), "active:");
     let mut refunded = Case::subscription(|_| {});
-    refunded.told(1.0, "refund.created", refund("re_1", "in_1", 29, true));
+    refunded.told(1.0, "refund.created", refund("re_1", "in_1", 29));
     refunded
         .told_late(2.0, 0.0, "invoice.paid", paid())
         .on(20.0)

@@ -39,7 +39,7 @@ fn an_edited_file_reaches_nothing_that_has_happened() {
         session(PaymentStatus::Paid),
     );
     refunded
-        .told(1.0, "refund.created", refund("re_1", "cs_1", 100, true))
+        .told(1.0, "refund.created", refund("re_1", "cs_1", 100))
         .is("refunded: revoked");
     refunded.on(6.0).is("refunded: revoked");
 }
@@ -133,11 +133,11 @@ fn a_person_s_word_goes_before() {
         session(PaymentStatus::Paid),
     )
     .decide(1.0, Verb::Keep);
-    kept.told(2.0, "refund.created", refund("re_1", "cs_1", 100, true))
+    kept.told(2.0, "refund.created", refund("re_1", "cs_1", 100))
         .is("refunded: live for life");
     let mut kept = Case::subscription(|_| {});
     kept.paid(0.0, "in_1", 0.0, 30.0).decide(1.0, Verb::Keep);
-    kept.told(2.0, "refund.created", refund("re_1", "in_1", 29, true))
+    kept.told(2.0, "refund.created", refund("re_1", "in_1", 29))
         .deleted(3.0, 0.0, 30.0, EndReason::Requested)
         .is("ended: live 30");
     let mut rekeyed = Case::purchase(|_| {});
@@ -222,7 +222,7 @@ fn an_address_that_a_person_set_goes_before_all_others() {
         },
     );
     case.decide(2.0, Verb::Resend { to: None })
-        .told(3.0, "refund.created", refund("re_1", "cs_1", 100, true))
+        .told(3.0, "refund.created", refund("re_1", "cs_1", 100))
         .on(4.0);
     case.mails("license_issued 0, license_issued 2, refunded 3.01");
     case.mailed_to(&["gift@example.com", "right@example.com", "right@example.com"]);

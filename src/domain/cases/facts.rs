@@ -104,16 +104,28 @@ pub(super) fn snapshot(from: f64, to: f64, change: impl FnOnce(&mut Subscription
     FactBody::Subscription(Box::new(snapshot))
 }
 
-/// A refund of an invoice's payment.
-pub(super) fn refund(id: &str, of: &str, amount: i64, stands: bool) -> FactBody {
+/// A refund of a payment, that of an invoice or a session.
+pub(super) fn refund(id: &str, of: &str, amount: i64) -> FactBody {
+    FactBody::Refund(refunded(id, of, amount))
+}
+
+/// The same, when it has failed: the money stays.
+pub(super) fn failed_refund(id: &str, of: &str, amount: i64) -> FactBody {
     FactBody::Refund(Refund {
+        stands: false,
+        ..refunded(id, of, amount)
+    })
+}
+
+fn refunded(id: &str, of: &str, amount: i64) -> Refund {
+    Refund {
         id: id.into(),
         charge: None,
         payment_intent: Some(format!("pi_{of}").as_str().into()),
         amount,
-        stands,
+        stands: true,
         created: None,
-    })
+    }
 }
 
 /// The purchase's charge, so much of it given back.

@@ -44,14 +44,12 @@ fn what_another_hand_gave_is_left_and_told() {
         .on(31.0)
         .is("ended: live for life");
     cancelled
-        .told(32.0, "refund.created", refund("re_1", "in_1", 1, true))
+        .told(32.0, "refund.created", refund("re_1", "in_1", 1))
         .is("ended: live for life");
     let mut refunded = paid_once();
-    refunded.changed_there(5.0, None, 3).told(
-        6.0,
-        "refund.created",
-        refund("re_1", "in_1", 1, true),
-    );
+    refunded
+        .changed_there(5.0, None, 3)
+        .told(6.0, "refund.created", refund("re_1", "in_1", 1));
     refunded.is("active: revoked");
     // A person's word is carried out to the day.
     let mut said = paid_once();
@@ -146,7 +144,7 @@ fn a_license_that_should_end_is_looked_for_first() {
     let refunded = |there, heard| {
         let mut case = Case::purchase(|_| {});
         (case.since, case.there) = (Some(day(10.0)), there);
-        case.told(11.0, "refund.created", refund("re_1", "cs_1", 100, true));
+        case.told(11.0, "refund.created", refund("re_1", "cs_1", 100));
         case.told_late(
             heard,
             0.0,
@@ -174,7 +172,7 @@ fn a_license_that_should_end_is_looked_for_first() {
     // A purchase of this store's own time is not looked for.
     let mut own = Case::purchase(|_| {});
     own.since = Some(day(-1.0));
-    own.told(0.5, "refund.created", refund("re_1", "cs_1", 100, true));
+    own.told(0.5, "refund.created", refund("re_1", "cs_1", 100));
     own.told_late(
         1.0,
         0.0,

@@ -28,7 +28,7 @@ fn failing(change: impl FnOnce(&mut Policy)) -> Case {
 fn refunds_do_what_the_policy_says() {
     let refunded = |change: fn(&mut Policy), amount| {
         let mut case = bought(change);
-        case.told(1.0, "refund.created", refund("re_1", "cs_1", amount, true));
+        case.told(1.0, "refund.created", refund("re_1", "cs_1", amount));
         case
     };
     refunded(|p| p.on_refund = OnRefund::Keep, 100).is("refunded: live for life");
@@ -40,7 +40,7 @@ fn refunds_do_what_the_policy_says() {
     once.told(1.1, "charge.refunded", charge(100)).told(
         1.2,
         "refund.updated",
-        refund("re_1", "cs_1", 100, true),
+        refund("re_1", "cs_1", 100),
     );
     once.on(9.0)
         .is("refunded: revoked")

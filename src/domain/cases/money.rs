@@ -19,21 +19,21 @@ fn bought(change: impl FnOnce(&mut Policy)) -> Case {
 fn refunds_add_up_and_can_fail() {
     let mut parts = bought(|_| {});
     parts
-        .told(1.0, "refund.created", refund("re_1", "cs_1", 40, true))
+        .told(1.0, "refund.created", refund("re_1", "cs_1", 40))
         .is("partly_refunded: live for life");
     parts
-        .told(2.0, "refund.created", refund("re_2", "cs_1", 60, true))
+        .told(2.0, "refund.created", refund("re_2", "cs_1", 60))
         .is("refunded: revoked");
     parts
-        .told(2.0, "refund.updated", refund("re_2", "cs_1", 60, true))
+        .told(2.0, "refund.updated", refund("re_2", "cs_1", 60))
         .acts("create revoke");
     parts
-        .told(5.0, "refund.failed", refund("re_2", "cs_1", 60, false))
+        .told(5.0, "refund.failed", failed_refund("re_2", "cs_1", 60))
         .is("partly_refunded: live for life");
     let mut half = bought(|p| p.on_partial_refund = OnPartialRefund::Share(50));
-    half.told(1.0, "refund.created", refund("re_1", "cs_1", 49, true))
+    half.told(1.0, "refund.created", refund("re_1", "cs_1", 49))
         .is("partly_refunded: live for life");
-    half.told(2.0, "refund.created", refund("re_2", "cs_1", 1, true))
+    half.told(2.0, "refund.created", refund("re_2", "cs_1", 1))
         .is("partly_refunded: revoked");
 }
 
@@ -49,11 +49,11 @@ fn a_refund_counts_for_its_own_period() {
     case.paid(0.0, "in_1", 0.0, 30.0)
         .told(30.1, "invoice.paid", second)
         .is("active: live 63");
-    case.told(35.0, "refund.created", refund("re_1", "in_1", 29, true))
+    case.told(35.0, "refund.created", refund("re_1", "in_1", 29))
         .is("active: live 63");
-    case.told(36.0, "refund.created", refund("re_2", "in_2", 9, true))
+    case.told(36.0, "refund.created", refund("re_2", "in_2", 9))
         .is("active: live 63");
-    case.told(37.0, "refund.created", refund("re_3", "in_2", 20, true))
+    case.told(37.0, "refund.created", refund("re_3", "in_2", 20))
         .is("active: revoked");
     case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
 }
@@ -79,10 +79,10 @@ fn what_was_credited_for_good_carries_nothing() {
         vec![credited, line("si_1", "price_pro", 29, 1.0, 31.0)],
     );
     case.told(1.0, "invoice.paid", months).is("active: live 34");
-    case.told(2.0, "refund.created", refund("re_1", "in_1", 290, true))
+    case.told(2.0, "refund.created", refund("re_1", "in_1", 290))
         .is("active: live 34");
     case.paid(31.0, "in_3", 31.0, 61.0)
-        .told(40.0, "refund.created", refund("re_3", "in_3", 29, true))
+        .told(40.0, "refund.created", refund("re_3", "in_3", 29))
         .is("active: revoked");
 }
 
@@ -151,7 +151,7 @@ fn a_dispute_stops_a_subscription_until_it_is_closed() {
 #[test]
 fn a_purchase_that_is_refunded_already_gets_nothing() {
     let mut case = Case::purchase(|_| {});
-    case.told(0.5, "refund.created", refund("re_1", "cs_1", 100, true));
+    case.told(0.5, "refund.created", refund("re_1", "cs_1", 100));
     case.told_late(
         1.0,
         0.0,

@@ -65,7 +65,7 @@ impl Case {
         if let Act::Create(new) = &action.act {
             self.made += 1;
             let key = LicenseKey::new(format!("KEY-{}", self.made));
-            return License::made(key, action.label.clone(), new).confirmed(false);
+            return License::made(key, action.label.clone(), new).confirmed();
         }
         let grant = self
             .machine

@@ -1,6 +1,7 @@
 //! Step two: from the objects, at an instant, how a purchase's life went and where it stands. The tables that people see
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
+mod billed;
 mod course;
 mod covered;
 mod deadlines;
@@ -15,17 +16,18 @@ mod purchase;
 mod role;
 mod snapshots;
 pub(crate) mod subscription;
+mod subscription_life;
 mod unknown;
 
 use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-pub use course::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
 pub use grace::{Episode, GraceOutcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
 pub use purchase::{CutLines, PurchaseLife};
+pub use subscription_life::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
 
 use super::contact::Contact;
 use super::decided::Decided;

@@ -1,7 +1,7 @@
 //! The phase of one item's life at an instant, with its dates.
 
-use super::course::SubscriptionLife;
 use super::grace::Episode;
+use super::subscription_life::SubscriptionLife;
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::{Span, Timestamp};
 

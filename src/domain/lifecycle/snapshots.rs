@@ -3,9 +3,10 @@
 //! A status proves no payment. Only where no paid invoice was ever heard of does a snapshot speak for one.
 
 use super::Hears;
-use super::course::{Course, Deleted, Pause, TrialEnding};
+use super::course::Course;
 use super::late::cause;
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
+use super::subscription_life::{Deleted, Pause, TrialEnding};
 use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
 };

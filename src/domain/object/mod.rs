@@ -4,6 +4,7 @@
 pub(crate) mod dispute;
 pub(crate) mod invoice;
 mod items;
+mod listed;
 mod payment;
 mod refund;
 pub(crate) mod session;

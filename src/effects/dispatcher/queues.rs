@@ -163,12 +163,20 @@ impl Queues {
         false
     }
 
-    /// An entry is no longer under way. If it is `still_due`, it comes again in its order.
-    pub(super) fn ended(&mut self, entry: Entry, exclusive: Option<Exclusive>, still_due: bool) {
+    /// An entry came to nothing, and is due still: it comes again in its order.
+    pub(super) fn put_back(&mut self, entry: Entry, exclusive: Option<Exclusive>) {
         self.under_way.remove(&entry);
-        if still_due {
-            self.put(entry);
-        }
+        self.put(entry);
+        self.release(exclusive);
+    }
+
+    /// An entry is done with.
+    pub(super) fn ended(&mut self, entry: &Entry, exclusive: Option<Exclusive>) {
+        self.under_way.remove(entry);
+        self.release(exclusive);
+    }
+
+    fn release(&mut self, exclusive: Option<Exclusive>) {
         if let Some(exclusive) = exclusive {
             self.exclusive.remove(&exclusive);
             for waited in self.after.remove(&exclusive).unwrap_or_default() {
@@ -224,7 +232,7 @@ mod tests {
             };
             table.remove(&entry);
             order.push(entry.clone());
-            queues.ended(entry, None, false);
+            queues.ended(&entry, None);
         }
     }
 
@@ -291,7 +299,7 @@ mod tests {
         // Read again meanwhile, neither comes twice.
         queues.page(&Lane::of(&mail(1)).unwrap(), vec![mail(1), mail(2)], at(1));
         assert_eq!(queues.begin(|_| true), None);
-        queues.ended(first.clone(), Some(exclusive()), true);
+        queues.put_back(first.clone(), Some(exclusive()));
         assert_eq!(
             queues.begin(|_| true).unwrap().1,
             first,

@@ -90,7 +90,7 @@ impl Backups {
     ) -> Result<Proven, BackupError> {
         let _running = self.begin()?;
         let (proven, _) = self.prove(target, now, on_step)?;
-        self.state().proven(&self.data_dir, proven.clone(), false);
+        self.state().proven(&self.data_dir, proven.clone());
         Ok(proven)
     }
 
@@ -129,7 +129,8 @@ impl Backups {
             .map_err(system("finding the backups' folder", &schedule.folder))?;
         fs::create_dir_all(&folder).map_err(system("making the backups' folder", &folder))?;
         let (proven, named) = self.prove(&folder.join(file_name(now)), now, on_step)?;
-        self.state().proven(&self.data_dir, proven.clone(), true);
+        self.state()
+            .proven_by_schedule(&self.data_dir, proven.clone());
         for (name, reader) in &self.stores {
             reader.cut_log(name, &named, on_step)?;
         }

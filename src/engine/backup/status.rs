@@ -102,11 +102,14 @@ impl BackupStatus {
             && failed.is_none_or(|f| passed(f.at, RETRY.min(every)))
     }
 
-    pub(super) fn proven(&mut self, data_dir: &Path, proven: Proven, by_schedule: bool) {
-        if by_schedule {
-            self.scheduled = Some(proven.clone());
-            self.failed = None;
-        }
+    /// The one that was due is made: the next is due after its time, and what failed before is over.
+    pub(super) fn proven_by_schedule(&mut self, data_dir: &Path, proven: Proven) {
+        self.scheduled = Some(proven.clone());
+        self.failed = None;
+        self.proven(data_dir, proven);
+    }
+
+    pub(super) fn proven(&mut self, data_dir: &Path, proven: Proven) {
         self.newest = Some(proven);
         self.keep(data_dir);
     }
@@ -174,10 +177,10 @@ mod tests {
         };
         let never = Concern::Backup(BackupTrouble::Never);
         assert_eq!(trouble(&status, at(5)), Some((at(0), never)));
-        status.proven(dir.path(), proven(0), false);
+        status.proven(dir.path(), proven(0));
         assert!(status.is_due(every, at(1)), "one by hand puts nothing off");
         assert_eq!(trouble(&status, at(86_400)), None);
-        status.proven(dir.path(), proven(10), true);
+        status.proven_by_schedule(dir.path(), proven(10));
         assert!(!status.is_due(every, at(86_409)) && status.is_due(every, at(86_410)));
         assert!(status.is_due(every, at(-86_400)), "the clock went back");
         let old = Concern::Backup(BackupTrouble::Old { newest: at(10) });
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(trouble(&status, at(91_201)), Some((at(86_410), fails)));
         assert_eq!(BackupStatus::read(dir.path()), status);
         assert_eq!(status.age_s(at(91_200)), Some(91_190));
-        status.proven(dir.path(), proven(92_000), true);
+        status.proven_by_schedule(dir.path(), proven(92_000));
         assert_eq!(trouble(&status, at(92_001)), None);
     }
 }

@@ -144,13 +144,14 @@ impl Handle {
         }
     }
 
-    /// Whether a verified delivery has confirmed our clock since this was last asked with `forget`.
-    pub fn clock_agrees(&self, forget: bool) -> bool {
-        if forget {
-            self.clock_agrees.swap(false, Ordering::Relaxed)
-        } else {
-            self.clock_agrees.load(Ordering::Relaxed)
-        }
+    /// Trusts our clock no longer, until a verified delivery confirms it anew.
+    pub fn doubt_clock(&self) {
+        self.clock_agrees.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a verified delivery has confirmed our clock since it was last doubted.
+    pub fn clock_agrees(&self) -> bool {
+        self.clock_agrees.load(Ordering::Relaxed)
     }
 
     /// Notes a time of which the store has no memory, for good.

@@ -12,6 +12,8 @@ pub mod handle;
 pub mod machines;
 pub mod outbox;
 pub mod parked;
+mod settling;
+mod taking_in;
 pub mod transaction;
 mod unheard;
 pub mod working;

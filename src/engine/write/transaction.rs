@@ -2,25 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::addresses;
 use super::adopting;
-use super::dues;
-use super::guarding;
-use super::machines::Fold;
 use super::outbox::{Attempted, Outbox};
-use super::unheard;
 use super::working::Working;
-use crate::domain::action::{ActionOutcome, Outcome};
+use crate::domain::action::Outcome;
 use crate::domain::adoption::Gap;
-use crate::domain::context::DecisionContext;
-use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
 use crate::domain::decision::Verb;
-use crate::domain::extension;
 use crate::domain::fact::Fact;
-use crate::domain::finding::{Finding, Report};
+use crate::domain::finding::Report;
 use crate::domain::hold::Distrust;
-use crate::domain::holding::{self, Brakes};
+use crate::domain::holding;
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
@@ -28,27 +20,20 @@ use crate::domain::no_use::NoEvent;
 use crate::domain::operator::{self, Order};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
-use crate::domain::routing::{Meanwhile, Route};
 use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
-use crate::domain::transfer::apart;
-use crate::engine::input::{Delivery, EventPayload, Input, Receipt, Rules, SourceRules};
-use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::input::{Input, Receipt, Rules, SourceRules};
 use crate::engine::record::gaps;
-use crate::engine::record::key::{self};
+use crate::engine::record::key;
 use crate::engine::record::labels;
 use crate::engine::record::probe;
 use crate::engine::record::revisions;
 use crate::engine::record::server;
 use crate::engine::record::standing;
-use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View};
+use crate::engine::record::{self, RecordError, RefusedRecord};
 use crate::engine::route::expire_parked;
-use crate::engine::route::extend;
 use crate::engine::route::query;
 use crate::engine::route::reparse;
-use crate::engine::route::route;
-use crate::engine::route::transfer;
-use crate::engine::route::unpark;
 use crate::engine::verify;
 
 /// What a transaction depends on besides the store.
@@ -256,330 +241,8 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(new.map_or(Receipt::Duplicate, |_| Receipt::Done))
     }
 
-    fn delivery(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
-        let scope = delivery.scope();
-        let key = key::event(&scope, &delivery.id);
-        if self.working.get(&key)?.is_some() {
-            return Ok(Receipt::Duplicate);
-        }
-        self.take_in(&scope, key, delivery)
-    }
-
-    /// An event that changed nothing when it came, as it reads now: it is taken in. Any other is known.
-    fn read_again(&mut self, delivery: &Delivery) -> Result<Receipt, RecordError> {
-        let scope = delivery.scope();
-        let key = key::event(&scope, &delivery.id);
-        let kept: Option<EventRecord> = record::get(self.working, &key)?;
-        let is_void = |e: &EventRecord| {
-            matches!(
-                e.disposition,
-                Disposition::Unreadable(_) | Disposition::Ignored(_)
-            )
-        };
-        if !kept.as_ref().is_some_and(is_void) {
-            return Ok(Receipt::Duplicate);
-        }
-        self.take_in(&scope, key, delivery)
-    }
-
-    fn take_in(
-        &mut self,
-        scope: &Scope,
-        key: Vec<u8>,
-        delivery: &Delivery,
-    ) -> Result<Receipt, RecordError> {
-        let rules = self.source_rules(&delivery.source);
-        let other_mode =
-            matches!((rules.livemode, delivery.livemode), (Some(wanted), Some(is)) if wanted != is);
-        // rules 4 and 9.
-        let disposition = if other_mode {
-            Disposition::Ignored(Reason::OtherMode)
-        } else if delivery.account.is_some() && !rules.connect {
-            Disposition::Ignored(Reason::Connect)
-        } else if !crate::engine::route::key_limits::fits(&delivery.heard) {
-            Disposition::Ignored(Reason::UnfitId)
-        } else {
-            match &delivery.heard {
-                EventPayload::Fact(fact) => {
-                    self.fact(&delivery.source, scope, delivery.livemode, fact)?
-                }
-                EventPayload::Customer(customer) => {
-                    let livemode = delivery.livemode.or(customer.livemode);
-                    self.customer(
-                        scope,
-                        &Customer {
-                            livemode,
-                            ..customer.clone()
-                        },
-                    )?
-                }
-                EventPayload::Ignored(why) => Disposition::Ignored(Reason::NoUse(*why)),
-                EventPayload::Unreadable(why) => Disposition::Unreadable(why.clone()),
-            }
-        };
-        let receipt = receipt(&disposition);
-        let record = EventRecord {
-            kind: delivery.kind.clone(),
-            created: delivery.created,
-            received: delivery.received,
-            disposition,
-            raw: delivery.raw.clone(),
-            livemode: delivery.livemode,
-        };
-        record::put(self.working, key, &record)?;
-        Ok(receipt)
-    }
-
-    fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
+    pub(super) fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
         self.now.rules.source(source)
-    }
-
-    /// Gives a fact to its machine, or parks it.
-    pub(in crate::engine) fn fact(
-        &mut self,
-        source: &SourceName,
-        scope: &Scope,
-        livemode: Option<bool>,
-        fact: &Fact,
-    ) -> Result<Disposition, RecordError> {
-        match route(self.working, scope, fact, &self.now.rules.revisions)? {
-            Route::Nowhere(why) => Ok(Disposition::Ignored(why)),
-            Route::Wait { names, .. } if names.is_empty() => {
-                Ok(Disposition::Ignored(Reason::NamesNothing))
-            }
-            Route::Wait { names, counts } => {
-                for name in &names {
-                    self.working
-                        .put(key::parked(scope, name, &fact.id), Vec::new());
-                }
-                record::put(self.working, key::waiting(scope, &fact.id), fact)?;
-                if counts == Meanwhile::Parked && self.source_rules(source).abilities.looks_up {
-                    query::begin(self, scope, fact)?;
-                }
-                Ok(match counts {
-                    Meanwhile::Parked => Disposition::Parked(names),
-                    Meanwhile::Link => Disposition::Applied(None),
-                    Meanwhile::Ignored(why) => Disposition::Ignored(why),
-                })
-            }
-            Route::To {
-                machine: id,
-                kind,
-                takes_over,
-            } => {
-                let loaded = self.working.take_machine(&id)?;
-                let before = loaded.as_ref().map(|(m, _)| self.working.dues(m));
-                let fresh = loaded.is_none();
-                let (mut machine, fold) = loaded
-                    .unwrap_or_else(|| (Machine::new(id, kind, source.clone(), livemode), None));
-                if let (Some(is), Some(told)) = (machine.livemode, livemode)
-                    && is != told
-                {
-                    self.working.put_back(machine, fold);
-                    return Ok(Disposition::Ignored(Reason::OtherModeThanPurchase));
-                }
-                machine.livemode = machine.livemode.or(livemode);
-                if let Some(old) = takes_over {
-                    transfer::take_over(self, scope, &mut machine, &old)?;
-                }
-                decide::add_fact(&mut machine, fact);
-                unpark::link(self, scope, &mut machine, fact, fresh)?;
-                let id = machine.id.clone();
-                self.settle_and_write(scope, machine, fold, &before.unwrap_or_default())?;
-                Ok(Disposition::Applied(Some(id)))
-            }
-        }
-    }
-
-    /// A customer's record.
-    fn customer(&mut self, scope: &Scope, customer: &Customer) -> Result<Disposition, RecordError> {
-        let key = key::customer(scope, &customer.id);
-        let known: Option<Customer> = record::get(self.working, &key)?;
-        let range = key::under(key::Table::ByCustomer, scope, &[customer.id.as_str()]);
-        let mut machines = Vec::new();
-        for (entry, _) in self.working.range(&range, CUSTOMER_MACHINES_MAX)? {
-            let id = key::machine_of(&entry);
-            machines.extend(
-                id.and_then(|id| record::machine(self.working, &id).transpose())
-                    .transpose()?,
-            );
-        }
-        match customer.arrives(known.as_ref(), machines.iter().map(|m| m.livemode)) {
-            Arrival::OtherMode => return Ok(Disposition::Ignored(Reason::OtherModeThanCustomer)),
-            Arrival::Older => {}
-            Arrival::Kept => {
-                record::put(self.working, key, customer)?;
-                for machine in machines {
-                    self.change(&machine.id, |_, _| {})?;
-                }
-            }
-        }
-        Ok(Disposition::Applied(None))
-    }
-
-    /// Loads a machine, lets something change it, and settles it.
-    pub(in crate::engine) fn change(
-        &mut self,
-        id: &MachineId,
-        change: impl FnOnce(&mut Machine, &DecisionContext<'_>),
-    ) -> Result<Receipt, RecordError> {
-        let Some((mut machine, fold)) = self.working.take_machine(id)? else {
-            return Ok(Receipt::Unknown);
-        };
-        let before = self.working.dues(&machine);
-        let scope = machine.id.scope().clone();
-        let customer = self.customer_of(&scope, &machine)?;
-        let rules = self.source_rules(&machine.source);
-        let under_way = self.under_way(&machine)?;
-        change(
-            &mut machine,
-            &self.world(rules, customer.as_ref(), &under_way),
-        );
-        self.settle_and_write(&scope, machine, fold, &before)?;
-        Ok(Receipt::Done)
-    }
-
-    fn world<'r>(
-        &'r self,
-        rules: &'r SourceRules,
-        customer: Option<&'r Customer>,
-        under_way: &'r [u32],
-    ) -> DecisionContext<'r> {
-        DecisionContext {
-            revisions: &self.now.rules.revisions,
-            now: self.now.at,
-            abilities: &rules.abilities,
-            customer,
-            store_since: self.now.rules.store_since,
-            gaps: self.now.gaps,
-            jitter: self.now.jitter,
-            under_way,
-            stops_held: self.now.stops_held,
-            brakes: Brakes {
-                standing: self.now.standing,
-                service: rules.service,
-            },
-        }
-    }
-
-    /// Creates of a machine whose attempt is on disk: they were sent, or are just about to be.
-    pub(super) fn under_way(&self, machine: &Machine) -> Result<Vec<u32>, RecordError> {
-        let mut out = Vec::new();
-        for action in machine
-            .actions
-            .iter()
-            .filter(|a| a.act.creates() && a.outcome == ActionOutcome::Pending)
-        {
-            if self
-                .working
-                .get(&key::attempt(&machine.id, action.id))?
-                .is_some()
-            {
-                out.push(action.id);
-            }
-        }
-        Ok(out)
-    }
-
-    fn customer_of(
-        &self,
-        scope: &Scope,
-        machine: &Machine,
-    ) -> Result<Option<Customer>, RecordError> {
-        let Some(id) = machine.customer() else {
-            return Ok(None);
-        };
-        let kept: Option<Customer> = record::get(self.working, &key::customer(scope, id))?;
-        Ok(kept.filter(|c| !apart(c.livemode, machine.livemode)))
-    }
-
-    /// Settles a machine and writes it with what is due for it.
-    pub(in crate::engine) fn settle_and_write(
-        &mut self,
-        scope: &Scope,
-        mut machine: Machine,
-        fold: Option<Fold>,
-        before: &BTreeSet<Vec<u8>>,
-    ) -> Result<(), RecordError> {
-        let customer = self.customer_of(scope, &machine)?;
-        let rules = self.source_rules(&machine.source);
-        let under_way = self.under_way(&machine)?;
-        let known = fold.and_then(|fold| fold.of(&machine, self.now.at));
-        let mut settled = decide::reconcile_folded(
-            &mut machine,
-            known,
-            &self.world(rules, customer.as_ref(), &under_way),
-        );
-        if machine.kind == Kind::Subscription
-            && transfer::resubscription(self, scope, &mut machine, &settled)?
-        {
-            settled = decide::reconcile_folded(
-                &mut machine,
-                Some(settled.folded),
-                &self.world(rules, customer.as_ref(), &under_way),
-            );
-        }
-        let world = self.world(rules, customer.as_ref(), &under_way);
-        if let Some(found) = extend::look(self, scope, &mut machine, &settled, &world)? {
-            let told = std::mem::take(&mut settled.reports);
-            settled = decide::reconcile_folded(&mut machine, Some(settled.folded), &world);
-            settled.reports.splice(0..0, told.into_iter().chain(found));
-        }
-        let added = extension::added_by(&machine, &settled.due);
-        extend::link_keys(self, scope, &machine);
-        guarding::admit(self, &mut machine)?;
-        unheard::report(self, &machine, &settled.folded)?;
-        for report in settled.reports {
-            self.alerts.push(Alert {
-                machine: machine.id.clone(),
-                report,
-            });
-        }
-        if let Some(customer) = &settled.folded.contact.customer {
-            let entry = key::by_customer(scope, customer, &machine.id);
-            if self.working.get(&entry)?.is_none() {
-                self.working.put(entry, Vec::new());
-            }
-        }
-        addresses::note(self, &machine, &settled.folded.contact, customer.as_ref())?;
-        let fold = Fold::new(&machine, self.now.at, settled.folded);
-        if let Some(machine) = self.write(machine, Some(fold), before)? {
-            self.attempt_at_once(machine)?;
-        }
-        for (owner, extension) in added {
-            extend::tell(self, &owner, &extension)?;
-        }
-        Ok(())
-    }
-
-    /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was
-    /// written as a record is given back.
-    pub(in crate::engine) fn write(
-        &mut self,
-        mut machine: Machine,
-        fold: Option<Fold>,
-        before: &BTreeSet<Vec<u8>>,
-    ) -> Result<Option<Machine>, RecordError> {
-        if machine.held.is_none()
-            && let Err(why) = machine.check()
-        {
-            let report = Report::new(self.now.at, Finding::Held(why));
-            self.alerts.push(Alert {
-                machine: machine.id.clone(),
-                report,
-            });
-            machine.held = Some(why);
-        }
-        if !self.working.keeps_machines() {
-            let after = dues::dues(&machine);
-            for gone in before.difference(&after) {
-                self.working.delete(gone.clone());
-            }
-            for new in after.difference(before) {
-                self.working.put(new.clone(), Vec::new());
-            }
-        }
-        Ok(self.working.put_machine(machine, fold)?)
     }
 }
 
@@ -590,17 +253,4 @@ const EXCERPT_LEN: usize = 500;
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     text.chars().take(EXCERPT_LEN).collect()
-}
-
-/// The most machines of one customer that a change of the address looks at in one batch.
-const CUSTOMER_MACHINES_MAX: usize = 200;
-
-fn receipt(disposition: &Disposition) -> Receipt {
-    match disposition {
-        Disposition::Applied(machine) => Receipt::Applied(machine.clone()),
-        Disposition::Parked(names) => Receipt::Parked(names.clone()),
-        Disposition::Ignored(_) | Disposition::Unreadable(_) => {
-            Receipt::Ignored(disposition.why_ignored().unwrap_or_default())
-        }
-    }
 }

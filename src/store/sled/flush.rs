@@ -25,7 +25,7 @@ pub(super) fn run(shared: &Shared, every: Duration, mut checkpoint: Link) {
                     shared.store(),
                     "the thread panicked",
                 );
-                shared.break_off(fault, true);
+                shared.break_off_damaged(fault);
             }
             shared.signal.change(|state| state.busy = false);
         }
@@ -39,10 +39,11 @@ pub(super) fn run(shared: &Shared, every: Duration, mut checkpoint: Link) {
 pub(super) fn watch(shared: &Shared, patience: Duration) {
     if hangs(&shared.signal, patience) {
         let why = format!("sled has not come back for {} s", patience.as_secs());
-        shared.break_off(
-            StoreFault::new("giving sled its writes", shared.disk().path(), why),
-            false,
-        );
+        shared.break_off(StoreFault::new(
+            "giving sled its writes",
+            shared.disk().path(),
+            why,
+        ));
     }
 }
 
@@ -90,10 +91,7 @@ fn flush(shared: &Shared, checkpoint: &mut Link) {
     };
     if let Err(error) = highwater::write(shared.store(), link) {
         let path = highwater::path(shared.store());
-        shared.break_off(
-            StoreFault::new("writing the checkpoint", &path, error),
-            false,
-        );
+        shared.break_off(StoreFault::new("writing the checkpoint", &path, error));
         return;
     }
     *checkpoint = link;

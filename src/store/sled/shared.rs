@@ -93,13 +93,16 @@ impl Shared {
         self.fault().map_or(Ok(()), |fault| Err(fault.clone()))
     }
 
-    /// Ends all reading and writing. `suspect`: sled's data are damaged, so the next open shall rebuild them.
-    pub(super) fn break_off(&self, fault: StoreFault, suspect: bool) -> StoreFault {
-        if suspect
-            && let Err(error) = fs::write(open::suspect_path(&self.store), fault.why.as_bytes())
-        {
+    /// Ends all reading and writing because sled's data are damaged: the next open shall rebuild them.
+    pub(super) fn break_off_damaged(&self, fault: StoreFault) -> StoreFault {
+        if let Err(error) = fs::write(open::suspect_path(&self.store), fault.why.as_bytes()) {
             tracing::error!(%error, "the store could not be marked for repair");
         }
+        self.break_off(fault)
+    }
+
+    /// Ends all reading and writing.
+    pub(super) fn break_off(&self, fault: StoreFault) -> StoreFault {
         if self.fault.set(fault.clone()).is_ok()
             && let Some(on_broken) = &self.on_broken
         {
@@ -124,9 +127,11 @@ impl Shared {
     }
 
     pub(super) fn disk_failed(&self, doing: &str, trouble: &DiskError) -> StoreFault {
-        self.break_off(
-            StoreFault::new(doing, self.disk.path(), &trouble.why),
-            trouble.damaged,
-        )
+        let fault = StoreFault::new(doing, self.disk.path(), &trouble.why);
+        if trouble.damaged {
+            self.break_off_damaged(fault)
+        } else {
+            self.break_off(fault)
+        }
     }
 }

@@ -52,10 +52,11 @@ impl Writer {
         };
         if !self.shared.signal.stop() {
             let why = "the flush thread does not end";
-            self.shared.break_off(
-                StoreFault::new("closing the store", &self.shared.store, why),
-                false,
-            );
+            self.shared.break_off(StoreFault::new(
+                "closing the store",
+                &self.shared.store,
+                why,
+            ));
             return;
         }
         for thread in threads {
@@ -124,10 +125,11 @@ impl Writer {
             .iter()
             .map(|(key, value)| (key.as_slice(), value.as_deref()));
         let link = self.appender.append(writes).map_err(|error| {
-            self.shared.break_off(
-                StoreFault::new("appending to the commit log", &self.appender.path(), error),
-                false,
-            )
+            self.shared.break_off(StoreFault::new(
+                "appending to the commit log",
+                &self.appender.path(),
+                error,
+            ))
         })?;
         let mut overlay = self.shared.overlay_mut();
         overlay.publish(batch, self.shared.disk.layout(), &absent, link);

@@ -264,7 +264,7 @@ pub(crate) fn carried_out(
     made: impl FnOnce() -> LicenseKey,
 ) -> Confirmed {
     if let Act::Create(new) = &action.act {
-        return License::made(made(), action.label.clone(), new).confirmed(false);
+        return License::made(made(), action.label.clone(), new).confirmed();
     }
     let grant = machine
         .grants

@@ -10,50 +10,6 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// A file has one subject.
 const FILE_LINES_MAX: usize = 400;
 
-/// Longer files, each with its reason and the length that it may have. One that has become shorter leaves the list.
-const LONGER_FILES: [(&str, usize, &str); 8] = [
-    (
-        "src/config/types.rs",
-        410,
-        "the config's tables, a type for each",
-    ),
-    (
-        "src/engine/write/transaction.rs",
-        660,
-        "every input, one after the other: what one does, another may undo",
-    ),
-    (
-        "src/domain/object/subscription.rs",
-        450,
-        "one object, its versions and the items that they hand on",
-    ),
-    (
-        "src/domain/lifecycle/invoices.rs",
-        500,
-        "one walk's steps for invoices, which read each other",
-    ),
-    (
-        "src/domain/lifecycle/course.rs",
-        500,
-        "one walk over a life, which its steps share",
-    ),
-    (
-        "benches/side_by_side/api.rs",
-        420,
-        "the license service that both sides sell through, on one page",
-    ),
-    (
-        "fixtures/gen/shapes.py",
-        450,
-        "the shapes of fourteen API versions, one beside the other",
-    ),
-    (
-        "fixtures/gen/story.py",
-        650,
-        "a small Stripe: its objects know each other",
-    ),
-];
-
 /// Texts that look like secrets and are none.
 const NO_SECRETS: [(&str, &str); 2] = [
     (
@@ -128,31 +84,17 @@ fn functions_are_short_or_say_why_not() {
 }
 
 #[test]
-fn files_are_short_or_listed() {
-    let (mut wrong, mut listed) = (Vec::new(), BTreeSet::new());
+fn files_are_short() {
+    let mut wrong = Vec::new();
     for end in [".rs", ".py", ".mjs"] {
         for (file, text) in files_ending(".", end) {
             let lines = text.lines().count();
-            let longer = LONGER_FILES.iter().find(|(name, ..)| *name == file);
-            if lines > longer.map_or(FILE_LINES_MAX, |(_, max, _)| *max) {
+            if lines > FILE_LINES_MAX {
                 wrong.push(format!("{file}: {lines} lines"));
-            }
-            if longer.is_some() && lines > FILE_LINES_MAX {
-                listed.insert(file);
             }
         }
     }
-    let unneeded = LONGER_FILES
-        .iter()
-        .filter(|(name, ..)| !listed.contains(*name));
-    wrong.extend(
-        unneeded
-            .map(|(name, ..)| format!("{name}: is in the list of longer files and needs not be")),
-    );
-    none(
-        &wrong,
-        "files that should be split by subject, or listed in tests/it/repo/tidy.rs with a reason",
-    );
+    none(&wrong, "files that should be split by subject");
 }
 
 #[test]

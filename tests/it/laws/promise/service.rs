@@ -130,7 +130,7 @@ impl Licenses {
         };
         let told = |status| Confirmed {
             status,
-            ..known.license.confirmed(false)
+            ..known.license.confirmed()
         };
         match lie {
             Lie::Gone => Outcome::Gone,
@@ -144,7 +144,10 @@ impl Licenses {
         let label = |k: &&Kept| k.license.label.is_some() && k.license.label == action.label;
         let any_age = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
         match self.all.values().find(label) {
-            Some(kept) => Outcome::Done(kept.license.confirmed(any_age)),
+            Some(kept) => Outcome::Done(Confirmed {
+                adopted: any_age,
+                ..kept.license.confirmed()
+            }),
             None => Outcome::Absent { began: at },
         }
     }
@@ -153,7 +156,7 @@ impl Licenses {
         if let Act::Create(new) = &action.act {
             let key = LicenseKey::new(format!("KEY-{:06}", self.all.len() + 1));
             let license = License::made(key.clone(), action.label.clone(), new);
-            let confirmed = license.confirmed(false);
+            let confirmed = license.confirmed();
             let steps = vec![Step::of(&license, at)];
             self.all.insert(key, Kept { license, steps });
             return Outcome::Done(confirmed);
