@@ -18,6 +18,7 @@ pub use pairing::{Offer, pair};
 use super::action::SeatId;
 use super::entitlement::{Entitlement, SeatDue, Want, Why, earliest};
 use super::finding::{Finding, Report};
+use super::holding::is_only_adopted;
 use super::id::{AppId, MachineId, ObjectKind, PlanName};
 use super::lifecycle::{Folded, Kind, Life};
 use super::machine::Machine;
@@ -79,6 +80,10 @@ pub struct Extension {
     /// Its devices.
     #[n(7)]
     pub devices: Devices,
+    /// Whether all that is known of it was read when it was adopted.
+    #[n(8)]
+    #[cbor(default)]
+    pub adopted: bool,
 }
 
 /// Whether what a purchase adds counts.
@@ -178,6 +183,7 @@ fn adds(machine: &Machine, extends: &Extends, due: &Entitlement) -> Extension {
         plan: seat.and_then(|s| s.plan.clone()),
         app_id: seat.and_then(|s| s.app_id.clone()),
         devices: seat.map_or(Devices::Count(1), |s| s.devices),
+        adopted: is_only_adopted(machine),
     }
 }
 
