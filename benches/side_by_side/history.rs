@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::steps::{DAY_S, EVENTS, MONTH_S, RECOVERING, STORIES, Step, What, paid, story};
-use crate::template::{Template, id, timed_id};
+use crate::template::{Template, customer_id, id, timed_id};
 
 const BEGIN_S: i64 = 1_760_000_000;
 /// The subscriptions begin within this time.
@@ -55,12 +55,18 @@ impl Events {
                 at: now_s,
                 began: self.began(machine),
                 id_s: now_s,
+                customer: self.customer(machine),
                 machine: machine as u64,
                 n: EVENTS as u64,
                 step: paid(0, 4, 1),
             };
             self.invoice.fill(|slot| moment.value(slot))
         })
+    }
+
+    fn customer(&self, machine: usize) -> String {
+        let buyer = buyer_of(machine);
+        customer_id(buyer as u64, self.began(buyer))
     }
 
     fn began(&self, machine: usize) -> i64 {
@@ -89,6 +95,7 @@ impl Events {
             at: self.began(machine) + step.after_s,
             began: self.began(machine),
             id_s: self.began(machine),
+            customer: self.customer(machine),
             machine: machine as u64,
             n: n as u64,
             step,
@@ -145,12 +152,18 @@ impl Live {
         }
     }
 
+    /// The second that a machine's ids begin with.
+    const fn id_s(&self, machine: usize) -> i64 {
+        self.now_s + (machine / A_SECOND) as i64
+    }
+
     /// What is sent of a machine's step.
     pub(crate) fn body(&self, machine: usize, n: usize) -> String {
         let moment = Moment {
             at: self.now_s,
             began: self.now_s,
-            id_s: self.now_s + (machine / A_SECOND) as i64,
+            id_s: self.id_s(machine),
+            customer: customer_id(buyer_of(machine) as u64, self.id_s(buyer_of(machine))),
             machine: machine as u64,
             n: n as u64,
             step: RECOVERING[n],
@@ -162,6 +175,15 @@ impl Live {
     }
 }
 
+/// Whose subscription a machine is, by his first: one customer in ten has two.
+const fn buyer_of(machine: usize) -> usize {
+    if machine % 10 == 1 {
+        machine - 1
+    } else {
+        machine
+    }
+}
+
 /// One subscription's step at its instant.
 #[derive(Debug)]
 struct Moment {
@@ -169,6 +191,7 @@ struct Moment {
     began: i64,
     /// The second that ids begin with.
     id_s: i64,
+    customer: String,
     machine: u64,
     n: u64,
     step: Step,
@@ -240,9 +263,8 @@ impl Moment {
             "period_end" => (period_start + MONTH_S).to_string(),
             "event" => timed_id(slot, self.machine * EVENTS as u64 + self.n, self.id_s),
             "invoice" | "line" => timed_id(slot, self.machine * 4 + month, self.id_s),
-            // One customer in ten has two subscriptions.
-            "customer" if self.machine % 10 == 1 => id(slot, self.machine - 1, 14),
-            "customer" | "item" => id(slot, self.machine, 14),
+            "customer" => self.customer.clone(),
+            "item" => id(slot, self.machine, 14),
             "mailbox" => id(slot, self.machine, 9).to_lowercase(),
             _ => timed_id(slot, self.machine, self.id_s),
         }

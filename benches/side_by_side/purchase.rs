@@ -6,7 +6,7 @@ use keyward::clock::Clock;
 use sha2::Sha256;
 
 use crate::history::Live;
-use crate::template::{Template, id, timed_id};
+use crate::template::{Template, customer_id, id, timed_id};
 
 /// The endpoint secret that all servers share.
 pub(crate) const SECRET: &str = "whsec_bench5uJm2Qw8ZrT1yXc7VbN4kLp9";
@@ -76,7 +76,7 @@ fn body(template: &Template, n: u64, now_s: i64) -> String {
         "expires" => (now_s + 86_400).to_string(),
         "app" => APP.to_owned(),
         "session" => id(slot, n, 56),
-        "customer" => id(slot, n, 14),
+        "customer" => customer_id(n, now_s),
         "postal" => format!("{:05}", n % 99_999),
         "mailbox" => id(slot, n, 9).to_lowercase(),
         _ => timed_id(slot, n, now_s),

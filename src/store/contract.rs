@@ -348,7 +348,7 @@ fn sled_keeps_the_contract_while_it_flushes() {
 /// Keys that come in no order are walked through page by page, whatever is written meanwhile: what was there before and
 /// stays is met once.
 fn scattered_keys_are_walked(store: &mut dyn Commit, reader: &dyn Read) {
-    let key = |n: u32| format!("m{:08x}", n.wrapping_mul(0x9e37_79b9)).into_bytes();
+    let key = |n: u32| format!("M{:08x}", n.wrapping_mul(0x9e37_79b9)).into_bytes();
     let mut there = BTreeSet::new();
     for round in 0..30 {
         let mut batch = Batch::new();
@@ -357,7 +357,7 @@ fn scattered_keys_are_walked(store: &mut dyn Commit, reader: &dyn Read) {
             there.insert(key(n));
         }
         store.commit(&batch).unwrap();
-        let (mut range, mut met, mut stays) = (KeyRange::prefix(b"m"), Vec::new(), there.clone());
+        let (mut range, mut met, mut stays) = (KeyRange::prefix(b"M"), Vec::new(), there.clone());
         loop {
             let page = reader
                 .range(&range, Direction::Forward, 1 + round as usize * 9)

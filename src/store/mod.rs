@@ -101,6 +101,13 @@ impl KeyRange {
     }
 }
 
+/// Whether the ids behind a key's first byte come in no order: digests, and ids that do not begin with the time. Whoever lays out
+/// the keys says so by an upper-case letter. The store lays such keys down in the order in which they first come.
+#[must_use]
+pub const fn comes_in_no_order(first: u8) -> bool {
+    first.is_ascii_uppercase()
+}
+
 /// Reads of committed and synced state. Every single call sees one instant between two commits; two calls may see two.
 /// Whoever needs one instant over several calls compares [`Read::seq`] before and after, or is the committer.
 pub trait Read: Send + Sync {
@@ -110,9 +117,9 @@ pub trait Read: Send + Sync {
     /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.
     fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError>;
 
-    /// At most `limit` pairs of a range in bytewise order of keys, or its reverse. Keys that begin with an `m` come in an
-    /// order of the store's own, which stays; a range of them begins at the first of them (`m` itself), or behind one of
-    /// them (that key and a zero byte).
+    /// At most `limit` pairs of a range in bytewise order of keys, or its reverse. Keys whose ids come in no order (see
+    /// [`comes_in_no_order`]) lie in an order of the store's own, which stays; a range of them begins with their first byte
+    /// alone, or behind one of them (that key and a zero byte).
     ///
     /// # Errors
     /// [`ReadError::Broken`]: the store cannot be trusted any more, and the process should end.

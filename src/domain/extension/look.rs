@@ -11,6 +11,7 @@ use crate::domain::id::{AppId, LicenseKey, ObjectKind, PlanName};
 use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::Machine;
 use crate::domain::matching::{is_for, match_seats};
+use crate::domain::plan::Plan;
 use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
@@ -90,6 +91,14 @@ pub fn asks(
     if machine.looked.is_some() || !machine.grants.is_empty() {
         return Vec::new();
     }
+    // Of nearly all purchases nothing is sought: that is found out first, for it costs least.
+    if !due
+        .seats
+        .iter()
+        .any(|seat| is_sought(folded, seat, revisions))
+    {
+        return Vec::new();
+    }
     let matched = match_seats(machine, due);
     let wanted =
         |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(now);
@@ -119,19 +128,37 @@ pub fn asks(
 /// What a seat's license is to be looked for as.
 #[must_use]
 pub fn sought(folded: &Folded, seat: &SeatDue, revisions: &Revisions) -> Option<Sought> {
-    let named = match &folded.life {
+    if let Some(named) = named(folded) {
+        return Some(Sought::Named(named.clone()));
+    }
+    let plan = extending_plan(folded, seat, revisions)?;
+    Some(Sought::OneOf(plan.extends.clone()))
+}
+
+fn is_sought(folded: &Folded, seat: &SeatDue, revisions: &Revisions) -> bool {
+    named(folded).is_some() || extending_plan(folded, seat, revisions).is_some()
+}
+
+/// The license that the metadata names.
+fn named(folded: &Folded) -> Option<&NamedLicense> {
+    match &folded.life {
         Life::Payment(p) => p.wants.license.as_ref(),
         Life::Subscription(s) => {
             let asked = s.asked.as_ref().and_then(|w| w.license.as_ref());
             asked.or(s.wants.license.as_ref())
         }
-    };
-    if let Some(named) = named {
-        return Some(Sought::Named(named.clone()));
     }
+}
+
+/// A seat's plan, if it extends what its customer has.
+fn extending_plan<'r>(
+    folded: &Folded,
+    seat: &SeatDue,
+    revisions: &'r Revisions,
+) -> Option<&'r Plan> {
     let at = folded.decided.judged_at(seat.since?);
     let plan = revisions.plan_named(seat.plan.as_ref()?.as_str(), at)?;
-    (!plan.extends.is_empty()).then(|| Sought::OneOf(plan.extends.clone()))
+    (!plan.extends.is_empty()).then_some(plan)
 }
 
 /// The licenses of a machine that may be extended: one for each seat, made or about to be. With a key, the one of that key.

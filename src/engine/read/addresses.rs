@@ -7,12 +7,9 @@ use crate::domain::time::Timestamp;
 use crate::domain::transfer::apart;
 use crate::engine::input::Rules;
 use crate::engine::read::view;
-use crate::engine::record::{RecordError, View, key};
+use crate::engine::record::{self, RecordError, key};
 use crate::engine::write::working::Committed;
 use crate::store::Read;
-
-/// The most purchases of one address that are looked at: the largest customers have some dozens.
-pub const PURCHASES_MAX: usize = 200;
 
 /// A purchase that an address has to do with, and what.
 #[derive(Debug)]
@@ -67,11 +64,8 @@ pub fn first(
 }
 
 fn noted(reader: &dyn Read, address: &str) -> Result<Vec<MachineId>, RecordError> {
-    let entries = Committed(reader).range(&key::of_address(address), PURCHASES_MAX)?;
-    Ok(entries
-        .iter()
-        .filter_map(|(entry, _)| key::machine_of(entry))
-        .collect())
+    let noted = record::get(&Committed(reader), &key::by_address(address))?;
+    Ok(noted.unwrap_or_default())
 }
 
 fn holder(

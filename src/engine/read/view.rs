@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::domain::action::SeatId;
 use crate::domain::entitlement::entitlement;
-use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::id::{CustomerId, EventId, LicenseKey, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Rules, Version};
@@ -177,6 +177,21 @@ pub fn by_name(
     name: &str,
 ) -> Result<Option<Machine>, RecordError> {
     match crate::engine::route::lookup(&Committed(reader), scope, name)? {
+        Some(id) => machine(reader, &id),
+        None => Ok(None),
+    }
+}
+
+/// The machine that has the license of a key.
+///
+/// # Errors
+/// As [`by_name`].
+pub fn by_key(
+    reader: &dyn Read,
+    scope: &Scope,
+    license: &LicenseKey,
+) -> Result<Option<Machine>, RecordError> {
+    match crate::engine::route::of_key(&Committed(reader), scope, license)? {
         Some(id) => machine(reader, &id),
         None => Ok(None),
     }

@@ -1,11 +1,10 @@
 //! Every key of the store on one page: a table's byte, then its parts, separated by a zero byte.
 //!
 //! Few lasting keys per event: one for the event, one for its machine, one for each name that links to the machine.
+//! A table of an upper-case letter holds keys that come in no order, which the store lays down as they come.
 //! Ids come from outside; one that holds a zero byte is refused before it gets here (`route/key_limits.rs`).
 
 mod due;
-
-use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,8 +14,8 @@ use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
 pub use due::{Due, Item, Lane, Work, due, due_order, due_search, parse_due};
 
-/// Bytes of an address's digest: two addresses never share one.
-const ADDRESS_DIGEST_LEN: usize = 16;
+/// Bytes of a digest: two texts never share one.
+const DIGEST_LEN: usize = 16;
 
 /// The tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +23,11 @@ const ADDRESS_DIGEST_LEN: usize = 16;
 pub enum Table {
     /// `a`: an attempt under way: machine, action → instant of sending.
     Attempt = b'a',
-    /// `f`: machines that an e-mail address may have to do with: the address's digest, machine → nothing. An entry may be out of
+    /// `A`: machines that an e-mail address may have to do with: the address's digest → their ids. An entry may be out of
     /// date, so whoever reads it asks the machine.
-    ByAddress = b'f',
+    ByAddress = b'A',
+    /// `K`: the machine that has a license: scope, the key's digest → machine.
+    ByKey = b'K',
     /// `b`: machines of a customer: scope, customer, machine → nothing.
     ByCustomer = b'b',
     /// `c`: a customer's own record: scope, customer.
@@ -44,8 +45,8 @@ pub enum Table {
     Parked = b'k',
     /// `l`: a link: scope, name → machine.
     Link = b'l',
-    /// `m`: a machine.
-    Machine = b'm',
+    /// `M`: a machine.
+    Machine = b'M',
     /// `p`: a parked event's fact: scope, event id.
     Waiting = b'p',
     /// `q`: what could not be read as an event: instant (8 bytes), hash.
@@ -59,9 +60,10 @@ pub enum Table {
 }
 
 impl Table {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Attempt,
         Self::ByAddress,
+        Self::ByKey,
         Self::ByCustomer,
         Self::Customer,
         Self::Due,
@@ -181,15 +183,15 @@ pub fn link(scope: &Scope, name: &str) -> Vec<u8> {
     scoped(Table::Link, scope, &[name])
 }
 
-/// The name by which a license's key leads to its machine. It is a digest: a key in full stands only in its grant.
+/// The machine that has a license. The key's digest stands for it: in full it stands only in its grant.
 #[must_use]
-pub fn of_license(key: &LicenseKey) -> String {
-    let digest = Sha256::digest(key.reveal().as_bytes());
-    let mut name = String::from("license ");
-    for byte in digest.iter().take(16) {
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
+pub fn by_key(scope: &Scope, license: &LicenseKey) -> Vec<u8> {
+    scoped(Table::ByKey, scope, &[&digest(license.reveal())])
+}
+
+/// Enough of a text's digest to tell it from all others.
+fn digest(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.as_bytes())[..DIGEST_LEN])
 }
 
 /// A parked event under a name.
@@ -225,30 +227,13 @@ pub fn by_customer(scope: &Scope, customer: &CustomerId, machine: &MachineId) ->
     key
 }
 
-/// The machines of an e-mail address, however it is written.
+/// The most machines that are noted of one address: the largest customers have some dozens of purchases.
+pub const OF_ADDRESS_MAX: usize = 200;
+
+/// The machines of an e-mail address, however it is written. The address does not stand in it in the clear.
 #[must_use]
-pub fn of_address(address: &str) -> KeyRange {
-    let mut prefix = address_prefix(&normal_address(address));
-    prefix.push(0);
-    KeyRange::prefix(&prefix)
-}
-
-/// A machine under an e-mail address.
-#[must_use]
-pub fn by_address(address: &str, machine: &MachineId) -> Vec<u8> {
-    ending_with(address_prefix(&normal_address(address)), machine)
-}
-
-/// Digests are of one length and hold no address in the clear.
-fn address_prefix(text: &str) -> Vec<u8> {
-    let digest = hex::encode(&Sha256::digest(text.as_bytes())[..ADDRESS_DIGEST_LEN]);
-    key(Table::ByAddress, &[&digest])
-}
-
-fn ending_with(mut key: Vec<u8>, machine: &MachineId) -> Vec<u8> {
-    key.push(0);
-    push_machine(&mut key, machine);
-    key
+pub fn by_address(address: &str) -> Vec<u8> {
+    key(Table::ByAddress, &[&digest(&normal_address(address))])
 }
 
 /// The mark of an attempt.

@@ -17,7 +17,7 @@ use crate::domain::machine::Machine;
 use crate::domain::transfer::apart;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, RecordError, View};
-use crate::engine::route::lookup;
+use crate::engine::route::{lookup, of_key};
 use crate::engine::write::transaction::Transaction;
 
 /// The most purchases of a customer that are looked at.
@@ -140,11 +140,11 @@ fn of_name(
     buyer: &Machine,
     named: &NamedLicense,
 ) -> Result<Option<Machine>, RecordError> {
-    let name = match named {
-        NamedLicense::Key(key) => key::of_license(key),
-        NamedLicense::Purchase(object) => object.to_string(),
+    let found = match named {
+        NamedLicense::Key(key) => of_key(tx.working, scope, key)?,
+        NamedLicense::Purchase(object) => lookup(tx.working, scope, object.as_str())?,
     };
-    let linked = match lookup(tx.working, scope, &name)? {
+    let linked = match found {
         Some(id) if id == buyer.id => None,
         Some(id) => record::machine(tx.working, &id)?,
         None => None,
@@ -309,7 +309,7 @@ pub(in crate::engine) fn rename(
 pub(in crate::engine) fn link_keys(tx: &mut Transaction<'_, '_>, scope: &Scope, machine: &Machine) {
     let new = machine.grants.iter().filter(|g| g.since == tx.now.at);
     for grant in new {
-        let entry = key::link(scope, &key::of_license(&grant.key));
+        let entry = key::by_key(scope, &grant.key);
         tx.working.put(entry, machine.id.to_string().into_bytes());
     }
 }

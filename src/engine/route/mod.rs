@@ -16,7 +16,7 @@ pub(in crate::engine) mod unpark;
 use super::record::key;
 use super::record::{self, RecordError, View};
 use crate::domain::fact::{Fact, Name};
-use crate::domain::id::{MachineId, Scope};
+use crate::domain::id::{LicenseKey, MachineId, Scope};
 use crate::domain::revision::Revisions;
 use crate::domain::routing::{self, Route, machine_id};
 
@@ -50,7 +50,23 @@ fn named(view: &dyn View, scope: &Scope, name: &Name) -> Result<Option<MachineId
 }
 
 fn linked(view: &dyn View, scope: &Scope, name: &str) -> Result<Option<MachineId>, RecordError> {
-    let bytes = view.get(&key::link(scope, name))?;
+    led_to(view, &key::link(scope, name))
+}
+
+/// The machine that has the license of a key.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn of_key(
+    view: &dyn View,
+    scope: &Scope,
+    license: &LicenseKey,
+) -> Result<Option<MachineId>, RecordError> {
+    led_to(view, &key::by_key(scope, license))
+}
+
+fn led_to(view: &dyn View, entry: &[u8]) -> Result<Option<MachineId>, RecordError> {
+    let bytes = view.get(entry)?;
     Ok(bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()))
 }
 

@@ -58,8 +58,8 @@ fn rename(
     to: &MachineId,
 ) -> Result<(), RecordError> {
     for grant in &from.grants {
-        let link = key::link(scope, &key::of_license(&grant.key));
-        tx.working.put(link, to.to_string().into_bytes());
+        let entry = key::by_key(scope, &grant.key);
+        tx.working.put(entry, to.to_string().into_bytes());
     }
     for fact in &from.facts {
         for name in fact.names() {

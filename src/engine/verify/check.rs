@@ -33,7 +33,7 @@ pub(super) fn entry(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wro
         Table::Event => event(view, key, first),
         Table::Waiting => waiting(view, key, first),
         Table::Due => stray_unless(key, is_due(view, key)?),
-        Table::Link => stray_unless(key, is_link(view, &first)?),
+        Table::Link | Table::ByKey => stray_unless(key, is_link(view, &first)?),
         Table::Parked => stray_unless(key, is_parked(view, key)?),
         Table::Attempt => stray_unless(key, is_attempt(view, key)?),
         Table::Part => stray_unless(key, is_part(view, key)?),

@@ -4,8 +4,9 @@
 use super::transaction::Transaction;
 use crate::domain::contact::Contact;
 use crate::domain::customer::Customer;
+use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
-use crate::engine::record::{RecordError, View, key};
+use crate::engine::record::{self, RecordError, key};
 
 /// Notes the addresses that a machine has to do with.
 pub(super) fn note(
@@ -20,14 +21,16 @@ pub(super) fn note(
     }
     let on_record = customer.filter(|c| !c.deleted);
     for address in contact.addresses(on_record.and_then(|c| c.email.as_deref())) {
-        add(tx, key::by_address(&address, &machine.id))?;
+        add(tx, key::by_address(&address), &machine.id)?;
     }
     Ok(())
 }
 
-fn add(tx: &mut Transaction<'_, '_>, entry: Vec<u8>) -> Result<(), RecordError> {
-    if tx.working.get(&entry)?.is_none() {
-        tx.working.put(entry, Vec::new());
+fn add(tx: &mut Transaction<'_, '_>, entry: Vec<u8>, id: &MachineId) -> Result<(), RecordError> {
+    let mut ids: Vec<MachineId> = record::get(tx.working, &entry)?.unwrap_or_default();
+    if ids.len() < key::OF_ADDRESS_MAX && !ids.contains(id) {
+        ids.push(id.clone());
+        record::put(tx.working, entry, &ids)?;
     }
     Ok(())
 }

@@ -105,8 +105,7 @@ fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordE
         record::delete(tx.working, key::event(scope, &fact.id))?;
     }
     for grant in &machine.grants {
-        let link = key::link(scope, &key::of_license(&grant.key));
-        tx.working.delete(link);
+        tx.working.delete(key::by_key(scope, &grant.key));
     }
     if let Some(customer) = machine.contact().customer {
         tx.working.delete(key::by_customer(scope, &customer, id));

@@ -7,7 +7,7 @@ use crate::domain::fact::NamedLicense;
 use crate::domain::id::{CustomerId, ObjectKind, Scope, SourceName};
 use crate::domain::machine::Machine;
 use crate::engine::read::view;
-use crate::engine::record::{RecordError, key};
+use crate::engine::record::RecordError;
 use crate::http::App;
 
 /// The longest name of a license that is looked at.
@@ -39,17 +39,15 @@ pub(super) async fn find(
         return Err(wrong("a Checkout session's id, or a license key"));
     }
     let license = NamedLicense::of(named);
-    let name = match &license {
-        NamedLicense::Purchase(object) if object.kind() == ObjectKind::Session => {
-            object.to_string()
-        }
-        NamedLicense::Key(license) if !by_link => key::of_license(license),
-        NamedLicense::Key(_) | NamedLicense::Purchase(_) => {
-            return Err(wrong("the id of the Checkout session that bought it"));
-        }
+    let provable = match &license {
+        NamedLicense::Purchase(object) => object.kind() == ObjectKind::Session,
+        NamedLicense::Key(_) => !by_link,
     };
+    if !provable {
+        return Err(wrong("the id of the Checkout session that bought it"));
+    }
     let (shared, scope) = (Arc::clone(app), Scope::new(source.clone(), None));
-    let found = tokio::task::spawn_blocking(move || known(&shared, &scope, &name)).await;
+    let found = tokio::task::spawn_blocking(move || known(&shared, &scope, &license)).await;
     match found {
         Ok(Ok(Some((_, customer)))) => Ok(ExtendedLicense {
             name: named.to_owned(),
@@ -71,10 +69,14 @@ pub(super) async fn find(
 fn known(
     app: &App,
     scope: &Scope,
-    name: &str,
+    license: &NamedLicense,
 ) -> Result<Option<(Machine, Option<CustomerId>)>, RecordError> {
     let reader = app.handle.reader();
-    let Some(machine) = view::by_name(reader, scope, name)? else {
+    let found = match license {
+        NamedLicense::Purchase(object) => view::by_name(reader, scope, object.as_str())?,
+        NamedLicense::Key(license) => view::by_key(reader, scope, license)?,
+    };
+    let Some(machine) = found else {
         return Ok(None);
     };
     let customer = match machine.customer() {

@@ -16,8 +16,9 @@ use crate::domain::id::{EventId, LicenseKey, MachineId};
 use crate::domain::self_service::{Turn, Wish};
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt};
-use crate::engine::read::addresses::{PURCHASES_MAX, purchases};
+use crate::engine::read::addresses::purchases;
 use crate::engine::record::RecordError;
+use crate::engine::record::key::OF_ADDRESS_MAX;
 use crate::http::App;
 use crate::http::web::{Page, Tone};
 
@@ -138,7 +139,7 @@ async fn own_page(
         p.view(&viewer, is_asked)
     };
     let purchases: Vec<PurchaseView> = all.iter().map(view).collect();
-    let more = (all.len() >= PURCHASES_MAX).then_some(PURCHASES_MAX);
+    let more = (all.len() >= OF_ADDRESS_MAX).then_some(OF_ADDRESS_MAX);
     let page = licenses_page(&session.form_number(), &session.address, &purchases);
     let page = page.with("note", note).with("more", more);
     Ok(visit.shows(page, StatusCode::OK))

@@ -2,18 +2,14 @@
 //!
 //! Entries that are written together should lie together, or each of them costs reading and rewriting a leaf of its own,
 //! and the cache holds a little of every leaf instead of a few whole ones. Most of Stripe's ids begin with the time; a
-//! Checkout Session's does not. Keys of the table [`SCATTERED`] therefore get a number when they first come, and lie in the
-//! order of their numbers. Which key has which number is kept in memory, nine to eighteen bytes for each, and read from
-//! the keys themselves when a store is opened. The commit log knows nothing of this.
+//! Checkout Session's does not, nor does a digest. Keys that come in no order ([`comes_in_no_order`]) therefore get a number
+//! when they first come, and lie in the order of their numbers. Which key has which number is kept in memory, nine bytes for
+//! each, and read from the keys themselves when a store is opened. The commit log knows nothing of this.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 use std::sync::{PoisonError, RwLock};
 
-use crate::store::KeyRange;
-
-/// The first byte of the keys that lie in the order in which they first came.
-pub(super) const SCATTERED: u8 = b'm';
+use crate::store::{KeyRange, comes_in_no_order};
 
 /// Bytes of a number, between a scattered key's first byte and the rest of it.
 const NUMBER_LEN: usize = 4;
@@ -23,19 +19,58 @@ const NUMBER_LEN: usize = 4;
 pub(super) struct Layout(RwLock<Numbers>);
 
 /// By a key's checksum. Two keys with the same one share a number and lie side by side: they still differ in the rest.
-#[derive(Debug, Default)]
+///
+/// Each shelf is in the order of checksums, and short enough for an entry to be put in its place. A hash table would take
+/// twice the room.
+#[derive(Debug)]
 struct Numbers {
-    of: foldhash::HashMap<u32, u32>,
+    shelves: Vec<Vec<(u32, u32)>>,
     next: u32,
 }
 
+/// A shelf for each beginning of a checksum of so many bits: of a million keys each has about a thousand.
+const SHELF_BITS: u32 = 10;
+/// A full shelf grows by this part of itself: one that doubled would be half empty.
+const GROWTH: usize = 8;
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self {
+            shelves: vec![Vec::new(); 1 << SHELF_BITS],
+            next: 0,
+        }
+    }
+}
+
+impl Numbers {
+    /// The number of a checksum, else where on its shelf it would stand.
+    fn find(&self, checksum: u32) -> Result<u32, usize> {
+        let shelf = &self.shelves[shelf_of(checksum)];
+        let place = shelf.binary_search_by_key(&checksum, |(known, _)| *known);
+        place.map(|at| shelf[at].1)
+    }
+
+    fn insert(&mut self, checksum: u32, at: usize, number: u32) {
+        let shelf = &mut self.shelves[shelf_of(checksum)];
+        if shelf.len() == shelf.capacity() {
+            shelf.reserve_exact(shelf.len() / GROWTH + 1);
+        }
+        shelf.insert(at, (checksum, number));
+    }
+}
+
+const fn shelf_of(checksum: u32) -> usize {
+    // Ten bits fit in any usize.
+    (checksum >> (u32::BITS - SHELF_BITS)) as usize
+}
+
 fn is_scattered(key: &[u8]) -> bool {
-    key.first() == Some(&SCATTERED)
+    key.first().copied().is_some_and(comes_in_no_order)
 }
 
 /// The place of a scattered key.
 fn at(key: &[u8], number: u32) -> Vec<u8> {
-    [&[SCATTERED], &number.to_be_bytes()[..], &key[1..]].concat()
+    [&key[..1], &number.to_be_bytes()[..], &key[1..]].concat()
 }
 
 impl Layout {
@@ -45,10 +80,8 @@ impl Layout {
             return Some(Cow::Borrowed(key));
         }
         let numbers = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        numbers
-            .of
-            .get(&crc32fast::hash(key))
-            .map(|number| Cow::Owned(at(key, *number)))
+        let number = numbers.find(crc32fast::hash(key)).ok()?;
+        Some(Cow::Owned(at(key, number)))
     }
 
     /// Where a key lies, or is to lie from now on.
@@ -57,11 +90,12 @@ impl Layout {
             return Cow::Borrowed(key);
         }
         let mut numbers = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Numbers { of, next } = &mut *numbers;
-        let number = *of.entry(crc32fast::hash(key)).or_insert_with(|| {
+        let checksum = crc32fast::hash(key);
+        let number = numbers.find(checksum).unwrap_or_else(|place| {
             // There are no more numbers than checksums, so that this cannot overflow.
-            let number = *next;
-            *next = next.wrapping_add(1);
+            let number = numbers.next;
+            numbers.next = number.wrapping_add(1);
+            numbers.insert(checksum, place, number);
             number
         });
         Cow::Owned(at(key, number))
@@ -74,7 +108,7 @@ impl Layout {
         }
         place
             .get(1 + NUMBER_LEN..)
-            .map(|rest| Cow::Owned([&[SCATTERED], rest].concat()))
+            .map(|rest| Cow::Owned([&place[..1], rest].concat()))
     }
 
     /// Learns of a place that is taken, when a store is opened. False: no key would have been laid there.
@@ -93,10 +127,11 @@ impl Layout {
         };
         let mut numbers = self.0.write().unwrap_or_else(PoisonError::into_inner);
         numbers.next = numbers.next.max(number.saturating_add(1));
-        match numbers.of.entry(crc32fast::hash(&key)) {
-            Entry::Occupied(known) => *known.get() == number,
-            Entry::Vacant(new) => {
-                new.insert(number);
+        let checksum = crc32fast::hash(&key);
+        match numbers.find(checksum) {
+            Ok(known) => known == number,
+            Err(place) => {
+                numbers.insert(checksum, place, number);
                 true
             }
         }
@@ -113,7 +148,7 @@ impl Layout {
         let start = match behind.and_then(|key| self.find(key)) {
             Some(place) => [&*place, &[0]].concat(),
             // Whoever went on behind a key that nobody knows begins again, rather than to leave something out.
-            None if behind.is_some() => vec![SCATTERED],
+            None if behind.is_some() => range.start[..1].to_vec(),
             None => range.start.clone(),
         };
         KeyRange {
@@ -131,7 +166,7 @@ mod tests {
     fn scattered_keys_lie_in_the_order_in_which_they_came() {
         let layout = Layout::default();
         let keys: Vec<Vec<u8>> = (0..2_000_u32)
-            .map(|n| format!("m{:x}", n.wrapping_mul(0x9e37_79b9)).into())
+            .map(|n| format!("M{:x}", n.wrapping_mul(0x9e37_79b9)).into())
             .collect();
         assert!(keys.iter().all(|key| layout.find(key).is_none()));
         let places: Vec<Vec<u8>> = keys
@@ -150,7 +185,7 @@ mod tests {
             assert_eq!(again.find(key).as_deref(), Some(&place[..]));
         }
         assert!(
-            *again.place(b"mnew") > places[1_999][..],
+            *again.place(b"Mnew") > places[1_999][..],
             "a new one comes behind all that were there"
         );
     }
@@ -158,7 +193,7 @@ mod tests {
     #[test]
     fn keys_of_one_checksum_lie_side_by_side() {
         // Both have the CRC-32 of the same two words that differ.
-        let (one, other) = (b"mplumless", b"mbuckeroo");
+        let (one, other) = (b"Mplumless", b"Mbuckeroo");
         assert_eq!(crc32fast::hash(&one[1..]), crc32fast::hash(&other[1..]));
         assert_eq!(crc32fast::hash(one), crc32fast::hash(other));
         let layout = Layout::default();
@@ -173,26 +208,26 @@ mod tests {
     #[test]
     fn a_place_that_nobody_laid_out_is_known_as_damage() {
         let layout = Layout::default();
-        assert!(layout.note(b"any other key") && layout.note(&[SCATTERED, 0, 0, 0, 7, b'k']));
+        assert!(layout.note(b"any other key") && layout.note(b"M\0\0\0\x07k"));
         assert!(
-            !layout.note(&[SCATTERED, 0, 0, 0, 8, b'k']),
+            !layout.note(b"M\0\0\0\x08k"),
             "the same key at another place"
         );
-        assert!(!layout.note(&[SCATTERED, 0, 0]));
+        assert!(!layout.note(b"M\0\0"));
     }
 
     #[test]
     fn a_range_goes_on_behind_a_key() {
         let layout = Layout::default();
         let (_, second) = (
-            layout.place(b"mz").into_owned(),
-            layout.place(b"ma").into_owned(),
+            layout.place(b"Mz").into_owned(),
+            layout.place(b"Ma").into_owned(),
         );
-        let whole = KeyRange::prefix(b"m");
+        let whole = KeyRange::prefix(b"M");
         assert_eq!(layout.range(&whole), whole);
-        let behind = layout.range(&KeyRange::new(b"mz\0", b"n"));
-        assert!(behind.start < second && behind.start > at(b"mz", 0));
-        assert_eq!(layout.range(&KeyRange::new(b"mgone\0", b"n")), whole);
+        let behind = layout.range(&KeyRange::new(b"Mz\0", b"N"));
+        assert!(behind.start < second && behind.start > at(b"Mz", 0));
+        assert_eq!(layout.range(&KeyRange::new(b"Mgone\0", b"N")), whole);
         let others = KeyRange::new(b"l\0", b"lz");
         assert_eq!(layout.range(&others), others);
     }

@@ -76,7 +76,7 @@ fn indexes_are_held_against_records_both_ways_and_mended() {
         let at = keyward::domain::time::Timestamp::from_s(9);
         batch.put(key::due(at, &machine, key::Item::Wake), Vec::new());
         batch.put(key::attempt(&machine, 1), vec![0; 8]);
-        batch.put(b"xmstripe/cs_nobody\0\0\x01".to_vec(), b"a part".to_vec());
+        batch.put(b"xMstripe/cs_nobody\0\0\x01".to_vec(), b"a part".to_vec());
     });
     let (code, found) = codes(&place, &[]);
     assert_eq!(code, Some(2));
