@@ -147,8 +147,10 @@ async fn page_with(button: String) -> String {
     address
 }
 
-/// A page that fits its window, and in which nobody is stopped.
+/// A page that fits its window, and in which nobody is stopped, once it has all its looks.
 async fn judged(tab: &Tab<'_>, axe: Option<&str>, name: &str) {
+    tab.until("the page is whole", "document.readyState === 'complete'")
+        .await;
     if let Some(folder) = std::env::var_os("KEYWARD_PICTURES") {
         let file = Path::new(&folder).join(format!("walk-{name}.png"));
         tab.picture(&file).await;
