@@ -16,6 +16,9 @@ pub struct Offer {
     pub plan: Option<PlanName>,
 }
 
+/// Whether a license may be meant for a seat.
+type Fits<'f> = &'f dyn Fn(&SeatAsked, &Offer) -> bool;
+
 /// Pairs seats with licenses, by their places: a license of the seat's own plan first; where there is none, one of another
 /// plan, for a renewal and an upgrade are plans of their own. A seat that finds none gets a license of its own.
 ///
@@ -30,7 +33,7 @@ pub fn pair(seats: &[SeatAsked], offers: &[Offer]) -> Result<Vec<(usize, usize)>
         let is_anothers = seats.iter().any(|s| of_own_plan(s, o));
         o.app_id == s.app_id && !has_own && !is_anothers
     };
-    let fits: [&dyn Fn(&SeatAsked, &Offer) -> bool; 2] = [&of_own_plan, &of_other_plan];
+    let fits: [Fits<'_>; 2] = [&of_own_plan, &of_other_plan];
     for fits in fits {
         for (place, seat) in seats.iter().enumerate() {
             let meant = |o: &&usize| fits(seat, &offers[**o]);
