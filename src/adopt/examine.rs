@@ -1,15 +1,20 @@
 //! Each purchase against the licenses that carry its name: one row each, and what `--apply` would move. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod matches;
+mod newest;
+
+pub use matches::{Matches, matches};
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::gather::{Gathered, ShownPurchase};
 use super::known::KnownShop;
 use super::licenses::{LicenseIndex, found};
 use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
-use super::table::{BadLine, KeyTable};
+use crate::domain::action::GrantStatus;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Metadata, Template, labels_with,
+    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, labels_with,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -21,6 +26,7 @@ use crate::domain::time::Timestamp;
 use crate::effects::license::choice::choose;
 use crate::engine::record::body_codec;
 use crate::sources::stripe::event::{self, EventContent};
+use newest::Newest;
 
 /// By what a shop is judged.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +58,7 @@ pub struct Candidate {
     email: Option<String>,
     paid: Option<(i64, String)>,
     retry_at: Option<Timestamp>,
+    began: Option<Timestamp>,
 }
 
 impl Shop<'_> {
@@ -75,6 +82,7 @@ impl Shop<'_> {
         let contact = machine.contact();
         let labels = labels_with(&machine, self.templates, &shown.metadata);
         let paid = last_paid(&machine);
+        let began = machine.facts.iter().map(|f| f.at).min();
         machine.facts = Vec::new();
         Candidate {
             due,
@@ -84,6 +92,7 @@ impl Shop<'_> {
             email: contact.payer(None).map(|e| e.to_lowercase()),
             paid,
             retry_at: shown.retry_at,
+            began,
             machine,
         }
     }
@@ -149,93 +158,44 @@ fn last_paid(machine: &Machine) -> Option<(i64, String)> {
         .map(|(_, amount, currency)| (amount, currency))
 }
 
-/// Which licenses belong to which purchase.
+/// What a look comes to.
 #[derive(Debug, Default)]
-pub struct Matches {
-    of: BTreeMap<String, Vec<usize>>,
-    taken: HashMap<usize, String>,
-    /// Addresses by which some license may be meant.
-    addresses: BTreeSet<String>,
+pub struct Judgement {
+    /// For people and programs.
+    pub report: AdoptionReport,
+    /// What would be moved.
+    pub moves: Vec<AdoptedPurchase>,
+    /// The keys of what is not moved now: its next event may come before the next run.
+    pub waiting: Vec<AdoptedPurchase>,
+    /// Purchases that have a license from here and a working one of somebody else's, with when the youngest was made.
+    pub strangers: Vec<(MachineId, Timestamp)>,
 }
 
-impl Matches {
-    fn take(&mut self, license: usize, purchase: &str) -> bool {
-        match self.taken.get(&license) {
-            Some(holder) => holder == purchase,
-            None => {
-                self.taken.insert(license, purchase.to_owned());
-                let of = self.of.entry(purchase.to_owned()).or_default();
-                of.push(license);
-                true
-            }
-        }
-    }
-
-    /// Whether some purchase has it.
-    #[must_use]
-    pub fn has(&self, license: usize) -> bool {
-        self.taken.contains_key(&license)
-    }
+/// When the youngest working license was made that carries the name of a purchase with a license from here.
+fn youngest_stranger(
+    candidate: &Candidate,
+    own: &[FoundLicense],
+) -> Option<(MachineId, Timestamp)> {
+    let grants = &candidate.machine.grants;
+    let made_here = grants.iter().any(|g| !g.adopted);
+    let stranger = |l: &&FoundLicense| !grants.iter().any(|g| g.key == l.key);
+    let live = own
+        .iter()
+        .filter(|l| made_here && l.status == Some(GrantStatus::Live));
+    let made = live.filter(stranger).filter_map(|l| l.made).max()?;
+    Some((candidate.machine.id.clone(), made))
 }
 
-/// Matches by id alone: labels, then metadata that holds a key, then the vendor's table. Lines of the table that name
-/// nothing are refused with their number.
-#[must_use]
-pub fn matches(
-    shop: &Shop<'_>,
-    candidates: &BTreeMap<String, Candidate>,
-    gathered: &Gathered,
-    licenses: &LicenseIndex,
-    table: &mut KeyTable,
-) -> Matches {
-    let mut all = Matches::default();
-    let free = |license: usize, purchase: &str| {
-        let holder = shop.known.holder(&licenses.all[license].license.key);
-        holder.is_none_or(|id| *id == shop.id(purchase))
-    };
-    for (object, candidate) in candidates {
-        let grants = candidate.machine.grants.iter();
-        let own = grants.filter_map(|g| licenses.keyed(g.key.reveal()));
-        let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
-        for license in own.chain(labelled).filter(|l| free(*l, object)) {
-            all.take(license, object);
+impl Candidate {
+    fn purchase(&self, events: Vec<Vec<u8>>, own: Vec<FoundLicense>) -> AdoptedPurchase {
+        AdoptedPurchase {
+            machine: self.machine.id.clone(),
+            kind: self.machine.kind,
+            livemode: self.machine.livemode,
+            events: events.into_iter().map(Into::into).collect(),
+            licenses: own.into_iter().map(Into::into).collect(),
         }
     }
-    let metadata = |object: &String| gathered.purchases.get(object).map(|p| &p.metadata);
-    for object in candidates.keys() {
-        let values = metadata(object).into_iter().flat_map(Metadata::values);
-        let keys = values.flatten().filter_map(|v| licenses.keyed(v));
-        for license in keys.filter(|l| free(*l, object)) {
-            all.take(license, object);
-        }
-    }
-    for row in std::mem::take(&mut table.rows) {
-        let named = gathered.names.get(&row.stripe_id).unwrap_or(&row.stripe_id);
-        let license = licenses.keyed(row.key.reveal());
-        match license {
-            None => table.refuse(row.line, BadLine::NotAtService),
-            Some(_) if row.stripe_id.is_empty() => {
-                all.addresses.extend(row.email.map(|e| e.to_lowercase()));
-            }
-            Some(_) if !candidates.contains_key(named) => {
-                table.refuse(row.line, BadLine::NotAtStripe);
-            }
-            Some(license) => {
-                if !free(license, named) || !all.take(license, named) {
-                    table.refuse(row.line, BadLine::Held);
-                }
-            }
-        }
-    }
-    let free_labels = licenses.all.iter().enumerate();
-    let free_labels = free_labels.filter(|(n, _)| !all.taken.contains_key(n));
-    let addresses: Vec<String> = free_labels
-        .filter_map(|(_, l)| l.license.label.clone())
-        .filter(|label| label.contains('@'))
-        .map(|label| label.to_lowercase())
-        .collect();
-    all.addresses.extend(addresses);
-    all
 }
 
 /// Judges everything: the rows, and what would be moved.
@@ -246,8 +206,10 @@ pub fn judge(
     gathered: &mut Gathered,
     licenses: &LicenseIndex,
     matches: &Matches,
-) -> (AdoptionReport, Vec<AdoptedPurchase>) {
+) -> Judgement {
     let (mut report, mut moves) = (AdoptionReport::default(), Vec::new());
+    let (mut waiting, mut strangers) = (Vec::new(), Vec::new());
+    let newest = Newest::of(candidates, shop.now);
     for (object, candidate) in candidates {
         let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
         let own = own.iter().map(|n| licenses.all[*n].license.clone());
@@ -266,31 +228,45 @@ pub fn judge(
             licenses: &own,
             suggested,
             retry_at: candidate.retry_at,
+            has_newer: newest.is_after(candidate),
             now: shop.now,
         };
         let Some(judged) = examined.judge(shop.asking) else {
             continue;
         };
         report.add(row(candidate, &own, &judged));
+        strangers.extend(youngest_stranger(candidate, &own));
+        if shop.asking == Asking::Adoption && judged.waits.is_some() && !own.is_empty() {
+            waiting.push(candidate.purchase(Vec::new(), own.clone()));
+        }
         // One that was taken in without a key has nothing left to be done, until a key is found.
         let is_done = candidate.machine.adopted_at.is_some() && own.is_empty();
-        if judged.waits.is_none()
-            && !is_done
-            && shop.asking == Asking::Adoption
-            && !matches!(judged.class, Class::Foreign | Class::Known)
-            && let Some(shown) = gathered.purchases.remove(object)
-        {
-            moves.push(AdoptedPurchase {
-                machine: candidate.machine.id.clone(),
-                kind: candidate.machine.kind,
-                livemode: candidate.machine.livemode,
-                events: shown.events.into_iter().map(Into::into).collect(),
-                licenses: own.into_iter().map(Into::into).collect(),
-            });
+        let moves_it = match shop.asking {
+            Asking::Adoption => {
+                judged.waits.is_none()
+                    && !is_done
+                    && !matches!(judged.class, Class::Foreign | Class::Known)
+            }
+            Asking::Audit => judged.repair == Some(Ok(Repair::Hear)),
+        };
+        if moves_it && let Some(shown) = gathered.purchases.remove(object) {
+            // What is only heard of keeps the licenses that it has.
+            let licenses = match shop.asking {
+                Asking::Adoption => own,
+                Asking::Audit => Vec::new(),
+            };
+            moves.push(candidate.purchase(shown.events, licenses));
         }
     }
-    report.to_do = moves.len();
-    (report, moves)
+    if shop.asking == Asking::Adoption {
+        report.to_do = moves.len();
+    }
+    Judgement {
+        report,
+        moves,
+        waiting,
+        strangers,
+    }
 }
 
 fn row(candidate: &Candidate, own: &[FoundLicense], judged: &Judged) -> ReportRow {
@@ -308,6 +284,7 @@ fn row(candidate: &Candidate, own: &[FoundLicense], judged: &Judged) -> ReportRo
         amount: candidate.paid.as_ref().map(|(amount, _)| *amount),
         currency: candidate.paid.as_ref().map(|(_, c)| c.clone()),
         would: judged.to_string(),
+        repair: judged.repair.and_then(Result::ok),
     }
 }
 
@@ -333,6 +310,7 @@ pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow
         class: Class::KeyWithoutPayment,
         waits: None,
         keys: (1, 0),
+        repair: None,
     };
     ReportRow {
         machine: Some(shop.id(object).to_string()),
@@ -344,6 +322,7 @@ pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow
         amount: None,
         currency: None,
         would: judged.to_string(),
+        repair: None,
     }
 }
 

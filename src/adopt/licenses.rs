@@ -109,6 +109,7 @@ pub fn found(license: &License) -> FoundLicense {
         expires_at: license.expires_at.told(),
         devices: license.devices,
         label: license.label.clone(),
+        made: license.created_at,
     }
 }
 

@@ -18,9 +18,15 @@ mod report;
 mod run;
 pub mod table;
 
+pub use crate::engine::record::waiting::AdoptedLicense;
+pub use examine::Judgement;
 pub use known::KnownShop;
-pub use parcel::{AdoptedLicense, AdoptedPurchase, delivered, read_again};
+pub use parcel::{AdoptedPurchase, delivered, read_again};
 pub use progress::Progress;
 pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
 pub use report::{AdoptionReport, ReportRow};
+// What a `Question` is made of.
+pub use crate::effects::services::list_client_at;
+pub use crate::effects::stripe::Client as StripeClient;
+pub use crate::effects::throttle::Share;
 pub use run::{Found, LicenseList, LookError, Question, changed, look};

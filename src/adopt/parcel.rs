@@ -4,13 +4,11 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-use crate::domain::action::GrantStatus;
-use crate::domain::adoption::FoundLicense;
-use crate::domain::id::{AppId, LicenseKey, MachineId, SourceName};
+use crate::domain::id::{MachineId, SourceName};
 use crate::domain::lifecycle::Kind;
-use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Adopting, Adoption, Delivery, Input};
+use crate::engine::record::waiting::AdoptedLicense;
 use crate::sources::stripe::{delivery, event};
 
 /// A purchase to be taken in.
@@ -70,57 +68,4 @@ pub fn delivered(body: &str, source: &SourceName, now: Timestamp) -> Option<Inpu
     let raw = crate::engine::record::body_codec::pack(body.as_bytes());
     let delivery = delivery::delivery(event, source, raw, now);
     Some(Input::Delivery(Box::new(delivery)))
-}
-
-/// A license that somebody else made.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct AdoptedLicense {
-    /// The key.
-    #[n(0)]
-    pub key: LicenseKey,
-    /// The application.
-    #[n(1)]
-    pub app_id: Option<AppId>,
-    /// What the service says.
-    #[n(2)]
-    pub status: Option<GrantStatus>,
-    /// Whether its end was told.
-    #[n(3)]
-    pub end_told: bool,
-    /// Its end.
-    #[n(4)]
-    pub expires_at: Option<Timestamp>,
-    /// Its devices.
-    #[n(5)]
-    pub devices: Option<Devices>,
-    /// Its label.
-    #[n(6)]
-    pub label: Option<String>,
-}
-
-impl From<FoundLicense> for AdoptedLicense {
-    fn from(found: FoundLicense) -> Self {
-        Self {
-            key: found.key,
-            app_id: found.app_id,
-            status: found.status,
-            end_told: found.expires_at.is_some(),
-            expires_at: found.expires_at.flatten(),
-            devices: found.devices,
-            label: found.label,
-        }
-    }
-}
-
-impl From<AdoptedLicense> for FoundLicense {
-    fn from(adopted: AdoptedLicense) -> Self {
-        Self {
-            key: adopted.key,
-            app_id: adopted.app_id,
-            status: adopted.status,
-            expires_at: adopted.end_told.then_some(adopted.expires_at),
-            devices: adopted.devices,
-            label: adopted.label,
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::adoption::Class;
+use crate::domain::adoption::{Class, Repair};
 use crate::domain::id::{LicenseKey, PlanName};
 use crate::domain::time::Timestamp;
 
@@ -29,6 +29,9 @@ pub struct ReportRow {
     pub currency: Option<String>,
     /// What would be done.
     pub would: String,
+    /// What `keyward audit --repair` does about it; absent: a person must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
 }
 
 /// What a look found.

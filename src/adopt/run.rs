@@ -7,14 +7,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::backdate::List;
-use super::examine::{self, Candidate, Matches, Shop};
+use super::examine::{self, Candidate, Judgement, Matches, Shop};
 use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
-use super::parcel::AdoptedPurchase;
 use super::progress::{Progress, ReadPart};
 use super::read::{Lists, ReadError, ReadSoFar};
-use super::report::AdoptionReport;
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, Template};
 use crate::domain::id::{AppId, Scope};
@@ -72,10 +70,8 @@ pub struct Question<'a> {
 /// What a look found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// For people and programs.
-    pub report: AdoptionReport,
-    /// What `--apply` would move.
-    pub moves: Vec<AdoptedPurchase>,
+    /// What it comes to.
+    pub judged: Judgement,
     /// Digests of keys and labels that were learnt, to be remembered.
     pub labels: Vec<(u64, u64)>,
     /// Working keys whose label names no purchase: somebody else's matter.
@@ -141,19 +137,17 @@ pub async fn look(
             crawl.read(app, &mut licenses).await?;
         }
         let matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
-        (found.report, found.moves) =
-            examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+        found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
         found.unlabelled = strays(question, &licenses, &matched, &mut crawl, &mut found).await?;
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
         let matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
-        (found.report, found.moves) =
-            examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+        found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
     }
     found.names = gathered.names;
     found.calls = (stripe_calls, calls);
-    found.report.sort();
+    found.judged.report.sort();
     progress.done();
     Ok(found)
 }
@@ -255,7 +249,7 @@ async fn strays(
         match object {
             Some(object) => {
                 let row = examine::stray(&question.shop(), object, &license);
-                found_so_far.report.add(row);
+                found_so_far.judged.report.add(row);
             }
             None => unlabelled += 1,
         }

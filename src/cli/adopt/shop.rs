@@ -159,7 +159,11 @@ fn remember(path: &Path, found: &Found) -> Result<(), Failure> {
 /// What went wrong.
 pub(super) fn apply(path: &Path, args: &ReadArgs, found: &mut [Found]) -> Result<(), Failure> {
     for found in found {
-        let moves = std::mem::take(&mut found.moves);
+        let waiting = std::mem::take(&mut found.judged.waiting);
+        if !waiting.is_empty() {
+            taken_in(path, &waiting)?;
+        }
+        let moves = std::mem::take(&mut found.judged.moves);
         if let Some(first) = moves.first() {
             let source = first.machine.source().clone();
             taken_in(path, &moves)?;
@@ -170,7 +174,7 @@ pub(super) fn apply(path: &Path, args: &ReadArgs, found: &mut [Found]) -> Result
     Ok(())
 }
 
-fn taken_in(path: &Path, moves: &[AdoptedPurchase]) -> Result<(), Failure> {
+pub(super) fn taken_in(path: &Path, moves: &[AdoptedPurchase]) -> Result<(), Failure> {
     let bar = indicatif::ProgressBar::new(u64::try_from(moves.len()).unwrap_or(u64::MAX));
     let result = converse(path, |asked| {
         let (mut purchases, mut len) = (Vec::new(), 0);

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
 use crate::domain::id::{AppId, LicenseKey};
@@ -51,6 +52,23 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every one.
+    pub const ALL: [Self; 13] = [
+        Self::Linked,
+        Self::LinkedEndsTooEarly,
+        Self::PaidWithoutKey,
+        Self::KeyWithoutPayment,
+        Self::TwoKeys,
+        Self::AliveAfterRefund,
+        Self::Suggested,
+        Self::Foreign,
+        Self::Known,
+        Self::RevokedElsewhere,
+        Self::ShortenedElsewhere,
+        Self::DevicesDiffer,
+        Self::MissedEvents,
+    ];
+
     /// The name in JSON and tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -111,6 +129,8 @@ pub struct FoundLicense {
     pub devices: Option<Devices>,
     /// Its label, where it was read.
     pub label: Option<String>,
+    /// When it was made, where told.
+    pub made: Option<Timestamp>,
 }
 
 impl FoundLicense {
@@ -157,6 +177,8 @@ pub struct Examined<'a> {
     pub suggested: bool,
     /// Until when a try to collect is announced.
     pub retry_at: Option<Timestamp>,
+    /// Whether its customer has a newer live subscription to the same plan.
+    pub has_newer: bool,
     /// The instant.
     pub now: Timestamp,
 }
@@ -170,6 +192,8 @@ pub struct Judged {
     pub waits: Option<Waits>,
     /// How many keys there are, and how many were bought.
     pub keys: (usize, usize),
+    /// What repairs it, or who must; `None`: it was not asked.
+    pub repair: Option<Result<Repair, Unrepaired>>,
 }
 
 /// Why a purchase is not moved now.
@@ -186,6 +210,7 @@ impl Examined<'_> {
     #[must_use]
     pub fn judge(&self, asking: Asking) -> Option<Judged> {
         let bought = self.due.seats.len();
+        let known = self.stored.is_some() && !self.machine.grants.is_empty();
         let class = match (self.stored, asking) {
             (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() => Class::Known,
             (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),
@@ -196,6 +221,7 @@ impl Examined<'_> {
             class,
             waits: self.waits(),
             keys: (self.licenses.len(), bought),
+            repair: (asking == Asking::Audit).then(|| class.repair(known, self.has_newer)),
         })
     }
 

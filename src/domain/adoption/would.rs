@@ -3,13 +3,60 @@
 use std::fmt;
 
 use super::class::{Class, Judged, Waits};
+use super::repair::{Repair, Unrepaired};
 use crate::domain::words::{Sentence, sentences};
 
-sentences!(Judged, Waits);
+sentences!(Judged, Waits, Repair);
+
+/// An audit changes nothing by itself: what its `--repair` would do, or who must.
+fn repaired(
+    class: Class,
+    repair: Result<Repair, Unrepaired>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    match repair {
+        Ok(repair) => {
+            let hurts = matches!(class, Class::KeyWithoutPayment | Class::AliveAfterRefund);
+            write!(f, "nothing by itself; `--repair {class}` {repair}")?;
+            if hurts {
+                f.write_str("; the guard counts it")?;
+            }
+            Ok(())
+        }
+        Err(Unrepaired::Adopt) => f.write_str("nothing: it is not known here; `keyward adopt` takes it in first"),
+        Err(Unrepaired::Newer) => f.write_str(
+            "nothing: the customer has a newer live subscription, and the old one's license is not touched beside it",
+        ),
+        Err(Unrepaired::Person) if class == Class::TwoKeys => f.write_str(
+            "nothing: only you can know which key the customer uses; revoke the other one at the license service",
+        ),
+        Err(Unrepaired::Person) => f.write_str(
+            "nothing: a key with the customer's e-mail address may be meant; name it in a table and `keyward adopt --csv` it",
+        ),
+        Err(Unrepaired::Nothing) => f.write_str("nothing: it is as it should be"),
+    }
+}
+
+impl Sentence for Repair {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "reads the key again, and what is missing is set",
+            Self::Retry => "tries what waits for your yes or was refused",
+            Self::Hear => "takes in what Stripe tells and was never delivered here",
+            Self::Rekey => "makes a new key, mails it and ends the revoked one",
+        })
+    }
+}
 
 impl Sentence for Judged {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (found, bought) = self.keys;
+        let differs = |r: &Result<Repair, Unrepaired>| {
+            self.class.is_difference() && *r != Err(Unrepaired::Adopt)
+        };
+        if let Some(repair) = self.repair.filter(differs) {
+            return repaired(self.class, repair, f);
+        }
         match self.class {
             Class::Linked => f.write_str("link the key; nothing else")?,
             Class::LinkedEndsTooEarly => f.write_str(
@@ -41,18 +88,11 @@ impl Sentence for Judged {
             )?,
             Class::Foreign => f.write_str("nothing: no plan names its price")?,
             Class::Known => f.write_str("nothing: it is known and as it should be")?,
-            Class::RevokedElsewhere => f.write_str(
-                "nothing: somebody else revoked or deleted the key; `keyward rekey` makes a new one",
-            )?,
-            Class::ShortenedElsewhere => f.write_str(
-                "nothing: somebody else moved the key's end to an earlier instant; `keyward retry` sets it again",
-            )?,
-            Class::DevicesDiffer => {
-                f.write_str("nothing: the key allows another number of devices than was bought")?
-            }
-            Class::MissedEvents => f.write_str(
-                "nothing: Stripe tells what was never delivered here; `keyward backfill` fetches it",
-            )?,
+            // An audit finds them alone, and says what repairs them.
+            Class::RevokedElsewhere
+            | Class::ShortenedElsewhere
+            | Class::DevicesDiffer
+            | Class::MissedEvents => f.write_str("nothing: only an audit finds this")?,
         }
         self.waits.map_or(Ok(()), |waits| write!(f, "; {waits}"))
     }

@@ -13,6 +13,7 @@ pub mod restored;
 pub(crate) mod revisions;
 pub mod server;
 pub mod standing;
+pub mod waiting;
 
 use bytes::Bytes;
 use minicbor::{Decode, Encode};

@@ -3,16 +3,16 @@
 
 use super::dues::dues;
 use super::transaction::Transaction;
-use crate::domain::adoption::{is_untouched, link_found};
+use crate::domain::adoption::{began_before, is_untouched, link_found};
 use crate::domain::decide::add_fact;
-use crate::domain::entitlement::entitlement;
+use crate::domain::entitlement::{Entitlement, entitlement};
 use crate::domain::fact::Fact;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::transfer::apart;
 use crate::engine::input::{Adopting, Adoption, Delivery, EventPayload, Receipt};
 use crate::engine::record::disposition::{Disposition, Reason};
-use crate::engine::record::{self, EventRecord, RecordError, View, key};
+use crate::engine::record::{self, EventRecord, RecordError, View, key, waiting};
 use crate::engine::route::{key_limits, unpark};
 
 /// Carries out what is done with a purchase that others served.
@@ -28,6 +28,9 @@ pub(super) fn carry_out(
 
 /// Takes a purchase in; a duplicate where all of it is known.
 fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, RecordError> {
+    if adoption.deliveries.is_empty() {
+        return keep_waiting(tx, adoption);
+    }
     let scope = adoption.machine.scope().clone();
     let loaded = tx.working.take_machine(&adoption.machine)?;
     let before = loaded.as_ref().map(|(m, _)| tx.working.dues(m));
@@ -53,16 +56,7 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
         }
     }
     let under_way = tx.under_way(&machine)?;
-    let revisions = &tx.now.rules.revisions;
-    let folded = machine.folded(revisions, tx.now.at);
-    let devices_max = tx.now.rules.devices_max(&machine.source);
-    let due = entitlement(
-        &folded,
-        &machine.extensions,
-        revisions,
-        tx.now.at,
-        devices_max,
-    );
+    let due = due(tx, &machine);
     let linked = link_found(
         &mut machine,
         &due,
@@ -79,8 +73,53 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
         machine.adopted_at = Some(tx.now.at);
     }
     let id = machine.id.clone();
+    waiting::forget(tx.working, &id)?;
     tx.settle_and_write(&scope, machine, None, &before.unwrap_or_default())?;
     Ok(Receipt::Applied(Some(id)))
+}
+
+/// Keeps the keys of a purchase that is not taken in yet; a duplicate where it has one.
+fn keep_waiting(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, RecordError> {
+    let known = record::machine(tx.working, &adoption.machine)?;
+    if known.is_some_and(|machine| !machine.grants.is_empty()) {
+        return Ok(Receipt::Duplicate);
+    }
+    waiting::keep(tx.working, &adoption.machine, &adoption.licenses)?;
+    Ok(Receipt::Done)
+}
+
+/// Gives a purchase the keys that were found for it when it was not taken in yet (rule 52).
+pub(super) fn link_waiting(
+    tx: &mut Transaction<'_, '_>,
+    machine: &mut Machine,
+) -> Result<(), RecordError> {
+    let since = tx.now.rules.store_since;
+    if !machine.grants.is_empty() || !began_before(machine, since, &[]) {
+        return Ok(());
+    }
+    let found = waiting::read(tx.working, &machine.id)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let under_way = tx.under_way(machine)?;
+    let due = due(tx, machine);
+    if link_found(machine, &due, &found, &under_way, tx.now.at) {
+        waiting::forget(tx.working, &machine.id)?;
+    }
+    Ok(())
+}
+
+fn due(tx: &Transaction<'_, '_>, machine: &Machine) -> Entitlement {
+    let revisions = &tx.now.rules.revisions;
+    let folded = machine.folded(revisions, tx.now.at);
+    let devices_max = tx.now.rules.devices_max(&machine.source);
+    entitlement(
+        &folded,
+        &machine.extensions,
+        revisions,
+        tx.now.at,
+        devices_max,
+    )
 }
 
 /// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in.

@@ -18,7 +18,7 @@ pub(super) fn admit(
     };
     let uncounted = |a: &Action| {
         a.outcome == ActionOutcome::Pending
-            && a.cleared.is_none()
+            && matches!(a.cleared, None | Some(Cleared::Repair { .. }))
             && is_hurtful(machine, a, tx.now.at)
     };
     let hurtful: Vec<usize> = (0..machine.actions.len())
@@ -31,7 +31,7 @@ pub(super) fn admit(
     for index in hurtful {
         let action = &mut machine.actions[index];
         match record.admit(&limits, tx.now.live_licenses, tx.now.at) {
-            Admission::Counted => action.cleared = Some(Cleared::Guard),
+            Admission::Counted => action.cleared = Some(counted(action.cleared.take())),
             Admission::Held { trips } => {
                 (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Guard));
                 if trips {
@@ -43,4 +43,13 @@ pub(super) fn admit(
         }
     }
     standing::put_guard(tx.working, &record)
+}
+
+/// What a hurtful action that was counted is cleared by: a repair is a person's word, too.
+fn counted(cleared: Option<Cleared>) -> Cleared {
+    match cleared {
+        Some(Cleared::Repair { author, reason }) => Cleared::Person { author, reason },
+        Some(other) => other,
+        None => Cleared::Guard,
+    }
 }

@@ -189,6 +189,12 @@ impl Handle {
         self.gaps.load_full()
     }
 
+    /// Where the newest orders for the whole shop can always be read.
+    #[must_use]
+    pub fn standing_orders(&self) -> Arc<ArcSwap<StandingOrders>> {
+        Arc::clone(&self.standing)
+    }
+
     /// The orders for the whole shop.
     #[must_use]
     pub fn standing(&self) -> Arc<StandingOrders> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::addresses;
+use super::adopting;
 use super::dues;
 use super::guarding;
 use super::machines::Fold;
@@ -110,6 +111,7 @@ impl Transaction<'_, '_> {
         fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
+        adopting::link_waiting(self, &mut machine)?;
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;

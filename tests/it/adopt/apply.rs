@@ -13,14 +13,14 @@ use crate::support::stripe_lists::Faults;
 use crate::support::wait::{PATIENCE, until, within};
 
 /// How many customers the shop has: `KEYWARD_FULL=1` takes the 5,000 of the proof.
-fn size() -> usize {
+pub(super) fn size() -> usize {
     match std::env::var("KEYWARD_FULL") {
         Ok(full) if full == "1" => 5_000,
         _ => 400,
     }
 }
 
-fn command(app: &TestApp, args: &[&str]) -> Command {
+pub(super) fn command(app: &TestApp, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
     command
         .args(["adopt", "--json", "--reads-per-s", "0"])
@@ -33,23 +33,23 @@ fn command(app: &TestApp, args: &[&str]) -> Command {
     command
 }
 
-fn run(app: &TestApp, args: &[&str]) -> Output {
+pub(super) fn run(app: &TestApp, args: &[&str]) -> Output {
     command(app, args).output().unwrap()
 }
 
-fn report(output: &Output) -> Value {
+pub(super) fn report(output: &Output) -> Value {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn to_do(app: &TestApp) -> usize {
+pub(super) fn to_do(app: &TestApp) -> usize {
     let report = report(&run(app, &[]));
     usize::try_from(report["to_do"].as_u64().unwrap()).unwrap()
 }
 
 /// What must not have happened: nothing was made or changed at the license service, and nobody got a mail.
-fn nothing_else(shop: &Shop, app: &TestApp, licenses: usize) {
+pub(super) fn nothing_else(shop: &Shop, app: &TestApp, licenses: usize) {
     assert_eq!(shop.fake.licenses().len(), licenses);
     let counters = shop.fake.counters();
     let changed: Vec<_> = counters

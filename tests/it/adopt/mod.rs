@@ -1,5 +1,9 @@
 //! A shop that sells already: its customers are looked at, taken in, and keep what they have.
 
 mod apply;
+mod kill;
 mod look;
+mod repair;
+mod second;
 mod shop;
+mod year;

@@ -19,8 +19,9 @@ pub(super) const DAY_S: i64 = 86_400;
 /// One license's devices.
 const SLOTS: u32 = 2;
 /// What is sold, and what is not.
-const PLANS: &str = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicense = { devices = 2 }\n\
+pub(super) const PLANS: &str = "[[plan]]\nname = \"tool\"\nprices = [\"price_tool\"]\nlicense = { devices = 2 }\n\
     [[plan]]\nname = \"once\"\nprices = [\"price_once\"]\nlicense = { devices = 2 }\n\
+    [[plan]]\nname = \"pro\"\nprices = [\"price_pro\"]\nlicense = { devices = 5 }\n\
     [adopt]\nlabels = [\"order {metadata.order}\"]\n";
 
 /// How a customer of the old handler stands.
@@ -63,6 +64,7 @@ pub(super) struct Customer {
     pub(super) life: Life,
     pub(super) labelled: Labelled,
     pub(super) key: Option<String>,
+    began_s: i64,
 }
 
 impl Customer {
@@ -91,7 +93,24 @@ impl Customer {
             life,
             labelled,
             key: None,
+            began_s: 0,
         }
+    }
+
+    /// One who buys later: as old as the shop is then.
+    pub(super) fn buys(n: usize, at_s: i64) -> Self {
+        Self {
+            n,
+            life: Life::Runs,
+            labelled: Labelled::ById(0),
+            key: None,
+            began_s: at_s,
+        }
+    }
+
+    /// When the purchase was made.
+    pub(super) fn began_s(&self) -> i64 {
+        self.began_s
     }
 
     pub(super) fn is_once(&self) -> bool {
@@ -111,7 +130,7 @@ impl Customer {
     }
 
     /// Two customers share each address.
-    fn email(&self) -> String {
+    pub(super) fn email(&self) -> String {
         format!("c{}@customer.example", self.n / 2)
     }
 
@@ -147,7 +166,7 @@ impl Customer {
         }
     }
 
-    fn price(&self) -> &'static str {
+    pub(super) fn price(&self) -> &'static str {
         match self.life {
             Life::Foreign => "price_other",
             Life::Once | Life::Guided => "price_once",
@@ -161,7 +180,7 @@ impl Customer {
     }
 
     /// The label that the handler wrote, of one of the forms that the guides teach.
-    fn label(&self) -> Option<String> {
+    pub(super) fn label(&self) -> Option<String> {
         let (n, object) = (self.n, self.object());
         let form = match self.labelled {
             Labelled::ById(form) => form,
@@ -204,6 +223,7 @@ impl Shop {
         let mut customers: Vec<Customer> = (0..size).map(Customer::new).collect();
         for customer in &mut customers {
             customer.key = made(&fake, customer, now_s);
+            customer.began_s = customer.turned_s(now_s) - customer.renewals() * 30 * DAY_S;
         }
         let subscribed = || customers.iter().filter(|c| !c.is_once());
         stripe.add(

@@ -5,7 +5,7 @@ mod first_week;
 mod generated_lifecycles;
 mod histories;
 mod order;
-mod promise;
+pub(crate) mod promise;
 mod side_by_side;
 mod table;
 mod wording;

@@ -6,9 +6,9 @@
 //! once is kept in `promise/kept/` as the JSON that a failure prints, and is played first.
 
 mod judge;
-mod service;
+pub(crate) mod service;
 mod trouble;
-mod world;
+pub(crate) mod world;
 
 use std::path::Path;
 use std::sync::Mutex;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Customer, DAY_S, Life};
 
 impl Customer {
-    pub(super) fn subscription(&self, now_s: i64) -> Value {
+    pub(in crate::adopt) fn subscription(&self, now_s: i64) -> Value {
         let (n, sub, turned) = (self.n, self.object(), self.turned_s(now_s));
         let status = match self.life {
             Life::Over => "canceled",
@@ -37,7 +37,7 @@ impl Customer {
         format!("in_{}_{back}", self.n)
     }
 
-    pub(super) fn invoice(&self, now_s: i64, back: i64) -> Value {
+    pub(in crate::adopt) fn invoice(&self, now_s: i64, back: i64) -> Value {
         let (n, sub) = (self.n, self.object());
         let start = self.turned_s(now_s) - back * 30 * DAY_S;
         let open = back == 0 && matches!(self.life, Life::Retries | Life::Fails);

@@ -96,8 +96,20 @@ pub(crate) struct Licenses {
 }
 
 impl Licenses {
-    /// Carries an action out, or looks for what it may have done.
-    pub(crate) fn carry_out(&mut self, action: &Action, at: Timestamp) -> Outcome {
+    /// Puts a license in that was made by others.
+    pub(crate) fn put_in(&mut self, license: License, at: Timestamp) {
+        let steps = vec![Step::of(&license, at)];
+        self.all
+            .insert(license.key.clone(), Kept { license, steps });
+    }
+
+    /// Carries an action out, or looks for what it may have done: `found` are the licenses that it may take, the best first.
+    pub(crate) fn carry_out(
+        &mut self,
+        action: &Action,
+        found: &[LicenseKey],
+        at: Timestamp,
+    ) -> Outcome {
         let looks = matches!(action.act, Act::Create(_) | Act::Recover(_))
             && matches!(action.phase, CreatePhase::Look { .. });
         match self.lie {
@@ -105,7 +117,7 @@ impl Licenses {
                 self.lies += 1;
                 self.lie_about(lie, looks, action, at)
             }
-            None if looks => self.look(action, at),
+            None if looks => self.look(action, found, at),
             None => self.act(action, at),
         }
     }
@@ -140,10 +152,9 @@ impl Licenses {
         }
     }
 
-    fn look(&self, action: &Action, at: Timestamp) -> Outcome {
-        let label = |k: &&Kept| k.license.label.is_some() && k.license.label == action.label;
+    fn look(&self, action: &Action, found: &[LicenseKey], at: Timestamp) -> Outcome {
         let any_age = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
-        match self.all.values().find(label) {
+        match found.first().and_then(|key| self.all.get(key)) {
             Some(kept) => Outcome::Done(Confirmed {
                 adopted: any_age,
                 ..kept.license.confirmed()

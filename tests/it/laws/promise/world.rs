@@ -1,8 +1,10 @@
 //! A shop's store and its license service in virtual time, through the engine's own transactions, with what a server knows
 //! besides: gaps, a clock that is wrong, and time that is not trusted.
 
+mod look;
+
 use keyward::domain::action::Outcome;
-use keyward::domain::adoption::Gap;
+use keyward::domain::adoption::{Gap, Template};
 use keyward::domain::decide::Mailed;
 use keyward::domain::hold::{Distrust, DistrustCause};
 use keyward::domain::id::MachineId;
@@ -31,6 +33,8 @@ const STEPS_MAX: u32 = 3_000;
 /// A shop in virtual time.
 pub(crate) struct World {
     store: Memory,
+    /// The vendor's own label forms.
+    pub(crate) templates: Vec<Template>,
     pub(crate) rules: Rules,
     pub(crate) licenses: Licenses,
     /// The true instant.
@@ -49,6 +53,7 @@ impl World {
     pub(crate) fn new(rules: Rules, now: Timestamp) -> Self {
         Self {
             store: Memory::new(),
+            templates: Vec::new(),
             rules,
             licenses: Licenses::default(),
             now,
@@ -77,6 +82,7 @@ impl World {
         }
         Self {
             store,
+            templates: self.templates.clone(),
             rules: self.rules.clone(),
             licenses: self.licenses.clone(),
             gaps: self.gaps.clone(),
@@ -120,11 +126,17 @@ impl World {
         self.take_in(line);
     }
 
-    /// Takes a line in now, whenever it was sent.
-    pub(crate) fn take_in(&mut self, line: &Line) {
-        self.submit(&replay::received(line, self.clock()).input);
+    /// Takes something in now.
+    pub(crate) fn put_in(&mut self, input: &Input) {
+        self.submit(input);
         self.confirmed |= self.skew == Span::ZERO;
         self.work();
+    }
+
+    /// Takes a line in now, whenever it was sent.
+    pub(crate) fn take_in(&mut self, line: &Line) {
+        let input = replay::received(line, self.clock()).input;
+        self.put_in(&input);
     }
 
     /// Lets time run, from one instant at which something is due to the next.
@@ -229,7 +241,8 @@ impl World {
             Item::Create(action) | Item::Action(action) => {
                 self.outcome(machine, action, |world, kept| {
                     let found = kept.actions.iter().find(|a| a.id == action).unwrap();
-                    world.licenses.carry_out(found, world.now)
+                    let may_take = look::may_take(world, kept, found);
+                    world.licenses.carry_out(found, &may_take, world.now)
                 })
             }
         };

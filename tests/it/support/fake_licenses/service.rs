@@ -96,7 +96,7 @@ impl Shared {
         let all = db.licenses[..until].iter().enumerate().skip(from);
         let mut shown = all.filter(|(_, l)| {
             l.app_id == app
-                && l.created_at <= youngest
+                && (faults.list_lag_ms == 0 || l.created_at <= youngest)
                 && (label.is_none() || l.label.as_deref() == label)
         });
         let mut page: Vec<Value> = vec![];

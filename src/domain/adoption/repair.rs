@@ -1,0 +1,102 @@
+//! What repairs a difference that an audit found, of a purchase that this store knows.
+//!
+//! Everything goes the usual way, through the guard. What only a person can know is left to a person, and said.
+
+use super::class::Class;
+
+/// What is done about a difference.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Repair {
+    /// The purchase's licenses are read again: what another hand took is given back by that (rule 51).
+    Read,
+    /// What waits for a person, was refused or was given up is tried, the guard counting it.
+    Retry,
+    /// What Stripe tells and was never delivered is taken in.
+    Hear,
+    /// A new key is made, and the old one ends.
+    Rekey,
+}
+
+/// Who must do something where nothing here can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrepaired {
+    /// Nothing differs.
+    Nothing,
+    /// The purchase is not known here: it is taken in first.
+    Adopt,
+    /// The customer has a newer purchase that is live: an old one's license is not touched beside it.
+    Newer,
+    /// Only a person can know.
+    Person,
+}
+
+impl Class {
+    /// What repairs it. `is_known`: whether this store holds a license of the purchase. `has_newer`: whether its customer
+    /// has a newer live subscription.
+    ///
+    /// # Errors
+    /// Why nothing does.
+    pub const fn repair(self, is_known: bool, has_newer: bool) -> Result<Repair, Unrepaired> {
+        match self {
+            Self::Linked | Self::Foreign | Self::Known => Err(Unrepaired::Nothing),
+            Self::TwoKeys | Self::Suggested => Err(Unrepaired::Person),
+            Self::LinkedEndsTooEarly
+            | Self::PaidWithoutKey
+            | Self::KeyWithoutPayment
+            | Self::AliveAfterRefund
+            | Self::RevokedElsewhere
+            | Self::ShortenedElsewhere
+            | Self::DevicesDiffer
+            | Self::MissedEvents
+                if !is_known =>
+            {
+                Err(Unrepaired::Adopt)
+            }
+            Self::LinkedEndsTooEarly
+            | Self::PaidWithoutKey
+            | Self::KeyWithoutPayment
+            | Self::AliveAfterRefund
+            | Self::RevokedElsewhere
+            | Self::ShortenedElsewhere
+            | Self::DevicesDiffer
+                if has_newer =>
+            {
+                Err(Unrepaired::Newer)
+            }
+            Self::LinkedEndsTooEarly
+            | Self::PaidWithoutKey
+            | Self::KeyWithoutPayment
+            | Self::AliveAfterRefund => Ok(Repair::Retry),
+            Self::RevokedElsewhere => Ok(Repair::Rekey),
+            Self::ShortenedElsewhere | Self::DevicesDiffer => Ok(Repair::Read),
+            Self::MissedEvents => Ok(Repair::Hear),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_purchase_is_not_touched_beside_a_newer_one_but_what_was_missed_is_heard() {
+        for class in Class::ALL {
+            let repair = class.repair(true, true);
+            let heard = class == Class::MissedEvents;
+            assert_eq!(repair.is_ok(), heard, "{class}: {repair:?}");
+        }
+    }
+
+    #[test]
+    fn every_difference_of_a_known_purchase_has_a_repair_or_a_person() {
+        for class in Class::ALL {
+            let answer = class.repair(true, false);
+            let nothing = answer == Err(Unrepaired::Nothing);
+            assert_eq!(nothing, !class.is_difference(), "{class}: {answer:?}");
+            assert!(class.repair(false, false).is_err(), "{class}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The keys of purchases that `keyward adopt` found and did not take in yet, because a renewal or a retry was near: where the
+//! next event comes before the next run, the purchase has its key all the same.
+
+use minicbor::{Decode, Encode};
+
+use super::{RecordError, View, key};
+use crate::domain::action::GrantStatus;
+use crate::domain::adoption::FoundLicense;
+use crate::domain::id::{AppId, LicenseKey, MachineId};
+use crate::domain::plan::Devices;
+use crate::domain::time::Timestamp;
+use crate::engine::record;
+use crate::engine::write::working::Working;
+
+fn of(machine: &MachineId) -> Vec<u8> {
+    key::general(&format!("keys of {machine}"))
+}
+
+/// The keys that were found for a purchase.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn read(
+    view: &dyn View,
+    machine: &MachineId,
+) -> Result<Vec<FoundLicense>, RecordError> {
+    let kept: Vec<AdoptedLicense> = record::get(view, &of(machine))?.unwrap_or_default();
+    Ok(kept.into_iter().map(Into::into).collect())
+}
+
+/// Keeps the keys that were found for a purchase.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn keep(
+    working: &mut Working<'_>,
+    machine: &MachineId,
+    licenses: &[FoundLicense],
+) -> Result<(), RecordError> {
+    let kept: Vec<AdoptedLicense> = licenses.iter().cloned().map(Into::into).collect();
+    Ok(record::put(working, of(machine), &kept)?)
+}
+
+/// Forgets them: the purchase has them.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn forget(
+    working: &mut Working<'_>,
+    machine: &MachineId,
+) -> Result<(), RecordError> {
+    Ok(record::delete(working, of(machine))?)
+}
+
+/// A license that somebody else made.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AdoptedLicense {
+    /// The key.
+    #[n(0)]
+    pub key: LicenseKey,
+    /// The application.
+    #[n(1)]
+    pub app_id: Option<AppId>,
+    /// What the service says.
+    #[n(2)]
+    pub status: Option<GrantStatus>,
+    /// Whether its end was told.
+    #[n(3)]
+    pub end_told: bool,
+    /// Its end.
+    #[n(4)]
+    pub expires_at: Option<Timestamp>,
+    /// Its devices.
+    #[n(5)]
+    pub devices: Option<Devices>,
+    /// Its label.
+    #[n(6)]
+    pub label: Option<String>,
+}
+
+impl From<FoundLicense> for AdoptedLicense {
+    fn from(found: FoundLicense) -> Self {
+        Self {
+            key: found.key,
+            app_id: found.app_id,
+            status: found.status,
+            end_told: found.expires_at.is_some(),
+            expires_at: found.expires_at.flatten(),
+            devices: found.devices,
+            label: found.label,
+        }
+    }
+}
+
+impl From<AdoptedLicense> for FoundLicense {
+    fn from(adopted: AdoptedLicense) -> Self {
+        Self {
+            key: adopted.key,
+            app_id: adopted.app_id,
+            status: adopted.status,
+            expires_at: adopted.end_told.then_some(adopted.expires_at),
+            devices: adopted.devices,
+            label: adopted.label,
+            made: None,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `audit --repair`: each class is repaired as its rows say, through the guard, or left to a person with a sentence.
+
+use keyward::clock::Clock;
+use serde_json::{Value, json};
+
+use super::apply::renewal;
+use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
+use crate::support::app::TestApp;
+use crate::support::wait::{PATIENCE, until};
+
+fn ask(app: &TestApp, more: &[&str]) -> Value {
+    app.ask(&[&["audit", "--reads-per-s", "0"], more].concat())
+}
+
+fn adopted(app: &TestApp) {
+    let dry = app.ask(&["adopt", "--reads-per-s", "0"]);
+    let n = dry["to_do"].to_string();
+    app.ask(&["adopt", "--reads-per-s", "0", "--apply", "--expect", &n]);
+}
+
+/// Repairs a class; the number that the dry run named.
+fn repair(app: &TestApp, class: &str) -> u64 {
+    let n = ask(app, &["--repair", class])["to_do"].as_u64().unwrap();
+    let expect = n.to_string();
+    let apply = [
+        "--repair", class, "--apply", "--expect", &expect, "--reason", "audited",
+    ];
+    assert_eq!(ask(app, &apply)["applied"], true);
+    n
+}
+
+fn class_of(app: &TestApp, customer: &Customer) -> String {
+    let report = ask(app, &[]);
+    let rows = report["rows"].as_array().unwrap();
+    let row = rows.iter().find(|r| r["machine"] == customer.machine());
+    row.map_or("none", |r| r["class"].as_str().unwrap())
+        .to_owned()
+}
+
+fn ordinary(c: &&Customer) -> bool {
+    c.life == Life::Runs && matches!(c.labelled, Labelled::ById(_))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_other_hands_did_is_repaired_class_by_class() {
+    let shop = Shop::of(150).await;
+    let app = shop.server().await;
+    adopted(&app);
+    let some: Vec<&Customer> = shop.customers.iter().filter(ordinary).take(5).collect();
+    let key = |n: usize| some[n].key.as_deref().unwrap();
+    let end = |n: usize| {
+        let all = shop.fake.licenses();
+        let license = all.into_iter().find(|l| l.license_key == key(n)).unwrap();
+        license.expires_at.unwrap()
+    };
+    let was = end(0);
+    shop.fake.third_hand(key(0), |l| {
+        let earlier = chrono::TimeDelta::seconds(DAY_S / 4);
+        l.expires_at = l.expires_at.map(|at| at - earlier);
+    });
+    shop.fake
+        .third_hand(key(1), |l| l.status = "revoked".into());
+    let told = renewal(some[2], Clock::Wall.now().s());
+    let invoice = told["data"]["object"].clone();
+    shop.stripe.add("/v1/invoices", [invoice]);
+    // A customer whose key was shortened bought the same anew: nothing is done beside the newer subscription.
+    shop.fake.third_hand(key(3), |l| {
+        let earlier = chrono::TimeDelta::seconds(DAY_S / 4);
+        l.expires_at = l.expires_at.map(|at| at - earlier);
+    });
+    let (subscription, paid) = again(some[3], some[4], Clock::Wall.now().s());
+    shop.stripe.add("/v1/subscriptions", [subscription]);
+    shop.stripe.add("/v1/invoices", [paid]);
+
+    refused_or_listed(&shop, &app, some[3]);
+    assert_eq!(repair(&app, "shortened_elsewhere"), 1);
+    until("the end is set again", PATIENCE, async || {
+        (end(0) >= was).then_some(())
+    })
+    .await;
+    assert_eq!(repair(&app, "missed_events"), 1);
+    until("what was missed is known", PATIENCE, async || {
+        (class_of(&app, some[2]) == "known").then_some(())
+    })
+    .await;
+    let keys = shop.fake.licenses().len();
+    assert_eq!(repair(&app, "revoked_elsewhere"), 1);
+    until("a new key is made", PATIENCE, async || {
+        (shop.fake.licenses().len() > keys).then_some(())
+    })
+    .await;
+    assert_eq!(shop.fake.counter("POST"), 1);
+    assert_eq!(shop.fake.counter("PUT revoke"), 0, "it was revoked already");
+    let doubled = ask(&app, &["--repair", "two_keys"]);
+    assert_eq!(doubled["to_do"], 0);
+    let rows = doubled["rows"].as_array().unwrap();
+    assert!(
+        !rows.is_empty()
+            && rows
+                .iter()
+                .all(|r| r["would"].as_str().unwrap().contains("only you"))
+    );
+}
+
+/// A dry run changes nothing, and neither does a wrong number.
+fn refused_or_listed(shop: &Shop, app: &TestApp, newer: &Customer) {
+    let dry = ask(app, &["--repair", "shortened_elsewhere"]);
+    assert_eq!(
+        (dry["to_do"].as_u64(), dry["applied"].as_bool()),
+        (Some(1), Some(false))
+    );
+    let left = dry["rows"].as_array().unwrap().iter();
+    let left: Vec<_> = left.filter(|r| r["machine"] == newer.machine()).collect();
+    let would = left[0]["would"].as_str().unwrap();
+    assert!(would.contains("newer live subscription"), "{would}");
+    assert_eq!(
+        shop.fake.counter("PUT extend"),
+        0,
+        "a dry run changes nothing"
+    );
+    let wrong = std::process::Command::new(crate::support::app::binary())
+        .args([
+            "audit",
+            "--json",
+            "--reads-per-s",
+            "0",
+            "--repair",
+            "shortened_elsewhere",
+        ])
+        .args(["--apply", "--expect", "2", "--reason", "x", "--config"])
+        .arg(app.config())
+        .output();
+    assert_eq!(wrong.unwrap().status.code(), Some(1));
+}
+
+/// A newer subscription of a customer's, as a copy of somebody else's, with its paid invoice.
+fn again(of: &Customer, like: &Customer, now_s: i64) -> (Value, Value) {
+    let mut subscription = like.subscription(now_s);
+    subscription["id"] = json!("sub_newer");
+    subscription["customer"] = json!(format!("cus_{}", of.n));
+    subscription["created"] = json!(now_s - 60);
+    subscription["start_date"] = json!(now_s - 60);
+    subscription["metadata"] = json!({});
+    let mut invoice = like.invoice(now_s, 0);
+    invoice["id"] = json!("in_newer");
+    invoice["customer"] = json!(format!("cus_{}", of.n));
+    invoice["created"] = json!(now_s - 60);
+    invoice["status_transitions"] = json!({"finalized_at": now_s - 60, "paid_at": now_s - 50});
+    invoice["parent"]["subscription_details"]["subscription"] = json!("sub_newer");
+    invoice["payments"] = json!({"data": []});
+    let item = &mut invoice["lines"]["data"][0]["parent"]["subscription_item_details"];
+    item["subscription"] = json!("sub_newer");
+    (subscription, invoice)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ending_keys_that_were_refunded_counts_with_the_guard() {
+    let shop = Shop::of(400).await;
+    let app = shop.server().await;
+    adopted(&app);
+    let n = repair(&app, "alive_after_refund");
+    assert_eq!(n, 8);
+    // `max_hurtful = 5`, and 2 % of the shop are more than that.
+    until(
+        "as many as the guard lets through are ended",
+        PATIENCE,
+        async || (shop.fake.counter("PUT revoke") >= 5).then_some(()),
+    )
+    .await;
+    let held = app.ask(&["held"]);
+    let by_guard = held["rows"].as_array().map_or(0, |rows| {
+        let guarded = |r: &&Value| {
+            r["error"]
+                .as_str()
+                .is_some_and(|e| e.starts_with("the guard"))
+        };
+        rows.iter().filter(guarded).count()
+    });
+    assert_eq!(
+        by_guard as u64 + shop.fake.counter("PUT revoke"),
+        n,
+        "{held}"
+    );
+}

@@ -1,0 +1,116 @@
+//! The old handler still runs: nobody gets a second key, one alert says so, and a person's word lets keys be made again.
+
+use keyward::clock::Clock;
+use serde_json::Value;
+
+use super::shop::{Customer, DAY_S, Shop};
+use super::year::events::{Bill, MONTH_S, Standing, Told};
+use crate::support::app::TestApp;
+use crate::support::wait::{PATIENCE, until, within};
+
+/// Somebody buys now.
+async fn buys(app: &TestApp, n: usize) -> Customer {
+    let now_s = Clock::Wall.now().s();
+    let customer = Customer::buys(n, now_s);
+    let mut told = Told::default();
+    told.purchase(&customer, now_s);
+    let is = Standing {
+        status: "active",
+        price: customer.price(),
+        turned_s: now_s,
+        cancels: false,
+        ended_s: None,
+        reason: None,
+    };
+    told.subscription(&customer, "created", now_s, &is, None);
+    let bill = Bill {
+        id: format!("in_{n}_first"),
+        reason: "subscription_create",
+        created_s: now_s,
+        period_s: (now_s, now_s + MONTH_S),
+        price: customer.price(),
+    };
+    told.invoice(&customer, "paid", now_s, &bill, 0);
+    for (_, event) in &told.events {
+        app.door().event(event).await;
+    }
+    customer
+}
+
+/// The old handler serves a customer, too.
+fn handled(shop: &Shop, customer: &Customer) {
+    let label = format!("Stripe sub {}", customer.object());
+    let ends = chrono::DateTime::from_timestamp(Clock::Wall.now().s() + 30 * DAY_S, 0);
+    let key = shop.fake.made_elsewhere("app_test", Some(&label), ends, 2);
+    // As if we had been here for a while.
+    shop.fake
+        .third_hand(&key, |l| l.created_at += chrono::TimeDelta::minutes(20));
+}
+
+fn seen(app: &TestApp) -> Vec<Value> {
+    let listed = app.ask(&["attention"]);
+    let rows = listed.as_array().cloned().unwrap_or_default();
+    rows.into_iter()
+        .filter(|r| r["cause"] == "other_handler")
+        .collect()
+}
+
+fn held(app: &TestApp) -> usize {
+    let held = app.ask(&["held"]);
+    let mut rows = held["rows"].as_array().unwrap().clone();
+    rows.retain(|r| r["machine"].as_str().unwrap().starts_with("stripe/sub_900"));
+    rows.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_old_handler_runs_nobody_gets_a_second_key() {
+    let shop = Shop::of(60).await;
+    let app = shop.server().await;
+    let n = app.ask(&["adopt", "--reads-per-s", "0"])["to_do"].to_string();
+    app.ask(&["adopt", "--reads-per-s", "0", "--apply", "--expect", &n]);
+    let first = Customer::buys(9_001, 0);
+    handled(&shop, &first);
+    buys(&app, 9_001).await;
+    until("the old handler is seen", PATIENCE, async || {
+        (seen(&app).len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(shop.fake.counter("POST"), 0, "its key is taken over");
+    let (second, third) = (buys(&app, 9_002).await, buys(&app, 9_003).await);
+    let both = within(PATIENCE, async || (held(&app) >= 2).then_some(()));
+    assert!(
+        both.await.is_some(),
+        "{} made, held: {}, {} and {}",
+        shop.fake.counter("POST"),
+        app.ask(&["held"]),
+        app.ask(&["show", &second.machine()]),
+        app.ask(&["show", &third.machine()])
+    );
+    assert_eq!(shop.fake.counter("POST"), 0);
+    assert_eq!(seen(&app).len(), 1, "it is told of once");
+    // The handler served one of the two before it was stopped.
+    let before = shop.fake.licenses().len();
+    handled(&shop, &second);
+    let resume = [
+        "resume",
+        "--source",
+        "stripe",
+        "--reason",
+        "it is switched off",
+    ];
+    app.ask(&resume);
+    let label = format!("Stripe sub {}", third.object());
+    until("the other one gets its key", PATIENCE, async || {
+        let all = shop.fake.licenses();
+        all.iter()
+            .any(|l| l.label.as_deref() == Some(&label))
+            .then_some(())
+    })
+    .await;
+    until("nothing is held any more", PATIENCE, async || {
+        (held(&app) == 0).then_some(())
+    })
+    .await;
+    assert_eq!(shop.fake.counter("POST"), 1, "one key, and no second one");
+    assert_eq!(shop.fake.licenses().len(), before + 2);
+}
