@@ -12,6 +12,7 @@ mod endpoints;
 mod guard;
 pub(crate) mod mode;
 mod opening;
+mod other_handler;
 mod parts;
 mod quiet;
 mod reparse;

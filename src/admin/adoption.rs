@@ -1,14 +1,19 @@
 //! What `adopt` and `audit` need of a store: its purchases as they are, the labels that were read, and the door for what is
 //! taken in.
 
-use super::context::Context;
+use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::history::{from, packed, unpacked};
 use super::request::AdoptionQuery;
-use super::response::{Changed, Response};
+use super::response::{Changed, Response, changed};
 use crate::adopt::{AdoptedPurchase, delivered};
-use crate::domain::adoption::is_untouched;
+use crate::domain::adoption::{Repair, is_untouched};
+use crate::domain::decision::{Decision, Verb};
+use crate::domain::id::{EventId, MachineId, SourceName};
 use crate::domain::machine::Machine;
+use crate::domain::operator::Order;
+use crate::domain::standing::{Author, Standing, StandingOrder};
+use crate::domain::time::Span;
 use crate::effects::services::Services;
 use crate::engine::input::{Adopting, Input, Receipt};
 use crate::engine::read::view;
@@ -17,6 +22,8 @@ use crate::engine::record::{self as stored, labels};
 use crate::engine::write::working::Committed;
 use tokio::task::JoinSet;
 
+/// An `adopt --apply` that goes on within this is one run: it is noted once.
+const ONE_RUN: Span = Span::from_hours(1);
 /// A page of purchases ends when it is longer than this, in bytes.
 const PAGE_LEN: usize = 2 << 20;
 
@@ -41,6 +48,12 @@ pub(super) async fn answer(
             }
             Ok(done(Vec::new()))
         }
+        AdoptionQuery::Repair {
+            repair,
+            machines,
+            author,
+            reason,
+        } => mend(context, repair, machines, author, reason).await,
         AdoptionQuery::Undo => undo(context, running).await,
         AdoptionQuery::Remember { labels } => {
             context.handle.submit_waiting(Input::Labels(labels)).await?;
@@ -69,6 +82,7 @@ async fn apply(
     for text in purchases {
         let purchase: AdoptedPurchase = unpacked(text)
             .map_err(|why| Failure::ours(format!("a purchase cannot be read: {why}")))?;
+        note_adoption(context, purchase.machine.source()).await?;
         // No look for another purchase's license may take these meanwhile.
         if let Some(services) = running {
             purchase
@@ -86,6 +100,70 @@ async fn apply(
         }
     }
     Ok(done(taken))
+}
+
+/// Repairs purchases. What is taken in with its history comes by `Apply`.
+async fn mend(
+    context: &Context,
+    repair: Repair,
+    machines: Vec<MachineId>,
+    author: String,
+    reason: String,
+) -> Result<Response, Failure> {
+    let at = context.handle.clock().now();
+    let input = |machine: &MachineId| {
+        let machine = machine.clone();
+        let order = |order| Input::Actions {
+            machine: machine.clone(),
+            action: None,
+            order,
+        };
+        let tried = order(Order::Repair {
+            author: author.clone(),
+            reason: reason.clone(),
+        });
+        match repair {
+            // What adoption holds of it goes ahead, too: else what is read would wait behind it.
+            Repair::Read | Repair::Hear => vec![tried, order(Order::Read)],
+            Repair::Retry => vec![tried],
+            Repair::Rekey => vec![Input::Decision {
+                machine: machine.clone(),
+                id: EventId::new(decision_id(at)),
+                decision: Decision {
+                    verb: Verb::Rekey,
+                    author: author.clone(),
+                    reason: reason.clone(),
+                },
+                at,
+            }],
+        }
+    };
+    let of = |m: &MachineId| {
+        input(m)
+            .into_iter()
+            .map(|i| (m.clone(), i))
+            .collect::<Vec<_>>()
+    };
+    let inputs = machines.iter().flat_map(of);
+    let count = context.submit_all(inputs.collect()).await?;
+    Ok(changed(machines, count, 0))
+}
+
+/// Notes that purchases of others are taken in: whoever made their licenses may not have stopped.
+async fn note_adoption(context: &Context, source: &SourceName) -> Result<(), Failure> {
+    let at = context.handle.clock().now();
+    if context.handle.standing().has_adopted(source, at - ONE_RUN) {
+        return Ok(());
+    }
+    let order = StandingOrder {
+        what: Standing::Adopted {
+            source: source.clone(),
+        },
+        by: Author::Keyward,
+        reason: "`keyward adopt --apply`".to_owned(),
+        at,
+    };
+    Ok(context.handle.order(order).await?)
 }
 
 /// Forgets what was adopted and is as it was then.

@@ -52,6 +52,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::SignaturesFail { .. }
         | Concern::SourceSilent { .. }
         | Concern::Endpoint { .. }
+        | Concern::OtherHandler { .. }
         | Concern::Backup(_)
         | Concern::ServiceGone { .. } => None,
     }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::standing::Settlement;
 
+use crate::domain::adoption::Repair;
 use crate::domain::decision::Decision;
-use crate::domain::id::{EventId, Scope, SourceName};
+use crate::domain::id::{EventId, MachineId, Scope, SourceName};
 use crate::domain::probe::ServiceProbe;
 use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
@@ -286,6 +287,14 @@ pub enum AdoptionQuery {
         source: SourceName,
         /// Their bodies, oldest first.
         events: Vec<String>,
+    },
+    /// The order to repair what an audit found of purchases.
+    Repair {
+        /// How.
+        repair: Repair,
+        machines: Vec<MachineId>,
+        author: String,
+        reason: String,
     },
     /// The order to forget what was adopted and is as it was then.
     Undo,

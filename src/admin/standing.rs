@@ -161,6 +161,16 @@ fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
                     .hint(format!("the config has {}", all.join(", "))),
             )
         }
+        Standing::OtherHandler { source }
+        | Standing::Alone { source }
+        | Standing::Adopted { source } => {
+            if context.services.contains_key(source) {
+                return Ok(());
+            }
+            let all: Vec<String> = context.services.keys().map(|s| format!("`{s}`")).collect();
+            Err(Failure::input(format!("there is no source `{source}`"))
+                .hint(format!("the config has {}", all.join(", "))))
+        }
         Standing::Observe { plan: None } | Standing::Live { plan: None } => Ok(()),
     }
 }

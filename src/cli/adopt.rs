@@ -1,6 +1,7 @@
 //! `adopt` and `audit`: a look at a shop that sells already, and the report of it.
 
 mod print;
+mod repair;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::report;
 use crate::admin::{AdoptionQuery, Failure, Request, Response};
 use crate::adopt::table::{self, KeyTable};
 use crate::adopt::{AdoptionReport, Found};
-use crate::domain::adoption::Asking;
+use crate::domain::adoption::{Asking, Class};
 use crate::secret::Secret;
 
 /// Where Stripe's and AuthForge's APIs are, where no config says so.
@@ -62,6 +63,18 @@ pub struct AuditArgs {
     /// Only the customers of this source.
     #[arg(long, value_name = "NAME", conflicts_with = "app")]
     pub source: Option<String>,
+    /// Repair this class of differences: what a row's last column says, through the guard. Without --apply it only lists.
+    #[arg(long, value_name = "CLASS", conflicts_with = "app", value_parser = class)]
+    pub repair: Option<Class>,
+    /// With --repair: do it.
+    #[arg(long, requires_all = ["repair", "expect", "reason"])]
+    pub apply: bool,
+    /// With --apply: how many purchases the dry run said are to do. Any other number changes nothing.
+    #[arg(long, value_name = "N", requires = "apply")]
+    pub expect: Option<usize>,
+    /// With --apply: why, for whoever asks later.
+    #[arg(long, value_name = "TEXT", requires = "apply")]
+    pub reason: Option<String>,
     /// Audit a shop without Keyward: the application at AuthForge whose licenses it sells. No config and no store are read.
     #[arg(long, value_name = "ID")]
     pub app: Option<String>,
@@ -82,6 +95,12 @@ pub struct AuditArgs {
     pub authforge_reads_per_s: u32,
 }
 
+fn class(text: &str) -> Result<Class, String> {
+    let named = Class::ALL.into_iter().find(|c| c.as_str() == text);
+    let all: Vec<&str> = Class::ALL.iter().map(|c| c.as_str()).collect();
+    named.ok_or_else(|| format!("a class is one of {}", all.join(", ")))
+}
+
 fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
@@ -100,7 +119,7 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
     print::bad_lines(&table);
     print::aside(&found);
     if args.apply {
-        let to_do: usize = found.iter().map(|f| f.moves.len()).sum();
+        let to_do: usize = found.iter().map(|f| f.judged.moves.len()).sum();
         let expected = args.expect.unwrap_or_default();
         if expected != to_do {
             return Err(Failure::input(format!(
@@ -144,12 +163,17 @@ pub(super) fn audit(config: &Path, args: &AuditArgs) -> Result<(), Failure> {
     };
     print::bad_lines(&table);
     print::aside(&found);
-    print::report(&joined(found), args.read.json, Asking::Audit)
+    match args.repair {
+        Some(class) => repair::repair(config, class, args, found),
+        None => print::report(&joined(found), args.read.json, Asking::Audit),
+    }
 }
 
 fn joined(found: Vec<Found>) -> AdoptionReport {
     let mut all = AdoptionReport::default();
-    found.into_iter().for_each(|found| all.join(found.report));
+    found
+        .into_iter()
+        .for_each(|found| all.join(found.judged.report));
     all.sort();
     all
 }

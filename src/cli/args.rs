@@ -9,7 +9,7 @@ use super::buy_link::BuyLinkArgs;
 use super::demo::DemoArgs;
 use super::docs::CompletionsArgs;
 use super::export::ExportArgs;
-use super::held::{HeldArgs, ModeArgs, PauseArgs};
+use super::held::{HeldArgs, ModeArgs, PauseArgs, ResumeArgs};
 use super::policy::PolicyArgs;
 use super::preview::PreviewArgs;
 use super::probe::ProbeArgs;
@@ -129,8 +129,8 @@ pub enum Command {
     GoLive(ModeArgs),
     /// Send nothing to a license service until `resume`.
     Pause(PauseArgs),
-    /// Send to a paused license service again.
-    Resume(PauseArgs),
+    /// Send to a paused license service again, or make keys again once another program has stopped.
+    Resume(ResumeArgs),
     /// Give a license until an instant, or for life, whatever was paid.
     Grant(GrantArgs),
     /// Give somebody who did not buy a license, and mail its key.

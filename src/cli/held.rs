@@ -10,7 +10,7 @@ use super::orders::{author, order, reason};
 use super::page::{self, ActionRow};
 use super::report;
 use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
-use crate::domain::id::PlanName;
+use crate::domain::id::{PlanName, SourceName};
 use crate::domain::standing::Standing;
 
 /// `held`.
@@ -66,12 +66,34 @@ pub struct ModeArgs {
     pub json: bool,
 }
 
-/// `pause` and `resume`.
+/// `pause`.
 #[derive(Args, Clone, Debug)]
 pub struct PauseArgs {
     /// The license service: `authforge` or `embedded`.
     #[arg(long, value_name = "SERVICE")]
     pub service: String,
+    /// Why: kept with the order.
+    #[arg(long)]
+    pub reason: String,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `resume`.
+#[derive(Args, Clone, Debug)]
+pub struct ResumeArgs {
+    /// The license service: `authforge` or `embedded`.
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        required_unless_present = "source",
+        conflicts_with = "source"
+    )]
+    pub service: Option<String>,
+    /// The source for whose purchases another program made licenses and does so no more.
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
     /// Why: kept with the order.
     #[arg(long)]
     pub reason: String,
@@ -111,14 +133,16 @@ pub(super) fn pause(config: &Path, args: &PauseArgs) -> Result<(), Failure> {
 ///
 /// # Errors
 /// What went wrong.
-pub(super) fn resume(config: &Path, args: &PauseArgs) -> Result<(), Failure> {
-    let service = args.service.clone();
-    give(
-        config,
-        Standing::Resume { service },
-        &args.reason,
-        args.json,
-    )
+pub(super) fn resume(config: &Path, args: &ResumeArgs) -> Result<(), Failure> {
+    let what = match &args.source {
+        Some(source) => Standing::Alone {
+            source: SourceName::from(source.as_str()),
+        },
+        None => Standing::Resume {
+            service: args.service.clone().unwrap_or_default(),
+        },
+    };
+    give(config, what, &args.reason, args.json)
 }
 
 fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Failure> {

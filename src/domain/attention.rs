@@ -93,6 +93,12 @@ pub enum Concern {
         source: SourceName,
         trouble: EndpointTrouble,
     },
+    /// Another program makes licenses for a source's purchases: no key is made for them.
+    OtherHandler {
+        source: SourceName,
+        /// By what it was seen.
+        seen: String,
+    },
     /// There is no proven backup of late, though one is made by schedule.
     Backup(BackupTrouble),
     /// A service does not do its work.
@@ -197,6 +203,7 @@ impl Concern {
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
+            | Self::OtherHandler { .. }
             | Self::Backup(_)
             | Self::ServiceGone { .. } => false,
         }
@@ -210,6 +217,7 @@ impl Concern {
             | Self::Undeliverable { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
+            | Self::OtherHandler { .. }
             | Self::Endpoint { .. } => true,
             Self::RefusedAction(action) => action.creates,
             Self::HeldAction { hold, .. } => match hold {
@@ -220,6 +228,8 @@ impl Concern {
                 | Hold::Observed
                 | Hold::Paused { .. }
                 | Hold::Adoption
+                // What was seen is reported by itself.
+                | Hold::OtherHandler
                 | Hold::BeginningUnknown => false,
             },
             Self::ServiceGone { trouble, .. } => match trouble {
@@ -251,6 +261,7 @@ impl Concern {
             Self::SignaturesFail { .. } => AttentionCause::Signatures,
             Self::SourceSilent { .. } => AttentionCause::Silent,
             Self::Endpoint { .. } => AttentionCause::Endpoint,
+            Self::OtherHandler { .. } => AttentionCause::OtherHandler,
             Self::Backup(_) => AttentionCause::Backup,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
@@ -270,6 +281,7 @@ impl Concern {
             Self::BackfillFails { scope, .. } => scope.to_string(),
             Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }
+            | Self::OtherHandler { source, .. }
             | Self::Endpoint { source, .. } => source.to_string(),
             Self::Backup(_) => "backup".to_owned(),
             Self::ServiceGone { service, .. } => (*service).to_owned(),

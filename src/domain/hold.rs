@@ -41,6 +41,9 @@ pub enum Hold {
     /// The purchase began before anybody told us of it, and it follows only from what was not told.
     #[n(6)]
     BeginningUnknown,
+    /// Another program still makes licenses for this shop's purchases.
+    #[n(7)]
+    OtherHandler,
 }
 
 /// What let an action pass that would be held.
@@ -55,6 +58,16 @@ pub enum Cleared {
     /// A person said that it may go ahead.
     #[n(2)]
     Person {
+        /// Who.
+        #[n(0)]
+        author: String,
+        /// Why.
+        #[n(1)]
+        reason: String,
+    },
+    /// A person had a difference repaired; the guard still counts it.
+    #[n(3)]
+    Repair {
         /// Who.
         #[n(0)]
         author: String,
@@ -120,6 +133,9 @@ impl Sentence for Hold {
             Self::Guard => f.write_str("the guard: too many licenses would end in a short time"),
             Self::BeginningUnknown => f.write_str(
                 "the purchase began before this store, and what was paid then was never told: a person decides",
+            ),
+            Self::OtherHandler => f.write_str(
+                "another program still makes licenses for this shop's purchases",
             ),
             Self::Adoption => f.write_str("found when the purchase was adopted: a person decides"),
         }

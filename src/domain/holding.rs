@@ -44,7 +44,7 @@ impl Brakes<'_> {
     #[must_use]
     pub fn since(&self, store: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         let store = store?;
-        if self.standing.observes_anything() {
+        if self.standing.others_may_make(now) {
             return Some(now);
         }
         Some(
@@ -61,7 +61,10 @@ pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
         let waits = action.outcome == ActionOutcome::Pending
-            && !matches!(action.cleared, Some(Cleared::Person { .. }))
+            && !matches!(
+                action.cleared,
+                Some(Cleared::Person { .. } | Cleared::Repair { .. })
+            )
             && !world.under_way.contains(&action.id);
         if !waits {
             continue;
@@ -79,6 +82,10 @@ fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> O
         return None;
     }
     let brakes = &world.brakes;
+    // rule 52: nobody gets a second key because another program makes one, too.
+    if makes_key(action) && brakes.standing.other_handler(&machine.source).is_some() {
+        return Some(Hold::OtherHandler);
+    }
     if let Some(order) = brakes.standing.paused(brakes.service) {
         return Some(Hold::Paused {
             reason: order.reason.clone(),
@@ -115,6 +122,11 @@ pub(super) fn hold_unproved(
         let action = &mut machine.actions[index];
         (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::BeginningUnknown));
     }
+}
+
+/// Whether it makes a key. A look for one that may be there does not.
+fn makes_key(action: &Action) -> bool {
+    action.act.creates() && action.phase == CreatePhase::Ready
 }
 
 /// Whether all that is known of a purchase was read at Stripe when it was adopted. What that alone asks for, also later by
@@ -167,7 +179,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                 (action.outcome, action.held, action.due) =
                     (ActionOutcome::Pending, None, world.now);
             }
-            Some(Hold::Observed) if action.act.creates() => {
+            Some(Hold::Observed | Hold::OtherHandler) if action.act.creates() => {
                 (action.outcome, action.held, action.due) =
                     (ActionOutcome::Pending, None, world.now);
                 action.phase = CreatePhase::Look {
@@ -185,7 +197,8 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                     (ActionOutcome::Pending, None, world.now);
             }
             Some(
-                Hold::TimeNotTrusted(_)
+                Hold::OtherHandler
+                | Hold::TimeNotTrusted(_)
                 | Hold::Person { .. }
                 | Hold::Guard
                 | Hold::Adoption
@@ -221,7 +234,7 @@ fn look_anew(machine: &mut Machine, world: &DecisionContext<'_>) {
 }
 
 /// Reads a license before anything else is done with it.
-fn read_first(machine: &mut Machine, license: u32, now: Timestamp) {
+pub(super) fn read_first(machine: &mut Machine, license: u32, now: Timestamp) {
     let reads = |a: &Action| matches!(a.act, Act::Read { .. }) && a.license == license;
     if machine.open_actions().any(reads) {
         return;

@@ -2,6 +2,7 @@
 
 use super::action::{Action, ActionOutcome, CreatePhase};
 use super::hold::{Cleared, Hold};
+use super::holding::read_first;
 use super::machine::Machine;
 use super::notice::{NoticeStatus, Skipped};
 use super::time::Timestamp;
@@ -27,6 +28,15 @@ pub enum Order {
         /// Why.
         reason: String,
     },
+    /// What waits for a yes or was refused is tried; what takes a license counts with the guard.
+    Repair {
+        /// Who says so.
+        author: String,
+        /// Why.
+        reason: String,
+    },
+    /// The licenses are read again at their service.
+    Read,
     /// Give up.
     Abandon,
 }
@@ -42,6 +52,12 @@ impl Order {
                 ActionOutcome::Refused,
                 ActionOutcome::Abandoned,
             ],
+            Self::Repair { .. } => &[
+                ActionOutcome::Held,
+                ActionOutcome::Refused,
+                ActionOutcome::Abandoned,
+            ],
+            Self::Read => &[],
             Self::Hold(_) => &[ActionOutcome::Pending, ActionOutcome::Held],
             Self::Approve { .. } | Self::Drop { .. } => &[ActionOutcome::Held],
             Self::Abandon => &[
@@ -55,75 +71,60 @@ impl Order {
 
 /// Carries an order out: what was refused is tried again, or what waits is held or given up.
 pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: Timestamp) {
-    for action in machine
-        .actions
-        .iter_mut()
-        .filter(|a| only.is_none_or(|id| a.id == id))
-    {
-        match (order, action.outcome) {
-            (Order::Retry, ActionOutcome::Refused | ActionOutcome::Abandoned) => {
-                // A refusal blocks its difference; without it the difference is found anew.
-                action.outcome = ActionOutcome::Superseded;
-            }
-            (Order::Retry, ActionOutcome::Pending) => action.due = now,
-            // What the shop's orders or the guard hold is not let go with a list of other things.
-            (Order::Retry, ActionOutcome::Held) if is_held_alone(action) => {
-                release(action, now);
-            }
-            (Order::Approve { author, reason }, ActionOutcome::Held) => {
-                approve(action, now);
-                action.cleared = Some(Cleared::Person {
-                    author: author.clone(),
-                    reason: reason.clone(),
-                });
-            }
-            (Order::Hold(why), ActionOutcome::Pending | ActionOutcome::Held) => {
-                (action.outcome, action.held) = (
-                    ActionOutcome::Held,
-                    Some(Hold::Person {
-                        reason: why.clone(),
-                    }),
-                );
-            }
-            (Order::Drop { author, reason }, ActionOutcome::Held) => {
-                (action.outcome, action.phase, action.at) =
-                    (ActionOutcome::Abandoned, CreatePhase::Ready, now);
-                action.cleared = Some(Cleared::Person {
-                    author: author.clone(),
-                    reason: reason.clone(),
-                });
-            }
-            (
-                Order::Abandon,
-                ActionOutcome::Pending | ActionOutcome::Held | ActionOutcome::Refused,
-            ) => {
-                action.outcome = ActionOutcome::Abandoned;
-                action.phase = CreatePhase::Ready;
-                action.at = now;
-            }
-            (
-                Order::Retry,
-                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Held,
-            )
-            | (
-                Order::Approve { .. } | Order::Drop { .. },
-                ActionOutcome::Pending
-                | ActionOutcome::Done
-                | ActionOutcome::Superseded
-                | ActionOutcome::Refused
-                | ActionOutcome::Abandoned,
-            )
-            | (
-                Order::Hold(_),
-                ActionOutcome::Done
-                | ActionOutcome::Superseded
-                | ActionOutcome::Refused
-                | ActionOutcome::Abandoned,
-            )
-            | (
-                Order::Abandon,
-                ActionOutcome::Done | ActionOutcome::Superseded | ActionOutcome::Abandoned,
-            ) => {}
+    if *order == Order::Read {
+        read_all(machine, now);
+    }
+    let named = |a: &&mut Action| only.is_none_or(|id| a.id == id);
+    for action in machine.actions.iter_mut().filter(named) {
+        if order.takes().contains(&action.outcome) {
+            carry_out_one(action, order, now);
+        }
+    }
+}
+
+/// Carries an order out on an action of whose outcome it means something.
+fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
+    let by = |author: &String, reason: &String| Cleared::Person {
+        author: author.clone(),
+        reason: reason.clone(),
+    };
+    match order {
+        Order::Retry | Order::Repair { .. }
+            if matches!(
+                action.outcome,
+                ActionOutcome::Refused | ActionOutcome::Abandoned
+            ) =>
+        {
+            // A refusal blocks its difference; without it the difference is found anew.
+            action.outcome = ActionOutcome::Superseded;
+        }
+        Order::Retry if action.outcome == ActionOutcome::Pending => action.due = now,
+        // What the shop's orders or the guard hold is not let go with a list of other things.
+        Order::Retry if is_held_alone(action) => release(action, now),
+        Order::Repair { author, reason } if is_repaired(action) => {
+            approve(action, now);
+            action.cleared = Some(Cleared::Repair {
+                author: author.clone(),
+                reason: reason.clone(),
+            });
+        }
+        Order::Retry | Order::Repair { .. } | Order::Read => {}
+        Order::Approve { author, reason } => {
+            approve(action, now);
+            action.cleared = Some(by(author, reason));
+        }
+        Order::Hold(why) => {
+            let reason = why.clone();
+            (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Person { reason }));
+        }
+        Order::Drop { author, reason } => {
+            (action.outcome, action.phase, action.at) =
+                (ActionOutcome::Abandoned, CreatePhase::Ready, now);
+            action.cleared = Some(by(author, reason));
+        }
+        Order::Abandon => {
+            (action.outcome, action.phase, action.at) =
+                (ActionOutcome::Abandoned, CreatePhase::Ready, now);
         }
     }
 }
@@ -140,7 +141,7 @@ fn release(action: &mut Action, now: Timestamp) {
 /// Lets go what is held.
 fn approve(action: &mut Action, now: Timestamp) {
     // While it was only observed, others may have made it.
-    if action.act.creates() && action.held == Some(Hold::Observed) {
+    if action.act.creates() && matches!(action.held, Some(Hold::Observed | Hold::OtherHandler)) {
         action.phase = CreatePhase::Look {
             since: now,
             absent: 1,
@@ -159,8 +160,36 @@ fn is_held_alone(action: &Action) -> bool {
             | Hold::Paused { .. }
             | Hold::Guard
             | Hold::Adoption
-            | Hold::BeginningUnknown,
+            | Hold::BeginningUnknown
+            | Hold::OtherHandler,
         ) => false,
+    }
+}
+
+/// Whether a repair lets go what holds an action. What the shop's orders, the guard or a person hold stays held.
+fn is_repaired(action: &Action) -> bool {
+    match action.held {
+        Some(Hold::Adoption | Hold::BeginningUnknown) => true,
+        Some(
+            Hold::Observed
+            | Hold::Paused { .. }
+            | Hold::Guard
+            | Hold::Person { .. }
+            | Hold::TimeNotTrusted(_)
+            | Hold::OtherHandler,
+        )
+        | None => false,
+    }
+}
+
+/// Reads every license that was not replaced. It is a person's word that a purchase that was only adopted goes on like any
+/// other: else what is read would wait for a second one.
+fn read_all(machine: &mut Machine, now: Timestamp) {
+    machine.adopted_at = None;
+    let numbers = machine.grants.iter().filter(|g| !g.replaced);
+    let numbers: Vec<u32> = numbers.map(|g| g.number).collect();
+    for number in numbers {
+        read_first(machine, number, now);
     }
 }
 

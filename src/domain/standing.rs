@@ -7,8 +7,8 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::id::PlanName;
-use super::time::Timestamp;
+use super::id::{PlanName, SourceName};
+use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
 sentences!(Standing, Author);
@@ -45,7 +45,31 @@ pub enum Standing {
         #[n(0)]
         service: String,
     },
+    /// Another program makes licenses for a source's purchases: no key is made for them.
+    #[n(4)]
+    OtherHandler {
+        /// The source.
+        #[n(0)]
+        source: SourceName,
+    },
+    /// No other program makes licenses for a source's purchases any more.
+    #[n(5)]
+    Alone {
+        /// The source.
+        #[n(0)]
+        source: SourceName,
+    },
+    /// Purchases of a source that others had served were taken in.
+    #[n(6)]
+    Adopted {
+        /// The source.
+        #[n(0)]
+        source: SourceName,
+    },
 }
+
+/// So long after purchases were taken in every create looks for a license first: who made them may not have stopped.
+const LOOKS_AFTER_ADOPTION: Span = Span::from_days(7);
 
 /// An order with whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
@@ -78,6 +102,9 @@ pub enum Author {
     /// A store that was restored from a backup.
     #[n(2)]
     Restore,
+    /// What was seen at the license service, or done by a command.
+    #[n(3)]
+    Keyward,
 }
 
 /// All orders, in the order in which they were given.
@@ -102,7 +129,11 @@ impl StandingOrders {
         let concerns = |of: &Option<PlanName>| of.as_ref().is_none_or(|of| Some(of) == plan);
         let newest = self.0.iter().rev().find(|o| match &o.what {
             Standing::Observe { plan } | Standing::Live { plan } => concerns(plan),
-            Standing::Pause { .. } | Standing::Resume { .. } => false,
+            Standing::Pause { .. }
+            | Standing::Resume { .. }
+            | Standing::OtherHandler { .. }
+            | Standing::Alone { .. }
+            | Standing::Adopted { .. } => false,
         });
         newest.filter(|o| matches!(o.what, Standing::Observe { .. }))
     }
@@ -116,7 +147,10 @@ impl StandingOrders {
                 Standing::Observe { plan: None }
                 | Standing::Live { .. }
                 | Standing::Pause { .. }
-                | Standing::Resume { .. } => false,
+                | Standing::Resume { .. }
+                | Standing::OtherHandler { .. }
+                | Standing::Alone { .. }
+                | Standing::Adopted { .. } => false,
             })
     }
 
@@ -124,13 +158,14 @@ impl StandingOrders {
     #[must_use]
     pub fn hold_anything(&self) -> bool {
         let paused = |o: &StandingOrder| matches!(&o.what, Standing::Pause { service } if self.paused(service).is_some());
-        self.observes_anything() || self.0.iter().any(paused)
+        self.observes_anything() || self.0.iter().any(paused) || self.is_any_shared()
     }
 
     /// When a plan, or the whole shop, last went live: what was sold before may have got its license from somebody else.
     #[must_use]
     pub fn live_since(&self) -> Option<Timestamp> {
-        let live = |o: &&StandingOrder| matches!(o.what, Standing::Live { .. });
+        let live =
+            |o: &&StandingOrder| matches!(o.what, Standing::Live { .. } | Standing::Alone { .. });
         self.0.iter().filter(live).map(|o| o.at).max()
     }
 
@@ -139,9 +174,65 @@ impl StandingOrders {
     pub fn paused(&self, name: &str) -> Option<&StandingOrder> {
         let newest = self.0.iter().rev().find(|o| match &o.what {
             Standing::Pause { service } | Standing::Resume { service } => service == name,
-            Standing::Observe { .. } | Standing::Live { .. } => false,
+            Standing::Observe { .. }
+            | Standing::Live { .. }
+            | Standing::OtherHandler { .. }
+            | Standing::Alone { .. }
+            | Standing::Adopted { .. } => false,
         });
         newest.filter(|o| matches!(o.what, Standing::Pause { .. }))
+    }
+
+    /// The order by which no key is made for a source's purchases, because another program makes them.
+    #[must_use]
+    pub fn other_handler(&self, of: &SourceName) -> Option<&StandingOrder> {
+        let newest = self.0.iter().rev().find(|o| match &o.what {
+            Standing::OtherHandler { source } | Standing::Alone { source } => source == of,
+            Standing::Observe { .. }
+            | Standing::Live { .. }
+            | Standing::Pause { .. }
+            | Standing::Resume { .. }
+            | Standing::Adopted { .. } => false,
+        });
+        newest.filter(|o| matches!(o.what, Standing::OtherHandler { .. }))
+    }
+
+    /// Sources for whose purchases another program makes licenses, each with when that was seen.
+    pub fn shared(&self) -> impl Iterator<Item = (&SourceName, &StandingOrder)> {
+        self.0.iter().filter_map(|order| match &order.what {
+            Standing::OtherHandler { source } => {
+                (self.other_handler(source) == Some(order)).then_some((source, order))
+            }
+            Standing::Observe { .. }
+            | Standing::Live { .. }
+            | Standing::Pause { .. }
+            | Standing::Resume { .. }
+            | Standing::Alone { .. }
+            | Standing::Adopted { .. } => None,
+        })
+    }
+
+    fn is_any_shared(&self) -> bool {
+        self.shared().next().is_some()
+    }
+
+    /// Whether others may make licenses at present, so that every create looks for one first: what is observed, a shop
+    /// where another program was seen, one that was taken in not long ago.
+    #[must_use]
+    pub fn others_may_make(&self, now: Timestamp) -> bool {
+        let lately = |o: &StandingOrder| {
+            matches!(o.what, Standing::Adopted { .. }) && now < o.at + LOOKS_AFTER_ADOPTION
+        };
+        self.observes_anything() || self.is_any_shared() || self.0.iter().any(lately)
+    }
+
+    /// Whether an adoption of a source that began at an instant is on record.
+    #[must_use]
+    pub fn has_adopted(&self, of: &SourceName, since: Timestamp) -> bool {
+        let is = |o: &StandingOrder| {
+            o.at >= since && matches!(&o.what, Standing::Adopted { source } if source == of)
+        };
+        self.0.iter().any(is)
     }
 
     /// What the config's `mode` last ordered: it counts again only when it is changed.
@@ -165,6 +256,17 @@ impl Sentence for Standing {
             }
             Self::Pause { service } => write!(f, "{service} paused: nothing is sent to it"),
             Self::Resume { service } => write!(f, "{service} resumed"),
+            Self::OtherHandler { source } => write!(
+                f,
+                "{source}: another program makes licenses; no key is made for its purchases"
+            ),
+            Self::Alone { source } => {
+                write!(
+                    f,
+                    "{source}: no other program makes licenses; keys are made again"
+                )
+            }
+            Self::Adopted { source } => write!(f, "{source}: purchases of others were taken in"),
         }
     }
 }
@@ -176,86 +278,10 @@ impl Sentence for Author {
             Self::Person(name) => name,
             Self::Config => "the config",
             Self::Restore => "a restore",
+            Self::Keyward => "Keyward",
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn orders(given: &[Standing]) -> StandingOrders {
-        let mut orders = StandingOrders::default();
-        for (at, what) in (1..).zip(given) {
-            orders.add(StandingOrder {
-                what: what.clone(),
-                by: Author::Person("ada".to_owned()),
-                reason: String::new(),
-                at: Timestamp::from_s(at),
-            });
-        }
-        orders
-    }
-
-    fn observe(plan: Option<&str>) -> Standing {
-        let plan = plan.map(PlanName::from);
-        Standing::Observe { plan }
-    }
-
-    fn live(plan: Option<&str>) -> Standing {
-        let plan = plan.map(PlanName::from);
-        Standing::Live { plan }
-    }
-
-    #[test]
-    fn the_newest_order_about_a_plan_counts() {
-        for (given, pro, other) in [
-            (vec![], false, false),
-            (vec![observe(None)], true, true),
-            (vec![observe(None), live(Some("pro"))], false, true),
-            (
-                vec![observe(None), live(Some("pro")), observe(None)],
-                true,
-                true,
-            ),
-            (
-                vec![observe(None), live(None), observe(Some("pro"))],
-                true,
-                false,
-            ),
-        ] {
-            let orders = orders(&given);
-            assert_eq!(
-                orders.observes(Some(&PlanName::from("pro"))).is_some(),
-                pro,
-                "{given:?}"
-            );
-            assert_eq!(orders.observes(None).is_some(), other, "{given:?}");
-            assert_eq!(orders.observes_anything(), pro || other, "{given:?}");
-        }
-    }
-
-    #[test]
-    fn a_service_is_paused_until_it_is_resumed() {
-        let pause = |service: &str| Standing::Pause {
-            service: service.to_owned(),
-        };
-        let resume = Standing::Resume {
-            service: "authforge".to_owned(),
-        };
-        let orders = orders(&[pause("authforge"), pause("embedded"), resume]);
-        assert!(orders.paused("authforge").is_none());
-        assert_eq!(orders.paused("embedded").map(|o| o.at.s()), Some(2));
-    }
-
-    #[test]
-    fn it_went_live_when_its_last_plan_did() {
-        let orders = orders(&[
-            observe(None),
-            live(Some("pro")),
-            live(None),
-            observe(Some("pro")),
-        ]);
-        assert_eq!(orders.live_since(), Some(Timestamp::from_s(3)));
-    }
-}
+mod tests;

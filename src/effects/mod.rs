@@ -7,6 +7,7 @@ mod execute;
 pub(crate) mod health;
 pub mod license;
 pub mod mail;
+pub(crate) mod other_handler;
 pub(crate) mod own_files;
 mod post;
 pub(crate) mod services;

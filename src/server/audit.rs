@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::other_handler;
 use super::parts::Parts;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
@@ -65,7 +66,10 @@ impl Auditor {
             return;
         }
         match self.look(source).await {
-            Ok(found) => digest(source, &found),
+            Ok(found) => {
+                other_handler::judge(&self.handle, &found.judged.strangers).await;
+                digest(source, &found);
+            }
             Err(why) => {
                 tracing::warn!(source.name = %source.name, "the nightly audit came to nothing: {why}");
             }
@@ -144,7 +148,7 @@ fn known(handle: &Handle) -> Result<KnownShop, String> {
 
 /// One line where something differs.
 fn digest(source: &Source, found: &Found) {
-    let differing = found.report.classes.iter();
+    let differing = found.judged.report.classes.iter();
     let differing = differing.filter(|(class, _)| class.is_difference());
     let words: Vec<String> = differing.map(|(class, n)| format!("{n} {class}")).collect();
     let (stripe, licenses) = found.calls;

@@ -70,9 +70,12 @@ impl Parts {
             let (endpoints, clock) = (Arc::clone(&endpoints), handle.clock().clone());
             let (backups, started) = (Arc::clone(&backups), handle.clock().now());
             let every = config.backup.as_ref().map(|b| b.every);
+            // Not the handle: who holds it keeps the engine's door open.
+            let standing = handle.standing_orders();
             Arc::new(move || {
                 let now = clock.now();
                 let mut all = services.attention(now);
+                all.extend(super::other_handler::attention(&standing.load()));
                 all.extend(endpoints.attention());
                 all.extend(signals.iter().filter_map(|s| s.attention()));
                 all.extend(silences.attention());

@@ -118,3 +118,32 @@ fn money<'r>(rows: impl Iterator<Item = &'r ReportRow>) -> String {
     });
     sums.collect::<Vec<_>>().join(", ")
 }
+
+/// Prints what is repaired of one class.
+///
+/// # Errors
+/// When it cannot be printed.
+pub(super) fn repair(found: &AdoptionReport, class: Class, json: bool) -> Result<(), Failure> {
+    if json {
+        return report::json(found);
+    }
+    let all = found.rows.len();
+    rows(found, class, all);
+    let left = all - found.to_do;
+    let aside = match left {
+        0 => String::new(),
+        n => format!("; {n} are left to you, as their last column says"),
+    };
+    if found.applied {
+        report::say(&format!(
+            "{} purchases are being repaired{aside}",
+            found.to_do
+        ));
+    } else {
+        report::say(&format!(
+            "nothing was changed; `keyward audit --repair {class} --apply --expect {} --reason …` repairs what is to do{aside}",
+            found.to_do
+        ));
+    }
+    Ok(())
+}

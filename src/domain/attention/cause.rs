@@ -43,6 +43,9 @@ pub enum AttentionCause {
     Endpoint,
     #[n(15)]
     Backup,
+    /// Another program still makes licenses.
+    #[n(16)]
+    OtherHandler,
 }
 
 impl AttentionCause {
@@ -66,6 +69,7 @@ impl AttentionCause {
             Self::Silent => "silent",
             Self::Endpoint => "endpoint",
             Self::Backup => "backup",
+            Self::OtherHandler => "other_handler",
         }
     }
 
@@ -89,6 +93,7 @@ impl AttentionCause {
             Self::Silent => "Stripe is silent",
             Self::Endpoint => "the webhook endpoint is disabled",
             Self::Backup => "no proven backup",
+            Self::OtherHandler => "old handler seen",
         }
     }
 }

@@ -64,7 +64,10 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
         ActionOutcome::Refused => Concern::RefusedAction(named()),
         ActionOutcome::Held => match &action.held {
             // It ends by itself, or with what was ordered for the whole shop.
-            Some(Hold::TimeNotTrusted(_) | Hold::Observed | Hold::Paused { .. }) | None => {
+            Some(
+                Hold::TimeNotTrusted(_) | Hold::Observed | Hold::Paused { .. } | Hold::OtherHandler,
+            )
+            | None => {
                 return None;
             }
             Some(

@@ -70,6 +70,9 @@ impl Concern {
             Self::SignaturesFail { .. } | Self::SourceSilent { .. } | Self::Endpoint { .. } => {
                 "keyward check --online".to_owned()
             }
+            Self::OtherHandler { source, .. } => {
+                format!("keyward resume --source {source} --reason …")
+            }
             Self::Backup(_) => "keyward backup TARGET".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
@@ -132,6 +135,10 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
+            Self::OtherHandler { seen, .. } => write!(
+                f,
+                "old handler seen: {seen}. No key is made here until you have stopped it and say so"
+            ),
             Self::Backup(trouble) => write!(f, "{trouble}"),
             Self::ServiceGone {
                 service,

@@ -13,6 +13,7 @@ use crate::effects::license::License;
 use crate::effects::license::choice::choose;
 use crate::effects::license::lookup::LookupError;
 use crate::effects::license::sweep::Wanted;
+use crate::effects::other_handler;
 use crate::effects::services::LicenseService;
 use crate::effects::throttle::CallResult;
 use crate::engine::Handle;
@@ -81,9 +82,25 @@ impl ActionExecutor<'_> {
                 after: None,
                 why: failed.to_string(),
             },
-            Ok(licenses) => self
-                .take(machine, action, licenses)
-                .unwrap_or(Outcome::Absent { began }),
+            Ok(licenses) => {
+                if sent_at.is_none() {
+                    self.judge_makers(machine, &licenses).await;
+                }
+                self.take(machine, action, licenses)
+                    .unwrap_or(Outcome::Absent { began })
+            }
+        }
+    }
+
+    /// A license of a purchase that was made since licenses are made here, and not here, is another program's.
+    async fn judge_makers(&self, machine: &Machine, found: &[License]) {
+        let since = other_handler::makes_since(self.handle);
+        let gaps = self.handle.gaps();
+        let another = |made: &Timestamp| adoption::made_by_another(*made, since, &gaps);
+        let observed = self.handle.standing().observes_anything();
+        let made = found.iter().filter_map(|l| l.created_at).filter(another);
+        if let (Some(made), false) = (made.max(), observed) {
+            other_handler::report(self.handle, &machine.id, made).await;
         }
     }
 

@@ -1,0 +1,77 @@
+//! `audit --repair`: one class of differences is repaired, each row as it says.
+
+use std::path::Path;
+
+use super::{AuditArgs, joined, print, shop};
+use crate::admin::{AdoptionQuery, Failure, Request};
+use crate::adopt::{AdoptionReport, Found, ReportRow};
+use crate::cli::ask::ask;
+use crate::cli::orders::{author, reason};
+use crate::domain::adoption::{Class, Repair};
+use crate::domain::id::MachineId;
+
+/// Purchases that are ordered about at one time.
+const AT_ONCE: usize = 200;
+
+/// Repairs a class, or lists what that would do.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn repair(
+    config: &Path,
+    class: Class,
+    args: &AuditArgs,
+    mut found: Vec<Found>,
+) -> Result<(), Failure> {
+    let moves: Vec<_> = found
+        .iter_mut()
+        .flat_map(|f| std::mem::take(&mut f.judged.moves))
+        .collect();
+    let mut report = of_class(joined(found), class);
+    if args.apply {
+        let expected = args.expect.unwrap_or_default();
+        if expected != report.to_do {
+            return Err(Failure::input(format!(
+                "{} purchases are to do, not {expected}: nothing was changed",
+                report.to_do
+            ))
+            .hint("look at `keyward audit --repair` again, and give its number"));
+        }
+        let why = reason(args.reason.as_deref().unwrap_or_default())?;
+        for way in [Repair::Read, Repair::Retry, Repair::Rekey] {
+            let machines = report.rows.iter().filter(|r| r.repair == Some(way));
+            let machines: Vec<MachineId> = machines.filter_map(named).collect();
+            for some in machines.chunks(AT_ONCE) {
+                order(config, way, some, &why)?;
+            }
+        }
+        if report.rows.iter().any(|r| r.repair == Some(Repair::Hear)) {
+            shop::taken_in(config, &moves)?;
+        }
+        report.applied = true;
+    }
+    print::repair(&report, class, args.read.json)
+}
+
+fn order(config: &Path, repair: Repair, machines: &[MachineId], why: &str) -> Result<(), Failure> {
+    let query = AdoptionQuery::Repair {
+        repair,
+        machines: machines.to_vec(),
+        author: author(),
+        reason: why.to_owned(),
+    };
+    ask(config, Request::Adoption(query)).map(drop)
+}
+
+fn named(row: &ReportRow) -> Option<MachineId> {
+    row.machine.as_ref()?.parse().ok()
+}
+
+/// The rows of one class, and how many of them something is done about.
+fn of_class(all: AdoptionReport, class: Class) -> AdoptionReport {
+    let mut report = AdoptionReport::default();
+    let rows = all.rows.into_iter().filter(|r| r.class == class);
+    rows.for_each(|row| report.add(row));
+    report.to_do = report.rows.iter().filter(|r| r.repair.is_some()).count();
+    report
+}

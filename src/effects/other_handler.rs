@@ -1,0 +1,34 @@
+//! Another program that still makes licenses for our purchases: from the moment that it is seen no key is made for them, so
+//! that nobody gets two, until a person says that it has stopped.
+
+use crate::domain::id::MachineId;
+use crate::domain::standing::{Author, Standing, StandingOrder};
+use crate::domain::time::Timestamp;
+use crate::engine::Handle;
+
+/// Since when licenses are made here; `None`: nothing was ever served.
+pub(crate) fn makes_since(handle: &Handle) -> Option<Timestamp> {
+    let store = handle.rules().store_since?;
+    let live = handle.standing().live_since();
+    Some(live.map_or(store, |live| live.max(store)))
+}
+
+/// Orders that no key is made for a source, once. One that cannot be written is seen again.
+pub(crate) async fn report(handle: &Handle, machine: &MachineId, made: Timestamp) {
+    let source = machine.source();
+    if handle.standing().other_handler(source).is_some() {
+        return;
+    }
+    let order = StandingOrder {
+        what: Standing::OtherHandler {
+            source: source.clone(),
+        },
+        by: Author::Keyward,
+        reason: format!("another program made a license for {machine} at {made}"),
+        at: handle.clock().now(),
+    };
+    tracing::error!(source.name = %source, "{}: {}", order.what, order.reason);
+    if let Err(error) = handle.order(order).await {
+        tracing::warn!(source.name = %source, "it could not be noted yet: {error}");
+    }
+}
