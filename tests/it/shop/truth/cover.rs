@@ -61,7 +61,7 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
             .map(|l| (l.start, l.end, l.item.clone()))
             .collect();
         let given = lines()
-            .filter(|l| l.amount >= 0)
+            .filter(|l| l.amount >= 0 && !l.credit)
             .map(|l| (l.start, l.end, l.item.clone()))
             .collect();
         changes.push((paid, Some(n), taken, given));
