@@ -280,7 +280,7 @@ fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Optio
     invoices(moment, s)
         .map(|(_, i)| i)
         .filter(waits)
-        .filter(|i| chain.renewed_by(i))
+        .filter(|i| chain.renewed_by(moment, i))
         .filter_map(|i| Some((i.finalized.filter(|f| *f <= at && *f < alive)?, i)))
         .map(|(finalized, i)| i.due.unwrap_or(finalized + moment.policy.processing))
         .max()
