@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::course::Course;
-use super::grace::{Cause as FailureCause, Episode};
+use super::grace::{Cause as FailureCause, Episode, GraceOutcome};
 use super::role::Role;
 use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::SubscriptionStatus as Status;
@@ -68,10 +68,16 @@ impl Course<'_, '_> {
         renewals.filter_map(|i| Some((i.due()?, i)))
     }
 
-    /// The sent renewal that is overdue at an instant: the one that fell due last, for an older debt was told of before.
+    /// The sent renewal that is overdue at an instant: the one that fell due last, for an older debt was told of before. What
+    /// was due before the last grace was settled starts nothing again.
     pub(super) fn overdue_renewal(&self, at: Timestamp) -> Option<InvoiceId> {
+        let settled = |e: &Episode| match e.outcome {
+            GraceOutcome::Recovered(at) => Some(at),
+            GraceOutcome::Open | GraceOutcome::Ended(_) => None,
+        };
+        let since = self.life.episodes.iter().filter_map(settled).max();
         self.sent_renewals()
-            .filter(|(due, i)| *due <= at && is_owed(i, at))
+            .filter(|(due, i)| Some(*due) > since && *due <= at && is_owed(i, at))
             .max_by_key(|(due, _)| *due)
             .map(|(_, i)| i.shown.id.clone())
     }
