@@ -152,6 +152,7 @@ pub(super) fn example(key: &KeySpec) -> &'static str {
         }
         ("email", _) => "[\"you@example.com\"]",
         ("key_prefix", _) => "\"ACME\"",
+        ("second_signing_key", _) => "2",
         ("offline", _) => "\"30d\"",
         ("title", _) => "\"Example Pro\"",
         ("name", Absent::Means(_)) => "\"Example\"",

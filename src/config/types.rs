@@ -154,6 +154,10 @@ pub struct ProgramSettings {
     pub key_prefix: Option<String>,
     /// How long a program may rely on an answer.
     pub session: Span,
+    /// The number of the key pair that signs answers.
+    pub signing_key: u32,
+    /// A second pair that is only listed.
+    pub second_signing_key: Option<u32>,
 }
 
 /// What a plan gives to programs, at the embedded service.

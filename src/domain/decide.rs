@@ -9,14 +9,14 @@ mod outcome;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
-use super::action::{Act, Action, ActionOutcome, CreatePhase, SeatId};
+use super::action::{Act, Action, ActionOutcome, CreatePhase};
 use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
 use super::decision::Verb;
 use super::doubted;
 use super::entitlement::{Entitlement, earliest, entitlement};
-use super::extension::{self, Sought};
+use super::extension::{self, SeatAsked};
 use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
@@ -186,7 +186,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
     }
-    if extends(machine, folded, due, world).is_some() {
+    if !extends(machine, folded, due, world).is_empty() {
         wanted.retain(|d| d.act.new_license().is_none());
     }
     if adoption::began_before(machine, world.makes_since(), world.gaps) {
@@ -231,7 +231,7 @@ pub fn extends(
     folded: &Folded,
     due: &Entitlement,
     world: &DecisionContext<'_>,
-) -> Option<(SeatId, Sought)> {
+) -> Vec<SeatAsked> {
     let (revisions, under_way) = (world.revisions, world.under_way);
     extension::asks(machine, folded, due, revisions, under_way, world.now)
 }
@@ -368,7 +368,8 @@ fn wake(
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
     let newcomers = look_up::keys_wait(machine, folded, world);
-    let named = extends(machine, folded, due, world).and_then(|_| machine.waits_for_named());
+    let asked = extends(machine, folded, due, world);
+    let named = asked.first().and_then(|_| machine.waits_for_named());
     earliest(
         due.wake,
         notices

@@ -5,17 +5,20 @@
 //! itself: money back, a dispute or a person's word takes just that part, whichever of them it is about. What a purchase
 //! adds is worked out anew with its every change, and told on in the same batch (`engine/route/extend.rs`).
 //!
-//! `look.rs` says which license is meant.
+//! `look.rs` says which license is meant, `pairing.rs` which seat of the purchase goes to which of several.
 
 mod look;
+mod pairing;
 
 use minicbor::{Decode, Encode};
 
-pub use look::{NotExtended, Sought, asks, is_same_customer, may_have, seats_for};
+pub use look::{NotExtended, SeatAsked, Sought, asks, is_same_customer, may_have, seats_for};
+pub use pairing::{Offer, pair};
 
 use super::action::SeatId;
 use super::entitlement::{Entitlement, SeatDue, Want, Why, earliest};
 use super::finding::{Finding, Report};
+use super::holding::is_only_adopted;
 use super::id::{AppId, MachineId, ObjectKind, PlanName};
 use super::lifecycle::{Folded, Kind, Life};
 use super::machine::Machine;
@@ -25,9 +28,9 @@ use super::time::{Span, Timestamp};
 /// What came of looking for the license that a purchase extends.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Looked {
-    /// A license of another machine: this purchase makes none for the seat.
+    /// Licenses of other machines, one at least: this purchase makes none for these seats.
     #[n(0)]
-    Extends(#[n(0)] Extends),
+    Extends(#[n(0)] Extends, #[cbor(n(1), default)] Vec<Extends>),
     /// None: it gets a license of its own.
     #[n(1)]
     Own,
@@ -77,6 +80,10 @@ pub struct Extension {
     /// Its devices.
     #[n(7)]
     pub devices: Devices,
+    /// Whether all that is known of it was read when it was adopted.
+    #[n(8)]
+    #[cbor(default)]
+    pub adopted: bool,
 }
 
 /// Whether what a purchase adds counts.
@@ -135,20 +142,24 @@ fn is_seat(named: &SeatId, seat: &SeatDue) -> bool {
 }
 
 impl Machine {
-    /// The license of another machine that it extends.
-    #[must_use]
-    pub const fn extends(&self) -> Option<&Extends> {
-        match &self.looked {
-            Some(Looked::Extends(extends)) => Some(extends),
+    /// The licenses of other machines that it extends.
+    pub fn extends(&self) -> impl Iterator<Item = &Extends> {
+        let all = match &self.looked {
+            Some(Looked::Extends(first, more)) => Some(std::iter::once(first).chain(more)),
             Some(Looked::Own) | None => None,
-        }
+        };
+        all.into_iter().flatten()
     }
 }
 
-/// What a machine adds to the license that it extends, by what is due of it.
+/// What a machine adds to the licenses that it extends, by what is due of it.
 #[must_use]
-pub fn added_by(machine: &Machine, due: &Entitlement) -> Option<(MachineId, Extension)> {
-    let extends = machine.extends()?;
+pub fn added_by(machine: &Machine, due: &Entitlement) -> Vec<(MachineId, Extension)> {
+    let of = |extends: &Extends| (extends.machine.clone(), adds(machine, extends, due));
+    machine.extends().map(of).collect()
+}
+
+fn adds(machine: &Machine, extends: &Extends, due: &Entitlement) -> Extension {
     let seat = due.seats.iter().find(|seat| extends.is_of(seat));
     let since = seat.and_then(|s| s.since).unwrap_or(Timestamp::from_ms(0));
     let want = seat.map_or(Want::Nothing, |seat| seat.want);
@@ -163,7 +174,7 @@ pub fn added_by(machine: &Machine, due: &Entitlement) -> Option<(MachineId, Exte
         (Want::Live { until: Some(until) }, Kind::Subscription) => Adds::Until(until),
         (Want::Suspended | Want::Revoked | Want::Nothing, _) => Adds::Time(Span::ZERO),
     };
-    let extension = Extension {
+    Extension {
         from: machine.id.clone(),
         seat: extends.license.clone(),
         standing,
@@ -172,28 +183,26 @@ pub fn added_by(machine: &Machine, due: &Entitlement) -> Option<(MachineId, Exte
         plan: seat.and_then(|s| s.plan.clone()),
         app_id: seat.and_then(|s| s.app_id.clone()),
         devices: seat.map_or(Devices::Count(1), |s| s.devices),
-    };
-    Some((extends.machine.clone(), extension))
+        adopted: is_only_adopted(machine),
+    }
 }
 
 /// Takes in what a purchase adds. Returns whether anything changed.
 pub fn take_in(machine: &mut Machine, extension: &Extension, now: Timestamp) -> bool {
-    match machine
-        .extensions
-        .iter_mut()
-        .find(|e| e.from == extension.from)
-    {
+    let same = |e: &&mut Extension| e.from == extension.from && e.seat == extension.seat;
+    match machine.extensions.iter_mut().find(same) {
         Some(known) if known == extension => return false,
         Some(known) => *known = extension.clone(),
         None => {
             let finding = Finding::ExtendedBy(extension.from.clone());
-            machine.told.push(Report::new(now, finding));
+            if !machine.told.iter().any(|t| t.finding == finding) {
+                machine.told.push(Report::new(now, finding));
+            }
             machine.extensions.push(extension.clone());
         }
     }
-    machine
-        .extensions
-        .sort_by(|a, b| (a.since, &a.from).cmp(&(b.since, &b.from)));
+    let place = |e: &Extension| (e.since, e.from.clone(), e.seat.clone());
+    machine.extensions.sort_by_cached_key(place);
     true
 }
 

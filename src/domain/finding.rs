@@ -264,7 +264,7 @@ impl Sentence for Finding {
             ),
             Self::Extends(machine) => write!(
                 f,
-                "it has no license of its own: it extends the one of {machine}"
+                "it extends a license of {machine}, and makes none in its place"
             ),
             Self::ExtendedBy(machine) => write!(f, "{machine} extends its license"),
             Self::Held(why) => write!(f, "the machine is held: {why}"),

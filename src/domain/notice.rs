@@ -53,6 +53,8 @@ choices! {
         11 Extended = "extended",
         /// Your license ends soon.
         12 Expiring = "expiring",
+        /// The time that a purchase had added to your license was taken back.
+        13 Shortened = "shortened",
     }
     /// What became of a notice.
     NoticeStatus {
@@ -191,6 +193,7 @@ pub fn due_notices(ctx: &Situation<'_>) -> Vec<DueNotice> {
     ctx.resent(&mut out);
     ctx.delayed(&mut out);
     ctx.extended(&mut out);
+    ctx.shortened(&mut out);
     ctx.expiring(&mut out);
     if let Life::Subscription(s) = &ctx.folded.life {
         for episode in &s.episodes {

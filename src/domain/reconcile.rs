@@ -225,7 +225,7 @@ fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
             .iter()
             .any(|m| m.item == item && m.unit == seat.unit)
     };
-    let extends = machine.extends().is_some_and(|e| e.is_of(seat));
+    let extends = machine.extends().any(|e| e.is_of(seat));
     extends || named(&seat.item) || seat.aliases.iter().any(|a| named(a))
 }
 

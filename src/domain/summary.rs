@@ -22,8 +22,8 @@ pub fn status(
     now: Timestamp,
 ) -> PurchaseStatus {
     let due = should.seats.iter().filter(|s| s.want.live_at(now)).count();
-    // rule 55: a purchase that extends another's license has it there.
-    let elsewhere = |s: &SeatDue| machine.extends().is_some_and(|e| e.is_of(s));
+    // rule 55: a purchase that extends another's licenses has them there.
+    let elsewhere = |s: &SeatDue| machine.extends().any(|e| e.is_of(s));
     let extends = should.seats.iter().filter(|s| s.want.live_at(now));
     let extends = extends.filter(|s| elsewhere(s)).count();
     let live = extends

@@ -1,6 +1,6 @@
 //! One notice to one mail: the letter's content from the machine, its language, and what came of sending it.
 
-use super::mail::{Letter, LetterKey, MailAnswer, Outgoing, message_id};
+use super::mail::{Letter, LetterColors, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
 use super::tally;
 use super::throttle::CallResult;
@@ -108,7 +108,10 @@ fn letter(
     to: &str,
 ) -> Letter {
     // A subscription's end moves with each payment; one that another purchase gives does not.
-    let of_purchase = matches!(notice.kind, NoticeKind::Extended | NoticeKind::Expiring);
+    let of_purchase = matches!(
+        notice.kind,
+        NoticeKind::Extended | NoticeKind::Expiring | NoticeKind::Shortened
+    );
     let subscription = matches!(folded.life, Life::Subscription(_)) && !of_purchase;
     let keys = machine
         .grants
@@ -137,6 +140,7 @@ fn letter(
         vendor,
         reply_to: mail.reply_to.clone(),
         support_url: services.vendor.support_url.clone(),
+        colors: LetterColors::of(&services.vendor),
         reason: notice.reason().map(|r| r.as_str().to_owned()),
         portal_url: services.portal_url.clone(),
         ..Letter::default()

@@ -1,6 +1,8 @@
 //! The mail that signs a customer in at the portal. It is sent at once and once: whoever gets none asks for another.
 
-use super::mail::{Letter, LetterSignIn, MailAnswer, Outgoing, RenderError, SIGN_IN, message_id};
+use super::mail::{
+    Letter, LetterColors, LetterSignIn, MailAnswer, Outgoing, RenderError, SIGN_IN, message_id,
+};
 use super::services::MailService;
 use crate::config::Vendor;
 use crate::domain::time::{Span, Timestamp};
@@ -42,6 +44,7 @@ pub async fn send(mail: &MailService, what: SignInMail) -> Result<MailAnswer, Re
         vendor,
         customer_email: what.to.clone(),
         reply_to: mail.reply_to.clone(),
+        colors: LetterColors::of(&what.vendor),
         support_url: what.vendor.support_url,
         portal_url: Some(what.portal_url),
         sign_in: Some(LetterSignIn {

@@ -29,7 +29,7 @@ pub use programs::{
     Deactivated, KeyNotFound, KnownLicense, OfflineRefused, PlanTerms, ProgramCall, ProgramError,
     ProgramQuestion, ProgramVerdict, Programs,
 };
-pub use signer::Signed;
+pub use signer::{PublicKey, Signed};
 
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -57,6 +57,8 @@ pub struct Settings {
     pub key_prefix: Option<String>,
     /// How long a program may rely on an answer.
     pub session: Span,
+    /// The number of the key pair that signs answers, and that of one that is listed with it.
+    pub signing_keys: (u32, Option<u32>),
 }
 
 impl Default for Settings {
@@ -64,6 +66,7 @@ impl Default for Settings {
         Self {
             key_prefix: None,
             session: Span::from_hours(24),
+            signing_keys: (1, None),
         }
     }
 }
@@ -94,15 +97,16 @@ impl Embedded {
         clock: Clock,
         settings: Settings,
     ) -> Result<Self, ServeError> {
-        let keyed = spawn_blocking(move || {
-            let signer = signer::Signer::of(&mut ledger)?;
-            Ok::<_, LedgerError>((ledger, signer))
-        });
-        let (ledger, signer) = keyed.await??;
         let Settings {
             key_prefix,
             session,
+            signing_keys: (first, second),
         } = settings;
+        let keyed = spawn_blocking(move || {
+            let signer = signer::Signer::of(&mut ledger, first, second)?;
+            Ok::<_, LedgerError>((ledger, signer))
+        });
+        let (ledger, signer) = keyed.await??;
         let (writer, written) = writer::start(ledger, clock.clone(), key_prefix).await?;
         let programs = Programs::new(writer, signer, clock, session);
         Ok(Self { programs, written })

@@ -9,7 +9,7 @@ use super::book::{No, Order};
 use super::device::{DeviceChange, DeviceStanding, device_count, offline_until, standing};
 use super::key_form::read_key;
 use super::record::Record;
-use super::signer::{Purpose, Signed, Signer};
+use super::signer::{PublicKey, Purpose, Signed, Signer};
 use super::writer::LedgerWriter;
 use crate::clock::Clock;
 use crate::domain::id::LicenseKey;
@@ -166,10 +166,10 @@ impl Programs {
         self.writer
     }
 
-    /// The public half of the key pair, in hex, and its short name.
+    /// The public halves, the one that signs first.
     #[must_use]
-    pub fn public_key(&self) -> (String, String) {
-        (self.signer.public_key(), self.signer.key_id().to_owned())
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.signer.public_keys()
     }
 
     /// The devices of a license, as programs call them.

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::ledger::{Ledger, LedgerError};
 
-/// Where the private half is stored.
-const STORE_KEY: &[u8] = b"signing/1";
+/// Where the private half of a pair is stored, with the pair's number behind it.
+const STORE_KEY: &str = "signing/";
 /// The format of the stored value, in front of it.
 const FORMAT: u8 = 1;
 /// Bytes of the stored half.
@@ -44,16 +44,41 @@ pub struct Signed {
     pub key_id: String,
 }
 
+/// A public half.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PublicKey {
+    /// In hex.
+    pub public_key: String,
+    /// Its short name: the beginning of its SHA-256, in hex.
+    pub key_id: String,
+}
+
 /// Signs answers. `Debug` shows the public half only.
 pub(super) struct Signer {
     pair: Ed25519KeyPair,
     key_id: String,
+    /// A public half that is listed too: the next one, or the last.
+    second: Option<PublicKey>,
 }
 
 impl Signer {
-    /// The key pair of a ledger; made and stored where there is none yet.
-    pub(super) fn of(ledger: &mut impl Ledger) -> Result<Self, LedgerError> {
-        if let Some(stored) = ledger.get(STORE_KEY)? {
+    /// The key pair of a ledger that has this number, and the public half of a second one; each is made and stored where
+    /// it is not there yet.
+    pub(super) fn of(
+        ledger: &mut impl Ledger,
+        first: u32,
+        second: Option<u32>,
+    ) -> Result<Self, LedgerError> {
+        let mut signer = Self::numbered(ledger, first)?;
+        if let Some(second) = second.filter(|second| *second != first) {
+            signer.second = Some(Self::numbered(ledger, second)?.public());
+        }
+        Ok(signer)
+    }
+
+    fn numbered(ledger: &mut impl Ledger, number: u32) -> Result<Self, LedgerError> {
+        let place = format!("{STORE_KEY}{number}").into_bytes();
+        if let Some(stored) = ledger.get(&place)? {
             return match stored.split_first() {
                 Some((&FORMAT, seed)) if seed.len() == SEED_LEN => Self::from_seed(seed),
                 _ => Err(broken("the stored signing key cannot be read")),
@@ -61,7 +86,7 @@ impl Signer {
         }
         let seed: [u8; SEED_LEN] = rand::random();
         let signer = Self::from_seed(&seed)?;
-        ledger.put(vec![(STORE_KEY.to_vec(), [&[FORMAT][..], &seed].concat())])?;
+        ledger.put(vec![(place, [&[FORMAT][..], &seed].concat())])?;
         Ok(signer)
     }
 
@@ -70,17 +95,25 @@ impl Signer {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed)
             .map_err(|_| broken("the stored signing key is none"))?;
         let key_id = hex::encode(&Sha256::digest(pair.public_key().as_ref())[..8]);
-        Ok(Self { pair, key_id })
+        Ok(Self {
+            pair,
+            key_id,
+            second: None,
+        })
     }
 
-    /// The public half, in hex.
-    pub(super) fn public_key(&self) -> String {
-        hex::encode(self.pair.public_key().as_ref())
+    fn public(&self) -> PublicKey {
+        PublicKey {
+            public_key: hex::encode(self.pair.public_key().as_ref()),
+            key_id: self.key_id.clone(),
+        }
     }
 
-    /// A short name of the key pair: the beginning of the public half's SHA-256, in hex.
-    pub(super) fn key_id(&self) -> &str {
-        &self.key_id
+    /// The public halves, the one that signs first.
+    pub(super) fn public_keys(&self) -> Vec<PublicKey> {
+        std::iter::once(self.public())
+            .chain(self.second.clone())
+            .collect()
     }
 
     /// Signs a payload.
@@ -114,25 +147,44 @@ mod tests {
     #[test]
     fn a_key_pair_is_made_once_and_signs_for_one_purpose() {
         let mut ledger = MemoryLedger::default();
-        let signer = Signer::of(&mut ledger).unwrap();
-        let again = Signer::of(&mut ledger).unwrap();
-        assert_eq!(signer.public_key(), again.public_key());
+        let signer = Signer::of(&mut ledger, 1, None).unwrap();
+        let again = Signer::of(&mut ledger, 1, None).unwrap();
+        assert_eq!(signer.public(), again.public());
         let signed = signer.sign(Purpose::Answer, "{}".to_owned());
-        let public = UnparsedPublicKey::new(&ED25519, hex::decode(signer.public_key()).unwrap());
+        let public =
+            UnparsedPublicKey::new(&ED25519, hex::decode(signer.public().public_key).unwrap());
         let signature = hex::decode(&signed.signature).unwrap();
         let verify = |message: &[u8]| public.verify(message, &signature).is_ok();
         assert!(verify(b"keyward-answer-1\n{}"));
         assert!(!verify(b"keyward-offline-1\n{}") && !verify(b"keyward-answer-1\n{ }"));
         let mut other = MemoryLedger::default();
-        assert_ne!(Signer::of(&mut other).unwrap().key_id(), signer.key_id());
+        let other = Signer::of(&mut other, 1, None).unwrap();
+        assert_ne!(other.key_id, signer.key_id);
+    }
+
+    #[test]
+    fn the_next_pair_is_listed_before_it_signs_and_the_last_after_it() {
+        let mut ledger = MemoryLedger::default();
+        let mut of = |first, second| Signer::of(&mut ledger, first, second).unwrap();
+        let before = of(1, None).public();
+        let announced = of(1, Some(2)).public_keys();
+        assert_eq!(announced[0], before);
+        let next = announced[1].clone();
+        assert_ne!(next, before);
+        let changed = of(2, Some(1));
+        assert_eq!(changed.public_keys(), [next.clone(), before]);
+        let signed = changed.sign(Purpose::Answer, "{}".to_owned());
+        assert_eq!(signed.key_id, next.key_id);
+        assert_eq!(of(2, None).public_keys(), std::slice::from_ref(&next));
+        assert_eq!(of(2, Some(2)).public_keys(), [next]);
     }
 
     #[test]
     fn what_is_no_key_is_refused_and_the_key_never_shown() {
         let mut ledger = MemoryLedger::default();
         for stored in [vec![], vec![FORMAT], vec![9; 33]] {
-            ledger.put(vec![(STORE_KEY.to_vec(), stored)]).unwrap();
-            assert!(Signer::of(&mut ledger).is_err());
+            ledger.put(vec![(b"signing/1".to_vec(), stored)]).unwrap();
+            assert!(Signer::of(&mut ledger, 1, None).is_err());
         }
         let seed = [7_u8; SEED_LEN];
         let shown = format!("{:?}", Signer::from_seed(&seed).unwrap());

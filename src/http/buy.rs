@@ -14,11 +14,11 @@ use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::web::{Page, Tone};
+use super::web::{Page, Tone, of_browser};
 use super::{App, Peer, limit};
 use crate::config::{Livemode, PlanCheckout, Source};
 use crate::domain::plan::Plan;
-use crate::effects::stripe::checkout::{CheckoutOrder, Price, success_url};
+use crate::effects::stripe::checkout::{CheckoutOrder, LOCALES, Price, success_url};
 use crate::effects::stripe::{Account, Answer};
 
 /// The longest order that is read, in bytes.
@@ -175,7 +175,11 @@ async fn session(
         quantity,
         email: wanted.email.as_deref(),
         client_reference_id: wanted.client_reference_id.as_deref(),
-        locale: wanted.locale.as_deref(),
+        // The session keeps it, so that mails speak the language in which was bought.
+        locale: wanted
+            .locale
+            .as_deref()
+            .or_else(|| of_browser(headers, &LOCALES)),
         extends: extended.as_ref().map(|e| e.name.as_str()),
         customer: extended
             .as_ref()

@@ -212,10 +212,12 @@ async fn public_key(State(app): State<Arc<App>>) -> Response {
     let Some(licenses) = &app.licenses else {
         return Told::no(not_served()).into_response();
     };
-    let (public_key, key_id) = licenses.programs.public_key();
-    let body = serde_json::json!({
-        "algorithm": "Ed25519", "public_key": public_key, "key_id": key_id,
-    });
+    let keys = licenses.programs.public_keys();
+    let mut body = serde_json::json!({ "algorithm": "Ed25519", "keys": keys });
+    if let Some(signs) = keys.first() {
+        body["public_key"] = signs.public_key.clone().into();
+        body["key_id"] = signs.key_id.clone().into();
+    }
     Json(body).into_response()
 }
 

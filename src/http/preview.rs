@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::samples::{PageSample, samples, title};
 use super::web::{Page, Site, Tone, asset_of, say};
 use crate::config::Config;
-use crate::effects::mail::{KINDS, Letter, Parts, Templates};
+use crate::effects::mail::{KINDS, Letter, LetterColors, Parts, Templates};
 
 /// What a mail may do in the preview: its looks are its own.
 const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:";
@@ -153,6 +153,7 @@ fn letter(config: &Config, short: bool) -> Letter {
     if let Some(title) = title(config) {
         title.clone_into(&mut letter.product);
     }
+    letter.colors = LetterColors::of(&config.vendor);
     if let Some(url) = &config.vendor.support_url {
         letter.support_url = Some(url.clone());
     }

@@ -1,5 +1,7 @@
 //! `GET /success?session_id=cs_…`: where the customer lands after paying. The session id is the secret.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,8 +24,9 @@ use crate::domain::machine::{Grant, Machine};
 use crate::domain::status::PurchaseStatus;
 use crate::domain::summary::status;
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::read::view;
+use crate::engine::read::view::{self, ExtendedPurchase};
 use crate::engine::record::{RecordError, server};
+use keys::{is_undelivered, shown};
 
 /// A Checkout session's id has 66 characters or so (and 255 at most); anything much shorter could be guessed.
 const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;
@@ -38,8 +41,8 @@ const LOOK_AGAIN_S: [u32; 24] = [
 struct FoundPurchase {
     machine: Machine,
     language: Option<String>,
-    /// The purchase whose license it extends, and whether this buyer may see the key.
-    extended: Option<(Machine, bool)>,
+    /// The purchases whose licenses it extends.
+    extended: Vec<ExtendedPurchase>,
 }
 
 /// What was asked for, and what there is to say.
@@ -202,7 +205,10 @@ async fn answer(
 
 /// What is said of a purchase to a visitor who has waited so long.
 fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) -> PurchaseText {
-    let Some(FoundPurchase { machine, .. }) = found else {
+    let Some(FoundPurchase {
+        machine, extended, ..
+    }) = found
+    else {
         return PurchaseText {
             status: (waited < WEBHOOK_WITHIN).then_some(PurchaseStatus::OnItsWay),
             mails: mails(&app.config.mail),
@@ -213,10 +219,6 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
     let folded = machine.folded(&rules.revisions, now);
     let status = status(machine, &folded, &view::seats(machine, &rules, now), now);
     let mails = mails(app.config.mail_of(&machine.source));
-    let (licensed, may_see) = match found.and_then(|f| f.extended.as_ref()) {
-        Some((owner, shows_key)) => (owner, *shows_key),
-        None => (machine, true),
-    };
     let mut said = PurchaseText {
         status: Some(status),
         mails,
@@ -228,22 +230,16 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
     if status.shows_keys() {
         // Where keys are mailed, this page need not hold them for ever.
         let bought = bought_at(&folded, machine);
-        let whole =
-            may_see && (!mails || bought.is_none_or(|at| now - at < app.config.success.show_for));
-        let card = |grant: &Grant| {
+        let whole = !mails || bought.is_none_or(|at| now - at < app.config.success.show_for);
+        let card = |(grant, may_see): (&Grant, bool)| {
             let title = grant.plan.as_ref().map(|plan| app.config.title(plan));
-            LicenseCard::of(grant, title, whole, now)
+            let whole = whole || is_undelivered(machine, grant);
+            LicenseCard::of(grant, title, whole && may_see, now)
         };
-        let extends = machine.extends().map(|e| &e.license);
-        let is_shown = |g: &&Grant| g.can_be_mailed() && extends.is_none_or(|seat| *seat == g.seat);
-        let shown = || {
-            let own = machine.grants.iter().filter(|g| g.can_be_mailed());
-            let of_other = licensed.grants.iter().filter(is_shown);
-            own.chain(of_other.filter(|_| licensed.id != machine.id))
-        };
+        let shown = || shown(machine, extended);
         said.licenses = shown().map(card).collect();
         if said.downloads_are_shown() {
-            said.downloads = downloads(&app.config, shown().filter_map(|g| g.plan.as_ref()));
+            said.downloads = downloads(&app.config, shown().filter_map(|(g, _)| g.plan.as_ref()));
         }
     }
     said

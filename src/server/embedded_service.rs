@@ -47,6 +47,7 @@ impl EmbeddedRunning {
         let settings = embedded::Settings {
             key_prefix: programs.key_prefix,
             session: programs.session,
+            signing_keys: (programs.signing_key, programs.second_signing_key),
         };
         let ledger = embedded::StoreLedger::new(reader, writer);
         let started = embedded::Embedded::start(ledger, clock.clone(), settings).await;

@@ -48,6 +48,8 @@ impl Default for ProgramSettings {
         Self {
             key_prefix: None,
             session: Span::from_hours(24),
+            signing_key: 1,
+            second_signing_key: None,
         }
     }
 }
@@ -89,7 +91,13 @@ pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
         Some(ServiceName::AuthForge) => {
             t.require("api_key", "AuthForge knows us by it");
             t.require("app_id", "a license belongs to an application");
-            let ours = ["listen", "key_prefix", "session"];
+            let ours = [
+                "listen",
+                "key_prefix",
+                "session",
+                "signing_key",
+                "second_signing_key",
+            ];
             t.idle(&ours, "with AuthForge, which is elsewhere");
             let service = Service::AuthForge {
                 api_base: api_base.unwrap_or_else(|| AUTHFORGE_API.to_owned()),
@@ -129,11 +137,12 @@ pub(super) fn licenses(t: &Table<'_>) -> LicensesConfig {
 }
 
 fn program_settings(t: &Table<'_>) -> ProgramSettings {
+    let default = ProgramSettings::default();
     ProgramSettings {
         key_prefix: key_prefix(t),
-        session: t
-            .length("session")
-            .unwrap_or(ProgramSettings::default().session),
+        session: t.length("session").unwrap_or(default.session),
+        signing_key: t.count("signing_key").unwrap_or(default.signing_key),
+        second_signing_key: t.count("second_signing_key"),
     }
 }
 

@@ -84,6 +84,36 @@ impl Color {
         hex::decode_to_slice(digits, &mut rgb).ok()?;
         Some(Self { rgb })
     }
+
+    /// How well it is read on another, from 1 to 21 (WCAG 2).
+    #[must_use]
+    pub fn contrast(self, other: Self) -> f64 {
+        let (a, b) = (self.luminance(), other.luminance());
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// White or black, whichever is read better on it.
+    #[must_use]
+    pub fn ink(self) -> Self {
+        let [white, black] = [[0xff; 3], [0; 3]].map(|rgb| Self { rgb });
+        if self.contrast(white) >= self.contrast(black) {
+            white
+        } else {
+            black
+        }
+    }
+
+    fn luminance(self) -> f64 {
+        let [r, g, b] = self.rgb.map(|part| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.040_45 {
+                part / 12.92
+            } else {
+                ((part + 0.055) / 1.055).powf(2.4)
+            }
+        });
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
 }
 
 impl std::fmt::Display for Color {

@@ -108,7 +108,8 @@ fn usual_recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -
         | NoticeKind::ActionRequired
         | NoticeKind::TrialEnding
         | NoticeKind::Extended
-        | NoticeKind::Expiring => folded.contact.payer(on_record),
+        | NoticeKind::Expiring
+        | NoticeKind::Shortened => folded.contact.payer(on_record),
     }
 }
 

@@ -31,6 +31,19 @@ pub enum Sought {
     OneOf(Vec<PlanName>),
 }
 
+/// A seat of a purchase whose license is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatAsked {
+    /// The seat.
+    pub seat: SeatId,
+    /// Its application.
+    pub app_id: Option<AppId>,
+    /// Its plan.
+    pub plan: Option<PlanName>,
+    /// What is looked for.
+    pub sought: Sought,
+}
+
 /// Why the license that a purchase names is not extended: it got one of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum NotExtended {
@@ -64,7 +77,7 @@ impl Sentence for NotExtended {
 }
 
 /// What a machine's purchase is to extend, and for which of its seats, while nobody has looked and nothing was made. Its
-/// license is not created before that is settled.
+/// licenses are not created before that is settled.
 /// Rule 55: a purchase that names a license makes none before that one was looked for.
 #[must_use]
 pub fn asks(
@@ -74,9 +87,9 @@ pub fn asks(
     revisions: &Revisions,
     under_way: &[u32],
     now: Timestamp,
-) -> Option<(SeatId, Sought)> {
+) -> Vec<SeatAsked> {
     if machine.looked.is_some() || !machine.grants.is_empty() {
-        return None;
+        return Vec::new();
     }
     // Of nearly all purchases nothing is sought: that is found out first, for it costs least.
     if !due
@@ -84,24 +97,32 @@ pub fn asks(
         .iter()
         .any(|seat| is_sought(folded, seat, revisions))
     {
-        return None;
+        return Vec::new();
     }
     let matched = match_seats(machine, due);
     let wanted =
         |(seat, grant): &(&SeatDue, Option<usize>)| grant.is_none() && seat.want.live_at(now);
-    let (seat, _) = due.seats.iter().zip(matched).find(wanted)?;
+    let seats = due.seats.iter().zip(matched).filter(wanted);
+    let seats: Vec<&SeatDue> = seats.map(|(seat, _)| seat).collect();
     let sent = machine.actions.iter().any(|a| {
         let may_have_acted = a.attempts > 0 || under_way.contains(&a.id);
-        a.act.creates() && may_have_acted && is_for(a, seat)
+        a.act.creates() && may_have_acted && seats.iter().any(|seat| is_for(a, seat))
     });
     if sent {
-        return None;
+        return Vec::new();
     }
-    let id = SeatId {
-        item: seat.item.clone(),
-        unit: seat.unit,
-    };
-    sought(folded, seat, revisions).map(|sought| (id, sought))
+    let asked = seats.into_iter().filter_map(|seat| {
+        Some(SeatAsked {
+            seat: SeatId {
+                item: seat.item.clone(),
+                unit: seat.unit,
+            },
+            app_id: seat.app_id.clone(),
+            plan: seat.plan.clone(),
+            sought: sought(folded, seat, revisions)?,
+        })
+    });
+    asked.collect()
 }
 
 /// What a seat's license is to be looked for as.

@@ -42,6 +42,7 @@ fn added(n: u32, since: i64, adds: Adds, standing: ExtensionStanding) -> Extensi
         plan: None,
         app_id: None,
         devices: Devices::Count(1),
+        adopted: false,
     }
 }
 

@@ -7,27 +7,56 @@ use crate::domain::action::GrantStatus;
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{SeatDue, Want, Why};
 use crate::domain::extension::{Adds, Extension, ExtensionStanding};
+use crate::domain::id::MachineId;
 use crate::domain::lifecycle::Life;
 use crate::domain::machine::Grant;
 use crate::domain::time::Timestamp;
 
 impl Situation<'_> {
-    /// Each purchase that extends a license is confirmed once, when the service has confirmed the license's new end.
+    /// Each purchase that extends licenses is confirmed once, when the service has confirmed their new ends.
     pub(super) fn extended(&self, out: &mut Vec<DueNotice>) {
-        for extension in self.counting() {
-            let seat = self
-                .matched()
-                .find(|(seat, _)| extension.is_of(seat))
-                .and_then(|(seat, grant)| Some((seat, grant?)));
-            let Some((seat, grant)) = seat else { continue };
-            let about = About::Purchase(extension.from.object().clone());
+        let counts = |e: &Extension| e.standing == ExtensionStanding::Counts;
+        for (from, licenses) in self.extended_by(counts) {
+            let about = About::Purchase(from.object().clone());
             let mut call = DueNotice::new(NoticeKind::Extended, about, self.now);
-            call.seats = vec![grant.number];
+            call.seats = licenses.iter().map(|(_, grant)| grant.number).collect();
             let known = self.machine.notices.iter().any(|n| call.is(n));
-            if known || reaches(seat, grant) {
+            if known || licenses.iter().all(|(seat, grant)| reaches(seat, grant)) {
                 out.push(call);
             }
         }
+    }
+
+    /// Time that was confirmed to the customer and taken back since, when the service has confirmed the earlier end.
+    pub(super) fn shortened(&self, out: &mut Vec<DueNotice>) {
+        let taken_back = |e: &Extension| e.standing != ExtensionStanding::Counts;
+        for (from, licenses) in self.extended_by(taken_back) {
+            let about = About::Purchase(from.object().clone());
+            let was_told = self.sent(NoticeKind::Extended, &about);
+            let is_done = |(seat, grant): &(&SeatDue, &Grant)| !exceeds(seat, grant, self.now);
+            // Where the license's own money went back too, the mail about that says more.
+            let says_more = licenses.iter().any(|(seat, _)| seat.why == Why::Refunded);
+            if was_told && !says_more && licenses.iter().all(is_done) {
+                let mut call = DueNotice::new(NoticeKind::Shortened, about, self.now);
+                call.seats = licenses.iter().map(|(_, grant)| grant.number).collect();
+                out.push(call);
+            }
+        }
+    }
+
+    /// The licenses that other purchases extend, by purchase.
+    fn extended_by(
+        &self,
+        is_meant: impl Fn(&Extension) -> bool,
+    ) -> BTreeMap<&MachineId, Vec<(&SeatDue, &Grant)>> {
+        let mut by: BTreeMap<&MachineId, Vec<(&SeatDue, &Grant)>> = BTreeMap::new();
+        for extension in self.machine.extensions.iter().filter(|e| is_meant(e)) {
+            let of_extension = |(seat, _): &(&SeatDue, Option<&Grant>)| extension.is_of(seat);
+            if let Some((seat, Some(grant))) = self.matched().find(of_extension) {
+                by.entry(&extension.from).or_default().push((seat, grant));
+            }
+        }
+        by
     }
 
     /// The ends that no renewal will move are told ahead, as the policy says: those of purchases that are paid once, and of
@@ -124,4 +153,16 @@ fn reaches(seat: &SeatDue, grant: &Grant) -> bool {
         (Some(until), Some(is)) => is.whole_s() >= until.whole_s(),
     };
     grant.status == GrantStatus::Live && reaches
+}
+
+/// Whether a license still works beyond what it should, as far as the service confirmed.
+fn exceeds(seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
+    match (seat.want, grant.expires_at) {
+        (Want::Live { until: None }, _) => false,
+        (Want::Live { until: Some(_) }, None) => grant.live_at(now),
+        (Want::Live { until: Some(until) }, Some(is)) => {
+            grant.live_at(now) && is.whole_s() > until.whole_s()
+        }
+        (Want::Suspended | Want::Revoked | Want::Nothing, _) => grant.live_at(now),
+    }
 }

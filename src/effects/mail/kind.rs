@@ -4,7 +4,7 @@
 pub const SIGN_IN: &str = "sign_in";
 
 /// Every kind of mail, by the name that a notice has in the store, in the log and in the templates' folder.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 15] = [
     "license_issued",
     "license_delayed",
     "payment_failed",
@@ -18,6 +18,7 @@ pub const KINDS: [&str; 14] = [
     "trial_ending",
     "extended",
     "expiring",
+    "shortened",
     SIGN_IN,
 ];
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::config::Vendor;
+
 /// The longest product or vendor in a mail; a name is at most 256 characters at Stripe, and a subject is one line.
 const NAMED_CHARS_MAX: usize = 256;
 /// The longest name that we greet somebody by.
@@ -48,6 +50,36 @@ pub struct Letter {
     pub reply_to: Option<String>,
     /// The vendor's help page.
     pub support_url: Option<String>,
+    /// The vendor's colours, for buttons; absent: ours.
+    pub colors: Option<LetterColors>,
+}
+
+/// The colours of buttons, and of what stands on them: `#rrggbb`.
+#[derive(Clone, Debug, Default, serde::Serialize)]
+pub struct LetterColors {
+    /// By day.
+    pub light: String,
+    /// On it.
+    pub on_light: String,
+    /// On a dark screen.
+    pub dark: String,
+    /// On that.
+    pub on_dark: String,
+}
+
+impl LetterColors {
+    /// Those of a vendor who has any.
+    #[must_use]
+    pub fn of(vendor: &Vendor) -> Option<Self> {
+        let light = vendor.color?;
+        let dark = vendor.color_dark.unwrap_or(light);
+        Some(Self {
+            light: light.to_string(),
+            on_light: light.ink().to_string(),
+            dark: dark.to_string(),
+            on_dark: dark.ink().to_string(),
+        })
+    }
 }
 
 /// One key of a mail.
@@ -127,6 +159,12 @@ impl Letter {
             reason: some("payment"),
             reply_to: some("help@example.com"),
             support_url: some("https://example.com/help"),
+            colors: Some(LetterColors {
+                light: "#8a2be2".to_owned(),
+                on_light: "#ffffff".to_owned(),
+                dark: "#ffd500".to_owned(),
+                on_dark: "#000000".to_owned(),
+            }),
         }
     }
 

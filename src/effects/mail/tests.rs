@@ -260,6 +260,7 @@ fn hostile_values_stay_values() {
         reason: some(),
         reply_to: some(),
         support_url: some(),
+        colors: None,
     };
     for kind in KINDS {
         for lang in LANGUAGES {

@@ -13,6 +13,12 @@ use crate::domain::plan::Plan;
 pub const METADATA_KEY: &str = "keyward_checkout";
 /// The metadata key under which they name the license that is extended.
 const LICENSE_KEY: &str = "keyward_license";
+/// The languages of Stripe's page, as it spells them.
+pub const LOCALES: [&str; 40] = [
+    "bg", "cs", "da", "de", "el", "en", "en-GB", "es", "es-419", "et", "fi", "fil", "fr", "fr-CA",
+    "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl", "pl", "pt", "pt-BR",
+    "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
+];
 /// How often a request that was not answered is sent again, under the same idempotency key.
 const RETRIES: usize = 2;
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
+use crate::domain::action::SeatId;
 use crate::domain::entitlement::entitlement;
 use crate::domain::id::{CustomerId, EventId, LicenseKey, MachineId, Scope};
 use crate::domain::machine::Machine;
@@ -196,20 +197,41 @@ pub fn by_key(
     }
 }
 
-/// The purchase whose license a machine extends, and whether its buyer may see the key.
+/// A purchase whose licenses another one extends.
+#[derive(Clone, Debug)]
+pub struct ExtendedPurchase {
+    /// The purchase that has the licenses.
+    pub owner: Machine,
+    /// The seats that are extended.
+    pub seats: Vec<SeatId>,
+    /// Whether the other purchase's buyer may see the keys.
+    pub shows_key: bool,
+}
+
+/// The purchases whose licenses a machine extends.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
 pub fn extended_by(
     reader: &dyn Read,
     machine: &Machine,
-) -> Result<Option<(Machine, bool)>, RecordError> {
-    let Some(extends) = machine.extends() else {
-        return Ok(None);
-    };
-    let (scope, object) = (extends.machine.scope(), extends.machine.object().as_str());
-    let owner = by_name(reader, scope, object)?;
-    Ok(owner.map(|owner| (owner, extends.shows_key)))
+) -> Result<Vec<ExtendedPurchase>, RecordError> {
+    let mut out: Vec<ExtendedPurchase> = Vec::new();
+    for extends in machine.extends() {
+        let (scope, object) = (extends.machine.scope(), extends.machine.object().as_str());
+        let Some(owner) = by_name(reader, scope, object)? else {
+            continue;
+        };
+        match out.iter_mut().find(|e| e.owner.id == owner.id) {
+            Some(known) => known.seats.push(extends.license.clone()),
+            None => out.push(ExtendedPurchase {
+                owner,
+                seats: vec![extends.license.clone()],
+                shows_key: extends.shows_key,
+            }),
+        }
+    }
+    Ok(out)
 }
 
 /// The customer's own record for a machine.

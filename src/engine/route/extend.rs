@@ -1,11 +1,14 @@
-//! The same key again: finds the license that a purchase extends, and tells its machine what the purchase adds, in one batch.
+//! The same key again: finds the licenses that a purchase extends, and tells their machines what the purchase adds, in one batch.
 //! What is looked for, who may have it and what it comes to is `domain/extension.rs`.
+
+use std::collections::BTreeSet;
 
 use crate::domain::action::SeatId;
 use crate::domain::context::DecisionContext;
 use crate::domain::decide::{self, Verdict};
 use crate::domain::extension::{
-    self, Extends, Extension, Looked, NotExtended, Sought, is_same_customer, may_have,
+    self, Extends, Extension, Looked, NotExtended, Offer, SeatAsked, Sought, is_same_customer,
+    may_have, pair,
 };
 use crate::domain::fact::NamedLicense;
 use crate::domain::finding::{Finding, Report};
@@ -22,14 +25,13 @@ const CUSTOMER_MACHINES_MAX: usize = 100;
 /// The most machines through which a license is followed to where it is.
 const STEPS_MAX: usize = 16;
 
-/// A license that may be meant.
+/// A license that may be meant, and the machine that has it.
 struct Candidate {
     machine: Machine,
-    seat: SeatId,
-    app_id: Option<AppId>,
+    offer: Offer,
 }
 
-/// Looks for the license that a purchase extends, once. Where that is settled now, so that the purchase is to be reconciled
+/// Looks for the licenses that a purchase extends, once. Where that is settled now, so that the purchase is to be reconciled
 /// anew, returns what the operator is to be told.
 pub(in crate::engine) fn look(
     tx: &Transaction<'_, '_>,
@@ -38,48 +40,67 @@ pub(in crate::engine) fn look(
     settled: &Verdict,
     world: &DecisionContext<'_>,
 ) -> Result<Option<Vec<Report>>, RecordError> {
-    let Some((seat, sought)) = decide::extends(machine, &settled.folded, &settled.due, world)
-    else {
+    let mut asked = decide::extends(machine, &settled.folded, &settled.due, world);
+    if asked.is_empty() {
         return Ok(None);
-    };
-    let app_id = settled
-        .due
-        .seats
-        .iter()
-        .find(|s| s.item == seat.item && s.unit == seat.unit)
-        .and_then(|s| s.app_id.clone());
-    let found = match &sought {
-        Sought::Named(named) => by_name(tx, scope, machine, named, app_id.as_ref())?.map(Some),
-        Sought::OneOf(plans) => by_plan(tx, scope, machine, plans, app_id.as_ref())?,
-    };
-    let mut told = Vec::new();
-    match found {
-        Err(NotExtended::Unknown | NotExtended::Ended)
-            if machine.waits_for_named() > Some(tx.now.at) =>
-        {
-            return Ok(None);
-        }
-        Err(why) => {
-            let report = Report::new(tx.now.at, Finding::NotExtended(why));
-            machine.told.push(report.clone());
-            told.push(report);
-            machine.looked = Some(Looked::Own);
-        }
-        Ok(None) => machine.looked = Some(Looked::Own),
-        Ok(Some(license)) => {
-            // It is news: shown with the purchase, and nobody is alerted.
-            let finding = Finding::Extends(license.machine.id.clone());
-            machine.told.push(Report::new(tx.now.at, finding));
-            let by_key = matches!(sought, Sought::Named(NamedLicense::Key(_)));
-            machine.looked = Some(Looked::Extends(Extends {
-                seat,
-                shows_key: by_key || is_same_customer(machine, &license.machine),
-                machine: license.machine.id,
-                license: license.seat,
-            }));
+    }
+    let (mut extends, mut told) = (Vec::new(), Vec::new());
+    while let Some(SeatAsked { sought, .. }) = asked.first().cloned() {
+        let (seats, others): (Vec<_>, Vec<_>) = asked.into_iter().partition(|a| a.sought == sought);
+        asked = others;
+        match found(tx, scope, machine, &sought, &seats)? {
+            Err(NotExtended::Unknown | NotExtended::Ended)
+                if machine.waits_for_named() > Some(tx.now.at) =>
+            {
+                return Ok(None);
+            }
+            Err(why) => told.push(Report::new(tx.now.at, Finding::NotExtended(why))),
+            Ok(found) => extends.extend(found),
         }
     }
+    machine.told.extend(told.iter().cloned());
+    let mut extends = extends.into_iter();
+    machine.looked = Some(match extends.next() {
+        Some(first) => Looked::Extends(first, extends.collect()),
+        None => Looked::Own,
+    });
+    // It is news: shown with the purchase, and nobody is alerted.
+    let owners: BTreeSet<MachineId> = machine.extends().map(|e| e.machine.clone()).collect();
+    let news = owners
+        .into_iter()
+        .map(|owner| Report::new(tx.now.at, Finding::Extends(owner)));
+    machine.told.extend(news);
     Ok(Some(told))
+}
+
+/// Which license each of some seats extends; those that find none are not among them.
+fn found(
+    tx: &Transaction<'_, '_>,
+    scope: &Scope,
+    buyer: &Machine,
+    sought: &Sought,
+    seats: &[SeatAsked],
+) -> Searched<Vec<Extends>> {
+    let found = match sought {
+        Sought::Named(named) => by_name(tx, scope, buyer, named)?,
+        Sought::OneOf(plans) => Ok(by_plan(tx, scope, buyer, plans, seats)?),
+    };
+    let found = match found {
+        Ok(found) => found,
+        Err(why) => return Ok(Err(why)),
+    };
+    let offers: Vec<Offer> = found.iter().map(|c| c.offer.clone()).collect();
+    let by_key = matches!(sought, Sought::Named(NamedLicense::Key(_)));
+    let extends = |(seat, license): (usize, usize)| {
+        let Candidate { machine, offer } = &found[license];
+        Extends {
+            seat: seats[seat].seat.clone(),
+            machine: machine.id.clone(),
+            license: offer.seat.clone(),
+            shows_key: by_key || is_same_customer(buyer, machine),
+        }
+    };
+    Ok(pair(seats, &offers).map(|pairs| pairs.into_iter().map(extends).collect()))
 }
 
 type Searched<T> = Result<Result<T, NotExtended>, RecordError>;
@@ -89,8 +110,7 @@ fn by_name(
     scope: &Scope,
     buyer: &Machine,
     named: &NamedLicense,
-    app_id: Option<&AppId>,
-) -> Searched<Candidate> {
+) -> Searched<Vec<Candidate>> {
     let key = match named {
         NamedLicense::Key(key) => Some(key),
         NamedLicense::Purchase(_) => None,
@@ -105,16 +125,12 @@ fn by_name(
         return Ok(Err(NotExtended::OtherCustomer));
     }
     let mut found = follow(tx, scope, machine, key)?;
-    let Some(license) = found.pop().filter(|l| l.machine.id != buyer.id) else {
-        return Ok(Err(NotExtended::Ended));
-    };
-    if !found.is_empty() {
-        return Ok(Err(NotExtended::Several));
-    }
-    if license.app_id.as_ref() != app_id {
-        return Ok(Err(NotExtended::OtherApplication));
-    }
-    Ok(Ok(license))
+    found.retain(|license| license.machine.id != buyer.id);
+    Ok(if found.is_empty() {
+        Err(NotExtended::Ended)
+    } else {
+        Ok(found)
+    })
 }
 
 /// The purchase that a name leads to: by the key's own link, else among what the customer has.
@@ -140,89 +156,93 @@ fn of_name(
     Ok(linked)
 }
 
-/// The licenses of a machine, where they are by now: it may extend another's, or have meant to, and its own may have moved.
+/// The licenses of a machine, where they are by now: it may extend others', or have meant to, and its own may have moved.
 fn follow(
     tx: &Transaction<'_, '_>,
     scope: &Scope,
-    mut machine: Machine,
+    machine: Machine,
     key: Option<&LicenseKey>,
 ) -> Result<Vec<Candidate>, RecordError> {
-    let mut only: Option<SeatId> = None;
+    let mut out: Vec<Candidate> = Vec::new();
+    let mut ahead: Vec<(Machine, Option<SeatId>)> = vec![(machine, None)];
     for _ in 0..STEPS_MAX {
-        let next = if let Some(extends) = machine.extends() {
-            let next = extends.machine.clone();
-            only = Some(extends.license.clone());
-            next
-        } else {
-            let mut seats = extension::seats_for(&machine, key);
-            seats.retain(|(seat, _)| only.as_ref().is_none_or(|only| only == seat));
-            let moved = machine.told.iter().rev().find_map(|r| {
-                if let Finding::MovedTo { machine, .. } = &r.finding {
-                    Some(machine.clone())
-                } else {
-                    None
-                }
-            });
-            let named = machine
-                .named_license()
-                .filter(|_| machine.grants.is_empty());
-            match (moved.filter(|_| seats.is_empty()), named) {
-                (Some(moved), _) => {
-                    only = None;
-                    moved
-                }
-                // It was given back before anybody looked for what it names.
-                (None, Some(named)) if seats.is_empty() => {
-                    match of_name(tx, scope, &machine, named)? {
-                        Some(meant) if may_have(&machine, &meant, named) => meant.id,
-                        Some(_) | None => break,
-                    }
-                }
-                (None, _) => {
-                    let of = |(seat, app_id)| Candidate {
-                        machine: machine.clone(),
-                        seat,
-                        app_id,
-                    };
-                    return Ok(seats.into_iter().map(of).collect());
-                }
-            }
+        let Some((machine, only)) = ahead.pop() else {
+            break;
         };
-        match record::machine(tx.working, &next)? {
-            Some(known) => machine = known,
-            None => break,
+        let mut seats = extension::seats_for(&machine, key);
+        seats.retain(|(seat, _)| only.as_ref().is_none_or(|only| only == seat));
+        let mut next: Vec<(MachineId, Option<SeatId>)> = Vec::new();
+        if only.is_none() {
+            let extends = machine.extends();
+            next.extend(extends.map(|e| (e.machine.clone(), Some(e.license.clone()))));
         }
+        if seats.is_empty() && next.is_empty() {
+            let elsewhere = elsewhere(tx, scope, &machine)?;
+            next.extend(elsewhere.map(|id| (id, None)));
+        }
+        for (id, only) in next {
+            ahead.extend(record::machine(tx.working, &id)?.map(|machine| (machine, only)));
+        }
+        let own = seats
+            .into_iter()
+            .map(|(seat, app_id)| candidate(&machine, seat, app_id));
+        out.extend(own);
     }
-    Ok(Vec::new())
+    Ok(out)
 }
 
-/// The only license of some plans that the customer has; nothing where there is none.
+fn candidate(machine: &Machine, seat: SeatId, app_id: Option<AppId>) -> Candidate {
+    let plan = machine.plan_of(&seat).cloned();
+    Candidate {
+        machine: machine.clone(),
+        offer: Offer { seat, app_id, plan },
+    }
+}
+
+/// Where the licenses of a machine without any are: they moved, or it was given back before anybody looked for what it names.
+fn elsewhere(
+    tx: &Transaction<'_, '_>,
+    scope: &Scope,
+    machine: &Machine,
+) -> Result<Option<MachineId>, RecordError> {
+    let moved = machine.told.iter().rev().find_map(|r| {
+        if let Finding::MovedTo { machine, .. } = &r.finding {
+            Some(machine.clone())
+        } else {
+            None
+        }
+    });
+    if moved.is_some() {
+        return Ok(moved);
+    }
+    let named = machine.named_license();
+    let Some(named) = named.filter(|_| machine.grants.is_empty()) else {
+        return Ok(None);
+    };
+    let meant = of_name(tx, scope, machine, named)?;
+    let meant = meant.filter(|meant| may_have(machine, meant, named));
+    Ok(meant.map(|meant| meant.id))
+}
+
+/// The licenses of some plans that the customer has, for the applications of some seats.
 fn by_plan(
     tx: &Transaction<'_, '_>,
     scope: &Scope,
     buyer: &Machine,
     plans: &[PlanName],
-    app_id: Option<&AppId>,
-) -> Searched<Option<Candidate>> {
+    seats: &[SeatAsked],
+) -> Result<Vec<Candidate>, RecordError> {
     let mut found = Vec::new();
     for machine in of_customer(tx, scope, buyer)? {
         for (seat, app) in extension::seats_for(&machine, None) {
             let plan = machine.plan_of(&seat);
-            if plan.is_some_and(|plan| plans.contains(plan)) && app.as_ref() == app_id {
-                found.push(Candidate {
-                    machine: machine.clone(),
-                    seat,
-                    app_id: app,
-                });
+            let fits_a_seat = seats.iter().any(|s| s.app_id == app);
+            if plan.is_some_and(|plan| plans.contains(plan)) && fits_a_seat {
+                found.push(candidate(&machine, seat, app));
             }
         }
     }
-    let one = found.pop();
-    Ok(if found.is_empty() {
-        Ok(one)
-    } else {
-        Err(NotExtended::Several)
-    })
+    Ok(found)
 }
 
 /// The customer's other purchases of the same mode.
@@ -273,15 +293,15 @@ pub(in crate::engine) fn rename(
     machine: &Machine,
     former: &MachineId,
 ) -> Result<(), RecordError> {
-    let Some(extends) = machine.extends() else {
-        return Ok(());
-    };
+    let owners: BTreeSet<MachineId> = machine.extends().map(|e| e.machine.clone()).collect();
     let name = machine.id.clone();
-    tx.change(&extends.machine.clone(), |owner, _| {
-        for extension in owner.extensions.iter_mut().filter(|e| e.from == *former) {
-            extension.from = name.clone();
-        }
-    })?;
+    for owner in owners {
+        tx.change(&owner, |owner, _| {
+            for extension in owner.extensions.iter_mut().filter(|e| e.from == *former) {
+                extension.from = name.clone();
+            }
+        })?;
+    }
     Ok(())
 }
 

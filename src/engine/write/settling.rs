@@ -155,10 +155,10 @@ impl Transaction<'_, '_> {
         if let Some(machine) = self.write(machine, Some(fold), before)? {
             self.attempt_at_once(machine)?;
         }
-        match added {
-            Some((owner, extension)) => extend::tell(self, &owner, &extension),
-            None => Ok(()),
+        for (owner, extension) in added {
+            extend::tell(self, &owner, &extension)?;
         }
+        Ok(())
     }
 
     /// Writes a machine and the difference of what is due for it. One that fails its own check is held. A machine that was

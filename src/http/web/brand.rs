@@ -12,8 +12,6 @@ const CONTRAST_MIN: f64 = 4.5;
 /// The grounds on which links stand, light and dark: the lightest and the darkest that `style.css` has.
 const LIGHT: [Color; 2] = [rgb(0xff, 0xff, 0xff), rgb(0xf4, 0xf5, 0xf7)];
 const DARK: [Color; 2] = [rgb(0x13, 0x15, 0x18), rgb(0x1d, 0x20, 0x24)];
-/// What stands on a coloured button.
-const INKS: [Color; 2] = [rgb(0xff, 0xff, 0xff), rgb(0, 0, 0)];
 
 const fn rgb(r: u8, g: u8, b: u8) -> Color {
     Color { rgb: [r, g, b] }
@@ -34,37 +32,14 @@ pub(super) fn colors(vendor: &Vendor) -> String {
 
 /// The colour for buttons, with the ink that is read best on it; links take it where it is read well.
 fn rules(color: Color, grounds: &[Color]) -> String {
-    let [white, black] = INKS;
-    let ink = if contrast(color, white) >= contrast(color, black) {
-        white
-    } else {
-        black
-    };
-    let link = grounds.iter().all(|g| contrast(color, *g) >= CONTRAST_MIN);
+    let ink = color.ink();
+    let link = grounds.iter().all(|g| color.contrast(*g) >= CONTRAST_MIN);
     let link = if link {
         format!(" --link: {color};")
     } else {
         String::new()
     };
     format!("--accent: {color}; --on-accent: {ink};{link}")
-}
-
-/// How well one colour is read on another, from 1 to 21 (WCAG 2).
-fn contrast(a: Color, b: Color) -> f64 {
-    let (a, b) = (luminance(a), luminance(b));
-    (a.max(b) + 0.05) / (a.min(b) + 0.05)
-}
-
-fn luminance(color: Color) -> f64 {
-    let [r, g, b] = color.rgb.map(|part| {
-        let part = f64::from(part) / 255.0;
-        if part <= 0.040_45 {
-            part / 12.92
-        } else {
-            ((part + 0.055) / 1.055).powf(2.4)
-        }
-    });
-    0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
 /// A picture, and what kind it is.
@@ -123,8 +98,9 @@ mod tests {
         for r in (0..=255).step_by(17) {
             for g in (0..=255).step_by(17) {
                 for b in (0..=255).step_by(17) {
-                    let best = INKS.map(|ink| contrast(rgb(r, g, b), ink));
-                    assert!(best[0].max(best[1]) > CONTRAST_MIN, "{r} {g} {b}: {best:?}");
+                    let color = rgb(r, g, b);
+                    let best = color.contrast(color.ink());
+                    assert!(best > CONTRAST_MIN, "{color}: {best}");
                 }
             }
         }

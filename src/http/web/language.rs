@@ -39,9 +39,37 @@ pub(super) fn first_written<'w>(
         .find(|tag| is_written(tag))
 }
 
+/// What a browser asks for dearest of the languages that somebody else writes in, as they spell it.
+pub(in crate::http) fn of_browser(
+    headers: &HeaderMap,
+    written: &[&'static str],
+) -> Option<&'static str> {
+    let spelt = |tag: &str| {
+        written
+            .iter()
+            .find(|w| w.eq_ignore_ascii_case(tag))
+            .copied()
+    };
+    let wishes = wishes(headers);
+    let first = first_written(wishes.iter().map(String::as_str), |tag| {
+        spelt(tag).is_some()
+    });
+    first.and_then(|tag| spelt(&tag))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_spell_languages_their_own_way() {
+        let mut headers = HeaderMap::new();
+        let asked = "tlh, pt-br;q=0.9, pt;q=0.8".parse().unwrap();
+        headers.insert(header::ACCEPT_LANGUAGE, asked);
+        assert_eq!(of_browser(&headers, &["pt", "pt-BR"]), Some("pt-BR"));
+        assert_eq!(of_browser(&headers, &["pt"]), Some("pt"));
+        assert_eq!(of_browser(&headers, &["de"]), None);
+    }
 
     #[test]
     fn the_dearest_wish_that_is_written_counts() {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::shop::{Customer, DAY_S, Life, Shop};
 use crate::support::app::TestApp;
+use crate::support::purchase::{next_s, one_time};
 use crate::support::stripe_lists::Faults;
 use crate::support::wait::{PATIENCE, until, within};
 
@@ -194,4 +195,33 @@ async fn killed_while_it_applies_nothing_is_half_done() {
     assert_eq!(applied["applied"], true);
     assert_eq!(to_do(&app), 0);
     nothing_else(&shop, &app, licenses);
+}
+
+/// Rule 55: a key that was made before Keyward came is known by itself once it was adopted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adopted_key_is_bought_again_by_its_name() {
+    let shop = Shop::of(100).await;
+    let app = shop.server().await;
+    let n = to_do(&app);
+    report(&run(&app, &["--apply", "--expect", &n.to_string()]));
+    let licenses = shop.fake.licenses().len();
+    let expected = shop.expected(false);
+    let linked = |c: &&Customer| expected.get(&c.machine()) == Some(&"linked");
+    let mut runs = shop.customers.iter().filter(|c| c.life == Life::Runs);
+    let key = runs.find(linked).unwrap().key.clone().unwrap();
+    let bought_s = next_s();
+    let mut bought = one_time("AnotherYear1", bought_s);
+    let metadata = json!({ "plan": "once", "license_duration": "365", "keyward_license": key });
+    bought["data"]["object"]["metadata"] = metadata;
+    app.door().event(&bought).await;
+    let extended = async || {
+        let licenses = shop.fake.licenses();
+        let license = licenses.iter().find(|l| l.license_key == key).unwrap();
+        let ends_s = license.expires_at.unwrap().timestamp();
+        (ends_s > bought_s + 365 * DAY_S).then_some(())
+    };
+    until("the old key goes on", PATIENCE, extended).await;
+    assert_eq!(shop.fake.licenses().len(), licenses, "none was made");
+    let page = app.ask(&["show", "stripe/cs_live_AnotherYear1"]);
+    assert_eq!(page["licenses"], json!([]), "{page:#}");
 }

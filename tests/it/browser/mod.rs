@@ -3,3 +3,4 @@
 mod portal;
 mod preview;
 mod success;
+mod walk;

@@ -1,5 +1,6 @@
 //! Webhooks, pages and metrics over a real port.
 
+mod again;
 mod buy;
 mod intake;
 mod pages;

@@ -22,6 +22,7 @@ fn paid() -> Value {
         "data": { "object": {
             "id": SESSION, "object": "checkout.session", "mode": "payment", "payment_status": "paid",
             "payment_intent": "pi_1", "locale": "fr-CA", "metadata": { "plan": "pro" },
+            "customer_details": { "email": "ada@example.com" },
         }},
     })
 }

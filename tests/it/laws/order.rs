@@ -147,6 +147,8 @@ fn moves(history: &History) -> bool {
         "again-by-plan",
         "again-by-plan-several",
         "again-several-keys",
+        "again-three-keys",
+        "again-more-keys",
         "again-lifetime-for-subscription",
         "again-lifetime-then-failing",
         "again-in-grace",

@@ -8,4 +8,4 @@ mod fake_process;
 mod look_first;
 mod lookup;
 mod probe;
-mod programs;
+pub(crate) mod programs;

@@ -1,8 +1,9 @@
 //! What programs ask of the embedded license service, over HTTP: the rules, races, attacks, and the small clients.
 
 mod attacks;
-mod client;
+pub(crate) mod client;
 mod clients;
+mod guesses;
 mod harness;
 mod kill;
 mod rules;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::smtp::Server;
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults};
-use crate::support::purchase::{machine, next_s, one_time};
+use crate::support::purchase::{machine, next_s, one_time, session_id};
 use crate::support::wait::{PATIENCE, until};
 
 /// A running server whose mail goes to the mail server; the URL's query says how.
@@ -142,4 +142,37 @@ async fn a_mail_says_what_customers_call_things() {
     );
     let headers = mail.to_string();
     assert!(headers.contains("help@shop.example"), "{mail}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_no_mail_carried_stays_on_the_page() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let refusal = json!({ "code": 550, "text": "5.1.1 no such user", "times": 1 });
+    let server = Server::start(&json!({ "tls": "none", "refuse_recipient": refusal }));
+    let mail = format!(
+        "transport = \"smtp\"\nurl = \"smtp://localhost:{}\"\nfrom = \"keys@shop.example\"\n",
+        server.port
+    );
+    let app = TestApp::start(Setup {
+        mail,
+        more: "[success]\nshow_for = \"0s\"\n".to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    for (name, status, is_whole) in [
+        ("WithAWrongAddress1", "undeliverable", true),
+        ("WithAnAddress1", "sent", false),
+    ] {
+        app.door().event(&one_time(name, next_s())).await;
+        notice(&app, name, status).await;
+        let page = app.ask(&["show", &machine(name)]);
+        let key = page["licenses"][0]["key"].as_str().unwrap().to_owned();
+        let page = format!("/success?session_id={}", session_id(name));
+        // Its money came in the second that begins next: until then it is none of the week's business.
+        let as_expected = async || {
+            let page = app.door().get(&page).await.unwrap().body;
+            (page.contains(&key) == is_whole).then_some(())
+        };
+        until("the page as it should be", PATIENCE, as_expected).await;
+    }
 }

@@ -1,4 +1,4 @@
 //! Mail against a real SMTP server.
 
 mod end_to_end;
-mod smtp;
+pub(crate) mod smtp;

@@ -6,6 +6,7 @@ mod backup;
 mod clock_trust;
 mod corpus;
 mod kill;
+mod kill_again;
 mod observe;
 mod reparse;
 mod services_seen;

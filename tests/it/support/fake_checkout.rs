@@ -1,6 +1,8 @@
 //! A stand-in for Stripe's Checkout that refuses what Stripe refuses: unknown parameters, those of the other mode, empty
 //! values, archived prices; and that keeps its answers by idempotency key.
 
+mod payment_page;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -62,6 +64,11 @@ struct Kept {
     prices: BTreeMap<String, Value>,
     /// The form of each session that was made, by its idempotency key.
     sessions: BTreeMap<String, BTreeMap<String, String>>,
+    /// Their idempotency keys, in the order in which they were made.
+    order: Vec<String>,
+    /// Where its own payment pages are, if it has any.
+    pages: Option<String>,
+    webhook: Option<payment_page::Webhook>,
     /// The form of each session of the billing portal.
     billing: Vec<BTreeMap<String, String>>,
     /// Those that were expired.
@@ -126,8 +133,7 @@ impl Checkout {
     }
 
     async fn bill(State(stripe): State<Self>, body: Bytes) -> Response {
-        let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(&body))).unwrap();
-        let form: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        let form = fields(&body);
         if let Some(unknown) = form.keys().find(|k| !BILLING.contains(&k.as_str())) {
             return error(400, "parameter_unknown", unknown);
         }
@@ -188,24 +194,32 @@ impl Checkout {
                 "The provided key does not have rak_checkout_session_write",
             );
         }
-        let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(&body))).unwrap();
-        let form: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        let form = fields(&body);
         if let Some(why) = wrong(&form, &kept.prices) {
             return error(400, "parameter_unknown", &why);
         }
         let key = headers["idempotency-key"].to_str().unwrap().to_owned();
-        let number = kept.sessions.len() + 1;
         if let Some(before) = kept.sessions.get(&key) {
             assert_eq!(*before, form, "one key, two requests");
+        } else {
+            kept.order.push(key.clone());
         }
+        let number = kept.order.iter().position(|k| *k == key).unwrap() + 1;
         kept.sessions.insert(key, form);
         if kept.erring.lost > 0 {
             kept.erring.lost -= 1;
             return error(500, "api_error", "lost");
         }
-        let url = format!("https://checkout.stripe.example/c/pay/cs_live_{number}#frag");
-        Json(json!({ "id": format!("cs_live_{number}"), "url": url })).into_response()
+        let pages = kept.pages.as_deref();
+        let pages = pages.unwrap_or("https://checkout.stripe.example");
+        let url = format!("{pages}/c/pay/cs_live_{number:024}#frag");
+        Json(json!({ "id": format!("cs_live_{number:024}"), "url": url })).into_response()
     }
+}
+
+fn fields(body: &[u8]) -> BTreeMap<String, String> {
+    let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(body))).unwrap();
+    form.query_pairs().into_owned().collect()
 }
 
 /// What of a form Stripe would refuse.

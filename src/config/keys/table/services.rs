@@ -161,6 +161,18 @@ pub(in crate::config) const LICENSES: Section = Section {
             Is("\"24h\""),
             "embedded: how long a program may rely on an answer without asking again. A license that is stopped works until then at most.",
         ),
+        key(
+            "signing_key",
+            Count(1, 1000),
+            Is("1"),
+            "embedded: the number of the key pair that signs answers. It is made when it is first named.",
+        ),
+        key(
+            "second_signing_key",
+            Count(1, 1000),
+            Means("none"),
+            "embedded: a second pair whose public half is listed too: the next one before a change, the last one after it.",
+        ),
     ],
 };
 

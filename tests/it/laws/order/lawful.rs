@@ -58,10 +58,10 @@ fn lawful_machine(world: &Simulation, name: &str, m: &Machine) -> Judged {
     if !busy && m.moved_out.is_empty() {
         judged.seats += 1;
         // rule 55: a seat that extends another purchase's license has none of its own.
-        let elsewhere = |s: &SeatDue| m.extends().is_some_and(|e| e.is_of(s));
+        let elsewhere = |s: &SeatDue| m.extends().any(|e| e.is_of(s));
         let asks = extension::asks(m, &folded, &due, &world.rules.revisions, &[], now);
         let seats = due.seats.iter().filter(|s| s.want.live_at(now));
-        let seats = seats.filter(|s| !elsewhere(s) && asks.is_none()).count();
+        let seats = seats.filter(|s| !elsewhere(s) && asks.is_empty()).count();
         let told = || keyward::sim::timeline::text(&ReplayReport::of(world).unwrap());
         // While not all of the purchase is known, a license may stand for what is not known any better.
         let right = if due.complete {

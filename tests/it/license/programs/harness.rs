@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use keyward::clock::Clock;
 use keyward::config::{Config, Network};
 use keyward::domain::id::{AppId, LicenseKey};
@@ -27,6 +28,8 @@ pub(super) const NONCE: &str = "nonce-0123456789";
 pub(super) struct Service {
     pub(super) address: SocketAddr,
     pub(super) clock: Clock,
+    /// The same routes, asked without a connection. What is counted for the limits is counted by itself.
+    pub(super) router: Router,
     /// Keyward's own client of it.
     pub(super) licenses: Client,
     stop: CancellationToken,
@@ -66,11 +69,14 @@ impl Service {
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = App::new(handle, Arc::new(config)).with_programs(programs);
+        let config = Arc::new(config);
+        let router = App::new(handle.clone(), Arc::clone(&config)).with_programs(programs.clone());
+        let app = App::new(handle, config).with_programs(programs);
         tokio::spawn(http::serve(listener, app, stop.clone()));
         Self {
             address,
             clock,
+            router: http::router(router),
             licenses,
             stop,
             _committer: committer,
