@@ -8,7 +8,7 @@ use crate::domain::condition::{
 };
 use crate::domain::id::PlanName;
 use crate::domain::lifecycle::phase::{self, Phase};
-use crate::domain::lifecycle::{GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife};
+use crate::domain::lifecycle::{Episode, GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::object::ItemKey;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Timestamp};
@@ -131,7 +131,9 @@ impl Ctx<'_> {
         let carrying = keys.iter().copied().max_by_key(|key| life.paid_end(key));
         let paid = carrying.and_then(|key| life.paid.get(key));
         let paid_end = carrying.and_then(|key| life.paid_end(key));
-        let phase = phase::of_item(life, (base, paid_end), self.now);
+        let item = Some(&claim.item).filter(|_| !claim.asked);
+        let grace = life.grace_of(item, paid_end, self.now);
+        let phase = phase::of_item(life, base, grace);
         let mut known = known_end(life, claim, base, paid, phase);
         // rule 50: kept despite the money that went back.
         known.rest_returned = known.rest_returned.filter(|_| !decided.kept);
@@ -156,22 +158,22 @@ impl Ctx<'_> {
             ending,
         };
         let dates = base
-            .map(|base| self.dates(life, base, paid, end_at, &policy))
+            .map(|base| self.dates(life, grace, (base, end_at), paid, &policy))
             .unwrap_or_default();
         Settled {
             pair,
             dates,
             since: life.began,
-            guessed: life.open_episode().is_some_and(|e| e.guessed),
+            guessed: grace.is_some_and(|e| e.guessed),
         }
     }
 
     fn dates(
         &self,
         life: &SubscriptionLife,
-        base: Timestamp,
+        grace: Option<&Episode>,
+        (base, end_at): (Timestamp, Timestamp),
         paid: Option<&PaidTime>,
-        end_at: Timestamp,
         policy: &impl Fn(Timestamp) -> Policy,
     ) -> Dates {
         // The margin that was promised when it was last paid: an edited file does not reach back.
@@ -180,7 +182,7 @@ impl Ctx<'_> {
             .map(|period| period.paid_at)
             .or(life.began);
         let margin = policy(paid_at.unwrap_or(self.now)).expiry_margin;
-        let episode = life.open_episode().map(|e| e.ends);
+        let episode = grace.or_else(|| life.open_episode()).map(|e| e.ends);
         let ahead = episode.map(|ends| keep_until(ends, self.now));
         let turns = [Some(base), episode, ahead.map(|a| a - KEEP_AHEAD)];
         Dates {
@@ -211,8 +213,8 @@ fn known_end(
     };
     let was_unpaid = life
         .episodes
-        .last()
-        .is_some_and(|e| matches!(e.outcome, GraceOutcome::Ended(_)));
+        .iter()
+        .any(|e| matches!(e.outcome, GraceOutcome::Ended(_)));
     // It counts for an item only when it is not later than that item's paid end (rule 34).
     let counts = at.filter(|at| base.is_some_and(|base| *at <= base));
     ending::Known {

@@ -19,7 +19,7 @@ impl<'f> Course<'_, 'f> {
         let is_changed = |key: &ItemKey| {
             lines
                 .iter()
-                .any(|(k, l)| k == key && l.line.proration && l.line.amount >= 0)
+                .any(|(k, l)| k == key && l.line.proration && l.charges)
         };
         for (key, credit) in lines.iter().filter(|(_, l)| l.line.amount < 0) {
             let (from, to) = (credit.line.start, credit.line.end);
@@ -31,7 +31,7 @@ impl<'f> Course<'_, 'f> {
             }
         }
         let mut paid: Vec<(ItemKey, PaidPeriod)> = Vec::new();
-        for (key, billed) in lines.iter().filter(|(_, l)| l.line.amount >= 0 && !l.trial) {
+        for (key, billed) in lines.iter().filter(|(_, l)| l.charges && !l.trial) {
             let (start, end, proration) =
                 (billed.line.start, billed.line.end, billed.line.proration);
             paid.push((
@@ -164,7 +164,7 @@ impl<'f> Course<'_, 'f> {
                 .get(&invoice.shown.id)
                 .map(|(_, lines)| lines.as_slice())
                 .unwrap_or_default();
-            for (key, billed) in lines.iter().filter(|(_, l)| l.line.amount >= 0) {
+            for (key, billed) in lines.iter().filter(|(_, l)| l.charges) {
                 let (quantity, period) = (
                     billed.line.quantity.unwrap_or(1),
                     Some((billed.line.start, billed.line.end)),

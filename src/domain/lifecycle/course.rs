@@ -88,6 +88,7 @@ pub(super) fn live(
             | FactBody::LineItems(_)
             | FactBody::Items(_) => {}
         }
+        course.recover(fact);
     }
     course.pass_deadlines(now);
     course.finish()
@@ -179,7 +180,10 @@ impl Course<'_, '_> {
                 | SubscriptionTrigger::Cancelled
                 | SubscriptionTrigger::FirstPaymentExpired
         );
-        if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
+        // rule 30: Stripe giving up does not shorten one that runs beside one that has lapsed.
+        let runs_on = trigger == SubscriptionTrigger::GaveUp;
+        let open = self.life.episodes.iter_mut().filter(|e| e.is_open());
+        for episode in open.filter(|e| !runs_on || e.lapsed.is_some()) {
             episode.outcome = if ended {
                 GraceOutcome::Ended(at)
             } else {

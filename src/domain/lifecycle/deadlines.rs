@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::course::Course;
-use super::grace::Cause as FailureCause;
+use super::grace::{Cause as FailureCause, Episode, GraceOutcome};
 use super::role::Role;
 use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::SubscriptionStatus as Status;
@@ -20,29 +20,24 @@ impl Course<'_, '_> {
         self.lapse(to);
     }
 
-    /// A grace that ends until an instant is over.
+    /// Graces that end until an instant are over.
     fn lapse(&mut self, to: Timestamp) {
-        let Some(episode) = self
-            .life
-            .episodes
-            .last_mut()
-            .filter(|e| e.is_open() && e.lapsed.is_none())
-        else {
-            return;
+        let runs = |e: &&mut Episode| e.is_open() && e.lapsed.is_none() && e.ends <= to;
+        let next = |all: &mut [Episode]| {
+            let episode = all.iter_mut().filter(runs).min_by_key(|e| e.ends)?;
+            // rule 27: at that instant, whenever it is noticed.
+            episode.lapsed = Some(episode.ends);
+            Some((episode.ends, episode.gave_up))
         };
-        let (ends, gave_up) = (episode.ends, episode.gave_up);
-        if ends > to {
-            return;
+        while let Some((ends, gave_up)) = next(&mut self.life.episodes) {
+            // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
+            let trigger = if gave_up {
+                SubscriptionTrigger::GraceOutlived
+            } else {
+                SubscriptionTrigger::GraceOver
+            };
+            self.trigger(ends, trigger, || Cause::GraceOver);
         }
-        // rule 27: at that instant, whenever it is noticed.
-        episode.lapsed = Some(ends);
-        // Where Stripe ended it meanwhile there is nothing left that could lapse and come back by itself.
-        let trigger = if gave_up {
-            SubscriptionTrigger::GraceOutlived
-        } else {
-            SubscriptionTrigger::GraceOver
-        };
-        self.trigger(ends, trigger, || Cause::GraceOver);
     }
 
     /// Sent renewals whose due date comes until an instant while the subscription is late already for another invoice: no
@@ -73,10 +68,16 @@ impl Course<'_, '_> {
         renewals.filter_map(|i| Some((i.due()?, i)))
     }
 
-    /// The sent renewal that is overdue at an instant: the one that fell due last, for an older debt was told of before.
+    /// The sent renewal that is overdue at an instant: the one that fell due last, for an older debt was told of before. What
+    /// was due before the last grace was settled starts nothing again.
     pub(super) fn overdue_renewal(&self, at: Timestamp) -> Option<InvoiceId> {
+        let settled = |e: &Episode| match e.outcome {
+            GraceOutcome::Recovered(at) => Some(at),
+            GraceOutcome::Open | GraceOutcome::Ended(_) => None,
+        };
+        let since = self.life.episodes.iter().filter_map(settled).max();
         self.sent_renewals()
-            .filter(|(due, i)| *due <= at && is_owed(i, at))
+            .filter(|(due, i)| Some(*due) > since && *due <= at && is_owed(i, at))
             .max_by_key(|(due, _)| *due)
             .map(|(_, i)| i.shown.id.clone())
     }
@@ -91,10 +92,15 @@ impl Course<'_, '_> {
 
     fn fall_overdue(&mut self, due: Timestamp, invoice: InvoiceId) {
         // rule 32: at the due date, though no event tells of it.
-        if self.had_time(due) && !self.is_covered(due) && self.grace_may_start() {
-            let learned = self.shown.map_or(due, |v| v.learned.max(due));
+        let learned = self.shown.map_or(due, |v| v.learned.max(due));
+        if !self.had_time(due) || self.is_covered(due) {
+            return;
+        }
+        if self.grace_may_start() {
             let cause = FailureCause::Invoice(invoice);
             self.begin_grace((due, learned), cause, || Cause::Overdue);
+        } else {
+            self.fail_beside((due, learned), &invoice, || Cause::Overdue);
         }
     }
 }

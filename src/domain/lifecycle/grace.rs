@@ -1,8 +1,10 @@
 //! Grace periods, and failures that start none.
 
 use crate::domain::id::InvoiceId;
+use crate::domain::object::ItemKey;
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use minicbor::{Decode, Encode};
@@ -27,11 +29,24 @@ impl fmt::Display for Cause {
     }
 }
 
+/// The items that a grace is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Concern {
+    /// Items that its invoice bills, or that were unpaid when it began; none: not known, so all.
+    pub items: Option<BTreeSet<ItemKey>>,
+    /// Those that were unpaid when it began, and are still.
+    pub unpaid: BTreeSet<ItemKey>,
+    /// Those that were unpaid when it began, and were paid since.
+    pub recovered: BTreeSet<ItemKey>,
+}
+
 /// A grace period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Episode {
     /// What failed.
     pub cause: Cause,
+    /// The items that it is for.
+    pub concern: Concern,
     /// When the renewal failed.
     pub started: Timestamp,
     /// When we first heard of it.

@@ -136,16 +136,18 @@ impl<'f> Course<'_, 'f> {
         let leaves_gap = !self.is_covered(fact.at) && self.sells_at(fact.at);
         if role == Role::Side || !leaves_gap {
             self.side_failure(fact, invoice);
-        } else if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
+            return;
+        }
+        if let Some(episode) = self.life.episodes.iter_mut().rfind(|e| e.is_open()) {
             // Now it is known what it is late for.
             episode.guessed = false;
-        } else if self.grace_may_start() {
-            let learned = invoice.failed.as_ref().map_or(fact.received, |f| f.learned);
-            self.start_episode(
-                fact,
-                learned,
-                FailureCause::Invoice(invoice.shown.id.clone()),
-            );
+        }
+        let learned = invoice.failed.as_ref().map_or(fact.received, |f| f.learned);
+        let id = invoice.shown.id.clone();
+        if self.grace_may_start() {
+            self.start_episode(fact, learned, FailureCause::Invoice(id));
+        } else {
+            self.fail_beside((fact.at, learned), &id, || Cause::event(fact));
         }
     }
 
@@ -205,7 +207,9 @@ impl<'f> Course<'_, 'f> {
             FailureCause::Invoice(id) => self.objects.invoices.get(id),
             FailureCause::FailureAt(_) => None,
         };
+        let concern = self.concern_of(&cause, at);
         self.life.episodes.push(Episode {
+            concern,
             started: at,
             learned,
             ends,

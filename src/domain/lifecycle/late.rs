@@ -1,5 +1,6 @@
 //! A subscription that Stripe calls late: whether that begins a grace.
 
+use super::Cause;
 use super::course::Course;
 use super::grace::Cause as FailureCause;
 use super::role::Role;
@@ -49,7 +50,8 @@ impl Course<'_, '_> {
             }
         }
         if self.had_time(fact.at) && !self.is_covered(fact.at) && self.grace_may_start() {
-            let cause = overdue.map_or_else(|| cause(fact, version), FailureCause::Invoice);
+            let named = overdue.map(FailureCause::Invoice);
+            let cause = named.unwrap_or_else(|| cause(fact, version));
             self.start_episode(fact, version.learned, cause);
             if guessed {
                 self.findings.add(fact.at, Finding::LateForUnknown);
@@ -59,6 +61,8 @@ impl Course<'_, '_> {
             }
         } else if self.state().is_none() {
             self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
+        } else if let Some(invoice) = overdue {
+            self.fail_beside((fact.at, version.learned), &invoice, || Cause::event(fact));
         }
     }
 

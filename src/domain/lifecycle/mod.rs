@@ -2,6 +2,7 @@
 //! are in `payment.rs` and `subscription.rs`; everything that they need is settled here before they are asked.
 
 mod billed;
+mod concern;
 mod course;
 mod covered;
 mod deadlines;
@@ -23,7 +24,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-pub use grace::{Episode, GraceOutcome, SideFailure};
+pub use grace::{Concern, Episode, GraceOutcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
 pub use purchase::{CutLines, PurchaseLife};

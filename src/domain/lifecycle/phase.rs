@@ -60,21 +60,13 @@ impl Phase {
     }
 }
 
-/// The phase of an item, or of what metadata asks for, whose time ends at `base`; `paid`: without what a person added.
+/// The phase of an item, or of what metadata asks for, whose time ends at `base`, in its unsettled grace if there is one.
 #[must_use]
-pub fn of_item(
-    life: &SubscriptionLife,
-    (base, paid): (Option<Timestamp>, Option<Timestamp>),
-    now: Timestamp,
-) -> Phase {
+pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, grace: Option<&Episode>) -> Phase {
     let Some(base) = base else {
         return Phase::NotPaid;
     };
-    // An item that is paid is no concern of another one's failure, once that has lapsed or Stripe has given up; one that
-    // lives by what a person added alone never is: a grace keeps what was paid for (rule 20).
-    let concerns =
-        |e: &&Episode| paid.is_some_and(|end| end <= now || (e.lapsed.is_none() && !e.gave_up));
-    match life.open_episode().filter(concerns) {
+    match grace {
         Some(episode) if episode.lapsed.is_none() => Phase::Grace,
         Some(episode) => match episode.policy.at_grace_end {
             AtGraceEnd::Suspend => Phase::Lapsed,

@@ -2,7 +2,7 @@
 //! (rule 25).
 
 use crate::domain::fact::{BillingReason, InvoiceLine};
-use crate::domain::object::{Invoice, ItemKey, Subscription};
+use crate::domain::object::{Invoice, ItemKey, PriceSince, Subscription};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
 
@@ -22,6 +22,8 @@ pub enum Role {
 #[derive(Clone, Copy, Debug)]
 pub struct LicensedLine<'i> {
     pub line: &'i InvoiceLine,
+    /// Whether it charges for time; else it takes time back, or neither.
+    pub charges: bool,
     /// Whether it is the zero line of a trial: it pays for nothing (rule 22).
     pub trial: bool,
 }
@@ -55,12 +57,38 @@ pub fn licensed_lines<'f>(
             (
                 key,
                 LicensedLine {
+                    charges: is_charge(subscription, invoice, line),
                     line,
                     trial: is_trial_line(subscription, invoice, line),
                 },
             )
         })
         .collect()
+}
+
+/// Whether a line charges for time. The amount tells that, but for a proration of what costs nothing: it is a charge for the
+/// price that its item has from then on, or where the same change bills that price twice, for the units that were and for
+/// those that are. Else it is what is left of a price that was given up.
+fn is_charge(subscription: &Subscription<'_>, invoice: &Invoice<'_>, line: &InvoiceLine) -> bool {
+    if line.amount != 0 || !line.proration {
+        return line.amount >= 0;
+    }
+    let items = &subscription.items;
+    let Some((key, history)) = items
+        .key_of_line(line)
+        .and_then(|key| Some((key, items.history(key)?)))
+    else {
+        return true;
+    };
+    let is_its = |p: &PriceSince| p.price.id == line.price.id;
+    let since_then = history.prices.iter().find(|p| p.since >= line.start);
+    let lines = items.lines_of(invoice.lines);
+    let same_change = |(k, l): &&(ItemKey, &InvoiceLine)| {
+        k == key && l.proration && l.start == line.start && l.price.id == line.price.id
+    };
+    since_then.is_some_and(is_its)
+        || !history.prices.iter().any(is_its)
+        || lines.iter().filter(same_change).count() > 1
 }
 
 /// Whether a line is a trial's zero line. It says so itself where its units would cost something, whichever event comes

@@ -293,7 +293,7 @@ impl<'f> Course<'_, 'f> {
             never_began: false,
         });
         if gave_up {
-            if let Some(episode) = self.life.episodes.last_mut().filter(|e| e.is_open()) {
+            for episode in self.life.episodes.iter_mut().filter(|e| e.is_open()) {
                 episode.gave_up = true;
             }
             self.step(fact, SubscriptionTrigger::GaveUp);

@@ -148,10 +148,10 @@ impl SubscriptionLife {
         }
     }
 
-    /// The episode that is running or has lapsed without being settled.
+    /// The episode that is running or has lapsed without being settled; of several, the latest.
     #[must_use]
     pub fn open_episode(&self) -> Option<&Episode> {
-        self.episodes.last().filter(|e| e.is_open())
+        self.episodes.iter().rev().find(|e| e.is_open())
     }
 
     /// The end of an item's time that was paid, granted or on trial; `None`: nothing was.

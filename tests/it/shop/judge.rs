@@ -1,5 +1,6 @@
 //! Compares replay's JSON with what the oracle expects, and counts what was judged.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,8 +134,10 @@ fn licenses(machine: &Value, expect: &Expect, at: Time, counts: &Counts) -> Resu
     let mut wanted: Vec<&Seat> = seats.iter().filter(|s| s.want != Want::Nothing).collect();
     // The pickiest first, so that what takes anything does not take what another needs; last what may not have been made.
     wanted.sort_by_key(|s| match &s.want {
-        Want::Stopped(words) => (s.unmade, words.len()),
-        Want::Live(_) | Want::LiveFrom(_) | Want::Nothing | Want::Open(_) => (false, 0),
+        Want::Stopped(words) => (s.unmade, words.len(), Reverse(0)),
+        Want::Live(ends) => (false, ends.len(), Reverse(0)),
+        Want::LiveFrom(least) => (false, usize::MAX, Reverse(*least)),
+        Want::Nothing | Want::Open(_) => (false, 0, Reverse(0)),
     });
     for seat in wanted {
         counts.count(&format!("{}, rule {}", word(&seat.want), seat.rule));

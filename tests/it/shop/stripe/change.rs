@@ -37,6 +37,7 @@ impl Stripe {
             start: self.now,
             end: item.end,
             proration: true,
+            credit: sign < 0,
             trial: false,
         }
     }

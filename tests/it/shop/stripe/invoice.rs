@@ -297,6 +297,7 @@ impl Stripe {
             start: at,
             end: at,
             proration: false,
+            credit: false,
             trial: false,
         }
     }

@@ -126,6 +126,8 @@ pub(crate) struct Line {
     pub(crate) start: Time,
     pub(crate) end: Time,
     pub(crate) proration: bool,
+    /// It is for what was given up: of what costs nothing the amount does not tell.
+    pub(crate) credit: bool,
     /// Of a trial: it is zero and pays for nothing beyond.
     pub(crate) trial: bool,
 }

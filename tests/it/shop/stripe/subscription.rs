@@ -175,6 +175,7 @@ impl Stripe {
                 start: item.start,
                 end: item.end,
                 proration: false,
+                credit: false,
                 trial,
             }
         };

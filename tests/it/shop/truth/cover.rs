@@ -23,10 +23,19 @@ pub(crate) struct Cover {
 
 impl Chain {
     /// Whether an invoice is a renewal of it: a line that is no proration, for its next period (rule 25).
-    pub(crate) fn renewed_by(&self, invoice: &Invoice) -> bool {
+    pub(crate) fn renewed_by(&self, moment: Moment<'_>, invoice: &Invoice) -> bool {
         invoice.reason == "subscription_cycle"
+            && !is_first(moment, invoice)
             && invoice.lines.iter().any(|l| self.billed(l) && !l.proration)
     }
+}
+
+/// Whether an invoice is a subscription's first: it has to be paid before there is a license (rule 20). After a trial that
+/// gave none it is the one that the trial's end brings (rule 25).
+pub(crate) fn is_first(moment: Moment<'_>, invoice: &Invoice) -> bool {
+    let trial = moment.stripe.subs[invoice.sub].history[0].1.trial;
+    let tried = trial.is_some_and(|(_, end)| end == invoice.created);
+    invoice.reason == "subscription_create" || tried && !moment.policy.trial_licenses
 }
 
 /// The invoices of a subscription that were made by an instant.
@@ -61,7 +70,7 @@ pub(crate) fn covers(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> V
             .map(|l| (l.start, l.end, l.item.clone()))
             .collect();
         let given = lines()
-            .filter(|l| l.amount >= 0)
+            .filter(|l| l.amount >= 0 && !l.credit)
             .map(|l| (l.start, l.end, l.item.clone()))
             .collect();
         changes.push((paid, Some(n), taken, given));

@@ -44,7 +44,7 @@ pub(crate) fn episodes(moment: Moment<'_>, s: usize, chain: &Chain) -> Vec<Episo
                 .into_iter()
                 .flatten(),
         );
-        if chain.renewed_by(invoice) && !snapshots {
+        if chain.renewed_by(moment, invoice) && !snapshots {
             let first = invoice.failed.first().copied();
             fails.extend(first.map(|at| (at, n, invoice.secure.contains(&at))));
             fails.extend(invoice.overdue.map(|at| (at, n, false)));
@@ -140,7 +140,7 @@ fn close(
         // A later period's failure neither restarts nor prolongs the grace (rule 25): it runs on.
         let later = |(n, i): (usize, &Invoice)| {
             n != episode.invoice
-                && chain.renewed_by(i)
+                && chain.renewed_by(moment, i)
                 && i.failed.first().is_some_and(|f| *f <= at)
                 && [i.paid, i.voided, i.uncollectible]
                     .into_iter()

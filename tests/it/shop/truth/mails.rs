@@ -1,7 +1,7 @@
 //! Mails by kind (rules 31, 40, 41, 42). Judged where everything comes at once; near a mail's instant either is right.
 
 use super::chain::Chain;
-use super::cover::{covers, invoices};
+use super::cover::{covers, invoices, is_first};
 use super::episode::{Episode, episodes};
 use super::{Mail, Moment};
 use crate::shop::calendar::{HOUR, MINUTE, Time};
@@ -188,7 +188,7 @@ fn sides(
             continue;
         };
         let retried = invoice.failed.len() > 1;
-        if invoice.reason == "subscription_create" || all.iter().any(|e| e.invoice == n) {
+        if is_first(moment, invoice) || all.iter().any(|e| e.invoice == n) {
             continue;
         }
         let count = if invoice.secure.contains(first) {
@@ -204,7 +204,7 @@ fn sides(
             .unwrap_or(Time::MAX);
         let due = first + moment.policy.notice_delay + SLACK;
         let asked = moment.policy.keyward_warns && moment.policy.reminders.contains(&0);
-        let renewal = chain.renewed_by(invoice);
+        let renewal = chain.renewed_by(moment, invoice);
         let covered = covers(moment, s, chain, *first).iter().any(|c| c.end > due);
         if asked && !renewal && covered && moment.at > due && closed > due {
             count.least += 1;

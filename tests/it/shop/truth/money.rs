@@ -157,7 +157,7 @@ fn effect(moment: Moment<'_>, chain: &Chain, life: &Life<'_>, i: usize) -> Effec
         return Effect::Open("an invoice beside the periods is refunded", "37");
     };
     let lines = invoice.lines.iter();
-    let lines = lines.filter(|l| chain.billed(l) && l.amount >= 0);
+    let lines = lines.filter(|l| chain.billed(l) && l.amount >= 0 && !l.credit);
     if lines.map(|l| l.end).max() != Some(cover.end) {
         return Effect::Open("the refunded period was credited", "37");
     }

@@ -132,7 +132,11 @@ fn comes_back(moment: Moment<'_>, s: usize, chain: &Chain) -> Option<bool> {
     if all.iter().any(|e| e.unclear.is_some()) {
         return None;
     }
-    let lapsed = |at: Option<Time>, end: Time| at.unwrap_or(moment.at) >= end;
+    // The customer's own cancellation ends the grace with the license, before it is over (rule 30).
+    let state = moment.stripe.subs[s].at(moment.at)?;
+    let gave_up = !moment.stripe.new_shape || state.reason == Some("payment_failed");
+    let over = state.ended_at.filter(|_| !gave_up).unwrap_or(moment.at);
+    let lapsed = |at: Option<Time>, end: Time| at.unwrap_or(over) >= end;
     let revokes = moment.policy.at_grace_end == AtGraceEnd::Revoke;
     if revokes && all.iter().any(|e| lapsed(e.resolved, e.grace_end)) {
         return Some(false);

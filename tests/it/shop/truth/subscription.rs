@@ -12,7 +12,7 @@ use crate::shop::calendar::Time;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::policy::{AtGraceEnd, OnCancel};
 use crate::shop::script::Types;
-use crate::shop::stripe::ledger::{Invoice, State, Status};
+use crate::shop::stripe::ledger::{Invoice, Line, State, Status};
 
 /// A want with its rule.
 pub(crate) type Ruled = (Want, &'static str);
@@ -257,6 +257,16 @@ fn begins_a_period_and_failed(moment: Moment<'_>, s: usize, chain: &Chain) -> bo
     })
 }
 
+/// Whether a change begins the next period of what was paid to its end, a new anchor say: by its line it is a renewal
+/// (rule 25), whatever Stripe calls it.
+fn begins_the_next(moment: Moment<'_>, s: usize, chain: &Chain, invoice: &Invoice) -> bool {
+    let before = covers(moment, s, chain, invoice.created);
+    let paid_end = before.into_iter().filter(|c| !c.added).map(|c| c.end).max();
+    let begins =
+        |l: &Line| chain.billed(l) && !l.proration && paid_end.is_some_and(|end| l.start >= end);
+    invoice.reason == "subscription_update" && invoice.lines.iter().any(begins)
+}
+
 fn until(at: Time, end: Time, rule: &'static str) -> Ruled {
     if at < end {
         (Want::until(end), rule)
@@ -280,7 +290,7 @@ fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Optio
     invoices(moment, s)
         .map(|(_, i)| i)
         .filter(waits)
-        .filter(|i| chain.renewed_by(i))
+        .filter(|i| chain.renewed_by(moment, i) || begins_the_next(moment, s, chain, i))
         .filter_map(|i| Some((i.finalized.filter(|f| *f <= at && *f < alive)?, i)))
         .map(|(finalized, i)| i.due.unwrap_or(finalized + moment.policy.processing))
         .max()

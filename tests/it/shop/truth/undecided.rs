@@ -272,7 +272,7 @@ fn fails_beside(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
     let own = episodes(moment, s, chain);
     let begun = others.iter().flat_map(|o| episodes(moment, s, o));
     let alone = |e: &Episode| {
-        chain.renewed_by(&moment.stripe.invoices[e.invoice])
+        chain.renewed_by(moment, &moment.stripe.invoices[e.invoice])
             && own.iter().all(|o| o.invoice != e.invoice)
     };
     begun.into_iter().any(|e| alone(&e))
