@@ -185,12 +185,21 @@ impl StandingOrders {
         self.observes_anything() || self.0.iter().any(paused) || self.is_any_shared()
     }
 
-    /// When a plan, or the whole shop, last went live: what was sold before may have got its license from somebody else.
+    /// Since when licenses are made here and nowhere else for a source: a plan, or the whole shop, last went live then, or a
+    /// person said that no other program makes licenses for it any more. What was sold before may have got its license from
+    /// somebody else, and a license that was made before shows nobody who makes them still.
     #[must_use]
-    pub fn live_since(&self) -> Option<Timestamp> {
-        let live =
-            |o: &&StandingOrder| matches!(o.what, Standing::Live { .. } | Standing::Alone { .. });
-        self.0.iter().filter(live).map(|o| o.at).max()
+    pub fn live_since(&self, of: &SourceName) -> Option<Timestamp> {
+        let begins = |o: &&StandingOrder| match &o.what {
+            Standing::Live { .. } => true,
+            Standing::Alone { source } => source == of,
+            Standing::Observe { .. }
+            | Standing::Pause { .. }
+            | Standing::Resume { .. }
+            | Standing::OtherHandler { .. }
+            | Standing::Adopted { .. } => false,
+        };
+        self.0.iter().filter(begins).map(|o| o.at).max()
     }
 
     /// The order by which a license service is paused.
