@@ -3,7 +3,7 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store, `why` what decided, `adoption`
+//! `standing` what holds for the whole shop, `overrides` what a customer has of their own, `upkeep` backups and checks of the whole store, `why` what decided, `adoption`
 //! what a look at a shop needs of the store.
 
 mod adoption;
@@ -14,6 +14,7 @@ mod failure;
 mod history;
 mod issue;
 mod lists;
+mod overrides;
 mod policy;
 mod read;
 mod request;
@@ -28,6 +29,7 @@ mod why;
 
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
+pub use overrides::OverrideOrder;
 pub use request::{
     ActionFilter, AdoptionQuery, BackfillQuery, EventFilter, HistoryQuery, PolicyQuery, Request,
     RereadQuery,

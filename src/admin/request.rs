@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::overrides::OverrideOrder;
 use super::standing::Settlement;
 
 use crate::domain::adoption::Repair;
@@ -113,6 +114,17 @@ pub enum Request {
         id: Option<String>,
         /// What.
         settlement: Settlement,
+        /// Who.
+        author: String,
+        /// Why.
+        reason: String,
+    },
+    /// What a customer has of their own.
+    Override {
+        /// The customer, or anything that leads to a purchase of theirs.
+        whom: String,
+        /// What.
+        what: OverrideOrder,
         /// Who.
         author: String,
         /// Why.

@@ -12,8 +12,8 @@ use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
 use super::upkeep::Upkeep;
 use super::{
-    adoption, attention, backfill, history, issue, lists, policy, read, reread, retry, standing,
-    upkeep, why,
+    adoption, attention, backfill, history, issue, lists, overrides, policy, read, reread, retry,
+    standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
@@ -129,6 +129,12 @@ impl Service {
                 author,
                 reason,
             } => standing::order(&self.context, what, author, reason).await,
+            Request::Override {
+                whom,
+                what,
+                author,
+                reason,
+            } => overrides::order(&self.context, whom, what, author, reason).await,
             Request::Decide { machine, decision } => self.decide(machine, decision).await,
         };
         answer.unwrap_or_else(Response::Failed)

@@ -115,15 +115,7 @@ pub(super) async fn order(
     reason: String,
 ) -> Result<Response, Failure> {
     check(context, &what)?;
-    let at = context.handle.clock().now();
-    let order = StandingOrder {
-        what,
-        by: Author::Person(author),
-        reason,
-        at,
-    };
-    tracing::warn!(by = %order.by, reason = %order.reason, "{}", order.what);
-    context.handle.order(order).await?;
+    give(context, what, author, reason).await?;
     let concerned = context
         .read(|context| Ok(view::ids(context.handle.reader(), holding::is_concerned)?))
         .await?;
@@ -139,6 +131,24 @@ pub(super) async fn order(
         .submit_all(concerned.iter().map(wake).collect())
         .await?;
     Ok(changed(concerned, 0, 0))
+}
+
+/// Keeps an order.
+pub(super) async fn give(
+    context: &Context,
+    what: Standing,
+    author: String,
+    reason: String,
+) -> Result<(), Failure> {
+    let at = context.handle.clock().now();
+    let order = StandingOrder {
+        what,
+        by: Author::Person(author),
+        reason,
+        at,
+    };
+    tracing::warn!(by = %order.by, reason = %order.reason, "{}", order.what);
+    Ok(context.handle.order(order).await?)
 }
 
 /// Makes sure that there is what the order names.
@@ -172,6 +182,9 @@ fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
                 .hint(format!("the config has {}", all.join(", "))))
         }
         Standing::Observe { plan: None } | Standing::Live { plan: None } => Ok(()),
+        Standing::Override { .. } | Standing::EndOverride { .. } => Err(Failure::input(
+            "what a customer has of their own is ordered by `keyward override`",
+        )),
     }
 }
 

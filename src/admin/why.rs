@@ -99,6 +99,9 @@ pub struct WhyPolicy {
     pub value: String,
     /// Since when it is in force.
     pub revision: Option<Timestamp>,
+    /// When the customer was given this value for their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Timestamp>,
 }
 
 /// A license.
@@ -248,6 +251,7 @@ fn license(machine: &Machine, seat: &SeatDue, reason: &SeatReason, asked: At) ->
             key: line.key.to_owned(),
             value: line.value.clone(),
             revision: line.revision,
+            overridden: line.overridden,
         }),
         license: shown,
         actions: actions(machine, seat, grant, asked),

@@ -82,7 +82,7 @@ impl Shop<'_> {
         let contact = machine.contact();
         let labels = labels_with(&machine, self.templates, &shown.metadata);
         let paid = last_paid(&machine);
-        let began = machine.facts.iter().map(|f| f.at).min();
+        let began = machine.first_told();
         machine.facts = Vec::new();
         Candidate {
             due,

@@ -10,6 +10,7 @@ use super::demo::DemoArgs;
 use super::docs::CompletionsArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs, ResumeArgs};
+use super::overrides::OverrideArgs;
 use super::policy::PolicyArgs;
 use super::preview::PreviewArgs;
 use super::probe::ProbeArgs;
@@ -139,6 +140,8 @@ pub enum Command {
     Extend(UntilArgs),
     /// Keep grace periods open until at least this date.
     Exempt(UntilArgs),
+    /// Give one customer values of the policy of their own, for what happens from now on.
+    Override(OverrideArgs),
     /// End the licenses of a purchase for good.
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.

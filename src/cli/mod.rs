@@ -22,6 +22,7 @@ mod lists;
 mod logging;
 mod online;
 mod orders;
+mod overrides;
 mod page;
 mod policy;
 mod policy_diff;
@@ -145,14 +146,13 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
             let until = args.until.from(now());
             orders::decide(config, &args.decision, Verb::Exempt { until })
         }
+        Command::Override(args) => overrides::run(config, args, now()),
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
         Command::Note(args) => orders::decide(config, args, Verb::Note),
         Command::Rekey(args) => orders::decide(config, args, Verb::Rekey),
         Command::Address(args) => orders::address(config, args),
-        Command::ResetDevices(args) => {
-            orders::decide(config, args, Verb::ResetDevices { device: None })
-        }
+        Command::ResetDevices(args) => orders::reset_devices(config, args),
         Command::Resend(args) => orders::resend(config, args),
         Command::Adopt(args) => adopt::adopt(config, args),
         Command::Audit(args) => adopt::audit(config, args),

@@ -107,6 +107,14 @@ pub(super) fn hold(config: &Path, args: &HoldArgs) -> Result<(), Failure> {
     )
 }
 
+/// `reset-devices`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn reset_devices(config: &Path, args: &DecisionArgs) -> Result<(), Failure> {
+    decide(config, args, Verb::ResetDevices { device: None })
+}
+
 /// `address`.
 ///
 /// # Errors
@@ -220,7 +228,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         }
         Verb::Note => "what was reported of it until now counts as looked at".to_owned(),
         Verb::Issue { email, .. } => format!("a license is issued; its key goes to {email}"),
-        Verb::ApplyRevision => verb.as_str().to_owned(),
+        Verb::ApplyRevision | Verb::Override { .. } | Verb::EndOverride => verb.as_str().to_owned(),
     };
     let decision = Decision {
         verb,

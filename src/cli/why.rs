@@ -101,9 +101,11 @@ fn of_license(out: &mut String, l: &WhyLicense) {
         );
     }
     if let Some(policy) = &l.policy {
-        let since = policy
-            .revision
-            .map_or(String::new(), |at| format!(", revision of {at}"));
+        let since = match (policy.overridden, policy.revision) {
+            (Some(at), _) => format!(", the customer's own since {at}"),
+            (None, Some(at)) => format!(", revision of {at}"),
+            (None, None) => String::new(),
+        };
         let _ = writeln!(
             out,
             "  policy        {}: {} = {:?}{since}",

@@ -24,7 +24,7 @@ use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
 use super::matching::match_seats;
 use super::policy::OnCancel;
-use super::revision::Revisions;
+use super::terms::Terms;
 use super::time::{Span, Timestamp};
 
 /// So many gaps are kept apart. Beyond it the two that lie closest together count as one: that only looks more often.
@@ -103,7 +103,7 @@ fn is_start(f: &Fact) -> bool {
 }
 
 fn began(machine: &Machine) -> Option<Began> {
-    let first = machine.facts.iter().map(|f| f.at).min()?;
+    let first = machine.first_told()?;
     // One that was backdated began before it was made, and one whose start was moved was made before it begins.
     let snapshots = machine.facts.iter().filter_map(Fact::subscription);
     let told = snapshots.filter_map(|s| s.began.into_iter().chain(s.created).min());
@@ -228,7 +228,7 @@ pub fn is_over_unpaid(machine: &Machine) -> bool {
 
 /// What is due of licenses that others made for a subscription which is over, and of which no payment was ever told. What
 /// was paid stands only in their own end: it counts, up to the end of the period in which the subscription ended.
-pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &Revisions) {
+pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<'_>) {
     if !is_over_unpaid(machine) || due.seats.iter().all(|s| s.want != Want::Nothing) {
         return;
     }
@@ -244,7 +244,7 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, revisions: &R
             continue;
         }
         let own = |until: Timestamp| grant.expires_at.map_or(until, |end| end.min(until));
-        let until = match revisions.policy(seat.plan.as_ref(), told).on_cancel {
+        let until = match terms.policy(seat.plan.as_ref(), told).on_cancel {
             OnCancel::PeriodEnd => Some(own(paid_until)),
             OnCancel::Now => Some(own(ended_at)),
             OnCancel::Keep => grant.expires_at,

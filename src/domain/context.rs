@@ -11,6 +11,7 @@ use crate::domain::id::SourceName;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
+use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
 
 /// All that a decision depends on besides the machine.
@@ -60,4 +61,15 @@ pub struct Situation<'a> {
     pub revisions: &'a Revisions,
     /// The instant.
     pub now: Timestamp,
+}
+
+impl<'a> Situation<'a> {
+    /// Which policy judges what.
+    #[must_use]
+    pub(super) fn terms(&self) -> Terms<'a> {
+        Terms {
+            revisions: self.revisions,
+            decided: &self.folded.decided,
+        }
+    }
 }

@@ -28,6 +28,7 @@ use super::notice::{DueNotice, due_notices};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
+use super::terms::Terms;
 use super::time::Timestamp;
 use mail::notices;
 
@@ -75,7 +76,11 @@ pub fn reconcile_folded(
         world.abilities.devices_max,
     );
     journal(machine, &folded.transitions, world.now);
-    adoption::bound_ends(machine, &mut due, world.revisions);
+    let terms = Terms {
+        revisions: world.revisions,
+        decided: &folded.decided,
+    };
+    adoption::bound_ends(machine, &mut due, terms);
     name_plans(machine, &due);
     if machine.held.is_none() {
         actions(machine, &folded, &due, world);

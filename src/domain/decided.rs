@@ -2,6 +2,8 @@
 
 use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
+use crate::domain::policy::Policy;
+use crate::domain::policy_override::DatedOverride;
 use crate::domain::time::Timestamp;
 
 /// What people decided, the newest on each matter.
@@ -19,6 +21,8 @@ pub struct Decided {
     pub exempt: Option<Timestamp>,
     /// Judge everything before this instant as if it had happened then.
     pub apply_from: Option<Timestamp>,
+    /// Values of the policy of the customer's own, in the order in which they were given.
+    pub overrides: Vec<DatedOverride>,
 }
 
 impl Decided {
@@ -37,6 +41,12 @@ impl Decided {
                 }
                 Verb::Keep => (decided.kept, decided.revoked) = (true, false),
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
+                Verb::Override { values, until } => decided.overrides.push(DatedOverride {
+                    from: fact.at,
+                    until: *until,
+                    values: values.clone(),
+                }),
+                Verb::EndOverride => decided.end_overrides(fact.at),
                 Verb::Rekey
                 | Verb::Address { .. }
                 | Verb::ResetDevices { .. }
@@ -46,6 +56,29 @@ impl Decided {
             }
         }
         decided
+    }
+
+    fn end_overrides(&mut self, at: Timestamp) {
+        for given in &mut self.overrides {
+            given.until = Some(given.until.map_or(at, |until| until.min(at)));
+        }
+    }
+
+    /// Puts what the customer has of their own in the place of a policy's values, for what happens at an instant. Of two
+    /// overrides of one key the later one counts.
+    pub fn override_policy(&self, policy: &mut Policy, at: Timestamp) {
+        for given in self.overrides.iter().filter(|o| o.is_in_force(at)) {
+            given.values.apply(policy);
+        }
+    }
+
+    /// When the override was given that sets a key for what happens at an instant.
+    #[must_use]
+    pub fn overridden_since(&self, key: &str, at: Timestamp) -> Option<Timestamp> {
+        let sets = |o: &&DatedOverride| {
+            o.is_in_force(at) && o.values.values().iter().any(|(set, _)| *set == key)
+        };
+        self.overrides.iter().filter(sets).map(|o| o.from).last()
     }
 
     /// The instant whose revision judges what happened at `at`.

@@ -5,6 +5,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::id::PlanName;
+use super::policy_override::PolicyOverride;
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -105,6 +106,20 @@ pub enum Verb {
     /// Nothing changes: a person has looked at what was reported until then.
     #[n(11)]
     Note,
+    /// The customer has values of the policy of their own, for what happens from then on.
+    #[n(12)]
+    Override {
+        /// The values.
+        #[n(0)]
+        values: PolicyOverride,
+        /// Until when; `None`: until it is ended.
+        #[n(1)]
+        #[serde(default)]
+        until: Option<Timestamp>,
+    },
+    /// Every override ends: the plan's policy judges what happens from then on.
+    #[n(13)]
+    EndOverride,
 }
 
 /// What was decided, by whom and why, as it stands in a timeline.
@@ -134,7 +149,14 @@ impl Sentence for Decision {
                     write!(f, " until {until}")?;
                 }
             }
+            Verb::Override { values, until } => {
+                write!(f, " {values}")?;
+                if let Some(until) = until {
+                    write!(f, " until {until}")?;
+                }
+            }
             Verb::Resend { to: None }
+            | Verb::EndOverride
             | Verb::Revoke
             | Verb::Keep
             | Verb::Rekey
@@ -163,6 +185,8 @@ impl Verb {
             Self::Resend { .. } => "resend",
             Self::Note => "note",
             Self::Issue { .. } => "issue",
+            Self::Override { .. } => "override",
+            Self::EndOverride => "end_override",
         }
     }
 }

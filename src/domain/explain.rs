@@ -18,6 +18,7 @@ use super::lifecycle::{Folded, Phase};
 use super::machine::Machine;
 use super::policy::{OnDispute, OnRefund, Policy, STANDARD};
 use super::revision::Revisions;
+use super::terms::Terms;
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -76,6 +77,8 @@ pub struct PolicyLine {
     pub value: String,
     /// Since when it was so: the revision's beginning.
     pub revision: Option<Timestamp>,
+    /// When the customer was given this value for their own.
+    pub overridden: Option<Timestamp>,
 }
 
 /// What would change a license.
@@ -146,11 +149,9 @@ impl Asked<'_> {
         let turned_at = decided
             .as_ref()
             .and_then(|fact| self.turned_at(machine, seat, fact.at, at));
-        let judged = decided
-            .as_ref()
-            .map_or(at, |fact| folded.decided.judged_at(fact.at));
+        let happened = decided.as_ref().map_or(at, |fact| fact.at);
         SeatReason {
-            policy: self.policy(seat, judged),
+            policy: self.policy(folded, seat, happened),
             decided_by: decided,
             turned_at,
             remedy: Remedy(seat.why),
@@ -195,10 +196,12 @@ impl Asked<'_> {
         None
     }
 
-    fn policy(&self, seat: &SeatDue, at: Timestamp) -> Option<PolicyLine> {
-        let policy = self.revisions.policy(seat.plan.as_ref(), at);
+    fn policy(&self, folded: &Folded, seat: &SeatDue, at: Timestamp) -> Option<PolicyLine> {
+        let decided = &folded.decided;
+        let (revisions, judged) = (self.revisions, decided.judged_at(at));
+        let policy = Terms { revisions, decided }.policy(seat.plan.as_ref(), at);
         let (key, value) = line(seat, &policy)?;
-        let revision = self.revisions.in_force(at).map(|r| r.from);
+        let revision = self.revisions.in_force(judged).map(|r| r.from);
         let known = revision.filter(|_| self.revisions.has_policy(&policy.name));
         let policy = known.map_or_else(|| PolicyName::from(STANDARD), |_| policy.name);
         Some(PolicyLine {
@@ -206,6 +209,7 @@ impl Asked<'_> {
             key,
             value,
             revision,
+            overridden: decided.overridden_since(key, at),
         })
     }
 }

@@ -23,7 +23,7 @@ pub use subscription::{
     SubscriptionStatus,
 };
 
-use super::decision::Decision;
+use super::decision::{Decision, Verb};
 use super::id::{
     ChargeId, CustomerId, EventId, InvoiceId, PaymentIntentId, SessionId, SubscriptionId,
 };
@@ -145,6 +145,13 @@ impl Fact {
             body: FactBody::Decision(Box::new(decision.clone())),
             chain: None,
         }
+    }
+
+    /// Whether it says what its customer has of their own, and nothing of the purchase itself.
+    #[must_use]
+    pub fn is_override(&self) -> bool {
+        let verb = self.decision().map(|d| &d.verb);
+        matches!(verb, Some(Verb::Override { .. } | Verb::EndOverride))
     }
 
     /// The invoice that it shows.

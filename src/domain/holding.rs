@@ -138,10 +138,12 @@ fn makes_key(action: &Action) -> bool {
 /// time, waits for a person: nobody gets a second key, and nobody's ends, because we are new here. A license that was bought
 /// again since (rule 55) is known of otherwise.
 pub(super) fn is_only_adopted(machine: &Machine) -> bool {
-    machine
-        .adopted_at
-        .is_some_and(|at| machine.facts.iter().all(|f| f.received <= at))
-        && machine.extensions.iter().all(|e| e.adopted)
+    machine.adopted_at.is_some_and(|at| {
+        machine
+            .facts
+            .iter()
+            .all(|f| f.received <= at || f.is_override())
+    }) && machine.extensions.iter().all(|e| e.adopted)
 }
 
 /// Whether it changes anything at the license service. A look for a license that may be there already does not.

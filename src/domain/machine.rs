@@ -312,6 +312,13 @@ impl Machine {
         self.facts.iter().rev().find_map(Fact::customer)
     }
 
+    /// When the first thing was so that is told of it. What its customer has of their own may be older.
+    #[must_use]
+    pub fn first_told(&self) -> Option<Timestamp> {
+        let of_its_own = self.facts.iter().filter(|f| !f.is_override());
+        of_its_own.map(|f| f.at).min()
+    }
+
     /// Whether this event is known.
     #[must_use]
     pub fn knows(&self, fact: &Fact) -> bool {

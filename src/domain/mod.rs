@@ -13,6 +13,7 @@ pub mod id; // a newtype for every id
 pub(crate) mod money; // minor units with their currency
 pub mod plan; // what a price stands for
 pub mod policy; // what happens when a payment fails, is refunded, disputed, cancelled or paused
+pub mod policy_override; // values of it that one customer has of their own
 pub mod revision; // plans and policies as they were loaded, each from its instant on
 mod step; // what an entry of a transition table can say
 mod terms; // which plan and policy judge an instant
@@ -57,6 +58,7 @@ pub mod service;
 pub(crate) mod silence; // what Stripe must tell of by when // the one model of what a license service does with an act
 
 // Between machines, before there is one, and from a person.
+pub mod customer_orders; // orders about a customer, as decisions about their purchases
 pub mod extension;
 pub mod no_use; // why an event is of no use
 pub(crate) mod operator; // what an operator's order does with actions

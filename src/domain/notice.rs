@@ -227,9 +227,7 @@ impl Situation<'_> {
     }
 
     fn notice_delay(&self, at: Timestamp) -> Span {
-        self.revisions
-            .policy(self.plan(), self.folded.decided.judged_at(at))
-            .notice_delay
+        self.terms().policy(self.plan(), at).notice_delay
     }
 
     /// Whether every license that should work does, as far as the service confirmed, and there is one.

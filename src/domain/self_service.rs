@@ -159,6 +159,8 @@ impl Wish {
             | Verb::Address { .. }
             | Verb::ApplyRevision
             | Verb::Issue { .. }
+            | Verb::Override { .. }
+            | Verb::EndOverride
             | Verb::Note => false,
         }
     }

@@ -7,7 +7,8 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::id::{PlanName, SourceName};
+use super::id::{CustomerId, PlanName, Scope, SourceName};
+use super::policy_override::PolicyOverride;
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
@@ -66,6 +67,32 @@ pub enum Standing {
         #[n(0)]
         source: SourceName,
     },
+    /// A customer has values of the policy of their own, for what happens from then on.
+    #[n(7)]
+    Override {
+        /// Where the customer's id is known.
+        #[n(0)]
+        scope: Scope,
+        /// The customer.
+        #[n(1)]
+        customer: CustomerId,
+        /// The values.
+        #[n(2)]
+        values: PolicyOverride,
+        /// Until when; `None`: until it is ended.
+        #[n(3)]
+        until: Option<Timestamp>,
+    },
+    /// A customer's overrides end.
+    #[n(8)]
+    EndOverride {
+        /// Where the customer's id is known.
+        #[n(0)]
+        scope: Scope,
+        /// The customer.
+        #[n(1)]
+        customer: CustomerId,
+    },
 }
 
 /// What an order is about. On each matter the newest one counts.
@@ -79,6 +106,8 @@ enum Matter<'a> {
     Makers(&'a SourceName),
     /// When a source's purchases were taken in.
     Adoption(&'a SourceName),
+    /// What a customer has of their own. Each of them counts, not the newest alone.
+    Policy(&'a Scope, &'a CustomerId),
 }
 
 impl Standing {
@@ -89,6 +118,10 @@ impl Standing {
             Self::Pause { service } | Self::Resume { service } => Matter::Service(service),
             Self::OtherHandler { source } | Self::Alone { source } => Matter::Makers(source),
             Self::Adopted { source } => Matter::Adoption(source),
+            Self::Override {
+                scope, customer, ..
+            }
+            | Self::EndOverride { scope, customer } => Matter::Policy(scope, customer),
         }
     }
 
@@ -96,9 +129,12 @@ impl Standing {
     const fn holds_back(&self) -> bool {
         match self {
             Self::Observe { .. } | Self::Pause { .. } | Self::OtherHandler { .. } => true,
-            Self::Live { .. } | Self::Resume { .. } | Self::Alone { .. } | Self::Adopted { .. } => {
-                false
-            }
+            Self::Live { .. }
+            | Self::Resume { .. }
+            | Self::Alone { .. }
+            | Self::Adopted { .. }
+            | Self::Override { .. }
+            | Self::EndOverride { .. } => false,
         }
     }
 }
@@ -197,7 +233,9 @@ impl StandingOrders {
             | Standing::Pause { .. }
             | Standing::Resume { .. }
             | Standing::OtherHandler { .. }
-            | Standing::Adopted { .. } => false,
+            | Standing::Adopted { .. }
+            | Standing::Override { .. }
+            | Standing::EndOverride { .. } => false,
         };
         self.0.iter().filter(begins).map(|o| o.at).max()
     }
@@ -221,7 +259,9 @@ impl StandingOrders {
             .iter()
             .filter_map(move |order| match order.what.matter() {
                 Matter::Makers(source) => counts(source, order).then_some((source, order)),
-                Matter::Mode(_) | Matter::Service(_) | Matter::Adoption(_) => None,
+                Matter::Mode(_) | Matter::Service(_) | Matter::Adoption(_) | Matter::Policy(..) => {
+                    None
+                }
             })
     }
 
@@ -237,6 +277,13 @@ impl StandingOrders {
             matches!(o.what, Standing::Adopted { .. }) && now < o.at + LOOKS_AFTER_ADOPTION
         };
         self.observes_anything() || self.is_any_shared() || self.0.iter().any(lately)
+    }
+
+    /// Whether any customer ever had values of the policy of their own.
+    #[must_use]
+    pub fn have_overrides(&self) -> bool {
+        let is = |o: &StandingOrder| matches!(o.what, Standing::Override { .. });
+        self.0.iter().any(is)
     }
 
     /// Whether an adoption of a source that began at an instant is on record.
@@ -280,6 +327,18 @@ impl Sentence for Standing {
                 )
             }
             Self::Adopted { source } => write!(f, "{source}: purchases of others were taken in"),
+            Self::Override {
+                scope,
+                customer,
+                values,
+                until,
+            } => {
+                write!(f, "{scope}/{customer} has of their own: {values}")?;
+                until.map_or(Ok(()), |until| write!(f, ", until {until}"))
+            }
+            Self::EndOverride { scope, customer } => {
+                write!(f, "{scope}/{customer} has nothing of their own any more")
+            }
         }
     }
 }

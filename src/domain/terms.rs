@@ -22,7 +22,10 @@ impl<'a> Terms<'a> {
     /// The policy that judges what happened to a plan's purchase at an instant.
     #[must_use]
     pub fn policy(&self, plan: Option<&PlanName>, at: Timestamp) -> Policy {
-        self.revisions.policy(plan, self.decided.judged_at(at))
+        let mut policy = self.revisions.policy(plan, self.decided.judged_at(at));
+        // What a person promised one customer is not taken back by applying a revision: it goes by when it happened.
+        self.decided.override_policy(&mut policy, at);
+        policy
     }
 
     /// The plan that a price stood for at an instant.

@@ -66,7 +66,10 @@ pub fn is_untouched(machine: &Machine) -> bool {
     let sent = |a: &Action| a.attempts > 0 || a.outcome == ActionOutcome::Done;
     let mailed = |n: &Notice| n.attempts > 0 || n.status == NoticeStatus::Sent;
     machine.extensions.is_empty()
-        && machine.facts.iter().all(read_then)
+        && machine
+            .facts
+            .iter()
+            .all(|f| read_then(f) || f.is_override())
         && !machine.actions.iter().any(sent)
         && !machine.notices.iter().any(mailed)
 }

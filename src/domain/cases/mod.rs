@@ -16,8 +16,10 @@ mod keys;
 mod kinds;
 mod money;
 mod notices;
+mod overrides;
 mod paying;
 mod services;
+mod unproved;
 
 use super::action::{
     Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,

@@ -181,6 +181,22 @@ impl From<MachineId> for String {
     }
 }
 
+impl<C> Encode<C> for Scope {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(&self.to_string())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Scope {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Ok(Self::of(d.str()?))
+    }
+}
+
 impl<C> Encode<C> for MachineId {
     fn encode<W: minicbor::encode::Write>(
         &self,

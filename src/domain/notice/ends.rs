@@ -90,9 +90,7 @@ impl Situation<'_> {
         let extended = self.counting().filter(|e| e.is_of(seat));
         let bought = extended.map(|e| e.since).chain(seat.since).max();
         let bought = bought.unwrap_or(self.now);
-        let policy = self
-            .revisions
-            .policy(seat.plan.as_ref(), self.folded.decided.judged_at(bought));
+        let policy = self.terms().policy(seat.plan.as_ref(), bought);
         let mut calls: Vec<DueNotice> = Vec::new();
         for offset in &policy.expiring {
             let due = until - *offset;

@@ -115,9 +115,7 @@ impl Situation<'_> {
     }
 
     pub(super) fn side_failure(&self, side: &SideFailure, out: &mut Vec<DueNotice>) {
-        let policy = self
-            .revisions
-            .policy(self.plan(), self.folded.decided.judged_at(side.at));
+        let policy = self.terms().policy(self.plan(), side.at);
         if policy.dunning_mail == DunningMail::Stripe {
             return;
         }

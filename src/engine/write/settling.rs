@@ -12,6 +12,7 @@ use super::unheard;
 use crate::domain::action::ActionOutcome;
 use crate::domain::context::DecisionContext;
 use crate::domain::customer::Customer;
+use crate::domain::customer_orders;
 use crate::domain::decide;
 use crate::domain::extension;
 use crate::domain::finding::{Finding, Report};
@@ -111,6 +112,7 @@ impl Transaction<'_, '_> {
         fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
+        customer_orders::hear(&mut machine, self.now.standing, self.now.at);
         adopting::link_waiting(self, &mut machine)?;
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);

@@ -180,7 +180,7 @@ fn read(app: &App, address: &str, now: Timestamp) -> Result<Vec<OwnPurchase>, Re
             OwnPurchase::of(held, &app.config, &rules, bills, now)
         })
         .collect();
-    all.sort_by_key(|p| std::cmp::Reverse(p.machine().facts.iter().map(|f| f.at).min()));
+    all.sort_by_key(|p| std::cmp::Reverse(p.machine().first_told()));
     Ok(all)
 }
 

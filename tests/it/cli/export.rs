@@ -81,20 +81,14 @@ fn live(place: &Place) -> BTreeSet<String> {
 fn an_exported_history_replays_to_what_the_live_store_has() {
     let place = Place::with(CONFIG);
     place.fill(HISTORIES, willing);
-    let sub = "sub_CancelNow01";
-    assert_eq!(
-        place
-            .run(&[
-                "exempt",
-                sub,
-                "--until",
-                "2020-01-01",
-                "--reason",
-                "a friend"
-            ])
-            .code,
-        Some(0)
-    );
+    let (sub, because) = ("sub_CancelNow01", ["--reason", "a friend"]);
+    for args in [
+        &["exempt", sub, "--until", "2020-01-01"][..],
+        &["override", sub, "grace=30d", "--until", "30d"],
+    ] {
+        let said = place.run(&[args, &because].concat());
+        assert_eq!(said.code, Some(0), "{said}");
+    }
     let said = place.run(&["export", "all.jsonl"]);
     assert!(
         said.code == Some(0) && !said.err.contains("left out"),
@@ -111,13 +105,12 @@ fn an_exported_history_replays_to_what_the_live_store_has() {
         "in the order of receipt"
     );
     assert!(lines.iter().all(|l| l["source"] == "stripe"));
-    assert_eq!(
-        lines
-            .iter()
-            .filter(|l| l["decision"]["kind"] == "exempt")
-            .count(),
-        1
-    );
+    let decided = |kind: &str| {
+        let of_kind = lines.iter().filter(|l| l["decision"]["kind"] == kind);
+        of_kind.collect::<Vec<_>>()
+    };
+    assert_eq!(decided("exempt").len(), 1);
+    assert_eq!(decided("override")[0]["decision"]["values"]["grace"], "30d");
     let config = ["--config", "keyward.toml"];
     let replayed = place.run(
         &[

@@ -10,6 +10,7 @@ mod held;
 mod issue;
 mod observe;
 mod online;
+mod overrides;
 mod policy;
 mod rehearse;
 mod reload;

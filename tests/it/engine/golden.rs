@@ -13,10 +13,13 @@ use keyward::adopt::AdoptedLicense;
 use keyward::domain::action::GrantStatus;
 use keyward::domain::adoption::Gap;
 use keyward::domain::customer::Customer;
+use keyward::domain::decision::{Decision, Verb};
 use keyward::domain::fact::Fact;
-use keyward::domain::id::{AppId, LicenseKey, PlanName, SourceName};
+use keyward::domain::id::{AppId, LicenseKey, PlanName, Scope, SourceName};
 use keyward::domain::machine::Machine;
 use keyward::domain::plan::Devices;
+use keyward::domain::policy::Policy;
+use keyward::domain::policy_override::PolicyOverride;
 use keyward::domain::probe::ServiceProbe;
 use keyward::domain::revision::Revision;
 use keyward::domain::search::Search;
@@ -262,6 +265,16 @@ fn orders() -> StandingOrders {
         Standing::OtherHandler { source: source() },
         Standing::Alone { source: source() },
         Standing::Adopted { source: source() },
+        Standing::Override {
+            scope: Scope::of("stripe/acct_1"),
+            customer: "cus_1".into(),
+            values: every_value(),
+            until: Some(Timestamp::from_s(1_767_607_200)),
+        },
+        Standing::EndOverride {
+            scope: Scope::of("stripe"),
+            customer: "cus_1".into(),
+        },
     ];
     let authors = [
         Author::Restore,
@@ -279,6 +292,37 @@ fn orders() -> StandingOrders {
         });
     }
     orders
+}
+
+/// An override that sets everything that can be set.
+fn every_value() -> PolicyOverride {
+    let policy = serde_json::to_value(Policy::default()).unwrap();
+    let mut values = PolicyOverride::default();
+    for key in PolicyOverride::KEYS {
+        values.set(key, policy[*key].as_str().unwrap()).unwrap();
+    }
+    values
+}
+
+/// Decisions as facts of a purchase keep them.
+#[test]
+fn golden_decisions() {
+    let verbs = [
+        Verb::Override {
+            values: every_value(),
+            until: Some(Timestamp::from_s(1_767_607_200)),
+        },
+        Verb::EndOverride,
+        Verb::Note,
+    ];
+    golden::<Vec<Decision>>("decision", &|| {
+        let decided = verbs.clone().map(|verb| Decision {
+            verb,
+            author: "ada".to_owned(),
+            reason: "a large customer".to_owned(),
+        });
+        bytes(&decided.to_vec())
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@ const ERRORS: &[(&str, &str)] = &[
     ("time.rs", "a text that is no instant"),
     ("adoption/labels.rs", "an error in a config"),
     ("self_service.rs", "an error in a config"),
+    ("policy_override.rs", "an error in a command's arguments"),
     (
         "service.rs",
         "what the model of a service says, in the service's stead",
@@ -24,6 +25,7 @@ const NO_SENTENCES: &[(&str, &str)] = &[
     ("Span", "a value"),
     ("NotASpan", "an error in a config, which is shown and gone"),
     ("OnPartialRefund", "a value of a config"),
+    ("PolicyOverride", "values of a config"),
     ("Cause", "an id: what an episode is named by"),
     ("About", "an id: what a notice is named by"),
     ("Part", "an id: what a notice is named by"),
