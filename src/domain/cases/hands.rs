@@ -63,7 +63,7 @@ fn what_another_hand_gave_is_left_and_told() {
         .is("active: live 40");
 }
 
-/// Rule 51: a license that another hand revoked is left so and told; a person's word brings it back.
+/// Rule 51: what we set ourselves is no other hand's, whenever it shows.
 #[test]
 fn our_own_changes_are_no_foreign_ones() {
     let mut case = paid_once();

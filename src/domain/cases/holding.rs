@@ -21,21 +21,6 @@ impl Case {
         self
     }
 
-    /// What is held, by kind, and by what.
-    #[track_caller]
-    fn holds(&mut self, wanted: &[(&str, Hold)]) -> &mut Self {
-        let held = self
-            .machine
-            .actions
-            .iter()
-            .filter(|a| a.outcome == ActionOutcome::Held);
-        let held: Vec<(&str, Hold)> = held
-            .map(|a| (a.act.as_str(), a.held.clone().unwrap()))
-            .collect();
-        assert_eq!(held, wanted, "on day {}", days(self.now));
-        self
-    }
-
     /// An order is given, and nothing due is carried out yet.
     fn ordered(&mut self, at: f64, what: Standing) {
         self.now = day(at);

@@ -1,0 +1,135 @@
+//! What is not proved takes nothing: a purchase whose beginning nobody told is only given to, and a license that its service
+//! calls revoked is read again.
+
+use super::*;
+use crate::domain::hold::Hold;
+
+impl Case {
+    /// What is held, by kind, and by what.
+    #[track_caller]
+    pub(super) fn holds(&mut self, wanted: &[(&str, Hold)]) -> &mut Self {
+        let held = self
+            .machine
+            .actions
+            .iter()
+            .filter(|a| a.outcome == ActionOutcome::Held);
+        let held: Vec<(&str, Hold)> = held
+            .map(|a| (a.act.as_str(), a.held.clone().unwrap()))
+            .collect();
+        assert_eq!(held, wanted, "on day {}", days(self.now));
+        self
+    }
+
+    /// The instants at which the license was read, in hours since one.
+    fn read_after(&self, since: f64) -> Vec<i64> {
+        let read =
+            |a: &&Action| matches!(a.act, Act::Read { .. }) && a.outcome == ActionOutcome::Done;
+        let reads = self.machine.actions.iter().filter(read);
+        reads
+            .map(|a| (a.at - day(since)).ms() / 3_600_000)
+            .collect()
+    }
+}
+
+/// A subscription that is older than the store, and late for something that nobody told of. Its license, made by somebody
+/// else, ends long after the grace.
+fn late_for_unknown() -> Case {
+    let mut case = Case::subscription(|_| {});
+    case.since = Some(day(20.0));
+    case.there = Some((GrantStatus::Live, Some(day(400.0)), Devices::Count(3)));
+    case.shown(31.0, 30.0, 60.0, |s| {
+        (s.status, s.created) = (SubscriptionStatus::PastDue, Some(day(-60.0)));
+    });
+    case
+}
+
+#[test]
+fn a_purchase_of_unknown_beginning_loses_nothing_by_a_grace_that_is_guessed() {
+    let mut case = late_for_unknown();
+    let held = ("suspend_license", Hold::BeginningUnknown);
+    case.on(50.0)
+        .is("lapsed: live 400")
+        .holds(&[held.clone()])
+        .on(90.0)
+        .holds(&[held]);
+    // Once it is told from its beginning, its grace is no guess any more.
+    let began = snapshot(-60.0, -30.0, |s| {
+        (s.event, s.created) = (SubscriptionEvent::Created, Some(day(-60.0)));
+    });
+    case.told_late(91.0, -60.0, "customer.subscription.created", began);
+    case.holds(&[]).is("lapsed: suspended");
+}
+
+#[test]
+fn a_fact_that_itself_ends_a_purchase_of_unknown_beginning_is_carried_out() {
+    let mut failed = late_for_unknown();
+    failed
+        .failed(31.5, "in_2", 30.0, 60.0)
+        .on(50.0)
+        .holds(&[])
+        .is("lapsed: suspended");
+    let mut refunded = late_for_unknown();
+    refunded
+        .paid(32.0, "in_2", 30.0, 60.0)
+        .told(33.0, "refund.created", refund("re_1", "in_2", 1))
+        .holds(&[])
+        .is("active: revoked");
+    let mut told = late_for_unknown();
+    told.decide(32.0, Verb::Revoke)
+        .holds(&[])
+        .is("grace: revoked");
+}
+
+/// The same with a store that was there from the beginning: a guess is as good as its facts.
+#[test]
+fn a_purchase_of_our_own_time_lapses_as_ever() {
+    let mut case = Case::subscription(|_| {});
+    case.since = Some(day(-100.0));
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .changed_there(5.0, Some(400.0), 3);
+    case.shown(31.0, 30.0, 60.0, |s| s.status = SubscriptionStatus::PastDue)
+        .on(50.0)
+        .holds(&[])
+        .is("lapsed: suspended");
+}
+
+/// Rule 51: a license that its service calls revoked, and that nobody here ended, is left so and told. A service can be wrong
+/// for an hour: it is read again, soon and then ever more rarely.
+#[test]
+fn a_license_that_its_service_calls_revoked_is_read_again_ever_more_rarely() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 365.0);
+    case.on(1.0);
+    case.machine.grants[0].status = GrantStatus::Revoked;
+    case.reconcile();
+    case.tells(1.0, "revoked").on(31.0);
+    assert_eq!(
+        case.read_after(1.0),
+        [1, 2, 4, 8, 16, 32, 64, 128, 256, 256 + 168, 256 + 2 * 168]
+    );
+    case.is("active: revoked");
+    assert_eq!(case.machine.licenses_created(), 1, "no key is made for it");
+    // The service has come to its senses: nothing is sent, and nothing is read any more.
+    case.machine.grants[0].status = GrantStatus::Live;
+    case.on(60.0).is("active: live 368");
+    assert_eq!(case.read_after(1.0).len(), 11);
+}
+
+/// What we ended ourselves, or what should not work anyway, is not doubted.
+#[test]
+fn a_license_that_was_ended_here_is_not_read_again() {
+    let mut refunded = Case::subscription(|_| {});
+    refunded
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .told(2.0, "refund.created", refund("re_1", "in_1", 1))
+        .is("active: revoked")
+        .on(29.0);
+    assert_eq!(refunded.read_after(2.0), [0; 0]);
+    let mut rekeyed = Case::subscription(|_| {});
+    rekeyed
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .decide(1.0, Verb::Rekey)
+        .on(29.0)
+        .is("active: revoked, live 33");
+    assert_eq!(rekeyed.read_after(1.0), [0; 0]);
+}
