@@ -100,7 +100,7 @@ impl Shop {
         let vendor = Vendor {
             server: app.base().to_owned(),
             app: APP.to_owned(),
-            public_key: public["public_key"].as_str().unwrap().to_owned(),
+            public_keys: vec![public["public_key"].as_str().unwrap().to_owned()],
         };
         Self {
             stripe_tells: stripe.tells(app.door()),
