@@ -4,7 +4,7 @@
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
 //! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store, `why` what decided, `adoption`
-//! what a look at a shop needs of the store.
+//! what a look at a shop needs of the store, `service_move` what moves to another license service.
 
 mod adoption;
 mod attention;
@@ -21,6 +21,7 @@ mod reread;
 mod response;
 mod retry;
 mod service;
+mod service_move;
 pub(crate) mod socket;
 mod standing;
 mod upkeep;
@@ -37,6 +38,7 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use service_move::{MoveQuery, MoveRow};
 pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::Verified;
 pub use why::{WhyLicense, WhyPage};

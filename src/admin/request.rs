@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::service_move::MoveQuery;
 use super::standing::Settlement;
 
 use crate::domain::adoption::Repair;
@@ -133,6 +134,8 @@ pub enum Request {
     Policy(PolicyQuery),
     /// What a look at a shop needs of the store.
     Adoption(AdoptionQuery),
+    /// What moves to another license service.
+    Move(MoveQuery),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.

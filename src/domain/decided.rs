@@ -42,6 +42,7 @@ impl Decided {
                 | Verb::ResetDevices { .. }
                 | Verb::Resend { .. }
                 | Verb::Note
+                | Verb::Move { .. }
                 | Verb::Issue { .. } => {}
             }
         }
