@@ -23,9 +23,10 @@ use crate::http::App;
 use crate::http::web::{Page, Tone};
 
 /// What the first page may say was done: a word from here, never a text of the address's.
-const DONE: [(&str, &str); 5] = [
+const DONE: [(&str, &str); 6] = [
     ("resend", "portal.done.resend"),
     ("forget", "portal.done.forget"),
+    ("forget_one", "portal.done.forget_one"),
     ("rekey", "portal.done.rekey"),
     ("out", "portal.done.out"),
     ("not_now", "portal.done.not_now"),
@@ -210,9 +211,11 @@ async fn grant(parts: RequestParts, body: Body, wish: Wish) -> Result<Response, 
         "" => None,
         number => Some(device(&visit, &session, meant, number).ok_or_else(|| visit.stale())?),
     };
+    let forgets_one = device.is_some();
     decide(&visit, &meant.machine().id, wish.decision(device)).await?;
     Ok(visit.go_home(Some(match wish {
         Wish::Resend => "resend",
+        Wish::ResetDevices if forgets_one => "forget_one",
         Wish::ResetDevices => "forget",
         Wish::Rekey => "rekey",
     })))

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::sessions::PortalSession;
 use crate::config::Config;
+use crate::domain::action::{Act, Action};
 use crate::domain::entitlement::Entitlement;
 use crate::domain::id::{CustomerId, LicenseKey, ObjectKind};
 use crate::domain::lifecycle::Folded;
@@ -184,7 +185,7 @@ impl OwnPurchase {
             title: self.title(viewer.config),
             tone: tone(self.status),
             status: self.sentence(),
-            licenses: licenses.map(|g| key_view(g, viewer, shown)).collect(),
+            licenses: licenses.map(|g| self.key_view(g, viewer, shown)).collect(),
             shown,
             elsewhere: !holds,
             forget: self.wish_view(viewer, Wish::ResetDevices),
@@ -240,29 +241,44 @@ impl OwnPurchase {
             pay_url: pay_url(&self.folded, self.status),
         })
     }
-}
 
-fn key_view(grant: &Grant, viewer: &Viewer<'_>, shown: bool) -> KeyView {
-    let bound = match grant.devices {
-        Devices::Count(_) => (viewer.devices)(&grant.key),
-        Devices::Unlimited => Vec::new(),
-    };
-    let devices = match grant.devices {
-        Devices::Count(max) if !bound.is_empty() => {
-            let used = say("portal.devices.used").with("used", bound.len());
-            used.with("max", max)
+    fn key_view(&self, grant: &Grant, viewer: &Viewer<'_>, shown: bool) -> KeyView {
+        let mut bound = match grant.devices {
+            Devices::Count(_) => (viewer.devices)(&grant.key),
+            Devices::Unlimited => Vec::new(),
+        };
+        bound.retain(|device| !self.is_being_forgotten(grant, device));
+        let devices = match grant.devices {
+            Devices::Count(max) if !bound.is_empty() => {
+                let used = say("portal.devices.used").with("used", bound.len());
+                used.with("max", max)
+            }
+            Devices::Count(_) | Devices::Unlimited => license_words::devices(grant.devices),
+        };
+        let view = |device: &String| DeviceView {
+            name: device.chars().take(DEVICE_LEN).collect(),
+            number: viewer.session.number_of(device),
+        };
+        let key = grant.key.reveal();
+        KeyView {
+            key: if shown { key.to_owned() } else { masked(key) },
+            valid: license_words::validity(grant, viewer.now),
+            devices,
+            bound: bound.iter().map(view).collect(),
         }
-        Devices::Count(_) | Devices::Unlimited => license_words::devices(grant.devices),
-    };
-    let view = |device: &String| DeviceView {
-        name: device.chars().take(DEVICE_LEN).collect(),
-        number: viewer.session.number_of(device),
-    };
-    let key = grant.key.reveal();
-    KeyView {
-        key: if shown { key.to_owned() } else { masked(key) },
-        valid: license_words::validity(grant, viewer.now),
-        devices,
-        bound: bound.iter().map(view).collect(),
+    }
+
+    /// Whether a device that the service still knows is about to be forgotten: the customer has said so.
+    fn is_being_forgotten(&self, grant: &Grant, device: &str) -> bool {
+        let is_meant = |action: &Action| {
+            let Act::ResetDevices {
+                key, device: one, ..
+            } = &action.act
+            else {
+                return false;
+            };
+            *key == grant.key && one.as_deref().is_none_or(|one| one == device)
+        };
+        self.machine().open_actions().any(is_meant)
     }
 }
