@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::sessions::PortalSession;
 use super::sign_in::{ask_page, set_cookie};
-use super::view::{OwnPurchase, PurchaseView, Viewer};
+use super::view::{KeyDisplay, OwnPurchase, PurchaseView, Viewer};
 use super::{OwnForm, RequestParts, Visit};
 use crate::domain::decision::Decision;
 use crate::domain::id::{EventId, LicenseKey, MachineId};
@@ -137,7 +137,12 @@ async fn own_page(
     };
     let view = |p: &OwnPurchase| {
         let is_asked = shown.is_some_and(|number| number == p.number(session));
-        p.view(&viewer, is_asked)
+        let keys = if is_asked {
+            KeyDisplay::Full
+        } else {
+            KeyDisplay::Masked
+        };
+        p.view(&viewer, keys)
     };
     let purchases: Vec<PurchaseView> = all.iter().map(view).collect();
     let more = (all.len() >= OF_ADDRESS_MAX).then_some(OF_ADDRESS_MAX);

@@ -86,6 +86,25 @@ pub(super) struct BillingView {
     pub(super) pay_url: Option<String>,
 }
 
+/// How keys are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyDisplay {
+    /// The last characters.
+    Masked,
+    /// As they are.
+    Full,
+}
+
+impl KeyDisplay {
+    /// A key as it is shown.
+    pub(super) fn of(self, key: &str) -> String {
+        match self {
+            Self::Masked => masked(key),
+            Self::Full => key.to_owned(),
+        }
+    }
+}
+
 /// What a view is made with.
 pub(super) struct Viewer<'a> {
     pub(super) session: &'a PortalSession,
@@ -175,9 +194,13 @@ impl OwnPurchase {
     }
 
     /// Shows it; its keys in full where they were asked for.
-    pub(super) fn view(&self, viewer: &Viewer<'_>, shown: bool) -> PurchaseView {
+    pub(super) fn view(&self, viewer: &Viewer<'_>, keys: KeyDisplay) -> PurchaseView {
         let holds = self.held.holder.holds_keys;
-        let shown = shown && self.shows_keys();
+        let keys = if self.shows_keys() {
+            keys
+        } else {
+            KeyDisplay::Masked
+        };
         let licenses = self.machine().grants.iter();
         let licenses = licenses.filter(|g| g.can_be_mailed() && self.shows_keys());
         PurchaseView {
@@ -185,8 +208,8 @@ impl OwnPurchase {
             title: self.title(viewer.config),
             tone: tone(self.status),
             status: self.sentence(),
-            licenses: licenses.map(|g| self.key_view(g, viewer, shown)).collect(),
-            shown,
+            licenses: licenses.map(|g| self.key_view(g, viewer, keys)).collect(),
+            shown: keys == KeyDisplay::Full,
             elsewhere: !holds,
             forget: self.wish_view(viewer, Wish::ResetDevices),
             rekey: self.wish_view(viewer, Wish::Rekey),
@@ -242,7 +265,7 @@ impl OwnPurchase {
         })
     }
 
-    fn key_view(&self, grant: &Grant, viewer: &Viewer<'_>, shown: bool) -> KeyView {
+    fn key_view(&self, grant: &Grant, viewer: &Viewer<'_>, keys: KeyDisplay) -> KeyView {
         let mut bound = match grant.devices {
             Devices::Count(_) => (viewer.devices)(&grant.key),
             Devices::Unlimited => Vec::new(),
@@ -259,9 +282,8 @@ impl OwnPurchase {
             name: device.chars().take(DEVICE_LEN).collect(),
             number: viewer.session.number_of(device),
         };
-        let key = grant.key.reveal();
         KeyView {
-            key: if shown { key.to_owned() } else { masked(key) },
+            key: keys.of(grant.key.reveal()),
             valid: license_words::validity(grant, viewer.now),
             devices,
             bound: bound.iter().map(view).collect(),
