@@ -3,8 +3,9 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `overrides` what a customer has of their own, `upkeep` backups and checks of the whole store, `why` what decided, `adoption`
-//! what a look at a shop needs of the store.
+//! `standing` what holds for the whole shop, `overrides` what a customer has of their own, `upkeep` backups and checks of the
+//! whole store, `why` what decided, `adoption` what a look at a shop needs of the store, `service_move` what moves to another
+//! license service.
 
 mod adoption;
 mod attention;
@@ -22,6 +23,7 @@ mod reread;
 mod response;
 mod retry;
 mod service;
+mod service_move;
 pub(crate) mod socket;
 mod standing;
 mod upkeep;
@@ -39,6 +41,7 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use service_move::{MoveQuery, MoveRow};
 pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::Verified;
 pub use why::{WhyLicense, WhyPage};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::overrides::OverrideOrder;
+use super::service_move::MoveQuery;
 use super::standing::Settlement;
 
 use crate::domain::adoption::Repair;
@@ -145,6 +146,8 @@ pub enum Request {
     Policy(PolicyQuery),
     /// What a look at a shop needs of the store.
     Adoption(AdoptionQuery),
+    /// What moves to another license service.
+    Move(MoveQuery),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.

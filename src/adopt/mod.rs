@@ -27,7 +27,7 @@ pub use parcel::{AdoptedPurchase, delivered, read_again};
 pub use pending::PendingEvents;
 pub use progress::Progress;
 pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
-pub use report::{AdoptionReport, ReportRow};
+pub use report::{AdoptionReport, ReportRow, last_four};
 // What a `Question` is made of.
 pub use crate::effects::services::list_client_at;
 pub use crate::effects::stripe::Client as StripeClient;

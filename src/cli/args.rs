@@ -10,6 +10,7 @@ use super::demo::DemoArgs;
 use super::docs::CompletionsArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs, ResumeArgs};
+use super::move_licenses::MoveArgs;
 use super::overrides::OverrideArgs;
 use super::policy::PolicyArgs;
 use super::preview::PreviewArgs;
@@ -162,6 +163,8 @@ pub enum Command {
     Adopt(AdoptArgs),
     /// Report where Stripe, the license service and this store differ; works before anything is installed, too.
     Audit(AuditArgs),
+    /// Make all licenses anew at the license service that the config names by now, with their keys where it takes them.
+    MoveLicenses(MoveArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page.

@@ -54,3 +54,12 @@ pub fn hear(machine: &mut Machine, orders: &StandingOrders, now: Timestamp) {
         add_fact(machine, &fact);
     }
 }
+
+impl Machine {
+    /// When the first thing was so that is told of it. What its customer has of their own may be older.
+    #[must_use]
+    pub fn first_told(&self) -> Option<Timestamp> {
+        let of_its_own = self.facts.iter().filter(|f| !f.is_override());
+        of_its_own.map(|f| f.at).min()
+    }
+}

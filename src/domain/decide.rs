@@ -3,9 +3,11 @@
 //! `reconcile` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
 //! called. It never asks what happened: it compares what should be with what is.
 
+mod heard;
 mod mail;
 mod outcome;
 
+pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
@@ -13,11 +15,9 @@ use super::action::{Act, Action, ActionOutcome, CreatePhase};
 use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
-use super::decision::Verb;
 use super::doubted;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::extension::{self, SeatAsked};
-use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
 use super::holding::{hold_back, hold_unproved, is_silent};
@@ -41,19 +41,6 @@ pub struct Verdict {
     pub due: Entitlement,
     /// New words for the operator.
     pub reports: Vec<Report>,
-}
-
-/// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it.
-pub fn add_fact(machine: &mut Machine, fact: &Fact) {
-    if machine.knows(fact) {
-        return;
-    }
-    machine.facts.push(fact.clone());
-    if fact.decision().is_some_and(|d| d.verb == Verb::Rekey) {
-        for grant in &mut machine.grants {
-            grant.replaced = true;
-        }
-    }
 }
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.

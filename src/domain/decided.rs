@@ -52,6 +52,7 @@ impl Decided {
                 | Verb::ResetDevices { .. }
                 | Verb::Resend { .. }
                 | Verb::Note
+                | Verb::Move { .. }
                 | Verb::Issue { .. } => {}
             }
         }
@@ -78,7 +79,11 @@ impl Decided {
         let sets = |o: &&DatedOverride| {
             o.is_in_force(at) && o.values.values().iter().any(|(set, _)| *set == key)
         };
-        self.overrides.iter().filter(sets).map(|o| o.from).next_back()
+        self.overrides
+            .iter()
+            .filter(sets)
+            .map(|o| o.from)
+            .next_back()
     }
 
     /// The instant whose revision judges what happened at `at`.

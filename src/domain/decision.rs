@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::id::PlanName;
 use super::policy_override::PolicyOverride;
+use super::service_move::{ServiceKind, TellOfKeys};
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -106,8 +107,21 @@ pub enum Verb {
     /// Nothing changes: a person has looked at what was reported until then.
     #[n(11)]
     Note,
-    /// The customer has values of the policy of their own, for what happens from then on.
+    /// The licenses are made anew at another license service; those of before are left alone.
     #[n(12)]
+    Move {
+        /// Where they are.
+        #[n(0)]
+        from: ServiceKind,
+        /// Where they are made anew.
+        #[n(1)]
+        to: ServiceKind,
+        /// Who is told of a key that cannot be kept.
+        #[n(2)]
+        tell: TellOfKeys,
+    },
+    /// The customer has values of the policy of their own, for what happens from then on.
+    #[n(13)]
     Override {
         /// The values.
         #[n(0)]
@@ -118,7 +132,7 @@ pub enum Verb {
         until: Option<Timestamp>,
     },
     /// Every override ends: the plan's policy judges what happens from then on.
-    #[n(13)]
+    #[n(14)]
     EndOverride,
 }
 
@@ -149,6 +163,7 @@ impl Sentence for Decision {
                     write!(f, " until {until}")?;
                 }
             }
+            Verb::Move { to, .. } => write!(f, " to {}", to.as_str())?,
             Verb::Override { values, until } => {
                 write!(f, " {values}")?;
                 if let Some(until) = until {
@@ -185,6 +200,7 @@ impl Verb {
             Self::Resend { .. } => "resend",
             Self::Note => "note",
             Self::Issue { .. } => "issue",
+            Self::Move { .. } => "move",
             Self::Override { .. } => "override",
             Self::EndOverride => "end_override",
         }

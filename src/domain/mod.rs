@@ -54,8 +54,9 @@ pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
-pub mod service;
-pub(crate) mod silence; // what Stripe must tell of by when // the one model of what a license service does with an act
+pub mod service; // the one model of what a license service does with an act
+pub mod service_move; // all licenses move to another license service
+pub(crate) mod silence; // what Stripe must tell of by when
 
 // Between machines, before there is one, and from a person.
 pub mod customer_orders; // orders about a customer, as decisions about their purchases

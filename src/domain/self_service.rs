@@ -159,6 +159,7 @@ impl Wish {
             | Verb::Address { .. }
             | Verb::ApplyRevision
             | Verb::Issue { .. }
+            | Verb::Move { .. }
             | Verb::Override { .. }
             | Verb::EndOverride
             | Verb::Note => false,

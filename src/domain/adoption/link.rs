@@ -119,5 +119,7 @@ fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) ->
         unsettled_until: None,
         moved_in: false,
         given: Some(given).filter(|g| *g != ExternalChanges::default()),
+        service: None,
+        service_move: None,
     }
 }

@@ -49,7 +49,7 @@ fn a_purchase_of_unknown_beginning_loses_nothing_by_a_grace_that_is_guessed() {
     let held = ("suspend_license", Hold::BeginningUnknown);
     case.on(50.0)
         .is("lapsed: live 400")
-        .holds(&[held.clone()])
+        .holds(std::slice::from_ref(&held))
         .on(90.0)
         .holds(&[held]);
     // Once it is told from its beginning, its grace is no guess any more.

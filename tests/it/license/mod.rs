@@ -9,4 +9,5 @@ mod look_first;
 mod lookup;
 mod probe;
 pub(crate) mod programs;
+mod service_move;
 mod still_wanted;
