@@ -43,6 +43,7 @@ impl Decided {
                 | Verb::Resend { .. }
                 | Verb::Note
                 | Verb::Move { .. }
+                | Verb::Erase
                 | Verb::Issue { .. } => {}
             }
         }

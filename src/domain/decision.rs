@@ -119,6 +119,9 @@ pub enum Verb {
         #[n(2)]
         tell: TellOfKeys,
     },
+    /// What tells who the customer is was taken out of the purchase.
+    #[n(13)]
+    Erase,
 }
 
 /// What was decided, by whom and why, as it stands in a timeline.
@@ -155,6 +158,7 @@ impl Sentence for Decision {
             | Verb::Rekey
             | Verb::ResetDevices { device: None }
             | Verb::ApplyRevision
+            | Verb::Erase
             | Verb::Note => {}
         }
         write!(f, " ({})", self.reason)
@@ -179,6 +183,7 @@ impl Verb {
             Self::Note => "note",
             Self::Issue { .. } => "issue",
             Self::Move { .. } => "move",
+            Self::Erase => "erase",
         }
     }
 }

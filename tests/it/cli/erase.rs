@@ -1,0 +1,164 @@
+//! `keyward erase`: who a customer is goes from purchases, events, the index and mails that wait; all else stays.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::support::app::{Setup, TestApp, binary};
+use crate::support::purchase::{machine, next_s, one_time, session_id};
+use crate::support::wait::{PATIENCE, until};
+
+fn run(app: &TestApp, args: &[&str]) -> Output {
+    Command::new(binary())
+        .args(args)
+        .arg("--config")
+        .arg(app.config())
+        .output()
+        .unwrap()
+}
+
+/// Everything that the store says of anything, as text.
+fn everything(app: &TestApp) -> String {
+    let mut text = String::new();
+    let history = app.dir().join("history.jsonl");
+    let _ = std::fs::remove_file(&history);
+    let target = history.to_str().unwrap().to_owned();
+    let exported = run(app, &["export", &target]);
+    let said = String::from_utf8_lossy(&exported.stderr).into_owned();
+    assert!(exported.status.success(), "{said}");
+    text += &std::fs::read_to_string(&history).unwrap();
+    for name in ["Erased1", "Stays1"] {
+        text += &app.ask(&["show", &machine(name)]).to_string();
+        text += &app.ask(&["why", &machine(name)]).to_string();
+    }
+    for id in app.events().keys() {
+        text += &String::from_utf8_lossy(&run(app, &["show", id]).stdout);
+    }
+    text.to_lowercase()
+}
+
+async fn sold(app: &TestApp, name: &str, customer: &str, person: &str) {
+    let mut event = one_time(name, next_s());
+    let object = &mut event["data"]["object"];
+    object["customer"] = json!(customer);
+    object["customer_details"]["name"] = json!(person);
+    object["customer_details"]["phone"] = json!("+44 20 1234");
+    object["metadata"]["note"] = json!(format!("for {person}"));
+    app.door().event(&event).await;
+    let made = async || {
+        let page = app.ask(&["show", &machine(name)]);
+        page["licenses"][0]["key"].as_str().map(str::to_owned)
+    };
+    until("the key", PATIENCE, made).await;
+}
+
+fn customer_told(name: &str, customer: &str, email: &str) -> Value {
+    json!({
+        "id": format!("evt_cus_{name}"), "object": "event", "api_version": "2025-03-31.basil",
+        "created": next_s(), "livemode": true, "type": "customer.updated",
+        "data": { "object": {
+            "id": customer, "object": "customer", "email": email, "name": "Grace Gone",
+            "livemode": true, "preferred_locales": ["de"],
+        }},
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_a_customer_is_goes_and_what_was_bought_stays() {
+    let app = TestApp::start(Setup::embedded()).await;
+    sold(&app, "Erased1", "cus_gone", "Grace Gone").await;
+    sold(&app, "Stays1", "cus_stays", "Linus Longer").await;
+    let door = app.door();
+    door.event(&customer_told(
+        "Erased1",
+        "cus_gone",
+        "grace.gone@new.example",
+    ))
+    .await;
+    let address = run(
+        &app,
+        &[
+            "address",
+            &machine("Erased1"),
+            "--to",
+            "third@new.example",
+            "--reason",
+            "asked",
+        ],
+    );
+    assert!(address.status.success());
+    let before = app.ask(&["show", &machine("Erased1")]);
+    let told = everything(&app);
+    for word in [
+        "erased1@customer.example",
+        "grace gone",
+        "grace.gone@new.example",
+        "third@new.example",
+        "1234",
+    ] {
+        assert!(told.contains(word), "{word} is there before: {told}");
+    }
+
+    let dry = app.ask(&["erase", "third@new.example"]);
+    assert_eq!(dry["purchases"].as_array().unwrap().len(), 1, "{dry}");
+    assert_eq!(
+        (&dry["applied"], &dry["events"]),
+        (&json!(false), &json!(2))
+    );
+    assert_eq!(everything(&app), told, "nothing was changed");
+    let wrong = run(
+        &app,
+        &[
+            "erase",
+            "third@new.example",
+            "--apply",
+            "--expect",
+            "2",
+            "--reason",
+            "r",
+        ],
+    );
+    assert_eq!(wrong.status.code(), Some(1));
+    let done = app.ask(&[
+        "erase",
+        "third@new.example",
+        "--apply",
+        "--expect",
+        "1",
+        "--reason",
+        "a request",
+    ]);
+    assert_eq!(done["applied"], true);
+
+    let told = everything(&app);
+    for word in ["erased1@customer", "grace", "third@", "+44 20"] {
+        let at = told
+            .find(word)
+            .map(|at| &told[at.saturating_sub(80)..at + 20]);
+        // The other customer has a telephone, too.
+        assert!(
+            at.is_none() || word == "+44 20",
+            "{word} is there still: {at:?}"
+        );
+    }
+    assert!(told.contains("linus longer") && told.contains("stays1@customer.example"));
+    let after = app.ask(&["show", &machine("Erased1")]);
+    assert_eq!(
+        (&after["licenses"], &after["state"]),
+        (&before["licenses"], &before["state"])
+    );
+    assert_eq!(
+        app.ask(&["show", &session_id("Erased1")])["id"],
+        before["id"]
+    );
+    let found = run(&app, &["find", "third@new.example"]);
+    assert!(!String::from_utf8_lossy(&found.stdout).contains("Erased1"));
+    let checked = run(&app, &["verify"]);
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
+    let again = app.ask(&["erase", "cus_gone"]);
+    assert_eq!(again["events"], 0, "{again}");
+}
