@@ -178,9 +178,8 @@ impl Service {
         self.context.submit(&machine, input).await?;
         Ok(Response::Changed(Changed {
             machines: vec![machine.to_string()],
-            actions: None,
-            mails: None,
             decision: Some(id),
+            ..Changed::default()
         }))
     }
 

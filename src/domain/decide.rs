@@ -176,7 +176,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     if !extends(machine, folded, due, world).is_empty() {
         wanted.retain(|d| d.act.new_license().is_none());
     }
-    if adoption::began_before(machine, world.makes_since(), world.gaps) {
+    if adoption::began_before(machine, world.makes_since(&machine.source), world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
     adoption::doubt(machine, world.gaps, world.under_way, world.now);
@@ -324,7 +324,8 @@ fn new_action(
     let by_person = difference.by_person;
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
-    let looks = |seat| adoption::looks_first(machine, seat, world.makes_since(), world.gaps);
+    let since = world.makes_since(&machine.source);
+    let looks = |seat| adoption::looks_first(machine, seat, since, world.gaps);
     let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));

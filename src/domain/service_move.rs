@@ -111,8 +111,11 @@ impl Grant {
 /// Leaves a machine's licenses where they are. Of a key that is made later, because its license works again only then, its
 /// customer is told anyway: nobody else has it.
 pub(super) fn leave(machine: &mut Machine, from: ServiceKind, tell: TellOfKeys, now: Timestamp) {
-    let stays = |g: &&mut Grant| !g.is_left() && !(g.replaced && g.status == GrantStatus::Revoked);
-    for grant in machine.grants.iter_mut().filter(stays) {
+    for grant in &mut machine.grants {
+        let is_over = grant.replaced && grant.status == GrantStatus::Revoked;
+        if grant.is_left() || is_over {
+            continue;
+        }
         let tell = if grant.live_at(now) {
             tell
         } else {
