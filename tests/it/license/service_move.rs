@@ -91,6 +91,20 @@ impl Shop {
             .ask(&[&args[..], &["--reason", "we move"]].concat())
     }
 
+    /// Starts the server and kills it while licenses are made, twice.
+    async fn killed_while_they_are_made(&mut self) {
+        self.fake.switch(|f| f.latency_ms = 40);
+        for made in [2, 6] {
+            self.app.begin();
+            until("some are made", PATIENCE, async || {
+                (self.fake.licenses().len() >= made).then_some(())
+            })
+            .await;
+            self.app.kill9();
+        }
+        self.app.restart().await;
+    }
+
     /// Every purchase but the revoked has a license that works, and the keys are these.
     async fn all_live(&self, but: &[usize]) -> BTreeMap<usize, (String, String)> {
         until("all licenses are there", PATIENCE, async || {
@@ -157,16 +171,7 @@ async fn every_license_is_there_once_after_a_move_and_back() {
         "what was ordered is not ordered twice"
     );
 
-    shop.fake.switch(|f| f.latency_ms = 40);
-    for made in [2, 6] {
-        shop.app.begin();
-        until("some are made", PATIENCE, async || {
-            (shop.fake.licenses().len() >= made).then_some(())
-        })
-        .await;
-        shop.app.kill9();
-    }
-    shop.app.restart().await;
+    shop.killed_while_they_are_made().await;
     let second = shop.all_live(&[0]).await;
     assert_eq!(shop.fake.licenses().len(), LICENSES - 1);
     let of_fake: Vec<String> = shop
