@@ -147,6 +147,7 @@ async fn apply(
             reason: order.reason.clone(),
         };
         let decision = Fact::decided(EventId::new(decision_id(at)), &decision, at, at);
+        let decision = Box::new(decision);
         let machine = row.machine.clone();
         let erasure = Erasure::Purchase { machine, decision };
         let input = Input::Erase(Box::new(erasure));

@@ -169,7 +169,7 @@ pub enum Erasure {
         /// The purchase.
         machine: MachineId,
         /// The decision, as a fact of the purchase.
-        decision: Fact,
+        decision: Box<Fact>,
     },
     /// The same in bodies of events.
     Bodies(Vec<ErasedBody>),
