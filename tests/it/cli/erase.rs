@@ -145,3 +145,54 @@ async fn who_a_customer_is_goes_and_what_was_bought_stays() {
     assert!(checked.status.success(), "{said}");
     assert_eq!(app.ask(&["erase", "cus_gone"])["events"], 0);
 }
+
+/// Moves every instant of an event by so many seconds.
+fn moved(value: &mut Value, by_s: i64) {
+    match value {
+        Value::Number(n) => {
+            if let Some(at) = n.as_i64().filter(|at| *at > 1_500_000_000) {
+                *value = json!(at + by_s);
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|item| moved(item, by_s)),
+        Value::Object(fields) => fields.values_mut().for_each(|inside| moved(inside, by_s)),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_that_is_not_over_is_left() {
+    let mut setup = Setup::embedded();
+    setup.more = "[[plan]]\nname = \"pro\"\nprices = [\"price_pro_monthly\"]\n".to_owned();
+    let app = TestApp::start(setup).await;
+    let history = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/histories/renewal/history.jsonl"
+    );
+    let history = std::fs::read_to_string(history).unwrap();
+    let events = history.lines().map(|l| serde_json::from_str(l).unwrap());
+    let mut events: Vec<Value> = events.collect();
+    let began = events[0]["created"].as_i64().unwrap();
+    for event in &mut events {
+        moved(event, next_s() - began);
+    }
+    // Until the first payment.
+    let of_today = |e: &&Value| e["created"].as_i64().unwrap() < next_s() + 3_600;
+    for event in events.iter().filter(of_today) {
+        app.door().event(event).await;
+    }
+    let live = async || {
+        let page = app.ask(&["show", "sub_Renewal01"]);
+        (page["licenses"][0]["status"] == "live").then_some(())
+    };
+    until("the license", PATIENCE, live).await;
+    let dry = app.ask(&["erase", "ada@example.com"]);
+    assert_eq!(dry["purchases"][0]["runs"], true, "{dry}");
+    let order = ["--apply", "--expect", "1", "--reason", "a request"];
+    let refused = run(&app, &[&["erase", "ada@example.com"][..], &order].concat());
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("nothing was erased"), "{said}");
+    let found = app.ask(&["find", "ada@example.com"]);
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+}
