@@ -11,6 +11,7 @@ mod adoption;
 mod attention;
 mod backfill;
 mod context;
+mod erase;
 mod failure;
 mod history;
 mod issue;
@@ -29,6 +30,7 @@ mod standing;
 mod upkeep;
 mod why;
 
+pub use erase::{EraseOrder, ErasePlan, EraseQuery};
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use overrides::OverrideOrder;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::erase::EraseQuery;
 use super::overrides::OverrideOrder;
 use super::service_move::MoveQuery;
 use super::standing::Settlement;
@@ -146,6 +147,8 @@ pub enum Request {
     Policy(PolicyQuery),
     /// What a look at a shop needs of the store.
     Adoption(AdoptionQuery),
+    /// A customer's data.
+    Erase(EraseQuery),
     /// What moves to another license service.
     Move(MoveQuery),
     /// A person's decision.

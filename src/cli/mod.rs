@@ -13,6 +13,7 @@ mod buy_link;
 mod check;
 mod demo;
 mod docs;
+mod erase;
 mod export;
 mod fail;
 mod held;
@@ -154,6 +155,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Resend(args) => orders::resend(config, args),
         Command::Adopt(args) => adopt::adopt(config, args),
         Command::Audit(args) => adopt::audit(config, args),
+        Command::Erase(args) => erase::run(config, args),
         Command::MoveLicenses(args) => move_licenses::run(config, args),
         Command::Completions(args) => {
             docs::completions(args.shell);

@@ -237,9 +237,11 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         }
         Verb::Note => "what was reported of it until now counts as looked at".to_owned(),
         Verb::Issue { email, .. } => format!("a license is issued; its key goes to {email}"),
-        Verb::ApplyRevision | Verb::Move { .. } | Verb::Override { .. } | Verb::EndOverride => {
-            verb.as_str().to_owned()
-        }
+        Verb::ApplyRevision
+        | Verb::Move { .. }
+        | Verb::Erase
+        | Verb::Override { .. }
+        | Verb::EndOverride => verb.as_str().to_owned(),
     };
     let decision = Decision {
         verb,

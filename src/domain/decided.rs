@@ -53,6 +53,7 @@ impl Decided {
                 | Verb::Resend { .. }
                 | Verb::Note
                 | Verb::Move { .. }
+                | Verb::Erase
                 | Verb::Issue { .. } => {}
             }
         }

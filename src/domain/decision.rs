@@ -120,8 +120,11 @@ pub enum Verb {
         #[n(2)]
         tell: TellOfKeys,
     },
-    /// The customer has values of the policy of their own, for what happens from then on.
+    /// What tells who the customer is was taken out of the purchase.
     #[n(13)]
+    Erase,
+    /// The customer has values of the policy of their own, for what happens from then on.
+    #[n(14)]
     Override {
         /// The values.
         #[n(0)]
@@ -132,7 +135,7 @@ pub enum Verb {
         until: Option<Timestamp>,
     },
     /// Every override ends: the plan's policy judges what happens from then on.
-    #[n(14)]
+    #[n(15)]
     EndOverride,
 }
 
@@ -177,6 +180,7 @@ impl Sentence for Decision {
             | Verb::Rekey
             | Verb::ResetDevices { device: None }
             | Verb::ApplyRevision
+            | Verb::Erase
             | Verb::Note => {}
         }
         write!(f, " ({})", self.reason)
@@ -201,6 +205,7 @@ impl Verb {
             Self::Note => "note",
             Self::Issue { .. } => "issue",
             Self::Move { .. } => "move",
+            Self::Erase => "erase",
             Self::Override { .. } => "override",
             Self::EndOverride => "end_override",
         }

@@ -160,6 +160,7 @@ impl Wish {
             | Verb::ApplyRevision
             | Verb::Issue { .. }
             | Verb::Move { .. }
+            | Verb::Erase
             | Verb::Override { .. }
             | Verb::EndOverride
             | Verb::Note => false,

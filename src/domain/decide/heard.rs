@@ -33,6 +33,7 @@ pub fn add_fact(machine: &mut Machine, fact: &Fact) {
             | Verb::ApplyRevision
             | Verb::Resend { .. }
             | Verb::Issue { .. }
+            | Verb::Erase
             | Verb::Override { .. }
             | Verb::EndOverride
             | Verb::Note,
