@@ -169,7 +169,9 @@ fn in_time(history: &History, lines: Vec<Line>) -> (Vec<Line>, Vec<Line>) {
         let Input::Delivery(delivery) = &line.input else {
             return false;
         };
-        let takes_back = ["charge.", "refund."].iter().any(|of| delivery.kind.starts_with(of));
+        let takes_back = ["charge.", "refund."]
+            .iter()
+            .any(|of| delivery.kind.starts_with(of));
         names_another && !takes_back
     })
 }

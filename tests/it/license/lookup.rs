@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use keyward::clock::Clock;
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
-use keyward::domain::time::Span;
-use keyward::effects::license::lookup::{Finder, LookupError, Patience};
+use keyward::domain::time::{Span, Timestamp};
+use keyward::effects::license::lookup::{Asked, Finder, Looked, LookupError, Patience};
 use keyward::effects::license::sweep::Wanted;
 use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, License, NewLicense, RefusalKind,
@@ -73,6 +74,25 @@ async fn found(finder: &Finder, label: &str) -> Vec<License> {
         .unwrap_or_default()
 }
 
+/// Asks together with whoever asks meanwhile; only what a look shows that begins from now on is an answer.
+async fn asked_anew(finder: &Finder, label: &str) -> Vec<License> {
+    asked_since(finder, label, &Clock::Wall, Clock::Wall.now())
+        .await
+        .licenses
+}
+
+async fn asked_since(finder: &Finder, label: &str, clock: &Clock, since: Timestamp) -> Looked {
+    let asked = Asked {
+        wanted: vec![wanted(label)],
+        since,
+        clock,
+    };
+    finder
+        .find_any(&app(), asked, held_by_nobody)
+        .await
+        .unwrap()
+}
+
 /// What the dispatcher does, without its store: send; when the outcome is unknown look twice; adopt, or send again.
 async fn create_surely(client: &Client, finder: &Finder, label: &str) -> LicenseKey {
     for _ in 0..200 {
@@ -82,8 +102,7 @@ async fn create_surely(client: &Client, finder: &Finder, label: &str) -> License
             Answer::Refused(refusal) => panic!("{refusal}"),
             Answer::Unknown { .. } => {
                 for _ in 0..2 {
-                    let found = finder.find_one(&app(), wanted(label), held_by_nobody).await;
-                    if let Some(license) = found.unwrap().pop() {
+                    if let Some(license) = asked_anew(finder, label).await.pop() {
                         return license.key;
                     }
                 }
@@ -316,13 +335,7 @@ async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40 {
         let finder = finder.clone();
-        tasks.spawn(async move {
-            let found = finder
-                .find_one(&app(), wanted(&n.to_string()), held_by_nobody)
-                .await
-                .unwrap();
-            (n, found.len())
-        });
+        tasks.spawn(async move { (n, asked_anew(&finder, &n.to_string()).await.len()) });
     }
     for (n, found) in tasks.join_all().await {
         assert_eq!(found, usize::from(n < 20), "{n}");
@@ -341,7 +354,7 @@ async fn whoever_looks_for_others_may_be_dropped() {
     fake.switch(|f| f.hang_pct = 100);
     let ask = || {
         let finder = finder.clone();
-        tokio::spawn(async move { finder.find_one(&app(), wanted("one"), held_by_nobody).await })
+        tokio::spawn(async move { asked_anew(&finder, "one").await })
     };
     let (first, second) = (ask(), ask());
     while fake.counter("GET list") == 0 {
@@ -349,5 +362,55 @@ async fn whoever_looks_for_others_may_be_dropped() {
     }
     first.abort();
     fake.switch(|f| f.hang_pct = 0);
-    assert_eq!(second.await.unwrap().unwrap().len(), 1);
+    assert_eq!(second.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn one_look_answers_for_all_that_came_before_it_however_many_they_are() {
+    let (fake, client, finder) = setup(Faults::default()).await;
+    let clock = Clock::virtual_at(Timestamp::from_s(1_000_000));
+    let before = clock.now();
+    for n in 0..3 {
+        client.create(&new(&n.to_string())).await.done().unwrap();
+    }
+    clock.advance_to(before + Span::from_s(5));
+    assert!(
+        asked_since(&finder, "none", &clock, before)
+            .await
+            .licenses
+            .is_empty()
+    );
+    let lists = fake.counter("GET list");
+    clock.advance_to(before + Span::from_s(60));
+    for n in 10..2_000 {
+        let looked = asked_since(&finder, &n.to_string(), &clock, before).await;
+        assert_eq!(
+            (looked.licenses.len(), looked.began),
+            (0, before + Span::from_s(5))
+        );
+    }
+    assert_eq!(fake.counter("GET list"), lists, "one list for all of them");
+    // What the list showed is read anew, what came up after the look began is looked for anew.
+    let there = asked_since(&finder, "2", &clock, before).await;
+    assert_eq!((there.licenses.len(), there.began), (1, clock.now()));
+    client.create(&new("later")).await.done().unwrap();
+    let later = asked_since(&finder, "later", &clock, clock.now() + Span::from_ms(1)).await;
+    assert_eq!(later.licenses.len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_no_old_look_a_new_one() {
+    let (_fake, client, finder) = setup(Faults::default()).await;
+    let late = Clock::virtual_at(Timestamp::from_s(2_000_000));
+    assert!(
+        asked_since(&finder, "one", &late, late.now())
+            .await
+            .licenses
+            .is_empty()
+    );
+    // Made after that look; by the clock that was set back it seems to have been sent long before.
+    client.create(&new("one")).await.done().unwrap();
+    let early = Clock::virtual_at(Timestamp::from_s(1_000_000));
+    let found = asked_since(&finder, "one", &early, early.now()).await;
+    assert_eq!(found.licenses.len(), 1);
 }
