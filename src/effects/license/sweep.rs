@@ -106,7 +106,7 @@ pub struct Swept {
     /// Of a crawl: all labels.
     pub index: Index,
     /// Which labels the list showed at all; `None`: only those were asked for that were wanted.
-    pub shown: Option<Shown>,
+    pub shown: Option<ShownLabels>,
 }
 
 impl Swept {
@@ -120,13 +120,13 @@ impl Swept {
 
 /// The labels on a whole list, but for those of licenses that somebody holds: hashes only, 16 bytes each and some.
 #[derive(Debug)]
-pub struct Shown {
+pub struct ShownLabels {
     labels: HashSet<u64>,
     /// Licenses made before this were passed over if their label was not known.
     not_before: Option<Timestamp>,
 }
 
-impl Shown {
+impl ShownLabels {
     /// Whether a label was on none of the licenses that could be meant.
     #[must_use]
     pub fn lacks(&self, wanted: &Wanted) -> bool {
@@ -282,7 +282,7 @@ impl Sweep {
     /// The result, once there is no next page and no next read, and all that was handed out has come back.
     #[must_use]
     pub fn finish(self) -> Swept {
-        let shown = Shown {
+        let shown = ShownLabels {
             labels: self.shown,
             not_before: self.not_before,
         };

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::{Asked, Looked, LookupError};
 use crate::clock::{Stopwatch, pause};
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::license::sweep::{Shown, Wanted};
+use crate::effects::license::sweep::{ShownLabels, Wanted};
 
 /// Between two looks there is a rest of so many times what the first one took: a list grows with the shop, and to go through it
 /// again and again for each who asks would take as much of the machine as all sales.
@@ -34,7 +34,7 @@ pub(super) struct SingleFlight {
 struct LastLook {
     began: Timestamp,
     since_then: Stopwatch,
-    shown: Shown,
+    shown: ShownLabels,
 }
 
 impl SingleFlight {
@@ -52,7 +52,11 @@ impl SingleFlight {
     }
 
     /// Keeps what a look showed; one that came to nothing, or asked for single labels, leaves nothing.
-    pub(super) fn keep(&self, (began, since_then): (Timestamp, Stopwatch), shown: Option<Shown>) {
+    pub(super) fn keep(
+        &self,
+        (began, since_then): (Timestamp, Stopwatch),
+        shown: Option<ShownLabels>,
+    ) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = shown.map(|shown| LastLook {
             began,
             since_then,
