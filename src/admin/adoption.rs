@@ -1,6 +1,8 @@
 //! What `adopt` and `audit` need of a store: its purchases as they are, the labels that were read, and the door for what is
 //! taken in.
 
+use std::collections::BTreeMap;
+
 use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::history::{from, packed, unpacked};
@@ -9,14 +11,14 @@ use super::response::{Changed, Response, changed};
 use crate::adopt::{AdoptedPurchase, delivered};
 use crate::domain::adoption::{Repair, is_untouched};
 use crate::domain::decision::{Decision, Verb};
-use crate::domain::id::{EventId, MachineId, SourceName};
+use crate::domain::id::{EventId, LicenseKey, MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::domain::operator::Order;
 use crate::domain::standing::{Author, Standing, StandingOrder};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::Services;
 use crate::engine::input::{Adopting, Input, Receipt};
-use crate::engine::read::view;
+use crate::engine::read::{noted_keys, view};
 use crate::engine::record::key::Table;
 use crate::engine::record::{self as stored, labels};
 use crate::engine::write::working::Committed;
@@ -65,9 +67,7 @@ pub(super) async fn answer(
 fn done(machines: Vec<String>) -> Response {
     Response::Changed(Changed {
         machines,
-        actions: None,
-        mails: None,
-        decision: None,
+        ..Changed::default()
     })
 }
 
@@ -111,42 +111,64 @@ async fn mend(
     reason: String,
 ) -> Result<Response, Failure> {
     let at = context.handle.clock().now();
-    let input = |machine: &MachineId| {
-        let machine = machine.clone();
-        let order = |order| Input::Actions {
-            machine: machine.clone(),
+    let mut count = 0;
+    for step in steps(repair) {
+        let input = |m: &MachineId| (m.clone(), step.input(m, &author, &reason, at));
+        let inputs = machines.iter().map(input);
+        // Each step of a purchase waits for the one before.
+        count += context.submit_all(inputs.collect()).await?;
+    }
+    Ok(changed(machines, count, 0))
+}
+
+/// A part of a repair.
+#[derive(Clone, Copy)]
+enum RepairStep {
+    /// What waits for a yes or was refused is tried.
+    Try,
+    /// The licenses are read.
+    Read,
+    /// A new key takes the old one's place.
+    Rekey,
+}
+
+/// What a repair is made of.
+const fn steps(repair: Repair) -> &'static [RepairStep] {
+    match repair {
+        // What adoption holds of it goes ahead, too: else what is read would wait behind it.
+        Repair::Read | Repair::Hear => &[RepairStep::Try, RepairStep::Read],
+        Repair::Retry => &[RepairStep::Try],
+        // The old key is read before anything is sent for it: what is revoked already needs no revocation.
+        Repair::Rekey => &[RepairStep::Read, RepairStep::Rekey],
+    }
+}
+
+impl RepairStep {
+    fn input(self, machine: &MachineId, author: &str, reason: &str, at: Timestamp) -> Input {
+        let (machine, author, reason) = (machine.clone(), author.to_owned(), reason.to_owned());
+        let order = match self {
+            Self::Try => Order::Repair { author, reason },
+            Self::Read => Order::Read,
+            Self::Rekey => {
+                let verb = Verb::Rekey;
+                return Input::Decision {
+                    machine,
+                    id: EventId::new(decision_id(at)),
+                    decision: Decision {
+                        verb,
+                        author,
+                        reason,
+                    },
+                    at,
+                };
+            }
+        };
+        Input::Actions {
+            machine,
             action: None,
             order,
-        };
-        let tried = order(Order::Repair {
-            author: author.clone(),
-            reason: reason.clone(),
-        });
-        match repair {
-            // What adoption holds of it goes ahead, too: else what is read would wait behind it.
-            Repair::Read | Repair::Hear => vec![tried, order(Order::Read)],
-            Repair::Retry => vec![tried],
-            Repair::Rekey => vec![Input::Decision {
-                machine: machine.clone(),
-                id: EventId::new(decision_id(at)),
-                decision: Decision {
-                    verb: Verb::Rekey,
-                    author: author.clone(),
-                    reason: reason.clone(),
-                },
-                at,
-            }],
         }
-    };
-    let of = |m: &MachineId| {
-        input(m)
-            .into_iter()
-            .map(|i| (m.clone(), i))
-            .collect::<Vec<_>>()
-    };
-    let inputs = machines.iter().flat_map(of);
-    let count = context.submit_all(inputs.collect()).await?;
-    Ok(changed(machines, count, 0))
+    }
 }
 
 /// Notes that purchases of others are taken in: whoever made their licenses may not have stopped.
@@ -166,33 +188,55 @@ async fn note_adoption(context: &Context, source: &SourceName) -> Result<(), Fai
     Ok(context.handle.order(order).await?)
 }
 
-/// Forgets what was adopted and is as it was then.
+/// Forgets what was adopted and is as it was then, and the keys that were noted for the next run.
 async fn undo(context: &Context, running: Option<&Services>) -> Result<Response, Failure> {
-    let untouched = context
-        .read(|context| {
-            let mut found = Vec::new();
-            view::machines(context.handle.reader(), |machine| {
-                if is_untouched(&machine) {
-                    let keys = machine.grants.into_iter().map(|g| g.key);
-                    found.push((machine.id, keys.collect::<Vec<_>>()));
-                }
-                true
-            })?;
-            Ok(found)
-        })
-        .await?;
-    let mut forgotten = Vec::new();
-    for (machine, keys) in untouched {
+    let untouched = context.read(untouched).await?;
+    let (mut forgotten, mut noted) = (Vec::new(), 0);
+    for (machine, found) in untouched {
         let input = Input::Adopt(Box::new(Adopting::Forget(machine.clone())));
-        if context.handle.submit_waiting(input).await? == Receipt::Done {
+        if context.handle.submit_waiting(input).await? != Receipt::Done {
+            continue;
+        }
+        // Its next event finds them again by their labels.
+        if let Some(services) = running {
+            found.keys.iter().for_each(|key| services.let_go(key));
+        }
+        if found.adopted {
             forgotten.push(machine.to_string());
-            // Its next event finds them again by their labels.
-            if let Some(services) = running {
-                keys.iter().for_each(|key| services.let_go(key));
-            }
+        } else {
+            noted += 1;
         }
     }
-    Ok(done(forgotten))
+    Ok(Response::Changed(Changed {
+        machines: forgotten,
+        noted: Some(noted),
+        ..Changed::default()
+    }))
+}
+
+/// What an adoption left, and nothing acted on since.
+#[derive(Default)]
+struct Untouched {
+    /// It was taken in; else only its keys were noted.
+    adopted: bool,
+    keys: Vec<LicenseKey>,
+}
+
+fn untouched(context: &Context) -> Result<BTreeMap<MachineId, Untouched>, Failure> {
+    let reader = context.handle.reader();
+    let mut found: BTreeMap<MachineId, Untouched> = BTreeMap::new();
+    for (machine, keys) in noted_keys::all(reader)? {
+        found.entry(machine).or_default().keys.extend(keys);
+    }
+    view::machines(reader, |machine| {
+        if is_untouched(&machine) {
+            let of = found.entry(machine.id).or_default();
+            of.adopted = true;
+            of.keys.extend(machine.grants.into_iter().map(|g| g.key));
+        }
+        true
+    })?;
+    Ok(found)
 }
 
 fn machines(context: &Context, after: &Option<String>) -> Result<Response, Failure> {

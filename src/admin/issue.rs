@@ -35,9 +35,8 @@ pub(super) async fn issue(
     context.submit(&machine, input).await?;
     Ok(Response::Changed(Changed {
         machines: vec![machine.to_string()],
-        actions: None,
-        mails: None,
         decision: Some(id),
+        ..Changed::default()
     }))
 }
 

@@ -4,12 +4,13 @@
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
 //! `standing` what holds for the whole shop, `upkeep` backups and checks of the whole store, `why` what decided, `adoption`
-//! what a look at a shop needs of the store.
+//! what a look at a shop needs of the store, `service_move` what moves to another license service.
 
 mod adoption;
 mod attention;
 mod backfill;
 mod context;
+mod erase;
 mod failure;
 mod history;
 mod issue;
@@ -21,11 +22,13 @@ mod reread;
 mod response;
 mod retry;
 mod service;
+mod service_move;
 pub(crate) mod socket;
 mod standing;
 mod upkeep;
 mod why;
 
+pub use erase::{EraseOrder, ErasePlan, EraseQuery};
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use request::{
@@ -37,6 +40,7 @@ pub use response::{
     Response, TimelineItem,
 };
 pub use service::Service;
+pub use service_move::{MoveQuery, MoveRow};
 pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::Verified;
 pub use why::{WhyLicense, WhyPage};

@@ -52,9 +52,7 @@ pub(super) async fn answer(context: &Context, judging: PolicyQuery) -> Result<Re
             let machines = found.into_iter().map(|c| c.machine.to_string()).collect();
             Ok(Response::Changed(Changed {
                 machines,
-                actions: None,
-                mails: None,
-                decision: None,
+                ..Changed::default()
             }))
         }
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::erase::EraseQuery;
+use super::service_move::MoveQuery;
 use super::standing::Settlement;
 
 use crate::domain::adoption::Repair;
@@ -133,6 +135,10 @@ pub enum Request {
     Policy(PolicyQuery),
     /// What a look at a shop needs of the store.
     Adoption(AdoptionQuery),
+    /// A customer's data.
+    Erase(EraseQuery),
+    /// What moves to another license service.
+    Move(MoveQuery),
     /// A person's decision.
     Decide {
         /// The purchase's id, or what leads to it alone.

@@ -102,7 +102,7 @@ pub struct TimelineItem {
 }
 
 /// What an order changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// The purchases.
     pub machines: Vec<String>,
@@ -115,6 +115,9 @@ pub struct Changed {
     /// The decision's id, where one was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// Purchases whose keys were noted for the next adoption and are forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noted: Option<u32>,
 }
 
 /// An event in the index.
@@ -184,6 +187,6 @@ pub(super) fn changed(
         machines,
         actions: Some(actions),
         mails: Some(mails).filter(|n| *n > 0),
-        decision: None,
+        ..Changed::default()
     })
 }

@@ -12,8 +12,8 @@ use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
 use super::upkeep::Upkeep;
 use super::{
-    adoption, attention, backfill, history, issue, lists, policy, read, reread, retry, standing,
-    upkeep, why,
+    adoption, attention, backfill, erase, history, issue, lists, policy, read, reread, retry,
+    service_move, standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
@@ -101,6 +101,8 @@ impl Service {
             Request::Adoption(query) => {
                 adoption::answer(&self.context, self.running.as_deref(), query).await
             }
+            Request::Erase(query) => erase::answer(&self.context, query).await,
+            Request::Move(query) => service_move::answer(&self.context, query).await,
             Request::Backup { target } => {
                 upkeep::backup(&self.context, self.upkeep.clone(), target).await
             }
@@ -176,9 +178,8 @@ impl Service {
         self.context.submit(&machine, input).await?;
         Ok(Response::Changed(Changed {
             machines: vec![machine.to_string()],
-            actions: None,
-            mails: None,
             decision: Some(id),
+            ..Changed::default()
         }))
     }
 

@@ -1,8 +1,8 @@
 //! What a store knows, for a look at a shop: its purchases as they are stored, who holds which key, which labels were read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::domain::id::{LicenseKey, MachineId};
+use crate::domain::id::{LicenseKey, MachineId, SourceName};
 use crate::domain::machine::Machine;
 use crate::engine::record;
 
@@ -39,6 +39,17 @@ impl KnownShop {
     #[must_use]
     pub fn holder(&self, key: &LicenseKey) -> Option<&MachineId> {
         self.held.get(key)
+    }
+
+    /// The objects of a source's purchases that were taken in.
+    #[must_use]
+    pub fn adopted(&self, source: &SourceName) -> BTreeSet<String> {
+        let machines = self.machines.values();
+        let machines = machines.filter_map(|bytes| record::decode::<Machine>(bytes).ok());
+        machines
+            .filter(|m| m.adopted_at.is_some() && m.source == *source)
+            .map(|m| m.id.object().to_string())
+            .collect()
     }
 
     /// How many purchases there are.

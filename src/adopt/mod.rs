@@ -4,7 +4,8 @@
 //! `read` goes through Stripe's lists and `progress` keeps what was read; `backdate` makes the events of each object that
 //! would have told of it; `gather` sorts them by purchase. `licenses` reads the license service once. `examine` matches the
 //! two by id alone and judges each purchase by the rules' own code (`domain::adoption`), `report` is what programs read.
-//! `table` is the vendor's CSV. Nothing here writes to a store: what is to be moved is handed on as `parcel`s.
+//! `table` is the vendor's CSV, `pending` from when on events are still to be looked through. Nothing here writes to a store:
+//! what is to be moved is handed on as `parcel`s.
 
 mod backdate;
 mod examine;
@@ -12,6 +13,7 @@ mod gather;
 mod known;
 mod licenses;
 mod parcel;
+mod pending;
 mod progress;
 mod read;
 mod report;
@@ -22,9 +24,10 @@ pub use crate::engine::record::waiting::AdoptedLicense;
 pub use examine::Judgement;
 pub use known::KnownShop;
 pub use parcel::{AdoptedPurchase, delivered, read_again};
+pub use pending::PendingEvents;
 pub use progress::Progress;
 pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
-pub use report::{AdoptionReport, ReportRow};
+pub use report::{AdoptionReport, ReportRow, last_four};
 // What a `Question` is made of.
 pub use crate::effects::services::list_client_at;
 pub use crate::effects::stripe::Client as StripeClient;

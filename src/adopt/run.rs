@@ -15,7 +15,7 @@ use super::progress::{Progress, ReadPart};
 use super::read::{Lists, ReadError, ReadSoFar};
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, Template};
-use crate::domain::id::{AppId, Scope};
+use crate::domain::id::{AppId, Scope, SourceName};
 use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::license;
@@ -70,6 +70,8 @@ pub struct Question<'a> {
 /// What a look found.
 #[derive(Debug, Default)]
 pub struct Found {
+    /// Whose shop it is; `None` before anything was read.
+    pub source: Option<SourceName>,
     /// What it comes to.
     pub judged: Judgement,
     /// Digests of keys and labels that were learnt, to be remembered.
@@ -122,6 +124,7 @@ pub async fn look(
         .collect();
     let mut licenses = LicenseIndex::default();
     let mut found = Found {
+        source: Some(question.scope.source().clone()),
         loose: gathered.loose,
         began: Some(began),
         ..Found::default()
@@ -169,8 +172,8 @@ impl Question<'_> {
 /// Stripe shows an event some seconds after it was made.
 const EVENTS_LAG: Span = Span::from_minutes(1);
 
-/// The second pass: the events that were made since the first page was read and that name a purchase that was taken in,
-/// oldest first. (One that began meanwhile is the webhooks' matter.)
+/// The second pass: the events that were made since an instant, at which the first page was read, and that name a purchase
+/// that was taken in, oldest first. (One that began meanwhile is the webhooks' matter.)
 ///
 /// # Errors
 /// [`LookError`].
@@ -178,6 +181,7 @@ pub async fn changed(
     question: &Question<'_>,
     found: &Found,
     moved: &BTreeSet<String>,
+    since: Timestamp,
 ) -> Result<Vec<Value>, LookError> {
     let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar| {});
     let mut lists = Lists::new(
@@ -186,8 +190,7 @@ pub async fn changed(
         &mut progress,
         &mut watch,
     );
-    let since = found.began.unwrap_or(question.now) - EVENTS_LAG;
-    let mut events = lists.events(since).await?;
+    let mut events = lists.events(since - EVENTS_LAG).await?;
     let names = |id: &Value| {
         let id = id
             .as_str()

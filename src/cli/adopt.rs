@@ -2,6 +2,7 @@
 
 mod print;
 mod repair;
+mod second_pass;
 mod shop;
 
 use std::path::{Path, PathBuf};
@@ -47,7 +48,8 @@ pub struct AdoptArgs {
     /// Take in what is to do: the purchases with their history, and their keys. Nothing is sent to anybody.
     #[arg(long, requires = "expect")]
     pub apply: bool,
-    /// Forget what was adopted and is as it was then: nothing was heard of it and nothing was done since.
+    /// Forget what was adopted and is as it was then: nothing was heard of it and nothing was done since. The keys that were
+    /// noted for the next run are forgotten, too.
     #[arg(long, conflicts_with_all = ["apply", "csv", "source"])]
     pub undo: bool,
     /// With --apply: how many purchases the dry run said are to do. Any other number changes nothing.
@@ -128,6 +130,8 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
             .hint("look at `keyward adopt` again, and give its number"));
         }
         shop::apply(config, &args.read, &mut found)?;
+    } else {
+        shop::left_over(config, &found)?;
     }
     let mut report = joined(found);
     report.applied = args.apply;
@@ -142,8 +146,9 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
         return report::json(&changed);
     }
     report::say(&format!(
-        "{} adopted purchases are forgotten",
-        changed.machines.len()
+        "{} adopted purchases are forgotten, and the keys that were noted for {} others",
+        changed.machines.len(),
+        changed.noted.unwrap_or_default()
     ));
     Ok(())
 }

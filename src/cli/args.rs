@@ -8,8 +8,10 @@ use super::backup::{BackupArgs, RestoreArgs};
 use super::buy_link::BuyLinkArgs;
 use super::demo::DemoArgs;
 use super::docs::CompletionsArgs;
+use super::erase::EraseArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs, ResumeArgs};
+use super::move_licenses::MoveArgs;
 use super::policy::PolicyArgs;
 use super::preview::PreviewArgs;
 use super::probe::ProbeArgs;
@@ -159,6 +161,10 @@ pub enum Command {
     Adopt(AdoptArgs),
     /// Report where Stripe, the license service and this store differ; works before anything is installed, too.
     Audit(AuditArgs),
+    /// Erase who a customer is from the store: addresses and names go, what was bought and paid stays.
+    Erase(EraseArgs),
+    /// Make all licenses anew at the license service that the config names by now, with their keys where it takes them.
+    MoveLicenses(MoveArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page.

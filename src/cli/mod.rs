@@ -13,6 +13,7 @@ mod buy_link;
 mod check;
 mod demo;
 mod docs;
+mod erase;
 mod export;
 mod fail;
 mod held;
@@ -20,6 +21,7 @@ mod history_pages;
 mod init;
 mod lists;
 mod logging;
+mod move_licenses;
 mod online;
 mod orders;
 mod page;
@@ -132,10 +134,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::GoLive(args) => held::go_live(config, args),
         Command::Pause(args) => held::pause(config, args),
         Command::Resume(args) => held::resume(config, args),
-        Command::Grant(args) => {
-            let until = args.until.map(|when| when.from(now()));
-            orders::decide(config, &args.decision, Verb::Grant { until })
-        }
+        Command::Grant(args) => orders::grant(config, args, now()),
         Command::Issue(args) => orders::issue(config, args, now()),
         Command::Extend(args) => {
             let until = args.until.from(now());
@@ -156,6 +155,8 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Resend(args) => orders::resend(config, args),
         Command::Adopt(args) => adopt::adopt(config, args),
         Command::Audit(args) => adopt::audit(config, args),
+        Command::Erase(args) => erase::run(config, args),
+        Command::MoveLicenses(args) => move_licenses::run(config, args),
         Command::Completions(args) => {
             docs::completions(args.shell);
             Ok(())

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{
-    AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
+    AbandonArgs, AddressArgs, DecisionArgs, GrantArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
 };
 use super::ask::ask;
 use super::report;
@@ -197,6 +197,15 @@ pub(super) fn author() -> String {
         .unwrap_or_default()
 }
 
+/// `grant`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn grant(config: &Path, args: &GrantArgs, now: Timestamp) -> Result<(), Failure> {
+    let until = args.until.map(|when| when.from(now));
+    decide(config, &args.decision, Verb::Grant { until })
+}
+
 /// Hands a person's decision in.
 ///
 /// # Errors
@@ -220,7 +229,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         }
         Verb::Note => "what was reported of it until now counts as looked at".to_owned(),
         Verb::Issue { email, .. } => format!("a license is issued; its key goes to {email}"),
-        Verb::ApplyRevision => verb.as_str().to_owned(),
+        Verb::ApplyRevision | Verb::Move { .. } | Verb::Erase => verb.as_str().to_owned(),
     };
     let decision = Decision {
         verb,

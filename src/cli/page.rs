@@ -74,6 +74,8 @@ pub(super) struct LicenseRow {
     pub(super) devices: Value,
     pub(super) plan: Option<String>,
     pub(super) key: Option<String>,
+    #[serde(default)]
+    pub(super) left_at: Option<String>,
 }
 
 /// A change of state.

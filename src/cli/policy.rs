@@ -132,12 +132,7 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
     })?;
     let concerned = page::read::<AffectedPurchase>(&rows)?;
     if args.yes && args.json && concerned.is_empty() {
-        return report::json(&Changed {
-            machines: Vec::new(),
-            actions: None,
-            mails: None,
-            decision: None,
-        });
+        return report::json(&Changed::default());
     }
     if !args.yes || concerned.is_empty() {
         return previewed(&concerned, &rows, args);

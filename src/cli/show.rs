@@ -86,7 +86,10 @@ fn licenses(page: &PurchasePage) -> String {
     let row = |l: &super::page::LicenseRow| {
         vec![
             l.seat.to_string(),
-            l.status.to_string(),
+            l.left_at.as_ref().map_or_else(
+                || l.status.to_string(),
+                |service| format!("left at {service}"),
+            ),
             l.expires_at.clone().unwrap_or_else(|| "never".to_owned()),
             l.devices
                 .as_str()

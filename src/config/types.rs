@@ -265,6 +265,8 @@ pub struct Scheduler {
     pub repair: Cron,
     /// Upkeep of the metrics.
     pub metrics: Cron,
+    /// The nightly audit.
+    pub audit: Cron,
 }
 
 /// A cron expression of six fields, in UTC, checked to be one that the scheduler takes and that will occur.

@@ -50,8 +50,9 @@ impl Contact {
                     contact.wants(&i.wants);
                 }
                 FactBody::Decision(d) => {
+                    // One that was erased is none.
                     if let Verb::Address { email } | Verb::Issue { email, .. } = &d.verb {
-                        contact.decided_email = Some(email.clone());
+                        contact.decided_email = Some(email.clone()).filter(|e| !e.is_empty());
                     }
                 }
                 FactBody::Charge(c) => {

@@ -7,6 +7,7 @@ use crate::domain::customer::Customer;
 use crate::domain::entitlement::Entitlement;
 use crate::domain::hold::Distrust;
 use crate::domain::holding::Brakes;
+use crate::domain::id::SourceName;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
@@ -39,10 +40,11 @@ pub struct DecisionContext<'a> {
 }
 
 impl DecisionContext<'_> {
-    /// Since when licenses are made here; what was sold before looks for one first. `None` in replay, where nothing is older.
+    /// Since when licenses are made here for a source; what was sold before looks for one first. `None` in replay, where
+    /// nothing is older.
     #[must_use]
-    pub fn makes_since(&self) -> Option<Timestamp> {
-        self.brakes.since(self.store_since, self.now)
+    pub fn makes_since(&self, of: &SourceName) -> Option<Timestamp> {
+        self.brakes.since(of, self.store_since, self.now)
     }
 }
 

@@ -3,9 +3,11 @@
 //! `reconcile` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
 //! called. It never asks what happened: it compares what should be with what is.
 
+mod heard;
 mod mail;
 mod outcome;
 
+pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
@@ -13,11 +15,9 @@ use super::action::{Act, Action, ActionOutcome, CreatePhase};
 use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
-use super::decision::Verb;
 use super::doubted;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::extension::{self, SeatAsked};
-use super::fact::Fact;
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
 use super::holding::{hold_back, hold_unproved, is_silent};
@@ -40,19 +40,6 @@ pub struct Verdict {
     pub due: Entitlement,
     /// New words for the operator.
     pub reports: Vec<Report>,
-}
-
-/// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it.
-pub fn add_fact(machine: &mut Machine, fact: &Fact) {
-    if machine.knows(fact) {
-        return;
-    }
-    machine.facts.push(fact.clone());
-    if fact.decision().is_some_and(|d| d.verb == Verb::Rekey) {
-        for grant in &mut machine.grants {
-            grant.replaced = true;
-        }
-    }
 }
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
@@ -189,7 +176,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     if !extends(machine, folded, due, world).is_empty() {
         wanted.retain(|d| d.act.new_license().is_none());
     }
-    if adoption::began_before(machine, world.makes_since(), world.gaps) {
+    if adoption::began_before(machine, world.makes_since(&machine.source), world.gaps) {
         wanted.extend(finds(machine, due, world.now));
     }
     adoption::doubt(machine, world.gaps, world.under_way, world.now);
@@ -346,7 +333,8 @@ fn new_action(
     let by_person = difference.by_person;
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
-    let looks = |seat| adoption::looks_first(machine, seat, world.makes_since(), world.gaps);
+    let since = world.makes_since(&machine.source);
+    let looks = |seat| adoption::looks_first(machine, seat, since, world.gaps);
     let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));

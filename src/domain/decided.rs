@@ -42,6 +42,8 @@ impl Decided {
                 | Verb::ResetDevices { .. }
                 | Verb::Resend { .. }
                 | Verb::Note
+                | Verb::Move { .. }
+                | Verb::Erase
                 | Verb::Issue { .. } => {}
             }
         }

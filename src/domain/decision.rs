@@ -5,6 +5,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::id::PlanName;
+use super::service_move::{ServiceKind, TellOfKeys};
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -105,6 +106,22 @@ pub enum Verb {
     /// Nothing changes: a person has looked at what was reported until then.
     #[n(11)]
     Note,
+    /// The licenses are made anew at another license service; those of before are left alone.
+    #[n(12)]
+    Move {
+        /// Where they are.
+        #[n(0)]
+        from: ServiceKind,
+        /// Where they are made anew.
+        #[n(1)]
+        to: ServiceKind,
+        /// Who is told of a key that cannot be kept.
+        #[n(2)]
+        tell: TellOfKeys,
+    },
+    /// What tells who the customer is was taken out of the purchase.
+    #[n(13)]
+    Erase,
 }
 
 /// What was decided, by whom and why, as it stands in a timeline.
@@ -134,12 +151,14 @@ impl Sentence for Decision {
                     write!(f, " until {until}")?;
                 }
             }
+            Verb::Move { to, .. } => write!(f, " to {}", to.as_str())?,
             Verb::Resend { to: None }
             | Verb::Revoke
             | Verb::Keep
             | Verb::Rekey
             | Verb::ResetDevices { device: None }
             | Verb::ApplyRevision
+            | Verb::Erase
             | Verb::Note => {}
         }
         write!(f, " ({})", self.reason)
@@ -163,6 +182,8 @@ impl Verb {
             Self::Resend { .. } => "resend",
             Self::Note => "note",
             Self::Issue { .. } => "issue",
+            Self::Move { .. } => "move",
+            Self::Erase => "erase",
         }
     }
 }

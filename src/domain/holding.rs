@@ -9,7 +9,7 @@ use super::context::DecisionContext;
 use super::entitlement::{Entitlement, SeatDue};
 use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
-use super::id::PlanName;
+use super::id::{PlanName, SourceName};
 use super::machine::Machine;
 use super::notice::{NoticeStatus, Skipped};
 use super::reconcile::Difference;
@@ -39,17 +39,22 @@ impl Brakes<'static> {
 }
 
 impl Brakes<'_> {
-    /// Since when licenses are made here: what was sold before looks for one first. While anything is only observed, others
-    /// make them.
+    /// Since when licenses are made here for a source: what was sold before looks for one first. While anything is only
+    /// observed, others make them.
     #[must_use]
-    pub fn since(&self, store: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    pub fn since(
+        &self,
+        of: &SourceName,
+        store: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let store = store?;
         if self.standing.others_may_make(now) {
             return Some(now);
         }
         Some(
             self.standing
-                .live_since()
+                .live_since(of)
                 .map_or(store, |live| live.max(store)),
         )
     }
@@ -214,7 +219,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
 
 /// A look that began before the shop went live may have missed what others made until then: it begins anew.
 fn look_anew(machine: &mut Machine, world: &DecisionContext<'_>) {
-    let live = world.brakes.standing.live_since();
+    let live = world.brakes.standing.live_since(&machine.source);
     let Some(live) = live.filter(|live| *live <= world.now) else {
         return;
     };

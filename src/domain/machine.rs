@@ -18,6 +18,7 @@ use super::lifecycle::{Folded, Hears, Kind, State, Transition, fold_heard};
 use super::notice::Notice;
 use super::plan::Devices;
 use super::revision::Revisions;
+use super::service_move::{ServiceKind, ServiceMove};
 use super::time::Timestamp;
 
 /// One payment or subscription, as it is kept.
@@ -136,6 +137,12 @@ pub struct Grant {
     /// What another hand gave it at the license service beyond what we set, as it was last read.
     #[n(15)]
     pub given: Option<ExternalChanges>,
+    /// The license service that it is at; `None`: it is older than this record, or the service is simulated.
+    #[n(16)]
+    pub service: Option<ServiceKind>,
+    /// How it came through a move of all licenses; `None`: it was in none.
+    #[n(17)]
+    pub service_move: Option<ServiceMove>,
 }
 
 /// What a license has from another hand: it is left, until we set more ourselves or a person says.

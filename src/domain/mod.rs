@@ -41,6 +41,7 @@ pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next
 mod doubted; // a license that its service calls revoked, though nobody here ended it, is read again
+pub mod erasure; // what tells who a customer is, and goes when a person says so
 pub mod explain; // why a license is what it is
 pub mod finding; // what only a person can judge, told once
 pub mod guard; // how many licenses may end in a while before a person must say yes
@@ -53,8 +54,9 @@ pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
-pub mod service;
-pub(crate) mod silence; // what Stripe must tell of by when // the one model of what a license service does with an act
+pub mod service; // the one model of what a license service does with an act
+pub mod service_move; // all licenses move to another license service
+pub(crate) mod silence; // what Stripe must tell of by when
 
 // Between machines, before there is one, and from a person.
 pub mod extension;

@@ -55,6 +55,8 @@ choices! {
         12 Expiring = "expiring",
         /// The time that a purchase had added to your license was taken back.
         13 Shortened = "shortened",
+        /// The time that a purchase had added to your license counts again.
+        14 TimeRestored = "time_restored",
     }
     /// What became of a notice.
     NoticeStatus {
@@ -194,6 +196,7 @@ pub fn due_notices(ctx: &Situation<'_>) -> Vec<DueNotice> {
     ctx.delayed(&mut out);
     ctx.extended(&mut out);
     ctx.shortened(&mut out);
+    ctx.time_restored(&mut out);
     ctx.expiring(&mut out);
     if let Life::Subscription(s) = &ctx.folded.life {
         for episode in &s.episodes {

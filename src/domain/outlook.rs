@@ -102,7 +102,7 @@ pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
     for grant in machine
         .grants
         .iter()
-        .filter(|g| g.status == GrantStatus::Live)
+        .filter(|g| g.status == GrantStatus::Live && !g.is_left())
     {
         let ends = grant.expires_at.filter(|at| *at > now);
         out.extend(ends.map(|at| {

@@ -11,10 +11,11 @@ use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
 use super::hold::{Distrust, DistrustCause};
 use super::machine::{ExternalChanges, Grant, Machine};
+use super::service_move::left_for;
 use super::time::Timestamp;
 use crate::domain::matching::{is_for, match_seats};
 pub(super) use act::read_again;
-use act::{asked, create, new_license, on, reinstate, revoke, stop};
+use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,16 +50,25 @@ pub fn differences(
             continue;
         }
         let grant = grant.map(|g| &machine.grants[g]);
-        if grant.is_some_and(|g| left_revoked(machine, seat, g, now)) {
+        let left = left_for(machine, seat).filter(|_| grant.is_none());
+        let stood = grant.or(left);
+        if stood.is_some_and(|g| left_revoked(machine, seat, g, now)) {
             continue;
         }
-        seat_differences(seat, grant, abilities, now, &mut out);
+        match (left, seat.want) {
+            (Some(left), Want::Live { until }) if seat.want.live_at(now) => {
+                out.push(take_place(seat, until, left));
+            }
+            (Some(_), _) => {}
+            (None, _) => seat_differences(seat, grant, abilities, now, &mut out),
+        }
         out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
     }
     resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
-        if (grant.replaced || given_up) && grant.status != GrantStatus::Revoked {
+        let ends = (grant.replaced || given_up) && !grant.is_left();
+        if ends && grant.status != GrantStatus::Revoked {
             // A re-key is a person's decision, and so is what it ends.
             let by_person = grant.replaced;
             out.push(Difference {
@@ -207,7 +217,8 @@ pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Differ
     };
     let wanted = unknown
         .filter(over)
-        .filter(|seat| !moved_away(machine, seat) && !asked(seat));
+        .filter(|seat| !moved_away(machine, seat) && !asked(seat))
+        .filter(|seat| left_for(machine, seat).is_none());
     wanted
         .map(|seat| Difference {
             act: Act::Recover(new_license(seat, None)),

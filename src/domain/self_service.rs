@@ -159,6 +159,8 @@ impl Wish {
             | Verb::Address { .. }
             | Verb::ApplyRevision
             | Verb::Issue { .. }
+            | Verb::Move { .. }
+            | Verb::Erase
             | Verb::Note => false,
         }
     }

@@ -68,6 +68,41 @@ pub enum Standing {
     },
 }
 
+/// What an order is about. On each matter the newest one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Matter<'a> {
+    /// Whether anything is sent, for a plan or for all.
+    Mode(Option<&'a PlanName>),
+    /// Whether a license service is asked.
+    Service(&'a str),
+    /// Who makes licenses for a source's purchases.
+    Makers(&'a SourceName),
+    /// When a source's purchases were taken in.
+    Adoption(&'a SourceName),
+}
+
+impl Standing {
+    /// What it is about.
+    fn matter(&self) -> Matter<'_> {
+        match self {
+            Self::Observe { plan } | Self::Live { plan } => Matter::Mode(plan.as_ref()),
+            Self::Pause { service } | Self::Resume { service } => Matter::Service(service),
+            Self::OtherHandler { source } | Self::Alone { source } => Matter::Makers(source),
+            Self::Adopted { source } => Matter::Adoption(source),
+        }
+    }
+
+    /// Whether it holds something back, as long as it is the newest on its matter.
+    const fn holds_back(&self) -> bool {
+        match self {
+            Self::Observe { .. } | Self::Pause { .. } | Self::OtherHandler { .. } => true,
+            Self::Live { .. } | Self::Resume { .. } | Self::Alone { .. } | Self::Adopted { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// So long after purchases were taken in every create looks for a license first: who made them may not have stopped.
 const LOOKS_AFTER_ADOPTION: Span = Span::from_days(7);
 
@@ -123,35 +158,24 @@ impl StandingOrders {
         self.0.push(order);
     }
 
+    /// The newest order on a matter, where it holds something back.
+    fn holding(&self, is_meant: impl Fn(&Matter<'_>) -> bool) -> Option<&StandingOrder> {
+        let newest = self.0.iter().rev().find(|o| is_meant(&o.what.matter()));
+        newest.filter(|o| o.what.holds_back())
+    }
+
     /// The order by which a plan is only observed; `None`: it is live. A license without a plan follows the whole shop.
     #[must_use]
     pub fn observes(&self, plan: Option<&PlanName>) -> Option<&StandingOrder> {
-        let concerns = |of: &Option<PlanName>| of.as_ref().is_none_or(|of| Some(of) == plan);
-        let newest = self.0.iter().rev().find(|o| match &o.what {
-            Standing::Observe { plan } | Standing::Live { plan } => concerns(plan),
-            Standing::Pause { .. }
-            | Standing::Resume { .. }
-            | Standing::OtherHandler { .. }
-            | Standing::Alone { .. }
-            | Standing::Adopted { .. } => false,
-        });
-        newest.filter(|o| matches!(o.what, Standing::Observe { .. }))
+        let concerns = |of: &Option<&PlanName>| of.is_none() || *of == plan;
+        self.holding(|matter| matches!(matter, Matter::Mode(of) if concerns(of)))
     }
 
     /// Whether anything at all is only observed.
     #[must_use]
     pub fn observes_anything(&self) -> bool {
-        self.observes(None).is_some()
-            || self.0.iter().any(|o| match &o.what {
-                Standing::Observe { plan: Some(plan) } => self.observes(Some(plan)).is_some(),
-                Standing::Observe { plan: None }
-                | Standing::Live { .. }
-                | Standing::Pause { .. }
-                | Standing::Resume { .. }
-                | Standing::OtherHandler { .. }
-                | Standing::Alone { .. }
-                | Standing::Adopted { .. } => false,
-            })
+        let of_plan = |o: &StandingOrder| matches!(&o.what, Standing::Observe { plan: Some(plan) } if self.observes(Some(plan)).is_some());
+        self.observes(None).is_some() || self.0.iter().any(of_plan)
     }
 
     /// Whether anything at all is held: observed, or of a paused service.
@@ -161,55 +185,44 @@ impl StandingOrders {
         self.observes_anything() || self.0.iter().any(paused) || self.is_any_shared()
     }
 
-    /// When a plan, or the whole shop, last went live: what was sold before may have got its license from somebody else.
+    /// Since when licenses are made here and nowhere else for a source: a plan, or the whole shop, last went live then, or a
+    /// person said that no other program makes licenses for it any more. What was sold before may have got its license from
+    /// somebody else, and a license that was made before shows nobody who makes them still.
     #[must_use]
-    pub fn live_since(&self) -> Option<Timestamp> {
-        let live =
-            |o: &&StandingOrder| matches!(o.what, Standing::Live { .. } | Standing::Alone { .. });
-        self.0.iter().filter(live).map(|o| o.at).max()
+    pub fn live_since(&self, of: &SourceName) -> Option<Timestamp> {
+        let begins = |o: &&StandingOrder| match &o.what {
+            Standing::Live { .. } => true,
+            Standing::Alone { source } => source == of,
+            Standing::Observe { .. }
+            | Standing::Pause { .. }
+            | Standing::Resume { .. }
+            | Standing::OtherHandler { .. }
+            | Standing::Adopted { .. } => false,
+        };
+        self.0.iter().filter(begins).map(|o| o.at).max()
     }
 
     /// The order by which a license service is paused.
     #[must_use]
     pub fn paused(&self, name: &str) -> Option<&StandingOrder> {
-        let newest = self.0.iter().rev().find(|o| match &o.what {
-            Standing::Pause { service } | Standing::Resume { service } => service == name,
-            Standing::Observe { .. }
-            | Standing::Live { .. }
-            | Standing::OtherHandler { .. }
-            | Standing::Alone { .. }
-            | Standing::Adopted { .. } => false,
-        });
-        newest.filter(|o| matches!(o.what, Standing::Pause { .. }))
+        self.holding(|matter| *matter == Matter::Service(name))
     }
 
     /// The order by which no key is made for a source's purchases, because another program makes them.
     #[must_use]
     pub fn other_handler(&self, of: &SourceName) -> Option<&StandingOrder> {
-        let newest = self.0.iter().rev().find(|o| match &o.what {
-            Standing::OtherHandler { source } | Standing::Alone { source } => source == of,
-            Standing::Observe { .. }
-            | Standing::Live { .. }
-            | Standing::Pause { .. }
-            | Standing::Resume { .. }
-            | Standing::Adopted { .. } => false,
-        });
-        newest.filter(|o| matches!(o.what, Standing::OtherHandler { .. }))
+        self.holding(|matter| *matter == Matter::Makers(of))
     }
 
     /// Sources for whose purchases another program makes licenses, each with when that was seen.
     pub fn shared(&self) -> impl Iterator<Item = (&SourceName, &StandingOrder)> {
-        self.0.iter().filter_map(|order| match &order.what {
-            Standing::OtherHandler { source } => {
-                (self.other_handler(source) == Some(order)).then_some((source, order))
-            }
-            Standing::Observe { .. }
-            | Standing::Live { .. }
-            | Standing::Pause { .. }
-            | Standing::Resume { .. }
-            | Standing::Alone { .. }
-            | Standing::Adopted { .. } => None,
-        })
+        let counts = |source: &SourceName, order| self.other_handler(source) == Some(order);
+        self.0
+            .iter()
+            .filter_map(move |order| match order.what.matter() {
+                Matter::Makers(source) => counts(source, order).then_some((source, order)),
+                Matter::Mode(_) | Matter::Service(_) | Matter::Adoption(_) => None,
+            })
     }
 
     fn is_any_shared(&self) -> bool {

@@ -137,7 +137,10 @@ pub fn restorable(
             && (a.phase == CreatePhase::Ready
                 || matches!(a.phase, CreatePhase::Look { any_age: true, .. }))
     };
-    let fits = |a: &&Action| created(a).is_some_and(|new| restores(new.plan.as_ref()));
+    // What takes the place of a license of its own at another service needs no other.
+    let fits = |a: &&Action| {
+        created(a).is_some_and(|new| new.keeps.is_none() && restores(new.plan.as_ref()))
+    };
     machine
         .actions
         .iter()
@@ -180,7 +183,7 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     let fits = |g: &Grant| {
         let same = g.plan == new.plan && g.app_id == new.app_id;
         let stays = extended(g) && g.live_at(now);
-        same && !g.ever_revoked && !g.replaced && !stays
+        same && !g.ever_revoked && (!g.replaced || g.is_left()) && !stays
     };
     // One that still works is paid for, and goes only where there is no other: the one with the least time left.
     let live_until = |g: &Grant| match g.status_at(now) {

@@ -1,5 +1,6 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
+mod create;
 mod look;
 mod still_wanted;
 
@@ -150,13 +151,13 @@ impl ActionExecutor<'_> {
                 let Some(label) = &action.label else {
                     return Answer::Refused(unsent());
                 };
-                let new = NewLicense {
+                let license = NewLicense {
                     app_id: self.app_of(action, None),
                     label: label.to_string(),
                     expires_at: new.expires_at,
                     devices: new.devices,
                 };
-                client.create(&new).await
+                self.create(&license, new.keeps.as_ref()).await
             }
             Act::SetExpiry { key, until } => match until.filter(earlier) {
                 Some(to) => client.shorten(key, to).await,
@@ -360,6 +361,7 @@ mod tests {
             plan: None,
             expires_at: None,
             devices: Devices::Count(1),
+            keeps: None,
         };
         Action {
             label: Some(Label::from("Stripe session cs_1")),

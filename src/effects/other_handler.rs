@@ -1,16 +1,24 @@
 //! Another program that still makes licenses for our purchases: from the moment that it is seen no key is made for them, so
 //! that nobody gets two, until a person says that it has stopped.
 
-use crate::domain::id::MachineId;
+use crate::domain::id::{MachineId, SourceName};
 use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
 
-/// Since when licenses are made here; `None`: nothing was ever served.
-pub(crate) fn makes_since(handle: &Handle) -> Option<Timestamp> {
+/// Since when licenses are made here for a source; `None`: nothing was ever served, or something is only observed, and others
+/// make them.
+pub(crate) fn makes_since(handle: &Handle, of: &SourceName) -> Option<Timestamp> {
     let store = handle.rules().store_since?;
-    let live = handle.standing().live_since();
-    Some(live.map_or(store, |live| live.max(store)))
+    let standing = handle.standing();
+    if standing.observes_anything() {
+        return None;
+    }
+    Some(
+        standing
+            .live_since(of)
+            .map_or(store, |live| live.max(store)),
+    )
 }
 
 /// Orders that no key is made for a source, once. One that cannot be written is seen again.

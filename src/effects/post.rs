@@ -110,7 +110,10 @@ fn letter(
     // A subscription's end moves with each payment; one that another purchase gives does not.
     let of_purchase = matches!(
         notice.kind,
-        NoticeKind::Extended | NoticeKind::Expiring | NoticeKind::Shortened
+        NoticeKind::Extended
+            | NoticeKind::Expiring
+            | NoticeKind::Shortened
+            | NoticeKind::TimeRestored
     );
     let subscription = matches!(folded.life, Life::Subscription(_)) && !of_purchase;
     let keys = machine

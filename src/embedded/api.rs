@@ -13,6 +13,7 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use super::book::{Change, No, Order};
+use super::key_form::can_be_typed;
 use super::record::{Detail, Record};
 use super::writer::LedgerWriter;
 use crate::domain::id::LicenseKey;
@@ -75,6 +76,9 @@ struct CreateRequest {
     unlimited_hwid_slots: Option<bool>,
     #[serde(default)]
     label: Option<String>,
+    /// The key of the one license that is made; absent: a new one.
+    #[serde(default)]
+    license_key: Option<String>,
 }
 
 const fn one_license() -> u32 {
@@ -102,14 +106,25 @@ impl CreateRequest {
             quantity,
             expires_at,
             label,
+            license_key,
             ..
         } = self;
+        let key = license_key.map(LicenseKey::new);
+        if key
+            .as_ref()
+            .is_some_and(|key| quantity > 1 || !can_be_typed(key))
+        {
+            return Err(No::BadRequest(
+                "licenseKey is the key of one license: at most 64 letters, digits and signs, without blanks",
+            ));
+        }
         Ok(Order::Create {
             app_id,
             quantity,
             expires_at,
             devices,
             label,
+            key,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::device::DeviceChange;
+use super::key_form::{Mistyped, read_key};
 use super::record::{Record, Status};
 use crate::domain::id::LicenseKey;
 use crate::domain::plan::Devices;
@@ -18,6 +19,8 @@ pub(super) enum Order {
         expires_at: Option<Timestamp>,
         devices: Devices,
         label: Option<String>,
+        /// Its key; `None`: a new one. One that is there already is set to what is ordered.
+        key: Option<LicenseKey>,
     },
     Update {
         key: LicenseKey,
@@ -72,6 +75,17 @@ struct App {
 impl Book {
     pub(super) fn get(&self, key: &LicenseKey) -> Option<&Arc<Record>> {
         self.by_key.get(key)
+    }
+
+    /// The license of a key as a person typed it. A key that another service made is found as it was written there.
+    ///
+    /// # Errors
+    /// [`Mistyped`].
+    pub(super) fn typed(&self, typed: &str) -> Result<Option<Arc<Record>>, Mistyped> {
+        if let Some(record) = self.get(&LicenseKey::new(typed.trim())) {
+            return Ok(Some(Arc::clone(record)));
+        }
+        Ok(self.get(&read_key(typed)?).cloned())
     }
 
     pub(super) const fn last_seq(&self) -> u64 {
@@ -155,6 +169,24 @@ pub(super) fn changed(record: &Record, act: Change) -> Result<Record, No> {
         }
     }
     Ok(record)
+}
+
+/// A license that is made again under the key that it has, as what moved away and comes back is: its devices stay.
+pub(super) fn made_anew(
+    there: &Record,
+    app_id: &str,
+    expires_at: Option<Timestamp>,
+    devices: Devices,
+) -> Result<Record, No> {
+    if there.app_id != app_id {
+        return Err(No::BadRequest("the key belongs to another application"));
+    }
+    Ok(Record {
+        status: Status::Active,
+        expires_at,
+        devices,
+        ..there.clone()
+    })
 }
 
 #[cfg(test)]

@@ -63,6 +63,12 @@ pub(super) fn read_key(typed: &str) -> Result<LicenseKey, Mistyped> {
     Ok(LicenseKey::new(key))
 }
 
+/// Whether a key of another maker can be looked up here as it is.
+pub(super) fn can_be_typed(key: &LicenseKey) -> bool {
+    let key = key.reveal();
+    (1..=KEY_LEN_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// Whether a key has the form of those with a checksum.
 fn is_ours(key: &str) -> bool {
     let groups: Vec<&str> = key.split('-').collect();

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::book::{No, Order};
 use super::device::{DeviceChange, DeviceStanding, device_count, offline_until, standing};
-use super::key_form::read_key;
 use super::record::Record;
 use super::signer::{PublicKey, Purpose, Signed, Signer};
 use super::writer::LedgerWriter;
@@ -183,8 +182,8 @@ impl Programs {
     /// # Errors
     /// [`KeyNotFound`].
     pub fn find(&self, question: &ProgramQuestion) -> Result<KnownLicense, KeyNotFound> {
-        let key = read_key(&question.key).map_err(|_| KeyNotFound::Mistyped)?;
-        let record = self.writer.book().get(&key).cloned();
+        let record = self.writer.book().typed(&question.key);
+        let record = record.map_err(|_| KeyNotFound::Mistyped)?;
         record
             .filter(|record| record.app_id == question.app)
             .map(|record| KnownLicense { record })

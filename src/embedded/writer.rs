@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::ServeError;
-use super::book::{Book, No, Order, changed};
+use super::book::{Book, No, Order, changed, made_anew};
 use super::device::device_changed;
 use super::key_form::key_from;
 use super::ledger::{Ledger, LedgerError};
@@ -211,13 +211,20 @@ impl Batch<'_> {
                 expires_at,
                 devices,
                 label,
+                key,
             } => {
+                if let Some(there) = key.as_ref().and_then(|key| self.get(key)) {
+                    let record = Arc::new(made_anew(&there, &app_id, expires_at, devices)?);
+                    self.fresh.insert(record.key.clone(), Arc::clone(&record));
+                    return Ok(vec![record]);
+                }
                 let mut made = Vec::new();
                 for _ in 0..quantity {
                     self.last_seq += 1;
+                    let new_key = || self.new_key(rules.key_prefix.as_deref());
                     let record = Arc::new(Record {
                         seq: self.last_seq,
-                        key: self.new_key(rules.key_prefix.as_deref()),
+                        key: key.clone().unwrap_or_else(new_key),
                         app_id: app_id.clone(),
                         status: Status::Active,
                         expires_at,

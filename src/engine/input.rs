@@ -124,6 +124,8 @@ pub enum Input {
     ReadBy(String),
     /// A purchase that others served: what was read of it at Stripe, and their licenses.
     Adopt(Box<Adopting>),
+    /// A customer's data is erased.
+    Erase(Box<Erasure>),
     /// Labels of licenses were read at a license service: pairs of hashes, see [`super::record::labels`].
     Labels(Vec<(u64, u64)>),
     /// The store has no memory of a time: the clock moved.
@@ -157,6 +159,31 @@ pub enum Adopting {
     TakeIn(Adoption),
     /// It is forgotten again, if nothing acted on it since.
     Forget(MachineId),
+}
+
+/// What is erased in one batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// Who the customer of a purchase is.
+    Purchase {
+        /// The purchase.
+        machine: MachineId,
+        /// The decision, as a fact of the purchase.
+        decision: Box<Fact>,
+    },
+    /// The same in bodies of events.
+    Bodies(Vec<ErasedBody>),
+}
+
+/// The body that takes another's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasedBody {
+    /// Where the event's id is known.
+    pub scope: Scope,
+    /// The event.
+    pub event: EventId,
+    /// The body without the person, packed by [`super::record::body_codec::pack`].
+    pub raw: Vec<u8>,
 }
 
 /// A purchase to be taken in.

@@ -20,6 +20,7 @@ use crate::config::{Livemode, PlanCheckout, Source};
 use crate::domain::plan::Plan;
 use crate::effects::stripe::checkout::{CheckoutOrder, LOCALES, Price, success_url};
 use crate::effects::stripe::{Account, Answer};
+use extends::OrderedBy;
 
 /// The longest order that is read, in bytes.
 const BODY_LEN_MAX: usize = 8 << 10;
@@ -82,7 +83,7 @@ pub(super) async fn buy(
         Err(_) => Err(NoSession::Asked("quantity", "it is no number".to_owned())),
     };
     let session = match wanted {
-        Ok(wanted) => session(&app, peer, &asked, &wanted, true).await,
+        Ok(wanted) => session(&app, peer, &asked, &wanted, OrderedBy::Link).await,
         Err(wrong) => Err(wrong),
     };
     match session {
@@ -110,7 +111,7 @@ pub(super) async fn checkout(
     body: Bytes,
 ) -> Response {
     let session = match wanted(&body) {
-        Ok(wanted) => session(&app, peer, &headers, &wanted, false).await,
+        Ok(wanted) => session(&app, peer, &headers, &wanted, OrderedBy::Page).await,
         Err(wrong) => Err(wrong),
     };
     let response = match session {
@@ -141,7 +142,7 @@ async fn session(
     peer: std::net::SocketAddr,
     headers: &HeaderMap,
     wanted: &Wanted,
-    by_link: bool,
+    by: OrderedBy,
 ) -> Result<String, NoSession> {
     let client = limit::client(peer.ip(), headers, &app.config.http.trusted_proxies);
     app.limiter.check(client).map_err(NoSession::TooOften)?;
@@ -166,7 +167,7 @@ async fn session(
         )
     })?;
     let extended = match &wanted.extends {
-        Some(named) => Some(extends::find(app, &source.name, named, by_link).await?),
+        Some(named) => Some(extends::find(app, &source.name, named, by).await?),
         None => None,
     };
     let price = price(account, plan, wanted).await?;

@@ -81,7 +81,7 @@ impl Job {
             Self::Metrics => config.scheduler.metrics.as_str(),
             Self::Heartbeat => "30 * * * * *",
             Self::Compare => "0 10 3 * * *",
-            Self::Audit => "0 40 3 * * *",
+            Self::Audit => config.scheduler.audit.as_str(),
             Self::Backup => "45 * * * * *",
         }
     }

@@ -14,6 +14,7 @@ mod kept;
 pub mod parallel;
 pub mod purchase;
 pub mod record;
+pub mod redact;
 pub mod replay;
 mod services;
 pub mod timeline;

@@ -1,14 +1,14 @@
 //! Who is asked: a shop as its config names it, with its store; or one without either.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::second_pass::SecondPass;
 use super::{AuditArgs, ReadArgs};
 use crate::admin::{AdoptionQuery, Failure, Request, Response, packed, unpacked};
 use crate::adopt::table::KeyTable;
 use crate::adopt::{
     ANSWER_BYTES_MAX, AdoptedPurchase, Found, KnownShop, LicenseList, LookError, Question,
-    ReadError, ReadSoFar, changed, look,
+    ReadError, ReadSoFar, look,
 };
 use crate::cli::ask::{Conversation, load};
 use crate::cli::history_pages::{converse, revisions};
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Env, Source};
 use crate::domain::action::Abilities;
 use crate::domain::adoption::Asking;
-use crate::domain::id::{AppId, PlanName, PriceId, Scope, SourceName};
+use crate::domain::id::{AppId, PlanName, PriceId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::plan::{Plan, Seats, Template};
 use crate::domain::revision::Revisions;
@@ -37,8 +37,6 @@ const LABELS_AT_ONCE: usize = 1_000;
 /// Purchases that travel at one time, and their length in bytes: the socket takes eight times as much.
 const PURCHASES_AT_ONCE: usize = 50;
 const APPLIED_AT_ONCE: usize = 1 << 20;
-/// Events that travel at one time.
-const EVENTS_AT_ONCE: usize = 50;
 
 /// Looks at the shops of a config.
 ///
@@ -92,7 +90,10 @@ fn sources<'c>(config: &'c Config, only: Option<&str>) -> Result<Vec<&'c Source>
 }
 
 /// What the store knows.
-fn known(asked: &mut Conversation) -> Result<KnownShop, Failure> {
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn known(asked: &mut Conversation) -> Result<KnownShop, Failure> {
     let (mut known, mut after) = (KnownShop::default(), None);
     loop {
         let query = AdoptionQuery::Machines { after };
@@ -153,7 +154,7 @@ fn remember(path: &Path, found: &Found) -> Result<(), Failure> {
 }
 
 /// Takes purchases in, some at a time, and then what changed of them meanwhile. Each is whole or not at all, so one that is
-/// killed is started again. Says how many were taken in.
+/// killed is started again.
 ///
 /// # Errors
 /// What went wrong.
@@ -164,11 +165,39 @@ pub(super) fn apply(path: &Path, args: &ReadArgs, found: &mut [Found]) -> Result
             taken_in(path, &waiting)?;
         }
         let moves = std::mem::take(&mut found.judged.moves);
-        if let Some(first) = moves.first() {
-            let source = first.machine.source().clone();
-            taken_in(path, &moves)?;
-            let moved = moves.iter().map(|m| m.machine.object().to_string());
-            second_pass(path, args, &source, found, &moved.collect())?;
+        let Some(second) = second_pass(path, found)? else {
+            continue;
+        };
+        if moves.is_empty() && !second.is_left_over() {
+            continue;
+        }
+        let since = second.note(found.began.unwrap_or_else(|| Clock::Wall.now()))?;
+        taken_in(path, &moves)?;
+        second.run(path, args, found, &moves, since)?;
+    }
+    Ok(())
+}
+
+fn second_pass(path: &Path, found: &Found) -> Result<Option<SecondPass>, Failure> {
+    let source = found.source.clone();
+    source
+        .map(|source| SecondPass::of(path, source))
+        .transpose()
+}
+
+/// Says where an earlier run was killed before it was through with what changed meanwhile.
+///
+/// # Errors
+/// The config's.
+pub(super) fn left_over(path: &Path, found: &[Found]) -> Result<(), Failure> {
+    for found in found {
+        let second = second_pass(path, found)?.filter(SecondPass::is_left_over);
+        if let Some(second) = second {
+            report::warning(&format!(
+                "`{}`: a run that took purchases in ended before it had looked at what changed meanwhile; \
+                 the next `--apply` does, also with `--expect 0`",
+                second.source()
+            ));
         }
     }
     Ok(())
@@ -199,36 +228,11 @@ pub(super) fn taken_in(path: &Path, moves: &[AdoptedPurchase]) -> Result<(), Fai
     result
 }
 
-/// What Stripe told of them since the first page was read goes through the same door as a webhook.
-fn second_pass(
-    path: &Path,
-    args: &ReadArgs,
-    name: &SourceName,
-    found: &Found,
-    moved: &BTreeSet<String>,
-) -> Result<(), Failure> {
-    let (config, _) = load(path, &Env::process().lenient())?;
-    let Some(source) = config.sources.iter().find(|s| s.name == *name) else {
-        return Ok(());
-    };
-    let (known, revisions) = (KnownShop::default(), Revisions::default());
-    let shop = (&known, &revisions);
-    let events = of_source(&config, source, shop, args, Asking::Adoption, |question| {
-        let events = runtime()?.block_on(changed(question, found, moved));
-        events.map_err(failure)
-    })?;
-    report::say(&format!("{} events came meanwhile", events.len()));
-    converse(path, |asked| {
-        for events in events.chunks(EVENTS_AT_ONCE) {
-            let events = events.iter().map(ToString::to_string).collect();
-            let source = name.clone();
-            asked.ask(Request::Adoption(AdoptionQuery::Deliver { source, events }))?;
-        }
-        Ok(())
-    })
-}
-
-fn of_source<T>(
+/// Asks about the shop of one source of a config.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn of_source<T>(
     config: &Config,
     source: &Source,
     (known, revisions): (&KnownShop, &Revisions),
@@ -351,14 +355,17 @@ fn run(question: &Question<'_>, table: &mut KeyTable) -> Result<Found, Failure> 
     Ok(found)
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+/// # Errors
+/// That there is none.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::ours(format!("no runtime: {e}")))
 }
 
-fn failure(error: LookError) -> Failure {
+/// With what to do about it.
+pub(super) fn failure(error: LookError) -> Failure {
     let hint = match &error {
         LookError::Stripe(ReadError::Refused { permission, .. }) => {
             format!("the key must be allowed to read {permission}")

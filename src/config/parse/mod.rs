@@ -132,6 +132,7 @@ impl Default for Scheduler {
             due: cron("* * * * * *"),
             repair: cron("0 * * * * *"),
             metrics: cron("*/5 * * * * *"),
+            audit: cron("0 40 3 * * *"),
         }
     }
 }
@@ -142,6 +143,7 @@ fn scheduler(t: &Table<'_>) -> Scheduler {
         due: t.cron("due").unwrap_or(d.due),
         repair: t.cron("repair").unwrap_or(d.repair),
         metrics: t.cron("metrics").unwrap_or(d.metrics),
+        audit: t.cron("audit").unwrap_or(d.audit),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::domain::id::{
     AppId, CustomerId, EventId, InvoiceId, LicenseKey, PlanName, SessionId, SubscriptionId,
 };
 use crate::domain::plan::Devices;
+use crate::domain::service_move::KeptKey;
 use crate::domain::time::Timestamp;
 
 /// What an action does. Absolute values only: repeating it is harmless, except for a create.
@@ -104,6 +105,9 @@ pub struct NewLicense {
     /// The devices.
     #[n(4)]
     pub devices: Devices,
+    /// The key that its customer has from the service of before.
+    #[n(5)]
+    pub keeps: Option<KeptKey>,
 }
 
 /// A seat of a purchase: an item, or the line that stands for it, and the unit of it.

@@ -65,7 +65,8 @@ pub fn is_untouched(machine: &Machine) -> bool {
     let read_then = |f: &Fact| f.received <= at && f.id.as_str().starts_with(ADOPTED_PREFIX);
     let sent = |a: &Action| a.attempts > 0 || a.outcome == ActionOutcome::Done;
     let mailed = |n: &Notice| n.attempts > 0 || n.status == NoticeStatus::Sent;
-    machine.facts.iter().all(read_then)
+    machine.extensions.is_empty()
+        && machine.facts.iter().all(read_then)
         && !machine.actions.iter().any(sent)
         && !machine.notices.iter().any(mailed)
 }
@@ -115,5 +116,7 @@ fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) ->
         unsettled_until: None,
         moved_in: false,
         given: Some(given).filter(|g| *g != ExternalChanges::default()),
+        service: None,
+        service_move: None,
     }
 }

@@ -40,32 +40,23 @@ impl Class {
     /// # Errors
     /// Why nothing does.
     pub const fn repair(self, is_known: bool, has_newer: bool) -> Result<Repair, Unrepaired> {
+        let repair = match self.own_repair() {
+            Ok(_) if !is_known => return Err(Unrepaired::Adopt),
+            own => own,
+        };
+        match repair {
+            // What was missed is heard of, whatever was bought since.
+            Ok(Repair::Hear) | Err(_) => repair,
+            Ok(_) if has_newer => Err(Unrepaired::Newer),
+            Ok(_) => repair,
+        }
+    }
+
+    /// What repairs it where nothing speaks against it.
+    const fn own_repair(self) -> Result<Repair, Unrepaired> {
         match self {
             Self::Linked | Self::Foreign | Self::Known => Err(Unrepaired::Nothing),
             Self::TwoKeys | Self::Suggested => Err(Unrepaired::Person),
-            Self::LinkedEndsTooEarly
-            | Self::PaidWithoutKey
-            | Self::KeyWithoutPayment
-            | Self::AliveAfterRefund
-            | Self::RevokedElsewhere
-            | Self::ShortenedElsewhere
-            | Self::DevicesDiffer
-            | Self::MissedEvents
-                if !is_known =>
-            {
-                Err(Unrepaired::Adopt)
-            }
-            Self::LinkedEndsTooEarly
-            | Self::PaidWithoutKey
-            | Self::KeyWithoutPayment
-            | Self::AliveAfterRefund
-            | Self::RevokedElsewhere
-            | Self::ShortenedElsewhere
-            | Self::DevicesDiffer
-                if has_newer =>
-            {
-                Err(Unrepaired::Newer)
-            }
             Self::LinkedEndsTooEarly
             | Self::PaidWithoutKey
             | Self::KeyWithoutPayment

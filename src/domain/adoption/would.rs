@@ -43,7 +43,7 @@ impl Sentence for Repair {
             Self::Read => "reads the key again, and what is missing is set",
             Self::Retry => "tries what waits for your yes or was refused",
             Self::Hear => "takes in what Stripe tells and was never delivered here",
-            Self::Rekey => "makes a new key, mails it and ends the revoked one",
+            Self::Rekey => "makes a new key and mails it; the revoked one stays revoked",
         })
     }
 }

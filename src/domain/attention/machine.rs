@@ -227,6 +227,7 @@ mod tests {
             plan: None,
             expires_at: None,
             devices: Devices::Count(1),
+            keeps: None,
         });
         let mut action = Action::new(1, act, 1, NOW - Span::from_minutes(minutes_ago));
         (action.outcome, action.held) = (outcome, held);

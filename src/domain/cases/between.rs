@@ -107,6 +107,7 @@ fn creating(id: &str, attempts: u32) -> Machine {
         plan: None,
         expires_at: None,
         devices: Devices::Count(1),
+        keeps: None,
     };
     machine.actions.push(Action {
         attempts,

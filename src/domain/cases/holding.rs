@@ -194,6 +194,29 @@ fn a_paused_service_is_not_asked() {
         .mails("license_issued 0.1");
 }
 
+/// Who bought while another program made licenses may have got his from it, also where that is told only after it stopped.
+/// Who bought afterwards did not.
+#[test]
+fn what_was_sold_before_the_other_handler_stopped_is_looked_for_first() {
+    for (bought, made_here) in [(1.0, 0), (6.0, 1)] {
+        let mut case = Case::subscription(|_| {});
+        case.since = Some(day(-100.0));
+        let source = case.machine.source.clone();
+        let other = Standing::OtherHandler {
+            source: source.clone(),
+        };
+        case.order(-5.0, other)
+            .order(5.0, Standing::Alone { source });
+        let ends = Some(day(bought + 33.0));
+        case.there = Some((GrantStatus::Live, ends, Devices::Count(3)));
+        let lines = vec![line("si_1", "price_pro", 29, bought, bought + 30.0)];
+        let paid = invoice("in_1", InvoiceEvent::Paid, lines);
+        case.told_late(7.0, bought, "invoice.paid", paid);
+        assert_eq!(case.machine.grants.len(), 1, "bought at {bought}");
+        assert_eq!(case.machine.licenses_created(), made_here, "at {bought}");
+    }
+}
+
 /// What only the reading of an adopted purchase asks for waits for a person; what is heard later is carried out.
 #[test]
 fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {

@@ -15,6 +15,7 @@ mod items;
 mod keys;
 mod kinds;
 mod money;
+mod moving;
 mod notices;
 mod paying;
 mod services;
@@ -75,6 +76,8 @@ pub(super) struct Case {
     stripe: cutting::Stripe,
     /// Whether its source hears of no invoices.
     deaf: bool,
+    /// Whether its license service takes the keys that customers have.
+    takes_keys: bool,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -123,6 +126,7 @@ impl Case {
             there: None,
             stripe: cutting::Stripe::default(),
             deaf: false,
+            takes_keys: false,
         }
     }
 

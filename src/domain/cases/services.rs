@@ -64,7 +64,9 @@ impl Case {
     fn carried_out(&mut self, action: &Action) -> Confirmed {
         if let Act::Create(new) = &action.act {
             self.made += 1;
-            let key = LicenseKey::new(format!("KEY-{}", self.made));
+            let kept = new.keeps.as_ref().filter(|_| self.takes_keys);
+            let made = || LicenseKey::new(format!("KEY-{}", self.made));
+            let key = kept.map_or_else(made, |kept| kept.key.clone());
             return License::made(key, action.label.clone(), new).confirmed();
         }
         let grant = self

@@ -109,7 +109,8 @@ fn usual_recipient(kind: NoticeKind, folded: &Folded, on_record: Option<&str>) -
         | NoticeKind::TrialEnding
         | NoticeKind::Extended
         | NoticeKind::Expiring
-        | NoticeKind::Shortened => folded.contact.payer(on_record),
+        | NoticeKind::Shortened
+        | NoticeKind::TimeRestored => folded.contact.payer(on_record),
     }
 }
 

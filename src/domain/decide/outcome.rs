@@ -8,6 +8,7 @@ use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
+use crate::domain::service_move::{KeptKey, ServiceKind, ServiceMove, TellOfKeys};
 use crate::domain::time::{Span, Timestamp};
 
 /// Takes in what came of an action. An outcome that comes twice, or for an action that is settled, changes only what the
@@ -29,7 +30,7 @@ pub fn outcome(
     machine.actions[index].note_attempt(outcome, sent, world.now);
     match outcome {
         Outcome::Done(confirmed) => {
-            confirm(machine, &action, confirmed, world.now);
+            confirm(machine, &action, confirmed, world);
             finish(machine, index, ActionOutcome::Done, None, world.now);
         }
         Outcome::Again { after, why } => {
@@ -195,9 +196,14 @@ fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
     machine.actions[index].missing = Some(Missing::Gone);
 }
 
-fn confirm(machine: &mut Machine, action: &Action, confirmed: &Confirmed, now: Timestamp) {
+fn confirm(
+    machine: &mut Machine,
+    action: &Action,
+    confirmed: &Confirmed,
+    world: &DecisionContext<'_>,
+) {
     match &action.act {
-        Act::Create(new) | Act::Recover(new) => confirm_new(machine, action, new, confirmed, now),
+        Act::Create(new) | Act::Recover(new) => confirm_new(machine, action, new, confirmed, world),
         act @ (Act::SetExpiry { .. }
         | Act::Suspend { .. }
         | Act::Reinstate { .. }
@@ -214,8 +220,13 @@ fn confirm_new(
     action: &Action,
     new: &NewLicense,
     confirmed: &Confirmed,
-    now: Timestamp,
+    world: &DecisionContext<'_>,
 ) {
+    let now = world.now;
+    let inherited = new
+        .keeps
+        .as_ref()
+        .map(|kept| Inherited::of(machine, new, kept, confirmed));
     if machine.grants.iter().any(|g| g.key == confirmed.key) {
         return;
     }
@@ -246,14 +257,45 @@ fn confirm_new(
         expires_at: confirmed.expires_at,
         devices: confirmed.devices.unwrap_or(new.devices),
         since: now,
-        adopted,
+        adopted: adopted || inherited.is_some_and(|i| i.adopted),
         ever_revoked: confirmed.status == GrantStatus::Revoked,
         replaced: false,
         unsettled_until: None,
         moved_in: false,
         given: Some(given)
-            .filter(|g| adopted && action.act.creates() && *g != ExternalChanges::default()),
+            .filter(|g| adopted && action.act.creates() && *g != ExternalChanges::default())
+            .or_else(|| inherited.and_then(|i| i.given)),
+        service: ServiceKind::named(world.brakes.service),
+        service_move: inherited.and_then(|i| i.told),
     });
+}
+
+/// What a license has from the one that was left at the service of before.
+#[derive(Clone, Copy)]
+struct Inherited {
+    given: Option<ExternalChanges>,
+    adopted: bool,
+    told: Option<ServiceMove>,
+}
+
+impl Inherited {
+    /// Reads it; one whose key is kept is the same license from then on.
+    fn of(machine: &mut Machine, new: &NewLicense, kept: &KeptKey, confirmed: &Confirmed) -> Self {
+        let of_key = |g: &&Grant| g.key == kept.key && g.is_left();
+        let left = machine.grants.iter().find(of_key);
+        let (given, adopted) = left.map_or((None, false), |g| (g.given, g.adopted));
+        let is_kept = confirmed.key == kept.key;
+        if is_kept {
+            let stays = |g: &Grant| g.key != kept.key || !g.is_left() || g.seat != new.seat;
+            machine.grants.retain(stays);
+        }
+        let told = (is_kept || kept.tell == TellOfKeys::Nobody).then_some(ServiceMove::Untold);
+        Self {
+            given,
+            adopted,
+            told,
+        }
+    }
 }
 
 fn confirm_known(machine: &mut Machine, license: u32, act: &Act, confirmed: &Confirmed) {

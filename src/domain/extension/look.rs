@@ -176,7 +176,8 @@ pub fn seats_for(machine: &Machine, key: Option<&LicenseKey>) -> Vec<(SeatId, Op
     let held = machine
         .grants
         .iter()
-        .filter(|g| !g.replaced && g.status != GrantStatus::Revoked)
+        .filter(|g| !g.replaced || g.is_left())
+        .filter(|g| g.status != GrantStatus::Revoked)
         .map(|g| (&g.seat, &g.app_id));
     let coming = machine.actions.iter().filter_map(|a| {
         let waits = a.is_open() || a.outcome == ActionOutcome::Refused;

@@ -44,6 +44,22 @@ impl Situation<'_> {
         }
     }
 
+    /// Time whose end was told and that counts again, as after a dispute that was won, when the service has confirmed it.
+    pub(super) fn time_restored(&self, out: &mut Vec<DueNotice>) {
+        let counts = |e: &Extension| e.standing == ExtensionStanding::Counts;
+        for (from, licenses) in self.extended_by(counts) {
+            let about = About::Purchase(from.object().clone());
+            let was_told = self.sent(NoticeKind::Shortened, &about);
+            let mut call = DueNotice::new(NoticeKind::TimeRestored, about, self.now);
+            call.seats = licenses.iter().map(|(_, grant)| grant.number).collect();
+            let known = self.machine.notices.iter().any(|n| call.is(n));
+            let is_back = licenses.iter().all(|(seat, grant)| reaches(seat, grant));
+            if was_told && (known || is_back) {
+                out.push(call);
+            }
+        }
+    }
+
     /// The licenses that other purchases extend, by purchase.
     fn extended_by(
         &self,

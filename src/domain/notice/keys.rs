@@ -6,6 +6,7 @@ use crate::domain::context::Situation;
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::Grant;
 use crate::domain::matching::{is_for, match_seats};
+use crate::domain::service_move::left_for;
 use crate::domain::time::Span;
 
 /// Keys of one purchase that are ready within this time share a mail (rule 40).
@@ -28,7 +29,8 @@ impl Situation<'_> {
             .machine
             .grants
             .iter()
-            .filter(|g| !g.adopted && !g.moved_in && !carried(g.number))
+            .filter(|g| !g.adopted && !g.moved_in && g.service_move.is_none())
+            .filter(|g| !carried(g.number))
             .collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else {
             return;
@@ -52,8 +54,10 @@ impl Situation<'_> {
 
     pub(super) fn delayed(&self, out: &mut Vec<DueNotice>) {
         let matched = match_seats(self.machine, self.due);
+        // Whoever has a key of the service of before waits for none.
         let missing = |(seat, grant): &(&SeatDue, Option<usize>)| {
-            grant.is_none() && seat.want.live_at(self.now)
+            let waits = grant.is_none() && seat.want.live_at(self.now);
+            waits && left_for(self.machine, seat).is_none()
         };
         // Late is what waits for the service, counted from when we set out to make it.
         let asked = |seat: &SeatDue| {

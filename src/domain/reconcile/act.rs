@@ -4,6 +4,7 @@ use super::{Difference, is_unproved};
 use crate::domain::action::{Act, NewLicense, SeatId};
 use crate::domain::entitlement::{SeatDue, Why};
 use crate::domain::machine::Grant;
+use crate::domain::service_move;
 use crate::domain::time::Timestamp;
 
 pub(super) fn create(seat: &SeatDue, until: Option<Timestamp>) -> Difference {
@@ -27,6 +28,18 @@ pub(super) fn new_license(seat: &SeatDue, until: Option<Timestamp>) -> NewLicens
         plan: seat.plan.clone(),
         expires_at: until.map(Timestamp::whole_s),
         devices: seat.devices,
+        keeps: None,
+    }
+}
+
+/// Makes at this service what was left at another one.
+pub(super) fn take_place(seat: &SeatDue, until: Option<Timestamp>, left: &Grant) -> Difference {
+    let mut new = new_license(seat, until);
+    service_move::take_place(&mut new, left);
+    Difference {
+        act: Act::Create(new),
+        by_person: true,
+        ..create(seat, until)
     }
 }
 

@@ -89,10 +89,12 @@ fn where_another_program_makes_licenses_every_create_looks_until_a_person_says_i
     assert!(over.other_handler(&source).is_none() && !over.hold_anything());
     assert!(!over.others_may_make(Timestamp::from_s(3)));
     assert_eq!(
-        over.live_since(),
+        over.live_since(&source),
         Some(Timestamp::from_s(2)),
         "what was sold before looks"
     );
+    let of_another = SourceName::from("other");
+    assert_eq!(over.live_since(&of_another), None, "each source by itself");
     assert!(
         of(&[other.clone(), alone, other])
             .other_handler(&source)
@@ -114,5 +116,6 @@ fn it_went_live_when_its_last_plan_did() {
         live(None),
         observe(Some("pro")),
     ]);
-    assert_eq!(orders.live_since(), Some(Timestamp::from_s(3)));
+    let since = orders.live_since(&SourceName::from("stripe"));
+    assert_eq!(since, Some(Timestamp::from_s(3)));
 }

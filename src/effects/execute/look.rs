@@ -98,12 +98,11 @@ impl ActionExecutor<'_> {
 
     /// A license of a purchase that was made since licenses are made here, and not here, is another program's.
     async fn judge_makers(&self, machine: &Machine, found: &[License]) {
-        let since = other_handler::makes_since(self.handle);
+        let since = other_handler::makes_since(self.handle, &machine.source);
         let gaps = self.handle.gaps();
         let another = |made: &Timestamp| adoption::made_by_another(*made, since, &gaps);
-        let observed = self.handle.standing().observes_anything();
         let made = found.iter().filter_map(|l| l.created_at).filter(another);
-        if let (Some(made), false) = (made.max(), observed) {
+        if let Some(made) = made.max() {
             other_handler::report(self.handle, &machine.id, made).await;
         }
     }

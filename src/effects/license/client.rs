@@ -122,15 +122,14 @@ impl Client {
         self.0.suspend
     }
 
-    /// Makes one license. Not harmless to repeat: after [`Answer::Unknown`] look for the label first.
-    pub async fn create(&self, new: &NewLicense) -> Answer<License> {
+    pub(super) async fn make(&self, new: &NewLicense, key: Option<&LicenseKey>) -> Answer<License> {
         if let Some(refusal) = self.too_many(new.devices) {
             return Answer::Refused(refusal);
         }
         let request = Sender::request(
             Method::POST,
             self.0.sender.licenses().clone(),
-            wire::create(new),
+            wire::create(new, key),
         );
         self.0.sender.send(request, None, wire::created).await
     }

@@ -2,13 +2,14 @@
 //! this module sees HTTP.
 //!
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
-//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `stop` knows the ways to stop
+//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `stop` knows the ways to stop
 //! a license, `lookup` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several, `probe` learns what a service can. When a call may be made is the [`throttle`](super::throttle)'s.
 
 pub(crate) mod answer;
 pub(crate) mod choice;
 mod client;
+mod create;
 pub mod lookup;
 pub mod probe;
 mod send;
@@ -131,7 +132,7 @@ pub struct NewLicense {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "six independent yes-or-no abilities of a foreign service"
+    reason = "seven independent yes-or-no abilities of a foreign service"
 )]
 pub struct Abilities {
     /// A stop that is a status of its own and can be taken back.
@@ -148,6 +149,8 @@ pub struct Abilities {
     pub finds_by_label: bool,
     /// The most devices that one license allows.
     pub devices_max: u32,
+    /// Whoever makes a license may choose its key.
+    pub chosen_keys: bool,
 }
 
 impl Abilities {
@@ -163,6 +166,7 @@ impl Abilities {
             list_shows_label: false,
             finds_by_label: false,
             devices_max: 16,
+            chosen_keys: false,
         }
     }
 
@@ -199,6 +203,7 @@ impl Abilities {
             list_shows_label: false,
             finds_by_label: true,
             devices_max: 10_000,
+            chosen_keys: true,
         }
     }
 }

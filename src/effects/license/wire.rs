@@ -25,13 +25,15 @@ struct CreateBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unlimited_hwid_slots: Option<bool>,
     label: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license_key: Option<&'a str>,
 }
 
-/// The body that makes one license.
+/// The body that makes one license, with a key of our choice where the service takes one.
 ///
 /// # Errors
 /// Never for these values; the error is serde's.
-pub fn create(new: &NewLicense) -> serde_json::Result<Vec<u8>> {
+pub fn create(new: &NewLicense, key: Option<&LicenseKey>) -> serde_json::Result<Vec<u8>> {
     let (max_hwid_slots, unlimited_hwid_slots) = slots(new.devices);
     serde_json::to_vec(&CreateBody {
         app_id: new.app_id.as_str(),
@@ -40,6 +42,7 @@ pub fn create(new: &NewLicense) -> serde_json::Result<Vec<u8>> {
         max_hwid_slots,
         unlimited_hwid_slots,
         label: &new.label,
+        license_key: key.map(LicenseKey::reveal),
     })
 }
 

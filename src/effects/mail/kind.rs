@@ -4,7 +4,7 @@
 pub const SIGN_IN: &str = "sign_in";
 
 /// Every kind of mail, by the name that a notice has in the store, in the log and in the templates' folder.
-pub const KINDS: [&str; 15] = [
+pub const KINDS: [&str; 16] = [
     "license_issued",
     "license_delayed",
     "payment_failed",
@@ -19,6 +19,7 @@ pub const KINDS: [&str; 15] = [
     "extended",
     "expiring",
     "shortened",
+    "time_restored",
     SIGN_IN,
 ];
 

@@ -66,6 +66,7 @@ async fn a_license_with_hundreds_of_devices_is_there_after_a_restart() {
         expires_at: None,
         devices: Devices::Count(300),
         label: None,
+        key: None,
     };
     let key = writer.order(many).await.unwrap()[0].key.clone();
     for n in 0..301 {
@@ -93,6 +94,7 @@ fn create() -> Order {
         expires_at,
         devices: Devices::Count(1),
         label: None,
+        key: None,
     }
 }
 

@@ -4,5 +4,6 @@ pub(crate) mod addresses;
 pub(crate) mod attention;
 pub mod counts;
 pub mod due;
+pub mod noted_keys;
 pub(crate) mod scan;
 pub mod view;

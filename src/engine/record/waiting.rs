@@ -11,9 +11,24 @@ use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 use crate::engine::record;
 use crate::engine::write::working::Working;
+use crate::store::KeyRange;
+
+/// The beginning of a record's name; the purchase follows.
+const NAME: &str = "keys of ";
 
 fn of(machine: &MachineId) -> Vec<u8> {
-    key::general(&format!("keys of {machine}"))
+    key::general(&format!("{NAME}{machine}"))
+}
+
+/// Where the records of all purchases stand.
+pub(in crate::engine) fn range() -> KeyRange {
+    KeyRange::prefix(&key::general(NAME))
+}
+
+/// The purchase of a record.
+pub(in crate::engine) fn machine_of(key: &[u8]) -> Option<MachineId> {
+    let name = key.strip_prefix(&key::general(NAME)[..])?;
+    std::str::from_utf8(name).ok()?.parse().ok()
 }
 
 /// The keys that were found for a purchase.
@@ -41,15 +56,20 @@ pub(in crate::engine) fn keep(
     Ok(record::put(working, of(machine), &kept)?)
 }
 
-/// Forgets them: the purchase has them.
+/// Forgets them. Says whether there were any.
 ///
 /// # Errors
 /// The store's.
 pub(in crate::engine) fn forget(
     working: &mut Working<'_>,
     machine: &MachineId,
-) -> Result<(), RecordError> {
-    Ok(record::delete(working, of(machine))?)
+) -> Result<bool, RecordError> {
+    let key = of(machine);
+    let noted = working.get(&key)?.is_some();
+    if noted {
+        record::delete(working, key)?;
+    }
+    Ok(noted)
 }
 
 /// A license that somebody else made.

@@ -122,12 +122,16 @@ fn due(tx: &Transaction<'_, '_>, machine: &Machine) -> Entitlement {
     )
 }
 
-/// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in.
+/// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in, and the keys
+/// that were noted for one that was not taken in yet.
 fn undo(tx: &mut Transaction<'_, '_>, id: &MachineId) -> Result<Receipt, RecordError> {
-    let Some(machine) =
-        record::machine(tx.working, id)?.filter(|m| is_untouched(m) && m.extensions.is_empty())
-    else {
-        return Ok(Receipt::Unknown);
+    let noted = waiting::forget(tx.working, id)?;
+    let Some(machine) = record::machine(tx.working, id)?.filter(is_untouched) else {
+        return Ok(if noted {
+            Receipt::Done
+        } else {
+            Receipt::Unknown
+        });
     };
     let scope = id.scope();
     for due in dues(&machine) {

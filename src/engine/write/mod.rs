@@ -7,6 +7,7 @@ mod amend;
 mod attempting;
 pub mod committer;
 pub mod dues;
+mod erasing;
 mod guarding;
 pub mod handle;
 pub mod machines;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::adopting;
+use super::erasing;
 use super::outbox::{Attempted, Outbox};
 use super::working::Working;
 use crate::domain::action::Outcome;
@@ -160,6 +161,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Adopt(what) => adopting::carry_out(self, what),
+            Input::Erase(erasure) => erasing::carry_out(self, erasure),
             Input::Labels(pairs) => labels::keep(self.working, pairs),
             Input::Gap(gap) => gaps::note_jump(self.working, *gap),
             Input::Probed(learned) => probe::keep(self.working, learned),

@@ -13,6 +13,15 @@ use crate::http::App;
 /// The longest name of a license that is looked at.
 const NAME_LEN_MAX: usize = 255;
 
+/// How an order comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrderedBy {
+    /// By a link: everything that it names stands in an address.
+    Link,
+    /// From a page of the vendor's: nobody sees what it sends.
+    Page,
+}
+
 /// A license that is there, and who bought it.
 #[derive(Clone, Debug)]
 pub(super) struct ExtendedLicense {
@@ -31,7 +40,7 @@ pub(super) async fn find(
     app: &Arc<App>,
     source: &SourceName,
     named: &str,
-    by_link: bool,
+    by: OrderedBy,
 ) -> Result<ExtendedLicense, NoSession> {
     let wrong = |why: &str| NoSession::Asked("extends", why.to_owned());
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -41,7 +50,7 @@ pub(super) async fn find(
     let license = NamedLicense::of(named);
     let provable = match &license {
         NamedLicense::Purchase(object) => object.kind() == ObjectKind::Session,
-        NamedLicense::Key(_) => !by_link,
+        NamedLicense::Key(_) => by == OrderedBy::Page,
     };
     if !provable {
         return Err(wrong("the id of the Checkout session that bought it"));

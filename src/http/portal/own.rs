@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::sessions::PortalSession;
 use super::sign_in::{ask_page, set_cookie};
-use super::view::{OwnPurchase, PurchaseView, Viewer};
+use super::view::{KeyDisplay, OwnPurchase, PurchaseView, Viewer};
 use super::{OwnForm, RequestParts, Visit};
 use crate::domain::decision::Decision;
 use crate::domain::id::{EventId, LicenseKey, MachineId};
@@ -23,9 +23,10 @@ use crate::http::App;
 use crate::http::web::{Page, Tone};
 
 /// What the first page may say was done: a word from here, never a text of the address's.
-const DONE: [(&str, &str); 5] = [
+const DONE: [(&str, &str); 6] = [
     ("resend", "portal.done.resend"),
     ("forget", "portal.done.forget"),
+    ("forget_one", "portal.done.forget_one"),
     ("rekey", "portal.done.rekey"),
     ("out", "portal.done.out"),
     ("not_now", "portal.done.not_now"),
@@ -136,7 +137,12 @@ async fn own_page(
     };
     let view = |p: &OwnPurchase| {
         let is_asked = shown.is_some_and(|number| number == p.number(session));
-        p.view(&viewer, is_asked)
+        let keys = if is_asked {
+            KeyDisplay::Full
+        } else {
+            KeyDisplay::Masked
+        };
+        p.view(&viewer, keys)
     };
     let purchases: Vec<PurchaseView> = all.iter().map(view).collect();
     let more = (all.len() >= OF_ADDRESS_MAX).then_some(OF_ADDRESS_MAX);
@@ -210,9 +216,11 @@ async fn grant(parts: RequestParts, body: Body, wish: Wish) -> Result<Response, 
         "" => None,
         number => Some(device(&visit, &session, meant, number).ok_or_else(|| visit.stale())?),
     };
+    let forgets_one = device.is_some();
     decide(&visit, &meant.machine().id, wish.decision(device)).await?;
     Ok(visit.go_home(Some(match wish {
         Wish::Resend => "resend",
+        Wish::ResetDevices if forgets_one => "forget_one",
         Wish::ResetDevices => "forget",
         Wish::Rekey => "rekey",
     })))

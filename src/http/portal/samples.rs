@@ -2,11 +2,10 @@
 
 use super::On;
 use super::own::licenses_page;
-use super::sign_in::{ask_page, code_page, link_page};
-use super::view::{BillingView, DeviceView, KeyView, PurchaseView, WishView};
+use super::sign_in::{TypedBefore, ask_page, code_page, link_page};
+use super::view::{BillingView, DeviceView, KeyDisplay, KeyView, PurchaseView, WishView};
 use crate::config::Config;
 use crate::domain::time::Timestamp;
-use crate::http::license_words::masked;
 use crate::http::samples::{PageSample, title};
 use crate::http::web::{Page, Tone, say};
 
@@ -24,17 +23,20 @@ pub(in crate::http) fn samples(config: &Config) -> Vec<PageSample> {
     let pages = [
         ("sign-in", ask_page(Tone::Plain, "portal.sign_in.text")),
         ("over", ask_page(Tone::Wait, "portal.code.over")),
-        ("code", code_page("0", false).says(sent)),
-        ("code-wrong", code_page("0", true)),
+        ("code", code_page("0", TypedBefore::Nothing).says(sent)),
+        ("code-wrong", code_page("0", TypedBefore::WrongCode)),
         ("link", link_page("0")),
         ("stale", stale.with("on", on)),
         (
             "licenses",
-            own(&[live(config, false), lapsed(config)], None),
+            own(&[live(config, KeyDisplay::Masked), lapsed(config)], None),
         ),
         (
             "key",
-            own(&[live(config, true)], Some("portal.done.resend")),
+            own(
+                &[live(config, KeyDisplay::Full)],
+                Some("portal.done.resend"),
+            ),
         ),
         ("gift", own(&[gift(config)], None)),
         ("nothing", own(&[], None)),
@@ -52,14 +54,13 @@ fn own(purchases: &[PurchaseView], note: Option<&str>) -> Page {
     page.with("note", note).with("more", None::<u32>)
 }
 
-fn live(config: &Config, shown: bool) -> PurchaseView {
+fn live(config: &Config, keys: KeyDisplay) -> PurchaseView {
     let day = |text: &str| Timestamp::parse(text).unwrap_or(Timestamp::MAX);
     let device = |name: &str| DeviceView {
         name: name.to_owned(),
         number: "0".to_owned(),
     };
-    let key = "KEYW-7Q2M-XD4F-9TRA-5NCE";
-    let key = if shown { key.to_owned() } else { masked(key) };
+    let key = keys.of("KEYW-7Q2M-XD4F-9TRA-5NCE");
     let wish = |hint| {
         Some(WishView {
             open: true,
@@ -77,7 +78,7 @@ fn live(config: &Config, shown: bool) -> PurchaseView {
             devices: say("portal.devices.used").with("used", 2).with("max", 3),
             bound: vec![device("7f3a99c1"), device("02be41d8")],
         }],
-        shown,
+        shown: keys == KeyDisplay::Full,
         elsewhere: false,
         forget: wish("portal.forget.hint"),
         rekey: Some(WishView {
@@ -95,7 +96,7 @@ fn live(config: &Config, shown: bool) -> PurchaseView {
 }
 
 fn lapsed(config: &Config) -> PurchaseView {
-    let live = live(config, false);
+    let live = live(config, KeyDisplay::Masked);
     PurchaseView {
         tone: Tone::Bad,
         status: say("portal.status.lapsed"),
@@ -130,6 +131,6 @@ fn gift(config: &Config) -> PurchaseView {
             cancel: false,
             pay_url: None,
         }),
-        ..live(config, false)
+        ..live(config, KeyDisplay::Masked)
     }
 }

@@ -50,7 +50,7 @@ async fn asked(parts: RequestParts, body: Body) -> Result<Response, Response> {
         });
     }
     let sent = say("portal.code.sent").with("address", &address);
-    let page = code_page(&begun.form, false).says(sent);
+    let page = code_page(&begun.form, TypedBefore::Nothing).says(sent);
     Ok(visit.shows(page, StatusCode::OK))
 }
 
@@ -59,10 +59,18 @@ pub(super) fn ask_page(tone: Tone, said: impl Into<Cow<'static, str>>) -> Page {
     Page::of("portal_sign_in.html", tone, "portal.sign_in").line(said)
 }
 
+/// What was typed as a code before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TypedBefore {
+    Nothing,
+    WrongCode,
+}
+
 /// The page where a code is typed.
-pub(super) fn code_page(form: &str, wrong: bool) -> Page {
+pub(super) fn code_page(form: &str, before: TypedBefore) -> Page {
     let page = Page::of("portal_code.html", Tone::Plain, "portal.code");
-    page.with("form", form).with("wrong", wrong)
+    page.with("form", form)
+        .with("wrong", before == TypedBefore::WrongCode)
 }
 
 /// The page with the button that a link leads to.
@@ -88,7 +96,10 @@ async fn typed(parts: RequestParts, body: Body) -> Result<Response, Response> {
     let sign_ins = &visit.portal.sign_ins;
     match sign_ins.by_code(number, form.get("code"), visit.now) {
         Ok(address) => Ok(signed_in(&visit, address)),
-        Err(WrongCode::Wrong) => Err(visit.shows(code_page(number, true), StatusCode::FORBIDDEN)),
+        Err(WrongCode::Wrong) => Err(visit.shows(
+            code_page(number, TypedBefore::WrongCode),
+            StatusCode::FORBIDDEN,
+        )),
         Err(WrongCode::Over) => Err(over(&visit, "portal.code.over")),
     }
 }

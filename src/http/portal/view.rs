@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::sessions::PortalSession;
 use crate::config::Config;
+use crate::domain::action::{Act, Action};
 use crate::domain::entitlement::Entitlement;
 use crate::domain::id::{CustomerId, LicenseKey, ObjectKind};
 use crate::domain::lifecycle::Folded;
@@ -83,6 +84,25 @@ pub(super) struct BillingView {
     pub(super) card: bool,
     pub(super) cancel: bool,
     pub(super) pay_url: Option<String>,
+}
+
+/// How keys are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyDisplay {
+    /// The last characters.
+    Masked,
+    /// As they are.
+    Full,
+}
+
+impl KeyDisplay {
+    /// A key as it is shown.
+    pub(super) fn of(self, key: &str) -> String {
+        match self {
+            Self::Masked => masked(key),
+            Self::Full => key.to_owned(),
+        }
+    }
 }
 
 /// What a view is made with.
@@ -174,9 +194,13 @@ impl OwnPurchase {
     }
 
     /// Shows it; its keys in full where they were asked for.
-    pub(super) fn view(&self, viewer: &Viewer<'_>, shown: bool) -> PurchaseView {
+    pub(super) fn view(&self, viewer: &Viewer<'_>, keys: KeyDisplay) -> PurchaseView {
         let holds = self.held.holder.holds_keys;
-        let shown = shown && self.shows_keys();
+        let keys = if self.shows_keys() {
+            keys
+        } else {
+            KeyDisplay::Masked
+        };
         let licenses = self.machine().grants.iter();
         let licenses = licenses.filter(|g| g.can_be_mailed() && self.shows_keys());
         PurchaseView {
@@ -184,8 +208,8 @@ impl OwnPurchase {
             title: self.title(viewer.config),
             tone: tone(self.status),
             status: self.sentence(),
-            licenses: licenses.map(|g| key_view(g, viewer, shown)).collect(),
-            shown,
+            licenses: licenses.map(|g| self.key_view(g, viewer, keys)).collect(),
+            shown: keys == KeyDisplay::Full,
             elsewhere: !holds,
             forget: self.wish_view(viewer, Wish::ResetDevices),
             rekey: self.wish_view(viewer, Wish::Rekey),
@@ -240,29 +264,43 @@ impl OwnPurchase {
             pay_url: pay_url(&self.folded, self.status),
         })
     }
-}
 
-fn key_view(grant: &Grant, viewer: &Viewer<'_>, shown: bool) -> KeyView {
-    let bound = match grant.devices {
-        Devices::Count(_) => (viewer.devices)(&grant.key),
-        Devices::Unlimited => Vec::new(),
-    };
-    let devices = match grant.devices {
-        Devices::Count(max) if !bound.is_empty() => {
-            let used = say("portal.devices.used").with("used", bound.len());
-            used.with("max", max)
+    fn key_view(&self, grant: &Grant, viewer: &Viewer<'_>, keys: KeyDisplay) -> KeyView {
+        let mut bound = match grant.devices {
+            Devices::Count(_) => (viewer.devices)(&grant.key),
+            Devices::Unlimited => Vec::new(),
+        };
+        bound.retain(|device| !self.is_being_forgotten(grant, device));
+        let devices = match grant.devices {
+            Devices::Count(max) if !bound.is_empty() => {
+                let used = say("portal.devices.used").with("used", bound.len());
+                used.with("max", max)
+            }
+            Devices::Count(_) | Devices::Unlimited => license_words::devices(grant.devices),
+        };
+        let view = |device: &String| DeviceView {
+            name: device.chars().take(DEVICE_LEN).collect(),
+            number: viewer.session.number_of(device),
+        };
+        KeyView {
+            key: keys.of(grant.key.reveal()),
+            valid: license_words::validity(grant, viewer.now),
+            devices,
+            bound: bound.iter().map(view).collect(),
         }
-        Devices::Count(_) | Devices::Unlimited => license_words::devices(grant.devices),
-    };
-    let view = |device: &String| DeviceView {
-        name: device.chars().take(DEVICE_LEN).collect(),
-        number: viewer.session.number_of(device),
-    };
-    let key = grant.key.reveal();
-    KeyView {
-        key: if shown { key.to_owned() } else { masked(key) },
-        valid: license_words::validity(grant, viewer.now),
-        devices,
-        bound: bound.iter().map(view).collect(),
+    }
+
+    /// Whether a device that the service still knows is about to be forgotten: the customer has said so.
+    fn is_being_forgotten(&self, grant: &Grant, device: &str) -> bool {
+        let is_meant = |action: &Action| {
+            let Act::ResetDevices {
+                key, device: one, ..
+            } = &action.act
+            else {
+                return false;
+            };
+            *key == grant.key && one.as_deref().is_none_or(|one| one == device)
+        };
+        self.machine().open_actions().any(is_meant)
     }
 }

@@ -101,6 +101,16 @@ async fn customers_are_taken_in_with_their_keys_and_nobody_gets_a_second_one() {
     let undone = app.ask(&["adopt", "--undo"]);
     assert_eq!(undone["machines"].as_array().unwrap().len(), n);
     assert_eq!(
+        undone["noted"],
+        noted(&shop),
+        "keys that were noted for later"
+    );
+    let nothing = app.ask(&["adopt", "--undo"]);
+    assert_eq!(
+        (&nothing["machines"], &nothing["noted"]),
+        (&json!([]), &json!(0))
+    );
+    assert_eq!(
         (to_do(&app), app.events().len()),
         (n, 0),
         "as if it had never been"
@@ -109,6 +119,14 @@ async fn customers_are_taken_in_with_their_keys_and_nobody_gets_a_second_one() {
     assert_eq!(again["classes"], applied["classes"]);
     nothing_else(&shop, &app, licenses);
     renewals(&shop, &app, licenses).await;
+}
+
+/// How many purchases are left to the next run, with keys.
+fn noted(shop: &Shop) -> usize {
+    let expected = shop.expected(false);
+    let waits = |c: &&Customer| matches!(c.life, Life::Renews | Life::Retries);
+    let has_key = |c: &&Customer| expected[&c.machine()] != "paid_without_key";
+    shop.customers.iter().filter(waits).filter(has_key).count()
 }
 
 /// Renewals play: each key goes on, and none is made.

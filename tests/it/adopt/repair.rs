@@ -37,6 +37,17 @@ fn class_of(app: &TestApp, customer: &Customer) -> String {
         .to_owned()
 }
 
+/// The statuses of a purchase's licenses, sorted.
+fn statuses(app: &TestApp, customer: &Customer) -> Vec<String> {
+    let page = app.ask(&["show", &customer.machine()]);
+    let licenses = page["licenses"].as_array().unwrap().iter();
+    let mut all: Vec<String> = licenses
+        .map(|l| l["status"].as_str().unwrap().to_owned())
+        .collect();
+    all.sort();
+    all
+}
+
 fn ordinary(c: &&Customer) -> bool {
     c.life == Life::Runs && matches!(c.labelled, Labelled::ById(_))
 }
@@ -90,13 +101,16 @@ async fn what_other_hands_did_is_repaired_class_by_class() {
     })
     .await;
     assert_eq!(shop.fake.counter("POST"), 1);
-    // The old key ends with the new one's making; that somebody revoked it before makes no difference to that.
+    until("the old key is known to be revoked", PATIENCE, async || {
+        let statuses = statuses(&app, some[1]);
+        (statuses == ["live", "revoked"]).then_some(())
+    })
+    .await;
+    assert_eq!(shop.fake.counter("PUT revoke"), 0, "it was revoked already");
     let others = shop.fake.licenses();
     let revoked = others.iter().filter(|l| l.status == "revoked");
-    assert_eq!(
-        revoked.map(|l| l.license_key.as_str()).collect::<Vec<_>>(),
-        [key(1)]
-    );
+    let revoked: Vec<_> = revoked.map(|l| l.license_key.as_str()).collect();
+    assert_eq!(revoked, [key(1)]);
     let doubled = ask(&app, &["--repair", "two_keys"]);
     assert_eq!(doubled["to_do"], 0);
     let rows = doubled["rows"].as_array().unwrap();
@@ -187,4 +201,53 @@ async fn ending_keys_that_were_refunded_counts_with_the_guard() {
         n,
         "{held}"
     );
+}
+
+/// AuthForge takes no change of devices from us: the repair reads the key, says whose task it is, and sees when it was done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_that_another_hand_took_become_a_task_and_are_seen_when_they_are_back() {
+    let shop = Shop::of(60).await;
+    let app = shop.server().await;
+    adopted(&app);
+    let mut ordinary = shop.customers.iter().filter(ordinary);
+    let (less, more) = (ordinary.next().unwrap(), ordinary.next().unwrap());
+    let set = |customer: &Customer, devices| {
+        let key = customer.key.as_deref().unwrap();
+        shop.fake.third_hand(key, |l| l.max_hwid_slots = devices);
+    };
+    set(less, 1);
+    set(more, 7);
+    for customer in [less, more] {
+        assert_eq!(class_of(&app, customer), "devices_differ");
+    }
+    assert_eq!(repair(&app, "devices_differ"), 2);
+    let tasks = || -> Vec<Value> {
+        let rows = app.ask(&["attention"]);
+        let rows = rows.as_array().unwrap().clone();
+        let is_task = |r: &Value| r["cause"] == "refused_action";
+        rows.into_iter().filter(is_task).collect()
+    };
+    let task = until("somebody has a task", PATIENCE, async || tasks().pop()).await;
+    assert_eq!(task["machine"], less.machine(), "{task:#}");
+    let said = task.to_string();
+    assert!(said.contains("set 2 devices on the license"), "{said}");
+    // What another hand gave is left until a person says otherwise, and differs from nothing that is known.
+    until("both keys were read", PATIENCE, async || {
+        let classes = [less, more].map(|c| class_of(&app, c));
+        (classes == ["known", "known"]).then_some(())
+    })
+    .await;
+    set(less, 2);
+    app.ask(&["retry", &less.machine()]);
+    until("it is seen", PATIENCE, async || {
+        tasks().is_empty().then_some(())
+    })
+    .await;
+    let devices = |c: &Customer| {
+        let all = shop.fake.licenses();
+        let own = all.iter().find(|l| Some(&l.license_key) == c.key.as_ref());
+        own.unwrap().max_hwid_slots
+    };
+    assert_eq!((devices(less), devices(more)), (2, 7));
+    assert_eq!(shop.fake.counter("POST"), 0);
 }

@@ -114,3 +114,52 @@ async fn while_the_old_handler_runs_nobody_gets_a_second_key() {
     assert_eq!(shop.fake.counter("POST"), 1, "one key, and no second one");
     assert_eq!(shop.fake.licenses().len(), before + 2);
 }
+
+/// Where the old handler makes its key after ours, no create of ours looks any more: the nightly audit sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_key_beside_ours_is_seen_by_the_nightly_audit() {
+    let shop = Shop::of(20).await;
+    let app = shop
+        .server_with("[scheduler]\naudit = \"* * * * * *\"\n")
+        .await;
+    let first = buys(&app, 9_001).await;
+    let label = format!("Stripe sub {}", first.object());
+    let keys = || {
+        let all = shop.fake.licenses();
+        let own = all.iter().filter(|l| l.label.as_deref() == Some(&label));
+        own.count()
+    };
+    until("a key is made here", PATIENCE, async || {
+        (keys() == 1).then_some(())
+    })
+    .await;
+    let now_s = Clock::Wall.now().s();
+    shop.stripe
+        .add("/v1/subscriptions", [first.subscription(now_s)]);
+    shop.stripe.add("/v1/invoices", [first.invoice(now_s, 0)]);
+    let audits = || app.said().matches("the nightly audit found").count();
+    until("it was audited", PATIENCE, async || {
+        (audits() >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(seen(&app), [Value::Null; 0], "nobody else makes keys");
+    handled(&shop, &first);
+    let row = until("the old handler is seen", PATIENCE, async || {
+        seen(&app).pop()
+    })
+    .await;
+    assert!(row.to_string().contains(&first.machine()), "{row}");
+    assert_eq!(keys(), 2, "neither is touched");
+    buys(&app, 9_002).await;
+    until("no further key is made", PATIENCE, async || {
+        (held(&app) == 1).then_some(())
+    })
+    .await;
+    let after = audits();
+    until("it was audited again", PATIENCE, async || {
+        (audits() > after + 1).then_some(())
+    })
+    .await;
+    assert_eq!(seen(&app).len(), 1, "it is told of once");
+    assert_eq!(shop.fake.counter("POST"), 1);
+}

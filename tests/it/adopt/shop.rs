@@ -262,6 +262,11 @@ impl Shop {
 
     /// A server for it.
     pub(super) async fn server(&self) -> TestApp {
+        self.server_with("").await
+    }
+
+    /// A server for it, with further tables in its config.
+    pub(super) async fn server_with(&self, tables: &str) -> TestApp {
         let source = format!(
             "livemode = \"live\"\napi_key = \"{KEY}\"\napi_base = \"{}\"\n",
             self.base
@@ -271,7 +276,7 @@ impl Shop {
             mail:
                 "transport = \"folder\"\npath = \"./mail\"\nfrom = \"Shop <keys@shop.example>\"\n"
                     .to_owned(),
-            more: PLANS.to_owned(),
+            more: format!("{PLANS}{tables}"),
             // The laws count one license a label; this shop has doubled ones.
             fake: None,
             ..Setup::with(&self.fake)

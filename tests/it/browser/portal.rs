@@ -58,7 +58,7 @@ async fn a_customer_looks_after_a_license_with_a_phone() {
         judged(&tab, judge, &format!("portal-key-{turn}")).await;
         if !script {
             tab.click("form[action$='/portal/forget'] button").await;
-            tab.shows("Your devices are being forgotten").await;
+            tab.shows("The device is being forgotten").await;
         }
         tab.click("form[action$='/portal/sign-out'] button").await;
         tab.shows("You are signed out").await;

@@ -52,7 +52,7 @@ const ENGLISH: Words = Words {
     look_into_mail: "Check your mail",
     licenses: "Your licenses",
     works: "Your license works.",
-    forgotten: "Your devices are being forgotten",
+    forgotten: "The device is being forgotten",
     signed_out: "You are signed out",
 };
 
@@ -64,7 +64,7 @@ const GERMAN: Words = Words {
     look_into_mail: "Sehen Sie in Ihr Postfach",
     licenses: "Ihre Lizenzen",
     works: "Ihre Lizenz funktioniert.",
-    forgotten: "Ihre Geräte werden vergessen.",
+    forgotten: "Das Gerät wird vergessen.",
     signed_out: "Sie sind abgemeldet.",
 };
 
@@ -100,7 +100,7 @@ impl Shop {
         let vendor = Vendor {
             server: app.base().to_owned(),
             app: APP.to_owned(),
-            public_key: public["public_key"].as_str().unwrap().to_owned(),
+            public_keys: vec![public["public_key"].as_str().unwrap().to_owned()],
         };
         Self {
             stripe_tells: stripe.tells(app.door()),

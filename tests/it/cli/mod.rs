@@ -5,6 +5,7 @@ mod backup;
 mod basics;
 mod decisions;
 mod demo;
+mod erase;
 mod export;
 mod held;
 mod issue;

@@ -9,10 +9,15 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use keyward::adopt::AdoptedLicense;
+use keyward::domain::action::GrantStatus;
 use keyward::domain::adoption::Gap;
 use keyward::domain::customer::Customer;
 use keyward::domain::fact::Fact;
+use keyward::domain::id::{AppId, LicenseKey, PlanName, SourceName};
 use keyward::domain::machine::Machine;
+use keyward::domain::plan::Devices;
+use keyward::domain::probe::ServiceProbe;
 use keyward::domain::revision::Revision;
 use keyward::domain::search::Search;
 use keyward::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
@@ -233,22 +238,112 @@ fn golden_rules_and_small_records() {
             livemode: Some(true),
         })
     });
-    golden::<StandingOrders>("standing", &|| {
-        let mut orders = StandingOrders::default();
-        orders.add(StandingOrder {
-            what: Standing::Observe { plan: None },
-            by: Author::Restore,
-            reason: "restored from /backup/one".to_owned(),
-            at: at(1_767_607_200),
-        });
-        bytes(&orders)
-    });
     golden::<Restored>("restored", &|| {
         bytes(&Restored {
             at: at(1_767_607_200),
             from: "/backup/one".to_owned(),
             taken: at(1_767_600_000),
             seq: 7,
+        })
+    });
+}
+
+/// Every order that there is, each by another author where there are enough.
+fn orders() -> StandingOrders {
+    let source = || SourceName::from("stripe");
+    let (plan, service) = (|| Some(PlanName::from("pro")), || "authforge".to_owned());
+    let all = [
+        Standing::Observe { plan: None },
+        Standing::Observe { plan: plan() },
+        Standing::Live { plan: None },
+        Standing::Live { plan: plan() },
+        Standing::Pause { service: service() },
+        Standing::Resume { service: service() },
+        Standing::OtherHandler { source: source() },
+        Standing::Alone { source: source() },
+        Standing::Adopted { source: source() },
+    ];
+    let authors = [
+        Author::Restore,
+        Author::Person("ada".to_owned()),
+        Author::Config,
+        Author::Keyward,
+    ];
+    let mut orders = StandingOrders::default();
+    for (what, by) in all.into_iter().zip(authors.into_iter().cycle()) {
+        orders.add(StandingOrder {
+            what,
+            by,
+            reason: "restored from /backup/one".to_owned(),
+            at: Timestamp::from_s(1_767_607_200),
+        });
+    }
+    orders
+}
+
+#[test]
+fn golden_orders() {
+    golden::<StandingOrders>("standing", &|| bytes(&orders()));
+    let kept = std::fs::read_to_string(file("standing")).unwrap();
+    let kept = kept.lines().flat_map(|line| {
+        let hex = line.strip_prefix("old ").unwrap_or(line);
+        let orders: StandingOrders = minicbor::decode(&hex::decode(hex).unwrap()).unwrap();
+        orders.all().to_vec()
+    });
+    let kept: Vec<StandingOrder> = kept.collect();
+    for order in orders().all() {
+        let is_kept = kept.iter().any(|k| k.what == order.what);
+        assert!(is_kept, "standing.hex has no bytes of `{}`", order.what);
+    }
+}
+
+/// The keys of purchases that an adoption leaves to the next run.
+#[test]
+fn golden_noted_keys() {
+    let full = AdoptedLicense {
+        key: LicenseKey::new("AAAA-BBBB-CCCC-DDDD"),
+        app_id: Some(AppId::new("app_test")),
+        status: Some(GrantStatus::Live),
+        end_told: true,
+        expires_at: Some(Timestamp::from_s(1_767_607_200)),
+        devices: Some(Devices::Count(3)),
+        label: Some("Stripe sub sub_1".to_owned()),
+    };
+    let forms = [
+        (Some(GrantStatus::Revoked), Some(Devices::Unlimited)),
+        (Some(GrantStatus::Suspended), None),
+        (None, None),
+    ];
+    let others = forms.map(|(status, devices)| AdoptedLicense {
+        app_id: None,
+        status,
+        end_told: false,
+        expires_at: None,
+        devices,
+        label: None,
+        ..full.clone()
+    });
+    golden::<Vec<AdoptedLicense>>("noted", &|| {
+        let mut noted = vec![full.clone()];
+        noted.extend(others.clone());
+        bytes(&noted)
+    });
+}
+
+/// What a probe learned of a license service.
+#[test]
+fn golden_probes() {
+    golden::<ServiceProbe>("probe", &|| {
+        bytes(&ServiceProbe {
+            service: "authforge".to_owned(),
+            app: AppId::new("app_probe"),
+            at: Timestamp::from_s(1_767_607_200),
+            can_shorten: true,
+            can_be_for_life: true,
+            revoke_reversible: false,
+            set_devices: true,
+            list_shows_label: false,
+            listed_after_s: Some(2),
         })
     });
 }

@@ -9,3 +9,4 @@ mod look_first;
 mod lookup;
 mod probe;
 pub(crate) mod programs;
+mod service_move;

@@ -218,6 +218,17 @@ impl TestApp {
         assert!(sent.success());
     }
 
+    /// Stops the server and names another license service, or other settings of it.
+    pub(crate) async fn configure_licenses(&mut self, licenses: &str) {
+        self.terminate();
+        self.ended(PATIENCE).await;
+        let text = fs::read_to_string(self.config()).unwrap();
+        let (head, rest) = text.split_once("[licenses]\n").unwrap();
+        let (_, tail) = rest.split_once("\n[mail]").unwrap();
+        let text = format!("{head}[licenses]\n{licenses}\n[mail]{tail}");
+        fs::write(self.config(), text).unwrap();
+    }
+
     /// Waits until the process has ended.
     pub(crate) async fn ended(&mut self, bound: Duration) -> ExitStatus {
         let child = self.child.as_mut().expect("it runs");

@@ -163,6 +163,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::GuardReset
         | Input::Compare { .. }
         | Input::Labels(_)
+        | Input::Erase(_)
         | Input::Adopt(_)
         | Input::Keep(_)
         | Input::Heartbeat => panic!("a history has none of these"),

@@ -70,6 +70,12 @@ pub(in crate::config) const SCHEDULER: Section = Section {
             Is("\"*/5 * * * * *\""),
             "Upkeep of the metrics, and counting what waits.",
         ),
+        key(
+            "audit",
+            Cron,
+            Is("\"0 40 3 * * *\""),
+            "The nightly audit of every source with an `api_key`: Stripe, the license service and the store compared, and one line where they differ.",
+        ),
     ],
 };
 

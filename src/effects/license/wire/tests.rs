@@ -102,10 +102,16 @@ fn requests_are_written_as_documented() {
         devices: Devices::Count(3),
     };
     let expected = r#"{"appId":"a","quantity":1,"expiresAt":null,"maxHwidSlots":3,"label":"Stripe sub sub_1"}"#;
-    assert_eq!(text(create(&new)), expected);
+    assert_eq!(text(create(&new, None)), expected);
     (new.expires_at, new.devices) = (Some(Timestamp::from_s(0)), Devices::Unlimited);
     let expected = r#"{"appId":"a","quantity":1,"expiresAt":"1970-01-01T00:00:00Z","unlimitedHwidSlots":true,"label":"Stripe sub sub_1"}"#;
-    assert_eq!(text(create(&new)), expected);
+    assert_eq!(text(create(&new, None)), expected);
+    let key = LicenseKey::new("ABCD-EFGH-JKLM-NPQR");
+    let with_key = text(create(&new, Some(&key)));
+    assert!(
+        with_key.ends_with(r#","licenseKey":"ABCD-EFGH-JKLM-NPQR"}"#),
+        "{with_key}"
+    );
     for (act, expected) in [
         (LicenseUpdate::Revoke, r#"{"action":"revoke"}"#),
         (LicenseUpdate::ResetDevices, r#"{"action":"reset-hwid"}"#),

@@ -39,7 +39,7 @@ impl Census {
     }
 
     fn add(&mut self, machine: &Machine, now: Timestamp) {
-        for grant in &machine.grants {
+        for grant in machine.grants.iter().filter(|g| !g.is_left()) {
             *self
                 .licenses
                 .entry((machine.source.clone(), grant.status_at(now)))

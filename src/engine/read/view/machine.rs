@@ -8,6 +8,7 @@ use crate::domain::id::CustomerId;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
+use crate::domain::service_move::ServiceKind;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::time::Timestamp;
 
@@ -67,6 +68,9 @@ pub struct LicenseView {
     /// The key itself, where the one who asks may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The service of before where it was left by a move of all licenses: nothing is done with it any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<ServiceKind>,
 }
 
 /// A change of state.
@@ -231,6 +235,7 @@ fn licenses(machine: &Machine, now: Timestamp, keys: Keys) -> Vec<LicenseView> {
             devices: g.devices,
             plan: g.plan.as_ref().map(ToString::to_string),
             key: (keys == Keys::Shown).then(|| g.key.reveal().to_owned()),
+            left_at: g.service.filter(|_| g.is_left()),
         })
         .collect();
     licenses.sort_by_key(|l| l.seat);

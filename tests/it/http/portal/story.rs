@@ -29,7 +29,11 @@ async fn a_customer_looks_after_a_license() {
     let mut forms = page.forms().into_iter();
     let this = forms.find(|f| f.fields.contains_key("device")).unwrap();
     let done = ada.send(&this).await;
-    assert_eq!(done.to.as_deref(), Some("/portal?done=forget"));
+    assert_eq!(done.to.as_deref(), Some("/portal?done=forget_one"));
+    // At once: also while the service has not heard of it yet.
+    let page = ada.get("/portal?done=forget_one").await.body;
+    assert!(page.contains("The device is being forgotten."), "{page}");
+    assert!(!page.contains("Device laptop"), "{page}");
     let again = async || (shop.activate(&key, "desktop").await == "live").then_some(());
     until("room for another device", PATIENCE, again).await;
     assert_eq!(shop.decisions("Ada1"), ["reset_devices"]);

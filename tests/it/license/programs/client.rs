@@ -10,8 +10,8 @@ pub struct Vendor {
     pub server: String,
     /// The application's id, as in `[licenses]` or the plan.
     pub app: String,
-    /// The server's public key, in hex.
-    pub public_key: String,
+    /// The server's public keys, in hex: the one that signs, and the next one, once there is one.
+    pub public_keys: Vec<String>,
 }
 
 /// Why there is no answer.
@@ -108,16 +108,16 @@ impl Vendor {
     fn opened(&self, purpose: &str, signed: &Value) -> Result<Value, NoAnswer> {
         let text = |field: &str| signed[field].as_str().unwrap_or_default().to_owned();
         let message = purpose.to_owned() + &text("payload");
-        let (public_key, signature) = (
-            hex::decode(&self.public_key),
-            hex::decode(text("signature")),
-        );
-        let (Ok(public_key), Ok(signature)) = (public_key, signature) else {
-            return Err(NoAnswer::Forged("no signature"));
+        let signature = hex::decode(text("signature"));
+        let signature = signature.map_err(|_| NoAnswer::Forged("no signature"))?;
+        let signed_by = |public_key: &String| {
+            let public_key = hex::decode(public_key).unwrap_or_default();
+            let public_key = UnparsedPublicKey::new(&ED25519, public_key);
+            public_key.verify(message.as_bytes(), &signature).is_ok()
         };
-        UnparsedPublicKey::new(&ED25519, public_key)
-            .verify(message.as_bytes(), &signature)
-            .map_err(|_| NoAnswer::Forged("a wrong signature"))?;
+        if !self.public_keys.iter().any(signed_by) {
+            return Err(NoAnswer::Forged("a wrong signature"));
+        }
         serde_json::from_str(&text("payload")).map_err(|_| NoAnswer::Forged("no JSON"))
     }
 

@@ -31,13 +31,21 @@ fn block(language: &str) -> String {
 }
 
 /// A client in one of the languages.
-enum Language {
+pub(super) enum Language {
     Rust,
     /// An interpreter and the script.
     Script(&'static str, PathBuf),
 }
 
 impl Language {
+    pub(super) fn python(dir: &Path) -> Option<Self> {
+        Self::script("python3", "python", &["-c", "import cryptography"], dir)
+    }
+
+    pub(super) fn node(dir: &Path) -> Option<Self> {
+        Self::script("node", "js", &["--version"], dir)
+    }
+
     /// The page's script in a folder; nothing, and said so, where it cannot run.
     fn script(
         interpreter: &'static str,
@@ -61,11 +69,13 @@ impl Language {
 }
 
 /// A program of the vendor's on some devices.
-struct Program<'a> {
-    language: &'a Language,
-    server: String,
-    public_key: String,
-    file: PathBuf,
+pub(super) struct Program<'a> {
+    pub(super) language: &'a Language,
+    pub(super) server: String,
+    /// Those that are built into it.
+    pub(super) public_keys: Vec<String>,
+    /// Where it keeps an answer or a file.
+    pub(super) file: PathBuf,
 }
 
 impl Program<'_> {
@@ -81,7 +91,7 @@ impl Program<'_> {
             .arg(&self.file)
             .env("LICENSE_SERVER", &self.server)
             .env("LICENSE_APP", APP)
-            .env("LICENSE_PUBLIC_KEY", &self.public_key)
+            .env("LICENSE_PUBLIC_KEYS", self.public_keys.join(" "))
             .env("NO_PROXY", "*");
         let out = tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
@@ -94,7 +104,7 @@ impl Program<'_> {
         let vendor = Vendor {
             server: self.server.clone(),
             app: APP.to_owned(),
-            public_key: self.public_key.clone(),
+            public_keys: self.public_keys.clone(),
         };
         let read = std::fs::read(&self.file).ok();
         let mut saved: Option<Value> = read.map(|bytes| serde_json::from_slice(&bytes).unwrap());
@@ -128,7 +138,7 @@ impl Program<'_> {
     }
 
     /// Runs calls, each with what must come of it: `live`, a reason, or an error and why.
-    async fn expect(&self, steps: &[(&str, &str, &str, &str)]) {
+    pub(super) async fn expect(&self, steps: &[(&str, &str, &str, &str)]) {
         for (call, key, device, expected) in steps {
             let said = self.run(call, key, device).await;
             let text = |field: &str| said[field].as_str().unwrap_or_default().to_owned();
@@ -164,7 +174,8 @@ async fn replaying(body: String) -> String {
     format!("http://{address}")
 }
 
-async fn shop() -> TestApp {
+/// A shop with a plan for two devices and offline files.
+pub(super) async fn shop() -> TestApp {
     let mut setup = Setup::embedded();
     setup.licenses += "key_prefix = \"ACME\"\n";
     setup.more = "[[plan]]\nname = \"pro\"\nprices = [\"price_pro\"]\noffline = \"30d\"\n\
@@ -173,18 +184,27 @@ async fn shop() -> TestApp {
     TestApp::start(setup).await
 }
 
+/// The public keys that the server lists, the one that signs first.
+pub(super) async fn public_keys(app: &TestApp) -> Vec<String> {
+    let listed = app.door().get("/licenses/v1/public-key").await.unwrap();
+    let listed: Value = serde_json::from_str(&listed.body).unwrap();
+    assert_eq!(listed["public_key"], listed["keys"][0]["public_key"]);
+    let keys = listed["keys"].as_array().unwrap().iter();
+    keys.map(|k| k["public_key"].as_str().unwrap().to_owned())
+        .collect()
+}
+
 /// A client's life with one license, and what it is tried with.
 async fn live_through(app: &TestApp, language: &Language, name: &str) {
     let dir = tempfile::tempdir().unwrap();
     let key = &*buy(app, name, &[("plan", "pro")]).await;
     assert!(key.starts_with("ACME-"), "{key}");
     let door = app.door();
-    let public = door.get("/licenses/v1/public-key").await.unwrap().body;
-    let public: Value = serde_json::from_str(&public).unwrap();
+    let public_keys = public_keys(app).await;
     let program = |server: &str, file: &str| Program {
         language,
         server: server.to_owned(),
-        public_key: public["public_key"].as_str().unwrap().to_owned(),
+        public_keys: public_keys.clone(),
         file: dir.path().join(file),
     };
     let (head, last) = key.split_at(key.len() - 1);
@@ -254,7 +274,7 @@ async fn attacked<'a>(app: &TestApp, program: &impl Fn(&str, &str) -> Program<'a
             .await;
     }
     let fooled = Program {
-        public_key: ANOTHER_KEY.to_owned(),
+        public_keys: vec![ANOTHER_KEY.to_owned()],
         ..program(app.door().base(), "saved")
     };
     fooled
@@ -277,8 +297,7 @@ async fn the_rust_client() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_python_client() {
     let dir = tempfile::tempdir().unwrap();
-    let needs = ["-c", "import cryptography"];
-    if let Some(python) = Language::script("python3", "python", &needs, dir.path()) {
+    if let Some(python) = Language::python(dir.path()) {
         live_through(&shop().await, &python, "Python").await;
     }
 }
@@ -286,7 +305,7 @@ async fn the_python_client() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_javascript_client() {
     let dir = tempfile::tempdir().unwrap();
-    if let Some(node) = Language::script("node", "js", &["--version"], dir.path()) {
+    if let Some(node) = Language::node(dir.path()) {
         live_through(&shop().await, &node, "Node").await;
     }
 }

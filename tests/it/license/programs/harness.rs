@@ -22,7 +22,7 @@ use crate::http::support::{Answer, config, rules, send};
 
 pub(super) const APP: &str = "app_demo";
 /// A nonce of the right form, for questions whose answers are not verified.
-pub(super) const NONCE: &str = "nonce-0123456789";
+pub(crate) const NONCE: &str = "nonce-0123456789";
 
 /// A running service.
 pub(super) struct Service {
@@ -147,6 +147,6 @@ pub(super) fn word(answer: &Answer) -> String {
 }
 
 /// The payload of a signed answer, not verified.
-pub(super) fn payload(signed: &Value) -> Value {
+pub(crate) fn payload(signed: &Value) -> Value {
     serde_json::from_str(signed["payload"].as_str().unwrap()).unwrap()
 }

@@ -18,7 +18,7 @@ const DEVICES: usize = 20;
 const KILLS: usize = 3;
 
 /// Buys a license with places, and gives its key.
-pub(super) async fn buy(app: &TestApp, name: &str, metadata: &[(&str, &str)]) -> String {
+pub(crate) async fn buy(app: &TestApp, name: &str, metadata: &[(&str, &str)]) -> String {
     let mut purchase = one_time(name, next_s());
     for (key, value) in metadata {
         purchase["data"]["object"]["metadata"][key] = json!(value);

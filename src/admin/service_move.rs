@@ -1,0 +1,189 @@
+//! What `move-licenses` asks: the licenses that are at another service than the one that the config names, and the order to
+//! make them there.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::{Context, decision_id, raw};
+use super::failure::Failure;
+use super::history::from;
+use super::response::{Response, changed};
+use crate::adopt::last_four;
+use crate::domain::decision::{Decision, Verb};
+use crate::domain::id::{EventId, MachineId, PlanName, SourceName};
+use crate::domain::machine::{Grant, LicenseStatus, Machine};
+use crate::domain::service_move::{MoveClass, ServiceKind, TellOfKeys, judge};
+use crate::domain::time::Timestamp;
+use crate::engine::input::Input;
+use crate::engine::read::view;
+use crate::engine::record::key::Table;
+use crate::engine::record::{self as stored};
+use crate::engine::write::working::Committed;
+
+/// Licenses in one page, about.
+const ROWS_MAX: usize = 5_000;
+
+/// What is asked or ordered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoveQuery {
+    /// The licenses that are at a service and whose source has another one by now.
+    List {
+        /// Where they are.
+        from: ServiceKind,
+        /// Only those of this source.
+        source: Option<SourceName>,
+        /// After this entry.
+        after: Option<String>,
+    },
+    /// The order to make them at the source's service.
+    Apply {
+        /// Where they are.
+        from: ServiceKind,
+        machines: Vec<MachineId>,
+        /// Who is told of a key that cannot be kept.
+        tell: TellOfKeys,
+        author: String,
+        reason: String,
+    },
+}
+
+/// A license, and what a move would do with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveRow {
+    /// Its purchase.
+    pub machine: MachineId,
+    /// Its number within the purchase.
+    pub number: u32,
+    /// The last characters of its key.
+    pub key: String,
+    pub plan: Option<PlanName>,
+    pub status: LicenseStatus,
+    /// Its end; null is for life.
+    pub expires_at: Option<Timestamp>,
+    /// Where it goes.
+    pub to: ServiceKind,
+    pub class: MoveClass,
+}
+
+/// Answers.
+pub(super) async fn answer(context: &Context, query: MoveQuery) -> Result<Response, Failure> {
+    match query {
+        MoveQuery::List {
+            from,
+            source,
+            after,
+        } => {
+            let list = move |context: &Context| list(context, from, source.as_ref(), &after);
+            context.read(list).await
+        }
+        MoveQuery::Apply {
+            from,
+            machines,
+            tell,
+            author,
+            reason,
+        } => {
+            let found = context
+                .read(move |context| targets(context, from, machines))
+                .await?;
+            let at = context.handle.clock().now();
+            let order = |(machine, to): (MachineId, ServiceKind)| {
+                let (author, reason) = (author.clone(), reason.clone());
+                let decision = Decision {
+                    verb: Verb::Move { from, to, tell },
+                    author,
+                    reason,
+                };
+                let input = Input::Decision {
+                    machine: machine.clone(),
+                    id: EventId::new(decision_id(at)),
+                    decision,
+                    at,
+                };
+                (machine, input)
+            };
+            let orders: Vec<_> = found.into_iter().map(order).collect();
+            let machines: Vec<MachineId> = orders.iter().map(|(m, _)| m.clone()).collect();
+            let _ = context.submit_all(orders).await?;
+            Ok(changed(machines, 0, 0))
+        }
+    }
+}
+
+/// The service that a purchase's source has by now, where that is another one.
+fn target(context: &Context, machine: &Machine, from: ServiceKind) -> Option<ServiceKind> {
+    let rules = context.handle.rules();
+    let to = ServiceKind::named(rules.source(&machine.source).service)?;
+    (to != from).then_some(to)
+}
+
+fn list(
+    context: &Context,
+    at: ServiceKind,
+    source: Option<&SourceName>,
+    after: &Option<String>,
+) -> Result<Response, Failure> {
+    let (mut rows, mut next) = (Vec::new(), None);
+    let (reader, now) = (context.handle.reader(), context.handle.clock().now());
+    view::walk(reader, from(Table::Machine, after)?, |key, first| {
+        let machine: Machine = stored::whole(&Committed(reader), key, first)?;
+        let is_asked = source.is_none_or(|name| *name == machine.source);
+        if let Some(to) = target(context, &machine, at).filter(|_| is_asked) {
+            let found = judge(&machine, at, to.keys(), now);
+            rows.extend(
+                found
+                    .into_iter()
+                    .map(|(g, class)| row(&machine, g, to, class, now)),
+            );
+        }
+        next = (rows.len() >= ROWS_MAX).then(|| hex::encode(key));
+        Ok(next.is_none())
+    })?;
+    Ok(Response::Page {
+        rows: rows.iter().map(raw).collect::<Result<_, _>>()?,
+        next,
+        at: now,
+    })
+}
+
+fn row(
+    machine: &Machine,
+    grant: &Grant,
+    to: ServiceKind,
+    class: MoveClass,
+    now: Timestamp,
+) -> MoveRow {
+    MoveRow {
+        machine: machine.id.clone(),
+        number: grant.number,
+        key: last_four(&grant.key),
+        plan: grant.plan.clone(),
+        status: grant.status_at(now),
+        expires_at: grant.expires_at,
+        to,
+        class,
+    }
+}
+
+/// Those of the purchases that have something to move still, each with where it goes: an order that comes twice moves once.
+fn targets(
+    context: &Context,
+    from: ServiceKind,
+    machines: Vec<MachineId>,
+) -> Result<Vec<(MachineId, ServiceKind)>, Failure> {
+    let (reader, now) = (context.handle.reader(), context.handle.clock().now());
+    let mut out = Vec::new();
+    for id in machines {
+        let Some(machine) = stored::machine(&Committed(reader), &id)? else {
+            continue;
+        };
+        let Some(to) = target(context, &machine, from) else {
+            continue;
+        };
+        let moves = judge(&machine, from, to.keys(), now);
+        if moves.iter().any(|(_, class)| class.moves()) {
+            out.push((id, to));
+        }
+    }
+    Ok(out)
+}

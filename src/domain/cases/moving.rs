@@ -1,0 +1,111 @@
+//! All licenses move to another license service.
+
+use super::{Case, day};
+use crate::domain::decision::Verb;
+use crate::domain::fact::EndReason;
+use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::service_move::{
+    KeysAtTarget, MoveClass, ServiceKind, ServiceMove, TellOfKeys, judge,
+};
+
+fn to_authforge(tell: TellOfKeys) -> Verb {
+    Verb::Move {
+        from: ServiceKind::Embedded,
+        to: ServiceKind::AuthForge,
+        tell,
+    }
+}
+
+fn classes(case: &Case, keys: KeysAtTarget) -> Vec<MoveClass> {
+    let judged = judge(&case.machine, ServiceKind::Embedded, keys, case.now);
+    judged.into_iter().map(|(_, class)| class).collect()
+}
+
+#[test]
+fn what_is_left_stays_as_it_is_and_what_takes_its_place_goes_on() {
+    for (tell, mails) in [
+        (TellOfKeys::Nobody, "license_issued 0"),
+        (TellOfKeys::Customer, "license_issued 0, license_issued 10"),
+    ] {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 30.0);
+        assert_eq!(classes(&case, KeysAtTarget::Own), [MoveClass::NewKey]);
+        assert_eq!(classes(&case, KeysAtTarget::Chosen), [MoveClass::KeepsKey]);
+        case.decide(10.0, to_authforge(tell))
+            .is("active: live 33, live 33")
+            .paid(30.1, "in_2", 30.0, 60.0)
+            .is("active: live 33, live 63")
+            .acts("create create extend");
+        case.decide(40.0, Verb::Revoke)
+            .is("active: expired, revoked")
+            .mails(mails);
+        let grants = &case.machine.grants;
+        assert_eq!(grants[0].service, Some(ServiceKind::Embedded));
+        assert!(grants[0].is_left() && !grants[1].is_left());
+        assert_eq!(case.machine.label(2).to_string(), "Stripe sub sub_1 #2");
+    }
+}
+
+#[test]
+fn what_does_not_work_moves_when_it_works_again_and_its_customer_is_told() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .on(50.0)
+        .is("lapsed: suspended");
+    assert_eq!(classes(&case, KeysAtTarget::Own), [MoveClass::Later]);
+    case.decide(51.0, to_authforge(TellOfKeys::Nobody))
+        .is("lapsed: suspended")
+        .acts("create extend suspend");
+    case.paid(52.0, "in_2", 30.0, 60.0)
+        .is("active: suspended, live 63")
+        .on(53.0);
+    let of_second = |n: &Notice| n.kind == NoticeKind::LicenseIssued && n.seats == [2];
+    assert!(case.machine.notices.iter().any(of_second));
+}
+
+#[test]
+fn what_another_hand_gave_moves_too() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .changed_there(5.0, Some(100.0), 4)
+        .is("active: live 100")
+        .decide(10.0, to_authforge(TellOfKeys::Nobody))
+        .is("active: live 100, live 100")
+        .devices(&[4, 4]);
+    let given = case.machine.grants[1].given.unwrap();
+    assert!(given.time && given.devices);
+}
+
+#[test]
+fn a_new_key_that_a_person_wants_is_a_new_one() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .decide(10.0, to_authforge(TellOfKeys::Nobody))
+        .decide(11.0, Verb::Rekey)
+        .is("active: live 33, revoked, live 33")
+        .on(12.0)
+        .mails("license_issued 0, license_issued 11");
+    let kept = &case.machine.grants[0];
+    assert_eq!(kept.service_move, Some(ServiceMove::LeftForGood));
+}
+
+#[test]
+fn the_key_is_kept_where_the_service_takes_it() {
+    let mut case = Case::subscription(|_| {});
+    case.takes_keys = true;
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .decide(10.0, to_authforge(TellOfKeys::Customer))
+        .is("active: live 33")
+        .deleted(20.0, 0.0, 30.0, EndReason::Requested)
+        .on(40.0)
+        .is("ended: expired");
+    assert_eq!(case.machine.grants[0].key.reveal(), "KEY-1");
+    assert!(
+        classes(&case, KeysAtTarget::Own)
+            .iter()
+            .all(|c| *c == MoveClass::Later)
+    );
+    case.mails("license_issued 0, ended 30");
+    assert!(case.now > day(30.0));
+}

@@ -1,0 +1,41 @@
+//! A fact is heard: it joins the others, and what a person decided about licenses marks those that are there.
+
+use crate::domain::decision::Verb;
+use crate::domain::fact::Fact;
+use crate::domain::machine::Machine;
+use crate::domain::service_move;
+
+/// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it; a move to
+/// another service leaves them.
+pub fn add_fact(machine: &mut Machine, fact: &Fact) {
+    if machine.knows(fact) {
+        return;
+    }
+    machine.facts.push(fact.clone());
+    match fact.decision().map(|d| &d.verb) {
+        Some(Verb::Rekey) => {
+            for grant in &mut machine.grants {
+                grant.replaced = true;
+            }
+            service_move::keep_none(machine);
+        }
+        Some(Verb::Move { from, tell, .. }) => {
+            service_move::leave(machine, *from, *tell, fact.received);
+        }
+        Some(
+            Verb::Grant { .. }
+            | Verb::Extend { .. }
+            | Verb::Exempt { .. }
+            | Verb::Revoke
+            | Verb::Keep
+            | Verb::Address { .. }
+            | Verb::ResetDevices { .. }
+            | Verb::ApplyRevision
+            | Verb::Resend { .. }
+            | Verb::Issue { .. }
+            | Verb::Erase
+            | Verb::Note,
+        )
+        | None => {}
+    }
+}
