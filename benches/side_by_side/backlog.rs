@@ -43,17 +43,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     sell(&server, &mut sold, waiting - at_first)?;
     let memory_after = proc::memory(server.pid())?;
     let many = stretches(&server, &mut sold)?;
-    for (what, of) in [
-        ("time per acknowledgement", 0),
-        ("CPU per acknowledgement", 1),
-    ] {
-        let value = |all: &[[f64; 2]]| median(all.iter().map(|one| one[of]).collect());
-        report.check(
-            format!("{what}, {waiting} waiting / none"),
-            value(&many) / value(&none),
-            Limit::AtMost(1.1),
-        );
-    }
+    ratios(report, &format!("{waiting} waiting"), &none, &many);
     let grown_kib = (memory_after.now_mib - memory_before.now_mib) * 1024.0;
     line(&format!(
         "  memory: {} MiB with {at_first} waiting, {} MiB with {waiting}: {} bytes each",
@@ -126,8 +116,23 @@ fn work_off(server: &Server, port: u16, sold: &mut usize, report: &mut Report) -
     Ok(())
 }
 
+/// What an acknowledgement costs in some state of things, beside what it cost with nothing waiting.
+pub(crate) fn ratios(report: &mut Report, state: &str, none: &[[f64; 2]], many: &[[f64; 2]]) {
+    for (what, of) in [
+        ("time per acknowledgement", 0),
+        ("CPU per acknowledgement", 1),
+    ] {
+        let value = |all: &[[f64; 2]]| median(all.iter().map(|one| one[of]).collect());
+        report.check(
+            format!("{what}, {state} / none"),
+            value(many) / value(none),
+            Limit::AtMost(1.1),
+        );
+    }
+}
+
 /// Time and CPU of an acknowledgement, in ms, for each stretch.
-fn stretches(server: &Server, sold: &mut usize) -> Result<Vec<[f64; 2]>> {
+pub(crate) fn stretches(server: &Server, sold: &mut usize) -> Result<Vec<[f64; 2]>> {
     let one = |_| {
         let before = proc::cpu(server.pid())?;
         let load = sell(server, sold, STRETCH)?;
@@ -138,7 +143,7 @@ fn stretches(server: &Server, sold: &mut usize) -> Result<Vec<[f64; 2]>> {
     (0..STRETCHES).map(one).collect()
 }
 
-fn sell(server: &Server, sold: &mut usize, count: usize) -> Result<Load> {
+pub(crate) fn sell(server: &Server, sold: &mut usize, count: usize) -> Result<Load> {
     let load = sell_to(server.port, *sold, count)?;
     *sold += count;
     Ok(load)

@@ -10,6 +10,7 @@ mod growth;
 mod history;
 mod key;
 mod load;
+mod mails;
 mod measure;
 mod proc;
 mod purchase;
@@ -88,6 +89,9 @@ fn run(settings: &Settings) -> Result<bool> {
     }
     if keyward && settings.wants("backlog", settings.full) {
         backlog::run(settings, &mut report)?;
+    }
+    if keyward && settings.wants("mails", settings.full) {
+        mails::run(settings, &mut report)?;
     }
     if keyward && settings.wants("cold", settings.full) {
         cold::run(settings, &mut report)?;

@@ -92,10 +92,19 @@ impl Server {
 
     /// Starts Keyward with the license service inside, and mail into a folder.
     pub(crate) fn start_embedded(settings: &Settings) -> Result<Self> {
+        Self::start_with(settings, embedded_config)
+    }
+
+    /// Starts Keyward with mail to a server on this machine.
+    pub(crate) fn start_mailing(settings: &Settings, api_port: u16, smtp: u16) -> Result<Self> {
+        Self::start_with(settings, |port| mailing_config(port, api_port, smtp))
+    }
+
+    /// Starts Keyward on an empty store, with the config for a port.
+    fn start_with(settings: &Settings, config: impl Fn(u16) -> String) -> Result<Self> {
         let folder = new_folder(Kind::Keyward, settings)?;
         let port = free_port()?;
-        let config = folder.path().join("keyward.toml");
-        std::fs::write(config, embedded_config(port))?;
+        std::fs::write(folder.path().join("keyward.toml"), config(port))?;
         let child = spawn(keyward(settings, folder.path(), true), folder.path())?;
         let mut server = Self {
             kind: Kind::Keyward,
@@ -239,6 +248,16 @@ fn verify_only(port: u16) -> Result<Command> {
 
 /// The configuration of a vendor with one plan; the purchases name the application in their metadata as in the guide.
 pub(crate) fn keyward_config(port: u16, api: &str) -> String {
+    authforge_config(port, api, r#"transport = "none""#)
+}
+
+/// The same vendor, who writes to customers.
+fn mailing_config(port: u16, api_port: u16, smtp: u16) -> String {
+    let transport = format!("transport = \"smtp\"\nurl = \"smtp://127.0.0.1:{smtp}\"");
+    authforge_config(port, &format!("http://127.0.0.1:{api_port}"), &transport)
+}
+
+fn authforge_config(port: u16, api: &str, transport: &str) -> String {
     let services = format!(
         r#"[licenses]
 service = "authforge"
@@ -249,7 +268,7 @@ requests_per_s = 0
 in_flight = 64
 
 [mail]
-transport = "none"
+{transport}
 from = "Example <keys@example.com>"
 "#
     );

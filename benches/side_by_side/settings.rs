@@ -63,7 +63,7 @@ impl Settings {
                 // Cargo's own, for harnesses that know it.
                 "--bench" => {}
                 "load" | "memory" | "growth" | "replay" | "sustained" | "mixed" | "backlog"
-                | "disk" | "cold" | "validate" => settings.parts.push(argument),
+                | "mails" | "disk" | "cold" | "validate" => settings.parts.push(argument),
                 _ => bail!("unknown argument {argument}; see benches/README.md"),
             }
         }

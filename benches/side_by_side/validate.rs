@@ -2,8 +2,6 @@
 
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -22,7 +20,7 @@ const LICENSES: usize = 1_000;
 /// Questions a second.
 const PER_S: u64 = 5_000;
 /// Purchases a second beside them: a shop that sells four million licenses a day is busy.
-const SALES_PER_S: usize = 50;
+const SALES_PER_S: u64 = 50;
 /// Visitors that take turns: each may ask 20 times a second.
 const VISITORS: usize = 10_000;
 /// How long the licenses' mails are waited for.
@@ -40,15 +38,11 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     send(activate, server.port)?;
     let lasting = Duration::from_secs(settings.seconds);
     let alone = ask(&server, &keys, lasting)?;
-    let selling = Arc::new(AtomicBool::new(true));
-    let shop = std::thread::spawn({
-        let (selling, port) = (Arc::clone(&selling), server.port);
-        move || sell(&selling, port)
-    });
+    let port = server.port;
+    let shop = std::thread::spawn(move || sell(port, lasting));
     let before = proc::cpu(server.pid())?;
     let beside = ask(&server, &keys, lasting);
     let cpu = proc::cpu(server.pid())?.saturating_sub(before);
-    selling.store(false, Ordering::Relaxed);
     let sold = shop.join().ok().context("the shop's thread")??;
     let beside = beside?;
     line(&format!(
@@ -90,16 +84,13 @@ fn ask(server: &Server, keys: &[String], lasting: Duration) -> Result<Load> {
     send_paced(Box::new(next), server.port, PER_S, lasting)
 }
 
-/// Sells until it is told to stop; how many.
-fn sell(selling: &AtomicBool, port: u16) -> Result<usize> {
-    let mut sold = LICENSES;
-    while selling.load(Ordering::Relaxed) {
-        let watch = Stopwatch::start();
-        send(purchase::requests(sold, sold + SALES_PER_S)?, port)?;
-        sold += SALES_PER_S;
-        nap(Duration::from_secs(1).saturating_sub(watch.elapsed()));
-    }
-    Ok(sold - LICENSES)
+/// Sells at a steady rate, as the customers of a busy shop come; how many.
+fn sell(port: u16, lasting: Duration) -> Result<usize> {
+    let mut purchases = purchase::endless(LICENSES);
+    let next = move || purchases().map(|request| Some(Rc::from(request)));
+    Ok(send_paced(Box::new(next), port, SALES_PER_S, lasting)?
+        .latencies_us
+        .len())
 }
 
 /// A question as a program asks it, behind a proxy that names its visitor.

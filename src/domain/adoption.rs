@@ -205,15 +205,17 @@ pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
 }
 
 /// Creates that wait and may have been sent by another copy of this store are looked for first. Those under way are looked
-/// for anyway when nobody knows what came of them.
+/// for anyway when nobody knows what came of them. The other copy is at work no more since the gap was noticed: one look after
+/// that serves all that waited, whenever each of them comes up.
 pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now: Timestamp) {
+    let since = gaps.last().map_or(now, |gap| gap.noted.min(now));
     for action in machine
         .actions
         .iter_mut()
         .filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id))
     {
         action.phase = CreatePhase::Look {
-            since: now,
+            since,
             absent: 1,
             any_age: true,
         };

@@ -21,7 +21,7 @@ use super::extension::{self, SeatAsked};
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
 use super::holding::{hold_back, hold_unproved, is_silent};
-use super::lifecycle::{Folded, Transition};
+use super::lifecycle::{Folded, SPEAKS_AFTER, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
 use super::notice::{DueNotice, due_notices};
@@ -293,6 +293,14 @@ fn blocked(machine: &Machine, difference: &Difference) -> bool {
     })
 }
 
+/// From when on a license may be stopped for want of a payment alone: in the first minutes after a purchase was heard of the
+/// payment may be what is told next, and a key that stops a moment after it was mailed is the worst first impression.
+fn stops_from(machine: &Machine, difference: &Difference) -> Option<Timestamp> {
+    let stops = matches!(difference.act, Act::Suspend { .. } | Act::Revoke { .. });
+    let heard = machine.facts.iter().map(|f| f.received).min()?;
+    (stops && difference.unproved).then(|| heard + SPEAKS_AFTER)
+}
+
 fn new_action(
     machine: &mut Machine,
     difference: Difference,
@@ -324,6 +332,7 @@ fn new_action(
     {
         due = due.max(until);
     }
+    due = due.max(stops_from(machine, &difference).unwrap_or(due));
     let hold = difference.waits_for_time(world.stops_held);
     let hold = hold.map(Hold::TimeNotTrusted);
     let by_person = difference.by_person;

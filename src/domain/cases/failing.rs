@@ -36,6 +36,31 @@ fn grace_runs_from_the_first_failure() {
     late.is("grace: live 46").on(46.0).is("lapsed: suspended");
 }
 
+/// Rule 18's reason: a first invoice that is heard of as open, beside a later one's failure, stops nothing in the first minutes;
+/// that it was paid may be what is told next.
+#[test]
+fn a_license_is_not_stopped_a_moment_after_it_was_made_for_want_of_a_payment() {
+    let heard = || {
+        let mut case = Case::subscription(|_| {});
+        case.failed(30.0, "in_2", 30.0, 60.0).is("grace: live 46");
+        let first = with(
+            invoice(
+                "in_1",
+                InvoiceEvent::Finalized,
+                vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
+            ),
+            |i| i.reason = BillingReason::Create,
+        );
+        case.told_late(30.001, 0.0, "invoice.finalized", first);
+        case.on(30.006).is("grace: live 46");
+        case
+    };
+    heard().on(30.007).is("grace: suspended");
+    let mut paid = heard();
+    paid.paid(30.0065, "in_1", 0.0, 30.0).is("grace: live 46");
+    paid.on(30.1).is("grace: live 46");
+}
+
 /// Rules 26 and 42: a failure in mid period for something else starts no grace.
 #[test]
 fn a_side_invoice_starts_no_grace() {

@@ -158,7 +158,7 @@ impl Ctx<'_> {
             ending,
         };
         let dates = base
-            .map(|base| self.dates(life, grace, (base, end_at), paid, &policy))
+            .map(|base| self.dates((life, item), grace, (base, end_at), paid, &policy))
             .unwrap_or_default();
         Settled {
             pair,
@@ -170,7 +170,7 @@ impl Ctx<'_> {
 
     fn dates(
         &self,
-        life: &SubscriptionLife,
+        (life, item): (&SubscriptionLife, Option<&ItemKey>),
         grace: Option<&Episode>,
         (base, end_at): (Timestamp, Timestamp),
         paid: Option<&PaidTime>,
@@ -187,7 +187,12 @@ impl Ctx<'_> {
         let turns = [Some(base), episode, ahead.map(|a| a - KEEP_AHEAD)];
         Dates {
             paid: Some(base),
-            margin: Some(phase::with_margin(life, base, margin, self.now)),
+            margin: Some(phase::with_margin(
+                life.renewals_of(item),
+                base,
+                margin,
+                self.now,
+            )),
             grace: episode.map(|ends| ends.max(base + margin)),
             ahead,
             grace_or_end: episode.map(|ends| ends.max(end_at)),

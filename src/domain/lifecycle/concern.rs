@@ -1,4 +1,4 @@
-//! Which items a grace is for: it keeps alive what its invoice should have paid. Each item has its own end (rule 21), and a
+//! Which items a grace, or an open renewal, is for: it keeps alive what its invoice should have paid. Each item has its own end (rule 21), and a
 //! renewal is one of a licensed item (rule 25): what is paid by another invoice, or was paid since, goes its own way.
 
 use std::collections::BTreeSet;
@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::Cause;
 use super::course::Course;
 use super::grace::{Cause as FailureCause, Concern, Episode, GraceOutcome};
-use super::role::Role;
-use super::subscription_life::SubscriptionLife;
+use super::role::{LicensedLine, Role};
+use super::subscription_life::{OpenRenewal, SubscriptionLife};
 use crate::domain::fact::Fact;
 use crate::domain::id::InvoiceId;
 use crate::domain::object::ItemKey;
@@ -39,6 +39,18 @@ impl SubscriptionLife {
     ) -> Option<&Episode> {
         let mut all = self.episodes.iter().rev();
         all.find(|e| e.is_for(item, paid, now))
+    }
+
+    /// The open renewals that carry an item, or, without one, what the metadata asks for.
+    pub fn renewals_of(
+        &self,
+        item: Option<&ItemKey>,
+    ) -> impl Iterator<Item = &OpenRenewal> + Clone {
+        let of_it = move |o: &&OpenRenewal| {
+            let items = o.items.as_ref();
+            items.is_none_or(|items| item.is_none_or(|key| items.contains(key)))
+        };
+        self.open_renewals.iter().filter(of_it)
     }
 
     fn is_graced(&self, item: &ItemKey, now: Timestamp) -> bool {
@@ -78,14 +90,21 @@ impl Course<'_, '_> {
         }
     }
 
-    /// The items that a renewal bills, where all its lines are known and items have licenses of their own.
+    /// The items that a renewal charges.
     fn billed_by(&self, id: &InvoiceId) -> Option<BTreeSet<ItemKey>> {
+        self.renewed_by(id, |line| line.charges && !line.trial)
+    }
+
+    /// The items that a renewal has lines for which count, where all its lines are known and items have licenses of their own.
+    pub(super) fn renewed_by(
+        &self,
+        id: &InvoiceId,
+        counts: impl Fn(&LicensedLine<'_>) -> bool,
+    ) -> Option<BTreeSet<ItemKey>> {
         let (role, lines) = self.roles.get(id)?;
         let whole = self.objects.invoices.get(id)?.lines.lines_whole;
         let known = *role == Role::Renewal && whole && self.life.asked.is_none();
-        let base = lines
-            .iter()
-            .filter(|(_, l)| l.charges && !l.line.proration && !l.trial);
+        let base = lines.iter().filter(|(_, l)| !l.line.proration && counts(l));
         known.then(|| base.map(|(key, _)| key.clone()).collect())
     }
 

@@ -284,15 +284,17 @@ impl<'f> Course<'_, 'f> {
     /// invoice has until its due date (rule 32).
     pub(super) fn note_open_renewals(&mut self) {
         let mut open: Vec<OpenRenewal> = Vec::new();
-        for invoice in self.objects.invoices.values() {
+        for (id, invoice) in &self.objects.invoices {
             let asks = matches!(invoice.state, InvoiceState::Draft | InvoiceState::Open)
                 && invoice.failed.is_none();
             if !asks || self.role_of(invoice) != Role::Renewal {
                 continue;
             }
+            let items = self.renewed_by(id, |_| true);
             if let Some(due) = invoice.due() {
                 let since = invoice.finalized.unwrap_or(invoice.first_at);
                 open.push(OpenRenewal {
+                    items,
                     since,
                     until: due,
                     sent: true,
@@ -306,6 +308,7 @@ impl<'f> Course<'_, 'f> {
             {
                 let until = at + self.policy_at(at).processing_margin;
                 open.push(OpenRenewal {
+                    items: items.clone(),
                     since: at,
                     until,
                     sent: false,

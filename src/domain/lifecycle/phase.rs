@@ -1,7 +1,7 @@
 //! The phase of one item's life at an instant, with its dates.
 
 use super::grace::Episode;
-use super::subscription_life::SubscriptionLife;
+use super::subscription_life::{OpenRenewal, SubscriptionLife};
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::{Span, Timestamp};
 
@@ -78,17 +78,17 @@ pub fn of_item(life: &SubscriptionLife, base: Option<Timestamp>, grace: Option<&
     }
 }
 
-/// A paid end with its margin, and how long an open renewal carries on from there. An ordinary renewal stays one extend:
+/// A paid end with its margin, and how long open renewals carry on from there. An ordinary renewal stays one extend:
 /// a renewal that is being collected is looked at when the license would run out (rule 19).
 #[must_use]
-pub fn with_margin(
-    life: &SubscriptionLife,
+pub fn with_margin<'r>(
+    renewals: impl Iterator<Item = &'r OpenRenewal> + Clone,
     base: Timestamp,
     margin: Span,
     now: Timestamp,
 ) -> Timestamp {
     let alive = base + margin;
-    let carries = || life.open_renewals.iter().filter(|o| o.since <= alive);
+    let carries = || renewals.clone().filter(|o| o.since <= alive);
     let sent = carries().filter(|o| o.sent).map(|o| o.until).max();
     let ordinary = alive.max(sent.unwrap_or(alive));
     let under_way = carries().find(|o| !o.sent && now >= ordinary && o.until > now.max(ordinary));

@@ -16,7 +16,7 @@ use crate::domain::time::{Span, Timestamp};
 
 /// In a subscription's first minutes no snapshot speaks for a payment: its first invoice is on the way, and a key that is
 /// mailed and stopped a moment later is the worst first impression (rule 18).
-pub(super) const SPEAKS_AFTER: Span = Span::from_minutes(10);
+pub(in crate::domain) const SPEAKS_AFTER: Span = Span::from_minutes(10);
 
 impl<'f> Course<'_, 'f> {
     pub(super) fn version(&mut self, fact: &Fact, version: &Version<'f>) {

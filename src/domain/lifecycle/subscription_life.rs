@@ -1,6 +1,6 @@
 //! What holds for a subscription at an instant: what its course came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::grace::{Episode, SideFailure};
 use super::paid_time::PaidTime;
@@ -9,7 +9,7 @@ use crate::domain::action::Question;
 use crate::domain::decided::Decided;
 use crate::domain::fact::Wants;
 use crate::domain::object::{
-    Disputes, ItemHistory, ItemKey, ItemThen, Items, Objects, ReturnedByInvoice,
+    Disputes, ItemHistory, ItemKey, ItemThen, Objects, ReturnedByInvoice, Subscription,
 };
 use crate::domain::time::Timestamp;
 
@@ -83,8 +83,10 @@ pub struct Deleted {
 }
 
 /// A renewal invoice that is final, open and not failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenRenewal {
+    /// The items that it renews; none: not known, so all.
+    pub items: Option<BTreeSet<ItemKey>>,
     /// Since when it is open. It keeps alive what was alive then; it does not revive.
     pub since: Timestamp,
     /// Until when it carries the license.
@@ -129,7 +131,7 @@ impl SubscriptionLife {
             wants,
             paid: BTreeMap::new(),
             trial_until: None,
-            came: came(&subscription.items),
+            came: came(subscription),
             episodes: Vec::new(),
             side_failures: Vec::new(),
             open_renewals: Vec::new(),
@@ -178,10 +180,16 @@ impl SubscriptionLife {
     }
 }
 
-fn came(items: &Items) -> BTreeMap<ItemKey, Timestamp> {
+/// Items of the first snapshot of a subscription whose beginning was not heard of came nobody knows when: it may have had them
+/// all along.
+fn came(subscription: &Subscription<'_>) -> BTreeMap<ItemKey, Timestamp> {
+    let first = subscription.versions.first();
+    let first = first.filter(|_| !subscription.heard_from_its_beginning());
+    let is_known = |key: &ItemKey| first.is_none_or(|v| v.items.iter().all(|i| i.key != *key));
     let since = |(key, history): (&ItemKey, &ItemHistory)| {
         let first = history.prices.first()?;
         Some((key.clone(), first.since))
     };
-    items.iter().filter_map(since).collect()
+    let known = subscription.items.iter().filter(|(key, _)| is_known(key));
+    known.filter_map(since).collect()
 }

@@ -7,7 +7,7 @@ use crate::domain::fact::{Invoice, InvoiceLine, Item, Priced};
 use crate::domain::id::PlanName;
 use crate::domain::plan::Plan;
 use crate::domain::terms::Terms;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// Names an item of a subscription or a line of a purchase: its own id, or its price where it has none.
 pub type ItemKey = String;
@@ -47,6 +47,21 @@ impl ItemHistory {
             .rev()
             .find(|p| p.since <= at)
             .or_else(|| self.prices.first())
+    }
+
+    /// Whether it had a price in a line's time: one that takes time back bills the price before, any other the one from then on.
+    fn had_in_time_of(&self, line: &InvoiceLine, is_it: impl Fn(&PriceSince) -> bool) -> bool {
+        let nexts = self.prices.iter().skip(1).map(Some).chain([None]);
+        let had = |(price, next): (&PriceSince, Option<&PriceSince>)| {
+            let until = |least: Timestamp| next.is_none_or(|next| next.since >= least);
+            if line.amount < 0 {
+                price.since < line.start && until(line.start)
+            } else {
+                price.since < line.end && until(line.start + Span::from_ms(1))
+            }
+        };
+        let mut prices = self.prices.iter().zip(nexts);
+        prices.any(|of| is_it(of.0) && had(of))
     }
 
     /// The newest price that a plan names.
@@ -106,12 +121,12 @@ impl Items {
         self.find(id, &item.price, None)
     }
 
-    /// The name of the item that a line bills: by the item's id, else by a price that the item has or had. Prorations name
-    /// no item; of several with one price it is the newest that was there in the line's time.
+    /// The name of the item that a line bills: by the item's id, else by the price that an item had in the line's time, else by
+    /// one that it ever had. Prorations name no item; of several it is the newest.
     #[must_use]
     pub fn key_of_line(&self, line: &InvoiceLine) -> Option<&ItemKey> {
         let id = line.item.as_ref().map(crate::domain::id::ItemId::as_str);
-        self.find(id, &line.price, Some(line.end))
+        self.find(id, &line.price, Some(line))
     }
 
     /// An invoice's lines with the items that they bill. A price that no snapshot has shown yet belongs to the one item
@@ -153,20 +168,26 @@ impl Items {
         }
     }
 
-    fn find(&self, id: Option<&str>, price: &Priced, until: Option<Timestamp>) -> Option<&ItemKey> {
+    fn find(
+        &self,
+        id: Option<&str>,
+        price: &Priced,
+        line: Option<&InvoiceLine>,
+    ) -> Option<&ItemKey> {
         let by_id = id.and_then(|id| {
             self.list
                 .iter()
                 .find(|(key, h)| key == id || h.aliases.contains(id))
         });
-        let had =
-            |h: &ItemHistory| price.id.is_some() && h.prices.iter().any(|p| p.price.id == price.id);
+        let is_it = |p: &PriceSince| price.id.is_some() && p.price.id == price.id;
+        let had = |h: &ItemHistory| h.prices.iter().any(is_it);
         let came = |h: &ItemHistory| h.prices.first().map(|p| p.since);
-        let was_there = |h: &ItemHistory| until.is_none_or(|until| came(h) < Some(until));
-        let then = || self.list.iter().rfind(|(_, h)| had(h) && was_there(h));
+        let was_there = |h: &ItemHistory| line.is_none_or(|line| came(h) < Some(line.end));
+        let newest = |fits: &dyn Fn(&ItemHistory) -> bool| self.list.iter().rfind(|(_, h)| fits(h));
         by_id
-            .or_else(then)
-            .or_else(|| self.list.iter().rfind(|(_, h)| had(h)))
+            .or_else(|| line.and_then(|line| newest(&|h| h.had_in_time_of(line, is_it))))
+            .or_else(|| newest(&|h| had(h) && was_there(h)))
+            .or_else(|| newest(&had))
             .map(|(key, _)| key)
     }
 

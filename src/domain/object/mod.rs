@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use dispute::{Dispute, Disputes};
 pub use invoice::Invoice;
-pub use items::{ItemHistory, ItemKey, Items, PriceSince};
+pub use items::{ItemHistory, ItemKey, PriceSince};
 pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};

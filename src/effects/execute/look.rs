@@ -11,7 +11,7 @@ use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::license::License;
 use crate::effects::license::choice::choose;
-use crate::effects::license::lookup::LookupError;
+use crate::effects::license::lookup::{Asked, Looked, LookupError};
 use crate::effects::license::sweep::Wanted;
 use crate::effects::other_handler;
 use crate::effects::services::LicenseService;
@@ -46,7 +46,6 @@ impl ActionExecutor<'_> {
             };
         }
         let app = self.app_of(action, None);
-        let began = self.now();
         let labels = match sent_at {
             Some(_) => own_label(action),
             None => self.labels(machine, action),
@@ -55,10 +54,15 @@ impl ActionExecutor<'_> {
             .into_iter()
             .map(|label| Wanted { label, sent_at })
             .collect();
+        let asked = Asked {
+            wanted,
+            since: counts_from(action),
+            clock: self.handle.clock(),
+        };
         let find = self
             .service
             .finder
-            .find_any(&app, wanted, |key| self.services.is_held(key));
+            .find_any(&app, asked, |key| self.services.is_held(key));
         let mut find = std::pin::pin!(find);
         let found = loop {
             tokio::select! {
@@ -82,7 +86,7 @@ impl ActionExecutor<'_> {
                 after: None,
                 why: failed.to_string(),
             },
-            Ok(licenses) => {
+            Ok(Looked { licenses, began }) => {
                 if sent_at.is_none() {
                     self.judge_makers(machine, &licenses).await;
                 }
@@ -174,6 +178,14 @@ impl LicenseService {
         for pairs in fresh.chunks(KEPT_AT_ONCE) {
             let _ = handle.submit_waiting(Input::Labels(pairs.to_vec())).await;
         }
+    }
+}
+
+/// From when on a look counts for an action: after the attempt in question, and not before its time has come.
+fn counts_from(action: &Action) -> Timestamp {
+    match action.phase {
+        CreatePhase::Look { since, .. } => since.max(action.due),
+        CreatePhase::Ready => action.due,
     }
 }
 

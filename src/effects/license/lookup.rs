@@ -16,9 +16,9 @@ use desk::{Rest, SingleFlight, Waiting};
 use super::sweep::{Endless, Index, Memory, Sweep, Swept, Wanted};
 use super::wire::LicensePage;
 use super::{Answer, Client, License, Refusal, RefusalKind};
-use crate::clock::{Stopwatch, pause};
+use crate::clock::{Clock, Stopwatch, pause};
 use crate::domain::id::{AppId, LicenseKey};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::effects::throttle::{CallResult, Share, Throttle};
 
 /// How many licenses are read side by side.
@@ -72,6 +72,26 @@ impl Default for Patience {
     }
 }
 
+/// What is asked of a look.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// The labels of one purchase.
+    pub wanted: Vec<Wanted>,
+    /// Only what a look shows that began after it is an answer.
+    pub since: Timestamp,
+    /// Tells when a look begins.
+    pub clock: &'a Clock,
+}
+
+/// What a look showed.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The licenses that carry a label that was asked for.
+    pub licenses: Vec<License>,
+    /// When it began.
+    pub began: Timestamp,
+}
+
 /// Finds licenses by label at one service, and remembers the labels that it has read.
 #[derive(Clone, Debug)]
 pub struct Finder {
@@ -112,39 +132,34 @@ impl Finder {
     ) -> Result<HashMap<String, Vec<License>>, LookupError> {
         let desk = self.desk(app);
         let _turn = desk.turn.lock().await;
-        self.look(app, wanted, is_held).await
+        Ok(self.look(app, wanted, is_held).await?.found)
     }
 
-    /// The same for one label, together with all who ask while a look is under way: the next one serves them all. A
-    /// look begins after everybody whom it serves has asked. `is_held` must answer alike for all.
-    ///
-    /// # Errors
-    /// When the look could not be completed.
-    pub async fn find_one(
-        &self,
-        app: &AppId,
-        wanted: Wanted,
-        is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Vec<License>, LookupError> {
-        self.find_any(app, vec![wanted], is_held).await
-    }
-
-    /// The same for several labels of one purchase.
+    /// The same for the labels of one purchase, together with all who ask while a look is under way: the next one serves them
+    /// all. A look begins after everybody whom it serves has asked, unless one that is just over began late enough and
+    /// showed none of the labels: its answer is as good, and a thousand purchases that are looked for after a restart need
+    /// not go through the list a thousand times. `is_held` must answer alike for all.
     ///
     /// # Errors
     /// When the look could not be completed.
     pub async fn find_any(
         &self,
         app: &AppId,
-        wanted: Vec<Wanted>,
+        asked: Asked<'_>,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Vec<License>, LookupError> {
+    ) -> Result<Looked, LookupError> {
         let desk = self.desk(app);
         loop {
+            if let Some(began) = desk.just_shown_absent(&asked) {
+                return Ok(Looked {
+                    licenses: Vec::new(),
+                    began,
+                });
+            }
             let (reply, mut answer) = oneshot::channel();
             let waiting = || desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting().push(Waiting {
-                wanted: wanted.clone(),
+                wanted: asked.wanted.clone(),
                 reply,
             });
             let mut turn = desk.turn.lock().await;
@@ -155,25 +170,24 @@ impl Finder {
                 Err(TryRecvError::Empty) => {}
             }
             turn.over().await;
-            let watch = Stopwatch::start();
             let served = std::mem::take(&mut *waiting());
+            let (began, watch) = (asked.clock.now(), Stopwatch::start());
             let labels: Vec<Wanted> = served.iter().flat_map(|w| w.wanted.clone()).collect();
-            let found = self.look(app, &labels, &is_held).await;
+            let swept = self.look(app, &labels, &is_held).await;
             *turn = Rest::after(watch.elapsed());
-            let of = |wanted: &[Wanted]| match &found {
-                Ok(found) => Ok(wanted
-                    .iter()
-                    .filter_map(|w| found.get(&w.label))
-                    .flatten()
-                    .cloned()
-                    .collect()),
+            let of = |wanted: &[Wanted]| match &swept {
+                Ok(swept) => Ok(Looked {
+                    licenses: swept.licenses(wanted),
+                    began,
+                }),
                 Err(failed) => Err(failed.clone()),
             };
-            let ours = of(&wanted);
+            let ours = of(&asked.wanted);
             for other in served {
                 // Whoever no longer waits needs no answer.
                 let _ = other.reply.send(of(&other.wanted));
             }
+            desk.keep((began, watch), swept.ok().and_then(|swept| swept.shown));
             return ours;
         }
     }
@@ -216,24 +230,23 @@ impl Finder {
         app: &AppId,
         wanted: &[Wanted],
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<HashMap<String, Vec<License>>, LookupError> {
+    ) -> Result<Swept, LookupError> {
+        let shows_label = self.client.abilities().list_shows_label;
         if !self.client.abilities().finds_by_label {
-            let sweep = Sweep::for_labels(wanted, self.client.abilities().list_shows_label);
-            return Ok(self.run(app, None, sweep, is_held).await?.found);
+            let sweep = Sweep::for_labels(wanted, shows_label);
+            return self.run(app, None, sweep, is_held).await;
         }
         let mut found = HashMap::new();
         for one in wanted {
-            let sweep = Sweep::for_labels(
-                std::slice::from_ref(one),
-                self.client.abilities().list_shows_label,
-            );
-            found.extend(
-                self.run(app, Some(&one.label), sweep, &is_held)
-                    .await?
-                    .found,
-            );
+            let sweep = Sweep::for_labels(std::slice::from_ref(one), shows_label);
+            let swept = self.run(app, Some(&one.label), sweep, &is_held).await?;
+            found.extend(swept.found);
         }
-        Ok(found)
+        // Each was asked for by itself: nothing is known of others.
+        Ok(Swept {
+            found,
+            ..Swept::default()
+        })
     }
 
     async fn run(

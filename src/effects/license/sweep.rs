@@ -105,6 +105,38 @@ pub struct Swept {
     pub found: HashMap<String, Vec<License>>,
     /// Of a crawl: all labels.
     pub index: Index,
+    /// Which labels the list showed at all; `None`: only those were asked for that were wanted.
+    pub shown: Option<ShownLabels>,
+}
+
+impl Swept {
+    /// The licenses that carry any of these labels.
+    #[must_use]
+    pub fn licenses(&self, wanted: &[Wanted]) -> Vec<License> {
+        let found = wanted.iter().filter_map(|w| self.found.get(&w.label));
+        found.flatten().cloned().collect()
+    }
+}
+
+/// The labels on a whole list, but for those of licenses that somebody holds: hashes only, 16 bytes each and some.
+#[derive(Debug)]
+pub struct ShownLabels {
+    labels: HashSet<u64>,
+    /// Licenses made before this were passed over if their label was not known.
+    not_before: Option<Timestamp>,
+}
+
+impl ShownLabels {
+    /// Whether a label was on none of the licenses that could be meant.
+    #[must_use]
+    pub fn lacks(&self, wanted: &Wanted) -> bool {
+        let passed_over = match (self.not_before, wanted.sent_at) {
+            (None, _) => false,
+            (Some(cut), Some(sent)) => sent - CLOCK_SKEW < cut,
+            (Some(_), None) => true,
+        };
+        !passed_over && !self.labels.contains(&hash(&wanted.label))
+    }
 }
 
 /// All labels of an application and the keys that carry them.
@@ -134,6 +166,7 @@ pub struct Sweep {
     cursors: HashSet<u64>,
     seen: HashSet<u64>,
     unread: Vec<LicenseKey>,
+    shown: HashSet<u64>,
     swept: Swept,
 }
 
@@ -165,6 +198,7 @@ impl Sweep {
             cursors: HashSet::new(),
             seen: HashSet::new(),
             unread: Vec::new(),
+            shown: HashSet::new(),
             swept: Swept::default(),
         }
     }
@@ -232,6 +266,7 @@ impl Sweep {
     pub fn read(&mut self, license: License, memory: &mut Memory) {
         let label = license.label.clone().unwrap_or_default();
         memory.keep(hash(license.key.reveal()), hash(&label));
+        self.shown.insert(hash(&label));
         if self.wanted.is_none() {
             self.swept
                 .index
@@ -247,10 +282,18 @@ impl Sweep {
     /// The result, once there is no next page and no next read, and all that was handed out has come back.
     #[must_use]
     pub fn finish(self) -> Swept {
-        self.swept
+        let shown = ShownLabels {
+            labels: self.shown,
+            not_before: self.not_before,
+        };
+        Swept {
+            shown: Some(shown),
+            ..self.swept
+        }
     }
 
     fn known(&mut self, label: u64, key: LicenseKey) {
+        self.shown.insert(label);
         match &self.wanted {
             None => self.swept.index.0.entry(label).or_default().push(key),
             // Read for its details, and to compare the label itself.

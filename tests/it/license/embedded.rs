@@ -341,10 +341,9 @@ async fn a_store_that_fails_ends_the_service_and_answers_nobody() {
     ));
     let served = service.served.await.unwrap();
     assert!(matches!(served, Err(ServeError::Ledger(_))), "{served:?}");
-    assert!(matches!(
-        client.create(&new("five")).await,
-        Answer::NotSent { .. }
-    ));
+    // Its port may be another service's by now, which knows neither the key nor the application.
+    let five = client.create(&new("five")).await;
+    assert!(!matches!(five, Answer::Done(_)), "{five:?}");
     disk.0
         .lock()
         .unwrap()

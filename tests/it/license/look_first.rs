@@ -136,6 +136,43 @@ async fn licenses_made_before_are_adopted_and_new_purchases_do_not_wait() {
     );
 }
 
+/// More than the looks that are under way at a time: what comes behind them must not need a list of its own.
+const WAITING: usize = 2_200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waited_over_a_restart_is_looked_for_in_one_list_however_much_it_is() {
+    let refusing = Faults {
+        refuse: Some(401),
+        ..Faults::default()
+    };
+    let fake = Arc::new(Fake::start(refusing).await);
+    let mut app = TestApp::start(Setup::with(&fake)).await;
+    let bought: Vec<String> = (0..WAITING).map(|n| format!("Waits{n:04}")).collect();
+    for some in bought.chunks(50) {
+        let one = |name: &String| {
+            let (door, event) = (app.door().clone(), one_time(name, next_s()));
+            async move { door.event(&event).await }
+        };
+        let told: tokio::task::JoinSet<()> = some.iter().map(one).collect();
+        told.join_all().await;
+    }
+    fake.switch(|faults| faults.refuse = None);
+    let before = fake.counter("GET list");
+    app.kill9();
+    app.restart().await;
+    let made = async |count: usize| {
+        let made = || (fake.licenses().len() >= count).then_some(());
+        until("licenses of what waited", PATIENCE, async || made()).await;
+    };
+    // A few were refused before the service was known to refuse, and are tried again in ten minutes.
+    made(WAITING - 100).await;
+    let lists = fake.counter("GET list") - before;
+    assert!(lists <= 2, "the list was gone through {lists} times");
+    app.ask(&["retry", "--all"]);
+    made(WAITING).await;
+    assert_eq!(fake.by_label().len(), WAITING, "one for each, and no more");
+}
+
 /// The guide's handler sells twice when Stripe tells twice: of two licenses the live one is taken, and of the other a person
 /// is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,9 +5,16 @@ use super::subscription::{Life, OVER, Ruled};
 use super::{Moment, Want};
 use crate::shop::calendar::Time;
 use crate::shop::policy::OnCancel;
+use crate::shop::stripe::ledger::Status;
 
 /// What the end of its subscription leaves of a license (rules 16, 24, 30, 34).
-pub(crate) fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ended: Time) -> Ruled {
+pub(crate) fn after_the_end(
+    moment: Moment<'_>,
+    s: usize,
+    life: &Life<'_>,
+    end: Time,
+    ended: Time,
+) -> Ruled {
     let late = life
         .covers
         .iter()
@@ -40,7 +47,7 @@ pub(crate) fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ende
             Want::Open("paid after the deletion, on_cancel is not period_end"),
             "16, 34",
         ),
-        OnCancel::Now | OnCancel::Keep if life.state.reason == Some("payment_failed") => (
+        OnCancel::Now | OnCancel::Keep if looks_given_up(moment, s, life, ended) => (
             Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"),
             "30, 34",
         ),
@@ -48,6 +55,15 @@ pub(crate) fn after_the_end(moment: Moment<'_>, life: &Life<'_>, end: Time, ende
         OnCancel::PeriodEnd | OnCancel::Now => (Want::Stopped(OVER), "34"),
         OnCancel::Keep => (Want::Live(vec![None]), "34"),
     }
+}
+
+/// Whether its end reads like Stripe's: by its reason or, before there were reasons, because something was owed (rule 30).
+fn looks_given_up(moment: Moment<'_>, s: usize, life: &Life<'_>, ended: Time) -> bool {
+    let owed = || {
+        let before = moment.stripe.subs[s].at(ended - 1);
+        before.is_some_and(|b| matches!(b.status, Status::PastDue | Status::Unpaid))
+    };
+    life.state.reason == Some("payment_failed") || !moment.stripe.new_shape && owed()
 }
 
 /// Whether Stripe ended it for want of payment (rule 30).

@@ -204,10 +204,10 @@ pub(crate) fn by_time(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'
         return (Want::Open("an upgrade that begins a period failed"), "25");
     }
     if let Some(episode) = life.episodes.last().filter(|e| e.resolved.is_none()) {
-        return in_episode(moment, life, end, episode);
+        return in_episode(moment, s, life, end, episode);
     }
     if let Some(ended) = life.state.ended_at {
-        return after_the_end(moment, life, end, ended);
+        return after_the_end(moment, s, life, end, ended);
     }
     let (at, margin) = (moment.at, moment.policy.margin);
     if !open(Kind::MixedScheduledEnd)
@@ -296,7 +296,13 @@ fn carried_to(moment: Moment<'_>, s: usize, chain: &Chain, alive: Time) -> Optio
         .max()
 }
 
-fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode) -> Ruled {
+fn in_episode(
+    moment: Moment<'_>,
+    s: usize,
+    life: &Life<'_>,
+    end: Time,
+    episode: &Episode,
+) -> Ruled {
     let (at, policy) = (moment.at, moment.policy);
     if episode.unclear.is_some_and(|since| since <= at) {
         return (
@@ -310,7 +316,7 @@ fn in_episode(moment: Moment<'_>, life: &Life<'_>, end: Time, episode: &Episode)
     {
         // The customer's own cancellation: the paid time is over (rule 30), unless a person added some.
         if end > ended && policy.on_cancel != OnCancel::Keep {
-            return after_the_end(moment, life, end, ended);
+            return after_the_end(moment, s, life, end, ended);
         }
         if policy.on_cancel == OnCancel::Keep {
             return (

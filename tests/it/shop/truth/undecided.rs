@@ -8,7 +8,7 @@ use crate::shop::calendar::{HOUR, Time};
 use crate::shop::catalog::price_of;
 use crate::shop::kinds::{Kind, open};
 use crate::shop::script::{Types, Word};
-use crate::shop::stripe::ledger::{Decision, Invoice, State};
+use crate::shop::stripe::ledger::{Decision, Invoice, State, Status};
 use crate::shop::stripe::shape::SHOWN;
 
 /// Whether the price that is found by lookup key came when the key was another's: then no plan sells it.
@@ -32,6 +32,36 @@ fn free_trial(moment: Moment<'_>, s: usize) -> bool {
         .iter()
         .any(|i| price_of(i.price).amount == 0 && !price_of(i.price).metered);
     first.trial.is_some() && !moment.policy.trial_licenses && free
+}
+
+/// Whether a trial was added to something else than a paid, running subscription (rule 23): to one that was never paid, or
+/// where nothing ran but what is billed by use, which carries nothing.
+fn trial_added_to_nothing_paid(moment: Moment<'_>, s: usize, chain: &Chain) -> bool {
+    let history = &moment.stripe.subs[s].history;
+    let first = history[0].1.trial;
+    let by_use =
+        |x: &State| chain.items.is_none() && x.items.iter().all(|i| price_of(i.price).metered);
+    let unpaid = |at: Time| invoices(moment, s).all(|(_, i)| i.paid.is_none_or(|paid| paid > at));
+    let added = |(at, x): &(Time, State)| {
+        let is_new = *at <= moment.at && x.status == Status::Trialing && x.trial != first;
+        is_new && (by_use(x) || unpaid(*at))
+    };
+    history.iter().any(added)
+}
+
+/// Whether the first charge after a trial without a license was still open when the next one was made: whether that one
+/// renews anything is left open.
+fn first_charge_open_at_the_next(moment: Moment<'_>, s: usize) -> bool {
+    let trial = moment.stripe.subs[s].history[0].1.trial;
+    let Some((_, end)) = trial.filter(|_| !moment.policy.trial_licenses) else {
+        return false;
+    };
+    let mut cycles: Vec<&Invoice> = invoices(moment, s)
+        .map(|(_, i)| i)
+        .filter(|i| i.reason == "subscription_cycle" && i.created >= end)
+        .collect();
+    cycles.sort_by_key(|i| i.created);
+    matches!(cycles[..], [first, next, ..] if first.paid.is_none_or(|paid| paid > next.created))
 }
 
 /// Whether an item was not shown: lists are cut, and nobody could ask for the rest.
@@ -221,6 +251,12 @@ pub(crate) fn undecided(
     }
     if free_trial(moment, s) {
         return Some(("a free price's trial under trial = none", "22"));
+    }
+    if first_charge_open_at_the_next(moment, s) {
+        return Some(("renewals beside a first charge that is open", "20, 25"));
+    }
+    if trial_added_to_nothing_paid(moment, s, chain) {
+        return Some(("a trial is added to nothing paid", "10, 23"));
     }
     let voided = |i: &Invoice| {
         i.voided
