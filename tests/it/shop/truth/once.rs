@@ -6,7 +6,7 @@ use super::{Expect, Mail, Moment, Seat, Want, decided};
 use crate::shop::calendar::{DAY, Time};
 use crate::shop::catalog::plan_of;
 use crate::shop::script::{Told, Types, Word};
-use crate::shop::stripe::ledger::Paid;
+use crate::shop::stripe::ledger::{Decision, Paid};
 
 /// What a session's machine should show.
 pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
@@ -24,7 +24,11 @@ pub(crate) fn expect(moment: Moment<'_>, x: usize) -> Expect {
         ),
         Told::Nothing => (0, 0, None, None),
     };
+    // Nothing is made of what a person revoked before it was paid (rule 5).
+    let refused =
+        |d: &Decision| d.word == Word::Revoke && session.paid.is_none_or(|paid| d.at <= paid);
     let (want, rule) = match decided::decision(moment, &session.id) {
+        Ok(Some(decision)) if refused(decision) => (Want::Nothing, "5, 50"),
         Ok(decision) => {
             let end = decision.filter(|d| matches!(d.word, Word::Extend { .. }));
             let end = end.and_then(decided::until);
