@@ -8,7 +8,10 @@ use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::SubscriptionStatus as Status;
 use crate::domain::id::InvoiceId;
 use crate::domain::object::Invoice;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
+
+/// By so long after a sent invoice fell due Stripe has called its subscription late.
+const OVERDUE_NOTICED: Span = Span::from_days(1);
 
 impl Course<'_, '_> {
     /// Lets the deadlines up to an instant pass.
@@ -69,13 +72,19 @@ impl Course<'_, '_> {
     }
 
     /// The sent renewal that is overdue at an instant: the one that fell due last, for an older debt was told of before. What
-    /// was due before the last grace was settled starts nothing again.
-    pub(super) fn overdue_renewal(&self, at: Timestamp) -> Option<InvoiceId> {
+    /// was due before the last grace was settled starts nothing again, nor what was overdue for long when Stripe last called
+    /// the subscription well: something else makes it late then.
+    pub(super) fn overdue_renewal(
+        &self,
+        at: Timestamp,
+        last_well: Option<Timestamp>,
+    ) -> Option<InvoiceId> {
         let settled = |e: &Episode| match e.outcome {
             GraceOutcome::Recovered(at) => Some(at),
             GraceOutcome::Open | GraceOutcome::Ended(_) => None,
         };
         let since = self.life.episodes.iter().filter_map(settled).max();
+        let since = since.max(last_well.map(|at| at - OVERDUE_NOTICED));
         self.sent_renewals()
             .filter(|(due, i)| Some(*due) > since && *due <= at && is_owed(i, at))
             .max_by_key(|(due, _)| *due)

@@ -20,7 +20,9 @@ impl Course<'_, '_> {
         let before = versions.take_while(|v| !std::ptr::eq(*v, version)).last();
         let was_late =
             before.is_some_and(|v| matches!(v.shown.status, Status::PastDue | Status::Unpaid));
-        let overdue = self.overdue_renewal(fact.at).filter(|_| !was_late);
+        let last_well = before.filter(|_| !was_late).map(|v| v.at);
+        let overdue = self.overdue_renewal(fact.at, last_well);
+        let overdue = overdue.filter(|_| !was_late);
         if overdue.is_none() && self.is_explained(version) {
             return;
         }
