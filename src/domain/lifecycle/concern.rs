@@ -1,5 +1,6 @@
-//! Which items a grace, or an open renewal, is for: it keeps alive what its invoice should have paid. Each item has its own end (rule 21), and a
-//! renewal is one of a licensed item (rule 25): what is paid by another invoice, or was paid since, goes its own way.
+//! Which items a grace, or an open renewal, is for: it keeps alive what its invoice should have paid. Each item has its own
+//! end (rule 21), and a renewal is one of a licensed item (rule 25): what is paid by another invoice, or was paid since, goes
+//! its own way.
 
 use std::collections::BTreeSet;
 
