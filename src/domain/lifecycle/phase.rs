@@ -91,6 +91,10 @@ pub fn with_margin<'r>(
     let carries = || renewals.clone().filter(|o| o.since <= alive);
     let sent = carries().filter(|o| o.sent).map(|o| o.until).max();
     let ordinary = alive.max(sent.unwrap_or(alive));
-    let under_way = carries().find(|o| !o.sent && now >= ordinary && o.until > now.max(ordinary));
-    under_way.map_or(ordinary, |o| o.until)
+    // Of several that are under way the last one counts: each may be the one that comes.
+    let under_way = carries().filter(|o| !o.sent && now >= ordinary && o.until > now);
+    under_way
+        .map(|o| o.until)
+        .max()
+        .map_or(ordinary, |until| until.max(ordinary))
 }
