@@ -6,6 +6,15 @@ use crate::domain::policy::Policy;
 use crate::domain::policy_override::DatedOverride;
 use crate::domain::time::Timestamp;
 
+/// Time that a person added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// When that was said.
+    pub said: Timestamp,
+    /// The paid end counts as not earlier than this.
+    pub until: Timestamp,
+}
+
 /// What people decided, the newest on each matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decided {
@@ -15,8 +24,8 @@ pub struct Decided {
     pub revoked: bool,
     /// Kept despite refunds and disputes.
     pub kept: bool,
-    /// The paid end counts as not earlier than this.
-    pub extended: Option<Timestamp>,
+    /// Time that was added, with when that was said.
+    pub extensions: Vec<Extension>,
     /// A grace does not end before this.
     pub exempt: Option<Timestamp>,
     /// Judge everything before this instant as if it had happened then.
@@ -34,7 +43,10 @@ impl Decided {
             };
             match &decision.verb {
                 Verb::Grant { until } => (decided.grant, decided.revoked) = (Some(*until), false),
-                Verb::Extend { until } => decided.extended = decided.extended.max(Some(*until)),
+                Verb::Extend { until } => decided.extensions.push(Extension {
+                    said: fact.at,
+                    until: *until,
+                }),
                 Verb::Exempt { until } => decided.exempt = decided.exempt.max(Some(*until)),
                 Verb::Revoke => {
                     (decided.revoked, decided.grant, decided.kept) = (true, None, false)
@@ -58,6 +70,19 @@ impl Decided {
             }
         }
         decided
+    }
+
+    /// Not before this the paid end counts as reached; `None`: nobody added time.
+    #[must_use]
+    pub fn extended(&self) -> Option<Timestamp> {
+        self.extensions.iter().map(|e| e.until).max()
+    }
+
+    /// The same, by what had been said at an instant: a failure before that began its grace all the same.
+    #[must_use]
+    pub fn extended_by(&self, at: Timestamp) -> Option<Timestamp> {
+        let said = self.extensions.iter().filter(|e| e.said <= at);
+        said.map(|e| e.until).max()
     }
 
     fn end_overrides(&mut self, at: Timestamp) {

@@ -175,6 +175,29 @@ fn an_extension_takes_no_grace_away() {
         .is("ended: suspended");
 }
 
+/// Rules 25 and 50: time that a person adds settles the grace that it reaches beyond. What had failed before that begins no
+/// further one, and who adds days gives those days.
+#[test]
+fn an_extension_settles_what_failed_before() {
+    let mut lapsed = Case::subscription(|_| {});
+    lapsed
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .failed(60.0, "in_3", 60.0, 90.0)
+        .is("lapsed: suspended");
+    lapsed
+        .decide(60.5, Verb::Extend { until: day(61.0) })
+        .is("active: live 64");
+    lapsed.mails("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01, restored 60.5");
+    let mut running = Case::subscription(|_| {});
+    running
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .failed(30.0, "in_2", 30.0, 60.0);
+    running
+        .decide(45.0, Verb::Extend { until: day(47.0) })
+        .is("active: live 50");
+}
+
 /// Rule 50: a new key ends the old one and is mailed, whatever comes later goes to the new one.
 #[test]
 fn a_new_key_takes_the_place_of_the_old_one() {

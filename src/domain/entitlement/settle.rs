@@ -81,7 +81,7 @@ impl Ctx<'_> {
         let until = until.max(
             self.terms
                 .decided
-                .extended
+                .extended()
                 .filter(|_| claim.template.duration.is_some()),
         );
         let pair = Pair {

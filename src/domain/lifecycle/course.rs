@@ -79,12 +79,12 @@ pub(super) fn live(
                 }
             }
             FactBody::Invoice(shown) => course.invoice(fact, &shown.id),
+            FactBody::Decision(_) => course.decision(fact),
             FactBody::Payment(_)
             | FactBody::Charge(_)
             | FactBody::Refund(_)
             | FactBody::Dispute(_)
             | FactBody::FraudWarning(_)
-            | FactBody::Decision(_)
             | FactBody::LineItems(_)
             | FactBody::Items(_) => {}
         }

@@ -109,10 +109,8 @@ impl<'f> Course<'_, 'f> {
                 .iter()
                 .any(|l| l.of_subscription && l.end > fact.at)
         };
-        if settles && self.life.ended.is_some() && self.life.open_episode().is_some() {
-            self.step(fact, SubscriptionTrigger::PaidAfterEnd);
-        } else if settles {
-            self.step(fact, SubscriptionTrigger::Paid);
+        if settles {
+            self.settled_by(fact);
         } else if trial && self.state().is_none() {
             self.step(fact, SubscriptionTrigger::TrialRuns);
         } else if !self.sells_at(fact.at) && bills_now() {

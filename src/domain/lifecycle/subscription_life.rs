@@ -170,7 +170,7 @@ impl SubscriptionLife {
     /// The same, with the time that a person added.
     #[must_use]
     pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
-        self.paid_end(key).max(decided.extended)
+        self.paid_end(key).max(decided.extended())
     }
 
     /// Whether an item keeps what metadata asks for no longer alive: it is billed by use by now.
