@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 
 use super::Cause;
 use super::course::Course;
+use super::deadlines::is_owed;
 use super::grace::{Cause as FailureCause, Concern, Episode, GraceOutcome};
 use super::role::{LicensedLine, Role};
+use super::subscription::SubscriptionState as S;
 use super::subscription_life::{OpenRenewal, SubscriptionLife};
 use crate::domain::fact::Fact;
 use crate::domain::id::InvoiceId;
@@ -72,9 +74,13 @@ impl Course<'_, '_> {
             FailureCause::Invoice(id) => self.billed_by(id),
             FailureCause::FailureAt(_) => None,
         };
+        let another_s = |key: &ItemKey| {
+            let billed = billed.as_ref().is_none_or(|all| all.contains(key));
+            !billed && self.is_carried(key, at)
+        };
         let is_unpaid = |key: &ItemKey| {
             let ended = self.life.paid_end(key).is_some_and(|end| end <= at);
-            ended && !self.life.is_graced(key, at)
+            ended && !self.life.is_graced(key, at) && !another_s(key)
         };
         let licensed = self.objects.subscription.licensed_at(at);
         let mut unpaid: BTreeSet<ItemKey> = licensed.into_iter().filter(is_unpaid).collect();
@@ -89,6 +95,21 @@ impl Course<'_, '_> {
             unpaid,
             recovered: BTreeSet::new(),
         }
+    }
+
+    /// Whether a sent renewal of an item has time to be paid (rule 32): what becomes of the item is that invoice's affair.
+    fn is_carried(&self, key: &ItemKey, at: Timestamp) -> bool {
+        let renews = |id: &InvoiceId| self.billed_by(id).is_some_and(|all| all.contains(key));
+        self.sent_renewals()
+            .any(|(due, i)| due > at && is_owed(i, at) && renews(&i.shown.id))
+    }
+
+    /// Whether each licensed item that had time and has none is carried by a sent renewal.
+    fn only_carried_are_unpaid(&self, at: Timestamp) -> bool {
+        let licensed = self.objects.subscription.licensed_at(at);
+        let ended = |key: &&ItemKey| self.life.paid_end(key).is_some_and(|end| end <= at);
+        let mut unpaid = licensed.iter().filter(ended).peekable();
+        unpaid.peek().is_some() && unpaid.all(|key| self.is_carried(key, at))
     }
 
     /// The items that a renewal charges.
@@ -127,7 +148,7 @@ impl Course<'_, '_> {
     }
 
     /// Notes what was paid since a grace began. Of several that are open, one that has nothing unpaid any more is over; a
-    /// single one ends with its subscription's state.
+    /// single one ends with its subscription's state, also where only items are unpaid whose own renewal has time to be paid.
     pub(super) fn recover(&mut self, fact: &Fact) {
         let open = self.life.open_episodes().count();
         if open == 0 {
@@ -145,6 +166,19 @@ impl Course<'_, '_> {
             if open > 1 && concern.unpaid.is_empty() && !concern.recovered.is_empty() {
                 episode.outcome = GraceOutcome::Recovered(fact.at);
             }
+        }
+        self.recover_beside_carried(fact);
+    }
+
+    fn recover_beside_carried(&mut self, fact: &Fact) {
+        let mut open = self.life.episodes.iter().filter(|e| e.is_open());
+        let (Some(only), None) = (open.next(), open.next()) else {
+            return;
+        };
+        let over = only.concern.unpaid.is_empty() && !only.concern.recovered.is_empty();
+        let late = matches!(self.state(), Some(S::Grace | S::Lapsed));
+        if over && late && self.only_carried_are_unpaid(fact.at) {
+            self.settled_by(fact);
         }
     }
 }

@@ -65,7 +65,7 @@ impl Course<'_, '_> {
     }
 
     /// Sent renewals with their due dates.
-    fn sent_renewals(&self) -> impl Iterator<Item = (Timestamp, &Invoice<'_>)> {
+    pub(super) fn sent_renewals(&self) -> impl Iterator<Item = (Timestamp, &Invoice<'_>)> {
         let renewals = self.objects.invoices.values();
         let renewals = renewals.filter(|i| self.role_of(i) == Role::Renewal);
         renewals.filter_map(|i| Some((i.due()?, i)))
@@ -115,7 +115,7 @@ impl Course<'_, '_> {
 }
 
 /// Whether an invoice is final and waits for its money at an instant, and no try of it failed before.
-fn is_owed(invoice: &Invoice<'_>, at: Timestamp) -> bool {
+pub(super) fn is_owed(invoice: &Invoice<'_>, at: Timestamp) -> bool {
     let done = [&invoice.paid, &invoice.closed, &invoice.failed];
     invoice.finalized.is_some_and(|f| f <= at) && done.into_iter().flatten().all(|h| h.at > at)
 }
