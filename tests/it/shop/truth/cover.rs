@@ -3,8 +3,9 @@
 use super::chain::{Chain, chains};
 use super::{Moment, decided};
 use crate::shop::calendar::Time;
+use crate::shop::catalog::plan_of;
 use crate::shop::script::{Types, Word};
-use crate::shop::stripe::ledger::{Invoice, Status};
+use crate::shop::stripe::ledger::{Invoice, Item, Status};
 
 /// A stretch of time that is paid for or granted.
 #[derive(Clone, Debug)]
@@ -168,6 +169,8 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
         .iter()
         .filter(|(since, _)| *since <= at)
         .collect();
+    // Rule 15: a price that no plan names is given nothing, unless metadata asks for the whole.
+    let sells = |i: &&Item| chain.items.is_none() || plan_of(i.price).is_some();
     for (n, (since, state)) in history.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| &history[n].1);
         if let Some((start, end)) = state.trial.filter(|_| state.status == Status::Trialing) {
@@ -195,7 +198,7 @@ fn grants(moment: Moment<'_>, s: usize, chain: &Chain, at: Time) -> Vec<Grant> {
         let period = state
             .items
             .iter()
-            .filter(|i| chain.is_for(i))
+            .filter(|i| chain.is_for(i) && sells(i))
             .map(|i| (i.start, i.end))
             .max();
         // Rule 33: periods that turn while paused, and the one running at the resume.
