@@ -140,8 +140,11 @@ impl Ctx<'_> {
         // rule 34: a scheduled end counts for an item that is paid for, whatever became of the others.
         known.in_grace &= paid_end.is_none_or(|end| end <= self.now);
         let (ending, end_at) = ending::effect(&known, &policy);
-        let paid_since =
-            |at| paid.is_some_and(|p| p.periods.iter().any(|period| period.paid_at > at));
+        // What metadata asks for is paid for by any item that carries it.
+        let paid_since = |at| {
+            let mut periods = keys.iter().filter_map(|key| life.paid.get(*key));
+            periods.any(|p| p.periods.iter().any(|period| period.paid_at > at))
+        };
         let pair = Pair {
             phase,
             refund: if decided.kept {

@@ -102,8 +102,13 @@ impl<'f> Course<'_, 'f> {
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
         // What was never paid for is granted nothing (rule 20); for metadata, any item that carried it paid (rule 10).
         let had = |key: &ItemKey| self.life.paid_end(key).is_some();
-        let asked_had = self.life.asked.is_some() && self.life.carriers.iter().any(had);
-        let is_paid = |i: &&ItemThen| (asked_had || had(&i.key)) && !self.life.only_used(i);
+        // Nor is what no plan names: it does not extend a license that is for something else (rule 15).
+        let asked = self.life.asked.is_some();
+        let asked_had = asked && self.life.carriers.iter().any(had);
+        let licensed = self.objects.subscription.licensed_at(version.at);
+        let sells = |key: &ItemKey| asked || licensed.contains(key);
+        let is_paid =
+            |i: &&ItemThen| (asked_had || had(&i.key)) && sells(&i.key) && !self.life.only_used(i);
         let items: Vec<ItemThen> = version.items.iter().filter(is_paid).cloned().collect();
         for item in items {
             if let Some((start, end)) = item.period.filter(|(start, _)| counts(*start)) {
