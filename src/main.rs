@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 /// Chosen by measurement: docs/decisions/7-allocator.md.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
