@@ -41,6 +41,12 @@ impl Digest {
         self.sum = self.sum.wrapping_sub(hash(key, seq));
     }
 
+    /// All of another set came, which has no member in common with this one.
+    pub(super) fn join(&mut self, other: Self) {
+        self.count = self.count.wrapping_add(other.count);
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
     /// How many keys there are.
     pub(super) fn count(self) -> u64 {
         self.count

@@ -5,7 +5,11 @@ mod write;
 
 use std::fs;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -142,7 +146,7 @@ impl Disk {
         let file = OpenOptions::new().read(true).write(true).open(db)?;
         for _ in 0..LOCK_TRIES {
             match file.try_lock() {
-                Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_PAUSE),
+                Err(TryLockError::WouldBlock) => thread::park_timeout(LOCK_PAUSE),
                 Err(TryLockError::Error(error)) => return Err(error),
                 Ok(()) => break,
             }
@@ -198,6 +202,14 @@ impl Disk {
         let before = catch_panics(|| db.get_lt([place, &[0]].concat()))?;
         Ok(before
             .filter(|(first_key, _)| first_key.first() == place.first() && **first_key != *APPLIED))
+    }
+
+    /// For values that are asked for in the order of their places.
+    pub(super) fn ascending(&self) -> Ascending<'_> {
+        Ascending {
+            disk: self,
+            block: Vec::new(),
+        }
     }
 
     /// The values of a range of places in order. Stop at the first error: sled's iterator would return it for ever.
@@ -260,11 +272,40 @@ impl Disk {
             .ok_or_else(|| DiskError::damaged("what sled says about itself is malformed"))
     }
 
-    /// What is in fact there, found by walking through all of it.
+    /// What is in fact there, found by walking through all of it, table by table on all cores.
     pub(super) fn digest(&self) -> Result<Digest, DiskError> {
         let db = self.db()?;
+        if catch_panics(|| db.contains_key([]))? {
+            return Err(damaged(&[], &"an empty key"));
+        }
+        let tables = AtomicU16::new(0);
+        let walk = || {
+            let mut digest = Digest::default();
+            while let Ok(table) = u8::try_from(tables.fetch_add(1, Ordering::Relaxed)) {
+                digest.join(self.table_digest(table)?);
+            }
+            Ok(digest)
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let digests = thread::scope(|scope| {
+            let walks: Vec<_> = (0..threads).map(|_| scope.spawn(walk)).collect();
+            let ended = walks.into_iter().map(thread::ScopedJoinHandle::join);
+            let ended = ended.map(|walk| walk.unwrap_or_else(|panic| resume_unwind(panic)));
+            ended.collect::<Vec<Result<Digest, DiskError>>>()
+        });
         let mut digest = Digest::default();
-        let mut all = db.iter();
+        for walked in digests {
+            digest.join(walked?);
+        }
+        self.presence.complete();
+        Ok(digest)
+    }
+
+    /// The same of the keys that begin with a byte.
+    fn table_digest(&self, table: u8) -> Result<Digest, DiskError> {
+        let db = self.db()?;
+        let mut digest = Digest::default();
+        let mut all = db.scan_prefix([table]);
         while let Some((first_key, framed)) = catch_panics(|| all.next().transpose())? {
             let items = taken_apart(&first_key, &framed)?;
             for item in &items {
@@ -278,7 +319,6 @@ impl Disk {
             }
             self.presence.note(items.iter().map(|item| &*item.key));
         }
-        self.presence.complete();
         Ok(digest)
     }
 
@@ -287,6 +327,27 @@ impl Disk {
         let db = self.db()?;
         catch_panics(|| db.flush())?;
         self.file.sync_data().map_err(DiskError::undamaged)
+    }
+}
+
+/// Looks up one value after another in the order of their places: each block is taken apart once.
+pub(super) struct Ascending<'d> {
+    disk: &'d Disk,
+    /// The last one, in order.
+    block: Vec<BlockEntry>,
+}
+
+impl Ascending<'_> {
+    /// The entry at a place, checked.
+    pub(super) fn get(&mut self, place: &[u8]) -> Result<Option<&BlockEntry>, DiskError> {
+        let last = self.block.last();
+        if last.is_none_or(|last| *last.key < *place) {
+            let block = self.disk.block_of(place)?;
+            let block = block.map(|(first_key, framed)| taken_apart(&first_key, &framed));
+            self.block = block.transpose()?.unwrap_or_default();
+        }
+        let found = self.block.binary_search_by(|entry| (*entry.key).cmp(place));
+        Ok(found.ok().map(|at| &self.block[at]))
     }
 }
 

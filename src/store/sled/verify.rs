@@ -81,25 +81,23 @@ impl Mentions {
     /// What sled has wrong, in words; empty if nothing. Keys in the overlay are left out: sled is yet to be given them.
     pub(super) fn check(&self, disk: &Disk, overlay: &Overlay) -> Result<Findings, DiskError> {
         let mut findings = Findings::default();
-        // In order, so that each of sled's leaves is read once and not once per key.
-        let mut mentions: Vec<_> = self.of.iter().collect();
-        mentions.sort_unstable_by_key(|(key, _)| *key);
-        for (key, mention) in mentions {
+        // In the order of their places, so that each of sled's blocks is taken apart once and not once per key.
+        let placed = self.of.iter().map(|(key, mention)| {
             let place = disk.layout().find(key);
-            if place
-                .as_ref()
-                .is_some_and(|place| overlay.get(place).is_some())
-            {
+            (place, key, mention)
+        });
+        let mut placed: Vec<_> = placed.collect();
+        placed.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        let mut ascending = disk.ascending();
+        for (place, key, mention) in placed {
+            let place = place.as_deref();
+            if place.is_some_and(|place| overlay.get(place).is_some()) {
                 continue;
             }
-            let found = place.map(|place| disk.get(&place)).transpose()?.flatten();
-            let (is, should) = (
-                found
-                    .as_ref()
-                    .map(|value| (value.seq.0, crc32fast::hash(&value.bytes))),
-                mention,
-            );
-            let should = should.crc.map(|crc| (should.seq, crc));
+            let found = place.map(|place| ascending.get(place)).transpose()?;
+            let is = found.flatten();
+            let is = is.map(|entry| (entry.seq.0, crc32fast::hash(&entry.value)));
+            let should = mention.crc.map(|crc| (mention.seq, crc));
             if is != should {
                 findings.add(key, is.map(|(seq, _)| seq), should.map(|(seq, _)| seq));
             }
