@@ -213,7 +213,6 @@ fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -
         if life.episodes.iter().any(|e| e.start > since) {
             return (Want::Open("failed after a refund"), "37");
         }
-        return plain;
     }
     if ends && plain.0.is_live() {
         if !kinds::open(Kind::EndedWithMoneyBack) {
