@@ -155,7 +155,9 @@ impl<'f> Course<'_, 'f> {
         // What is billed together is paid together.
         let is_peer = |i: &ItemThen, of: &ItemThen| i.key != of.key && i.period == of.period;
         let running = |of: &ItemThen| {
-            let alone = !old.iter().any(|i| is_peer(i, of));
+            // One that was there before and is not paid counts too: then the period that it came into is not.
+            let before = |i: &&ItemThen| came(i) < came(of) || was_paid(&i.key);
+            let alone = !licensed().filter(before).any(|i| is_peer(i, of));
             let peers = old
                 .iter()
                 .filter(|i| i.key != of.key && (alone || is_peer(i, of)));
