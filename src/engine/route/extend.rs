@@ -14,6 +14,7 @@ use crate::domain::fact::NamedLicense;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::id::{AppId, LicenseKey, MachineId, PlanName, Scope};
 use crate::domain::machine::Machine;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::transfer::apart;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, RecordError, View};
@@ -49,10 +50,14 @@ pub(in crate::engine) fn look(
         let (seats, others): (Vec<_>, Vec<_>) = asked.into_iter().partition(|a| a.sought == sought);
         asked = others;
         match found(tx, scope, machine, &sought, &seats)? {
-            Err(NotExtended::Unknown | NotExtended::Ended)
-                if machine.waits_for_named() > Some(tx.now.at) =>
-            {
-                return Ok(None);
+            Err(why @ (NotExtended::Unknown | NotExtended::Ended)) => {
+                let waits = waits(tx, scope, machine)?.filter(|until| *until > tx.now.at);
+                if let Some(until) = waits {
+                    let earlier = machine.wake_at.filter(|wake| *wake > tx.now.at);
+                    machine.wake_at = Some(earlier.map_or(until, |wake| wake.min(until)));
+                    return Ok(None);
+                }
+                told.push(Report::new(tx.now.at, Finding::NotExtended(why)));
             }
             Err(why) => told.push(Report::new(tx.now.at, Finding::NotExtended(why))),
             Ok(found) => extends.extend(found),
@@ -71,6 +76,30 @@ pub(in crate::engine) fn look(
         .map(|owner| Report::new(tx.now.at, Finding::Extends(owner)));
     machine.told.extend(news);
     Ok(Some(told))
+}
+
+/// Until when what a purchase names may still be heard of. What it names may itself wait for what that names: it is looked for
+/// again just after that has settled.
+fn waits(
+    tx: &Transaction<'_, '_>,
+    scope: &Scope,
+    buyer: &Machine,
+) -> Result<Option<Timestamp>, RecordError> {
+    let mut until = buyer.waits_for_named();
+    let mut names = buyer.clone();
+    for seconds in (1..).take(STEPS_MAX) {
+        let Some(named) = names.named_license().cloned() else {
+            break;
+        };
+        let named = of_name(tx, scope, &names, &named)?;
+        let Some(named) = named.filter(|m| m.looked.is_none() && m.grants.is_empty()) else {
+            break;
+        };
+        let own = named.named_license().and_then(|_| named.waits_for_named());
+        until = until.max(own.map(|own| own + Span::from_s(seconds)));
+        names = named;
+    }
+    Ok(until)
 }
 
 /// Which license each of some seats extends; those that find none are not among them.
