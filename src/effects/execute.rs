@@ -210,12 +210,10 @@ impl ActionExecutor<'_> {
     }
 
     /// What a person can do about a refusal, where that is known.
-    fn by_hand(&self, action: &Action) -> Option<ByHand> {
+    fn by_hand(&self, action: &Action, kind: RefusalKind) -> Option<ByHand> {
         match &action.act {
             Act::ResetDevices { .. } => Some(ByHand::ResetDevices),
-            Act::SetDevices { .. } if !self.service.client.abilities().set_devices => {
-                Some(ByHand::SetDevices)
-            }
+            Act::SetDevices { .. } if kind == RefusalKind::CannotDo => Some(ByHand::SetDevices),
             Act::Create(_)
             | Act::SetExpiry { .. }
             | Act::Suspend { .. }
@@ -255,7 +253,7 @@ impl ActionExecutor<'_> {
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
-            | RefusalKind::Other => match self.by_hand(action) {
+            | RefusalKind::Other => match self.by_hand(action, refusal.kind) {
                 Some(by_hand) => {
                     // Of what it cannot do at all the service says nothing: it was not asked.
                     let asked = refusal.kind != RefusalKind::CannotDo;
