@@ -68,6 +68,8 @@ pub struct EraseRow {
 /// What is known of a customer.
 struct Person {
     machines: Vec<(Machine, PurchaseStatus)>,
+    /// Who they are at Stripe.
+    customers: BTreeSet<(Scope, CustomerId)>,
     /// What events name them by.
     names: BTreeSet<String>,
 }
@@ -75,15 +77,18 @@ struct Person {
 /// Answers.
 pub(super) async fn answer(context: &Context, query: EraseQuery) -> Result<Response, Failure> {
     let who = query.who.clone();
-    let (mut plan, bodies) = context
+    let (mut plan, customers, bodies) = context
         .read(move |context| {
             let person = person(context, &who)?;
             let bodies = bodies(context, &person)?;
-            Ok((plan(&person, bodies.len()), bodies))
+            Ok((plan(&person, bodies.len()), person.customers, bodies))
         })
         .await?;
     if let Some(order) = query.order {
         apply(context, &plan, bodies, order).await?;
+        for (scope, customer) in &customers {
+            context.handle.forget_customer(scope, customer).await?;
+        }
         plan.applied = true;
     }
     Ok(Response::List {
@@ -193,7 +198,11 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
     if machines.is_empty() {
         return Err(super::context::no_machine(who));
     }
-    Ok(Person { machines, names })
+    Ok(Person {
+        machines,
+        customers,
+        names,
+    })
 }
 
 /// The bodies that name the customer, without them. Every event is looked at: also those that belong to no purchase.

@@ -185,6 +185,7 @@ fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
         Standing::Override { .. } | Standing::EndOverride { .. } => Err(Failure::input(
             "what a customer has of their own is ordered by `keyward override`",
         )),
+        Standing::Erased => Err(Failure::input("a customer is erased by `keyward erase`")),
     }
 }
 
