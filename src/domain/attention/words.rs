@@ -73,6 +73,7 @@ impl Concern {
             Self::OtherHandler { source, .. } => {
                 format!("keyward resume --source {source} --reason …")
             }
+            Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
             Self::Backup(_) => "keyward backup TARGET".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
@@ -135,6 +136,15 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
+            Self::AuditDiffers { differs, .. } => {
+                let classes = differs.iter().map(|(class, n)| format!("{n} {class}"));
+                let classes: Vec<String> = classes.collect();
+                write!(
+                    f,
+                    "Stripe, the license service and this store differ: {}",
+                    classes.join(", ")
+                )
+            }
             Self::OtherHandler { seen, .. } => write!(
                 f,
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"

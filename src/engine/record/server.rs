@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::key::{self, Table};
 use super::{RecordError, View};
+use crate::domain::adoption::Class;
 use crate::domain::alert::AlertLog;
 use crate::domain::id::{AccountId, Scope, SourceName};
 use crate::domain::silence::Rhythm;
@@ -27,6 +28,15 @@ pub enum ServerRecord {
     AddressesIndexed,
     /// How deliveries came so far.
     Rhythms(Vec<(SourceName, Rhythm)>),
+    /// What the last audit of a source found; empty: no difference.
+    Audited {
+        /// The source.
+        source: SourceName,
+        /// When it was.
+        at: Timestamp,
+        /// How many of each class that differs.
+        differs: Vec<(Class, u32)>,
+    },
     /// What was reported over a channel.
     Alerts {
         /// The channel.
@@ -114,11 +124,62 @@ pub(in crate::engine) fn keep(
             let records: Vec<RhythmRecord> = rhythms.iter().map(record).collect();
             record::put(working, rhythms_key(), &records)?;
         }
+        ServerRecord::Audited {
+            source,
+            at,
+            differs,
+        } => put_audit(working, source, *at, differs)?,
         ServerRecord::Alerts { channel, log } => {
             record::put(working, alerts_key(*channel), log)?;
         }
     }
     Ok(Receipt::Done)
+}
+
+/// What the last audit of a source found.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AuditRecord {
+    /// The source.
+    #[n(0)]
+    pub source: SourceName,
+    /// Since when something differs.
+    #[n(1)]
+    pub since: Timestamp,
+    /// How many of each class. Never empty.
+    #[n(2)]
+    pub differs: Vec<(Class, u32)>,
+}
+
+fn audits_key() -> Vec<u8> {
+    key::general("audits")
+}
+
+fn put_audit(
+    working: &mut Working<'_>,
+    source: &SourceName,
+    at: Timestamp,
+    differs: &[(Class, u32)],
+) -> Result<(), RecordError> {
+    let mut kept: Vec<AuditRecord> = record::get(working, &audits_key())?.unwrap_or_default();
+    let before = kept.iter().find(|a| a.source == *source);
+    let since = before.map_or(at, |a| a.since);
+    kept.retain(|a| a.source != *source);
+    if !differs.is_empty() {
+        kept.push(AuditRecord {
+            source: source.clone(),
+            since,
+            differs: differs.to_vec(),
+        });
+    }
+    Ok(record::put(working, audits_key(), &kept)?)
+}
+
+/// What the last audits found, of each source where something differs.
+///
+/// # Errors
+/// The store's.
+pub fn audits(reader: &dyn Read) -> Result<Vec<AuditRecord>, RecordError> {
+    Ok(record::get(&Committed(reader), &audits_key())?.unwrap_or_default())
 }
 
 fn addresses_key() -> Vec<u8> {
