@@ -17,6 +17,7 @@ mod parts;
 mod quiet;
 mod reparse;
 mod rules;
+mod vitals;
 mod watch;
 
 use std::net::SocketAddr;
