@@ -175,6 +175,7 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
 
 fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &DecisionContext<'_>) {
     let mut wanted = differences(machine, due, world.abilities, world.now);
+    adoption::leave_margins(machine, due, &mut wanted);
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
     }

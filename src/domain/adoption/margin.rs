@@ -1,0 +1,32 @@
+//! What an adopted license lacks where it lasts as long as what was paid for: the policy's margin, and nothing else.
+
+use super::class::SAME_END;
+use crate::domain::action::Act;
+use crate::domain::entitlement::Entitlement;
+use crate::domain::holding::is_only_adopted;
+use crate::domain::machine::Machine;
+use crate::domain::matching::match_seats;
+use crate::domain::reconcile::Difference;
+
+/// Leaves the margin to the next thing that is heard of the purchase: its next renewal moves the end anyhow, and nobody is asked
+/// for a yes to each of a thousand customers who have what they paid for.
+pub fn leave_margins(machine: &Machine, due: &Entitlement, wanted: &mut Vec<Difference>) {
+    if !is_only_adopted(machine) {
+        return;
+    }
+    let matched = match_seats(machine, due);
+    let lasts = |number: u32| {
+        let pairs = due.seats.iter().zip(&matched);
+        let mut pairs = pairs.filter_map(|(seat, n)| Some((seat, &machine.grants[(*n)?])));
+        pairs.any(|(seat, grant)| {
+            let (Some(paid), Some(ends)) = (seat.paid_until, grant.expires_at) else {
+                return false;
+            };
+            grant.number == number && ends + SAME_END >= paid
+        })
+    };
+    wanted.retain(|d| {
+        let lengthens = matches!(d.act, Act::SetExpiry { .. }) && !d.takes;
+        !(lengthens && d.grant.is_some_and(lasts))
+    });
+}
