@@ -5,6 +5,7 @@
 //! says what counts as taken). `KEYWARD_SEED` says which shops, `KEYWARD_FULL=1` plays a long campaign. A shop that failed
 //! once is kept in `promise/kept/` as the JSON that a failure prints, and is played first.
 
+mod adopted;
 mod judge;
 pub(crate) mod service;
 mod trouble;
