@@ -43,7 +43,7 @@ fn words(probe: &ServiceProbe) -> String {
         (probe.extends_expired, "extend what has expired"),
     ] {
         if let Some(can) = can {
-            words.push_str(&format!(", {} {what}", word(can)));
+            words.extend([", ", word(can), " ", what]);
         }
     }
     words

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
+use crate::domain::adoption::Class;
 use crate::domain::finding::Finding;
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeKind;
@@ -80,6 +81,16 @@ impl Concern {
     }
 }
 
+fn say_differing(differs: &[(Class, u32)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let classes = differs.iter().map(|(class, n)| format!("{n} {class}"));
+    let classes: Vec<String> = classes.collect();
+    write!(
+        f,
+        "Stripe, the license service and this store differ: {}",
+        classes.join(", ")
+    )
+}
+
 impl Sentence for Concern {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
@@ -136,15 +147,7 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
-            Self::AuditDiffers { differs, .. } => {
-                let classes = differs.iter().map(|(class, n)| format!("{n} {class}"));
-                let classes: Vec<String> = classes.collect();
-                write!(
-                    f,
-                    "Stripe, the license service and this store differ: {}",
-                    classes.join(", ")
-                )
-            }
+            Self::AuditDiffers { differs, .. } => say_differing(differs, f),
             Self::OtherHandler { seen, .. } => write!(
                 f,
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"

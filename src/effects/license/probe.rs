@@ -100,9 +100,10 @@ impl Probe<'_> {
             ),
             None => (None, None),
         };
-        let extends_expired = match can_shorten {
-            true => self.extends_expired().await?,
-            false => None,
+        let extends_expired = if can_shorten {
+            self.extends_expired().await?
+        } else {
+            None
         };
         can("revoking", self.client.revoke(self.key).await)?;
         let revoke_reversible = can("activating", self.client.activate(self.key).await)?;

@@ -22,9 +22,11 @@ pub(super) fn adopt(world: &mut World, calm: &World, before: &[Line]) {
         let own: BTreeSet<&EventId> = known.facts.iter().map(|f| &f.id).collect();
         let told = before.iter().map(|line| replay::received(line, world.now));
         let deliveries: Vec<Delivery> = told
-            .filter_map(|line| match line.input {
-                Input::Delivery(delivery) => Some(*delivery),
-                _ => None,
+            .filter_map(|line| {
+                let Input::Delivery(delivery) = line.input else {
+                    return None;
+                };
+                Some(*delivery)
             })
             .filter(|d| own.contains(&d.id))
             .collect();

@@ -137,9 +137,10 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
     let is = kept.expires_at.map(instant);
     let act = match body["action"].as_str() {
         Some("update") | None => {
-            return match devices(kept, body, faults) {
-                true => answered(kept, faults),
-                false => plain_error(400, "bad_request"),
+            return if devices(kept, body, faults) {
+                answered(kept, faults)
+            } else {
+                plain_error(400, "bad_request")
             };
         }
         Some("revoke") if faults.refuse_repeats && kept.status == "revoked" => {
