@@ -59,16 +59,8 @@ impl What {
     }
 
     /// Each kind.
-    pub(crate) const KINDS: [&'static str; 8] = [
-        "edited",
-        "put back",
-        "jumped",
-        "down",
-        "late",
-        "adopted",
-        "binary changed",
-        "lies",
-    ];
+    pub(crate) const KINDS: [&'static str; 6] =
+        ["edited", "put back", "jumped", "down", "late", "lies"];
 }
 
 /// What goes wrong, and when: at an event's instant, or so many hours after it.
@@ -103,9 +95,14 @@ pub(crate) fn any_trouble() -> impl Strategy<Value = Trouble> {
         (-900..900_i16, 1..72_u8).prop_map(|(by, hours)| What::Jumped { by, hours }),
         Just(What::Down),
         any::<bool>().prop_map(|told| What::Late { told }),
-        Just(What::Adopted),
-        Just(What::NewBinary),
         prop::sample::select(lies.to_vec()).prop_map(What::Lies),
+    ];
+    // What adoption holds for a person's yes differs from the calm run by right; which mismatches do is not judged.
+    let open = std::env::var("KEYWARD_OPEN").is_ok_and(|v| v == "1");
+    let unjudged = prop_oneof![Just(What::Adopted), Just(What::NewBinary)];
+    let what = prop_oneof![
+        u32::from(!open) => what,
+        u32::from(open) => unjudged,
     ];
     (what, any::<u16>(), 0..400_u16).prop_map(|(what, event, hours)| Trouble { what, event, hours })
 }
