@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
+use crate::effects::sign_in::SignOut;
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
@@ -105,6 +106,8 @@ pub struct Server {
     pub(crate) attention: ServerAttention,
     /// Makes backups of the stores.
     pub backups: Arc<Backups>,
+    /// Ends the sessions of an address at the portal, where there is one.
+    pub(crate) sign_out: Option<SignOut>,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -140,7 +143,7 @@ impl Tasks {
         heartbeat: Option<Timestamp>,
         listener: TcpListener,
         mut running: EmbeddedRunning,
-    ) -> Result<Self, StartError> {
+    ) -> Result<(Self, Option<SignOut>), StartError> {
         let Parts {
             handle,
             config,
@@ -176,6 +179,7 @@ impl Tasks {
             .with_portal(Arc::clone(services), stop)
             .with_signals(Arc::clone(&parts.signals));
         let app = running.answering(app);
+        let sign_out = app.sign_out();
         let alerts = alerts::start(parts, &scheduler)?;
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
@@ -184,7 +188,7 @@ impl Tasks {
             Arc::clone(due),
             stop.clone(),
         );
-        Ok(Self {
+        let tasks = Self {
             watch: tokio::spawn(watch),
             alerts,
             http: tokio::spawn(http::serve(listener, app, stop.clone())),
@@ -197,7 +201,8 @@ impl Tasks {
             audit,
             embedded: running.task,
             embedded_stop: running.stop,
-        })
+        };
+        Ok((tasks, sign_out))
     }
 }
 
@@ -246,7 +251,7 @@ impl Server {
         guard::hold_at_start(&handle, heartbeat, config.time.catch_up);
         mode::follow(&handle, config.mode, handle.clock()).await?;
         let parts = Parts::new(handle, config, services, backups);
-        let tasks = Tasks::start(&parts, heartbeat, listener, running).await?;
+        let (tasks, sign_out) = Tasks::start(&parts, heartbeat, listener, running).await?;
         Ok(Self {
             address,
             handle: parts.handle,
@@ -255,6 +260,7 @@ impl Server {
             embedded: embedded_at,
             attention: parts.attention,
             backups: parts.backups,
+            sign_out,
             stop: parts.stop,
             committer,
             tasks,

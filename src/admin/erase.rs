@@ -8,6 +8,7 @@ use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::read;
 use super::response::Response;
+use crate::domain::contact::normal_address;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::erasure::addresses;
 use crate::domain::fact::Fact;
@@ -15,6 +16,7 @@ use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::summary;
+use crate::effects::sign_in::SignOut;
 use crate::engine::input::{ErasedBody, Erasure, Input};
 use crate::engine::read::view;
 use crate::engine::record::key::{self, Table};
@@ -73,17 +75,24 @@ struct Person {
 }
 
 /// Answers.
-pub(super) async fn answer(context: &Context, query: EraseQuery) -> Result<Response, Failure> {
+pub(super) async fn answer(
+    context: &Context,
+    sign_out: Option<&SignOut>,
+    query: EraseQuery,
+) -> Result<Response, Failure> {
     let who = query.who.clone();
-    let (mut plan, bodies) = context
+    let (mut plan, bodies, names) = context
         .read(move |context| {
             let person = person(context, &who)?;
             let bodies = bodies(context, &person)?;
-            Ok((plan(&person, bodies.len()), bodies))
+            Ok((plan(&person, bodies.len()), bodies, person.names))
         })
         .await?;
     if let Some(order) = query.order {
         apply(context, &plan, bodies, order).await?;
+        if let Some(sign_out) = sign_out {
+            names.iter().for_each(|name| sign_out(name));
+        }
         plan.applied = true;
     }
     Ok(Response::List {
@@ -177,7 +186,7 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
             .map_err(|e| Failure::ours(e.to_string()))?;
         ids.extend(of_customer.iter().filter_map(|(k, _)| key::machine_of(k)));
         let kept = view::customer(reader, scope, customer)?;
-        names.extend(kept.and_then(|c| c.email).map(|e| e.to_lowercase()));
+        names.extend(kept.and_then(|c| c.email).map(|e| normal_address(&e)));
         names.insert(customer.as_str().to_lowercase());
     }
     let mut machines = Vec::new();

@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::id::SourceName;
 use crate::effects::services::Services;
+use crate::effects::sign_in::SignOut;
 use crate::effects::stripe::Account;
 use crate::embedded::Programs;
 use crate::engine;
@@ -134,6 +135,13 @@ impl App {
             self.portal = Some(Arc::new(portal));
         }
         self
+    }
+
+    /// What ends the sessions of an address, where customers can have any.
+    #[must_use]
+    pub(crate) fn sign_out(&self) -> Option<SignOut> {
+        let portal = Arc::clone(self.portal.as_ref()?);
+        Some(Arc::new(move |address| portal.sign_out(address)))
     }
 
     /// Sells plans through these accounts.
