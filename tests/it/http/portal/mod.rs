@@ -2,6 +2,7 @@
 
 mod attacks;
 mod billing;
+mod cookie;
 mod erased;
 mod story;
 pub(crate) mod visitor;
