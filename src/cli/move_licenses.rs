@@ -195,7 +195,9 @@ fn print(found: &MoveReport, args: &MoveArgs) {
         });
     }
     let from = args.from.as_str();
-    if found.applied {
+    if found.to_do == 0 {
+        report::say(&format!("nothing is to move from `{from}`"));
+    } else if found.applied {
         report::say(&format!(
             "{} purchases move; the server makes their licenses, `keyward actions` lists what is left. \
              The licenses at `{from}` are left alone",
