@@ -17,6 +17,7 @@ mod parts;
 mod quiet;
 mod reparse;
 mod rules;
+mod service_change;
 mod watch;
 
 use std::net::SocketAddr;
@@ -250,6 +251,7 @@ impl Server {
         // Before anything is decided, or sent, that they may hold back.
         guard::hold_at_start(&handle, heartbeat, config.time.catch_up);
         mode::follow(&handle, config.mode, handle.clock()).await?;
+        service_change::judge(&handle, &config).await?;
         let parts = Parts::new(handle, config, services, backups);
         let (tasks, sign_out) = Tasks::start(&parts, heartbeat, listener, running).await?;
         Ok(Self {

@@ -6,6 +6,7 @@ use super::key::{self, Table};
 use super::{RecordError, View};
 use crate::domain::alert::AlertLog;
 use crate::domain::id::{AccountId, Scope, SourceName};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::silence::Rhythm;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Receipt;
@@ -25,6 +26,8 @@ pub enum ServerRecord {
     },
     /// Every purchase of a time before the index of addresses is in it.
     AddressesIndexed,
+    /// The license service of each source.
+    LicenseServices(Vec<(SourceName, ServiceKind)>),
     /// How deliveries came so far.
     Rhythms(Vec<(SourceName, Rhythm)>),
     /// What was reported over a channel.
@@ -68,6 +71,15 @@ struct RhythmRecord {
     rhythm: Rhythm,
 }
 
+/// A source's license service, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct ServiceRecord {
+    #[n(0)]
+    source: SourceName,
+    #[n(1)]
+    service: ServiceKind,
+}
+
 fn rhythms_key() -> Vec<u8> {
     key::general("rhythms")
 }
@@ -106,6 +118,14 @@ pub(in crate::engine) fn keep(
             )?;
         }
         ServerRecord::AddressesIndexed => working.put(addresses_key(), vec![1]),
+        ServerRecord::LicenseServices(all) => {
+            let record = |(source, service): &(SourceName, ServiceKind)| ServiceRecord {
+                source: source.clone(),
+                service: *service,
+            };
+            let records: Vec<ServiceRecord> = all.iter().map(record).collect();
+            record::put(working, services_key(), &records)?;
+        }
         ServerRecord::Rhythms(rhythms) => {
             let record = |(source, rhythm): &(SourceName, Rhythm)| RhythmRecord {
                 source: source.clone(),
@@ -119,6 +139,22 @@ pub(in crate::engine) fn keep(
         }
     }
     Ok(Receipt::Done)
+}
+
+fn services_key() -> Vec<u8> {
+    key::general("services")
+}
+
+/// The license service of each source at the last start; `None`: there was none that noted it.
+///
+/// # Errors
+/// The store's.
+pub fn license_services(
+    reader: &dyn Read,
+) -> Result<Option<Vec<(SourceName, ServiceKind)>>, RecordError> {
+    let kept: Option<Vec<ServiceRecord>> = record::get(&Committed(reader), &services_key())?;
+    let of_source = |record: ServiceRecord| (record.source, record.service);
+    Ok(kept.map(|all| all.into_iter().map(of_source).collect()))
 }
 
 fn addresses_key() -> Vec<u8> {
