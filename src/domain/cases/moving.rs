@@ -6,6 +6,7 @@ use crate::domain::decision::Verb;
 use crate::domain::fact::{EndReason, PaymentStatus};
 use crate::domain::hold::Hold;
 use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::policy::AtGraceEnd;
 use crate::domain::service_move::{
     KeysAtTarget, MoveClass, ServiceKind, ServiceMove, TellOfKeys, judge,
 };
@@ -171,5 +172,24 @@ fn what_another_service_ended_comes_back_as_a_new_license() {
         case.told(5.0, "refund.failed", failed_refund("re_1", "cs_1", 100))
             .acts(acts)
             .holds(&[]);
+    }
+}
+
+/// The mail that a license works again speaks of the same key: where it is another one, the mail with that key says it.
+#[test]
+fn a_new_key_after_a_stop_is_told_by_its_own_mail() {
+    for (service, told) in [
+        ("authforge", "restored 50"),
+        ("embedded", "license_issued 50"),
+    ] {
+        let mut case = Case::subscription(|p| p.at_grace_end = AtGraceEnd::Revoke);
+        case.service = "authforge";
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .failed(30.0, "in_2", 30.0, 60.0)
+            .on(48.0)
+            .is("lapsed: revoked");
+        case.service = service;
+        case.paid(50.0, "in_2", 30.0, 60.0).on(51.0);
+        case.mails(&format!("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, ended 46.01, {told}"));
     }
 }
