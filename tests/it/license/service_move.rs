@@ -1,6 +1,7 @@
 //! `keyward move-licenses`: from the embedded service to AuthForge and back with the real binary, killed in the middle.
 
 mod held;
+mod killed;
 
 use std::collections::BTreeMap;
 use std::process::Command;
