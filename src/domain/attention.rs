@@ -245,7 +245,7 @@ impl Concern {
             | Self::Endpoint { .. } => true,
             Self::RefusedAction(action) => action.creates,
             Self::HeldAction { hold, .. } => match hold {
-                Hold::Guard => true,
+                Hold::Guard | Hold::OtherService { .. } => true,
                 // Whoever held it knows.
                 Hold::Person { .. }
                 | Hold::TimeNotTrusted(_)

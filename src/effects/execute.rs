@@ -94,6 +94,9 @@ pub(super) const fn work_of(action: &Action) -> Work {
 impl ActionExecutor<'_> {
     /// Carries an action out. The attempt of a create is on disk already. `None`: it is not to be sent any more.
     pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Option<Outcome> {
+        if self.is_elsewhere(machine, action).await {
+            return None;
+        }
         if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
             (&action.act, action.phase)
         {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
 use crate::domain::adoption::Class;
 use crate::domain::finding::Finding;
+use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeKind;
 use crate::domain::words::{Sentence, sentences};
@@ -18,6 +19,10 @@ impl Concern {
         let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
         match self {
             Self::RefusedAction(action) => format!("keyward retry {}", action.name()),
+            Self::HeldAction {
+                hold: Hold::OtherService { at },
+                ..
+            } => format!("keyward move-licenses --from {}", at.as_str()),
             Self::HeldAction { action, .. } => {
                 format!("keyward held approve {} --reason …", action.name())
             }

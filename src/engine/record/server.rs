@@ -7,6 +7,7 @@ use super::{RecordError, View};
 use crate::domain::adoption::Class;
 use crate::domain::alert::AlertLog;
 use crate::domain::id::{AccountId, Scope, SourceName};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::silence::Rhythm;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Receipt;
@@ -26,6 +27,8 @@ pub enum ServerRecord {
     },
     /// Every purchase of a time before the index of addresses is in it.
     AddressesIndexed,
+    /// The license service of each source.
+    LicenseServices(Vec<(SourceName, ServiceKind)>),
     /// How deliveries came so far.
     Rhythms(Vec<(SourceName, Rhythm)>),
     /// What the last audit of a source found; empty: no difference.
@@ -78,6 +81,15 @@ struct RhythmRecord {
     rhythm: Rhythm,
 }
 
+/// A source's license service, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct ServiceRecord {
+    #[n(0)]
+    source: SourceName,
+    #[n(1)]
+    service: ServiceKind,
+}
+
 fn rhythms_key() -> Vec<u8> {
     key::general("rhythms")
 }
@@ -116,6 +128,14 @@ pub(in crate::engine) fn keep(
             )?;
         }
         ServerRecord::AddressesIndexed => working.put(addresses_key(), vec![1]),
+        ServerRecord::LicenseServices(all) => {
+            let record = |(source, service): &(SourceName, ServiceKind)| ServiceRecord {
+                source: source.clone(),
+                service: *service,
+            };
+            let records: Vec<ServiceRecord> = all.iter().map(record).collect();
+            record::put(working, services_key(), &records)?;
+        }
         ServerRecord::Rhythms(rhythms) => {
             let record = |(source, rhythm): &(SourceName, Rhythm)| RhythmRecord {
                 source: source.clone(),
@@ -180,6 +200,22 @@ fn put_audit(
 /// The store's.
 pub fn audits(reader: &dyn Read) -> Result<Vec<AuditRecord>, RecordError> {
     Ok(record::get(&Committed(reader), &audits_key())?.unwrap_or_default())
+}
+
+fn services_key() -> Vec<u8> {
+    key::general("services")
+}
+
+/// The license service of each source at the last start; `None`: there was none that noted it.
+///
+/// # Errors
+/// The store's.
+pub fn license_services(
+    reader: &dyn Read,
+) -> Result<Option<Vec<(SourceName, ServiceKind)>>, RecordError> {
+    let kept: Option<Vec<ServiceRecord>> = record::get(&Committed(reader), &services_key())?;
+    let of_source = |record: ServiceRecord| (record.source, record.service);
+    Ok(kept.map(|all| all.into_iter().map(of_source).collect()))
 }
 
 fn addresses_key() -> Vec<u8> {

@@ -39,6 +39,18 @@ fn output(app: &TestApp, args: &[&str]) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
+fn refused_when_over(app: &TestApp, order: &[&str]) {
+    let over = Command::new(env!("CARGO_BIN_EXE_keyward"))
+        .args([&order[..], &["--until", "2020-01-01"]].concat())
+        .arg("--config")
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&over.stderr);
+    assert_eq!(over.status.code(), Some(1), "{said}");
+    assert!(said.contains("over already"), "{said}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_is_issued_mailed_and_replayed() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
@@ -58,15 +70,7 @@ async fn a_license_is_issued_mailed_and_replayed() {
         "--reason",
         "a reviewer",
     ];
-    let over = Command::new(env!("CARGO_BIN_EXE_keyward"))
-        .args([&order[..], &["--until", "2020-01-01"]].concat())
-        .arg("--config")
-        .arg(app.config())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&over.stderr);
-    assert_eq!(over.status.code(), Some(1), "{said}");
-    assert!(said.contains("over already"), "{said}");
+    refused_when_over(&app, &order);
     let changed = app.ask(&[&order[..], &["--until", "30d"]].concat());
     let machine = changed["machines"][0].as_str().unwrap().to_owned();
     let made = until("a license", PATIENCE, async || {

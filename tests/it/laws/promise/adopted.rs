@@ -82,8 +82,8 @@ fn adoption(world: &World, known: &Machine, deliveries: Vec<Delivery>) -> Option
 
 /// When the newest invoice that failed is tried again.
 fn retry_at(machine: &Machine) -> Option<Timestamp> {
-    let tried = machine.facts.iter().filter_map(|f| f.invoice());
-    tried.last()?.next_attempt
+    let mut tried = machine.facts.iter().filter_map(|f| f.invoice());
+    tried.next_back()?.next_attempt
 }
 
 /// The licenses with a purchase's name, the best first.
