@@ -2,15 +2,23 @@
 
 use super::class::SAME_END;
 use crate::domain::action::Act;
-use crate::domain::entitlement::Entitlement;
+use crate::domain::entitlement::{Entitlement, Why};
 use crate::domain::holding::is_only_adopted;
 use crate::domain::machine::Machine;
 use crate::domain::matching::match_seats;
 use crate::domain::reconcile::Difference;
+use crate::domain::time::Timestamp;
 
 /// Leaves the margin to the next thing that is heard of the purchase: its next renewal moves the end anyhow, and nobody is asked
 /// for a yes to each of a thousand customers who have what they paid for.
-pub fn leave_margins(machine: &Machine, due: &Entitlement, wanted: &mut Vec<Difference>) {
+///
+/// A grace is more than a margin, and so is a license that does not work any more: they wait for a yes.
+pub fn leave_margins(
+    machine: &Machine,
+    due: &Entitlement,
+    now: Timestamp,
+    wanted: &mut Vec<Difference>,
+) {
     if !is_only_adopted(machine) {
         return;
     }
@@ -22,7 +30,8 @@ pub fn leave_margins(machine: &Machine, due: &Entitlement, wanted: &mut Vec<Diff
             let (Some(paid), Some(ends)) = (seat.paid_until, grant.expires_at) else {
                 return false;
             };
-            grant.number == number && ends + SAME_END >= paid
+            let is_paid = seat.why == Why::Due && grant.live_at(now);
+            grant.number == number && is_paid && ends + SAME_END >= paid
         })
     };
     wanted.retain(|d| {

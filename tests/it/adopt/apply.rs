@@ -129,9 +129,15 @@ fn asks_only_for_what_is_missing(shop: &Shop, app: &TestApp) {
     let rows = held["rows"].as_array().unwrap();
     let extends = rows.iter().filter(|r| r["kind"] == "extend_license");
     let of: Vec<&str> = extends.map(|r| r["machine"].as_str().unwrap()).collect();
-    assert!(!of.is_empty());
-    for machine in of {
-        assert_eq!(expected[machine], "linked_ends_too_early", "{machine}");
+    for machine in &of {
+        assert_eq!(expected[*machine], "linked_ends_too_early", "{machine}");
+    }
+    // Whose payment is tried again is left to the next run.
+    let is_asked = |c: &&Customer| !matches!(c.life, Life::Retries | Life::Renews);
+    for customer in shop.customers.iter().filter(is_asked) {
+        let machine = customer.machine();
+        let short = expected.get(&machine) == Some(&"linked_ends_too_early");
+        assert_eq!(of.contains(&machine.as_str()), short, "{machine}");
     }
 }
 
