@@ -41,7 +41,7 @@ fn output(app: &TestApp, args: &[&str]) -> String {
 
 fn refused_when_over(app: &TestApp, order: &[&str]) {
     let over = Command::new(env!("CARGO_BIN_EXE_keyward"))
-        .args([&order[..], &["--until", "2020-01-01"]].concat())
+        .args([order, &["--until", "2020-01-01"]].concat())
         .arg("--config")
         .arg(app.config())
         .output()
