@@ -17,6 +17,8 @@ mod parts;
 mod quiet;
 mod reparse;
 mod rules;
+mod service_change;
+mod vitals;
 mod watch;
 
 use std::net::SocketAddr;
@@ -31,6 +33,7 @@ use crate::config::Config;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::health::ServerAttention;
 use crate::effects::services::{EmbeddedAt, ServiceConfigError, Services};
+use crate::effects::sign_in::SignOut;
 use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
@@ -105,6 +108,8 @@ pub struct Server {
     pub(crate) attention: ServerAttention,
     /// Makes backups of the stores.
     pub backups: Arc<Backups>,
+    /// Ends the sessions of an address at the portal, where there is one.
+    pub(crate) sign_out: Option<SignOut>,
     stop: CancellationToken,
     committer: Committer,
     tasks: Tasks,
@@ -140,7 +145,7 @@ impl Tasks {
         heartbeat: Option<Timestamp>,
         listener: TcpListener,
         mut running: EmbeddedRunning,
-    ) -> Result<Self, StartError> {
+    ) -> Result<(Self, Option<SignOut>), StartError> {
         let Parts {
             handle,
             config,
@@ -176,6 +181,7 @@ impl Tasks {
             .with_portal(Arc::clone(services), stop)
             .with_signals(Arc::clone(&parts.signals));
         let app = running.answering(app);
+        let sign_out = app.sign_out();
         let alerts = alerts::start(parts, &scheduler)?;
         let watch = watch::run(handle.clone(), Arc::clone(services), counts, stop.clone());
         let dispatcher = dispatcher::run(
@@ -184,7 +190,7 @@ impl Tasks {
             Arc::clone(due),
             stop.clone(),
         );
-        Ok(Self {
+        let tasks = Self {
             watch: tokio::spawn(watch),
             alerts,
             http: tokio::spawn(http::serve(listener, app, stop.clone())),
@@ -197,7 +203,8 @@ impl Tasks {
             audit,
             embedded: running.task,
             embedded_stop: running.stop,
-        })
+        };
+        Ok((tasks, sign_out))
     }
 }
 
@@ -245,8 +252,9 @@ impl Server {
         // Before anything is decided, or sent, that they may hold back.
         guard::hold_at_start(&handle, heartbeat, config.time.catch_up);
         mode::follow(&handle, config.mode, handle.clock()).await?;
+        service_change::judge(&handle, &config).await?;
         let parts = Parts::new(handle, config, services, backups);
-        let tasks = Tasks::start(&parts, heartbeat, listener, running).await?;
+        let (tasks, sign_out) = Tasks::start(&parts, heartbeat, listener, running).await?;
         Ok(Self {
             address,
             handle: parts.handle,
@@ -255,6 +263,7 @@ impl Server {
             embedded: embedded_at,
             attention: parts.attention,
             backups: parts.backups,
+            sign_out,
             stop: parts.stop,
             committer,
             tasks,

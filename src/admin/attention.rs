@@ -53,6 +53,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::SourceSilent { .. }
         | Concern::Endpoint { .. }
         | Concern::OtherHandler { .. }
+        | Concern::AuditDiffers { .. }
         | Concern::Backup(_)
         | Concern::ServiceGone { .. } => None,
     }
@@ -62,6 +63,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
 pub(super) fn list(context: &Context, of_server: Vec<Attention>) -> Result<Response, Failure> {
     let now = context.handle.clock().now();
     let mut all = of_server;
+    all.extend(attention::audited(context.handle.reader())?);
     all.extend(attention::all(context.handle.reader(), now)?);
     let rows = all
         .iter()

@@ -8,6 +8,7 @@ use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::read;
 use super::response::Response;
+use crate::domain::contact::normal_address;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::erasure::addresses;
 use crate::domain::fact::Fact;
@@ -15,6 +16,7 @@ use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::summary;
+use crate::effects::sign_in::SignOut;
 use crate::engine::input::{ErasedBody, Erasure, Input};
 use crate::engine::read::view;
 use crate::engine::record::key::{self, Table};
@@ -68,22 +70,35 @@ pub struct EraseRow {
 /// What is known of a customer.
 struct Person {
     machines: Vec<(Machine, PurchaseStatus)>,
+    /// Who they are at Stripe.
+    customers: BTreeSet<(Scope, CustomerId)>,
     /// What events name them by.
     names: BTreeSet<String>,
 }
 
 /// Answers.
-pub(super) async fn answer(context: &Context, query: EraseQuery) -> Result<Response, Failure> {
+pub(super) async fn answer(
+    context: &Context,
+    sign_out: Option<&SignOut>,
+    query: EraseQuery,
+) -> Result<Response, Failure> {
     let who = query.who.clone();
-    let (mut plan, bodies) = context
+    let (mut plan, bodies, customers, names) = context
         .read(move |context| {
             let person = person(context, &who)?;
             let bodies = bodies(context, &person)?;
-            Ok((plan(&person, bodies.len()), bodies))
+            let plan = plan(&person, bodies.len());
+            Ok((plan, bodies, person.customers, person.names))
         })
         .await?;
     if let Some(order) = query.order {
         apply(context, &plan, bodies, order).await?;
+        for (scope, customer) in &customers {
+            context.handle.forget_customer(scope, customer).await?;
+        }
+        if let Some(sign_out) = sign_out {
+            names.iter().for_each(|name| sign_out(name));
+        }
         plan.applied = true;
     }
     Ok(Response::List {
@@ -177,7 +192,7 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
             .map_err(|e| Failure::ours(e.to_string()))?;
         ids.extend(of_customer.iter().filter_map(|(k, _)| key::machine_of(k)));
         let kept = view::customer(reader, scope, customer)?;
-        names.extend(kept.and_then(|c| c.email).map(|e| e.to_lowercase()));
+        names.extend(kept.and_then(|c| c.email).map(|e| normal_address(&e)));
         names.insert(customer.as_str().to_lowercase());
     }
     let mut machines = Vec::new();
@@ -193,7 +208,19 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
     if machines.is_empty() {
         return Err(super::context::no_machine(who));
     }
-    Ok(Person { machines, names })
+    Ok(Person {
+        machines,
+        customers,
+        names,
+    })
+}
+
+/// A body in lower case. Most hold nothing but ASCII, which takes a tenth of the time.
+fn lower(body: &[u8]) -> String {
+    let ascii = body.is_ascii().then(|| body.to_ascii_lowercase());
+    ascii
+        .and_then(|ascii| String::from_utf8(ascii).ok())
+        .unwrap_or_else(|| String::from_utf8_lossy(body).to_lowercase())
 }
 
 /// The bodies that name the customer, without them. Every event is looked at: also those that belong to no purchase.
@@ -214,7 +241,7 @@ fn bodies(context: &Context, person: &Person) -> Result<Vec<ErasedBody>, Failure
             return Ok(true);
         };
         let names = own.contains(&event) || {
-            let text = String::from_utf8_lossy(&body).to_lowercase();
+            let text = lower(&body);
             person.names.iter().any(|name| text.contains(name.as_str()))
         };
         if names

@@ -21,6 +21,7 @@ use crate::domain::operator::Order;
 use crate::domain::probe::ServiceProbe;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
+use crate::effects::sign_in::SignOut;
 use crate::effects::stripe::Accounts;
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
@@ -38,6 +39,8 @@ pub struct Service {
     /// The accounts at Stripe that can be asked.
     accounts: Arc<Accounts>,
     upkeep: Option<Upkeep>,
+    /// Ends the sessions of an address at a running server's portal.
+    sign_out: Option<SignOut>,
 }
 
 impl Service {
@@ -50,6 +53,7 @@ impl Service {
             attention: None,
             accounts: Arc::default(),
             upkeep: None,
+            sign_out: None,
         }
     }
 
@@ -82,6 +86,11 @@ impl Service {
         }
     }
 
+    /// The same where customers may be signed in.
+    pub(crate) fn with_sign_out(self, sign_out: Option<SignOut>) -> Self {
+        Self { sign_out, ..self }
+    }
+
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
             Request::Find { text } => self.read(move |c| read::find(c, &text)).await,
@@ -101,7 +110,9 @@ impl Service {
             Request::Adoption(query) => {
                 adoption::answer(&self.context, self.running.as_deref(), query).await
             }
-            Request::Erase(query) => erase::answer(&self.context, query).await,
+            Request::Erase(query) => {
+                erase::answer(&self.context, self.sign_out.as_ref(), query).await
+            }
             Request::Move(query) => service_move::answer(&self.context, query).await,
             Request::Backup { target } => {
                 upkeep::backup(&self.context, self.upkeep.clone(), target).await

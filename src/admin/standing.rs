@@ -17,6 +17,7 @@ use crate::domain::holding;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::operator::Order;
+use crate::domain::service_move::ServiceKind;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
@@ -185,6 +186,7 @@ fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
         Standing::Override { .. } | Standing::EndOverride { .. } => Err(Failure::input(
             "what a customer has of their own is ordered by `keyward override`",
         )),
+        Standing::Erased => Err(Failure::input("a customer is erased by `keyward erase`")),
     }
 }
 
@@ -235,7 +237,36 @@ async fn one(context: &Context, id: &str, order: &Order) -> Result<(MachineId, u
             .hint("`keyward held` lists them, like stripe/sub_123#4")
     })?;
     let machine = read::with_action(context, machine, number, order.takes()).await?;
+    if matches!(order, Order::Approve { .. }) {
+        let held_there = machine.clone();
+        let at = context.read(move |c| elsewhere(c, &held_there, number));
+        if let Some(at) = at.await? {
+            let at = at.as_str();
+            return Err(Failure::input(format!(
+                "it belongs to the license service `{at}`, and the config names another one: nothing was changed"
+            ))
+            .hint(format!("`keyward move-licenses --from {at}`")));
+        }
+    }
     Ok((machine, number))
+}
+
+/// The other license service that a held action belongs to.
+fn elsewhere(
+    context: &Context,
+    machine: &MachineId,
+    number: u32,
+) -> Result<Option<ServiceKind>, Failure> {
+    let machine = view::machine(context.handle.reader(), machine)?;
+    let actions = machine.into_iter().flat_map(|m| m.actions);
+    let held = actions.filter(|a| a.id == number).find_map(|a| a.held);
+    Ok(held.and_then(|held| {
+        if let Hold::OtherService { at } = held {
+            Some(at)
+        } else {
+            None
+        }
+    }))
 }
 
 fn all(context: &Context) -> Result<Vec<(MachineId, u32)>, Failure> {

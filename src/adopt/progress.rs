@@ -1,8 +1,8 @@
 //! What a run has read so far, on disk: one that is killed goes on where it was. It holds what customers bought, so it is
 //! its owner's alone, and it goes when the run is over.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// Opens the file of a data directory and reads what an earlier run left. What is of another account, too old or broken
-    /// off is dropped.
+    /// off is dropped. While another run has the file, this one keeps nothing: it begins anew where it is killed.
     ///
     /// # Errors
     /// The file's.
@@ -75,18 +75,22 @@ impl Progress {
         of: u64,
         now: Timestamp,
     ) -> io::Result<(Self, Vec<ReadPart>, Timestamp)> {
-        let kept = read(path).unwrap_or_default();
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).read(true).write(true);
+        let file = options.mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok((Self::nowhere(), Vec::new(), now)),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        let kept = read(&file);
         let begun = kept.first().and_then(|part| match part {
             ReadPart::Begun { of: whose, at } => (*whose == of && now - *at < KEPT).then_some(*at),
             ReadPart::Page { .. } | ReadPart::Labels(_) => None,
         });
         let kept = begun.map_or_else(Vec::new, |_| kept);
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
+        file.set_len(0)?;
+        (&file).rewind()?;
         let mut progress = Self {
             file: Some(BufWriter::new(file)),
             path: path.to_owned(),
@@ -126,8 +130,8 @@ impl Progress {
 }
 
 /// Reads the parts of a file up to the first that is broken.
-fn read(path: &Path) -> io::Result<Vec<ReadPart>> {
-    let mut file = BufReader::new(File::open(path)?);
+fn read(file: &File) -> Vec<ReadPart> {
+    let mut file = BufReader::new(file);
     let mut parts = Vec::new();
     let mut head = [0; 8];
     while file.read_exact(&mut head).is_ok() {
@@ -146,7 +150,7 @@ fn read(path: &Path) -> io::Result<Vec<ReadPart>> {
             Err(_) => break,
         }
     }
-    Ok(parts)
+    parts
 }
 
 /// Packs a page's objects.
@@ -197,5 +201,26 @@ mod tests {
         assert_eq!(too_old, []);
         last.done();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn two_runs_at_once_do_not_write_into_one_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("adopt.progress");
+        let page = |n: u8| ReadPart::Page {
+            list: n,
+            packed: pack(&[serde_json::json!({"id": format!("in_{n}")})]),
+            last: false,
+        };
+        let (mut first, ..) = Progress::open(&path, 7, s(100)).unwrap();
+        first.add(&page(1)).unwrap();
+        let (mut second, kept, began) = Progress::open(&path, 7, s(200)).unwrap();
+        assert_eq!((kept, began), (Vec::new(), s(200)), "it begins anew");
+        second.add(&page(2)).unwrap();
+        second.done();
+        first.add(&page(3)).unwrap();
+        drop(first);
+        let (_, kept, _) = Progress::open(&path, 7, s(300)).unwrap();
+        assert_eq!(kept[1..], [page(1), page(3)], "the first one's alone");
     }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::apply::ApplyArgs;
 use super::ask::ask;
 use super::report;
 use crate::admin::{AdoptionQuery, Failure, Request, Response};
@@ -59,6 +60,7 @@ pub struct AdoptArgs {
 
 /// `audit`.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("apply", |arg| arg.requires("repair")))]
 pub struct AuditArgs {
     #[command(flatten)]
     pub read: ReadArgs,
@@ -68,15 +70,9 @@ pub struct AuditArgs {
     /// Repair this class of differences: what a row's last column says, through the guard. Without --apply it only lists.
     #[arg(long, value_name = "CLASS", conflicts_with = "app", value_parser = class)]
     pub repair: Option<Class>,
-    /// With --repair: do it.
-    #[arg(long, requires_all = ["repair", "expect", "reason"])]
-    pub apply: bool,
-    /// With --apply: how many purchases the dry run said are to do. Any other number changes nothing.
-    #[arg(long, value_name = "N", requires = "apply")]
-    pub expect: Option<usize>,
-    /// With --apply: why, for whoever asks later.
-    #[arg(long, value_name = "TEXT", requires = "apply")]
-    pub reason: Option<String>,
+    /// Whether it is repaired.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
     /// Audit a shop without Keyward: the application at AuthForge whose licenses it sells. No config and no store are read.
     #[arg(long, value_name = "ID")]
     pub app: Option<String>,

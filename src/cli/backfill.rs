@@ -10,7 +10,7 @@ use super::report;
 use crate::admin::{BackfillQuery, Failure, Request, Response};
 use crate::clock::Clock;
 use crate::domain::time::Timestamp;
-use crate::effects::backfill::Backfilled;
+use crate::effects::backfill::{Backfilled, KEPT};
 
 /// What came of it. Relied on from outside.
 #[derive(Debug, Serialize)]
@@ -27,6 +27,11 @@ struct BackfillResult {
 pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
     let now = Clock::Wall.now();
     let since = args.since.past(now);
+    if since < now - KEPT {
+        report::say(&format!(
+            "Stripe keeps events for {KEPT}: what is older is not in its list"
+        ));
+    }
     let mut query = BackfillQuery {
         since,
         source: args.source.clone(),

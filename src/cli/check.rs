@@ -73,7 +73,7 @@ fn probed(path: &Path, config: &Config) -> Vec<Tried> {
     names
         .iter()
         .filter_map(known)
-        .map(|probe| online::learned(&probe))
+        .flat_map(|probe| online::learned(config, &probe))
         .collect()
 }
 

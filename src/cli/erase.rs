@@ -4,25 +4,20 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::apply::ApplyArgs;
 use super::ask::{ask, only_row};
-use super::orders::{author, reason};
 use super::report;
 use crate::admin::{EraseOrder, ErasePlan, EraseQuery, Failure, Request};
 
 /// `erase`.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("reason", |arg| arg.help("With --apply: why, kept with each purchase. Write no name into it: it stays")))]
 pub struct EraseArgs {
     /// Whose: an e-mail address, a customer's id at Stripe, or anything by which `find` finds the purchases.
     pub who: String,
-    /// Erase it. Without it nothing is changed.
-    #[arg(long, requires_all = ["expect", "reason"])]
-    pub apply: bool,
-    /// With --apply: how many purchases the dry run listed. Any other number changes nothing.
-    #[arg(long, value_name = "N", requires = "apply")]
-    pub expect: Option<usize>,
-    /// With --apply: why, kept with each purchase. Write no name into it: it stays.
-    #[arg(long, value_name = "TEXT", requires = "apply")]
-    pub reason: Option<String>,
+    /// Whether it is erased.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
@@ -33,15 +28,11 @@ pub struct EraseArgs {
 /// # Errors
 /// What went wrong.
 pub(super) fn run(config: &Path, args: &EraseArgs) -> Result<(), Failure> {
-    let order = if args.apply {
-        Some(EraseOrder {
-            expect: args.expect.unwrap_or_default(),
-            author: author(),
-            reason: reason(args.reason.as_deref().unwrap_or_default())?,
-        })
-    } else {
-        None
-    };
+    let order = args.apply.order()?.map(|order| EraseOrder {
+        expect: order.expect,
+        author: order.author,
+        reason: order.reason,
+    });
     let who = args.who.clone();
     let plan: ErasePlan = only_row(ask(config, Request::Erase(EraseQuery { who, order }))?)?;
     if args.json {

@@ -4,6 +4,7 @@
 //! over the socket of the server that runs, else in the command's own process.
 
 mod adopt;
+mod apply;
 pub mod args;
 mod ask;
 mod attention;

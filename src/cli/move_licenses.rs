@@ -6,9 +6,9 @@ use std::path::Path;
 use clap::Args;
 use serde::Serialize;
 
+use super::apply::{ApplyArgs, ApplyOrder};
 use super::ask::Conversation;
 use super::history_pages::converse;
-use super::orders::{author, reason};
 use super::{page, report};
 use crate::admin::{Failure, MoveQuery, MoveRow, Request, Response};
 use crate::domain::id::{MachineId, SourceName};
@@ -31,15 +31,9 @@ pub struct MoveArgs {
     /// Mail each customer whose key cannot be kept the new one.
     #[arg(long)]
     pub tell_customers: bool,
-    /// Move them. Without it nothing is changed.
-    #[arg(long, requires_all = ["expect", "reason"])]
-    pub apply: bool,
-    /// With --apply: how many purchases the dry run said are to move. Any other number changes nothing.
-    #[arg(long, value_name = "N", requires = "apply")]
-    pub expect: Option<usize>,
-    /// With --apply: why, for whoever asks later.
-    #[arg(long, value_name = "TEXT", requires = "apply")]
-    pub reason: Option<String>,
+    /// Whether they move.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
@@ -64,18 +58,17 @@ struct MoveReport {
 /// # Errors
 /// What went wrong.
 pub(super) fn run(config: &Path, args: &MoveArgs) -> Result<(), Failure> {
+    let order = args.apply.order()?;
     let mut report = converse(config, |asked| found(asked, args))?;
-    if args.apply {
-        let expected = args.expect.unwrap_or_default();
-        if expected != report.to_do {
+    if let Some(order) = order {
+        if order.expect != report.to_do {
             return Err(Failure::input(format!(
-                "{} purchases are to move, not {expected}: nothing was changed",
-                report.to_do
+                "{} purchases are to move, not {}: nothing was changed",
+                report.to_do, order.expect
             ))
             .hint("look at `keyward move-licenses` again, and give its number"));
         }
-        let why = reason(args.reason.as_deref().unwrap_or_default())?;
-        converse(config, |asked| apply(asked, args, &report, &why))?;
+        converse(config, |asked| apply(asked, args, &report, &order))?;
         report.applied = true;
     }
     if args.json {
@@ -144,7 +137,7 @@ fn apply(
     asked: &mut Conversation,
     args: &MoveArgs,
     report: &MoveReport,
-    why: &str,
+    order: &ApplyOrder,
 ) -> Result<(), Failure> {
     let all: Vec<&MachineId> = machines(&report.rows).into_iter().collect();
     let tell = if args.tell_customers {
@@ -157,8 +150,8 @@ fn apply(
             from: args.from,
             machines: some.iter().map(|m| (*m).clone()).collect(),
             tell,
-            author: author(),
-            reason: why.to_owned(),
+            author: order.author.clone(),
+            reason: order.reason.clone(),
         };
         asked.ask(Request::Move(query))?;
     }
@@ -202,7 +195,9 @@ fn print(found: &MoveReport, args: &MoveArgs) {
         });
     }
     let from = args.from.as_str();
-    if found.applied {
+    if found.to_do == 0 {
+        report::say(&format!("nothing is to move from `{from}`"));
+    } else if found.applied {
         report::say(&format!(
             "{} purchases move; the server makes their licenses, `keyward actions` lists what is left. \
              The licenses at `{from}` are left alone",

@@ -11,7 +11,7 @@ use crate::admin::{Failure, Request};
 use crate::clock::Clock;
 use crate::config::{Config, Env, LicensesConfig};
 use crate::domain::id::{AppId, SourceName};
-use crate::domain::probe::ServiceProbe;
+use crate::domain::probe::{DeviceForm, ServiceProbe};
 use crate::effects::license::probe::probe;
 use crate::effects::services::prober;
 
@@ -119,6 +119,13 @@ pub(super) fn text(probe: &ServiceProbe) -> String {
         .map_or("not within the probe".to_owned(), |s| {
             format!("after {} s at most", s + 1)
         });
+    let learned = |can: Option<bool>| can.map_or("not learned", word).to_owned();
+    let devices = match probe.device_form {
+        Some(DeviceForm::Update) => "yes, by the action `update`".to_owned(),
+        Some(DeviceForm::Plain) => "yes, without an action".to_owned(),
+        None => word(probe.set_devices).to_owned(),
+    };
+    let said = probe.unknown_action.clone();
     let rows = [
         (
             "an end can be moved to an earlier instant",
@@ -129,18 +136,28 @@ pub(super) fn text(probe: &ServiceProbe) -> String {
             word(probe.can_be_for_life).to_owned(),
         ),
         (
+            "a license that has expired can be extended",
+            learned(probe.extends_expired),
+        ),
+        (
             "a revocation can be undone",
             word(probe.revoke_reversible).to_owned(),
         ),
+        ("the number of devices can be changed", devices),
+        ("devices can be taken away", learned(probe.fewer_devices)),
         (
-            "the number of devices can be changed",
-            word(probe.set_devices).to_owned(),
+            "the limit of devices can be taken away",
+            learned(probe.unlimited_devices),
         ),
         (
             "the list shows labels",
             word(probe.list_shows_label).to_owned(),
         ),
         ("a new license is listed", listed),
+        (
+            "an action that does not exist",
+            said.unwrap_or_else(|| "is taken in silence".to_owned()),
+        ),
     ];
     let rows = rows
         .into_iter()

@@ -66,7 +66,9 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
         Arc::clone(&running.services),
         Arc::clone(&running.attention),
     );
-    let service = service.with_backups(Arc::clone(&running.backups), stop.clone());
+    let service = service
+        .with_backups(Arc::clone(&running.backups), stop.clone())
+        .with_sign_out(running.sign_out.clone());
     let asked = tokio::spawn(socket.serve(service, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader {

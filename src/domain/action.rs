@@ -15,6 +15,7 @@ use super::hold::{Cleared, Hold};
 use super::id::{Label, LicenseKey};
 use super::plan::Devices;
 use super::policy::choices;
+use super::service_move::ServiceKind;
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
@@ -86,6 +87,10 @@ pub struct Action {
     /// Its attempts with their answers, where one failed: the first and the newest of them.
     #[n(14)]
     pub tried: Option<Vec<Attempt>>,
+    /// The license service at which a create is to be made, or may have been; `None`: it is done, or no create, or the service
+    /// is simulated.
+    #[n(15)]
+    pub service: Option<ServiceKind>,
 }
 
 /// What is not at the license service, as far as we know ourselves.
@@ -137,6 +142,7 @@ impl Action {
             by_hand: None,
             cleared: None,
             tried: None,
+            service: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod words;
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 
+use super::adoption::Class;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, Scope, SourceName};
@@ -99,6 +100,12 @@ pub enum Concern {
         /// By what it was seen.
         seen: String,
     },
+    /// The last audit found differences.
+    AuditDiffers {
+        source: SourceName,
+        /// How many of each class.
+        differs: Vec<(Class, u32)>,
+    },
     /// There is no proven backup of late, though one is made by schedule.
     Backup(BackupTrouble),
     /// A service does not do its work.
@@ -175,10 +182,26 @@ impl Attention {
         if self.concern.is_of_purchases() {
             bytes.extend_from_slice(&self.since.ms().to_be_bytes());
         }
-        if let Concern::Found { finding, .. } = &self.concern {
-            // Writing to a Vec cannot fail.
-            let _ = minicbor::encode(finding, &mut bytes);
-        }
+        // Writing to a Vec cannot fail.
+        let _ = match &self.concern {
+            Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
+            // Other numbers are news.
+            Concern::AuditDiffers { differs, .. } => minicbor::encode(differs, &mut bytes),
+            Concern::RefusedAction(_)
+            | Concern::HeldAction { .. }
+            | Concern::PaidWithoutKey { .. }
+            | Concern::NoAddress { .. }
+            | Concern::Undeliverable { .. }
+            | Concern::MachineHeld { .. }
+            | Concern::Parked { .. }
+            | Concern::BackfillFails { .. }
+            | Concern::SignaturesFail { .. }
+            | Concern::SourceSilent { .. }
+            | Concern::Endpoint { .. }
+            | Concern::OtherHandler { .. }
+            | Concern::Backup(_)
+            | Concern::ServiceGone { .. } => Ok(()),
+        };
         // FNV-1a.
         bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -204,6 +227,7 @@ impl Concern {
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
             | Self::OtherHandler { .. }
+            | Self::AuditDiffers { .. }
             | Self::Backup(_)
             | Self::ServiceGone { .. } => false,
         }
@@ -221,7 +245,7 @@ impl Concern {
             | Self::Endpoint { .. } => true,
             Self::RefusedAction(action) => action.creates,
             Self::HeldAction { hold, .. } => match hold {
-                Hold::Guard => true,
+                Hold::Guard | Hold::OtherService { .. } => true,
                 // Whoever held it knows.
                 Hold::Person { .. }
                 | Hold::TimeNotTrusted(_)
@@ -241,6 +265,7 @@ impl Concern {
             | Self::MachineHeld { .. }
             | Self::Parked { .. }
             | Self::BackfillFails { .. }
+            | Self::AuditDiffers { .. }
             // One that fails is tried again by itself.
             | Self::Backup(_) => false,
         }
@@ -262,6 +287,7 @@ impl Concern {
             Self::SourceSilent { .. } => AttentionCause::Silent,
             Self::Endpoint { .. } => AttentionCause::Endpoint,
             Self::OtherHandler { .. } => AttentionCause::OtherHandler,
+            Self::AuditDiffers { .. } => AttentionCause::Audit,
             Self::Backup(_) => AttentionCause::Backup,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
@@ -282,6 +308,7 @@ impl Concern {
             Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }
             | Self::OtherHandler { source, .. }
+            | Self::AuditDiffers { source, .. }
             | Self::Endpoint { source, .. } => source.to_string(),
             Self::Backup(_) => "backup".to_owned(),
             Self::ServiceGone { service, .. } => (*service).to_owned(),

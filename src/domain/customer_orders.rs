@@ -41,7 +41,8 @@ pub fn hear(machine: &mut Machine, orders: &StandingOrders, now: Timestamp) {
             | Standing::Resume { .. }
             | Standing::OtherHandler { .. }
             | Standing::Alone { .. }
-            | Standing::Adopted { .. } => continue,
+            | Standing::Adopted { .. }
+            | Standing::Erased => continue,
         };
         let decision = Decision {
             verb,

@@ -28,6 +28,7 @@ use super::notice::{DueNotice, due_notices};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
+use super::service_move::{ServiceKind, name_service};
 use super::terms::Terms;
 use super::time::Timestamp;
 use mail::notices;
@@ -174,7 +175,10 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
 }
 
 fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &DecisionContext<'_>) {
-    let mut wanted = differences(machine, due, world.abilities, world.now);
+    name_service(machine, world.brakes.service, world.under_way);
+    let here = ServiceKind::named(world.brakes.service);
+    let mut wanted = differences(machine, due, (world.abilities, here), world.now);
+    adoption::leave_margins(machine, due, world.now, &mut wanted);
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
     }
@@ -343,6 +347,9 @@ fn new_action(
     let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.label = makes.then(|| machine.label(license));
+    if action.act.creates() {
+        action.service = ServiceKind::named(world.brakes.service);
+    }
     if looks_first {
         action.phase = CreatePhase::Look {
             since: world.now,

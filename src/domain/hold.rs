@@ -4,6 +4,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::service_move::ServiceKind;
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
@@ -44,6 +45,13 @@ pub enum Hold {
     /// Another program still makes licenses for this shop's purchases.
     #[n(7)]
     OtherHandler,
+    /// Its license is at another license service than the one that the config names, or may have been made there.
+    #[n(8)]
+    OtherService {
+        /// Where it is.
+        #[n(0)]
+        at: ServiceKind,
+    },
 }
 
 /// What let an action pass that would be held.
@@ -138,6 +146,11 @@ impl Sentence for Hold {
                 "another program still makes licenses for this shop's purchases",
             ),
             Self::Adoption => f.write_str("found when the purchase was adopted: a person decides"),
+            Self::OtherService { at } => write!(
+                f,
+                "it belongs to the license service `{0}`, and the config names another one: `keyward move-licenses --from {0}`",
+                at.as_str()
+            ),
         }
     }
 }

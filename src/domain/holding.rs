@@ -13,6 +13,7 @@ use super::id::{PlanName, SourceName};
 use super::machine::Machine;
 use super::notice::{NoticeStatus, Skipped};
 use super::reconcile::Difference;
+use super::service_move::elsewhere;
 use super::standing::StandingOrders;
 use super::time::Timestamp;
 
@@ -65,11 +66,14 @@ pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
     let_go(machine, world);
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
+        let is_cleared = matches!(
+            action.cleared,
+            Some(Cleared::Person { .. } | Cleared::Repair { .. })
+        );
+        // No word makes a service out of another one.
+        let is_cleared = is_cleared && elsewhere(machine, action, world.brakes.service).is_none();
         let waits = action.outcome == ActionOutcome::Pending
-            && !matches!(
-                action.cleared,
-                Some(Cleared::Person { .. } | Cleared::Repair { .. })
-            )
+            && !is_cleared
             && !world.under_way.contains(&action.id);
         if !waits {
             continue;
@@ -87,6 +91,9 @@ fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> O
         return None;
     }
     let brakes = &world.brakes;
+    if let Some(at) = elsewhere(machine, action, brakes.service) {
+        return Some(Hold::OtherService { at });
+    }
     // rule 52: nobody gets a second key because another program makes one, too.
     if makes_key(action) && brakes.standing.other_handler(&machine.source).is_some() {
         return Some(Hold::OtherHandler);
@@ -175,14 +182,25 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
     let mut read = Vec::new();
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
-        if action.outcome != ActionOutcome::Held || hold_of(machine, action, world).is_some() {
+        if action.outcome != ActionOutcome::Held {
             continue;
         }
+        if let Some(hold) = hold_of(machine, action, world) {
+            rename(&mut machine.actions[index], hold);
+            continue;
+        }
+        let is_read = matches!(action.act, Act::Read { .. });
+        let mut grants = machine.grants.iter();
+        let is_left = grants.any(|g| g.number == action.license && g.is_left());
         let incomplete =
             action.held == Some(Hold::BeginningUnknown) && only_gives(machine, world.store_since);
         let action = &mut machine.actions[index];
         match action.held {
-            Some(Hold::Paused { .. }) => {
+            // Of a license that was left meanwhile nothing is to be read any more.
+            Some(Hold::OtherService { .. }) if is_read && is_left => {
+                (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
+            }
+            Some(Hold::Paused { .. } | Hold::OtherService { .. }) => {
                 (action.outcome, action.held, action.due) =
                     (ActionOutcome::Pending, None, world.now);
             }
@@ -216,6 +234,14 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
     }
     for license in read {
         read_first(machine, license, world.now);
+    }
+}
+
+/// Something else holds an action by now: the pause is over that held it first, say, and its license is at another service.
+fn rename(action: &mut Action, by: Hold) {
+    let passes = matches!(action.held, Some(Hold::Paused { .. }));
+    if passes && matches!(by, Hold::OtherService { .. }) {
+        action.held = Some(by);
     }
 }
 

@@ -16,7 +16,7 @@ pub use skipped::Skipped;
 use super::context::Situation;
 use super::entitlement::SeatDue;
 use super::lifecycle::Life;
-use super::machine::Grant;
+use super::machine::{Grant, Machine};
 use super::matching::match_seats;
 use super::policy::choices;
 use super::time::{Span, Timestamp};
@@ -119,6 +119,8 @@ pub struct Notice {
 pub enum MailReason {
     /// A payment stayed open.
     Payment,
+    /// No license that it is about works.
+    Stopped,
 }
 
 impl MailReason {
@@ -127,6 +129,7 @@ impl MailReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Payment => "payment",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -137,6 +140,14 @@ impl Notice {
     pub fn reason(&self) -> Option<MailReason> {
         let by_failure = self.kind == NoticeKind::Ended && self.about != About::End;
         by_failure.then_some(MailReason::Payment)
+    }
+
+    /// The reason that its mail gives where the time that it says was taken back was all that its licenses had.
+    #[must_use]
+    pub fn stopped(&self, machine: &Machine, now: Timestamp) -> Option<MailReason> {
+        let mut licenses = machine.grants.iter();
+        let works = licenses.any(|g| self.seats.contains(&g.number) && g.live_at(now));
+        (self.kind == NoticeKind::Shortened && !works).then_some(MailReason::Stopped)
     }
 
     /// Why it was not sent, in words: ours, or the mail server's.

@@ -161,7 +161,8 @@ fn is_held_alone(action: &Action) -> bool {
             | Hold::Guard
             | Hold::Adoption
             | Hold::BeginningUnknown
-            | Hold::OtherHandler,
+            | Hold::OtherHandler
+            | Hold::OtherService { .. },
         ) => false,
     }
 }
@@ -176,7 +177,8 @@ fn is_repaired(action: &Action) -> bool {
             | Hold::Guard
             | Hold::Person { .. }
             | Hold::TimeNotTrusted(_)
-            | Hold::OtherHandler,
+            | Hold::OtherHandler
+            | Hold::OtherService { .. },
         )
         | None => false,
     }

@@ -5,6 +5,27 @@ use minicbor::{Decode, Encode};
 use super::id::AppId;
 use super::time::Timestamp;
 
+/// How a license service is asked for another number of devices.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceForm {
+    /// By an action of its own: `"action": "update"` beside the fields.
+    #[default]
+    #[n(0)]
+    Update,
+    /// By the fields alone, without an action.
+    #[n(1)]
+    Plain,
+}
+
+impl DeviceForm {
+    /// Every form, in the order in which they are tried.
+    pub const ALL: [Self; 2] = [Self::Update, Self::Plain];
+}
+
 /// What a probe learned. What was not learned is as it was declared.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 #[expect(
@@ -39,4 +60,24 @@ pub struct ServiceProbe {
     /// How many seconds it took until the new license stood in the list; `None`: it did not come.
     #[n(8)]
     pub listed_after_s: Option<i64>,
+    /// How devices are changed; `None`: no form was taken, or the probe is of a version that tried one alone.
+    #[n(9)]
+    #[serde(default)]
+    pub device_form: Option<DeviceForm>,
+    /// Devices can be taken away; `None`: not learned.
+    #[n(10)]
+    #[serde(default)]
+    pub fewer_devices: Option<bool>,
+    /// The limit of devices can be taken away; `None`: not learned.
+    #[n(11)]
+    #[serde(default)]
+    pub unlimited_devices: Option<bool>,
+    /// A license that has expired can be extended; `None`: not learned, for none could be made to expire.
+    #[n(12)]
+    #[serde(default)]
+    pub extends_expired: Option<bool>,
+    /// What the service says of an action that does not exist: it may name those that do.
+    #[n(13)]
+    #[serde(default)]
+    pub unknown_action: Option<String>,
 }

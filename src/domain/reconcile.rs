@@ -11,7 +11,7 @@ use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
 use super::hold::{Distrust, DistrustCause};
 use super::machine::{ExternalChanges, Grant, Machine};
-use super::service_move::left_for;
+use super::service_move::{ServiceKind, left_for};
 use super::time::Timestamp;
 use crate::domain::matching::{is_for, match_seats};
 pub(super) use act::read_again;
@@ -35,12 +35,12 @@ pub struct Difference {
     pub unproved: bool,
 }
 
-/// The differences of a machine, in the order in which they should be carried out for each license.
+/// The differences of a machine, in the order in which they should be carried out for each license, `here`.
 #[must_use]
 pub fn differences(
     machine: &Machine,
     due: &Entitlement,
-    abilities: &Abilities,
+    (abilities, here): (&Abilities, Option<ServiceKind>),
     now: Timestamp,
 ) -> Vec<Difference> {
     let mut out = Vec::new();
@@ -60,7 +60,7 @@ pub fn differences(
                 out.push(take_place(seat, until, left));
             }
             (Some(_), _) => {}
-            (None, _) => seat_differences(seat, grant, abilities, now, &mut out),
+            (None, _) => seat_differences(seat, grant, (abilities, here), now, &mut out),
         }
         out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
     }
@@ -128,7 +128,6 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
     }
 }
 
-/// Licenses that should work and were revoked at the service by somebody else: they are left so until a person says.
 /// Rule 51: what another hand revoked is left, and told, until a person says otherwise.
 #[must_use]
 pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
@@ -252,7 +251,7 @@ pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
 fn seat_differences(
     seat: &SeatDue,
     grant: Option<&Grant>,
-    abilities: &Abilities,
+    (abilities, here): (&Abilities, Option<ServiceKind>),
     now: Timestamp,
     out: &mut Vec<Difference>,
 ) {
@@ -267,7 +266,8 @@ fn seat_differences(
     };
     match (seat.want, grant.status) {
         (Want::Live { until }, GrantStatus::Revoked) if seat.want.live_at(now) => {
-            out.push(if abilities.revoke_reversible {
+            // What another service ended does not come back at this one.
+            out.push(if abilities.revoke_reversible && grant.is_at(here) {
                 reinstate(grant, until)
             } else {
                 create(seat, until)

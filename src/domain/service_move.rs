@@ -8,8 +8,9 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use super::action::{Act, Action, ActionOutcome, GrantStatus, NewLicense};
+use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, NewLicense};
 use super::entitlement::SeatDue;
+use super::hold::Hold;
 use super::id::LicenseKey;
 use super::machine::{Grant, Machine};
 use super::notice::{NoticeKind, NoticeStatus};
@@ -98,6 +99,12 @@ pub struct KeptKey {
 }
 
 impl Grant {
+    /// Whether it is at this service, as far as anybody knows. `None`: a simulated one.
+    #[must_use]
+    pub fn is_at(&self, here: Option<ServiceKind>) -> bool {
+        here.is_none() || self.service.is_none() || self.service == here
+    }
+
     /// Whether it stays at a service of before.
     #[must_use]
     pub const fn is_left(&self) -> bool {
@@ -238,7 +245,10 @@ pub fn judge(
     now: Timestamp,
 ) -> Vec<(&Grant, MoveClass)> {
     let busy = is_busy(machine);
-    let here = |g: &&Grant| !g.replaced && g.service.is_none_or(|is| is == from);
+    let here = |g: &&Grant| {
+        let is_over = g.replaced && (g.status == GrantStatus::Revoked || g.is_left());
+        !is_over && g.service.is_none_or(|is| is == from)
+    };
     let class = |g: &Grant| match (g.status, keys) {
         (GrantStatus::Revoked, _) => MoveClass::Ended,
         (GrantStatus::Suspended | GrantStatus::Live, _) if busy => MoveClass::Busy,
@@ -251,11 +261,53 @@ pub fn judge(
     found.map(|g| (g, class(g))).collect()
 }
 
+/// The other license service that an action belongs to: its license is there, or may have been made there. `None`: it belongs
+/// to the one that the config names, `service`.
+#[must_use]
+pub fn elsewhere(machine: &Machine, action: &Action, service: &str) -> Option<ServiceKind> {
+    let here = ServiceKind::named(service)?;
+    let other = |at: Option<ServiceKind>| at.filter(|at| *at != here);
+    match &action.act {
+        Act::Create(new) => other(action.service).or_else(|| {
+            // A second key beside one that works there would be one too many.
+            let works = |g: &&Grant| g.seat == new.seat && g.status != GrantStatus::Revoked;
+            let mut grants = machine.grants.iter().filter(works);
+            grants.find_map(|g| other(g.service).filter(|_| !g.is_left()))
+        }),
+        Act::SetExpiry { .. }
+        | Act::Suspend { .. }
+        | Act::Reinstate { .. }
+        | Act::Revoke { .. }
+        | Act::SetDevices { .. }
+        | Act::ResetDevices { .. }
+        | Act::Read { .. } => {
+            let grant = machine.grants.iter().find(|g| g.number == action.license)?;
+            other(grant.service).filter(|_| !grant.is_left())
+        }
+        Act::Recover(_) | Act::Query(_) => None,
+    }
+}
+
+/// Creates that were not sent yet are made at the service that the config names now, whichever it named when they were
+/// decided.
+pub(super) fn name_service(machine: &mut Machine, service: &str, under_way: &[u32]) {
+    let unsent = |a: &&mut Action| {
+        a.act.creates()
+            && a.is_open()
+            && a.phase == CreatePhase::Ready
+            && !under_way.contains(&a.id)
+    };
+    for action in machine.actions.iter_mut().filter(unsent) {
+        action.service = ServiceKind::named(service);
+    }
+}
+
 /// Whether something is under way that must end at the service of before: a license that is made, found or ended there, or
 /// a key that is still to be mailed.
 fn is_busy(machine: &Machine) -> bool {
     let at_service = |a: &Action| {
-        a.outcome == ActionOutcome::Pending
+        let is_held_there = matches!(a.held, Some(Hold::OtherService { .. }));
+        (a.outcome == ActionOutcome::Pending || is_held_there && a.is_open())
             && matches!(
                 a.act,
                 Act::Create(_) | Act::Recover(_) | Act::Revoke { .. } | Act::Suspend { .. }

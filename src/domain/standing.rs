@@ -93,6 +93,10 @@ pub enum Standing {
         #[n(1)]
         customer: CustomerId,
     },
+    /// An order about a customer who was erased since. It holds for nobody, and keeps its place: purchases know each order
+    /// about their customer by its number.
+    #[n(9)]
+    Erased,
 }
 
 /// What an order is about. On each matter the newest one counts.
@@ -108,6 +112,8 @@ enum Matter<'a> {
     Adoption(&'a SourceName),
     /// What a customer has of their own. Each of them counts, not the newest alone.
     Policy(&'a Scope, &'a CustomerId),
+    /// Nothing any more.
+    Nothing,
 }
 
 impl Standing {
@@ -122,6 +128,7 @@ impl Standing {
                 scope, customer, ..
             }
             | Self::EndOverride { scope, customer } => Matter::Policy(scope, customer),
+            Self::Erased => Matter::Nothing,
         }
     }
 
@@ -134,7 +141,8 @@ impl Standing {
             | Self::Alone { .. }
             | Self::Adopted { .. }
             | Self::Override { .. }
-            | Self::EndOverride { .. } => false,
+            | Self::EndOverride { .. }
+            | Self::Erased => false,
         }
     }
 }
@@ -194,6 +202,15 @@ impl StandingOrders {
         self.0.push(order);
     }
 
+    /// Takes a customer out who is erased: of orders about them only when and by whom they were given stays.
+    pub fn forget_customer(&mut self, of: &Scope, whom: &CustomerId) {
+        for order in &mut self.0 {
+            if order.what.matter() == Matter::Policy(of, whom) {
+                (order.what, order.reason) = (Standing::Erased, String::new());
+            }
+        }
+    }
+
     /// The newest order on a matter, where it holds something back.
     fn holding(&self, is_meant: impl Fn(&Matter<'_>) -> bool) -> Option<&StandingOrder> {
         let newest = self.0.iter().rev().find(|o| is_meant(&o.what.matter()));
@@ -235,7 +252,8 @@ impl StandingOrders {
             | Standing::OtherHandler { .. }
             | Standing::Adopted { .. }
             | Standing::Override { .. }
-            | Standing::EndOverride { .. } => false,
+            | Standing::EndOverride { .. }
+            | Standing::Erased => false,
         };
         self.0.iter().filter(begins).map(|o| o.at).max()
     }
@@ -259,9 +277,11 @@ impl StandingOrders {
             .iter()
             .filter_map(move |order| match order.what.matter() {
                 Matter::Makers(source) => counts(source, order).then_some((source, order)),
-                Matter::Mode(_) | Matter::Service(_) | Matter::Adoption(_) | Matter::Policy(..) => {
-                    None
-                }
+                Matter::Mode(_)
+                | Matter::Service(_)
+                | Matter::Adoption(_)
+                | Matter::Policy(..)
+                | Matter::Nothing => None,
             })
     }
 
@@ -339,6 +359,7 @@ impl Sentence for Standing {
             Self::EndOverride { scope, customer } => {
                 write!(f, "{scope}/{customer} has nothing of their own any more")
             }
+            Self::Erased => f.write_str("an order about a customer who was erased"),
         }
     }
 }

@@ -94,6 +94,9 @@ pub(super) const fn work_of(action: &Action) -> Work {
 impl ActionExecutor<'_> {
     /// Carries an action out. The attempt of a create is on disk already. `None`: it is not to be sent any more.
     pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Option<Outcome> {
+        if self.is_elsewhere(machine, action).await {
+            return None;
+        }
         if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
             (&action.act, action.phase)
         {
@@ -210,12 +213,10 @@ impl ActionExecutor<'_> {
     }
 
     /// What a person can do about a refusal, where that is known.
-    fn by_hand(&self, action: &Action) -> Option<ByHand> {
+    fn by_hand(&self, action: &Action, kind: RefusalKind) -> Option<ByHand> {
         match &action.act {
             Act::ResetDevices { .. } => Some(ByHand::ResetDevices),
-            Act::SetDevices { .. } if !self.service.client.abilities().set_devices => {
-                Some(ByHand::SetDevices)
-            }
+            Act::SetDevices { .. } if kind == RefusalKind::CannotDo => Some(ByHand::SetDevices),
             Act::Create(_)
             | Act::SetExpiry { .. }
             | Act::Suspend { .. }
@@ -255,7 +256,7 @@ impl ActionExecutor<'_> {
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
-            | RefusalKind::Other => match self.by_hand(action) {
+            | RefusalKind::Other => match self.by_hand(action, refusal.kind) {
                 Some(by_hand) => {
                     // Of what it cannot do at all the service says nothing: it was not asked.
                     let asked = refusal.kind != RefusalKind::CannotDo;

@@ -15,6 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::notice::{About, Notice, NoticeKind};
 use crate::domain::plan::{Devices, Plan};
 use crate::domain::policy::AtGraceEnd;
+use crate::domain::time::Timestamp;
 use crate::engine::Handle;
 use crate::engine::input::Rules;
 use crate::engine::read::view;
@@ -59,9 +60,7 @@ pub(super) async fn send(
         customer.as_ref(),
         &to,
     );
-    if notice.kind == NoticeKind::Expiring {
-        letter.buy_url = buy_url(services, &rules, machine, notice);
-    }
+    of_notice(&mut letter, services, &rules, machine, (notice, now));
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
@@ -153,6 +152,24 @@ fn letter(
         Life::Subscription(s) => of_subscription(&mut letter, s, notice),
     }
     letter
+}
+
+/// What only some kinds of notice say.
+fn of_notice(
+    letter: &mut Letter,
+    services: &Services,
+    rules: &Rules,
+    machine: &Machine,
+    (notice, now): (&Notice, Timestamp),
+) {
+    if notice.kind == NoticeKind::Expiring {
+        letter.buy_url = buy_url(services, rules, machine, notice);
+    }
+    if let Some(stopped) = notice.stopped(machine, now) {
+        letter.reason = Some(stopped.as_str().to_owned());
+        // A date beside a key would say that it works until then.
+        letter.keys.iter_mut().for_each(|k| k.expires_at = None);
+    }
 }
 
 /// Where the license of a notice is bought for longer: the plan that extends it, else its own if it is for a time. The link

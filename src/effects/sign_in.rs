@@ -1,5 +1,7 @@
 //! The mail that signs a customer in at the portal. It is sent at once and once: whoever gets none asks for another.
 
+use std::sync::Arc;
+
 use super::mail::{
     Letter, LetterColors, LetterSignIn, MailAnswer, Outgoing, RenderError, SIGN_IN, message_id,
 };
@@ -7,6 +9,9 @@ use super::services::MailService;
 use crate::config::Vendor;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
+
+/// Ends every session of an address, and the sign-ins that are under way for it. It changes what is in memory.
+pub(crate) type SignOut = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What the mail says.
 #[derive(Debug)]

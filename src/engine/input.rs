@@ -10,7 +10,7 @@ use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::guard::GuardLimits;
-use crate::domain::id::{AccountId, EventId, MachineId, Scope, SourceName};
+use crate::domain::id::{AccountId, CustomerId, EventId, MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
@@ -173,6 +173,13 @@ pub enum Erasure {
     },
     /// The same in bodies of events.
     Bodies(Vec<ErasedBody>),
+    /// Orders about a customer.
+    Orders {
+        /// Where the customer's id is known.
+        scope: Scope,
+        /// The customer.
+        customer: CustomerId,
+    },
 }
 
 /// The body that takes another's place.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::web::{Page, Tone, of_browser};
+use super::web::{Page, Tone, nearest, of_browser};
 use super::{App, Peer, limit};
 use crate::config::{Livemode, PlanCheckout, Source};
 use crate::domain::plan::Plan;
@@ -63,10 +63,12 @@ enum NoSession {
 pub(super) async fn buy(
     State(app): State<Arc<App>>,
     Extension(Peer(peer)): Extension<Peer>,
-    Path(plan): Path<String>,
+    plan: Result<Path<String>, PathRejection>,
     asked: HeaderMap,
     query: Result<Query<BTreeMap<String, String>>, QueryRejection>,
 ) -> Response {
+    // What cannot be read is the name of no plan.
+    let plan = plan.map(|p| p.0).unwrap_or_default();
     let mut query = query.map(|q| q.0).unwrap_or_default();
     let quantity = query.remove("quantity").map(|n| n.parse::<u32>());
     let wanted = match quantity.transpose() {
@@ -101,6 +103,22 @@ pub(super) async fn buy(
         }
         Err(why) => page(&app, &asked, &why),
     }
+}
+
+/// Whether a link leads anywhere, for whoever only looks: nothing is asked of Stripe, and no session is made.
+pub(super) async fn look(
+    State(app): State<Arc<App>>,
+    plan: Result<Path<String>, PathRejection>,
+) -> Response {
+    let named = plan.map(|p| p.0).unwrap_or_default();
+    let rules = app.handle.rules();
+    let plans = rules.revisions.newest().map_or(&[][..], |r| &r.plans);
+    let status = if plans.iter().any(|p| *p.name.as_str() == *named) {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::NOT_FOUND
+    };
+    (status, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }
 
 /// The same for a vendor's own page: an address as JSON.
@@ -176,11 +194,7 @@ async fn session(
         quantity,
         email: wanted.email.as_deref(),
         client_reference_id: wanted.client_reference_id.as_deref(),
-        // The session keeps it, so that mails speak the language in which was bought.
-        locale: wanted
-            .locale
-            .as_deref()
-            .or_else(|| of_browser(headers, &LOCALES)),
+        locale: locale(wanted, headers),
         extends: extended.as_ref().map(|e| e.name.as_str()),
         customer: extended
             .as_ref()
@@ -196,6 +210,14 @@ async fn session(
             Err(not_now(plan, &why))
         }
     }
+}
+
+/// The language of Stripe's page: the one that the order names, as far as Stripe writes it (it refuses any other), else the
+/// browser's. The session keeps it, so that mails speak the language in which was bought.
+fn locale(wanted: &Wanted, headers: &HeaderMap) -> Option<&'static str> {
+    let named = wanted.locale.as_deref();
+    let named = named.and_then(|tag| nearest(tag, &LOCALES));
+    named.or_else(|| of_browser(headers, &LOCALES))
 }
 
 /// The source at which things are sold: the first with a key of its own mode.

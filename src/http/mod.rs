@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::id::SourceName;
 use crate::effects::services::Services;
+use crate::effects::sign_in::SignOut;
 use crate::effects::stripe::Account;
 use crate::embedded::Programs;
 use crate::engine;
@@ -136,6 +137,13 @@ impl App {
         self
     }
 
+    /// What ends the sessions of an address, where customers can have any.
+    #[must_use]
+    pub(crate) fn sign_out(&self) -> Option<SignOut> {
+        let portal = Arc::clone(self.portal.as_ref()?);
+        Some(Arc::new(move |address| portal.sign_out(address)))
+    }
+
     /// Sells plans through these accounts.
     #[must_use]
     pub fn with_stripe(mut self, accounts: BTreeMap<SourceName, Arc<Account>>) -> Self {
@@ -156,7 +164,7 @@ pub fn router(app: App) -> Router {
         .route("/webhooks/{source}", post(intake::receive))
         .route("/success", get(success::page))
         .route("/success.json", get(success::json))
-        .route("/buy/{plan}", get(buy::buy))
+        .route("/buy/{plan}", get(buy::buy).head(buy::look))
         .route("/checkout", post(buy::checkout).options(buy::preflight))
         .route("/assets/{name}", get(web::asset))
         .route("/healthz", get(health::healthz))

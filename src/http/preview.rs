@@ -18,6 +18,8 @@ use crate::effects::mail::{KINDS, Letter, LetterColors, Parts, Templates};
 const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:";
 /// The mail in which everything optional is absent.
 const SHORT: &str = "short";
+/// Mails that say something else where the cause is another one, with the word for it; no word of theirs: the usual one.
+const CAUSES: [(&str, &str); 2] = [("ended", "usual"), ("shortened", "stopped")];
 
 struct Preview {
     config: Config,
@@ -96,6 +98,18 @@ async fn index(State(preview): State<Arc<Preview>>) -> Response {
             lines: lines.into(),
         });
     }
+    let because = CAUSES.map(|(kind, cause)| {
+        let path = |lang: &str| format!("/{lang}/mail/{kind}/{cause}");
+        line(
+            format!("{kind}: {cause}"),
+            &path,
+            &preview.mails.languages(kind),
+        )
+    });
+    groups.push(IndexGroup {
+        name: "Mails of another cause",
+        lines: because.into(),
+    });
     let page = Page::of("preview.html", Tone::Plain, "preview").with("groups", groups);
     page.respond_in(&preview.site, "en", StatusCode::OK)
 }
@@ -114,7 +128,7 @@ async fn mail(
     State(preview): State<Arc<Preview>>,
     Path((lang, kind, form)): Path<(String, String, String)>,
 ) -> Response {
-    let letter = letter(&preview.config, form == SHORT);
+    let letter = letter(&preview.config, &form);
     let parts = match preview
         .mails
         .render(&kind, &preview.mails.language(&kind, &lang), &letter)
@@ -140,11 +154,12 @@ async fn mail(
 }
 
 /// The letter of the samples, from the config's own vendor where it says who that is.
-fn letter(config: &Config, short: bool) -> Letter {
-    let mut letter = if short {
-        Letter::bare_sample()
-    } else {
-        Letter::sample()
+fn letter(config: &Config, form: &str) -> Letter {
+    let is_cause = CAUSES.iter().any(|(_, cause)| *cause == form);
+    let mut letter = match form {
+        SHORT => Letter::bare_sample(),
+        cause if is_cause => Letter::sample_because(cause),
+        _ => Letter::sample(),
     };
     let sender = config.mail.from.name.as_ref();
     if let Some(name) = config.vendor.name.as_ref().or(sender) {

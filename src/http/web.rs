@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use super::App;
 use super::samples::PageSample;
 pub use files::PageMistake;
-pub(super) use language::of_browser;
+pub(super) use language::{nearest, of_browser};
 pub(super) use site::{Site, prefix};
 pub(super) use words::{Say, Words, say};
 

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::parts::Parts;
+use super::vitals::Vitals;
 use super::{StartError, endpoints, quiet};
 use crate::clock::pause;
 use crate::domain::alert::{AlertLog, Coverage, Digest, News, due_digests};
@@ -99,6 +100,7 @@ struct Alerts {
     next_round: Timestamp,
     round_over: (Timestamp, Option<Seq>),
     next_heartbeat: Timestamp,
+    started: Timestamp,
 }
 
 /// Alerts until the stop token.
@@ -123,6 +125,7 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
         next_round: now,
         round_over: (now, None),
         next_heartbeat: now,
+        started: now,
     };
     loop {
         tokio::select! { () = stop.cancelled() => return, () = alerts.tick() => {} }
@@ -133,25 +136,27 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
 impl Alerts {
     async fn tick(&mut self) {
         let now = self.parts.handle.clock().now();
-        if let Err(error) = self.look(now) {
-            tracing::debug!(%error, "what waits for a person cannot be read");
-            return;
-        }
+        let audited = attention::audited(self.parts.handle.reader());
+        let audited = match self.look(now).and(audited) {
+            Ok(audited) => audited,
+            Err(error) => {
+                tracing::debug!(%error, "what waits for a person cannot be read");
+                return;
+            }
+        };
         let mut waiting = (self.parts.attention)();
+        waiting.extend(audited);
         waiting.extend(self.found.values().flatten().cloned());
         waiting.extend(self.parked.iter().cloned());
         for n in 0..self.channels.len() {
             self.report(n, &waiting, now).await;
         }
-        if now >= self.next_heartbeat && self.is_healthy() {
+        let rings = (self.parts.scheduler_rings)();
+        let vitals = Vitals::of(&self.parts.handle, rings, self.started);
+        if now >= self.next_heartbeat && vitals.are_good(now) {
             self.next_heartbeat = now + HEARTBEAT_EVERY;
             self.parts.channels.heartbeat().await;
         }
-    }
-
-    fn is_healthy(&self) -> bool {
-        let handle = &self.parts.handle;
-        handle.is_open() && !handle.is_full() && (self.parts.scheduler_rings)()
     }
 
     /// Looks at the next purchases, where a round is under way or due.

@@ -1,4 +1,5 @@
-//! The nightly audit: Stripe, the license service and the store compared, read-only. One line says what differs.
+//! The nightly audit: Stripe, the license service and the store compared, read-only. One line says what differs, and alerts
+//! report it.
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use super::parts::Parts;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
 use crate::config::{Config, Service, Source};
-use crate::domain::adoption::Asking;
-use crate::domain::id::Scope;
+use crate::domain::adoption::{Asking, Class};
+use crate::domain::id::{Scope, SourceName};
 use crate::domain::time::Span;
 use crate::effects::license::sweep::hash;
 use crate::effects::services::{Services, abilities};
@@ -21,6 +22,7 @@ use crate::effects::throttle::Share;
 use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::read::view;
+use crate::engine::record::server::{self, ServerRecord};
 use crate::engine::record::{self, labels};
 
 /// Calls a second to Stripe: the night is long, and the seller's other programs share the limits.
@@ -51,6 +53,7 @@ impl Auditor {
     /// Looks whenever it is woken, until it is to stop.
     async fn run(self, wake: Arc<Notify>, stop: CancellationToken) {
         let audits = async {
+            self.forget_sources().await;
             loop {
                 wake.notified().await;
                 for source in &self.config.sources {
@@ -63,17 +66,39 @@ impl Auditor {
 
     async fn source(&self, source: &Source) {
         if source.api_key.is_none() {
-            return;
+            return self.keep(&source.name, Vec::new()).await;
         }
         match self.look(source).await {
             Ok(found) => {
                 other_handler::judge(&self.handle, &found.judged.strangers).await;
-                digest(source, &found);
+                let differs = differing(&found);
+                digest(source, &found, &differs);
+                self.keep(&source.name, differs).await;
             }
             Err(why) => {
                 tracing::warn!(source.name = %source.name, "the nightly audit came to nothing: {why}");
             }
         }
+    }
+
+    /// What was found of sources that the config names no more.
+    async fn forget_sources(&self) {
+        for audit in server::audits(self.handle.reader()).unwrap_or_default() {
+            if self.config.source(&audit.source).is_none() {
+                self.keep(&audit.source, Vec::new()).await;
+            }
+        }
+    }
+
+    /// Keeps what was found: `attention` lists it and the alerts report it until an audit finds no difference.
+    async fn keep(&self, source: &SourceName, differs: Vec<(Class, u32)>) {
+        let record = ServerRecord::Audited {
+            source: source.clone(),
+            at: self.handle.clock().now(),
+            differs,
+        };
+        // What is not taken now is found again tomorrow.
+        let _ = self.handle.submit_waiting(Input::Keep(record)).await;
     }
 
     async fn look(&self, source: &Source) -> Result<Found, String> {
@@ -146,11 +171,17 @@ fn known(handle: &Handle) -> Result<KnownShop, String> {
     Ok(known)
 }
 
+/// How many of each class differ.
+fn differing(found: &Found) -> Vec<(Class, u32)> {
+    let classes = found.judged.report.classes.iter();
+    let differing = classes.filter(|(class, n)| class.is_difference() && **n > 0);
+    let counted = |(class, n): (&Class, &usize)| (*class, u32::try_from(*n).unwrap_or(u32::MAX));
+    differing.map(counted).collect()
+}
+
 /// One line where something differs.
-fn digest(source: &Source, found: &Found) {
-    let differing = found.judged.report.classes.iter();
-    let differing = differing.filter(|(class, _)| class.is_difference());
-    let words: Vec<String> = differing.map(|(class, n)| format!("{n} {class}")).collect();
+fn digest(source: &Source, found: &Found, differs: &[(Class, u32)]) {
+    let words: Vec<String> = differs.iter().map(|(c, n)| format!("{n} {c}")).collect();
     let (stripe, licenses) = found.calls;
     if words.is_empty() {
         tracing::info!(source.name = %source.name, stripe, licenses, "the nightly audit found no difference");

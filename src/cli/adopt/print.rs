@@ -62,6 +62,7 @@ pub(super) fn report(found: &AdoptionReport, json: bool, asking: Asking) -> Resu
         Asking::Adoption if found.applied => {
             report::say(&format!("{} purchases were taken in", found.to_do));
         }
+        Asking::Adoption if found.to_do == 0 => report::say("nothing is to be taken in"),
         Asking::Adoption => report::say(&format!(
             "nothing was changed; `keyward adopt --apply --expect {}` takes in what is to do",
             found.to_do
@@ -139,6 +140,8 @@ pub(super) fn repair(found: &AdoptionReport, class: Class, json: bool) -> Result
             "{} purchases are being repaired{aside}",
             found.to_do
         ));
+    } else if found.to_do == 0 {
+        report::say(&format!("nothing is to be repaired{aside}"));
     } else {
         report::say(&format!(
             "nothing was changed; `keyward audit --repair {class} --apply --expect {} --reason …` repairs what is to do{aside}",

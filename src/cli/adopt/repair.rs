@@ -5,8 +5,8 @@ use std::path::Path;
 use super::{AuditArgs, joined, print, shop};
 use crate::admin::{AdoptionQuery, Failure, Request};
 use crate::adopt::{AdoptionReport, Found, ReportRow};
+use crate::cli::apply::ApplyOrder;
 use crate::cli::ask::ask;
-use crate::cli::orders::{author, reason};
 use crate::domain::adoption::{Class, Repair};
 use crate::domain::id::MachineId;
 
@@ -28,21 +28,19 @@ pub(super) fn repair(
         .flat_map(|f| std::mem::take(&mut f.judged.moves))
         .collect();
     let mut report = of_class(joined(found), class);
-    if args.apply {
-        let expected = args.expect.unwrap_or_default();
-        if expected != report.to_do {
+    if let Some(given) = args.apply.order()? {
+        if given.expect != report.to_do {
             return Err(Failure::input(format!(
-                "{} purchases are to do, not {expected}: nothing was changed",
-                report.to_do
+                "{} purchases are to do, not {}: nothing was changed",
+                report.to_do, given.expect
             ))
             .hint("look at `keyward audit --repair` again, and give its number"));
         }
-        let why = reason(args.reason.as_deref().unwrap_or_default())?;
         for way in [Repair::Read, Repair::Retry, Repair::Rekey] {
             let machines = report.rows.iter().filter(|r| r.repair == Some(way));
             let machines: Vec<MachineId> = machines.filter_map(named).collect();
             for some in machines.chunks(AT_ONCE) {
-                order(config, way, some, &why)?;
+                order(config, way, some, &given)?;
             }
         }
         if report.rows.iter().any(|r| r.repair == Some(Repair::Hear)) {
@@ -53,12 +51,17 @@ pub(super) fn repair(
     print::repair(&report, class, args.read.json)
 }
 
-fn order(config: &Path, repair: Repair, machines: &[MachineId], why: &str) -> Result<(), Failure> {
+fn order(
+    config: &Path,
+    repair: Repair,
+    machines: &[MachineId],
+    given: &ApplyOrder,
+) -> Result<(), Failure> {
     let query = AdoptionQuery::Repair {
         repair,
         machines: machines.to_vec(),
-        author: author(),
-        reason: why.to_owned(),
+        author: given.author.clone(),
+        reason: given.reason.clone(),
     };
     ask(config, Request::Adoption(query)).map(drop)
 }

@@ -1,15 +1,16 @@
 //! What `check --online` tries: the license services, the mail servers, and the accounts at Stripe. It changes nothing but for a Checkout
 //! session in Stripe's test mode, which it expires.
 
+mod abilities;
 mod judge;
 mod selling;
 mod stripe;
 
+pub use abilities::learned;
 use std::net::SocketAddr;
 
 use crate::config::{Config, Service};
 use crate::domain::id::SourceName;
-use crate::domain::probe::ServiceProbe;
 use crate::effects::license::Answer;
 use crate::effects::mail::MailAnswer;
 use crate::effects::services::{EmbeddedAt, LicenseService, MailService, Services};
@@ -151,29 +152,6 @@ async fn licenses(config: &Config, source: &SourceName, service: &LicenseService
     };
     Tried::new(Verdict::Bad, &subject, format!("{api_base}: {why}"))
         .hint("`api_base`, `api_key` and `app_id` under `[licenses]`")
-}
-
-/// What a probe learned of a license service.
-#[must_use]
-pub fn learned(probe: &ServiceProbe) -> Tried {
-    let word = |can: bool| if can { "can" } else { "cannot" };
-    let what = format!(
-        "probed on {:.10}: it {} shorten, {} undo a revocation, {} change devices",
-        probe.at.to_string(),
-        word(probe.can_shorten),
-        word(probe.revoke_reversible),
-        word(probe.set_devices)
-    );
-    let tried = Tried::new(
-        Verdict::Good,
-        &format!("abilities of {}", probe.service),
-        what,
-    );
-    if probe.set_devices {
-        tried.hint("warnings above about plans whose devices change do not hold: they are changed by themselves")
-    } else {
-        tried
-    }
 }
 
 /// Whether mail can leave.

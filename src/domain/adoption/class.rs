@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use minicbor::{Decode, Encode};
+
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
@@ -15,39 +17,63 @@ use crate::domain::time::{Span, Timestamp};
 /// Nothing is moved so near to a renewal: its payment may be on the way.
 pub const NEAR_RENEWAL: Span = Span::from_hours(24);
 /// Two ends that lie no further apart are the same: services round, and two clocks differ.
-const SAME_END: Span = Span::from_minutes(5);
+pub(super) const SAME_END: Span = Span::from_minutes(5);
 
 /// What a purchase comes to.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
 )]
+#[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// It is paid, or it was, and has its key.
+    #[n(0)]
     Linked,
     /// It is paid, and its key ends before what was paid for.
+    #[n(1)]
     LinkedEndsTooEarly,
     /// It is paid, and no key is found.
+    #[n(2)]
     PaidWithoutKey,
     /// A key works, and nothing is paid for it.
+    #[n(3)]
     KeyWithoutPayment,
     /// More keys carry its name than it bought.
+    #[n(4)]
     TwoKeys,
     /// The money went back, and the key still works.
+    #[n(5)]
     AliveAfterRefund,
     /// No key carries its id, but one carries the customer's e-mail address.
+    #[n(6)]
     Suggested,
     /// No plan names its price.
+    #[n(7)]
     Foreign,
     /// This store knows it already.
+    #[n(8)]
     Known,
     /// It is paid, and somebody else revoked its key.
+    #[n(9)]
     RevokedElsewhere,
     /// Somebody else moved the end of its key to an earlier instant.
+    #[n(10)]
     ShortenedElsewhere,
     /// Its key allows another number of devices than it should.
+    #[n(11)]
     DevicesDiffer,
     /// Stripe tells what this store has not heard.
+    #[n(12)]
     MissedEvents,
 }
 
@@ -322,7 +348,11 @@ impl Examined<'_> {
         if !license.lasts(seat.paid_until, self.now) {
             return Some(Class::LinkedEndsTooEarly);
         }
-        (license.devices.is_some_and(|d| d != grant.devices)).then_some(Class::DevicesDiffer)
+        // What another hand gave is left until a person says otherwise (rule 51); any other number than the seat's is open, also
+        // where the service does not take the change and it is somebody's task (rule 14).
+        let left = grant.given.is_some_and(|given| given.devices);
+        let differs = |d: Devices| d != grant.devices || (d != seat.devices && !left);
+        (license.devices.is_some_and(differs)).then_some(Class::DevicesDiffer)
     }
 
     fn waits(&self) -> Option<Waits> {

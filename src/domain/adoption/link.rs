@@ -8,17 +8,18 @@ use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::matching::{is_for, match_seats};
 use crate::domain::notice::{Notice, NoticeStatus};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 
 /// Gives each seat without a license one of those that were found, the best first, seats that should work before others.
 /// Seats whose create is under way get none: it may be making theirs. Says whether anything changed; what is left over is
-/// told.
+/// told. `service`: the license service where they were found.
 pub fn link_found(
     machine: &mut Machine,
     due: &Entitlement,
     found: &[FoundLicense],
     under_way: &[u32],
-    now: Timestamp,
+    (service, now): (Option<ServiceKind>, Timestamp),
 ) -> bool {
     let matched = match_seats(machine, due);
     let makes = |seat: &SeatDue| {
@@ -44,7 +45,10 @@ pub fn link_found(
     for (seat, license) in seats.into_iter().zip(usable) {
         let number = number_of(machine, license);
         machine.last_number = machine.last_number.max(number);
-        machine.grants.push(grant(number, seat, license, now));
+        machine.grants.push(Grant {
+            service,
+            ..grant(number, seat, license, now)
+        });
     }
     let finding = Finding::OtherLicenses(others.clone());
     if !others.is_empty() && !machine.told.iter().any(|t| t.finding == finding) {

@@ -46,6 +46,9 @@ pub enum AttentionCause {
     /// Another program still makes licenses.
     #[n(16)]
     OtherHandler,
+    /// Stripe, the license service and the store differ.
+    #[n(17)]
+    Audit,
 }
 
 impl AttentionCause {
@@ -70,6 +73,7 @@ impl AttentionCause {
             Self::Endpoint => "endpoint",
             Self::Backup => "backup",
             Self::OtherHandler => "other_handler",
+            Self::Audit => "audit",
         }
     }
 
@@ -94,6 +98,7 @@ impl AttentionCause {
             Self::Endpoint => "the webhook endpoint is disabled",
             Self::Backup => "no proven backup",
             Self::OtherHandler => "old handler seen",
+            Self::Audit => "the nightly audit found differences",
         }
     }
 }

@@ -71,8 +71,11 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
                 return None;
             }
             Some(
-                hold
-                @ (Hold::Person { .. } | Hold::Guard | Hold::Adoption | Hold::BeginningUnknown),
+                hold @ (Hold::Person { .. }
+                | Hold::Guard
+                | Hold::Adoption
+                | Hold::BeginningUnknown
+                | Hold::OtherService { .. }),
             ) => Concern::HeldAction {
                 action: named(),
                 hold: hold.clone(),

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::{BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
+use crate::domain::adoption::Class;
 use crate::domain::finding::Finding;
+use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeKind;
 use crate::domain::words::{Sentence, sentences};
@@ -17,6 +19,10 @@ impl Concern {
         let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
         match self {
             Self::RefusedAction(action) => format!("keyward retry {}", action.name()),
+            Self::HeldAction {
+                hold: Hold::OtherService { at },
+                ..
+            } => format!("keyward move-licenses --from {}", at.as_str()),
             Self::HeldAction { action, .. } => {
                 format!("keyward held approve {} --reason …", action.name())
             }
@@ -73,10 +79,21 @@ impl Concern {
             Self::OtherHandler { source, .. } => {
                 format!("keyward resume --source {source} --reason …")
             }
+            Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
             Self::Backup(_) => "keyward backup TARGET".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
     }
+}
+
+fn say_differing(differs: &[(Class, u32)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let classes = differs.iter().map(|(class, n)| format!("{n} {class}"));
+    let classes: Vec<String> = classes.collect();
+    write!(
+        f,
+        "Stripe, the license service and this store differ: {}",
+        classes.join(", ")
+    )
 }
 
 impl Sentence for Concern {
@@ -135,6 +152,7 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
+            Self::AuditDiffers { differs, .. } => say_differing(differs, f),
             Self::OtherHandler { seen, .. } => write!(
                 f,
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"

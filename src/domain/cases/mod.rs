@@ -80,6 +80,8 @@ pub(super) struct Case {
     deaf: bool,
     /// Whether its license service takes the keys that customers have.
     takes_keys: bool,
+    /// The license service that the config names.
+    service: &'static str,
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -129,6 +131,7 @@ impl Case {
             stripe: cutting::Stripe::default(),
             deaf: false,
             takes_keys: false,
+            service: "simulated",
         }
     }
 
@@ -231,7 +234,7 @@ impl Case {
                 stops_held: self.stops_held,
                 brakes: Brakes {
                     standing: &standing,
-                    service: "simulated",
+                    service: self.service,
                 },
             };
             reconcile(&mut self.machine, &world);

@@ -1,9 +1,12 @@
 //! All licenses move to another license service.
 
+use super::facts::{failed_refund, refund, session};
 use super::{Case, day};
 use crate::domain::decision::Verb;
-use crate::domain::fact::EndReason;
+use crate::domain::fact::{EndReason, PaymentStatus};
+use crate::domain::hold::Hold;
 use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::policy::AtGraceEnd;
 use crate::domain::service_move::{
     KeysAtTarget, MoveClass, ServiceKind, ServiceMove, TellOfKeys, judge,
 };
@@ -108,4 +111,85 @@ fn the_key_is_kept_where_the_service_takes_it() {
     );
     case.mails("license_issued 0, ended 30");
     assert!(case.now > day(30.0));
+}
+
+const AT_EMBEDDED: Hold = Hold::OtherService {
+    at: ServiceKind::Embedded,
+};
+
+#[test]
+fn what_is_at_another_service_waits_for_the_move() {
+    let mut case = Case::subscription(|_| {});
+    case.service = "embedded";
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    case.service = "authforge";
+    case.paid(30.1, "in_2", 30.0, 60.0)
+        .is("active: live 33")
+        .acts("create")
+        .holds(&[("extend_license", AT_EMBEDDED)]);
+    assert_eq!(classes(&case, KeysAtTarget::Own), [MoveClass::NewKey]);
+    case.decide(31.0, to_authforge(TellOfKeys::Nobody))
+        .is("active: live 33, live 63")
+        .acts("create create")
+        .holds(&[]);
+}
+
+#[test]
+fn with_the_old_service_again_what_waited_is_done_there() {
+    let mut case = Case::subscription(|_| {});
+    case.service = "embedded";
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    case.service = "authforge";
+    case.decide(10.0, Verb::Rekey)
+        .is("active: live 33")
+        .holds(&[
+            ("create_license", AT_EMBEDDED),
+            ("revoke_license", AT_EMBEDDED),
+        ]);
+    // A license that works there, and no key beside it: its revocation has to be done first.
+    assert_eq!(classes(&case, KeysAtTarget::Own), [MoveClass::Busy]);
+    case.service = "embedded";
+    case.on(11.0);
+    case.reconcile();
+    case.is("active: revoked, live 33").holds(&[]);
+}
+
+#[test]
+fn what_another_service_ended_comes_back_as_a_new_license() {
+    for (service, acts) in [
+        ("authforge", "create revoke reinstate"),
+        ("embedded", "create revoke create"),
+    ] {
+        let mut case = Case::purchase(|_| {});
+        case.service = "authforge";
+        case.told(
+            0.0,
+            "checkout.session.completed",
+            session(PaymentStatus::Paid),
+        );
+        case.told(1.0, "refund.created", refund("re_1", "cs_1", 100));
+        case.service = service;
+        case.told(5.0, "refund.failed", failed_refund("re_1", "cs_1", 100))
+            .acts(acts)
+            .holds(&[]);
+    }
+}
+
+/// The mail that a license works again speaks of the same key: where it is another one, the mail with that key says it.
+#[test]
+fn a_new_key_after_a_stop_is_told_by_its_own_mail() {
+    for (service, told) in [
+        ("authforge", "restored 50"),
+        ("embedded", "license_issued 50"),
+    ] {
+        let mut case = Case::subscription(|p| p.at_grace_end = AtGraceEnd::Revoke);
+        case.service = "authforge";
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .failed(30.0, "in_2", 30.0, 60.0)
+            .on(48.0)
+            .is("lapsed: revoked");
+        case.service = service;
+        case.paid(50.0, "in_2", 30.0, 60.0).on(51.0);
+        case.mails(&format!("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, ended 46.01, {told}"));
+    }
 }

@@ -87,7 +87,7 @@ fn finish(
             action.attempts += 1;
             if action.act.creates() {
                 // It follows from the machine and the number, and is looked for no more.
-                action.label = None;
+                (action.label, action.service) = (None, None);
             }
         }
         action.outcome = outcome;
@@ -210,7 +210,10 @@ fn confirm(
         | Act::Revoke { .. }
         | Act::SetDevices { .. }
         | Act::ResetDevices { .. }
-        | Act::Read { .. }) => confirm_known(machine, action.license, act, confirmed),
+        | Act::Read { .. }) => {
+            let service = ServiceKind::named(world.brakes.service);
+            confirm_known(machine, (action.license, service), act, confirmed);
+        }
         Act::Query(_) => {}
     }
 }
@@ -298,13 +301,19 @@ impl Inherited {
     }
 }
 
-fn confirm_known(machine: &mut Machine, license: u32, act: &Act, confirmed: &Confirmed) {
+fn confirm_known(
+    machine: &mut Machine,
+    (license, service): (u32, Option<ServiceKind>),
+    act: &Act,
+    confirmed: &Confirmed,
+) {
     let ours = own_values(machine, license);
     let Some(grant) = machine.grants.iter_mut().find(|g| g.key == confirmed.key) else {
         return;
     };
     grant.ever_revoked |= confirmed.status == GrantStatus::Revoked;
     grant.status = confirmed.status;
+    grant.service = grant.service.or(service);
     let mut given = grant.given.unwrap_or_default();
     given.time = if act.sets_end().is_some() {
         false

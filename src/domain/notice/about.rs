@@ -86,6 +86,9 @@ pub enum Part {
     /// The n-th time that a person wanted it.
     #[n(2)]
     Time(#[n(0)] u32),
+    /// The n-th time that the same happened again.
+    #[n(3)]
+    Again(#[n(0)] u32),
 }
 
 impl fmt::Display for Part {
@@ -94,6 +97,7 @@ impl fmt::Display for Part {
             Self::Whole => Ok(()),
             Self::Offset(offset) => write!(f, "{offset}"),
             Self::Time(n) => write!(f, "resend {n}"),
+            Self::Again(n) => write!(f, "time {n}"),
         }
     }
 }

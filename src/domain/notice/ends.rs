@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{About, DueNotice, NoticeKind, Part, Skipped};
+use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, Skipped};
 use crate::domain::action::GrantStatus;
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{SeatDue, Want, Why};
@@ -32,12 +32,13 @@ impl Situation<'_> {
         let taken_back = |e: &Extension| e.standing != ExtensionStanding::Counts;
         for (from, licenses) in self.extended_by(taken_back) {
             let about = About::Purchase(from.object().clone());
-            let was_told = self.sent(NoticeKind::Extended, &about);
+            let was_told = self.told_last(&about, NoticeKind::Extended)
+                || self.told_last(&about, NoticeKind::TimeRestored);
             let is_done = |(seat, grant): &(&SeatDue, &Grant)| !exceeds(seat, grant, self.now);
             // Where the license's own money went back too, the mail about that says more.
             let says_more = licenses.iter().any(|(seat, _)| seat.why == Why::Refunded);
             if was_told && !says_more && licenses.iter().all(is_done) {
-                let mut call = DueNotice::new(NoticeKind::Shortened, about, self.now);
+                let mut call = self.next_time(NoticeKind::Shortened, about);
                 call.seats = licenses.iter().map(|(_, grant)| grant.number).collect();
                 out.push(call);
             }
@@ -49,15 +50,44 @@ impl Situation<'_> {
         let counts = |e: &Extension| e.standing == ExtensionStanding::Counts;
         for (from, licenses) in self.extended_by(counts) {
             let about = About::Purchase(from.object().clone());
-            let was_told = self.sent(NoticeKind::Shortened, &about);
-            let mut call = DueNotice::new(NoticeKind::TimeRestored, about, self.now);
+            if !self.told_last(&about, NoticeKind::Shortened) {
+                continue;
+            }
+            let mut call = self.next_time(NoticeKind::TimeRestored, about);
             call.seats = licenses.iter().map(|(_, grant)| grant.number).collect();
             let known = self.machine.notices.iter().any(|n| call.is(n));
-            let is_back = licenses.iter().all(|(seat, grant)| reaches(seat, grant));
-            if was_told && (known || is_back) {
+            if known || licenses.iter().all(|(seat, grant)| reaches(seat, grant)) {
                 out.push(call);
             }
         }
+    }
+
+    /// Whether this is what the customer was told last of the time that a purchase added.
+    fn told_last(&self, about: &About, kind: NoticeKind) -> bool {
+        let of_time = [
+            NoticeKind::Extended,
+            NoticeKind::Shortened,
+            NoticeKind::TimeRestored,
+        ];
+        let closed = |n: &&Notice| {
+            n.status != NoticeStatus::Pending && n.skipped != Some(Skipped::NoLongerTrue)
+        };
+        let is_meant = |n: &&Notice| n.about == *about && of_time.contains(&n.kind);
+        let mut latest = self.machine.notices.iter().rev().filter(is_meant);
+        let last = latest.find(closed);
+        last.is_some_and(|n| n.kind == kind && n.status == NoticeStatus::Sent)
+    }
+
+    /// A notice that may be due several times about one thing: each time that it was settled before, it is another one.
+    fn next_time(&self, kind: NoticeKind, about: About) -> DueNotice {
+        let settled =
+            |n: &&Notice| n.kind == kind && n.about == about && n.status != NoticeStatus::Pending;
+        let before = self.machine.notices.iter().filter(settled).count();
+        let mut call = DueNotice::new(kind, about, self.now);
+        if before > 0 {
+            call.part = Part::Again(u32::try_from(before + 1).unwrap_or(u32::MAX));
+        }
+        call
     }
 
     /// The licenses that other purchases extend, by purchase.

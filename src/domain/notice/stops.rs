@@ -8,6 +8,7 @@ use crate::domain::entitlement::{Want, Why};
 use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
 use crate::domain::machine::Grant;
 use crate::domain::policy::AtGraceEnd;
+use crate::domain::service_move::ServiceMove;
 use crate::domain::time::Timestamp;
 
 impl Situation<'_> {
@@ -129,6 +130,17 @@ impl Situation<'_> {
         }
     }
 
+    /// Whether what works is a license that was made since: the mail with its key says so, and it is not the same key as
+    /// before.
+    fn has_new_key_since(&self, stop: Timestamp) -> bool {
+        let is_new = |g: &Grant| {
+            let is_told = g.service_move != Some(ServiceMove::Untold);
+            g.since > stop && is_told && !g.adopted && !g.moved_in
+        };
+        let mut matched = self.matched().filter_map(|(_, grant)| grant);
+        matched.any(|g| g.live_at(self.now) && is_new(g))
+    }
+
     /// Every stop that was told and is undone.
     pub(super) fn restored(&self, out: &mut Vec<DueNotice>) {
         let stops = [
@@ -143,7 +155,7 @@ impl Situation<'_> {
             .iter()
             .filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
         for stop in told {
-            if self.is_undone(&stop.about) {
+            if self.is_undone(&stop.about) && !self.has_new_key_since(stop.at) {
                 out.push(DueNotice::new(
                     NoticeKind::Restored,
                     stop.about.clone(),

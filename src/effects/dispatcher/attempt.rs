@@ -4,6 +4,7 @@ use super::{Dispatcher, FULL_WAIT, LicenseService};
 use crate::clock::pause;
 use crate::domain::action::Action;
 use crate::domain::machine::Machine;
+use crate::domain::service_move::elsewhere;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt, Version};
 use crate::engine::record::key::Work;
@@ -18,9 +19,11 @@ impl Dispatcher {
         service: &LicenseService,
     ) -> bool {
         let id = machine.id.clone();
-        let doubtful = self.handle.is_doubtful(action);
+        // Another copy of this store may have sent it, or it was decided for another license service: looked at anew, its
+        // machine has it looked for first, or held.
+        let doubtful =
+            self.handle.is_doubtful(action) || elsewhere(machine, action, service.name).is_some();
         let input = if doubtful {
-            // Another copy of this store may have sent it: looked at anew, its machine has it looked for first.
             Input::WakeUp { machine: id }
         } else {
             // On disk before it is sent: after a crash exactly the creates that may have acted are known.

@@ -6,9 +6,10 @@ use crate::clock::pause;
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::guard::is_hurtful;
 use crate::domain::machine::Machine;
+use crate::domain::service_move::elsewhere;
 use crate::domain::time::Span;
 use crate::engine::SubmitError;
-use crate::engine::input::Input;
+use crate::engine::input::{Input, Receipt};
 use crate::engine::read::view;
 
 /// How long it waits before it asks an engine again that has no room on its disk.
@@ -21,10 +22,7 @@ impl ActionExecutor<'_> {
         if !is_hurtful(machine, action, self.now()) || !self.handle.holds_back() {
             return true;
         }
-        let wake = Input::WakeUp {
-            machine: machine.id.clone(),
-        };
-        let looked = self.handle.submit_waiting(wake).await;
+        let looked = self.look_anew(machine).await;
         let kept = view::machine(self.handle.reader(), &machine.id);
         let stands = |a: &Action| {
             a.id == action.id && a.outcome == ActionOutcome::Pending && a.act == action.act
@@ -33,10 +31,30 @@ impl ActionExecutor<'_> {
         if looked.is_ok() && kept.ok().flatten().is_some_and(stands) {
             return true;
         }
+        self.unsent(action, looked).await;
+        false
+    }
+
+    /// Whether an action belongs to another license service than this one. Then it is not sent, and its machine holds it.
+    pub(super) async fn is_elsewhere(&self, machine: &Machine, action: &Action) -> bool {
+        if elsewhere(machine, action, self.service.name).is_none() {
+            return false;
+        }
+        let looked = self.look_anew(machine).await;
+        self.unsent(action, looked).await;
+        true
+    }
+
+    async fn look_anew(&self, machine: &Machine) -> Result<Receipt, SubmitError> {
+        let machine = machine.id.clone();
+        self.handle.submit_waiting(Input::WakeUp { machine }).await
+    }
+
+    /// Gives the turn of an action back that was let through.
+    async fn unsent(&self, action: &Action, looked: Result<Receipt, SubmitError>) {
         self.service.not_sent(work_of(action), self.now());
         if looked == Err(SubmitError::Busy) {
             pause(FULL_WAIT).await;
         }
-        false
     }
 }

@@ -12,7 +12,6 @@ use super::stop::SuspendBy;
 use super::wire::{self, LicensePage, LicenseUpdate};
 use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use crate::domain::id::{AppId, LicenseKey};
-use crate::domain::plan::Devices;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
 
@@ -222,45 +221,9 @@ impl Client {
         .await
     }
 
-    /// Changes how many devices a license allows, where the service can; elsewhere it counts only that a read shows them.
-    pub async fn set_devices(&self, key: &LicenseKey, devices: Devices) -> Answer<License> {
-        if !self.0.abilities.set_devices {
-            // A person may have done it at the service meanwhile.
-            return match self.get(key).await {
-                Answer::Done(license) if license.devices != Some(devices) => {
-                    cannot("change the number of devices")
-                }
-                other @ (Answer::Done(_)
-                | Answer::Again { .. }
-                | Answer::NotSent { .. }
-                | Answer::Unknown { .. }
-                | Answer::Refused(_)) => other,
-            };
-        }
-        if let Some(refusal) = self.too_many(devices) {
-            return Answer::Refused(refusal);
-        }
-        self.update(key, LicenseUpdate::Devices(devices), |l| {
-            l.devices == Some(devices)
-        })
-        .await
-    }
-
-    /// Unbinds all devices. Only the acceptance is confirmed: by the time of a look, the customer may have bound anew.
-    pub async fn reset_devices(&self, key: &LicenseKey) -> Answer<()> {
-        self.put(key, LicenseUpdate::ResetDevices, |_| Some(()))
-            .await
-    }
-
-    /// Unbinds one device. A service that knows no such request unbinds all.
-    pub async fn forget_device(&self, key: &LicenseKey, device: &str) -> Answer<()> {
-        self.put(key, LicenseUpdate::ForgetDevice(device), |_| Some(()))
-            .await
-    }
-
     /// An absolute change: sent, then confirmed by its answer, or by a read where that does not show it. A 400 is
     /// also looked at, for a service may refuse what is so already.
-    async fn update(
+    pub(super) async fn update(
         &self,
         key: &LicenseKey,
         act: LicenseUpdate<'_>,
@@ -298,7 +261,7 @@ impl Client {
         }
     }
 
-    async fn put<T>(
+    pub(super) async fn put<T>(
         &self,
         key: &LicenseKey,
         act: LicenseUpdate<'_>,
@@ -338,17 +301,6 @@ impl Client {
                 wire::page(body, limit)
             })
             .await
-    }
-
-    fn too_many(&self, devices: Devices) -> Option<Refusal> {
-        let max = self.0.abilities.devices_max;
-        match devices {
-            Devices::Count(n) if n == 0 || n > max => {
-                let message = format!("{n} devices on one license: the service takes 1 to {max}");
-                Some(unsent(RefusalKind::BadRequest, message))
-            }
-            Devices::Count(_) | Devices::Unlimited => None,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! this module sees HTTP.
 //!
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
-//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `stop` knows the ways to stop
+//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `devices` says how many may use one, `stop` knows the ways to stop
 //! a license, `lookup` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several, `probe` learns what a service can. When a call may be made is the [`throttle`](super::throttle)'s.
 
@@ -10,6 +10,7 @@ pub(crate) mod answer;
 pub(crate) mod choice;
 mod client;
 mod create;
+mod devices;
 pub mod lookup;
 pub mod probe;
 mod send;
@@ -21,7 +22,7 @@ pub use client::{Client, ClientConfig, ClientError};
 
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
-use crate::domain::probe::ServiceProbe;
+use crate::domain::probe::{DeviceForm, ServiceProbe};
 use crate::domain::time::{Span, Timestamp};
 
 /// Two instants of a license that differ by no more than this are the same: the service may drop fractions of a second.
@@ -132,7 +133,7 @@ pub struct NewLicense {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "seven independent yes-or-no abilities of a foreign service"
+    reason = "nine independent yes-or-no abilities of a foreign service"
 )]
 pub struct Abilities {
     /// A stop that is a status of its own and can be taken back.
@@ -143,6 +144,12 @@ pub struct Abilities {
     pub revoke_reversible: bool,
     /// The number of devices can be changed.
     pub set_devices: bool,
+    /// How it is asked for that.
+    pub device_form: DeviceForm,
+    /// Devices can be taken away too.
+    pub fewer_devices: bool,
+    /// The limit of devices can be taken away.
+    pub unlimited_devices: bool,
     /// The list shows labels.
     pub list_shows_label: bool,
     /// The list can be asked for one label.
@@ -163,6 +170,9 @@ impl Abilities {
             can_shorten: true,
             revoke_reversible: false,
             set_devices: false,
+            device_form: DeviceForm::Update,
+            fewer_devices: true,
+            unlimited_devices: true,
             list_shows_label: false,
             finds_by_label: false,
             devices_max: 16,
@@ -187,8 +197,24 @@ impl Abilities {
             can_shorten: probe.can_shorten,
             revoke_reversible: probe.revoke_reversible,
             set_devices: probe.set_devices,
+            device_form: probe.device_form.unwrap_or_default(),
+            // Where it was not tried, it is, and a read tells.
+            fewer_devices: probe.fewer_devices.unwrap_or(true),
+            unlimited_devices: probe.unlimited_devices.unwrap_or(true),
             list_shows_label: probe.list_shows_label,
             ..self
+        }
+    }
+
+    /// What of a change to a number of devices it cannot do, if anything is known without a look at the license.
+    #[must_use]
+    pub(super) const fn unable_to_set(&self, devices: Devices) -> Option<&'static str> {
+        match devices {
+            Devices::Count(_) | Devices::Unlimited if !self.set_devices => {
+                Some("change the number of devices")
+            }
+            Devices::Unlimited if !self.unlimited_devices => Some("take the limit of devices away"),
+            Devices::Count(_) | Devices::Unlimited => None,
         }
     }
 
@@ -200,6 +226,9 @@ impl Abilities {
             can_shorten: true,
             revoke_reversible: true,
             set_devices: true,
+            device_form: DeviceForm::Update,
+            fewer_devices: true,
+            unlimited_devices: true,
             list_shows_label: false,
             finds_by_label: true,
             devices_max: 10_000,

@@ -1,16 +1,20 @@
 //! Learns what a license service can, on a license that is thrown away: makes one, changes it in every way that Keyward might
 //! need, reads it back each time, and revokes it.
 
+use super::wire::LicenseUpdate;
 use super::{Answer, Client, License, NewLicense};
 use crate::clock::{Clock, pause};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
-use crate::domain::probe::ServiceProbe;
-use crate::domain::time::Span;
+use crate::domain::probe::{DeviceForm, ServiceProbe};
+use crate::domain::time::{Span, Timestamp};
 
 /// How often the list is read for the new license, and how long between.
 const LOOKS_MAX: u32 = 10;
 const BETWEEN_LOOKS: Span = Span::from_s(2);
+/// How soon the license is made to expire, and how often the clock is read for that.
+const EXPIRES_IN: Span = Span::from_s(2);
+const UNTIL_EXPIRED: Span = Span::from_ms(500);
 /// The devices of the throw-away license; one more is asked for.
 const DEVICES: u32 = 2;
 
@@ -79,18 +83,28 @@ impl Probe<'_> {
         app: &AppId,
         label: &str,
     ) -> Result<ServiceProbe, ProbeError> {
+        // First: what it says of an action that nobody knows may name those that it knows.
+        let unknown_action = self.unknown_action().await?;
         let (listed_after_s, list_shows_label) = self.listed(app, label).await?;
-        let hour = (self.clock.now() + Span::from_hours(1)).whole_s();
+        let hour = self.in_an_hour();
         let can_shorten = can("shortening", self.client.shorten(self.key, hour).await)?;
         let can_be_for_life = can(
             "taking the end away",
             self.client.set_expiry(self.key, None).await,
         )?;
-        let more = Devices::Count(DEVICES + 1);
-        let set_devices = can(
-            "more devices",
-            self.client.set_devices(self.key, more).await,
-        )?;
+        let device_form = self.device_form().await?;
+        let (fewer_devices, unlimited_devices) = match device_form {
+            Some(form) => (
+                Some(self.takes(form, Devices::Count(DEVICES)).await?),
+                Some(self.takes(form, Devices::Unlimited).await?),
+            ),
+            None => (None, None),
+        };
+        let extends_expired = if can_shorten {
+            self.extends_expired().await?
+        } else {
+            None
+        };
         can("revoking", self.client.revoke(self.key).await)?;
         let revoke_reversible = can("activating", self.client.activate(self.key).await)?;
         Ok(ServiceProbe {
@@ -100,10 +114,76 @@ impl Probe<'_> {
             can_shorten,
             can_be_for_life,
             revoke_reversible,
-            set_devices,
+            set_devices: device_form.is_some(),
             list_shows_label,
             listed_after_s,
+            device_form,
+            fewer_devices,
+            unlimited_devices,
+            extends_expired,
+            unknown_action,
         })
+    }
+
+    fn in_an_hour(&self) -> Timestamp {
+        (self.clock.now() + Span::from_hours(1)).whole_s()
+    }
+
+    /// What the service says of an action that does not exist, where it says anything.
+    async fn unknown_action(&self) -> Result<Option<String>, ProbeError> {
+        let said = self
+            .client
+            .put(self.key, LicenseUpdate::Nonsense, |_| Some(()))
+            .await;
+        match said {
+            Answer::Done(()) => Ok(None),
+            Answer::Refused(refusal) => Ok(Some(refusal.to_string())),
+            other @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
+                Err(no_answer("an action that does not exist", other))
+            }
+        }
+    }
+
+    /// The form in which the service takes one more device.
+    async fn device_form(&self) -> Result<Option<DeviceForm>, ProbeError> {
+        for form in DeviceForm::ALL {
+            if self.takes(form, Devices::Count(DEVICES + 1)).await? {
+                return Ok(Some(form));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether devices that were asked for in a form are there afterwards: a read tells, whatever the answer said.
+    async fn takes(&self, form: DeviceForm, devices: Devices) -> Result<bool, ProbeError> {
+        let asked = self.client.set_devices_in(self.key, devices, form).await;
+        if !can("other devices", asked)? {
+            return Ok(false);
+        }
+        match self.client.get(self.key).await {
+            Answer::Done(license) => Ok(license.devices == Some(devices)),
+            other @ (Answer::Again { .. }
+            | Answer::NotSent { .. }
+            | Answer::Unknown { .. }
+            | Answer::Refused(_)) => Err(no_answer("reading the devices", other)),
+        }
+    }
+
+    /// Lets the license expire and extends it. `None`: its end could not be set so near.
+    async fn extends_expired(&self) -> Result<Option<bool>, ProbeError> {
+        let soon = (self.clock.now() + EXPIRES_IN).whole_s();
+        let expires = self.client.shorten(self.key, soon).await;
+        if !can("an end in a moment", expires)? {
+            return Ok(None);
+        }
+        while self.clock.now() <= soon {
+            pause(UNTIL_EXPIRED).await;
+        }
+        let again = self
+            .client
+            .set_expiry(self.key, Some(self.in_an_hour()))
+            .await;
+        can("extending what has expired", again).map(Some)
     }
 
     /// How many seconds until the license stands in the list, and whether its label stands beside it.

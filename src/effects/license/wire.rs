@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Expiry, License, NewLicense, Status};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
+use crate::domain::probe::DeviceForm;
 use crate::domain::time::Timestamp;
 
 /// The most licenses on one page of the list, as AuthForge documents it.
@@ -58,7 +59,9 @@ pub enum LicenseUpdate<'a> {
     /// Stop it reversibly; only the embedded service.
     Suspend,
     /// Change the number of devices; only the embedded service, until a probe has told AuthForge's form.
-    Devices(Devices),
+    Devices(Devices, DeviceForm),
+    /// What no service knows, for a probe.
+    Nonsense,
     /// Unbind all devices.
     ResetDevices,
     /// Unbind one device; only the embedded service, AuthForge would unbind all.
@@ -68,7 +71,8 @@ pub enum LicenseUpdate<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Update<'a> {
-    action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hwid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +89,7 @@ struct Update<'a> {
 /// Never for these values; the error is serde's.
 pub fn update(act: LicenseUpdate<'_>) -> serde_json::Result<Vec<u8>> {
     let plain = |action| Update {
-        action,
+        action: Some(action),
         hwid: None,
         expires_at: None,
         max_hwid_slots: None,
@@ -104,15 +108,19 @@ pub fn update(act: LicenseUpdate<'_>) -> serde_json::Result<Vec<u8>> {
             hwid: Some(device),
             ..plain("reset-hwid")
         },
-        LicenseUpdate::Devices(Devices::Unlimited) => Update {
-            unlimited_hwid_slots: Some(true),
-            ..plain("update")
-        },
-        LicenseUpdate::Devices(Devices::Count(n)) => Update {
-            max_hwid_slots: Some(n),
-            unlimited_hwid_slots: Some(false),
-            ..plain("update")
-        },
+        LicenseUpdate::Nonsense => plain("keyward-probe"),
+        LicenseUpdate::Devices(devices, form) => {
+            let (max_hwid_slots, unlimited) = slots(devices);
+            Update {
+                action: match form {
+                    DeviceForm::Update => Some("update"),
+                    DeviceForm::Plain => None,
+                },
+                max_hwid_slots,
+                unlimited_hwid_slots: Some(unlimited == Some(true)),
+                ..plain("update")
+            }
+        }
     })
 }
 

@@ -11,6 +11,9 @@ const NAMED_CHARS_MAX: usize = 256;
 /// The longest name that we greet somebody by.
 const NAME_CHARS_MAX: usize = 60;
 
+/// The causes that a mail may give.
+pub const REASONS: [&str; 4] = ["payment", "pause", "kept", "stopped"];
+
 /// Everything that a mail's templates can use. Instants are given as RFC 3339 or `2026-03-14`; the templates' filter `date`
 /// writes them in the mail's language. What is absent is left out of the text.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -44,7 +47,8 @@ pub struct Letter {
     /// Until when is paid (a subscription), or until when a trial runs.
     pub paid_until: Option<String>,
     /// Why, where a kind has several causes: `payment` (`ended`: for lack of payment), `pause` (`suspended`: with the
-    /// subscription's pause), `kept` (`refunded`, `disputed`: the license goes on). Other words mean the usual cause.
+    /// subscription's pause), `kept` (`refunded`, `disputed`: the license goes on), `stopped` (`shortened`: no license works
+    /// any more). Other words mean the usual cause. [`REASONS`] has them all.
     pub reason: Option<String>,
     /// Where an answer goes; absent: the mail does not invite one.
     pub reply_to: Option<String>,
@@ -181,6 +185,17 @@ impl Letter {
             keys: vec![key],
             ..Self::default()
         }
+    }
+
+    /// A letter in which every value is present, for one of the causes of [`Self::reason`].
+    #[must_use]
+    pub fn sample_because(reason: &str) -> Self {
+        let mut letter = Self::sample();
+        if reason == "stopped" {
+            letter.keys.iter_mut().for_each(|k| k.expires_at = None);
+        }
+        letter.reason = Some(reason.to_owned());
+        letter
     }
 
     /// The values as templates see them: each on one line, only web links, and no name that could pass for one.

@@ -25,7 +25,7 @@ pub use address::{Sender, message_id};
 pub use answer::MailAnswer;
 pub(crate) use dates::long_date;
 pub use kind::{KINDS, LANGUAGES, SIGN_IN};
-pub use letter::{Letter, LetterColors, LetterKey, LetterSignIn};
+pub use letter::{Letter, LetterColors, LetterKey, LetterSignIn, REASONS};
 pub use outgoing::Outgoing;
 pub use parts::{Parts, RenderError};
 pub use send::{CannotMail, MailConfig, Mailer, Transport};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::kind::{KINDS, language_tag};
-use super::letter::Letter;
+use super::letter::{Letter, REASONS};
 use super::parts::{Parts, RenderError};
 use super::render;
 use crate::config::nearest;
@@ -169,8 +169,8 @@ impl Templates {
         all.filter(|lang| self.sources.has(kind, lang)).collect()
     }
 
-    /// Tries every kind in every language with everything present and with everything optional absent, and reads every file of
-    /// the operator's folder. Empty: all is well.
+    /// Tries every kind in every language with everything present, for each cause, and with everything optional absent, and
+    /// reads every file of the operator's folder. Empty: all is well.
     #[must_use]
     pub fn check(&self) -> Vec<RenderError> {
         let mut mistakes = self.unread.clone();
@@ -178,17 +178,19 @@ impl Templates {
             mistakes.extend(misplaced(name));
             mistakes.extend(render::compiles(&self.engine, &self.sources, name));
         }
+        let because = REASONS.iter().map(|reason| Letter::sample_because(reason));
+        let letters: Vec<Letter> = because.chain([Letter::bare_sample()]).collect();
         for kind in KINDS {
             for lang in self.sources.languages(kind) {
                 mistakes.extend(self.sources.missing(kind, &lang));
                 if self.sources.has(kind, &lang) {
-                    for letter in [Letter::sample(), Letter::bare_sample()] {
+                    for letter in &letters {
                         mistakes.extend(render::mistakes(
                             &self.engine,
                             &self.sources,
                             kind,
                             &lang,
-                            &letter,
+                            letter,
                         ));
                     }
                 }

@@ -6,7 +6,7 @@ use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self, EventHead, RecordError};
+use crate::engine::record::{self, EventHead, RecordError, server};
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -59,6 +59,22 @@ pub fn all(reader: &dyn Read, now: Timestamp) -> Result<Vec<Attention>, RecordEr
     })?;
     found.sort_by_key(|attention| attention.since);
     Ok(found)
+}
+
+/// What the last audits found.
+///
+/// # Errors
+/// The store's.
+pub fn audited(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
+    let found = server::audits(reader)?.into_iter();
+    let waits = |audit: server::AuditRecord| Attention {
+        since: audit.since,
+        concern: Concern::AuditDiffers {
+            source: audit.source,
+            differs: audit.differs,
+        },
+    };
+    Ok(found.map(waits).collect())
 }
 
 /// Events that have waited too long for their purchase.

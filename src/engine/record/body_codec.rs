@@ -30,6 +30,9 @@ thread_local! {
     /// A compressor takes longer to make than to use.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
         RefCell::new(Compressor::with_prepared_dictionary(&ENCODER).ok());
+    /// As does a decompressor: whoever looks through all bodies unpacks hundreds of thousands.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::with_prepared_dictionary(&DECODER).ok());
 }
 
 /// Packs a body.
@@ -52,10 +55,10 @@ pub fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let len = usize::try_from(u32::from_be_bytes(packed.get(1..5)?.try_into().ok()?)).ok()?;
     match *packed.first()? {
         PLAIN => Some(packed.get(5..)?.to_vec()),
-        DICTIONARY_1 if len <= BODY_LEN_MAX => Decompressor::with_prepared_dictionary(&DECODER)
-            .ok()?
-            .decompress(packed.get(5..)?, len)
-            .ok(),
+        DICTIONARY_1 if len <= BODY_LEN_MAX => {
+            let packed = packed.get(5..)?;
+            DECOMPRESSOR.with_borrow_mut(|d| d.as_mut()?.decompress(packed, len).ok())
+        }
         _ => None,
     }
 }

@@ -4,8 +4,10 @@ use minicbor::{Decode, Encode};
 
 use super::key::{self, Table};
 use super::{RecordError, View};
+use crate::domain::adoption::Class;
 use crate::domain::alert::AlertLog;
 use crate::domain::id::{AccountId, Scope, SourceName};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::silence::Rhythm;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Receipt;
@@ -25,8 +27,19 @@ pub enum ServerRecord {
     },
     /// Every purchase of a time before the index of addresses is in it.
     AddressesIndexed,
+    /// The license service of each source.
+    LicenseServices(Vec<(SourceName, ServiceKind)>),
     /// How deliveries came so far.
     Rhythms(Vec<(SourceName, Rhythm)>),
+    /// What the last audit of a source found; empty: no difference.
+    Audited {
+        /// The source.
+        source: SourceName,
+        /// When it was.
+        at: Timestamp,
+        /// How many of each class that differs.
+        differs: Vec<(Class, u32)>,
+    },
     /// What was reported over a channel.
     Alerts {
         /// The channel.
@@ -68,6 +81,15 @@ struct RhythmRecord {
     rhythm: Rhythm,
 }
 
+/// A source's license service, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct ServiceRecord {
+    #[n(0)]
+    source: SourceName,
+    #[n(1)]
+    service: ServiceKind,
+}
+
 fn rhythms_key() -> Vec<u8> {
     key::general("rhythms")
 }
@@ -106,6 +128,14 @@ pub(in crate::engine) fn keep(
             )?;
         }
         ServerRecord::AddressesIndexed => working.put(addresses_key(), vec![1]),
+        ServerRecord::LicenseServices(all) => {
+            let record = |(source, service): &(SourceName, ServiceKind)| ServiceRecord {
+                source: source.clone(),
+                service: *service,
+            };
+            let records: Vec<ServiceRecord> = all.iter().map(record).collect();
+            record::put(working, services_key(), &records)?;
+        }
         ServerRecord::Rhythms(rhythms) => {
             let record = |(source, rhythm): &(SourceName, Rhythm)| RhythmRecord {
                 source: source.clone(),
@@ -114,11 +144,78 @@ pub(in crate::engine) fn keep(
             let records: Vec<RhythmRecord> = rhythms.iter().map(record).collect();
             record::put(working, rhythms_key(), &records)?;
         }
+        ServerRecord::Audited {
+            source,
+            at,
+            differs,
+        } => put_audit(working, source, *at, differs)?,
         ServerRecord::Alerts { channel, log } => {
             record::put(working, alerts_key(*channel), log)?;
         }
     }
     Ok(Receipt::Done)
+}
+
+/// What the last audit of a source found.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AuditRecord {
+    /// The source.
+    #[n(0)]
+    pub source: SourceName,
+    /// Since when something differs.
+    #[n(1)]
+    pub since: Timestamp,
+    /// How many of each class. Never empty.
+    #[n(2)]
+    pub differs: Vec<(Class, u32)>,
+}
+
+fn audits_key() -> Vec<u8> {
+    key::general("audits")
+}
+
+fn put_audit(
+    working: &mut Working<'_>,
+    source: &SourceName,
+    at: Timestamp,
+    differs: &[(Class, u32)],
+) -> Result<(), RecordError> {
+    let mut kept: Vec<AuditRecord> = record::get(working, &audits_key())?.unwrap_or_default();
+    let before = kept.iter().find(|a| a.source == *source);
+    let since = before.map_or(at, |a| a.since);
+    kept.retain(|a| a.source != *source);
+    if !differs.is_empty() {
+        kept.push(AuditRecord {
+            source: source.clone(),
+            since,
+            differs: differs.to_vec(),
+        });
+    }
+    Ok(record::put(working, audits_key(), &kept)?)
+}
+
+/// What the last audits found, of each source where something differs.
+///
+/// # Errors
+/// The store's.
+pub fn audits(reader: &dyn Read) -> Result<Vec<AuditRecord>, RecordError> {
+    Ok(record::get(&Committed(reader), &audits_key())?.unwrap_or_default())
+}
+
+fn services_key() -> Vec<u8> {
+    key::general("services")
+}
+
+/// The license service of each source at the last start; `None`: there was none that noted it.
+///
+/// # Errors
+/// The store's.
+pub fn license_services(
+    reader: &dyn Read,
+) -> Result<Option<Vec<(SourceName, ServiceKind)>>, RecordError> {
+    let kept: Option<Vec<ServiceRecord>> = record::get(&Committed(reader), &services_key())?;
+    let of_source = |record: ServiceRecord| (record.source, record.service);
+    Ok(kept.map(|all| all.into_iter().map(of_source).collect()))
 }
 
 fn addresses_key() -> Vec<u8> {

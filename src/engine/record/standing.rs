@@ -3,6 +3,7 @@
 use super::key;
 use super::{RecordError, View};
 use crate::domain::guard::GuardRecord;
+use crate::domain::id::{CustomerId, Scope};
 use crate::domain::standing::{StandingOrder, StandingOrders};
 use crate::engine::input::Receipt;
 use crate::engine::record;
@@ -32,6 +33,24 @@ pub fn order(working: &mut Working<'_>, order: &StandingOrder) -> Result<Receipt
     let mut kept = orders(working)?;
     kept.add(order.clone());
     record::put(working, orders_key(), &kept)?;
+    Ok(Receipt::Done)
+}
+
+/// Takes a customer who is erased out of the orders.
+///
+/// # Errors
+/// The store's.
+pub(in crate::engine) fn forget_customer(
+    working: &mut Working<'_>,
+    scope: &Scope,
+    customer: &CustomerId,
+) -> Result<Receipt, RecordError> {
+    let before = orders(working)?;
+    let mut kept = before.clone();
+    kept.forget_customer(scope, customer);
+    if kept != before {
+        record::put(working, orders_key(), &kept)?;
+    }
     Ok(Receipt::Done)
 }
 

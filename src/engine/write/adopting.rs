@@ -9,6 +9,7 @@ use crate::domain::entitlement::{Entitlement, entitlement};
 use crate::domain::fact::Fact;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
+use crate::domain::service_move::ServiceKind;
 use crate::domain::transfer::apart;
 use crate::engine::input::{Adopting, Adoption, Delivery, EventPayload, Receipt};
 use crate::engine::record::disposition::{Disposition, Reason};
@@ -57,13 +58,8 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
     }
     let under_way = tx.under_way(&machine)?;
     let due = due(tx, &machine);
-    let linked = link_found(
-        &mut machine,
-        &due,
-        &adoption.licenses,
-        &under_way,
-        tx.now.at,
-    );
+    let there = (service_of(tx, &machine), tx.now.at);
+    let linked = link_found(&mut machine, &due, &adoption.licenses, &under_way, there);
     if news == 0 && !linked {
         tx.working.put_back(machine, fold);
         return Ok(Receipt::Duplicate);
@@ -103,10 +99,16 @@ pub(super) fn link_waiting(
     }
     let under_way = tx.under_way(machine)?;
     let due = due(tx, machine);
-    if link_found(machine, &due, &found, &under_way, tx.now.at) {
+    let there = (service_of(tx, machine), tx.now.at);
+    if link_found(machine, &due, &found, &under_way, there) {
         waiting::forget(tx.working, &machine.id)?;
     }
     Ok(())
+}
+
+/// The license service where the licenses of a purchase are found.
+fn service_of(tx: &Transaction<'_, '_>, machine: &Machine) -> Option<ServiceKind> {
+    ServiceKind::named(tx.now.rules.source(&machine.source).service)
 }
 
 fn due(tx: &Transaction<'_, '_>, machine: &Machine) -> Entitlement {

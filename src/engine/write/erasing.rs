@@ -7,7 +7,7 @@ use crate::domain::erasure::{addresses, forget_in_fact, forget_person};
 use crate::domain::fact::Fact;
 use crate::domain::id::MachineId;
 use crate::engine::input::{ErasedBody, Erasure, Receipt};
-use crate::engine::record::{self, EventRecord, RecordError, View, key};
+use crate::engine::record::{self, EventRecord, RecordError, View, key, standing};
 
 /// Carries it out. Repeating it changes nothing more.
 pub(super) fn carry_out(
@@ -21,6 +21,9 @@ pub(super) fn carry_out(
                 event(tx, body)?;
             }
             Ok(Receipt::Done)
+        }
+        Erasure::Orders { scope, customer } => {
+            standing::forget_customer(tx.working, scope, customer)
         }
     }
 }

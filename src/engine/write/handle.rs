@@ -14,10 +14,10 @@ use crate::clock::Clock;
 use crate::domain::action::Action;
 use crate::domain::adoption::{self, Gap};
 use crate::domain::hold::Distrust;
-use crate::domain::id::SourceName;
+use crate::domain::id::{CustomerId, Scope, SourceName};
 use crate::domain::standing::{StandingOrder, StandingOrders};
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::input::{Input, Receipt, Rules};
+use crate::engine::input::{Erasure, Input, Receipt, Rules};
 use crate::engine::record::{Pair, View};
 use crate::store::{KeyRange, Read, ReadError};
 
@@ -183,6 +183,28 @@ impl Handle {
         Ok(())
     }
 
+    /// Takes a customer who is erased out of the orders for the shop.
+    ///
+    /// # Errors
+    /// When it could not be written; then they are as they were.
+    pub async fn forget_customer(
+        &self,
+        scope: &Scope,
+        customer: &CustomerId,
+    ) -> Result<(), SubmitError> {
+        let erasure = Erasure::Orders {
+            scope: scope.clone(),
+            customer: customer.clone(),
+        };
+        self.submit_waiting(Input::Erase(Box::new(erasure))).await?;
+        self.standing.rcu(|orders| {
+            let mut orders = orders.as_ref().clone();
+            orders.forget_customer(scope, customer);
+            orders
+        });
+        Ok(())
+    }
+
     /// Times of which the store has no memory.
     #[must_use]
     pub fn gaps(&self) -> Arc<Vec<Gap>> {
@@ -228,6 +250,12 @@ impl Handle {
     #[must_use]
     pub fn queue_len(&self) -> usize {
         self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
+    /// How many may wait.
+    #[must_use]
+    pub fn queue_len_max(&self) -> usize {
+        self.jobs.max_capacity()
     }
 
     /// Whether the last commit was refused for want of space.

@@ -72,6 +72,14 @@ impl Portal {
     }
 }
 
+impl Portal {
+    /// Ends every session of an address, and the sign-ins that are under way for it.
+    pub(super) fn sign_out(&self, address: &str) {
+        self.sessions.close_all(address);
+        self.sign_ins.forget(address);
+    }
+}
+
 /// Its routes, below `/portal`.
 pub(super) fn router() -> Router<Arc<App>> {
     Router::new()

@@ -103,8 +103,7 @@ pub(super) async fn sign_out(parts: RequestParts, body: Body) -> Response {
 pub(super) async fn sign_out_everywhere(parts: RequestParts, body: Body) -> Response {
     match OwnForm::of(parts, body).await {
         Ok(own) => {
-            own.visit.portal.sessions.close_all(&own.session.address);
-            own.visit.portal.sign_ins.forget(&own.session.address);
+            own.visit.portal.sign_out(&own.session.address);
             signed_out(&own.visit)
         }
         Err(response) => response,

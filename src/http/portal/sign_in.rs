@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 
@@ -105,7 +106,12 @@ async fn typed(parts: RequestParts, body: Body) -> Result<Response, Response> {
 }
 
 /// `GET /portal/link/{link}`: a button, whoever opens it. Mail scanners open links, and nothing is looked up for them.
-pub(super) async fn opened(parts: RequestParts, Path(link): Path<String>) -> Response {
+pub(super) async fn opened(
+    parts: RequestParts,
+    link: Result<Path<String>, PathRejection>,
+) -> Response {
+    // What cannot be read leads to the same button, and nowhere behind it.
+    let link = link.map(|l| l.0).unwrap_or_default();
     let visit = match Visit::of(parts).await {
         Ok(visit) => visit,
         Err(response) => return response,

@@ -44,16 +44,26 @@ pub(in crate::http) fn of_browser(
     headers: &HeaderMap,
     written: &[&'static str],
 ) -> Option<&'static str> {
+    let wishes = wishes(headers);
+    first_spelt(wishes.iter().map(String::as_str), written)
+}
+
+/// The language that is asked for, or its base, as somebody else spells it who writes in these alone.
+pub(in crate::http) fn nearest(tag: &str, written: &[&'static str]) -> Option<&'static str> {
+    first_spelt(std::iter::once(tag), written)
+}
+
+fn first_spelt<'w>(
+    tags: impl Iterator<Item = &'w str>,
+    written: &[&'static str],
+) -> Option<&'static str> {
     let spelt = |tag: &str| {
         written
             .iter()
             .find(|w| w.eq_ignore_ascii_case(tag))
             .copied()
     };
-    let wishes = wishes(headers);
-    let first = first_written(wishes.iter().map(String::as_str), |tag| {
-        spelt(tag).is_some()
-    });
+    let first = first_written(tags, |tag| spelt(tag).is_some());
     first.and_then(|tag| spelt(&tag))
 }
 
@@ -69,6 +79,13 @@ mod tests {
         assert_eq!(of_browser(&headers, &["pt", "pt-BR"]), Some("pt-BR"));
         assert_eq!(of_browser(&headers, &["pt"]), Some("pt"));
         assert_eq!(of_browser(&headers, &["de"]), None);
+        for (tag, spelt) in [
+            ("PT_br", Some("pt-BR")),
+            ("pt-PT", Some("pt")),
+            ("uk", None),
+        ] {
+            assert_eq!(nearest(tag, &["pt", "pt-BR"]), spelt);
+        }
     }
 
     #[test]

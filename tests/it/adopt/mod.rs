@@ -3,6 +3,7 @@
 mod apply;
 mod kill;
 mod look;
+mod noted;
 mod repair;
 mod second;
 mod shop;

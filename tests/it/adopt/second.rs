@@ -1,7 +1,7 @@
 //! The old handler still runs: nobody gets a second key, one alert says so, and a person's word lets keys be made again.
 
 use keyward::clock::Clock;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::shop::{Customer, DAY_S, Shop};
 use super::year::events::{Bill, MONTH_S, Standing, Told};
@@ -162,4 +162,45 @@ async fn a_second_key_beside_ours_is_seen_by_the_nightly_audit() {
     .await;
     assert_eq!(seen(&app).len(), 1, "it is told of once");
     assert_eq!(shop.fake.counter("POST"), 1);
+}
+
+/// What the nightly audit finds is listed, and reported, until an audit finds it no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_nightly_audit_finds_waits_for_a_person() {
+    let shop = Shop::of(4).await;
+    let mut app = shop
+        .server_with("[scheduler]\naudit = \"* * * * * *\"\n")
+        .await;
+    let listed = |app: &TestApp| {
+        let rows = app.ask(&["attention"]);
+        let rows = rows.as_array().unwrap().clone();
+        rows.into_iter().find(|r| r["cause"] == "audit")
+    };
+    let said = until("it is listed", PATIENCE, async || listed(&app)).await;
+    let reason = said["reason"].as_str().unwrap();
+    assert!(reason.ends_with("differ: 1 key_without_payment"), "{said}");
+    assert_eq!(
+        (&said["about"], &said["settle"]),
+        (&json!("stripe"), &json!("keyward audit --source stripe"))
+    );
+    let alerted = async || {
+        app.said()
+            .contains("the nightly audit found differences: 1")
+            .then_some(())
+    };
+    until("an alert", PATIENCE, alerted).await;
+    app.terminate();
+    app.ended(PATIENCE).await;
+    assert!(listed(&app).is_some(), "also without a server");
+    app.restart().await;
+    let all = shop.fake.licenses();
+    let stray = all
+        .iter()
+        .find(|l| l.label.as_deref() == Some("Stripe sub sub_gone"));
+    let key = stray.unwrap().license_key.clone();
+    shop.fake.third_hand(&key, |l| l.status = "revoked".into());
+    until("it is over", PATIENCE, async || {
+        listed(&app).is_none().then_some(())
+    })
+    .await;
 }

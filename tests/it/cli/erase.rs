@@ -146,6 +146,50 @@ async fn who_a_customer_is_goes_and_what_was_bought_stays() {
     assert_eq!(app.ask(&["erase", "cus_gone"])["events"], 0);
 }
 
+/// What was ordered for a customer counts for nobody any more, and names nobody; another customer's counts on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_about_a_customer_name_nobody_afterwards() {
+    let mut app = shop().await;
+    for (whom, why) in [
+        ("cus_gone", "Grace's own wish"),
+        ("cus_stays", "Linus asked"),
+    ] {
+        let args = ["override", whom, "on_refund=keep", "--reason", why];
+        assert!(run(&app, &args).status.success(), "{whom}");
+    }
+    let held = |app: &TestApp| app.ask(&["held"])["holding"]["orders"].to_string();
+    assert!(held(&app).contains("cus_gone"), "{}", held(&app));
+    let order = ["--apply", "--expect", "1", "--reason", "a request"];
+    app.ask(&[&["erase", "cus_gone"][..], &order].concat());
+    for restarted in [false, true] {
+        if restarted {
+            app.kill9();
+            app.restart().await;
+        }
+        let orders = held(&app);
+        assert!(
+            !orders.contains("cus_gone") && !orders.contains("Grace"),
+            "{orders}"
+        );
+        assert!(
+            orders.contains("erased") && orders.contains("cus_stays"),
+            "{orders}"
+        );
+    }
+    // Who comes again is a stranger, and nobody hears an order twice.
+    sold(&app, "Again1", "cus_gone", "Nobody").await;
+    let again = app.ask(&["why", &machine("Again1")]).to_string();
+    assert!(!again.contains("override"), "{again}");
+    sold(&app, "Stays2", "cus_stays", "Linus Longer").await;
+    let times = |name: &str| {
+        let page = run(&app, &["show", &machine(name)]).stdout;
+        let page = String::from_utf8_lossy(&page).into_owned();
+        page.matches("Linus asked").count()
+    };
+    assert!(times("Stays2") > 0);
+    assert_eq!(times("Stays1"), times("Stays2"), "told once");
+}
+
 /// Moves every instant of an event by so many seconds.
 fn moved(value: &mut Value, by_s: i64) {
     match value {

@@ -13,8 +13,12 @@ fn mails(app: &TestApp) -> Vec<String> {
     let folder = std::fs::read_dir(app.dir().join("mail"))
         .into_iter()
         .flatten();
-    folder
-        .map(|f| std::fs::read_to_string(f.unwrap().path()).unwrap())
+    // One that is being written has another name.
+    let mails = folder
+        .map(|f| f.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "eml"));
+    mails
+        .map(|path| std::fs::read_to_string(path).unwrap())
         .collect()
 }
 
@@ -33,6 +37,18 @@ fn output(app: &TestApp, args: &[&str]) -> String {
         String::from_utf8_lossy(&out.stderr)
     );
     String::from_utf8(out.stdout).unwrap()
+}
+
+fn refused_when_over(app: &TestApp, order: &[&str]) {
+    let over = Command::new(env!("CARGO_BIN_EXE_keyward"))
+        .args([order, &["--until", "2020-01-01"]].concat())
+        .arg("--config")
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&over.stderr);
+    assert_eq!(over.status.code(), Some(1), "{said}");
+    assert!(said.contains("over already"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +70,7 @@ async fn a_license_is_issued_mailed_and_replayed() {
         "--reason",
         "a reviewer",
     ];
+    refused_when_over(&app, &order);
     let changed = app.ask(&[&order[..], &["--until", "30d"]].concat());
     let machine = changed["machines"][0].as_str().unwrap().to_owned();
     let made = until("a license", PATIENCE, async || {

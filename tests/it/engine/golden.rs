@@ -5,6 +5,9 @@
 //! the file with `KEYWARD_BLESS=1 cargo test --test it golden`: what is there stays, marked `old`, and has to be readable.
 //! If they do not, the schema needs a new version and a step that brings old stores up (`src/store/sled/migrate.rs`).
 
+mod holds;
+mod probes;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -20,7 +23,6 @@ use keyward::domain::machine::Machine;
 use keyward::domain::plan::Devices;
 use keyward::domain::policy::Policy;
 use keyward::domain::policy_override::PolicyOverride;
-use keyward::domain::probe::ServiceProbe;
 use keyward::domain::revision::Revision;
 use keyward::domain::search::Search;
 use keyward::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
@@ -275,6 +277,7 @@ fn orders() -> StandingOrders {
             scope: Scope::of("stripe"),
             customer: "cus_1".into(),
         },
+        Standing::Erased,
     ];
     let authors = [
         Author::Restore,
@@ -371,23 +374,5 @@ fn golden_noted_keys() {
         let mut noted = vec![full.clone()];
         noted.extend(others.clone());
         bytes(&noted)
-    });
-}
-
-/// What a probe learned of a license service.
-#[test]
-fn golden_probes() {
-    golden::<ServiceProbe>("probe", &|| {
-        bytes(&ServiceProbe {
-            service: "authforge".to_owned(),
-            app: AppId::new("app_probe"),
-            at: Timestamp::from_s(1_767_607_200),
-            can_shorten: true,
-            can_be_for_life: true,
-            revoke_reversible: false,
-            set_devices: true,
-            list_shows_label: false,
-            listed_after_s: Some(2),
-        })
     });
 }

@@ -11,7 +11,7 @@ use crate::support::fake_checkout::{Checkout, Erring};
 const PLANS: &str = "[[plan]]\nname = \"pro\"\nprices = [\"price_month\", \"price_year\"]\nbuy = { trial = \"14d\" }\n\n\
     [[plan]]\nname = \"team\"\nlookup_keys = [\"key_price_once\"]\nbuy = { quantity_max = 5 }\n\n\
     [[plan]]\nname = \"rest\"\nprices = [\"*\"]\n\n\
-    [checkout]\norigins = [\"https://shop.example\"]\npromotion_codes = true\n";
+    [checkout]\norigins = [\"https://shop.example\"]\npromotion_codes = true\nautomatic_tax = true\n";
 
 struct Shop {
     stripe: Checkout,
@@ -80,6 +80,7 @@ async fn a_link_leads_to_stripe_with_what_was_wanted() {
         ("customer_email", "ada@example.com"),
         ("locale", "de"),
         ("allow_promotion_codes", "true"),
+        ("automatic_tax[enabled]", "true"),
         ("metadata[keyward_checkout]", "pro"),
         ("subscription_data[metadata][keyward_checkout]", "pro"),
     ] {
@@ -116,11 +117,41 @@ async fn a_link_leads_to_stripe_with_what_was_wanted() {
     );
 }
 
+/// Stripe's page is in the nearest language that it has, and an order in another one is no reason not to sell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_language_that_stripe_does_not_write_stops_nobody() {
+    let shop = Shop::open().await;
+    for (asked, written) in [
+        ("pt_br", "400"),
+        ("pt-br", "pt-BR"),
+        ("de-CH", "de"),
+        ("uk", "auto"),
+        ("auto", "auto"),
+    ] {
+        let (before, answer) = (
+            shop.stripe.sessions().len(),
+            shop.get(&format!("/buy/pro?locale={asked}")).await,
+        );
+        if written == "400" {
+            assert_eq!(answer.status(), 400, "{asked}");
+            continue;
+        }
+        assert_eq!(answer.status(), 303, "{asked}");
+        let made = shop.stripe.sessions();
+        assert_eq!(made.len(), before + 1);
+        assert!(
+            made.iter().any(|m| m["locale"] == written),
+            "{asked}: {made:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_bought_is_said_and_nobody_is_led_astray() {
     let shop = Shop::open().await;
     for (path, status) in [
         ("/buy/nothing", 404),
+        ("/buy/%ff%fe", 404),
         ("/buy/rest", 503),
         ("/buy/pro?quantity=2", 400),
         ("/buy/pro?quantity=many", 400),
@@ -136,6 +167,12 @@ async fn what_cannot_be_bought_is_said_and_nobody_is_led_astray() {
             "{path}: {text}"
         );
     }
+    // Whoever only looks makes no session.
+    for (path, status) in [("/buy/pro", 204), ("/buy/nothing", 404)] {
+        let url = format!("{}{path}", shop.app.base());
+        assert_eq!(shop.http.head(url).send().await.unwrap().status(), status);
+    }
+    assert_eq!(shop.stripe.sessions().len(), 0);
     for order in [
         json!({ "plan": "pro", "extra": 1 }),
         json!({ "plan": 7 }),
@@ -212,6 +249,8 @@ async fn a_license_is_bought_again_by_the_session_that_bought_it() {
     let made = shop.stripe.sessions().pop().unwrap();
     for (key, value) in [
         ("customer", "cus_1"),
+        ("automatic_tax[enabled]", "true"),
+        ("customer_update[address]", "auto"),
         ("metadata[keyward_license]", session),
         ("payment_intent_data[metadata][keyward_license]", session),
     ] {

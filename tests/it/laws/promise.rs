@@ -2,9 +2,11 @@
 //! ends a paying customer's license without somebody's yes.
 //!
 //! A made-up shop is played twice, with one trouble and without it, and what each customer could use is compared ([`judge`]
-//! says what counts as taken). `KEYWARD_SEED` says which shops, `KEYWARD_FULL=1` plays a long campaign. A shop that failed
+//! says what counts as taken). `KEYWARD_SEED` says which shops, `KEYWARD_FULL=1` plays a long campaign, `KEYWARD_SHRINK=0` shows a
+//! failure as it was found, `KEYWARD_OPEN=1` plays the troubles too whose mismatches nobody has judged yet. A shop that failed
 //! once is kept in `promise/kept/` as the JSON that a failure prints, and is played first.
 
+mod adopted;
 mod judge;
 pub(crate) mod service;
 mod trouble;
@@ -84,7 +86,7 @@ fn share(seed: u64, shops: u32, seen: &Mutex<Seen>) -> Result<(), String> {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config {
         cases: shops,
-        max_shrink_iters: 300,
+        max_shrink_iters: u32::try_from(number("KEYWARD_SHRINK").unwrap_or(300)).unwrap(),
         failure_persistence: None,
         ..Config::default()
     };

@@ -1,5 +1,6 @@
 //! The license client against a service that fails in every way that we know of.
 
+mod devices;
 mod refusals;
 mod unknown;
 

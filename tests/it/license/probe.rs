@@ -38,6 +38,15 @@ async fn what_was_learned_is_kept_and_gone_by() {
         (&json!(false), &json!(false), &json!(true)),
         "{learned:#}"
     );
+    // What it says of an action that does not exist is kept too, and what could not be learned is left open.
+    assert!(
+        learned["unknown_action"]
+            .as_str()
+            .unwrap()
+            .starts_with("400 "),
+        "{learned:#}"
+    );
+    assert_eq!(learned["extends_expired"], Value::Null, "{learned:#}");
     // From the next start on nothing is asked of it that it does not do.
     app.kill9();
     app.restart().await;
@@ -73,4 +82,55 @@ async fn nothing_is_spent_without_a_yes_and_nothing_where_licenses_are_sold() {
         );
     }
     assert_eq!(fake.counter("POST"), 0);
+}
+
+/// Learns what a service of these faults can do with devices, and with what has expired.
+async fn learned(faults: Faults) -> Value {
+    let fake = Arc::new(Fake::start(faults).await);
+    let app = TestApp::start(Setup::with(&fake)).await;
+    let learned = probe(&app);
+    let parts = [
+        "device_form",
+        "fewer_devices",
+        "unlimited_devices",
+        "extends_expired",
+    ];
+    parts
+        .map(|part| learned[part].clone())
+        .into_iter()
+        .collect()
+}
+
+/// Each form of changing devices is tried until a read shows them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_are_tried_in_every_form_and_a_read_tells() {
+    let takes = |devices: &str| Faults {
+        devices: devices.to_owned(),
+        ..Faults::default()
+    };
+    let cases = [
+        (takes("refuse"), json!([null, null, null, true])),
+        (takes("ignore"), json!([null, null, null, true])),
+        (takes("update"), json!(["update", true, true, true])),
+        (
+            Faults {
+                silent_updates: true,
+                no_fewer_devices: true,
+                ..takes("plain")
+            },
+            json!(["plain", false, true, true]),
+        ),
+        (
+            Faults {
+                no_unlimited_devices: true,
+                dead_when_expired: true,
+                ..takes("plain")
+            },
+            json!(["plain", true, false, false]),
+        ),
+    ];
+    for (faults, expected) in cases {
+        let which = format!("{faults:?}");
+        assert_eq!(learned(faults).await, expected, "{which}");
+    }
 }

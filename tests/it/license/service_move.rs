@@ -1,5 +1,8 @@
 //! `keyward move-licenses`: from the embedded service to AuthForge and back with the real binary, killed in the middle.
 
+mod held;
+mod killed;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
@@ -38,7 +41,10 @@ impl Shop {
         };
         let app = TestApp::start(setup).await;
         for n in 0..LICENSES {
-            buy(&app, &name(n), &[]).await;
+            // One of them is for a time.
+            let year = [("license_duration", "365")];
+            let metadata = if n == 1 { &year[..] } else { &[] };
+            buy(&app, &name(n), metadata).await;
         }
         Self {
             app,

@@ -168,6 +168,13 @@ async fn by_hand_it_says_how_many_were_missing() {
     assert_eq!(said["missing"], json!({ "checkout.session.completed": 1 }));
     assert!(stripe.reads() < 60);
     app.restart().await;
+    let further = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"))
+        .args(["backfill", "--since", "90d", "--config"])
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&further.stderr);
+    assert!(said.contains("Stripe keeps events for 30d"), "{said}");
 }
 
 /// A key that may not read events is somebody's task, and it is over when it may.

@@ -28,6 +28,8 @@ const TAIL_LEN: usize = 4_000;
 pub(crate) struct Setup {
     /// The signing secrets, the newest first.
     pub(crate) secrets: Vec<String>,
+    /// Where customers reach it; empty: where it listens.
+    pub(crate) public_url: &'static str,
     /// Further lines of the file's top.
     pub(crate) top: &'static str,
     /// Further lines of `[[source]]`.
@@ -61,6 +63,7 @@ impl Setup {
     pub(crate) fn embedded() -> Self {
         Self {
             secrets: vec![SECRET.to_owned()],
+            public_url: "",
             top: "",
             source: "livemode = \"live\"\n",
             licenses: "service = \"embedded\"\n".to_owned(),
@@ -73,6 +76,7 @@ impl Setup {
     fn config(&self, port: u16) -> String {
         let Self {
             secrets,
+            public_url,
             top,
             source,
             licenses,
@@ -80,8 +84,13 @@ impl Setup {
             more,
             fake: _,
         } = self;
+        let listen = format!("127.0.0.1:{port}");
+        let public_url = match *public_url {
+            "" => format!("http://{listen}"),
+            url => url.to_owned(),
+        };
         format!(
-            "listen = \"127.0.0.1:{port}\"\ndata_dir = \"./data\"\npublic_url = \"http://127.0.0.1:{port}\"\n{top}\n\
+            "listen = \"{listen}\"\ndata_dir = \"./data\"\npublic_url = \"{public_url}\"\n{top}\n\
              [[source]]\nname = \"stripe\"\nkind = \"stripe\"\nsigning_secrets = {secrets:?}\n{source}\n\
              [licenses]\n{licenses}\n[mail]\n{mail}\n[store]\nmin_free = \"1MiB\"\n\n{more}\n"
         )

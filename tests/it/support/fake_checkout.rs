@@ -1,7 +1,7 @@
-//! A stand-in for Stripe's Checkout that refuses what Stripe refuses: unknown parameters, those of the other mode, empty
-//! values, archived prices; and that keeps its answers by idempotency key.
+//! A stand-in for Stripe's Checkout that refuses what Stripe refuses (`refusals`), and that keeps its answers by idempotency key.
 
 mod payment_page;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,31 +15,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What it takes; a key's indexes are written as `0`.
-const PARAMETERS: [&str; 22] = [
-    "mode",
-    "line_items[0][price]",
-    "line_items[0][quantity]",
-    "line_items[0][adjustable_quantity][enabled]",
-    "line_items[0][adjustable_quantity][minimum]",
-    "line_items[0][adjustable_quantity][maximum]",
-    "success_url",
-    "cancel_url",
-    "customer_email",
-    "client_reference_id",
-    "locale",
-    "metadata[keyward_checkout]",
-    "subscription_data[metadata][keyward_checkout]",
-    "subscription_data[trial_period_days]",
-    "payment_intent_data[metadata][keyward_checkout]",
-    "customer_creation",
-    "customer",
-    "customer_update[address]",
-    "metadata[keyward_license]",
-    "subscription_data[metadata][keyward_license]",
-    "payment_intent_data[metadata][keyward_license]",
-    "allow_promotion_codes",
-];
+use refusals::{is_pinned, wrong};
 
 /// What the billing portal takes.
 const BILLING: [&str; 5] = [
@@ -195,6 +171,10 @@ impl Checkout {
             );
         }
         let form = fields(&body);
+        assert!(
+            is_pinned(&headers),
+            "each request names its version: {headers:?}"
+        );
         if let Some(why) = wrong(&form, &kept.prices) {
             return error(400, "parameter_unknown", &why);
         }
@@ -220,46 +200,6 @@ impl Checkout {
 fn fields(body: &[u8]) -> BTreeMap<String, String> {
     let form = reqwest::Url::parse(&format!("f:/?{}", String::from_utf8_lossy(body))).unwrap();
     form.query_pairs().into_owned().collect()
-}
-
-/// What of a form Stripe would refuse.
-fn wrong(form: &BTreeMap<String, String>, prices: &BTreeMap<String, Value>) -> Option<String> {
-    if let Some(unknown) = form.keys().find(|k| !PARAMETERS.contains(&k.as_str())) {
-        return Some(format!("unknown parameter {unknown}"));
-    }
-    if let Some((empty, _)) = form.iter().find(|(_, v)| v.is_empty()) {
-        return Some(format!("{empty} is empty"));
-    }
-    let Some(price) = form
-        .get("line_items[0][price]")
-        .and_then(|id| prices.get(id))
-    else {
-        return Some("no such price".to_owned());
-    };
-    let (recurring, mode) = (!price["recurring"].is_null(), form["mode"].as_str());
-    let of_other_mode = match mode {
-        "subscription" if !recurring => {
-            return Some("a subscription needs a recurring price".to_owned());
-        }
-        "payment" if recurring => return Some("a recurring price in payment mode".to_owned()),
-        "subscription" => ["payment_intent_data", "customer_creation"],
-        _ => ["subscription_data", "subscription_data"],
-    };
-    let other = form
-        .keys()
-        .find(|k| of_other_mode.iter().any(|o| k.starts_with(o)));
-    if let Some(other) = other {
-        return Some(format!("{other} in mode {mode}"));
-    }
-    if price["active"] != true {
-        return Some("the price is inactive".to_owned());
-    }
-    let both = |a: &str, b: &str| form.contains_key(a) && form.contains_key(b);
-    if both("customer", "customer_email") || both("customer", "customer_creation") {
-        return Some("a customer who is there and one who is not".to_owned());
-    }
-    let success = form["success_url"].as_str();
-    (!success.ends_with("{CHECKOUT_SESSION_ID}")).then(|| format!("success_url {success}"))
 }
 
 fn error(status: u16, code: &str, message: &str) -> Response {

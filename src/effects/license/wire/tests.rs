@@ -128,8 +128,16 @@ fn requests_are_written_as_documented() {
             r#"{"action":"extend","expiresAt":"1970-01-01T00:00:00Z"}"#,
         ),
         (
-            LicenseUpdate::Devices(Devices::Count(2)),
+            LicenseUpdate::Devices(Devices::Count(2), DeviceForm::Update),
             r#"{"action":"update","maxHwidSlots":2,"unlimitedHwidSlots":false}"#,
+        ),
+        (
+            LicenseUpdate::Devices(Devices::Count(2), DeviceForm::Plain),
+            r#"{"maxHwidSlots":2,"unlimitedHwidSlots":false}"#,
+        ),
+        (
+            LicenseUpdate::Devices(Devices::Unlimited, DeviceForm::Plain),
+            r#"{"unlimitedHwidSlots":true}"#,
         ),
     ] {
         assert_eq!(text(update(act)), expected);

@@ -2,6 +2,8 @@
 
 mod attacks;
 mod billing;
+mod cookie;
+mod erased;
 mod story;
 pub(crate) mod visitor;
 
@@ -31,12 +33,18 @@ impl Shop {
     }
 
     async fn with(source: &'static str) -> Self {
+        Self::at("", source).await
+    }
+
+    /// One that customers reach at an address of its own, behind a proxy.
+    async fn at(public_url: &'static str, source: &'static str) -> Self {
         let mails = MailSink::start().await;
         let mail = format!(
             "transport = \"smtp\"\nurl = \"smtp://{}\"\nfrom = \"Shop <keys@shop.example>\"\n",
             mails.address
         );
         let setup = Setup {
+            public_url,
             mail,
             source,
             more: MORE.to_owned(),

@@ -128,6 +128,11 @@ async fn a_link_is_looked_at_by_anybody_and_pressed_once() {
         let seen = Visitor::of(&shop).get(&path).await;
         assert_eq!((seen.status, seen.forms().len()), (200, 1));
     }
+    for odd in ["%ff%fe", "%3Cscript%3E", "%00"] {
+        let seen = Visitor::of(&shop).get(&format!("/portal/link/{odd}")).await;
+        assert_eq!((seen.status, seen.forms().len()), (200, 1), "{odd}");
+        assert!(!seen.body.contains("<script>"), "{}", seen.body);
+    }
     let page = lin.get(&path).await;
     let pressed = lin.send(&page.form("/portal/link")).await;
     assert_eq!(pressed.to.as_deref(), Some("/portal"));

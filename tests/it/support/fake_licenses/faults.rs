@@ -44,6 +44,14 @@ pub struct Faults {
     pub finds_by_label: bool,
     /// What comes of an earlier end: `accept`, `refuse` (400) or `ignore` (200, unchanged).
     pub shorten: String,
+    /// Which form of changing devices it takes: `update`, `plain` (without an action), `ignore` (200, unchanged) or `refuse`.
+    pub devices: String,
+    /// Devices can be added only.
+    pub no_fewer_devices: bool,
+    /// `unlimitedHwidSlots` cannot be switched on later.
+    pub no_unlimited_devices: bool,
+    /// What has expired is not extended.
+    pub dead_when_expired: bool,
     /// `activate` is refused.
     pub refuse_activate: bool,
     /// A change to what is so already is refused with 400.
@@ -74,6 +82,10 @@ impl Default for Faults {
             list_shows_label: false,
             finds_by_label: false,
             shorten: "accept".into(),
+            devices: "refuse".into(),
+            no_fewer_devices: false,
+            no_unlimited_devices: false,
+            dead_when_expired: false,
             refuse_activate: false,
             refuse_repeats: false,
             silent_updates: false,

@@ -136,6 +136,13 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
     let key = LicenseKey::new(kept.license_key.as_str());
     let is = kept.expires_at.map(instant);
     let act = match body["action"].as_str() {
+        Some("update") | None => {
+            return if devices(kept, body, faults) {
+                answered(kept, faults)
+            } else {
+                plain_error(400, "bad_request")
+            };
+        }
         Some("revoke") if faults.refuse_repeats && kept.status == "revoked" => {
             return plain_error(400, "bad_request");
         }
@@ -150,6 +157,11 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
             decision: EventId::from("by a call"),
             device: None,
         },
+        Some("extend")
+            if faults.dead_when_expired && kept.expires_at.is_some_and(|at| at <= now()) =>
+        {
+            return plain_error(400, "bad_request");
+        }
         Some("extend") => {
             match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {
                 Ok(to) => Act::SetExpiry {
@@ -170,11 +182,40 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
         Err(_) => return plain_error(400, "bad_request"),
         Ok(()) => {}
     }
+    answered(kept, faults)
+}
+
+fn answered(kept: &Kept, faults: &Faults) -> Reply {
     if faults.silent_updates {
         (200, "{}".into())
     } else {
         (200, serde_json::to_string(kept).unwrap())
     }
+}
+
+/// Changes the devices, where the form and the change are taken; whether they are.
+fn devices(kept: &mut Kept, body: &Value, faults: &Faults) -> bool {
+    let form = if body["action"].is_null() {
+        "plain"
+    } else {
+        "update"
+    };
+    if faults.devices == "ignore" {
+        return true;
+    }
+    let slots = body["maxHwidSlots"].as_u64();
+    let unlimited = body["unlimitedHwidSlots"].as_bool().unwrap_or(false);
+    let fewer = slots.is_some_and(|n| n < u64::from(kept.max_hwid_slots));
+    let refused = faults.devices != form
+        || slots.is_none() && !unlimited
+        || slots.is_some_and(|n| !(1..=16).contains(&n))
+        || fewer && faults.no_fewer_devices
+        || unlimited && faults.no_unlimited_devices;
+    if !refused {
+        kept.unlimited_hwid_slots = unlimited;
+        kept.max_hwid_slots = slots.map_or(kept.max_hwid_slots, |n| u32::try_from(n).unwrap());
+    }
+    !refused
 }
 
 /// Lets the model act on a license as it is kept here.

@@ -24,7 +24,7 @@ pub(super) fn may_take(world: &World, machine: &Machine, action: &Action) -> Vec
     }
     let mut found: Vec<&Kept> = world.licenses.all.values().collect();
     found.retain(|k| label(k).is_some_and(|l| labels.contains(l)) && !is_held(world, machine, k));
-    found.sort_by_key(|k| (rank(world, k), k.steps[0].at));
+    found.sort_by_key(|k| (world.rank(k), k.steps[0].at));
     for other in machine.open_actions().filter(|a| a.id != action.id) {
         let Some(of_other) = other.label.as_ref().map(|l| l.as_str()) else {
             continue;
@@ -46,11 +46,14 @@ fn label(kept: &Kept) -> Option<&str> {
     kept.license.label.as_ref().map(|l| l.as_str())
 }
 
-fn rank(world: &World, kept: &Kept) -> u8 {
-    match kept.license.status {
-        _ if kept.works(world.now) => 0,
-        GrantStatus::Live | GrantStatus::Suspended => 1,
-        GrantStatus::Revoked => 2,
+impl World {
+    /// How good a license is to take over; the least is the best.
+    pub(in crate::laws::promise) fn rank(&self, kept: &Kept) -> u8 {
+        match kept.license.status {
+            _ if kept.works(self.now) => 0,
+            GrantStatus::Live | GrantStatus::Suspended => 1,
+            GrantStatus::Revoked => 2,
+        }
     }
 }
 

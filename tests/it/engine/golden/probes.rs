@@ -1,0 +1,56 @@
+//! What probes learned, those of a version that learned less too, in every form; and what an audit found.
+
+use keyward::domain::adoption::Class;
+use keyward::domain::id::{AppId, SourceName};
+use keyward::domain::probe::{DeviceForm, ServiceProbe};
+use keyward::domain::time::Timestamp;
+use keyward::engine::record::server::AuditRecord;
+
+use super::{bytes, golden};
+
+/// What a probe learned of a license service.
+#[test]
+fn golden_probes() {
+    let least = ServiceProbe {
+        service: "authforge".to_owned(),
+        app: AppId::new("app_probe"),
+        at: Timestamp::from_s(1_767_607_200),
+        can_shorten: true,
+        can_be_for_life: true,
+        revoke_reversible: false,
+        set_devices: true,
+        list_shows_label: false,
+        listed_after_s: Some(2),
+        device_form: None,
+        fewer_devices: None,
+        unlimited_devices: None,
+        extends_expired: None,
+        unknown_action: None,
+    };
+    golden::<ServiceProbe>("probe", &|| {
+        let forms = DeviceForm::ALL.map(|form| ServiceProbe {
+            device_form: Some(form),
+            fewer_devices: Some(true),
+            unlimited_devices: Some(false),
+            extends_expired: Some(true),
+            unknown_action: Some("400 bad_request: no such action".to_owned()),
+            ..least.clone()
+        });
+        let mut probes = bytes(&least);
+        probes.extend(forms.iter().flat_map(bytes));
+        probes
+    });
+}
+
+/// Every class that an audit can find.
+#[test]
+fn golden_audits() {
+    golden::<Vec<AuditRecord>>("audits", &|| {
+        let differs = Class::ALL.map(|class| (class, 3)).to_vec();
+        bytes(&vec![AuditRecord {
+            source: SourceName::from("stripe"),
+            since: Timestamp::from_s(1_767_607_200),
+            differs,
+        }])
+    });
+}
