@@ -11,7 +11,7 @@ use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 
-/// Gives each seat without a license one of those that were found, the best first, seats that should work before others.
+/// Gives each seat without a license one of those that were found, of the best as many as are wanted ([`pair`]).
 /// Seats whose create is under way get none: it may be making theirs. Says whether anything changed; what is left over is
 /// told. `service`: the license service where they were found.
 pub fn link_found(
@@ -42,7 +42,7 @@ pub fn link_found(
     let linked = seats.len().min(usable.len());
     let others = usable.iter().skip(linked).chain(&left);
     let others: Vec<_> = others.map(|l| l.key.clone()).collect();
-    for (seat, license) in seats.into_iter().zip(usable) {
+    for (seat, license) in pair(seats, usable[..linked].to_vec(), now) {
         let number = number_of(machine, license);
         machine.last_number = machine.last_number.max(number);
         machine.grants.push(Grant {
@@ -55,6 +55,39 @@ pub fn link_found(
         machine.told.push(Report::new(now, finding));
     }
     linked > 0
+}
+
+/// Which license each seat gets, seats that should work before others: one that works, then one with its devices, then the
+/// one whose end is nearest to its own. Where a subscription has items of several intervals, each keeps the license that
+/// was made for it; else a month's end would come to count for what a year was paid for.
+fn pair<'s, 'l>(
+    seats: Vec<&'s SeatDue>,
+    mut licenses: Vec<&'l FoundLicense>,
+    now: Timestamp,
+) -> Vec<(&'s SeatDue, &'l FoundLicense)> {
+    let mut pairs = Vec::new();
+    for seat in seats {
+        let otherness = |l: &FoundLicense| {
+            let stopped = seat.want.live_at(now) && !l.is_live(now);
+            let devices = l.devices.is_some_and(|devices| devices != seat.devices);
+            (stopped, devices, apart(seat.want, l))
+        };
+        let nearest = (0..licenses.len()).min_by_key(|n| otherness(licenses[*n]));
+        pairs.extend(nearest.map(|n| (seat, licenses.remove(n))));
+    }
+    pairs
+}
+
+/// How far a license's end is from the one that it should have, in ms; what is not told is no reason against it.
+fn apart(want: Want, license: &FoundLicense) -> u64 {
+    match (want, license.expires_at) {
+        (Want::Live { until: Some(until) }, Some(Some(ends))) => (until - ends).ms().unsigned_abs(),
+        (Want::Live { until: None }, Some(Some(_)))
+        | (Want::Live { until: Some(_) }, Some(None)) => u64::MAX,
+        (Want::Live { until: None }, Some(None))
+        | (Want::Live { .. }, None)
+        | (Want::Nothing | Want::Suspended | Want::Revoked, _) => 0,
+    }
 }
 
 /// The beginning of the ids of what was read at Stripe when a purchase was adopted.
@@ -125,5 +158,72 @@ fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) ->
         given: Some(given).filter(|g| *g != ExternalChanges::default()),
         service: None,
         service_move: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::entitlement::Why;
+    use crate::domain::id::LicenseKey;
+    use crate::domain::plan::Devices;
+
+    const NOW: Timestamp = Timestamp::from_s(0);
+
+    fn seat(item: &str, days: i64, devices: u32) -> SeatDue {
+        let until = Some(Timestamp::from_s(days * 86_400));
+        SeatDue {
+            item: item.to_owned(),
+            aliases: BTreeSet::new(),
+            unit: 1,
+            plan: None,
+            app_id: None,
+            devices: Devices::Count(devices),
+            want: Want::Live { until },
+            why: Why::Due,
+            since: Some(NOW),
+            paid_until: until,
+            row: None,
+            guessed: false,
+        }
+    }
+
+    fn license(key: &str, days: i64, devices: Option<u32>) -> FoundLicense {
+        FoundLicense {
+            key: LicenseKey::new(key),
+            app_id: None,
+            status: Some(GrantStatus::Live),
+            expires_at: Some(Some(Timestamp::from_s(days * 86_400))),
+            devices: devices.map(Devices::Count),
+            label: None,
+            made: None,
+        }
+    }
+
+    fn pairs(seats: &[SeatDue], licenses: &[FoundLicense]) -> Vec<(String, String)> {
+        let pairs = pair(seats.iter().collect(), licenses.iter().collect(), NOW);
+        let name = |(s, l): (&SeatDue, &FoundLicense)| (s.item.clone(), l.key.reveal().to_owned());
+        pairs.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn each_item_keeps_the_license_that_was_made_for_it() {
+        let (month, year) = (license("M", 30, None), license("Y", 365, None));
+        let seats = [seat("monthly", 33, 1), seat("yearly", 368, 1)];
+        for licenses in [[year.clone(), month.clone()], [month, year]] {
+            let pairs = pairs(&seats, &licenses);
+            assert_eq!(
+                pairs,
+                [("monthly", "M"), ("yearly", "Y")].map(|(a, b)| (a.into(), b.into()))
+            );
+        }
+        let licenses = [license("five", 30, Some(5)), license("one", 31, Some(1))];
+        let pairs = pairs(&[seat("solo", 33, 1), seat("team", 33, 5)], &licenses);
+        assert_eq!(
+            pairs,
+            [("solo", "one"), ("team", "five")].map(|(a, b)| (a.into(), b.into()))
+        );
     }
 }
