@@ -239,6 +239,40 @@ fn every_name_in_the_pages_exists() {
 }
 
 /// `docs/states/`, printed from the tables. `docs/config.md` and `docs/cli.md` are compared where they are printed.
+/// A page that customers are sent to, and that the proxy of the docs does not let through, is not there.
+#[test]
+fn the_proxy_of_the_pages_lets_every_public_route_through() {
+    let router = std::fs::read_to_string(root().join("src/http/mod.rs")).unwrap();
+    let of_this_machine = ["/healthz", "/readyz", "/metrics"];
+    let paths = |call: &str, below: &str| -> Vec<String> {
+        let found = router.split(call).skip(1);
+        let path = found.map(|rest| rest.split('"').next().unwrap());
+        path.map(|path| format!("{path}{below}")).collect()
+    };
+    let mut routes = paths(".route(\"", "");
+    routes.extend(paths(".nest(\"", "/x"));
+    assert!(routes.len() > 8, "{routes:?}");
+    for (page, text) in pages() {
+        for (line, block) in blocks(&text, "caddyfile") {
+            let through: Vec<&str> = block
+                .lines()
+                .filter_map(|l| l.trim().strip_prefix("@public path "))
+                .flat_map(str::split_whitespace)
+                .collect();
+            let is_through = |route: &str| {
+                through.iter().any(|t| match t.strip_suffix('*') {
+                    Some(start) => route.starts_with(start),
+                    None => route == *t,
+                })
+            };
+            for route in &routes {
+                let public = !of_this_machine.contains(&route.as_str());
+                assert_eq!(is_through(route), public, "{page}:{line}: {route}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_state_diagrams_are_current() {
     let pages = [
