@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::backdate::List;
 use super::progress::{self, Progress, ReadPart};
 use crate::clock::pause;
+use crate::domain::fact::{APP_ID_KEY, CHECKOUT_KEY};
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::stripe::{Answer, Client, StripeRefusal};
 use crate::effects::throttle::{Share, Throttle};
@@ -339,7 +340,7 @@ fn sells(session: &Value) -> bool {
     };
     session["mode"] == "payment"
         && session["payment_status"] != "unpaid"
-        && !names("authforge_app_id")
+        && (!names(APP_ID_KEY) || names(CHECKOUT_KEY))
         && !names("plan")
 }
 

@@ -14,8 +14,8 @@ pub use invoice::{BillingReason, Invoice, InvoiceEvent, InvoiceLine, Payment};
 use minicbor::{Decode, Encode};
 pub use money::{Charge, Dispute, DisputeStatus, FraudWarning, Refund};
 pub use session::{
-    Bought, LineItems, NamedLicense, PaymentStatus, Priced, Session, SessionEvent, SessionMode,
-    Wants,
+    APP_ID_KEY, Bought, CHECKOUT_KEY, DEVICES_KEY, DURATION_KEY, LineItems, NamedLicense,
+    PaymentStatus, Priced, SOLD_DEVICES_KEY, Session, SessionEvent, SessionMode, Wants,
 };
 use std::collections::BTreeMap;
 pub use subscription::{

@@ -7,6 +7,7 @@ pub mod billing;
 pub mod checkout;
 mod client;
 mod events;
+mod guide_metadata;
 mod look_up;
 
 pub use answer::{Answer, StripeRefusal};

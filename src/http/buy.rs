@@ -199,7 +199,7 @@ async fn session(
         customer: extended
             .as_ref()
             .and_then(|e| Some(e.customer.as_ref()?.as_str())),
-        ..CheckoutOrder::of(plan, &price, &app.config.checkout, &success_url)
+        ..CheckoutOrder::of(plan, &price, &app.config, &success_url)
     };
     let attempt = format!("keyward-{:032x}", rand::random::<u128>());
     match account.create_session(&purchase, &attempt).await {

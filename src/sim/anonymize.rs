@@ -9,6 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
+use crate::domain::fact::{DEVICES_KEY, DURATION_KEY, SOLD_DEVICES_KEY};
+
 /// Stripe's prefixes. A text that begins otherwise is no id, and keeps nothing of itself.
 const PREFIXES: &[&str] = &[
     "acct",
@@ -119,7 +121,7 @@ const WORDS: &[&str] = &[
     "source_type",
 ];
 /// Metadata that the rules read as it is.
-const ASKED: &[&str] = &["license_duration", "max_hwid_slots", "plan"];
+const ASKED: &[&str] = &[DURATION_KEY, DEVICES_KEY, SOLD_DEVICES_KEY, "plan"];
 /// Parts of the paths under which Stripe lists things.
 const PATHS: &[&str] = &[
     "charges",

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Tried, Verdict};
 use crate::config::Source;
+use crate::domain::fact::{APP_ID_KEY, DEVICES_KEY, DURATION_KEY};
 use crate::domain::plan::Plan;
 use crate::sources::stripe::event::EVENT_TYPES;
 
@@ -18,7 +19,7 @@ const LEAST: &[&str] = &[
     "invoice.payment_failed",
 ];
 /// The guide's metadata on a subscription: it says what is bought where no plan does.
-const WANTS: &[&str] = &["authforge_app_id", "license_duration", "max_hwid_slots"];
+const WANTS: &[&str] = &[APP_ID_KEY, DURATION_KEY, DEVICES_KEY];
 /// Names in one line at most.
 const NAMES_MAX: usize = 20;
 

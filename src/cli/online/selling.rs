@@ -62,7 +62,7 @@ async fn one(config: &Config, account: &Account, plan: &Plan) -> Result<String, 
         ));
     }
     let success_url = success_url(&config.public_url);
-    let order = CheckoutOrder::of(plan, &price, &config.checkout, &success_url);
+    let order = CheckoutOrder::of(plan, &price, config, &success_url);
     let attempt = |what: &str| format!("keyward-check-{what}-{:032x}", rand::random::<u128>());
     let (session, _) = done(account.create_session(&order, &attempt("create")).await)?;
     done(account.expire_session(&session, &attempt("expire")).await)?;

@@ -56,6 +56,7 @@ pub(super) fn checkout(root: &Table<'_>) -> Checkout {
         origins: t.texts("origins").unwrap_or_default(),
         promotion_codes: t.flag("promotion_codes").unwrap_or(false),
         automatic_tax: t.flag("automatic_tax").unwrap_or(false),
+        guide_metadata: t.flag("guide_metadata").unwrap_or(true),
         plans,
     }
 }

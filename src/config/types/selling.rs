@@ -6,7 +6,7 @@ use crate::domain::id::PlanName;
 use crate::domain::self_service::SelfService;
 
 /// How plans are sold: `[checkout]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
     /// Where the link back of Stripe's page leads.
     pub cancel_url: Option<String>,
@@ -16,8 +16,23 @@ pub struct Checkout {
     pub promotion_codes: bool,
     /// Whether Stripe works out the taxes.
     pub automatic_tax: bool,
+    /// Whether sessions also carry what the guide has a seller write.
+    pub guide_metadata: bool,
     /// What is particular to a plan.
     pub plans: BTreeMap<PlanName, PlanCheckout>,
+}
+
+impl Default for Checkout {
+    fn default() -> Self {
+        Self {
+            cancel_url: None,
+            origins: Vec::new(),
+            promotion_codes: false,
+            automatic_tax: false,
+            guide_metadata: true,
+            plans: BTreeMap::new(),
+        }
+    }
 }
 
 /// How one plan is sold: `buy` in a plan.

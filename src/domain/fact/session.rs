@@ -107,6 +107,20 @@ pub struct Session {
     pub line_items_cut: bool,
 }
 
+/// The guide's metadata key for the application that a license is for.
+pub const APP_ID_KEY: &str = "authforge_app_id";
+/// The guide's metadata key for how many days a one-time license works.
+pub const DURATION_KEY: &str = "license_duration";
+/// The guide's metadata key for how many devices a license allows.
+pub const DEVICES_KEY: &str = "max_hwid_slots";
+/// The metadata key under which a Checkout session that Keyward made, and what it makes, name the plan that was asked for.
+/// Beside it the guide's keys say what that plan gave, for others to read: they ask for nothing that the plan does not
+/// say.
+pub const CHECKOUT_KEY: &str = "keyward_checkout";
+/// The metadata key under which such a session keeps the devices that it wrote in the guide's word, so that a number that
+/// somebody writes there later is told from it.
+pub const SOLD_DEVICES_KEY: &str = "keyward_devices";
+
 /// The metadata that Keyward reads, from the guide's keys and our own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Wants {

@@ -4,13 +4,13 @@
 use serde_json::Value;
 
 use super::answer::StripeRefusal;
+use super::guide_metadata::GuideTerms;
 use super::{Account, Answer};
-use crate::config::{Checkout, PlanCheckout};
+use crate::config::{Config, PlanCheckout};
+use crate::domain::fact::CHECKOUT_KEY;
 use crate::domain::id::PriceId;
 use crate::domain::plan::Plan;
 
-/// The metadata key under which a session, its subscription and its payment name the plan that was asked for.
-pub const METADATA_KEY: &str = "keyward_checkout";
 /// The metadata key under which they name the license that is extended.
 const LICENSE_KEY: &str = "keyward_license";
 /// The languages of Stripe's page, as it spells them.
@@ -68,6 +68,8 @@ pub struct CheckoutOrder<'a> {
     pub extends: Option<&'a str>,
     /// The customer at Stripe who buys again.
     pub customer: Option<&'a str>,
+    /// What the plan gives, in the guide's words.
+    pub guide: Option<GuideTerms<'a>>,
 }
 
 impl Price {
@@ -87,12 +89,8 @@ impl Price {
 impl<'a> CheckoutOrder<'a> {
     /// One unit of a plan at a price, as the config says it is sold.
     #[must_use]
-    pub fn of(
-        plan: &'a Plan,
-        price: &'a Price,
-        checkout: &'a Checkout,
-        success_url: &'a str,
-    ) -> Self {
+    pub fn of(plan: &'a Plan, price: &'a Price, config: &'a Config, success_url: &'a str) -> Self {
+        let checkout = &config.checkout;
         let how: PlanCheckout = checkout.plans.get(&plan.name).copied().unwrap_or_default();
         Self {
             plan: plan.name.as_str(),
@@ -109,6 +107,7 @@ impl<'a> CheckoutOrder<'a> {
             automatic_tax: checkout.automatic_tax,
             extends: None,
             customer: None,
+            guide: GuideTerms::of(plan, config),
         }
     }
 }
@@ -152,13 +151,15 @@ impl CheckoutOrder<'_> {
         );
         form.some("client_reference_id", self.client_reference_id);
         form.put("locale", self.locale.unwrap_or("auto"));
-        form.put(&format!("metadata[{METADATA_KEY}]"), self.plan);
         let made = if subscribes {
             "subscription_data"
         } else {
             "payment_intent_data"
         };
-        form.put(&format!("{made}[metadata][{METADATA_KEY}]"), self.plan);
+        for (key, value) in self.metadata(subscribes) {
+            form.put(&format!("metadata[{key}]"), &value);
+            form.put(&format!("{made}[metadata][{key}]"), &value);
+        }
         if subscribes {
             let days = self.trial_days.map(|days| days.to_string());
             form.some("subscription_data[trial_period_days]", days.as_deref());
@@ -168,8 +169,6 @@ impl CheckoutOrder<'_> {
                 form.put("customer_creation", "always");
             }
         }
-        form.some(&format!("metadata[{LICENSE_KEY}]"), self.extends);
-        form.some(&format!("{made}[metadata][{LICENSE_KEY}]"), self.extends);
         if self.promotion_codes {
             form.put("allow_promotion_codes", "true");
         }
@@ -181,6 +180,17 @@ impl CheckoutOrder<'_> {
             }
         }
         form.0
+    }
+
+    fn metadata(&self, subscribes: bool) -> Vec<(&'static str, String)> {
+        let mut metadata = vec![(CHECKOUT_KEY, self.plan.to_owned())];
+        if let Some(license) = self.extends {
+            metadata.push((LICENSE_KEY, license.to_owned()));
+        } else if self.quantity_max.max(self.quantity) == 1 {
+            // The guide sells one license a purchase, and always a new one.
+            metadata.extend(self.guide.iter().flat_map(|g| g.pairs(subscribes)));
+        }
+        metadata
     }
 }
 
@@ -313,6 +323,7 @@ mod tests {
             automatic_tax: false,
             extends: None,
             customer: None,
+            guide: None,
         }
     }
 

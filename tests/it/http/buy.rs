@@ -1,12 +1,15 @@
 //! Buying: from a link or a page of the vendor's to Stripe, at a running server, against a Stripe that refuses what Stripe
 //! refuses.
 
+use std::sync::Arc;
+
 use reqwest::header::{ACCESS_CONTROL_ALLOW_ORIGIN, LOCATION, ORIGIN, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
 use serde_json::{Value, json};
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_checkout::{Checkout, Erring};
+use crate::support::fake_licenses::{Fake, Faults};
 
 const PLANS: &str = "[[plan]]\nname = \"pro\"\nprices = [\"price_month\", \"price_year\"]\nbuy = { trial = \"14d\" }\n\n\
     [[plan]]\nname = \"team\"\nlookup_keys = [\"key_price_once\"]\nbuy = { quantity_max = 5 }\n\n\
@@ -21,6 +24,15 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
+        Self::with(Setup::embedded()).await
+    }
+
+    /// Of a vendor who has his licenses at AuthForge.
+    async fn at_authforge(fake: &Arc<Fake>) -> Self {
+        Self::with(Setup::with(fake)).await
+    }
+
+    async fn with(setup: Setup) -> Self {
         let (stripe, base) = Checkout::start().await;
         stripe.sells("price_month", "usd", "month");
         stripe.sells("price_year", "eur", "year");
@@ -29,8 +41,8 @@ impl Shop {
             format!("livemode = \"live\"\napi_key = \"rk_live_hush\"\napi_base = \"{base}\"\n");
         let setup = Setup {
             source: source.leak(),
-            more: PLANS.to_owned(),
-            ..Setup::embedded()
+            more: format!("{PLANS}{}", setup.more),
+            ..setup
         };
         let app = TestApp::start(setup).await;
         let http = Client::builder()
@@ -229,6 +241,40 @@ async fn a_lost_answer_makes_no_second_session_and_a_dead_stripe_is_a_page() {
         "the operator is told why"
     );
     assert!(!shop.app.said().contains("rk_live_hush"));
+}
+
+/// What the guide has a seller write stands on the session and on what it makes: whoever is in charge of the plan can fulfill it.
+/// Where the guide's words cannot say what is sold, or its service does not make the licenses, they are left away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_says_what_is_sold_in_the_guide_s_words_too() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let shop = Shop::at_authforge(&fake).await;
+    assert_eq!(shop.get("/buy/pro").await.status(), 303);
+    let subscribed = shop.stripe.sessions().pop().unwrap();
+    for place in ["metadata", "subscription_data[metadata]"] {
+        for (key, value) in [
+            ("keyward_checkout", "pro"),
+            ("authforge_app_id", "app_test"),
+            ("max_hwid_slots", "1"),
+            ("keyward_devices", "1"),
+        ] {
+            let is = subscribed
+                .get(&format!("{place}[{key}]"))
+                .map(String::as_str);
+            assert_eq!(is, Some(value), "{place}[{key}] of {subscribed:?}");
+        }
+    }
+    let guide_s = |made: &std::collections::BTreeMap<String, String>| {
+        made.keys().any(|k| k.contains("authforge_app_id"))
+    };
+    assert_eq!(shop.get("/buy/team").await.status(), 303);
+    let up_to_five = shop.stripe.sessions().pop().unwrap();
+    assert!(!guide_s(&up_to_five), "{up_to_five:?}");
+
+    let embedded = Shop::open().await;
+    assert_eq!(embedded.get("/buy/pro").await.status(), 303);
+    let other_service = embedded.stripe.sessions().pop().unwrap();
+    assert!(!guide_s(&other_service), "{other_service:?}");
 }
 
 /// Rule 55: the link of a mail names the session that bought the license; Stripe's customer buys again, and Stripe is told

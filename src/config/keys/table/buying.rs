@@ -54,5 +54,11 @@ pub(in crate::config) const CHECKOUT: Section = Section {
             Is("false"),
             "Whether Stripe works out the taxes.",
         ),
+        key(
+            "guide_metadata",
+            Flag,
+            Is("true"),
+            "Whether a session and what it makes also carry the metadata of AuthForge's guide, for a handler that is in charge of a plan before `go-live` or after a way back; for Keyward the plan decides. `false` where such a handler runs and must not take these sales.",
+        ),
     ],
 };

@@ -1,6 +1,8 @@
 //! The metadata that asks Keyward for something: the keys of AuthForge's guide, and our own.
 
-use crate::domain::fact::{NamedLicense, Wants};
+use crate::domain::fact::{
+    APP_ID_KEY, CHECKOUT_KEY, DEVICES_KEY, DURATION_KEY, NamedLicense, SOLD_DEVICES_KEY, Wants,
+};
 use crate::domain::time::Span;
 
 use super::super::json::Json;
@@ -15,9 +17,9 @@ const LICENSE_BYTES_MAX: usize = 255;
 pub(super) fn read(metadata: &Json<'_>) -> Wants {
     let mut wants = Wants::default();
     for key in [
-        "authforge_app_id",
-        "license_duration",
-        "max_hwid_slots",
+        APP_ID_KEY,
+        DURATION_KEY,
+        DEVICES_KEY,
         "plan",
         "keyward_deliver_to",
         "keyward_license",
@@ -27,6 +29,10 @@ pub(super) fn read(metadata: &Json<'_>) -> Wants {
         if value.is_null() || matches!(value, Json::Text(t) if t.trim().is_empty()) {
             continue;
         }
+        // What Keyward's own checkout said of the plan is the plan's to say.
+        if wrote_it(metadata, key) {
+            continue;
+        }
         if !take(&mut wants, key, value) {
             wants.unreadable.push(key.to_owned());
         }
@@ -34,13 +40,26 @@ pub(super) fn read(metadata: &Json<'_>) -> Wants {
     wants
 }
 
+/// Whether Keyward's own checkout wrote what stands under one of the guide's keys. A number of devices is a person's if it
+/// is no longer the one that was sold.
+fn wrote_it(metadata: &Json<'_>, key: &str) -> bool {
+    if metadata.get(CHECKOUT_KEY).text().is_none() {
+        return false;
+    }
+    match key {
+        APP_ID_KEY | DURATION_KEY => true,
+        DEVICES_KEY => metadata.get(DEVICES_KEY).text() == metadata.get(SOLD_DEVICES_KEY).text(),
+        _ => false,
+    }
+}
+
 /// Takes one value over; false where it cannot be read.
 fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
     let positive = value.int().filter(|n| *n > 0);
     match key {
-        "authforge_app_id" => wants.app_id = opaque(value),
-        "license_duration" => wants.duration = positive.map(Span::from_days),
-        "max_hwid_slots" => wants.devices = positive.and_then(|n| u32::try_from(n).ok()),
+        APP_ID_KEY => wants.app_id = opaque(value),
+        DURATION_KEY => wants.duration = positive.map(Span::from_days),
+        DEVICES_KEY => wants.devices = positive.and_then(|n| u32::try_from(n).ok()),
         "plan" => wants.plan = value.text().map(str::to_owned),
         "keyward_license" => {
             wants.license = value
@@ -57,9 +76,9 @@ fn take(wants: &mut Wants, key: &str, value: &Json<'_>) -> bool {
         }
     }
     match key {
-        "authforge_app_id" => wants.app_id.is_some(),
-        "license_duration" => wants.duration.is_some(),
-        "max_hwid_slots" => wants.devices.is_some(),
+        APP_ID_KEY => wants.app_id.is_some(),
+        DURATION_KEY => wants.duration.is_some(),
+        DEVICES_KEY => wants.devices.is_some(),
         "plan" => wants.plan.is_some(),
         "keyward_license" => wants.license.is_some(),
         _ => wants.deliver_to.is_some(),
@@ -111,6 +130,22 @@ mod tests {
         assert_eq!(wants.plan.as_deref(), Some("pro"));
         assert_eq!(wants.deliver_to.as_deref(), Some("a@example.com"));
         assert!(wants.unreadable.is_empty());
+    }
+
+    #[test]
+    fn what_our_own_checkout_wrote_in_the_guide_s_words_asks_for_nothing() {
+        let sold = |slots: &str| {
+            read_text(&format!(
+                r#"{{"keyward_checkout": "pro", "authforge_app_id": "app_7", "license_duration": "30",
+                    "keyward_devices": "2", "max_hwid_slots": "{slots}"}}"#
+            ))
+        };
+        assert!(sold("2").is_empty());
+        let more_devices = Wants {
+            devices: Some(5),
+            ..Wants::default()
+        };
+        assert_eq!(sold("5"), more_devices);
     }
 
     #[test]

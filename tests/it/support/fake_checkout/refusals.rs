@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 
 /// What it takes; a key's indexes are written as `0`.
-const PARAMETERS: [&str; 23] = [
+const PARAMETERS: [&str; 35] = [
     "mode",
     "line_items[0][price]",
     "line_items[0][quantity]",
@@ -26,6 +26,18 @@ const PARAMETERS: [&str; 23] = [
     "customer_creation",
     "customer",
     "customer_update[address]",
+    "metadata[authforge_app_id]",
+    "metadata[license_duration]",
+    "metadata[max_hwid_slots]",
+    "metadata[keyward_devices]",
+    "subscription_data[metadata][authforge_app_id]",
+    "subscription_data[metadata][license_duration]",
+    "subscription_data[metadata][max_hwid_slots]",
+    "subscription_data[metadata][keyward_devices]",
+    "payment_intent_data[metadata][authforge_app_id]",
+    "payment_intent_data[metadata][license_duration]",
+    "payment_intent_data[metadata][max_hwid_slots]",
+    "payment_intent_data[metadata][keyward_devices]",
     "metadata[keyward_license]",
     "subscription_data[metadata][keyward_license]",
     "payment_intent_data[metadata][keyward_license]",
