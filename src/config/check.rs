@@ -110,12 +110,11 @@ fn mode(
         Livemode::Any => None,
     };
     if let Some(other) = other {
-        let hint = "what it looks up is never what this source's events are about";
-        reader.warning(
-            key_at,
-            format!("`api_key` is a key of {other} mode, and the source takes the other one"),
-            hint,
-        );
+        // What it would look up is never what this source's events are about, and what it sold nobody would hear of.
+        let hint = format!("give the key of the source's own mode, or `livemode = \"{other}\"`");
+        let what =
+            format!("`api_key` is a key of {other} mode, and the source takes the other one");
+        reader.mistake(key_at, what, hint);
     }
 }
 

@@ -158,28 +158,29 @@ impl<'a> TreeReader<'a> {
     }
 
     fn unknown(&self, name: &str, at: Range<usize>, section: &Section) {
-        let place = if section.heading.is_empty() {
-            "the top of the file"
-        } else {
-            section.heading
-        };
-        let elsewhere = || {
-            super::keys::SECTIONS
-                .iter()
-                .find(|s| s.key(name).is_some() && !s.heading.is_empty())
-        };
-        let hint = match (
-            nearest(name, section.keys.iter().map(|k| k.name)),
-            elsewhere(),
-        ) {
+        let place = place_of(section);
+        let elsewhere: Vec<&str> = super::keys::SECTIONS
+            .iter()
+            .filter(|s| s.key(name).is_some())
+            .map(|s| place_of(s))
+            .collect();
+        let near = nearest(name, section.keys.iter().map(|k| k.name));
+        let hint = match (near, elsewhere.is_empty()) {
             (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, Some(other)) => format!("`{name}` belongs to {}", other.heading),
-            (None, None) => {
+            (None, false) => format!("`{name}` belongs to {}", elsewhere.join(" or ")),
+            (None, true) => {
                 let names: Vec<_> = section.keys.iter().map(|k| k.name).collect();
                 format!("there are: {}", names.join(", "))
             }
         };
         self.mistake(Some(at), format!("unknown key `{name}` in {place}"), hint);
+    }
+}
+
+fn place_of(section: &Section) -> &'static str {
+    match section.heading {
+        "" => "the top of the file",
+        heading => heading,
     }
 }
 

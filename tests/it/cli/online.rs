@@ -169,7 +169,7 @@ fn what_is_wrong_with_an_account_is_told() {
     account.checkout.sells("price_1", "usd", "month");
     insta::assert_snapshot!(
         "an_account_in_disorder",
-        check(&account, "rk_live_hush", "test", "[\"price_1\"]")
+        check(&account, "rk_test_hush", "test", "[\"price_1\"]")
     );
     let some: Vec<&str> = keyward::sources::stripe::event::EVENT_TYPES
         .iter()
