@@ -1,4 +1,4 @@
-//! A day written as people write it, in the languages that come with Keyward.
+//! Days and amounts written as people write them, in the languages that come with Keyward.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -80,9 +80,31 @@ pub(crate) fn long_date(text: &str, lang: &str) -> String {
     }
 }
 
+/// An amount like `19.99 USD`, with the decimal comma where a language has one.
+pub(super) fn amount(text: &str, lang: &str) -> String {
+    match lang.split('-').next().unwrap_or(lang) {
+        "de" | "fr" | "es" => text.replacen('.', ",", 1),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::long_date;
+    use super::{amount, long_date};
+
+    #[test]
+    fn amounts_have_the_language_s_comma() {
+        for (lang, said) in [
+            ("en", "19.99 USD"),
+            ("de", "19,99 USD"),
+            ("fr-ca", "19,99 USD"),
+            ("es", "19,99 USD"),
+            ("nl", "19.99 USD"),
+        ] {
+            assert_eq!(amount("19.99 USD", lang), said, "{lang}");
+        }
+        assert_eq!(amount("500 JPY", "de"), "500 JPY");
+    }
 
     #[test]
     fn days_are_written_as_people_write_them() {

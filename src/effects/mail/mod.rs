@@ -5,10 +5,10 @@
 
 mod address;
 mod answer;
-mod dates;
 mod folder;
 mod kind;
 mod letter;
+mod locale;
 mod message;
 mod outgoing;
 mod parts;
@@ -23,9 +23,9 @@ mod tests;
 
 pub use address::{Sender, message_id};
 pub use answer::MailAnswer;
-pub(crate) use dates::long_date;
 pub use kind::{KINDS, LANGUAGES, SIGN_IN};
 pub use letter::{Letter, LetterColors, LetterKey, LetterSignIn, REASONS};
+pub(crate) use locale::long_date;
 pub use outgoing::Outgoing;
 pub use parts::{Parts, RenderError};
 pub use send::{CannotMail, MailConfig, Mailer, Transport};

@@ -5,10 +5,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, HtmlEscape, State, UndefinedBehavior};
 
-use super::dates::long_date;
 use super::letter::{Letter, one_line};
+use super::locale::{amount, long_date};
 use super::templates::{HTML, SUBJECT, Sources, TEXT};
 
 /// How many steps a template may take. A mail with a thousand keys needs some 60,000; a loop without end is stopped here.
@@ -84,13 +84,7 @@ pub(super) fn parts(
     lang: &str,
     letter: &Letter,
 ) -> Result<Parts, RenderError> {
-    let writer = Renderer {
-        engine,
-        sources,
-        kind,
-        lang,
-        values: values(kind, lang, letter),
-    };
+    let writer = Renderer::new(engine, sources, kind, lang, letter);
     Ok(Parts {
         subject: writer.subject()?,
         text: writer.text()?,
@@ -106,25 +100,11 @@ pub(super) fn mistakes(
     lang: &str,
     letter: &Letter,
 ) -> Vec<RenderError> {
-    let writer = Renderer {
-        engine,
-        sources,
-        kind,
-        lang,
-        values: values(kind, lang, letter),
-    };
+    let writer = Renderer::new(engine, sources, kind, lang, letter);
     [writer.subject(), writer.text(), writer.html()]
         .into_iter()
         .filter_map(Result::err)
         .collect()
-}
-
-/// What a template can use: the letter, and which mail it is.
-fn values(kind: &str, lang: &str, letter: &Letter) -> Value {
-    let mut values = letter.values();
-    values.insert("lang".to_owned(), lang.into());
-    values.insert("kind".to_owned(), kind.into());
-    Value::from(Serde(values))
 }
 
 struct Renderer<'a> {
@@ -132,25 +112,67 @@ struct Renderer<'a> {
     sources: &'a Sources,
     kind: &'a str,
     lang: &'a str,
-    values: Value,
+    letter: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Renderer<'_> {
+impl<'a> Renderer<'a> {
+    fn new(
+        engine: &'a Environment<'static>,
+        sources: &'a Sources,
+        kind: &'a str,
+        lang: &'a str,
+        letter: &Letter,
+    ) -> Self {
+        Self {
+            engine,
+            sources,
+            kind,
+            lang,
+            letter: letter.values(),
+        }
+    }
+
     fn name(&self, part: &str) -> String {
         format!("{}/{}/{part}", self.kind, self.lang)
     }
 
-    fn part(&self, part: &str) -> Result<String, RenderError> {
+    /// What a template can use: the letter, which mail it is, and whether its foot is to name the portal.
+    fn values(&self, portal_in_foot: bool) -> Value {
+        let mut values = self.letter.clone();
+        if let Some(serde_json::Value::String(text)) = values.get_mut("amount") {
+            *text = amount(text, self.lang);
+        }
+        values.insert("lang".to_owned(), self.lang.into());
+        values.insert("kind".to_owned(), self.kind.into());
+        values.insert("portal_in_foot".to_owned(), portal_in_foot.into());
+        Value::from(Serde(values))
+    }
+
+    fn part(&self, part: &str, portal_in_foot: bool) -> Result<String, RenderError> {
         let name = self.name(part);
         let written = self
             .engine
             .get_template(&name)
-            .and_then(|template| template.render(self.values.clone()));
+            .and_then(|template| template.render(self.values(portal_in_foot)));
         written.map_err(|error| RenderError::of(self.sources, &name, &error))
     }
 
+    /// The portal stands in each mail, and once: in the foot where the mail itself does not lead there.
+    fn body(&self, part: &str) -> Result<String, RenderError> {
+        let written = self.part(part, false)?;
+        let portal = self.letter.get("portal_url").and_then(|url| url.as_str());
+        match portal {
+            Some(url)
+                if !written.contains(url) && !written.contains(&HtmlEscape(url).to_string()) =>
+            {
+                self.part(part, true)
+            }
+            _ => Ok(written),
+        }
+    }
+
     fn subject(&self) -> Result<String, RenderError> {
-        let subject = one_line(&self.part(SUBJECT)?);
+        let subject = one_line(&self.part(SUBJECT, false)?);
         if subject.is_empty() {
             return Err(RenderError::new(
                 self.sources.shown(&self.name(SUBJECT)),
@@ -162,11 +184,11 @@ impl Renderer<'_> {
     }
 
     fn text(&self) -> Result<String, RenderError> {
-        Ok(tidy(&self.part(TEXT)?, 1))
+        Ok(tidy(&self.body(TEXT)?, 1))
     }
 
     fn html(&self) -> Result<String, RenderError> {
-        Ok(tidy(&self.part(HTML)?, 0))
+        Ok(tidy(&self.body(HTML)?, 0))
     }
 }
 

@@ -309,6 +309,30 @@ fn a_mail_does_not_show_its_keys_in_a_log() {
     assert!(!format!("{parts:?}").contains("KEYW-"), "{parts:?}");
 }
 
+/// Whatever a mail is about, it leads to the portal, and does so once.
+#[test]
+fn the_portal_stands_in_each_mail_once() {
+    let open_invoice = Letter::sample();
+    let portal_url = open_invoice.portal_url.clone().unwrap();
+    let paid = Letter {
+        pay_url: None,
+        buy_url: None,
+        ..Letter::sample()
+    };
+    for kind in KINDS.into_iter().filter(|k| *k != "sign_in") {
+        for lang in LANGUAGES {
+            for letter in [&open_invoice, &paid] {
+                let parts = built_in().render(kind, lang, letter).unwrap();
+                let lines = parts.text.lines().filter(|l| *l == portal_url).count();
+                assert_eq!(lines, 1, "{kind} {lang}: {}", parts.text);
+                let as_link = portal_url.replace('/', "&#x2f;");
+                let links = parts.html.matches(&format!("href=\"{as_link}\"")).count();
+                assert_eq!(links, 1, "{kind} {lang}: {}", parts.html);
+            }
+        }
+    }
+}
+
 #[test]
 fn an_unknown_kind_is_an_error() {
     assert!(
