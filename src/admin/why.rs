@@ -63,6 +63,9 @@ pub struct WhyLicense {
     pub license: Option<WhyGrant>,
     /// What was done or tried at the license service until then.
     pub actions: Vec<WhyAction>,
+    /// The purchase whose license it extends, in place of one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
     /// What would change it.
     pub would_change: String,
     /// The same for the customer.
@@ -232,6 +235,9 @@ fn license(machine: &Machine, seat: &SeatDue, reason: &SeatReason, asked: At) ->
         status: g.status_at(asked.at).to_string(),
         expires_at: g.expires_at,
     });
+    // rule 55: a seat that extends another purchase's license has none here.
+    let extended = machine.extends().find(|e| e.is_of(seat));
+    let extended = extended.map(|e| e.machine.to_string());
     WhyLicense {
         item: seat.item.to_string(),
         unit: seat.unit,
@@ -258,8 +264,10 @@ fn license(machine: &Machine, seat: &SeatDue, reason: &SeatReason, asked: At) ->
         would_change: reason.remedy.to_string(),
         for_customer: {
             let key = grant.map(|g| format!("{:?}", g.key));
-            ForCustomer::of(seat, key, pay_at(machine, asked), asked.at).to_string()
+            let pay_at = pay_at(machine, asked);
+            ForCustomer::of(seat, key, extended.is_some(), pay_at, asked.at).to_string()
         },
+        extends: extended,
     }
 }
 

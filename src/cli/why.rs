@@ -83,6 +83,12 @@ fn of_license(out: &mut String, l: &WhyLicense) {
         .map_or(String::new(), |plan| format!(", plan {plan}"));
     let title = format!("{} unit {}{plan}: {}{until}", l.item, l.unit, l.should_be);
     let _ = writeln!(out, "{}", styled(BOLD, title));
+    if let Some(other) = &l.extends {
+        let _ = writeln!(
+            out,
+            "  extends       a license of {other}; what is said here is about the time that it adds"
+        );
+    }
     if let Some(fact) = &l.decided_by {
         let _ = writeln!(
             out,

@@ -150,6 +150,11 @@ impl Machine {
         };
         all.into_iter().flatten()
     }
+
+    /// Whether it has no license of its own, and only adds to those of others.
+    pub fn only_adds(&self) -> bool {
+        self.grants.is_empty() && self.extends().next().is_some()
+    }
 }
 
 /// What a machine adds to the licenses that it extends, by what is due of it.

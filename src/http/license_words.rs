@@ -37,6 +37,21 @@ pub(super) fn pay_url(folded: &Folded, status: PurchaseStatus) -> Option<String>
     url.filter(|url| url.starts_with("https://")).cloned()
 }
 
+/// What ends the names of words for a purchase that made no license, but added to one that was there.
+pub(super) const ADDED: &str = "_added";
+
+/// Whether words about a license that stopped would be wrong of a purchase that only added to one: the license is as it was
+/// before.
+pub(super) const fn takes_only_what_it_added(status: PurchaseStatus) -> bool {
+    matches!(
+        status,
+        PurchaseStatus::Disputed
+            | PurchaseStatus::DisputeLost
+            | PurchaseStatus::Refunded
+            | PurchaseStatus::Revoked
+    )
+}
+
 /// What a page's colour and sign say.
 pub(super) const fn tone(status: PurchaseStatus) -> Tone {
     match status {

@@ -1,6 +1,6 @@
 //! Every page with made-up data: what `keyward preview` shows, and what a vendor's templates are tried with.
 
-use super::license_words::masked;
+use super::license_words::{masked, takes_only_what_it_added};
 use super::portal;
 use super::status_text::{LicenseCard, PurchaseText};
 use super::web::{Page, Refresh, Tone, say};
@@ -80,6 +80,17 @@ fn success(config: &Config) -> Vec<PageSample> {
     for status in STATUSES {
         let text = purchase(config, status);
         add(format!("success-{}", text.word().replace('_', "-")), &text);
+    }
+    for status in STATUSES
+        .into_iter()
+        .filter(|s| takes_only_what_it_added(*s))
+    {
+        let text = PurchaseText {
+            only_adds: true,
+            ..purchase(config, status)
+        };
+        let word = text.word().replace('_', "-");
+        add(format!("success-{word}-extension"), &text);
     }
     let unknown = PurchaseText {
         mails: true,
@@ -185,6 +196,7 @@ fn day(text: &str) -> Timestamp {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::license_words::ADDED;
     use super::*;
     use crate::http::web::{self, Site};
 
@@ -214,7 +226,7 @@ mod tests {
         }
         let groups: BTreeSet<String> = STATUSES
             .iter()
-            .map(|s| format!("success.{s}"))
+            .flat_map(|s| [format!("success.{s}"), format!("success.{s}{ADDED}")])
             .chain(["success.unknown".to_owned()])
             .collect();
         for key in Site::load(&Config::for_replay()).words().keys("en") {
@@ -222,7 +234,10 @@ mod tests {
             let is_said = |text: &str| sources.contains(&format!("\"{text}\""));
             let by_group =
                 ["title", "text"].contains(&last) && (groups.contains(group) || is_said(group));
-            let by_status = STATUSES.iter().any(|s| key == format!("portal.status.{s}"));
+            let by_status = STATUSES.iter().any(|s| {
+                let status = format!("portal.status.{s}");
+                key == status || key == format!("{status}{ADDED}")
+            });
             let by_count = ["one", "other"].contains(&last) && is_said(group);
             assert!(
                 is_said(&key) || by_group || by_status || by_count,

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::license_words::{self, masked, tone};
+use super::license_words::{self, ADDED, masked, takes_only_what_it_added, tone};
 use super::web::{Page, Say, Tone, say};
 use crate::config::Link;
 use crate::domain::machine::Grant;
@@ -19,6 +19,8 @@ const LATER: &str = "success.live_later";
 pub(super) struct PurchaseText {
     /// What it comes to; `None`: nobody has heard of it.
     pub(super) status: Option<PurchaseStatus>,
+    /// Whether it made no license, but added to one that was there.
+    pub(super) only_adds: bool,
     /// Whether keys are mailed at all.
     pub(super) mails: bool,
     /// Whether the seller was alerted to what is delayed.
@@ -104,6 +106,9 @@ impl PurchaseText {
         match self.licenses.as_slice() {
             [one, ..] if is_live && !one.whole => LATER.to_owned(),
             [_, _, ..] if is_live => "success.live_several".to_owned(),
+            _ if self.only_adds && self.status.is_some_and(takes_only_what_it_added) => {
+                format!("success.{}{ADDED}", self.word())
+            }
             _ => format!("success.{}", self.word()),
         }
     }

@@ -221,6 +221,7 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
     let mails = mails(app.config.mail_of(&machine.source));
     let mut said = PurchaseText {
         status: Some(status),
+        only_adds: machine.only_adds(),
         mails,
         seller_told: status == PurchaseStatus::Delayed && app.config.alert.reaches_somebody(),
         grace_ends: folded.life.open_episode().map(|e| e.ends),

@@ -13,6 +13,8 @@ sentences!(ForCustomer);
 pub struct ForCustomer {
     /// The last characters of the key, where there is one.
     pub key: Option<String>,
+    /// Whether it is no license of its own: it only adds time to one that was there.
+    pub adds: bool,
     /// What is due.
     pub want: Want,
     /// Why.
@@ -26,9 +28,16 @@ pub struct ForCustomer {
 impl ForCustomer {
     /// For a seat.
     #[must_use]
-    pub fn of(seat: &SeatDue, key: Option<String>, pay_at: Option<String>, now: Timestamp) -> Self {
+    pub fn of(
+        seat: &SeatDue,
+        key: Option<String>,
+        adds: bool,
+        pay_at: Option<String>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             key,
+            adds,
             want: seat.want,
             why: seat.why,
             pay_at,
@@ -44,20 +53,10 @@ impl ForCustomer {
 
 impl Sentence for ForCustomer {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            Some(key) => write!(f, "Your license key ending in {key} ")?,
-            None => f.write_str("Your license ")?,
-        }
-        let day = |at: Timestamp| format!("{:.10}", at.to_string());
-        match self.want {
-            Want::Live { until: None } => f.write_str("works, without an end.")?,
-            Want::Live { until: Some(until) } if until > self.now => {
-                write!(f, "works until {}.", day(until))?;
-            }
-            Want::Live { until: Some(until) } => write!(f, "ended on {}.", day(until))?,
-            Want::Suspended => f.write_str("does not work at present.")?,
-            Want::Revoked => f.write_str("has ended.")?,
-            Want::Nothing => f.write_str("has not been issued.")?,
+        if self.adds {
+            f.write_str(self.added())?;
+        } else {
+            self.license(f)?;
         }
         f.write_str(match self.why {
             Why::Due | Why::Decided | Why::Extended => "",
@@ -73,6 +72,39 @@ impl Sentence for ForCustomer {
         match &self.pay_at {
             Some(url) if self.owes() => write!(f, " You can pay here: {url}"),
             Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl ForCustomer {
+    /// A purchase that only adds: what it takes with it is what it added.
+    const fn added(&self) -> &'static str {
+        match self.want {
+            Want::Live { .. } => "This purchase added time to a license that you had.",
+            Want::Suspended => {
+                "The time that this purchase added to your license does not count at present."
+            }
+            Want::Revoked | Want::Nothing => {
+                "The time that this purchase added to your license no longer counts."
+            }
+        }
+    }
+
+    fn license(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "Your license key ending in {key} ")?,
+            None => f.write_str("Your license ")?,
+        }
+        let day = |at: Timestamp| format!("{:.10}", at.to_string());
+        match self.want {
+            Want::Live { until: None } => f.write_str("works, without an end."),
+            Want::Live { until: Some(until) } if until > self.now => {
+                write!(f, "works until {}.", day(until))
+            }
+            Want::Live { until: Some(until) } => write!(f, "ended on {}.", day(until)),
+            Want::Suspended => f.write_str("does not work at present."),
+            Want::Revoked => f.write_str("has ended."),
+            Want::Nothing => f.write_str("has not been issued."),
         }
     }
 }

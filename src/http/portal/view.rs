@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::read::addresses::HeldPurchase;
 use crate::engine::read::view;
-use crate::http::license_words::{self, masked, pay_url, tone};
+use crate::http::license_words::{self, ADDED, masked, pay_url, takes_only_what_it_added, tone};
 use crate::http::web::{Say, Tone, say};
 
 /// Characters of a device's name: enough to tell a household's devices apart.
@@ -234,7 +234,10 @@ impl OwnPurchase {
         if let (PurchaseStatus::Grace, Some(ends)) = (self.status, grace) {
             return say("portal.status.grace_until").on("day", ends);
         }
-        say(format!("portal.status.{}", self.status))
+        let added = self.machine().only_adds()
+            && (self.status == PurchaseStatus::Live || takes_only_what_it_added(self.status));
+        let added = if added { ADDED } else { "" };
+        say(format!("portal.status.{}{added}", self.status))
     }
 
     fn wish_view(&self, viewer: &Viewer<'_>, wish: Wish) -> Option<WishView> {

@@ -100,6 +100,24 @@ async fn whoever_has_the_key_extends_it_and_a_refund_takes_that_time_back() {
     assert_eq!(shop.mailed(owner, "ends earlier").await, 1);
     let page = shop.show("Owner1");
     assert_eq!(page["licenses"][0]["status"], "live", "{page:#}");
+    // The page of the payment that went back speaks of that time, not of a license that stopped.
+    let back = format!("/success.json?session_id={session}");
+    let back: Value =
+        serde_json::from_str(&shop.app.door().get(&back).await.unwrap().body).unwrap();
+    assert_eq!(back["status"], "refunded", "{back:#}");
+    let said = back["text"].as_array().unwrap();
+    assert!(
+        said.iter()
+            .any(|t| t.as_str().unwrap().contains("added no longer counts")),
+        "{back:#}"
+    );
+    let why = shop.app.ask(&["why", &machine("PayerWithTheKey1")]);
+    let license = &why[0]["licenses"][0];
+    assert_eq!(license["extends"], machine("Owner1"), "{why:#}");
+    assert_eq!(
+        license["for_customer"],
+        "The time that this purchase added to your license no longer counts. The payment was refunded."
+    );
     let kinds: Vec<&str> = page["notices"]
         .as_array()
         .unwrap()
