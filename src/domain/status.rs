@@ -105,6 +105,12 @@ impl PurchaseStatus {
         }
     }
 
+    /// Whether a payment failed that the customer can still make.
+    #[must_use]
+    pub const fn owes(self) -> bool {
+        matches!(self, Self::Grace | Self::Lapsed)
+    }
+
     /// Whether it goes on by itself: a subscription of this status can be cancelled.
     #[must_use]
     pub const fn runs(self) -> bool {

@@ -31,8 +31,7 @@ pub(super) fn validity(grant: &Grant, now: Timestamp) -> Say {
 
 /// Where an unpaid renewal is paid, while that brings the license back or keeps it.
 pub(super) fn pay_url(folded: &Folded, status: PurchaseStatus) -> Option<String> {
-    let is_asked = matches!(status, PurchaseStatus::Grace | PurchaseStatus::Lapsed);
-    let episode = folded.life.open_episode().filter(|_| is_asked)?;
+    let episode = folded.life.open_episode().filter(|_| status.owes())?;
     let url = episode.owed.hosted_url.as_ref();
     url.filter(|url| url.starts_with("https://")).cloned()
 }

@@ -122,7 +122,8 @@ fn purchase(config: &Config, status: PurchaseStatus) -> PurchaseText {
         mails: true,
         seller_told: status == PurchaseStatus::Delayed,
         grace_ends: Some(day("2026-03-30")),
-        pay_url: matches!(status, PurchaseStatus::Grace | PurchaseStatus::Lapsed)
+        pay_url: status
+            .owes()
             .then(|| "https://invoice.example.com/i/abc".to_owned()),
         ..PurchaseText::default()
     };

@@ -176,7 +176,7 @@ impl Course<'_, '_> {
             return;
         };
         let over = only.concern.unpaid.is_empty() && !only.concern.recovered.is_empty();
-        let late = matches!(self.state(), Some(S::Grace | S::Lapsed));
+        let late = self.state().is_some_and(S::owes);
         if over && late && self.only_carried_are_unpaid(fact.at) {
             self.settled_by(fact);
         }

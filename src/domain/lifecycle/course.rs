@@ -167,8 +167,7 @@ impl Course<'_, '_> {
     /// An episode is over when its subscription leaves it. One that outlived the subscription stays open: a payment may
     /// still settle it.
     fn close_episode(&mut self, at: Timestamp, trigger: SubscriptionTrigger, next: S) {
-        let unpaid = |s: S| matches!(s, S::Grace | S::Lapsed);
-        let left = self.state.is_some_and(unpaid) && !unpaid(next);
+        let left = self.state.is_some_and(S::owes) && !next.owes();
         if !(left && trigger != SubscriptionTrigger::GraceOutlived
             || trigger == SubscriptionTrigger::PaidAfterEnd)
         {

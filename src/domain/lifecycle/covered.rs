@@ -32,7 +32,7 @@ impl Course<'_, '_> {
 
     /// Time that a person adds settles a grace that it reaches beyond, and what lapsed before (rule 50).
     pub(super) fn decision(&mut self, fact: &Fact) {
-        let unpaid = matches!(self.state(), Some(S::Grace | S::Lapsed));
+        let unpaid = self.state().is_some_and(S::owes);
         if unpaid && self.is_covered(fact.at) {
             self.settled_by(fact);
         }

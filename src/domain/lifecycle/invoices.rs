@@ -99,7 +99,7 @@ impl<'f> Course<'_, 'f> {
             .roles
             .get(&invoice.shown.id)
             .is_some_and(|(_, lines)| lines.iter().any(|(_, l)| l.trial));
-        let unpaid = matches!(self.state(), Some(S::Grace | S::Lapsed));
+        let unpaid = self.state().is_some_and(S::owes);
         // rule 28: an old debt alone restores nothing.
         let settles = reaches && (!unpaid || self.is_covered(fact.at));
         let bills_now = || {

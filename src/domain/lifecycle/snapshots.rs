@@ -286,7 +286,7 @@ impl<'f> Course<'_, 'f> {
             .last();
         let status = before.map(|v| v.shown.status);
         let late = matches!(status, Some(Status::PastDue | Status::Unpaid))
-            || matches!(self.state(), Some(S::Grace | S::Lapsed));
+            || self.state().is_some_and(S::owes);
         let gave_up = match version.shown.end_reason {
             Some(EndReason::PaymentFailed) => true,
             Some(EndReason::Requested | EndReason::PaymentDisputed) => false,

@@ -74,6 +74,12 @@ impl SubscriptionState {
         Self::IncompleteExpired,
     ];
 
+    /// Whether a renewal is unpaid that a payment would still settle.
+    #[must_use]
+    pub const fn owes(self) -> bool {
+        matches!(self, Self::Grace | Self::Lapsed)
+    }
+
     /// The name in timelines, JSON and diagrams.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -188,11 +188,6 @@ impl OwnPurchase {
         self.status.runs() && self.machine().object().kind() == ObjectKind::Subscription
     }
 
-    /// Whether a payment failed that the customer can mend.
-    fn owes(&self) -> bool {
-        matches!(self.status, PurchaseStatus::Grace | PurchaseStatus::Lapsed)
-    }
-
     /// Shows it; its keys in full where they were asked for.
     pub(super) fn view(&self, viewer: &Viewer<'_>, keys: KeyDisplay) -> PurchaseView {
         let holds = self.held.holder.holds_keys;
@@ -262,7 +257,7 @@ impl OwnPurchase {
     fn billing_view(&self) -> Option<BillingView> {
         self.held.holder.pays.then(|| BillingView {
             open: self.bills,
-            card: self.bills && self.owes(),
+            card: self.bills && self.status.owes(),
             cancel: self.bills && self.can_cancel(),
             pay_url: pay_url(&self.folded, self.status),
         })
