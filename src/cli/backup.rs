@@ -58,8 +58,8 @@ pub(super) fn backup(config_path: &Path, args: &BackupArgs) -> Result<(), Failur
     let (path, size) = (proven.path.display(), ByteSize::from_bytes(proven.bytes));
     let machines = proven.machines;
     report::say(&format!(
-        "{path}: {} bytes ({size}); proven: all {machines} purchases were read from it and compared, as of commit {}",
-        proven.bytes, proven.seq
+        "{path}: {size}; proven: all {machines} purchases were read from it and compared, as of commit {}",
+        proven.seq
     ));
     Ok(())
 }
