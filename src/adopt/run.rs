@@ -14,7 +14,7 @@ use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
 use super::progress::{Progress, ReadPart};
 use super::read::{Lists, ReadError, ReadSoFar};
 use super::table::KeyTable;
-use crate::domain::adoption::{Asking, Template};
+use crate::domain::adoption::{Asking, FoundLicense, Template};
 use crate::domain::id::{AppId, Scope, SourceName};
 use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
@@ -139,9 +139,11 @@ pub async fn look(
         for app in &apps {
             crawl.read(app, &mut licenses).await?;
         }
-        let matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
+        let mut matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
+        read_strays(question, &mut licenses, &matched, &mut crawl).await?;
+        matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
-        found.unlabelled = strays(question, &licenses, &matched, &mut crawl, &mut found).await?;
+        found.unlabelled = strays(question, &licenses, &matched, &mut found);
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
@@ -225,28 +227,51 @@ async fn stripe(
     Ok((gatherer.finish(), calls))
 }
 
+/// Whether a working key belongs to no purchase, neither by what was read nor here.
+fn is_stray(question: &Question<'_>, matched: &Matches, n: usize, license: &FoundLicense) -> bool {
+    let is_held = question.known.holder(&license.key).is_some();
+    !matched.has(n) && !is_held && license.is_live(question.now)
+}
+
+/// Reads the labels of such keys once more where only their digests are remembered: what they say is told to people.
+async fn read_strays(
+    question: &Question<'_>,
+    licenses: &mut LicenseIndex,
+    matched: &Matches,
+    crawl: &mut Crawl<'_>,
+) -> Result<(), LookError> {
+    let Some(list) = &question.licenses else {
+        return Ok(());
+    };
+    let mut read = 0;
+    for (n, listed) in licenses.all.iter_mut().enumerate() {
+        let license = found(&listed.license);
+        let is_unread = license.label.is_none() && listed.label != hash("");
+        if !is_unread || !is_stray(question, matched, n, &license) {
+            continue;
+        }
+        if read == STRAYS_MAX {
+            break;
+        }
+        read += 1;
+        let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
+        listed.license.label = crawl.label_of(&app, &license.key).await?;
+    }
+    Ok(())
+}
+
 /// Working keys that belong to no purchase: a row each where their label names one that is not there, else their number.
-async fn strays(
+fn strays(
     question: &Question<'_>,
     licenses: &LicenseIndex,
     matched: &Matches,
-    crawl: &mut Crawl<'_>,
     found_so_far: &mut Found,
-) -> Result<usize, LookError> {
-    let (mut unlabelled, mut read) = (0, 0);
-    let Some(list) = &question.licenses else {
-        return Ok(0);
-    };
+) -> usize {
+    let mut unlabelled = 0;
     for (n, listed) in licenses.all.iter().enumerate() {
-        let mut license = found(&listed.license);
-        let is_held = question.known.holder(&license.key).is_some();
-        if matched.has(n) || is_held || !license.is_live(question.now) {
+        let license = found(&listed.license);
+        if !is_stray(question, matched, n, &license) {
             continue;
-        }
-        if license.label.is_none() && listed.label != hash("") && read < STRAYS_MAX {
-            read += 1;
-            let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
-            license.label = crawl.label_of(&app, &license.key).await?;
         }
         let object = license.label.as_deref().and_then(examine::object_named);
         match object {
@@ -257,5 +282,5 @@ async fn strays(
             None => unlabelled += 1,
         }
     }
-    Ok(unlabelled)
+    unlabelled
 }

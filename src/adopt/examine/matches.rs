@@ -30,6 +30,15 @@ impl Matches {
         }
     }
 
+    /// Notes the addresses that labels of licenses without a purchase hold: by each of them some license may be meant.
+    pub fn suggest(&mut self, licenses: &LicenseIndex) {
+        let free = licenses.all.iter().enumerate();
+        let free = free.filter(|(n, _)| !self.taken.contains_key(n));
+        let labels = free.filter_map(|(_, l)| l.license.label.as_ref());
+        let addresses = labels.filter(|l| l.contains('@'));
+        self.addresses.extend(addresses.map(|l| l.to_lowercase()));
+    }
+
     /// Whether some purchase has it.
     #[must_use]
     pub fn has(&self, license: usize) -> bool {
@@ -86,13 +95,5 @@ pub fn matches(
             }
         }
     }
-    let free_labels = licenses.all.iter().enumerate();
-    let free_labels = free_labels.filter(|(n, _)| !all.taken.contains_key(n));
-    let addresses: Vec<String> = free_labels
-        .filter_map(|(_, l)| l.license.label.clone())
-        .filter(|label| label.contains('@'))
-        .map(|label| label.to_lowercase())
-        .collect();
-    all.addresses.extend(addresses);
     all
 }

@@ -82,6 +82,27 @@ async fn every_purchase_comes_to_its_class_and_nothing_is_changed() {
     assert_eq!(shop.stripe.seen().1, [""; 0], "nothing was refused");
 }
 
+/// Labels are remembered by a digest, which says nothing to a person: the words of those that belong to nobody are read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_address_suggests_is_suggested_by_every_look() {
+    let shop = Shop::of(150).await;
+    let without = shop.expected(false);
+    let mut customers = shop.customers.iter();
+    let keyless = customers.find(|c| without.get(&c.machine()) == Some(&"paid_without_key"));
+    let keyless = keyless.unwrap();
+    let (label, ends) = (
+        keyless.email(),
+        keyward::clock::Clock::Wall.now().s() + DAY_S,
+    );
+    let ends = chrono::DateTime::from_timestamp(ends, 0);
+    shop.fake.made_elsewhere("app_test", Some(&label), ends, 1);
+    let app = shop.server().await;
+    for look in 1..=3 {
+        let class = classes(&dry_run(&app, &[]))[&keyless.machine()].clone();
+        assert_eq!(class, "suggested", "look {look}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_lost_cursors_and_lists_that_cannot_be_expanded_change_nothing_of_it() {
     let shop = Shop::of(250).await;
