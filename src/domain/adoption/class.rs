@@ -236,7 +236,9 @@ impl Examined<'_> {
     #[must_use]
     pub fn judge(&self, asking: Asking) -> Option<Judged> {
         let bought = self.due.seats.len();
-        let known = self.stored.is_some() && !self.machine.grants.is_empty();
+        // One that was taken in without a key, where none is to be linked, waits here for its key to be made.
+        let settled = !self.machine.grants.is_empty() || self.licenses.is_empty();
+        let known = self.stored.is_some() && settled;
         let class = match (self.stored, asking) {
             (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() => Class::Known,
             (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),

@@ -34,7 +34,7 @@ pub enum Unrepaired {
 }
 
 impl Class {
-    /// What repairs it. `is_known`: whether this store holds a license of the purchase. `has_newer`: whether its customer
+    /// What repairs it. `is_known`: whether this store knows the purchase, and no license of its is still to be taken in. `has_newer`: whether its customer
     /// has a newer live subscription.
     ///
     /// # Errors

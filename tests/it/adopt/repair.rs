@@ -111,6 +111,23 @@ async fn what_other_hands_did_is_repaired_class_by_class() {
     let revoked = others.iter().filter(|l| l.status == "revoked");
     let revoked: Vec<_> = revoked.map(|l| l.license_key.as_str()).collect();
     assert_eq!(revoked, [key(1)]);
+    // Their keys wait since they were taken in, and are made with this yes.
+    let keyless = ask(&app, &["--repair", "paid_without_key"]);
+    let rows = keyless["rows"].as_array().unwrap();
+    assert!(!rows.is_empty(), "{keyless}");
+    for row in rows {
+        let would = row["would"].as_str().unwrap();
+        assert!(
+            would.contains("waits for your yes or was refused"),
+            "{would}"
+        );
+    }
+    let missing = repair(&app, "paid_without_key");
+    assert_eq!(missing as usize, rows.len());
+    until("the missing keys are made", PATIENCE, async || {
+        (shop.fake.counter("POST") > missing).then_some(())
+    })
+    .await;
     let doubled = ask(&app, &["--repair", "two_keys"]);
     assert_eq!(doubled["to_do"], 0);
     let rows = doubled["rows"].as_array().unwrap();
