@@ -14,7 +14,7 @@ use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use crate::domain::action::GrantStatus;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, labels_with,
+    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, labels_with, note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -237,7 +237,8 @@ pub fn judge(
         report.add(row(candidate, &own, &judged));
         strangers.extend(youngest_stranger(candidate, &own));
         if shop.asking == Asking::Adoption && judged.waits.is_some() && !own.is_empty() {
-            waiting.push(candidate.purchase(Vec::new(), own.clone()));
+            let noted = note_seats(&candidate.due, own.clone(), shop.now);
+            waiting.push(candidate.purchase(Vec::new(), noted));
         }
         // One that was taken in without a key has nothing left to be done, until a key is found.
         let is_done = candidate.machine.adopted_at.is_some() && own.is_empty();

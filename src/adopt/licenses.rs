@@ -110,6 +110,7 @@ pub fn found(license: &License) -> FoundLicense {
         devices: license.devices,
         label: license.label.clone(),
         made: license.created_at,
+        seat: None,
     }
 }
 

@@ -7,13 +7,15 @@ mod class;
 mod labels;
 mod link;
 mod margin;
+mod noted;
 mod repair;
 mod would;
 
 pub use class::{Asking, Class, Examined, FoundLicense, Judged, NEAR_RENEWAL, Waits};
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
-pub use link::{ADOPTED_PREFIX, is_untouched, link_found};
+pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
 pub use margin::leave_margins;
+pub use noted::{NotedSeat, note_seats};
 pub use repair::{Repair, Unrepaired};
 
 use minicbor::{Decode, Encode};

@@ -5,6 +5,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+use super::noted::NotedSeat;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
@@ -157,6 +158,8 @@ pub struct FoundLicense {
     pub label: Option<String>,
     /// When it was made, where told.
     pub made: Option<Timestamp>,
+    /// The seat that it was noted for.
+    pub seat: Option<NotedSeat>,
 }
 
 impl FoundLicense {

@@ -1,7 +1,8 @@
 //! Takes licenses that somebody else made over as a purchase's own, when it is adopted: one for each seat that has none.
 
+use super::class::FoundLicense;
+use super::noted::NotedSeat;
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
-use crate::domain::adoption::FoundLicense;
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};
 use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
@@ -11,20 +12,38 @@ use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 
-/// Gives each seat without a license one of those that were found, of the best as many as are wanted ([`pair`]).
-/// Seats whose create is under way get none: it may be making theirs. Says whether anything changed; what is left over is
-/// told. `service`: the license service where they were found.
-pub fn link_found(
-    machine: &mut Machine,
-    due: &Entitlement,
-    found: &[FoundLicense],
-    under_way: &[u32],
-    (service, now): (Option<ServiceKind>, Timestamp),
-) -> bool {
+/// What a purchase is when licenses are found for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Linking<'a> {
+    /// What should be.
+    pub due: &'a Entitlement,
+    /// Whether `due` has every item: else a license that was noted for an item waits until that is heard of.
+    pub whole: bool,
+    /// Creates that were sent. Their seats get none: they may be making theirs.
+    pub under_way: &'a [u32],
+    /// The license service where they were found.
+    pub service: Option<ServiceKind>,
+    /// The instant.
+    pub now: Timestamp,
+}
+
+/// What became of licenses that were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Linked {
+    /// Whether a seat got one.
+    pub any: bool,
+    /// Those that are for seats which are not heard of yet.
+    pub waiting: Vec<FoundLicense>,
+}
+
+/// Gives each seat without a license the one that was noted for it, else one of those that were found, of the best as many
+/// as are wanted ([`pair`]). What is left over is told.
+pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>) -> Linked {
+    let (due, now) = (of.due, of.now);
     let matched = match_seats(machine, due);
     let makes = |seat: &SeatDue| {
         let mut open = machine.open_actions();
-        open.any(|a| under_way.contains(&a.id) && is_for(a, seat))
+        open.any(|a| of.under_way.contains(&a.id) && is_for(a, seat))
     };
     let mut seats: Vec<&SeatDue> = due
         .seats
@@ -35,18 +54,35 @@ pub fn link_found(
         .collect();
     seats.sort_by_key(|seat| !seat.want.live_at(now));
     let is_known = |l: &&FoundLicense| machine.grants.iter().any(|g| g.key == l.key);
-    let (usable, left): (Vec<&FoundLicense>, Vec<&FoundLicense>) = found
+    let (mut usable, mut others): (Vec<&FoundLicense>, Vec<&FoundLicense>) = found
         .iter()
         .filter(|l| !is_known(l))
         .partition(|l| l.status.is_some());
-    let linked = seats.len().min(usable.len());
-    let others = usable.iter().skip(linked).chain(&left);
-    let others: Vec<_> = others.map(|l| l.key.clone()).collect();
-    for (seat, license) in pair(seats, usable[..linked].to_vec(), now) {
+    let mut pairs = noted_pairs(&mut seats, &mut usable);
+    let (mut free, mut waiting) = (Vec::new(), Vec::new());
+    for license in usable {
+        let noted = license.seat.as_ref();
+        match noted.map(|noted| due.seats.iter().find(|s| noted.is(s))) {
+            None => free.push(license),
+            Some(None) if of.whole => free.push(license),
+            Some(None) => waiting.push(license.clone()),
+            Some(Some(seat)) if makes(seat) => waiting.push(license.clone()),
+            // Its seat has a license by now.
+            Some(Some(_)) => others.push(license),
+        }
+    }
+    others.extend(free.split_off(seats.len().min(free.len())));
+    pairs.extend(pair(seats, free, now));
+    let linked = Linked {
+        any: !pairs.is_empty(),
+        waiting,
+    };
+    let others: Vec<_> = others.into_iter().map(|l| l.key.clone()).collect();
+    for (seat, license) in pairs {
         let number = number_of(machine, license);
         machine.last_number = machine.last_number.max(number);
         machine.grants.push(Grant {
-            service,
+            service: of.service,
             ..grant(number, seat, license, now)
         });
     }
@@ -54,13 +90,30 @@ pub fn link_found(
     if !others.is_empty() && !machine.told.iter().any(|t| t.finding == finding) {
         machine.told.push(Report::new(now, finding));
     }
-    linked > 0
+    linked
+}
+
+/// Takes out each seat with the license that was noted for it: by the item's own name first, then by others.
+fn noted_pairs<'s, 'l>(
+    seats: &mut Vec<&'s SeatDue>,
+    licenses: &mut Vec<&'l FoundLicense>,
+) -> Vec<(&'s SeatDue, &'l FoundLicense)> {
+    let mut pairs = Vec::new();
+    for is in [NotedSeat::is_exactly, NotedSeat::is] {
+        seats.retain(|seat| {
+            let noted = |l: &&FoundLicense| l.seat.as_ref().is_some_and(|noted| is(noted, seat));
+            let own = licenses.iter().position(noted);
+            pairs.extend(own.map(|n| (*seat, licenses.remove(n))));
+            own.is_none()
+        });
+    }
+    pairs
 }
 
 /// Which license each seat gets, seats that should work before others: one that works, then one with its devices, then the
 /// one whose end is nearest to its own. Where a subscription has items of several intervals, each keeps the license that
 /// was made for it; else a month's end would come to count for what a year was paid for.
-fn pair<'s, 'l>(
+pub(super) fn pair<'s, 'l>(
     seats: Vec<&'s SeatDue>,
     mut licenses: Vec<&'l FoundLicense>,
     now: Timestamp,
@@ -166,8 +219,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::adoption::note_seats;
     use crate::domain::entitlement::Why;
     use crate::domain::id::LicenseKey;
+    use crate::domain::lifecycle::Kind;
     use crate::domain::plan::Devices;
 
     const NOW: Timestamp = Timestamp::from_s(0);
@@ -199,6 +254,7 @@ mod tests {
             devices: devices.map(Devices::Count),
             label: None,
             made: None,
+            seat: None,
         }
     }
 
@@ -224,6 +280,85 @@ mod tests {
         assert_eq!(
             pairs,
             [("solo", "one"), ("team", "five")].map(|(a, b)| (a.into(), b.into()))
+        );
+    }
+
+    /// A purchase after licenses were found for it: which item has which, and which wait.
+    fn linked(
+        machine: &mut Machine,
+        seats: &[SeatDue],
+        whole: bool,
+        found: &[FoundLicense],
+    ) -> (Vec<String>, Vec<FoundLicense>) {
+        let due = Entitlement {
+            seats: seats.to_vec(),
+            complete: true,
+            ..Entitlement::default()
+        };
+        let of = Linking {
+            due: &due,
+            whole,
+            under_way: &[],
+            service: None,
+            now: NOW,
+        };
+        let linked = link_found(machine, found, of);
+        let held = machine.grants.iter();
+        let held = held.map(|g| format!("{} {}", g.seat.item, g.key.reveal()));
+        (held.collect(), linked.waiting)
+    }
+
+    fn purchase() -> Machine {
+        let id = "stripe/sub_1".parse().unwrap();
+        Machine::new(id, Kind::Subscription, "stripe".into(), None)
+    }
+
+    /// The licenses of a monthly and a yearly item, the yearly first, as they were noted.
+    fn noted(seats: &[SeatDue]) -> Vec<FoundLicense> {
+        let due = Entitlement {
+            seats: seats.to_vec(),
+            ..Entitlement::default()
+        };
+        let found = vec![license("Y", 365, None), license("M", 30, None)];
+        note_seats(&due, found, NOW)
+    }
+
+    #[test]
+    fn an_event_of_one_item_takes_no_license_that_was_noted_for_another() {
+        let both = [seat("monthly", 33, 1), seat("yearly", 368, 1)];
+        let (mut machine, noted) = (purchase(), noted(&both));
+        let (held, waiting) = linked(&mut machine, &both[..1], false, &noted);
+        assert_eq!(held, ["monthly M"]);
+        assert_eq!(waiting, noted[..1], "the other one waits for its item");
+        assert!(machine.told.is_empty(), "{:?}", machine.told);
+        let (held, waiting) = linked(&mut machine, &both, true, &waiting);
+        assert_eq!((held.len(), waiting.len()), (2, 0));
+        assert_eq!(held[1], "yearly Y");
+    }
+
+    #[test]
+    fn a_license_that_was_noted_for_an_item_that_is_gone_goes_to_its_successor() {
+        let noted = noted(&[seat("monthly", 33, 1), seat("yearly", 368, 1)]);
+        let after = [seat("yearly", 368, 1), seat("other", 33, 1)];
+        let (held, waiting) = linked(&mut purchase(), &after, false, &noted);
+        assert_eq!((held.join(", "), waiting.len()), ("yearly Y".to_owned(), 1));
+        let (held, waiting) = linked(&mut purchase(), &after, true, &noted);
+        assert_eq!(held, ["yearly Y", "other M"]);
+        assert_eq!(waiting, []);
+    }
+
+    #[test]
+    fn a_license_is_found_by_other_names_of_its_item() {
+        let by_id = SeatDue {
+            aliases: BTreeSet::from(["price_month".to_owned()]),
+            ..seat("monthly", 33, 1)
+        };
+        let noted = noted(&[by_id, seat("yearly", 368, 1)]);
+        let old_event = [seat("price_month", 33, 1)];
+        let (held, waiting) = linked(&mut purchase(), &old_event, false, &noted);
+        assert_eq!(
+            (held.join(", "), waiting.len()),
+            ("price_month M".to_owned(), 1)
         );
     }
 }

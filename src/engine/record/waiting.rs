@@ -1,11 +1,11 @@
 //! The keys of purchases that `keyward adopt` found and did not take in yet, because a renewal or a retry was near: where the
-//! next event comes before the next run, the purchase has its key all the same.
+//! next event comes before the next run, the purchase has its key all the same, and each of its items its own.
 
 use minicbor::{Decode, Encode};
 
 use super::{RecordError, View, key};
 use crate::domain::action::GrantStatus;
-use crate::domain::adoption::FoundLicense;
+use crate::domain::adoption::{FoundLicense, NotedSeat};
 use crate::domain::id::{AppId, LicenseKey, MachineId};
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
@@ -96,6 +96,9 @@ pub struct AdoptedLicense {
     /// Its label.
     #[n(6)]
     pub label: Option<String>,
+    /// The seat that it was noted for.
+    #[n(7)]
+    pub seat: Option<NotedSeat>,
 }
 
 impl From<FoundLicense> for AdoptedLicense {
@@ -108,6 +111,7 @@ impl From<FoundLicense> for AdoptedLicense {
             expires_at: found.expires_at.flatten(),
             devices: found.devices,
             label: found.label,
+            seat: found.seat,
         }
     }
 }
@@ -122,6 +126,7 @@ impl From<AdoptedLicense> for FoundLicense {
             devices: adopted.devices,
             label: adopted.label,
             made: None,
+            seat: adopted.seat,
         }
     }
 }

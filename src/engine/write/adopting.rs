@@ -3,10 +3,13 @@
 
 use super::dues::dues;
 use super::transaction::Transaction;
-use crate::domain::adoption::{began_before, is_untouched, link_found};
+use crate::domain::adoption::{
+    FoundLicense, Linked, Linking, began_before, is_untouched, link_found,
+};
 use crate::domain::decide::add_fact;
-use crate::domain::entitlement::{Entitlement, entitlement};
+use crate::domain::entitlement::entitlement;
 use crate::domain::fact::Fact;
+use crate::domain::finding::Finding;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::service_move::ServiceKind;
@@ -57,10 +60,8 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
         }
     }
     let under_way = tx.under_way(&machine)?;
-    let due = due(tx, &machine);
-    let there = (service_of(tx, &machine), tx.now.at);
-    let linked = link_found(&mut machine, &due, &adoption.licenses, &under_way, there);
-    if news == 0 && !linked {
+    let linked = link(tx, &mut machine, &adoption.licenses, &under_way);
+    if news == 0 && !linked.any {
         tx.working.put_back(machine, fold);
         return Ok(Receipt::Duplicate);
     }
@@ -84,13 +85,14 @@ fn keep_waiting(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Rec
     Ok(Receipt::Done)
 }
 
-/// Gives a purchase the keys that were found for it when it was not taken in yet (rule 52).
+/// Gives a purchase the keys that were found for it when it was not taken in yet (rule 52). Where an event shows some of its
+/// items, the keys of the others stay noted.
 pub(super) fn link_waiting(
     tx: &mut Transaction<'_, '_>,
     machine: &mut Machine,
 ) -> Result<(), RecordError> {
     let since = tx.now.rules.store_since;
-    if !machine.grants.is_empty() || !began_before(machine, since, &[]) {
+    if !began_before(machine, since, &[]) {
         return Ok(());
     }
     let found = waiting::read(tx.working, &machine.id)?;
@@ -98,30 +100,48 @@ pub(super) fn link_waiting(
         return Ok(());
     }
     let under_way = tx.under_way(machine)?;
-    let due = due(tx, machine);
-    let there = (service_of(tx, machine), tx.now.at);
-    if link_found(machine, &due, &found, &under_way, there) {
+    let linked = link(tx, machine, &found, &under_way);
+    if linked.any && linked.waiting.is_empty() {
         waiting::forget(tx.working, &machine.id)?;
+    } else if linked.any {
+        waiting::keep(tx.working, &machine.id, &linked.waiting)?;
     }
     Ok(())
 }
 
-/// The license service where the licenses of a purchase are found.
-fn service_of(tx: &Transaction<'_, '_>, machine: &Machine) -> Option<ServiceKind> {
-    ServiceKind::named(tx.now.rules.source(&machine.source).service)
-}
-
-fn due(tx: &Transaction<'_, '_>, machine: &Machine) -> Entitlement {
+fn link(
+    tx: &Transaction<'_, '_>,
+    machine: &mut Machine,
+    found: &[FoundLicense],
+    under_way: &[u32],
+) -> Linked {
     let revisions = &tx.now.rules.revisions;
     let folded = machine.folded(revisions, tx.now.at);
     let devices_max = tx.now.rules.devices_max(&machine.source);
-    entitlement(
+    let due = entitlement(
         &folded,
         &machine.extensions,
         revisions,
         tx.now.at,
         devices_max,
-    )
+    );
+    let is_cut = folded
+        .reports
+        .iter()
+        .any(|r| r.finding == Finding::ItemsCut);
+    let of = Linking {
+        due: &due,
+        whole: due.complete && !is_cut,
+        under_way,
+        service: service_of(tx, machine),
+        now: tx.now.at,
+    };
+    link_found(machine, found, of)
+}
+
+/// The license service where the licenses of a purchase are found.
+fn service_of(tx: &Transaction<'_, '_>, machine: &Machine) -> Option<ServiceKind> {
+    ServiceKind::named(tx.now.rules.source(&machine.source).service)
 }
 
 /// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in, and the keys

@@ -1,7 +1,11 @@
 //! Keys that were noted for purchases whose renewal is near: they are theirs, whoever else looks.
 
-use super::apply::{report, run};
-use super::shop::{DAY_S, Life, Shop};
+use chrono::DateTime;
+use keyward::clock::Clock;
+use serde_json::{Value, json};
+
+use super::apply::{renewal, report, run};
+use super::shop::{Customer, DAY_S, Life, Shop};
 use crate::support::purchase::{label, machine, next_s, one_time};
 use crate::support::wait::{PATIENCE, until};
 
@@ -37,4 +41,92 @@ async fn no_other_purchase_takes_a_key_that_is_noted() {
         assert_ne!(own, key, "started anew: {starts_anew}");
         assert_eq!(shop.fake.counter("POST"), 1);
     }
+}
+
+const YEAR_S: i64 = 365 * DAY_S;
+
+/// A customer of a monthly and a yearly item, and the yearly one as Stripe shows it.
+fn subscribed(now_s: i64) -> (Customer, Value) {
+    let mut customer = Customer::buys(9_006, 0);
+    customer.life = Life::Renews;
+    let mut shown = customer.subscription(now_s);
+    let began = shown["created"].as_i64().unwrap();
+    let mut yearly = shown["items"]["data"][0].clone();
+    yearly["id"] = json!("si_year");
+    yearly["current_period_start"] = json!(began);
+    yearly["current_period_end"] = json!(began + YEAR_S);
+    yearly["price"] =
+        json!({"id": "price_year", "product": "prod_2", "recurring": {"usage_type": "licensed"}});
+    let items = shown["items"]["data"].as_array_mut().unwrap();
+    items.push(yearly);
+    (customer, shown)
+}
+
+/// An invoice's line, of the yearly item's year.
+fn of_year(line: &Value, start_s: i64) -> Value {
+    let mut line = line.clone();
+    line["id"] = json!(format!("il_year_{start_s}"));
+    line["period"] = json!({"start": start_s, "end": start_s + YEAR_S});
+    line["parent"]["subscription_item_details"]["subscription_item"] = json!("si_year");
+    line["pricing"]["price_details"] = json!({"price": "price_year", "product": "prod_2"});
+    line
+}
+
+/// A monthly item renews within a day, beside a yearly one: both keys are noted, and each renewal extends its own, though
+/// the event of a renewal shows one item alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_noted_key_stays_with_its_item() {
+    let shop = Shop::of(2).await;
+    let now_s = Clock::Wall.now().s();
+    let (customer, shown) = subscribed(now_s);
+    let began = shown["created"].as_i64().unwrap();
+    let mut first = customer.invoice(now_s, 2);
+    let line = of_year(&first["lines"]["data"][0], began);
+    let lines = first["lines"]["data"].as_array_mut().unwrap();
+    lines.push(line);
+    let later = (0..2).map(|back| customer.invoice(now_s, back));
+    shop.stripe.add("/v1/invoices", later.chain([first]));
+    shop.stripe.add("/v1/subscriptions", [shown.clone()]);
+    let key = |ends: i64| {
+        let (label, ends) = (customer.label(), DateTime::from_timestamp(ends, 0));
+        shop.fake
+            .made_elsewhere("app_test", label.as_deref(), ends, 2)
+    };
+    // The yearly key is the older one.
+    let keys = [key(began + YEAR_S), key(customer.paid_until_s(now_s))];
+    shop.fake
+        .third_hand(&keys[0], |l| l.created_at -= chrono::TimeDelta::days(9));
+    let app = shop
+        .server_with(
+            "[[plan]]\nname = \"annual\"\nprices = [\"price_year\"]\nlicense = { devices = 2 }\n",
+        )
+        .await;
+    let n = report(&run(&app, &[]))["to_do"].to_string();
+    let applied = report(&run(&app, &["--apply", "--expect", &n]));
+    assert_eq!(applied["applied"], true);
+    let ends = |n: usize| {
+        let all = shop.fake.licenses();
+        let own = all.iter().find(|l| l.license_key == keys[n]).unwrap();
+        own.expires_at.unwrap().timestamp()
+    };
+    let renewed = renewal(&customer, now_s);
+    app.door().event(&renewed).await;
+    let month = customer.paid_until_s(now_s) + 30 * DAY_S;
+    until("the month's key is extended", PATIENCE, async || {
+        (ends(1) >= month).then_some(())
+    })
+    .await;
+    assert_eq!(ends(0), began + YEAR_S, "the year's key is left alone");
+    let mut next = renewed.clone();
+    next["id"] = json!("evt_next_year");
+    let invoice = &mut next["data"]["object"];
+    invoice["id"] = json!("in_next_year");
+    invoice["lines"]["data"][0] = of_year(&invoice["lines"]["data"][0], began + YEAR_S);
+    app.door().event(&next).await;
+    until("the year's key is extended", PATIENCE, async || {
+        (ends(0) >= began + 2 * YEAR_S).then_some(())
+    })
+    .await;
+    assert!(ends(1) < began + YEAR_S, "the month's key is left alone");
+    assert_eq!(shop.fake.counter("POST"), 0, "nobody gets a second key");
 }

@@ -13,8 +13,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use keyward::adopt::AdoptedLicense;
-use keyward::domain::action::GrantStatus;
-use keyward::domain::adoption::Gap;
+use keyward::domain::action::{GrantStatus, SeatId};
+use keyward::domain::adoption::{Gap, NotedSeat};
 use keyward::domain::customer::Customer;
 use keyward::domain::decision::{Decision, Verb};
 use keyward::domain::fact::Fact;
@@ -355,6 +355,13 @@ fn golden_noted_keys() {
         expires_at: Some(Timestamp::from_s(1_767_607_200)),
         devices: Some(Devices::Count(3)),
         label: Some("Stripe sub sub_1".to_owned()),
+        seat: Some(NotedSeat {
+            seat: SeatId {
+                item: "si_1".to_owned(),
+                unit: 2,
+            },
+            aliases: vec!["price_1".to_owned()],
+        }),
     };
     let forms = [
         (Some(GrantStatus::Revoked), Some(Devices::Unlimited)),
@@ -368,6 +375,7 @@ fn golden_noted_keys() {
         expires_at: None,
         devices,
         label: None,
+        seat: None,
         ..full.clone()
     });
     golden::<Vec<AdoptedLicense>>("noted", &|| {

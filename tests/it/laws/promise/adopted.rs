@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use keyward::domain::adoption::{Asking, Class, Examined, FoundLicense, labels_of};
+use keyward::domain::adoption::{Asking, Class, Examined, FoundLicense, labels_of, note_seats};
 use keyward::domain::decide::add_fact;
 use keyward::domain::entitlement::entitlement;
 use keyward::domain::id::EventId;
@@ -71,6 +71,11 @@ fn adoption(world: &World, known: &Machine, deliveries: Vec<Delivery>) -> Option
     let judged = judged.judge(Asking::Adoption)?;
     let waits = judged.waits.is_some();
     let leaves = judged.class == Class::Foreign || (waits && licenses.is_empty());
+    let licenses = if waits {
+        note_seats(&due, licenses, world.now)
+    } else {
+        licenses
+    };
     (!leaves).then(|| Adoption {
         machine: known.id.clone(),
         kind: known.kind,
@@ -104,6 +109,7 @@ fn found(world: &World, machine: &Machine) -> Vec<FoundLicense> {
             devices: Some(k.license.devices),
             label: label(k),
             made: Some(k.steps[0].at),
+            seat: None,
         })
         .collect()
 }
