@@ -17,7 +17,6 @@ use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::view;
-use crate::engine::record::key::{self, Table};
 
 /// What is ordered for a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,7 +125,7 @@ async fn decide(
 }
 
 fn meant(context: &Context, text: &str) -> Result<Meant, Failure> {
-    let hits = read::hits(context, text)?;
+    let hits = read::all_hits(context, text)?;
     let reader = context.handle.reader();
     let mut found: Vec<Machine> = Vec::new();
     for id in &hits {
@@ -167,14 +166,8 @@ fn bought_by(
     scope: &Scope,
     customer: &CustomerId,
 ) -> Result<Vec<Machine>, Failure> {
-    let reader = context.handle.reader();
-    let (mut ids, mut found) = (Vec::new(), Vec::new());
-    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
-    view::walk(reader, range, |entry, _| {
-        ids.extend(key::machine_of(entry));
-        Ok(true)
-    })?;
-    for id in ids {
+    let (reader, mut found) = (context.handle.reader(), Vec::new());
+    for id in view::of_customer(reader, scope, customer)? {
         // An entry may outlive its machine, or its machine's customer.
         let machine = view::machine(reader, &id)?;
         found.extend(machine.filter(|m| m.customer() == Some(customer)));
