@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, decision_id, no_machine};
+use super::context::{Context, decision_id, no_machine, to_come};
 use super::failure::Failure;
 use super::read;
 use super::response::{Changed, Response};
@@ -70,6 +70,8 @@ pub(super) async fn order(
     author: String,
     reason: String,
 ) -> Result<Response, Failure> {
+    let verb = what.clone().verb();
+    to_come(verb.until(), context.handle.clock().now())?;
     let meant = context.read(move |context| meant(context, &whom)).await?;
     if what == OverrideOrder::End && !meant.overridden {
         return Err(
@@ -91,7 +93,7 @@ pub(super) async fn order(
                 .await?;
         }
         // A purchase without a customer is nobody else's: it is decided for it alone.
-        None => decide(context, &meant.machines, what.verb(), author, reason).await?,
+        None => decide(context, &meant.machines, verb, author, reason).await?,
     }
     Ok(Response::Changed(Changed {
         machines: meant.machines.iter().map(ToString::to_string).collect(),
