@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults};
 use crate::support::mail_sink::MailSink;
-use crate::support::purchase::{next_s, one_time};
+use crate::support::purchase::{next_s, one_time, refund};
 use crate::support::shop::{NOW, Shop, event};
 use crate::support::stripe_events_api::EventsApi;
 use crate::support::wait::{PATIENCE, until};
@@ -158,6 +158,39 @@ async fn a_service_that_refuses_us_is_reported_with_its_end() {
     app.ask(&["retry", "--service", "authforge"]);
     let over = ["waits authforge", "recovered authforge"];
     receiver.until("service", &over).await;
+}
+
+/// A key that lacks a scope, or an application of another account: whatever was refused, it is reported at once, and not with
+/// the next digest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_we_may_not_do_is_reported_at_once() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let (receiver, base) = Receiver::start().await;
+    let mut setup = Setup::with(&fake);
+    setup.more = format!("[alert]\nurl = \"{base}/alerts\"\nevery = \"1h\"\n");
+    let app = TestApp::start(setup).await;
+    app.door().event(&one_time("Forbids", next_s())).await;
+    until("a license", PATIENCE, async || {
+        (fake.licenses().len() == 1).then_some(())
+    })
+    .await;
+    fake.switch(|faults| faults.refuse = Some(403));
+    app.door().event(&refund("Forbids", next_s())).await;
+    receiver.until("refused_action", &["waits "]).await;
+    // One that was bought before looks for its license first, and its key waits for that.
+    let before = one_time("Before", next_s() - 7 * 86_400);
+    app.door().event(&before).await;
+    receiver.until("paid_without_key", &["waits "]).await;
+    let waits = app.ask(&["attention"]).to_string();
+    assert_eq!(waits.matches("403").count(), 2, "{waits}");
+    fake.switch(|faults| faults.refuse = None);
+    app.ask(&["retry", "--all"]);
+    until("both are done", PATIENCE, async || {
+        let all = fake.licenses();
+        let revoked = all.iter().filter(|l| l.status == "revoked").count();
+        ((all.len(), revoked) == (2, 1)).then_some(())
+    })
+    .await;
 }
 
 /// An address that fails is tried again; what it did not take is not lost.
