@@ -76,6 +76,17 @@ pub(super) fn no_machine(text: &str) -> Failure {
         .hint("`keyward find` takes an e-mail address, a license key, or any id at Stripe")
 }
 
+/// Makes sure that what is ordered until an instant is not over before it begins: a year was mistyped.
+pub(super) fn to_come(until: Option<Timestamp>, now: Timestamp) -> Result<(), Failure> {
+    match until.filter(|until| *until <= now) {
+        None => Ok(()),
+        Some(until) => Err(Failure::input(format!(
+            "it would be over already: {until} has passed; nothing was changed"
+        ))
+        .hint("`--until` names a later instant")),
+    }
+}
+
 /// A new decision's id.
 pub(super) fn decision_id(at: Timestamp) -> String {
     static MADE: AtomicU32 = AtomicU32::new(1);

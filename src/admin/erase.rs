@@ -23,12 +23,10 @@ use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self as stored, EventRecord, body_codec};
 use crate::engine::write::working::Committed;
 use crate::sim::redact::without_person;
-use crate::store::{Direction, KeyRange};
+use crate::store::KeyRange;
 
 /// Bodies of events that share a batch.
 const BODIES_AT_ONCE: usize = 50;
-/// The most purchases of one customer that are taken together.
-const PEERS_MAX: usize = 1_000;
 
 /// Whose data, and whether it is erased.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -175,7 +173,7 @@ async fn apply(
 fn person(context: &Context, who: &str) -> Result<Person, Failure> {
     let (reader, now) = (context.handle.reader(), context.handle.clock().now());
     let rules = context.handle.rules();
-    let mut ids: BTreeSet<MachineId> = read::hits(context, who)?.into_iter().collect();
+    let mut ids: BTreeSet<MachineId> = read::all_hits(context, who)?.into_iter().collect();
     let mut customers: BTreeSet<(Scope, CustomerId)> = BTreeSet::new();
     for id in &ids {
         if let Some(machine) = view::machine(reader, id)?
@@ -186,11 +184,7 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
     }
     let mut names = BTreeSet::new();
     for (scope, customer) in &customers {
-        let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
-        let of_customer = reader
-            .range(&range, Direction::Forward, PEERS_MAX)
-            .map_err(|e| Failure::ours(e.to_string()))?;
-        ids.extend(of_customer.iter().filter_map(|(k, _)| key::machine_of(k)));
+        ids.extend(view::of_customer(reader, scope, customer)?);
         let kept = view::customer(reader, scope, customer)?;
         names.extend(kept.and_then(|c| c.email).map(|e| normal_address(&e)));
         names.insert(customer.as_str().to_lowercase());

@@ -1,11 +1,10 @@
 //! A license for somebody who did not buy: a purchase that begins with a person's decision.
 
-use super::context::{Context, decision_id};
+use super::context::{Context, decision_id, to_come};
 use super::failure::Failure;
 use super::response::{Changed, Response};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, ObjectId, PlanName, Scope, SourceName};
-use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 
 /// Hands the decision in.
@@ -14,13 +13,13 @@ pub(super) async fn issue(
     source: Option<String>,
     decision: Decision,
 ) -> Result<Response, Failure> {
-    let Verb::Issue { plan, until, .. } = &decision.verb else {
+    let Verb::Issue { plan, .. } = &decision.verb else {
         return Err(Failure::input("only a license is issued"));
     };
     known_plan(context, plan)?;
     let source = only_source(context, source)?;
     let at = context.handle.clock().now();
-    to_come(*until, at)?;
+    to_come(decision.verb.until(), at)?;
     let id = decision_id(at);
     let object = ObjectId::new(format!(
         "{}{}",
@@ -40,16 +39,6 @@ pub(super) async fn issue(
         decision: Some(id),
         ..Changed::default()
     }))
-}
-
-/// Makes sure that what is ordered until an instant is not over before it begins: a year was mistyped.
-fn to_come(until: Option<Timestamp>, now: Timestamp) -> Result<(), Failure> {
-    match until.filter(|until| *until <= now) {
-        None => Ok(()),
-        Some(_) => {
-            Err(Failure::input("it would be over already").hint("`--until` names a later instant"))
-        }
-    }
 }
 
 /// Makes sure that the newest revision has such a plan.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::context::{Context, decision_id, no_machine};
+use super::context::{Context, decision_id, no_machine, to_come};
 use super::failure::Failure;
 use super::read;
 use super::response::{Changed, Response};
@@ -17,7 +17,6 @@ use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::view;
-use crate::engine::record::key::{self, Table};
 
 /// What is ordered for a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +70,8 @@ pub(super) async fn order(
     author: String,
     reason: String,
 ) -> Result<Response, Failure> {
+    let verb = what.clone().verb();
+    to_come(verb.until(), context.handle.clock().now())?;
     let meant = context.read(move |context| meant(context, &whom)).await?;
     if what == OverrideOrder::End && !meant.overridden {
         return Err(
@@ -92,7 +93,7 @@ pub(super) async fn order(
                 .await?;
         }
         // A purchase without a customer is nobody else's: it is decided for it alone.
-        None => decide(context, &meant.machines, what.verb(), author, reason).await?,
+        None => decide(context, &meant.machines, verb, author, reason).await?,
     }
     Ok(Response::Changed(Changed {
         machines: meant.machines.iter().map(ToString::to_string).collect(),
@@ -126,7 +127,7 @@ async fn decide(
 }
 
 fn meant(context: &Context, text: &str) -> Result<Meant, Failure> {
-    let hits = read::hits(context, text)?;
+    let hits = read::all_hits(context, text)?;
     let reader = context.handle.reader();
     let mut found: Vec<Machine> = Vec::new();
     for id in &hits {
@@ -167,14 +168,8 @@ fn bought_by(
     scope: &Scope,
     customer: &CustomerId,
 ) -> Result<Vec<Machine>, Failure> {
-    let reader = context.handle.reader();
-    let (mut ids, mut found) = (Vec::new(), Vec::new());
-    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
-    view::walk(reader, range, |entry, _| {
-        ids.extend(key::machine_of(entry));
-        Ok(true)
-    })?;
-    for id in ids {
+    let (reader, mut found) = (context.handle.reader(), Vec::new());
+    for id in view::of_customer(reader, scope, customer)? {
         // An entry may outlive its machine, or its machine's customer.
         let machine = view::machine(reader, &id)?;
         found.extend(machine.filter(|m| m.customer() == Some(customer)));

@@ -13,12 +13,19 @@ use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
 
+/// The purchases that a text leads to, as many as are shown.
 pub(super) fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
-    Ok(view::find(
-        context.handle.reader(),
-        &sources(context),
-        text,
-    )?)
+    found(context, text, view::FOUND_MAX)
+}
+
+/// All of them, for an order that must leave none out.
+pub(super) fn all_hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
+    found(context, text, usize::MAX)
+}
+
+fn found(context: &Context, text: &str, max: usize) -> Result<Vec<MachineId>, Failure> {
+    let reader = context.handle.reader();
+    Ok(view::find(reader, &sources(context), text, max)?)
 }
 
 /// Where ids are known, apart from connected accounts.

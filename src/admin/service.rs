@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, decision_id, raw};
+use super::context::{Context, decision_id, raw, to_come};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
@@ -178,13 +178,14 @@ impl Service {
     }
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
+        let at = self.context.handle.clock().now();
+        to_come(decision.verb.until(), at)?;
         let resend = matches!(decision.verb, Verb::Resend { .. });
         let find = move |context: &Context| read::resolve(context, &machine);
         let machine = self
             .context
             .read(move |context| find(context).and_then(|id| read::may(context, id, resend)))
             .await?;
-        let at = self.context.handle.clock().now();
         let id = decision_id(at);
         let input = Input::Decision {
             machine: machine.clone(),

@@ -267,6 +267,8 @@ pub struct Scheduler {
     pub metrics: Cron,
     /// The nightly audit.
     pub audit: Cron,
+    /// In observe mode: comparing what is held with what the license service has.
+    pub compare: Cron,
 }
 
 /// A cron expression of six fields, in UTC, checked to be one that the scheduler takes and that will occur.

@@ -91,6 +91,25 @@ pub struct Action {
     /// is simulated.
     #[n(15)]
     pub service: Option<ServiceKind>,
+    /// How far the refusal goes with which the last attempt was answered.
+    #[n(16)]
+    pub refused: Option<RefusalScope>,
+}
+
+/// How far a refusal goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum RefusalScope {
+    /// This action alone.
+    #[n(0)]
+    Action,
+    /// What we may do there: the application or license is another account's, or the API key lacks a scope. Other actions are
+    /// likely to meet the same.
+    #[n(1)]
+    Access,
+    /// The whole service (bad key, no credits): tried again when it recovers.
+    #[n(2)]
+    Service,
 }
 
 /// What is not at the license service, as far as we know ourselves.
@@ -143,6 +162,7 @@ impl Action {
             cleared: None,
             tried: None,
             service: None,
+            refused: None,
         }
     }
 
@@ -249,8 +269,8 @@ pub enum Outcome {
     Refused {
         /// What it said.
         why: String,
-        /// Whether the whole service is concerned (bad key, no credits): tried again when it recovers.
-        service_wide: bool,
+        /// How far that goes.
+        scope: RefusalScope,
     },
     /// It does not take it from us, and a person can do it there.
     ByHand {
@@ -268,6 +288,18 @@ pub enum Outcome {
     Gone,
     /// A look-up was answered. What it said came in as a fact or a record of its own.
     Answered,
+}
+
+impl Outcome {
+    /// How far it goes, where it is a refusal.
+    #[must_use]
+    pub const fn refused(&self) -> Option<RefusalScope> {
+        if let Self::Refused { scope, .. } = self {
+            Some(*scope)
+        } else {
+            None
+        }
+    }
 }
 
 /// What the license service can do. Declared by its adapter.

@@ -128,6 +128,8 @@ pub struct ActionAttention {
     pub act: &'static str,
     /// Whether it makes a license: somebody waits for the key.
     pub creates: bool,
+    /// Whether it was refused because of what we may do at the service: others will be, too.
+    pub lacks_access: bool,
     /// Why it is not done, in words.
     pub why: Option<String>,
 }
@@ -243,7 +245,7 @@ impl Concern {
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
             | Self::Endpoint { .. } => true,
-            Self::RefusedAction(action) => action.creates,
+            Self::RefusedAction(action) => action.creates || action.lacks_access,
             Self::HeldAction { hold, .. } => match hold {
                 Hold::Guard | Hold::OtherService { .. } => true,
                 // Whoever held it knows.

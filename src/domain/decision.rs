@@ -210,4 +210,26 @@ impl Verb {
             Self::EndOverride => "end_override",
         }
     }
+
+    /// Until when it is ordered; `None`: it has no end.
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Grant { until } | Self::Issue { until, .. } | Self::Override { until, .. } => {
+                *until
+            }
+            Self::Extend { until } | Self::Exempt { until } => Some(*until),
+            Self::Revoke
+            | Self::Keep
+            | Self::Rekey
+            | Self::Address { .. }
+            | Self::ResetDevices { .. }
+            | Self::ApplyRevision
+            | Self::Resend { .. }
+            | Self::Note
+            | Self::Move { .. }
+            | Self::Erase
+            | Self::EndOverride => None,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::action::Outcome;
+use super::action::{Outcome, RefusalScope};
 use super::fact::{Fact, Name};
 use super::retry::next_try;
 use super::time::{Span, Timestamp};
@@ -58,10 +58,11 @@ impl Search {
     /// Takes in what came of a look. `jitter` is a number from 0 to 999 that spreads the load.
     pub fn learn(&mut self, outcome: &Outcome, now: Timestamp, jitter: u32) {
         match outcome {
-            Outcome::Refused { why, service_wide } => {
+            Outcome::Refused { why, scope } => {
                 self.attempts += 1;
                 self.error = Some(why.clone());
-                self.due = service_wide.then(|| next_try(now, self.attempts.max(8), jitter, None));
+                let is_again = *scope == RefusalScope::Service;
+                self.due = is_again.then(|| next_try(now, self.attempts.max(8), jitter, None));
             }
             Outcome::Again { after, why } => {
                 self.attempts += 1;

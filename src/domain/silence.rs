@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::adoption::Gap;
 use super::lifecycle::{Folded, Life};
 use super::time::{Span, Timestamp};
 
@@ -17,11 +18,13 @@ const DELIVERIES_MIN: u64 = 50;
 const PAUSES: i64 = 3;
 /// And for so long at least.
 const SILENT_MIN: Span = Span::from_days(1);
+/// What fell due while nobody listened for longer than this may have been told then, and Stripe tells it again when it likes.
+const AWAY_MIN: Span = Span::from_minutes(10);
 
 /// How a source's deliveries came so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Rhythm {
-    /// The last one; before the first one when listening began.
+    /// The last one, whenever the process was started since; before the first one when listening began.
     #[n(0)]
     pub last: Timestamp,
     /// How many there were.
@@ -60,29 +63,43 @@ pub fn next_events(folded: &Folded) -> Vec<Timestamp> {
         .collect()
 }
 
+/// How much of a time nobody listened, for the process was down.
+#[must_use]
+pub fn away(gaps: &[Gap], from: Timestamp, to: Timestamp) -> Span {
+    let within = |gap: &Gap| (gap.to.min(to) - gap.from.max(from)).ms().max(0);
+    Span::from_ms(gaps.iter().map(within).sum())
+}
+
 /// Whether a source is silent beyond what its own shop explains. `due` are the instants of [`next_events`], of all its
-/// subscriptions; `listening` since when we could hear.
+/// subscriptions; in `gaps` nobody listened. A start begins nothing anew: else a server that is restarted every two hours
+/// would never notice.
 #[must_use]
 pub fn silence(
     rhythm: &Rhythm,
-    listening: Timestamp,
+    gaps: &[Gap],
     due: &[Timestamp],
     now: Timestamp,
 ) -> Option<Silence> {
-    let since = rhythm.last.max(listening);
-    let missing = due
-        .iter()
-        .filter(|at| **at > since && **at + LATE_MAX <= now);
+    let since = rhythm.last;
+    let listened = |from: Timestamp| (now - from).ms() - away(gaps, from, now).ms();
+    let was_away = |at: Timestamp| {
+        let mut long = gaps.iter().filter(|g| (g.to - g.from).ms() > AWAY_MIN.ms());
+        long.any(|g| g.from < at && at <= g.to)
+    };
+    let missing = due.iter().copied().filter(|at| {
+        let is_late = *at > since && listened(*at) >= LATE_MAX.ms();
+        is_late && !was_away(*at)
+    });
     let first = missing.clone().min();
     let count = missing.count();
-    let alone = first.is_some_and(|at| *at + ALONE <= now);
+    let alone = first.is_some_and(|at| listened(at) >= ALONE.ms());
     if count >= DUE_MIN || alone {
         let due = u32::try_from(count).unwrap_or(u32::MAX);
         return Some(Silence { since, due });
     }
     let pause_max = Span::from_ms(rhythm.longest_pause.ms().saturating_mul(PAUSES));
     let pause_max = pause_max.ms().max(SILENT_MIN.ms());
-    let by_rhythm = rhythm.count >= DELIVERIES_MIN && (now - since).ms() > pause_max;
+    let by_rhythm = rhythm.count >= DELIVERIES_MIN && listened(since) > pause_max;
     by_rhythm.then_some(Silence { since, due: 0 })
 }
 
@@ -96,43 +113,76 @@ mod tests {
         NOW + Span::from_hours(n)
     }
 
-    fn judged(last: i64, listening: i64, due: &[i64], now: i64) -> Option<u32> {
+    /// Nobody listened in `down`, from one hour to another.
+    fn judged(last: i64, down: &[(i64, i64)], due: &[i64], now: i64) -> Option<u32> {
         let rhythm = Rhythm {
             last: hours(last),
             count: 3,
             longest_pause: Span::from_hours(1),
         };
         let due: Vec<Timestamp> = due.iter().map(|h| hours(*h)).collect();
-        silence(&rhythm, hours(listening), &due, hours(now)).map(|s| s.due)
+        let gap = |(from, to): &(i64, i64)| Gap::between(hours(*from), hours(*to));
+        let gaps: Vec<Gap> = down.iter().map(gap).collect();
+        silence(&rhythm, &gaps, &due, hours(now)).map(|s| s.due)
     }
 
     #[test]
     fn a_source_is_silent_when_what_must_come_does_not() {
         assert_eq!(
-            judged(0, -9, &[1, 1, 1], 3),
+            judged(0, &[], &[1, 1, 1], 3),
             None,
             "an hour late is nothing"
         );
-        assert_eq!(judged(0, -9, &[1, 1, 1], 4), Some(3));
-        assert_eq!(judged(0, -9, &[1, 1], 4), None, "two are few");
-        assert_eq!(judged(0, -9, &[1], 25), Some(1), "but not for ever");
-        assert_eq!(judged(2, -9, &[1, 1, 1], 90), None, "it spoke since");
-        assert_eq!(judged(0, 5, &[1, 1, 1], 90), None, "nobody listened then");
-        assert_eq!(judged(0, -9, &[99, 99, 99], 98), None, "nothing is due yet");
+        assert_eq!(judged(0, &[], &[1, 1, 1], 4), Some(3));
+        assert_eq!(judged(0, &[], &[1, 1], 4), None, "two are few");
+        assert_eq!(judged(0, &[], &[1], 25), Some(1), "but not for ever");
+        assert_eq!(judged(2, &[], &[1, 1, 1], 90), None, "it spoke since");
+        assert_eq!(
+            judged(0, &[], &[99, 99, 99], 98),
+            None,
+            "nothing is due yet"
+        );
+    }
+
+    #[test]
+    fn only_the_time_in_which_somebody_listened_counts() {
+        let night = [(0, 5)];
+        let said = "nobody listened when it fell due";
+        assert_eq!(judged(0, &night, &[1, 1, 1], 90), None, "{said}");
+        assert_eq!(judged(0, &[(2, 5)], &[1, 1, 1], 6), None);
+        assert_eq!(judged(0, &[(2, 5)], &[1, 1, 1], 7), Some(3));
+        let often: Vec<(i64, i64)> = (1..90).map(|n| (2 * n - 1, 2 * n)).collect();
+        assert_eq!(judged(-9, &often, &[0, 0, 0], 4), None);
+        assert_eq!(
+            judged(-9, &often, &[0, 0, 0], 5),
+            Some(3),
+            "a start begins nothing anew"
+        );
+        let gap = Gap::between(hours(1), hours(1) + AWAY_MIN);
+        let rhythm = Rhythm {
+            last: NOW,
+            count: 3,
+            longest_pause: Span::from_hours(1),
+        };
+        let due = [hours(1) + Span::from_s(9); 3];
+        let silent = silence(&rhythm, &[gap], &due, hours(5));
+        assert_eq!(silent.map(|s| s.due), Some(3), "a restart is no night");
     }
 
     #[test]
     fn a_source_without_subscriptions_is_judged_by_its_rhythm() {
-        let judged = |count, pause: i64, now| {
+        let judged = |count, pause: i64, gaps: &[Gap], now| {
             let rhythm = Rhythm {
                 last: NOW,
                 count,
                 longest_pause: Span::from_hours(pause),
             };
-            silence(&rhythm, NOW - Span::from_days(9), &[], hours(now)).is_some()
+            silence(&rhythm, gaps, &[], hours(now)).is_some()
         };
-        assert!(!judged(49, 1, 999), "too few to know its rhythm");
-        assert!(!judged(50, 1, 24) && judged(50, 1, 25));
-        assert!(!judged(50, 60, 180) && judged(50, 60, 181));
+        assert!(!judged(49, 1, &[], 999), "too few to know its rhythm");
+        assert!(!judged(50, 1, &[], 24) && judged(50, 1, &[], 25));
+        assert!(!judged(50, 60, &[], 180) && judged(50, 60, &[], 181));
+        let gap = [Gap::between(hours(2), hours(4))];
+        assert!(!judged(50, 1, &gap, 26) && judged(50, 1, &gap, 27));
     }
 }

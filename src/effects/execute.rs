@@ -8,7 +8,9 @@ use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
 use crate::clock::Clock;
-use crate::domain::action::{Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome};
+use crate::domain::action::{
+    Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome, RefusalScope,
+};
 use crate::domain::by_hand::ByHand;
 use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
@@ -231,11 +233,10 @@ impl ActionExecutor<'_> {
 
     async fn refused(&self, action: &Action, grant: Option<&Grant>, refusal: Refusal) -> Outcome {
         let why = refusal.to_string();
+        let refused = |why, scope| Outcome::Refused { why, scope };
         match refusal.kind {
-            RefusalKind::BadKey | RefusalKind::NoCredits => Outcome::Refused {
-                why,
-                service_wide: true,
-            },
+            RefusalKind::BadKey | RefusalKind::NoCredits => refused(why, RefusalScope::Service),
+            RefusalKind::Forbidden => refused(why, RefusalScope::Access),
             RefusalKind::NotFound if !action.act.creates() => {
                 // One missing license and a wrong address look alike: whether the application answers tells them apart.
                 let app = self.app_of(action, grant);
@@ -245,14 +246,10 @@ impl ActionExecutor<'_> {
                     Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. } => {
                         Outcome::Again { after: None, why }
                     }
-                    Answer::Refused(_) => Outcome::Refused {
-                        why,
-                        service_wide: true,
-                    },
+                    Answer::Refused(_) => refused(why, RefusalScope::Service),
                 }
             }
             RefusalKind::NotFound
-            | RefusalKind::Forbidden
             | RefusalKind::BadRequest
             | RefusalKind::NoEffect
             | RefusalKind::CannotDo
@@ -263,10 +260,7 @@ impl ActionExecutor<'_> {
                     let why = asked.then_some(why);
                     Outcome::ByHand { why, by_hand }
                 }
-                None => Outcome::Refused {
-                    why,
-                    service_wide: false,
-                },
+                None => refused(why, RefusalScope::Action),
             },
         }
     }
@@ -311,7 +305,7 @@ fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Tim
                 format!("the service shows the license in a state that is not known: `{word}`");
             return Outcome::Refused {
                 why,
-                service_wide: false,
+                scope: RefusalScope::Action,
             };
         }
     };

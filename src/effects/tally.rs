@@ -1,7 +1,7 @@
 //! Counts what came of each attempt, for the metrics.
 
 use super::mail::MailAnswer;
-use crate::domain::action::Outcome;
+use crate::domain::action::{Outcome, RefusalScope};
 use crate::domain::id::SourceName;
 use crate::domain::notice::NoticeKind;
 use crate::measure::{ACTIONS, MAILS};
@@ -38,10 +38,11 @@ const fn word(outcome: &Outcome) -> &'static str {
         Outcome::Again { .. } => "retry",
         Outcome::Unknown { .. } => "unknown",
         Outcome::Refused {
-            service_wide: true, ..
+            scope: RefusalScope::Service,
+            ..
         } => "service_refuses",
         Outcome::Refused {
-            service_wide: false,
+            scope: RefusalScope::Action | RefusalScope::Access,
             ..
         } => "refused",
         Outcome::Absent { .. } => "not_found",

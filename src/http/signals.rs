@@ -21,6 +21,8 @@ pub struct SourceSignals {
     last_ms: AtomicI64,
     count: AtomicU64,
     longest_pause_ms: AtomicI64,
+    /// How much of the pause that runs is ours: nobody listened.
+    ours_ms: AtomicI64,
     failures: AtomicU32,
     failing_since_ms: AtomicI64,
 }
@@ -36,6 +38,7 @@ pub fn of(config: &Config) -> Signals {
         last_ms: AtomicI64::new(NEVER),
         count: AtomicU64::new(0),
         longest_pause_ms: AtomicI64::new(0),
+        ours_ms: AtomicI64::new(0),
         failures: AtomicU32::new(0),
         failing_since_ms: AtomicI64::new(NEVER),
     };
@@ -43,17 +46,25 @@ pub fn of(config: &Config) -> Signals {
 }
 
 impl SourceSignals {
-    /// What was known before this start: the pause since then is ours, not the source's.
-    pub fn begin(&self, kept: Option<Rhythm>, now: Timestamp) {
+    /// What was known before this start, and for how long nobody listened since the last delivery.
+    pub fn begin(&self, kept: Option<Rhythm>, ours: Span, now: Timestamp) {
         let kept = kept.unwrap_or(Rhythm {
             last: now,
             count: 0,
             longest_pause: Span::from_ms(0),
         });
-        self.last_ms.store(now.ms(), Ordering::Relaxed);
-        self.count.store(kept.count, Ordering::Relaxed);
-        let pause = kept.longest_pause.ms();
-        self.longest_pause_ms.store(pause, Ordering::Relaxed);
+        // One that came before this is newer than what was kept.
+        let (order, last) = (Ordering::Relaxed, kept.last.ms());
+        if self
+            .last_ms
+            .compare_exchange(NEVER, last, order, order)
+            .is_ok()
+        {
+            self.ours_ms.store(ours.ms(), order);
+        }
+        self.count.fetch_add(kept.count, order);
+        self.longest_pause_ms
+            .fetch_max(kept.longest_pause.ms(), order);
     }
 
     /// Its deliveries so far; `None` before [`Self::begin`].
@@ -72,7 +83,8 @@ impl SourceSignals {
     pub(super) fn verified(&self, at: Timestamp) {
         let before = self.last_ms.swap(at.ms(), Ordering::Relaxed);
         if before != NEVER {
-            let pause = at.ms().saturating_sub(before);
+            let ours = self.ours_ms.swap(0, Ordering::Relaxed);
+            let pause = at.ms().saturating_sub(before).saturating_sub(ours);
             self.longest_pause_ms.fetch_max(pause, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed);

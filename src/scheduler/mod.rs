@@ -80,7 +80,7 @@ impl Job {
             Self::Repair => config.scheduler.repair.as_str(),
             Self::Metrics => config.scheduler.metrics.as_str(),
             Self::Heartbeat => "30 * * * * *",
-            Self::Compare => "0 10 3 * * *",
+            Self::Compare => config.scheduler.compare.as_str(),
             Self::Audit => config.scheduler.audit.as_str(),
             Self::Backup => "45 * * * * *",
         }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::pause;
+use crate::domain::adoption::Gap;
 use crate::domain::attention::{Attention, Concern};
 use crate::domain::id::SourceName;
 use crate::domain::lifecycle::Kind;
-use crate::domain::silence::{Rhythm, Silence, next_events, silence};
+use crate::domain::silence::{Rhythm, Silence, away, next_events, silence};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Handle;
 use crate::engine::input::Input;
@@ -59,13 +60,15 @@ pub(super) async fn run(
     silences: Arc<Silences>,
     stop: CancellationToken,
 ) {
-    let listening = handle.clock().now();
+    let start = handle.clock().now();
     let mut kept = server::rhythms(handle.reader()).unwrap_or_default();
     for source in signals.iter() {
         let known = kept.iter().find(|(name, _)| *name == source.source);
-        source.begin(known.map(|(_, rhythm)| *rhythm), listening);
+        let known = known.map(|(_, rhythm)| *rhythm);
+        let ours = known.map(|known| away(&handle.gaps(), known.last, start));
+        source.begin(known, ours.unwrap_or_default(), start);
     }
-    let (mut due, mut next_fold, mut next_keep) = (DueEvents::new(), listening, listening);
+    let (mut due, mut next_fold, mut next_keep) = (DueEvents::new(), start, start);
     loop {
         let now = handle.clock().now();
         if now >= next_fold {
@@ -79,7 +82,7 @@ pub(super) async fn run(
             }
             next_fold = now + FOLD_EVERY;
         }
-        let rhythms = judge(&signals, &silences, &due, listening, now);
+        let rhythms = judge(&signals, &silences, &due, &handle.gaps(), now);
         if now >= next_keep && rhythms != kept {
             kept.clone_from(&rhythms);
             // What is not taken now is kept with the next look.
@@ -96,7 +99,7 @@ fn judge(
     signals: &Signals,
     silences: &Silences,
     due: &DueEvents,
-    listening: Timestamp,
+    gaps: &[Gap],
     now: Timestamp,
 ) -> Vec<(SourceName, Rhythm)> {
     let mut silent = BTreeMap::new();
@@ -106,7 +109,7 @@ fn judge(
             continue;
         };
         let due = due.get(&source.source).map_or(&[][..], Vec::as_slice);
-        if let Some(silence) = silence(&rhythm, listening, due, now) {
+        if let Some(silence) = silence(&rhythm, gaps, due, now) {
             silent.insert(source.source.clone(), silence);
         }
         rhythms.push((source.source.clone(), rhythm));

@@ -7,7 +7,9 @@ use foldhash::fast::FixedState;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::domain::action::{Abilities, Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome};
+use crate::domain::action::{
+    Abilities, Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome, RefusalScope,
+};
 use crate::domain::id::{Label, LicenseKey};
 use crate::domain::service::{License, apply};
 use crate::domain::time::{Span, Timestamp};
@@ -146,7 +148,7 @@ impl SimulatedLicenses {
             Err(cannot) => {
                 return Outcome::Refused {
                     why: cannot.to_string(),
-                    service_wide: false,
+                    scope: RefusalScope::Action,
                 };
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::history::Line;
 use super::services::SimulatedLicenses;
-use crate::domain::action::Outcome;
+use crate::domain::action::{Outcome, RefusalScope};
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
@@ -208,7 +208,7 @@ impl Simulation {
             Item::LookUp(action) => {
                 let outcome = Outcome::Refused {
                     why: "not asked in a replay".to_owned(),
-                    service_wide: false,
+                    scope: RefusalScope::Action,
                 };
                 Input::Outcome {
                     machine: id,

@@ -133,6 +133,7 @@ impl Default for Scheduler {
             repair: cron("0 * * * * *"),
             metrics: cron("*/5 * * * * *"),
             audit: cron("0 40 3 * * *"),
+            compare: cron("0 10 3 * * *"),
         }
     }
 }
@@ -144,6 +145,7 @@ fn scheduler(t: &Table<'_>) -> Scheduler {
         repair: t.cron("repair").unwrap_or(d.repair),
         metrics: t.cron("metrics").unwrap_or(d.metrics),
         audit: t.cron("audit").unwrap_or(d.audit),
+        compare: t.cron("compare").unwrap_or(d.compare),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What of one purchase waits for a person.
 
 use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
-use crate::domain::action::{Act, Action, ActionOutcome, Question};
+use crate::domain::action::{Act, Action, ActionOutcome, Question, RefusalScope};
 use crate::domain::fact::{Fact, SubscriptionStatus};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::hold::Hold;
@@ -49,8 +49,9 @@ fn settled_at(machine: &Machine) -> Option<Timestamp> {
 }
 
 fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attention> {
+    let lacks_access = action.refused == Some(RefusalScope::Access);
     // A check waits for its instant by design.
-    if matches!(action.act, Act::Read { .. }) {
+    if matches!(action.act, Act::Read { .. }) && !lacks_access {
         return None;
     }
     let named = || ActionAttention {
@@ -58,6 +59,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
         number: action.id,
         act: action.act.as_str(),
         creates: action.act.creates(),
+        lacks_access,
         why: action.why(),
     };
     let concern = match action.outcome {
@@ -82,7 +84,8 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
             },
         },
         ActionOutcome::Pending if brings_key(machine, &action.act) => {
-            if machine.held.is_some() || now - action.at < KEY_WITHIN {
+            let is_late = now - action.at >= KEY_WITHIN || lacks_access;
+            if machine.held.is_some() || !is_late {
                 return None;
             }
             Concern::PaidWithoutKey {
@@ -91,6 +94,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
                 why: action.why(),
             }
         }
+        ActionOutcome::Pending if lacks_access => Concern::RefusedAction(named()),
         ActionOutcome::Pending
         | ActionOutcome::Done
         | ActionOutcome::Superseded
@@ -207,7 +211,7 @@ mod tests {
     use crate::domain::attention::AttentionCause;
     use crate::domain::decision::{Decision, Verb};
     use crate::domain::hold::{Distrust, DistrustCause};
-    use crate::domain::id::{EventId, SourceName};
+    use crate::domain::id::{EventId, LicenseKey, SourceName};
     use crate::domain::lifecycle::Kind;
     use crate::domain::plan::Devices;
     use crate::domain::time::Span;
@@ -248,6 +252,30 @@ mod tests {
         let late = |minutes| causes(&with_create(minutes, ActionOutcome::Pending, None));
         assert_eq!(late(14), []);
         assert_eq!(late(15), [AttentionCause::PaidWithoutKey]);
+    }
+
+    #[test]
+    fn what_lacks_access_waits_for_nothing_else() {
+        let refused = |scope| {
+            let mut machine = with_create(0, ActionOutcome::Pending, None);
+            machine.actions[0].refused = Some(scope);
+            let key = LicenseKey::new("KEY-1");
+            for outcome in [ActionOutcome::Pending, ActionOutcome::Refused] {
+                let mut read = Action::new(2, Act::Read { key: key.clone() }, 2, NOW);
+                (read.outcome, read.refused) = (outcome, Some(scope));
+                machine.actions.push(read);
+            }
+            of_machine(&machine, NOW)
+        };
+        let all = refused(RefusalScope::Access);
+        let is_urgent = |a: &Attention| a.concern.is_urgent();
+        assert!(all.len() == 3 && all.iter().all(is_urgent), "{all:?}");
+        assert_eq!(
+            refused(RefusalScope::Service),
+            [],
+            "that is told of the service"
+        );
+        assert_eq!(refused(RefusalScope::Action), [], "a check waits by design");
     }
 
     #[test]

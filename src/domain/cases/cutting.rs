@@ -4,7 +4,7 @@ mod first_invoice;
 mod lines;
 
 use super::*;
-use crate::domain::action::Question;
+use crate::domain::action::{Question, RefusalScope};
 use first_invoice::with_cut;
 
 /// What Stripe says when it is asked.
@@ -39,9 +39,9 @@ impl Stripe {
 
 impl Case {
     pub(super) fn asked(&mut self, question: &Question) -> Outcome {
-        let refused = |service_wide| Outcome::Refused {
+        let refused = |scope| Outcome::Refused {
             why: "no".to_owned(),
-            service_wide,
+            scope,
         };
         match self.stripe.manner {
             Manner::NoKey => panic!("nobody can be asked"),
@@ -51,8 +51,8 @@ impl Case {
                     why: "503".to_owned(),
                 };
             }
-            Manner::Refuses => return refused(false),
-            Manner::Forbids => return refused(true),
+            Manner::Refuses => return refused(RefusalScope::Action),
+            Manner::Forbids => return refused(RefusalScope::Service),
             Manner::Answers => {}
         }
         let (at, body) = match question {
@@ -70,14 +70,14 @@ impl Case {
                 let is = |body: &FactBody| matches!(body, FactBody::Invoice(i) if i.id == *id);
                 let Some((at, body)) = self.stripe.invoices.iter().find(|(_, body)| is(body))
                 else {
-                    return refused(false);
+                    return refused(RefusalScope::Action);
                 };
                 (
                     day(*at),
                     with(body.clone(), |i| i.event = InvoiceEvent::LookedUp),
                 )
             }
-            Question::LineItems(_) | Question::Customer(_) => return refused(false),
+            Question::LineItems(_) | Question::Customer(_) => return refused(RefusalScope::Action),
         };
         let unpaid = matches!(question, Question::FirstInvoice(_))
             && matches!(&body, FactBody::Invoice(i) if !i.paid);

@@ -2,6 +2,7 @@
 
 use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
+    RefusalScope,
 };
 use crate::domain::context::DecisionContext;
 use crate::domain::finding::{Finding, Report};
@@ -28,6 +29,7 @@ pub fn outcome(
         return;
     }
     machine.actions[index].note_attempt(outcome, sent, world.now);
+    machine.actions[index].refused = outcome.refused();
     match outcome {
         Outcome::Done(confirmed) => {
             confirm(machine, &action, confirmed, world);
@@ -41,12 +43,18 @@ pub fn outcome(
         }
         Outcome::Unknown { why } => unknown(machine, index, why, sent, world),
         Outcome::Absent { began } => absent(machine, index, *began, world),
-        Outcome::Refused { why, service_wide } => {
+        Outcome::Refused { why, scope } => {
             let action = &mut machine.actions[index];
             action.attempts += 1;
             action.error = Some(why.clone());
-            if *service_wide {
-                // The whole service is concerned: it waits for the service, not for a person's word on this license.
+            let waits = match scope {
+                // It waits for the service, not for a person's word on this license.
+                RefusalScope::Service => true,
+                // A look changes nothing, so it goes on by itself once somebody has mended the access.
+                RefusalScope::Access => matches!(action.phase, CreatePhase::Look { .. }),
+                RefusalScope::Action => false,
+            };
+            if waits {
                 action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
             } else {
                 finish(

@@ -1,7 +1,7 @@
 //! Tests of `look_up.rs`.
 
 use super::*;
-use crate::domain::action::{Abilities, Confirmed, GrantStatus, Outcome};
+use crate::domain::action::{Abilities, Confirmed, GrantStatus, Outcome, RefusalScope};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{outcome, reconcile};
 use crate::domain::fact::{Bought, LineItems, PaymentStatus, Priced, Session, SessionEvent, Wants};
@@ -213,7 +213,7 @@ fn a_refusal_is_told_and_not_asked_again_until_somebody_says_so() {
     let mut case = Case::new(Wants::default());
     let slow = Outcome::Refused {
         why: "403".to_owned(),
-        service_wide: true,
+        scope: RefusalScope::Service,
     };
     case.came("look_up", &slow);
     assert_eq!(case.work(), "look_up pending");
@@ -230,7 +230,7 @@ fn a_refusal_is_told_and_not_asked_again_until_somebody_says_so() {
         "look_up",
         &Outcome::Refused {
             why: "404".to_owned(),
-            service_wide: false,
+            scope: RefusalScope::Action,
         },
     );
     case.later(Span::from_hours(1));

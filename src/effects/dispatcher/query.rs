@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::queues::Entry;
 use super::{Begun, Dispatcher, FULL_WAIT};
 use crate::clock::pause;
-use crate::domain::action::{Action, ActionOutcome, Outcome, Question};
+use crate::domain::action::{Action, ActionOutcome, Outcome, Question, RefusalScope};
 use crate::domain::fact::Fact;
 use crate::domain::id::{MachineId, Scope};
 use crate::domain::time::Timestamp;
@@ -108,7 +108,7 @@ impl Dispatcher {
                 Ok(()) => outcome,
                 Err(why) => Outcome::Refused {
                     why,
-                    service_wide: false,
+                    scope: RefusalScope::Action,
                 },
             };
         }
@@ -138,7 +138,7 @@ impl Dispatcher {
         let Some(account) = self.services.stripe(scope.source()).map(Arc::clone) else {
             let outcome = Outcome::Refused {
                 why: "the source has no `api_key`".to_owned(),
-                service_wide: false,
+                scope: RefusalScope::Action,
             };
             return Ok(self.drop_entry(entry, searched(scope, name, outcome)));
         };
@@ -198,19 +198,19 @@ fn tell(about: &str, scope: &Scope, outcome: &Outcome, account: &Account) {
     match outcome {
         Outcome::Refused {
             why,
-            service_wide: true,
+            scope: RefusalScope::Service,
         } if account.breaker.health().condition == Condition::Refusing => {
             tracing::debug!(source.name = %source, about, "Stripe refuses our questions: {why}");
         }
         Outcome::Refused {
             why,
-            service_wide: true,
+            scope: RefusalScope::Service,
         } => {
             tracing::error!(source.name = %source, about, "Stripe refuses our questions: {why}; nothing is lost, the look-ups wait. Mend `api_key` of the source, then restart");
         }
         Outcome::Refused {
             why,
-            service_wide: false,
+            scope: RefusalScope::Action | RefusalScope::Access,
         } => {
             tracing::error!(source.name = %source, about, "a look-up at Stripe came to nothing: {why}. Where something is missing there, the `api_key` may be of the other mode");
         }

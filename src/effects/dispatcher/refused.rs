@@ -1,6 +1,6 @@
 //! Refusals that a person must look at, told once each, where they are handled.
 
-use crate::domain::action::{Action, Outcome};
+use crate::domain::action::{Action, Outcome, RefusalScope};
 use crate::domain::by_hand::Task;
 use crate::domain::machine::Machine;
 use crate::effects::services::LicenseService;
@@ -17,19 +17,19 @@ pub(super) fn report(
     match outcome {
         Outcome::Refused {
             why,
-            service_wide: true,
+            scope: RefusalScope::Service,
         } if service.health().condition == Condition::Up => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}; nothing is lost, the actions wait. Mend it, then `keyward retry --service`");
         }
         Outcome::Refused {
             why,
-            service_wide: true,
+            scope: RefusalScope::Service,
         } => {
             tracing::debug!(machine.id = %machine.id, action.kind = kind, "the license service refuses us: {why}");
         }
         Outcome::Refused {
             why,
-            service_wide: false,
+            scope: RefusalScope::Action | RefusalScope::Access,
         } => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
         }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use super::{ActionExecutor, confirmed};
 use crate::clock::pause;
-use crate::domain::action::{Action, CreatePhase, Outcome};
+use crate::domain::action::{Action, CreatePhase, Outcome, RefusalScope};
 use crate::domain::adoption;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::license::License;
 use crate::effects::license::choice::choose;
 use crate::effects::license::lookup::{Asked, Looked, LookupError};
 use crate::effects::license::sweep::Wanted;
+use crate::effects::license::{License, RefusalKind};
 use crate::effects::other_handler;
 use crate::effects::services::LicenseService;
 use crate::effects::throttle::CallResult;
@@ -82,6 +82,12 @@ impl ActionExecutor<'_> {
         };
         self.service.breaker.heard(heard, self.now(), why);
         match found {
+            Err(LookupError::Refused(refusal)) if refusal.kind == RefusalKind::Forbidden => {
+                Outcome::Refused {
+                    why: refusal.to_string(),
+                    scope: RefusalScope::Access,
+                }
+            }
             Err(failed) => Outcome::Again {
                 after: None,
                 why: failed.to_string(),

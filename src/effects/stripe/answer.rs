@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::domain::action::Outcome;
+use crate::domain::action::{Outcome, RefusalScope};
 use crate::domain::time::Span;
 use crate::effects::throttle::CallResult;
 
@@ -173,7 +173,11 @@ impl<T> Answer<T> {
                     matches!(refusal, StripeRefusal::Key | StripeRefusal::Permission);
                 Outcome::Refused {
                     why: why.clone(),
-                    service_wide,
+                    scope: if service_wide {
+                        RefusalScope::Service
+                    } else {
+                        RefusalScope::Action
+                    },
                 }
             }
         }

@@ -234,6 +234,24 @@ pub fn extended_by(
     Ok(out)
 }
 
+/// The machines of a customer, however many. An entry may outlive its machine, or its machine's customer.
+///
+/// # Errors
+/// The store's.
+pub fn of_customer(
+    reader: &dyn Read,
+    scope: &Scope,
+    customer: &CustomerId,
+) -> Result<Vec<MachineId>, RecordError> {
+    let mut ids = Vec::new();
+    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
+    walk(reader, range, |entry, _| {
+        ids.extend(key::machine_of(entry));
+        Ok(true)
+    })?;
+    Ok(ids)
+}
+
 /// The customer's own record for a machine.
 ///
 /// # Errors

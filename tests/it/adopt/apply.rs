@@ -7,21 +7,26 @@ use keyward::clock::Clock;
 use serde_json::{Value, json};
 
 use super::shop::{Customer, DAY_S, Life, Shop};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, binary};
 use crate::support::purchase::{next_s, one_time};
 use crate::support::stripe_lists::Faults;
 use crate::support::wait::{PATIENCE, until, within};
 
-/// How many customers the shop has: `KEYWARD_FULL=1` takes the 5,000 of the proof.
+/// How many customers the shop has.
 pub(super) fn size() -> usize {
+    size_or(400)
+}
+
+/// The same where fewer do: `KEYWARD_FULL=1` takes the 5,000 of the proof.
+pub(super) fn size_or(few: usize) -> usize {
     match std::env::var("KEYWARD_FULL") {
         Ok(full) if full == "1" => 5_000,
-        _ => 400,
+        _ => few,
     }
 }
 
 pub(super) fn command(app: &TestApp, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keyward"));
+    let mut command = Command::new(binary());
     command
         .args(["adopt", "--json", "--reads-per-s", "0"])
         .args(args)
@@ -175,7 +180,7 @@ async fn renewals(shop: &Shop, app: &TestApp, licenses: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_while_it_reads_it_goes_on_where_it_was() {
-    let shop = Shop::of(300).await;
+    let shop = Shop::of(size_or(300)).await;
     let app = shop.server().await;
     let whole = report(&run(&app, &[]));
     let faults = |hangs_at| Faults {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyward::clock::Clock;
 use serde_json::Value;
 
-use super::apply::{command, nothing_else, renewal, report, run, to_do};
+use super::apply::{command, nothing_else, renewal, report, run, size_or, to_do};
 use super::shop::{Customer, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::stripe_lists::Faults;
@@ -184,7 +184,8 @@ async fn killed_renewing(shop: &Shop, app: &mut TestApp) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_every_step_it_ends_as_it_would_have_ended() {
-    let (calm, shop) = (Shop::of(300).await, Shop::of(300).await);
+    let size = size_or(300);
+    let (calm, shop) = (Shop::of(size).await, Shop::of(size).await);
     let (unkilled, mut app) = (calm.server().await, shop.server().await);
     let licenses = shop.fake.licenses().len();
     let n = to_do(&unkilled).to_string();
@@ -240,7 +241,7 @@ async fn killed_before_events(shop: &Shop, app: &TestApp) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_the_second_pass_nothing_that_changed_meanwhile_is_left_out() {
-    let shop = Shop::of(300).await;
+    let shop = Shop::of(size_or(300)).await;
     let mut app = shop.server().await;
     let licenses = shop.fake.licenses().len();
     let renewed = renewed_meanwhile(&shop);

@@ -240,3 +240,50 @@ async fn a_subscription_that_is_not_over_is_left() {
     let found = app.ask(&["find", "ada@example.com"]);
     assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
 }
+
+/// Hands in what never got paid, several at a time: purchases without licenses.
+async fn hand_in(app: &TestApp, names: &[String], customer: &Value, email: &str) {
+    for some in names.chunks(64) {
+        let mut under_way = tokio::task::JoinSet::new();
+        for name in some {
+            let mut event = one_time(name, next_s());
+            event["type"] = json!("checkout.session.expired");
+            let object = &mut event["data"]["object"];
+            (object["customer"], object["customer_details"]["email"]) =
+                (customer.clone(), json!(email));
+            (object["status"], object["payment_status"]) = (json!("expired"), json!("unpaid"));
+            let door = app.door().clone();
+            under_way.spawn(async move { door.event(&event).await });
+        }
+        under_way.join_all().await;
+    }
+}
+
+/// Whoever bought more often than is shown of anybody is erased from all of it, not from what a page holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_one_who_bought_very_often_nothing_is_left() {
+    let app = TestApp::start(Setup::embedded()).await;
+    let names = |of: &str, count: usize| -> Vec<String> {
+        (0..count).map(|n| format!("{of}{n}")).collect()
+    };
+    let (known, guest) = (names("Known", 1_005), names("Guest", 105));
+    hand_in(&app, &known, &json!("cus_often"), "often@customer.example").await;
+    hand_in(&app, &guest, &Value::Null, "guest@customer.example").await;
+    for (who, count) in [
+        ("cus_often", known.len()),
+        ("guest@customer.example", guest.len()),
+    ] {
+        let dry = app.ask(&["erase", who]);
+        let purchases = dry["purchases"].as_array().unwrap().len();
+        assert_eq!((purchases, &dry["events"]), (count, &json!(count)), "{who}");
+        let count = count.to_string();
+        let order = ["--apply", "--expect", &count, "--reason", "a request"];
+        let erased = app.ask(&[&["erase", who][..], &order].concat());
+        assert_eq!(erased["applied"], true);
+    }
+    let history = app.dir().join("history.jsonl");
+    let exported = run(&app, &["export", history.to_str().unwrap()]);
+    assert!(exported.status.success(), "{exported:?}");
+    let left = std::fs::read_to_string(&history).unwrap();
+    assert_eq!(left.matches("@customer.example").count(), 0);
+}

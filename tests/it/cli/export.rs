@@ -83,7 +83,7 @@ fn an_exported_history_replays_to_what_the_live_store_has() {
     place.fill(HISTORIES, willing);
     let (sub, because) = ("sub_CancelNow01", ["--reason", "a friend"]);
     for args in [
-        &["exempt", sub, "--until", "2020-01-01"][..],
+        &["exempt", sub, "--until", "30d"][..],
         &["override", sub, "grace=30d", "--until", "30d"],
     ] {
         let said = place.run(&[args, &because].concat());

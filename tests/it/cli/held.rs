@@ -79,6 +79,51 @@ async fn nothing_is_sent_until_it_goes_live() {
     assert_eq!(fake.counter("POST"), 4);
 }
 
+fn compared(app: &TestApp) -> [u64; 3] {
+    let compared = app.ask(&["held"])["holding"]["compared"].clone();
+    ["would_have_done", "service_has", "differ"].map(|n| compared[n].as_u64().unwrap())
+}
+
+async fn compares(app: &TestApp, expected: [u64; 3]) {
+    let what = format!("{expected:?}, not {:?}", compared(app));
+    until(&what, PATIENCE, async || {
+        (compared(app) == expected).then_some(())
+    })
+    .await;
+}
+
+/// What the handler of before does meanwhile is seen by the comparison, and so is what it does not do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_observed_is_compared_with_what_the_service_has() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup {
+        top: "mode = \"observe\"\n",
+        more: "[scheduler]\ncompare = \"* * * * * *\"\n".to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    for name in ["Ada", "Ben", "Cleo", "Dan"] {
+        app.door().event(&one_time(name, next_s())).await;
+    }
+    compares(&app, [4, 0, 4]).await;
+    let makes = |name: &str| fake.made_elsewhere("app_test", Some(&label(name)), None, 2);
+    let key = makes("Ada");
+    makes("Ben");
+    makes("Cleo");
+    compares(&app, [4, 3, 1]).await;
+    makes("Dan");
+    compares(&app, [4, 4, 0]).await;
+    // Of a refund it knows nothing until somebody does it by hand.
+    app.door().event(&refund("Ada", next_s())).await;
+    compares(&app, [5, 4, 1]).await;
+    fake.third_hand(&key, |kept| "revoked".clone_into(&mut kept.status));
+    compares(&app, [5, 5, 0]).await;
+    held(&app, 0).await;
+    let sent = fake.counters();
+    let sent: Vec<_> = sent.keys().filter(|n| !n.starts_with("GET")).collect();
+    assert!(sent.is_empty(), "{sent:?}");
+}
+
 /// Beyond the limit every further stop is held until a person says; what a person orders himself is not counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_guard_holds_what_is_beyond_its_limit() {

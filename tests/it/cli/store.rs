@@ -211,6 +211,26 @@ fn a_decision_is_kept_with_author_and_reason() {
     }
 }
 
+/// A year was mistyped: nothing is decided.
+#[test]
+fn what_would_be_over_already_is_refused() {
+    let place = filled();
+    let before = place.run(&["show", "sub_CancelNow01", "--json"]).json();
+    for what in ["grant", "extend", "exempt"] {
+        for until in ["2020-01-01", "0d"] {
+            let args = ["sub_CancelNow01", "--until", until, "--reason", "r"];
+            let said = place.run(&[&[what][..], &args].concat());
+            assert_eq!(said.code, Some(1), "{what} {until}: {said}");
+            let says = said.err.contains("it would be over already: 20")
+                && said.err.contains("names a later instant");
+            assert!(says, "{what} {until}: {said}");
+        }
+    }
+    let after = place.run(&["show", "sub_CancelNow01", "--json"]).json();
+    assert_eq!(after["events"], before["events"], "nothing was decided");
+    assert_eq!(after, before);
+}
+
 #[test]
 fn a_store_that_is_not_there_is_said_to_be_missing() {
     let place = Place::with(CONFIG);

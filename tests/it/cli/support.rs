@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
-use keyward::domain::action::{Abilities, Act, Action, Confirmed, Outcome};
+use keyward::domain::action::{Abilities, Act, Action, Confirmed, Outcome, RefusalScope};
 use keyward::domain::decide::Mailed;
 use keyward::domain::id::{LicenseKey, SourceName};
 use keyward::domain::machine::Machine;
@@ -282,7 +282,7 @@ pub(crate) fn carried_out(
 pub(crate) fn refusing(_: &Machine, _: &Action) -> Outcome {
     Outcome::Refused {
         why: "402 no_credits: the balance is too low".to_owned(),
-        service_wide: false,
+        scope: RefusalScope::Action,
     }
 }
 

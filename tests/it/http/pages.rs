@@ -1,7 +1,7 @@
 //! The success page in every state, its limits and headers; health and metrics.
 
 use keyward::config::Transport;
-use keyward::domain::action::Outcome;
+use keyward::domain::action::{Outcome, RefusalScope};
 use keyward::domain::id::MachineId;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Input;
@@ -185,7 +185,7 @@ async fn a_refused_license_is_called_delayed() {
         .id;
     let outcome = Outcome::Refused {
         why: "no".to_owned(),
-        service_wide: false,
+        scope: RefusalScope::Action,
     };
     server
         .handle

@@ -7,13 +7,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use keyward::domain::time::Span;
+use keyward::scheduler::jobs;
+use keyward::store::Create;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults};
 use crate::support::mail_sink::MailSink;
-use crate::support::purchase::{next_s, one_time};
+use crate::support::purchase::{next_s, one_time, refund};
 use crate::support::shop::{NOW, Shop, event};
 use crate::support::stripe_events_api::EventsApi;
 use crate::support::wait::{PATIENCE, until};
@@ -158,6 +160,39 @@ async fn a_service_that_refuses_us_is_reported_with_its_end() {
     receiver.until("service", &over).await;
 }
 
+/// A key that lacks a scope, or an application of another account: whatever was refused, it is reported at once, and not with
+/// the next digest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_we_may_not_do_is_reported_at_once() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let (receiver, base) = Receiver::start().await;
+    let mut setup = Setup::with(&fake);
+    setup.more = format!("[alert]\nurl = \"{base}/alerts\"\nevery = \"1h\"\n");
+    let app = TestApp::start(setup).await;
+    app.door().event(&one_time("Forbids", next_s())).await;
+    until("a license", PATIENCE, async || {
+        (fake.licenses().len() == 1).then_some(())
+    })
+    .await;
+    fake.switch(|faults| faults.refuse = Some(403));
+    app.door().event(&refund("Forbids", next_s())).await;
+    receiver.until("refused_action", &["waits "]).await;
+    // One that was bought before looks for its license first, and its key waits for that.
+    let before = one_time("Before", next_s() - 7 * 86_400);
+    app.door().event(&before).await;
+    receiver.until("paid_without_key", &["waits "]).await;
+    let waits = app.ask(&["attention"]).to_string();
+    assert_eq!(waits.matches("403").count(), 2, "{waits}");
+    fake.switch(|faults| faults.refuse = None);
+    app.ask(&["retry", "--all"]);
+    until("both are done", PATIENCE, async || {
+        let all = fake.licenses();
+        let revoked = all.iter().filter(|l| l.status == "revoked").count();
+        ((all.len(), revoked) == (2, 1)).then_some(())
+    })
+    .await;
+}
+
 /// An address that fails is tried again; what it did not take is not lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_was_not_taken_comes_again_and_a_wrong_signature_is_one() {
@@ -207,6 +242,54 @@ async fn a_key_that_is_late_is_reported() {
     shop.stop().await;
 }
 
+/// A subscription that was paid, until its period ends.
+fn paid(n: u32, period: Span) -> Value {
+    let line = json!({
+        "id": format!("il_{n}"), "object": "line_item", "amount": 900, "quantity": 1,
+        "subscription_item": format!("si_{n}"),
+        "price": { "id": "price_tool", "product": "prod_1" },
+        "period": { "start": NOW.s(), "end": (NOW + period).s() },
+    });
+    let invoice = json!({
+        "id": format!("in_{n}"), "object": "invoice", "subscription": format!("sub_{n}"), "status": "paid", "paid": true,
+        "billing_reason": "subscription_create", "customer": "cus_1", "customer_email": "ada@example.com",
+        "amount_paid": 900, "total": 900, "currency": "usd", "created": NOW.s(),
+        "lines": { "object": "list", "has_more": false, "data": [line] },
+    });
+    event(&format!("evt_in_{n}"), "invoice.paid", NOW, invoice)
+}
+
+/// A server that is restarted every two hours notices silence as one that is not, and reports it once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_is_noticed_however_often_the_server_is_restarted() {
+    let (receiver, base) = Receiver::start().await;
+    let (_, stripe) = EventsApi::start().await;
+    let more = format!("[alert]\nurl = \"{base}/alerts\"\n");
+    let mut shop = Shop::open_beside(stripe, more.leak()).await;
+    let period = Span::from_days(30);
+    for n in 1..=3 {
+        shop.post(&paid(n, period)).await;
+    }
+    for span in [period, Span::from_hours(2), Span::from_hours(2)] {
+        shop.later(span);
+        jobs::heartbeat(&shop.running().handle).await.unwrap();
+        assert_eq!(receiver.of("silent"), [""; 0]);
+        shop.stop().await;
+        shop.later_while_down(Span::from_minutes(1));
+        shop.start(Create::Never).await;
+    }
+    receiver.until("silent", &["waits stripe"]).await;
+    shop.stop().await;
+    shop.start(Create::Never).await;
+    shop.post(&paid(4, period)).await;
+    let look = async || {
+        shop.later(Span::from_minutes(1));
+        (receiver.of("silent") == ["waits stripe", "recovered stripe"]).then_some(())
+    };
+    until("its end", PATIENCE, look).await;
+    shop.stop().await;
+}
+
 /// A subscription whose period has ended, and no word from Stripe: not a single request arrives, and there is an alert. So
 /// there is where Stripe says that the endpoint is disabled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -220,19 +303,7 @@ async fn a_source_that_says_nothing_is_reported() {
     let more = format!("[alert]\nurl = \"{base}/alerts\"\n");
     let mut shop = Shop::open_beside(stripe, more.leak()).await;
     let period = Span::from_days(30);
-    let line = json!({
-        "id": "il_1", "object": "line_item", "amount": 900, "quantity": 1, "subscription_item": "si_1",
-        "price": { "id": "price_tool", "product": "prod_1" },
-        "period": { "start": NOW.s(), "end": (NOW + period).s() },
-    });
-    let invoice = json!({
-        "id": "in_1", "object": "invoice", "subscription": "sub_1", "status": "paid", "paid": true,
-        "billing_reason": "subscription_create", "customer": "cus_1", "customer_email": "ada@example.com",
-        "amount_paid": 900, "total": 900, "currency": "usd", "created": NOW.s(),
-        "lines": { "object": "list", "has_more": false, "data": [line] },
-    });
-    shop.post(&event("evt_in_1", "invoice.paid", NOW, invoice))
-        .await;
+    shop.post(&paid(1, period)).await;
     shop.later(period);
     let look = async || {
         shop.later(Span::from_hours(1));

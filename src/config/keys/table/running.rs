@@ -76,6 +76,12 @@ pub(in crate::config) const SCHEDULER: Section = Section {
             Is("\"0 40 3 * * *\""),
             "The nightly audit of every source with an `api_key`: Stripe, the license service and the store compared, and one line where they differ.",
         ),
+        key(
+            "compare",
+            Cron,
+            Is("\"0 10 3 * * *\""),
+            "In observe mode: what is held compared with what the license service has by now; `keyward held` says how they differ.",
+        ),
     ],
 };
 

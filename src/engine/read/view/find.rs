@@ -12,7 +12,8 @@ use crate::engine::record::{EventRecord, RecordError, key};
 use crate::engine::write::working::Committed;
 use crate::store::{KeyRange, Read};
 
-/// Machines that an e-mail address, a license key or any id leads to: by links first, else by looking through all.
+/// Machines that an e-mail address, a license key or any id leads to, at most so many: by links first, else by looking through
+/// all.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
@@ -20,6 +21,7 @@ pub fn find(
     reader: &dyn Read,
     scopes: &[Scope],
     text: &str,
+    max: usize,
 ) -> Result<Vec<MachineId>, RecordError> {
     let text = text.trim();
     if let Ok(id) = text.parse()
@@ -44,12 +46,12 @@ pub fn find(
         if mentions(&m, text, &wanted, &customers) {
             found.push(m.id.clone());
         }
-        found.len() < FOUND_MAX
+        found.len() < max
     })?;
     Ok(found)
 }
 
-/// More than this many hits are not listed: the text is not telling enough.
+/// More than this many hits are not listed for a person: the text is not telling enough.
 pub const FOUND_MAX: usize = 100;
 
 fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, RecordError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyward::domain::action::{
-    Abilities, Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome,
+    Abilities, Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome, RefusalScope,
 };
 use keyward::domain::id::LicenseKey;
 use keyward::domain::service::{License, apply};
@@ -182,7 +182,7 @@ impl Licenses {
             }
             Err(cannot) => Outcome::Refused {
                 why: cannot.to_string(),
-                service_wide: false,
+                scope: RefusalScope::Action,
             },
         }
     }

@@ -3,7 +3,7 @@
 
 mod look;
 
-use keyward::domain::action::Outcome;
+use keyward::domain::action::{Outcome, RefusalScope};
 use keyward::domain::adoption::{Gap, Template};
 use keyward::domain::decide::Mailed;
 use keyward::domain::hold::{Distrust, DistrustCause};
@@ -236,7 +236,7 @@ impl World {
             },
             Item::LookUp(action) => self.outcome(machine, action, |_, _| Outcome::Refused {
                 why: "not asked".to_owned(),
-                service_wide: false,
+                scope: RefusalScope::Action,
             }),
             Item::Create(action) | Item::Action(action) => {
                 self.outcome(machine, action, |world, kept| {
