@@ -5,7 +5,13 @@ use super::action::{Abilities, Act, Confirmed, GrantStatus, NewLicense};
 use super::id::{Label, LicenseKey};
 use super::machine::Grant;
 use super::plan::Devices;
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
+
+/// The end that a service shows may be so far from the one that was asked for: services round.
+pub const SAME_INSTANT: Span = Span::from_s(1);
+
+/// Why a change is refused that was accepted and did not come about.
+pub const NOT_SHOWN: &str = "accepted, but the license does not show it";
 
 /// A license as a service keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +141,40 @@ fn set_end(
     }
     license.expires_at = until;
     Ok(())
+}
+
+/// Whether two ends are the same (`None`: for life), to within [`SAME_INSTANT`].
+#[must_use]
+pub fn same_end(a: Option<Timestamp>, b: Option<Timestamp>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a - b <= SAME_INSTANT && b - a <= SAME_INSTANT,
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+/// The end that a service shows, but for its rounding: one that is the same as what was `known` is that.
+#[must_use]
+pub fn unrounded(shown: Option<Timestamp>, known: Option<Timestamp>) -> Option<Timestamp> {
+    if same_end(shown, known) { known } else { shown }
+}
+
+/// Whether what a service confirmed shows what an act asked for. Of what it does not tell it is believed.
+#[must_use]
+pub fn shows(act: &Act, confirmed: &Confirmed) -> bool {
+    let ends = |until| same_end(confirmed.expires_at, until);
+    match act {
+        Act::SetExpiry { until, .. } => ends(*until),
+        Act::Reinstate { until, .. } => confirmed.status == GrantStatus::Live && ends(*until),
+        Act::Suspend { .. } => confirmed.status != GrantStatus::Live,
+        Act::Revoke { .. } => confirmed.status == GrantStatus::Revoked,
+        Act::SetDevices { devices, .. } => confirmed.devices.is_none_or(|is| is == *devices),
+        Act::ResetDevices { .. }
+        | Act::Read { .. }
+        | Act::Create(_)
+        | Act::Recover(_)
+        | Act::Query(_) => true,
+    }
 }
 
 #[cfg(test)]

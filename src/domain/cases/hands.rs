@@ -75,6 +75,43 @@ fn our_own_changes_are_no_foreign_ones() {
         .is("active: live 60");
 }
 
+/// Rule 14: what a service accepts and does not do is asked for once, and a person is told; the next renewal asks anew.
+#[test]
+fn what_is_accepted_without_effect_is_not_asked_for_again_and_again() {
+    let mut case = paid_once();
+    case.garbles = Some(|license| license.expires_at = Some(day(33.0)));
+    case.paid(30.1, "in_2", 30.0, 60.0).is("active: live 33");
+    let refused = |case: &Case| {
+        let all = case.machine.actions.iter();
+        let refused = all.filter(|a| a.outcome == ActionOutcome::Refused);
+        refused.count()
+    };
+    assert_eq!(refused(&case), 1);
+    case.on(50.0);
+    assert_eq!(refused(&case), 1, "it stays listed");
+    case.garbles = None;
+    case.paid(60.1, "in_3", 60.0, 90.0).is("active: live 93");
+    assert_eq!(refused(&case), 0, "nothing asks for it any more");
+}
+
+/// Rule 47: a service that rounds ends to the second shows what was asked for: nothing is changed again for it.
+#[test]
+fn an_end_that_the_service_rounds_is_not_set_again_and_again() {
+    let rounded: [fn(&mut License); 2] = [
+        |l| l.expires_at = l.expires_at.map(|end| end + Span::from_s(1)),
+        |l| l.expires_at = l.expires_at.map(|end| end - Span::from_s(1)),
+    ];
+    for rounds in rounded {
+        let mut case = paid_once();
+        case.garbles = Some(rounds);
+        case.paid(30.1, "in_2", 30.0, 60.0).acts("create extend");
+        case.changed_there(31.0, Some(63.0), 3)
+            .is("active: live 63")
+            .acts("create extend check");
+        assert!(case.machine.told.is_empty(), "{:?}", case.machine.told);
+    }
+}
+
 /// Rule 52: a purchase from before this store has a license perhaps: it is looked for, and adopted without a mail.
 #[test]
 fn a_license_made_before_is_adopted() {

@@ -72,6 +72,8 @@ pub(super) struct Case {
     standing: StandingOrders,
     /// What another hand made of the license, as the next read shows it.
     shows: Option<(Option<Timestamp>, Devices)>,
+    /// What the service makes of what it was asked for.
+    garbles: Option<fn(&mut License)>,
     /// The license that a look finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
     /// What Stripe says when it is asked.
@@ -127,6 +129,7 @@ impl Case {
             stops_held: None,
             standing: StandingOrders::default(),
             shows: None,
+            garbles: None,
             there: None,
             stripe: cutting::Stripe::default(),
             deaf: false,

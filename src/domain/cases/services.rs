@@ -78,6 +78,11 @@ impl Case {
         if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
             (license.expires_at, license.devices) = shows;
         }
-        apply(&mut license, &action.act, &Abilities::simulated()).unwrap()
+        let confirmed = apply(&mut license, &action.act, &Abilities::simulated()).unwrap();
+        let Some(garbles) = self.garbles else {
+            return confirmed;
+        };
+        garbles(&mut license);
+        license.confirmed()
     }
 }

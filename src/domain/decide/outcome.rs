@@ -9,6 +9,7 @@ use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
+use crate::domain::service::{NOT_SHOWN, shows, unrounded};
 use crate::domain::service_move::{KeptKey, ServiceKind, ServiceMove, TellOfKeys};
 use crate::domain::time::{Span, Timestamp};
 
@@ -33,7 +34,7 @@ pub fn outcome(
     match outcome {
         Outcome::Done(confirmed) => {
             confirm(machine, &action, confirmed, world);
-            finish(machine, index, ActionOutcome::Done, None, world.now);
+            done(machine, index, confirmed, world.now);
         }
         Outcome::Again { after, why } => {
             let action = &mut machine.actions[index];
@@ -79,6 +80,18 @@ pub fn outcome(
         }
         Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
         Outcome::Gone => gone(machine, index, &action, world.now),
+    }
+}
+
+/// What is accepted and does not come about is refused: to ask for it again at once would go on for ever.
+fn done(machine: &mut Machine, index: usize, confirmed: &Confirmed, now: Timestamp) {
+    let action = &mut machine.actions[index];
+    if shows(&action.act, confirmed) {
+        finish(machine, index, ActionOutcome::Done, None, now);
+    } else if action.is_open() {
+        action.attempts += 1;
+        let why = Some(NOT_SHOWN.to_owned());
+        finish(machine, index, ActionOutcome::Refused, why, now);
     }
 }
 
@@ -244,8 +257,9 @@ fn confirm_new(
     // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
     let adopted =
         confirmed.adopted && matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+    let expires_at = unrounded(confirmed.expires_at, new.expires_at);
     let given = ExternalChanges {
-        time: later(confirmed.expires_at, new.expires_at),
+        time: later(expires_at, new.expires_at),
         devices: confirmed.devices.is_some_and(|d| d > new.devices),
     };
     if !confirmed.others.is_empty() {
@@ -265,7 +279,7 @@ fn confirm_new(
         app_id: new.app_id.clone(),
         plan: new.plan.clone(),
         status: confirmed.status,
-        expires_at: confirmed.expires_at,
+        expires_at,
         devices: confirmed.devices.unwrap_or(new.devices),
         since: now,
         adopted: adopted || inherited.is_some_and(|i| i.adopted),
@@ -322,15 +336,17 @@ fn confirm_known(
     grant.ever_revoked |= confirmed.status == GrantStatus::Revoked;
     grant.status = confirmed.status;
     grant.service = grant.service.or(service);
+    let known = act.sets_end().unwrap_or(grant.expires_at);
+    let expires_at = unrounded(confirmed.expires_at, known);
     let mut given = grant.given.unwrap_or_default();
     given.time = if act.sets_end().is_some() {
         false
-    } else if later(confirmed.expires_at, grant.expires_at) {
-        !ours.ends.contains(&confirmed.expires_at)
+    } else if later(expires_at, grant.expires_at) {
+        !ours.ends.contains(&expires_at)
     } else {
-        given.time && confirmed.expires_at == grant.expires_at
+        given.time && expires_at == grant.expires_at
     };
-    grant.expires_at = confirmed.expires_at;
+    grant.expires_at = expires_at;
     if let Some(devices) = confirmed.devices {
         given.devices = if act.sets_devices().is_some() {
             false

@@ -12,6 +12,7 @@ use super::stop::SuspendBy;
 use super::wire::{self, LicensePage, LicenseUpdate};
 use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use crate::domain::id::{AppId, LicenseKey};
+use crate::domain::service::NOT_SHOWN;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
 
@@ -256,7 +257,7 @@ impl Client {
         match (self.get(key).await.confirmed(), refused) {
             (Ok(license), _) if shows(&license) => Answer::Done(license),
             (_, Some(refusal)) => Answer::Refused(refusal),
-            (Ok(_), None) => no_effect("accepted, but the license does not show it".into()),
+            (Ok(_), None) => no_effect(NOT_SHOWN.into()),
             (Err(unread), None) => unconfirmed(unread),
         }
     }

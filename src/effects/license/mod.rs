@@ -23,10 +23,8 @@ pub use client::{Client, ClientConfig, ClientError};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
 use crate::domain::probe::{DeviceForm, ServiceProbe};
+use crate::domain::service::same_end;
 use crate::domain::time::{Span, Timestamp};
-
-/// Two instants of a license that differ by no more than this are the same: the service may drop fractions of a second.
-pub const SAME_INSTANT: Span = Span::from_s(1);
 
 /// A license as the service shows it. Only the key is always told; lists tell less than a single read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,16 +76,10 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// Whether the service shows what was asked for (`None`: for life), to within [`SAME_INSTANT`].
+    /// Whether the service shows what was asked for (`None`: for life), but for its rounding.
     #[must_use]
     pub fn shows(self, wanted: Option<Timestamp>) -> bool {
-        match (self, wanted) {
-            (Self::Never, None) => true,
-            (Self::At(is), Some(wanted)) => {
-                is - wanted <= SAME_INSTANT && wanted - is <= SAME_INSTANT
-            }
-            (Self::Untold | Self::Never | Self::At(_), _) => false,
-        }
+        self.told().is_some_and(|is| same_end(is, wanted))
     }
 
     /// The end, when it was told: `Some(None)` is for life.
