@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::request::EventFilter;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, EventView};
@@ -140,14 +141,16 @@ pub(super) struct ActionRow<'a> {
     attempts: u32,
     error: Option<String>,
     next: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<HeldBy>,
 }
 
 /// What an action waits for or failed by, in words.
 pub(super) fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
-    let held = || action.held.as_ref().map(ToString::to_string);
-    action
-        .why()
-        .or_else(held)
+    // What holds it, before what was said of its last attempt.
+    let held = action.held.as_ref().map(ToString::to_string);
+    held.filter(|_| action.outcome == ActionOutcome::Held)
+        .or_else(|| action.why())
         .or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 
@@ -169,6 +172,9 @@ pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) 
         error: waits_because(machine, action),
         next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
             .then_some(action.due),
+        held_by: (action.outcome == ActionOutcome::Held)
+            .then(|| action.held.as_ref().map(Hold::by))
+            .flatten(),
     }
 }
 

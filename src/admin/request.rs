@@ -11,6 +11,7 @@ use super::standing::Settlement;
 
 use crate::domain::adoption::Repair;
 use crate::domain::decision::Decision;
+use crate::domain::hold::HeldBy;
 use crate::domain::id::{EventId, MachineId, Scope, SourceName};
 use crate::domain::probe::ServiceProbe;
 use crate::domain::standing::Standing;
@@ -112,8 +113,11 @@ pub enum Request {
     },
     /// A person's word on what is held.
     Settle {
-        /// The action's name; absent: all that go ahead by a person's word alone.
+        /// The action's name; absent: all that `held_by` holds.
         id: Option<String>,
+        /// Whose; absent: what the guard holds.
+        #[serde(default)]
+        held_by: Option<HeldBy>,
         /// What.
         settlement: Settlement,
         /// Who.

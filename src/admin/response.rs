@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::failure::Failure;
 use super::request::BackfillPosition;
 use super::standing::Holding;
+use crate::domain::hold::HeldBy;
 use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::effects::backfill::Backfilled;
@@ -118,6 +119,9 @@ pub struct Changed {
     /// Purchases whose keys were noted for the next adoption and are forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noted: Option<u32>,
+    /// How many actions stay held, by what holds them, where the order was about all that one thing holds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub still_held: BTreeMap<HeldBy, u32>,
 }
 
 /// An event in the index.

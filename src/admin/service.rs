@@ -10,6 +10,7 @@ use super::context::{Context, decision_id, raw, to_come};
 use super::failure::Failure;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
+use super::standing::Which;
 use super::upkeep::Upkeep;
 use super::{
     adoption, attention, backfill, erase, history, issue, lists, overrides, policy, read, reread,
@@ -133,10 +134,14 @@ impl Service {
             Request::Held { limit } => self.read(move |c| standing::held(c, limit)).await,
             Request::Settle {
                 id,
+                held_by,
                 settlement,
                 author,
                 reason,
-            } => standing::settle(&self.context, id, settlement, author, reason).await,
+            } => {
+                let which = Which::of(id, held_by);
+                standing::settle(&self.context, which, settlement.by(author, reason)).await
+            }
             Request::Order {
                 what,
                 author,

@@ -10,9 +10,9 @@ use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::read;
 use super::request::action_name;
-use super::response::{Response, changed};
+use super::response::{Changed, Response, changed};
 use crate::domain::action::{Action, ActionOutcome};
-use crate::domain::hold::Hold;
+use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
@@ -32,6 +32,30 @@ pub enum Settlement {
     Approve,
     /// It is given up.
     Drop,
+}
+
+impl Settlement {
+    /// The order that somebody gives by it.
+    pub(super) fn by(self, author: String, reason: String) -> Order {
+        match self {
+            Self::Approve => Order::Approve { author, reason },
+            Self::Drop => Order::Drop { author, reason },
+        }
+    }
+}
+
+/// What of it.
+pub(super) enum Which {
+    /// The action of this name.
+    One(String),
+    /// All that this holds. A word on what the guard holds is no word on what waits for other reasons.
+    All(HeldBy),
+}
+
+impl Which {
+    pub(super) fn of(id: Option<String>, held_by: Option<HeldBy>) -> Self {
+        id.map_or(Self::All(held_by.unwrap_or(HeldBy::Guard)), Self::One)
+    }
 }
 
 /// What holds at present, besides the rows of what is held.
@@ -190,22 +214,24 @@ fn check(context: &Context, what: &Standing) -> Result<(), Failure> {
     }
 }
 
-/// A person's word on one action that is held, or on all. `None`: all that the guard, adoption or a person holds; what is only
-/// observed goes ahead by `go-live`.
+/// A person's word on what is held.
 pub(super) async fn settle(
     context: &Context,
-    id: Option<String>,
-    settlement: Settlement,
-    author: String,
-    reason: String,
+    which: Which,
+    order: Order,
 ) -> Result<Response, Failure> {
-    let order = match settlement {
-        Settlement::Approve => Order::Approve { author, reason },
-        Settlement::Drop => Order::Drop { author, reason },
-    };
-    let named = match id {
-        Some(id) => vec![one(context, &id, &order).await?],
-        None => context.read(all).await?,
+    let (named, still_held) = match which {
+        Which::One(id) => (vec![one(context, &id, &order).await?], BTreeMap::new()),
+        Which::All(by) if by.is_settled_by_word() => {
+            context.read(move |context| all(context, by)).await?
+        }
+        Which::All(by) => {
+            let by = by.as_str();
+            return Err(Failure::input(format!(
+                "no word on an action alone settles what is held by `{by}`"
+            ))
+            .hint("`keyward held` says what holds it"));
+        }
     };
     let input = |(machine, action): &(MachineId, u32)| {
         let (machine, action, order) = (machine.clone(), Some(*action), order.clone());
@@ -228,7 +254,12 @@ pub(super) async fn settle(
     }
     let mut machines: Vec<MachineId> = named.into_iter().map(|(machine, _)| machine).collect();
     machines.dedup();
-    Ok(changed(machines, count, 0))
+    Ok(Response::Changed(Changed {
+        machines: machines.iter().map(ToString::to_string).collect(),
+        actions: Some(count),
+        still_held,
+        ..Changed::default()
+    }))
 }
 
 async fn one(context: &Context, id: &str, order: &Order) -> Result<(MachineId, u32), Failure> {
@@ -269,23 +300,24 @@ fn elsewhere(
     }))
 }
 
-fn all(context: &Context) -> Result<Vec<(MachineId, u32)>, Failure> {
-    let mut out = Vec::new();
+/// Actions by their purchases, and how many others are held by what.
+type AllHeld = (Vec<(MachineId, u32)>, BTreeMap<HeldBy, u32>);
+
+/// All that one thing holds.
+fn all(context: &Context, by: HeldBy) -> Result<AllHeld, Failure> {
+    let (mut named, mut others) = (Vec::new(), BTreeMap::new());
     view::machines(context.handle.reader(), |machine| {
-        let waits = |a: &&Action| {
-            a.outcome == ActionOutcome::Held
-                && matches!(
-                    a.held,
-                    Some(
-                        Hold::Guard | Hold::Adoption | Hold::BeginningUnknown | Hold::Person { .. }
-                    )
-                )
-        };
-        let held = machine.actions.iter().filter(waits);
-        out.extend(held.map(|a| (machine.id.clone(), a.id)));
+        let held = |a: &&Action| a.outcome == ActionOutcome::Held;
+        for action in machine.actions.iter().filter(held) {
+            match action.held.as_ref().map(Hold::by) {
+                Some(it) if it == by => named.push((machine.id.clone(), action.id)),
+                Some(other) => *others.entry(other).or_default() += 1,
+                None => {}
+            }
+        }
         true
     })?;
-    Ok(out)
+    Ok((named, others))
 }
 
 fn is_any_guarded(context: &Context) -> Result<bool, Failure> {

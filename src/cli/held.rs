@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::args::ListArgs;
 use super::ask::ask;
@@ -10,6 +10,7 @@ use super::orders::{author, order, reason};
 use super::page::{self, ActionRow};
 use super::report;
 use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
+use crate::domain::hold::HeldBy;
 use crate::domain::id::{PlanName, SourceName};
 use crate::domain::standing::Standing;
 
@@ -41,15 +42,42 @@ pub struct SettleArgs {
     /// The action, like `stripe/sub_123#4`.
     #[arg(group = "which", value_name = "ID")]
     pub id: Option<String>,
-    /// All that the guard, adoption or a person holds. What is only observed goes ahead by `go-live`.
+    /// All that the guard holds, or what `--held-by` names. What is only observed goes ahead by `go-live`.
     #[arg(long, group = "which")]
     pub all: bool,
+    /// With `--all`: what holds them.
+    #[arg(long, value_name = "WHAT", requires = "all", conflicts_with = "id")]
+    pub held_by: Option<SettledBy>,
     /// Why: kept with the action.
     #[arg(long)]
     pub reason: String,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What holds that a person's word alone settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SettledBy {
+    /// The guard: too many licenses would end in a short time.
+    Guard,
+    /// It was found when the purchase was adopted.
+    Adoption,
+    /// The purchase began before this store, and what was paid then was never told.
+    Beginning,
+    /// A person held it.
+    Person,
+}
+
+impl From<SettledBy> for HeldBy {
+    fn from(by: SettledBy) -> Self {
+        match by {
+            SettledBy::Guard => Self::Guard,
+            SettledBy::Adoption => Self::Adoption,
+            SettledBy::Beginning => Self::Beginning,
+            SettledBy::Person => Self::Person,
+        }
+    }
 }
 
 /// `observe` and `go-live`.
@@ -173,22 +201,58 @@ pub(super) fn held(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
     };
     let request = Request::Settle {
         id: settle.id.clone(),
+        held_by: settle.held_by.map(HeldBy::from),
         settlement,
         author: author(),
         reason: reason(&settle.reason)?,
     };
     order(config, request, settle.json, |changed| {
-        let count = changed.actions.unwrap_or_default();
-        let what = match count {
-            0 => return "nothing is held that a person's word alone settles".to_owned(),
-            1 => "1 action".to_owned(),
-            n => format!("{n} actions"),
+        let what = actions(changed.actions.unwrap_or_default());
+        let done = match (changed.actions, settlement) {
+            (Some(0) | None, _) => {
+                let by = settle.held_by.map_or(HeldBy::Guard, HeldBy::from);
+                format!("nothing is held by {}", by.as_str())
+            }
+            (Some(_), Settlement::Approve) => format!("{what} may go ahead, if still needed"),
+            (Some(_), Settlement::Drop) => {
+                format!("{what} given up; `keyward retry` takes one up again")
+            }
         };
-        match settlement {
-            Settlement::Approve => format!("{what} may go ahead, if still needed"),
-            Settlement::Drop => format!("{what} given up; `keyward retry` takes one up again"),
-        }
+        let stays = changed.still_held.iter();
+        let stays = stays.map(|(by, n)| format!("\n{}", stays_held(*by, *n, settlement)));
+        std::iter::once(done).chain(stays).collect()
     })
+}
+
+fn actions(count: u32) -> String {
+    match count {
+        1 => "1 action".to_owned(),
+        n => format!("{n} actions"),
+    }
+}
+
+/// What an order about something else leaves held, and the way out.
+fn stays_held(by: HeldBy, count: u32, settlement: Settlement) -> String {
+    let word = match settlement {
+        Settlement::Approve => "approve",
+        Settlement::Drop => "drop",
+    };
+    let way_out = match by {
+        HeldBy::Guard | HeldBy::Adoption | HeldBy::Beginning | HeldBy::Person => {
+            format!("`keyward held {word} --all --held-by {}`", by.as_str())
+        }
+        HeldBy::Observe => "`keyward go-live`".to_owned(),
+        HeldBy::Pause => "`keyward resume --service`".to_owned(),
+        HeldBy::OtherHandler => "`keyward resume --source`".to_owned(),
+        HeldBy::OtherService => "`keyward move-licenses`".to_owned(),
+        HeldBy::Time => "it ends by itself".to_owned(),
+    };
+    let stays = if count == 1 { "stays" } else { "stay" };
+    format!(
+        "{} {stays} held by {}: {way_out}",
+        actions(count),
+        by.as_str()
+    )
 }
 
 fn list(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
@@ -216,11 +280,12 @@ fn list(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
     if more > 0 {
         report::say(&format!("{more} older ones are left out"));
     }
-    let rows = page::read::<ActionRow>(&rows)?
-        .into_iter()
-        .map(|a| vec![a.id, a.service, a.kind, a.error.unwrap_or_default()]);
+    let rows = page::read::<ActionRow>(&rows)?.into_iter().map(|a| {
+        let by = a.held_by.map_or("", HeldBy::as_str).to_owned();
+        vec![a.id, a.service, a.kind, by, a.error.unwrap_or_default()]
+    });
     report::data(&report::table(
-        &["id", "service", "what", "held by"],
+        &["id", "service", "what", "held by", "because"],
         rows.collect(),
     ));
     Ok(())

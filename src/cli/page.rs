@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::admin::Failure;
+use crate::domain::hold::HeldBy;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::status::PurchaseStatus;
 
@@ -152,6 +153,8 @@ pub(super) struct ActionRow {
     pub(super) attempts: u32,
     pub(super) error: Option<String>,
     pub(super) next: Option<String>,
+    #[serde(default)]
+    pub(super) held_by: Option<HeldBy>,
 }
 
 /// Reads rows back.

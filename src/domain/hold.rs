@@ -54,6 +54,80 @@ pub enum Hold {
     },
 }
 
+/// What holds an action, in a word: for lists, and for an order about all that one of them holds.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeldBy {
+    /// The guard.
+    Guard,
+    /// That the purchase was adopted.
+    Adoption,
+    /// That the beginning of the purchase is unknown.
+    Beginning,
+    /// A person.
+    Person,
+    /// Observe mode.
+    Observe,
+    /// A paused service.
+    Pause,
+    /// Another program that makes licenses.
+    OtherHandler,
+    /// That it belongs to another license service.
+    OtherService,
+    /// That time cannot be trusted.
+    Time,
+}
+
+impl HeldBy {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Guard => "guard",
+            Self::Adoption => "adoption",
+            Self::Beginning => "beginning",
+            Self::Person => "person",
+            Self::Observe => "observe",
+            Self::Pause => "pause",
+            Self::OtherHandler => "other-handler",
+            Self::OtherService => "other-service",
+            Self::Time => "time",
+        }
+    }
+
+    /// Whether a person's word on the action alone lets it go ahead. The others end by an order for the whole shop, by a move,
+    /// or by themselves.
+    #[must_use]
+    pub const fn is_settled_by_word(self) -> bool {
+        match self {
+            Self::Guard | Self::Adoption | Self::Beginning | Self::Person => true,
+            Self::Observe | Self::Pause | Self::OtherHandler | Self::OtherService | Self::Time => {
+                false
+            }
+        }
+    }
+}
+
+impl Hold {
+    /// What holds, in a word.
+    #[must_use]
+    pub const fn by(&self) -> HeldBy {
+        match self {
+            Self::TimeNotTrusted(_) => HeldBy::Time,
+            Self::Person { .. } => HeldBy::Person,
+            Self::Observed => HeldBy::Observe,
+            Self::Paused { .. } => HeldBy::Pause,
+            Self::Guard => HeldBy::Guard,
+            Self::Adoption => HeldBy::Adoption,
+            Self::BeginningUnknown => HeldBy::Beginning,
+            Self::OtherHandler => HeldBy::OtherHandler,
+            Self::OtherService { .. } => HeldBy::OtherService,
+        }
+    }
+}
+
 /// What let an action pass that would be held.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Cleared {

@@ -1,4 +1,4 @@
-//! Asks Stripe each day whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, and
+//! Asks Stripe each hour whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, and
 //! then nobody hears of anything.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::engine::Handle;
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Span = Span::from_s(2);
 /// How often Stripe is asked.
-const ASK_EVERY: Span = Span::from_days(1);
+const ASK_EVERY: Span = Span::from_hours(1);
 /// And while something is wrong.
 const ASK_AGAIN: Span = Span::from_minutes(10);
 

@@ -19,10 +19,13 @@ pub(super) fn size() -> usize {
 
 /// The same where fewer do: `KEYWARD_FULL=1` takes the 5,000 of the proof.
 pub(super) fn size_or(few: usize) -> usize {
-    match std::env::var("KEYWARD_FULL") {
-        Ok(full) if full == "1" => 5_000,
-        _ => few,
-    }
+    full_or(5_000, few)
+}
+
+/// One size for the full campaign, and one for every day.
+pub(super) fn full_or(full: usize, few: usize) -> usize {
+    let is_full = std::env::var("KEYWARD_FULL").is_ok_and(|is| is == "1");
+    if is_full { full } else { few }
 }
 
 pub(super) fn command(app: &TestApp, args: &[&str]) -> Command {

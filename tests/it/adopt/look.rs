@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::apply::renewal;
+use super::apply::{full_or, renewal};
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, binary};
 use crate::support::fake_stripe::KEY;
 use crate::support::stripe_lists::Faults;
 
@@ -121,10 +121,12 @@ async fn limits_lost_cursors_and_lists_that_cannot_be_expanded_change_nothing_of
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_audit_needs_neither_config_nor_store() {
-    let shop = Shop::of(150).await;
+    // In full 10,000 subscriptions.
+    let size = full_or(16_667, 150);
+    let shop = Shop::of(size).await;
     let dir = tempfile::tempdir().unwrap();
     let authforge = shop.fake.base();
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"));
+    let mut command = std::process::Command::new(binary());
     command
         .args(["audit", "--json", "--app", "app_test", "--reads-per-s", "0"])
         .args(["--stripe-api", &shop.base, "--authforge-api", &authforge])
@@ -140,11 +142,54 @@ async fn an_audit_needs_neither_config_nor_store() {
     // Every price counts as sold here, and no template of the vendor's is known.
     let is = classes(&report);
     let count = |class: &str| is.values().filter(|c| *c == class).count();
-    assert!(count("linked") > 80, "{:?}", report["classes"]);
-    assert_eq!(count("alive_after_refund"), 3, "{:?}", report["classes"]);
+    assert!(count("linked") > size / 2, "{:?}", report["classes"]);
+    let refunded = (size + 42) / 50;
+    assert_eq!(
+        count("alive_after_refund"),
+        refunded,
+        "{:?}",
+        report["classes"]
+    );
+    costs_a_call_for_each_page(&shop);
     assert_eq!(count("foreign"), 0);
     assert_eq!(report["applied"], false);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// What an audit before anything is installed costs in calls.
+fn costs_a_call_for_each_page(shop: &Shop) {
+    let subscribed = || shop.customers.iter().filter(|c| !c.is_once());
+    let (subscriptions, licenses) = (subscribed().count(), shop.fake.licenses().len());
+    let invoices: i64 = subscribed().map(|c| c.renewals() + 1).sum();
+    let pages = |objects: usize| objects.div_ceil(100).max(1);
+    let invoices = usize::try_from(invoices).unwrap();
+    let all = [
+        subscriptions,
+        invoices,
+        shop.customers.len(),
+        refunds(shop),
+        0,
+    ];
+    let most: usize = all.into_iter().map(pages).sum();
+    let (calls, counters) = (shop.stripe.calls(), shop.fake.counters());
+    println!(
+        "{subscriptions} subscriptions, {invoices} invoices: {calls} calls at Stripe; {licenses} licenses: {counters:?}"
+    );
+    assert!(
+        calls <= most,
+        "{calls} calls, not {most}: {:?}",
+        shop.stripe.seen()
+    );
+    let read = shop.fake.counter("GET one");
+    assert!(
+        read <= licenses as u64,
+        "{read} reads of {licenses} licenses"
+    );
+}
+
+fn refunds(shop: &Shop) -> usize {
+    let refunded = shop.customers.iter().filter(|c| c.life == Life::Refunded);
+    refunded.count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -124,6 +124,43 @@ async fn what_is_observed_is_compared_with_what_the_service_has() {
     assert!(sent.is_empty(), "{sent:?}");
 }
 
+/// A key waits that somebody holds for a reason of his own.
+async fn somebody_holds(app: &TestApp, fake: &Fake, name: &str) {
+    fake.switch(|faults| faults.refuse = Some(503));
+    app.door().event(&one_time(name, next_s())).await;
+    let waits = until("what waits", PATIENCE, async || {
+        let rows = app.ask(&["actions"]);
+        let mut rows = rows.as_array()?.iter();
+        let of_it = rows.find(|r| r["machine"] == machine(name))?;
+        Some(of_it["id"].as_str()?.to_owned())
+    })
+    .await;
+    app.ask(&["hold", &waits, "--reason", "wait for Ada"]);
+    fake.switch(|faults| faults.refuse = None);
+    let rows = app.ask(&["held"])["rows"].to_string();
+    assert!(rows.contains("held by a person: wait for Ada"), "{rows}");
+}
+
+/// What somebody holds does not go with what the guard holds.
+async fn only_the_guard_s_are_dropped(app: &TestApp) {
+    let dropped = app.ask(&["held", "drop", "--all", "--reason", "refunded by mistake"]);
+    assert_eq!(dropped["actions"], 2, "{dropped}");
+    assert_eq!(dropped["still_held"], json!({ "person": 1 }), "{dropped}");
+    let seen = held(app, 1).await;
+    assert!(seen["holding"]["guard_tripped"].is_null(), "{seen:#}");
+    let all = [
+        "held",
+        "approve",
+        "--all",
+        "--held-by",
+        "person",
+        "--reason",
+        "r",
+    ];
+    assert_eq!(app.ask(&all)["actions"], 1);
+    held(app, 0).await;
+}
+
 /// Beyond the limit every further stop is held until a person says; what a person orders himself is not counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_guard_holds_what_is_beyond_its_limit() {
@@ -168,11 +205,11 @@ async fn the_guard_holds_what_is_beyond_its_limit() {
     app.ask(&["retry", "--all"]);
     held(&app, 3).await;
     let first = seen["rows"][0]["id"].as_str().unwrap();
+    assert_eq!(seen["rows"][0]["held_by"], "guard");
     app.ask(&["held", "approve", first, "--reason", "looked at"]);
     held(&app, 2).await;
-    app.ask(&["held", "drop", "--all", "--reason", "refunded by mistake"]);
-    let seen = held(&app, 0).await;
-    assert!(seen["holding"]["guard_tripped"].is_null(), "{seen:#}");
+    somebody_holds(&app, &fake, "Gil").await;
+    only_the_guard_s_are_dropped(&app).await;
     quiet(&app).await;
     let revoked = names
         .iter()

@@ -313,10 +313,7 @@ async fn a_source_that_says_nothing_is_reported() {
     stripe_api.endpoints(vec![
         json!({ "id": "we_1", "url": url, "status": "disabled" }),
     ]);
-    let look = async || {
-        shop.later(Span::from_hours(1));
-        (receiver.of("endpoint") == ["waits stripe"]).then_some(())
-    };
-    until("a disabled endpoint", PATIENCE, look).await;
+    shop.later(Span::from_hours(1));
+    receiver.until("endpoint", &["waits stripe"]).await;
     shop.stop().await;
 }

@@ -221,9 +221,10 @@ impl Db {
                 list.retain(|o| o["id"] != *after);
             }
         }
-        let rows = self.lists.get(path).cloned().unwrap_or_default();
-        let rows = rows.into_iter().filter(|o| page.takes(path, o)).collect();
-        let mut answer = page.cut(rows, path)?;
+        // Of a large shop only the page is copied.
+        let all = self.lists.get(path).into_iter().flatten();
+        let rows: Vec<&Value> = all.filter(|o| page.takes(path, o)).collect();
+        let mut answer = page.cut(&rows, path)?;
         for object in answer["data"].as_array_mut().unwrap() {
             hide(object, &page);
         }
@@ -265,8 +266,9 @@ impl Db {
         let object = self.lists.get(list).into_iter().flatten();
         let object = object.clone().find(|o| o["id"] == id);
         let object = object.ok_or((404, json!({"error": {"code": "resource_missing"}})))?;
-        let rows = object[name]["data"].as_array().cloned().unwrap_or_default();
-        page.cut(rows, path).map(Some)
+        let rows = object[name]["data"].as_array().into_iter().flatten();
+        let rows: Vec<&Value> = rows.collect();
+        page.cut(&rows, path).map(Some)
     }
 }
 
@@ -330,7 +332,7 @@ impl Page {
         within && status && others.all(|(key, value)| object[key] == *value)
     }
 
-    fn cut(&self, rows: Vec<Value>, url: &str) -> Result<Value, Refused> {
+    fn cut(&self, rows: &[&Value], url: &str) -> Result<Value, Refused> {
         let place = |id: &String, param: &str| {
             let found = rows.iter().position(|o| o["id"] == *id);
             found.ok_or_else(|| refusal("resource_missing", param))
