@@ -3,6 +3,7 @@
 use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
 };
+use crate::domain::by_hand;
 use crate::domain::context::DecisionContext;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
@@ -28,11 +29,23 @@ pub fn outcome(
     if !action.is_open() && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
         return;
     }
-    machine.actions[index].note_attempt(outcome, sent, world.now);
-    match outcome {
-        Outcome::Done(confirmed) => {
-            confirm(machine, &action, confirmed, world);
-            done(machine, index, confirmed, world.now);
+    // What is accepted and does not come about is not done: to ask for it again at once would go on for ever.
+    let undone = Outcome::NoEffect {
+        why: NOT_SHOWN.to_owned(),
+    };
+    let came = match outcome {
+        Outcome::Done(is) if action.is_open() && !shows(&action.act, is) => &undone,
+        outcome => outcome,
+    };
+    machine.actions[index].note_attempt(came, sent, world.now);
+    if let Outcome::Done(confirmed) = outcome {
+        confirm(machine, &action, confirmed, world);
+    }
+    match came {
+        Outcome::Done(_) => finish(machine, index, ActionOutcome::Done, None, world.now),
+        Outcome::NoEffect { why } => {
+            refuse(machine, index, Some(why), world.now);
+            machine.actions[index].missing = Some(Missing::Effect);
         }
         Outcome::Again { after, why } => {
             let action = &mut machine.actions[index];
@@ -42,32 +55,19 @@ pub fn outcome(
         }
         Outcome::Unknown { why } => unknown(machine, index, why, sent, world),
         Outcome::Absent { began } => absent(machine, index, *began, world),
-        Outcome::Refused { why, service_wide } => {
+        Outcome::Refused {
+            why,
+            service_wide: true,
+        } => {
+            // The whole service is concerned: it waits for the service, not for a person's word on this license.
             let action = &mut machine.actions[index];
             action.attempts += 1;
             action.error = Some(why.clone());
-            if *service_wide {
-                // The whole service is concerned: it waits for the service, not for a person's word on this license.
-                action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
-            } else {
-                finish(
-                    machine,
-                    index,
-                    ActionOutcome::Refused,
-                    Some(why.clone()),
-                    world.now,
-                );
-            }
+            action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
         }
+        Outcome::Refused { why, .. } => refuse(machine, index, Some(why), world.now),
         Outcome::ByHand { why, by_hand } => {
-            machine.actions[index].attempts += 1;
-            finish(
-                machine,
-                index,
-                ActionOutcome::Refused,
-                why.clone(),
-                world.now,
-            );
+            refuse(machine, index, why.as_ref(), world.now);
             machine.actions[index].by_hand = Some(*by_hand);
         }
         Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
@@ -75,16 +75,9 @@ pub fn outcome(
     }
 }
 
-/// What is accepted and does not come about is refused: to ask for it again at once would go on for ever.
-fn done(machine: &mut Machine, index: usize, confirmed: &Confirmed, now: Timestamp) {
-    let action = &mut machine.actions[index];
-    if shows(&action.act, confirmed) {
-        finish(machine, index, ActionOutcome::Done, None, now);
-    } else if action.is_open() {
-        action.attempts += 1;
-        let why = Some(NOT_SHOWN.to_owned());
-        finish(machine, index, ActionOutcome::Refused, why, now);
-    }
+fn refuse(machine: &mut Machine, index: usize, why: Option<&String>, now: Timestamp) {
+    machine.actions[index].attempts += 1;
+    finish(machine, index, ActionOutcome::Refused, why.cloned(), now);
 }
 
 fn finish(
@@ -226,6 +219,9 @@ fn confirm(
         | Act::Read { .. }) => {
             let service = ServiceKind::named(world.brakes.service);
             confirm_known(machine, (action.license, service), act, confirmed);
+            if matches!(act, Act::Read { .. }) {
+                by_hand::ask_anew(machine, action.license, world.now);
+            }
         }
         Act::Query(_) => {}
     }
@@ -354,18 +350,6 @@ fn confirm_known(
     grant.given = Some(given).filter(|g| *g != ExternalChanges::default());
     if matches!(act, Act::Read { .. }) {
         grant.unsettled_until = None;
-        refused_as_gone(machine, license);
-    }
-}
-
-/// A license is there after all: what was refused because it was gone is decided anew.
-fn refused_as_gone(machine: &mut Machine, license: u32) {
-    let gone = |a: &&mut Action| {
-        let refused = a.outcome == ActionOutcome::Refused && a.missing == Some(Missing::Gone);
-        a.license == license && refused
-    };
-    for action in machine.actions.iter_mut().filter(gone) {
-        action.outcome = ActionOutcome::Superseded;
     }
 }
 
