@@ -80,7 +80,8 @@ impl Shop<'_> {
         }
         let due = self.due(&machine);
         let contact = machine.contact();
-        let labels = labels_with(&machine, self.templates, &shown.metadata);
+        let bought = due.seats.len();
+        let labels = labels_with(&machine, self.templates, &shown.metadata, bought);
         let paid = last_paid(&machine);
         let began = machine.first_told();
         machine.facts = Vec::new();

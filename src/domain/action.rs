@@ -124,11 +124,14 @@ pub enum Missing {
     /// The license that it is about is gone.
     #[n(2)]
     Gone,
+    /// What was accepted: the license does not show it.
+    #[n(3)]
+    Effect,
 }
 
 impl Missing {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::NotMade, Self::NoneThere, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::NotMade, Self::NoneThere, Self::Gone, Self::Effect];
 }
 
 impl Sentence for Missing {
@@ -137,6 +140,7 @@ impl Sentence for Missing {
             Self::NotMade => "looked for: it was not made",
             Self::NoneThere => "looked for: there is none",
             Self::Gone => "the license is gone at the license service",
+            Self::Effect => "it is asked for again whenever the license is read",
         })
     }
 }
@@ -271,6 +275,11 @@ pub enum Outcome {
         why: String,
         /// How far that goes.
         scope: RefusalScope,
+    },
+    /// It was accepted, and the license does not show it.
+    NoEffect {
+        /// What it said, or shows.
+        why: String,
     },
     /// It does not take it from us, and a person can do it there.
     ByHand {

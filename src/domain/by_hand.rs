@@ -5,7 +5,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Act, Action, ActionOutcome, GrantStatus};
+use super::action::{Act, Action, ActionOutcome, GrantStatus, Missing};
 use super::machine::{Grant, Machine};
 use super::plan::Devices;
 use super::reconcile::{Difference, read_again};
@@ -103,7 +103,7 @@ pub(super) fn close(machine: &mut Machine, wanted: &[Difference], now: Timestamp
             };
             action.at = now;
             if done {
-                (action.error, action.by_hand) = (None, None);
+                (action.error, action.missing, action.by_hand) = (None, None, None);
             }
         }
     }
@@ -126,6 +126,35 @@ fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
     }
 }
 
+/// What was refused because its license was gone, or was accepted without effect, is decided anew when the license was read: a
+/// service can be wrong for an hour, and that must not cost a customer the license.
+pub(super) fn ask_anew(machine: &mut Machine, license: u32, now: Timestamp) {
+    let Some(grant) = machine.grants.iter().find(|g| g.number == license) else {
+        return;
+    };
+    let is_so_no_more = |a: &&mut Action| match a.missing {
+        Some(Missing::Gone) => true,
+        Some(Missing::Effect) => !is_done(a, grant, now),
+        Some(Missing::NotMade | Missing::NoneThere) | None => false,
+    };
+    let refused = |a: &&mut Action| a.license == license && a.outcome == ActionOutcome::Refused;
+    let refused = machine.actions.iter_mut().filter(refused);
+    for action in refused.filter(is_so_no_more) {
+        action.outcome = ActionOutcome::Superseded;
+    }
+}
+
+/// Since when a task waits: one that was asked for anew, since it was first.
+fn since(machine: &Machine, task: &Action) -> Timestamp {
+    let same = |a: &&Action| {
+        a.missing == Some(Missing::Effect)
+            && task.missing == a.missing
+            && (a.license, &a.act) == (task.license, &task.act)
+    };
+    let first = machine.actions.iter().filter(same).map(|a| a.at).min();
+    first.unwrap_or(task.at)
+}
+
 /// When a license is read again that somebody waits for since an instant.
 pub(super) fn read_at(machine: &Machine, license: u32, since: Timestamp) -> Timestamp {
     let read = |a: &&Action| {
@@ -140,14 +169,14 @@ pub(super) fn read_at(machine: &Machine, license: u32, since: Timestamp) -> Time
 
 /// When the next license of a task is read again.
 pub(super) fn next_read(machine: &Machine) -> Option<Timestamp> {
-    let at = |(a, _): (&Action, &Grant)| read_at(machine, a.license, a.at);
+    let at = |(a, _): (&Action, &Grant)| read_at(machine, a.license, since(machine, a));
     tasks(machine).map(at).min()
 }
 
 /// Licenses of tasks that are to be read now, each once.
 pub(super) fn reads(machine: &Machine, now: Timestamp) -> Vec<Difference> {
     let due = |grant: &&Grant| {
-        let is_due = |a: &Action| read_at(machine, a.license, a.at) <= now;
+        let is_due = |a: &Action| read_at(machine, a.license, since(machine, a)) <= now;
         tasks(machine).any(|(a, of)| of.number == grant.number && is_due(a))
     };
     machine.grants.iter().filter(due).map(read_again).collect()

@@ -74,6 +74,7 @@ impl Search {
             | Outcome::Unknown { .. }
             | Outcome::Absent { .. }
             | Outcome::Gone
+            | Outcome::NoEffect { .. }
             | Outcome::ByHand { .. } => {
                 let wait = usize::try_from(self.answered)
                     .ok()

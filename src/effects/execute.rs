@@ -260,6 +260,7 @@ impl ActionExecutor<'_> {
                     let why = asked.then_some(why);
                     Outcome::ByHand { why, by_hand }
                 }
+                None if refusal.kind == RefusalKind::NoEffect => Outcome::NoEffect { why },
                 None => refused(why, RefusalScope::Action),
             },
         }

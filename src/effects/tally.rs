@@ -47,6 +47,6 @@ const fn word(outcome: &Outcome) -> &'static str {
         } => "refused",
         Outcome::Absent { .. } => "not_found",
         Outcome::Gone => "gone",
-        Outcome::ByHand { .. } => "refused",
+        Outcome::NoEffect { .. } | Outcome::ByHand { .. } => "refused",
     }
 }

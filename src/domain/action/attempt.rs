@@ -59,7 +59,9 @@ impl Action {
             Outcome::Done(_) | Outcome::Answered => (Answer::Done, None),
             Outcome::Again { why, .. } => (Answer::Again, Some(why)),
             Outcome::Unknown { why } => (Answer::Unknown, Some(why)),
-            Outcome::Refused { why, .. } => (Answer::Refused, Some(why)),
+            Outcome::Refused { why, .. } | Outcome::NoEffect { why } => {
+                (Answer::Refused, Some(why))
+            }
             Outcome::ByHand { why, .. } => (Answer::Refused, why.as_ref()),
             Outcome::Absent { .. } => (Answer::Absent, None),
             Outcome::Gone => (Answer::Gone, None),

@@ -177,18 +177,20 @@ impl Ids {
 /// AuthForge's guides teach, bare ids, and the vendor's own. A label fits byte for byte or not at all.
 #[must_use]
 pub fn labels_of(machine: &Machine, templates: &[Template]) -> BTreeSet<String> {
-    labels_with(machine, templates, &Metadata::new())
+    labels_with(machine, templates, &Metadata::new(), 0)
 }
 
-/// The same where its objects' metadata was read.
+/// The same where its objects' metadata was read, and it is known how many licenses it bought.
 #[must_use]
 pub fn labels_with(
     machine: &Machine,
     templates: &[Template],
     metadata: &Metadata,
+    bought: usize,
 ) -> BTreeSet<String> {
     let ids = Ids::of(machine);
-    let numbers = 1..=machine.last_number.saturating_add(FURTHER);
+    let bought = u32::try_from(bought).unwrap_or(u32::MAX);
+    let numbers = 1..=machine.last_number.max(bought).saturating_add(FURTHER);
     let mut labels: BTreeSet<String> = numbers
         .clone()
         .map(|number| machine.label(number).to_string())
@@ -274,6 +276,8 @@ mod tests {
             "sub_sub_1",
         ];
         assert_eq!(labels, expected);
+        let of_five = labels_with(&machine, &[], &Metadata::new(), 5);
+        assert!(of_five.contains("Stripe sub sub_1 #5"));
     }
 
     #[test]
@@ -283,7 +287,7 @@ mod tests {
         let template = Template::parse("order {metadata.order} of {session}").unwrap();
         let values = BTreeSet::from(["7".to_owned(), "8".to_owned()]);
         let metadata = Metadata::from([("order".to_owned(), values)]);
-        let labels = labels_with(&machine, std::slice::from_ref(&template), &metadata);
+        let labels = labels_with(&machine, std::slice::from_ref(&template), &metadata, 0);
         assert!(labels.contains("order 7 of cs_1") && labels.contains("order 8 of cs_1"));
         let without = labels_of(&machine, &[template]);
         assert!(!without.iter().any(|label| label.starts_with("order")));

@@ -4,6 +4,7 @@ use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
     RefusalScope,
 };
+use crate::domain::by_hand;
 use crate::domain::context::DecisionContext;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
@@ -29,12 +30,24 @@ pub fn outcome(
     if !action.is_open() && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
         return;
     }
-    machine.actions[index].note_attempt(outcome, sent, world.now);
-    machine.actions[index].refused = outcome.refused();
-    match outcome {
-        Outcome::Done(confirmed) => {
-            confirm(machine, &action, confirmed, world);
-            done(machine, index, confirmed, world.now);
+    // What is accepted and does not come about is not done: to ask for it again at once would go on for ever.
+    let undone = Outcome::NoEffect {
+        why: NOT_SHOWN.to_owned(),
+    };
+    let came = match outcome {
+        Outcome::Done(is) if action.is_open() && !shows(&action.act, is) => &undone,
+        outcome => outcome,
+    };
+    machine.actions[index].note_attempt(came, sent, world.now);
+    machine.actions[index].refused = came.refused();
+    if let Outcome::Done(confirmed) = outcome {
+        confirm(machine, &action, confirmed, world);
+    }
+    match came {
+        Outcome::Done(_) => finish(machine, index, ActionOutcome::Done, None, world.now),
+        Outcome::NoEffect { why } => {
+            refuse(machine, index, Some(why), world.now);
+            machine.actions[index].missing = Some(Missing::Effect);
         }
         Outcome::Again { after, why } => {
             let action = &mut machine.actions[index];
@@ -45,37 +58,26 @@ pub fn outcome(
         Outcome::Unknown { why } => unknown(machine, index, why, sent, world),
         Outcome::Absent { began } => absent(machine, index, *began, world),
         Outcome::Refused { why, scope } => {
-            let action = &mut machine.actions[index];
-            action.attempts += 1;
-            action.error = Some(why.clone());
             let waits = match scope {
                 // It waits for the service, not for a person's word on this license.
                 RefusalScope::Service => true,
                 // A look changes nothing, so it goes on by itself once somebody has mended the access.
-                RefusalScope::Access => matches!(action.phase, CreatePhase::Look { .. }),
+                RefusalScope::Access => {
+                    matches!(machine.actions[index].phase, CreatePhase::Look { .. })
+                }
                 RefusalScope::Action => false,
             };
             if waits {
+                let action = &mut machine.actions[index];
+                action.attempts += 1;
+                action.error = Some(why.clone());
                 action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
             } else {
-                finish(
-                    machine,
-                    index,
-                    ActionOutcome::Refused,
-                    Some(why.clone()),
-                    world.now,
-                );
+                refuse(machine, index, Some(why), world.now);
             }
         }
         Outcome::ByHand { why, by_hand } => {
-            machine.actions[index].attempts += 1;
-            finish(
-                machine,
-                index,
-                ActionOutcome::Refused,
-                why.clone(),
-                world.now,
-            );
+            refuse(machine, index, why.as_ref(), world.now);
             machine.actions[index].by_hand = Some(*by_hand);
         }
         Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
@@ -83,16 +85,9 @@ pub fn outcome(
     }
 }
 
-/// What is accepted and does not come about is refused: to ask for it again at once would go on for ever.
-fn done(machine: &mut Machine, index: usize, confirmed: &Confirmed, now: Timestamp) {
-    let action = &mut machine.actions[index];
-    if shows(&action.act, confirmed) {
-        finish(machine, index, ActionOutcome::Done, None, now);
-    } else if action.is_open() {
-        action.attempts += 1;
-        let why = Some(NOT_SHOWN.to_owned());
-        finish(machine, index, ActionOutcome::Refused, why, now);
-    }
+fn refuse(machine: &mut Machine, index: usize, why: Option<&String>, now: Timestamp) {
+    machine.actions[index].attempts += 1;
+    finish(machine, index, ActionOutcome::Refused, why.cloned(), now);
 }
 
 fn finish(
@@ -234,6 +229,9 @@ fn confirm(
         | Act::Read { .. }) => {
             let service = ServiceKind::named(world.brakes.service);
             confirm_known(machine, (action.license, service), act, confirmed);
+            if matches!(act, Act::Read { .. }) {
+                by_hand::ask_anew(machine, action.license, world.now);
+            }
         }
         Act::Query(_) => {}
     }
@@ -362,18 +360,6 @@ fn confirm_known(
     grant.given = Some(given).filter(|g| *g != ExternalChanges::default());
     if matches!(act, Act::Read { .. }) {
         grant.unsettled_until = None;
-        refused_as_gone(machine, license);
-    }
-}
-
-/// A license is there after all: what was refused because it was gone is decided anew.
-fn refused_as_gone(machine: &mut Machine, license: u32) {
-    let gone = |a: &&mut Action| {
-        let refused = a.outcome == ActionOutcome::Refused && a.missing == Some(Missing::Gone);
-        a.license == license && refused
-    };
-    for action in machine.actions.iter_mut().filter(gone) {
-        action.outcome = ActionOutcome::Superseded;
     }
 }
 

@@ -222,6 +222,7 @@ fn tell(about: &str, scope: &Scope, outcome: &Outcome, account: &Account) {
         | Outcome::Unknown { .. }
         | Outcome::Absent { .. }
         | Outcome::Gone
+        | Outcome::NoEffect { .. }
         | Outcome::ByHand { .. } => {}
     }
 }

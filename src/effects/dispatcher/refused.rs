@@ -33,6 +33,9 @@ pub(super) fn report(
         } => {
             tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service refused this: {why}. See `keyward show {}`, then `keyward retry`", machine.id);
         }
+        Outcome::NoEffect { why } => {
+            tracing::error!(machine.id = %machine.id, action.kind = kind, "the license service did not do this: {why}. It is asked for again, ever more rarely; see `keyward show {}`", machine.id);
+        }
         Outcome::ByHand { why, by_hand } => {
             let task = Task {
                 by_hand: *by_hand,

@@ -15,6 +15,7 @@ pub(crate) mod world;
 use std::path::Path;
 use std::sync::Mutex;
 
+use keyward::domain::machine::Machine;
 use keyward::engine::input::Rules;
 use keyward::sim::history::{self, Line};
 use proptest::prelude::*;
@@ -67,13 +68,39 @@ fn check(case: &Case) -> Result<Seen, String> {
     );
     let kind = case.trouble.what.kind();
     let mut named = Seen::default();
-    for (what, n) in seen.map_err(|why| format!("{:?}: {why}", case.trouble))?.0 {
+    let told = |why| {
+        let (trouble, time, held) = (case.trouble, runs.time, held(&troubled));
+        format!("{trouble:?}: {why}\n  {time:?}{held}")
+    };
+    for (what, n) in seen.map_err(told)?.0 {
         named.0.insert(format!("{kind}: {what}"), n);
     }
     if runs.troubled.licenses.lies > 0 {
         named.count("lies: told");
     }
     Ok(named)
+}
+
+/// What a store heard, and the licenses that it holds, with the items that they stand for.
+fn held(machines: &[Machine]) -> String {
+    let of = |m: &Machine| {
+        let grants = m.grants.iter().map(|g| {
+            let (n, item, plan) = (g.number, &g.seat, &g.plan);
+            let ends = g
+                .expires_at
+                .map_or("for life".to_owned(), |t| t.to_string());
+            format!("\n    #{n} {item:?} {plan:?} until {ends}")
+        });
+        let heard = m.facts.iter();
+        let heard = heard.map(|f| format!("\n    {} {} of {}", f.received, f.kind, f.at));
+        format!(
+            "\n  {}{}{}",
+            m.id,
+            heard.collect::<String>(),
+            grants.collect::<String>()
+        )
+    };
+    machines.iter().map(of).collect()
 }
 
 fn number(name: &str) -> Option<u64> {

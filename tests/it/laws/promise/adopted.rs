@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use keyward::domain::adoption::{Asking, Class, Examined, FoundLicense, labels_of, note_seats};
+use keyward::domain::adoption::{
+    Asking, Class, Examined, FoundLicense, Metadata, labels_with, note_seats,
+};
 use keyward::domain::decide::add_fact;
 use keyward::domain::entitlement::entitlement;
 use keyward::domain::id::EventId;
@@ -17,8 +19,14 @@ use super::world::World;
 use crate::support::replay;
 
 /// Takes everything in that the license service has licenses for, or owes one. `calm` knows which event tells of which purchase.
-pub(super) fn adopt(world: &mut World, calm: &World, before: &[Line]) {
+/// Says whether something waits for the next run.
+pub(super) fn adopt(world: &mut World, calm: &World, before: &[Line]) -> bool {
+    let mut waits = false;
     for known in calm.machines() {
+        let holds = |m: &Machine| m.id == known.id && !m.grants.is_empty();
+        if world.machines().iter().any(holds) {
+            continue;
+        }
         let own: BTreeSet<&EventId> = known.facts.iter().map(|f| &f.id).collect();
         let told = before.iter().map(|line| replay::received(line, world.now));
         let deliveries: Vec<Delivery> = told
@@ -31,9 +39,11 @@ pub(super) fn adopt(world: &mut World, calm: &World, before: &[Line]) {
             .filter(|d| own.contains(&d.id))
             .collect();
         if let Some(adoption) = adoption(world, &known, deliveries) {
+            waits |= adoption.deliveries.is_empty();
             world.put_in(&Input::Adopt(Box::new(Adopting::TakeIn(adoption))));
         }
     }
+    waits
 }
 
 fn adoption(world: &World, known: &Machine, deliveries: Vec<Delivery>) -> Option<Adoption> {
@@ -48,7 +58,6 @@ fn adoption(world: &World, known: &Machine, deliveries: Vec<Delivery>) -> Option
             add_fact(&mut machine, fact);
         }
     }
-    let licenses = found(world, &machine);
     let rules = &world.rules;
     let folded = machine.folded(&rules.revisions, world.now);
     let due = entitlement(
@@ -58,6 +67,7 @@ fn adoption(world: &World, known: &Machine, deliveries: Vec<Delivery>) -> Option
         world.now,
         rules.devices_max(&machine.source),
     );
+    let licenses = found(world, &machine, due.seats.len());
     let judged = Examined {
         machine: &machine,
         due: &due,
@@ -92,8 +102,8 @@ fn retry_at(machine: &Machine) -> Option<Timestamp> {
 }
 
 /// The licenses with a purchase's name, the best first.
-fn found(world: &World, machine: &Machine) -> Vec<FoundLicense> {
-    let labels = labels_of(machine, &world.templates);
+fn found(world: &World, machine: &Machine, bought: usize) -> Vec<FoundLicense> {
+    let labels = labels_with(machine, &world.templates, &Metadata::new(), bought);
     let label = |k: &Kept| k.license.label.as_ref().map(|l| l.as_str().to_owned());
     let all = world.licenses.all.values();
     let mut own: Vec<&Kept> = all

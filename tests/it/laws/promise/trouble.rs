@@ -20,6 +20,7 @@ use edit::{Edit, edited};
 /// Deliveries that were missed, and what was held until then, take so long to be made up for.
 const MADE_UP: Span = Span::from_hours(3);
 const WEEK: Span = Span::from_days(7);
+const DAY: Span = Span::from_days(1);
 const HOUR: Span = Span::from_hours(1);
 
 /// What goes wrong.
@@ -152,12 +153,17 @@ pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
         (kept, before),
         at,
     );
-    let after = lines.partition_point(|l| l.received <= troubled.now);
-    hear(&mut troubled, &lines[after.max(before)..], until);
-    hear(&mut calm, &lines[before..], until);
+    if trouble.what == What::Adopted {
+        adopt_again(&mut calm, &mut troubled, lines, at, until);
+    }
+    catch_up(&mut troubled, lines, at, until);
+    catch_up(&mut calm, lines, at, until);
     let policies = &rules.revisions.newest().unwrap().policies;
     let keeps = policies.iter().any(|p| p.on_cancel == OnCancel::Keep);
     let end = judged_until(trouble.what, lines, before, (copied, at), (until, keeps));
+    let end = troubled
+        .undecided
+        .map_or(end, |undecided| undecided.min(end));
     let time = Judged {
         began: at,
         over,
@@ -169,6 +175,32 @@ pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
         troubled,
         time,
     }
+}
+
+/// The next runs of an adoption, each a day after the one before, as long as a purchase waits.
+fn adopt_again(
+    calm: &mut World,
+    troubled: &mut World,
+    lines: &[Line],
+    began: Timestamp,
+    until: Timestamp,
+) {
+    let (mut at, mut waits) = (began + DAY, true);
+    while waits && at < until {
+        catch_up(calm, lines, began, at);
+        catch_up(troubled, lines, began, at);
+        let before = lines.partition_point(|l| l.received <= at);
+        waits = adopted::adopt(troubled, calm, &lines[..before]);
+        at = at + DAY;
+    }
+}
+
+/// Hears what is told after an instant and was not heard yet, up to another.
+fn catch_up(world: &mut World, lines: &[Line], after: Timestamp, until: Timestamp) {
+    let heard = world.now.max(after);
+    let from = lines.partition_point(|l| l.received <= heard);
+    let to = lines.partition_point(|l| l.received <= until);
+    hear(world, &lines[from..to.max(from)], until);
 }
 
 fn hear(world: &mut World, lines: &[Line], until: Timestamp) {
@@ -225,6 +257,7 @@ fn strike(
             rules.store_since = Some(at);
             *world = World::new(rules, at);
             world.licenses = calm.licenses.clone();
+            world.agrees = true;
             adopted::adopt(world, calm, &lines[..before]);
         }
         What::NewBinary => {

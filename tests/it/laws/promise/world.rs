@@ -3,12 +3,13 @@
 
 mod look;
 
-use keyward::domain::action::{Outcome, RefusalScope};
+use keyward::domain::action::{Action, Outcome, RefusalScope};
 use keyward::domain::adoption::{Gap, Template};
 use keyward::domain::decide::Mailed;
-use keyward::domain::hold::{Distrust, DistrustCause};
+use keyward::domain::hold::{Distrust, DistrustCause, Hold};
 use keyward::domain::id::MachineId;
 use keyward::domain::machine::Machine;
+use keyward::domain::operator::Order;
 use keyward::domain::standing::StandingOrders;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::{Input, Rules};
@@ -45,6 +46,10 @@ pub(crate) struct World {
     /// Whether a delivery has confirmed the clock since.
     confirmed: bool,
     gaps: Vec<Gap>,
+    /// When a person first decided about a purchase that the store had not heard of: nobody can.
+    pub(crate) undecided: Option<Timestamp>,
+    /// Whether a person says yes to what an adoption holds, as soon as it is held.
+    pub(crate) agrees: bool,
     /// The last thing that was known of the process: its heartbeat, by its own clock.
     beat: Timestamp,
 }
@@ -61,6 +66,8 @@ impl World {
             distrust: None,
             confirmed: false,
             gaps: Vec::new(),
+            undecided: None,
+            agrees: false,
             beat: now,
         }
     }
@@ -86,6 +93,7 @@ impl World {
             rules: self.rules.clone(),
             licenses: self.licenses.clone(),
             gaps: self.gaps.clone(),
+            undecided: None,
             ..*self
         }
     }
@@ -136,6 +144,11 @@ impl World {
     /// Takes a line in now, whenever it was sent.
     pub(crate) fn take_in(&mut self, line: &Line) {
         let input = replay::received(line, self.clock()).input;
+        if let Input::Decision { machine, .. } = &input
+            && !self.machines().iter().any(|m| m.id == *machine)
+        {
+            self.undecided.get_or_insert(self.now);
+        }
         self.put_in(&input);
     }
 
@@ -209,8 +222,36 @@ impl World {
         self.look_at_all();
     }
 
-    /// Carries out everything that is due.
+    /// Carries out everything that is due, and what a person says yes to.
     fn work(&mut self) {
+        self.carry_out_due();
+        while self.agrees && self.say_yes() {
+            self.carry_out_due();
+        }
+    }
+
+    /// Says whether anything was held by an adoption.
+    fn say_yes(&mut self) -> bool {
+        let mut held = Vec::new();
+        for machine in self.machines() {
+            let by_adoption = |a: &&Action| a.held == Some(Hold::Adoption);
+            let ids = machine.open_actions().filter(by_adoption).map(|a| a.id);
+            held.extend(ids.map(|id| (machine.id.clone(), id)));
+        }
+        for (machine, action) in &held {
+            self.submit(&Input::Actions {
+                machine: machine.clone(),
+                action: Some(*action),
+                order: Order::Approve {
+                    author: "ada".to_owned(),
+                    reason: "it is right".to_owned(),
+                },
+            });
+        }
+        !held.is_empty()
+    }
+
+    fn carry_out_due(&mut self) {
         for _ in 0..STEPS_MAX {
             let due = due::until(&self.store, self.clock(), 1).unwrap();
             let Some((_, Due::Of(machine, item))) = due.into_iter().next() else {
