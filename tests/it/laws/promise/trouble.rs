@@ -1,12 +1,11 @@
 //! What goes wrong in a shop, and how the same shop is played with it.
 
 mod edit;
+mod until;
 
-use keyward::domain::decision::Verb;
-use keyward::domain::fact::{FactBody, InvoiceEvent, Subscription, SubscriptionStatus};
 use keyward::domain::policy::OnCancel;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::input::{EventPayload, Input, Rules};
+use keyward::engine::input::{Input, Rules};
 use keyward::sim::history::Line;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use super::judge::Judged;
 use super::service::Lie;
 use super::world::World;
 use edit::{Edit, edited};
+use until::judged_until;
 
 /// Deliveries that were missed, and what was held until then, take so long to be made up for.
 const MADE_UP: Span = Span::from_hours(3);
@@ -60,8 +60,15 @@ impl What {
     }
 
     /// Each kind.
-    pub(crate) const KINDS: [&'static str; 6] =
-        ["edited", "put back", "jumped", "down", "late", "lies"];
+    pub(crate) const KINDS: [&'static str; 7] = [
+        "edited",
+        "put back",
+        "jumped",
+        "down",
+        "late",
+        "binary changed",
+        "lies",
+    ];
 }
 
 /// What goes wrong, and when: at an event's instant, or so many hours after it.
@@ -96,12 +103,16 @@ pub(crate) fn any_trouble() -> impl Strategy<Value = Trouble> {
         (-900..900_i16, 1..72_u8).prop_map(|(by, hours)| What::Jumped { by, hours }),
         Just(What::Down),
         any::<bool>().prop_map(|told| What::Late { told }),
+        Just(What::NewBinary),
         prop::sample::select(lies.to_vec()).prop_map(What::Lies),
     ];
     // What adoption holds for a person's yes differs from the calm run by right; which mismatches do is not judged.
     let open = std::env::var("KEYWARD_OPEN").is_ok_and(|v| v == "1");
-    let unjudged = prop_oneof![Just(What::Adopted), Just(What::NewBinary)];
-    let what = if open { unjudged.boxed() } else { what.boxed() };
+    let what = if open {
+        Just(What::Adopted).boxed()
+    } else {
+        what.boxed()
+    };
     (what, any::<u16>(), 0..400_u16).prop_map(|(what, event, hours)| Trouble { what, event, hours })
 }
 
@@ -282,109 +293,4 @@ fn strike(
     hear(world, &lines[from..until.max(from)], over);
     world.look_at_all();
     over
-}
-
-/// The comparison ends with what the trouble may change by right: what the customer does after an edit is judged by it, and
-/// what a person decided in a time that was lost is lost.
-fn judged_until(
-    what: What,
-    lines: &[Line],
-    before: usize,
-    (copied, at): (Timestamp, Timestamp),
-    (until, keeps): (Timestamp, bool),
-) -> Timestamp {
-    let decided = |l: &&Line| matches!(&l.input, Input::Decision { decision, .. } if decision.verb != Verb::Revoke);
-    match what {
-        What::Edited(_) => {
-            let hurts = lines[before..]
-                .iter()
-                .find(|l| !only_pays(l, &lines[..before]));
-            hurts.map_or(until, |l| created(l).min(l.received))
-        }
-        What::PutBack { .. } => {
-            let lost = lines[..before].iter().filter(|l| l.received > copied);
-            let lost = lost.filter(decided).count();
-            if lost == 0 { until } else { at }
-        }
-        What::Late { told: false } | What::Adopted => {
-            let lost = lines[..before].iter().filter(decided).count();
-            // Who cancels pays no more. That `on_cancel = keep` makes the license one for life needs a payment that is known.
-            let cancelled = |l: &&Line| snapshot(l).is_some_and(|s| s.ended_at.is_some());
-            let gone = lines[before..].iter().find(cancelled).filter(|_| keeps);
-            let until = gone.map_or(until, |l| created(l).min(l.received));
-            if lost == 0 { until } else { at }
-        }
-        What::Jumped { .. }
-        | What::Down
-        | What::Late { told: true }
-        | What::NewBinary
-        | What::Lies(_) => until,
-    }
-}
-
-fn created(line: &Line) -> Timestamp {
-    if let Input::Delivery(delivery) = &line.input {
-        delivery.created
-    } else {
-        line.received
-    }
-}
-
-/// Whether a line says no more than that somebody pays for what he has.
-fn only_pays(line: &Line, before: &[Line]) -> bool {
-    let Input::Delivery(delivery) = &line.input else {
-        return false;
-    };
-    let EventPayload::Fact(fact) = &delivery.heard else {
-        return true;
-    };
-    match &fact.body {
-        FactBody::Invoice(i) => matches!(i.event, InvoiceEvent::Paid | InvoiceEvent::Finalized),
-        FactBody::Payment(_) => true,
-        FactBody::Charge(charge) => charge.amount_refunded == 0,
-        FactBody::Subscription(now) => {
-            let of = |l: &Line| snapshot(l).filter(|s| s.id == now.id).cloned();
-            let was = before.iter().filter_map(of).next_back();
-            was.is_some_and(|was| shape(&was) == shape(now))
-        }
-        FactBody::Session(_)
-        | FactBody::Refund(_)
-        | FactBody::Dispute(_)
-        | FactBody::FraudWarning(_)
-        | FactBody::Decision(_)
-        | FactBody::LineItems(_)
-        | FactBody::Items(_) => false,
-    }
-}
-
-fn snapshot(line: &Line) -> Option<&Subscription> {
-    let Input::Delivery(delivery) = &line.input else {
-        return None;
-    };
-    let EventPayload::Fact(fact) = &delivery.heard else {
-        return None;
-    };
-    fact.subscription()
-}
-
-/// What of a subscription must stay as it was.
-fn shape(s: &Subscription) -> impl PartialEq + use<> {
-    let items: Vec<_> = s
-        .items
-        .iter()
-        .map(|i| (i.price.clone(), i.quantity))
-        .collect();
-    let calm = matches!(
-        s.status,
-        SubscriptionStatus::Active | SubscriptionStatus::Trialing
-    );
-    (
-        calm,
-        s.status == SubscriptionStatus::Trialing,
-        items,
-        s.cancel_at_period_end,
-        s.cancel_at,
-        s.collection_paused,
-        s.trial_end,
-    )
 }
