@@ -16,6 +16,7 @@ pub(crate) mod phase;
 mod purchase;
 mod role;
 mod snapshots;
+mod steady;
 pub(crate) mod subscription;
 mod subscription_life;
 mod unknown;
@@ -40,7 +41,7 @@ use super::id::EventId;
 use super::object::Objects;
 use super::revision::Revisions;
 use super::terms::Terms;
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
 /// What a machine is.
@@ -158,6 +159,9 @@ pub struct Transition {
 /// What holds for a machine at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folded {
+    /// Until when it holds if nothing else is heard: no earlier than this would the same facts be folded to something else.
+    /// `None`: for good.
+    pub until: Option<Timestamp>,
     /// Its state; `None` while nothing that makes one is known (only an address, say).
     pub state: Option<State>,
     /// How it came there.
@@ -228,8 +232,16 @@ pub fn fold_heard(
         Kind::Payment => purchase::live(&facts, &objects),
         Kind::Subscription => course::live(&facts, &objects, &terms, (now, hears)),
     };
+    let until = match &life {
+        // Time alone changes nothing of a payment.
+        Life::Payment(_) => None,
+        // What was told of no step is dated with the instant.
+        Life::Subscription(_) if transitions.is_empty() => Some(now + Span::from_ms(1)),
+        Life::Subscription(life) => steady::until(&facts, &objects, life, now),
+    };
     let contact = Contact::of(&facts);
     Folded {
+        until,
         state,
         transitions,
         contact,

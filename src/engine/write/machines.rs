@@ -9,6 +9,7 @@ use super::dues;
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
+use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::record::key::Item;
@@ -22,7 +23,8 @@ struct Slot {
     fold: Option<Fold>,
 }
 
-/// A fold with all that it depends on besides the rules of the run. Facts only ever join, so their number tells them apart.
+/// A fold with all that it depends on besides the rules of the run: the facts, which only ever join, so that their number
+/// tells them apart, and the instant.
 #[derive(Debug)]
 pub(in crate::engine) struct Fold {
     at: Timestamp,
@@ -41,12 +43,25 @@ impl Fold {
     }
 
     fn holds(&self, machine: &Machine, at: Timestamp) -> bool {
-        self.at == at && self.facts == machine.facts.len()
+        let steady = self.at <= at && self.folded.until.is_none_or(|until| at < until);
+        steady && self.facts == machine.facts.len()
     }
 
     /// The fold, if it still is the machine's at an instant.
-    pub(super) fn of(self, machine: &Machine, at: Timestamp) -> Option<Folded> {
-        self.holds(machine, at).then_some(self.folded)
+    pub(super) fn of(
+        self,
+        machine: &Machine,
+        revisions: &Revisions,
+        at: Timestamp,
+    ) -> Option<Folded> {
+        let known = self.holds(machine, at).then_some(self.folded)?;
+        debug_assert_eq!(
+            known,
+            machine.folded(revisions, at),
+            "{}: what was folded does not hold at {at}",
+            machine.id
+        );
+        Some(known)
     }
 }
 
@@ -86,7 +101,9 @@ impl Machines {
         at: Timestamp,
     ) -> Option<(&Machine, &Folded)> {
         let Slot { machine, fold, .. } = self.0.get_mut(id)?.as_mut()?;
-        let known = fold.take().and_then(|known| known.of(machine, at));
+        let known = fold
+            .take()
+            .and_then(|known| known.of(machine, &rules.revisions, at));
         let folded = known.unwrap_or_else(|| machine.folded(&rules.revisions, at));
         let fold = fold.insert(Fold::new(machine, at, folded));
         Some((machine, &fold.folded))

@@ -117,7 +117,7 @@ impl Transaction<'_, '_> {
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let known = fold.and_then(|fold| fold.of(&machine, self.now.at));
+        let known = fold.and_then(|fold| fold.of(&machine, &self.now.rules.revisions, self.now.at));
         let mut settled = decide::reconcile_folded(
             &mut machine,
             known,
