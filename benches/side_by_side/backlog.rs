@@ -15,7 +15,7 @@ use crate::report::{Limit, Report, figure, line, median};
 use crate::server::{Kind, Server, free_port, nap};
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::sustained::{IN_FLIGHT, SLOW};
+use crate::sustained::{IN_FLIGHT, SLOW, wait_for};
 
 /// Purchases of one stretch, of which there are [`STRETCHES`] at either end; the median counts.
 const STRETCH: usize = 5_000;
@@ -33,11 +33,12 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     line(&format!(
         "\nBacklog: {waiting} actions wait for a license service that is down"
     ));
+    let none = none_waiting(settings)?;
     let port = free_port()?;
     let mut server = Server::start(Kind::Keyward, settings, port)?;
     wait_for_a_whole_second()?;
     let mut sold = 0;
-    let none = stretches(&server, &mut sold)?;
+    sell(&server, &mut sold, STRETCH * STRETCHES)?;
     let memory_before = proc::memory(server.pid())?;
     let at_first = sold;
     sell(&server, &mut sold, waiting - at_first)?;
@@ -66,6 +67,20 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
         Limit::AtMost(10.0),
     );
     work_off(&server, port, &mut sold, report)
+}
+
+/// What an acknowledgement costs in a store of as many purchases whose licenses are made: what more of them cost by
+/// themselves is the part `growth`.
+fn none_waiting(settings: &Settings) -> Result<Vec<[f64; 2]>> {
+    let service = Service::start_anywhere(Duration::ZERO)?;
+    let server = Server::start(Kind::Keyward, settings, service.port())?;
+    let mut sold = 0;
+    sell(&server, &mut sold, settings.waiting)?;
+    wait_for(&service, sold)?;
+    // From here on the service is down, as it is where much waits.
+    drop(service);
+    wait_for_a_whole_second()?;
+    stretches(&server, &mut sold)
 }
 
 /// The service comes back, slow; sales go on.
