@@ -111,13 +111,6 @@ async fn whoever_has_the_key_extends_it_and_a_refund_takes_that_time_back() {
             .any(|t| t.as_str().unwrap().contains("added no longer counts")),
         "{back:#}"
     );
-    let why = shop.app.ask(&["why", &machine("PayerWithTheKey1")]);
-    let license = &why[0]["licenses"][0];
-    assert_eq!(license["extends"], machine("Owner1"), "{why:#}");
-    assert_eq!(
-        license["for_customer"],
-        "The time that this purchase added to your license no longer counts. The payment was refunded."
-    );
     let kinds: Vec<&str> = page["notices"]
         .as_array()
         .unwrap()
