@@ -34,10 +34,9 @@ pub fn outcome(
     let undone = Outcome::NoEffect {
         why: NOT_SHOWN.to_owned(),
     };
-    let came = match outcome {
-        Outcome::Done(is) if action.is_open() && !shows(&action.act, is) => &undone,
-        outcome => outcome,
-    };
+    let is_undone =
+        matches!(outcome, Outcome::Done(is) if action.is_open() && !shows(&action.act, is));
+    let came = if is_undone { &undone } else { outcome };
     machine.actions[index].note_attempt(came, sent, world.now);
     machine.actions[index].refused = came.refused();
     if let Outcome::Done(confirmed) = outcome {
