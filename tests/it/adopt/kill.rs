@@ -9,8 +9,10 @@ use super::apply::{command, nothing_else, renewal, report, run, size_or, to_do};
 use super::shop::{Customer, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::stripe_lists::Faults;
-use crate::support::wait::{PATIENCE, until, within};
+use crate::support::wait::{PATIENCE as OF_A_STEP, until, within};
 
+/// A look at a shop of 5,000, with every kill begun anew, may take longer than a step elsewhere.
+const PATIENCE: std::time::Duration = OF_A_STEP.saturating_mul(10);
 /// Kills while it is read, spread over all calls.
 const READS_KILLED: usize = 6;
 /// Kills while each license is read for its label.
