@@ -149,12 +149,16 @@ impl Finder {
         is_held: impl Fn(&LicenseKey) -> bool,
     ) -> Result<Looked, LookupError> {
         let desk = self.desk(app);
+        let shown_absent = || {
+            let began = desk.just_shown_absent(&asked)?;
+            Some(Looked {
+                licenses: Vec::new(),
+                began,
+            })
+        };
         loop {
-            if let Some(began) = desk.just_shown_absent(&asked) {
-                return Ok(Looked {
-                    licenses: Vec::new(),
-                    began,
-                });
+            if let Some(looked) = shown_absent() {
+                return Ok(looked);
             }
             let (reply, mut answer) = oneshot::channel();
             let waiting = || desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,6 +172,10 @@ impl Finder {
                 // Whoever looked for us gave up half-way: ask again.
                 Err(TryRecvError::Closed) => continue,
                 Err(TryRecvError::Empty) => {}
+            }
+            // The look that went on while we waited for our turn may have begun late enough for us, too.
+            if let Some(looked) = shown_absent() {
+                return Ok(looked);
             }
             turn.over().await;
             let served = std::mem::take(&mut *waiting());

@@ -307,6 +307,9 @@ impl Shared {
             (method, _) => method.to_owned(),
         };
         let mut db = self.db();
+        if name == "GET list" && !call.query.contains_key("cursor") {
+            *db.counters.entry("lists begun".into()).or_default() += 1;
+        }
         *db.counters.entry(name).or_default() += 1;
         if fault != Fault::None {
             *db.counters.entry(format!("fault {fault:?}")).or_default() += 1;
