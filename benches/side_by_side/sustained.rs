@@ -96,6 +96,13 @@ pub(crate) fn mixed(settings: &Settings, report: &mut Report) -> Result<()> {
 }
 
 fn lasts(name: &str, run: &Minute, report: &mut Report) {
+    let whole = run.load.per_second.len().saturating_sub(1);
+    let tens = run.load.per_second[..whole].chunks_exact(END);
+    let tens: Vec<String> = tens.map(|ten| figure(run.rate(ten))).collect();
+    line(&format!(
+        "  {name}, acknowledgements a second in each ten: {}",
+        tens.join(", ")
+    ));
     report.check(
         format!("{name}: acks in the last 10 s / in the first 10 s"),
         run.last() / run.first(),
