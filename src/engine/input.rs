@@ -10,7 +10,7 @@ use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
 use crate::domain::fact::Fact;
 use crate::domain::guard::GuardLimits;
-use crate::domain::id::{AccountId, CustomerId, EventId, MachineId, Scope, SourceName};
+use crate::domain::id::{AccountId, AppId, CustomerId, EventId, MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
@@ -308,6 +308,16 @@ pub struct SourceRules {
     pub abilities: Abilities,
     /// The name of its license service.
     pub service: &'static str,
+    /// The application there where neither plan nor purchase names one.
+    pub app: Option<AppId>,
+}
+
+impl SourceRules {
+    /// The application that is meant by one that is named, or by none.
+    #[must_use]
+    pub fn app_meant(&self, named: Option<&AppId>) -> Option<AppId> {
+        named.or(self.app.as_ref()).cloned()
+    }
 }
 
 impl Default for SourceRules {
@@ -317,6 +327,7 @@ impl Default for SourceRules {
             connect: false,
             abilities: Abilities::simulated(),
             service: "simulated",
+            app: None,
         }
     }
 }

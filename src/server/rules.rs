@@ -79,6 +79,7 @@ pub fn source_rules(
             ..abilities(config.licenses_of(&s.name), config.mail_of(&s.name))
         },
         service: config.licenses_of(&s.name).service.as_str(),
+        app: Some(config.licenses_of(&s.name).app_id.clone()),
     };
     config
         .sources

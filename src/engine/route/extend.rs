@@ -110,6 +110,13 @@ fn found(
     sought: &Sought,
     seats: &[SeatAsked],
 ) -> Searched<Vec<Extends>> {
+    // A purchase may name the very application that a plan leaves to the config.
+    let rules = tx.source_rules(&buyer.source);
+    let meant = |seat: &SeatAsked| SeatAsked {
+        app_id: rules.app_meant(seat.app_id.as_ref()),
+        ..seat.clone()
+    };
+    let seats: &[SeatAsked] = &seats.iter().map(meant).collect::<Vec<_>>();
     let found = match sought {
         Sought::Named(named) => by_name(tx, scope, buyer, named)?,
         Sought::OneOf(plans) => Ok(by_plan(tx, scope, buyer, plans, seats)?),
@@ -118,7 +125,11 @@ fn found(
         Ok(found) => found,
         Err(why) => return Ok(Err(why)),
     };
-    let offers: Vec<Offer> = found.iter().map(|c| c.offer.clone()).collect();
+    let offer = |c: &Candidate| Offer {
+        app_id: rules.app_meant(c.offer.app_id.as_ref()),
+        ..c.offer.clone()
+    };
+    let offers: Vec<Offer> = found.iter().map(offer).collect();
     let by_key = matches!(sought, Sought::Named(NamedLicense::Key(_)));
     let extends = |(seat, license): (usize, usize)| {
         let Candidate { machine, offer } = &found[license];
@@ -265,7 +276,8 @@ fn by_plan(
     for machine in of_customer(tx, scope, buyer)? {
         for (seat, app) in extension::seats_for(&machine, None) {
             let plan = machine.plan_of(&seat);
-            let fits_a_seat = seats.iter().any(|s| s.app_id == app);
+            let meant = tx.source_rules(&buyer.source).app_meant(app.as_ref());
+            let fits_a_seat = seats.iter().any(|s| s.app_id == meant);
             if plan.is_some_and(|plan| plans.contains(plan)) && fits_a_seat {
                 found.push(candidate(&machine, seat, app));
             }

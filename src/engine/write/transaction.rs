@@ -243,7 +243,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         Ok(new.map_or(Receipt::Duplicate, |_| Receipt::Done))
     }
 
-    pub(super) fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
+    pub(in crate::engine) fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
         self.now.rules.source(source)
     }
 }

@@ -24,6 +24,8 @@ impl Shop {
         );
         let app = TestApp::start(Setup {
             mail,
+            more: "[[plan]]\nname = \"yearly\"\nprices = [\"price_yearly\"]\nlicense = { duration = \"365d\" }\n"
+                .to_owned(),
             ..Setup::embedded()
         })
         .await;
@@ -118,4 +120,22 @@ async fn whoever_has_the_key_extends_it_and_a_refund_takes_that_time_back() {
         .map(|n| n["kind"].as_str().unwrap())
         .collect();
     assert_eq!(kinds, ["license_issued", "extended", "shortened"]);
+}
+
+/// A purchase that names the very application that a plan leaves to the config is for the same one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_application_of_the_config_is_the_same_whether_it_is_named_or_not() {
+    let shop = Shop::open().await;
+    let bought_s = next_s();
+    let mut by_plan = one_time("ByPlan1", bought_s);
+    by_plan["data"]["object"]["metadata"] = json!({ "plan": "yearly" });
+    shop.app.door().event(&by_plan).await;
+    let key = shop.ends("ByPlan1", bought_s + YEAR_S).await;
+    let mut by_metadata = one_time("ByMetadata1", bought_s + 1);
+    by_metadata["data"]["object"]["metadata"] = json!({
+        "authforge_app_id": "keyward", "license_duration": "365", "keyward_license": key,
+    });
+    shop.app.door().event(&by_metadata).await;
+    assert_eq!(shop.ends("ByPlan1", bought_s + 2 * YEAR_S).await, key);
+    assert_eq!(shop.show("ByMetadata1")["licenses"], json!([]));
 }
