@@ -157,7 +157,7 @@ async fn what_waited_over_a_restart_is_looked_for_in_one_list_however_much_it_is
         told.join_all().await;
     }
     fake.switch(|faults| faults.refuse = None);
-    let before = fake.counter("lists begun");
+    let before = fake.counter("GET list begun");
     app.kill9();
     app.restart().await;
     let made = async |count: usize| {
@@ -167,7 +167,7 @@ async fn what_waited_over_a_restart_is_looked_for_in_one_list_however_much_it_is
     // A few were refused before the service was known to refuse, and are tried again in ten minutes.
     made(WAITING - 100).await;
     // However many pages it has by then: what is made meanwhile stands in it, too.
-    let lists = fake.counter("lists begun") - before;
+    let lists = fake.counter("GET list begun") - before;
     assert!(lists <= 2, "the list was gone through {lists} times");
     app.ask(&["retry", "--all"]);
     made(WAITING).await;

@@ -308,7 +308,7 @@ impl Shared {
         };
         let mut db = self.db();
         if name == "GET list" && !call.query.contains_key("cursor") {
-            *db.counters.entry("lists begun".into()).or_default() += 1;
+            *db.counters.entry("GET list begun".into()).or_default() += 1;
         }
         *db.counters.entry(name).or_default() += 1;
         if fault != Fault::None {
