@@ -6,7 +6,7 @@ use super::sessions::PortalSession;
 use crate::config::Config;
 use crate::domain::action::{Act, Action};
 use crate::domain::entitlement::Entitlement;
-use crate::domain::id::{CustomerId, LicenseKey, ObjectKind};
+use crate::domain::id::{CustomerId, LicenseKey, ObjectKind, PlanName};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::plan::Devices;
@@ -28,6 +28,8 @@ pub(super) struct OwnPurchase {
     pub(super) held: HeldPurchase,
     pub(super) status: PurchaseStatus,
     pub(super) folded: Folded,
+    /// The plans of its licenses; of what it bought, where it has none: it added to one that was there.
+    plans: Vec<PlanName>,
     /// What its plans allow.
     pub(super) service: SelfService,
     /// Whether its keys can be mailed.
@@ -133,6 +135,14 @@ impl OwnPurchase {
         };
         let usable = machine.grants.iter().filter(|g| g.can_be_mailed());
         let service = SelfService::common(usable.map(of_plan));
+        let mut plans: Vec<PlanName> = machine
+            .grants
+            .iter()
+            .filter_map(|g| g.plan.clone())
+            .collect();
+        if plans.is_empty() {
+            plans = should.seats.into_iter().filter_map(|s| s.plan).collect();
+        }
         let source = rules.sources.get(&machine.source);
         let mails = source.is_some_and(|s| s.abilities.sends_mail);
         let bills = bills
@@ -145,6 +155,7 @@ impl OwnPurchase {
             mails,
             bills,
             folded,
+            plans,
             held,
         }
     }
@@ -215,7 +226,7 @@ impl OwnPurchase {
 
     fn title(&self, config: &Config) -> String {
         let mut titles: Vec<&str> = Vec::new();
-        for plan in self.machine().grants.iter().filter_map(|g| g.plan.as_ref()) {
+        for plan in &self.plans {
             let title = config.title(plan);
             if !titles.contains(&title) {
                 titles.push(title);

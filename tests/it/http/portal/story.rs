@@ -1,7 +1,10 @@
 //! Buy, sign in by a code from the mail, see the key, forget a device, go on with another: at the real server.
 
+use serde_json::json;
+
 use super::Shop;
 use super::visitor::{Visitor, mail, secrets};
+use crate::support::purchase::{machine, next_s, one_time};
 use crate::support::wait::{PATIENCE, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -169,4 +172,24 @@ async fn mails_name_the_portal_and_speak_the_visitors_language() {
     mia.lang = "de-DE,de;q=0.9";
     let page = mia.get("/portal").await;
     assert!(page.body.contains("<html lang=\"de\">") && page.body.contains("Anmelden"));
+}
+
+/// A purchase that adds to the key of another has a card of its own, which says what was bought.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_extended_a_key_is_called_by_what_was_bought() {
+    let shop = Shop::open().await;
+    let key = shop.sell("Nora").await;
+    let mut event = one_time("NoraAgain", next_s());
+    event["data"]["object"]["customer_details"]["email"] = json!("nora@customer.example");
+    event["data"]["object"]["metadata"] = json!({ "plan": "pro", "keyward_license": key });
+    shop.app.door().event(&event).await;
+    let added = async || {
+        let page = shop.app.ask(&["show", &machine("NoraAgain")]);
+        (page["status"] == "live").then_some(page)
+    };
+    until("a purchase that extends", PATIENCE, added).await;
+    let mut nora = Visitor::of(&shop);
+    nora.sign_in(&shop, "nora@customer.example").await;
+    let page = nora.get("/portal").await;
+    assert_eq!(page.body.matches(">pro</h2>").count(), 2, "{}", page.body);
 }
