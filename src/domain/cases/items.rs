@@ -72,6 +72,22 @@ fn an_item_of_the_beginning_waits_for_its_own_invoice() {
         .is("active: live 63");
 }
 
+/// Rule 14: of a subscription that is taken in late, an item that the paid invoice does not name came after that: it has what
+/// the others have, and its grace with them.
+#[test]
+fn an_item_that_was_there_when_a_subscription_was_taken_in_goes_on_with_the_others() {
+    let mut case = Case::subscription(|_| {});
+    case.paid(30.0, "in_2", 30.0, 60.0)
+        .shown(40.0, 30.0, 60.0, two(30.0, 60.0))
+        .is("active: live 63, live 63");
+    case.failed(60.0, "in_3", 60.0, 90.0)
+        .shown(60.0, 60.0, 90.0, |s| {
+            s.status = SubscriptionStatus::PastDue;
+            two(60.0, 90.0)(s);
+        })
+        .is("grace: live 76, live 76");
+}
+
 /// Rule 14: one that is added while a renewal is owed waits until that is paid, or written off.
 #[test]
 fn an_item_added_in_a_grace_waits_for_its_end() {

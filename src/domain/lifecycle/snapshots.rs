@@ -150,8 +150,14 @@ impl<'f> Course<'_, 'f> {
         let licensed = || version.items.iter().filter(|i| is_licensed(&i.key));
         let old: Vec<&ItemThen> = licensed().filter(|i| was_paid(&i.key)).collect();
         let new = licensed().filter(|i| !was_paid(&i.key) || came_now(i));
-        // What was there from the beginning has a first invoice of its own.
-        let began = self.objects.subscription.versions.first().map(|v| &v.at);
+        // What was there from the beginning has a first invoice of its own. Of one that was heard of in the midst of its life
+        // an item that no paid invoice names came in between, too.
+        let subscription = &self.objects.subscription;
+        let began = subscription.versions.first().map(|v| &v.at);
+        let is_whole = subscription.versions.first().is_none_or(|first| {
+            let began = first.shown.created.or(first.shown.began);
+            began.is_none_or(|began| first.at < began + SPEAKS_AFTER)
+        });
         // What is billed together is paid together.
         let is_peer = |i: &ItemThen, of: &ItemThen| i.key != of.key && i.period == of.period;
         let running = |of: &ItemThen| {
@@ -166,7 +172,8 @@ impl<'f> Course<'_, 'f> {
             (own > at && Some(own) > self.base_end(&of.key)).then_some(own)
         };
         let granted: Vec<(ItemKey, Timestamp)> = new
-            .filter(|i| i.quantity > 0 && self.life.came.get(&i.key) > began)
+            .filter(|i| i.quantity > 0)
+            .filter(|i| self.life.came.get(&i.key) > began || !is_whole)
             .filter_map(|i| Some((i.key.clone(), running(i)?)))
             .collect();
         for (key, end) in granted {
