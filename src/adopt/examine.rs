@@ -214,7 +214,7 @@ pub fn judge(
     for (object, candidate) in candidates {
         let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
         let own = own.iter().map(|n| licenses.all[*n].license.clone());
-        let chosen = choose(own.collect(), shop.now);
+        let chosen = choose(own.collect(), None, shop.now);
         let own: Vec<FoundLicense> = chosen
             .into_iter()
             .flat_map(|c| std::iter::once(c.adopt).chain(c.others))

@@ -153,9 +153,10 @@ impl ActionExecutor<'_> {
                 found.retain(|l| l.label.as_deref() != Some(label.as_str()));
             }
         }
+        let until = action.act.new_license().map(|new| new.expires_at);
         let foreign = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
         loop {
-            let choice = choose(found, self.now())?;
+            let choice = choose(found, until, self.now())?;
             if !self.services.reserve(&choice.adopt.key) {
                 found = choice.others;
                 continue;
@@ -212,7 +213,7 @@ fn leave_one(found: &mut Vec<License>, label: &str, now: Timestamp) {
         .into_iter()
         .partition(|l| l.label.as_deref() == Some(label));
     rest.extend(
-        choose(with, now)
+        choose(with, None, now)
             .into_iter()
             .flat_map(|choice| choice.others),
     );

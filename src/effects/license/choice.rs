@@ -2,8 +2,11 @@
 
 use std::cmp::Reverse;
 
-use super::{License, Status};
-use crate::domain::time::Timestamp;
+use super::{Expiry, License, Status};
+use crate::domain::time::{Span, Timestamp};
+
+/// Ends that lie further apart are of other periods: no two of a month, a quarter and a year are so near.
+const SAME_PERIOD: Span = Span::from_days(20);
 
 /// The one of several licenses with one label that a machine takes, and the others, of which the operator is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,10 +17,16 @@ pub struct Choice {
     pub others: Vec<License>,
 }
 
-/// Chooses among licenses with one label: a live one before one that is stopped or expired, that before a revoked one;
-/// then one with bound devices; then the older (rule 52).
+/// Chooses among licenses of one purchase: a live one before one that is stopped or expired, that before a revoked one;
+/// then, for a seat that is paid `until` an instant (the outer `None`: for none in particular, the inner one: for life), one
+/// whose end is of that period, for a subscription's yearly item has another license than its monthly one; then one with
+/// bound devices; then the older (rule 52).
 #[must_use]
-pub fn choose(mut licenses: Vec<License>, now: Timestamp) -> Option<Choice> {
+pub fn choose(
+    mut licenses: Vec<License>,
+    until: Option<Option<Timestamp>>,
+    now: Timestamp,
+) -> Option<Choice> {
     licenses.sort_by_cached_key(|license| {
         let rank = match (license.is_live(now), &license.status) {
             (Some(true), _) => 0,
@@ -25,10 +34,12 @@ pub fn choose(mut licenses: Vec<License>, now: Timestamp) -> Option<Choice> {
             (Some(false) | None, Status::Other(_)) => 2,
             (Some(false) | None, Status::Revoked) => 3,
         };
+        let is_other = until.is_some_and(|until| is_of_another_period(license.expires_at, until));
         let has_devices = license.bound.is_some_and(|n| n > 0);
         let made = license.created_at.map_or(i64::MAX, Timestamp::ms);
         (
             rank,
+            is_other,
             Reverse(has_devices),
             made,
             license.key.reveal().to_owned(),
@@ -42,9 +53,16 @@ pub fn choose(mut licenses: Vec<License>, now: Timestamp) -> Option<Choice> {
     })
 }
 
+fn is_of_another_period(ends: Expiry, until: Option<Timestamp>) -> bool {
+    match (ends, until) {
+        (Expiry::Untold, _) | (Expiry::Never, None) => false,
+        (Expiry::Never, Some(_)) | (Expiry::At(_), None) => true,
+        (Expiry::At(ends), Some(until)) => (ends - until).ms().abs() > SAME_PERIOD.ms(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Expiry;
     use super::*;
     use crate::domain::id::LicenseKey;
 
@@ -72,13 +90,46 @@ mod tests {
             one("expired", "active", 900, 1, 1),
             one("revoked", "revoked", 2000, 9, 0),
         ];
+        let until = Some(Timestamp::from_s(2000));
         for turned in 0..best_first.len() {
             let mut licenses = best_first.to_vec();
             licenses.rotate_left(turned);
-            let choice = choose(licenses, now).unwrap();
-            assert_eq!(choice.adopt, best_first[0]);
-            assert_eq!(choice.others, best_first[1..]);
+            for until in [None, Some(until)] {
+                let choice = choose(licenses.clone(), until, now).unwrap();
+                assert_eq!(choice.adopt, best_first[0]);
+                assert_eq!(choice.others, best_first[1..]);
+            }
         }
-        assert_eq!(choose(vec![], now), None);
+        assert_eq!(choose(vec![], Some(until), now), None);
+    }
+
+    #[test]
+    fn a_seat_that_is_paid_for_a_year_takes_the_license_of_the_year() {
+        let day = |n: i64| Timestamp::from_s(n * 86_400);
+        let one = |key: &str, ends: Expiry, bound: u32| License {
+            key: LicenseKey::new(key),
+            app_id: None,
+            status: Status::Active,
+            expires_at: ends,
+            devices: None,
+            bound: Some(bound),
+            label: None,
+            created_at: Some(day(0)),
+        };
+        let all = vec![
+            one("month", Expiry::At(day(33)), 1),
+            one("year", Expiry::At(day(365)), 0),
+            one("for life", Expiry::Never, 2),
+        ];
+        for (until, key) in [
+            (Some(day(30)), "month"),
+            (Some(day(368)), "year"),
+            (None, "for life"),
+        ] {
+            let choice = choose(all.clone(), Some(until), day(10)).unwrap();
+            assert_eq!(choice.adopt.key.reveal(), key);
+        }
+        let any = choose(all, None, day(10)).unwrap();
+        assert_eq!(any.adopt.key.reveal(), "for life", "the one in use");
     }
 }
