@@ -14,7 +14,8 @@ use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use crate::domain::action::GrantStatus;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, labels_with, note_seats,
+    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, is_unread, labels_with,
+    note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -53,6 +54,7 @@ pub struct Candidate {
     machine: Machine,
     due: Entitlement,
     stored: Option<Entitlement>,
+    unread: bool,
     labels: BTreeSet<String>,
     customer: Option<CustomerId>,
     email: Option<String>,
@@ -72,6 +74,7 @@ impl Shop<'_> {
         let id = self.id(object);
         let stored = self.known.machine(&id);
         let stored_due = stored.as_ref().map(|m| self.due(m));
+        let unread = stored.as_ref().is_some_and(is_unread);
         let source = self.scope.source().clone();
         let mut machine =
             stored.unwrap_or_else(|| Machine::new(id, shown.kind, source, shown.livemode));
@@ -88,6 +91,7 @@ impl Shop<'_> {
         Candidate {
             due,
             stored: stored_due,
+            unread,
             labels,
             customer: contact.customer.clone(),
             email: contact.payer(None).map(|e| e.to_lowercase()),
@@ -226,6 +230,7 @@ pub fn judge(
             machine: &candidate.machine,
             due: &candidate.due,
             stored: candidate.stored.as_ref(),
+            unread: candidate.unread,
             licenses: &own,
             suggested,
             retry_at: candidate.retry_at,
@@ -311,6 +316,7 @@ pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow
     let judged = Judged {
         class: Class::KeyWithoutPayment,
         waits: None,
+        unread: false,
         keys: (1, 0),
         repair: None,
     };

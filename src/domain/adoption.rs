@@ -148,8 +148,22 @@ pub fn began_before(machine: &Machine, since: Option<Timestamp>, gaps: &[Gap]) -
 /// beginning nor read when it was adopted.
 #[must_use]
 pub fn only_gives(machine: &Machine, since: Option<Timestamp>) -> bool {
-    let completes = |f: &Fact| is_start(f) || f.id.as_str().starts_with(ADOPTED_PREFIX);
     began_before(machine, since, &[]) && !machine.facts.iter().any(completes)
+}
+
+/// Whether a fact is of a purchase's beginning, or was read with it when the purchase was taken in.
+fn completes(fact: &Fact) -> bool {
+    is_start(fact) || fact.id.as_str().starts_with(ADOPTED_PREFIX)
+}
+
+/// Whether a subscription came here by an event in the midst of its life and goes on with keys that others made: what it
+/// paid before is not known until `keyward adopt` reads it.
+#[must_use]
+pub fn is_unread(machine: &Machine) -> bool {
+    machine.kind == Kind::Subscription
+        && !machine.grants.is_empty()
+        && machine.grants.iter().all(|g| g.adopted)
+        && !machine.facts.iter().any(completes)
 }
 
 /// Whether something that concerns a purchase happened before the end of a gap and was told only after it.

@@ -200,6 +200,8 @@ pub struct Examined<'a> {
     pub due: &'a Entitlement,
     /// What should be by what this store knows alone; `None`: it does not know the purchase.
     pub stored: Option<&'a Entitlement>,
+    /// Whether the store heard of it in the midst of its life alone, and its history is still to be read.
+    pub unread: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
     /// Whether some license carries its customer's e-mail address.
@@ -219,6 +221,8 @@ pub struct Judged {
     pub class: Class,
     /// Why it is not touched now; the next run does it.
     pub waits: Option<Waits>,
+    /// Whether it came here by an event, with its keys, and its history is all that is missing.
+    pub unread: bool,
     /// How many keys there are, and how many were bought.
     pub keys: (usize, usize),
     /// What repairs it, or who must; `None`: it was not asked.
@@ -243,7 +247,9 @@ impl Examined<'_> {
         let settled = !self.machine.grants.is_empty() || self.licenses.is_empty();
         let known = self.stored.is_some() && settled;
         let class = match (self.stored, asking) {
-            (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() => Class::Known,
+            (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() && !self.unread => {
+                Class::Known
+            }
             (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),
             (Some(_) | None, _) if bought == 0 => Class::Foreign,
             (Some(_) | None, _) => self.unknown(asking)?,
@@ -251,6 +257,7 @@ impl Examined<'_> {
         Some(Judged {
             class,
             waits: self.waits(),
+            unread: self.unread,
             keys: (self.licenses.len(), bought),
             repair: (asking == Asking::Audit).then(|| class.repair(known, self.has_newer)),
         })

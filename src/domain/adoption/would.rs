@@ -58,6 +58,9 @@ impl Sentence for Judged {
             return repaired(self.class, repair, f);
         }
         match self.class {
+            Class::Linked if self.unread => {
+                f.write_str("take in what it paid before it was heard of here; its key is linked")?
+            }
             Class::Linked => f.write_str("link the key; nothing else")?,
             Class::LinkedEndsTooEarly => f.write_str(
                 "link the key; it ends before what was paid for, and its extension waits for your yes",

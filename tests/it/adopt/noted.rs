@@ -130,3 +130,51 @@ async fn each_noted_key_stays_with_its_item() {
     assert!(ends(1) < began + YEAR_S, "the month's key is left alone");
     assert_eq!(shop.fake.counter("POST"), 0, "nobody gets a second key");
 }
+
+/// What waited for its renewal comes here by that; the next run reads what was before, and does nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_run_reads_what_was_paid_before_a_noted_purchase_renewed() {
+    let shop = Shop::of(50).await;
+    let now_s = Clock::Wall.now().s();
+    let app = shop.server().await;
+    let n = report(&run(&app, &[]))["to_do"].to_string();
+    assert_eq!(
+        report(&run(&app, &["--apply", "--expect", &n]))["applied"],
+        true
+    );
+    let waits = shop.customers.iter().find(|c| c.life == Life::Renews);
+    let customer = waits.unwrap();
+    app.door().event(&renewal(customer, now_s)).await;
+    let id = format!("stripe/{}", customer.object());
+    let month = customer.paid_until_s(now_s) + 30 * DAY_S;
+    let ends = || {
+        let all = shop.fake.licenses();
+        let own = all
+            .iter()
+            .find(|l| Some(&l.license_key) == customer.key.as_ref());
+        own.unwrap().expires_at.unwrap().timestamp()
+    };
+    until("its key is extended", PATIENCE, async || {
+        (ends() >= month).then_some(())
+    })
+    .await;
+    let heard = app.ask(&["show", &id])["facts"].as_array().unwrap().len();
+    let calls = shop.fake.counter("POST");
+
+    let dry = report(&run(&app, &[]));
+    assert_eq!(dry["to_do"], 1, "{dry:#}");
+    let rows = dry["rows"].as_array().unwrap();
+    let row = rows.iter().find(|r| r["machine"] == id.as_str()).unwrap();
+    assert_eq!(row["class"], "linked");
+    let would = row["would"].as_str().unwrap();
+    assert!(would.starts_with("take in what it paid before"), "{would}");
+    assert_eq!(
+        report(&run(&app, &["--apply", "--expect", "1"]))["applied"],
+        true
+    );
+    let facts = app.ask(&["show", &id])["facts"].as_array().unwrap().len();
+    assert!(facts > heard, "{facts} facts");
+    assert_eq!(report(&run(&app, &[]))["to_do"], 0);
+    assert_eq!(shop.fake.counter("POST"), calls, "nothing is done besides");
+    assert!(ends() >= month);
+}
