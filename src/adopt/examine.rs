@@ -12,6 +12,7 @@ use super::known::KnownShop;
 use super::licenses::{LicenseIndex, found};
 use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
+use super::table::KeyTable;
 use crate::domain::action::GrantStatus;
 use crate::domain::adoption::{
     Asking, Class, Examined, FoundLicense, Judged, Repair, Template, is_unread, labels_with,
@@ -68,9 +69,16 @@ impl Shop<'_> {
         MachineId::new(self.scope.clone(), ObjectId::from(object))
     }
 
-    /// What a purchase comes to.
+    /// What each purchase comes to, by its object.
     #[must_use]
-    pub fn candidate(&self, object: &str, shown: &ShownPurchase) -> Candidate {
+    pub fn candidates(&self, gathered: &Gathered) -> BTreeMap<String, Candidate> {
+        let purchases = gathered.purchases.iter();
+        purchases
+            .map(|(object, shown)| (object.clone(), self.candidate(object, shown)))
+            .collect()
+    }
+
+    fn candidate(&self, object: &str, shown: &ShownPurchase) -> Candidate {
         let id = self.id(object);
         let stored = self.known.machine(&id);
         let stored_due = stored.as_ref().map(|m| self.due(m));
@@ -201,6 +209,21 @@ impl Candidate {
             licenses: own.into_iter().map(Into::into).collect(),
         }
     }
+}
+
+/// Judges a shop of which everything was read, its licenses with their labels. Lines of the table that name nothing are
+/// refused in it.
+#[must_use]
+pub fn examined(
+    shop: &Shop<'_>,
+    gathered: &mut Gathered,
+    licenses: &LicenseIndex,
+    table: &mut KeyTable,
+) -> Judgement {
+    let candidates = shop.candidates(gathered);
+    let mut matched = matches(shop, &candidates, gathered, licenses, table);
+    matched.suggest(licenses);
+    judge(shop, &candidates, gathered, licenses, &matched)
 }
 
 /// Judges everything: the rows, and what would be moved.

@@ -68,6 +68,17 @@ pub struct LicenseIndex {
 }
 
 impl LicenseIndex {
+    /// Licenses whose labels are known.
+    #[must_use]
+    pub fn of(licenses: impl IntoIterator<Item = License>) -> Self {
+        let mut index = Self::default();
+        for license in licenses {
+            let label = hash(license.label.as_deref().unwrap_or_default());
+            index.add(ListedLicense { license, label });
+        }
+        index
+    }
+
     fn add(&mut self, listed: ListedLicense) {
         let at = self.all.len();
         if self.by_key.contains_key(&listed.license.key) {

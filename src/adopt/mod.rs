@@ -21,8 +21,11 @@ mod run;
 pub mod table;
 
 pub use crate::engine::record::waiting::AdoptedLicense;
-pub use examine::Judgement;
+pub use backdate::List;
+pub use examine::{Judgement, Shop, examined};
+pub use gather::Gatherer;
 pub use known::KnownShop;
+pub use licenses::LicenseIndex;
 pub use parcel::{AdoptedPurchase, delivered, read_again};
 pub use pending::PendingEvents;
 pub use progress::Progress;

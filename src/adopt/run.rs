@@ -1,13 +1,13 @@
 //! One look at one source's shop, from the first page to the report.
 
 use std::collections::BTreeSet;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::backdate::List;
-use super::examine::{self, Candidate, Judgement, Matches, Shop};
+use super::examine::{self, Judgement, Matches, Shop};
 use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
@@ -117,11 +117,6 @@ pub async fn look(
     };
     let (mut gathered, stripe_calls) = stripe(question, &mut progress, &kept, watch).await?;
     let shop = question.shop();
-    let candidates: BTreeMap<String, Candidate> = gathered
-        .purchases
-        .iter()
-        .map(|(object, shown)| (object.clone(), shop.candidate(object, shown)))
-        .collect();
     let mut licenses = LicenseIndex::default();
     let mut found = Found {
         source: Some(question.scope.source().clone()),
@@ -131,6 +126,7 @@ pub async fn look(
     };
     let mut calls = 0;
     if let Some(list) = &question.licenses {
+        let candidates = shop.candidates(&gathered);
         let labels = &question.known.labels;
         let throttle = (list.throttle.clone(), list.share);
         let mut crawl = Crawl::new(&list.client, throttle, &mut progress, watch, labels, &kept);
@@ -147,8 +143,7 @@ pub async fn look(
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
-        let matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
-        found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+        found.judged = examine::examined(&shop, &mut gathered, &licenses, table);
     }
     found.names = gathered.names;
     found.calls = (stripe_calls, calls);

@@ -3,8 +3,8 @@
 //!
 //! A made-up shop is played twice, with one trouble and without it, and what each customer could use is compared ([`judge`]
 //! says what counts as taken). `KEYWARD_SEED` says which shops, `KEYWARD_FULL=1` plays a long campaign, `KEYWARD_SHRINK=0` shows a
-//! failure as it was found, `KEYWARD_OPEN=1` plays the troubles too whose mismatches nobody has judged yet. A shop that failed
-//! once is kept in `promise/kept/` as the JSON that a failure prints, and is played first.
+//! failure as it was found. A shop that failed once is kept in `promise/kept/` as the JSON that a failure prints, and is played
+//! first.
 
 mod adopted;
 mod judge;
@@ -16,11 +16,13 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use keyward::domain::machine::Machine;
+use keyward::domain::time::Timestamp;
 use keyward::engine::input::Rules;
 use keyward::sim::history::{self, Line};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::shop::any::any_shop;
 use crate::shop::script::{Shop, Types};
@@ -40,18 +42,33 @@ struct Case {
     shop: Shop,
 }
 
-fn played(shop: &Shop) -> (Vec<Line>, Rules) {
+/// What is heard of a shop, under which rules, and what Stripe itself knows.
+struct Heard {
+    lines: Vec<Line>,
+    rules: Rules,
+    /// Each object as it became, in Stripe's own order.
+    objects: Vec<(Timestamp, Value)>,
+}
+
+fn heard(shop: &Shop) -> Heard {
     let stripe = Stripe::live(shop);
     let lines = delivery::deliver(&stripe, &shop.delivery);
     let text: String = lines.iter().map(|l| format!("{}\n", l.text)).collect();
+    let became = stripe.events.iter();
+    let became = became.map(|e| (Timestamp::from_s(e.created), e.object.clone()));
+    let objects = became.collect();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("keyward.toml");
     std::fs::write(&file, catalog::config(&shop.policy.toml())).unwrap();
     let mut rules = replay::rules(&file);
     let lines = history::read("shop", &text).unwrap();
     // The store is older than everything that is sold.
-    rules.store_since = Some(keyward::domain::time::Timestamp::from_ms(0));
-    (lines, rules)
+    rules.store_since = Some(Timestamp::from_ms(0));
+    Heard {
+        lines,
+        rules,
+        objects,
+    }
 }
 
 impl Case {
@@ -59,7 +76,7 @@ impl Case {
     /// endpoint asks for.
     fn heard(&self) -> Shop {
         let mut shop = self.shop.clone();
-        if matches!(self.trouble.what, What::Adopted) {
+        if matches!(self.trouble.what, What::Adopted { .. }) {
             (shop.delivery.types, shop.delivery.late) = (Types::All, false);
             shop.delivery.seed &= !1;
             assert!(shop.delivery.has_key());
@@ -69,11 +86,11 @@ impl Case {
 }
 
 fn check(case: &Case) -> Result<Seen, String> {
-    let (lines, rules) = played(&case.heard());
-    if lines.is_empty() {
+    let heard = heard(&case.heard());
+    if heard.lines.is_empty() {
         return Ok(Seen::default());
     }
-    let runs = play(&lines, &rules, &case.trouble);
+    let runs = play(&heard, &case.trouble);
     let (calm, troubled) = (runs.calm.machines(), runs.troubled.machines());
     let seen = compare(
         (&runs.calm.licenses, &calm[..]),

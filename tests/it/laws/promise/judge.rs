@@ -8,6 +8,7 @@
 //! * afterwards: whatever the reason. Only what a person was shown (an action refused or held, a report) is counted apart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
 
 use keyward::domain::action::{Act, ActionOutcome};
 use keyward::domain::fact::{Fact, Invoice};
@@ -50,6 +51,14 @@ pub(crate) struct Judged {
     pub(crate) end: Timestamp,
     /// Whether what happened before is not known: then nothing is given that no payment was told of since.
     pub(crate) untold: bool,
+    /// Whether it is known as Stripe lists it: of the time that is paid for everything, of trials that are over, or of when
+    /// a pause began, not.
+    pub(crate) listed: bool,
+    /// Whether the store begins beside licenses of others that it does not take in: of several of one customer, of which one
+    /// was given up, which is whose is a guess (docs/operating.md, *Where it ends*).
+    pub(crate) guesses: bool,
+    /// Whether a person said yes to whatever was held: what that stopped is the person's.
+    pub(crate) agreed: bool,
 }
 
 /// The customer of each license, by the object that its label names.
@@ -86,11 +95,12 @@ fn is_listed(machine: &Machine) -> bool {
         )
     };
     let asks = |a: &&keyward::domain::action::Action| !matches!(a.act, Act::Query(_));
+    // What is held no more, because something else was told meanwhile, was listed until then.
     let waiting = machine
         .actions
         .iter()
         .filter(asks)
-        .any(|a| waits(a.outcome));
+        .any(|a| waits(a.outcome) || a.held.is_some());
     waiting || machine.held.is_some() || !machine.told.is_empty()
 }
 
@@ -138,9 +148,15 @@ fn one_owner(
         }
         let since = |k: &&&Kept| k.taken(at).is_some_and(|t| t >= time.began);
         let taken = troubled.iter().filter(|k| !k.works(at)).any(|k| since(&k));
-        if at < time.over && !taken {
+        if time.guesses && calm.len() > 1 && calm.iter().any(|k| !k.works(time.began)) {
+            seen.count("one of several was given up before");
+        } else if taken && time.agreed {
+            seen.count("stopped by a person's yes");
+        } else if time.listed && !is_paid(machines, at, time.began..) {
+            seen.count("stopped or ran out, and nothing was paid for that time");
+        } else if at < time.over && !taken {
             seen.count("ran out, or was not brought back, while the trouble lasted");
-        } else if !taken && time.untold && !is_paid(machines, at, time.began) {
+        } else if !taken && time.untold && !is_paid(machines, at, time.began..=at) {
             seen.count("ran out, and no payment for it was told");
         } else if at >= time.over && listed && !taken {
             seen.count("ran out later, and a person was shown why");
@@ -158,14 +174,15 @@ fn one_owner(
     Ok(())
 }
 
-/// Whether a payment for an instant was told since the trouble began.
-fn is_paid(machines: &[&Machine], at: Timestamp, since: Timestamp) -> bool {
+/// Whether a payment for an instant was told in a time.
+fn is_paid(machines: &[&Machine], at: Timestamp, told: impl RangeBounds<Timestamp>) -> bool {
     let bills = |i: &Invoice| {
         i.lines
             .iter()
-            .any(|l| l.start <= at && at < l.end && l.amount >= 0)
+            .any(|l| l.start <= at && at < l.end && l.amount >= 0 && l.quantity != Some(0))
     };
-    let pays = |f: &&Fact| f.received >= since && f.invoice().is_some_and(|i| i.paid && bills(i));
+    let pays =
+        |f: &&Fact| told.contains(&f.received) && f.invoice().is_some_and(|i| i.paid && bills(i));
     machines.iter().flat_map(|m| &m.facts).any(|f| pays(&f))
 }
 

@@ -5,15 +5,15 @@ mod until;
 
 use keyward::domain::policy::OnCancel;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::input::{Input, Rules};
+use keyward::engine::input::Input;
 use keyward::sim::history::Line;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::adopted;
 use super::judge::Judged;
 use super::service::Lie;
 use super::world::World;
+use super::{Heard, adopted};
 use edit::{Edit, edited};
 use until::judged_until;
 
@@ -36,8 +36,9 @@ pub(crate) enum What {
     Down,
     /// The store begins only now; the license service has all licenses. Whether what happened before is told.
     Late { told: bool },
-    /// The store begins only now, beside licenses that others made, and takes all of them in.
-    Adopted,
+    /// The store begins only now, beside licenses that others made, and takes all of them in. Whether a person says yes to
+    /// whatever that holds.
+    Adopted { agrees: bool },
     /// Another binary starts on the store, and judges everything anew.
     NewBinary,
     /// The license service lies for an hour.
@@ -53,19 +54,20 @@ impl What {
             Self::Jumped { .. } => "jumped",
             Self::Down => "down",
             Self::Late { .. } => "late",
-            Self::Adopted => "adopted",
+            Self::Adopted { .. } => "adopted",
             Self::NewBinary => "binary changed",
             Self::Lies(_) => "lies",
         }
     }
 
     /// Each kind.
-    pub(crate) const KINDS: [&'static str; 7] = [
+    pub(crate) const KINDS: [&'static str; 8] = [
         "edited",
         "put back",
         "jumped",
         "down",
         "late",
+        "adopted",
         "binary changed",
         "lies",
     ];
@@ -103,16 +105,10 @@ pub(crate) fn any_trouble() -> impl Strategy<Value = Trouble> {
         (-900..900_i16, 1..72_u8).prop_map(|(by, hours)| What::Jumped { by, hours }),
         Just(What::Down),
         any::<bool>().prop_map(|told| What::Late { told }),
+        any::<bool>().prop_map(|agrees| What::Adopted { agrees }),
         Just(What::NewBinary),
         prop::sample::select(lies.to_vec()).prop_map(What::Lies),
     ];
-    // What adoption holds for a person's yes differs from the calm run by right; which mismatches do is not judged.
-    let open = std::env::var("KEYWARD_OPEN").is_ok_and(|v| v == "1");
-    let what = if open {
-        Just(What::Adopted).boxed()
-    } else {
-        what.boxed()
-    };
     (what, any::<u16>(), 0..400_u16).prop_map(|(what, event, hours)| Trouble { what, event, hours })
 }
 
@@ -136,7 +132,8 @@ pub(crate) struct Runs {
 }
 
 /// Plays a shop with a trouble and without it.
-pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
+pub(super) fn play(heard: &Heard, trouble: &Trouble) -> Runs {
+    let (lines, rules) = (&heard.lines[..], &heard.rules);
     let at = trouble.at(lines);
     let last = lines.iter().map(|l| l.received).max().unwrap();
     let until = last.max(at) + Span::from_days(40);
@@ -147,7 +144,7 @@ pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
         | What::Jumped { .. }
         | What::Down
         | What::Late { .. }
-        | What::Adopted
+        | What::Adopted { .. }
         | What::NewBinary
         | What::Lies(_) => at,
     };
@@ -160,12 +157,12 @@ pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
         trouble.what,
         &mut troubled,
         &calm,
-        lines,
+        heard,
         (kept, before),
         at,
     );
-    if trouble.what == What::Adopted {
-        adopt_again(&mut calm, &mut troubled, lines, at, until);
+    if matches!(trouble.what, What::Adopted { .. }) {
+        adopt_again(&mut calm, &mut troubled, heard, (at, until));
     }
     catch_up(&mut troubled, lines, at, until);
     catch_up(&mut calm, lines, at, until);
@@ -180,6 +177,9 @@ pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
         over,
         end,
         untold: matches!(trouble.what, What::Late { told: false }),
+        listed: matches!(trouble.what, What::Adopted { .. }),
+        guesses: matches!(trouble.what, What::Late { .. }),
+        agreed: matches!(trouble.what, What::Adopted { agrees: true }),
     };
     Runs {
         calm,
@@ -192,16 +192,15 @@ pub(crate) fn play(lines: &[Line], rules: &Rules, trouble: &Trouble) -> Runs {
 fn adopt_again(
     calm: &mut World,
     troubled: &mut World,
-    lines: &[Line],
-    began: Timestamp,
-    until: Timestamp,
+    heard: &Heard,
+    (began, until): (Timestamp, Timestamp),
 ) {
+    let lines = &heard.lines[..];
     let (mut at, mut waits) = (began + DAY, true);
     while waits && at < until {
         catch_up(calm, lines, began, at);
         catch_up(troubled, lines, began, at);
-        let before = lines.partition_point(|l| l.received <= at);
-        waits = adopted::adopt(troubled, calm, &lines[..before]);
+        waits = adopted::adopt(troubled, &heard.objects);
         at = at + DAY;
     }
 }
@@ -226,10 +225,11 @@ fn strike(
     what: What,
     world: &mut World,
     calm: &World,
-    lines: &[Line],
+    heard: &Heard,
     (kept, before): (usize, usize),
     at: Timestamp,
 ) -> Timestamp {
+    let lines = &heard.lines[..];
     match what {
         What::Edited(edit) => {
             world.rules.revisions = edited(&world.rules.revisions, edit, at);
@@ -263,13 +263,13 @@ fn strike(
                 lines[..before].iter().for_each(|l| world.take_in(l));
             }
         }
-        What::Adopted => {
+        What::Adopted { agrees } => {
             let mut rules = world.rules.clone();
             rules.store_since = Some(at);
             *world = World::new(rules, at);
             world.licenses = calm.licenses.clone();
-            world.agrees = true;
-            adopted::adopt(world, calm, &lines[..before]);
+            world.agrees = agrees;
+            adopted::adopt(world, &heard.objects);
         }
         What::NewBinary => {
             // A restart is short: nothing is held for it.

@@ -33,7 +33,7 @@ pub(super) fn judged_until(
             let lost = lost.filter(decided).count();
             if lost == 0 { until } else { at }
         }
-        What::Late { told: false } | What::Adopted => {
+        What::Late { told: false } | What::Adopted { .. } => {
             let lost = lines[..before].iter().filter(decided).count();
             // Who cancels pays no more. That `on_cancel = keep` makes the license one for life needs a payment that is known.
             let cancelled = |l: &&Line| snapshot(l).is_some_and(|s| s.ended_at.is_some());
