@@ -172,7 +172,10 @@ impl Smtp {
         *phase = SmtpPhase::Data;
         connection.command(Data).await.map_err(heard)?;
         *phase = SmtpPhase::Message;
-        connection.message(&bytes).await.map_err(heard)
+        match in_one_piece(&bytes) {
+            Some(piece) => connection.command(piece).await.map_err(heard),
+            None => connection.message(&bytes).await.map_err(heard),
+        }
     }
 
     /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this module.
@@ -200,6 +203,16 @@ impl Smtp {
             MailAnswer::Unknown { why } => MailAnswer::Unknown { why: clean(why) },
         }
     }
+}
+
+/// A message as it goes over the line, its end with it; `None`: it is no text. lettre sends the end by itself, which then waits
+/// for the server's system to say that the rest has come (40 ms and more: Nagle's algorithm and a delayed acknowledgement).
+fn in_one_piece(message: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(message).ok()?;
+    // A line that begins with a dot gets a second one (RFC 5321, 4.5.2).
+    let first = if text.starts_with('.') { "." } else { "" };
+    let rest = text.replace("\r\n.", "\r\n..");
+    Some(format!("{first}{rest}\r\n.\r\n"))
 }
 
 /// What the message asks of the server beyond plain ASCII.
@@ -318,4 +331,21 @@ fn tls_error(error: &Error) -> Option<rustls::Error> {
         next = source.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_one_piece;
+
+    #[test]
+    fn a_message_goes_out_with_its_end_and_its_dots() {
+        for (message, piece) in [
+            ("a", "a\r\n.\r\n"),
+            (".a\r\n.\r\n..b", "..a\r\n..\r\n...b\r\n.\r\n"),
+            ("a.b\n.c", "a.b\n.c\r\n.\r\n"),
+        ] {
+            assert_eq!(in_one_piece(message.as_bytes()).as_deref(), Some(piece));
+        }
+        assert_eq!(in_one_piece(b"\xff"), None);
+    }
 }
