@@ -17,11 +17,11 @@ use crate::service::Service;
 use crate::settings::Settings;
 use crate::sustained::{IN_FLIGHT, SLOW, wait_for};
 
-/// Purchases of one stretch, of which there are [`STRETCHES`] at either end; the median counts.
+/// Purchases of one stretch, of which there are [`STRETCHES`] on either side; the median counts.
 const STRETCH: usize = 5_000;
-const STRETCHES: usize = 3;
-/// How long the idle server is watched.
-const IDLE: Duration = Duration::from_secs(10);
+const STRETCHES: usize = 5;
+/// How long the idle server is watched, from the last sale on.
+const IDLE: Duration = Duration::from_secs(60);
 /// Sales that go on while the backlog is worked off.
 const MEANWHILE: usize = 20_000;
 /// How often the service is asked how far it is.
@@ -33,7 +33,7 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     line(&format!(
         "\nBacklog: {waiting} actions wait for a license service that is down"
     ));
-    let none = none_waiting(settings)?;
+    let (plain, mut sold_plain) = none_waiting(settings)?;
     let port = free_port()?;
     let mut server = Server::start(Kind::Keyward, settings, port)?;
     wait_for_a_whole_second()?;
@@ -43,7 +43,8 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let at_first = sold;
     sell(&server, &mut sold, waiting - at_first)?;
     let memory_after = proc::memory(server.pid())?;
-    let many = stretches(&server, &mut sold)?;
+    let (none, many) = in_turns((&plain, &mut sold_plain), (&server, &mut sold))?;
+    drop(plain);
     ratios(report, &format!("{waiting} waiting"), &none, &many);
     let grown_kib = (memory_after.now_mib - memory_before.now_mib) * 1024.0;
     line(&format!(
@@ -69,9 +70,9 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     work_off(&server, port, &mut sold, report)
 }
 
-/// What an acknowledgement costs in a store of as many purchases whose licenses are made: what more of them cost by
-/// themselves is the part `growth`.
-fn none_waiting(settings: &Settings) -> Result<Vec<[f64; 2]>> {
+/// A store of as many purchases whose licenses are made, and how many those are: what more of them cost by themselves is the
+/// part `growth`.
+fn none_waiting(settings: &Settings) -> Result<(Server, usize)> {
     let service = Service::start_anywhere(Duration::ZERO)?;
     let server = Server::start(Kind::Keyward, settings, service.port())?;
     let mut sold = 0;
@@ -79,8 +80,20 @@ fn none_waiting(settings: &Settings) -> Result<Vec<[f64; 2]>> {
     wait_for(&service, sold)?;
     // From here on the service is down, as it is where much waits.
     drop(service);
-    wait_for_a_whole_second()?;
-    stretches(&server, &mut sold)
+    Ok((server, sold))
+}
+
+/// Stretches of two servers, one after the other: what the machine does meanwhile concerns both.
+fn in_turns(
+    (one, sold_one): (&Server, &mut usize),
+    (other, sold_other): (&Server, &mut usize),
+) -> Result<(Vec<[f64; 2]>, Vec<[f64; 2]>)> {
+    let mut seen = (Vec::new(), Vec::new());
+    for _ in 0..STRETCHES {
+        seen.0.push(stretch(one, sold_one)?);
+        seen.1.push(stretch(other, sold_other)?);
+    }
+    Ok(seen)
 }
 
 /// The service comes back, slow; sales go on.
@@ -148,14 +161,15 @@ pub(crate) fn ratios(report: &mut Report, state: &str, none: &[[f64; 2]], many: 
 
 /// Time and CPU of an acknowledgement, in ms, for each stretch.
 pub(crate) fn stretches(server: &Server, sold: &mut usize) -> Result<Vec<[f64; 2]>> {
-    let one = |_| {
-        let before = proc::cpu(server.pid())?;
-        let load = sell(server, sold, STRETCH)?;
-        let cpu = proc::cpu(server.pid())?.saturating_sub(before);
-        let ms = |time: Duration| time.as_secs_f64() * 1e3 / STRETCH as f64;
-        Ok([ms(load.elapsed), ms(cpu)])
-    };
-    (0..STRETCHES).map(one).collect()
+    (0..STRETCHES).map(|_| stretch(server, sold)).collect()
+}
+
+fn stretch(server: &Server, sold: &mut usize) -> Result<[f64; 2]> {
+    let before = proc::cpu(server.pid())?;
+    let load = sell(server, sold, STRETCH)?;
+    let cpu = proc::cpu(server.pid())?.saturating_sub(before);
+    let ms = |time: Duration| time.as_secs_f64() * 1e3 / STRETCH as f64;
+    Ok([ms(load.elapsed), ms(cpu)])
 }
 
 pub(crate) fn sell(server: &Server, sold: &mut usize, count: usize) -> Result<Load> {
