@@ -73,13 +73,24 @@ fn heard(shop: &Shop) -> Heard {
 
 impl Case {
     /// The shop as Keyward hears of it. Whoever adopts has an API key, by which Stripe tells everything at once, whatever the
-    /// endpoint asks for.
+    /// endpoint asks for. So has a store that begins untold: without one a plan that is named by a lookup key alone waits for
+    /// its subscription's next event (docs/operating.md, *Where it ends*).
     fn heard(&self) -> Shop {
         let mut shop = self.shop.clone();
-        if matches!(self.trouble.what, What::Adopted { .. }) {
-            (shop.delivery.types, shop.delivery.late) = (Types::All, false);
-            shop.delivery.seed &= !1;
-            assert!(shop.delivery.has_key());
+        match self.trouble.what {
+            What::Adopted { .. } => {
+                (shop.delivery.types, shop.delivery.late) = (Types::All, false);
+                shop.delivery.seed &= !1;
+                assert!(shop.delivery.has_key());
+            }
+            What::Late { told: false } => shop.delivery.seed &= !1,
+            What::Edited(_)
+            | What::PutBack { .. }
+            | What::Jumped { .. }
+            | What::Down
+            | What::Late { told: true }
+            | What::NewBinary
+            | What::Lies(_) => {}
         }
         shop
     }
@@ -112,7 +123,7 @@ fn check(case: &Case) -> Result<Seen, String> {
     Ok(named)
 }
 
-/// What a store heard, and the licenses that it holds, with the items that they stand for.
+/// What a store heard, what it did, and the licenses that it holds, with the items that they stand for.
 fn held(machines: &[Machine]) -> String {
     let of = |m: &Machine| {
         let grants = m.grants.iter().map(|g| {
@@ -122,12 +133,17 @@ fn held(machines: &[Machine]) -> String {
                 .map_or("for life".to_owned(), |t| t.to_string());
             format!("\n    #{n} {item:?} {plan:?} until {ends}")
         });
+        let did = m.actions.iter().map(|a| {
+            let (act, state) = (a.act.as_str(), a.outcome);
+            format!("\n    {} #{} {act} {state:?} {:?}", a.at, a.license, a.held)
+        });
         let heard = m.facts.iter();
         let heard = heard.map(|f| format!("\n    {} {} of {}", f.received, f.kind, f.at));
         format!(
-            "\n  {}{}{}",
+            "\n  {}{}{}{}",
             m.id,
             heard.collect::<String>(),
+            did.collect::<String>(),
             grants.collect::<String>()
         )
     };
