@@ -70,6 +70,17 @@ fn an_item_of_the_beginning_waits_for_its_own_invoice() {
     case.shown(30.0, 30.0, 60.0, yearly)
         .paid(30.0, "in_2", 30.0, 60.0)
         .is("active: live 63");
+    // The same, taken in late.
+    let mut late = Case::subscription(|_| {});
+    let lines = vec![
+        line("si_1", "price_pro", 19, 0.0, 30.0),
+        line("si_2", "price_team", 190, 0.0, 365.0),
+    ];
+    let open = invoice("in_1", InvoiceEvent::Finalized, lines);
+    late.told(0.0, "invoice.finalized", open);
+    late.paid(30.0, "in_2", 30.0, 60.0)
+        .shown(31.0, 30.0, 60.0, yearly)
+        .is("active: live 63");
 }
 
 /// Rule 14: of a subscription that is taken in late, an item that the paid invoice does not name came after that: it has what

@@ -173,12 +173,24 @@ impl<'f> Course<'_, 'f> {
         };
         let granted: Vec<(ItemKey, Timestamp)> = new
             .filter(|i| i.quantity > 0)
-            .filter(|i| self.life.came.get(&i.key) > began || !is_whole)
+            .filter(|i| {
+                let came = self.life.came.get(&i.key) > began;
+                came || !(is_whole || self.is_billed_unpaid(&i.key))
+            })
             .filter_map(|i| Some((i.key.clone(), running(i)?)))
             .collect();
         for (key, end) in granted {
             self.paid_mut(&key).grant(at, end);
         }
+    }
+
+    /// Whether an invoice that is not paid bills an item: that is its own, and it waits for it (rule 20).
+    fn is_billed_unpaid(&self, key: &ItemKey) -> bool {
+        let items = &self.objects.subscription.items;
+        let unpaid = self.objects.invoices.values().filter(|i| i.paid.is_none());
+        unpaid
+            .flat_map(|i| items.lines_of(i.lines))
+            .any(|(k, l)| k == *key && !l.proration && l.amount >= 0)
     }
 
     fn active(&mut self, fact: &Fact, version: &Version<'_>) {
