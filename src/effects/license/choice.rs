@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::{Expiry, License, Status};
 use crate::domain::time::{Span, Timestamp};
 
-/// Ends that lie further apart are of other periods: no two of a month, a quarter and a year are so near.
+/// Ends that lie further apart are of other periods.
 const SAME_PERIOD: Span = Span::from_days(20);
 
 /// The one of several licenses with one label that a machine takes, and the others, of which the operator is told.
@@ -18,9 +18,9 @@ pub struct Choice {
 }
 
 /// Chooses among licenses of one purchase: a live one before one that is stopped or expired, that before a revoked one;
-/// then, for a seat that is paid `until` an instant (the outer `None`: for none in particular, the inner one: for life), one
-/// whose end is of that period, for a subscription's yearly item has another license than its monthly one; then one with
-/// bound devices; then the older (rule 52).
+/// then one with bound devices; then, for a seat that is paid `until` an instant (the outer `None`: for none in particular, the
+/// inner one: for life), one whose end is of that period, for a subscription's yearly item has another license than its
+/// monthly one; then the older (rule 52).
 #[must_use]
 pub fn choose(
     mut licenses: Vec<License>,
@@ -39,8 +39,8 @@ pub fn choose(
         let made = license.created_at.map_or(i64::MAX, Timestamp::ms);
         (
             rank,
-            is_other,
             Reverse(has_devices),
+            is_other,
             made,
             license.key.reveal().to_owned(),
         )
@@ -106,20 +106,20 @@ mod tests {
     #[test]
     fn a_seat_that_is_paid_for_a_year_takes_the_license_of_the_year() {
         let day = |n: i64| Timestamp::from_s(n * 86_400);
-        let one = |key: &str, ends: Expiry, bound: u32| License {
+        let one = |key: &str, ends: Expiry, made_s: i64| License {
             key: LicenseKey::new(key),
             app_id: None,
             status: Status::Active,
             expires_at: ends,
             devices: None,
-            bound: Some(bound),
+            bound: Some(0),
             label: None,
-            created_at: Some(day(0)),
+            created_at: Some(Timestamp::from_s(made_s)),
         };
         let all = vec![
             one("month", Expiry::At(day(33)), 1),
-            one("year", Expiry::At(day(365)), 0),
-            one("for life", Expiry::Never, 2),
+            one("year", Expiry::At(day(365)), 2),
+            one("for life", Expiry::Never, 0),
         ];
         for (until, key) in [
             (Some(day(30)), "month"),
@@ -129,7 +129,11 @@ mod tests {
             let choice = choose(all.clone(), Some(until), day(10)).unwrap();
             assert_eq!(choice.adopt.key.reveal(), key);
         }
-        let any = choose(all, None, day(10)).unwrap();
-        assert_eq!(any.adopt.key.reveal(), "for life", "the one in use");
+        let any = choose(all.clone(), None, day(10)).unwrap();
+        assert_eq!(any.adopt.key.reveal(), "for life", "the oldest");
+        let mut in_use = all;
+        in_use[0].bound = Some(1);
+        let used = choose(in_use, Some(Some(day(368))), day(10)).unwrap();
+        assert_eq!(used.adopt.key.reveal(), "month", "rule 52: the one in use");
     }
 }
