@@ -3,6 +3,7 @@
 //!
 //! Here is decided which purchases look for such a license before one is made. `labels` says under which labels.
 
+mod beginning;
 mod class;
 mod labels;
 mod link;
@@ -11,6 +12,7 @@ mod noted;
 mod repair;
 mod would;
 
+pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
 pub use class::{Asking, Class, Examined, FoundLicense, Judged, NEAR_RENEWAL, Waits};
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
@@ -20,9 +22,11 @@ pub use repair::{Repair, Unrepaired};
 
 use minicbor::{Decode, Encode};
 
+use beginning::slept_through;
+
 use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
 use super::entitlement::{Entitlement, Want, Why};
-use super::fact::{BillingReason, EndReason, Fact, FactBody, SubscriptionEvent};
+use super::fact::{EndReason, Fact, SubscriptionEvent};
 use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
@@ -79,101 +83,6 @@ pub fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
         let one = &mut gaps[first];
         (one.from, one.to) = (one.from.min(later.from), one.to.max(later.to));
     }
-}
-
-/// When a purchase began, as far as its facts tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Began {
-    At(Timestamp),
-    /// Some time before its first fact.
-    Earlier,
-}
-
-/// Whether a fact is of a purchase's very beginning.
-fn is_start(f: &Fact) -> bool {
-    match &f.body {
-        FactBody::Session(_) => true,
-        FactBody::Subscription(s) => s.event == SubscriptionEvent::Created,
-        FactBody::Invoice(i) => i.reason == BillingReason::Create,
-        FactBody::Payment(_)
-        | FactBody::Charge(_)
-        | FactBody::Refund(_)
-        | FactBody::Dispute(_)
-        | FactBody::FraudWarning(_)
-        | FactBody::LineItems(_)
-        | FactBody::Items(_)
-        | FactBody::Decision(_) => false,
-    }
-}
-
-fn began(machine: &Machine) -> Option<Began> {
-    let first = machine.first_told()?;
-    // One that was backdated began before it was made, and one whose start was moved was made before it begins.
-    let snapshots = machine.facts.iter().filter_map(Fact::subscription);
-    let told = snapshots.filter_map(|s| s.began.into_iter().chain(s.created).min());
-    if let Some(told) = told.min() {
-        return Some(Began::At(told.min(first)));
-    }
-    let goes_on = |f: &Fact| {
-        f.invoice()
-            .is_some_and(|i| matches!(i.reason, BillingReason::Cycle | BillingReason::Update))
-    };
-    let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
-    Some(if unknown {
-        Began::Earlier
-    } else {
-        Began::At(first)
-    })
-}
-
-/// Whether a purchase began before the store's first start, or was told of only after a gap in which it may have been told
-/// of before: then somebody may have made its license. `since: None`: nothing is older (replay).
-#[must_use]
-pub fn began_before(machine: &Machine, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
-    let (Some(since), Some(began)) = (since, began(machine)) else {
-        return false;
-    };
-    let before = |instant: Timestamp| match began {
-        Began::At(at) => at < instant,
-        Began::Earlier => true,
-    };
-    before(since) || slept_through(machine, gaps) || {
-        let heard = machine.facts.iter().map(|f| f.received).min();
-        gaps.iter()
-            .any(|gap| heard.is_some_and(|at| at >= gap.noted) && before(gap.to))
-    }
-}
-
-/// Whether a purchase is only given to: it began before this store, and what happened until then was neither told from its
-/// beginning nor read when it was adopted.
-#[must_use]
-pub fn only_gives(machine: &Machine, since: Option<Timestamp>) -> bool {
-    began_before(machine, since, &[]) && !machine.facts.iter().any(completes)
-}
-
-/// Whether a fact is of a purchase's beginning, or was read with it when the purchase was taken in.
-fn completes(fact: &Fact) -> bool {
-    is_start(fact) || fact.id.as_str().starts_with(ADOPTED_PREFIX)
-}
-
-/// Whether a subscription came here by an event in the midst of its life and goes on with keys that others made: what it
-/// paid before is not known until `keyward adopt` reads it.
-#[must_use]
-pub fn is_unread(machine: &Machine) -> bool {
-    machine.kind == Kind::Subscription
-        && !machine.grants.is_empty()
-        && machine.grants.iter().all(|g| g.adopted)
-        && !machine.facts.iter().any(completes)
-}
-
-/// Whether something that concerns a purchase happened before the end of a gap and was told only after it.
-fn slept_through(machine: &Machine, gaps: &[Gap]) -> bool {
-    let of_others = |f: &&Fact| f.decision().is_none();
-    machine
-        .facts
-        .iter()
-        .filter(of_others)
-        .any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
 }
 
 /// Whether the license for a seat is looked for before one is made. One that replaces a license which the machine

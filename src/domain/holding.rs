@@ -4,7 +4,7 @@
 //! The guard counts across machines, so the engine asks it ([`super::guard`]); everything else is decided here.
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase};
-use super::adoption::only_gives;
+use super::adoption::{only_gives, was_heard_of};
 use super::context::DecisionContext;
 use super::entitlement::{Entitlement, SeatDue};
 use super::guard::is_hurtful;
@@ -103,7 +103,7 @@ fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> O
             reason: order.reason.clone(),
         });
     }
-    if is_only_adopted(machine) {
+    if is_only_adopted(machine) && !goes_on(machine, action, world.now) {
         return Some(Hold::Adoption);
     }
     if !changes_something(action) {
@@ -151,6 +151,13 @@ pub(super) fn is_only_adopted(machine: &Machine) -> bool {
             .iter()
             .all(|f| f.received <= at || f.is_override())
     }) && machine.extensions.iter().all(|e| e.adopted)
+}
+
+/// Whether an action gives time to a license of a purchase that was heard of before it was taken in: an event may have asked
+/// for it.
+fn goes_on(machine: &Machine, action: &Action, now: Timestamp) -> bool {
+    let gives = matches!(action.act, Act::SetExpiry { .. } | Act::Reinstate { .. });
+    gives && was_heard_of(machine) && !is_hurtful(machine, action, now)
 }
 
 /// Whether it changes anything at the license service. A look for a license that may be there already does not.

@@ -246,8 +246,10 @@ impl Examined<'_> {
         // One that was taken in without a key, where none is to be linked, waits here for its key to be made.
         let settled = !self.machine.grants.is_empty() || self.licenses.is_empty();
         let known = self.stored.is_some() && settled;
+        // Without a license at the service there is nothing to go on with.
+        let unread = self.unread && !self.licenses.is_empty();
         let class = match (self.stored, asking) {
-            (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() && !self.unread => {
+            (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() && !unread => {
                 Class::Known
             }
             (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),
@@ -257,7 +259,7 @@ impl Examined<'_> {
         Some(Judged {
             class,
             waits: self.waits(),
-            unread: self.unread,
+            unread,
             keys: (self.licenses.len(), bought),
             repair: (asking == Asking::Audit).then(|| class.repair(known, self.has_newer)),
         })

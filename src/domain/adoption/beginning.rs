@@ -1,0 +1,115 @@
+//! Where a purchase began, as far as this store was told: before it, here, or in a time that it has no memory of.
+
+use super::{ADOPTED_PREFIX, Gap};
+use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::fact::{BillingReason, Fact, FactBody, SubscriptionEvent};
+use crate::domain::lifecycle::Kind;
+use crate::domain::machine::Machine;
+use crate::domain::notice::{Notice, NoticeStatus};
+use crate::domain::time::Timestamp;
+
+/// When a purchase began, as far as its facts tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Began {
+    At(Timestamp),
+    /// Some time before its first fact.
+    Earlier,
+}
+
+/// Whether a fact is of a purchase's very beginning.
+fn is_start(f: &Fact) -> bool {
+    match &f.body {
+        FactBody::Session(_) => true,
+        FactBody::Subscription(s) => s.event == SubscriptionEvent::Created,
+        FactBody::Invoice(i) => i.reason == BillingReason::Create,
+        FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_)
+        | FactBody::Decision(_) => false,
+    }
+}
+
+fn began(machine: &Machine) -> Option<Began> {
+    let first = machine.first_told()?;
+    // One that was backdated began before it was made, and one whose start was moved was made before it begins.
+    let snapshots = machine.facts.iter().filter_map(Fact::subscription);
+    let told = snapshots.filter_map(|s| s.began.into_iter().chain(s.created).min());
+    if let Some(told) = told.min() {
+        return Some(Began::At(told.min(first)));
+    }
+    let goes_on = |f: &Fact| {
+        f.invoice()
+            .is_some_and(|i| matches!(i.reason, BillingReason::Cycle | BillingReason::Update))
+    };
+    let unknown = !machine.facts.iter().any(is_start) && machine.facts.iter().any(goes_on);
+    Some(if unknown {
+        Began::Earlier
+    } else {
+        Began::At(first)
+    })
+}
+
+/// Whether a purchase began before the store's first start, or was told of only after a gap in which it may have been told
+/// of before: then somebody may have made its license. `since: None`: nothing is older (replay).
+#[must_use]
+pub fn began_before(machine: &Machine, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
+    let (Some(since), Some(began)) = (since, began(machine)) else {
+        return false;
+    };
+    let before = |instant: Timestamp| match began {
+        Began::At(at) => at < instant,
+        Began::Earlier => true,
+    };
+    before(since) || slept_through(machine, gaps) || {
+        let heard = machine.facts.iter().map(|f| f.received).min();
+        gaps.iter()
+            .any(|gap| heard.is_some_and(|at| at >= gap.noted) && before(gap.to))
+    }
+}
+
+/// Whether a purchase is only given to: it began before this store, and what happened until then was neither told from its
+/// beginning nor read when it was adopted.
+#[must_use]
+pub fn only_gives(machine: &Machine, since: Option<Timestamp>) -> bool {
+    began_before(machine, since, &[]) && !machine.facts.iter().any(completes)
+}
+
+/// Whether a fact is of a purchase's beginning, or was read with it when the purchase was taken in.
+fn completes(fact: &Fact) -> bool {
+    is_start(fact) || fact.id.as_str().starts_with(ADOPTED_PREFIX)
+}
+
+/// Whether a subscription came here by an event in the midst of its life and goes on with a key that others made: what it
+/// paid before is not known until `keyward adopt` reads it. What is on its way for it goes first, for what is read then
+/// would hold it.
+#[must_use]
+pub fn is_unread(machine: &Machine) -> bool {
+    let acts = |a: &Action| a.outcome == ActionOutcome::Pending;
+    let mails = |n: &Notice| n.status == NoticeStatus::Pending;
+    machine.kind == Kind::Subscription
+        && machine.grants.iter().any(|g| g.adopted)
+        && !machine.facts.iter().any(completes)
+        && !machine.actions.iter().any(acts)
+        && !machine.notices.iter().any(mails)
+}
+
+/// Whether an event of a purchase was delivered here, not only read when it was taken in.
+#[must_use]
+pub fn was_heard_of(machine: &Machine) -> bool {
+    let heard = |f: &Fact| !f.id.as_str().starts_with(ADOPTED_PREFIX) && f.decision().is_none();
+    machine.facts.iter().any(heard)
+}
+
+/// Whether something that concerns a purchase happened before the end of a gap and was told only after it.
+pub(super) fn slept_through(machine: &Machine, gaps: &[Gap]) -> bool {
+    let of_others = |f: &&Fact| f.decision().is_none();
+    machine
+        .facts
+        .iter()
+        .filter(of_others)
+        .any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
+}
