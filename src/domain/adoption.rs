@@ -25,8 +25,8 @@ use minicbor::{Decode, Encode};
 use beginning::slept_through;
 
 use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
-use super::entitlement::{Entitlement, Want, Why};
-use super::fact::{EndReason, Fact, SubscriptionEvent};
+use super::entitlement::{Entitlement, SeatDue, Want, Why};
+use super::fact::{EndReason, Fact, Subscription, SubscriptionEvent};
 use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
 use super::machine::{Grant, Machine};
@@ -156,14 +156,18 @@ pub fn is_over_unpaid(machine: &Machine) -> bool {
 }
 
 /// What is due of licenses that others made for a subscription which is over, and of which no payment was ever told. What
-/// was paid stands only in their own end: it counts, up to the end of the period in which the subscription ended.
+/// was paid stands only in their own end: it counts, up to the end of the period in which the subscription ended. Where it
+/// ended because a payment failed, that was for a period that no license reaches: one that lasts as long as its item's
+/// period was paid for it, as a year is beside a month that is owed.
 pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<'_>) {
     if !is_over_unpaid(machine) || due.seats.iter().all(|s| s.want != Want::Nothing) {
         return;
     }
-    let Some((told, paid_until, ended_at)) = last_period(machine) else {
+    let Some((told, last, ended_at)) = last_period(machine) else {
         return;
     };
+    let last_end = last.items.iter().filter_map(|i| i.period_end).max();
+    let unpaid = last.end_reason == Some(EndReason::PaymentFailed);
     let matched = match_seats(machine, due);
     for (seat, grant) in due.seats.iter_mut().zip(matched) {
         let Some(grant) = grant.map(|g| &machine.grants[g]).filter(|g| g.adopted) else {
@@ -173,6 +177,13 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<
             continue;
         }
         let own = |until: Timestamp| grant.expires_at.map_or(until, |end| end.min(until));
+        let reached = |end: &Timestamp| !unpaid || grant.expires_at.is_some_and(|own| own >= *end);
+        let period_end = if unpaid {
+            period_end(last, seat)
+        } else {
+            last_end
+        };
+        let paid_until = period_end.filter(reached).unwrap_or(ended_at);
         let until = match terms.policy(seat.plan.as_ref(), told).on_cancel {
             OnCancel::PeriodEnd => Some(own(paid_until)),
             OnCancel::Now => Some(own(ended_at)),
@@ -182,21 +193,22 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<
     }
 }
 
-/// When the end was told, the end of the period in which it fell, and the end itself.
-fn last_period(machine: &Machine) -> Option<(Timestamp, Timestamp, Timestamp)> {
+/// When the end was told, the snapshot that told it, and the end itself.
+fn last_period(machine: &Machine) -> Option<(Timestamp, &Subscription, Timestamp)> {
     let ends = machine.facts.iter().filter_map(|f| {
         let s = f.subscription()?;
         (s.event == SubscriptionEvent::Deleted || s.ended_at.is_some()).then_some((f.at, s))
     });
     let (told, snapshot) = ends.min_by_key(|(at, _)| *at)?;
-    let ended_at = snapshot.ended_at.unwrap_or(told);
-    let period = snapshot.items.iter().filter_map(|i| i.period_end).max();
-    let unpaid = snapshot.end_reason == Some(EndReason::PaymentFailed);
-    Some((
-        told,
-        period.filter(|_| !unpaid).unwrap_or(ended_at),
-        ended_at,
-    ))
+    Some((told, snapshot, snapshot.ended_at.unwrap_or(told)))
+}
+
+/// The end of the period of a seat's item.
+fn period_end(snapshot: &Subscription, seat: &SeatDue) -> Option<Timestamp> {
+    let is_own = |id: &str| id == seat.item || seat.aliases.contains(id);
+    let mut items = snapshot.items.iter();
+    let own = items.find(|i| i.id.as_ref().is_some_and(|id| is_own(id.as_str())))?;
+    own.period_end
 }
 
 /// Whether time that another hand gave a license is left to it though it should not work any more. What stood in a license
