@@ -10,8 +10,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 
-use keyward::domain::action::{Act, ActionOutcome};
+use keyward::domain::action::{Act, Action, ActionOutcome};
 use keyward::domain::fact::{Fact, Invoice};
+use keyward::domain::hold::Cleared;
+use keyward::domain::lifecycle::Kind;
 use keyward::domain::machine::Machine;
 use keyward::domain::time::{Span, Timestamp};
 
@@ -86,22 +88,30 @@ impl Owners {
     }
 }
 
-/// Whether something about a purchase waits for a person.
-fn is_listed(machine: &Machine) -> bool {
-    let waits = |outcome| {
+/// Whether something about a purchase waits for a person at an instant.
+fn is_listed(machine: &Machine, at: Timestamp) -> bool {
+    let waits = |a: &Action| match a.outcome {
+        ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned => true,
+        // What is held no more, because something else was told meanwhile, was listed until then.
+        ActionOutcome::Superseded => a.held.is_some() && a.at >= at,
+        _ => false,
+    };
+    let mut asked = machine.actions.iter();
+    asked.any(|a| !matches!(a.act, Act::Query(_)) && waits(a))
+        || machine.held.is_some()
+        || !machine.told.is_empty()
+}
+
+/// Whether a person said yes to something that stops a license of a purchase, or takes time of it.
+fn was_agreed(machine: &Machine) -> bool {
+    let stops = |act: &Act| {
         matches!(
-            outcome,
-            ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned
+            act,
+            Act::Suspend { .. } | Act::Revoke { .. } | Act::SetExpiry { .. }
         )
     };
-    let asks = |a: &&keyward::domain::action::Action| !matches!(a.act, Act::Query(_));
-    // What is held no more, because something else was told meanwhile, was listed until then.
-    let waiting = machine
-        .actions
-        .iter()
-        .filter(asks)
-        .any(|a| waits(a.outcome) || a.held.is_some());
-    waiting || machine.held.is_some() || !machine.told.is_empty()
+    let agreed = |a: &Action| matches!(a.cleared, Some(Cleared::Person { .. }));
+    machine.actions.iter().any(|a| stops(&a.act) && agreed(a))
 }
 
 /// Compares. What was seen, or the first license that was taken early.
@@ -117,9 +127,12 @@ pub(crate) fn compare(
             of.entry(owners.owner(kept)).or_default()[n].push(kept);
         }
     }
-    let mut seen = Seen::default();
+    let (mut seen, calm_machines) = (Seen::default(), calm.1);
     for (owner, [calm, troubled_ones]) in &of {
-        let machines = owners.machines(owner, troubled.1);
+        let machines = [
+            owners.machines(owner, calm_machines),
+            owners.machines(owner, troubled.1),
+        ];
         one_owner((calm, troubled_ones), &machines, time, &mut seen)
             .map_err(|why| format!("{owner}: {why}"))?;
     }
@@ -128,11 +141,12 @@ pub(crate) fn compare(
 
 fn one_owner(
     (calm, troubled): (&[&Kept], &[&Kept]),
-    machines: &[&Machine],
+    [in_calm, machines]: &[Vec<&Machine>; 2],
     time: Judged,
     seen: &mut Seen,
 ) -> Result<(), String> {
-    let listed = machines.iter().any(|m| is_listed(m));
+    let agreed = time.agreed && machines.iter().any(|m| was_agreed(m));
+    let given_up = |k: &&Kept| k.at(time.began).is_some() && !k.works(time.began);
     let works = |of: &[&Kept], at| of.iter().filter(|k| k.works(at)).count();
     let made = |of: &[&Kept], at| of.iter().filter(|k| k.at(at).is_some()).count();
     let missing = |at| {
@@ -148,11 +162,12 @@ fn one_owner(
         }
         let since = |k: &&&Kept| k.taken(at).is_some_and(|t| t >= time.began);
         let taken = troubled.iter().filter(|k| !k.works(at)).any(|k| since(&k));
-        if time.guesses && calm.len() > 1 && calm.iter().any(|k| !k.works(time.began)) {
+        let listed = machines.iter().any(|m| is_listed(m, at));
+        if time.guesses && calm.len() > 1 && calm.iter().any(given_up) {
             seen.count("one of several was given up before");
-        } else if taken && time.agreed {
+        } else if taken && agreed {
             seen.count("stopped by a person's yes");
-        } else if time.listed && !is_paid(machines, at, time.began..) {
+        } else if time.listed && !is_paid(in_calm, at, ..) {
             seen.count("stopped or ran out, and nothing was paid for that time");
         } else if at < time.over && !taken {
             seen.count("ran out, or was not brought back, while the trouble lasted");
@@ -181,9 +196,13 @@ fn is_paid(machines: &[&Machine], at: Timestamp, told: impl RangeBounds<Timestam
             .iter()
             .any(|l| l.start <= at && at < l.end && l.amount >= 0 && l.quantity != Some(0))
     };
-    let pays =
-        |f: &&Fact| told.contains(&f.received) && f.invoice().is_some_and(|i| i.paid && bills(i));
-    machines.iter().flat_map(|m| &m.facts).any(|f| pays(&f))
+    // What is bought once has no period.
+    let once = |m: &Machine| m.kind == Kind::Payment;
+    let pays = |m: &Machine, f: &Fact| {
+        let for_then = f.invoice().is_some_and(|i| i.paid && bills(i));
+        told.contains(&f.received) && (once(m) || for_then)
+    };
+    machines.iter().any(|m| m.facts.iter().any(|f| pays(m, f)))
 }
 
 fn instants(calm: &[&Kept], troubled: &[&Kept], time: Judged) -> BTreeSet<Timestamp> {
