@@ -200,7 +200,7 @@ pub struct Examined<'a> {
     pub due: &'a Entitlement,
     /// What should be by what this store knows alone; `None`: it does not know the purchase.
     pub stored: Option<&'a Entitlement>,
-    /// Whether the store heard of it in the midst of its life alone, and its history is still to be read.
+    /// Whether the store heard of it in the midst of its life, and is to read the rest, if a license is there to go on with.
     pub unread: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
@@ -246,7 +246,6 @@ impl Examined<'_> {
         // One that was taken in without a key, where none is to be linked, waits here for its key to be made.
         let settled = !self.machine.grants.is_empty() || self.licenses.is_empty();
         let known = self.stored.is_some() && settled;
-        // Without a license at the service there is nothing to go on with.
         let unread = self.unread && !self.licenses.is_empty();
         let class = match (self.stored, asking) {
             (Some(_), Asking::Adoption) if !self.machine.grants.is_empty() && !unread => {

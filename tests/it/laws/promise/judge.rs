@@ -94,7 +94,7 @@ fn is_listed(machine: &Machine, at: Timestamp) -> bool {
         ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned => true,
         // What is held no more, because something else was told meanwhile, was listed until then.
         ActionOutcome::Superseded => a.held.is_some() && a.at >= at,
-        _ => false,
+        ActionOutcome::Pending | ActionOutcome::Done => false,
     };
     let mut asked = machine.actions.iter();
     asked.any(|a| !matches!(a.act, Act::Query(_)) && waits(a))
