@@ -83,11 +83,14 @@ fn none_waiting(settings: &Settings) -> Result<(Server, usize)> {
     Ok((server, sold))
 }
 
+/// Time and CPU of an acknowledgement, in ms, for each stretch.
+type Stretches = Vec<[f64; 2]>;
+
 /// Stretches of two servers, one after the other: what the machine does meanwhile concerns both.
 fn in_turns(
     (one, sold_one): (&Server, &mut usize),
     (other, sold_other): (&Server, &mut usize),
-) -> Result<(Vec<[f64; 2]>, Vec<[f64; 2]>)> {
+) -> Result<(Stretches, Stretches)> {
     let mut seen = (Vec::new(), Vec::new());
     for _ in 0..STRETCHES {
         seen.0.push(stretch(one, sold_one)?);
@@ -159,8 +162,7 @@ pub(crate) fn ratios(report: &mut Report, state: &str, none: &[[f64; 2]], many: 
     }
 }
 
-/// Time and CPU of an acknowledgement, in ms, for each stretch.
-pub(crate) fn stretches(server: &Server, sold: &mut usize) -> Result<Vec<[f64; 2]>> {
+pub(crate) fn stretches(server: &Server, sold: &mut usize) -> Result<Stretches> {
     (0..STRETCHES).map(|_| stretch(server, sold)).collect()
 }
 
