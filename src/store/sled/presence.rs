@@ -6,8 +6,10 @@
 use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
-/// Keys that the first level holds; each further one holds twice as many as the one before.
+/// Keys that the first level holds; each further one holds [`LEVEL_GROWTH`] times as many as the one before.
 const FIRST_LEVEL_KEYS: usize = 1 << 16;
+/// Each level costs whoever asks for a stranger a look into memory.
+const LEVEL_GROWTH: usize = 4;
 /// Bits a key; with [`PROBES`] about one in a hundred strangers gets a needless yes from a full level.
 const BITS_PER_KEY: usize = 10;
 /// Bits looked at for a key.
@@ -79,7 +81,8 @@ impl Filter {
             return;
         }
         if self.levels.last().is_none_or(|level| level.room == 0) {
-            let keys = FIRST_LEVEL_KEYS << self.levels.len().min(20);
+            let grown = LEVEL_GROWTH.pow(u32::try_from(self.levels.len().min(10)).unwrap_or(10));
+            let keys = FIRST_LEVEL_KEYS * grown;
             self.levels.push(Level {
                 lines: vec![FilterLine::default(); keys * BITS_PER_KEY / 512],
                 room: keys,
