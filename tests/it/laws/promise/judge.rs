@@ -167,7 +167,7 @@ fn one_owner(
             seen.count("one of several was given up before");
         } else if taken && agreed {
             seen.count("stopped by a person's yes");
-        } else if time.listed && !is_paid(in_calm, at, ..) {
+        } else if (time.listed || time.untold) && !is_paid(in_calm, at, ..) {
             seen.count("stopped or ran out, and nothing was paid for that time");
         } else if at < time.over && !taken {
             seen.count("ran out, or was not brought back, while the trouble lasted");
@@ -189,7 +189,7 @@ fn one_owner(
     Ok(())
 }
 
-/// Whether a payment for an instant was told in a time.
+/// Whether a payment for an instant was told in a time: of money, for who has all of it for nothing pays nothing.
 fn is_paid(machines: &[&Machine], at: Timestamp, told: impl RangeBounds<Timestamp>) -> bool {
     let bills = |i: &Invoice| {
         i.lines
@@ -199,7 +199,9 @@ fn is_paid(machines: &[&Machine], at: Timestamp, told: impl RangeBounds<Timestam
     // What is bought once has no period.
     let once = |m: &Machine| m.kind == Kind::Payment;
     let pays = |m: &Machine, f: &Fact| {
-        let for_then = f.invoice().is_some_and(|i| i.paid && bills(i));
+        let for_then = f
+            .invoice()
+            .is_some_and(|i| i.paid && i.total > 0 && bills(i));
         told.contains(&f.received) && (once(m) || for_then)
     };
     machines.iter().any(|m| m.facts.iter().any(|f| pays(m, f)))
@@ -209,7 +211,7 @@ fn instants(calm: &[&Kept], troubled: &[&Kept], time: Judged) -> BTreeSet<Timest
     let steps = calm.iter().chain(troubled).flat_map(|k| &k.steps);
     let each = steps.flat_map(|s| [Some(s.at), s.expires_at].into_iter().flatten());
     each.chain([time.over])
-        .filter(|at| (time.began..=time.end).contains(at))
+        .filter(|at| (time.began..time.end).contains(at))
         .collect()
 }
 
