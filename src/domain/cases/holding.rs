@@ -1,9 +1,11 @@
 //! Observe mode, a paused service and adoption: what is held, and what becomes of it (rule 53).
 
 use super::*;
+use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::hold::Hold;
 use crate::domain::holding::compare;
 use crate::domain::operator::{Order, carry_out};
+use crate::domain::policy::OnCancel;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 
 impl Case {
@@ -221,6 +223,58 @@ fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
     case.holds(&[("create_license", Hold::Adoption)])
         .is("active:")
         .mails("");
+}
+
+/// Of a purchase that was heard of before its history was read, time that it is owed is given: an event may have asked for it.
+/// What takes something waits for a person all the same, and so does everything of one that was only read.
+#[test]
+fn what_gives_time_to_a_purchase_that_was_heard_of_is_not_held_by_its_adoption() {
+    let read = |case: &mut Case, kind: &str, body: FactBody| {
+        let id = format!("{ADOPTED_PREFIX}{}", case.machine.facts.len());
+        let fact = Fact {
+            id: id.as_str().into(),
+            kind: kind.to_owned(),
+            at: case.now,
+            received: case.now,
+            body,
+            chain: None,
+        };
+        add_fact(&mut case.machine, &fact);
+        case.reconcile();
+    };
+    for heard in [true, false] {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 30.0).is("active: live 33");
+        if !heard {
+            for fact in &mut case.machine.facts {
+                fact.id = format!("{ADOPTED_PREFIX}{}", fact.id).as_str().into();
+            }
+        }
+        case.on(29.0);
+        case.machine.adopted_at = Some(case.now);
+        let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
+        let paid = invoice("in_2", InvoiceEvent::Paid, lines);
+        read(&mut case, "invoice.paid", paid);
+        if heard {
+            case.holds(&[]).acts("create extend");
+        } else {
+            case.holds(&[("extend_license", Hold::Adoption)]);
+        }
+        let mut ended = snapshot(0.0, 30.0, |_| {});
+        if let FactBody::Subscription(s) = &mut ended {
+            (s.status, s.ended_at) = (SubscriptionStatus::Canceled, Some(case.now));
+            s.event = SubscriptionEvent::Deleted;
+        }
+        case.revisions[0].policies[0].on_cancel = OnCancel::Now;
+        read(&mut case, "customer.subscription.deleted", ended);
+        let held = case
+            .machine
+            .actions
+            .iter()
+            .filter(|a| a.held == Some(Hold::Adoption));
+        assert!(held.count() > 0, "an end is held, heard: {heard}");
+        assert!(case.machine.grants[0].live_at(case.now), "heard: {heard}");
+    }
 }
 
 /// Who approves does not know what others have made since the last comparison: the license is looked for first.
