@@ -5,19 +5,23 @@
 
 mod beginning;
 mod class;
+mod found;
 mod labels;
 mod link;
 mod margin;
 mod noted;
+mod pairing;
 mod repair;
 mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
-pub use class::{Asking, Class, Examined, FoundLicense, Judged, NEAR_RENEWAL, Waits};
+pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Waits};
+pub use found::FoundLicense;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
 pub use margin::leave_margins;
 pub use noted::{NotedSeat, note_seats};
+pub use pairing::SAME_PERIOD;
 pub use repair::{Repair, Unrepaired};
 
 use minicbor::{Decode, Encode};

@@ -5,11 +5,11 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::noted::NotedSeat;
+use super::found::{FoundLicense, SAME_END};
+use super::pairing::pair;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
-use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::matching::match_seats;
 use crate::domain::plan::Devices;
@@ -17,8 +17,6 @@ use crate::domain::time::{Span, Timestamp};
 
 /// Nothing is moved so near to a renewal: its payment may be on the way.
 pub const NEAR_RENEWAL: Span = Span::from_hours(24);
-/// Two ends that lie no further apart are the same: services round, and two clocks differ.
-pub(super) const SAME_END: Span = Span::from_minutes(5);
 
 /// What a purchase comes to.
 #[derive(
@@ -141,47 +139,6 @@ impl fmt::Display for Class {
     }
 }
 
-/// A license that carries a purchase's name, as its service shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundLicense {
-    /// The key.
-    pub key: LicenseKey,
-    /// The application.
-    pub app_id: Option<AppId>,
-    /// Whether it works; `None`: in a word that is not known.
-    pub status: Option<GrantStatus>,
-    /// Its end; the outer `None`: not told, the inner one: for life.
-    pub expires_at: Option<Option<Timestamp>>,
-    /// Its devices, where told.
-    pub devices: Option<Devices>,
-    /// Its label, where it was read.
-    pub label: Option<String>,
-    /// When it was made, where told.
-    pub made: Option<Timestamp>,
-    /// The seat that it was noted for.
-    pub seat: Option<NotedSeat>,
-}
-
-impl FoundLicense {
-    /// Whether it works at an instant. What is not told works: nobody is called unpaid by a guess.
-    #[must_use]
-    pub fn is_live(&self, now: Timestamp) -> bool {
-        self.status == Some(GrantStatus::Live)
-            && self.expires_at.flatten().is_none_or(|end| end > now)
-    }
-
-    /// Whether it works at least until an instant (`None`: for life).
-    fn lasts(&self, until: Option<Timestamp>, now: Timestamp) -> bool {
-        let ends = self.expires_at.flatten();
-        self.is_live(now)
-            && match (ends, until) {
-                (None, _) => true,
-                (Some(_), None) => false,
-                (Some(ends), Some(until)) => ends + SAME_END >= until,
-            }
-    }
-}
-
 /// What asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asking {
@@ -292,11 +249,13 @@ impl Examined<'_> {
         })
     }
 
-    /// Whether the best licenses last as long as what was paid for.
+    /// Whether the licenses that its seats would get last as long as what was paid for.
     fn lasting(&self, found: &[FoundLicense]) -> bool {
-        self.live_seats()
-            .zip(found)
-            .all(|(seat, license)| license.lasts(seat.paid_until, self.now))
+        let (seats, found): (Vec<_>, Vec<_>) =
+            (self.live_seats().collect(), found.iter().collect());
+        let (pairs, _) = pair(&seats, &found, self.now);
+        let mut pairs = pairs.into_iter();
+        pairs.all(|(seat, license)| license.lasts(seat.paid_until, self.now))
     }
 
     /// A key works though nothing should.

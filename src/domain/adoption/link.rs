@@ -1,7 +1,8 @@
 //! Takes licenses that somebody else made over as a purchase's own, when it is adopted: one for each seat that has none.
 
-use super::class::FoundLicense;
+use super::found::FoundLicense;
 use super::noted::NotedSeat;
+use super::pairing::pair;
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};
 use crate::domain::fact::Fact;
@@ -71,8 +72,9 @@ pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>
             Some(Some(_)) => others.push(license),
         }
     }
-    others.extend(free.split_off(seats.len().min(free.len())));
-    pairs.extend(pair(seats, free, now));
+    let (own, left) = pair(&seats, &free, now);
+    pairs.extend(own);
+    others.extend(left);
     let linked = Linked {
         any: !pairs.is_empty(),
         waiting,
@@ -108,39 +110,6 @@ fn noted_pairs<'s, 'l>(
         });
     }
     pairs
-}
-
-/// Which license each seat gets, seats that should work before others: one that works, then one with its devices, then the
-/// one whose end is nearest to its own. Where a subscription has items of several intervals, each keeps the license that
-/// was made for it; else a month's end would come to count for what a year was paid for.
-pub(super) fn pair<'s, 'l>(
-    seats: Vec<&'s SeatDue>,
-    mut licenses: Vec<&'l FoundLicense>,
-    now: Timestamp,
-) -> Vec<(&'s SeatDue, &'l FoundLicense)> {
-    let mut pairs = Vec::new();
-    for seat in seats {
-        let otherness = |l: &FoundLicense| {
-            let stopped = seat.want.live_at(now) && !l.is_live(now);
-            let devices = l.devices.is_some_and(|devices| devices != seat.devices);
-            (stopped, devices, apart(seat.want, l))
-        };
-        let nearest = (0..licenses.len()).min_by_key(|n| otherness(licenses[*n]));
-        pairs.extend(nearest.map(|n| (seat, licenses.remove(n))));
-    }
-    pairs
-}
-
-/// How far a license's end is from the one that it should have, in ms; what is not told is no reason against it.
-fn apart(want: Want, license: &FoundLicense) -> u64 {
-    match (want, license.expires_at) {
-        (Want::Live { until: Some(until) }, Some(Some(ends))) => (until - ends).ms().unsigned_abs(),
-        (Want::Live { until: None }, Some(Some(_)))
-        | (Want::Live { until: Some(_) }, Some(None)) => u64::MAX,
-        (Want::Live { until: None }, Some(None))
-        | (Want::Live { .. }, None)
-        | (Want::Nothing | Want::Suspended | Want::Revoked, _) => 0,
-    }
 }
 
 /// The beginning of the ids of what was read at Stripe when a purchase was adopted.
@@ -218,70 +187,10 @@ fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) ->
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::pairing::tests::{NOW, license, seat};
     use super::*;
     use crate::domain::adoption::note_seats;
-    use crate::domain::entitlement::Why;
-    use crate::domain::id::LicenseKey;
     use crate::domain::lifecycle::Kind;
-    use crate::domain::plan::Devices;
-
-    const NOW: Timestamp = Timestamp::from_s(0);
-
-    fn seat(item: &str, days: i64, devices: u32) -> SeatDue {
-        let until = Some(Timestamp::from_s(days * 86_400));
-        SeatDue {
-            item: item.to_owned(),
-            aliases: BTreeSet::new(),
-            unit: 1,
-            plan: None,
-            app_id: None,
-            devices: Devices::Count(devices),
-            want: Want::Live { until },
-            why: Why::Due,
-            since: Some(NOW),
-            paid_until: until,
-            row: None,
-            guessed: false,
-        }
-    }
-
-    fn license(key: &str, days: i64, devices: Option<u32>) -> FoundLicense {
-        FoundLicense {
-            key: LicenseKey::new(key),
-            app_id: None,
-            status: Some(GrantStatus::Live),
-            expires_at: Some(Some(Timestamp::from_s(days * 86_400))),
-            devices: devices.map(Devices::Count),
-            label: None,
-            made: None,
-            seat: None,
-        }
-    }
-
-    fn pairs(seats: &[SeatDue], licenses: &[FoundLicense]) -> Vec<(String, String)> {
-        let pairs = pair(seats.iter().collect(), licenses.iter().collect(), NOW);
-        let name = |(s, l): (&SeatDue, &FoundLicense)| (s.item.clone(), l.key.reveal().to_owned());
-        pairs.into_iter().map(name).collect()
-    }
-
-    #[test]
-    fn each_item_keeps_the_license_that_was_made_for_it() {
-        let (month, year) = (license("M", 30, None), license("Y", 365, None));
-        let seats = [seat("monthly", 33, 1), seat("yearly", 368, 1)];
-        for licenses in [[year.clone(), month.clone()], [month, year]] {
-            let pairs = pairs(&seats, &licenses);
-            assert_eq!(
-                pairs,
-                [("monthly", "M"), ("yearly", "Y")].map(|(a, b)| (a.into(), b.into()))
-            );
-        }
-        let licenses = [license("five", 30, Some(5)), license("one", 31, Some(1))];
-        let pairs = pairs(&[seat("solo", 33, 1), seat("team", 33, 5)], &licenses);
-        assert_eq!(
-            pairs,
-            [("solo", "one"), ("team", "five")].map(|(a, b)| (a.into(), b.into()))
-        );
-    }
 
     /// A purchase after licenses were found for it: which item has which, and which wait.
     fn linked(

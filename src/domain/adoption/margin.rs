@@ -1,6 +1,6 @@
 //! What an adopted license lacks where it lasts as long as what was paid for: the policy's margin, and nothing else.
 
-use super::class::SAME_END;
+use super::found::SAME_END;
 use crate::domain::action::Act;
 use crate::domain::entitlement::{Entitlement, Why};
 use crate::domain::holding::is_only_adopted;

@@ -3,8 +3,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::class::FoundLicense;
-use super::link::pair;
+use super::found::FoundLicense;
+use super::pairing::pair;
 use crate::domain::action::SeatId;
 use crate::domain::entitlement::{Entitlement, SeatDue};
 use crate::domain::object::ItemKey;
@@ -55,9 +55,8 @@ pub fn note_seats(
 ) -> Vec<FoundLicense> {
     let mut seats: Vec<&SeatDue> = due.seats.iter().collect();
     seats.sort_by_key(|seat| !seat.want.live_at(now));
-    let usable = found.iter().filter(|l| l.status.is_some());
-    let best: Vec<&FoundLicense> = usable.take(seats.len()).collect();
-    let pairs = pair(seats, best, now);
+    let usable: Vec<_> = found.iter().filter(|l| l.status.is_some()).collect();
+    let (pairs, _) = pair(&seats, &usable, now);
     let noted: Vec<_> = pairs
         .into_iter()
         .map(|(seat, license)| (license.key.clone(), NotedSeat::of(seat)))

@@ -18,6 +18,7 @@ impl Ctx<'_> {
             why: Why::NotPaid,
             since: None,
             paid_until: None,
+            period_end: claim.period_end,
             row: None,
             guessed: false,
         };

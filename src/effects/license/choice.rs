@@ -3,10 +3,8 @@
 use std::cmp::Reverse;
 
 use super::{Expiry, License, Status};
-use crate::domain::time::{Span, Timestamp};
-
-/// Ends that lie further apart are of other periods.
-const SAME_PERIOD: Span = Span::from_days(20);
+use crate::domain::adoption::SAME_PERIOD;
+use crate::domain::time::Timestamp;
 
 /// The one of several licenses with one label that a machine takes, and the others, of which the operator is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -160,8 +160,12 @@ fn one_owner(
         if missing(at) == 0 || (at + APART <= time.end && missing(at + APART) == 0) {
             continue;
         }
-        let since = |k: &&&Kept| k.taken(at).is_some_and(|t| t >= time.began);
-        let taken = troubled.iter().filter(|k| !k.works(at)).any(|k| since(&k));
+        let since = |k: &Kept| k.taken(at).is_some_and(|t| t >= time.began);
+        // What was stopped in the calm run too is not what is missing.
+        let same = |k: &Kept, of: &Kept| k.license.label == of.license.label;
+        let stopped = |of: &Kept| calm.iter().any(|k| same(k, of) && !k.works(at));
+        let mut gone = troubled.iter().filter(|k| !k.works(at));
+        let taken = gone.any(|k| since(k) && !stopped(k));
         let listed = machines.iter().any(|m| is_listed(m, at));
         if time.guesses && calm.len() > 1 && calm.iter().any(given_up) {
             seen.count("one of several was given up before");
