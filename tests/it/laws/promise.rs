@@ -87,18 +87,28 @@ impl Case {
         shop
     }
 
-    /// A store that begins untold knows a plan that is named by its lookup key alone once it hears of the subscription, or asks
-    /// Stripe, which nobody answers here (docs/operating.md, *Where it ends*).
-    fn sells_unknown(&self) -> bool {
-        let untold = matches!(self.trouble.what, What::Late { told: false });
-        untold && format!("{:?}", self.shop.purchases).contains(BY_LOOKUP_KEY)
+    /// What a store that begins untold cannot know of a subscription by its invoices (docs/operating.md, *Where it ends*): a
+    /// plan that is named by its lookup key alone, until it hears of the subscription or asks Stripe, which nobody answers
+    /// here; and, under old API versions, what its metadata asks for.
+    fn sells_unknown(&self) -> Option<&'static str> {
+        if !matches!(self.trouble.what, What::Late { told: false }) {
+            return None;
+        }
+        let sells = format!("{:?}", self.shop.purchases);
+        if sells.contains(BY_LOOKUP_KEY) {
+            Some("late: a plan that is named by its lookup key alone")
+        } else if !self.shop.delivery.new_shape && sells.contains("metadata: Some") {
+            Some("late: what metadata asks for, and invoices without it")
+        } else {
+            None
+        }
     }
 }
 
 fn check(case: &Case) -> Result<Seen, String> {
     let (heard, mut named) = (heard(&case.heard()), Seen::default());
-    if case.sells_unknown() {
-        named.count("late: a plan that is named by its lookup key alone");
+    if let Some(unknown) = case.sells_unknown() {
+        named.count(unknown);
         return Ok(named);
     }
     if heard.lines.is_empty() {
