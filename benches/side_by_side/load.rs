@@ -2,6 +2,7 @@
 //! speaks just enough HTTP/1.1 to cost little beside the server that it measures.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use keyward::domain::time::Span;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::proc;
 use crate::purchase::Requests;
 
 /// How many connections Stripe is played with.
@@ -35,6 +37,8 @@ pub(crate) struct Load {
     pub(crate) refused: usize,
     /// Acknowledgements in each second of the run.
     pub(crate) per_second: Vec<usize>,
+    /// CPU that the load generator itself had used at the end of each second.
+    pub(crate) own_cpu: Vec<Duration>,
 }
 
 /// Where requests come from: each is asked for once, when a connection is free.
@@ -62,6 +66,16 @@ impl Load {
             self.per_second.resize(second + 1, 0);
         }
         self.per_second[second] += 1;
+    }
+
+    /// CPU that the load generator itself used for an acknowledgement in some seconds, in ms. Its work is the same from the
+    /// first second to the last, so that what changes in this is the machine.
+    pub(crate) fn own_ms(&self, seconds: Range<usize>) -> Option<f64> {
+        let (from, to) = (seconds.start.checked_sub(1), seconds.end.checked_sub(1)?);
+        let before = from.map_or(Some(&Duration::ZERO), |n| self.own_cpu.get(n))?;
+        let used = self.own_cpu.get(to)?.checked_sub(*before)?;
+        let acks: usize = self.per_second.get(seconds)?.iter().sum();
+        Some(used.as_secs_f64() * 1e3 / acks as f64)
     }
 
     /// Acknowledgements a second.
@@ -116,13 +130,29 @@ where
         let connections: Vec<_> = (0..CONNECTIONS as u64)
             .map(|number| tokio::task::spawn_local(does(number, Rc::clone(&watch))))
             .collect();
+        let used = Rc::new(RefCell::new(Vec::new()));
+        let noting = tokio::task::spawn_local(note_own_cpu(Rc::clone(&used)));
         let mut load = Load::default();
         for connection in connections {
             load.add(connection.await.context("a connection's task")??);
         }
         load.elapsed = watch.elapsed();
+        noting.abort();
+        load.own_cpu = used.take();
         Ok(load)
     })
+}
+
+/// Notes at the end of each second what CPU this process has used since the first.
+async fn note_own_cpu(used: Rc<RefCell<Vec<Duration>>>) -> Result<()> {
+    let before = proc::own_cpu()?;
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.tick().await;
+    loop {
+        seconds.tick().await;
+        let now = proc::own_cpu()?;
+        used.borrow_mut().push(now.saturating_sub(before));
+    }
 }
 
 async fn paced(

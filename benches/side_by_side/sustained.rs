@@ -1,6 +1,7 @@
 //! Load that lasts: purchases for a minute, with the license service as a process of its own, instant and slow, and the
 //! guide's handler beside it.
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -47,9 +48,19 @@ impl Minute {
 
     /// The last whole seconds: the one in which the run ended is none.
     fn last(&self) -> f64 {
-        let whole = self.load.per_second.len().saturating_sub(1);
-        self.rate(&self.load.per_second[whole.saturating_sub(END)..whole])
+        self.rate(&self.load.per_second[ends_at(self.load.per_second.len().saturating_sub(1))])
     }
+
+    /// How much slower the machine itself was at the end: what the load generator needed for the same work.
+    fn machine(&self) -> Option<f64> {
+        let noted = self.load.own_cpu.len();
+        Some(self.load.own_ms(ends_at(noted))? / self.load.own_ms(0..END)?)
+    }
+}
+
+/// The last ten of so many seconds.
+fn ends_at(seconds: usize) -> Range<usize> {
+    seconds.saturating_sub(END)..seconds
 }
 
 /// Measures purchases.
@@ -103,6 +114,12 @@ fn lasts(name: &str, run: &Minute, report: &mut Report) {
         "  {name}, acknowledgements a second in each ten: {}",
         tens.join(", ")
     ));
+    if let Some(slower) = run.machine() {
+        line(&format!(
+            "  {name}, the load generator's own CPU for an acknowledgement, last 10 s / first 10 s: {}",
+            figure(slower)
+        ));
+    }
     report.check(
         format!("{name}: acks in the last 10 s / in the first 10 s"),
         run.last() / run.first(),
