@@ -181,13 +181,13 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<
             continue;
         }
         let own = |until: Timestamp| grant.expires_at.map_or(until, |end| end.min(until));
-        let reached = |end: &Timestamp| !unpaid || grant.expires_at.is_some_and(|own| own >= *end);
         let period_end = if unpaid {
-            period_end(last, seat)
+            let reached = |end: &Timestamp| grant.expires_at.is_some_and(|own| own >= *end);
+            period_end(last, seat).filter(reached)
         } else {
             last_end
         };
-        let paid_until = period_end.filter(reached).unwrap_or(ended_at);
+        let paid_until = period_end.unwrap_or(ended_at);
         let until = match terms.policy(seat.plan.as_ref(), told).on_cancel {
             OnCancel::PeriodEnd => Some(own(paid_until)),
             OnCancel::Now => Some(own(ended_at)),

@@ -148,8 +148,12 @@ impl<'f> Course<'_, 'f> {
         let came = |i: &ItemThen| self.life.came.get(&i.key).copied();
         let came_now = |i: &ItemThen| i.period.is_some_and(|(start, _)| came(i) > Some(start));
         let licensed = || version.items.iter().filter(|i| is_licensed(&i.key));
+        let is_new = |i: &&ItemThen| i.quantity > 0 && (!was_paid(&i.key) || came_now(i));
+        let new: Vec<&ItemThen> = licensed().filter(is_new).collect();
+        if new.is_empty() {
+            return;
+        }
         let old: Vec<&ItemThen> = licensed().filter(|i| was_paid(&i.key)).collect();
-        let new = licensed().filter(|i| !was_paid(&i.key) || came_now(i));
         // What was there from the beginning has a first invoice of its own. Of one that was heard of in the midst of its life
         // an item that no paid invoice names came in between, too.
         let subscription = &self.objects.subscription;
@@ -172,7 +176,7 @@ impl<'f> Course<'_, 'f> {
             (own > at && Some(own) > self.base_end(&of.key)).then_some(own)
         };
         let granted: Vec<(ItemKey, Timestamp)> = new
-            .filter(|i| i.quantity > 0)
+            .into_iter()
             .filter(|i| {
                 let came = self.life.came.get(&i.key) > began;
                 came || !(is_whole || self.is_billed_unpaid(&i.key))
