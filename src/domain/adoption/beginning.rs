@@ -113,3 +113,65 @@ pub(super) fn slept_through(machine: &Machine, gaps: &[Gap]) -> bool {
         .filter(of_others)
         .any(|fact| gaps.iter().any(|gap| gap.hides(fact)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pairing::tests::{NOW, license, seat};
+    use super::super::{Linking, link_found};
+    use super::*;
+    use crate::domain::action::Act;
+    use crate::domain::entitlement::Entitlement;
+    use crate::domain::id::LicenseKey;
+    use crate::domain::notice::{About, NoticeKind, Part};
+
+    /// A subscription that came in by an event and goes on with a key that others made.
+    fn heard_of() -> Machine {
+        let id = "stripe/sub_1".parse().unwrap();
+        let mut machine = Machine::new(id, Kind::Subscription, "stripe".into(), None);
+        let due = Entitlement {
+            seats: vec![seat("monthly", 30, 1)],
+            ..Entitlement::default()
+        };
+        let of = Linking {
+            due: &due,
+            whole: true,
+            under_way: &[],
+            service: None,
+            now: NOW,
+        };
+        link_found(&mut machine, &[license("K", 30, None)], of);
+        machine
+    }
+
+    #[test]
+    fn what_is_on_its_way_goes_before_a_purchase_s_past_is_read() {
+        let mut machine = heard_of();
+        assert!(is_unread(&machine));
+        let key = LicenseKey::new("K");
+        machine
+            .actions
+            .push(Action::new(1, Act::Suspend { key }, 1, NOW));
+        assert!(!is_unread(&machine), "an action waits");
+        machine.actions[0].outcome = ActionOutcome::Done;
+        assert!(is_unread(&machine));
+        machine.notices.push(Notice {
+            id: 1,
+            kind: NoticeKind::PaymentFailed,
+            about: About::FirstKey,
+            part: Part::Whole,
+            status: NoticeStatus::Pending,
+            at: NOW,
+            to: None,
+            seats: Vec::new(),
+            attempts: 0,
+            due: NOW,
+            error: None,
+            skipped: None,
+        });
+        assert!(!is_unread(&machine), "a mail waits");
+        machine.notices[0].status = NoticeStatus::Sent;
+        assert!(is_unread(&machine));
+        machine.grants[0].adopted = false;
+        assert!(!is_unread(&machine), "its key was made here");
+    }
+}
