@@ -4,7 +4,7 @@ use super::action::{Action, ActionOutcome, CreatePhase};
 use super::hold::{Cleared, Hold};
 use super::holding::read_first;
 use super::machine::Machine;
-use super::notice::{NoticeStatus, Skipped};
+use super::notice::{Notice, NoticeStatus, Skipped};
 use super::time::Timestamp;
 
 /// What the operator wants done with actions.
@@ -204,39 +204,63 @@ pub fn mail_now(machine: &mut Machine, now: Timestamp) {
     }
 }
 
-/// Sends none of the mails that were due until an instant: whoever had the store before may have sent them.
-pub fn skip_mails(machine: &mut Machine, until: Timestamp) {
-    for notice in &mut machine.notices {
-        if notice.status == NoticeStatus::Pending && notice.due <= until {
-            (notice.status, notice.at) = (NoticeStatus::Skipped, until);
-            notice.skipped = Some(Skipped::BeforeRestore);
-        }
+/// Takes a machine out of a copy of its store. The store itself may have gone on since: it may have sent the mails that
+/// wait, whenever they are due again, and made the licenses that are asked for. Those mails are skipped, and a license that
+/// a look finds is no news to its customer.
+pub fn put_back(machine: &mut Machine, now: Timestamp) {
+    for notice in machine.notices.iter_mut().filter(|n| is_waiting(n)) {
+        (notice.status, notice.at) = (NoticeStatus::Skipped, now);
+        notice.skipped = Some(Skipped::BeforeRestore);
     }
+    for action in machine.actions.iter_mut().filter(|a| is_being_made(a)) {
+        action.phase = CreatePhase::Look {
+            since: now,
+            absent: 1,
+            any_age: true,
+        };
+    }
+}
+
+/// Mails of a copy of a machine that are skipped when it is put back; `None`: nothing of it waits.
+#[must_use]
+pub fn waiting(machine: &Machine) -> Option<usize> {
+    let mails = machine.notices.iter().filter(|n| is_waiting(n)).count();
+    (mails > 0 || machine.actions.iter().any(is_being_made)).then_some(mails)
+}
+
+fn is_waiting(notice: &Notice) -> bool {
+    notice.status == NoticeStatus::Pending
+}
+
+fn is_being_made(action: &Action) -> bool {
+    action.act.creates() && action.outcome == ActionOutcome::Pending
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::action::{Act, NewLicense, SeatId};
     use crate::domain::id::SourceName;
     use crate::domain::lifecycle::Kind;
-    use crate::domain::notice::{About, Notice, NoticeKind, Part};
+    use crate::domain::notice::{About, NoticeKind, Part};
+    use crate::domain::plan::Devices;
     use crate::domain::time::Span;
 
-    #[test]
-    fn only_mails_that_wait_become_due() {
-        let now = Timestamp::from_s(1_767_607_200);
-        let later = now + Span::from_hours(1);
+    const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
+
+    /// A purchase with a mail of each status, due an hour later.
+    fn purchase() -> Machine {
         let notice = |id, status| Notice {
             id,
             kind: NoticeKind::LicenseIssued,
             about: About::FirstKey,
             part: Part::Whole,
             status,
-            at: now,
+            at: NOW,
             to: None,
             seats: Vec::new(),
             attempts: 3,
-            due: later,
+            due: NOW + Span::from_hours(1),
             error: None,
             skipped: None,
         };
@@ -250,9 +274,50 @@ mod tests {
         let id = "stripe/cs_1".parse().unwrap();
         let mut machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), None);
         machine.notices = (1..).zip(statuses).map(|(id, s)| notice(id, s)).collect();
-        mail_now(&mut machine, now);
-        let due: Vec<bool> = machine.notices.iter().map(|n| n.due == now).collect();
+        machine
+    }
+
+    #[test]
+    fn only_mails_that_wait_become_due() {
+        let mut machine = purchase();
+        mail_now(&mut machine, NOW);
+        let due: Vec<bool> = machine.notices.iter().map(|n| n.due == NOW).collect();
         assert_eq!(due, [true, false, false, false, false]);
         assert_eq!(machine.notices[0].attempts, 3);
+    }
+
+    #[test]
+    fn of_a_copy_that_is_put_back_no_mail_goes_out_and_a_license_that_is_found_is_no_news() {
+        let mut machine = purchase();
+        assert_eq!(
+            waiting(&machine),
+            Some(1),
+            "its mail is due again in an hour"
+        );
+        let new = NewLicense {
+            seat: SeatId {
+                item: "purchase".to_owned(),
+                unit: 1,
+            },
+            app_id: None,
+            plan: None,
+            expires_at: None,
+            devices: Devices::Count(1),
+            keeps: None,
+        };
+        let mut create = Action::new(1, Act::Create(new), 1, NOW);
+        create.phase = CreatePhase::Look {
+            since: NOW,
+            absent: 0,
+            any_age: false,
+        };
+        machine.actions.push(create);
+        put_back(&mut machine, NOW);
+        let skipped = machine.notices[0].skipped;
+        assert_eq!(skipped, Some(Skipped::BeforeRestore));
+        let phase = machine.actions[0].phase;
+        assert!(matches!(phase, CreatePhase::Look { any_age: true, .. }));
+        machine.actions[0].outcome = ActionOutcome::Done;
+        assert_eq!(waiting(&machine), None);
     }
 }

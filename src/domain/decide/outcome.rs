@@ -130,10 +130,12 @@ fn unknown(
     action.attempts += 1;
     action.error = Some(why.to_owned());
     if action.act.creates() {
+        // What was already being looked for is that of a copy that was put back: the attempt was the other store's, too.
+        let any_age = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
         action.phase = CreatePhase::Look {
             since: world.now,
             absent: 0,
-            any_age: false,
+            any_age,
         };
         action.due = world.now + first_look;
         return;

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use super::{LICENSES, MACHINES, machines};
 use crate::domain::id::MachineId;
-use crate::domain::notice::NoticeStatus;
 use crate::domain::operator;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::Timestamp;
@@ -86,7 +85,7 @@ pub struct Done {
     pub seq: u64,
     /// The machines in it.
     pub machines: u64,
-    /// Mails that were due and are not sent.
+    /// Mails that waited and are not sent.
     pub mails_skipped: u64,
     /// Whether it holds the embedded license service's store.
     pub licenses: bool,
@@ -226,7 +225,7 @@ fn copy(source: &Path, kept: &Path) -> Result<Backup, RestoreError> {
     Ok(Backup::open(kept)?)
 }
 
-/// Marks the store, has it only observe, and sends none of the mails that were due before.
+/// Marks the store, has it only observe, and puts back each machine of which something waits.
 fn mark_and_skip(
     writer: &mut Writer,
     reader: &Reader,
@@ -235,11 +234,7 @@ fn mark_and_skip(
     let mut due: Vec<MachineId> = Vec::new();
     let mut mails = 0;
     view::machines(reader, |machine| {
-        let waits = |n: &&crate::domain::notice::Notice| {
-            n.status == NoticeStatus::Pending && n.due <= mark.at
-        };
-        let waiting = machine.notices.iter().filter(waits).count();
-        if waiting > 0 {
+        if let Some(waiting) = operator::waiting(&machine) {
             mails += waiting as u64;
             due.push(machine.id);
         }
@@ -273,7 +268,7 @@ fn mark_and_skip(
             live_licenses: 0,
         };
         let mut transaction = Transaction::new(&mut working, context);
-        transaction.amend(&id, |machine| operator::skip_mails(machine, mark.at))?;
+        transaction.amend(&id, |machine| operator::put_back(machine, mark.at))?;
         if working.size() > BATCH_LEN {
             commit(
                 writer,
