@@ -131,7 +131,7 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
     }
     let mut report = joined(found);
     report.applied = args.apply;
-    print::report(&report, args.read.json, Asking::Adoption)
+    print::report(&report, &args.read, Asking::Adoption)
 }
 
 fn undo(config: &Path, json: bool) -> Result<(), Failure> {
@@ -166,7 +166,7 @@ pub(super) fn audit(config: &Path, args: &AuditArgs) -> Result<(), Failure> {
     print::aside(&found);
     match args.repair {
         Some(class) => repair::repair(config, class, args, found),
-        None => print::report(&joined(found), args.read.json, Asking::Audit),
+        None => print::report(&joined(found), &args.read, Asking::Audit),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ReadArgs;
 use crate::admin::Failure;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{AdoptionReport, Found, ReportRow};
@@ -11,6 +12,12 @@ use crate::domain::money::Money;
 
 /// Rows of one class that people are shown; `--json` has all.
 const ROWS_MAX: usize = 10;
+
+/// The vendor's table in a command that goes on with what was found by it: without it other keys would be found.
+fn with_table(read: &ReadArgs) -> String {
+    let table = read.csv.as_ref();
+    table.map_or_else(String::new, |path| format!(" --csv \"{}\"", path.display()))
+}
 
 /// Says which lines of the vendor's table cannot be used.
 pub(super) fn bad_lines(table: &KeyTable) {
@@ -43,8 +50,12 @@ pub(super) fn aside(found: &[Found]) {
 ///
 /// # Errors
 /// When it cannot be printed.
-pub(super) fn report(found: &AdoptionReport, json: bool, asking: Asking) -> Result<(), Failure> {
-    if json {
+pub(super) fn report(
+    found: &AdoptionReport,
+    read: &ReadArgs,
+    asking: Asking,
+) -> Result<(), Failure> {
+    if read.json {
         return report::json(found);
     }
     let classes = found.classes.iter().map(|(class, n)| {
@@ -64,7 +75,8 @@ pub(super) fn report(found: &AdoptionReport, json: bool, asking: Asking) -> Resu
         }
         Asking::Adoption if found.to_do == 0 => report::say("nothing is to be taken in"),
         Asking::Adoption => report::say(&format!(
-            "nothing was changed; `keyward adopt --apply --expect {}` takes in what is to do",
+            "nothing was changed; `keyward adopt{} --apply --expect {}` takes in what is to do",
+            with_table(read),
             found.to_do
         )),
         Asking::Audit => report::say(&format!("{} differences", found.differences())),
@@ -124,8 +136,8 @@ fn money<'r>(rows: impl Iterator<Item = &'r ReportRow>) -> String {
 ///
 /// # Errors
 /// When it cannot be printed.
-pub(super) fn repair(found: &AdoptionReport, class: Class, json: bool) -> Result<(), Failure> {
-    if json {
+pub(super) fn repair(found: &AdoptionReport, class: Class, read: &ReadArgs) -> Result<(), Failure> {
+    if read.json {
         return report::json(found);
     }
     let all = found.rows.len();
@@ -144,7 +156,8 @@ pub(super) fn repair(found: &AdoptionReport, class: Class, json: bool) -> Result
         report::say(&format!("nothing is to be repaired{aside}"));
     } else {
         report::say(&format!(
-            "nothing was changed; `keyward audit --repair {class} --apply --expect {} --reason …` repairs what is to do{aside}",
+            "nothing was changed; `keyward audit{} --repair {class} --apply --expect {} --reason …` repairs what is to do{aside}",
+            with_table(read),
             found.to_do
         ));
     }

@@ -48,7 +48,7 @@ pub(super) fn repair(
         }
         report.applied = true;
     }
-    print::repair(&report, class, args.read.json)
+    print::repair(&report, class, &args.read)
 }
 
 fn order(
