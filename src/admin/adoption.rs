@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::context::{Context, decision_id};
 use super::failure::Failure;
 use super::history::{from, packed, unpacked};
-use super::request::AdoptionQuery;
+use super::request::{AdoptionQuery, Differing};
 use super::response::{Changed, Response, changed};
 use crate::adopt::{AdoptedPurchase, delivered};
 use crate::domain::adoption::{Repair, is_untouched};
@@ -52,10 +52,10 @@ pub(super) async fn answer(
         }
         AdoptionQuery::Repair {
             repair,
-            machines,
+            purchases,
             author,
             reason,
-        } => mend(context, repair, machines, author, reason).await,
+        } => mend(context, repair, purchases, author, reason).await,
         AdoptionQuery::Undo => undo(context, running).await,
         AdoptionQuery::Remember { labels } => {
             context.handle.submit_waiting(Input::Labels(labels)).await?;
@@ -106,19 +106,22 @@ async fn apply(
 async fn mend(
     context: &Context,
     repair: Repair,
-    machines: Vec<MachineId>,
+    purchases: Vec<Differing>,
     author: String,
     reason: String,
 ) -> Result<Response, Failure> {
     let at = context.handle.clock().now();
     let mut count = 0;
     for step in steps(repair) {
-        let input = |m: &MachineId| (m.clone(), step.input(m, &author, &reason, at));
-        let inputs = machines.iter().map(input);
+        let inputs = purchases.iter().flat_map(|p| {
+            let inputs = step.inputs(p, &author, &reason, at);
+            inputs.into_iter().map(|input| (p.machine.clone(), input))
+        });
         // Each step of a purchase waits for the one before.
-        count += context.submit_all(inputs.collect()).await?;
+        count += context.submit_all(inputs.collect::<Vec<_>>()).await?;
     }
-    Ok(changed(machines, count, 0))
+    let machines = purchases.into_iter().map(|p| p.machine);
+    Ok(changed(machines.collect::<Vec<_>>(), count, 0))
 }
 
 /// A part of a repair.
@@ -144,30 +147,33 @@ const fn steps(repair: Repair) -> &'static [RepairStep] {
 }
 
 impl RepairStep {
-    fn input(self, machine: &MachineId, author: &str, reason: &str, at: Timestamp) -> Input {
-        let (machine, author, reason) = (machine.clone(), author.to_owned(), reason.to_owned());
+    fn inputs(self, of: &Differing, author: &str, reason: &str, at: Timestamp) -> Vec<Input> {
+        let (machine, author, reason) = (of.machine.clone(), author.to_owned(), reason.to_owned());
         let order = match self {
             Self::Try => Order::Repair { author, reason },
             Self::Read => Order::Read,
             Self::Rekey => {
-                let verb = Verb::Rekey;
-                return Input::Decision {
-                    machine,
+                // The purchase's other licenses work: they are left alone.
+                let rekeyed = |number: &u32| Input::Decision {
+                    machine: machine.clone(),
                     id: EventId::new(decision_id(at)),
                     decision: Decision {
-                        verb,
-                        author,
-                        reason,
+                        verb: Verb::Rekey {
+                            license: Some(*number),
+                        },
+                        author: author.clone(),
+                        reason: reason.clone(),
                     },
                     at,
                 };
+                return of.licenses.iter().map(rekeyed).collect();
             }
         };
-        Input::Actions {
+        vec![Input::Actions {
             machine,
             action: None,
             order,
-        }
+        }]
     }
 }
 

@@ -35,8 +35,8 @@ pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use overrides::OverrideOrder;
 pub use request::{
-    ActionFilter, AdoptionQuery, BackfillQuery, EventFilter, HistoryQuery, PolicyQuery, Request,
-    RereadQuery,
+    ActionFilter, AdoptionQuery, BackfillQuery, Differing, EventFilter, HistoryQuery, PolicyQuery,
+    Request, RereadQuery,
 };
 pub use response::{
     AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,

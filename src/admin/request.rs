@@ -314,7 +314,7 @@ pub enum AdoptionQuery {
     Repair {
         /// How.
         repair: Repair,
-        machines: Vec<MachineId>,
+        purchases: Vec<Differing>,
         author: String,
         reason: String,
     },
@@ -325,6 +325,15 @@ pub enum AdoptionQuery {
         /// Digests of keys and labels.
         labels: Vec<(u64, u64)>,
     },
+}
+
+/// A purchase that an audit found to differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differing {
+    /// Whose.
+    pub machine: MachineId,
+    /// The numbers of its licenses that differ, where a repair is about single ones.
+    pub licenses: Vec<u32>,
 }
 
 /// The parts of an action's name, `stripe/sub_123#4`.

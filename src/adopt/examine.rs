@@ -263,7 +263,7 @@ pub fn judge(
         let Some(judged) = examined.judge(shop.asking) else {
             continue;
         };
-        report.add(row(candidate, &own, &judged));
+        report.add(row(candidate, &examined, &judged));
         strangers.extend(youngest_stranger(candidate, &own));
         if shop.asking == Asking::Adoption && judged.waits.is_some() && !own.is_empty() {
             let noted = note_seats(&candidate.due, own.clone(), shop.now);
@@ -299,11 +299,17 @@ pub fn judge(
     }
 }
 
-fn row(candidate: &Candidate, own: &[FoundLicense], judged: &Judged) -> ReportRow {
+fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> ReportRow {
     let seats = &candidate.due.seats;
     let plan: Option<PlanName> = seats.iter().find_map(|s| s.plan.clone());
+    let revoked = match judged.class {
+        Class::RevokedElsewhere => examined.revoked_elsewhere(),
+        _ => Vec::new(),
+    };
     let held = candidate.machine.grants.iter().find(|g| !g.replaced);
-    let key = own.first().map(|l| &l.key).or(held.map(|g| &g.key));
+    let own = examined.licenses.first().map(|l| &l.key);
+    let own = revoked.first().map(|g| &g.key).or(own);
+    let key = own.or(held.map(|g| &g.key));
     ReportRow {
         machine: Some(candidate.machine.id.to_string()),
         class: judged.class,
@@ -315,6 +321,7 @@ fn row(candidate: &Candidate, own: &[FoundLicense], judged: &Judged) -> ReportRo
         currency: candidate.paid.as_ref().map(|(_, c)| c.clone()),
         would: judged.to_string(),
         repair: judged.repair.and_then(Result::ok),
+        licenses: revoked.iter().map(|g| g.number).collect(),
     }
 }
 
@@ -354,6 +361,7 @@ pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow
         currency: None,
         would: judged.to_string(),
         repair: None,
+        licenses: Vec::new(),
     }
 }
 

@@ -32,6 +32,9 @@ pub struct ReportRow {
     /// What `keyward audit --repair` does about it; absent: a person must.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Repair>,
+    /// The numbers of its licenses that another hand revoked; empty for any other class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub licenses: Vec<u32>,
 }
 
 /// What a look found.

@@ -151,7 +151,7 @@ pub enum Command {
     /// Keep a note with a purchase: what was reported about it until now counts as looked at.
     Note(DecisionArgs),
     /// Give a purchase new keys; the old ones end.
-    Rekey(DecisionArgs),
+    Rekey(RekeyArgs),
     /// Send mail of a purchase to this address from now on, also its keys.
     Address(AddressArgs),
     /// Forget the devices that are bound to the keys of a purchase.
@@ -325,6 +325,17 @@ pub struct DecisionArgs {
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `rekey`.
+#[derive(Args, Clone, Debug)]
+pub struct RekeyArgs {
+    /// The number of the license, as `show` names it. Absent: each that the purchase has.
+    #[arg(long, value_name = "N")]
+    pub license: Option<u32>,
+    /// For which purchase, and why.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
 }
 
 /// `grant`.

@@ -229,7 +229,10 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Keep => "the customer keeps the license".to_owned(),
         Verb::Resend { to: None } => "the keys are mailed once more".to_owned(),
         Verb::Resend { to: Some(to) } => format!("the keys are mailed once more, to {to}"),
-        Verb::Rekey => "new keys take the place of the old ones".to_owned(),
+        Verb::Rekey { license: None } => "new keys take the place of the old ones".to_owned(),
+        Verb::Rekey {
+            license: Some(number),
+        } => format!("a new key takes the place of that of license {number}"),
         Verb::Address { email } => format!("mail goes to {email} from now on"),
         Verb::ResetDevices { .. } => {
             "the devices bound to its keys are forgotten as soon as the service confirms it"

@@ -59,7 +59,7 @@ impl Decided {
                     values: values.clone(),
                 }),
                 Verb::EndOverride => decided.end_overrides(fact.at),
-                Verb::Rekey
+                Verb::Rekey { .. }
                 | Verb::Address { .. }
                 | Verb::ResetDevices { .. }
                 | Verb::Resend { .. }

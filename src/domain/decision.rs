@@ -63,7 +63,11 @@ pub enum Verb {
     Keep,
     /// A new key; the old one ends.
     #[n(5)]
-    Rekey,
+    Rekey {
+        /// The number of the license; `None`: each that the purchase has.
+        #[n(0)]
+        license: Option<u32>,
+    },
     /// Mail goes to this address from now on.
     #[n(6)]
     Address {
@@ -173,11 +177,14 @@ impl Sentence for Decision {
                     write!(f, " until {until}")?;
                 }
             }
+            Verb::Rekey {
+                license: Some(number),
+            } => write!(f, " of license {number}")?,
             Verb::Resend { to: None }
             | Verb::EndOverride
             | Verb::Revoke
             | Verb::Keep
-            | Verb::Rekey
+            | Verb::Rekey { license: None }
             | Verb::ResetDevices { device: None }
             | Verb::ApplyRevision
             | Verb::Erase
@@ -197,7 +204,7 @@ impl Verb {
             Self::Exempt { .. } => "exempt",
             Self::Revoke => "revoke",
             Self::Keep => "keep",
-            Self::Rekey => "rekey",
+            Self::Rekey { .. } => "rekey",
             Self::Address { .. } => "address",
             Self::ResetDevices { .. } => "reset_devices",
             Self::ApplyRevision => "apply_revision",
@@ -221,7 +228,7 @@ impl Verb {
             Self::Extend { until } | Self::Exempt { until } => Some(*until),
             Self::Revoke
             | Self::Keep
-            | Self::Rekey
+            | Self::Rekey { .. }
             | Self::Address { .. }
             | Self::ResetDevices { .. }
             | Self::ApplyRevision

@@ -68,7 +68,7 @@ fn of_fact(fact: &mut Fact, address: &mut impl FnMut(&str)) {
             | Verb::Exempt { .. }
             | Verb::Revoke
             | Verb::Keep
-            | Verb::Rekey
+            | Verb::Rekey { .. }
             | Verb::ResetDevices { .. }
             | Verb::ApplyRevision
             | Verb::Note

@@ -126,7 +126,7 @@ impl Wish {
     pub fn decision(self, device: Option<String>) -> Decision {
         let verb = match self {
             Self::ResetDevices => Verb::ResetDevices { device },
-            Self::Rekey => Verb::Rekey,
+            Self::Rekey => Verb::Rekey { license: None },
             Self::Resend => Verb::Resend { to: None },
         };
         Decision {
@@ -149,7 +149,7 @@ impl Wish {
     fn is(self, verb: &Verb) -> bool {
         match verb {
             Verb::ResetDevices { .. } => self == Self::ResetDevices,
-            Verb::Rekey => self == Self::Rekey,
+            Verb::Rekey { .. } => self == Self::Rekey,
             Verb::Resend { .. } => self == Self::Resend,
             Verb::Grant { .. }
             | Verb::Extend { .. }

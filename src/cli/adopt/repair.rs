@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use super::{AuditArgs, joined, print, shop};
-use crate::admin::{AdoptionQuery, Failure, Request};
+use crate::admin::{AdoptionQuery, Differing, Failure, Request};
 use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::apply::ApplyOrder;
 use crate::cli::ask::ask;
 use crate::domain::adoption::{Class, Repair};
-use crate::domain::id::MachineId;
 
 /// Purchases that are ordered about at one time.
 const AT_ONCE: usize = 200;
@@ -37,9 +36,9 @@ pub(super) fn repair(
             .hint("look at `keyward audit --repair` again, and give its number"));
         }
         for way in [Repair::Read, Repair::Retry, Repair::Rekey] {
-            let machines = report.rows.iter().filter(|r| r.repair == Some(way));
-            let machines: Vec<MachineId> = machines.filter_map(named).collect();
-            for some in machines.chunks(AT_ONCE) {
+            let purchases = report.rows.iter().filter(|r| r.repair == Some(way));
+            let purchases: Vec<Differing> = purchases.filter_map(differing).collect();
+            for some in purchases.chunks(AT_ONCE) {
                 order(config, way, some, &given)?;
             }
         }
@@ -54,20 +53,23 @@ pub(super) fn repair(
 fn order(
     config: &Path,
     repair: Repair,
-    machines: &[MachineId],
+    purchases: &[Differing],
     given: &ApplyOrder,
 ) -> Result<(), Failure> {
     let query = AdoptionQuery::Repair {
         repair,
-        machines: machines.to_vec(),
+        purchases: purchases.to_vec(),
         author: given.author.clone(),
         reason: given.reason.clone(),
     };
     ask(config, Request::Adoption(query)).map(drop)
 }
 
-fn named(row: &ReportRow) -> Option<MachineId> {
-    row.machine.as_ref()?.parse().ok()
+fn differing(row: &ReportRow) -> Option<Differing> {
+    Some(Differing {
+        machine: row.machine.as_ref()?.parse().ok()?,
+        licenses: row.licenses.clone(),
+    })
 }
 
 /// The rows of one class, and how many of them something is done about.

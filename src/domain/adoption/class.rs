@@ -13,6 +13,7 @@ use crate::domain::entitlement::{Entitlement, SeatDue, Why};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::matching::match_seats;
 use crate::domain::plan::Devices;
+use crate::domain::reconcile::revoked_by_others;
 use crate::domain::time::{Span, Timestamp};
 
 /// Nothing is moved so near to a renewal: its payment may be on the way.
@@ -195,7 +196,7 @@ pub enum Waits {
     Retry(Timestamp),
 }
 
-impl Examined<'_> {
+impl<'a> Examined<'a> {
     /// The class; `None` for a purchase that is over and never left a key: nobody owes anybody anything.
     #[must_use]
     pub fn judge(&self, asking: Asking) -> Option<Judged> {
@@ -268,6 +269,29 @@ impl Examined<'_> {
         }
     }
 
+    /// Its licenses that should work and that another hand revoked or deleted, as the service tells.
+    #[must_use]
+    pub fn revoked_elsewhere(&self) -> Vec<&'a Grant> {
+        let matched = match_seats(self.machine, self.due);
+        let live = |s: &SeatDue| s.want.live_at(self.now);
+        let pairs = self.due.seats.iter().zip(matched).filter(|(s, _)| live(s));
+        let held = pairs.filter_map(|(_, grant)| Some(&self.machine.grants[grant?]));
+        held.filter(|g| self.is_revoked_elsewhere(g)).collect()
+    }
+
+    fn is_revoked_elsewhere(&self, grant: &Grant) -> bool {
+        match self.licenses.iter().find(|l| l.key == grant.key) {
+            Some(license) if license.status == Some(GrantStatus::Revoked) => {
+                let ours = grant.status == GrantStatus::Revoked;
+                let others = revoked_by_others(self.machine, self.due, self.now);
+                !ours || others.contains(&grant.number)
+            }
+            Some(_) => false,
+            // A key that the service does not list any more: deleted there.
+            None => grant.status != GrantStatus::Revoked,
+        }
+    }
+
     /// A purchase whose licenses this store holds: what the service has now is compared with what it last confirmed.
     fn known(&self, stored: &Entitlement) -> Class {
         if told_apart(stored, self.due, self.now) {
@@ -287,14 +311,13 @@ impl Examined<'_> {
             let should_live = seat.want.live_at(self.now);
             match (grant, grant.and_then(is)) {
                 (None, _) if should_live => return Class::PaidWithoutKey,
+                (Some(grant), _) if should_live && self.is_revoked_elsewhere(grant) => {
+                    return Class::RevokedElsewhere;
+                }
                 (Some(grant), Some(license)) => {
                     if let Some(class) = self.differs(seat, grant, license) {
                         return class;
                     }
-                }
-                // A key that the service does not list any more: deleted there.
-                (Some(grant), None) if should_live && grant.status != GrantStatus::Revoked => {
-                    return Class::RevokedElsewhere;
                 }
                 (None | Some(_), None) | (None, Some(_)) => {}
             }
@@ -312,7 +335,7 @@ impl Examined<'_> {
             return license.is_live(self.now).then(|| self.unpaid());
         }
         if license.status == Some(GrantStatus::Revoked) {
-            return (grant.status != GrantStatus::Revoked).then_some(Class::RevokedElsewhere);
+            return None;
         }
         if !license.lasts(grant.expires_at, self.now) && grant.live_at(self.now) {
             return Some(Class::ShortenedElsewhere);

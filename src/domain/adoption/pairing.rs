@@ -10,7 +10,7 @@ use crate::domain::time::{Span, Timestamp};
 pub const SAME_PERIOD: Span = Span::from_days(20);
 
 /// A seat with its license.
-pub(super) type Pair<'s, 'l> = (&'s SeatDue, &'l FoundLicense);
+pub(super) type SeatPair<'s, 'l> = (&'s SeatDue, &'l FoundLicense);
 
 /// Each seat with its license, in the seats' order, and the licenses that none got. What fits best is settled first: a
 /// license that works with a seat that should work, then one with the seat's devices, then the one whose end is nearest to
@@ -23,7 +23,7 @@ pub(super) fn pair<'s, 'l>(
     seats: &[&'s SeatDue],
     licenses: &[&'l FoundLicense],
     now: Timestamp,
-) -> (Vec<Pair<'s, 'l>>, Vec<&'l FoundLicense>) {
+) -> (Vec<SeatPair<'s, 'l>>, Vec<&'l FoundLicense>) {
     // Units of one item differ by their numbers alone; a thousand of them are compared as one.
     let alike =
         |a: &&SeatDue, b: &&SeatDue| (&a.item, a.devices, a.want) == (&b.item, b.devices, b.want);

@@ -39,7 +39,9 @@ impl Concern {
                 format!("keyward address {machine} --to ADDRESS --reason …")
             }
             Self::Found { machine, finding } => match finding {
-                Finding::RevokedElsewhere(_) => format!("keyward rekey {machine} --reason …"),
+                Finding::RevokedElsewhere(number) => {
+                    format!("keyward rekey {machine} --license {number} --reason …")
+                }
                 Finding::NoPriceNamed { until, .. } => {
                     format!("keyward extend {machine} --until {until} --reason …")
                 }

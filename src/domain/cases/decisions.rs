@@ -147,7 +147,7 @@ fn a_person_s_word_goes_before() {
             "checkout.session.completed",
             session(PaymentStatus::Paid),
         )
-        .decide(1.0, Verb::Rekey);
+        .decide(1.0, Verb::Rekey { license: None });
     rekeyed
         .is("paid: revoked, live for life")
         .on(2.0)
@@ -203,12 +203,12 @@ fn an_extension_settles_what_failed_before() {
 fn a_new_key_takes_the_place_of_the_old_one() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0)
-        .decide(10.0, Verb::Rekey)
+        .decide(10.0, Verb::Rekey { license: None })
         .is("active: revoked, live 33");
     case.paid(30.1, "in_2", 30.0, 60.0)
         .is("active: revoked, live 63")
         .acts("create create revoke extend");
-    case.decide(40.0, Verb::Rekey)
+    case.decide(40.0, Verb::Rekey { license: None })
         .is("active: revoked, revoked, live 63")
         .on(50.0);
     case.mails("license_issued 0, license_issued 10, license_issued 40");

@@ -85,7 +85,7 @@ fn a_new_key_that_a_person_wants_is_a_new_one() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0)
         .decide(10.0, to_authforge(TellOfKeys::Nobody))
-        .decide(11.0, Verb::Rekey)
+        .decide(11.0, Verb::Rekey { license: None })
         .is("active: live 33, revoked, live 33")
         .on(12.0)
         .mails("license_issued 0, license_issued 11");
@@ -140,7 +140,7 @@ fn with_the_old_service_again_what_waited_is_done_there() {
     case.service = "embedded";
     case.paid(0.0, "in_1", 0.0, 30.0);
     case.service = "authforge";
-    case.decide(10.0, Verb::Rekey)
+    case.decide(10.0, Verb::Rekey { license: None })
         .is("active: live 33")
         .holds(&[
             ("create_license", AT_EMBEDDED),

@@ -128,7 +128,7 @@ fn a_license_that_was_ended_here_is_not_read_again() {
     let mut rekeyed = Case::subscription(|_| {});
     rekeyed
         .paid(0.0, "in_1", 0.0, 30.0)
-        .decide(1.0, Verb::Rekey)
+        .decide(1.0, Verb::Rekey { license: None })
         .on(29.0)
         .is("active: revoked, live 33");
     assert_eq!(rekeyed.read_after(1.0), [0; 0]);

@@ -2,7 +2,7 @@
 
 use crate::domain::decision::Verb;
 use crate::domain::fact::Fact;
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::service_move;
 
 /// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it; a move to
@@ -13,11 +13,14 @@ pub fn add_fact(machine: &mut Machine, fact: &Fact) {
     }
     machine.facts.push(fact.clone());
     match fact.decision().map(|d| &d.verb) {
-        Some(Verb::Rekey) => {
-            for grant in &mut machine.grants {
+        Some(Verb::Rekey { license }) => {
+            let is_meant = |g: &&mut Grant| license.is_none_or(|number| g.number == number);
+            for grant in machine.grants.iter_mut().filter(is_meant) {
                 grant.replaced = true;
             }
-            service_move::keep_none(machine);
+            if license.is_none() {
+                service_move::keep_none(machine);
+            }
         }
         Some(Verb::Move { from, tell, .. }) => {
             service_move::leave(machine, *from, *tell, fact.received);

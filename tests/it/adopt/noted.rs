@@ -46,9 +46,9 @@ async fn no_other_purchase_takes_a_key_that_is_noted() {
 const YEAR_S: i64 = 365 * DAY_S;
 
 /// A customer of a monthly and a yearly item, and the yearly one as Stripe shows it.
-fn subscribed(now_s: i64) -> (Customer, Value) {
+fn subscribed(life: Life, now_s: i64) -> (Customer, Value) {
     let mut customer = Customer::buys(9_006, 0);
-    customer.life = Life::Renews;
+    customer.life = life;
     let mut shown = customer.subscription(now_s);
     let began = shown["created"].as_i64().unwrap();
     let mut yearly = shown["items"]["data"][0].clone();
@@ -72,13 +72,14 @@ fn of_year(line: &Value, start_s: i64) -> Value {
     line
 }
 
-/// A monthly item renews within a day, beside a yearly one: both keys are noted, and each renewal extends its own, though
-/// the event of a renewal shows one item alone.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_noted_key_stays_with_its_item() {
-    let shop = Shop::of(2).await;
-    let now_s = Clock::Wall.now().s();
-    let (customer, shown) = subscribed(now_s);
+/// The plan of the yearly item.
+pub(super) const ANNUAL: &str =
+    "[[plan]]\nname = \"annual\"\nprices = [\"price_year\"]\nlicense = { devices = 2 }\n";
+
+/// A customer of two items in a shop, when their subscription began, and its keys: the yearly one, which is the older, and
+/// the monthly one.
+pub(super) fn of_two_items(shop: &Shop, life: Life, now_s: i64) -> (Customer, i64, [String; 2]) {
+    let (customer, shown) = subscribed(life, now_s);
     let began = shown["created"].as_i64().unwrap();
     let mut first = customer.invoice(now_s, 2);
     let line = of_year(&first["lines"]["data"][0], began);
@@ -86,21 +87,26 @@ async fn each_noted_key_stays_with_its_item() {
     lines.push(line);
     let later = (0..2).map(|back| customer.invoice(now_s, back));
     shop.stripe.add("/v1/invoices", later.chain([first]));
-    shop.stripe.add("/v1/subscriptions", [shown.clone()]);
+    shop.stripe.add("/v1/subscriptions", [shown]);
     let key = |ends: i64| {
         let (label, ends) = (customer.label(), DateTime::from_timestamp(ends, 0));
         shop.fake
             .made_elsewhere("app_test", label.as_deref(), ends, 2)
     };
-    // The yearly key is the older one.
     let keys = [key(began + YEAR_S), key(customer.paid_until_s(now_s))];
     shop.fake
         .third_hand(&keys[0], |l| l.created_at -= chrono::TimeDelta::days(9));
-    let app = shop
-        .server_with(
-            "[[plan]]\nname = \"annual\"\nprices = [\"price_year\"]\nlicense = { devices = 2 }\n",
-        )
-        .await;
+    (customer, began, keys)
+}
+
+/// A monthly item renews within a day, beside a yearly one: both keys are noted, and each renewal extends its own, though
+/// the event of a renewal shows one item alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_noted_key_stays_with_its_item() {
+    let shop = Shop::of(2).await;
+    let now_s = Clock::Wall.now().s();
+    let (customer, began, keys) = of_two_items(&shop, Life::Renews, now_s);
+    let app = shop.server_with(ANNUAL).await;
     let n = report(&run(&app, &[]))["to_do"].to_string();
     let applied = report(&run(&app, &["--apply", "--expect", &n]));
     assert_eq!(applied["applied"], true);

@@ -4,6 +4,7 @@ use keyward::clock::Clock;
 use serde_json::{Value, json};
 
 use super::apply::renewal;
+use super::noted::{ANNUAL, of_two_items};
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::wait::{PATIENCE, until};
@@ -120,6 +121,44 @@ async fn what_other_hands_did_is_repaired_class_by_class() {
                 .iter()
                 .all(|r| r["would"].as_str().unwrap().contains("only you"))
     );
+}
+
+/// Another hand revoked one of a purchase's keys, and did so before it was taken in or after: that one gets a new key, and the
+/// other one goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_revoked_one_of_several_keys_is_made_anew() {
+    for before in [true, false] {
+        let shop = Shop::of(2).await;
+        let (customer, _, keys) = of_two_items(&shop, Life::Runs, Clock::Wall.now().s());
+        let app = shop.server_with(ANNUAL).await;
+        let revoke = || {
+            shop.fake
+                .third_hand(&keys[0], |l| l.status = "revoked".into());
+        };
+        if before {
+            revoke();
+        }
+        adopted(&app);
+        if !before {
+            revoke();
+        }
+        assert_eq!(class_of(&app, &customer), "revoked_elsewhere", "{before}");
+        let dry = ask(&app, &["--repair", "revoked_elsewhere"]);
+        let shown = dry["rows"][0]["key"].as_str().unwrap();
+        assert!(keys[0].ends_with(&shown[shown.len() - 4..]), "{dry:#}");
+        assert_eq!(repair(&app, "revoked_elsewhere"), 1);
+        until("a new key is made", PATIENCE, async || {
+            let statuses = statuses(&app, &customer);
+            (statuses == ["live", "live", "revoked"]).then_some(())
+        })
+        .await;
+        assert_eq!(shop.fake.counter("POST"), 1);
+        assert_eq!(
+            shop.fake.counter("PUT revoke"),
+            0,
+            "the other one is left alone"
+        );
+    }
 }
 
 /// Whose key waits since the purchase was taken in gets it with this yes.
