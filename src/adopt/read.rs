@@ -170,6 +170,9 @@ impl<'a> Lists<'a> {
             };
             let data = page["data"].as_array();
             let mut objects = data.ok_or(ReadError::NoList(list.as_str()))?.clone();
+            if repeats(&objects, place.after.as_deref()) {
+                return Err(ReadError::NoList(list.as_str()));
+            }
             let more = page["has_more"].as_bool().unwrap_or(false) && !objects.is_empty();
             place.take(&mut objects);
             place.over = !more;
@@ -280,6 +283,9 @@ impl<'a> Lists<'a> {
             };
             let data = page["data"].as_array();
             let data = data.ok_or(ReadError::NoList(list.as_str()))?;
+            if repeats(data, after.as_deref()) {
+                return Err(ReadError::NoList(list.as_str()));
+            }
             rows.extend(data.iter().cloned());
             if page["has_more"] != true || data.is_empty() {
                 return Ok(rows);
@@ -325,6 +331,12 @@ fn refused(list: List, why: String) -> ReadError {
         why,
         permission: list.permission(),
     }
+}
+
+/// Whether a page that was to begin behind an object shows it again: whoever answers does not know of pages, and such a list
+/// has no end.
+fn repeats(page: &[Value], after: Option<&str>) -> bool {
+    after.is_some_and(|after| page.iter().any(|o| o["id"].as_str() == Some(after)))
 }
 
 fn put(object: &mut Value, name: &str, rows: Vec<Value>) {

@@ -82,6 +82,28 @@ async fn every_purchase_comes_to_its_class_and_nothing_is_changed() {
     assert_eq!(shop.stripe.seen().1, [""; 0], "nothing was refused");
 }
 
+/// Whoever answers with the same page again would be read for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_shows_a_page_again_is_given_up_at_once() {
+    let shop = Shop::of(5).await;
+    let app = shop.server().await;
+    shop.stripe.faults(Faults {
+        repeats_pages: true,
+        ..Faults::default()
+    });
+    let refused = std::process::Command::new(binary())
+        .args(["adopt", "--reads-per-s", "0", "--config"])
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        !refused.status.success() && said.contains("makes no sense"),
+        "{said}"
+    );
+    assert!(shop.stripe.calls() < 10, "{}", shop.stripe.calls());
+}
+
 /// Labels are remembered by a digest, which says nothing to a person: the words of those that belong to nobody are read again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_address_suggests_is_suggested_by_every_look() {
@@ -111,7 +133,7 @@ async fn limits_lost_cursors_and_lists_that_cannot_be_expanded_change_nothing_of
         limited_every: 7,
         loses_cursor_at: Some(9),
         no_line_items: true,
-        hangs_at: None,
+        ..Faults::default()
     });
     let report = dry_run(&app, &[]);
     let differs = differing(&classes(&report), &expected(&shop, false));
