@@ -102,6 +102,12 @@ fn is_listed(machine: &Machine, at: Timestamp) -> bool {
         || !machine.told.is_empty()
 }
 
+/// Whether anything of a purchase was known at an instant. One that renews within a day is taken in by a later run, and its
+/// license has its own end until then.
+fn is_here(machine: &Machine, at: Timestamp) -> bool {
+    machine.facts.iter().any(|f| f.received <= at)
+}
+
 /// Whether a person said yes to something that stops a license of a purchase, or takes time of it.
 fn was_agreed(machine: &Machine) -> bool {
     let stops = |act: &Act| {
@@ -173,6 +179,8 @@ fn one_owner(
             seen.count("stopped by a person's yes");
         } else if (time.listed || time.untold) && !is_paid(in_calm, at, ..) {
             seen.count("stopped or ran out, and nothing was paid for that time");
+        } else if time.listed && !taken && machines.iter().all(|m| !is_here(m, at)) {
+            seen.count("ran out before it was taken in, near its renewal");
         } else if at < time.over && !taken {
             seen.count("ran out, or was not brought back, while the trouble lasted");
         } else if !taken && time.untold && !is_paid(machines, at, time.began..=at) {
