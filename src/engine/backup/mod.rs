@@ -6,6 +6,7 @@
 
 pub(crate) mod machines;
 pub mod restore;
+mod rotation;
 pub mod status;
 
 use std::fs;
@@ -128,7 +129,18 @@ impl Backups {
         let folder = std::path::absolute(&schedule.folder)
             .map_err(system("finding the backups' folder", &schedule.folder))?;
         fs::create_dir_all(&folder).map_err(system("making the backups' folder", &folder))?;
-        let (proven, named) = self.prove(&folder.join(file_name(now)), now, on_step)?;
+        let target = folder.join(file_name(now));
+        if fs::symlink_metadata(&target).is_ok() {
+            return Err(BackupError::Exists { path: target });
+        }
+        self.state().begun(&self.data_dir, &target);
+        let made = self.prove(&target, now, on_step);
+        let (proven, named) = made.inspect_err(|error| {
+            if matches!(error, BackupError::Exists { .. }) || !target.exists() {
+                self.state()
+                    .forget(&self.data_dir, std::slice::from_ref(&target));
+            }
+        })?;
         self.state()
             .proven_by_schedule(&self.data_dir, proven.clone());
         for (name, reader) in &self.stores {
@@ -140,8 +152,11 @@ impl Backups {
         if all && kept.exists() {
             fs::remove_file(&kept).map_err(system("removing the backup of the restore", &kept))?;
         }
-        rotate(&folder, schedule.keep, on_step)?;
-        Ok(proven)
+        let status = self.status();
+        let mut gone = Vec::new();
+        let rotated = rotation::rotate(&folder, schedule.keep, &status, &mut gone, on_step);
+        self.state().forget(&self.data_dir, &gone);
+        rotated.map(|()| proven)
     }
 
     fn begin(&self) -> Result<MutexGuard<'_, ()>, BackupError> {
@@ -199,66 +214,4 @@ fn system<'a>(
 fn file_name(at: Timestamp) -> String {
     let at = at.whole_s().to_string().replace(':', "-");
     format!("{FILE_BEGIN}{at}{FILE_END}")
-}
-
-/// Removes the oldest backups of a folder, so that so many stay, and what killed ones left. Other files stay.
-fn rotate(folder: &Path, keep: usize, on_step: OnStep<'_>) -> Result<(), BackupError> {
-    let listing = system("listing the backups", folder);
-    let mut made = Vec::new();
-    for entry in fs::read_dir(folder).map_err(&listing)? {
-        let path = entry.map_err(&listing)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some(rest) = name.strip_prefix(FILE_BEGIN) else {
-            continue;
-        };
-        if rest.ends_with(&format!("{FILE_END}.part")) {
-            fs::remove_file(&path).map_err(system("removing a half-made backup", &path))?;
-        } else if rest.ends_with(FILE_END) {
-            made.push(path);
-        }
-    }
-    made.sort();
-    let surplus = made.len().saturating_sub(keep.max(1));
-    for path in &made[..surplus] {
-        fs::remove_file(path).map_err(system("removing an old backup", path))?;
-        if !on_step(Step::Rotated) {
-            return Err(BackupError::Stopped);
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_oldest_go_and_what_is_not_ours_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let name = |s: i64| file_name(Timestamp::from_s(1_767_607_200 + s));
-        assert_eq!(name(0), "keyward-2026-01-05T10-00-00Z.backup");
-        for s in [5, 1, 9, 3] {
-            fs::write(dir.path().join(name(s)), "x").unwrap();
-        }
-        for other in ["notes.txt", "keyward-x", "mine.backup"] {
-            fs::write(dir.path().join(other), "x").unwrap();
-        }
-        fs::write(dir.path().join(format!("{}.part", name(4))), "x").unwrap();
-        rotate(dir.path(), 2, &|_| true).unwrap();
-        let mut left: Vec<_> = fs::read_dir(dir.path())
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(
-            left,
-            [
-                &*name(5),
-                &*name(9),
-                "keyward-x",
-                "mine.backup",
-                "notes.txt"
-            ]
-        );
-    }
 }

@@ -50,6 +50,9 @@ pub struct BackupStatus {
     pub scheduled: Option<Proven>,
     /// What went wrong since.
     pub failed: Option<Failed>,
+    /// The files that the schedule of this data directory made, the oldest first: no others are ever removed.
+    #[serde(default)]
+    pub made: Vec<PathBuf>,
 }
 
 impl BackupStatus {
@@ -107,6 +110,21 @@ impl BackupStatus {
         self.scheduled = Some(proven.clone());
         self.failed = None;
         self.proven(data_dir, proven);
+    }
+
+    /// Notes a file as its own before it is made, so that one whose making is killed is known as well.
+    pub(super) fn begun(&mut self, data_dir: &Path, target: &Path) {
+        self.made.retain(|path| path != target);
+        self.made.push(target.to_owned());
+        self.keep(data_dir);
+    }
+
+    /// Forgets files that are gone, or were another's.
+    pub(super) fn forget(&mut self, data_dir: &Path, gone: &[PathBuf]) {
+        if !gone.is_empty() {
+            self.made.retain(|path| !gone.contains(path));
+            self.keep(data_dir);
+        }
     }
 
     pub(super) fn proven(&mut self, data_dir: &Path, proven: Proven) {

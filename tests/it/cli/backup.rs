@@ -92,6 +92,38 @@ fn backups_by_schedule_are_proven_rotated_and_told() {
 }
 
 #[test]
+fn the_backup_just_proven_stays_beside_others_that_seem_newer() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    let (_writer, _reader, backups) = opened(&place);
+    let schedule = Schedule {
+        folder: place.path("backups"),
+        every: Span::from_hours(24),
+        keep: 2,
+    };
+    fs::create_dir_all(&schedule.folder).unwrap();
+    // A second store that shares the folder, with a clock ahead of ours; it is making one just now.
+    let theirs = [
+        "keyward-2099-01-01T00-00-00Z.backup",
+        "keyward-2099-01-02T00-00-00Z.backup",
+        "keyward-2099-01-03T00-00-00Z.backup.part",
+    ];
+    for name in theirs {
+        fs::write(schedule.folder.join(name), "theirs").unwrap();
+    }
+    for day in 0..4 {
+        backups.by_schedule(&schedule, at(day * 24 * 60), &|_| true);
+        let status = BackupStatus::read(&place.path("data"));
+        let newest = status.newest.unwrap();
+        assert_eq!(newest.at, at(day * 24 * 60));
+        assert!(newest.path.exists(), "the log is cut behind it");
+    }
+    let left = listed(&schedule.folder);
+    assert_eq!(left.len(), 2 + theirs.len(), "{left:?}");
+    assert!(theirs.iter().all(|name| left.iter().any(|l| l == name)));
+}
+
+#[test]
 fn a_store_is_rebuilt_from_the_backup_of_its_schedule() {
     let place = Place::with(CONFIG);
     place.fill(STORY, willing);
