@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::orders::{author, reason};
+use super::author::author;
+use super::orders::reason;
 use crate::admin::Failure;
 
 /// Whether it is done, and on what terms.

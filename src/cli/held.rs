@@ -6,7 +6,8 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::args::ListArgs;
 use super::ask::ask;
-use super::orders::{author, order, reason};
+use super::author::author;
+use super::orders::{order, reason};
 use super::page::{self, ActionRow};
 use super::report;
 use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};

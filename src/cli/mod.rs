@@ -8,6 +8,7 @@ mod apply;
 pub mod args;
 mod ask;
 mod attention;
+mod author;
 mod backfill;
 mod backup;
 mod buy_link;

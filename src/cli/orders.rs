@@ -6,6 +6,7 @@ use super::args::{
     AbandonArgs, AddressArgs, DecisionArgs, GrantArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
 };
 use super::ask::ask;
+use super::author::author;
 use super::report;
 use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
 use crate::domain::decision::{Decision, Verb};
@@ -196,13 +197,6 @@ pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
         },
         Verb::Resend { to },
     )
-}
-
-/// Who gives an order.
-pub(super) fn author() -> String {
-    std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default()
 }
 
 /// `grant`.

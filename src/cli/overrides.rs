@@ -4,7 +4,8 @@ use std::path::Path;
 
 use clap::{ArgGroup, Args};
 
-use super::orders::{author, order, reason};
+use super::author::author;
+use super::orders::{order, reason};
 use super::when::When;
 use crate::admin::{Failure, OverrideOrder, Request};
 use crate::domain::policy_override::PolicyOverride;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::ask::{Conversation, ask};
+use super::author::author;
 use super::history_pages;
 use super::policy_diff::{Changes, text};
 use super::{page, report};
@@ -138,12 +139,9 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         return previewed(&concerned, &rows, args);
     }
     report::say(&listed(&concerned));
-    let author = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_default();
     let decision = Decision {
         verb: Verb::ApplyRevision,
-        author,
+        author: author(),
         reason: args.reason.trim().to_owned(),
     };
     let plan = args.plan.clone();

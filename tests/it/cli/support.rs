@@ -105,6 +105,8 @@ impl Place {
             "KEYWARD_LOG_FORMAT",
             "STRIPE_WEBHOOK_SECRET",
             "CLICOLOR_FORCE",
+            "SUDO_USER",
+            "LOGNAME",
         ] {
             command.env_remove(name);
         }
