@@ -10,7 +10,7 @@ use super::service_move::{ServiceKind, TellOfKeys};
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
-sentences!(Decision);
+sentences!(Decision, Verb);
 
 /// What somebody decided about one machine, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
@@ -151,46 +151,54 @@ impl Sentence for Decision {
         } else {
             &self.author
         };
-        write!(f, "{author} decided: {}", self.verb.as_str())?;
-        match &self.verb {
-            Verb::Grant { until: Some(until) }
-            | Verb::Extend { until }
-            | Verb::Exempt { until } => {
-                write!(f, " until {until}")?;
-            }
-            Verb::Grant { until: None } => f.write_str(" for life")?,
-            Verb::Address { email } => write!(f, " {email}")?,
-            Verb::Resend { to: Some(to) } => write!(f, " to {to}")?,
-            Verb::ResetDevices {
+        write!(f, "{author} decided: {} ({})", self.verb, self.reason)
+    }
+}
+
+/// What was decided, as it stands in a timeline.
+impl Sentence for Verb {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())?;
+        let until = |f: &mut fmt::Formatter<'_>, until: &Option<Timestamp>| match until {
+            Some(until) => write!(f, " until {until}"),
+            None => Ok(()),
+        };
+        match self {
+            Self::Grant { until: Some(until) }
+            | Self::Extend { until }
+            | Self::Exempt { until } => write!(f, " until {until}"),
+            Self::Grant { until: None } => f.write_str(" for life"),
+            Self::Address { email } => write!(f, " {email}"),
+            Self::Resend { to: Some(to) } => write!(f, " to {to}"),
+            Self::ResetDevices {
                 device: Some(device),
-            } => write!(f, " {device}")?,
-            Verb::Issue { plan, email, until } => {
+            } => write!(f, " {device}"),
+            Self::Issue {
+                plan,
+                email,
+                until: end,
+            } => {
                 write!(f, " {plan} to {email}")?;
-                if let Some(until) = until {
-                    write!(f, " until {until}")?;
-                }
+                until(f, end)
             }
-            Verb::Move { to, .. } => write!(f, " to {}", to.as_str())?,
-            Verb::Override { values, until } => {
+            Self::Move { to, .. } => write!(f, " to {}", to.as_str()),
+            Self::Override { values, until: end } => {
                 write!(f, " {values}")?;
-                if let Some(until) = until {
-                    write!(f, " until {until}")?;
-                }
+                until(f, end)
             }
-            Verb::Rekey {
+            Self::Rekey {
                 license: Some(number),
-            } => write!(f, " of license {number}")?,
-            Verb::Resend { to: None }
-            | Verb::EndOverride
-            | Verb::Revoke
-            | Verb::Keep
-            | Verb::Rekey { license: None }
-            | Verb::ResetDevices { device: None }
-            | Verb::ApplyRevision
-            | Verb::Erase
-            | Verb::Note => {}
+            } => write!(f, " of license {number}"),
+            Self::Resend { to: None }
+            | Self::EndOverride
+            | Self::Revoke
+            | Self::Keep
+            | Self::Rekey { license: None }
+            | Self::ResetDevices { device: None }
+            | Self::ApplyRevision
+            | Self::Erase
+            | Self::Note => Ok(()),
         }
-        write!(f, " ({})", self.reason)
     }
 }
 
