@@ -147,6 +147,43 @@ fn the_commands_hand_words_in_and_refuse_what_makes_no_sense() {
     }
 }
 
+/// With `sudo -u keyward` every order comes from one account: the person behind it is kept, and read back by programs.
+#[test]
+fn an_order_names_the_person_behind_sudo() {
+    let place = Place::with(CONFIG);
+    place.fill(&["onetime-lifetime"], willing);
+    let id = "cs_live_OnetimeLifetime01";
+    let decisions = || place.run(&["show", id, "--json"]).json()["decisions"].clone();
+    assert_eq!(decisions(), json!([]));
+    let kept = place
+        .command(&[
+            "address",
+            id,
+            "--to",
+            "eve@example.com",
+            "--reason",
+            "asked by mail",
+        ])
+        .env("USER", "keyward")
+        .env("LOGNAME", "keyward")
+        .env("SUDO_USER", "grace")
+        .output()
+        .unwrap();
+    assert!(kept.status.success());
+    let made = decisions();
+    assert_eq!(made.as_array().map(Vec::len), Some(1), "{made}");
+    assert_eq!(made[0]["author"], "grace");
+    assert_eq!(made[0]["reason"], "asked by mail");
+    assert_eq!(made[0]["what"], "address eve@example.com");
+    let facts = place.run(&["show", id, "--json"]).json()["facts"].clone();
+    let fact = facts
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["event"] == made[0]["event"]);
+    assert_eq!(fact.unwrap()["at"], made[0]["at"]);
+}
+
 /// Rule 53: what a person holds is listed with the reason and not carried out, and judged again when it is let go.
 #[test]
 fn what_is_held_waits_until_it_is_let_go() {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::decision::Decision;
 use crate::domain::fact::order::canonical;
 use crate::domain::fact::{Fact, FactBody};
 use crate::domain::machine::Machine;
@@ -33,6 +34,35 @@ pub struct FactView {
 /// All of a purchase, in the order in which they count.
 pub(super) fn views(machine: &Machine) -> Vec<FactView> {
     canonical(&machine.facts).into_iter().map(view).collect()
+}
+
+/// What a person decided about a purchase.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionView {
+    /// The decision's id, as among the facts.
+    pub event: String,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Who decided it; empty: nobody is named.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// What, in the words of the timeline.
+    pub what: String,
+}
+
+/// The decisions about a purchase, in the order in which they count.
+pub(super) fn decisions(machine: &Machine) -> Vec<DecisionView> {
+    let facts = canonical(&machine.facts).into_iter();
+    let decided = facts.filter_map(|fact| Some((fact, fact.decision()?)));
+    let view = |(fact, decision): (&Fact, &Decision)| DecisionView {
+        event: fact.id.to_string(),
+        at: fact.at,
+        author: decision.author.clone(),
+        reason: decision.reason.clone(),
+        what: decision.verb.to_string(),
+    };
+    decided.map(view).collect()
 }
 
 fn view(fact: &Fact) -> FactView {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fact::{self, FactView};
+use super::fact::{self, DecisionView, FactView};
 use crate::domain::action::{Act, ActionOutcome, Attempt};
 use crate::domain::id::CustomerId;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
@@ -50,6 +50,9 @@ pub struct MachineView {
     /// Everything that was said about it, in its own order, where somebody asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub facts: Option<Vec<FactView>>,
+    /// What people decided about it, in the order of the facts, where somebody asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<Vec<DecisionView>>,
 }
 
 /// A license.
@@ -205,14 +208,16 @@ impl MachineView {
             held: machine.held.map(|flaw| flaw.to_string()),
             reports: machine.told.iter().map(|r| r.finding.to_string()).collect(),
             facts: None,
+            decisions: None,
         }
     }
 
-    /// The same with every fact, and every attempt that is kept.
+    /// The same with every fact, every decision, and every attempt that is kept.
     #[must_use]
     pub fn with_history(self, machine: &Machine) -> Self {
         let mut page = Self {
             facts: Some(fact::views(machine)),
+            decisions: Some(fact::decisions(machine)),
             ..self
         };
         for shown in &mut page.actions {
