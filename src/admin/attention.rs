@@ -55,6 +55,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::OtherHandler { .. }
         | Concern::AuditDiffers { .. }
         | Concern::Backup(_)
+        | Concern::Restored { .. }
         | Concern::ServiceGone { .. } => None,
     }
 }
@@ -63,6 +64,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
 pub(super) fn list(context: &Context, of_server: Vec<Attention>) -> Result<Response, Failure> {
     let now = context.handle.clock().now();
     let mut all = of_server;
+    all.extend(attention::restored(&context.handle.standing()));
     all.extend(attention::audited(context.handle.reader())?);
     all.extend(attention::all(context.handle.reader(), now)?);
     let rows = all

@@ -113,6 +113,10 @@ pub(super) fn restore(config_path: &Path, args: &RestoreArgs) -> Result<(), Fail
         );
     }
     report::say("what happened since is not in it: docs/operating.md says how it comes back");
+    report::say(
+        "the store only observes until you have looked: everything is decided and nothing is sent; `keyward go-live \
+         --reason …` ends that",
+    );
     Ok(())
 }
 

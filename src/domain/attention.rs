@@ -108,6 +108,11 @@ pub enum Concern {
     },
     /// There is no proven backup of late, though one is made by schedule.
     Backup(BackupTrouble),
+    /// The store was restored from a backup: everything is decided and nothing sent until a person has it go live.
+    Restored {
+        /// From what, in words.
+        why: String,
+    },
     /// A service does not do its work.
     ServiceGone {
         /// What the operator calls it.
@@ -202,6 +207,7 @@ impl Attention {
             | Concern::Endpoint { .. }
             | Concern::OtherHandler { .. }
             | Concern::Backup(_)
+            | Concern::Restored { .. }
             | Concern::ServiceGone { .. } => Ok(()),
         };
         // FNV-1a.
@@ -231,6 +237,7 @@ impl Concern {
             | Self::OtherHandler { .. }
             | Self::AuditDiffers { .. }
             | Self::Backup(_)
+            | Self::Restored { .. }
             | Self::ServiceGone { .. } => false,
         }
     }
@@ -244,6 +251,7 @@ impl Concern {
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
+            | Self::Restored { .. }
             | Self::Endpoint { .. } => true,
             Self::RefusedAction(action) => action.creates || action.lacks_access,
             Self::HeldAction { hold, .. } => match hold {
@@ -291,6 +299,7 @@ impl Concern {
             Self::OtherHandler { .. } => AttentionCause::OtherHandler,
             Self::AuditDiffers { .. } => AttentionCause::Audit,
             Self::Backup(_) => AttentionCause::Backup,
+            Self::Restored { .. } => AttentionCause::Restored,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
     }
@@ -313,6 +322,7 @@ impl Concern {
             | Self::AuditDiffers { source, .. }
             | Self::Endpoint { source, .. } => source.to_string(),
             Self::Backup(_) => "backup".to_owned(),
+            Self::Restored { .. } => "store".to_owned(),
             Self::ServiceGone { service, .. } => (*service).to_owned(),
         }
     }

@@ -145,6 +145,7 @@ impl Alerts {
             }
         };
         let mut waiting = (self.parts.attention)();
+        waiting.extend(attention::restored(&self.parts.handle.standing()));
         waiting.extend(audited);
         waiting.extend(self.found.values().flatten().cloned());
         waiting.extend(self.parked.iter().cloned());

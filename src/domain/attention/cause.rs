@@ -49,6 +49,9 @@ pub enum AttentionCause {
     /// Stripe, the license service and the store differ.
     #[n(17)]
     Audit,
+    /// A store that was restored only observes.
+    #[n(18)]
+    Restored,
 }
 
 impl AttentionCause {
@@ -74,6 +77,7 @@ impl AttentionCause {
             Self::Backup => "backup",
             Self::OtherHandler => "other_handler",
             Self::Audit => "audit",
+            Self::Restored => "restored",
         }
     }
 
@@ -99,6 +103,7 @@ impl AttentionCause {
             Self::Backup => "no proven backup",
             Self::OtherHandler => "old handler seen",
             Self::Audit => "the nightly audit found differences",
+            Self::Restored => "restored, and not live yet",
         }
     }
 }

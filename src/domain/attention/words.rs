@@ -83,6 +83,7 @@ impl Concern {
             }
             Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
             Self::Backup(_) => "keyward backup TARGET".to_owned(),
+            Self::Restored { .. } => "keyward go-live --reason …".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
     }
@@ -160,6 +161,10 @@ impl Sentence for Concern {
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"
             ),
             Self::Backup(trouble) => write!(f, "{trouble}"),
+            Self::Restored { why } => write!(
+                f,
+                "{why}: the store only observes, everything is decided and nothing is sent until it goes live"
+            ),
             Self::ServiceGone {
                 service,
                 trouble,

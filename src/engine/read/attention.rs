@@ -3,6 +3,7 @@
 use crate::domain::attention::{Attention, Concern, PURCHASE_WITHIN, of_machine};
 use crate::domain::fact::Fact;
 use crate::domain::machine::Machine;
+use crate::domain::standing::{Author, StandingOrders};
 use crate::domain::time::Timestamp;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
@@ -59,6 +60,18 @@ pub fn all(reader: &dyn Read, now: Timestamp) -> Result<Vec<Attention>, RecordEr
     })?;
     found.sort_by_key(|attention| attention.since);
     Ok(found)
+}
+
+/// A store that was restored and only observes since.
+#[must_use]
+pub fn restored(orders: &StandingOrders) -> Option<Attention> {
+    let order = orders.observes(None).filter(|o| o.by == Author::Restore)?;
+    Some(Attention {
+        since: order.at,
+        concern: Concern::Restored {
+            why: order.reason.clone(),
+        },
+    })
 }
 
 /// What the last audits found.

@@ -195,6 +195,42 @@ fn a_restored_store_is_marked_and_sends_nothing_that_was_due_before() {
     assert_eq!(restored::read(&Committed(&original)).unwrap(), None);
 }
 
+/// Nothing is sent after a restore until a person says so: the command itself says it, and the list until it is done.
+#[test]
+fn a_restored_store_says_that_it_waits_for_go_live() {
+    let place = Place::with(CONFIG);
+    let target = with_mail_due(&place);
+    let attention = || place.run(&["attention", "--json"]).json();
+    assert_eq!(attention(), serde_json::json!([]));
+    fs::rename(place.path("data"), place.path("before")).unwrap();
+    let restored = place.run(&["restore", target.to_str().unwrap()]);
+    assert_eq!(restored.code, Some(0), "{restored}");
+    assert!(
+        restored.err.contains("`keyward go-live --reason …`"),
+        "{restored}"
+    );
+    let waits = attention();
+    let row = waits
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["cause"] == "restored");
+    let row = row.unwrap_or_else(|| panic!("{waits}"));
+    assert_eq!(row["settle"], "keyward go-live --reason …");
+    let why = row["reason"].as_str().unwrap();
+    assert!(
+        why.starts_with("restored from ") && why.contains("one.backup"),
+        "{why}"
+    );
+    assert_eq!(
+        place.run(&["go-live", "--reason", "looked at"]).code,
+        Some(0)
+    );
+    let waits = attention();
+    let causes = waits.as_array().unwrap().iter().map(|row| &row["cause"]);
+    assert!(causes.clone().all(|cause| cause != "restored"), "{waits}");
+}
+
 #[test]
 fn only_an_empty_directory_is_restored_into() {
     let place = Place::with(CONFIG);
