@@ -122,6 +122,9 @@ struct Readiness {
     now: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     stops_held: Option<String>,
+    /// By whom, when and why the whole shop is only observed; absent: it is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observe: Option<String>,
     services: Vec<ServiceLine>,
     jobs: Vec<JobRun>,
     backup: BackupLine,
@@ -147,6 +150,11 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
         queue_len_max: app.config.http.queue_len_max,
         now,
         stops_held: app.handle.stops_held().map(|why| why.to_string()),
+        observe: app
+            .handle
+            .standing()
+            .observes(None)
+            .map(|order| format!("by {} since {}: {}", order.by, order.at, order.reason)),
         services: observed
             .services
             .into_iter()

@@ -151,3 +151,23 @@ async fn approving_something_else_lets_no_more_through_the_guard() {
     let seen = held(&app, 1).await;
     assert!(seen["holding"]["guard_tripped"].is_string(), "{seen:#}");
 }
+
+/// Whoever only looks at `/readyz` sees that nothing is sent, and why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readyz_says_that_nothing_is_sent() {
+    let app = TestApp::start(Setup::embedded()).await;
+    let observes = async || -> Value {
+        let ready = app.door().get("/readyz").await.unwrap().body;
+        serde_json::from_str::<Value>(&ready).unwrap()["observe"].clone()
+    };
+    assert_eq!(observes().await, Value::Null);
+    app.ask(&["observe", "--reason", "something is odd"]);
+    let said = observes().await;
+    assert!(
+        said.as_str()
+            .is_some_and(|said| said.ends_with(": something is odd")),
+        "{said}"
+    );
+    app.ask(&["go-live", "--reason", "it was nothing"]);
+    assert_eq!(observes().await, Value::Null);
+}
