@@ -167,7 +167,7 @@ pub enum BackupTrouble {
     Old { newest: Timestamp },
     /// The last try failed.
     Failed {
-        /// What happened, and what to do.
+        /// What happened, in one line.
         why: String,
     },
 }

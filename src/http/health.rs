@@ -106,7 +106,7 @@ impl BackupLine {
         Self {
             age_s: status.age_s(now),
             proven_at: status.newest.map(|proven| proven.at),
-            failed: status.failed.map(|failed| failed.why),
+            failed: status.failed.map(|failed| failed.what().to_owned()),
         }
     }
 }

@@ -41,6 +41,14 @@ pub struct Failed {
     pub why: String,
 }
 
+impl Failed {
+    /// What happened, in one line.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        self.why.lines().next().unwrap_or_default()
+    }
+}
+
 /// What is known of backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupStatus {
@@ -75,7 +83,7 @@ impl BackupStatus {
     ) -> Option<Attention> {
         let (since, trouble) = match (&self.failed, &self.newest) {
             (Some(failed), newest) => {
-                let why = failed.why.clone();
+                let why = failed.what().to_owned();
                 let since = newest.as_ref().map_or(failed.at, |p| p.at + every);
                 (since.min(failed.at), BackupTrouble::Failed { why })
             }
@@ -179,7 +187,7 @@ mod tests {
         Failed {
             at: at(s),
             code: code.to_owned(),
-            why: "w".to_owned(),
+            why: "w\n  hint: what to do".to_owned(),
         }
     }
 
