@@ -60,6 +60,25 @@ fn read(book: &RwLock<Book>) -> RwLockReadGuard<'_, Book> {
     book.read().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Reads every license of a ledger.
+pub(super) fn each_license(
+    ledger: &mut impl Ledger,
+    mut each: impl FnMut(Record),
+) -> Result<(), LedgerError> {
+    let mut heads = Vec::new();
+    ledger.load(&mut |bytes| {
+        match SplitHead::of(bytes) {
+            Some(head) => heads.push(head),
+            None => each(Record::from_bytes(bytes)?),
+        }
+        Ok(())
+    })?;
+    for head in heads {
+        each(head.join(ledger)?);
+    }
+    Ok(())
+}
+
 /// Reads the ledger and starts the writer. It ends, once the last [`LedgerWriter`] is dropped, with the ledger's last word.
 pub(super) async fn start(
     mut ledger: impl Ledger,
@@ -68,17 +87,7 @@ pub(super) async fn start(
 ) -> Result<(LedgerWriter, JoinHandle<Result<(), LedgerError>>), ServeError> {
     let loaded: Result<_, JoinError> = spawn_blocking(move || {
         let mut book = Book::default();
-        let mut heads = Vec::new();
-        ledger.load(&mut |bytes| {
-            match SplitHead::of(bytes) {
-                Some(head) => heads.push(head),
-                None => book.put(Arc::new(Record::from_bytes(bytes)?)),
-            }
-            Ok(())
-        })?;
-        for head in heads {
-            book.put(Arc::new(head.join(&mut ledger)?));
-        }
+        each_license(&mut ledger, |license| book.put(Arc::new(license)))?;
         Ok::<_, LedgerError>((ledger, book))
     })
     .await;
