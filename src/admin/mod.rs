@@ -45,5 +45,5 @@ pub use response::{
 pub use service::Service;
 pub use service_move::{MoveQuery, MoveRow};
 pub use standing::{Compared, Holding, Settlement};
-pub use upkeep::Verified;
+pub use upkeep::{Verified, WrongEntry};
 pub use why::{WhyLicense, WhyPage};

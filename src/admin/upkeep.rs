@@ -55,6 +55,9 @@ pub struct Verified {
     pub wrong: Vec<WrongEntry>,
     /// Further findings that are not listed.
     pub more: u64,
+    /// The licenses in the embedded license service's store, where it was looked at too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licenses: Option<u64>,
 }
 
 /// Something that is wrong.
@@ -87,7 +90,12 @@ pub(super) async fn verify(context: &Context, repair: bool) -> Result<Response, 
             repairable,
         });
     }
-    let verified = Verified { seen, wrong, more };
+    let verified = Verified {
+        seen,
+        wrong,
+        more,
+        licenses: None,
+    };
     Ok(Response::List {
         rows: vec![raw(&verified)?],
         more: 0,

@@ -38,29 +38,36 @@ pub(super) fn ask(config_path: &Path, request: Request) -> Result<Response, Fail
     response
 }
 
-/// Asks the server; where none runs, the store itself, after every key of it was checked against the commit log. Returns
-/// also what was wrong with its files and was repaired.
+/// Who answered a question that looks at everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AskedOf {
+    /// The running server.
+    Server,
+    /// The store itself, with what was wrong with its files and was repaired.
+    Store { repaired: Vec<String> },
+}
+
+/// Asks the server; where none runs, the store itself, after every key of it was checked against the commit log.
 ///
 /// # Errors
 /// What went wrong, also at the server.
 pub(super) fn ask_checked(
-    config_path: &Path,
+    config: &Config,
     request: Request,
-) -> Result<(Response, Vec<String>), Failure> {
-    let (config, _) = load(config_path, &Env::process().lenient())?;
-    let (response, repaired) = match socket::ask(&config.data_dir, &request)? {
-        Some(response) => (response, Vec::new()),
+) -> Result<(Response, AskedOf), Failure> {
+    let (response, asked) = match socket::ask(&config.data_dir, &request)? {
+        Some(response) => (response, AskedOf::Server),
         None => {
-            let alone = Alone::open(&config, Verify::Everything)?;
+            let alone = Alone::open(config, Verify::Everything)?;
             let (response, repaired) = (alone.answer(request), alone.repaired.clone());
             alone.close()?;
-            (response, repaired)
+            (response, AskedOf::Store { repaired })
         }
     };
     if let Response::Failed(failure) = response {
         return Err(failure);
     }
-    Ok((response, repaired))
+    Ok((response, asked))
 }
 
 /// What an answer of one row holds.

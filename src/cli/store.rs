@@ -5,28 +5,61 @@ use crate::admin::Failure;
 use crate::config::Config;
 use crate::domain::revision::{Revision, Revisions};
 use crate::domain::time::Timestamp;
+use crate::embedded::{self, StoreLedger};
+use crate::engine::backup::LICENSES;
 use crate::engine::input::Rules;
 use crate::engine::read::view;
 use crate::engine::record;
 use crate::engine::record::key::{self, Table};
 use crate::engine::write::working::Committed;
-use crate::server::source_rules;
+use crate::server::{source_rules, uses_embedded};
 use crate::store::sled::{Reader, Store, Writer};
-use crate::store::{Create, KeyRange, Options, Read, Verify};
+use crate::store::{Create, KeyRange, OpenError, Options, Read, Verify};
 
 /// Opens the store that is there. None is made, and the embedded license service's is left alone.
 ///
 /// # Errors
 /// Why it cannot be opened, and what to do.
 pub fn open_store(config: &Config, verify: Verify) -> Result<(Writer, Reader), Failure> {
-    let options = Options {
+    Ok(Store::open(&config.data_dir, options(config, verify))?)
+}
+
+fn options(config: &Config, verify: Verify) -> Options {
+    Options {
         cache_bytes: config.store.cache.bytes(),
         min_free_bytes: config.store.min_free.bytes(),
         create: Create::Never,
         verify,
         ..Options::default()
+    }
+}
+
+/// The embedded license service's store after a look at all of it.
+pub(super) struct CheckedLicenses {
+    /// Every one could be read.
+    pub(super) licenses: u64,
+    /// What was wrong with the store's files and was repaired.
+    pub(super) repaired: Vec<String>,
+}
+
+/// Checks the embedded license service's store, every key against its commit log, and reads every license. `None`: the
+/// config names no such service, or it has not begun yet.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn check_licenses(config: &Config) -> Result<Option<CheckedLicenses>, Failure> {
+    if !uses_embedded(config) {
+        return Ok(None);
+    }
+    let dir = config.data_dir.join(LICENSES);
+    let (writer, reader) = match Store::open(&dir, options(config, Verify::Everything)) {
+        Err(OpenError::Missing { .. }) => return Ok(None),
+        opened => opened?,
     };
-    Ok(Store::open(&config.data_dir, options)?)
+    let repaired = writer.report().repaired.clone();
+    let licenses = embedded::count_licenses(StoreLedger::new(reader, writer))
+        .map_err(|error| Failure::ours(error.to_string()))?;
+    Ok(Some(CheckedLicenses { licenses, repaired }))
 }
 
 /// What the engine must know, as the store has it: a command brings no new revision into force, for its config may be one

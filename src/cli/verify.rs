@@ -4,9 +4,15 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::ask::{ask_checked, only_row};
+use super::ask::{AskedOf, ask_checked, load, only_row};
 use super::report;
-use crate::admin::{Failure, Request, Verified};
+use super::store::check_licenses;
+use crate::admin::{Failure, Request, Verified, WrongEntry};
+use crate::config::{Config, Env};
+use crate::server::uses_embedded;
+
+/// What the store of licenses is called in sentences.
+const SERVICE_STORE: &str = "the embedded license service's store";
 
 /// `verify`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -27,11 +33,23 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
     let request = Request::Verify {
         repair: args.repair,
     };
-    let (response, repaired) = ask_checked(config_path, request)?;
-    let verified: Verified = only_row(response)?;
-    for repaired in &repaired {
-        report::warning(repaired);
-    }
+    let (config, _) = load(config_path, &Env::process().lenient())?;
+    let (response, asked) = ask_checked(&config, request)?;
+    let mut verified: Verified = only_row(response)?;
+    let way_out = match asked {
+        AskedOf::Server => {
+            if uses_embedded(&config) {
+                report::say(&format!(
+                    "{SERVICE_STORE} is in use by the server and was not looked at"
+                ));
+            }
+            None
+        }
+        AskedOf::Store { repaired } => {
+            repaired.iter().for_each(|r| report::warning(r));
+            look_at_licenses(&config, &mut verified)
+        }
+    };
     if args.json {
         report::json(&verified)?;
     } else {
@@ -43,13 +61,37 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
     });
     match (left + verified.more, mendable) {
         (0, _) => Ok(()),
-        (left, 0) if verified.more == 0 => Err(Failure::ours(format!("{left} findings")).hint(
-            "records that cannot be read come back with a backup (`keyward restore`); events that a purchase lacks, by \
-             sending them again from Stripe's dashboard",
-        )),
+        (left, 0) if verified.more == 0 => {
+            Err(Failure::ours(format!("{left} findings")).hint(way_out.as_deref().unwrap_or(
+                "records that cannot be read come back with a backup (`keyward restore`); events that a purchase \
+                 lacks, by sending them again from Stripe's dashboard",
+            )))
+        }
         (left, _) => Err(Failure::ours(format!("{left} findings"))
             .hint("`keyward verify --repair` puts right what can be")),
     }
+}
+
+/// Checks the embedded license service's store, and adds what is wrong with it. Returns what to do about that.
+fn look_at_licenses(config: &Config, verified: &mut Verified) -> Option<String> {
+    let failure = match check_licenses(config) {
+        Ok(None) => return None,
+        Ok(Some(checked)) => {
+            let warn = |r: &String| report::warning(&format!("{SERVICE_STORE}: {r}"));
+            checked.repaired.iter().for_each(warn);
+            verified.licenses = Some(checked.licenses);
+            return None;
+        }
+        Err(failure) => failure.to_string(),
+    };
+    let (what, hint) = failure.split_once("\n  hint: ").unwrap_or((&failure, ""));
+    verified.wrong.push(WrongEntry {
+        code: "licenses".to_owned(),
+        what: format!("{SERVICE_STORE}: {what}"),
+        repaired: false,
+        repairable: false,
+    });
+    Some(hint.to_owned()).filter(|hint| !hint.is_empty())
 }
 
 fn print(verified: &Verified) {
@@ -66,5 +108,10 @@ fn print(verified: &Verified) {
     } else {
         ""
     };
-    report::say(&format!("{keys} keys, {machines} purchases{fits}"));
+    let licenses = verified.licenses.map_or(String::new(), |n| {
+        format!("; {SERVICE_STORE}: {n} licenses")
+    });
+    report::say(&format!(
+        "{keys} keys, {machines} purchases{licenses}{fits}"
+    ));
 }

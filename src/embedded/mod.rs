@@ -71,6 +71,16 @@ impl Default for Settings {
     }
 }
 
+/// Reads every license of a store, and counts them.
+///
+/// # Errors
+/// When the store or a license in it cannot be read.
+pub fn count_licenses(mut ledger: impl Ledger) -> Result<u64, LedgerError> {
+    let mut count = 0;
+    writer::each_license(&mut ledger, |_| count += 1)?;
+    Ok(count)
+}
+
 /// A new token of 256 random bits, for when none is configured.
 #[must_use]
 pub fn new_token() -> Secret {

@@ -122,3 +122,26 @@ fn what_only_a_person_can_mend_is_named() {
     let said = place.run(&["verify"]);
     assert!(said.err.contains("hint"), "{said}");
 }
+
+/// The store of the licenses is the other half of what `serve` opens.
+#[test]
+fn the_embedded_services_store_is_looked_at_too() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    let log = place.path("data/licenses/log/00000001");
+    assert!(log.exists(), "{}", log.display());
+    let said = place.run(&["verify"]);
+    let counted = "the embedded license service's store: 0 licenses";
+    assert!(said.code == Some(0) && said.err.contains(counted), "{said}");
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[9] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    assert_eq!(codes(&place, &[]), (Some(2), vec!["licenses".to_owned()]));
+    let said = place.run(&["verify"]);
+    assert!(
+        said.out.contains("the embedded license service's store: "),
+        "{said}"
+    );
+    assert!(said.out.contains("licenses/log/00000001"), "{said}");
+    assert!(!said.err.contains("fits together"), "{said}");
+}
