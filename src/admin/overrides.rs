@@ -76,7 +76,9 @@ pub(super) async fn order(
     if what == OverrideOrder::End && !meant.overridden {
         return Err(
             Failure::input("there is nothing to end: the plan's policy counts")
-                .hint("`keyward held` lists what was ordered, `keyward show` what was decided"),
+                .hint(
+                    "`keyward why ID` says which values are the customer's own, `keyward show ID` what was decided when",
+                ),
         );
     }
     match meant.customer {

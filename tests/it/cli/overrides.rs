@@ -128,7 +128,11 @@ fn what_cannot_be_overridden_is_refused_and_a_decision_without_a_customer_is_the
         ),
         (
             &["override", "sub_SubCheckout01", "--end"],
-            "nothing to end",
+            "nothing to end: the plan's policy counts",
+        ),
+        (
+            &["override", "sub_SubCheckout01", "--end"],
+            "`keyward why ID` says",
         ),
         (&["override", "sub_SubCheckout01"], "required"),
     ] {
