@@ -10,11 +10,13 @@ use super::response::{Response, TimelineItem};
 use crate::domain::action::{Act, Action};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Pair, SeatDue, Want};
-use crate::domain::explain::{ForCustomer, SeatReason, explain};
+use crate::domain::explain::{
+    At, Present, SeatReason, Tense, explain, paragraph, present, unplanned as unplanned_prices,
+};
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::State;
 use crate::domain::machine::{Grant, Machine};
-use crate::domain::outlook::outlook;
+use crate::domain::outlook::{outlook, outlook_after};
 use crate::domain::time::Timestamp;
 use crate::engine::read::view;
 
@@ -34,7 +36,12 @@ pub struct WhyPage {
     pub state: Option<String>,
     /// License by license.
     pub licenses: Vec<WhyLicense>,
-    /// What comes next, where the present is spoken of.
+    /// The prices that no plan names, where it sells no license.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unplanned_prices: Vec<String>,
+    /// All of it for the customer: a paragraph, a sentence at least.
+    pub for_customer: String,
+    /// What comes next, where the present or an instant to come is spoken of.
     pub next: Vec<TimelineItem>,
 }
 
@@ -161,12 +168,7 @@ fn page(
     let machine =
         view::machine(context.handle.reader(), id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     let now = context.handle.clock().now();
-    let asked = At {
-        at: at.unwrap_or(now),
-        // What is known today of a past instant, unless somebody asks what was known then.
-        known_at: known_at.unwrap_or(now),
-        is_present: at.is_none_or(|at| at >= now) && known_at.is_none_or(|known| known >= now),
-    };
+    let asked = At::of(at, known_at, now);
     let rules = context.handle.rules();
     let devices_max = rules.devices_max(&machine.source);
     let explained = explain(
@@ -176,28 +178,39 @@ fn page(
         asked.known_at,
         devices_max,
     );
-    let licenses = explained.due.seats.iter().zip(&explained.reasons);
-    let licenses = licenses
-        .map(|(seat, reason)| license(&machine, seat, reason, asked))
+    let present = present(&machine, &explained.due, asked.at, asked.tense);
+    let said = paragraph(&machine, &explained, &present, asked);
+    let seats = explained.due.seats.iter().zip(&explained.reasons);
+    let licenses = seats
+        .zip(present.iter().zip(said.seats))
+        .map(|((seat, reason), (present, said))| WhyLicense {
+            for_customer: said,
+            ..license(&machine, seat, reason, present, asked)
+        })
         .collect();
     let situation = Situation {
         machine: &machine,
         folded: &explained.folded,
         due: &explained.due,
         revisions: &rules.revisions,
-        now,
+        now: asked.at,
     };
-    let next = if asked.is_present {
-        outlook(&situation)
-    } else {
-        Vec::new()
+    let next = match asked.tense {
+        Tense::Past => Vec::new(),
+        Tense::Present => outlook(&situation),
+        Tense::Future => outlook_after(&situation, asked.at),
     };
+    let unplanned = explained.due.seats.is_empty();
+    let unplanned = unplanned
+        .then(|| unplanned_prices(&machine, &explained.folded, &rules.revisions, asked.at));
     Ok(WhyPage {
         machine: machine.id.to_string(),
         at: asked.at,
         known_at: asked.known_at,
         state: explained.folded.state.map(State::as_str).map(str::to_owned),
+        for_customer: said.whole,
         licenses,
+        unplanned_prices: unplanned.unwrap_or_default(),
         next: next
             .into_iter()
             .map(|n| TimelineItem {
@@ -208,33 +221,35 @@ fn page(
     })
 }
 
-/// The two clocks.
-#[derive(Clone, Copy)]
-struct At {
-    at: Timestamp,
-    known_at: Timestamp,
-    is_present: bool,
-}
-
-fn license(machine: &Machine, seat: &SeatDue, reason: &SeatReason, asked: At) -> WhyLicense {
+fn license(
+    machine: &Machine,
+    seat: &SeatDue,
+    reason: &SeatReason,
+    present: &Present<'_>,
+    asked: At,
+) -> WhyLicense {
     let of_seat = |g: &&Grant| {
         let named =
             g.seat.item == *seat.item.as_str() || seat.aliases.iter().any(|a| *a == *g.seat.item);
-        named && g.seat.unit == seat.unit && g.since <= asked.known_at
+        named && g.seat.unit == seat.unit
     };
-    let grant = machine.grants.iter().rev().find(of_seat);
+    let newest = || machine.grants.iter().rev().find(of_seat);
+    let grant = present.grant.or_else(newest);
+    let grant = grant.filter(|g| asked.knows(g.since));
     let (should_be, until) = match seat.want {
         Want::Nothing => ("nothing", None),
         Want::Live { until } => ("live", until),
         Want::Suspended => ("suspended", None),
         Want::Revoked => ("revoked", None),
     };
-    let shown = grant.filter(|_| asked.is_present).map(|g| WhyGrant {
-        number: g.number,
-        key: format!("{:?}", g.key),
-        status: g.status_at(asked.at).to_string(),
-        expires_at: g.expires_at,
-    });
+    let shown = grant
+        .filter(|_| asked.tense != Tense::Past)
+        .map(|g| WhyGrant {
+            number: g.number,
+            key: format!("{:?}", g.key),
+            status: g.status_at(asked.at).to_string(),
+            expires_at: g.expires_at,
+        });
     // rule 55: a seat that extends another purchase's license has none here.
     let extended = machine.extends().find(|e| e.is_of(seat));
     let extended = extended.map(|e| e.machine.to_string());
@@ -262,11 +277,7 @@ fn license(machine: &Machine, seat: &SeatDue, reason: &SeatReason, asked: At) ->
         license: shown,
         actions: actions(machine, seat, grant, asked),
         would_change: reason.remedy.to_string(),
-        for_customer: {
-            let key = grant.map(|g| format!("{:?}", g.key));
-            let pay_at = pay_at(machine, asked);
-            ForCustomer::of(seat, key, extended.is_some(), pay_at, asked.at).to_string()
-        },
+        for_customer: String::new(),
         extends: extended,
     }
 }
@@ -281,7 +292,7 @@ fn row(pair: Pair) -> WhyRow {
     }
 }
 
-/// What was done or tried for a seat until the instant of knowing.
+/// What was done or tried for a seat until the instant of knowing, and until the one that is spoken of.
 fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) -> Vec<WhyAction> {
     let concerns = |a: &&Action| {
         let of_grant = grant.is_some_and(|g| g.number == a.license);
@@ -290,7 +301,7 @@ fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) 
         };
         (of_grant || a.act.new_license().is_some_and(makes))
             && !matches!(a.act, Act::Read { .. } | Act::Query(_))
-            && a.at <= asked.known_at
+            && asked.knows(a.at)
     };
     let rows = machine.actions.iter().filter(concerns).map(|a| WhyAction {
         id: format!("{}#{}", machine.id, a.id),
@@ -301,16 +312,4 @@ fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) 
         answer: waits_because(machine, a),
     });
     rows.collect()
-}
-
-/// Where the newest invoice that was told of can be paid.
-fn pay_at(machine: &Machine, asked: At) -> Option<String> {
-    let known = machine
-        .facts
-        .iter()
-        .filter(|f| f.at <= asked.at && f.received <= asked.known_at);
-    let newest = known
-        .filter_map(|f| Some((f.at, f.invoice()?.hosted_url.clone()?)))
-        .max();
-    newest.map(|(_, url)| url)
 }

@@ -29,7 +29,7 @@ pub(super) fn run(config: &Path, args: &WhyArgs) -> Result<(), Failure> {
     }
     for page in page::read::<WhyPage>(&rows)? {
         let text = if args.for_customer {
-            for_customer(&page)
+            format!("{}\n", page.for_customer)
         } else {
             text(&page)
         };
@@ -41,13 +41,6 @@ pub(super) fn run(config: &Path, args: &WhyArgs) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-fn for_customer(page: &WhyPage) -> String {
-    let sentences = page.licenses.iter().map(|l| l.for_customer.as_str());
-    let mut text = sentences.collect::<Vec<_>>().join("\n");
-    text.push('\n');
-    text
 }
 
 // Writing to a String cannot fail.
@@ -64,7 +57,12 @@ fn text(page: &WhyPage) -> String {
         of_license(&mut out, license);
     }
     if page.licenses.is_empty() {
-        out.push_str("\n  it sells no license\n");
+        let prices = page.unplanned_prices.join(", ");
+        out.push_str("\n  it sells no license");
+        if !prices.is_empty() {
+            let _ = write!(out, ": no plan names {prices}");
+        }
+        out.push('\n');
     }
     if !page.next.is_empty() {
         let _ = writeln!(out, "\n{}", styled(BOLD, "What comes next"));

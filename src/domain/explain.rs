@@ -5,24 +5,25 @@
 //! what decided is the fact without which it would have come out otherwise.
 
 mod customer;
+mod paragraph;
+mod present;
+mod remedy;
 
-use std::fmt;
-
-pub use customer::ForCustomer;
+pub use customer::{ForCustomer, NothingForCustomer, StrayForCustomer};
+pub use paragraph::{Paragraph, paragraph};
+pub use present::{At, Present, Tense, present};
+pub use remedy::Remedy;
 
 use super::entitlement::{Entitlement, SeatDue, Why, earliest, entitlement};
-use super::fact::Fact;
 use super::fact::order::canonical;
+use super::fact::{Fact, Priced};
 use super::id::{EventId, PolicyName};
-use super::lifecycle::{Folded, Phase};
+use super::lifecycle::{Folded, Life, Phase};
 use super::machine::Machine;
 use super::policy::{OnDispute, OnRefund, Policy, STANDARD};
 use super::revision::Revisions;
 use super::terms::Terms;
 use super::time::Timestamp;
-use crate::domain::words::{Sentence, sentences};
-
-sentences!(Remedy);
 
 /// Facts that are tried for having decided, from the newest on.
 const TRIED_MAX: usize = 400;
@@ -80,10 +81,6 @@ pub struct PolicyLine {
     /// When the customer was given this value for their own.
     pub overridden: Option<Timestamp>,
 }
-
-/// What would change a license.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remedy(pub Why);
 
 /// Explains a machine as it was at an instant, by what was known at another.
 #[must_use]
@@ -154,7 +151,7 @@ impl Asked<'_> {
             policy: self.policy(folded, seat, happened),
             decided_by: decided,
             turned_at,
-            remedy: Remedy(seat.why),
+            remedy: Remedy::of(machine, folded, seat, at),
         }
     }
 
@@ -237,28 +234,52 @@ fn line(seat: &SeatDue, policy: &Policy) -> Option<(&'static str, String)> {
     }
 }
 
+/// The prices of a purchase that no plan names: where it sells no license, that is why.
+#[must_use]
+pub fn unplanned(
+    machine: &Machine,
+    folded: &Folded,
+    revisions: &Revisions,
+    now: Timestamp,
+) -> Vec<String> {
+    let decided = &folded.decided;
+    let terms = Terms { revisions, decided };
+    let prices: Vec<&Priced> = match &folded.life {
+        // Only invoices told of it.
+        Life::Subscription(life) if life.items.is_empty() => {
+            let facts = machine.facts.iter().filter(|f| f.at <= now);
+            let lines = facts.filter_map(|f| Some((f.at, &f.invoice()?.lines)));
+            let lines = lines.flat_map(|(at, lines)| lines.iter().map(move |l| (at, l)));
+            let unplanned = lines
+                .filter(|(at, l)| l.of_subscription && terms.plan_for(&l.price, *at).is_none());
+            unplanned.map(|(_, l)| &l.price).collect()
+        }
+        Life::Subscription(life) => {
+            let unlicensed = life.items.iter().filter(|(_, h)| h.licensed().is_none());
+            let newest = unlicensed.filter_map(|(_, h)| h.prices.last());
+            newest.map(|p| &p.price).collect()
+        }
+        Life::Payment(life) => {
+            let at = life.paid_at.unwrap_or(now);
+            let prices = life.lines.iter().map(|line| &line.price);
+            prices
+                .filter(|price| terms.plan_for(price, at).is_none())
+                .collect()
+        }
+    };
+    let mut names: Vec<String> = Vec::new();
+    for price in prices {
+        let id = price.id.as_ref().map(ToString::to_string);
+        let name = id.or_else(|| price.product.as_ref().map(ToString::to_string));
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    names
+}
+
 fn is_same(seat: &SeatDue, due: &Entitlement) -> bool {
     let same = due
         .seats
         .iter()
         .find(|s| s.item == seat.item && s.unit == seat.unit);
     same.is_some_and(|s| (s.want, s.why, s.devices) == (seat.want, seat.why, seat.devices))
-}
-
-impl Sentence for Remedy {
-    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Why::Due => "a failed renewal, a refund, a dispute or a cancellation would change it",
-            Why::Grace => "a payment of the open invoice ends the grace; `keyward exempt` keeps it open longer",
-            Why::Lapsed => "a payment of the open invoice gives the license back; so does `keyward grant`",
-            Why::Disputed => "the dispute's end decides; `keyward keep` leaves the license to the customer",
-            Why::DisputeLost => "only a new payment, or `keyward keep`, gives a license again",
-            Why::Refunded => "only a later payment, or `keyward keep`, gives a license again",
-            Why::Paused => "the end of the pause gives the license back; so does `keyward grant`",
-            Why::Ending => "it runs out with what was paid, unless it is renewed; `keyward extend` gives more",
-            Why::Decided => "only another decision changes it",
-            Why::Extended => "money back for one of its purchases takes just that time; `keyward extend` gives more",
-            Why::NotPaid => "a payment gives a license; so does `keyward grant`",
-        })
-    }
 }

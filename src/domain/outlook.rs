@@ -129,6 +129,14 @@ pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
         .collect()
 }
 
+/// The same where an instant to come is spoken of: what comes before it is not what comes next.
+#[must_use]
+pub fn outlook_after(situation: &Situation<'_>, at: Timestamp) -> Vec<Upcoming> {
+    let mut next = outlook(situation);
+    next.retain(|n| n.at > at);
+    next
+}
+
 fn work(action: &Action) -> Next {
     let (license, attempt) = (action.license, action.attempts + 1);
     match (&action.act, action.phase) {

@@ -9,7 +9,7 @@ use crate::domain::policy::OnCancel;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 
 impl Case {
-    fn order(&mut self, at: f64, what: Standing) -> &mut Self {
+    pub(super) fn order(&mut self, at: f64, what: Standing) -> &mut Self {
         self.on(at);
         let (by, reason) = (Author::Person("ada".to_owned()), "a test".to_owned());
         let order = StandingOrder {

@@ -7,6 +7,7 @@ mod cutting;
 mod decisions;
 mod ending;
 mod events;
+mod explaining;
 mod facts;
 mod failing;
 mod hands;

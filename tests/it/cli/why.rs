@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{CONFIG, Place, willing};
+use super::support::{CONFIG, Place, refusing, willing};
 
 const LAPSED: &str = "sub_FailingStaysPastDue01";
 
@@ -107,4 +107,59 @@ fn it_writes_a_paragraph_for_the_customer() {
     );
     let nobody = place.run(&["why", "sub_nobody"]);
     assert_eq!(nobody.code, Some(1), "{nobody}");
+}
+
+/// What should be is not what is.
+#[test]
+fn a_license_whose_making_is_refused_is_not_said_to_work() {
+    let place = Place::with(CONFIG);
+    place.fill(&["onetime-lifetime"], refusing);
+    let said = place.run(&["why", "cs_live_OnetimeLifetime01", "--for-customer"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert!(
+        said.out
+            .contains("is paid, but the key is not there yet. We have been told"),
+        "{said}"
+    );
+    assert!(!said.out.contains("works"), "{said}");
+}
+
+#[test]
+fn a_purchase_that_no_plan_names_names_its_price_and_has_a_sentence() {
+    let place = Place::with(&CONFIG.replace("prices = [\"*\"]", "prices = [\"price_none\"]"));
+    place.fill(&["sub-by-api"], willing);
+    let said = place.run(&["why", "sub_SubByApi01"]);
+    assert!(
+        said.out
+            .contains("it sells no license: no plan names price_"),
+        "{said}"
+    );
+    let said = place.run(&["why", "sub_SubByApi01", "--for-customer"]);
+    assert_eq!(said.code, Some(0), "{said}");
+    assert_eq!(
+        said.out, "This purchase doesn't include a license key.\n",
+        "{said}"
+    );
+}
+
+#[test]
+fn what_was_done_after_the_instant_is_not_there_yet() {
+    let place = filled();
+    let kinds = |page: &Value| -> Vec<String> {
+        let actions = page["licenses"][0]["actions"].as_array();
+        let kinds = actions.into_iter().flatten();
+        kinds
+            .map(|a| a["kind"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let today = why(&place, &["cs_live_RefundFull01"]);
+    let made = today["licenses"][0]["actions"][0]["at"].clone();
+    let then = why(
+        &place,
+        &["cs_live_RefundFull01", "--at", made.as_str().unwrap()],
+    );
+    assert_eq!(kinds(&then), ["create_license"], "{then:#}");
+    let ahead = why(&place, &["cs_live_RefundFull01", "--at", "2099-01-01"]);
+    assert_eq!(kinds(&ahead), kinds(&today), "{ahead:#}");
+    assert_eq!(ahead["next"], json!([]), "{ahead:#}");
 }
