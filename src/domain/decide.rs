@@ -351,9 +351,11 @@ fn new_action(
         action.service = ServiceKind::named(world.brakes.service);
     }
     if looks_first {
+        // Another program hears of a sale when we do, and may be slower than the first look: one more is taken after it.
+        let others = world.brakes.standing.others_may_make(world.now);
         action.phase = CreatePhase::Look {
             since: world.now,
-            absent: 1,
+            absent: u32::from(!others),
             any_age: true,
         };
     }

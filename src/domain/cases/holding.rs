@@ -204,6 +204,26 @@ fn what_was_sold_before_the_other_handler_stopped_is_looked_for_first() {
     }
 }
 
+/// In the week after an adoption the old handler may still run. It hears of a sale when Keyward does, and takes its time.
+#[test]
+fn a_handler_that_is_slower_than_the_first_look_is_waited_for() {
+    for (still_runs, made_here) in [(true, 0), (false, 1)] {
+        let mut case = Case::subscription(|_| {});
+        case.since = Some(day(-100.0));
+        let source = case.machine.source.clone();
+        if still_runs {
+            case.order(-1.0, Standing::Adopted { source });
+        }
+        let lines = vec![line("si_1", "price_pro", 29, 0.0, 30.0)];
+        let paid = invoice("in_1", InvoiceEvent::Paid, lines);
+        case.told_late(0.0001, 0.0, "invoice.paid", paid);
+        case.there = Some((GrantStatus::Live, Some(day(33.0)), Devices::Count(3)));
+        case.on(0.01);
+        assert_eq!(case.machine.grants.len(), 1, "still runs: {still_runs}");
+        assert_eq!(case.machine.licenses_created(), made_here, "{still_runs}");
+    }
+}
+
 /// What only the reading of an adopted purchase asks for waits for a person; what is heard later is carried out.
 #[test]
 fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
