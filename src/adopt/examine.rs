@@ -302,9 +302,10 @@ pub fn judge(
 fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> ReportRow {
     let seats = &candidate.due.seats;
     let plan: Option<PlanName> = seats.iter().find_map(|s| s.plan.clone());
-    let revoked = match judged.class {
-        Class::RevokedElsewhere => examined.revoked_elsewhere(),
-        _ => Vec::new(),
+    let revoked = if judged.class == Class::RevokedElsewhere {
+        examined.revoked_elsewhere()
+    } else {
+        Vec::new()
     };
     let held = candidate.machine.grants.iter().find(|g| !g.replaced);
     let own = examined.licenses.first().map(|l| &l.key);

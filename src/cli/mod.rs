@@ -151,10 +151,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::Revoke(args) => orders::decide(config, args, Verb::Revoke),
         Command::Keep(args) => orders::decide(config, args, Verb::Keep),
         Command::Note(args) => orders::decide(config, args, Verb::Note),
-        Command::Rekey(args) => {
-            let license = args.license;
-            orders::decide(config, &args.decision, Verb::Rekey { license })
-        }
+        Command::Rekey(args) => orders::rekey(config, args),
         Command::Address(args) => orders::address(config, args),
         Command::ResetDevices(args) => orders::reset_devices(config, args),
         Command::Resend(args) => orders::resend(config, args),

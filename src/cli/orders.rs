@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::args::{
-    AbandonArgs, AddressArgs, DecisionArgs, GrantArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
+    AbandonArgs, AddressArgs, DecisionArgs, GrantArgs, HoldArgs, IssueArgs, RekeyArgs, ResendArgs,
+    RetryArgs,
 };
 use super::ask::ask;
 use super::author::author;
@@ -206,6 +207,15 @@ pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
 pub(super) fn grant(config: &Path, args: &GrantArgs, now: Timestamp) -> Result<(), Failure> {
     let until = args.until.map(|when| when.from(now));
     decide(config, &args.decision, Verb::Grant { until })
+}
+
+/// `rekey`.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn rekey(config: &Path, args: &RekeyArgs) -> Result<(), Failure> {
+    let license = args.license;
+    decide(config, &args.decision, Verb::Rekey { license })
 }
 
 /// Hands a person's decision in.
