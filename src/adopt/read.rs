@@ -39,6 +39,8 @@ pub enum ReadError {
         why: String,
         /// What the key must be allowed to read.
         permission: &'static str,
+        /// Whether it knows the key at all.
+        knows_key: bool,
     },
     /// Stripe does not answer.
     #[error("Stripe does not answer: {0}")]
@@ -166,7 +168,7 @@ impl<'a> Lists<'a> {
                     expands = false;
                     continue;
                 }
-                Got::NotSo(why) => return Err(refused(list, why)),
+                Got::NotSo(why) => return Err(refused(list, why, true)),
             };
             let data = page["data"].as_array();
             let mut objects = data.ok_or(ReadError::NoList(list.as_str()))?.clone();
@@ -279,7 +281,7 @@ impl<'a> Lists<'a> {
             query.extend(after.as_deref().map(|id| ("starting_after", id)));
             let page = match self.get(path, &query, list).await? {
                 Got::Body(page) => page,
-                Got::NotSo(why) => return Err(refused(list, why)),
+                Got::NotSo(why) => return Err(refused(list, why, true)),
             };
             let data = page["data"].as_array();
             let data = data.ok_or(ReadError::NoList(list.as_str()))?;
@@ -313,7 +315,10 @@ impl<'a> Lists<'a> {
                     refusal: StripeRefusal::Question,
                     why,
                 } => return Ok(Got::NotSo(why)),
-                Answer::Refused { why, .. } => return Err(refused(list, why)),
+                Answer::Refused { refusal, why } => {
+                    let knows_key = refusal != StripeRefusal::Key;
+                    return Err(refused(list, why, knows_key));
+                }
                 Answer::Again { after, why, .. } => {
                     said = why;
                     pause(wait.max(after.unwrap_or(Span::ZERO)).min(WAIT_MAX)).await;
@@ -325,11 +330,12 @@ impl<'a> Lists<'a> {
     }
 }
 
-fn refused(list: List, why: String) -> ReadError {
+fn refused(list: List, why: String, knows_key: bool) -> ReadError {
     ReadError::Refused {
         what: list.as_str(),
         why,
         permission: list.permission(),
+        knows_key,
     }
 }
 

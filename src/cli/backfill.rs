@@ -27,6 +27,10 @@ struct BackfillResult {
 pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
     let now = Clock::Wall.now();
     let since = args.since.past(now);
+    if since > now {
+        let hint = "`--since` takes an instant that has passed, like `30d`";
+        return Err(Failure::input(format!("{since} is yet to come")).hint(hint));
+    }
     if since < now - KEPT {
         report::say(&format!(
             "Stripe keeps events for {KEPT}: what is older is not in its list"

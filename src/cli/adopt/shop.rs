@@ -367,6 +367,9 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// With what to do about it.
 pub(super) fn failure(error: LookError) -> Failure {
     let hint = match &error {
+        LookError::Stripe(ReadError::Refused {
+            knows_key: false, ..
+        }) => "copy the key again, whole, and of the account and mode that is meant".to_owned(),
         LookError::Stripe(ReadError::Refused { permission, .. }) => {
             format!("the key must be allowed to read {permission}")
         }

@@ -175,6 +175,10 @@ async fn an_audit_needs_neither_config_nor_store() {
     costs_a_call_for_each_page(&shop);
     assert_eq!(count("foreign"), 0);
     assert_eq!(report["applied"], false);
+    // A key that Stripe does not know lacks no permission.
+    let wrong = command.env("STRIPE_API_KEY", "rk_test_wrong").output();
+    let said = String::from_utf8(wrong.unwrap().stderr).unwrap();
+    assert!(said.contains("copy the key again"), "{said}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 

@@ -33,6 +33,24 @@ fn decided_by(page: &Value) -> (&str, &str) {
 }
 
 #[test]
+fn any_id_leads_to_its_purchase() {
+    let place = filled();
+    for (text, machine) in [
+        ("re_RefundFull01", "stripe/cs_live_RefundFull01"),
+        ("dp_DisputeOpen01", "stripe/cs_live_DisputeOpen01"),
+        ("si_CancelAtPeriodEnd01", "stripe/sub_CancelAtPeriodEnd01"),
+        // The name of an action, and a key as somebody reads it out.
+        (
+            "stripe/cs_live_RefundFull01#1",
+            "stripe/cs_live_RefundFull01",
+        ),
+        ("key-CS_live_refundfull01-1", "stripe/cs_live_RefundFull01"),
+    ] {
+        assert_eq!(why(&place, &[text])["machine"], machine, "{text}");
+    }
+}
+
+#[test]
 fn it_names_the_fact_the_row_and_the_policy_s_line() {
     let place = filled();
     let page = why(&place, &["cs_live_RefundFull01"]);

@@ -1,6 +1,7 @@
 //! Which purchases a text leads to: an address, a key, an id.
 
 use super::{machine, machines, walk};
+use crate::domain::fact::{Fact, FactBody, Item};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
@@ -24,7 +25,9 @@ pub fn find(
     max: usize,
 ) -> Result<Vec<MachineId>, RecordError> {
     let text = text.trim();
-    if let Ok(id) = text.parse()
+    // An action's name, as `held` and `actions` print it, begins with its purchase's.
+    let of_action = text.rsplit_once('#').map(|(purchase, _)| purchase);
+    if let Ok(id) = of_action.unwrap_or(text).parse()
         && machine(reader, &id)?.is_some()
     {
         return Ok(vec![id]);
@@ -92,10 +95,34 @@ fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]
         .flatten()
         .chain(sent)
         .any(|e| e.to_lowercase() == lower)
-        || machine.grants.iter().any(|g| g.key.reveal() == text)
+        || machine
+            .grants
+            .iter()
+            .any(|g| g.key.reveal().eq_ignore_ascii_case(text))
         || contact
             .customer
             .as_ref()
             .is_some_and(|c| c.as_str() == text || customers.contains(c))
-        || machine.facts.iter().any(|f| f.id.as_str() == text)
+        || machine
+            .facts
+            .iter()
+            .any(|f| f.id.as_str() == text || is_about(f, text))
+}
+
+/// Whether a fact is of an object by which no purchase is linked: a refund, a dispute, an item.
+fn is_about(fact: &Fact, id: &str) -> bool {
+    let is = |item: &Item| item.id.as_ref().is_some_and(|i| i.as_str() == id);
+    match &fact.body {
+        FactBody::Refund(refund) => refund.id.as_str() == id,
+        FactBody::Dispute(dispute) => dispute.id.as_str() == id,
+        FactBody::Subscription(shown) => shown.items.iter().any(is),
+        FactBody::Items(shown) => shown.items.iter().any(is),
+        FactBody::Session(_)
+        | FactBody::Invoice(_)
+        | FactBody::Payment(_)
+        | FactBody::Charge(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::Decision(_)
+        | FactBody::LineItems(_) => false,
+    }
 }
