@@ -12,6 +12,7 @@ use super::erase::EraseArgs;
 use super::export::ExportArgs;
 use super::held::{HeldArgs, ModeArgs, PauseArgs, ResumeArgs};
 use super::move_licenses::MoveArgs;
+use super::orders::{GrantArgs, RekeyArgs};
 use super::overrides::OverrideArgs;
 use super::policy::PolicyArgs;
 use super::preview::PreviewArgs;
@@ -325,28 +326,6 @@ pub struct DecisionArgs {
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
-}
-
-/// `rekey`.
-#[derive(Args, Clone, Debug)]
-pub struct RekeyArgs {
-    /// The number of the license, as `show` names it. Absent: each that the purchase has.
-    #[arg(long, value_name = "N")]
-    pub license: Option<u32>,
-    /// For which purchase, and why.
-    #[command(flatten)]
-    pub decision: DecisionArgs,
-}
-
-/// `grant`.
-#[derive(Args, Clone, Debug)]
-pub struct GrantArgs {
-    /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`. Absent: for life.
-    #[arg(long, value_name = "WHEN")]
-    pub until: Option<When>,
-    /// For which purchase, and why.
-    #[command(flatten)]
-    pub decision: DecisionArgs,
 }
 
 /// `issue`.

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use clap::Args;
+
 use super::args::{
-    AbandonArgs, AddressArgs, DecisionArgs, GrantArgs, HoldArgs, IssueArgs, RekeyArgs, ResendArgs,
-    RetryArgs,
+    AbandonArgs, AddressArgs, DecisionArgs, HoldArgs, IssueArgs, ResendArgs, RetryArgs,
 };
 use super::ask::ask;
 use super::author::author;
 use super::report;
+use super::when::When;
 use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::PlanName;
@@ -207,6 +209,28 @@ pub(super) fn resend(config: &Path, args: &ResendArgs) -> Result<(), Failure> {
 pub(super) fn grant(config: &Path, args: &GrantArgs, now: Timestamp) -> Result<(), Failure> {
     let until = args.until.map(|when| when.from(now));
     decide(config, &args.decision, Verb::Grant { until })
+}
+
+/// Arguments of `grant`.
+#[derive(Args, Clone, Debug)]
+pub struct GrantArgs {
+    /// Until when: `2026-03-01`, `2026-03-01T00:00:00Z`, or from now, like `30d`. Absent: for life.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<When>,
+    /// For which purchase, and why.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+}
+
+/// Arguments of `rekey`.
+#[derive(Args, Clone, Debug)]
+pub struct RekeyArgs {
+    /// The number of the license, as `show` names it. Absent: each that the purchase has.
+    #[arg(long, value_name = "N")]
+    pub license: Option<u32>,
+    /// For which purchase, and why.
+    #[command(flatten)]
+    pub decision: DecisionArgs,
 }
 
 /// `rekey`.
