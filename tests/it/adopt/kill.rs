@@ -29,7 +29,12 @@ fn audited(app: &TestApp) -> BTreeMap<String, (String, String)> {
     let found = app.ask(&["audit", "--reads-per-s", "0"]);
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let rows = found["rows"].as_array().unwrap();
-    let row = |r: &Value| (text(&r["machine"]), (text(&r["class"]), text(&r["key"])));
+    // Of two keys for one purchase that were made in the same second either is the first.
+    let key = |r: &Value| match &r["class"] {
+        class if class == "two_keys" => String::new(),
+        _ => text(&r["key"]),
+    };
+    let row = |r: &Value| (text(&r["machine"]), (text(&r["class"]), key(r)));
     rows.iter().map(row).collect()
 }
 

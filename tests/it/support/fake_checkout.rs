@@ -100,7 +100,9 @@ impl Checkout {
 
     /// The forms of all sessions that were made.
     pub(crate) fn sessions(&self) -> Vec<BTreeMap<String, String>> {
-        self.0.lock().unwrap().sessions.values().cloned().collect()
+        let made = self.0.lock().unwrap();
+        let forms = made.order.iter().map(|key| made.sessions[key].clone());
+        forms.collect()
     }
 
     /// The forms of all sessions of the billing portal.
