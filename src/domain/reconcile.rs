@@ -143,7 +143,9 @@ pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -
         .collect()
 }
 
-fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
+/// Whether another hand revoked a seat's license, so that it is left.
+#[must_use]
+pub fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
     let ours = |a: &Action| {
         matches!(a.act, Act::Revoke { .. }) && a.license == grant.number && a.attempts > 0
     };

@@ -13,7 +13,7 @@ use crate::domain::entitlement::{Entitlement, SeatDue, Why};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::matching::match_seats;
 use crate::domain::plan::Devices;
-use crate::domain::reconcile::revoked_by_others;
+use crate::domain::reconcile::left_revoked;
 use crate::domain::time::{Span, Timestamp};
 
 /// Nothing is moved so near to a renewal: its payment may be on the way.
@@ -275,16 +275,17 @@ impl<'a> Examined<'a> {
         let matched = match_seats(self.machine, self.due);
         let live = |s: &SeatDue| s.want.live_at(self.now);
         let pairs = self.due.seats.iter().zip(matched).filter(|(s, _)| live(s));
-        let held = pairs.filter_map(|(_, grant)| Some(&self.machine.grants[grant?]));
-        held.filter(|g| self.is_revoked_elsewhere(g)).collect()
+        let held = pairs.filter_map(|(seat, grant)| Some((seat, &self.machine.grants[grant?])));
+        held.filter(|(seat, grant)| self.is_revoked_elsewhere(seat, grant))
+            .map(|(_, grant)| grant)
+            .collect()
     }
 
-    fn is_revoked_elsewhere(&self, grant: &Grant) -> bool {
+    fn is_revoked_elsewhere(&self, seat: &SeatDue, grant: &Grant) -> bool {
         match self.licenses.iter().find(|l| l.key == grant.key) {
             Some(license) if license.status == Some(GrantStatus::Revoked) => {
-                let ours = grant.status == GrantStatus::Revoked;
-                let others = revoked_by_others(self.machine, self.due, self.now);
-                !ours || others.contains(&grant.number)
+                grant.status != GrantStatus::Revoked
+                    || left_revoked(self.machine, seat, grant, self.now)
             }
             Some(_) => false,
             // A key that the service does not list any more: deleted there.
@@ -311,7 +312,7 @@ impl<'a> Examined<'a> {
             let should_live = seat.want.live_at(self.now);
             match (grant, grant.and_then(is)) {
                 (None, _) if should_live => return Class::PaidWithoutKey,
-                (Some(grant), _) if should_live && self.is_revoked_elsewhere(grant) => {
+                (Some(grant), _) if should_live && self.is_revoked_elsewhere(seat, grant) => {
                     return Class::RevokedElsewhere;
                 }
                 (Some(grant), Some(license)) => {

@@ -49,16 +49,21 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
+/// One a day, of which two are kept.
+fn daily(place: &Place) -> Schedule {
+    Schedule {
+        folder: place.path("backups"),
+        every: Span::from_hours(24),
+        keep: 2,
+    }
+}
+
 #[test]
 fn backups_by_schedule_are_proven_rotated_and_told() {
     let place = Place::with(CONFIG);
     place.fill(STORY, willing);
     let (_writer, _reader, backups) = opened(&place);
-    let schedule = Schedule {
-        folder: place.path("backups"),
-        every: Span::from_hours(24),
-        keep: 2,
-    };
+    let schedule = daily(&place);
     let day = 24 * 60;
     for n in 0..4 {
         assert!(backups.is_due(&schedule, at(n * day)));
@@ -96,11 +101,7 @@ fn the_backup_just_proven_stays_beside_others_that_seem_newer() {
     let place = Place::with(CONFIG);
     place.fill(STORY, willing);
     let (_writer, _reader, backups) = opened(&place);
-    let schedule = Schedule {
-        folder: place.path("backups"),
-        every: Span::from_hours(24),
-        keep: 2,
-    };
+    let schedule = daily(&place);
     fs::create_dir_all(&schedule.folder).unwrap();
     // A second store that shares the folder, with a clock ahead of ours; it is making one just now.
     let theirs = [
@@ -129,11 +130,7 @@ fn a_store_is_rebuilt_from_the_backup_of_its_schedule() {
     place.fill(STORY, willing);
     let before = place.run(&["show", "sub_CancelNow01", "--json"]).json();
     let (writer, reader, backups) = opened(&place);
-    let schedule = Schedule {
-        folder: place.path("backups"),
-        every: Span::from_hours(24),
-        keep: 2,
-    };
+    let schedule = daily(&place);
     backups.by_schedule(&schedule, at(0), &|_| true);
     drop((backups, reader));
     writer.close().unwrap();
