@@ -5,6 +5,7 @@
 
 mod beginning;
 mod class;
+mod ends;
 mod found;
 mod labels;
 mod link;
@@ -16,17 +17,18 @@ mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
 pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Waits};
+pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
 pub use margin::leave_margins;
 pub use noted::{NotedSeat, note_seats};
-pub use pairing::SAME_PERIOD;
 pub use repair::{Repair, Unrepaired};
 
 use minicbor::{Decode, Encode};
 
 use beginning::slept_through;
+use pairing::SAME_PERIOD;
 
 use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
 use super::entitlement::{Entitlement, SeatDue, Want, Why};

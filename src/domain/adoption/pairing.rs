@@ -7,7 +7,7 @@ use crate::domain::entitlement::{SeatDue, Want};
 use crate::domain::time::{Span, Timestamp};
 
 /// Ends that lie further apart are of other periods.
-pub const SAME_PERIOD: Span = Span::from_days(20);
+pub(super) const SAME_PERIOD: Span = Span::from_days(20);
 
 /// A seat with its license.
 pub(super) type SeatPair<'s, 'l> = (&'s SeatDue, &'l FoundLicense);

@@ -15,6 +15,7 @@ mod holding;
 mod items;
 mod keys;
 mod kinds;
+mod looking;
 mod money;
 mod moving;
 mod notices;

@@ -153,10 +153,13 @@ impl ActionExecutor<'_> {
                 found.retain(|l| l.label.as_deref() != Some(label.as_str()));
             }
         }
-        let until = action.act.new_license().map(|new| new.expires_at);
+        let seat = action
+            .act
+            .new_license()
+            .map(|new| adoption::SeatEnds::of(machine, new));
         let foreign = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
         loop {
-            let choice = choose(found, until, self.now())?;
+            let choice = choose(found, seat.as_ref(), self.now())?;
             if !self.services.reserve(&choice.adopt.key) {
                 found = choice.others;
                 continue;

@@ -2,8 +2,8 @@
 
 use std::cmp::Reverse;
 
-use super::{Expiry, License, Status};
-use crate::domain::adoption::SAME_PERIOD;
+use super::{License, Status};
+use crate::domain::adoption::{Belongs, SeatEnds};
 use crate::domain::time::Timestamp;
 
 /// The one of several licenses with one label that a machine takes, and the others, of which the operator is told.
@@ -16,13 +16,12 @@ pub struct Choice {
 }
 
 /// Chooses among licenses of one purchase: a live one before one that is stopped or expired, that before a revoked one;
-/// then one with bound devices; then, for a seat that is paid `until` an instant (the outer `None`: for none in particular, the
-/// inner one: for life), one whose end is of that period, for a subscription's yearly item has another license than its
-/// monthly one; then the older (rule 52).
+/// then, for a seat of which is known where its license may end, one that is not another item's; then one with bound devices;
+/// then one whose end is of that seat's period; then the older (rule 52).
 #[must_use]
 pub fn choose(
     mut licenses: Vec<License>,
-    until: Option<Option<Timestamp>>,
+    seat: Option<&SeatEnds>,
     now: Timestamp,
 ) -> Option<Choice> {
     licenses.sort_by_cached_key(|license| {
@@ -32,13 +31,14 @@ pub fn choose(
             (Some(false) | None, Status::Other(_)) => 2,
             (Some(false) | None, Status::Revoked) => 3,
         };
-        let is_other = until.is_some_and(|until| is_of_another_period(license.expires_at, until));
+        let belongs = seat.map_or(Belongs::Unsaid, |s| s.belongs(license.expires_at.told()));
         let has_devices = license.bound.is_some_and(|n| n > 0);
         let made = license.created_at.map_or(i64::MAX, Timestamp::ms);
         (
             rank,
+            belongs == Belongs::Elsewhere,
             Reverse(has_devices),
-            is_other,
+            belongs,
             made,
             license.key.reveal().to_owned(),
         )
@@ -51,16 +51,9 @@ pub fn choose(
     })
 }
 
-fn is_of_another_period(ends: Expiry, until: Option<Timestamp>) -> bool {
-    match (ends, until) {
-        (Expiry::Untold, _) | (Expiry::Never, None) => false,
-        (Expiry::Never, Some(_)) | (Expiry::At(_), None) => true,
-        (Expiry::At(ends), Some(until)) => (ends - until).ms().abs() > SAME_PERIOD.ms(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Expiry;
     use super::*;
     use crate::domain::id::LicenseKey;
 
@@ -88,17 +81,17 @@ mod tests {
             one("expired", "active", 900, 1, 1),
             one("revoked", "revoked", 2000, 9, 0),
         ];
-        let until = Some(Timestamp::from_s(2000));
+        let seat = SeatEnds::told(Some(Timestamp::from_s(2000)), None, vec![]);
         for turned in 0..best_first.len() {
             let mut licenses = best_first.to_vec();
             licenses.rotate_left(turned);
-            for until in [None, Some(until)] {
-                let choice = choose(licenses.clone(), until, now).unwrap();
+            for seat in [None, Some(&seat)] {
+                let choice = choose(licenses.clone(), seat, now).unwrap();
                 assert_eq!(choice.adopt, best_first[0]);
                 assert_eq!(choice.others, best_first[1..]);
             }
         }
-        assert_eq!(choose(vec![], Some(until), now), None);
+        assert_eq!(choose(vec![], Some(&seat), now), None);
     }
 
     #[test]
@@ -114,24 +107,48 @@ mod tests {
             label: None,
             created_at: Some(Timestamp::from_s(made_s)),
         };
+        let month = (day(0), day(30));
+        let year = (day(0), day(365));
         let all = vec![
             one("month", Expiry::At(day(33)), 1),
             one("year", Expiry::At(day(365)), 2),
             one("for life", Expiry::Never, 0),
         ];
-        for (until, key) in [
-            (Some(day(30)), "month"),
-            (Some(day(368)), "year"),
-            (None, "for life"),
+        let of_year = SeatEnds::told(Some(day(368)), Some(year), vec![month]);
+        let of_month = |until, from, to| {
+            SeatEnds::told(Some(day(until)), Some((day(from), day(to))), vec![year])
+        };
+        for (seat, key) in [
+            (of_month(30, 0, 30), "month"),
+            // A renewal that whoever made the license has not heard of yet.
+            (of_month(63, 30, 60), "month"),
+            // It was not paid, and has a long grace.
+            (of_month(70, 30, 60), "month"),
+            (of_year.clone(), "year"),
+            (SeatEnds::told(None, None, vec![]), "for life"),
         ] {
-            let choice = choose(all.clone(), Some(until), day(10)).unwrap();
+            let choice = choose(all.clone(), Some(&seat), day(10)).unwrap();
             assert_eq!(choice.adopt.key.reveal(), key);
         }
         let any = choose(all.clone(), None, day(10)).unwrap();
         assert_eq!(any.adopt.key.reveal(), "for life", "the oldest");
         let mut in_use = all;
-        in_use[0].bound = Some(1);
-        let used = choose(in_use, Some(Some(day(368))), day(10)).unwrap();
-        assert_eq!(used.adopt.key.reveal(), "month", "rule 52: the one in use");
+        for license in &mut in_use {
+            license.bound = Some(u32::from(license.key.reveal() != "year"));
+        }
+        let taken = |seat: &SeatEnds| choose(in_use.clone(), Some(seat), day(10)).unwrap().adopt;
+        let used = taken(&of_year);
+        assert_eq!(
+            used.key.reveal(),
+            "for life",
+            "rule 52: of its own, the one in use"
+        );
+        in_use.pop();
+        let own = choose(in_use, Some(&of_year), day(10)).unwrap().adopt;
+        assert_eq!(
+            own.key.reveal(),
+            "year",
+            "not another item's, though in use"
+        );
     }
 }

@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 
 use keyward::domain::action::{Action, CreatePhase, GrantStatus};
-use keyward::domain::adoption::{has_had, labels_of};
+use keyward::domain::adoption::{Belongs, SeatEnds, has_had, labels_of};
 use keyward::domain::id::LicenseKey;
 use keyward::domain::machine::Machine;
-use keyward::domain::time::Span;
 use keyward::engine::record::key;
 use keyward::store::Read;
 
 use super::World;
 use crate::laws::promise::service::Kept;
-
-/// Ends that lie further apart are of other periods.
-const SAME_PERIOD: Span = Span::from_days(20);
 
 /// The licenses that a look may take, the best first; none where the action is no look.
 pub(super) fn may_take(world: &World, machine: &Machine, action: &Action) -> Vec<LicenseKey> {
@@ -28,13 +24,12 @@ pub(super) fn may_take(world: &World, machine: &Machine, action: &Action) -> Vec
     }
     let mut found: Vec<&Kept> = world.licenses.all.values().collect();
     found.retain(|k| label(k).is_some_and(|l| labels.contains(l)) && !is_held(world, machine, k));
-    let until = new.map(|new| new.expires_at);
-    let other_period = |k: &Kept| match (k.license.expires_at, until) {
-        (_, None) | (None, Some(None)) => false,
-        (None, Some(Some(_))) | (Some(_), Some(None)) => true,
-        (Some(ends), Some(Some(until))) => (ends - until).ms().abs() > SAME_PERIOD.ms(),
+    let seat = new.map(|new| SeatEnds::of(machine, new));
+    let belongs = |k: &Kept| {
+        let seat = seat.as_ref();
+        seat.map_or(Belongs::Unsaid, |s| s.belongs(Some(k.license.expires_at)))
     };
-    found.sort_by_key(|k| (world.rank(k), other_period(k), k.steps[0].at));
+    found.sort_by_key(|k| (world.rank(k), belongs(k), k.steps[0].at));
     for other in machine.open_actions().filter(|a| a.id != action.id) {
         let Some(of_other) = other.label.as_ref().map(|l| l.as_str()) else {
             continue;

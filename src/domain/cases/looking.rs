@@ -1,0 +1,70 @@
+//! Rule 52: which license that others made is a seat's own.
+
+use super::*;
+use crate::domain::action::{NewLicense, SeatId};
+use crate::domain::adoption::{Belongs, SeatEnds};
+
+/// The license that the seat of an item needs until a day.
+fn needed(item: &str, until: f64) -> NewLicense {
+    NewLicense {
+        seat: SeatId {
+            item: item.to_owned(),
+            unit: 1,
+        },
+        app_id: None,
+        plan: None,
+        expires_at: Some(day(until)),
+        devices: Devices::Count(1),
+        keeps: None,
+    }
+}
+
+fn belongs(case: &Case, needed: &NewLicense, ends: f64) -> Belongs {
+    SeatEnds::of(&case.machine, needed).belongs(Some(Some(day(ends))))
+}
+
+/// Both licenses have the subscription's label. The month's one still ends where the last period did, and the year is known
+/// from a snapshot alone, or not at all.
+#[test]
+fn at_a_renewal_the_month_s_license_is_not_mistaken_for_the_year_s() {
+    let renewal = || {
+        let lines = vec![line("si_2", "price_solo_m", 29, 30.0, 60.0)];
+        invoice("in_2", InvoiceEvent::Paid, lines)
+    };
+    let mut case = Case::subscription(|_| {});
+    case.told(30.0, "invoice.paid", renewal());
+    let month = needed("si_2", 63.0);
+    assert_eq!(belongs(&case, &month, 33.0), Belongs::Here);
+    assert_eq!(belongs(&case, &month, 61.0), Belongs::Here);
+    assert_eq!(belongs(&case, &month, 368.0), Belongs::Unsaid);
+
+    let year = item("si_1", "price_solo_y", 1, 0.0, 365.0);
+    let both = |s: &mut Subscription| {
+        let month = item("si_2", "price_solo_m", 1, 30.0, 60.0);
+        s.items = vec![year, month];
+    };
+    case.told(
+        30.01,
+        "customer.subscription.updated",
+        snapshot(30.0, 60.0, both),
+    );
+    assert_eq!(belongs(&case, &month, 33.0), Belongs::Here);
+    assert_eq!(belongs(&case, &month, 368.0), Belongs::Elsewhere);
+    let of_year = needed("si_1", 368.0);
+    assert_eq!(belongs(&case, &of_year, 368.0), Belongs::Here);
+    assert_eq!(belongs(&case, &of_year, 61.0), Belongs::Elsewhere);
+}
+
+/// What asks for a license may stand in the metadata of the whole, and any item may pay for it.
+#[test]
+fn the_whole_purchase_s_license_is_not_another_item_s() {
+    let mut case = Case::subscription(|_| {});
+    case.told(
+        0.0,
+        "customer.subscription.updated",
+        snapshot(0.0, 30.0, |_| {}),
+    );
+    let whole = needed("purchase", 33.0);
+    assert_eq!(belongs(&case, &whole, 32.0), Belongs::Here);
+    assert_eq!(belongs(&case, &whole, 90.0), Belongs::Unsaid);
+}
