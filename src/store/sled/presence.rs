@@ -6,8 +6,8 @@
 use std::hash::BuildHasher;
 use std::sync::{PoisonError, RwLock};
 
-/// Keys that the first level holds; each further one holds [`LEVEL_GROWTH`] times as many as the one before.
-const FIRST_LEVEL_KEYS: usize = 1 << 16;
+/// Keys that the first level holds, in 1.25 MiB; each further one holds [`LEVEL_GROWTH`] times as many as the one before.
+const FIRST_LEVEL_KEYS: usize = 1 << 20;
 /// Each level costs whoever asks for a stranger a look into memory.
 const LEVEL_GROWTH: usize = 4;
 /// Bits a key; with [`PROBES`] about one in a hundred strangers gets a needless yes from a full level.
@@ -22,9 +22,11 @@ const LINE_BITS: u64 = 512;
 #[derive(Debug, Default)]
 pub(super) struct Presence(RwLock<Filter>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Filter {
     hasher: foldhash::quality::RandomState,
+    /// Keys that the first level holds.
+    first_level: usize,
     /// Before sled was walked through nothing is known, and the answer is always yes.
     complete: bool,
     levels: Vec<Level>,
@@ -69,6 +71,17 @@ impl Presence {
     }
 }
 
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            hasher: foldhash::quality::RandomState::default(),
+            first_level: FIRST_LEVEL_KEYS,
+            complete: false,
+            levels: Vec::new(),
+        }
+    }
+}
+
 impl Filter {
     /// Two independent digests of a key.
     fn digests(&self, key: &[u8]) -> (u64, u64) {
@@ -82,7 +95,7 @@ impl Filter {
         }
         if self.levels.last().is_none_or(|level| level.room == 0) {
             let grown = LEVEL_GROWTH.pow(u32::try_from(self.levels.len().min(10)).unwrap_or(10));
-            let keys = FIRST_LEVEL_KEYS * grown;
+            let keys = self.first_level * grown;
             self.levels.push(Level {
                 lines: vec![FilterLine::default(); keys * BITS_PER_KEY / 512],
                 room: keys,
@@ -126,7 +139,11 @@ mod tests {
 
     #[test]
     fn it_never_denies_a_key_and_seldom_affirms_a_stranger() {
-        let presence = Presence::default();
+        let several_levels = Filter {
+            first_level: 1 << 16,
+            ..Filter::default()
+        };
+        let presence = Presence(RwLock::new(several_levels));
         let key = |n: u32| format!("e\0stripe\0evt_{n}").into_bytes();
         assert!(presence.may_hold(&key(0)), "nothing is known yet");
         let keys: Vec<Vec<u8>> = (0..200_000).map(key).collect();
