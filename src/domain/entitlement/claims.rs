@@ -20,7 +20,7 @@ const PURCHASE: &str = "purchase";
 
 /// Something that the purchase stands for.
 #[derive(Clone, Debug)]
-pub(super) struct Claim {
+pub(super) struct Claim<'t> {
     /// The item or line.
     pub(super) item: ItemKey,
     /// Other names of it.
@@ -28,7 +28,7 @@ pub(super) struct Claim {
     /// How many units.
     pub(super) quantity: u32,
     /// Its plan; `None`: by metadata alone.
-    pub(super) plan: Option<Plan>,
+    pub(super) plan: Option<&'t Plan>,
     /// The application; `None`: the one under `[licenses]`.
     pub(super) app_id: Option<AppId>,
     /// What a quantity buys.
@@ -43,12 +43,12 @@ pub(super) struct Claim {
     pub(super) period_end: Option<Timestamp>,
 }
 
-impl Claim {
+impl<'t> Claim<'t> {
     fn new(
         item: ItemKey,
         aliases: BTreeSet<ItemKey>,
         quantity: u32,
-        plan: Option<&Plan>,
+        plan: Option<&'t Plan>,
         wants: &Wants,
     ) -> Self {
         let mut template = plan.map(|p| p.license.clone()).unwrap_or_default();
@@ -63,7 +63,7 @@ impl Claim {
             item,
             aliases,
             quantity,
-            plan: plan.cloned(),
+            plan,
             app_id: wants
                 .app_id
                 .clone()
@@ -78,7 +78,7 @@ impl Claim {
     }
 }
 
-impl Ctx<'_> {
+impl<'t> Ctx<'t> {
     pub(super) fn subscription(&self, life: &SubscriptionLife) -> Entitlement {
         let mut out = Entitlement {
             complete: life.items_told,
@@ -98,7 +98,7 @@ impl Ctx<'_> {
     }
 
     /// One claim for each item that a plan licenses, and one for what the metadata asks for.
-    pub(super) fn subscription_claims(&self, life: &SubscriptionLife) -> Vec<Claim> {
+    pub(super) fn subscription_claims(&self, life: &SubscriptionLife) -> Vec<Claim<'t>> {
         let mut claims = Vec::new();
         for (n, (item, history)) in life.items.iter().enumerate() {
             claims.extend(self.item_claim(life, item, history, n == 0));
@@ -113,7 +113,7 @@ impl Ctx<'_> {
         item: &ItemThen,
         history: &ItemHistory,
         first: bool,
-    ) -> Option<Claim> {
+    ) -> Option<Claim<'t>> {
         let licensed = history.licensed()?;
         let plan = self
             .terms
@@ -140,7 +140,7 @@ impl Ctx<'_> {
     }
 
     /// Rule 10: what metadata asks for belongs to the subscription. Its quantities ask for nothing, a 0 neither.
-    fn asked_claim(&self, life: &SubscriptionLife) -> Option<Claim> {
+    fn asked_claim(&self, life: &SubscriptionLife) -> Option<Claim<'t>> {
         let wants = life.asked.as_ref()?;
         let at = life.began.unwrap_or(self.now);
         let plan = wants
@@ -218,7 +218,7 @@ impl Ctx<'_> {
     }
 
     /// What was sold: the plan that the metadata names, else each line that a plan names, else what the metadata asks for.
-    pub(super) fn purchase_claims(&self, life: &PurchaseLife) -> Vec<Claim> {
+    pub(super) fn purchase_claims(&self, life: &PurchaseLife) -> Vec<Claim<'t>> {
         let at = life.paid_at.unwrap_or(self.now);
         let named = life
             .wants
@@ -250,7 +250,7 @@ impl Ctx<'_> {
                 names,
             );
         }
-        let mut claims: Vec<Claim> = Vec::new();
+        let mut claims: Vec<Claim<'t>> = Vec::new();
         for (n, line) in life.lines.iter().enumerate() {
             if let Some(plan) = self.terms.plan_for(&line.price, at) {
                 let key = line_key(line.line.as_deref(), &line.price, n);

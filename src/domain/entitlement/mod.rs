@@ -191,7 +191,7 @@ impl Ctx<'_> {
     }
 
     /// The seats of a claim, each as the table says.
-    fn add(&self, out: &mut Entitlement, claim: &Claim, settled: &settle::Settled) {
+    fn add(&self, out: &mut Entitlement, claim: &Claim<'_>, settled: &settle::Settled) {
         let (should, why) = table::want_of(settled.pair);
         for mut seat in self.seats(claim) {
             (seat.want, seat.why, seat.since) = (settled.dates.want(should), why, settled.since);

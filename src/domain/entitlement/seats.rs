@@ -6,12 +6,12 @@ use crate::domain::plan::{AtDeviceLimit, Devices, Seats};
 
 impl Ctx<'_> {
     /// The seats that a claim's quantity makes.
-    pub(super) fn seats(&self, claim: &Claim) -> Vec<SeatDue> {
+    pub(super) fn seats(&self, claim: &Claim<'_>) -> Vec<SeatDue> {
         let seat = |unit, devices| SeatDue {
             item: claim.item.clone(),
             aliases: claim.aliases.clone(),
             unit,
-            plan: claim.plan.as_ref().map(|p| p.name.clone()),
+            plan: claim.plan.map(|p| p.name.clone()),
             app_id: claim.app_id.clone(),
             devices,
             want: Want::Nothing,

@@ -71,8 +71,8 @@ impl Ctx<'_> {
         move |at| self.terms.policy(plan, at)
     }
 
-    pub(super) fn settle_purchase(&self, life: &PurchaseLife, claim: &Claim) -> Settled {
-        let policy = self.policy(claim.plan.as_ref().map(|p| &p.name));
+    pub(super) fn settle_purchase(&self, life: &PurchaseLife, claim: &Claim<'_>) -> Settled {
+        let policy = self.policy(claim.plan.map(|p| &p.name));
         let kept = self.terms.decided.kept;
         let until = claim
             .template
@@ -116,8 +116,8 @@ impl Ctx<'_> {
         }
     }
 
-    pub(super) fn settle_subscription(&self, life: &SubscriptionLife, claim: &Claim) -> Settled {
-        let policy = self.policy(claim.plan.as_ref().map(|p| &p.name));
+    pub(super) fn settle_subscription(&self, life: &SubscriptionLife, claim: &Claim<'_>) -> Settled {
+        let policy = self.policy(claim.plan.map(|p| &p.name));
         let decided = self.terms.decided;
         let keys: Vec<&ItemKey> = if claim.asked {
             life.carriers.iter().collect()
@@ -209,7 +209,7 @@ impl Ctx<'_> {
 /// What is known of a claim's end.
 fn known_end(
     life: &SubscriptionLife,
-    claim: &Claim,
+    claim: &Claim<'_>,
     base: Option<Timestamp>,
     paid: Option<&PaidTime>,
     phase: Phase,
