@@ -15,49 +15,28 @@ const SHORT_MAX: usize = 30;
 /// A text that does not change.
 #[derive(Clone)]
 pub(super) enum Text {
-    /// The first bytes, as many as `len` says, are the text.
-    Short {
-        len: u8,
-        bytes: [u8; SHORT_MAX],
-    },
+    Short(heapless::String<SHORT_MAX, u8>),
     Long(Box<str>),
 }
 
 impl Text {
     pub(super) fn as_str(&self) -> &str {
         match self {
-            // They were copied whole from a text.
-            Self::Short { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Self::Short(text) => text,
             Self::Long(text) => text,
         }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Long(text) => text.as_bytes(),
-        }
-    }
-
-    fn short(text: &str) -> Option<Self> {
-        let len = u8::try_from(text.len()).ok()?;
-        let mut bytes = [0; SHORT_MAX];
-        bytes
-            .get_mut(..text.len())?
-            .copy_from_slice(text.as_bytes());
-        Some(Self::Short { len, bytes })
     }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::short(text).unwrap_or_else(|| Self::Long(text.into()))
+        heapless::String::try_from(text).map_or_else(|_| Self::Long(text.into()), Self::Short)
     }
 }
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        self.as_str() == other.as_str()
     }
 }
 
@@ -71,7 +50,7 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
+        self.as_str().cmp(other.as_str())
     }
 }
 
@@ -111,6 +90,7 @@ mod tests {
 
     #[test]
     fn a_text_is_itself_whether_it_fits_or_not() {
+        assert_eq!(size_of::<Text>(), 32);
         let long = "ä".repeat(15) + "x";
         let texts: [&str; 6] = [
             "",
@@ -123,7 +103,7 @@ mod tests {
         for one in texts {
             let text = Text::from(one);
             assert_eq!(text.as_str(), one);
-            assert!(matches!(text, Text::Short { .. }) == (one.len() <= SHORT_MAX));
+            assert!(matches!(text, Text::Short(_)) == (one.len() <= SHORT_MAX));
             let bytes = minicbor::to_vec(&text).unwrap();
             assert_eq!(bytes, minicbor::to_vec(one).unwrap());
             assert!(minicbor::decode::<Text>(&bytes).unwrap() == text);
