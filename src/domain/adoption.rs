@@ -12,6 +12,7 @@ mod margin;
 mod noted;
 mod pairing;
 mod repair;
+mod unknown;
 mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};

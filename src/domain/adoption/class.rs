@@ -6,7 +6,6 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::found::{FoundLicense, SAME_END};
-use super::pairing::pair;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
@@ -222,45 +221,12 @@ impl<'a> Examined<'a> {
         })
     }
 
-    fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
+    pub(super) fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
         self.due.seats.iter().filter(|s| s.want.live_at(self.now))
     }
 
-    /// A purchase of which this store holds no license.
-    fn unknown(&self, asking: Asking) -> Option<Class> {
-        let live = self.live_seats().count();
-        if live == 0 {
-            return match self.licenses {
-                [] => None,
-                found if found.iter().any(|l| l.is_live(self.now)) => Some(self.unpaid()),
-                _ => Some(Class::Linked),
-            };
-        }
-        let revoked = |l: &FoundLicense| l.status == Some(GrantStatus::Revoked);
-        Some(match self.licenses {
-            [] if self.suggested => Class::Suggested,
-            [] => Class::PaidWithoutKey,
-            found if found.len() > self.due.seats.len() => Class::TwoKeys,
-            found if found.len() < live => Class::PaidWithoutKey,
-            found if asking == Asking::Audit && found.iter().take(live).any(revoked) => {
-                Class::RevokedElsewhere
-            }
-            found if !self.lasting(found) => Class::LinkedEndsTooEarly,
-            _ => Class::Linked,
-        })
-    }
-
-    /// Whether the licenses that its seats would get last as long as what was paid for.
-    fn lasting(&self, found: &[FoundLicense]) -> bool {
-        let (seats, found): (Vec<_>, Vec<_>) =
-            (self.live_seats().collect(), found.iter().collect());
-        let (pairs, _) = pair(&seats, &found, self.now);
-        let mut pairs = pairs.into_iter();
-        pairs.all(|(seat, license)| license.lasts(seat.paid_until, self.now))
-    }
-
     /// A key works though nothing should.
-    fn unpaid(&self) -> Class {
+    pub(super) fn unpaid(&self) -> Class {
         let back = |s: &SeatDue| matches!(s.why, Why::Refunded | Why::DisputeLost);
         if self.due.seats.iter().any(back) {
             Class::AliveAfterRefund
