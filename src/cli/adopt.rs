@@ -16,6 +16,7 @@ use crate::admin::{AdoptionQuery, Failure, Request, Response};
 use crate::adopt::table::{self, KeyTable};
 use crate::adopt::{AdoptionReport, Found};
 use crate::domain::adoption::{Asking, Class};
+use crate::domain::words::counted;
 use crate::secret::Secret;
 
 /// Where Stripe's and AuthForge's APIs are, where no config says so.
@@ -121,7 +122,8 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
         let expected = args.expect.unwrap_or_default();
         if expected != to_do {
             return Err(Failure::input(format!(
-                "{to_do} purchases are to do, not {expected}: nothing was changed"
+                "{}, not {expected}: nothing was changed",
+                counted(to_do, "purchase is to do", "purchases are to do")
             ))
             .hint("look at `keyward adopt` again, and give its number"));
         }
@@ -142,9 +144,13 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
         return report::json(&changed);
     }
     report::say(&format!(
-        "{} adopted purchases are forgotten, and the keys that were noted for {} others",
-        changed.machines.len(),
-        changed.noted.unwrap_or_default()
+        "{} forgotten, and the keys that were noted for {}",
+        counted(
+            changed.machines.len(),
+            "adopted purchase is",
+            "adopted purchases are"
+        ),
+        counted(changed.noted.unwrap_or_default(), "other", "others")
     ));
     Ok(())
 }

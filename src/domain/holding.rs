@@ -174,7 +174,9 @@ fn changes_something(action: &Action) -> bool {
     }
 }
 
-fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanName> {
+/// The plan that an action is for.
+#[must_use]
+pub fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanName> {
     if let Some(new) = action.act.new_license() {
         return new.plan.as_ref();
     }

@@ -9,6 +9,7 @@ use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::report;
 use crate::domain::adoption::{Asking, Class};
 use crate::domain::money::Money;
+use crate::domain::words::counted;
 
 /// Rows of one class that people are shown; `--json` has all.
 const ROWS_MAX: usize = 10;
@@ -33,14 +34,22 @@ pub(super) fn aside(found: &[Found]) {
     for found in found {
         if found.unlabelled > 0 {
             report::say(&format!(
-                "{} working keys carry no label of a purchase: they are left alone",
-                found.unlabelled
+                "{} no label of a purchase: left alone",
+                counted(
+                    found.unlabelled,
+                    "working key carries",
+                    "working keys carry"
+                )
             ));
         }
         if found.loose > 0 {
             report::say(&format!(
-                "{} refunds and disputes belong to no purchase that Stripe lists",
-                found.loose
+                "{} to no purchase that Stripe lists",
+                counted(
+                    found.loose,
+                    "refund or dispute belongs",
+                    "refunds and disputes belong"
+                )
             ));
         }
     }
@@ -71,7 +80,10 @@ pub(super) fn report(
     }
     match asking {
         Asking::Adoption if found.applied => {
-            report::say(&format!("{} purchases were taken in", found.to_do));
+            report::say(&format!(
+                "{} taken in",
+                counted(found.to_do, "purchase was", "purchases were")
+            ));
         }
         Asking::Adoption if found.to_do == 0 => report::say("nothing is to be taken in"),
         Asking::Adoption => report::say(&format!(
@@ -79,7 +91,7 @@ pub(super) fn report(
             with_table(read),
             found.to_do
         )),
-        Asking::Audit => report::say(&format!("{} differences", found.differences())),
+        Asking::Audit => report::say(&counted(found.differences(), "difference", "differences")),
     }
     Ok(())
 }
@@ -145,12 +157,15 @@ pub(super) fn repair(found: &AdoptionReport, class: Class, read: &ReadArgs) -> R
     let left = all - found.to_do;
     let aside = match left {
         0 => String::new(),
-        n => format!("; {n} are left to you, as their last column says"),
+        n => format!(
+            "; {} left to you, as the last column says",
+            counted(n, "is", "are")
+        ),
     };
     if found.applied {
         report::say(&format!(
-            "{} purchases are being repaired{aside}",
-            found.to_do
+            "{} being repaired{aside}",
+            counted(found.to_do, "purchase is", "purchases are")
         ));
     } else if found.to_do == 0 {
         report::say(&format!("nothing is to be repaired{aside}"));

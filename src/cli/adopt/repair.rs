@@ -8,6 +8,7 @@ use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::apply::ApplyOrder;
 use crate::cli::ask::ask;
 use crate::domain::adoption::{Class, Repair};
+use crate::domain::words::counted;
 
 /// Purchases that are ordered about at one time.
 const AT_ONCE: usize = 200;
@@ -30,8 +31,9 @@ pub(super) fn repair(
     if let Some(given) = args.apply.order()? {
         if given.expect != report.to_do {
             return Err(Failure::input(format!(
-                "{} purchases are to do, not {}: nothing was changed",
-                report.to_do, given.expect
+                "{}, not {}: nothing was changed",
+                counted(report.to_do, "purchase is to do", "purchases are to do"),
+                given.expect
             ))
             .hint("look at `keyward audit --repair` again, and give its number"));
         }

@@ -16,6 +16,7 @@ use crate::domain::adoption::Asking;
 use crate::domain::id::SourceName;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
+use crate::domain::words::counted;
 
 /// Events that travel at one time.
 const EVENTS_AT_ONCE: usize = 50;
@@ -92,7 +93,10 @@ impl SecondPass {
             let events = runtime()?.block_on(changed(question, found, &moved, since));
             events.map_err(failure)
         })?;
-        report::say(&format!("{} events came meanwhile", events.len()));
+        report::say(&format!(
+            "{} came meanwhile",
+            counted(events.len(), "event", "events")
+        ));
         let events: Vec<String> = events.iter().map(ToString::to_string).collect();
         converse(path, |asked| self.deliver(asked, &events))?;
         self.pending.done().map_err(unkept)

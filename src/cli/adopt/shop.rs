@@ -22,6 +22,7 @@ use crate::domain::machine::Machine;
 use crate::domain::plan::{Plan, Seats, Template};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Span;
+use crate::domain::words::counted;
 use crate::effects::license::sweep::hash;
 use crate::effects::services::{abilities, list_client, list_client_at};
 use crate::effects::stripe::Client;
@@ -52,7 +53,10 @@ pub(super) fn installed(
     let (config, _) = load(path, &Env::process().lenient())?;
     let sources = sources(&config, only)?;
     let (known, revisions) = converse(path, |asked| Ok((known(asked)?, revisions_of(asked)?)))?;
-    report::say(&format!("{} purchases are known here", known.len()));
+    report::say(&format!(
+        "{} known here",
+        counted(known.len(), "purchase is", "purchases are")
+    ));
     let mut all = Vec::new();
     for source in sources {
         let shop = (&known, &revisions);
@@ -349,8 +353,9 @@ fn run(question: &Question<'_>, table: &mut KeyTable) -> Result<Found, Failure> 
     let found = found.map_err(failure)?;
     let (stripe, licenses) = found.calls;
     report::say(&format!(
-        "{}: {stripe} calls to Stripe, {licenses} to the license service",
-        question.scope.source()
+        "{}: {} to Stripe, {licenses} to the license service",
+        question.scope.source(),
+        counted(stripe, "call", "calls")
     ));
     Ok(found)
 }
