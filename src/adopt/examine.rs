@@ -349,6 +349,7 @@ pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow
         waits: None,
         unread: false,
         keys: (1, 0),
+        remark: None,
         repair: None,
     };
     ReportRow {

@@ -16,7 +16,7 @@ mod unknown;
 mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
-pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Waits};
+pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Remark, Waits};
 pub use found::FoundLicense;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};

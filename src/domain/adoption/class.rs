@@ -38,7 +38,7 @@ pub enum Class {
     /// It is paid, or it was, and has its key.
     #[n(0)]
     Linked,
-    /// It is paid, and its key ends before what was paid for.
+    /// It is paid, and its key ends before what was paid for, or is suspended.
     #[n(1)]
     LinkedEndsTooEarly,
     /// It is paid, and no key is found.
@@ -182,8 +182,23 @@ pub struct Judged {
     pub unread: bool,
     /// How many keys there are, and how many were bought.
     pub keys: (usize, usize),
+    /// What its sentence says beside its class.
+    pub remark: Option<Remark>,
     /// What repairs it, or who must; `None`: it was not asked.
     pub repair: Option<Result<Repair, Unrepaired>>,
+}
+
+/// What the sentence of a purchase says beside its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It was taken in before, without a key.
+    TakenIn,
+    /// Stripe lists it, and it is not paid.
+    Unpaid,
+    /// It names a checkout, of which Stripe lists only those that were completed.
+    NoCheckout,
+    /// Its key does not end too early: it is suspended.
+    Suspended,
 }
 
 /// Why a purchase is not moved now.
@@ -210,19 +225,32 @@ impl<'a> Examined<'a> {
             }
             (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),
             (Some(_) | None, _) if bought == 0 => Class::Foreign,
-            (Some(_) | None, _) => self.unknown(asking)?,
+            (Some(_) | None, _) => self.unknown()?,
         };
+        let remark = self.remark(class);
+        let is_moved = class != Class::Known && remark != Some(Remark::TakenIn);
         Some(Judged {
             class,
-            waits: self.waits(),
+            waits: self.waits().filter(|_| is_moved),
             unread,
             keys: (self.licenses.len(), bought),
+            remark,
             repair: (asking == Asking::Audit).then(|| class.repair(known, self.has_newer)),
         })
     }
 
     pub(super) fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
         self.due.seats.iter().filter(|s| s.want.live_at(self.now))
+    }
+
+    fn remark(&self, class: Class) -> Option<Remark> {
+        let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
+        if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
+            return Some(Remark::TakenIn);
+        }
+        let mut used = self.licenses.iter().take(self.live_seats().count());
+        let suspended = used.any(|l| l.status == Some(GrantStatus::Suspended));
+        (suspended && class == Class::LinkedEndsTooEarly).then_some(Remark::Suspended)
     }
 
     /// A key works though nothing should.

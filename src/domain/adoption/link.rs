@@ -79,7 +79,11 @@ pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>
         any: !pairs.is_empty(),
         waiting,
     };
-    let others: Vec<_> = others.into_iter().map(|l| l.key.clone()).collect();
+    // One that was revoked is nobody's: there is nothing to be chosen.
+    let usable = others
+        .into_iter()
+        .filter(|l| l.status != Some(GrantStatus::Revoked));
+    let others: Vec<_> = usable.map(|l| l.key.clone()).collect();
     for (seat, license) in pairs {
         let number = number_of(machine, license);
         machine.last_number = machine.last_number.max(number);

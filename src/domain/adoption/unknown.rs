@@ -1,13 +1,13 @@
 //! What a purchase comes to of which this store holds no license: by what Stripe says was paid, and what the license service has.
 
-use super::class::{Asking, Class, Examined};
+use super::class::{Class, Examined};
 use super::found::FoundLicense;
 use super::pairing::pair;
 use crate::domain::action::GrantStatus;
 
 impl Examined<'_> {
     /// A purchase of which this store holds no license.
-    pub(super) fn unknown(&self, asking: Asking) -> Option<Class> {
+    pub(super) fn unknown(&self) -> Option<Class> {
         let live = self.live_seats().count();
         if live == 0 {
             return match self.licenses {
@@ -16,15 +16,19 @@ impl Examined<'_> {
                 _ => Some(Class::Linked),
             };
         }
-        let revoked = |l: &FoundLicense| l.status == Some(GrantStatus::Revoked);
+        let seats = self.due.seats.len();
+        let count =
+            |is: &dyn Fn(&FoundLicense) -> bool| self.licenses.iter().filter(|l| is(l)).count();
+        let works = count(&|l| l.is_live(self.now));
+        // Whoever made a new key in a revoked one's place left no doubt which one is meant. Of several that do not work any more
+        // nobody can tell, where one should.
+        let doubled = works > seats || (works < live && count(&|l| !is_revoked(l)) > seats);
         Some(match self.licenses {
             [] if self.suggested => Class::Suggested,
             [] => Class::PaidWithoutKey,
-            found if found.len() > self.due.seats.len() => Class::TwoKeys,
+            _ if doubled => Class::TwoKeys,
             found if found.len() < live => Class::PaidWithoutKey,
-            found if asking == Asking::Audit && found.iter().take(live).any(revoked) => {
-                Class::RevokedElsewhere
-            }
+            found if found.iter().take(live).any(is_revoked) => Class::RevokedElsewhere,
             found if !self.lasting(found) => Class::LinkedEndsTooEarly,
             _ => Class::Linked,
         })
@@ -38,4 +42,9 @@ impl Examined<'_> {
         let mut pairs = pairs.into_iter();
         pairs.all(|(seat, license)| license.lasts(seat.paid_until, self.now))
     }
+}
+
+/// Whether nobody can use it any more.
+fn is_revoked(license: &FoundLicense) -> bool {
+    license.status == Some(GrantStatus::Revoked)
 }

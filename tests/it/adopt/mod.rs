@@ -5,6 +5,7 @@ mod kill;
 mod look;
 mod noted;
 mod repair;
+mod revoked;
 mod second;
 mod shop;
 mod year;
