@@ -15,8 +15,8 @@ use super::report::{AdoptionReport, ReportRow, last_four};
 use super::table::KeyTable;
 use crate::domain::action::GrantStatus;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, is_unread, labels_with,
-    note_seats,
+    Asking, Class, Examined, FoundLicense, Judged, Remark, Repair, Template, is_unread,
+    labels_with, note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -343,13 +343,22 @@ pub fn object_named(label: &str) -> Option<&str> {
 
 /// A key that works and whose label names a purchase that Stripe does not list, or that was never paid.
 #[must_use]
-pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow {
+pub fn stray(
+    shop: &Shop<'_>,
+    gathered: &Gathered,
+    object: &str,
+    license: &FoundLicense,
+) -> ReportRow {
+    let is_checkout = ObjectId::from(object).kind() == ObjectKind::Session;
+    let no_checkout = is_checkout.then_some(Remark::NoCheckout);
+    let is_unpaid = gathered.unpaid.contains(object);
+    let remark = is_unpaid.then_some(Remark::Unpaid).or(no_checkout);
     let judged = Judged {
         class: Class::KeyWithoutPayment,
         waits: None,
         unread: false,
         keys: (1, 0),
-        remark: None,
+        remark,
         repair: None,
     };
     ReportRow {

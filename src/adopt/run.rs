@@ -139,7 +139,7 @@ pub async fn look(
         read_strays(question, &mut licenses, &matched, &mut crawl).await?;
         matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
-        found.unlabelled = strays(question, &licenses, &matched, &mut found);
+        found.unlabelled = strays(question, &licenses, &matched, &gathered, &mut found);
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
@@ -260,6 +260,7 @@ fn strays(
     question: &Question<'_>,
     licenses: &LicenseIndex,
     matched: &Matches,
+    gathered: &Gathered,
     found_so_far: &mut Found,
 ) -> usize {
     let mut unlabelled = 0;
@@ -271,7 +272,7 @@ fn strays(
         let object = license.label.as_deref().and_then(examine::object_named);
         match object {
             Some(object) => {
-                let row = examine::stray(&question.shop(), object, &license);
+                let row = examine::stray(&question.shop(), gathered, object, &license);
                 found_so_far.judged.report.add(row);
             }
             None => unlabelled += 1,
