@@ -99,7 +99,7 @@ pub enum LookError {
     Licenses(#[from] CrawlError),
 }
 
-/// Looks at a shop. The lines of `table` that name nothing are refused in it.
+/// Looks at a shop. The lines of `table` that name nothing here stay in it, with the reason.
 ///
 /// # Errors
 /// [`LookError`].

@@ -115,7 +115,7 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
     let mut table = read_table(args.read.csv.as_deref())?;
     let source = args.source.as_deref();
     let mut found = shop::installed(config, source, &args.read, Asking::Adoption, &mut table)?;
-    print::bad_lines(&table);
+    print::bad_lines(&mut table, &args.read);
     print::aside(&found);
     if args.apply {
         let to_do: usize = found.iter().map(|f| f.judged.moves.len()).sum();
@@ -168,7 +168,7 @@ pub(super) fn audit(config: &Path, args: &AuditArgs) -> Result<(), Failure> {
             shop::installed(config, source, &args.read, Asking::Audit, &mut table)?
         }
     };
-    print::bad_lines(&table);
+    print::bad_lines(&mut table, &args.read);
     print::aside(&found);
     match args.repair {
         Some(class) => repair::repair(config, class, args, found),
@@ -202,14 +202,9 @@ fn read_table(path: Option<&Path>) -> Result<KeyTable, Failure> {
         .hint("split it, and adopt part by part"));
     }
     let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
-    let read = table::read(&bytes).map_err(|e| {
-        wrong(e.to_string()).hint("the first line names the columns: stripe_id,license_key,email")
-    })?;
-    report::say(&format!(
-        "{}: {} lines, {} of them cannot be used",
-        path.display(),
-        read.rows.len() + read.bad.len(),
-        read.bad.len()
-    ));
-    Ok(read)
+    table::read(&bytes).map_err(|e| {
+        wrong(e.to_string()).hint(
+            "the first line names the columns, with commas, semicolons or tabs between them: stripe_id,license_key,email",
+        )
+    })
 }

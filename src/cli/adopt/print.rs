@@ -20,12 +20,28 @@ fn with_table(read: &ReadArgs) -> String {
     table.map_or_else(String::new, |path| format!(" --csv \"{}\"", path.display()))
 }
 
-/// Says which lines of the vendor's table cannot be used.
-pub(super) fn bad_lines(table: &KeyTable) {
+/// Says which lines of the vendor's table cannot be used, once every source was asked.
+pub(super) fn bad_lines(table: &mut KeyTable, read: &ReadArgs) {
+    let Some(path) = &read.csv else {
+        return;
+    };
+    table.close();
+    let (lines, bad) = (table.lines, table.bad_lines());
+    report::say(&format!(
+        "{}: {}, {bad} of them cannot be used",
+        path.display(),
+        counted(lines, "line", "lines")
+    ));
     let mut bad: Vec<_> = table.bad.iter().collect();
     bad.sort_by_key(|(line, _)| *line);
     for (line, why) in bad {
         report::say(&format!("line {line}: {why}"));
+    }
+    if table.more_bad > 0 {
+        report::say(&format!(
+            "… and {} that cannot be used; mend these, and the next run names them",
+            counted(table.more_bad, "more line", "more lines")
+        ));
     }
 }
 
