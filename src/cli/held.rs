@@ -292,10 +292,18 @@ fn list(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
     }
     let rows = page::read::<ActionRow>(&rows)?.into_iter().map(|a| {
         let by = a.held_by.map_or("", HeldBy::as_str).to_owned();
-        vec![a.id, a.service, a.kind, by, a.error.unwrap_or_default()]
+        let since = a.held_at.unwrap_or_default();
+        vec![
+            a.id,
+            a.service,
+            a.kind,
+            since,
+            by,
+            a.error.unwrap_or_default(),
+        ]
     });
     report::data(&report::table(
-        &["id", "service", "what", "held by", "because"],
+        &["id", "service", "what", "since", "held by", "because"],
         rows.collect(),
     ));
     Ok(())

@@ -79,8 +79,7 @@ pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
             continue;
         }
         if let Some(hold) = hold_of(machine, action, world) {
-            let action = &mut machine.actions[index];
-            (action.outcome, action.held) = (ActionOutcome::Held, Some(hold));
+            machine.actions[index].hold(hold, world.now);
         }
     }
 }
@@ -131,8 +130,7 @@ pub(super) fn hold_unproved(
         .filter(|n| waits(&machine.actions[*n]))
         .collect();
     for index in found {
-        let action = &mut machine.actions[index];
-        (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::BeginningUnknown));
+        machine.actions[index].hold(Hold::BeginningUnknown, world.now);
     }
 }
 

@@ -115,7 +115,7 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
         }
         Order::Hold(why) => {
             let reason = why.clone();
-            (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Person { reason }));
+            action.hold(Hold::Person { reason }, now);
         }
         Order::Drop { author, reason } => {
             (action.outcome, action.phase, action.at) =
