@@ -41,7 +41,7 @@ pub(super) fn repair(
             let purchases = report.rows.iter().filter(|r| r.repair == Some(way));
             let purchases: Vec<Differing> = purchases.filter_map(differing).collect();
             for some in purchases.chunks(AT_ONCE) {
-                order(config, way, some, &given)?;
+                order(config, (class, way), some, &given)?;
             }
         }
         if report.rows.iter().any(|r| r.repair == Some(Repair::Hear)) {
@@ -54,12 +54,13 @@ pub(super) fn repair(
 
 fn order(
     config: &Path,
-    repair: Repair,
+    (class, repair): (Class, Repair),
     purchases: &[Differing],
     given: &ApplyOrder,
 ) -> Result<(), Failure> {
     let query = AdoptionQuery::Repair {
         repair,
+        takes: class.takes(),
         purchases: purchases.to_vec(),
         author: given.author.clone(),
         reason: given.reason.clone(),

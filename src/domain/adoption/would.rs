@@ -16,9 +16,8 @@ fn repaired(
 ) -> fmt::Result {
     match repair {
         Ok(repair) => {
-            let hurts = matches!(class, Class::KeyWithoutPayment | Class::AliveAfterRefund);
             write!(f, "nothing by itself; `--repair {class}` {repair}")?;
-            if hurts {
+            if class.takes() {
                 f.write_str("; the guard counts it")?;
             }
             Ok(())
@@ -40,7 +39,7 @@ fn repaired(
 impl Sentence for Repair {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Read => "reads the key again, and what is missing is set",
+            Self::Read => "reads the key again, and what it lacks is set",
             Self::Retry => "tries what waits for your yes or was refused",
             Self::Hear => "takes in what Stripe tells and was never delivered here",
             Self::Rekey => "makes a new key and mails it; the revoked one stays revoked",
