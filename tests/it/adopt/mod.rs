@@ -1,5 +1,6 @@
 //! A shop that sells already: its customers are looked at, taken in, and keep what they have.
 
+mod again;
 mod apply;
 mod kill;
 mod look;
