@@ -12,7 +12,8 @@ use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
 use super::progress::{Progress, ReadPart};
-use super::read::{Lists, ReadError, ReadSoFar};
+use super::read::{Lists, ReadError};
+use super::so_far::ReadSoFar;
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, FoundLicense, Template};
 use crate::domain::id::{AppId, Scope, SourceName};
@@ -106,7 +107,7 @@ pub enum LookError {
 pub async fn look(
     question: &Question<'_>,
     table: &mut KeyTable,
-    watch: &mut (dyn FnMut(ReadSoFar) + Send),
+    watch: &mut (dyn FnMut(ReadSoFar<'_>) + Send),
 ) -> Result<Found, LookError> {
     let (mut progress, kept, began) = match question.progress {
         Some(path) => {
@@ -180,7 +181,7 @@ pub async fn changed(
     moved: &BTreeSet<String>,
     since: Timestamp,
 ) -> Result<Vec<Value>, LookError> {
-    let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar| {});
+    let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar<'_>| {});
     let mut lists = Lists::new(
         question.stripe,
         question.reads_per_s,
@@ -210,7 +211,7 @@ async fn stripe(
     question: &Question<'_>,
     progress: &mut Progress,
     kept: &[ReadPart],
-    watch: &mut (dyn FnMut(ReadSoFar) + Send),
+    watch: &mut (dyn FnMut(ReadSoFar<'_>) + Send),
 ) -> Result<(Gathered, u64), LookError> {
     let mut gatherer = Gatherer::new(question.now);
     let mut lists = Lists::new(question.stripe, question.reads_per_s, progress, watch);

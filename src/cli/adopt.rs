@@ -4,6 +4,7 @@ mod print;
 mod repair;
 mod second_pass;
 mod shop;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::ReadArgs;
-use super::shop::{failure, known, of_source, runtime};
+use super::shop::{known, of_source, runtime};
+use super::trouble::failure;
 use crate::admin::{AdoptionQuery, Failure, Request};
 use crate::adopt::{AdoptedPurchase, Found, KnownShop, PendingEvents, changed};
 use crate::cli::ask::{Conversation, load};
@@ -91,7 +92,7 @@ impl SecondPass {
         let asking = Asking::Adoption;
         let events = of_source(&self.config, source, shop, args, asking, |question| {
             let events = runtime()?.block_on(changed(question, found, &moved, since));
-            events.map_err(failure)
+            events.map_err(|error| failure(error, true))
         })?;
         report::say(&format!(
             "{} came meanwhile",

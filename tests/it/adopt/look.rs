@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::apply::{full_or, renewal};
-use super::revoked::alone;
+use super::revoked::{alone, audit_alone};
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::{TestApp, binary};
+use crate::support::fake_licenses::API_KEY;
 use crate::support::fake_stripe::KEY;
 use crate::support::stripe_lists::Faults;
 
@@ -299,4 +300,29 @@ async fn a_key_of_an_unpaid_checkout_is_told_as_that() {
         told.contains("table.csv: 1 line, 1 of them cannot be used"),
         "{told}"
     );
+}
+
+/// Who watches no bar is told that a service does not answer, and for how long it is tried again; a key that a service does not
+/// take is no reason to start again what was never kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_still_is_said_and_so_is_what_helps() {
+    let shop = Shop::of(5).await;
+    shop.stripe.faults(Faults {
+        broken_first: 2,
+        ..Faults::default()
+    });
+    let looked = audit_alone(&shop, API_KEY);
+    let said = String::from_utf8(looked.stderr).unwrap();
+    assert!(looked.status.success(), "{said}");
+    let told = said.matches("tried again for up to 3 minutes").count();
+    assert_eq!(told, 1, "{said}");
+    assert!(
+        said.contains("Stripe answers nothing that can be used: 500"),
+        "{said}"
+    );
+    let refused = audit_alone(&shop, "wrong");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(!said.contains("start it again"), "{said}");
+    assert!(said.contains("is the API key whole"), "{said}");
 }
